@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Builds everything into build/. Each part of the tree brings its own rules:
+# x86/guest.mk (guests and their library), host/host.mk (the runner),
+# tests/tests.mk (the project's own tests). Run ./configure first.
+
+build := build
+
+ifeq ($(wildcard $(build)/config.mak),)
+$(error no $(build)/config.mak: run ./configure first)
+endif
+include $(build)/config.mak
+
+all: guests host
+
+WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes \
+	    -Wmissing-prototypes -Wvla
+
+include x86/guest.mk
+include host/host.mk
+-include tests/tests.mk
+
+clean:
+	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/tests $(build)/ferry
+
+.PHONY: all clean
+.DELETE_ON_ERROR:
