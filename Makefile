@@ -16,6 +16,15 @@ all: guests host
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes \
 	    -Wmissing-prototypes -Wvla
 
+# "make V=1" shows whole commands.
+ifeq ($(V),1)
+say := @:
+quiet :=
+else
+say := @printf '  %-7s %s\n'
+quiet := @
+endif
+
 include x86/guest.mk
 include host/host.mk
 -include tests/tests.mk

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The life of one case: the guest starts, its plan moves it, what both tell is
+ * gathered, and in the end there is one verdict with one reason.
+ */
+#include <string.h>
+#include <sys/wait.h>
+
+#include "case.h"
+#include "clock-check.h"
+#include "guest-image.h"
+#include "text.h"
+
+#define MEMORY_MIB 128
+
+/* How long QEMU may take for an answer on a fast host. */
+#define REPLY_SECONDS 15
+
+/* What the guest writes to port 0xf4 (docs/protocol.md). */
+enum guest_status {
+	GUEST_PASSED = 0,
+	GUEST_FAILED = 1,
+	GUEST_SKIPPED = 77,
+	GUEST_ABORTED = 127,
+};
+
+struct case_run {
+	const struct test_case *test_case;
+	const struct case_settings *settings;
+	const struct case_listener *listener;
+	void *data;
+
+	char *command_line; /* of the guest */
+	char **extra;	    /* arguments for the VMM */
+	struct guest *guest;
+	struct plan_run *plan;
+	struct clock_check *clock_check;
+	struct result *result;
+	gint64 started, test_started; /* monotonic, us */
+	guint deadline, idle;
+	gboolean over;
+
+	char *test;	   /* that runs now, "NAME on CPU N", or NULL */
+	char *first_fail;  /* text of the first check that failed */
+	char *first_skip;
+	char *violation;   /* the first, of the protocol or of the host's invariants */
+	char *exception;   /* the line of an unexpected exception */
+	gint64 bye;	   /* the status that the guest announced, or -1 */
+};
+
+static void test_result_free(struct test_result *test)
+{
+	g_free(test->name);
+	g_free(test->verdict);
+	g_free(test->reason);
+	g_free(test);
+}
+
+static void remember_first(char **where, const char *text)
+{
+	if (!*where)
+		*where = text_printable(text, -1);
+}
+
+/* ---- the end ---- */
+
+static void run_free(struct case_run *run)
+{
+	if (run->deadline)
+		g_source_remove(run->deadline);
+	if (run->idle)
+		g_source_remove(run->idle);
+	if (run->plan)
+		plan_end(run->plan);
+	if (run->guest)
+		guest_free(run->guest);
+	clock_check_free(run->clock_check);
+	if (run->result)
+		result_free(run->result);
+	g_free(run->command_line);
+	g_strfreev(run->extra);
+	g_free(run->test);
+	g_free(run->first_fail);
+	g_free(run->first_skip);
+	g_free(run->violation);
+	g_free(run->exception);
+	g_free(run);
+}
+
+void case_abandon(struct case_run *run)
+{
+	run_free(run);
+}
+
+static gboolean tell_end(gpointer data)
+{
+	struct case_run *run = data;
+	const struct case_listener *listener = run->listener;
+	struct result *result = run->result;
+	void *listener_data = run->data;
+
+	run->idle = 0;
+	if (run->plan) {
+		g_array_unref(result->moves);
+		result->moves = g_array_ref(run->plan->moves);
+	}
+	result->duration_ns = (g_get_monotonic_time() - run->started) * 1000;
+	run->result = NULL;
+	run_free(run);
+	listener->ended(listener_data, result);
+	return G_SOURCE_REMOVE;
+}
+
+/*
+ * Ends the case; the first verdict stands. The guest cannot be freed from inside
+ * its own calls, so the rest happens when the main loop is idle.
+ */
+static G_GNUC_PRINTF(3, 4) void conclude(struct case_run *run, enum verdict verdict,
+					 const char *format, ...)
+{
+	va_list arguments;
+
+	if (run->over)
+		return;
+	run->over = TRUE;
+	run->result->verdict = verdict;
+	if (format) {
+		va_start(arguments, format);
+		run->result->reason = g_strdup_vprintf(format, arguments);
+		va_end(arguments);
+	}
+	run->idle = g_idle_add(tell_end, run);
+}
+
+/* " in test X on CPU 1; last line: ..." for a guest that did not end as it should. */
+static char *whereabouts(struct case_run *run)
+{
+	const char *last = console_last_line(guest_console(run->guest));
+	GString *text = g_string_new(NULL);
+
+	if (run->test)
+		g_string_append_printf(text, " in test %s", run->test);
+	if (*last)
+		g_string_append_printf(text, "; last line: %s", last);
+	else
+		g_string_append(text, "; it has written nothing");
+	return g_string_free(text, FALSE);
+}
+
+static void conclude_status(struct case_run *run, int status)
+{
+	const char *problem = run->first_fail ? run->first_fail : run->violation;
+	gboolean ours = console_speaks_protocol(guest_console(run->guest));
+	g_autofree char *where = whereabouts(run), *shortfall = NULL;
+
+	if (ours && run->bye != status && status != GUEST_ABORTED)
+		conclude(run, VERDICT_FAIL, "the guest left with status %d without a word%s",
+			 status, where);
+	else if (status == GUEST_ABORTED)
+		conclude(run, VERDICT_FAIL, "%s%s", run->exception ? run->exception :
+								     "the guest aborted",
+			 where);
+	else if (problem)
+		conclude(run, VERDICT_FAIL, "%s", problem);
+	else if (status == GUEST_SKIPPED)
+		conclude(run, VERDICT_SKIP, "%s",
+			 run->first_skip ? run->first_skip : "the guest skipped everything");
+	else if (status == GUEST_FAILED)
+		conclude(run, VERDICT_FAIL, "the guest reports a failure%s", where);
+	else if (status != GUEST_PASSED)
+		conclude(run, VERDICT_FAIL, "the guest left with the unknown status %d%s", status,
+			 where);
+	else if ((shortfall = plan_shortfall(run->plan)))
+		conclude(run, VERDICT_ERROR, "%s", shortfall);
+	else
+		conclude(run, VERDICT_PASS, NULL);
+}
+
+static void on_ended(void *data, const struct vm_exit *exit)
+{
+	struct case_run *run = data;
+	const struct console *console = guest_console(run->guest);
+	g_autofree char *death = vm_exit_describe(exit), *where = whereabouts(run);
+	const char *log_problem = guest_log_problem(run->guest);
+	int status = WIFEXITED(exit->wait_status) ? WEXITSTATUS(exit->wait_status) : -1;
+
+	if (log_problem)
+		conclude(run, VERDICT_ERROR, "%s", log_problem);
+	else if (status < 0)
+		conclude(run, VERDICT_ERROR, "%s died%s (%s)", run->settings->vmm->name, where,
+			 death);
+	else if (!exit->started && !console_bytes(console))
+		conclude(run, VERDICT_ERROR, "%s did not start (%s)", run->settings->vmm->name,
+			 death);
+	else if (exit->reset)
+		conclude(run, VERDICT_FAIL, "the guest reset itself, by a triple fault or by order%s",
+			 where);
+	else if (!(status & 1))
+		conclude(run, VERDICT_ERROR, "%s ended without the guest's leaving (%s)%s",
+			 run->settings->vmm->name, death, where);
+	else if (exit->stderr_end && status == 1 && run->bye < 0 &&
+		 console_speaks_protocol(console))
+		/* QEMU's own failure and a guest's 0 look alike; only ours say bye. */
+		conclude(run, VERDICT_ERROR, "%s failed (%s)%s", run->settings->vmm->name, death,
+			 where);
+	else
+		conclude_status(run, status >> 1);
+}
+
+static void on_failed(void *data, const char *problem)
+{
+	struct case_run *run = data;
+	g_autofree char *where = whereabouts(run);
+
+	conclude(run, VERDICT_ERROR, "%s%s", problem, where);
+}
+
+static gboolean on_deadline(gpointer data)
+{
+	struct case_run *run = data;
+	const char *wait = guest_waits_for(run->guest);
+	g_autofree char *where = whereabouts(run);
+
+	run->deadline = 0;
+	conclude(run, VERDICT_FAIL, "no end within %.0f s%s%s%s",
+		 (g_get_monotonic_time() - run->started) / 1e6, where, wait ? "; " : "",
+		 wait ? wait : "");
+	return G_SOURCE_REMOVE;
+}
+
+/* ---- what the guest tells ---- */
+
+static void on_human(void *data, enum human_line kind, const char *text, unsigned number)
+{
+	struct case_run *run = data;
+	g_autofree char *failure = NULL;
+
+	switch (kind) {
+	case HUMAN_FAIL:
+		run->result->checks++;
+		failure = g_strdup_printf("%s (console line %u)", strstr(text, ": ") + 2, number);
+		remember_first(&run->first_fail, failure);
+		break;
+	case HUMAN_SKIP:
+		run->result->checks++;
+		run->result->skipped_checks++;
+		remember_first(&run->first_skip, strstr(text, ": ") + 2);
+		break;
+	case HUMAN_PASS:
+	case HUMAN_XFAIL:
+	case HUMAN_XPASS:
+		run->result->checks++;
+		break;
+	case HUMAN_STACK:
+		if (!run->result->detail)
+			run->result->detail =
+				guest_image_backtrace(run->test_case->program->file, text);
+		break;
+	case HUMAN_SUMMARY:
+	case HUMAN_OTHER:
+		break;
+	}
+}
+
+static void on_begin(struct case_run *run, const struct machine_line *line)
+{
+	const char *name = machine_line_value(line, "test");
+	g_autofree char *printable = text_printable(name ? name : "?", -1);
+
+	g_free(run->test);
+	run->test = g_strdup_printf("%s on CPU %" G_GINT64_FORMAT, printable,
+				    machine_line_number(line, "cpu", 0));
+	run->test_started = g_get_monotonic_time();
+	run->listener->progress(run->data, run->test_case, run->test);
+}
+
+static void on_test_end(struct case_run *run, const struct machine_line *line)
+{
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup(machine_line_value(line, "test"));
+	test->verdict = g_strdup(machine_line_value(line, "verdict"));
+	test->reason = g_strdup(machine_line_value(line, "reason"));
+	test->cpu = machine_line_number(line, "cpu", 0);
+	test->round = machine_line_number(line, "round", 1);
+	test->checks = machine_line_number(line, "checks", 0);
+	test->duration_ns = (g_get_monotonic_time() - run->test_started) * 1000;
+	g_ptr_array_add(run->result->tests, test);
+	g_clear_pointer(&run->test, g_free);
+}
+
+static void on_machine(void *data, const struct machine_line *line)
+{
+	struct case_run *run = data;
+	g_autofree char *problem = NULL;
+
+	if (g_str_equal(line->verb, "hello")) {
+		plan_hello(run->plan);
+	} else if (g_str_equal(line->verb, "begin")) {
+		on_begin(run, line);
+	} else if (g_str_equal(line->verb, "end")) {
+		on_test_end(run, line);
+	} else if (g_str_equal(line->verb, "mark")) {
+		problem = clock_check_mark(run->clock_check, line);
+		if (problem)
+			remember_first(&run->violation, problem);
+	} else if (g_str_equal(line->verb, "exception")) {
+		run->exception = g_strdup_printf(
+			"unexpected exception %" G_GINT64_FORMAT " at %s on CPU %" G_GINT64_FORMAT,
+			machine_line_number(line, "vector", -1),
+			machine_line_value(line, "rip") ? machine_line_value(line, "rip") : "?",
+			machine_line_number(line, "cpu", -1));
+	} else if (g_str_equal(line->verb, "bye")) {
+		run->bye = machine_line_number(line, "status", -1);
+	}
+}
+
+static void on_violation(void *data, const char *problem)
+{
+	struct case_run *run = data;
+
+	remember_first(&run->violation, problem);
+}
+
+static void on_sentence(void *data, enum sentence sentence)
+{
+	struct case_run *run = data;
+
+	plan_sentence(run->plan, sentence);
+}
+
+static void on_time_told(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
+			 gint64 pause_max)
+{
+	struct case_run *run = data;
+
+	clock_check_answered(run->clock_check, sequence, monotonic, pause_min, pause_max);
+}
+
+static gboolean on_wants_more(void *data)
+{
+	struct case_run *run = data;
+
+	return plan_wants_more(run->plan);
+}
+
+static const struct guest_listener guest_listener = {
+	.human = on_human,
+	.machine = on_machine,
+	.violation = on_violation,
+	.sentence = on_sentence,
+	.time_told = on_time_told,
+	.wants_more = on_wants_more,
+	.ended = on_ended,
+	.failed = on_failed,
+};
+
+/* ---- the start ---- */
+
+static char *guest_command_line(const struct program *program,
+				const struct case_settings *settings)
+{
+	g_autofree char *words = NULL;
+
+	if (settings->foreign)
+		return g_strdup(program->test_args);
+	words = settings->test_args ? g_strjoinv(" ", settings->test_args) : g_strdup("");
+	return g_strdup_printf("runner=ferry timescale=%u%s%s%s%s",
+			       (unsigned)(settings->timescale + 0.999), *words ? " " : "", words,
+			       program->test_args ? " " : "",
+			       program->test_args ? program->test_args : "");
+}
+
+/* "-cpu max" is everything that the host offers, unless the program says otherwise. */
+static char **extra_arguments(const struct program *program, gboolean foreign)
+{
+	static const char *const cpu[] = { "-cpu", "max", NULL };
+	GStrvBuilder *builder = g_strv_builder_new();
+	char **arguments;
+
+	if (!foreign && !g_strv_contains((const char *const *)program->qemu_params, "-cpu"))
+		g_strv_builder_addv(builder, (const char **)cpu);
+	g_strv_builder_addv(builder, (const char **)program->qemu_params);
+	arguments = g_strv_builder_end(builder);
+	g_strv_builder_unref(builder);
+	return arguments;
+}
+
+static gboolean start_guest(struct case_run *run, GError **error)
+{
+	const struct program *program = run->test_case->program;
+	const struct case_settings *settings = run->settings;
+	struct vm_config config = {
+		.binary = settings->binary,
+		.accel = settings->accel,
+		.file = program->file,
+		.command_line = run->command_line,
+		.smp = program->smp,
+		.memory_mib = MEMORY_MIB,
+		.machine = *program->machine ? program->machine : NULL,
+		.extra = run->extra,
+		.foreign = settings->foreign,
+		.reply_seconds = REPLY_SECONDS * settings->timescale,
+	};
+
+	if (g_mkdir_with_parents(run->result->logdir, 0755) < 0) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot create %s", run->result->logdir);
+		return FALSE;
+	}
+	run->guest = guest_start(settings->vmm, &config, run->result->logdir,
+				 settings->socket_dir, &guest_listener, run, error);
+	return run->guest != NULL;
+}
+
+struct case_run *case_start(const struct test_case *test_case,
+			    const struct case_settings *settings,
+			    const struct case_listener *listener, void *data)
+{
+	struct case_run *run = g_new0(struct case_run, 1);
+	unsigned timeout = settings->timeout ? settings->timeout : test_case->program->timeout;
+	g_autoptr(GError) error = NULL;
+
+	run->test_case = test_case;
+	run->settings = settings;
+	run->listener = listener;
+	run->data = data;
+	run->bye = -1;
+	run->command_line = guest_command_line(test_case->program, settings);
+	run->extra = extra_arguments(test_case->program, settings->foreign);
+	run->clock_check = clock_check_new();
+	run->started = run->test_started = g_get_monotonic_time();
+	run->result = g_new0(struct result, 1);
+	run->result->test_case = test_case;
+	run->result->logdir = g_build_filename(settings->logdir, test_case->log_name, NULL);
+	run->result->tests = g_ptr_array_new_with_free_func((GDestroyNotify)test_result_free);
+	run->result->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
+	if (!start_guest(run, &error)) {
+		conclude(run, VERDICT_ERROR, "%s", error->message);
+		return run;
+	}
+	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, settings->moves,
+			       on_failed, run);
+	if (timeout)
+		run->deadline =
+			g_timeout_add(timeout * 1000 * settings->timescale, on_deadline, run);
+	return run;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of one case, from the start of its guest to its verdict. */
+#ifndef FERRY_HOST_CASE_H
+#define FERRY_HOST_CASE_H
+
+#include "result.h"
+
+/* What is the same for all cases of a run. */
+struct case_settings {
+	const struct vmm *vmm;
+	const char *binary;
+	const char *accel;
+	const char *logdir;
+	const char *socket_dir;
+	gboolean foreign;  /* guests of another suite */
+	double timescale;  /* deadlines are multiplied by it */
+	unsigned timeout;  /* seconds; 0: as unittests.cfg says */
+	unsigned moves;	   /* that an unasked plan makes at least */
+	char **test_args;  /* further words of the guest's command line; may be NULL */
+};
+
+struct case_listener {
+	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	/* The case is over and all its processes have ended. RESULT belongs to the callee. */
+	void (*ended)(void *data, struct result *result);
+};
+
+struct case_run;
+
+/* Starts a case. The listener is first called from the main loop. */
+struct case_run *case_start(const struct test_case *test_case,
+			    const struct case_settings *settings,
+			    const struct case_listener *listener, void *data);
+
+/* Kills the case without a word. */
+void case_abandon(struct case_run *run);
+
+#endif

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `ferry run`: runs cases and tells what became of them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "needs.h"
+#include "schedule.h"
+#include "select.h"
+#include "text.h"
+
+#define DEFAULT_QEMU  "qemu-system-x86_64"
+#define DEFAULT_MOVES 20
+
+/* Paths of UNIX sockets are at most 107 bytes long (unix(7)); ours add some 40. */
+#define LONGEST_SOCKET_DIR 60
+
+static struct {
+	char *suite, *bindir, *accel, *qemu, *plans, *logdir, *json, *junit, *host;
+	int jobs, repeat, moves, timeout;
+	gint64 seed;
+	double timescale;
+	gboolean tap, plain, no_skip;
+	char **args;
+	char **patterns;
+} options;
+
+static const GOptionEntry entries[] = {
+	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
+	  "Fill N CPUs with guests (default: all of this machine)", "N" },
+	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
+	  "Where the VMM runs: auto or local (default: auto)", "HOST" },
+	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.accel,
+	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
+	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu,
+	  "The QEMU to test (default: $QEMU or " DEFAULT_QEMU ")", "BINARY" },
+	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plans,
+	  "These plans instead of each program's own, e.g. none,storm", "LIST" },
+	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
+	  "How often a storm moves a guest, at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
+	  "N" },
+	{ "repeat", 0, 0, G_OPTION_ARG_INT, &options.repeat, "Run each case N times", "N" },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
+	  "Make the same random choices as the run that printed this seed", "N" },
+	{ "timescale", 0, 0, G_OPTION_ARG_DOUBLE, &options.timescale,
+	  "Multiply all deadlines by X, for slow hosts (default: 1)", "X" },
+	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout,
+	  "Seconds for each case instead of what unittests.cfg says", "N" },
+	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure", NULL },
+	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.args,
+	  "A further word for the guest's command line, e.g. test='smp*'; may be repeated",
+	  "WORD" },
+	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
+	  "Where each case keeps its logs (default: build/logs)", "DIR" },
+	{ "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write results as JSON Lines", "FILE" },
+	{ "junit", 0, 0, G_OPTION_ARG_FILENAME, &options.junit, "Write results as JUnit XML",
+	  "FILE" },
+	{ "tap", 0, 0, G_OPTION_ARG_NONE, &options.tap,
+	  "Print results in the Test Anything Protocol", NULL },
+	{ "plain", 0, 0, G_OPTION_ARG_NONE, &options.plain, "No live display on a terminal", NULL },
+	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.suite,
+	  "Run another suite's unittests.cfg, e.g. that of kvm-unit-tests", "CFG" },
+	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &options.bindir,
+	  "Where the suite's flat binaries are (default: beside CFG)", "DIR" },
+	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
+	  "[PATTERN...]" },
+	{ 0 },
+};
+
+static gboolean parse_options(int argc, char **argv, GError **error)
+{
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+	options.jobs = g_get_num_processors();
+	options.repeat = 1;
+	options.moves = DEFAULT_MOVES;
+	options.timescale = 1;
+	options.seed = -1;
+	g_option_context_set_summary(
+		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
+			 "'kvmclock/precopy' or '*/storm'; all without one.");
+	g_option_context_set_description(
+		context, "Exit status: 0 all passed, 1 some case failed, 2 usage or set-up, "
+			 "130 interrupted.\n");
+	g_option_context_add_main_entries(context, entries, NULL);
+	if (!g_option_context_parse(context, &argc, &argv, error))
+		return FALSE;
+	if (options.jobs < 1 || options.repeat < 1 || options.moves < 1 || options.timeout < 0)
+		g_set_error(error, FERRY_ERROR, 0,
+			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
+	else if (!(options.timescale >= 1 && options.timescale <= 10000))
+		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
+	else if (options.seed > G_MAXUINT32 || options.seed < -1)
+		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
+	else if (options.host && !g_str_equal(options.host, "auto") &&
+		 !g_str_equal(options.host, "local"))
+		g_set_error(error, FERRY_ERROR, 0, "--host is auto or local, not '%s'",
+			    options.host);
+	return !*error;
+}
+
+static char *cpu_name(void)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
+		return g_strdup("unknown CPU");
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (g_str_has_prefix(*line, "model name") && strchr(*line, ':'))
+			return g_strdup(g_strstrip(strchr(*line, ':') + 1));
+	return g_strdup("unknown CPU");
+}
+
+static char *kernel_release(void)
+{
+	struct utsname names;
+
+	return g_strdup(uname(&names) ? "unknown" : names.release);
+}
+
+/* Opens LOGDIR for this run alone; -1 and ERROR if another run has it. */
+static int lock_logdir(const char *logdir, GError **error)
+{
+	g_autofree char *path = g_build_filename(logdir, ".lock", NULL);
+	int fd;
+
+	if (g_mkdir_with_parents(logdir, 0755) < 0 ||
+	    (fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot write to the log folder %s: %s", logdir,
+			    g_strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		g_set_error(error, FERRY_ERROR, 0,
+			    "another run writes to %s; give this one its own with --logdir", logdir);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static char *make_socket_dir(GError **error)
+{
+	const char *base = g_get_tmp_dir();
+	g_autofree char *template = NULL;
+
+	if (strlen(base) > LONGEST_SOCKET_DIR)
+		base = "/tmp";
+	template = g_build_filename(base, "ferry-XXXXXX", NULL);
+	if (!g_mkdtemp_full(template, 0700)) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot make a folder for sockets in %s: %s", base,
+			    g_strerror(errno));
+		return NULL;
+	}
+	return g_steal_pointer(&template);
+}
+
+static gboolean add_report(GArray *reports, const struct reporter *reporter, const char *target,
+			   const struct environment *environment, guint cases, GError **error)
+{
+	struct report report = { .reporter = reporter };
+
+	report.data = reporter->begin(target, environment, cases, error);
+	if (!report.data)
+		return FALSE;
+	g_array_append_val(reports, report);
+	return TRUE;
+}
+
+static gboolean begin_reports(GArray *reports, const struct environment *environment, guint cases,
+			      GError **error)
+{
+	const struct reporter *display = &lines_reporter;
+
+	if (options.tap)
+		display = &tap_reporter;
+	else if (!options.plain && isatty(STDOUT_FILENO))
+		display = &live_reporter;
+	return (!options.json ||
+		add_report(reports, &json_reporter, options.json, environment, cases, error)) &&
+	       (!options.junit ||
+		add_report(reports, &junit_reporter, options.junit, environment, cases, error)) &&
+	       add_report(reports, display, NULL, environment, cases, error);
+}
+
+/* FALSE if a report is incomplete; says so. */
+static gboolean end_reports(GArray *reports, guint not_run)
+{
+	gboolean complete = TRUE;
+
+	for (guint i = 0; i < reports->len; i++) {
+		struct report *report = &g_array_index(reports, struct report, i);
+		g_autoptr(GError) error = NULL;
+
+		if (!report->reporter->end(report->data, not_run, &error)) {
+			usage_error("%s", error->message);
+			complete = FALSE;
+		}
+	}
+	return complete;
+}
+
+static int exit_status(const struct schedule_outcome *outcome, gboolean complete)
+{
+	if (outcome->not_run)
+		return EXIT_INTERRUPTED;
+	if (!complete)
+		return EXIT_USAGE;
+	if (outcome->failed || (options.no_skip && outcome->skipped))
+		return EXIT_SOME_FAILED;
+	return EXIT_ALL_PASSED;
+}
+
+static int run_cases(GPtrArray *cases, const struct case_settings *settings,
+		     const struct environment *environment)
+{
+	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
+	g_autoptr(GError) error = NULL;
+	struct schedule_outcome outcome;
+	gboolean complete;
+
+	if (!begin_reports(reports, environment, cases->len, &error))
+		return usage_error("%s", error->message);
+	outcome = schedule_run(cases, settings, options.jobs, reports);
+	complete = end_reports(reports, outcome.not_run);
+	return exit_status(&outcome, complete);
+}
+
+/* Whether and how QEMU is there is found out before anything starts. */
+static char *find_qemu(GError **error)
+{
+	const char *name = options.qemu ? options.qemu : g_getenv("QEMU");
+	char *path = g_find_program_in_path(name ? name : DEFAULT_QEMU);
+
+	if (!path)
+		g_set_error(error, FERRY_ERROR, 0,
+			    "there is no program '%s'; install QEMU (scripts/packages) or name it "
+			    "with --qemu",
+			    name ? name : DEFAULT_QEMU);
+	return path;
+}
+
+static int run(int argc, char **argv)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) cases = NULL;
+	g_auto(GStrv) plan_list = NULL;
+	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL, *kernel = NULL,
+			*cpu = NULL;
+	struct case_settings settings = { .vmm = &qemu_vmm };
+	struct environment environment = { .host = "local", .vmm = "qemu" };
+	struct selection selection = { .vmm = &qemu_vmm };
+	struct suite *suite;
+	int lock, status;
+
+	if (!parse_options(argc, argv, &error) ||
+	    !(settings.accel = choose_accel(options.accel, &error)) ||
+	    !(suite = load_suite(options.suite, options.bindir, &error)))
+		return usage_error("%s", error->message);
+
+	environment.seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
+	plan_list = options.plans ? g_strsplit(options.plans, ",", -1) : NULL;
+	selection.patterns = options.patterns;
+	selection.plan_names = plan_list;
+	selection.repeat = options.repeat;
+	selection.seed = environment.seed;
+	selection.accel = settings.accel;
+	cases = select_cases(suite, &selection, &error);
+	if (!cases || !(qemu = find_qemu(&error)))
+		return usage_error("%s", error->message);
+
+	logdir = options.logdir ? g_strdup(options.logdir) : below_root("build/logs");
+	if ((lock = lock_logdir(logdir, &error)) < 0 || !(socket_dir = make_socket_dir(&error)))
+		return usage_error("%s", error->message);
+
+	settings.binary = qemu;
+	settings.logdir = logdir;
+	settings.socket_dir = socket_dir;
+	settings.foreign = suite->foreign;
+	settings.timescale = options.timescale;
+	settings.timeout = options.timeout;
+	settings.moves = options.moves;
+	settings.test_args = options.args;
+	environment.binary = qemu;
+	environment.accel = settings.accel;
+	environment.kernel = kernel = kernel_release();
+	environment.cpu = cpu = cpu_name();
+	environment.timescale = options.timescale;
+	status = run_cases(cases, &settings, &environment);
+
+	rmdir(socket_dir);
+	close(lock);
+	suite_free(suite);
+	return status;
+}
+
+const struct command run_command = {
+	.name = "run",
+	.about = "run cases",
+	.run = run,
+};

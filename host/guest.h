@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest as the runner sees it, whichever VM carries it at the moment: its
+ * console, its questions, and its moves from one VM to the next. It owns every VM
+ * that it starts. Its files are in one folder: console, stderr, qmp, command.
+ */
+#ifndef FERRY_HOST_GUEST_H
+#define FERRY_HOST_GUEST_H
+
+#include "console.h"
+#include "vm.h"
+
+struct guest;
+
+struct guest_listener {
+	/* Lines of the console, in order. `machine` gets all but questions and acknowledgements. */
+	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
+	void (*machine)(void *data, const struct machine_line *line);
+	void (*violation)(void *data, const char *problem);
+	/* The guest asks to be moved and waits for guest_answer_sentence(). */
+	void (*sentence)(void *data, enum sentence sentence);
+	/* A time question was answered, with these figures in ns. */
+	void (*time_told)(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
+			  gint64 pause_max);
+	/* The guest asks whether to work another round. */
+	gboolean (*wants_more)(void *data);
+	/* The guest, and every process that carried it, has ended. */
+	void (*ended)(void *data, const struct vm_exit *exit);
+	/* The guest cannot be carried on; PROBLEM is one line. Called once at most. */
+	void (*failed)(void *data, const char *problem);
+};
+
+/*
+ * Starts the guest that CONFIG describes (`label`, `transcript`, paths and
+ * `incoming` are filled in here; the rest must outlive the guest), with its logs in
+ * LOGDIR, which exists, and sockets for moves in SOCKET_DIR. The listener is not
+ * called before this returns. NULL and ERROR if it cannot be started.
+ */
+struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
+			  const char *logdir, const char *socket_dir,
+			  const struct guest_listener *listener, void *data, GError **error);
+
+/*
+ * Each of these does one thing to the guest and then calls DONE. One at a time.
+ * They begin when the guest has read all answers that it was given.
+ */
+void guest_pause(struct guest *guest, gint64 microseconds, move_done_function done, void *data);
+void guest_move(struct guest *guest, const struct move_options *options, move_done_function done,
+		void *data);
+
+/* The byte that a guest waits for after a migration sentence. */
+void guest_answer_sentence(struct guest *guest);
+
+const struct console *guest_console(const struct guest *guest);
+/* How many moves and pauses have ended well. */
+guint64 guest_moves(const struct guest *guest);
+/* Why a log is not complete, or NULL. */
+const char *guest_log_problem(const struct guest *guest);
+/* What the guest, or a move, is waiting for, in a few words for a message, or NULL. */
+const char *guest_waits_for(const struct guest *guest);
+
+/* Kills what still runs. Not to be called from inside a call of the listener. */
+void guest_free(struct guest *guest);
+
+#endif

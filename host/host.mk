@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The runner: every .c file here, into build/ferry.
+
+host_sources := $(wildcard host/*.c)
+host_objects := $(host_sources:%.c=$(build)/%.o)
+HOST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(HOST_LIBRARY_CFLAGS)
+
+host: $(build)/ferry
+
+$(build)/ferry: $(host_objects)
+	$(say) LINK $@
+	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
+
+$(build)/host/%.o: host/%.c host/host.mk $(build)/config.mak
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(quiet)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(host_objects:.o=.d)
+
+.PHONY: host

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a host offers, asked of KVM itself (KVM API documentation: capabilities and
+ * KVM_GET_SUPPORTED_CPUID), never guessed from a name.
+ */
+#ifndef FERRY_HOST_NEEDS_H
+#define FERRY_HOST_NEEDS_H
+
+#include <glib.h>
+
+/* Why KVM cannot be used on this machine, in one line, or NULL if it can. */
+const char *kvm_problem(void);
+
+/* How many vCPUs a VM may have under ACCEL ("kvm" or "tcg"). */
+unsigned most_vcpus(const char *accel);
+
+/* The words that `needs` in unittests.cfg knows, ended by NULL. */
+const char *const *need_names(void);
+
+/* Why this machine does not meet NEED under ACCEL, or NULL if it does. */
+const char *need_missing(const char *need, const char *accel);
+
+#endif

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The QEMU VMM: one process a virtual machine, its console on stdin and stdout,
+ * its monitor on an inherited socket. Arguments follow QEMU's manual page and
+ * kvm-unit-tests' x86/run; QMP follows QEMU's QMP reference.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "qemu.h"
+#include "text.h"
+
+/* The file descriptor under which QEMU finds its monitor. */
+#define MONITOR_FD 3
+
+/*
+ * What is used here (events of migration passes, -machine q35 with qboot, `-chardev
+ * socket,fd=`) is all in 6.0.
+ */
+#define OLDEST_MAJOR 6
+
+/*
+ * qboot boots a multiboot image in milliseconds, where SeaBIOS spends seconds in
+ * 16-bit code on a KVM that emulates it.
+ */
+#define FIRMWARE "qboot.rom"
+
+/* A guest has no use for these devices; without them QEMU starts sooner. */
+#define DEFAULT_MACHINE "q35,smbus=off,sata=off,usb=off,vmport=off,hpet=off"
+
+void qemu_break(struct qemu *qemu, const char *problem)
+{
+	if (qemu->broken)
+		return;
+	qemu->broken = TRUE;
+	qemu->listener->broken(qemu->owner, &qemu->vm, problem);
+}
+
+/* ---- monitor ---- */
+
+static void on_incoming_reply(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+
+	if (problem)
+		qemu_break(qemu, problem);
+	else
+		qemu->listener->ready(qemu->owner, &qemu->vm);
+}
+
+static void on_setup_reply(void *data, JsonNode *value, const char *problem)
+{
+	if (problem)
+		qemu_break(data, problem);
+}
+
+static JsonObject *migration_capabilities(void)
+{
+	JsonObject *arguments = json_object_new(), *events = json_object_new();
+	JsonArray *list = json_array_new();
+
+	json_object_set_string_member(events, "capability", "events");
+	json_object_set_boolean_member(events, "state", TRUE);
+	json_array_add_object_element(list, events);
+	json_object_set_array_member(arguments, "capabilities", list);
+	return arguments;
+}
+
+static void on_greeted(void *data, const char *version, int major, int minor)
+{
+	struct qemu *qemu = data;
+	JsonObject *arguments;
+	g_autofree char *uri = NULL;
+
+	if (major < OLDEST_MAJOR) {
+		g_autofree char *problem =
+			g_strdup_printf("QEMU %s is too old: Ferry needs %d.0 or newer (--qemu BINARY)",
+					version, OLDEST_MAJOR);
+
+		qemu_break(qemu, problem);
+		return;
+	}
+	qemu->exit.started = TRUE;
+	qmp_execute(qemu->qmp, "qmp_capabilities", NULL, on_setup_reply, qemu);
+	qmp_execute(qemu->qmp, "migrate-set-capabilities", migration_capabilities(),
+		    on_setup_reply, qemu);
+	if (qemu->incoming) {
+		arguments = json_object_new();
+		uri = g_strconcat("unix:", qemu->incoming, NULL);
+		json_object_set_string_member(arguments, "uri", uri);
+		qmp_execute(qemu->qmp, "migrate-incoming", arguments, on_incoming_reply, qemu);
+	}
+}
+
+static void on_event(void *data, const char *name, JsonObject *details, gint64 microseconds)
+{
+	struct qemu *qemu = data;
+
+	if (g_str_equal(name, "STOP")) {
+		qemu->stop_time = microseconds;
+	} else if (g_str_equal(name, "RESUME")) {
+		qemu->resume_time = microseconds;
+	} else if (g_str_equal(name, "MIGRATION")) {
+		g_free(qemu->migration_status);
+		qemu->migration_status = g_strdup(qmp_string(details, "status"));
+		qemu->migration_time = microseconds;
+	} else if (g_str_equal(name, "SHUTDOWN")) {
+		/* --no-reboot turns a reset, and so a triple fault, into a shutdown. */
+		qemu->exit.reset = !g_strcmp0(qmp_string(details, "reason"), "guest-reset");
+		return;
+	} else {
+		return;
+	}
+	qemu_move_progress(qemu);
+}
+
+static void on_qmp_broken(void *data, const char *problem)
+{
+	qemu_break(data, problem);
+}
+
+static const struct qmp_listener monitor_listener = {
+	.greeted = on_greeted,
+	.event = on_event,
+	.broken = on_qmp_broken,
+};
+
+/* ---- console ---- */
+
+void qemu_drain_console(struct qemu *qemu)
+{
+	char bytes[16384];
+	ssize_t length;
+
+	for (;;) {
+		length = recv(qemu->console, bytes, sizeof(bytes), MSG_DONTWAIT);
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length <= 0)
+			return; /* nothing for now, or the end */
+		qemu->listener->output(qemu->owner, &qemu->vm, bytes, length);
+	}
+}
+
+static gboolean on_console(gint fd, GIOCondition condition, gpointer data)
+{
+	struct qemu *qemu = data;
+	char bytes[16384];
+	ssize_t length = recv(qemu->console, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	/* One buffer a turn, so that a flooding guest does not starve everything else. */
+	if (length > 0) {
+		qemu->listener->output(qemu->owner, &qemu->vm, bytes, length);
+		return G_SOURCE_CONTINUE;
+	}
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return G_SOURCE_CONTINUE;
+	qemu->console_watch = 0; /* the end; the process' exit says why */
+	return G_SOURCE_REMOVE;
+}
+
+static void watch_console(struct qemu *qemu)
+{
+	if (!qemu->console_watch)
+		qemu->console_watch =
+			g_unix_fd_add(qemu->console, G_IO_IN | G_IO_HUP, on_console, qemu);
+}
+
+static void unwatch_console(struct qemu *qemu)
+{
+	if (qemu->console_watch)
+		g_source_remove(qemu->console_watch);
+	qemu->console_watch = 0;
+}
+
+static void qemu_send(struct vm *vm, const char *bytes, gsize length)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+	ssize_t sent = send(qemu->console, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	/* A VMM that has just ended is reported by its exit. */
+	if (sent != (ssize_t)length && errno == EAGAIN)
+		qemu_break(qemu, "QEMU does not take the guest's console input");
+}
+
+/* ---- the process ---- */
+
+/* The last line in the part of the stderr file that this process wrote, or NULL. */
+static char *read_stderr_end(struct qemu *qemu)
+{
+	g_autofree char *text = NULL;
+	gsize length;
+	char *line;
+
+	if (!g_file_get_contents(qemu->stderr_path, &text, &length, NULL) ||
+	    (gint64)length <= qemu->stderr_start)
+		return NULL;
+	line = g_strchomp(text + qemu->stderr_start);
+	if (strrchr(line, '\n'))
+		line = strrchr(line, '\n') + 1;
+	return *line ? text_printable(line, -1) : NULL;
+}
+
+static void tell_exit(struct qemu *qemu)
+{
+	qemu_drain_console(qemu);
+	unwatch_console(qemu);
+	qemu->listener->exited(qemu->owner, &qemu->vm, &qemu->exit);
+}
+
+static void on_process_end(GPid pid, gint wait_status, gpointer data)
+{
+	struct qemu *qemu = data;
+
+	qemu->pid = 0;
+	qemu->child_watch = 0;
+	if (qemu->quit_deadline)
+		g_source_remove(qemu->quit_deadline);
+	qemu->quit_deadline = 0;
+	qemu->exit.wait_status = wait_status;
+	qemu->exit.stderr_end = read_stderr_end(qemu);
+	qmp_drain(qemu->qmp);
+	qemu_move_progress(qemu);
+	if (qemu->output_held)
+		qemu->exit_held = TRUE;
+	else
+		tell_exit(qemu);
+}
+
+static void qemu_release_output(struct vm *vm)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+
+	qemu->output_held = FALSE;
+	if (qemu->exit_held)
+		tell_exit(qemu);
+	else
+		watch_console(qemu);
+}
+
+/*
+ * In the child: a session of its own, so that Ctrl-C at the terminal reaches only
+ * the runner, and death together with the runner, however that dies.
+ */
+static void in_child(gpointer data)
+{
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static gboolean has_argument(char **arguments, const char *name)
+{
+	return arguments && g_strv_contains((const char *const *)arguments, name);
+}
+
+static void add(GPtrArray *arguments, const char *argument)
+{
+	g_ptr_array_add(arguments, g_strdup(argument));
+}
+
+/*
+ * A guest of another suite gets the machine and the firmware that it was written
+ * for: QEMU's defaults, like from kvm-unit-tests' own runner.
+ */
+static void add_machine(GPtrArray *arguments, const struct vm_config *config)
+{
+	const char *machine = config->machine;
+
+	if (!machine && !config->foreign)
+		machine = DEFAULT_MACHINE;
+	add(arguments, "-machine");
+	g_ptr_array_add(arguments, g_strdup_printf("%s%saccel=%s", machine ? machine : "",
+						   machine ? "," : "", config->accel));
+	if (config->foreign)
+		return;
+	if (!has_argument(config->extra, "-bios")) {
+		add(arguments, "-bios");
+		add(arguments, FIRMWARE);
+	}
+	if (!has_argument(config->extra, "-m")) {
+		add(arguments, "-m");
+		g_ptr_array_add(arguments, g_strdup_printf("%u", config->memory_mib));
+	}
+}
+
+static GPtrArray *command_line(const struct vm_config *config)
+{
+	GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
+
+	add(arguments, config->binary);
+	add(arguments, "--no-reboot");
+	add(arguments, "-nodefaults");
+	add(arguments, "-no-user-config");
+	add(arguments, "-display");
+	add(arguments, "none");
+	add_machine(arguments, config);
+	add(arguments, "-smp");
+	g_ptr_array_add(arguments, g_strdup_printf("%u", config->smp));
+	add(arguments, "-device");
+	add(arguments, "isa-debug-exit,iobase=0xf4,iosize=0x4");
+	if (config->foreign) {
+		add(arguments, "-device");
+		add(arguments, "pc-testdev");
+		add(arguments, "-device");
+		add(arguments, "pci-testdev");
+		add(arguments, "-global");
+		add(arguments, "kvm-pit.lost_tick_policy=discard");
+	}
+	add(arguments, "-serial");
+	add(arguments, "chardev:console");
+	add(arguments, "-chardev");
+	add(arguments, "stdio,id=console,signal=off");
+	add(arguments, "-kernel");
+	add(arguments, config->file);
+	if (config->command_line) {
+		add(arguments, "-append");
+		add(arguments, config->command_line);
+	}
+	for (char **extra = config->extra; extra && *extra; extra++)
+		add(arguments, *extra);
+	return arguments;
+}
+
+static void add_runner_arguments(GPtrArray *arguments, const struct vm_config *config)
+{
+	add(arguments, "-chardev");
+	g_ptr_array_add(arguments, g_strdup_printf("socket,id=qmp,fd=%d", MONITOR_FD));
+	add(arguments, "-mon");
+	add(arguments, "chardev=qmp,mode=control");
+	if (config->incoming) {
+		add(arguments, "-incoming");
+		add(arguments, "defer");
+	}
+	g_ptr_array_add(arguments, NULL);
+}
+
+/* The command as a person can run it: without the runner's own plumbing. */
+static gboolean write_command(GPtrArray *arguments, const char *path, GError **error)
+{
+	GString *text = g_string_new(NULL);
+	struct log_file *log = log_file_create(path, error);
+
+	for (guint i = 0; log && i < arguments->len; i++) {
+		g_autofree char *quoted = g_shell_quote(arguments->pdata[i]);
+		gboolean plain = !strpbrk(arguments->pdata[i], " \t\n'\"\\$`*?[]{}()<>|&;#~") &&
+				 *(char *)arguments->pdata[i];
+
+		g_string_append_printf(text, "%s%s", i ? " " : "",
+				       plain ? (char *)arguments->pdata[i] : quoted);
+	}
+	g_string_append_c(text, '\n');
+	if (log) {
+		log_file_write(log, text->str, text->len);
+		log_file_close(log);
+	}
+	g_string_free(text, TRUE);
+	return log != NULL;
+}
+
+static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int console, int monitor,
+		      GError **error)
+{
+	g_autoptr(GPtrArray) arguments = command_line(config);
+	const int target = MONITOR_FD;
+	g_autoptr(GError) problem = NULL;
+	int stderr_fd;
+	gboolean started;
+
+	if (config->command_path && !write_command(arguments, config->command_path, error))
+		return FALSE;
+	add_runner_arguments(arguments, config);
+	stderr_fd = open(config->stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (stderr_fd < 0) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s", config->stderr_path,
+			    g_strerror(errno));
+		return FALSE;
+	}
+	qemu->stderr_start = lseek(stderr_fd, 0, SEEK_END);
+	started = g_spawn_async_with_pipes_and_fds(
+		NULL, (const char *const *)arguments->pdata, NULL,
+		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child, NULL, console, console,
+		stderr_fd, &monitor, &target, 1, &qemu->pid, NULL, NULL, NULL, &problem);
+	close(stderr_fd);
+	if (!started)
+		g_set_error(error, FERRY_ERROR, 0, "cannot start %s: %s", config->binary,
+			    problem->message);
+	return started;
+}
+
+static void qemu_release(struct qemu *qemu)
+{
+	if (qemu->qmp)
+		qmp_free(qemu->qmp);
+	if (qemu->console >= 0)
+		close(qemu->console);
+	g_free(qemu->exit.stderr_end);
+	g_free(qemu->stderr_path);
+	g_free(qemu->migration_status);
+	g_free(qemu->incoming);
+	g_free(qemu);
+}
+
+static struct vm *qemu_start(const struct vm_config *config, const struct vm_listener *listener,
+			     void *owner, GError **error)
+{
+	int console[2], monitor[2];
+	struct qemu *qemu;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor) < 0) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot make sockets for QEMU: %s",
+			    g_strerror(errno));
+		return NULL;
+	}
+	qemu = g_new0(struct qemu, 1);
+	qemu->vm.vmm = &qemu_vmm;
+	qemu->listener = listener;
+	qemu->owner = owner;
+	qemu->reply_seconds = config->reply_seconds;
+	qemu->stderr_path = g_strdup(config->stderr_path);
+	qemu->incoming = g_strdup(config->incoming);
+	qemu->output_held = config->incoming != NULL;
+	qemu->console = console[0];
+	if (!spawn(qemu, config, console[1], monitor[1], error)) {
+		close(console[1]);
+		close(monitor[0]);
+		close(monitor[1]);
+		qemu_release(qemu);
+		return NULL;
+	}
+	close(console[1]);
+	close(monitor[1]);
+	qemu->child_watch = g_child_watch_add(qemu->pid, on_process_end, qemu);
+	qemu->qmp = qmp_new(monitor[0], config->transcript, config->label, config->reply_seconds,
+			    &monitor_listener, qemu);
+	if (!qemu->output_held)
+		watch_console(qemu);
+	return &qemu->vm;
+}
+
+static gboolean quit_too_late(gpointer data)
+{
+	struct qemu *qemu = data;
+
+	qemu->quit_deadline = 0;
+	qemu_break(qemu, "QEMU did not end when it was told to quit");
+	return G_SOURCE_REMOVE;
+}
+
+static void qemu_quit(struct vm *vm)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+
+	if (!qemu->pid)
+		return;
+	qmp_execute(qemu->qmp, "quit", NULL, NULL, NULL);
+	qemu->quit_deadline = g_timeout_add_seconds(qemu->reply_seconds, quit_too_late, qemu);
+}
+
+static void qemu_free(struct vm *vm)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+
+	qemu_move_forget(qemu);
+	unwatch_console(qemu);
+	if (qemu->quit_deadline)
+		g_source_remove(qemu->quit_deadline);
+	if (qemu->pid) {
+		g_source_remove(qemu->child_watch);
+		kill(qemu->pid, SIGKILL);
+		while (waitpid(qemu->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	qemu_release(qemu);
+}
+
+const struct vmm qemu_vmm = {
+	.name = "qemu",
+	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MOVE_LIVE,
+	.start = qemu_start,
+	.send = qemu_send,
+	.release_output = qemu_release_output,
+	.pause = qemu_pause,
+	.move = qemu_move,
+	.quit = qemu_quit,
+	.free = qemu_free,
+};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the QEMU VMM share: qemu.c (the process), qemu-move.c (pauses and moves). */
+#ifndef FERRY_HOST_QEMU_H
+#define FERRY_HOST_QEMU_H
+
+#include <json-glib/json-glib.h>
+
+#include "qmp.h"
+#include "vm.h"
+
+struct qemu_move;
+
+struct qemu {
+	struct vm vm;
+	const struct vm_listener *listener;
+	void *owner;
+
+	GPid pid; /* 0 once it was waited for */
+	guint child_watch;
+	int console; /* socket; the other end is QEMU's stdin and stdout */
+	guint console_watch;
+	gboolean output_held;
+	gboolean exit_held; /* ended while the output was held */
+	struct vm_exit exit;
+	char *stderr_path;
+	gint64 stderr_start; /* what the file held before this process wrote to it */
+
+	struct qmp *qmp;
+	char *incoming;
+	guint quit_deadline;
+	unsigned reply_seconds;
+	gboolean broken;
+
+	gint64 stop_time;      /* of the last STOP event, CLOCK_REALTIME us; 0 if none */
+	gint64 resume_time;    /* of the last RESUME event */
+	gint64 migration_time; /* of the last MIGRATION event */
+	char *migration_status; /* that it told, or NULL */
+
+	struct qemu_move *move; /* that this QEMU is part of, as source or destination */
+};
+
+/* Tells the owner, once, that this QEMU cannot be talked to any more. */
+void qemu_break(struct qemu *qemu, const char *problem);
+
+/* Delivers the console output that there is to read now. */
+void qemu_drain_console(struct qemu *qemu);
+
+/* An event came that a move may wait for, or QEMU has ended. */
+void qemu_move_progress(struct qemu *qemu);
+
+/* A QEMU that is freed in the middle of a move takes the move with it; nobody is told. */
+void qemu_move_forget(struct qemu *qemu);
+
+void qemu_pause(struct vm *vm, gint64 microseconds, move_done_function done, void *data);
+void qemu_move(struct vm *vm, struct vm *to, const struct move_options *options,
+	       move_done_function done, void *data);
+
+#endif

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Results for people, on standard output: plain lines as cases end, and on a
+ * terminal one line more, always the last, that shows what is running.
+ */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "result.h"
+#include "text.h"
+
+/* With more cases than this, failures are listed once more at the end. */
+#define CASES_ON_ONE_SCREEN 20
+
+struct lines {
+	const struct environment *environment;
+	guint cases, done;
+	guint passed, failed, skipped;
+	gboolean live;
+	gboolean shown;	    /* the last line on the terminal is the live one */
+	GQueue *running;    /* of struct running, in the order of starting */
+	GPtrArray *failures; /* names */
+};
+
+struct running {
+	const struct test_case *test_case;
+	char *doing;
+};
+
+static void running_free(struct running *running)
+{
+	g_free(running->doing);
+	g_free(running);
+}
+
+static struct running *find_running(struct lines *lines, const struct test_case *test_case)
+{
+	for (GList *link = lines->running->head; link; link = link->next) {
+		struct running *running = link->data;
+
+		if (running->test_case == test_case)
+			return running;
+	}
+	return NULL;
+}
+
+static void hide(struct lines *lines)
+{
+	if (lines->shown)
+		fputs("\r\033[K", stdout);
+	lines->shown = FALSE;
+}
+
+static void show(struct lines *lines)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct winsize size = { .ws_col = 80 };
+	glong columns;
+
+	if (!lines->live)
+		return;
+	hide(lines);
+	if (!lines->running->length) {
+		fflush(stdout);
+		return;
+	}
+	g_string_append_printf(text, "[%u/%u]", lines->done, lines->cases);
+	for (GList *link = lines->running->head; link; link = link->next) {
+		struct running *running = link->data;
+
+		g_string_append_printf(text, "%s %s%s%s", link->prev ? "," : "",
+				       running->test_case->name, running->doing ? ": " : "",
+				       running->doing ? running->doing : "");
+	}
+	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	columns = MAX(20, size.ws_col) - 1;
+	if (g_utf8_strlen(text->str, -1) > columns)
+		*g_utf8_offset_to_pointer(text->str, columns) = '\0';
+	fputs(text->str, stdout);
+	fflush(stdout);
+	lines->shown = TRUE;
+}
+
+static void *begin(const struct environment *environment, guint cases, gboolean live)
+{
+	struct lines *lines = g_new0(struct lines, 1);
+
+	lines->environment = environment;
+	lines->cases = cases;
+	lines->live = live;
+	lines->running = g_queue_new();
+	lines->failures = g_ptr_array_new_with_free_func(g_free);
+	printf("%u case%s on %s: %s, %s, Linux %s, %s; seed %u\n", cases, cases == 1 ? "" : "s",
+	       environment->host, environment->vmm, environment->accel, environment->kernel,
+	       environment->cpu, environment->seed);
+	fflush(stdout);
+	return lines;
+}
+
+static void *lines_begin(const char *target, const struct environment *environment, guint cases,
+			 GError **error)
+{
+	return begin(environment, cases, FALSE);
+}
+
+static void *live_begin(const char *target, const struct environment *environment, guint cases,
+			GError **error)
+{
+	return begin(environment, cases, TRUE);
+}
+
+static void lines_started(void *data, const struct test_case *test_case)
+{
+	struct lines *lines = data;
+	struct running *running = g_new0(struct running, 1);
+
+	running->test_case = test_case;
+	g_queue_push_tail(lines->running, running);
+	show(lines);
+}
+
+static void lines_progress(void *data, const struct test_case *test_case, const char *doing)
+{
+	struct lines *lines = data;
+	struct running *running = find_running(lines, test_case);
+
+	if (!lines->live || !running)
+		return;
+	g_free(running->doing);
+	running->doing = g_strdup(doing);
+	show(lines);
+}
+
+static void print_result(struct lines *lines, const struct result *result)
+{
+	static const char *const colors[] = {
+		[VERDICT_PASS] = "\033[32m",
+		[VERDICT_FAIL] = "\033[31m",
+		[VERDICT_SKIP] = "\033[33m",
+		[VERDICT_ERROR] = "\033[35m",
+	};
+	const char *name = result->test_case->name;
+	g_autofree char *summary = result_summary(result);
+
+	printf("%s%-5s%s %s", lines->live ? colors[result->verdict] : "",
+	       verdict_name(result->verdict), lines->live ? "\033[m" : "", name);
+	if (result->verdict == VERDICT_PASS)
+		printf(" (%s)\n", summary);
+	else
+		printf(": %s\n", result->reason);
+	if (result->verdict != VERDICT_FAIL && result->verdict != VERDICT_ERROR)
+		return;
+	if (result->detail) {
+		g_auto(GStrv) detail = g_strsplit(result->detail, "\n", -1);
+
+		for (char **line = detail; *line; line++)
+			printf("      %s\n", *line);
+	}
+	if (result->logdir)
+		printf("      logs in %s\n", result->logdir);
+}
+
+static void lines_ended(void *data, const struct result *result)
+{
+	struct lines *lines = data;
+	struct running *running = find_running(lines, result->test_case);
+
+	if (running) {
+		g_queue_remove(lines->running, running);
+		running_free(running);
+	}
+	lines->done++;
+	switch (result->verdict) {
+	case VERDICT_PASS:
+		lines->passed++;
+		break;
+	case VERDICT_SKIP:
+		lines->skipped++;
+		break;
+	case VERDICT_FAIL:
+	case VERDICT_ERROR:
+		lines->failed++;
+		g_ptr_array_add(lines->failures, g_strdup(result->test_case->name));
+		break;
+	}
+	hide(lines);
+	print_result(lines, result);
+	fflush(stdout);
+	show(lines);
+}
+
+static gboolean lines_end(void *data, guint not_run, GError **error)
+{
+	struct lines *lines = data;
+	gboolean written;
+
+	hide(lines);
+	if (lines->failures->len && lines->cases > CASES_ON_ONE_SCREEN)
+		for (guint i = 0; i < lines->failures->len; i++)
+			printf("failed: %s\n", (char *)lines->failures->pdata[i]);
+	if (not_run)
+		printf("interrupted: %u of %u cases have no verdict\n", not_run, lines->cases);
+	printf("%u passed, %u failed, %u skipped\n", lines->passed, lines->failed, lines->skipped);
+	written = !fflush(stdout) && !ferror(stdout);
+	if (!written)
+		g_set_error(error, FERRY_ERROR, 0, "cannot write to standard output");
+	g_queue_free_full(lines->running, (GDestroyNotify)running_free);
+	g_ptr_array_unref(lines->failures);
+	g_free(lines);
+	return written;
+}
+
+const struct reporter lines_reporter = {
+	.begin = lines_begin,
+	.started = lines_started,
+	.ended = lines_ended,
+	.end = lines_end,
+};
+
+const struct reporter live_reporter = {
+	.begin = live_begin,
+	.started = lines_started,
+	.progress = lines_progress,
+	.ended = lines_ended,
+	.end = lines_end,
+};

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is the same for every way of telling about results. */
+#include "result.h"
+#include "text.h"
+
+const char *verdict_name(enum verdict verdict)
+{
+	static const char *const names[] = {
+		[VERDICT_PASS] = "PASS",
+		[VERDICT_FAIL] = "FAIL",
+		[VERDICT_SKIP] = "SKIP",
+		[VERDICT_ERROR] = "ERROR",
+	};
+
+	return names[verdict];
+}
+
+void test_case_free(struct test_case *test_case)
+{
+	g_free(test_case->name);
+	g_free(test_case->log_name);
+	g_free(test_case->skip_reason);
+	g_free(test_case);
+}
+
+void result_free(struct result *result)
+{
+	g_free(result->reason);
+	g_free(result->detail);
+	g_free(result->logdir);
+	if (result->tests)
+		g_ptr_array_unref(result->tests);
+	if (result->moves)
+		g_array_unref(result->moves);
+	g_free(result);
+}
+
+static void append_moves(GString *text, const struct result *result)
+{
+	gint64 shortest = G_MAXINT64, longest = 0;
+	g_autofree char *from = NULL, *to = NULL;
+
+	for (guint i = 0; i < result->moves->len; i++) {
+		gint64 pause =
+			g_array_index(result->moves, struct move_stats, i).pause_min_ns;
+
+		shortest = MIN(shortest, pause);
+		longest = MAX(longest, pause);
+	}
+	from = text_duration(shortest);
+	to = text_duration(longest);
+	g_string_append_printf(text, "; %u %s%s, stopped for %s to %s", result->moves->len,
+			       result->test_case->plan->capabilities & VMM_CAN_MOVE_LIVE ? "move" :
+											   "pause",
+			       result->moves->len == 1 ? "" : "s", from, to);
+}
+
+char *result_summary(const struct result *result)
+{
+	GString *text = g_string_new(NULL);
+	g_autofree char *duration = text_duration(result->duration_ns);
+
+	if (result->tests && result->tests->len)
+		g_string_append_printf(text, "%u tests, ", result->tests->len);
+	g_string_append_printf(text, "%u checks", result->checks);
+	if (result->skipped_checks)
+		g_string_append_printf(text, ", %u skipped", result->skipped_checks);
+	if (result->moves && result->moves->len)
+		append_moves(text, result);
+	g_string_append_printf(text, "; %s", duration);
+	return g_string_free(text, FALSE);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A case, what became of it, and those who are told. */
+#ifndef FERRY_HOST_RESULT_H
+#define FERRY_HOST_RESULT_H
+
+#include <stdio.h>
+
+#include "plan.h"
+#include "suite.h"
+
+enum verdict {
+	VERDICT_PASS,
+	VERDICT_FAIL,  /* the guest, or what was done to it, broke an invariant */
+	VERDICT_SKIP,  /* it could not run here, or the guest had nothing to check */
+	VERDICT_ERROR, /* the VMM, the plan or the runner could not do its part */
+};
+
+const char *verdict_name(enum verdict verdict); /* "PASS", ... */
+
+/* program/plan: what is scheduled, timed and reported. */
+struct test_case {
+	const struct program *program;
+	const struct plan *plan;
+	char *name;	     /* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
+	char *log_name;	     /* its folder below the log folder */
+	guint32 seed;
+	char *skip_reason;   /* it cannot run here; NULL if it can */
+};
+
+/* One test's end, as the guest told it. */
+struct test_result {
+	char *name;
+	unsigned cpu;
+	unsigned round;
+	char *verdict; /* "pass", "fail", "skip", "xfail" */
+	unsigned checks;
+	char *reason;
+	gint64 duration_ns; /* by the runner's clock */
+};
+
+struct result {
+	const struct test_case *test_case;
+	enum verdict verdict;
+	char *reason;	      /* one line; NULL for a plain pass */
+	char *detail;	      /* more lines, e.g. a backtrace; NULL if there are none */
+	char *logdir;	      /* NULL when it never started */
+	gint64 duration_ns;
+	unsigned checks;      /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
+	unsigned skipped_checks;
+	GPtrArray *tests;     /* of struct test_result */
+	GArray *moves;	      /* of struct move_stats */
+};
+
+void test_case_free(struct test_case *test_case);
+void result_free(struct result *result);
+
+/* What every verdict of a run was reached on. */
+struct environment {
+	const char *host; /* "local" */
+	const char *vmm;  /* "qemu" */
+	const char *binary;
+	const char *accel;
+	char *kernel;	  /* of the host: "6.1.0-13-amd64" */
+	char *cpu;	  /* "AMD EPYC ..." */
+	guint32 seed;
+	double timescale;
+};
+
+/*
+ * One way to tell about a run. Each is one file. Functions that are NULL are not
+ * called; DATA is what `begin` returned.
+ */
+struct reporter {
+	/* TARGET is where to, as the option named it. NULL and ERROR if it cannot be written. */
+	void *(*begin)(const char *target, const struct environment *environment, guint cases,
+		       GError **error);
+	void (*started)(void *data, const struct test_case *test_case);
+	/* What a running case is doing now, for a live display. */
+	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	void (*ended)(void *data, const struct result *result);
+	/* INTERRUPTED: the run ends early. FALSE and ERROR when the report is incomplete. */
+	gboolean (*end)(void *data, guint not_run, GError **error);
+};
+
+extern const struct reporter lines_reporter, live_reporter, json_reporter, tap_reporter,
+	junit_reporter;
+
+/* "12 tests, 345 checks, 20 moves, paused 2.1 ms to 9.8 ms": what is good to know of a result. */
+char *result_summary(const struct result *result);
+
+#endif

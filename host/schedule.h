@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs cases side by side and tells reporters about them. */
+#ifndef FERRY_HOST_SCHEDULE_H
+#define FERRY_HOST_SCHEDULE_H
+
+#include "case.h"
+
+/* A reporter at work: what its `begin` returned goes with it. */
+struct report {
+	const struct reporter *reporter;
+	void *data;
+};
+
+struct schedule_outcome {
+	guint passed, failed, skipped; /* errors count as failed */
+	guint not_run;		       /* interrupted before their verdict */
+};
+
+/*
+ * Runs CASES (of struct test_case), at most so many at a time that their vCPUs fill
+ * SLOTS; a guest with more vCPUs than that runs alone. Returns when all have a
+ * verdict, or soon after SIGINT, SIGTERM or SIGHUP; no process is left either way.
+ */
+struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
+				     unsigned slots, GArray *reports);
+
+#endif

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Turns a suite and a command line into cases. */
+#include <string.h>
+
+#include "needs.h"
+#include "select.h"
+#include "text.h"
+
+/* What the whole suite is written for; others are skipped. */
+#define ARCHITECTURE "x86_64"
+
+static const char *const default_plans[] = { "none", "pause", "precopy", "storm", NULL };
+static const char *const foreign_plans[] = { "none", NULL };
+static const char *const foreign_migration_plans[] = { "precopy", NULL };
+
+static gboolean has_word(char **words, const char *word)
+{
+	return g_strv_contains((const char *const *)words, word);
+}
+
+static const char *const *plans_of(const struct suite *suite, const struct program *program,
+				   const struct selection *selection)
+{
+	if (selection->plan_names)
+		return (const char *const *)selection->plan_names;
+	if (*program->plans)
+		return (const char *const *)program->plans;
+	if (!suite->foreign)
+		return default_plans;
+	return has_word(program->groups, "migration") ? foreign_migration_plans : foreign_plans;
+}
+
+/* A pattern without '/' means programs, with '/' cases. */
+static gboolean matches(const char *pattern, const struct program *program, const char *case_name)
+{
+	return text_glob(pattern, strchr(pattern, '/') ? case_name : program->name);
+}
+
+static char *failed_check(const struct program *program)
+{
+	for (char **check = program->checks; *check; check++) {
+		g_autofree char *path = g_strdup(*check), *value = NULL;
+		char *equals = strchr(path, '=');
+
+		*equals = '\0';
+		if (!g_file_get_contents(path, &value, NULL, NULL) ||
+		    !g_str_equal(g_strchomp(value), equals + 1))
+			return g_strdup_printf("needs %s to be %s%s%s", path, equals + 1,
+					       value ? ", and it is " : "", value ? value : "");
+	}
+	return NULL;
+}
+
+/* Why the case cannot run here, or NULL if it can. */
+static char *skip_reason(const struct test_case *test_case, const struct selection *selection)
+{
+	const struct program *program = test_case->program;
+	const char *accel = selection->accel;
+
+	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
+		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);
+	if (*program->accel && !g_str_equal(program->accel, accel))
+		return g_strdup_printf("is for %s, and this runs on %s", program->accel, accel);
+	if (program->smp > most_vcpus(accel))
+		return g_strdup_printf("needs %u vCPUs, and %s offers %u", program->smp, accel,
+				       most_vcpus(accel));
+	if (test_case->plan->capabilities & ~selection->vmm->capabilities)
+		return g_strdup_printf("plan %s needs what the VMM %s cannot do",
+				       test_case->plan->name, selection->vmm->name);
+	for (char **need = program->needs; *need; need++) {
+		const char *missing = need_missing(*need, accel);
+
+		if (missing)
+			return g_strdup(missing);
+	}
+	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
+		return g_strdup_printf("%s does not exist", program->file);
+	return failed_check(program);
+}
+
+static gboolean check_words(const struct suite *suite, GError **error)
+{
+	g_autofree const char **known_plans = plan_names();
+
+	for (guint i = 0; i < suite->programs->len; i++) {
+		const struct program *program = suite->programs->pdata[i];
+		const char *const *known = known_plans;
+		const char *kind = "plan", *odd = NULL;
+		g_autofree char *suggestion = NULL;
+
+		for (char **plan = program->plans; *plan && !odd; plan++)
+			if (!plan_find(*plan))
+				odd = *plan;
+		for (char **need = program->needs; *need && !odd; need++)
+			if (!g_strv_contains(need_names(), *need)) {
+				odd = *need;
+				kind = "need";
+				known = need_names();
+			}
+		if (!odd)
+			continue;
+		suggestion = text_suggest(odd, known);
+		g_set_error(error, FERRY_ERROR, 0, "%s:%u: [%s] names the unknown %s '%s'%s",
+			    suite->path, program->line, program->name, kind, odd, suggestion);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_binaries(const struct suite *suite, GPtrArray *cases, GError **error)
+{
+	for (guint i = 0; !suite->foreign && i < cases->len; i++) {
+		const struct program *program =
+			((const struct test_case *)cases->pdata[i])->program;
+
+		if (g_file_test(program->file, G_FILE_TEST_EXISTS))
+			continue;
+		g_set_error(error, FERRY_ERROR, 0,
+			    "%s:%u: [%s]: %s does not exist; correct 'file', or run make",
+			    suite->path, program->line, program->name, program->file);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_plan_names(const struct selection *selection, GError **error)
+{
+	g_autofree const char **known = plan_names();
+
+	for (char **name = selection->plan_names; name && *name; name++) {
+		g_autofree char *suggestion = NULL;
+
+		if (plan_find(*name))
+			continue;
+		suggestion = text_suggest(*name, known);
+		g_set_error(error, FERRY_ERROR, 0, "--plan: unknown plan '%s'%s", *name, suggestion);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean no_match(const struct suite *suite, const char *pattern, GError **error)
+{
+	g_autofree const char **names = g_new0(const char *, suite->programs->len + 1);
+	g_autofree char *program = g_strndup(pattern, strcspn(pattern, "/"));
+	const char *closest;
+
+	for (guint i = 0; i < suite->programs->len; i++)
+		names[i] = ((struct program *)suite->programs->pdata[i])->name;
+	closest = text_closest(program, names);
+	g_set_error(error, FERRY_ERROR, 0,
+		    closest && !g_str_equal(closest, program) ?
+			    "no case matches '%s' (did you mean '%s'?)" :
+			    "no case matches '%s'; 'ferry list' shows what there is",
+		    pattern, closest);
+	return FALSE;
+}
+
+/* The first pattern that means this case, or NULL; "*" where there are no patterns. */
+static const char *meant_by(const struct selection *selection, const struct program *program,
+			    const char *case_name, gboolean *used)
+{
+	const char *first = NULL;
+
+	if (!selection->patterns || !*selection->patterns)
+		return "*";
+	for (guint i = 0; selection->patterns[i]; i++)
+		if (matches(selection->patterns[i], program, case_name)) {
+			used[i] = TRUE;
+			first = first ? first : selection->patterns[i];
+		}
+	return first;
+}
+
+static void add_case(GPtrArray *cases, const struct selection *selection,
+		     const struct program *program, const struct plan *plan, unsigned number)
+{
+	struct test_case *test_case = g_new0(struct test_case, 1);
+	g_autofree char *suffix = g_strdup_printf(selection->repeat > 1 ? "#%u" : "", number);
+
+	test_case->program = program;
+	test_case->plan = plan;
+	test_case->name = g_strconcat(program->name, "/", plan->name, suffix, NULL);
+	test_case->log_name = g_strdup(test_case->name);
+	test_case->seed = selection->seed ^ g_str_hash(test_case->name);
+	test_case->skip_reason = skip_reason(test_case, selection);
+	g_ptr_array_add(cases, test_case);
+}
+
+GPtrArray *select_cases(const struct suite *suite, const struct selection *selection,
+			GError **error)
+{
+	guint patterns = selection->patterns ? g_strv_length(selection->patterns) : 0;
+	g_autofree gboolean *used = g_new0(gboolean, patterns + 1);
+	GPtrArray *cases;
+
+	if (!check_words(suite, error) || !check_plan_names(selection, error))
+		return NULL;
+	cases = g_ptr_array_new_with_free_func((GDestroyNotify)test_case_free);
+	for (guint i = 0; i < suite->programs->len; i++) {
+		const struct program *program = suite->programs->pdata[i];
+
+		for (const char *const *name = plans_of(suite, program, selection); *name; name++) {
+			g_autofree char *case_name = g_strconcat(program->name, "/", *name, NULL);
+			const char *pattern = meant_by(selection, program, case_name, used);
+
+			/* "nodefault" programs run only when they are named. */
+			if (!pattern ||
+			    (g_str_equal(pattern, "*") && has_word(program->groups, "nodefault")))
+				continue;
+			for (unsigned number = 1; number <= selection->repeat; number++)
+				add_case(cases, selection, program, plan_find(*name), number);
+		}
+	}
+	for (guint i = 0; i < patterns; i++)
+		if (!used[i] && !no_match(suite, selection->patterns[i], error)) {
+			g_ptr_array_unref(cases);
+			return NULL;
+		}
+	if (!check_binaries(suite, cases, error))
+		g_clear_pointer(&cases, g_ptr_array_unref);
+	return cases;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which cases a command line means, and which of them cannot run here, and why. */
+#ifndef FERRY_HOST_SELECT_H
+#define FERRY_HOST_SELECT_H
+
+#include "result.h"
+
+struct selection {
+	char **patterns;   /* globs over program or program/plan; NULL or empty: all */
+	char **plan_names; /* these plans instead of the programs' own; NULL: the programs' */
+	unsigned repeat;   /* 1 or more */
+	guint32 seed;
+	const char *accel;
+	const struct vmm *vmm;
+};
+
+/*
+ * An array of struct test_case in the suite's order. Plans and needs that nobody
+ * knows, patterns that match nothing, and (of our own suite) binaries that are not
+ * there are errors.
+ */
+GPtrArray *select_cases(const struct suite *suite, const struct selection *selection,
+			GError **error);
+
+#endif

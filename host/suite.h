@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A suite: the programs that a unittests.cfg describes. The file format is
+ * kvm-unit-tests' (their docs/unittests.md), so that their suite can be read
+ * too, with two keys of ours, `needs` and `plans`.
+ */
+#ifndef FERRY_HOST_SUITE_H
+#define FERRY_HOST_SUITE_H
+
+#include <glib.h>
+
+/* One stanza of unittests.cfg. Strings are never NULL unless it says so. */
+struct program {
+	char *name;	    /* the stanza's name, without brackets */
+	char *file;	    /* path of the flat binary */
+	unsigned smp;	    /* vCPUs, 1 to 255 */
+	unsigned timeout;   /* seconds on a fast host; 0 means no limit */
+	char **groups;	    /* words */
+	char *arch;	    /* "" or an architecture's name */
+	char *accel;	    /* "", "kvm" or "tcg": the only accelerator that it runs on */
+	char *machine;	    /* "" or the QEMU machine type */
+	char **checks;	    /* PATH=VALUE: host files that must hold these values */
+	char *test_args;    /* NULL, or the guest's command line */
+	char **qemu_params; /* QEMU arguments */
+	char **needs;	    /* names of host features, see needs.h */
+	char **plans;	    /* names of plans; empty means the suite's default */
+	unsigned line;	    /* where the stanza begins */
+};
+
+struct suite {
+	char *path;	     /* of the unittests.cfg */
+	gboolean foreign;    /* another project's suite (--suite) */
+	GPtrArray *programs; /* of struct program, in the file's order */
+};
+
+/*
+ * Reads a unittests.cfg; the flat binaries are in BINDIR. Every complaint in the
+ * file is gathered into one error, each a line "FILE:LINE: what is wrong and what
+ * to do". Whether plans and needs are known is for the caller to check.
+ */
+struct suite *suite_load(const char *path, const char *bindir, gboolean foreign, GError **error);
+void suite_free(struct suite *suite);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Small helpers for messages that people read. */
+#ifndef FERRY_HOST_TEXT_H
+#define FERRY_HOST_TEXT_H
+
+#include <glib.h>
+
+/*
+ * The error domain of everything that the user can mend: bad arguments, a bad
+ * unittests.cfg, missing programs, unwritable folders.
+ */
+#define FERRY_ERROR (ferry_error_quark())
+GQuark ferry_error_quark(void);
+
+/* The entry of NULL-terminated CHOICES that is spelled most like WORD, or NULL if none is close. */
+const char *text_closest(const char *word, const char *const *choices);
+
+/*
+ * " (did you mean 'X'?)" for the closest of CHOICES, or "; known: A, B, C" when
+ * nothing is close. The caller frees the string.
+ */
+char *text_suggest(const char *word, const char *const *choices);
+
+/*
+ * A copy of LENGTH bytes fit to print on a terminal: control characters and
+ * bytes that are not UTF-8 become \xNN. At most 200 characters, then "...".
+ * The caller frees it.
+ */
+char *text_printable(const char *bytes, gssize length);
+
+/* "1.23 s", "45 ms", "12 us": a duration in nanoseconds, for people. The caller frees it. */
+char *text_duration(gint64 nanoseconds);
+
+/* Does NAME match a glob with '*' and '?'? */
+gboolean text_glob(const char *pattern, const char *name);
+
+/* Reads a whole number in [MINIMUM, MAXIMUM] from all of TEXT. */
+gboolean text_number(const char *text, gint64 minimum, gint64 maximum, gint64 *number);
+
+#endif

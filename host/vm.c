@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is the same for every VMM. */
+#include <string.h>
+#include <sys/wait.h>
+
+#include "vm.h"
+
+char *vm_exit_describe(const struct vm_exit *exit)
+{
+	const char *words = exit->stderr_end;
+	const char *colon = words ? ": " : "";
+
+	words = words ? words : "";
+	if (WIFSIGNALED(exit->wait_status))
+		return g_strdup_printf("killed by signal %d (%s)%s%s", WTERMSIG(exit->wait_status),
+				       strsignal(WTERMSIG(exit->wait_status)), colon, words);
+	return g_strdup_printf("exit status %d%s%s", WEXITSTATUS(exit->wait_status), colon, words);
+}
