@@ -2,16 +2,16 @@
 #
 # Builds everything into build/. Each part of the tree brings its own rules:
 # x86/guest.mk (guests and their library), host/host.mk (the runner),
-# tests/tests.mk (the project's own tests). Run ./configure first.
+# tests/tests.mk (the project's own tests).
 
 build := build
 
-ifeq ($(wildcard $(build)/config.mak),)
-$(error no $(build)/config.mak: run ./configure first)
-endif
-include $(build)/config.mak
-
 all: guests host
+
+# make reads this again after it has been made, by configure.
+include $(build)/config.mak
+$(build)/config.mak: configure
+	./configure
 
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes \
 	    -Wmissing-prototypes -Wvla

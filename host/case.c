@@ -56,6 +56,13 @@ static void test_result_free(struct test_result *test)
 	g_free(test);
 }
 
+static void mark_free(struct mark *mark)
+{
+	g_free(mark->name);
+	g_hash_table_unref(mark->values);
+	g_free(mark);
+}
+
 static void remember_first(char **where, const char *text)
 {
 	if (!*where)
@@ -289,10 +296,29 @@ static void on_test_end(struct case_run *run, const struct machine_line *line)
 	g_clear_pointer(&run->test, g_free);
 }
 
+static void on_mark(struct case_run *run, const struct machine_line *line)
+{
+	const char *name = machine_line_value(line, "name");
+	g_autofree char *problem = NULL;
+	struct mark *mark;
+
+	if (!name)
+		return;
+	if (g_str_equal(name, "clock")) {
+		problem = clock_check_mark(run->clock_check, line);
+		if (problem)
+			remember_first(&run->violation, problem);
+		return;
+	}
+	mark = g_new0(struct mark, 1);
+	mark->name = g_strdup(name);
+	mark->values = g_hash_table_ref(line->values);
+	g_ptr_array_add(run->result->marks, mark);
+}
+
 static void on_machine(void *data, const struct machine_line *line)
 {
 	struct case_run *run = data;
-	g_autofree char *problem = NULL;
 
 	if (g_str_equal(line->verb, "hello")) {
 		plan_hello(run->plan);
@@ -301,9 +327,7 @@ static void on_machine(void *data, const struct machine_line *line)
 	} else if (g_str_equal(line->verb, "end")) {
 		on_test_end(run, line);
 	} else if (g_str_equal(line->verb, "mark")) {
-		problem = clock_check_mark(run->clock_check, line);
-		if (problem)
-			remember_first(&run->violation, problem);
+		on_mark(run, line);
 	} else if (g_str_equal(line->verb, "exception")) {
 		run->exception = g_strdup_printf(
 			"unexpected exception %" G_GINT64_FORMAT " at %s on CPU %" G_GINT64_FORMAT,
@@ -433,6 +457,7 @@ struct case_run *case_start(const struct test_case *test_case,
 	run->result->test_case = test_case;
 	run->result->logdir = g_build_filename(settings->logdir, test_case->log_name, NULL);
 	run->result->tests = g_ptr_array_new_with_free_func((GDestroyNotify)test_result_free);
+	run->result->marks = g_ptr_array_new_with_free_func((GDestroyNotify)mark_free);
 	run->result->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
 	if (!start_guest(run, &error)) {
 		conclude(run, VERDICT_ERROR, "%s", error->message);

@@ -12,10 +12,12 @@
 #include "needs.h"
 #include "schedule.h"
 #include "select.h"
+#include "speed.h"
 #include "text.h"
 
 #define DEFAULT_QEMU  "qemu-system-x86_64"
 #define DEFAULT_MOVES 20
+#define CALIBRATION   "calibrate"
 
 /* Paths of UNIX sockets are at most 107 bytes long (unix(7)); ours add some 40. */
 #define LONGEST_SOCKET_DIR 60
@@ -48,7 +50,7 @@ static const GOptionEntry entries[] = {
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
 	  "Make the same random choices as the run that printed this seed", "N" },
 	{ "timescale", 0, 0, G_OPTION_ARG_DOUBLE, &options.timescale,
-	  "Multiply all deadlines by X, for slow hosts (default: 1)", "X" },
+	  "Multiply all deadlines by X (default: as slow as this host was measured to be)", "X" },
 	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout,
 	  "Seconds for each case instead of what unittests.cfg says", "N" },
 	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure", NULL },
@@ -79,7 +81,6 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	options.jobs = g_get_num_processors();
 	options.repeat = 1;
 	options.moves = DEFAULT_MOVES;
-	options.timescale = 1;
 	options.seed = -1;
 	g_option_context_set_summary(
 		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
@@ -93,7 +94,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	if (options.jobs < 1 || options.repeat < 1 || options.moves < 1 || options.timeout < 0)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
-	else if (!(options.timescale >= 1 && options.timescale <= 10000))
+	else if (options.timescale && !(options.timescale >= 1 && options.timescale <= 10000))
 		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
 	else if (options.seed > G_MAXUINT32 || options.seed < -1)
 		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
@@ -247,6 +248,29 @@ static char *find_qemu(GError **error)
 	return path;
 }
 
+/* Deadlines on this host; measured by the suite's own program, where there is one. */
+static double find_timescale(const struct suite *suite, const struct case_settings *settings,
+			     const struct environment *environment)
+{
+	g_autofree char *problem = NULL;
+	double timescale;
+
+	if (options.timescale)
+		return options.timescale;
+	for (guint i = 0; i < suite->programs->len; i++) {
+		const struct program *program = suite->programs->pdata[i];
+
+		if (suite->foreign || !g_str_equal(program->name, CALIBRATION))
+			continue;
+		timescale = speed_timescale(program, settings, environment, &problem);
+		if (problem)
+			usage_error("cannot measure this host, so deadlines stay as they are: %s",
+				    problem);
+		return timescale;
+	}
+	return 1;
+}
+
 static int run(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
@@ -284,15 +308,16 @@ static int run(int argc, char **argv)
 	settings.logdir = logdir;
 	settings.socket_dir = socket_dir;
 	settings.foreign = suite->foreign;
-	settings.timescale = options.timescale;
+	settings.timescale = 1;
 	settings.timeout = options.timeout;
 	settings.moves = options.moves;
-	settings.test_args = options.args;
 	environment.binary = qemu;
 	environment.accel = settings.accel;
 	environment.kernel = kernel = kernel_release();
 	environment.cpu = cpu = cpu_name();
-	environment.timescale = options.timescale;
+	settings.timescale = environment.timescale =
+		find_timescale(suite, &settings, &environment);
+	settings.test_args = options.args;
 	status = run_cases(cases, &settings, &environment);
 
 	rmdir(socket_dir);

@@ -77,6 +77,24 @@ static void add_tests(JsonBuilder *builder, const struct result *result)
 	json_builder_end_array(builder);
 }
 
+static void add_marks(JsonBuilder *builder, const struct result *result)
+{
+	json_builder_set_member_name(builder, "marks");
+	json_builder_begin_array(builder);
+	for (guint i = 0; result->marks && i < result->marks->len; i++) {
+		const struct mark *mark = result->marks->pdata[i];
+		GHashTableIter iterator;
+		gpointer key, value;
+
+		json_builder_begin_object(builder);
+		g_hash_table_iter_init(&iterator, mark->values);
+		while (g_hash_table_iter_next(&iterator, &key, &value))
+			add_string(builder, key, value);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
 static void add_moves(JsonBuilder *builder, const struct result *result)
 {
 	json_builder_set_member_name(builder, "moves");
@@ -120,6 +138,7 @@ static void json_ended(void *data, const struct result *result)
 	add_number(builder, "checks_skipped", result->skipped_checks);
 	add_environment(builder, json->environment);
 	add_tests(builder, result);
+	add_marks(builder, result);
 	add_moves(builder, result);
 	json_builder_end_object(builder);
 	root = json_builder_get_root(builder);

@@ -30,9 +30,25 @@ void result_free(struct result *result)
 	g_free(result->logdir);
 	if (result->tests)
 		g_ptr_array_unref(result->tests);
+	if (result->marks)
+		g_ptr_array_unref(result->marks);
 	if (result->moves)
 		g_array_unref(result->moves);
 	g_free(result);
+}
+
+const char *result_mark(const struct result *result, const char *name, const char *key)
+{
+	const char *value = NULL;
+
+	for (guint i = 0; result->marks && i < result->marks->len; i++) {
+		const struct mark *mark = result->marks->pdata[i];
+		const char *found = g_hash_table_lookup(mark->values, key);
+
+		if (found && g_str_equal(mark->name, name))
+			value = found;
+	}
+	return value;
 }
 
 static void append_moves(GString *text, const struct result *result)

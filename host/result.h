@@ -38,6 +38,12 @@ struct test_result {
 	gint64 duration_ns; /* by the runner's clock */
 };
 
+/* Figures that the guest told with a `mark` line. */
+struct mark {
+	char *name;
+	GHashTable *values; /* key -> value, both strings */
+};
+
 struct result {
 	const struct test_case *test_case;
 	enum verdict verdict;
@@ -48,11 +54,15 @@ struct result {
 	unsigned checks;      /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
 	unsigned skipped_checks;
 	GPtrArray *tests;     /* of struct test_result */
+	GPtrArray *marks;     /* of struct mark, without clock marks */
 	GArray *moves;	      /* of struct move_stats */
 };
 
 void test_case_free(struct test_case *test_case);
 void result_free(struct result *result);
+
+/* The last value of KEY in a mark NAME, or NULL. */
+const char *result_mark(const struct result *result, const char *name, const char *key);
 
 /* What every verdict of a run was reached on. */
 struct environment {
