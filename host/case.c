@@ -389,7 +389,7 @@ static char *guest_command_line(const struct program *program,
 	if (settings->foreign)
 		return g_strdup(program->test_args);
 	words = settings->test_args ? g_strjoinv(" ", settings->test_args) : g_strdup("");
-	return g_strdup_printf("runner=ferry timescale=%u%s%s%s%s",
+	return g_strdup_printf("timescale=%u%s%s%s%s",
 			       (unsigned)(settings->timescale + 0.999), *words ? " " : "", words,
 			       program->test_args ? " " : "",
 			       program->test_args ? program->test_args : "");
@@ -419,6 +419,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.accel = settings->accel,
 		.file = program->file,
 		.command_line = run->command_line,
+		.runner_word = settings->foreign ? NULL : "runner=ferry",
 		.smp = program->smp,
 		.memory_mib = MEMORY_MIB,
 		.machine = *program->machine ? program->machine : NULL,

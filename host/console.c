@@ -79,8 +79,8 @@ static gboolean read_pairs(const char *text, GHashTable *values)
 		if (*text != ' ')
 			return FALSE;
 		text++;
-		equals = strchr(text, '=');
-		if (!equals || equals == text)
+		equals = text + strcspn(text, " =");
+		if (*equals != '=' || equals == text)
 			return FALSE;
 		key = g_strndup(text, equals - text);
 		text = equals + 1;
@@ -147,7 +147,17 @@ static void check_counters(struct console *console, guint64 sequence, guint64 of
 			  offset, received, received - offset);
 	}
 	console->sequence = sequence;
-	console->boot_start = console->line_start - MIN(offset, console->line_start);
+	/* After a loss this may wrap, and so does the difference that it is used in. */
+	console->boot_start = console->line_start - offset;
+}
+
+/* A machine line holds text alone; a NUL would end the C string early. */
+static gboolean is_text(const GString *line)
+{
+	for (gsize i = 0; i < line->len; i++)
+		if (g_ascii_iscntrl(line->str[i]))
+			return FALSE;
+	return g_utf8_validate(line->str, line->len, NULL);
 }
 
 static gboolean handle_machine(struct console *console, const char *text)
@@ -225,7 +235,6 @@ static void handle_line(struct console *console)
 	char *text;
 
 	console->number++;
-	/* A NUL would end the C string early; text_printable() shows what came. */
 	text = line->str;
 	while (line->len && text[line->len - 1] == '\r')
 		g_string_truncate(line, line->len - 1);
@@ -233,7 +242,7 @@ static void handle_line(struct console *console)
 		g_free(console->last_line);
 		console->last_line = text_printable(line->str, line->len);
 	}
-	if (text[0] == '@' && handle_machine(console, text))
+	if (text[0] == '@' && is_text(line) && handle_machine(console, text))
 		return;
 	if (text[0] == '@' && console->sequence) {
 		g_autofree char *shown = text_printable(line->str, line->len);

@@ -291,7 +291,7 @@ static void add_machine(GPtrArray *arguments, const struct vm_config *config)
 	}
 }
 
-static GPtrArray *command_line(const struct vm_config *config)
+static GPtrArray *command_line(const struct vm_config *config, const char *runner_word)
 {
 	GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
 
@@ -322,7 +322,9 @@ static GPtrArray *command_line(const struct vm_config *config)
 	add(arguments, config->file);
 	if (config->command_line) {
 		add(arguments, "-append");
-		add(arguments, config->command_line);
+		g_ptr_array_add(arguments, g_strdup_printf("%s%s%s", config->command_line,
+							   runner_word ? " " : "",
+							   runner_word ? runner_word : ""));
 	}
 	for (char **extra = config->extra; extra && *extra; extra++)
 		add(arguments, *extra);
@@ -342,11 +344,12 @@ static void add_runner_arguments(GPtrArray *arguments, const struct vm_config *c
 	g_ptr_array_add(arguments, NULL);
 }
 
-/* The command as a person can run it: without the runner's own plumbing. */
-static gboolean write_command(GPtrArray *arguments, const char *path, GError **error)
+/* The command as a person can run it: without the runner and its plumbing. */
+static gboolean write_command(const struct vm_config *config, GError **error)
 {
+	g_autoptr(GPtrArray) arguments = command_line(config, NULL);
 	GString *text = g_string_new(NULL);
-	struct log_file *log = log_file_create(path, error);
+	struct log_file *log = log_file_create(config->command_path, error);
 
 	for (guint i = 0; log && i < arguments->len; i++) {
 		g_autofree char *quoted = g_shell_quote(arguments->pdata[i]);
@@ -368,13 +371,13 @@ static gboolean write_command(GPtrArray *arguments, const char *path, GError **e
 static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int console, int monitor,
 		      GError **error)
 {
-	g_autoptr(GPtrArray) arguments = command_line(config);
+	g_autoptr(GPtrArray) arguments = command_line(config, config->runner_word);
 	const int target = MONITOR_FD;
 	g_autoptr(GError) problem = NULL;
 	int stderr_fd;
 	gboolean started;
 
-	if (config->command_path && !write_command(arguments, config->command_path, error))
+	if (config->command_path && !write_command(config, error))
 		return FALSE;
 	add_runner_arguments(arguments, config);
 	stderr_fd = open(config->stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

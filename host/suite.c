@@ -303,9 +303,13 @@ static void begin_stanza(struct reader *reader, const char *name)
 /* The rest of a value that began with """ behind FIRST; NEXT moves behind it. */
 static char *read_quoted(struct reader *reader, const char *first, char **lines, guint *next)
 {
-	GString *value = g_string_new(first);
+	const char *closed = strstr(first, "\"\"\"");
 	unsigned opened_at = reader->line;
+	GString *value;
 
+	if (closed)
+		return g_strndup(first, closed - first);
+	value = g_string_new(first);
 	for (; lines[*next]; (*next)++) {
 		char *end = strstr(lines[*next], "\"\"\"");
 

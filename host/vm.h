@@ -25,6 +25,7 @@ struct vm_config {
 	const char *accel;	  /* "kvm" or "tcg" */
 	const char *file;	  /* flat binary of the guest */
 	const char *command_line; /* the guest's; NULL for none */
+	const char *runner_word;  /* one more of its words, left out where a person runs it */
 	unsigned smp;		  /* vCPUs */
 	unsigned memory_mib;
 	const char *machine; /* NULL for the default */
