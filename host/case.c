@@ -48,21 +48,6 @@ struct case_run {
 	gint64 bye;	   /* the status that the guest announced, or -1 */
 };
 
-static void test_result_free(struct test_result *test)
-{
-	g_free(test->name);
-	g_free(test->verdict);
-	g_free(test->reason);
-	g_free(test);
-}
-
-static void mark_free(struct mark *mark)
-{
-	g_free(mark->name);
-	g_hash_table_unref(mark->values);
-	g_free(mark);
-}
-
 static void remember_first(char **where, const char *text)
 {
 	if (!*where)
@@ -454,12 +439,8 @@ struct case_run *case_start(const struct test_case *test_case,
 	run->extra = extra_arguments(test_case->program, settings->foreign);
 	run->clock_check = clock_check_new();
 	run->started = run->test_started = g_get_monotonic_time();
-	run->result = g_new0(struct result, 1);
-	run->result->test_case = test_case;
+	run->result = result_new(test_case, settings->environment);
 	run->result->logdir = g_build_filename(settings->logdir, test_case->log_name, NULL);
-	run->result->tests = g_ptr_array_new_with_free_func((GDestroyNotify)test_result_free);
-	run->result->marks = g_ptr_array_new_with_free_func((GDestroyNotify)mark_free);
-	run->result->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
 	if (!start_guest(run, &error)) {
 		conclude(run, VERDICT_ERROR, "%s", error->message);
 		return run;

@@ -7,6 +7,7 @@
 
 /* What is the same for all cases of a run. */
 struct case_settings {
+	const struct environment *environment; /* that results name */
 	const struct vmm *vmm;
 	const char *binary;
 	const char *accel;

@@ -126,6 +126,20 @@ static char *kernel_release(void)
 	return g_strdup(uname(&names) ? "unknown" : names.release);
 }
 
+static struct environment *describe_here(const char *qemu, const char *accel, guint32 seed)
+{
+	struct environment *environment = g_new0(struct environment, 1);
+
+	environment->host = g_strdup("local");
+	environment->vmm = g_strdup("qemu");
+	environment->binary = g_strdup(qemu);
+	environment->accel = g_strdup(accel);
+	environment->kernel = kernel_release();
+	environment->cpu = cpu_name();
+	environment->seed = seed;
+	return environment;
+}
+
 /* Opens LOGDIR for this run alone; -1 and ERROR if another run has it. */
 static int lock_logdir(const char *logdir, GError **error)
 {
@@ -276,12 +290,12 @@ static int run(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL;
 	g_auto(GStrv) plan_list = NULL;
-	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL, *kernel = NULL,
-			*cpu = NULL;
+	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL;
 	struct case_settings settings = { .vmm = &qemu_vmm };
-	struct environment environment = { .host = "local", .vmm = "qemu" };
+	struct environment *environment;
 	struct selection selection = { .vmm = &qemu_vmm };
 	struct suite *suite;
+	guint32 seed;
 	int lock, status;
 
 	if (!parse_options(argc, argv, &error) ||
@@ -289,12 +303,12 @@ static int run(int argc, char **argv)
 	    !(suite = load_suite(options.suite, options.bindir, &error)))
 		return usage_error("%s", error->message);
 
-	environment.seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
+	seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
 	plan_list = options.plans ? g_strsplit(options.plans, ",", -1) : NULL;
 	selection.patterns = options.patterns;
 	selection.plan_names = plan_list;
 	selection.repeat = options.repeat;
-	selection.seed = environment.seed;
+	selection.seed = seed;
 	selection.accel = settings.accel;
 	cases = select_cases(suite, &selection, &error);
 	if (!cases || !(qemu = find_qemu(&error)))
@@ -304,6 +318,8 @@ static int run(int argc, char **argv)
 	if ((lock = lock_logdir(logdir, &error)) < 0 || !(socket_dir = make_socket_dir(&error)))
 		return usage_error("%s", error->message);
 
+	environment = describe_here(qemu, settings.accel, seed);
+	settings.environment = environment;
 	settings.binary = qemu;
 	settings.logdir = logdir;
 	settings.socket_dir = socket_dir;
@@ -311,17 +327,13 @@ static int run(int argc, char **argv)
 	settings.timescale = 1;
 	settings.timeout = options.timeout;
 	settings.moves = options.moves;
-	environment.binary = qemu;
-	environment.accel = settings.accel;
-	environment.kernel = kernel = kernel_release();
-	environment.cpu = cpu = cpu_name();
-	settings.timescale = environment.timescale =
-		find_timescale(suite, &settings, &environment);
+	settings.timescale = environment->timescale = find_timescale(suite, &settings, environment);
 	settings.test_args = options.args;
-	status = run_cases(cases, &settings, &environment);
+	status = run_cases(cases, &settings, environment);
 
 	rmdir(socket_dir);
 	close(lock);
+	environment_free(environment);
 	suite_free(suite);
 	return status;
 }

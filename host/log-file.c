@@ -13,19 +13,28 @@ struct log_file {
 	char *problem;
 };
 
-struct log_file *log_file_create(const char *path, GError **error)
+static struct log_file *wrap(int fd, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	struct log_file *log;
+	struct log_file *log = g_new0(struct log_file, 1);
 
-	if (fd < 0) {
-		g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s", path, g_strerror(errno));
-		return NULL;
-	}
-	log = g_new0(struct log_file, 1);
 	log->fd = fd;
 	log->path = g_strdup(path);
 	return log;
+}
+
+struct log_file *log_file_create(const char *path, GError **error)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd >= 0)
+		return wrap(fd, path);
+	g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s", path, g_strerror(errno));
+	return NULL;
+}
+
+struct log_file *log_file_standard_output(void)
+{
+	return wrap(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), "standard output");
 }
 
 void log_file_write(struct log_file *log, const void *bytes, gsize length)

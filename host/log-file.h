@@ -10,6 +10,9 @@ struct log_file;
 /* Creates PATH anew. Returns NULL and sets ERROR, which names the path, if that fails. */
 struct log_file *log_file_create(const char *path, GError **error);
 
+/* The same on standard output. */
+struct log_file *log_file_standard_output(void);
+
 /* After a failure, writes are dropped and log_file_problem() tells of the first. */
 void log_file_write(struct log_file *log, const void *bytes, gsize length);
 

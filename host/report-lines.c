@@ -55,7 +55,7 @@ static void hide(struct lines *lines)
 static void show(struct lines *lines)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
-	struct winsize size = { .ws_col = 80 };
+	struct winsize size;
 	glong columns;
 
 	if (!lines->live)
@@ -73,7 +73,9 @@ static void show(struct lines *lines)
 				       running->test_case->name, running->doing ? ": " : "",
 				       running->doing ? running->doing : "");
 	}
-	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	/* A terminal that does not know its width says 0. */
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col)
+		size.ws_col = 80;
 	columns = MAX(20, size.ws_col) - 1;
 	if (g_utf8_strlen(text->str, -1) > columns)
 		*g_utf8_offset_to_pointer(text->str, columns) = '\0';

@@ -23,17 +23,52 @@ void test_case_free(struct test_case *test_case)
 	g_free(test_case);
 }
 
+static void test_result_free(struct test_result *test)
+{
+	g_free(test->name);
+	g_free(test->verdict);
+	g_free(test->reason);
+	g_free(test);
+}
+
+static void mark_free(struct mark *mark)
+{
+	g_free(mark->name);
+	g_hash_table_unref(mark->values);
+	g_free(mark);
+}
+
+void environment_free(struct environment *environment)
+{
+	g_free(environment->host);
+	g_free(environment->vmm);
+	g_free(environment->binary);
+	g_free(environment->accel);
+	g_free(environment->kernel);
+	g_free(environment->cpu);
+	g_free(environment);
+}
+
+struct result *result_new(const struct test_case *test_case, const struct environment *environment)
+{
+	struct result *result = g_new0(struct result, 1);
+
+	result->test_case = test_case;
+	result->environment = environment;
+	result->tests = g_ptr_array_new_with_free_func((GDestroyNotify)test_result_free);
+	result->marks = g_ptr_array_new_with_free_func((GDestroyNotify)mark_free);
+	result->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
+	return result;
+}
+
 void result_free(struct result *result)
 {
 	g_free(result->reason);
 	g_free(result->detail);
 	g_free(result->logdir);
-	if (result->tests)
-		g_ptr_array_unref(result->tests);
-	if (result->marks)
-		g_ptr_array_unref(result->marks);
-	if (result->moves)
-		g_array_unref(result->moves);
+	g_ptr_array_unref(result->tests);
+	g_ptr_array_unref(result->marks);
+	g_array_unref(result->moves);
 	g_free(result);
 }
 
@@ -41,7 +76,7 @@ const char *result_mark(const struct result *result, const char *name, const cha
 {
 	const char *value = NULL;
 
-	for (guint i = 0; result->marks && i < result->marks->len; i++) {
+	for (guint i = 0; i < result->marks->len; i++) {
 		const struct mark *mark = result->marks->pdata[i];
 		const char *found = g_hash_table_lookup(mark->values, key);
 
@@ -76,12 +111,12 @@ char *result_summary(const struct result *result)
 	GString *text = g_string_new(NULL);
 	g_autofree char *duration = text_duration(result->duration_ns);
 
-	if (result->tests && result->tests->len)
+	if (result->tests->len)
 		g_string_append_printf(text, "%u tests, ", result->tests->len);
 	g_string_append_printf(text, "%u checks", result->checks);
 	if (result->skipped_checks)
 		g_string_append_printf(text, ", %u skipped", result->skipped_checks);
-	if (result->moves && result->moves->len)
+	if (result->moves->len)
 		append_moves(text, result);
 	g_string_append_printf(text, "; %s", duration);
 	return g_string_free(text, FALSE);

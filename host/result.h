@@ -44,8 +44,21 @@ struct mark {
 	GHashTable *values; /* key -> value, both strings */
 };
 
+/* What a verdict was reached on. */
+struct environment {
+	char *host;   /* "local", or the lab's name */
+	char *vmm;    /* "qemu" */
+	char *binary; /* of the VMM */
+	char *accel;
+	char *kernel; /* of the host: "6.1.0-13-amd64" */
+	char *cpu;    /* "AMD EPYC ..." */
+	guint32 seed;
+	double timescale;
+};
+
 struct result {
 	const struct test_case *test_case;
+	const struct environment *environment; /* outlives the result */
 	enum verdict verdict;
 	char *reason;	      /* one line; NULL for a plain pass */
 	char *detail;	      /* more lines, e.g. a backtrace; NULL if there are none */
@@ -59,22 +72,15 @@ struct result {
 };
 
 void test_case_free(struct test_case *test_case);
+
+/* A result without a verdict yet. Both arguments outlive it. */
+struct result *result_new(const struct test_case *test_case, const struct environment *environment);
 void result_free(struct result *result);
+
+void environment_free(struct environment *environment);
 
 /* The last value of KEY in a mark NAME, or NULL. */
 const char *result_mark(const struct result *result, const char *name, const char *key);
-
-/* What every verdict of a run was reached on. */
-struct environment {
-	const char *host; /* "local" */
-	const char *vmm;  /* "qemu" */
-	const char *binary;
-	const char *accel;
-	char *kernel;	  /* of the host: "6.1.0-13-amd64" */
-	char *cpu;	  /* "AMD EPYC ..." */
-	guint32 seed;
-	double timescale;
-};
 
 /*
  * One way to tell about a run. Each is one file. Functions that are NULL are not

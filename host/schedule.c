@@ -48,9 +48,8 @@ static void count(struct schedule *schedule, const struct result *result)
 
 static void skip(struct schedule *schedule, const struct test_case *test_case)
 {
-	struct result *result = g_new0(struct result, 1);
+	struct result *result = result_new(test_case, schedule->settings->environment);
 
-	result->test_case = test_case;
 	result->verdict = VERDICT_SKIP;
 	result->reason = g_strdup(test_case->skip_reason);
 	count(schedule, result);
