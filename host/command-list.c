@@ -64,6 +64,8 @@ static void print_cases(GPtrArray *cases)
 			printf("  %s", test_case->plan->about);
 		if (test_case->skip_reason)
 			printf("  [skips here: %s]", test_case->skip_reason);
+		else if (!g_str_equal(test_case->host, "local"))
+			printf("  [in the %s lab]", test_case->host);
 		printf("\n");
 		last = i + 1 == cases->len ||
 		       ((const struct test_case *)cases->pdata[i + 1])->program != program;
@@ -108,6 +110,8 @@ static void print_json(GPtrArray *cases)
 		json_builder_add_string_value(builder, test_case->program->file);
 		json_builder_set_member_name(builder, "smp");
 		json_builder_add_int_value(builder, test_case->program->smp);
+		json_builder_set_member_name(builder, "host");
+		json_builder_add_string_value(builder, test_case->host);
 		if (test_case->skip_reason) {
 			json_builder_set_member_name(builder, "skips");
 			json_builder_add_string_value(builder, test_case->skip_reason);
@@ -135,6 +139,7 @@ static int list(int argc, char **argv)
 	    !(selection.accel = choose_accel(options.accel, &error)) ||
 	    !(suite = load_suite(options.suite, options.bindir, &error)))
 		return usage_error("%s", error->message);
+	selection.accel_chosen = options.accel != NULL;
 	selection.patterns = options.patterns;
 	cases = select_cases(suite, &selection, &error);
 	if (!cases)

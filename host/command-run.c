@@ -13,6 +13,7 @@
 #include "schedule.h"
 #include "select.h"
 #include "speed.h"
+#include "lab.h"
 #include "text.h"
 
 #define DEFAULT_QEMU  "qemu-system-x86_64"
@@ -24,10 +25,13 @@
 
 static struct {
 	char *suite, *bindir, *accel, *qemu, *plans, *logdir, *json, *junit, *host;
+	struct {
+		char *kernel, *modules, *clock;
+	} lab;
 	int jobs, repeat, moves, timeout;
 	gint64 seed;
 	double timescale;
-	gboolean tap, plain, no_skip;
+	gboolean tap, plain, no_skip, stream;
 	char **args;
 	char **patterns;
 } options;
@@ -36,7 +40,14 @@ static const GOptionEntry entries[] = {
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 	  "Fill N CPUs with guests (default: all of this machine)", "N" },
 	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
-	  "Where the VMM runs: auto or local (default: auto)", "HOST" },
+	  "Where the VMM runs: local, amd (a lab), or auto, the first that can (default: auto)",
+	  "HOST" },
+	{ "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.lab.kernel,
+	  "The kernel in labs, a bzImage (default: built by 'ferry lab kernel')", "IMAGE" },
+	{ "modules", 0, 0, G_OPTION_ARG_FILENAME, &options.lab.modules,
+	  "KVM modules to load into the labs' kernel", "DIR" },
+	{ "lab-clock", 0, 0, G_OPTION_ARG_STRING, &options.lab.clock,
+	  "A lab whose kernel trusts its TSC, or not: tsc or hpet (default: tsc)", "CLOCK" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.accel,
 	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu,
@@ -65,6 +76,8 @@ static const GOptionEntry entries[] = {
 	{ "tap", 0, 0, G_OPTION_ARG_NONE, &options.tap,
 	  "Print results in the Test Anything Protocol", NULL },
 	{ "plain", 0, 0, G_OPTION_ARG_NONE, &options.plain, "No live display on a terminal", NULL },
+	{ "stream", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.stream,
+	  "Tell the runner outside of this lab", NULL },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.suite,
 	  "Run another suite's unittests.cfg, e.g. that of kvm-unit-tests", "CFG" },
 	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &options.bindir,
@@ -99,9 +112,14 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	else if (options.seed > G_MAXUINT32 || options.seed < -1)
 		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
 	else if (options.host && !g_str_equal(options.host, "auto") &&
-		 !g_str_equal(options.host, "local"))
-		g_set_error(error, FERRY_ERROR, 0, "--host is auto or local, not '%s'",
+		 !g_str_equal(options.host, "local") &&
+		 !g_strv_contains(lab_names, options.host))
+		g_set_error(error, FERRY_ERROR, 0, "--host is auto, local or amd, not '%s'",
 			    options.host);
+	else if (options.lab.clock && !g_str_equal(options.lab.clock, "tsc") &&
+		 !g_str_equal(options.lab.clock, "hpet"))
+		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is tsc or hpet, not '%s'",
+			    options.lab.clock);
 	return !*error;
 }
 
@@ -194,7 +212,9 @@ static gboolean begin_reports(GArray *reports, const struct environment *environ
 {
 	const struct reporter *display = &lines_reporter;
 
-	if (options.tap)
+	if (options.stream)
+		display = &stream_reporter;
+	else if (options.tap)
 		display = &tap_reporter;
 	else if (!options.plain && isatty(STDOUT_FILENO))
 		display = &live_reporter;
@@ -233,9 +253,45 @@ static int exit_status(const struct schedule_outcome *outcome, gboolean complete
 	return EXIT_ALL_PASSED;
 }
 
+static void add_word(GPtrArray *words, const char *name, char *value)
+{
+	g_ptr_array_add(words, g_strdup(name));
+	g_ptr_array_add(words, value);
+}
+
+/* What the runner inside a lab must be told to do as this one would. */
+static char **lab_arguments(guint32 seed)
+{
+	GPtrArray *words = g_ptr_array_new();
+
+	add_word(words, "--seed", g_strdup_printf("%u", seed));
+	add_word(words, "--moves", g_strdup_printf("%d", options.moves));
+	add_word(words, "--repeat", g_strdup_printf("%d", options.repeat));
+	add_word(words, "--timeout", g_strdup_printf("%d", options.timeout));
+	if (options.timescale)
+		add_word(words, "--timescale", g_strdup_printf("%g", options.timescale));
+	if (options.qemu)
+		add_word(words, "--qemu", g_find_program_in_path(options.qemu));
+	if (options.suite)
+		add_word(words, "--suite", g_canonicalize_filename(options.suite, NULL));
+	if (options.bindir)
+		add_word(words, "--bindir", g_canonicalize_filename(options.bindir, NULL));
+	for (char **arg = options.args; arg && *arg; arg++)
+		add_word(words, "--arg", g_strdup(*arg));
+	g_ptr_array_add(words, NULL);
+	return (char **)g_ptr_array_free(words, FALSE);
+}
+
 static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 		     const struct environment *environment)
 {
+	g_auto(GStrv) arguments = lab_arguments(environment->seed);
+	const struct lab_settings lab_settings = {
+		.options = { .kernel = options.lab.kernel,
+			     .modules = options.lab.modules,
+			     .clock = options.lab.clock },
+		.arguments = arguments,
+	};
 	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
 	g_autoptr(GError) error = NULL;
 	struct schedule_outcome outcome;
@@ -243,7 +299,7 @@ static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 
 	if (!begin_reports(reports, environment, cases->len, &error))
 		return usage_error("%s", error->message);
-	outcome = schedule_run(cases, settings, options.jobs, reports);
+	outcome = schedule_run(cases, settings, &lab_settings, options.jobs, reports);
 	complete = end_reports(reports, outcome.not_run);
 	return exit_status(&outcome, complete);
 }
@@ -310,6 +366,8 @@ static int run(int argc, char **argv)
 	selection.repeat = options.repeat;
 	selection.seed = seed;
 	selection.accel = settings.accel;
+	selection.accel_chosen = options.accel != NULL;
+	selection.host = g_strcmp0(options.host, "auto") ? options.host : NULL;
 	cases = select_cases(suite, &selection, &error);
 	if (!cases || !(qemu = find_qemu(&error)))
 		return usage_error("%s", error->message);

@@ -168,6 +168,12 @@ GPtrArray *guest_image_tests(const char *file, GError **error)
 	return tests;
 }
 
+/* The guest may print anything: nothing else may get among the arguments of addr2line. */
+static gboolean is_address(const char *word)
+{
+	return *word && !word[strspn(word, "0123456789abcdefABCDEF")];
+}
+
 char *guest_image_backtrace(const char *file, const char *stack_line)
 {
 	const char *first = strchr(stack_line, '@');
@@ -176,6 +182,7 @@ char *guest_image_backtrace(const char *file, const char *stack_line)
 	GPtrArray *arguments;
 	GString *text;
 	gboolean ran;
+	guint options;
 	int status;
 
 	if (!first)
@@ -187,11 +194,13 @@ char *guest_image_backtrace(const char *file, const char *stack_line)
 	g_ptr_array_add(arguments, "-s");
 	g_ptr_array_add(arguments, "-e");
 	g_ptr_array_add(arguments, path);
+	options = arguments->len;
 	for (char **address = addresses; *address; address++)
-		if (**address)
+		if (is_address(*address))
 			g_ptr_array_add(arguments, *address);
+	ran = arguments->len > options;
 	g_ptr_array_add(arguments, NULL);
-	ran = g_spawn_sync(NULL, (char **)arguments->pdata, NULL,
+	ran = ran && g_spawn_sync(NULL, (char **)arguments->pdata, NULL,
 			   G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output,
 			   NULL, &status, NULL) &&
 	      g_spawn_check_wait_status(status, NULL);

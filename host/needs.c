@@ -22,6 +22,7 @@ static struct {
 	gboolean asked;
 	char *problem;
 	int max_vcpus;
+	gboolean has_synic;
 	struct kvm_cpuid2 *cpuid;
 } kvm;
 
@@ -38,6 +39,7 @@ static char *ask_open_kvm(int fd)
 		return g_strdup_printf("/dev/kvm cannot create a VM: %s", g_strerror(errno));
 	close(vm);
 	kvm.max_vcpus = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	kvm.has_synic = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
 	kvm.cpuid = g_malloc0(sizeof(*kvm.cpuid) +
 			      MOST_CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2));
 	kvm.cpuid->nent = MOST_CPUID_ENTRIES;
@@ -97,13 +99,34 @@ static const char *missing_kvmclock(const char *accel)
 	return NULL;
 }
 
+static const char *missing_hyperv(const char *accel)
+{
+	if (missing_kvm(accel))
+		return "needs Hyper-V's synthetic timers, which KVM offers and TCG does not";
+	if (!kvm.has_synic)
+		return "needs Hyper-V's SynIC, which this KVM does not offer "
+		       "(KVM_CAP_HYPERV_SYNIC2 is 0)";
+	return NULL;
+}
+
+/* Labs are named where the machine that they emulate has what is needed. */
 static const struct need {
 	const char *name;
 	const char *(*missing)(const char *accel);
+	const char *labs[3]; /* ended by NULL */
 } needs[] = {
-	{ "kvm", missing_kvm },
-	{ "kvmclock", missing_kvmclock },
+	{ "kvm", missing_kvm, { "amd" } },
+	{ "kvmclock", missing_kvmclock, { "amd" } },
+	{ "hyperv", missing_hyperv, { "amd" } },
 };
+
+gboolean need_met_by_lab(const char *need, const char *lab)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
+		if (g_str_equal(needs[i].name, need))
+			return g_strv_contains(needs[i].labs, lab);
+	return FALSE;
+}
 
 const char *const *need_names(void)
 {

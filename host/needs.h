@@ -17,6 +17,9 @@ unsigned most_vcpus(const char *accel);
 /* The words that `needs` in unittests.cfg knows, ended by NULL. */
 const char *const *need_names(void);
 
+/* Does the lab NAME meet NEED, whatever kernel is in it? The kernel has the last word. */
+gboolean need_met_by_lab(const char *need, const char *lab);
+
 /* Why this machine does not meet NEED under ACCEL, or NULL if it does. */
 const char *need_missing(const char *need, const char *accel);
 

@@ -16,6 +16,9 @@
 /* A move that takes longer than so many times the reply deadline has got stuck. */
 #define MOVE_DEADLINE_FACTOR 4
 
+/* So often are the figures of a move asked for until they are final. */
+#define MOST_QUESTIONS 1000
+
 /* "No limit" in migrate-set-parameters: more than any memory copies. */
 #define UNLIMITED_BANDWIDTH (1ull << 40)
 
@@ -24,7 +27,9 @@ struct qemu_move {
 	move_done_function done;
 	void *data;
 	gint64 started; /* CLOCK_REALTIME, us */
+	guint pause_ms;
 	guint timer;	/* of the pause, or the deadline of the move */
+	unsigned questions; /* how often the figures were not final */
 	gboolean finishing; /* the last question is on its way */
 };
 
@@ -120,12 +125,16 @@ static gboolean on_pause_over(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void on_stop_reply(void *data, JsonNode *value, const char *problem)
+static void on_stopped(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (qemu->move && problem)
+	if (!qemu->move)
+		return;
+	if (problem)
 		fail(qemu->move, "%s", problem);
+	else
+		qemu->move->timer = g_timeout_add(qemu->move->pause_ms, on_pause_over, qemu->move);
 }
 
 void qemu_pause(struct vm *vm, gint64 microseconds, move_done_function done, void *data)
@@ -133,11 +142,23 @@ void qemu_pause(struct vm *vm, gint64 microseconds, move_done_function done, voi
 	struct qemu *qemu = (struct qemu *)vm;
 	struct qemu_move *move = begin(qemu, NULL, done, data);
 
-	qmp_execute(qemu->qmp, "stop", NULL, on_stop_reply, qemu);
-	move->timer = g_timeout_add(MAX(1, microseconds / 1000), on_pause_over, move);
+	move->pause_ms = MAX(1, microseconds / 1000);
+	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
 }
 
 /* ---- live migration ---- */
+
+/*
+ * QEMU says "completed" a moment before it has worked out the times
+ * (migration_calculate_complete()): until then they are 0. The rate comes last.
+ */
+static gboolean figures_are_final(JsonObject *figures)
+{
+	JsonNode *rate = json_object_get_member(qmp_object(figures, "ram"), "mbps");
+
+	return qmp_number(figures, "total-time") > 0 && rate && JSON_NODE_HOLDS_VALUE(rate) &&
+	       json_node_get_double(rate) > 0;
+}
 
 static void on_figures(void *data, JsonNode *value, const char *problem)
 {
@@ -163,6 +184,10 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	}
 	stats.started = move->started * NS_PER_US;
 	stats.total_ns = (g_get_real_time() - move->started) * NS_PER_US;
+	if (!figures_are_final(figures) && ++move->questions < MOST_QUESTIONS) {
+		qmp_execute(qemu->qmp, "query-migrate", NULL, on_figures, qemu);
+		return;
+	}
 	stats.bytes = qmp_number(ram, "transferred");
 	stats.passes = qmp_number(ram, "dirty-sync-count");
 	stats.pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate");
@@ -173,8 +198,9 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	 * The destination says "completed" when the guest runs.
 	 */
 	stopped = qemu->migration_time - (downtime_ms + 1) * 1000;
-	stats.pause_max_ns = (move->to->migration_time - stopped) * NS_PER_US;
 	stats.pause_min_ns = MAX(0, move->to->resume_time - qemu->stop_time) * NS_PER_US;
+	stats.pause_max_ns =
+		MAX(stats.pause_min_ns, (move->to->migration_time - stopped) * NS_PER_US);
 	/* What the guest wrote before it was stopped comes before what it writes now. */
 	qemu_drain_console(qemu);
 	finish(move, &stats, NULL);

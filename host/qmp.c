@@ -63,13 +63,19 @@ static void release(struct qmp *qmp)
 	g_free(qmp);
 }
 
-static void stop_listening(struct qmp *qmp)
+static void stop_reading(struct qmp *qmp)
 {
 	if (qmp->readable)
 		g_source_remove(qmp->readable);
+	qmp->readable = 0;
+}
+
+static void stop_listening(struct qmp *qmp)
+{
+	stop_reading(qmp);
 	if (qmp->deadline)
 		g_source_remove(qmp->deadline);
-	qmp->readable = qmp->deadline = 0;
+	qmp->deadline = 0;
 }
 
 static G_GNUC_PRINTF(2, 3) void break_off(struct qmp *qmp, const char *format, ...)
@@ -180,9 +186,9 @@ static void handle_reply(struct qmp *qmp, JsonObject *message)
 	}
 	if (!value) {
 		const char *reason = qmp_string(qmp_object(message, "error"), "desc");
+		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
 
-		problem = g_strdup_printf("QMP command '%s' failed: %s", pending->command,
-					  reason ? reason : "no reason given");
+		problem = g_strdup_printf("QMP command '%s' failed: %s", pending->command, text);
 	}
 	if (pending->reply)
 		pending->reply(pending->data, value, problem);
@@ -256,9 +262,12 @@ void qmp_drain(struct qmp *qmp)
 		if (length < 0 && errno == EINTR)
 			continue;
 		if (length <= 0) {
-			/* The process that held the other end says more by its exit status. */
+			/*
+			 * The process that held the other end says more by its exit status;
+			 * one that lives on still owes what it was asked.
+			 */
 			if (!length || errno != EAGAIN)
-				stop_listening(qmp);
+				stop_reading(qmp);
 			break;
 		}
 		g_byte_array_append(qmp->input, bytes, length);

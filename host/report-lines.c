@@ -134,6 +134,16 @@ static void lines_progress(void *data, const struct test_case *test_case, const 
 	show(lines);
 }
 
+static void lines_note(void *data, const char *text)
+{
+	struct lines *lines = data;
+
+	hide(lines);
+	printf("%s\n", text);
+	fflush(stdout);
+	show(lines);
+}
+
 static void print_result(struct lines *lines, const struct result *result)
 {
 	static const char *const colors[] = {
@@ -142,11 +152,14 @@ static void print_result(struct lines *lines, const struct result *result)
 		[VERDICT_SKIP] = "\033[33m",
 		[VERDICT_ERROR] = "\033[35m",
 	};
+	const char *host = result->environment->host;
+	gboolean elsewhere = !g_str_equal(host, lines->environment->host);
 	const char *name = result->test_case->name;
 	g_autofree char *summary = result_summary(result);
 
-	printf("%s%-5s%s %s", lines->live ? colors[result->verdict] : "",
-	       verdict_name(result->verdict), lines->live ? "\033[m" : "", name);
+	printf("%s%-5s%s %s%s%s", lines->live ? colors[result->verdict] : "",
+	       verdict_name(result->verdict), lines->live ? "\033[m" : "", name,
+	       elsewhere ? " on " : "", elsewhere ? host : "");
 	if (result->verdict == VERDICT_PASS)
 		printf(" (%s)\n", summary);
 	else
@@ -216,6 +229,7 @@ static gboolean lines_end(void *data, guint not_run, GError **error)
 const struct reporter lines_reporter = {
 	.begin = lines_begin,
 	.started = lines_started,
+	.note = lines_note,
 	.ended = lines_ended,
 	.end = lines_end,
 };
@@ -223,6 +237,7 @@ const struct reporter lines_reporter = {
 const struct reporter live_reporter = {
 	.begin = live_begin,
 	.started = lines_started,
+	.note = lines_note,
 	.progress = lines_progress,
 	.ended = lines_ended,
 	.end = lines_end,

@@ -24,7 +24,8 @@ struct test_case {
 	char *name;	     /* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
 	char *log_name;	     /* its folder below the log folder */
 	guint32 seed;
-	char *skip_reason;   /* it cannot run here; NULL if it can */
+	const char *host;    /* "local", or the name of the lab that it runs in */
+	char *skip_reason;   /* it can run nowhere; NULL if it can */
 };
 
 /* One test's end, as the guest told it. */
@@ -91,6 +92,8 @@ struct reporter {
 	void *(*begin)(const char *target, const struct environment *environment, guint cases,
 		       GError **error);
 	void (*started)(void *data, const struct test_case *test_case);
+	/* Something that takes a while and is no case, e.g. a lab's kernel being built. */
+	void (*note)(void *data, const char *text);
 	/* What a running case is doing now, for a live display. */
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
 	void (*ended)(void *data, const struct result *result);
@@ -99,7 +102,7 @@ struct reporter {
 };
 
 extern const struct reporter lines_reporter, live_reporter, json_reporter, tap_reporter,
-	junit_reporter;
+	junit_reporter, stream_reporter;
 
 /* "12 tests, 345 checks, 20 moves, paused 2.1 ms to 9.8 ms": what is good to know of a result. */
 char *result_summary(const struct result *result);

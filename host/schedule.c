@@ -11,12 +11,19 @@ struct running {
 	unsigned weight;
 };
 
+struct lab_running {
+	struct schedule *schedule;
+	struct lab *lab;
+	guint owed; /* cases without a verdict */
+};
+
 struct schedule {
 	const struct case_settings *settings;
 	GArray *reports;
 	GMainLoop *loop;
 	GQueue *waiting;    /* of struct test_case */
 	GPtrArray *running; /* of struct running */
+	GPtrArray *labs;    /* of struct lab_running */
 	unsigned free_slots, slots;
 	gboolean interrupted;
 	struct schedule_outcome outcome;
@@ -58,6 +65,12 @@ static void skip(struct schedule *schedule, const struct test_case *test_case)
 }
 
 static void fill_slots(struct schedule *schedule);
+
+static void quit_when_done(struct schedule *schedule)
+{
+	if (!schedule->running->len && !schedule->waiting->length && !schedule->labs->len)
+		g_main_loop_quit(schedule->loop);
+}
 
 static void on_ended(void *data, struct result *result)
 {
@@ -124,8 +137,91 @@ static void fill_slots(struct schedule *schedule)
 		TELL(schedule, started, test_case);
 		running->run = case_start(test_case, schedule->settings, &case_listener, schedule);
 	}
-	if (!schedule->running->len && !schedule->waiting->length)
-		g_main_loop_quit(schedule->loop);
+	quit_when_done(schedule);
+}
+
+/* ---- labs ---- */
+
+static void on_lab_started(void *data, const struct test_case *test_case)
+{
+	struct lab_running *running = data;
+
+	TELL(running->schedule, started, test_case);
+}
+
+static void on_lab_progress(void *data, const struct test_case *test_case, const char *doing)
+{
+	struct lab_running *running = data;
+
+	TELL(running->schedule, progress, test_case, doing);
+}
+
+static void on_lab_note(void *data, const char *text)
+{
+	struct lab_running *running = data;
+
+	TELL(running->schedule, note, text);
+}
+
+static void on_lab_result(void *data, struct result *result)
+{
+	struct lab_running *running = data;
+
+	running->owed--;
+	count(running->schedule, result);
+	TELL(running->schedule, ended, result);
+	result_free(result);
+}
+
+static void on_lab_finished(void *data)
+{
+	struct lab_running *running = data;
+	struct schedule *schedule = running->schedule;
+
+	lab_free(running->lab);
+	g_ptr_array_remove(schedule->labs, running);
+	quit_when_done(schedule);
+}
+
+static const struct lab_listener lab_listener = {
+	.started = on_lab_started,
+	.progress = on_lab_progress,
+	.note = on_lab_note,
+	.result = on_lab_result,
+	.finished = on_lab_finished,
+};
+
+static void start_lab(struct schedule *schedule, const char *name, GPtrArray *cases,
+		      const struct lab_settings *settings)
+{
+	struct lab_running *running = g_new0(struct lab_running, 1);
+
+	running->schedule = schedule;
+	running->owed = cases->len;
+	running->lab = lab_start(name, cases, settings->arguments, &settings->options,
+				 schedule->settings->logdir, &lab_listener, running);
+	g_ptr_array_add(schedule->labs, running);
+}
+
+/* Gives each lab its cases, and the rest to this machine. */
+static void distribute(struct schedule *schedule, GPtrArray *cases,
+		       const struct lab_settings *settings)
+{
+	for (guint i = 0; i < cases->len; i++) {
+		struct test_case *test_case = cases->pdata[i];
+
+		if (g_str_equal(test_case->host, "local"))
+			g_queue_push_tail(schedule->waiting, test_case);
+	}
+	for (const char *const *name = lab_names; *name; name++) {
+		g_autoptr(GPtrArray) placed = g_ptr_array_new();
+
+		for (guint i = 0; i < cases->len; i++)
+			if (g_str_equal(((struct test_case *)cases->pdata[i])->host, *name))
+				g_ptr_array_add(placed, cases->pdata[i]);
+		if (placed->len)
+			start_lab(schedule, *name, placed, settings);
+	}
 }
 
 static gboolean on_signal(gpointer data)
@@ -146,12 +242,19 @@ static gboolean on_start(gpointer data)
 static void abandon_all(struct schedule *schedule)
 {
 	schedule->outcome.not_run = schedule->running->len + schedule->waiting->length;
+	for (guint i = 0; i < schedule->labs->len; i++) {
+		struct lab_running *running = schedule->labs->pdata[i];
+
+		schedule->outcome.not_run += running->owed;
+		lab_free(running->lab);
+	}
 	for (guint i = 0; i < schedule->running->len; i++)
 		case_abandon(((struct running *)schedule->running->pdata[i])->run);
 }
 
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
-				     unsigned slots, GArray *reports)
+				     const struct lab_settings *lab_settings, unsigned slots,
+				     GArray *reports)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	guint sources[G_N_ELEMENTS(signals)];
@@ -161,12 +264,12 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 		.loop = g_main_loop_new(NULL, FALSE),
 		.waiting = g_queue_new(),
 		.running = g_ptr_array_new_with_free_func(g_free),
+		.labs = g_ptr_array_new_with_free_func(g_free),
 		.slots = slots,
 		.free_slots = slots,
 	};
 
-	for (guint i = 0; i < cases->len; i++)
-		g_queue_push_tail(schedule.waiting, cases->pdata[i]);
+	distribute(&schedule, cases, lab_settings);
 	for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
 		sources[i] = g_unix_signal_add(signals[i], on_signal, &schedule);
 	g_idle_add(on_start, &schedule);
@@ -176,6 +279,7 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 	for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
 		g_source_remove(sources[i]);
 	g_ptr_array_unref(schedule.running);
+	g_ptr_array_unref(schedule.labs);
 	g_queue_free(schedule.waiting);
 	g_main_loop_unref(schedule.loop);
 	return schedule.outcome;

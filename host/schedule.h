@@ -4,6 +4,7 @@
 #define FERRY_HOST_SCHEDULE_H
 
 #include "case.h"
+#include "lab.h"
 
 /* A reporter at work: what its `begin` returned goes with it. */
 struct report {
@@ -16,12 +17,20 @@ struct schedule_outcome {
 	guint not_run;		       /* interrupted before their verdict */
 };
 
+/* How the cases of labs are run; see lab_start(). */
+struct lab_settings {
+	struct lab_options options;
+	char **arguments;
+};
+
 /*
- * Runs CASES (of struct test_case), at most so many at a time that their vCPUs fill
- * SLOTS; a guest with more vCPUs than that runs alone. Returns when all have a
+ * Runs CASES (of struct test_case) where they were placed. Those on this machine: at most so
+ * many at a time that their vCPUs fill SLOTS; a guest with more vCPUs than that runs
+ * alone. Each lab runs beside them. Returns when all have a
  * verdict, or soon after SIGINT, SIGTERM or SIGHUP; no process is left either way.
  */
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
-				     unsigned slots, GArray *reports);
+				     const struct lab_settings *lab_settings, unsigned slots,
+				     GArray *reports);
 
 #endif

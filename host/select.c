@@ -2,6 +2,7 @@
 /* Turns a suite and a command line into cases. */
 #include <string.h>
 
+#include "lab.h"
 #include "needs.h"
 #include "select.h"
 #include "text.h"
@@ -51,22 +52,27 @@ static char *failed_check(const struct program *program)
 	return NULL;
 }
 
-/* Why the case cannot run here, or NULL if it can. */
-static char *skip_reason(const struct test_case *test_case, const struct selection *selection)
+/* Why the case can run on no host, or NULL. */
+static char *reason_anywhere(const struct test_case *test_case, const struct selection *selection)
 {
 	const struct program *program = test_case->program;
-	const char *accel = selection->accel;
 
 	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
 		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);
+	if (test_case->plan->capabilities & ~selection->vmm->capabilities)
+		return g_strdup_printf("plan %s needs what the VMM %s cannot do",
+				       test_case->plan->name, selection->vmm->name);
+	return NULL;
+}
+
+/* Why the case cannot run on this machine, or NULL if it can. */
+static char *reason_here(const struct program *program, const char *accel)
+{
 	if (*program->accel && !g_str_equal(program->accel, accel))
 		return g_strdup_printf("is for %s, and this runs on %s", program->accel, accel);
 	if (program->smp > most_vcpus(accel))
 		return g_strdup_printf("needs %u vCPUs, and %s offers %u", program->smp, accel,
 				       most_vcpus(accel));
-	if (test_case->plan->capabilities & ~selection->vmm->capabilities)
-		return g_strdup_printf("plan %s needs what the VMM %s cannot do",
-				       test_case->plan->name, selection->vmm->name);
 	for (char **need = program->needs; *need; need++) {
 		const char *missing = need_missing(*need, accel);
 
@@ -76,6 +82,54 @@ static char *skip_reason(const struct test_case *test_case, const struct selecti
 	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
 		return g_strdup_printf("%s does not exist", program->file);
 	return failed_check(program);
+}
+
+/* The first of WORDS that stands there twice, or NULL: two cases would share a log folder. */
+static const char *repeated(char **words)
+{
+	for (char **word = words; word && *word; word++)
+		if (has_word(word + 1, *word))
+			return *word;
+	return NULL;
+}
+
+/* A lab runs KVM, and checks the rest itself. */
+static gboolean lab_offers(const char *lab, const struct program *program)
+{
+	if (g_str_equal(program->accel, "tcg"))
+		return FALSE;
+	for (char **need = program->needs; *need; need++)
+		if (!need_met_by_lab(*need, lab))
+			return FALSE;
+	return TRUE;
+}
+
+/*
+ * Decides where the case runs: on this machine if it can, else in the first lab that
+ * offers what it needs. A lab is for what this machine cannot do, and not for what
+ * the user has ruled out by --accel tcg.
+ */
+static void place(struct test_case *test_case, const struct selection *selection)
+{
+	const struct program *program = test_case->program;
+	gboolean anywhere = !selection->host;
+
+	test_case->host = "local";
+	test_case->skip_reason = reason_anywhere(test_case, selection);
+	if (test_case->skip_reason)
+		return;
+	if (anywhere || g_str_equal(selection->host, "local")) {
+		test_case->skip_reason = reason_here(program, selection->accel);
+		if (!test_case->skip_reason || !anywhere || !*program->needs ||
+		    selection->accel_chosen)
+			return;
+	}
+	for (const char *const *lab = lab_names; *lab; lab++)
+		if (anywhere ? lab_offers(*lab, program) : g_str_equal(*lab, selection->host)) {
+			g_clear_pointer(&test_case->skip_reason, g_free);
+			test_case->host = *lab;
+			return;
+		}
 }
 
 static gboolean check_words(const struct suite *suite, GError **error)
@@ -97,6 +151,12 @@ static gboolean check_words(const struct suite *suite, GError **error)
 				kind = "need";
 				known = need_names();
 			}
+		if (!odd && repeated(program->plans)) {
+			g_set_error(error, FERRY_ERROR, 0, "%s:%u: [%s] names the plan '%s' twice",
+				    suite->path, program->line, program->name,
+				    repeated(program->plans));
+			return FALSE;
+		}
 		if (!odd)
 			continue;
 		suggestion = text_suggest(odd, known);
@@ -134,6 +194,17 @@ static gboolean check_plan_names(const struct selection *selection, GError **err
 			continue;
 		suggestion = text_suggest(*name, known);
 		g_set_error(error, FERRY_ERROR, 0, "--plan: unknown plan '%s'%s", *name, suggestion);
+		return FALSE;
+	}
+	if (repeated(selection->plan_names)) {
+		g_set_error(error, FERRY_ERROR, 0, "--plan: '%s' is named twice",
+			    repeated(selection->plan_names));
+		return FALSE;
+	}
+	if (selection->plan_names && !*selection->plan_names) {
+		g_autofree char *all = g_strjoinv(", ", (char **)known);
+
+		g_set_error(error, FERRY_ERROR, 0, "--plan: no plan is named; known: %s", all);
 		return FALSE;
 	}
 	return TRUE;
@@ -183,7 +254,7 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 	test_case->name = g_strconcat(program->name, "/", plan->name, suffix, NULL);
 	test_case->log_name = g_strdup(test_case->name);
 	test_case->seed = selection->seed ^ g_str_hash(test_case->name);
-	test_case->skip_reason = skip_reason(test_case, selection);
+	place(test_case, selection);
 	g_ptr_array_add(cases, test_case);
 }
 

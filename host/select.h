@@ -11,6 +11,8 @@ struct selection {
 	unsigned repeat;   /* 1 or more */
 	guint32 seed;
 	const char *accel;
+	const char *host; /* "local", the name of a lab, or NULL: the first that can run a case */
+	gboolean accel_chosen; /* by the user, who therefore wants this machine */
 	const struct vmm *vmm;
 };
 

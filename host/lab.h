@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A lab: an emulated KVM host in which the same runner runs cases that this machine
+ * cannot. Everything about the machine is in the script lab/NAME, which runs one
+ * command inside and passes its output on.
+ */
+#ifndef FERRY_HOST_LAB_H
+#define FERRY_HOST_LAB_H
+
+#include "case.h"
+
+/* What a user may want of labs; NULL and 0 for the defaults. */
+struct lab_options {
+	const char *kernel;  /* a bzImage */
+	const char *modules; /* a folder of KVM modules */
+	const char *clock;   /* "tsc" or "hpet" */
+};
+
+struct lab_listener {
+	void (*started)(void *data, const struct test_case *test_case);
+	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab. */
+	void (*result)(void *data, struct result *result);
+	/* Something that takes minutes has begun, e.g. building a kernel; one line. */
+	void (*note)(void *data, const char *text);
+	/* All cases have their results, and no process is left. */
+	void (*finished)(void *data);
+};
+
+struct lab;
+
+/* The names of labs, ended by NULL. */
+extern const char *const lab_names[];
+
+/*
+ * Runs CASES (of struct test_case, which outlive the lab) in the lab NAME with the
+ * deadlines, seeds and so on of ARGUMENTS, further arguments for the inner `ferry
+ * run`. The listener is first called from the main loop. Logs of the cases go where
+ * they would go here; those of the lab itself to LOGDIR/lab-NAME/.
+ */
+struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
+		      const struct lab_options *options, const char *logdir,
+		      const struct lab_listener *listener, void *data);
+
+/* Kills the lab, if it still runs, and everything in it. */
+void lab_free(struct lab *lab);
+
+#endif
