@@ -44,7 +44,7 @@ struct case_run {
 	char *first_fail;  /* text of the first check that failed */
 	char *first_skip;
 	char *violation;   /* the first, of the protocol or of the host's invariants */
-	char *exception;   /* the line of an unexpected exception */
+	char *abort;	   /* why the guest aborted: an exception, or its own words */
 	gint64 bye;	   /* the status that the guest announced, or -1 */
 };
 
@@ -75,7 +75,7 @@ static void run_free(struct case_run *run)
 	g_free(run->first_fail);
 	g_free(run->first_skip);
 	g_free(run->violation);
-	g_free(run->exception);
+	g_free(run->abort);
 	g_free(run);
 }
 
@@ -132,6 +132,8 @@ static char *whereabouts(struct case_run *run)
 
 	if (run->test)
 		g_string_append_printf(text, " in test %s", run->test);
+	if (!run->settings->foreign && !console_speaks_protocol(guest_console(run->guest)))
+		g_string_append(text, "; the guest never said hello");
 	if (*last)
 		g_string_append_printf(text, "; last line: %s", last);
 	else
@@ -145,12 +147,13 @@ static void conclude_status(struct case_run *run, int status)
 	gboolean ours = console_speaks_protocol(guest_console(run->guest));
 	g_autofree char *where = whereabouts(run), *shortfall = NULL;
 
-	if (ours && run->bye != status && status != GUEST_ABORTED)
+	if (!ours && !run->settings->foreign)
+		conclude(run, VERDICT_FAIL, "the guest left with status %d%s", status, where);
+	else if (ours && run->bye != status && status != GUEST_ABORTED)
 		conclude(run, VERDICT_FAIL, "the guest left with status %d without a word%s",
 			 status, where);
 	else if (status == GUEST_ABORTED)
-		conclude(run, VERDICT_FAIL, "%s%s", run->exception ? run->exception :
-								     "the guest aborted",
+		conclude(run, VERDICT_FAIL, "%s%s", run->abort ? run->abort : "the guest aborted",
 			 where);
 	else if (problem)
 		conclude(run, VERDICT_FAIL, "%s", problem);
@@ -181,7 +184,8 @@ static void on_ended(void *data, const struct vm_exit *exit)
 	else if (status < 0)
 		conclude(run, VERDICT_ERROR, "%s died%s (%s)", run->settings->vmm->name, where,
 			 death);
-	else if (!exit->started && !console_bytes(console))
+	else if (!console_bytes(console) && (!exit->started || exit->stderr_end))
+		/* QEMU's own failure and a guest's 0 look alike; a guest's leaves no words. */
 		conclude(run, VERDICT_ERROR, "%s did not start (%s)", run->settings->vmm->name,
 			 death);
 	else if (exit->reset)
@@ -247,6 +251,9 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 		if (!run->result->detail)
 			run->result->detail =
 				guest_image_backtrace(run->test_case->program->file, text);
+		break;
+	case HUMAN_ABORT:
+		remember_first(&run->abort, strstr(text, ": ") + 2);
 		break;
 	case HUMAN_SUMMARY:
 	case HUMAN_OTHER:
@@ -314,7 +321,8 @@ static void on_machine(void *data, const struct machine_line *line)
 	} else if (g_str_equal(line->verb, "mark")) {
 		on_mark(run, line);
 	} else if (g_str_equal(line->verb, "exception")) {
-		run->exception = g_strdup_printf(
+		g_free(run->abort);
+		run->abort = g_strdup_printf(
 			"unexpected exception %" G_GINT64_FORMAT " at %s on CPU %" G_GINT64_FORMAT,
 			machine_line_number(line, "vector", -1),
 			machine_line_value(line, "rip") ? machine_line_value(line, "rip") : "?",
@@ -449,6 +457,7 @@ struct case_run *case_start(const struct test_case *test_case,
 			       on_failed, run);
 	if (timeout)
 		run->deadline =
-			g_timeout_add(timeout * 1000 * settings->timescale, on_deadline, run);
+			g_timeout_add(MIN(timeout * 1000.0 * settings->timescale, G_MAXINT),
+				      on_deadline, run);
 	return run;
 }

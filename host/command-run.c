@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "interrupt.h"
 #include "needs.h"
 #include "schedule.h"
 #include "select.h"
@@ -372,6 +373,7 @@ static int run(int argc, char **argv)
 	if (!cases || !(qemu = find_qemu(&error)))
 		return usage_error("%s", error->message);
 
+	interrupt_watch();
 	logdir = options.logdir ? g_strdup(options.logdir) : below_root("build/logs");
 	if ((lock = lock_logdir(logdir, &error)) < 0 || !(socket_dir = make_socket_dir(&error)))
 		return usage_error("%s", error->message);

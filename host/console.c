@@ -198,7 +198,7 @@ static enum human_line classify(const char *text)
 		{ "PASS: ", HUMAN_PASS },   { "FAIL: ", HUMAN_FAIL },
 		{ "SKIP: ", HUMAN_SKIP },   { "XFAIL: ", HUMAN_XFAIL },
 		{ "XPASS: ", HUMAN_XPASS }, { "SUMMARY: ", HUMAN_SUMMARY },
-		{ "STACK: ", HUMAN_STACK },
+		{ "STACK: ", HUMAN_STACK }, { "ABORT: ", HUMAN_ABORT },
 	};
 
 	/* kvm-unit-tests indents its backtraces. */

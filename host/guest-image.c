@@ -174,6 +174,14 @@ static gboolean is_address(const char *word)
 	return *word && !word[strspn(word, "0123456789abcdefABCDEF")];
 }
 
+/* All but the innermost address are where calls return to: behind the call, which is meant. */
+static char *call_address(const char *word, gboolean innermost)
+{
+	guint64 address = g_ascii_strtoull(word, NULL, 16);
+
+	return g_strdup_printf("%" G_GINT64_MODIFIER "x", address - (!innermost && address));
+}
+
 char *guest_image_backtrace(const char *file, const char *stack_line)
 {
 	const char *first = strchr(stack_line, '@');
@@ -188,16 +196,16 @@ char *guest_image_backtrace(const char *file, const char *stack_line)
 	if (!first)
 		return NULL;
 	addresses = g_strsplit_set(first + 1, " \r\n", -1);
-	arguments = g_ptr_array_new();
-	g_ptr_array_add(arguments, "addr2line");
-	g_ptr_array_add(arguments, "-f");
-	g_ptr_array_add(arguments, "-s");
-	g_ptr_array_add(arguments, "-e");
-	g_ptr_array_add(arguments, path);
+	arguments = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_add(arguments, g_strdup("addr2line"));
+	g_ptr_array_add(arguments, g_strdup("-f"));
+	g_ptr_array_add(arguments, g_strdup("-s"));
+	g_ptr_array_add(arguments, g_strdup("-e"));
+	g_ptr_array_add(arguments, g_strdup(path));
 	options = arguments->len;
 	for (char **address = addresses; *address; address++)
 		if (is_address(*address))
-			g_ptr_array_add(arguments, *address);
+			g_ptr_array_add(arguments, call_address(*address, address == addresses));
 	ran = arguments->len > options;
 	g_ptr_array_add(arguments, NULL);
 	ran = ran && g_spawn_sync(NULL, (char **)arguments->pdata, NULL,

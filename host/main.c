@@ -10,7 +10,8 @@
 #include "needs.h"
 #include "text.h"
 
-static const struct command *const commands[] = { &list_command, &run_command, &lab_command };
+static const struct command *const commands[] = { &list_command, &run_command, &lab_command,
+					   &corpus_command };
 
 int usage_error(const char *format, ...)
 {

@@ -111,8 +111,9 @@ static void on_resumed(void *data, JsonNode *value, const char *problem)
 	 * QEMU stops the clocks between our `stop` and its STOP event, and starts them
 	 * between the RESUME event and its answer to `cont`.
 	 */
-	stats.pause_min_ns = (qemu->resume_time - qemu->stop_time) * NS_PER_US;
 	stats.pause_max_ns = stats.total_ns;
+	stats.pause_min_ns = CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0,
+				   stats.pause_max_ns);
 	finish(move, &stats, NULL);
 }
 
@@ -160,6 +161,22 @@ static gboolean figures_are_final(JsonObject *figures)
 	       json_node_get_double(rate) > 0;
 }
 
+/*
+ * Stamps from outside of the move tell nothing of the pause: the host's clock was
+ * set, or QEMU stamps wrongly.
+ */
+static gboolean stamps_fit(const struct qemu_move *move)
+{
+	const gint64 stamps[] = { move->from->stop_time, move->from->migration_time,
+				  move->to->resume_time, move->to->migration_time };
+	gint64 now = g_get_real_time();
+
+	for (gsize i = 0; i < G_N_ELEMENTS(stamps); i++)
+		if (stamps[i] < move->started || stamps[i] > now)
+			return FALSE;
+	return TRUE;
+}
+
 static void on_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
@@ -178,8 +195,9 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	ram = qmp_object(figures, "ram");
 	page_size = qmp_number(ram, "page-size");
 	downtime_ms = qmp_number(figures, "downtime");
-	if (!ram || page_size <= 0 || downtime_ms < 0) {
-		fail(move, "query-migrate tells neither downtime nor page size");
+	if (page_size <= 0 || downtime_ms < 0 || qmp_number(ram, "normal") < 0 ||
+	    qmp_number(ram, "duplicate") < 0 || qmp_number(ram, "total") < 0) {
+		fail(move, "query-migrate does not tell downtime, page size and pages");
 		return;
 	}
 	stats.started = move->started * NS_PER_US;
@@ -201,6 +219,10 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	stats.pause_min_ns = MAX(0, move->to->resume_time - qemu->stop_time) * NS_PER_US;
 	stats.pause_max_ns =
 		MAX(stats.pause_min_ns, (move->to->migration_time - stopped) * NS_PER_US);
+	if (!stamps_fit(move)) {
+		stats.pause_min_ns = 0;
+		stats.pause_max_ns = stats.total_ns;
+	}
 	/* What the guest wrote before it was stopped comes before what it writes now. */
 	qemu_drain_console(qemu);
 	finish(move, &stats, NULL);
@@ -210,14 +232,16 @@ static void on_failure_told(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 	const char *reason = NULL, *last_words = NULL;
+	g_autofree char *printable = NULL;
 
 	if (!qemu->move)
 		return;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
 		reason = qmp_string(json_node_get_object(value), "error-desc");
+	printable = text_printable(reason ? reason : "no reason given", -1);
 	last_words = qemu->move->to->exit.stderr_end;
-	fail(qemu->move, "QEMU says that the migration failed: %s%s%s",
-	     reason ? reason : "no reason given", last_words ? "; destination: " : "",
+	fail(qemu->move, "QEMU says that the migration failed: %s%s%s", printable,
+	     last_words ? "; destination: " : "",
 	     last_words ? last_words : "");
 }
 

@@ -9,6 +9,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -211,7 +212,8 @@ static char *read_stderr_end(struct qemu *qemu)
 
 static void tell_exit(struct qemu *qemu)
 {
-	qemu_drain_console(qemu);
+	if (!qemu->output_held)
+		qemu_drain_console(qemu);
 	unwatch_console(qemu);
 	qemu->listener->exited(qemu->owner, &qemu->vm, &qemu->exit);
 }
@@ -220,16 +222,18 @@ static void on_process_end(GPid pid, gint wait_status, gpointer data)
 {
 	struct qemu *qemu = data;
 
-	qemu->pid = 0;
 	qemu->child_watch = 0;
+	qemu->exit.wait_status = wait_status;
+	qemu->exit.stderr_end = read_stderr_end(qemu);
+	/* First all that it still told: a move is not to be judged by half of it. */
+	qmp_drain(qemu->qmp);
+	qemu->pid = 0;
 	if (qemu->quit_deadline)
 		g_source_remove(qemu->quit_deadline);
 	qemu->quit_deadline = 0;
-	qemu->exit.wait_status = wait_status;
-	qemu->exit.stderr_end = read_stderr_end(qemu);
-	qmp_drain(qemu->qmp);
 	qemu_move_progress(qemu);
-	if (qemu->output_held)
+	/* A move that has begun releases the output in the end; nothing else does. */
+	if (qemu->output_held && qemu->move)
 		qemu->exit_held = TRUE;
 	else
 		tell_exit(qemu);
@@ -254,6 +258,9 @@ static void in_child(gpointer data)
 {
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* It may have died already. */
+	if (getppid() != GPOINTER_TO_INT(data))
+		_exit(EXIT_FAILURE);
 }
 
 static gboolean has_argument(char **arguments, const char *name)
@@ -350,6 +357,7 @@ static gboolean write_command(const struct vm_config *config, GError **error)
 	g_autoptr(GPtrArray) arguments = command_line(config, NULL);
 	GString *text = g_string_new(NULL);
 	struct log_file *log = log_file_create(config->command_path, error);
+	gboolean written = FALSE;
 
 	for (guint i = 0; log && i < arguments->len; i++) {
 		g_autofree char *quoted = g_shell_quote(arguments->pdata[i]);
@@ -362,10 +370,13 @@ static gboolean write_command(const struct vm_config *config, GError **error)
 	g_string_append_c(text, '\n');
 	if (log) {
 		log_file_write(log, text->str, text->len);
+		written = !log_file_problem(log);
+		if (!written)
+			g_set_error_literal(error, FERRY_ERROR, 0, log_file_problem(log));
 		log_file_close(log);
 	}
 	g_string_free(text, TRUE);
-	return log != NULL;
+	return written;
 }
 
 static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int console, int monitor,
@@ -389,7 +400,8 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	qemu->stderr_start = lseek(stderr_fd, 0, SEEK_END);
 	started = g_spawn_async_with_pipes_and_fds(
 		NULL, (const char *const *)arguments->pdata, NULL,
-		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child, NULL, console, console,
+		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child,
+		GINT_TO_POINTER(getpid()), console, console,
 		stderr_fd, &monitor, &target, 1, &qemu->pid, NULL, NULL, NULL, &problem);
 	close(stderr_fd);
 	if (!started)

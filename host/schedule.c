@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs cases side by side. */
-#include <glib-unix.h>
-#include <signal.h>
-
+#include "interrupt.h"
 #include "schedule.h"
 
 struct running {
@@ -25,7 +23,6 @@ struct schedule {
 	GPtrArray *running; /* of struct running */
 	GPtrArray *labs;    /* of struct lab_running */
 	unsigned free_slots, slots;
-	gboolean interrupted;
 	struct schedule_outcome outcome;
 };
 
@@ -224,15 +221,6 @@ static void distribute(struct schedule *schedule, GPtrArray *cases,
 	}
 }
 
-static gboolean on_signal(gpointer data)
-{
-	struct schedule *schedule = data;
-
-	schedule->interrupted = TRUE;
-	g_main_loop_quit(schedule->loop);
-	return G_SOURCE_CONTINUE;
-}
-
 static gboolean on_start(gpointer data)
 {
 	fill_slots(data);
@@ -256,8 +244,6 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 				     const struct lab_settings *lab_settings, unsigned slots,
 				     GArray *reports)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	guint sources[G_N_ELEMENTS(signals)];
 	struct schedule schedule = {
 		.settings = settings,
 		.reports = reports,
@@ -270,14 +256,9 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 	};
 
 	distribute(&schedule, cases, lab_settings);
-	for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
-		sources[i] = g_unix_signal_add(signals[i], on_signal, &schedule);
 	g_idle_add(on_start, &schedule);
-	g_main_loop_run(schedule.loop);
-	if (schedule.interrupted)
+	if (!interrupt_run_loop(schedule.loop))
 		abandon_all(&schedule);
-	for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
-		g_source_remove(sources[i]);
 	g_ptr_array_unref(schedule.running);
 	g_ptr_array_unref(schedule.labs);
 	g_queue_free(schedule.waiting);

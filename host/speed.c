@@ -6,6 +6,7 @@
  */
 #include <sys/stat.h>
 
+#include "interrupt.h"
 #include "speed.h"
 
 /*
@@ -74,12 +75,16 @@ static gint64 measure(const struct program *program, const struct case_settings 
 		.log_name = (char *)"calibrate/none",
 	};
 	struct measurement measurement = { .loop = g_main_loop_new(NULL, FALSE) };
+	struct case_run *run = case_start(&test_case, settings, &listener, &measurement);
 	const char *value;
 	gint64 speed = 0;
 
-	case_start(&test_case, settings, &listener, &measurement);
-	g_main_loop_run(measurement.loop);
+	interrupt_run_loop(measurement.loop);
 	g_main_loop_unref(measurement.loop);
+	if (!measurement.result) {
+		case_abandon(run);
+		return 0; /* interrupted, as the caller will find out */
+	}
 	value = result_mark(measurement.result, "speed", KEY);
 	if (value)
 		speed = g_ascii_strtoll(value, NULL, 10);

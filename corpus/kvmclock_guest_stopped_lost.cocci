@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: KVM_KVMCLOCK_CTRL does not set PVCLOCK_GUEST_STOPPED in the clock page
+// Noticed by: soft-lockup warnings in Linux guests after every pause
+// Files: arch/x86/kvm/x86.c
+// Cases: kvmclock/pause
+// Test: *
+
+@@
+expression vcpu;
+@@
+- vcpu->hv_clock.flags |= PVCLOCK_GUEST_STOPPED;

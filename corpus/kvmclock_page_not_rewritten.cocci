@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: the clock page that userspace registers for a vCPU other than the first is never written
+// Noticed by: after a migration the clocks of the guest's CPUs drift apart, and stand on some
+// Files: arch/x86/kvm/x86.c
+// Cases: kvmclock/precopy
+// Test: *
+
+@@
+identifier vcpu, system_time, old_msr, host_initiated;
+@@
+ kvm_write_system_time(struct kvm_vcpu *vcpu, gpa_t system_time, bool old_msr, bool host_initiated)
+ {
+ ...
+- if (system_time & 1)
++ if ((system_time & 1) && !(host_initiated && vcpu->vcpu_id))
+ { ... }
+ else
+ { ... }
+ ...
+ }

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: time for which the host held the guest is added to its clock, and once more
+// Noticed by: watchdogs in the guest bite after a pause: more time passed than really did
+// Files: arch/x86/kvm/x86.c
+// Cases: kvmclock/pause
+// Test: *
+
+@@
+identifier kvm, argp;
+expression clock, now;
+@@
+ kvm_vm_ioctl_set_clock(struct kvm *kvm, void *argp)
+ {
+ <...
+- ka->kvmclock_offset = clock - now;
++ {
++	s64 held = now + ka->kvmclock_offset - clock;
++
++	ka->kvmclock_offset = clock - now + (held > 0 ? 2 * held : 0);
++ }
+ ...>
+ }
