@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one formatter behind printf, snprintf and the console's machine lines. */
+#ifndef FORMAT_H
+#define FORMAT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/* Where the text goes, a piece at a time, in order. */
+typedef void (*format_write)(void *context, const char *text, size_t length);
+
+/* Returns the length of the whole text. */
+int format_text(format_write write, void *context, const char *format, va_list arguments)
+	__attribute__((format(printf, 3, 0)));
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See host.h. */
+#include "libcflat.h"
+#include "console.h"
+#include "spinlock.h"
+
+#define ANSWER_SIZE 512
+
+/* A look at the UART keeps the VMM from bringing what the guest is looking for. */
+#define TURNS_PER_LOOK 32
+
+static struct spinlock conversation;
+
+void host_lock(void)
+{
+	/* Longer than spin_lock() would wait: another CPU's answer may take a move. */
+	wait_for(spin_trylock(&conversation), 2 * ANSWER_DEADLINE_MS,
+		 "CPU %d's conversation with the host", (int)READ_ONCE(conversation.holder) - 1);
+}
+
+void host_unlock(void)
+{
+	spin_unlock(&conversation);
+}
+
+bool host_answers(void)
+{
+	const char *runner = argument("runner");
+
+	return runner && !strcmp(runner, "ferry");
+}
+
+u8 host_byte(void (*meanwhile)(void), const char *what)
+{
+	struct deadline deadline;
+	int byte;
+
+	deadline_start(&deadline, ANSWER_DEADLINE_MS);
+	while ((byte = console_read()) < 0) {
+		for (int i = 0; i < TURNS_PER_LOOK; i++) {
+			if (deadline_passed(&deadline))
+				deadline_missed(ANSWER_DEADLINE_MS, "%s", what);
+			if (meanwhile)
+				meanwhile();
+		}
+	}
+	return byte;
+}
+
+int getchar(void)
+{
+	return host_byte(NULL, "a byte of input");
+}
+
+/* A line without its newline; what does not fit is dropped. */
+static void read_line(char *line, size_t size, const char *what)
+{
+	size_t length = 0;
+	char c;
+
+	while ((c = host_byte(NULL, what)) != '\n')
+		if (length < size - 1)
+			line[length++] = c;
+	line[length] = '\0';
+}
+
+u64 host_ask(const char *what, char *answer, size_t size)
+{
+	char line[ANSWER_SIZE];
+	u64 question;
+	char *end;
+
+	if (!host_answers())
+		return 0;
+	host_lock();
+	question = machine_line("ask", "what=%s", what);
+	read_line(line, sizeof(line), "the host's answer");
+	if (line[0] != '=' || strtoull(line + 1, &end, 10) != question ||
+	    (*end != ' ' && *end != '\0'))
+		report_abort("question %lu got the answer '%s'", question, line);
+	machine_line("got", "answer=%lu", question);
+	host_unlock();
+	snprintf(answer, size, "%s", *end ? end + 1 : end);
+	return question;
+}
+
+u64 answer_number(const char *answer, const char *key)
+{
+	size_t length = strlen(key);
+	const char *word = answer;
+
+	for (;;) {
+		if (!strncmp(word, key, length) && word[length] == '=') {
+			const char *text = word + length + 1;
+			char *end;
+			u64 number = strtoull(text, &end, 0);
+
+			if (end != text && (*end == ' ' || !*end))
+				return number;
+		}
+		word = strchrnul(word, ' ');
+		if (!*word)
+			report_abort("no number '%s' in the host's answer '%s'", key, answer);
+		word++;
+	}
+}
+
+bool host_time(struct host_time *time)
+{
+	char answer[ANSWER_SIZE];
+
+	if (!host_ask("time", answer, sizeof(answer)))
+		return false;
+	*time = (struct host_time){
+		.realtime = answer_number(answer, "realtime"),
+		.monotonic = answer_number(answer, "monotonic"),
+		.moves = answer_number(answer, "moves"),
+		.pause_min = answer_number(answer, "pause_min"),
+		.pause_max = answer_number(answer, "pause_max"),
+	};
+	return true;
+}
+
+bool host_wants_more(void)
+{
+	char answer[ANSWER_SIZE];
+
+	return host_ask("more", answer, sizeof(answer)) && answer_number(answer, "more");
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Runs the tests that TEST() has declared. See test.h. */
+#include "libcflat.h"
+#include "console.h"
+#include "processor.h"
+#include "smp.h"
+
+extern const struct test tests_start[], tests_end[];
+
+static int rounds;
+
+int current_round(void)
+{
+	return rounds;
+}
+
+static bool is_selected(const struct test *test)
+{
+	const char *pattern;
+
+	if (!argument("test"))
+		return true;
+	for (int n = 0; (pattern = argument_nth("test", n)); n++)
+		if (simple_glob(test->name, pattern))
+			return true;
+	return false;
+}
+
+static int count_selected(void)
+{
+	int count = 0;
+
+	for (const struct test *test = tests_start; test < tests_end; test++)
+		count += is_selected(test);
+	return count;
+}
+
+/* The first feature that is missing, or NULL. */
+static const struct feature *missing_feature(const struct test *test)
+{
+	const struct feature *const *needs;
+
+	for (needs = test->needs; needs && *needs; needs++)
+		if (!(*needs)->present())
+			return *needs;
+	return NULL;
+}
+
+static enum verdict verdict_of(const struct result *result)
+{
+	if (result->failed)
+		return VERDICT_FAIL;
+	if (result->xfailed)
+		return VERDICT_XFAIL;
+	return result->passed ? VERDICT_PASS : VERDICT_SKIP;
+}
+
+static void print_end(const struct test *test, int cpu, const struct result *result)
+{
+	static const char *const words[] = {
+		[VERDICT_PASS] = "pass",
+		[VERDICT_FAIL] = "fail",
+		[VERDICT_SKIP] = "skip",
+		[VERDICT_XFAIL] = "xfail",
+	};
+	enum verdict verdict = verdict_of(result);
+	bool reason = verdict != VERDICT_PASS;
+
+	machine_line("end", "test=%s cpu=%d round=%d verdict=%s checks=%d%s%s%s", test->name, cpu,
+		     rounds, words[verdict], result->checks, reason ? " reason=\"" : "",
+		     reason ? result->reason : "", reason ? "\"" : "");
+}
+
+static void run_here(void *data)
+{
+	const struct test *test = data;
+
+	test->run();
+	irq_enable();
+}
+
+static void run_on(const struct test *test, int cpu)
+{
+	const struct feature *missing = missing_feature(test);
+	struct result result;
+
+	machine_line("begin", "test=%s cpu=%d round=%d", test->name, cpu, rounds);
+	report_begin();
+	report_prefix_push(test->name);
+	if (test->on == EACH_CPU)
+		report_prefix_pushf("cpu %d", cpu);
+	if (missing)
+		report_skip("needs %s", missing->name);
+	else
+		on_cpu(cpu, run_here, (void *)test);
+	report_end(&result);
+	if (!result.checks) {
+		report_fail("made no check");
+		report_end(&result);
+	}
+	/* Also what the test has pushed and not popped. */
+	report_prefix_restore("");
+	print_end(test, cpu, &result);
+}
+
+static void run_round(void)
+{
+	rounds++;
+	for (const struct test *test = tests_start; test < tests_end; test++) {
+		int cpus = test->on == EACH_CPU ? cpu_count() : 1;
+
+		if (!is_selected(test))
+			continue;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			run_on(test, cpu);
+	}
+}
+
+int run_tests(void)
+{
+	int selected = count_selected();
+
+	console_hello(selected);
+	mark("time", "source=%s hz=%u timescale=%lu", time_source_name(), time_source.hz,
+	     timescale());
+	if (!selected)
+		report_abort("no test of this program matches test=%s", argument("test"));
+	do
+		run_round();
+	while (host_wants_more());
+	return report_status();
+}
+
+FEATURE(SMP, "two CPUs")
+{
+	return cpu_count() >= 2;
+}
+
+FEATURE(HOST_ANSWERS, "a runner that answers questions (runner=ferry)")
+{
+	return host_answers();
+}
+
+FEATURE(X2APIC, "a CPU with x2APIC")
+{
+	return this_cpu_has(X86_FEATURE_X2APIC);
+}
+
+FEATURE(TSC_DEADLINE, "a CPU with the TSC-deadline timer")
+{
+	return this_cpu_has(X86_FEATURE_TSC_DEADLINE_TIMER);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ACPI tables (ACPI Specification 6.5, chapter 5), as the firmware left them. */
+#ifndef X86_ACPI_H
+#define X86_ACPI_H
+
+#include "libcflat.h"
+
+struct acpi_header {
+	char signature[4];
+	u32 length;
+	u8 revision;
+	u8 checksum;
+	char oem_id[6];
+	char oem_table_id[8];
+	u32 oem_revision;
+	u32 creator_id;
+	u32 creator_revision;
+} __packed;
+
+/* The first table with a signature such as "APIC", or NULL. */
+const void *acpi_table(const char *signature);
+
+/* The FADT's fields that a guest needs: 5.2.9. */
+struct acpi_fadt {
+	struct acpi_header header;
+	u8 to_pm_timer[76 - sizeof(struct acpi_header)];
+	u32 pm_tmr_blk;
+	u8 to_length[91 - 80];
+	u8 pm_tmr_len;
+	u8 to_flags[112 - 92];
+	u32 flags;
+	u8 to_x_pm_tmr_blk[208 - 116];
+	struct {
+		u8 address_space;
+		u8 bit_width;
+		u8 bit_offset;
+		u8 access_size;
+		u64 address;
+	} __packed x_pm_tmr_blk;
+} __packed;
+
+#define ACPI_FADT_TMR_VAL_EXT BIT(8)
+
+/* The MADT: 5.2.12. */
+struct acpi_madt {
+	struct acpi_header header;
+	u32 local_apic_address;
+	u32 flags;
+	u8 entries[];
+} __packed;
+
+enum { MADT_LOCAL_APIC = 0, MADT_LOCAL_X2APIC = 9 };
+#define MADT_ENABLED BIT(0)
+
+struct madt_local_apic {
+	u8 type, length;
+	u8 processor_uid;
+	u8 apic_id;
+	u32 flags;
+} __packed;
+
+struct madt_local_x2apic {
+	u8 type, length;
+	u16 reserved;
+	u32 x2apic_id;
+	u32 flags;
+	u32 processor_uid;
+} __packed;
+
+#endif

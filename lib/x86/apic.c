@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The local APIC in both modes: Intel SDM volume 3, "Advanced Programmable
+ * Interrupt Controller (APIC)", x2APIC in "Extended XAPIC (x2APIC)", whose state
+ * diagram says that the way back from x2APIC leads through the disabled state.
+ */
+#include "apic.h"
+#include "deadline.h"
+#include "io.h"
+#include "isr.h"
+#include "muldiv.h"
+#include "percpu.h"
+#include "smp.h"
+
+#define PIC1_DATA 0x21
+#define PIC2_DATA 0xa1
+
+#define MAXLVT(version) ((version) >> 16 & 0xff)
+
+/* Which mode this CPU's APIC is in: asking the MSR each time is an exit. */
+static PER_CPU(bool, x2apic);
+
+static volatile void *mmio(u32 reg)
+{
+	return (volatile void *)(u64)(APIC_DEFAULT_PHYS_BASE + reg);
+}
+
+static u32 x2apic_msr(u32 reg)
+{
+	return APIC_BASE_MSR + (reg >> 4);
+}
+
+u32 apic_read(u32 reg)
+{
+	if (this_cpu(x2apic))
+		return rdmsr(x2apic_msr(reg));
+	return readl(mmio(reg));
+}
+
+void apic_write(u32 reg, u32 value)
+{
+	if (this_cpu(x2apic))
+		wrmsr(x2apic_msr(reg), value);
+	else
+		writel(value, mmio(reg));
+}
+
+void apic_icr_write(u32 command, u32 destination)
+{
+	u64 flags;
+
+	if (this_cpu(x2apic)) {
+		/* A WRMSR here orders nothing (SDM, "MSR access in x2APIC mode"). */
+		asm volatile("mfence; lfence" : : : "memory");
+		wrmsr(x2apic_msr(APIC_ICR), (u64)destination << 32 | command);
+		return;
+	}
+	/* Two writes, that a handler's own IPI must not come between. */
+	flags = irq_save();
+	wait_for(!(apic_read(APIC_ICR) & APIC_ICR_BUSY), LIBRARY_DEADLINE_MS,
+		 "the last IPI of CPU %d to be sent", smp_id());
+	writel(destination << 24, mmio(APIC_ICR2));
+	writel(command, mmio(APIC_ICR));
+	irq_restore(flags);
+}
+
+u32 apic_id(void)
+{
+	return this_cpu(x2apic) ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+}
+
+void eoi(void)
+{
+	apic_write(APIC_EOI, 0);
+}
+
+bool apic_read_bit(u32 reg, int n)
+{
+	return apic_read(reg + n / 32 * 0x10) >> n % 32 & 1;
+}
+
+u8 apic_get_tpr(void)
+{
+	return apic_read(APIC_TASKPRI);
+}
+
+void apic_set_tpr(u8 priority)
+{
+	apic_write(APIC_TASKPRI, priority);
+}
+
+bool is_x2apic_enabled(void)
+{
+	u64 both = MSR_IA32_APICBASE_ENABLE | MSR_IA32_APICBASE_EXTD;
+
+	return (rdmsr(MSR_IA32_APICBASE) & both) == both;
+}
+
+/* The state after power-up, in whichever mode it is. */
+static void initialise(void)
+{
+	u32 last = MAXLVT(apic_read(APIC_LVR));
+
+	apic_write(APIC_SPIV, APIC_SPIV_APIC_ENABLED | SPURIOUS_VECTOR);
+	apic_write(APIC_TASKPRI, 0);
+	apic_write(APIC_LVTT, APIC_LVT_MASKED);
+	apic_write(APIC_LVT0, APIC_LVT_MASKED);
+	apic_write(APIC_LVT1, APIC_LVT_MASKED);
+	if (last >= 3)
+		apic_write(APIC_LVTERR, APIC_LVT_MASKED);
+}
+
+static u64 base_without_mode(void)
+{
+	return rdmsr(MSR_IA32_APICBASE) & ~(MSR_IA32_APICBASE_ENABLE | MSR_IA32_APICBASE_EXTD);
+}
+
+void disable_apic(void)
+{
+	this_cpu(x2apic) = false;
+	wrmsr(MSR_IA32_APICBASE, base_without_mode());
+}
+
+void enable_xapic(void)
+{
+	u64 flags = irq_save();
+
+	if (is_x2apic_enabled())
+		disable_apic();
+	this_cpu(x2apic) = false;
+	wrmsr(MSR_IA32_APICBASE, base_without_mode() | MSR_IA32_APICBASE_ENABLE);
+	initialise();
+	irq_restore(flags);
+}
+
+bool enable_x2apic(void)
+{
+	u64 base, flags;
+
+	if (!this_cpu_has(X86_FEATURE_X2APIC))
+		return false;
+	flags = irq_save();
+	base = base_without_mode() | MSR_IA32_APICBASE_ENABLE;
+	/* From disabled to x2APIC in one step is not allowed. */
+	if (!is_x2apic_enabled())
+		wrmsr(MSR_IA32_APICBASE, base);
+	wrmsr(MSR_IA32_APICBASE, base | MSR_IA32_APICBASE_EXTD);
+	this_cpu(x2apic) = true;
+	initialise();
+	irq_restore(flags);
+	return true;
+}
+
+void apic_send_ipi(int cpu, u8 vector)
+{
+	apic_icr_write(APIC_DM_FIXED | APIC_INT_ASSERT | vector, cpu_apic_id(cpu));
+}
+
+void apic_send_nmi(int cpu)
+{
+	apic_icr_write(APIC_DM_NMI | APIC_INT_ASSERT, cpu_apic_id(cpu));
+}
+
+void apic_send_self_ipi(u8 vector)
+{
+	apic_icr_write(APIC_DEST_SELF | APIC_DM_FIXED | APIC_INT_ASSERT | vector, 0);
+}
+
+void apic_send_ipi_all_but_self(u8 vector)
+{
+	apic_icr_write(APIC_DEST_ALLBUT | APIC_DM_FIXED | APIC_INT_ASSERT | vector, 0);
+}
+
+void apic_setup_timer(u8 vector, u32 mode)
+{
+	apic_cleanup_timer();
+	apic_write(APIC_TDCR, APIC_TDR_DIV_1);
+	apic_write(APIC_LVTT, mode | vector);
+	/* The LVT's write and a later WRMSR to the deadline are ordered (SDM). */
+	asm volatile("mfence" : : : "memory");
+}
+
+void apic_start_timer(u32 count)
+{
+	apic_write(APIC_TMICT, count);
+}
+
+void apic_stop_timer(void)
+{
+	apic_write(APIC_TMICT, 0);
+}
+
+void apic_cleanup_timer(void)
+{
+	u32 mode = apic_read(APIC_LVTT) & (APIC_LVT_TIMER_PERIODIC | APIC_LVT_TIMER_TSCDEADLINE);
+
+	if (mode == APIC_LVT_TIMER_TSCDEADLINE)
+		wrmsr(MSR_IA32_TSC_DEADLINE, 0);
+	else
+		apic_stop_timer();
+	apic_write(APIC_LVTT, APIC_LVT_MASKED);
+}
+
+u64 apic_timer_hz(void)
+{
+	static u64 hz;
+	struct stopwatch watch;
+	u64 ns;
+	u32 left, lvt;
+
+	if (hz)
+		return hz;
+	/* The caller may have set the timer up already, and not yet started it. */
+	lvt = apic_read(APIC_LVTT);
+	apic_write(APIC_LVTT, APIC_LVT_MASKED);
+	apic_write(APIC_TDCR, APIC_TDR_DIV_1);
+	apic_start_timer(UINT32_MAX);
+	stopwatch_start(&watch);
+	delay_us(2000);
+	left = apic_read(APIC_TMCCT);
+	ns = stopwatch_ns(&watch);
+	apic_stop_timer();
+	apic_write(APIC_LVTT, lvt);
+	hz = mul_div(UINT32_MAX - left, 1000000000, ns);
+	return hz;
+}
+
+void mask_pic_interrupts(void)
+{
+	outb(0xff, PIC1_DATA);
+	outb(0xff, PIC2_DATA);
+}

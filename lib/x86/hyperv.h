@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Hyper-V's interface for its guests, as KVM offers it too: CPUID leaves, model-
+ * specific registers, the synthetic interrupt controller (SynIC), synthetic timers,
+ * the reference clock and hypercalls. The truth is Microsoft's Hypervisor Top-Level
+ * Functional Specification (TLFS), whose names are used here, as far as Linux's
+ * asm/hyperv-tlfs.h does not have shorter ones. Times are in units of 100 ns,
+ * "ticks", as everywhere in the TLFS.
+ */
+#ifndef X86_HYPERV_H
+#define X86_HYPERV_H
+
+#include "libcflat.h"
+#include "cpuid.h"
+#include "percpu.h"
+#include "processor.h"
+
+/* ---- what there is (TLFS "Feature and Interface Discovery") ---- */
+
+#define HV_SIGNATURE "Microsoft Hv"
+
+/* EAX of the leaf of features, 0x40000003. */
+#define HV_MSR_VP_RUNTIME_AVAILABLE	BIT(0)
+#define HV_MSR_TIME_REF_COUNT_AVAILABLE BIT(1)
+#define HV_MSR_SYNIC_AVAILABLE		BIT(2)
+#define HV_MSR_SYNTIMER_AVAILABLE	BIT(3)
+#define HV_MSR_APIC_ACCESS_AVAILABLE	BIT(4)
+#define HV_MSR_HYPERCALL_AVAILABLE	BIT(5)
+#define HV_MSR_VP_INDEX_AVAILABLE	BIT(6)
+#define HV_MSR_RESET_AVAILABLE		BIT(7)
+#define HV_MSR_REFERENCE_TSC_AVAILABLE	BIT(9)
+#define HV_ACCESS_FREQUENCY_MSRS	BIT(11)
+/* EDX of the same. */
+#define HV_STIMER_DIRECT_MODE_AVAILABLE BIT(19)
+
+/* The leaf 0x40000003; all zero without Hyper-V's interface. */
+struct cpuid hv_features(void);
+
+/* KVM or Hyper-V itself: an MSR that it does not have faults. */
+DECLARE_FEATURE(HV_HOST);
+DECLARE_FEATURE(HV_SYNIC);
+DECLARE_FEATURE(HV_STIMER);
+DECLARE_FEATURE(HV_STIMER_DIRECT);
+DECLARE_FEATURE(HV_TIME_REF_COUNT);
+DECLARE_FEATURE(HV_REFERENCE_TSC);
+DECLARE_FEATURE(HV_VP_INDEX);
+DECLARE_FEATURE(HV_VP_RUNTIME);
+DECLARE_FEATURE(HV_HYPERCALL);
+DECLARE_FEATURE(HV_FREQUENCIES);
+
+/*
+ * For what the TLFS demands and KVM is known not to do (each program's head has the
+ * list): PASS if it is done, XFAIL if it is not done by KVM, else FAIL. With
+ * `tlfs=strict` on the command line KVM has to do it too. Returns pass.
+ */
+bool hv_report_strict(bool pass, const char *format, ...) __printf(2, 3);
+
+/* ---- registers ---- */
+
+#define HV_X64_MSR_GUEST_OS_ID	  0x40000000
+#define HV_X64_MSR_HYPERCALL	  0x40000001
+#define HV_X64_MSR_VP_INDEX	  0x40000002
+#define HV_X64_MSR_RESET	  0x40000003
+#define HV_X64_MSR_VP_RUNTIME	  0x40000010
+#define HV_X64_MSR_TIME_REF_COUNT 0x40000020
+#define HV_X64_MSR_REFERENCE_TSC  0x40000021
+#define HV_X64_MSR_TSC_FREQUENCY  0x40000022
+#define HV_X64_MSR_APIC_FREQUENCY 0x40000023
+#define HV_X64_MSR_SCONTROL	  0x40000080
+#define HV_X64_MSR_SVERSION	  0x40000081
+#define HV_X64_MSR_SIEFP	  0x40000082
+#define HV_X64_MSR_SIMP		  0x40000083
+#define HV_X64_MSR_EOM		  0x40000084
+#define HV_X64_MSR_SINT0	  0x40000090 /* to SINT15, one by one */
+#define HV_X64_MSR_STIMER0_CONFIG 0x400000b0 /* to STIMER3, in steps of two */
+#define HV_X64_MSR_STIMER0_COUNT  0x400000b1
+
+/* ---- the reference clock (TLFS "Timers") ---- */
+
+#define HV_TICKS_PER_MS	    10000ul
+#define HV_TICKS_PER_SECOND 10000000ul
+#define HV_NS_PER_TICK	    100ul
+
+static inline u64 hv_ref_count(void)
+{
+	return rdmsr(HV_X64_MSR_TIME_REF_COUNT);
+}
+
+/*
+ * A length of time in ticks in which this host can do a good many exits: 1 ms or
+ * more. Measured in the first call.
+ */
+u64 hv_unit(void);
+
+/* Waits until the reference counter is there; false if that takes too long. */
+bool hv_wait_ref_count(u64 until);
+
+#define HV_REFERENCE_TSC_ENABLE	 BIT(0)
+#define HV_REFERENCE_TSC_INVALID 0 /* as a sequence */
+
+struct hv_reference_tsc_page {
+	u32 tsc_sequence;
+	u32 reserved1;
+	u64 tsc_scale;
+	s64 tsc_offset;
+	u64 reserved2[509];
+};
+
+/* What the page says in its three fields at one time. */
+struct hv_reference_tsc {
+	u32 sequence;
+	u64 scale;
+	s64 offset;
+};
+
+/* Waits until the page is not being changed: aborts when it is for a second. */
+struct hv_reference_tsc hv_reference_tsc(const struct hv_reference_tsc_page *page);
+
+static inline u64 hv_reference_time_at(const struct hv_reference_tsc *line, u64 tsc)
+{
+	return (u64)((unsigned __int128)tsc * line->scale >> 64) + line->offset;
+}
+
+/* The time by the page. False, and *time is unchanged, if it says that it is invalid. */
+bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time);
+
+/* ---- SynIC (TLFS "Inter-Partition Communication") ---- */
+
+#define HV_SYNIC_SINT_COUNT 16
+#define HV_SYNIC_VERSION_1  1
+
+#define HV_SYNIC_ENABLE		    BIT(0) /* of SCONTROL, SIMP, SIEFP */
+#define HV_SYNIC_SINT_MASKED	    BIT(16)
+#define HV_SYNIC_SINT_AUTO_EOI	    BIT(17)
+#define HV_SYNIC_FIRST_VALID_VECTOR 16
+
+#define HV_MESSAGE_PAYLOAD_BYTE_COUNT 240
+
+#define HVMSG_NONE	    0
+#define HVMSG_TIMER_EXPIRED 0x80000010
+
+#define HV_MESSAGE_FLAG_PENDING BIT(0)
+
+struct hv_message_header {
+	u32 message_type;
+	u8 payload_size;
+	u8 message_flags;
+	u16 reserved;
+	u64 sender;
+};
+
+struct hv_timer_message_payload {
+	u32 timer_index;
+	u32 reserved;
+	u64 expiration_time;
+	u64 delivery_time;
+};
+
+struct hv_message {
+	struct hv_message_header header;
+	union {
+		u64 payload[HV_MESSAGE_PAYLOAD_BYTE_COUNT / sizeof(u64)];
+		struct hv_timer_message_payload timer;
+	};
+};
+
+struct hv_message_page {
+	struct hv_message slot[HV_SYNIC_SINT_COUNT];
+};
+
+#define HV_EVENT_FLAGS_COUNT (256 * 8)
+
+struct hv_event_flags_page {
+	u64 slot[HV_SYNIC_SINT_COUNT][HV_EVENT_FLAGS_COUNT / 64];
+};
+
+/* What a handler has found: a message, or only an interrupt. */
+struct hv_arrival {
+	u8 vector;
+	int sint;	 /* HV_NO_SINT: an interrupt without a message */
+	u64 seen;	 /* the reference counter when the handler began */
+	u64 drained;	 /* and when it had emptied the slot */
+	bool in_service; /* the local APIC's ISR bit in the handler */
+	struct hv_message message;
+};
+#define HV_NO_SINT (-1)
+
+#define HV_ARRIVALS_KEPT 16
+
+struct hv_synic {
+	/* Mapped while it is started; the same pages every time. */
+	struct hv_message_page *messages;
+	struct hv_event_flags_page *events;
+	/* As they were written last. */
+	u64 sint[HV_SYNIC_SINT_COUNT];
+	/* Bit n: the handler leaves SINT n's message in its slot. */
+	u32 held;
+	/* Called by the handler for everything that it finds; may be NULL. */
+	void (*on_arrival)(const struct hv_arrival *arrival);
+
+	u32 interrupts; /* of all vectors below */
+	u32 on_vector[256];
+	u32 arrivals;				     /* messages taken, and direct interrupts */
+	struct hv_arrival arrival[HV_ARRIVALS_KEPT]; /* the first of them */
+};
+
+DECLARE_PER_CPU(struct hv_synic, hv_synic);
+
+/* The vectors that belong to SINTs and to timers in direct mode. */
+#define HV_SINT_VECTOR(sint)	(0x40 + (sint))
+#define HV_DIRECT_VECTOR(timer) (0x50 + (timer))
+#define HV_FIRST_VECTOR		0x40
+#define HV_LAST_VECTOR		0x5f
+
+/*
+ * On this CPU: message and event flag pages are there and empty, SCONTROL is on, all
+ * SINTs are masked, nothing has been counted. The handlers of the vectors above take
+ * messages out of the slots, write EOM where the message says so, and EOI.
+ */
+void hv_synic_start(void);
+/* All timers stopped, all SINTs masked, all pages and SCONTROL off. */
+void hv_synic_stop(void);
+/* The same on all CPUs. */
+void hv_synic_start_all(void);
+void hv_synic_stop_all(void);
+
+/* Forgets what has been counted on this CPU. */
+void hv_synic_forget(void);
+
+/* flags: HV_SYNIC_SINT_AUTO_EOI or 0. */
+void hv_sint_unmask(int sint, u8 vector, u64 flags);
+void hv_sint_mask(int sint);
+
+/*
+ * Takes the message out of this CPU's slot as a handler would, without the EOM.
+ * Returns whether another is pending, so that an EOM must follow.
+ */
+bool hv_take_message(int sint, struct hv_message *message);
+
+static inline void hv_eom(void)
+{
+	wrmsr(HV_X64_MSR_EOM, 0);
+}
+
+/* Interrupts and messages on all CPUs but this one. */
+u32 hv_synic_elsewhere(void);
+
+/* ---- timers (TLFS "Timers", "Synthetic Timers") ---- */
+
+#define HV_SYNIC_STIMER_COUNT 4
+
+#define HV_STIMER_ENABLE	  BIT(0)
+#define HV_STIMER_PERIODIC	  BIT(1)
+#define HV_STIMER_LAZY		  BIT(2)
+#define HV_STIMER_AUTO_ENABLE	  BIT(3)
+#define HV_STIMER_APIC_VECTOR(v)  ((u64)(v) << 4)
+#define HV_STIMER_DIRECT_MODE	  BIT(12)
+#define HV_STIMER_SINT(sint)	  ((u64)(sint) << 16)
+#define HV_STIMER_SINT_OF(config) ((int)((config) >> 16 & 0xf))
+
+static inline u64 hv_stimer_config(int timer)
+{
+	return rdmsr(HV_X64_MSR_STIMER0_CONFIG + 2 * timer);
+}
+
+static inline void hv_stimer_set_config(int timer, u64 config)
+{
+	wrmsr(HV_X64_MSR_STIMER0_CONFIG + 2 * timer, config);
+}
+
+static inline u64 hv_stimer_count(int timer)
+{
+	return rdmsr(HV_X64_MSR_STIMER0_COUNT + 2 * timer);
+}
+
+static inline void hv_stimer_set_count(int timer, u64 count)
+{
+	wrmsr(HV_X64_MSR_STIMER0_COUNT + 2 * timer, count);
+}
+
+/* Disabled, count 0. */
+void hv_stimer_stop(int timer);
+
+/* ---- hypercalls (TLFS "Hypercall Interface") ---- */
+
+#define HV_HYPERCALL_ENABLE   BIT(0)
+#define HV_HYPERCALL_FAST_BIT BIT(16)
+#define HVCALL_POST_MESSAGE   0x005c
+#define HVCALL_SIGNAL_EVENT   0x005d
+
+#define HV_STATUS_SUCCESS		0
+#define HV_STATUS_INVALID_PORT_ID	17
+#define HV_STATUS_INVALID_CONNECTION_ID 18
+#define HV_STATUS_INSUFFICIENT_BUFFERS	19
+
+/* Open source (bit 63), and no system that anyone knows. */
+#define HV_GUEST_OS_ID 0xfe00000000000001ul
+
+/* For all CPUs. The guest gets a hypercall page (the same every time). */
+void hv_hypercall_start(void);
+void hv_hypercall_stop(void);
+/* The register that hv_hypercall_start() has written. */
+u64 hv_hypercall_register(void);
+
+/* Returns the status. */
+u16 hv_post_message(u32 connection, u32 type, const void *payload, size_t size);
+u16 hv_signal_event(u32 connection, u16 flag);
+
+#endif

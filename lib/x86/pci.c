@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* PCI configuration space. See pci.h. */
+#include "pci.h"
+#include "io.h"
+#include "processor.h"
+#include "spinlock.h"
+
+#define CONFIG_ADDRESS 0xcf8
+#define CONFIG_DATA    0xcfc
+#define CONFIG_ENABLE  0x80000000u
+
+#define FUNCTIONS_PER_BUS   256
+#define IO_ADDRESS_MASK	    (~0x3u)
+#define MEMORY_ADDRESS_MASK (~0xfu)
+
+static struct spinlock lock;
+
+/* The address and the data are two ports: nobody may come between. */
+static u64 select(pcidevaddr_t device, u8 offset)
+{
+	u64 flags = irq_save();
+
+	spin_lock(&lock);
+	outl(CONFIG_ENABLE | (u32)device << 8 | (offset & 0xfc), CONFIG_ADDRESS);
+	return flags;
+}
+
+static void deselect(u64 flags)
+{
+	spin_unlock(&lock);
+	irq_restore(flags);
+}
+
+#define BUILD_CONFIG_ACCESS(suffix, type, in, out)                                                 \
+	type pci_config_read##suffix(pcidevaddr_t device, u8 offset)                               \
+	{                                                                                          \
+		u64 flags = select(device, offset);                                                \
+		type value = in(CONFIG_DATA + offset % 4);                                         \
+                                                                                                   \
+		deselect(flags);                                                                   \
+		return value;                                                                      \
+	}                                                                                          \
+	void pci_config_write##suffix(pcidevaddr_t device, u8 offset, type value)                  \
+	{                                                                                          \
+		u64 flags = select(device, offset);                                                \
+                                                                                                   \
+		out(value, CONFIG_DATA + offset % 4);                                              \
+		deselect(flags);                                                                   \
+	}
+
+BUILD_CONFIG_ACCESS(b, u8, inb, outb)
+BUILD_CONFIG_ACCESS(w, u16, inw, outw)
+BUILD_CONFIG_ACCESS(l, u32, inl, outl)
+
+bool pci_dev_exists(pcidevaddr_t device)
+{
+	return pci_config_readw(device, PCI_VENDOR_ID) != 0xffff;
+}
+
+pcidevaddr_t pci_next_dev(pcidevaddr_t previous)
+{
+	/* PCIDEVADDR_INVALID + 1 is 0, in 16 bits. */
+	u32 device = (pcidevaddr_t)(previous + 1);
+
+	while (device < FUNCTIONS_PER_BUS) {
+		u32 first = device & ~7u;
+
+		if (device != first &&
+		    !(pci_config_readb(first, PCI_HEADER_TYPE) & PCI_HEADER_TYPE_MULTI_FUNCTION)) {
+			device = first + 8;
+			continue;
+		}
+		if (pci_dev_exists(device))
+			return device;
+		device = device == first ? first + 8 : device + 1;
+	}
+	return PCIDEVADDR_INVALID;
+}
+
+pcidevaddr_t pci_find_dev(u16 vendor, u16 device_id)
+{
+	pcidevaddr_t device = PCIDEVADDR_INVALID;
+
+	while ((device = pci_next_dev(device)) != PCIDEVADDR_INVALID)
+		if (pci_config_readw(device, PCI_VENDOR_ID) == vendor &&
+		    pci_config_readw(device, PCI_DEVICE_ID) == device_id)
+			break;
+	return device;
+}
+
+u8 pci_find_cap(pcidevaddr_t device, u8 id)
+{
+	u8 at;
+
+	if (!(pci_config_readw(device, PCI_STATUS) & PCI_STATUS_CAP_LIST))
+		return 0;
+	at = pci_config_readb(device, PCI_CAPABILITY_LIST) & 0xfc;
+	/* At most 48 fit: a list that is longer is a ring. */
+	for (int n = 0; at && n < 48; n++) {
+		if (pci_config_readb(device, at) == id)
+			return at;
+		at = pci_config_readb(device, at + 1) & 0xfc;
+	}
+	return 0;
+}
+
+/* What a BAR keeps when all ones are written to it. */
+static u32 probe(pcidevaddr_t device, u8 offset)
+{
+	u32 value = pci_config_readl(device, offset);
+	u32 kept;
+
+	pci_config_writel(device, offset, 0xffffffff);
+	kept = pci_config_readl(device, offset);
+	pci_config_writel(device, offset, value);
+	return kept;
+}
+
+struct pci_bar pci_bar(pcidevaddr_t device, int n)
+{
+	u8 offset = PCI_BASE_ADDRESS_0 + 4 * n;
+	u16 command = pci_config_readw(device, PCI_COMMAND);
+	u32 low = pci_config_readl(device, offset);
+	struct pci_bar bar = {.is_io = low & PCI_BASE_ADDRESS_SPACE_IO};
+	u64 kept;
+
+	pci_config_writew(device, PCI_COMMAND, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+	kept = probe(device, offset);
+	if (kept && bar.is_io) {
+		bar.address = low & IO_ADDRESS_MASK;
+		bar.size = (u16) - (kept & IO_ADDRESS_MASK);
+	} else if (kept) {
+		bar.address = low & MEMORY_ADDRESS_MASK;
+		kept = (kept & MEMORY_ADDRESS_MASK) | 0xffffffff00000000;
+		bar.is_64bit =
+			(low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
+		if (bar.is_64bit) {
+			bar.address |= (u64)pci_config_readl(device, offset + 4) << 32;
+			kept = (u32)kept | (u64)probe(device, offset + 4) << 32;
+		}
+		bar.size = -kept;
+	}
+	pci_config_writew(device, PCI_COMMAND, command);
+	return bar;
+}

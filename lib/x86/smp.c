@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The other CPUs: which there are (MADT), waking them (Intel SDM volume 3,
+ * "MP Initialization Protocol"), and having them run functions.
+ */
+#include "smp.h"
+#include "acpi.h"
+#include "alloc_page.h"
+#include "apic.h"
+#include "atomic.h"
+#include "desc.h"
+#include "isr.h"
+#include "spinlock.h"
+#include "stacks.h"
+#include "vm.h"
+
+enum call_state { CALL_NONE, CALL_POSTED, CALL_RUNNING };
+
+/* A function that another CPU wants to be run here. */
+struct call {
+	struct spinlock lock;
+	enum call_state state;
+	u32 number;
+	void (*function)(void *data);
+	void *data;
+	char prefix[REPORT_PREFIX_SIZE];
+};
+
+u32 boot_apic_ids[MAX_CPUS];
+u32 boot_cpus = 1;
+u64 boot_stacks[MAX_CPUS];
+
+u64 percpu_offsets[MAX_CPUS];
+PER_CPU(u64, percpu_offset);
+
+extern char percpu_start[], percpu_end[];
+
+static PER_CPU(int, cpu_number);
+static PER_CPU(struct call, this_call);
+static PER_CPU(bool, online);
+static PER_CPU(u32, flushes_done);
+
+static bool all_x2apic;
+static atomic_t online_count = ATOMIC_INIT(1);
+static atomic_t flushes_wanted;
+
+int cpu_count(void)
+{
+	return boot_cpus;
+}
+
+int smp_id(void)
+{
+	return this_cpu(cpu_number);
+}
+
+u32 cpu_apic_id(int cpu)
+{
+	return boot_apic_ids[cpu];
+}
+
+/* In place of what the CPU was doing, for as long as it takes. */
+static void run_call(isr_regs_t *regs)
+{
+	struct call *call = &this_cpu(this_call);
+	char outer_prefix[REPORT_PREFIX_SIZE];
+	struct jmp_registers *outer_catcher;
+
+	eoi();
+	/* A second interrupt may come for the same call: the first did the work. */
+	if (cmpxchg(&call->state, CALL_POSTED, CALL_RUNNING) != CALL_POSTED)
+		return;
+	report_prefix_save(outer_prefix);
+	report_prefix_restore(call->prefix);
+	/* An exception in it is no affair of whoever was interrupted. */
+	outer_catcher = exchange_catcher(NULL);
+	irq_enable();
+	call->function(call->data);
+	irq_disable();
+	exchange_catcher(outer_catcher);
+	report_prefix_restore(outer_prefix);
+	__atomic_store_n(&call->state, CALL_NONE, __ATOMIC_RELEASE);
+}
+
+static void post_call(int cpu, void (*function)(void *data), void *data)
+{
+	struct call *call = cpu_ptr(this_call, cpu);
+	struct deadline deadline;
+	u64 flags;
+
+	deadline_start(&deadline, ANSWER_DEADLINE_MS);
+	for (;;) {
+		on_cpu_wait(cpu);
+		/* A call that is run here, in between, may want the same CPU. */
+		flags = irq_save();
+		spin_lock(&call->lock);
+		if (READ_ONCE(call->state) == CALL_NONE)
+			break;
+		spin_unlock(&call->lock);
+		irq_restore(flags);
+		if (deadline_passed(&deadline))
+			deadline_missed(ANSWER_DEADLINE_MS, "CPU %d to take a call", cpu);
+	}
+	call->function = function;
+	call->data = data;
+	call->number++;
+	report_prefix_save(call->prefix);
+	__atomic_store_n(&call->state, CALL_POSTED, __ATOMIC_RELEASE);
+	spin_unlock(&call->lock);
+	irq_restore(flags);
+	apic_send_ipi(cpu, REMOTE_CALL_VECTOR);
+}
+
+void on_cpu_wait(int cpu)
+{
+	struct call *call = cpu_ptr(this_call, cpu);
+	u32 number = READ_ONCE(call->number);
+
+	if (cpu == smp_id() || __atomic_load_n(&call->state, __ATOMIC_ACQUIRE) == CALL_NONE)
+		return;
+	wait_for(READ_ONCE(call->number) != number ||
+			 __atomic_load_n(&call->state, __ATOMIC_ACQUIRE) == CALL_NONE,
+		 ANSWER_DEADLINE_MS, "a function on CPU %d to return", cpu);
+}
+
+void on_cpu_async(int cpu, void (*function)(void *data), void *data)
+{
+	assert_msg(cpu >= 0 && cpu < cpu_count(), "there is no CPU %d", cpu);
+	if (cpu == smp_id())
+		function(data);
+	else
+		post_call(cpu, function, data);
+}
+
+void on_cpu(int cpu, void (*function)(void *data), void *data)
+{
+	on_cpu_async(cpu, function, data);
+	on_cpu_wait(cpu);
+}
+
+void on_cpus(void (*function)(void *data), void *data)
+{
+	int me = smp_id();
+	int cpu;
+
+	for_each_cpu(cpu)
+		if (cpu != me)
+			on_cpu_async(cpu, function, data);
+	function(data);
+	for_each_cpu(cpu)
+		if (cpu != me)
+			on_cpu_wait(cpu);
+}
+
+static void answer_flush(isr_regs_t *regs)
+{
+	u32 wanted = atomic_read(&flushes_wanted);
+
+	flush_tlb();
+	__atomic_store_n(&this_cpu(flushes_done), wanted, __ATOMIC_RELEASE);
+}
+
+void flush_tlb_all(void)
+{
+	u32 wanted;
+	int cpu;
+
+	flush_tlb();
+	if (atomic_read(&online_count) == 1)
+		return;
+	wanted = atomic_inc_return(&flushes_wanted);
+	for_each_cpu(cpu)
+		if (cpu != smp_id() && *cpu_ptr(online, cpu))
+			apic_send_ipi(cpu, TLB_FLUSH_VECTOR);
+	for_each_cpu(cpu)
+		if (cpu != smp_id() && *cpu_ptr(online, cpu))
+			wait_for((s32)(READ_ONCE(*cpu_ptr(flushes_done, cpu)) - wanted) >= 0,
+				 LIBRARY_DEADLINE_MS, "CPU %d to flush its TLB", cpu);
+}
+
+/* What every CPU has to have set, before anything may be run on it. */
+static void cpu_setup(int cpu)
+{
+	load_descriptors(cpu);
+	write_cr0((read_cr0() | X86_CR0_MP | X86_CR0_NE | X86_CR0_WP) & ~(X86_CR0_EM | X86_CR0_TS));
+	write_cr4(read_cr4() | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT);
+	asm volatile("fninit");
+	if (all_x2apic)
+		enable_x2apic();
+	else
+		enable_xapic();
+}
+
+void ap_main(int cpu)
+{
+	cpu_setup(cpu);
+	this_cpu(online) = true;
+	atomic_inc(&online_count);
+	for (;;)
+		safe_halt();
+}
+
+static u32 initial_apic_id(void)
+{
+	struct cpuid topology = cpuid(0xb);
+
+	if (topology.b & 0xffff)
+		return topology.d;
+	return cpuid(1).b >> 24;
+}
+
+static void add_cpu(u32 apic, u32 flags)
+{
+	if (!(flags & MADT_ENABLED) || apic == boot_apic_ids[0])
+		return;
+	/* Firmware may list a CPU as a type 0 and as a type 9 entry. */
+	for (u32 i = 1; i < boot_cpus; i++)
+		if (boot_apic_ids[i] == apic)
+			return;
+	if (boot_cpus == MAX_CPUS)
+		report_abort("more than %d CPUs", MAX_CPUS);
+	boot_apic_ids[boot_cpus++] = apic;
+}
+
+static void find_cpus(void)
+{
+	const struct acpi_madt *madt = acpi_table("APIC");
+	const u8 *at, *end;
+
+	boot_apic_ids[0] = initial_apic_id();
+	if (!madt)
+		return;
+	end = (const u8 *)madt + madt->header.length;
+	for (at = madt->entries; at + 2 <= end && at[1]; at += at[1]) {
+		const struct madt_local_apic *local = (const void *)at;
+		const struct madt_local_x2apic *local_x2apic = (const void *)at;
+
+		if (local->type == MADT_LOCAL_APIC)
+			add_cpu(local->apic_id, local->flags);
+		else if (local->type == MADT_LOCAL_X2APIC)
+			add_cpu(local_x2apic->x2apic_id, local_x2apic->flags);
+	}
+}
+
+static void allocate_percpu(u32 cpu)
+{
+	size_t size = percpu_end - percpu_start;
+	unsigned order = 0;
+	char *area;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	area = alloc_pages(order);
+	percpu_offsets[cpu] = area - percpu_start;
+	*cpu_ptr(percpu_offset, cpu) = percpu_offsets[cpu];
+	*cpu_ptr(cpu_number, cpu) = cpu;
+	boot_stacks[cpu] = stacks_init(cpu);
+}
+
+/* All that stayed down, by number. */
+static void name_missing(void)
+{
+	int cpu;
+
+	for_each_cpu(cpu)
+		if (cpu && !*cpu_ptr(online, cpu))
+			printf("CPU %d (APIC id %u) did not start\n", cpu, cpu_apic_id(cpu));
+	deadline_missed(LIBRARY_DEADLINE_MS, "%u CPUs to start", boot_cpus);
+}
+
+static void start_aps(void)
+{
+	u32 startup = APIC_DEST_ALLBUT | APIC_DM_STARTUP | APIC_INT_ASSERT |
+		      TRAMPOLINE_BASE >> PAGE_SHIFT;
+
+	memcpy((void *)TRAMPOLINE_BASE, trampoline_start, trampoline_end - trampoline_start);
+	apic_icr_write(APIC_DEST_ALLBUT | APIC_DM_INIT | APIC_INT_ASSERT, 0);
+	delay_us(200);
+	apic_icr_write(startup, 0);
+	delay_us(200);
+	/* A CPU that the first one woke ignores the second. */
+	apic_icr_write(startup, 0);
+	if (!wait_until(atomic_read(&online_count) == (int)boot_cpus, LIBRARY_DEADLINE_MS))
+		name_missing();
+}
+
+void smp_init(void)
+{
+	find_cpus();
+	for (u32 cpu = 1; cpu < boot_cpus; cpu++) {
+		allocate_percpu(cpu);
+		/* 0xff is the broadcast in xAPIC mode. */
+		all_x2apic |= boot_apic_ids[cpu] >= 0xff;
+	}
+	handle_irq(REMOTE_CALL_VECTOR, run_call);
+	handle_irq_eoi(TLB_FLUSH_VECTOR, answer_flush);
+	cpu_setup(0);
+	this_cpu(online) = true;
+	enable_ist();
+	if (boot_cpus > 1)
+		start_aps();
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where an AP wakes up after SIPI: real mode, CS = vector << 8, IP = 0 (Intel
+ * SDM volume 3, "Multiple-Processor Initialization"). Copied to TRAMPOLINE_BASE.
+ */
+#include "boot.h"
+
+#define CR0_PE	     (1 << 0)
+#define CR0_CD_NW    ((1 << 30) | (1 << 29))
+#define CR0_PG_WP    ((1 << 31) | (1 << 16))
+#define CR4_PAE	     (1 << 5)
+#define MSR_EFER     0xc0000080
+#define EFER_LME_NXE ((1 << 8) | (1 << 11))
+
+#define AT(label) (label - trampoline_start + TRAMPOLINE_BASE)
+
+	.section .rodata
+	.balign	16
+	.globl	trampoline_start, trampoline_end
+	.code16
+trampoline_start:
+	cli
+	cld
+	xor	%ax, %ax
+	mov	%ax, %ds
+	lgdtl	AT(trampoline_gdt_pointer)
+	mov	%cr0, %eax
+	or	$CR0_PE, %eax
+	/* INIT leaves the caches off (CD and NW); take them back. */
+	and	$~CR0_CD_NW, %eax
+	mov	%eax, %cr0
+	ljmpl	$0x18, $AT(trampoline32)
+
+	.code32
+trampoline32:
+	mov	$0x10, %eax
+	mov	%eax, %ds
+	mov	%eax, %ss
+	mov	%cr4, %eax
+	or	$CR4_PAE, %eax
+	mov	%eax, %cr4
+	mov	$boot_pml4, %eax
+	mov	%eax, %cr3
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_LME_NXE, %eax
+	wrmsr
+	mov	%cr0, %eax
+	or	$CR0_PG_WP, %eax
+	mov	%eax, %cr0
+	ljmp	$0x08, $ap_start64
+
+	.balign	16
+trampoline_gdt:
+	.quad	0
+	.quad	0x00af9b000000ffff
+	.quad	0x00cf93000000ffff
+	.quad	0x00cf9b000000ffff
+trampoline_gdt_pointer:
+	.word	. - trampoline_gdt - 1
+	.long	AT(trampoline_gdt)
+trampoline_end:
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Builds the guests: every x86/NAME.c becomes build/x86/NAME.elf, which keeps its
+# names and lines for people and for the runner, and build/x86/NAME.flat, which
+# QEMU starts with -kernel. A new program is one new file in x86/.
+
+guest_programs := $(patsubst x86/%.c,%,$(wildcard x86/*.c))
+guest_flats := $(guest_programs:%=$(build)/x86/%.flat)
+guest_library := $(build)/lib/libcflat.a
+guest_library_objects := $(patsubst %,$(build)/%.o,$(basename $(wildcard lib/*.c lib/x86/*.[cS])))
+
+# No floating point and vector registers in the compiler's own code: an interrupt
+# handler saves none, and a test that uses them in assembly finds them unchanged.
+# Tests run in the order of their file, hence -fno-toplevel-reorder.
+guest_compiler_include := $(shell $(CC) -print-file-name=include)
+GUEST_CPPFLAGS := -nostdinc -isystem $(guest_compiler_include) -Ilib -Ilib/x86
+GUEST_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -ffreestanding -fno-pic -fno-pie \
+		-mno-red-zone -mno-mmx -mno-sse -mno-sse2 -mno-80387 -mgeneral-regs-only \
+		-mcmodel=small -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+		-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+		-fno-common -fno-strict-aliasing -fno-toplevel-reorder $(WARNINGS)
+GUEST_LDFLAGS := -m64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-n \
+		 -Wl,--fatal-warnings -Wl,-z,noexecstack
+
+guests: $(guest_flats)
+
+$(build)/x86/%.flat: $(build)/x86/%.elf
+	$(say) OBJCOPY $@
+	$(quiet)$(OBJCOPY) -S -O elf32-i386 $< $@
+
+$(build)/x86/%.elf: $(build)/x86/%.o $(build)/x86/%.name.o $(guest_library) x86/flat.lds
+	$(say) LD $@
+	$(quiet)$(CC) $(GUEST_LDFLAGS) -Wl,-T,x86/flat.lds -o $@ $(filter %.o,$^) \
+		-Wl,--whole-archive $(guest_library) -Wl,--no-whole-archive
+
+# The program's name, for the line that says hello.
+$(build)/x86/%.name.o: x86/guest.mk
+	@mkdir -p $(@D)
+	$(quiet)echo 'extern const char program_name[]; const char program_name[] = "$*";' | \
+		$(CC) $(GUEST_CFLAGS) -x c -c -o $@ -
+
+$(guest_library): $(guest_library_objects)
+	$(say) AR $@
+	$(quiet)rm -f $@
+	$(quiet)$(AR) rcs $@ $^
+
+$(build)/x86/%.o: x86/%.c x86/guest.mk Makefile $(build)/config.mak
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(quiet)$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(build)/lib/%.o: lib/%.c x86/guest.mk Makefile $(build)/config.mak
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(quiet)$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(build)/lib/%.o: lib/%.S x86/guest.mk Makefile $(build)/config.mak
+	@mkdir -p $(@D)
+	$(say) AS $@
+	$(quiet)$(CC) $(GUEST_CPPFLAGS) -g -m64 -MMD -MP -c -o $@ $<
+
+-include $(guest_library_objects:.o=.d) $(guest_programs:%=$(build)/x86/%.d)
+
+.PHONY: guests
+.SECONDARY: $(guest_programs:%=$(build)/x86/%.elf) $(guest_programs:%=$(build)/x86/%.o) \
+	    $(guest_programs:%=$(build)/x86/%.name.o)
