@@ -16,6 +16,7 @@
 
 #include "command.h"
 #include "lab.h"
+#include "needs.h"
 #include "qmp.h"
 #include "result-json.h"
 #include "text.h"
@@ -321,6 +322,8 @@ static void run_in_lab(struct lab *lab)
 	add_option(arguments, "--kernel", lab->kernel);
 	add_option(arguments, "--modules", lab->modules);
 	add_option(arguments, "--clock", lab->clock);
+	/* On an AMD host whose KVM nests, the lab runs at the speed of hardware. */
+	add_option(arguments, "--accel", kvm_offers_svm() ? "kvm" : "tcg");
 	add_option(arguments, "--results", lab->logdir);
 	add(arguments, "--");
 	add_path(arguments, "build/ferry");

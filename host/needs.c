@@ -18,6 +18,10 @@
 /* MAX_CPUS of QEMU's q35 machine under TCG. */
 #define MOST_TCG_VCPUS 255
 
+/* AMD APM volume 3, appendix E.4.2: feature identifiers. */
+#define CPUID_EXTENDED_FEATURES 0x80000001
+#define CPUID_ECX_SVM		(1u << 2)
+
 static struct {
 	gboolean asked;
 	char *problem;
@@ -72,12 +76,18 @@ unsigned most_vcpus(const char *accel)
 	return kvm_problem() ? 0 : kvm.max_vcpus;
 }
 
-static guint32 supported_cpuid_eax(guint32 function)
+/* All registers 0 where KVM does not know the function. */
+static struct kvm_cpuid_entry2 supported_cpuid(guint32 function)
 {
-	for (guint i = 0; kvm.cpuid && i < kvm.cpuid->nent; i++)
+	for (guint i = 0; !kvm_problem() && i < kvm.cpuid->nent; i++)
 		if (kvm.cpuid->entries[i].function == function)
-			return kvm.cpuid->entries[i].eax;
-	return 0;
+			return kvm.cpuid->entries[i];
+	return (struct kvm_cpuid_entry2){ 0 };
+}
+
+gboolean kvm_offers_svm(void)
+{
+	return supported_cpuid(CPUID_EXTENDED_FEATURES).ecx & CPUID_ECX_SVM;
 }
 
 static const char *missing_kvm(const char *accel)
@@ -91,7 +101,7 @@ static const char *missing_kvmclock(const char *accel)
 
 	if (missing_kvm(accel))
 		return "needs kvmclock, which KVM offers and TCG does not";
-	features = supported_cpuid_eax(KVM_CPUID_FEATURES);
+	features = supported_cpuid(KVM_CPUID_FEATURES).eax;
 	if (!(features & (1u << KVM_FEATURE_CLOCKSOURCE)) &&
 	    !(features & (1u << KVM_FEATURE_CLOCKSOURCE2)))
 		return "needs kvmclock, which this KVM does not offer "

@@ -11,6 +11,9 @@
 /* Why KVM cannot be used on this machine, in one line, or NULL if it can. */
 const char *kvm_problem(void);
 
+/* Does KVM here let a guest run VMs of its own with AMD's SVM? */
+gboolean kvm_offers_svm(void);
+
 /* How many vCPUs a VM may have under ACCEL ("kvm" or "tcg"). */
 unsigned most_vcpus(const char *accel);
 
