@@ -346,6 +346,14 @@ static void on_sentence(void *data, enum sentence sentence)
 	plan_sentence(run->plan, sentence);
 }
 
+static void on_version(void *data, const char *version)
+{
+	struct case_run *run = data;
+
+	if (!run->result->vmm_version)
+		run->result->vmm_version = g_strdup(version);
+}
+
 static void on_time_told(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
 			 gint64 pause_max)
 {
@@ -366,6 +374,7 @@ static const struct guest_listener guest_listener = {
 	.machine = on_machine,
 	.violation = on_violation,
 	.sentence = on_sentence,
+	.version = on_version,
 	.time_told = on_time_told,
 	.wants_more = on_wants_more,
 	.ended = on_ended,

@@ -175,7 +175,7 @@ static void tally_ended(void *data, const struct result *result)
 
 	tally->passed += result->verdict == VERDICT_PASS;
 	tally->failed += result->verdict == VERDICT_FAIL;
-	tally->skipped += result->verdict == VERDICT_SKIP;
+	tally->skipped += result->verdict == VERDICT_SKIP || result->verdict == VERDICT_XFAIL;
 	tally->errors += result->verdict == VERDICT_ERROR;
 	if (result->verdict != VERDICT_PASS && !tally->first)
 		tally->first = g_strdup_printf("%s %s: %s", verdict_name(result->verdict),
@@ -199,6 +199,7 @@ struct corpus {
 	struct suite *suite;
 	struct case_settings settings;
 	struct environment *environment;
+	GPtrArray *known_issues;
 	guint32 seed;
 	gboolean interrupted;
 };
@@ -233,7 +234,7 @@ static gboolean run_in_lab(struct corpus *corpus, char **patterns, const char *m
 	g_array_append_val(reports, report);
 	corpus->settings.logdir = logdir;
 	corpus->interrupted =
-		schedule_run(cases, &corpus->settings, &lab, 1, reports).not_run > 0;
+		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports).not_run > 0;
 	return !corpus->interrupted;
 }
 
@@ -341,7 +342,9 @@ static int run_corpus(GPtrArray *bugs)
 	guint caught = 0;
 
 	corpus.suite = load_suite(NULL, NULL, &error);
-	if (!corpus.suite)
+	if (corpus.suite)
+		corpus.known_issues = load_known_issues(&error);
+	if (!corpus.known_issues)
 		return usage_error("%s", error->message);
 	corpus.environment = g_new0(struct environment, 1);
 	corpus.settings.environment = corpus.environment;
@@ -357,6 +360,7 @@ static int run_corpus(GPtrArray *bugs)
 		caught += run_bug(&corpus, bugs->pdata[i]);
 	printf("%u of %u caught, %d false alarms; seed %u\n", caught, bugs->len, alarms,
 	       corpus.seed);
+	g_ptr_array_unref(corpus.known_issues);
 	environment_free(corpus.environment);
 	suite_free(corpus.suite);
 	if (corpus.interrupted)

@@ -21,6 +21,9 @@
 #define DEFAULT_MOVES 20
 #define CALIBRATION   "calibrate"
 
+/* KVM keeps guests' clocks in another way when this is not "tsc". */
+#define CLOCK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
 /* Paths of UNIX sockets are at most 107 bytes long (unix(7)); ours add some 40. */
 #define LONGEST_SOCKET_DIR 60
 
@@ -145,6 +148,15 @@ static char *kernel_release(void)
 	return g_strdup(uname(&names) ? "unknown" : names.release);
 }
 
+static char *clock_source(void)
+{
+	char *name = NULL;
+
+	if (!g_file_get_contents(CLOCK_SOURCE, &name, NULL, NULL))
+		return g_strdup("unknown");
+	return g_strchomp(name);
+}
+
 static struct environment *describe_here(const char *qemu, const char *accel, guint32 seed)
 {
 	struct environment *environment = g_new0(struct environment, 1);
@@ -155,6 +167,7 @@ static struct environment *describe_here(const char *qemu, const char *accel, gu
 	environment->accel = g_strdup(accel);
 	environment->kernel = kernel_release();
 	environment->cpu = cpu_name();
+	environment->clock = clock_source();
 	environment->seed = seed;
 	return environment;
 }
@@ -284,7 +297,7 @@ static char **lab_arguments(guint32 seed)
 }
 
 static int run_cases(GPtrArray *cases, const struct case_settings *settings,
-		     const struct environment *environment)
+		     const struct environment *environment, GPtrArray *known_issues)
 {
 	g_auto(GStrv) arguments = lab_arguments(environment->seed);
 	const struct lab_settings lab_settings = {
@@ -300,7 +313,7 @@ static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 
 	if (!begin_reports(reports, environment, cases->len, &error))
 		return usage_error("%s", error->message);
-	outcome = schedule_run(cases, settings, &lab_settings, options.jobs, reports);
+	outcome = schedule_run(cases, settings, &lab_settings, known_issues, options.jobs, reports);
 	complete = end_reports(reports, outcome.not_run);
 	return exit_status(&outcome, complete);
 }
@@ -345,7 +358,7 @@ static double find_timescale(const struct suite *suite, const struct case_settin
 static int run(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) cases = NULL;
+	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
 	g_auto(GStrv) plan_list = NULL;
 	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL;
 	struct case_settings settings = { .vmm = &qemu_vmm };
@@ -357,7 +370,8 @@ static int run(int argc, char **argv)
 
 	if (!parse_options(argc, argv, &error) ||
 	    !(settings.accel = choose_accel(options.accel, &error)) ||
-	    !(suite = load_suite(options.suite, options.bindir, &error)))
+	    !(suite = load_suite(options.suite, options.bindir, &error)) ||
+	    !(known_issues = load_known_issues(&error)))
 		return usage_error("%s", error->message);
 
 	seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
@@ -389,7 +403,7 @@ static int run(int argc, char **argv)
 	settings.moves = options.moves;
 	settings.timescale = environment->timescale = find_timescale(suite, &settings, environment);
 	settings.test_args = options.args;
-	status = run_cases(cases, &settings, environment);
+	status = run_cases(cases, &settings, environment, known_issues);
 
 	rmdir(socket_dir);
 	close(lock);

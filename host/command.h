@@ -37,6 +37,9 @@ char *below_root(const char *name);
 /* --suite and --bindir, or the project's own suite where they are NULL. */
 struct suite *load_suite(const char *suite_option, const char *bindir_option, GError **error);
 
+/* The project's known-issues.cfg. */
+GPtrArray *load_known_issues(GError **error);
+
 /* "kvm" where it works, else "tcg"; OPTION, if not NULL, insists. */
 const char *choose_accel(const char *option, GError **error);
 

@@ -306,6 +306,13 @@ static const struct console_listener console_listener = {
 
 /* ---- what VMs tell ---- */
 
+static void on_version(void *owner, struct vm *vm, const char *version)
+{
+	struct guest *guest = owner;
+
+	guest->listener->version(guest->data, version);
+}
+
 static void on_output(void *owner, struct vm *vm, const char *bytes, gsize length)
 {
 	struct guest *guest = owner;
@@ -382,6 +389,7 @@ static void on_broken(void *owner, struct vm *vm, const char *problem)
 }
 
 static const struct vm_listener vm_listener = {
+	.version = on_version,
 	.output = on_output,
 	.ready = on_ready,
 	.exited = on_exited,

@@ -19,6 +19,8 @@ struct guest_listener {
 	void (*violation)(void *data, const char *problem);
 	/* The guest asks to be moved and waits for guest_answer_sentence(). */
 	void (*sentence)(void *data, enum sentence sentence);
+	/* A VMM that carries the guest has told its version. */
+	void (*version)(void *data, const char *version);
 	/* A time question was answered, with these figures in ns. */
 	void (*time_told)(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
 			  gint64 pause_max);

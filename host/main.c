@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "known-issues.h"
 #include "needs.h"
 #include "text.h"
 
@@ -60,6 +61,13 @@ struct suite *load_suite(const char *suite_option, const char *bindir_option, GE
 	else
 		bindir = suite_option ? g_path_get_dirname(path) : below_root("build/x86");
 	return suite_load(path, bindir, suite_option != NULL, error);
+}
+
+GPtrArray *load_known_issues(GError **error)
+{
+	g_autofree char *path = below_root("known-issues.cfg");
+
+	return known_issues_load(path, error);
 }
 
 const char *choose_accel(const char *option, GError **error)

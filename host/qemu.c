@@ -90,6 +90,7 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 		return;
 	}
 	qemu->exit.started = TRUE;
+	qemu->listener->version(qemu->owner, &qemu->vm, version);
 	qmp_execute(qemu->qmp, "qmp_capabilities", NULL, on_setup_reply, qemu);
 	qmp_execute(qemu->qmp, "migrate-set-capabilities", migration_capabilities(),
 		    on_setup_reply, qemu);

@@ -34,6 +34,7 @@ static void junit_ended(void *data, const struct result *result)
 {
 	static const char *const elements[] = {
 		[VERDICT_FAIL] = "failure",
+		[VERDICT_XFAIL] = "skipped",
 		[VERDICT_SKIP] = "skipped",
 		[VERDICT_ERROR] = "error",
 	};
@@ -48,7 +49,7 @@ static void junit_ended(void *data, const struct result *result)
 	junit->seconds += seconds;
 	junit->failures += result->verdict == VERDICT_FAIL;
 	junit->errors += result->verdict == VERDICT_ERROR;
-	junit->skipped += result->verdict == VERDICT_SKIP;
+	junit->skipped += result->verdict == VERDICT_SKIP || result->verdict == VERDICT_XFAIL;
 	g_string_append(junit->cases, head);
 	if (result->verdict == VERDICT_PASS) {
 		g_string_append(junit->cases, "/>\n");

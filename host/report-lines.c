@@ -93,9 +93,9 @@ static void *begin(const struct environment *environment, guint cases, gboolean 
 	lines->live = live;
 	lines->running = g_queue_new();
 	lines->failures = g_ptr_array_new_with_free_func(g_free);
-	printf("%u case%s on %s: %s, %s, Linux %s, %s; seed %u\n", cases, cases == 1 ? "" : "s",
-	       environment->host, environment->vmm, environment->accel, environment->kernel,
-	       environment->cpu, environment->seed);
+	printf("%u case%s on %s: %s, %s, Linux %s, %s, clock %s; seed %u\n", cases,
+	       cases == 1 ? "" : "s", environment->host, environment->vmm, environment->accel,
+	       environment->kernel, environment->cpu, environment->clock, environment->seed);
 	fflush(stdout);
 	return lines;
 }
@@ -149,6 +149,7 @@ static void print_result(struct lines *lines, const struct result *result)
 	static const char *const colors[] = {
 		[VERDICT_PASS] = "\033[32m",
 		[VERDICT_FAIL] = "\033[31m",
+		[VERDICT_XFAIL] = "\033[33m",
 		[VERDICT_SKIP] = "\033[33m",
 		[VERDICT_ERROR] = "\033[35m",
 	};
@@ -164,6 +165,8 @@ static void print_result(struct lines *lines, const struct result *result)
 		printf(" (%s)\n", summary);
 	else
 		printf(": %s\n", result->reason);
+	if (result->warning)
+		printf("      warning: %s\n", result->warning);
 	if (result->verdict != VERDICT_FAIL && result->verdict != VERDICT_ERROR)
 		return;
 	if (result->detail) {
@@ -191,6 +194,7 @@ static void lines_ended(void *data, const struct result *result)
 		lines->passed++;
 		break;
 	case VERDICT_SKIP:
+	case VERDICT_XFAIL:
 		lines->skipped++;
 		break;
 	case VERDICT_FAIL:

@@ -17,11 +17,14 @@ static void *tap_begin(const char *target, const struct environment *environment
 static void tap_ended(void *data, const struct result *result)
 {
 	struct tap *tap = data;
+	gboolean known = result->verdict == VERDICT_XFAIL;
 	gboolean ok = result->verdict == VERDICT_PASS || result->verdict == VERDICT_SKIP;
 
 	printf("%sok %u - %s", ok ? "" : "not ", ++tap->number, result->test_case->name);
 	if (result->verdict == VERDICT_SKIP)
 		printf(" # SKIP %s", result->reason);
+	if (known)
+		printf(" # TODO %s", result->reason);
 	printf("\n");
 	if (!ok)
 		printf("# %s: %s\n", verdict_name(result->verdict), result->reason);

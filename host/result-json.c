@@ -27,6 +27,7 @@ void environment_add_json(JsonBuilder *builder, const struct environment *enviro
 	add_string(builder, "accel", environment->accel);
 	add_string(builder, "kernel", environment->kernel);
 	add_string(builder, "cpu", environment->cpu);
+	add_string(builder, "clock", environment->clock);
 	json_builder_set_member_name(builder, "timescale");
 	json_builder_add_double_value(builder, environment->timescale);
 	add_number(builder, "run_seed", environment->seed);
@@ -100,6 +101,8 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_string(builder, "verdict", verdict_name(result->verdict));
 	add_string(builder, "reason", result->reason);
 	add_string(builder, "detail", result->detail);
+	add_string(builder, "warning", result->warning);
+	add_string(builder, "vmm_version", result->vmm_version);
 	add_string(builder, "logs", result->logdir);
 	add_number(builder, "seed", result->test_case->seed);
 	add_number(builder, "duration_ns", result->duration_ns);
@@ -200,6 +203,8 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->verdict = verdict;
 	result->reason = g_strdup(qmp_string(object, "reason"));
 	result->detail = g_strdup(qmp_string(object, "detail"));
+	result->warning = g_strdup(qmp_string(object, "warning"));
+	result->vmm_version = g_strdup(qmp_string(object, "vmm_version"));
 	result->logdir = g_strdup(qmp_string(object, "logs"));
 	result->duration_ns = qmp_number(object, "duration_ns");
 	result->checks = qmp_number(object, "checks");
@@ -221,6 +226,7 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->accel = g_strdup(qmp_string(object, "accel"));
 	environment->kernel = g_strdup(qmp_string(object, "kernel"));
 	environment->cpu = g_strdup(qmp_string(object, "cpu"));
+	environment->clock = g_strdup(qmp_string(object, "clock"));
 	environment->seed = qmp_number(object, "run_seed");
 	environment->timescale =
 		timescale && JSON_NODE_HOLDS_VALUE(timescale) ? json_node_get_double(timescale) : 1;

@@ -8,6 +8,7 @@ const char *verdict_name(enum verdict verdict)
 	static const char *const names[] = {
 		[VERDICT_PASS] = "PASS",
 		[VERDICT_FAIL] = "FAIL",
+		[VERDICT_XFAIL] = "XFAIL",
 		[VERDICT_SKIP] = "SKIP",
 		[VERDICT_ERROR] = "ERROR",
 	};
@@ -46,6 +47,7 @@ void environment_free(struct environment *environment)
 	g_free(environment->accel);
 	g_free(environment->kernel);
 	g_free(environment->cpu);
+	g_free(environment->clock);
 	g_free(environment);
 }
 
@@ -65,6 +67,8 @@ void result_free(struct result *result)
 {
 	g_free(result->reason);
 	g_free(result->detail);
+	g_free(result->vmm_version);
+	g_free(result->warning);
 	g_free(result->logdir);
 	g_ptr_array_unref(result->tests);
 	g_ptr_array_unref(result->marks);

@@ -11,6 +11,7 @@
 enum verdict {
 	VERDICT_PASS,
 	VERDICT_FAIL,  /* the guest, or what was done to it, broke an invariant */
+	VERDICT_XFAIL, /* it failed, as known-issues.cfg says that it does here */
 	VERDICT_SKIP,  /* it could not run here, or the guest had nothing to check */
 	VERDICT_ERROR, /* the VMM, the plan or the runner could not do its part */
 };
@@ -53,6 +54,7 @@ struct environment {
 	char *accel;
 	char *kernel; /* of the host: "6.1.0-13-amd64" */
 	char *cpu;    /* "AMD EPYC ..." */
+	char *clock;  /* the kernel's clock source: "tsc", "hpet", ... */
 	guint32 seed;
 	double timescale;
 };
@@ -62,6 +64,8 @@ struct result {
 	const struct environment *environment; /* outlives the result */
 	enum verdict verdict;
 	char *reason;	      /* one line; NULL for a plain pass */
+	char *vmm_version;    /* "7.2.22"; NULL if the VMM never told */
+	char *warning;	      /* one line about a pass that was not expected; else NULL */
 	char *detail;	      /* more lines, e.g. a backtrace; NULL if there are none */
 	char *logdir;	      /* NULL when it never started */
 	gint64 duration_ns;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs cases side by side. */
 #include "interrupt.h"
+#include "known-issues.h"
 #include "schedule.h"
 
 struct running {
@@ -17,6 +18,7 @@ struct lab_running {
 
 struct schedule {
 	const struct case_settings *settings;
+	GPtrArray *known_issues; /* or NULL */
 	GArray *reports;
 	GMainLoop *loop;
 	GQueue *waiting;    /* of struct test_case */
@@ -41,6 +43,7 @@ static void count(struct schedule *schedule, const struct result *result)
 		schedule->outcome.passed++;
 		break;
 	case VERDICT_SKIP:
+	case VERDICT_XFAIL:
 		schedule->outcome.skipped++;
 		break;
 	case VERDICT_FAIL:
@@ -50,15 +53,23 @@ static void count(struct schedule *schedule, const struct result *result)
 	}
 }
 
+/* A case has its verdict: the last word is known-issues.cfg's. */
+static void conclude(struct schedule *schedule, struct result *result)
+{
+	if (schedule->known_issues)
+		known_issues_apply(schedule->known_issues, result);
+	count(schedule, result);
+	TELL(schedule, ended, result);
+	result_free(result);
+}
+
 static void skip(struct schedule *schedule, const struct test_case *test_case)
 {
 	struct result *result = result_new(test_case, schedule->settings->environment);
 
 	result->verdict = VERDICT_SKIP;
 	result->reason = g_strdup(test_case->skip_reason);
-	count(schedule, result);
-	TELL(schedule, ended, result);
-	result_free(result);
+	conclude(schedule, result);
 }
 
 static void fill_slots(struct schedule *schedule);
@@ -82,9 +93,7 @@ static void on_ended(void *data, struct result *result)
 			break;
 		}
 	}
-	count(schedule, result);
-	TELL(schedule, ended, result);
-	result_free(result);
+	conclude(schedule, result);
 	fill_slots(schedule);
 }
 
@@ -165,9 +174,7 @@ static void on_lab_result(void *data, struct result *result)
 	struct lab_running *running = data;
 
 	running->owed--;
-	count(running->schedule, result);
-	TELL(running->schedule, ended, result);
-	result_free(result);
+	conclude(running->schedule, result);
 }
 
 static void on_lab_finished(void *data)
@@ -241,11 +248,13 @@ static void abandon_all(struct schedule *schedule)
 }
 
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
-				     const struct lab_settings *lab_settings, unsigned slots,
+				     const struct lab_settings *lab_settings,
+				     GPtrArray *known_issues, unsigned slots,
 				     GArray *reports)
 {
 	struct schedule schedule = {
 		.settings = settings,
+		.known_issues = known_issues,
 		.reports = reports,
 		.loop = g_main_loop_new(NULL, FALSE),
 		.waiting = g_queue_new(),

@@ -13,7 +13,8 @@ struct report {
 };
 
 struct schedule_outcome {
-	guint passed, failed, skipped; /* errors count as failed */
+	/* Errors count as failed; what fails as is known counts as skipped. */
+	guint passed, failed, skipped;
 	guint not_run;		       /* interrupted before their verdict */
 };
 
@@ -26,11 +27,12 @@ struct lab_settings {
 /*
  * Runs CASES (of struct test_case) where they were placed. Those on this machine: at most so
  * many at a time that their vCPUs fill SLOTS; a guest with more vCPUs than that runs
- * alone. Each lab runs beside them. Returns when all have a
+ * alone. Each lab runs beside them. KNOWN_ISSUES may be NULL. Returns when all have a
  * verdict, or soon after SIGINT, SIGTERM or SIGHUP; no process is left either way.
  */
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
-				     const struct lab_settings *lab_settings, unsigned slots,
+				     const struct lab_settings *lab_settings,
+				     GPtrArray *known_issues, unsigned slots,
 				     GArray *reports);
 
 #endif

@@ -51,6 +51,8 @@ struct vm_exit {
 char *vm_exit_describe(const struct vm_exit *exit);
 
 struct vm_listener {
+	/* The VMM has come up, and tells its version, "7.2.22". */
+	void (*version)(void *owner, struct vm *vm, const char *version);
 	/* The guest wrote to its console. Not called while the VM's output is held. */
 	void (*output)(void *owner, struct vm *vm, const char *bytes, gsize length);
 	/* A VM with `incoming` can be moved to; its output is held until vm_release_output(). */

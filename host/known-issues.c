@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reads known-issues.cfg and holds results against it. */
+#include <string.h>
+
+#include "known-issues.h"
+#include "text.h"
+
+struct known_issue {
+	char *name;
+	char *case_glob; /* over program/plan */
+	char *test_glob; /* every failed test must match; NULL: any */
+	char *host;	 /* glob over host names */
+	char *kernel;	 /* "6.1..6.4": versions of the host's kernel; NULL: any */
+	char *qemu;	 /* likewise */
+	gboolean sometimes; /* it need not fail each time */
+	char *reason, *evidence;
+};
+
+static void known_issue_free(struct known_issue *issue)
+{
+	g_free(issue->name);
+	g_free(issue->case_glob);
+	g_free(issue->test_glob);
+	g_free(issue->host);
+	g_free(issue->kernel);
+	g_free(issue->qemu);
+	g_free(issue->reason);
+	g_free(issue->evidence);
+	g_free(issue);
+}
+
+static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
+{
+	static const char *const known[] = { "case", "test",	  "host",   "kernel",	"qemu",
+					     "sometimes", "reason", "evidence", NULL };
+	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
+	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
+
+	for (char **key = keys; *key; key++) {
+		g_autofree char *suggestion = NULL;
+
+		if (g_strv_contains(known, *key))
+			continue;
+		suggestion = text_suggest(*key, known);
+		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown key '%s'%s", path, group, *key,
+			    suggestion);
+		return FALSE;
+	}
+	for (const char *const *key = required; *key; key++)
+		if (!g_strv_contains((const char *const *)keys, *key)) {
+			g_set_error(error, FERRY_ERROR, 0, "%s: [%s] has no '%s'", path, group, *key);
+			return FALSE;
+		}
+	return TRUE;
+}
+
+GPtrArray *known_issues_load(const char *path, GError **error)
+{
+	GPtrArray *issues = g_ptr_array_new_with_free_func((GDestroyNotify)known_issue_free);
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	g_auto(GStrv) groups = NULL;
+
+	if (!g_file_test(path, G_FILE_TEST_EXISTS))
+		return issues;
+	if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, error)) {
+		g_prefix_error(error, "%s: ", path);
+		g_ptr_array_unref(issues);
+		return NULL;
+	}
+	groups = g_key_file_get_groups(file, NULL);
+	for (char **group = groups; *group; group++) {
+		struct known_issue *issue;
+
+		if (!check_keys(file, path, *group, error)) {
+			g_ptr_array_unref(issues);
+			return NULL;
+		}
+		issue = g_new0(struct known_issue, 1);
+		issue->name = g_strdup(*group);
+		issue->case_glob = g_key_file_get_string(file, *group, "case", NULL);
+		issue->test_glob = g_key_file_get_string(file, *group, "test", NULL);
+		issue->host = g_key_file_get_string(file, *group, "host", NULL);
+		issue->kernel = g_key_file_get_string(file, *group, "kernel", NULL);
+		issue->qemu = g_key_file_get_string(file, *group, "qemu", NULL);
+		issue->sometimes = g_key_file_get_boolean(file, *group, "sometimes", NULL);
+		issue->reason = g_key_file_get_string(file, *group, "reason", NULL);
+		issue->evidence = g_key_file_get_string(file, *group, "evidence", NULL);
+		g_ptr_array_add(issues, issue);
+	}
+	return issues;
+}
+
+/*
+ * Compares as many numbers as LIMIT has, so that 6.1.192 is within "..6.1".
+ */
+static int compare_versions(const char *version, const char *limit)
+{
+	for (;;) {
+		guint64 a = g_ascii_strtoull(version, (char **)&version, 10);
+		guint64 b = g_ascii_strtoull(limit, (char **)&limit, 10);
+
+		if (a != b)
+			return a < b ? -1 : 1;
+		if (*limit != '.')
+			return 0;
+		limit++;
+		if (*version == '.')
+			version++;
+	}
+}
+
+/* RANGE is "FROM..TO"; either may be missing. No range holds everything. */
+static gboolean within(const char *version, const char *range)
+{
+	g_autofree char *from = NULL;
+	const char *dots, *to;
+
+	if (!range)
+		return TRUE;
+	if (!version)
+		return FALSE;
+	dots = strstr(range, "..");
+	from = dots ? g_strndup(range, dots - range) : g_strdup(range);
+	to = dots ? dots + 2 : range;
+	return (!*from || compare_versions(version, from) >= 0) &&
+	       (!*to || compare_versions(version, to) <= 0);
+}
+
+static gboolean concerns(const struct known_issue *issue, const struct result *result)
+{
+	const struct environment *environment = result->environment;
+	g_autofree char *name = g_strconcat(result->test_case->program->name, "/",
+					    result->test_case->plan->name, NULL);
+
+	return text_glob(issue->case_glob, name) && text_glob(issue->host, environment->host) &&
+	       within(environment->kernel, issue->kernel) && within(result->vmm_version, issue->qemu);
+}
+
+static gboolean test_failed(const struct test_result *test)
+{
+	return !g_strcmp0(test->verdict, "fail");
+}
+
+/* Does the issue explain all that failed? */
+static gboolean explains(const struct known_issue *issue, const struct result *result)
+{
+	guint failed = 0;
+
+	if (!issue->test_glob)
+		return TRUE;
+	for (guint i = 0; i < result->tests->len; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		if (!test_failed(test))
+			continue;
+		failed++;
+		if (!text_glob(issue->test_glob, test->name))
+			return FALSE;
+	}
+	return failed > 0;
+}
+
+/* Did the test that the issue is about run at all? */
+static gboolean was_tried(const struct known_issue *issue, const struct result *result)
+{
+	if (!issue->test_glob)
+		return TRUE;
+	for (guint i = 0; i < result->tests->len; i++)
+		if (text_glob(issue->test_glob,
+			      ((const struct test_result *)result->tests->pdata[i])->name))
+			return TRUE;
+	return FALSE;
+}
+
+void known_issues_apply(GPtrArray *issues, struct result *result)
+{
+	for (guint i = 0; i < issues->len; i++) {
+		const struct known_issue *issue = issues->pdata[i];
+		gboolean failed = result->verdict == VERDICT_FAIL ||
+				  result->verdict == VERDICT_ERROR;
+
+		if (!concerns(issue, result))
+			continue;
+		if (failed && explains(issue, result)) {
+			char *reason = g_strdup_printf("%s (%s): %s", issue->reason, issue->evidence,
+						       result->reason);
+
+			g_free(result->reason);
+			result->reason = reason;
+			result->verdict = VERDICT_XFAIL;
+		} else if (result->verdict == VERDICT_PASS && !issue->sometimes &&
+			   was_tried(issue, result) && !result->warning) {
+			result->warning = g_strdup_printf(
+				"it passed, though known-issues.cfg [%s] says: %s", issue->name,
+				issue->reason);
+		}
+	}
+}

@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Runs all of the project's own tests that "make check" has built: the unit tests,
+# the faults, and the quick cases of the suite itself. All print the Test Anything
+# Protocol; what it comes to is the last line.
+#
+# Usage: tests/check.sh BUILD
+
+set -u
+build=${1:?usage: tests/check.sh BUILD}
+tests=$build/tests
+# A measured speed is kept here, and not in the home of whoever runs this.
+XDG_CACHE_HOME=$tests/cache
+FERRY_BUILD=$build
+export XDG_CACHE_HOME FERRY_BUILD
+
+passed=0
+failed=0
+skipped=0
+
+# count PATTERN FILE: how many lines match
+count() {
+	grep -c -E "$1" "$2" || true
+}
+
+# run NAME COMMAND...: runs a program that prints TAP, and adds up its results. What
+# it planned but did not tell of counts as failed.
+run() {
+	name=$1
+	shift
+	output=$tests/$name.tap
+	"$@" >"$output" 2>"$tests/$name.err" </dev/null
+	status=$?
+	skips=$(count '^ok .*# SKIP' "$output")
+	good=$(($(count '^ok ' "$output") - skips))
+	bad=$(count '^not ok ' "$output")
+	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$output" | head -n 1)
+	missing=$((${planned:-1} - good - bad - skips))
+	if [ "$missing" -gt 0 ]; then
+		echo "$name: $missing tests did not end; exit status $status; see $output and $tests/$name.err"
+		tail -n 3 "$tests/$name.err"
+		bad=$((bad + missing))
+	elif [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+		echo "$name: exit status $status though all passed; see $output and $tests/$name.err"
+		bad=1
+	fi
+	sed -n '/^not ok /,/^\(ok\|not ok\) /{/^ok /!p}; /# SKIP/p' "$output" | awk '!seen[$0]++'
+	printf '%-20s %s passed, %s failed, %s skipped\n' "$name" "$good" "$bad" "$skips"
+	passed=$((passed + good))
+	failed=$((failed + bad))
+	skipped=$((skipped + skips))
+}
+
+# quick ACCEL: the programs of the suite, left alone and moved
+quick() {
+	run "quick-$1" "$build/ferry" run --tap --accel "$1" --plan none,precopy \
+		--logdir "$build/check-logs/$1" selftest console kvmclock
+}
+
+mkdir -p "$tests"
+for program in "$tests"/unit-*; do
+	case $program in
+	*.*) continue ;;
+	esac
+	run "$(basename "$program")" "$program" --tap
+done
+quick tcg
+# ferry knows whether KVM can be used; it says why where it cannot.
+if why=$("$build/ferry" list --accel kvm selftest 2>&1 >/dev/null); then
+	quick kvm
+else
+	echo "quick-kvm: skipped: $why"
+	skipped=$((skipped + 1))
+fi
+run faults "$tests/faults" "$build"
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

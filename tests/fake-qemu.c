@@ -1,0 +1,631 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stands in for QEMU, to be given to the runner with --qemu: it speaks QMP on file
+ * descriptor 3 and a guest's console on standard input and output
+ * (docs/protocol.md), and "migrates" the few numbers that its guest consists of.
+ * The environment variable FERRY_FAKE names a script: at which moment, in which
+ * process, what goes wrong. Without it all goes well.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QMP_FD	     3
+#define NS_PER_SEC   INT64_C(1000000000)
+#define NS_PER_MS    INT64_C(1000000)
+#define PAGES_IN_RAM 32768
+
+/* Between two clock marks, so that a clock which does not go is told from rounding. */
+#define WORK_MS 20
+
+/* How isa-debug-exit makes an exit status of what the guest writes. */
+#define GUEST_EXIT(status) ((status) << 1 | 1)
+
+enum role {
+	ANY,
+	SOURCE,	     /* was started with a guest */
+	DESTINATION, /* was started with -incoming */
+};
+
+struct script {
+	const char *name;
+	enum role role;
+	/*
+	 * A QMP command, or "start", "greeting", "hello", "bye" (the guest is about to
+	 * say so), "mid-move" (the migration is active), "arrived" (the guest goes on here).
+	 */
+	const char *moment;
+	/* Returns whether what is usual at the moment happens as well. */
+	bool (*act)(const struct script *script);
+	int number;
+	const char *text;
+};
+
+/* All that travels in a move. */
+struct guest {
+	uint64_t sequence;
+	uint64_t sent;
+	unsigned step;
+	unsigned round;
+	unsigned moves;
+	uint64_t question; /* that it waits for the answer to */
+	int64_t before;	   /* its clock before the question */
+};
+
+static const struct script *script;
+static enum role role = SOURCE;
+static struct guest guest;
+static bool runs; /* the guest is here, and not stopped */
+
+/* What scripts change. */
+static int stamp_seconds;	/* added to the time of events */
+static int clock_percent = 100; /* of the speed of real time */
+static int leap_ms;		/* of the clock, in the first move */
+static int drop, repeat;	/* bytes of the next console output */
+static bool repeat_line;
+static const char *failure = ""; /* that query-migrate tells */
+
+static int64_t now_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return now.tv_sec * NS_PER_SEC + now.tv_nsec;
+}
+
+/* Whether what is usual at MOMENT happens. */
+static bool usual(const char *moment)
+{
+	if (!script || strcmp(script->moment, moment) ||
+	    (script->role != ANY && script->role != role))
+		return true;
+	return script->act(script);
+}
+
+static void write_all(int fd, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t written = write(fd, bytes, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			exit(0); /* the runner has gone */
+		bytes += written;
+		length -= written;
+	}
+}
+
+/* ---- QMP ---- */
+
+static __attribute__((format(printf, 1, 2))) void say(const char *format, ...)
+{
+	char line[4096];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line) - 2, format, arguments);
+	va_end(arguments);
+	strcat(line, "\r\n");
+	write_all(QMP_FD, line, strlen(line));
+}
+
+static void event(const char *name, const char *data)
+{
+	struct timeval now;
+
+	gettimeofday(&now, NULL);
+	say("{\"timestamp\": {\"seconds\": %lld, \"microseconds\": %ld}, \"event\": \"%s\"%s%s}",
+	    (long long)now.tv_sec + stamp_seconds, (long)now.tv_usec, name,
+	    *data ? ", \"data\": " : "", data);
+}
+
+static void migration_event(const char *status)
+{
+	char data[64];
+
+	snprintf(data, sizeof(data), "{\"status\": \"%s\"}", status);
+	event("MIGRATION", data);
+}
+
+/* ---- the guest ---- */
+
+static int64_t guest_clock(void)
+{
+	return now_ns(CLOCK_MONOTONIC) / 100 * clock_percent +
+	       (guest.moves ? leap_ms * NS_PER_MS : 0);
+}
+
+static void print(const char *text)
+{
+	size_t length = strlen(text);
+
+	guest.sent += length;
+	write_all(STDOUT_FILENO, text, repeat);
+	write_all(STDOUT_FILENO, text + drop, length - drop);
+	if (repeat_line)
+		write_all(STDOUT_FILENO, text, length);
+	drop = repeat = repeat_line = 0;
+}
+
+static __attribute__((format(printf, 1, 2))) void machine_line(const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+	int head = snprintf(line, sizeof(line), "@%llu+%llu ", (unsigned long long)++guest.sequence,
+			    (unsigned long long)guest.sent);
+
+	va_start(arguments, format);
+	vsnprintf(line + head, sizeof(line) - head - 1, format, arguments);
+	va_end(arguments);
+	strcat(line, "\n");
+	print(line);
+}
+
+static void ask(const char *what)
+{
+	machine_line("ask what=%s", what);
+	guest.question = guest.sequence;
+}
+
+static void leave(void)
+{
+	print("SUMMARY: 1 tests\n");
+	if (usual("bye"))
+		machine_line("bye status=0");
+	exit(GUEST_EXIT(0));
+}
+
+static void work(void)
+{
+	struct timespec span = { .tv_nsec = WORK_MS * NS_PER_MS };
+
+	nanosleep(&span, NULL);
+}
+
+static void clock_mark(void)
+{
+	machine_line("got answer=%llu", (unsigned long long)guest.question);
+	machine_line("mark name=clock clock=fake cpu=0 before=%lld after=%lld answer=%llu",
+		     (long long)guest.before, (long long)guest_clock(),
+		     (unsigned long long)guest.question);
+	work();
+}
+
+static void step_hello(const char *input)
+{
+	if (usual("hello"))
+		machine_line("hello protocol=1 program=fake cpus=1 tests=1");
+}
+
+static void step_begin(const char *input)
+{
+	machine_line("begin test=fake cpu=0 round=%u", ++guest.round);
+	print("PASS: the fake guest runs\n");
+	guest.before = guest_clock();
+	ask("time");
+}
+
+static void step_migrate(const char *input)
+{
+	clock_mark();
+	print("Now migrate the VM (quiet)\n");
+}
+
+static void step_moved(const char *input)
+{
+	machine_line("got answer=0");
+	guest.before = guest_clock();
+	ask("time");
+}
+
+static void step_end(const char *input)
+{
+	clock_mark();
+	machine_line("end test=fake cpu=0 round=%u verdict=pass checks=1", guest.round);
+	ask("more");
+}
+
+static void step_more(const char *input)
+{
+	machine_line("got answer=%llu", (unsigned long long)guest.question);
+	if (!strstr(input, "more=1"))
+		leave();
+}
+
+/* Each step but the last two ends in a wait for a line of input, which the next step gets. */
+static const struct step {
+	void (*run)(const char *input);
+	bool waits; /* for input, before it runs */
+} steps[] = {
+	{ step_hello },	      { step_begin },	  { step_migrate, true },
+	{ step_moved, true }, { step_end, true }, { step_more, true },
+};
+
+#define FIRST_STEP_OF_ROUND 1
+
+/* Runs the guest until it waits for input; INPUT is what it waited for, or NULL. */
+static void run_guest(const char *input)
+{
+	while (runs && (!steps[guest.step].waits || input)) {
+		const struct step *step = &steps[guest.step];
+
+		guest.step = guest.step + 1 < sizeof(steps) / sizeof(*steps) ? guest.step + 1
+									     : FIRST_STEP_OF_ROUND;
+		step->run(input);
+		input = NULL;
+	}
+}
+
+/* ---- moves ---- */
+
+static int open_socket(const char *path, int (*join)(int, const struct sockaddr *, socklen_t))
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd < 0 || join(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		fprintf(stderr, "fake-qemu: %s: %s\n", path, strerror(errno));
+		exit(2);
+	}
+	return fd;
+}
+
+static void send_guest(const char *path)
+{
+	char arrived;
+	int fd;
+
+	say("{\"return\": {}}");
+	migration_event("setup");
+	migration_event("active");
+	if (!usual("mid-move"))
+		return;
+	fd = open_socket(path, connect);
+	event("STOP", "");
+	runs = false;
+	guest.moves++;
+	/* If the destination dies, it is the runner that says so. */
+	if (write(fd, &guest, sizeof(guest)) == sizeof(guest) && read(fd, &arrived, 1) == 1)
+		migration_event("completed");
+	close(fd);
+}
+
+static void receive_guest(const char *path)
+{
+	int listening, fd;
+
+	unlink(path);
+	listening = open_socket(path, bind);
+	listen(listening, 1);
+	say("{\"return\": {}}");
+	migration_event("setup");
+	fd = accept(listening, NULL, NULL);
+	close(listening);
+	if (!usual("mid-move"))
+		return;
+	if (read(fd, &guest, sizeof(guest)) != sizeof(guest))
+		return;
+	migration_event("active");
+	event("RESUME", "");
+	migration_event("completed");
+	write_all(fd, "y", 1);
+	close(fd);
+	runs = usual("arrived");
+	run_guest(NULL);
+}
+
+static void tell_figures(void)
+{
+	say("{\"return\": {\"status\": \"completed\", \"downtime\": 3, \"total-time\": 5, "
+	    "\"error-desc\": \"%s\", \"ram\": {\"page-size\": 4096, \"mbps\": 480.5, "
+	    "\"transferred\": 300000, \"dirty-sync-count\": 3, "
+	    "\"normal\": 80, \"duplicate\": %d, \"total\": %d}}}",
+	    failure, PAGES_IN_RAM, PAGES_IN_RAM * 4096);
+}
+
+/* ---- what scripts do ---- */
+
+static bool die(const struct script *this)
+{
+	if (this->text)
+		fprintf(stderr, "%s\n", this->text);
+	exit(this->number);
+}
+
+static bool die_by_signal(const struct script *this)
+{
+	kill(getpid(), this->number);
+	return false;
+}
+
+static bool be_silent(const struct script *this)
+{
+	return false;
+}
+
+static bool say_text(const struct script *this)
+{
+	say("%s", this->text);
+	return false;
+}
+
+static bool refuse(const struct script *this)
+{
+	say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}", this->text);
+	return false;
+}
+
+static bool fail_to_migrate(const struct script *this)
+{
+	failure = this->text;
+	migration_event("failed");
+	return false;
+}
+
+static bool hang(const struct script *this)
+{
+	for (;;)
+		pause();
+	return false;
+}
+
+static bool close_monitor(const struct script *this)
+{
+	close(QMP_FD);
+	return hang(this);
+}
+
+static bool flood(const struct script *this)
+{
+	for (;;)
+		print("this line is one of very many that say nothing at all, but say it often\n");
+	return false;
+}
+
+static bool lose_bytes(const struct script *this)
+{
+	drop = this->number;
+	return true;
+}
+
+static bool double_bytes(const struct script *this)
+{
+	repeat = this->number;
+	return true;
+}
+
+static bool double_line(const struct script *this)
+{
+	repeat_line = true;
+	return true;
+}
+
+static bool speak(const struct script *this)
+{
+	print(this->text);
+	return true;
+}
+
+static bool stamp_wrongly(const struct script *this)
+{
+	stamp_seconds = this->number;
+	return true;
+}
+
+static bool set_clock(const struct script *this)
+{
+	clock_percent = this->number;
+	return true;
+}
+
+static bool let_clock_leap(const struct script *this)
+{
+	leap_ms = this->number;
+	return true;
+}
+
+/* The guest ends of itself in the middle of its second move. */
+static bool end_in_second_move(const struct script *this)
+{
+	if (guest.moves)
+		leave();
+	return true;
+}
+
+static bool claim_wrong_status(const struct script *this)
+{
+	machine_line("bye status=%d", this->number);
+	return false;
+}
+
+#define VERSION(major, minor)                                                                      \
+	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": " #minor                     \
+	", \"major\": " #major "}, \"package\": \"\"}, \"capabilities\": []}}"
+
+static const struct script scripts[] = {
+	{ "too-old", ANY, "greeting", say_text, 0, VERSION(4, 2) },
+	{ "no-greeting", ANY, "greeting", be_silent },
+	{ "nonsense", ANY, "greeting", say_text, 0, "Welcome to \\x01 the monitor!" },
+	{ "nonsense-later", ANY, "migrate", say_text, 0, "{\"return\": " },
+	{ "two-answers", ANY, "migrate", say_text, 0,
+	  "{\"return\": {}}\r\n{\"return\": {}}\r\n{\"return\": {}}" },
+	{ "no-answer", ANY, "qmp_capabilities", be_silent },
+	{ "no-answer-to-incoming", ANY, "migrate-incoming", be_silent },
+	{ "closes-monitor", ANY, "stop", close_monitor },
+	{ "refuses-capabilities", ANY, "migrate-set-capabilities", refuse, 0,
+	  "No such capability" },
+	{ "dies-at-start", ANY, "start", die, 1, "fake-qemu: -machine: no machine today" },
+	{ "dies-by-signal", ANY, "hello", die_by_signal, SIGSEGV },
+	{ "exits-under-the-guest", ANY, "migrate", die, 1, "fake-qemu: lost my way" },
+	{ "source-dies", SOURCE, "mid-move", die_by_signal, SIGKILL },
+	{ "destination-dies-at-start", DESTINATION, "start", die, 1, "fake-qemu: no more room" },
+	{ "destination-dies-in-move", DESTINATION, "mid-move", die, 1, "fake-qemu: bad section" },
+	{ "destination-killed-in-move", DESTINATION, "mid-move", die_by_signal, SIGKILL },
+	{ "destination-dies-later", DESTINATION, "arrived", die_by_signal, SIGABRT },
+	{ "refuses-migrate", ANY, "migrate", refuse, 0, "State blocked\\nby \\u001b[1mdevice" },
+	{ "migration-fails", ANY, "mid-move", fail_to_migrate, 0, "Unable to\\nwrite" },
+	{ "migration-hangs", ANY, "mid-move", be_silent },
+	{ "ignores-quit", SOURCE, "quit", be_silent },
+	{ "dies-on-quit", SOURCE, "quit", die_by_signal, SIGSEGV },
+	{ "not-live", ANY, "query-migrate", say_text, 0,
+	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": "
+	  "4096, "
+	  "\"transferred\": 1000, \"dirty-sync-count\": 2, \"normal\": 20, \"duplicate\": 80, "
+	  "\"total\": 409600}}}" },
+	{ "no-figures", ANY, "query-migrate", say_text, 0,
+	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": "
+	  "4096, "
+	  "\"total\": 409600}}}" },
+	{ "odd-figures", ANY, "query-migrate", say_text, 0, "{\"return\": [1]}" },
+	{ "stale-stamps", ANY, "start", stamp_wrongly, -1000000 },
+	{ "future-stamps", DESTINATION, "start", stamp_wrongly, 1000000 },
+	{ "loses-a-byte", DESTINATION, "arrived", lose_bytes, 1 },
+	{ "doubles-a-byte", DESTINATION, "arrived", double_bytes, 1 },
+	{ "doubles-a-line", DESTINATION, "arrived", double_line },
+	{ "loses-first-byte", ANY, "hello", lose_bytes, 1 },
+	{ "prints-garbage", ANY, "bye", speak, 0, "\x80\xff\x1b[2J \x01\r\n" },
+	{ "mad-backtrace", ANY, "bye", speak, 0, "STACK: @@/dev/zero --help\n" },
+	{ "hangs", ANY, "hello", hang },
+	{ "floods", ANY, "hello", flood },
+	{ "silent-guest", ANY, "hello", die, GUEST_EXIT(0) },
+	{ "no-bye", ANY, "bye", be_silent },
+	{ "another-bye", ANY, "bye", claim_wrong_status, 1 },
+	{ "ends-in-move", ANY, "mid-move", end_in_second_move },
+	{ "clock-agrees", ANY, "start", set_clock, 100 },
+	{ "clock-stands-still", ANY, "start", set_clock, 0 },
+	{ "clock-too-slow", ANY, "start", set_clock, 50 },
+	{ "clock-too-fast", ANY, "start", set_clock, 200 },
+	{ "clock-leaps-ahead", ANY, "start", let_clock_leap, 5000 },
+	{ "clock-leaps-back", ANY, "start", let_clock_leap, -5000 },
+};
+
+static const struct script *find_script(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(scripts) / sizeof(*scripts); i++)
+		if (!strcmp(scripts[i].name, name))
+			return &scripts[i];
+	if (name && *name) {
+		fprintf(stderr, "fake-qemu: no script '%s'\n", name);
+		exit(2);
+	}
+	return NULL;
+}
+
+/* ---- input ---- */
+
+/* The value of "NAME":"VALUE" in a line of JSON as the runner writes it. */
+static char *member(const char *line, const char *name)
+{
+	char key[64], value[512] = "";
+	const char *start;
+
+	snprintf(key, sizeof(key), "\"%s\":\"", name);
+	start = strstr(line, key);
+	if (start)
+		sscanf(start + strlen(key), "%511[^\"]", value);
+	return strdup(value);
+}
+
+static void obey(const char *line)
+{
+	char *command = member(line, "execute"), *uri = member(line, "uri");
+	const char *path = strncmp(uri, "unix:", 5) ? uri : uri + 5;
+
+	if (!usual(command))
+		goto out;
+	if (!strcmp(command, "migrate")) {
+		send_guest(path);
+	} else if (!strcmp(command, "migrate-incoming")) {
+		receive_guest(path);
+	} else if (!strcmp(command, "query-migrate")) {
+		tell_figures();
+	} else {
+		if (!strcmp(command, "stop")) {
+			runs = false;
+			event("STOP", "");
+		} else if (!strcmp(command, "cont")) {
+			runs = true;
+			event("RESUME", "");
+		}
+		say("{\"return\": {}}");
+		if (!strcmp(command, "quit"))
+			exit(0);
+		run_guest(NULL);
+	}
+out:
+	free(command);
+	free(uri);
+}
+
+/* A stream that is cut into lines. */
+struct input {
+	int fd;
+	void (*line)(const char *text);
+	size_t length;
+	char bytes[8192];
+};
+
+/* Reads what there is; the lines that are whole are handled. FALSE at the end. */
+static bool read_input(struct input *input)
+{
+	ssize_t length =
+		read(input->fd, input->bytes + input->length, sizeof(input->bytes) - input->length);
+	char *end;
+
+	if (length <= 0)
+		return false;
+	input->length += length;
+	while ((end = memchr(input->bytes, '\n', input->length))) {
+		size_t used = end + 1 - input->bytes;
+		char line[sizeof(input->bytes)];
+
+		memcpy(line, input->bytes, used);
+		line[used - 1] = '\0';
+		input->length -= used;
+		memmove(input->bytes, end + 1, input->length);
+		input->line(line);
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static struct input monitor = { .fd = QMP_FD, .line = obey };
+	static struct input console = { .fd = STDIN_FILENO, .line = run_guest };
+
+	signal(SIGPIPE, SIG_IGN);
+	script = find_script(getenv("FERRY_FAKE"));
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "-incoming"))
+			role = DESTINATION;
+	usual("start");
+	if (usual("greeting"))
+		say("%s", VERSION(7, 2));
+	runs = role == SOURCE;
+	run_guest(NULL);
+	for (;;) {
+		/* A guest that is stopped reads no input. */
+		struct pollfd fds[] = { { .fd = QMP_FD, .events = POLLIN },
+					{ .fd = runs ? STDIN_FILENO : -1, .events = POLLIN } };
+
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents && !read_input(&monitor))
+			return 0;
+		if (fds[1].revents && !read_input(&console))
+			return 0;
+	}
+}

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The runs where something goes wrong, and what ferry must make of each. See faults.h. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "faults.h"
+
+/* ---- what is done before a run ---- */
+
+/* A log that cannot grow: the disk under it is full. */
+static void fill_disk_under(struct run *run, const char *name)
+{
+	g_autofree char *folder = run_path(run, "logs/selftest/none");
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+
+	g_mkdir_with_parents(folder, 0755);
+	g_assert_cmpint(symlink("/dev/full", path), ==, 0);
+}
+
+static void fill_disk_under_console(struct run *run)
+{
+	fill_disk_under(run, "console");
+}
+
+static void fill_disk_under_transcript(struct run *run)
+{
+	fill_disk_under(run, "qmp");
+}
+
+static void fill_disk_under_command(struct run *run)
+{
+	fill_disk_under(run, "command");
+}
+
+/* What another run does that writes to the same folder. */
+static void use_log_folder(struct run *run)
+{
+	g_autofree char *folder = run_path(run, "logs");
+	g_autofree char *path = g_build_filename(folder, ".lock", NULL);
+	int fd;
+
+	g_mkdir_with_parents(folder, 0755);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	g_assert_cmpint(flock(fd, LOCK_EX | LOCK_NB), ==, 0);
+	run_hold(run, fd);
+}
+
+static void make_file_named_like_case_folder(struct run *run)
+{
+	g_autofree char *folder = run_path(run, "logs");
+	g_autofree char *path = g_build_filename(folder, "selftest", NULL);
+
+	g_mkdir_with_parents(folder, 0755);
+	g_assert_true(g_file_set_contents(path, "", 0, NULL));
+}
+
+/* ---- what is done during a run ---- */
+
+/* As soon as there is a destination, a move begins: within so long. */
+#define MOVE_MS 60
+/* A storm of the real thing takes about two seconds. */
+#define STORM_MS 1500
+
+static gboolean kill_vmm_when_moving(struct run *run, gboolean incoming)
+{
+	GPid source = run_vmm(run, FALSE), destination = run_vmm(run, TRUE);
+
+	if (!source || !destination || !run_random_moment_came(run, MOVE_MS))
+		return FALSE;
+	kill(incoming ? destination : source, SIGKILL);
+	return TRUE;
+}
+
+static gboolean kill_source(struct run *run)
+{
+	return kill_vmm_when_moving(run, FALSE);
+}
+
+static gboolean kill_destination(struct run *run)
+{
+	return kill_vmm_when_moving(run, TRUE);
+}
+
+static gboolean kill_any_vmm(struct run *run)
+{
+	GPid vmm = run_vmm(run, FALSE);
+
+	if (!vmm || !run_random_moment_came(run, MOVE_MS))
+		return FALSE;
+	kill(vmm, SIGKILL);
+	return TRUE;
+}
+
+static gboolean run_has_vmm(struct run *run)
+{
+	return run_vmm(run, FALSE) || run_vmm(run, TRUE);
+}
+
+static gboolean signal_runner_when(struct run *run, gboolean when)
+{
+	if (!when)
+		return FALSE;
+	kill(run_runner(run), run_signal(run));
+	return TRUE;
+}
+
+static gboolean signal_in_storm(struct run *run)
+{
+	return signal_runner_when(run, run_has_vmm(run) && run_random_moment_came(run, STORM_MS));
+}
+
+static gboolean signal_at_once(struct run *run)
+{
+	return signal_runner_when(run, run_has_vmm(run));
+}
+
+/* ---- the table ---- */
+
+#define NO_CASES "^ferry: "
+
+/* The program misbehave, on TCG, and what the runner says of one of its tests. */
+#define MISBEHAVE(test, expected_verdict, expected)                                                \
+	{                                                                                          \
+		.name = "guest-" test, .arguments = "run misbehave --arg test=" test, .status = 1, \
+		.verdict = expected_verdict,                                                       \
+		.words = "^" expected_verdict " +misbehave/none: " expected                        \
+	}
+
+#define MISBEHAVE_ON_KVM(test, expected_verdict, expected)                                         \
+	{                                                                                          \
+		.name = "guest-" test "-kvm",                                                      \
+		.arguments = "run misbehave --accel kvm --arg test=" test, .status = 1,            \
+		.verdict = expected_verdict, .needs_kvm = TRUE,                                    \
+		.words = "^" expected_verdict " +misbehave/none: " expected                        \
+	}
+
+#define STORM_SIGNAL(number, which, expected)                                                      \
+	{                                                                                          \
+		.name = "storm-" #which "-" #number,                                               \
+		.arguments = "run selftest --plan storm --moves 1000", .status = expected,         \
+		.words = expected == 130 ? "^interrupted: 1 of 1 cases have no verdict" : "",      \
+		.act = signal_in_storm, .signal = which, .leaves_folder = which == SIGKILL         \
+	}
+
+const struct fault faults[] = {
+	/* Those that wait for the longest deadlines first. */
+	{ "migration-hangs", "run selftest/precopy", "migration-hangs", 1, "ERROR",
+	  "^ERROR selftest/precopy: the move did not end in time; source: migration active, "
+	  "destination: setup" },
+	{ "no-greeting", "run selftest/precopy", "no-greeting", 1, "ERROR",
+	  "^ERROR selftest/precopy: no QMP greeting within 15 s" },
+	{ "no-answer", "run selftest/precopy", "no-answer", 1, "ERROR",
+	  "^ERROR selftest/precopy: no answer to QMP command '[a-z-]+' within 15 s" },
+	{ "no-answer-to-incoming", "run selftest/precopy", "no-answer-to-incoming", 1, "ERROR",
+	  "^ERROR selftest/precopy: destination: no answer to QMP command 'migrate-incoming' "
+	  "within" },
+	{ "closes-monitor", "run selftest/pause", "closes-monitor", 1, "ERROR",
+	  "^ERROR selftest/pause: no answer to QMP command 'stop' within 15 s" },
+	{ "ignores-quit", "run selftest/precopy", "ignores-quit", 1, "ERROR",
+	  "^ERROR selftest/precopy: source: QEMU did not end when it was told to quit" },
+
+	/* A fake where all is well, so that the rest fails for its own reason. */
+	{ "normal-none", "run selftest/none", "", 0, "PASS",
+	  "^PASS  selftest/none \\(1 tests, 1 checks" },
+	{ "normal-pause", "run selftest/pause", "", 0, "PASS",
+	  "^PASS  selftest/pause .* 1 pause, " },
+	{ "normal-precopy", "run selftest/precopy", "", 0, "PASS",
+	  "^PASS  selftest/precopy .* 1 move, " },
+	{ "normal-storm", "run selftest/storm --moves 50", "", 0, "PASS",
+	  "^PASS  selftest/storm .* 5\\d moves, " },
+
+	/* The monitor. */
+	{ "too-old", "run selftest/none", "too-old", 1, "ERROR",
+	  "^ERROR selftest/none: QEMU 4.2.0 is too old: Ferry needs 6.0 or newer \\(--qemu "
+	  "BINARY\\)" },
+	{ "nonsense", "run selftest/none", "nonsense", 1, "ERROR",
+	  "^ERROR selftest/none: QMP answered with nonsense: Welcome to " },
+	{ "nonsense-later", "run selftest/precopy", "nonsense-later", 1, "ERROR",
+	  "^ERROR selftest/precopy: QMP answered with nonsense: \\{\"return\":  in test fake on "
+	  "CPU 0; last line: " },
+	{ "two-answers", "run selftest/precopy", "two-answers", 1, "ERROR",
+	  "^ERROR selftest/precopy: a QMP answer to nothing that was asked" },
+	{ "refuses-capabilities", "run selftest/none", "refuses-capabilities", 1, "ERROR",
+	  "^ERROR selftest/none: QMP command 'migrate-set-capabilities' failed: No such "
+	  "capability" },
+
+	/* Processes that die. */
+	{ "dies-at-start", "run selftest/none", "dies-at-start", 1, "ERROR",
+	  "^ERROR selftest/none: qemu did not start \\(exit status 1: fake-qemu: -machine: no "
+	  "machine "
+	  "today\\)" },
+	{ "dies-by-signal", "run selftest/none", "dies-by-signal", 1, "ERROR",
+	  "^ERROR selftest/none: qemu died.*\\(killed by signal 11 \\(Segmentation fault\\)\\)" },
+	{ "exits-under-the-guest", "run selftest/precopy", "exits-under-the-guest", 1, "ERROR",
+	  "^ERROR selftest/precopy: qemu failed \\(exit status 1: fake-qemu: lost my way\\)" },
+	{ "source-dies", "run selftest/precopy", "source-dies", 1, "ERROR",
+	  "^ERROR selftest/precopy: the source died in mid-move \\(killed by signal 9 "
+	  "\\(Killed\\)\\)" },
+	{ "destination-dies-at-start", "run selftest/precopy", "destination-dies-at-start", 1,
+	  "ERROR",
+	  "^ERROR selftest/precopy: the destination died before the move \\(exit status 1: "
+	  "fake-qemu: "
+	  "no more room\\)" },
+	{ "destination-dies-in-move", "run selftest/precopy", "destination-dies-in-move", 1,
+	  "ERROR",
+	  "^ERROR selftest/precopy: the destination died in mid-move \\(exit status 1: fake-qemu: "
+	  "bad "
+	  "section\\)" },
+	{ "destination-killed-in-move", "run selftest/storm", "destination-killed-in-move", 1,
+	  "ERROR",
+	  "^ERROR selftest/storm: the destination died in mid-move \\(killed by signal 9 "
+	  "\\(Killed\\)\\)" },
+	{ "destination-dies-later", "run selftest/precopy", "destination-dies-later", 1, "ERROR",
+	  "^ERROR selftest/precopy: (qemu died|the destination died in mid-move).*"
+	  "\\(killed by signal 6 \\(Aborted\\)\\)" },
+	{ "dies-on-quit", "run selftest/precopy", "dies-on-quit", 1, "ERROR",
+	  "^ERROR selftest/precopy: after the guest had left it, the source died instead of "
+	  "quitting "
+	  "\\(killed by signal 11" },
+
+	/* Moves that do not succeed, or prove nothing. */
+	{ "refuses-migrate", "run selftest/precopy", "refuses-migrate", 1, "ERROR",
+	  "^ERROR selftest/precopy: QMP command 'migrate' failed: State blocked\\\\x0aby "
+	  "\\\\x1b\\[1mdevice.*last line: Now migrate the VM" },
+	{ "migration-fails", "run selftest/precopy", "migration-fails", 1, "ERROR",
+	  "^ERROR selftest/precopy: QEMU says that the migration failed: Unable to\\\\x0awrite" },
+	{ "not-live", "run selftest/precopy", "not-live", 1, "ERROR",
+	  "^ERROR selftest/precopy: the move was not live: in 4 attempts no page was sent twice "
+	  "\\(100 "
+	  "of 100 pages\\)" },
+	{ "no-figures", "run selftest/precopy", "no-figures", 1, "ERROR",
+	  "^ERROR selftest/precopy: query-migrate does not tell downtime, page size and pages" },
+	{ "odd-figures", "run selftest/precopy", "odd-figures", 1, "ERROR",
+	  "^ERROR selftest/precopy: query-migrate answers with nonsense" },
+	{ "ends-in-move", "run selftest/storm --moves 1", "ends-in-move", 0, "PASS",
+	  "^PASS  selftest/storm .* 1 move, " },
+
+	/* Stamps of a clock that was set, or of nonsense: the pause is then not known so well. */
+	{ "stale-stamps", "run selftest/storm", "stale-stamps", 0, "PASS",
+	  "^PASS  selftest/storm " },
+	{ "stale-stamps-pause", "run selftest/pause", "stale-stamps", 0, "PASS",
+	  "^PASS  selftest/pause " },
+	{ "future-stamps", "run selftest/storm", "future-stamps", 0, "PASS",
+	  "^PASS  selftest/storm " },
+
+	/* The console. */
+	{ "loses-a-byte", "run selftest/precopy", "loses-a-byte", 1, "FAIL",
+	  "^FAIL  selftest/precopy: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
+	{ "doubles-a-byte", "run selftest/precopy", "doubles-a-byte", 1, "FAIL",
+	  "^FAIL  selftest/precopy: console line \\d+: a damaged machine line: @@" },
+	{ "doubles-a-line", "run selftest/precopy", "doubles-a-line", 1, "FAIL",
+	  "^FAIL  selftest/precopy: console line \\d+: machine line (\\d+) came again after \\1" },
+	{ "loses-first-byte", "run selftest/none --timeout 5", "loses-first-byte", 1, "FAIL",
+	  "^FAIL  selftest/none: no end within 5 s; the guest never said hello" },
+	{ "prints-garbage", "run selftest/none", "prints-garbage", 0, "PASS",
+	  "^PASS  selftest/none " },
+	{ "mad-backtrace", "run selftest/none", "mad-backtrace", 0, "PASS",
+	  "^PASS  selftest/none " },
+	{ "floods", "run selftest/none", "floods", 1, "ERROR",
+	  "^ERROR selftest/none: the guest floods its console: more than 32 MiB" },
+	{ "silent-guest", "run selftest/none", "silent-guest", 1, "FAIL",
+	  "^FAIL  selftest/none: the guest left with status 0; the guest never said hello; it has "
+	  "written nothing" },
+	{ "no-bye", "run selftest/none", "no-bye", 1, "FAIL",
+	  "^FAIL  selftest/none: the guest left with status 0 without a word" },
+	{ "another-bye", "run selftest/none", "another-bye", 1, "FAIL",
+	  "^FAIL  selftest/none: the guest left with status 0 without a word" },
+
+	/* Guest time against host time, with no guest's word about it. */
+	{ "clock-agrees", "run selftest --plan storm", "clock-agrees", 0, "PASS", "^PASS " },
+	{ "clock-stands-still", "run selftest/none", "clock-stands-still", 1, "FAIL",
+	  "^FAIL  selftest/none: fake on CPU 0 fell behind: at most \\d+ ns passed on it, \\d+ ns "
+	  "on the "
+	  "host" },
+	{ "clock-stands-still-in-move", "run selftest/precopy", "clock-stands-still", 1, "FAIL",
+	  "^FAIL  selftest/precopy: fake on CPU 0 fell behind: " },
+	{ "clock-too-slow", "run selftest/none", "clock-too-slow", 1, "FAIL",
+	  "^FAIL  selftest/none: fake on CPU 0 fell behind: " },
+	{ "clock-too-fast", "run selftest/none", "clock-too-fast", 1, "FAIL",
+	  "^FAIL  selftest/none: fake on CPU 0 ran ahead: at least \\d+ ns passed on it, \\d+ ns "
+	  "on the "
+	  "host" },
+	{ "clock-leaps-ahead", "run selftest/precopy", "clock-leaps-ahead", 1, "FAIL",
+	  "^FAIL  selftest/precopy: fake on CPU 0 ran ahead: " },
+	{ "clock-leaps-back", "run selftest/precopy", "clock-leaps-back", 1, "FAIL",
+	  "^FAIL  selftest/precopy: fake on CPU 0 fell behind: " },
+
+	/* Disks and folders. */
+	{ "full-disk-console", "run selftest/none", "", 1, "ERROR",
+	  "^ERROR selftest/none: cannot write .*/selftest/none/console: No space left on device",
+	  .prepare = fill_disk_under_console },
+	{ "full-disk-transcript", "run selftest/none", "", 1, "ERROR",
+	  "^ERROR selftest/none: cannot write .*/selftest/none/qmp: No space left on device",
+	  .prepare = fill_disk_under_transcript },
+	{ "full-disk-command", "run selftest/none", "", 1, "ERROR",
+	  "^ERROR selftest/none: cannot write .*/selftest/none/command: No space left on device",
+	  .prepare = fill_disk_under_command, .keeps_no_logs = TRUE },
+	{ "file-size-limit", "run selftest/none", "floods", 1, "ERROR",
+	  "^ERROR selftest/none: cannot write .*/console: File too large",
+	  .wrapper = "ulimit -f 64; exec \"$@\"" },
+	{ "full-disk-json", "run selftest/none --junit /dev/full", "", 2, "PASS",
+	  "^ferry: cannot write /dev/full: No space left on device" },
+	{ "full-disk-output", "run selftest/none", "", 2, "PASS",
+	  "^ferry: cannot write to standard output", .wrapper = "exec \"$@\" >/dev/full" },
+	{ "reader-of-output-leaves", "run selftest/storm --moves 100", "", 0, "PASS", "^status 2$",
+	  .wrapper = "{ \"$@\"; echo status $? >&2; } | true" },
+	{ "log-folder-cannot-be", "run selftest/none --logdir /dev/null/logs", "", 2, NULL,
+	  "^ferry: cannot write to the log folder /dev/null/logs: Not a directory" },
+	{ "log-folder-in-use", "run selftest/none", "", 2, NULL,
+	  "^ferry: another run writes to .*/logs; give this one its own with --logdir",
+	  .prepare = use_log_folder },
+	{ "case-folder-cannot-be", "run selftest/none", "", 1, "ERROR",
+	  "^ERROR selftest/none: cannot create .*/logs/selftest/none",
+	  .prepare = make_file_named_like_case_folder, .keeps_no_logs = TRUE },
+	{ "no-folder-for-sockets", "run selftest/none", "", 2, NULL,
+	  "^ferry: cannot make a folder for sockets in /dev/null: ",
+	  .wrapper = "TMPDIR=/dev/null exec \"$@\"" },
+	{ "json-cannot-be", "run selftest/none --junit /nowhere/x", "", 2, NULL,
+	  "^ferry: cannot create /nowhere/x: No such file or directory" },
+
+	/* A QEMU that is none. */
+	{ "qemu-not-there", "run selftest/none --qemu /nowhere/qemu", NULL, 2, NULL,
+	  "^ferry: there is no program '/nowhere/qemu'; install QEMU" },
+	{ "qemu-is-no-qemu", "run selftest/none --qemu cat", NULL, 1, "ERROR",
+	  "^ERROR selftest/none: qemu did not start \\(exit status 1: .*\\)" },
+	{ "qemu-says-nothing", "run selftest/none --qemu true", NULL, 1, "ERROR",
+	  "^ERROR selftest/none: qemu did not start \\(exit status 0\\)" },
+	{ "qemu-refuses-arguments",
+	  "run selftest --plan none --suite @DIR@/unittests.cfg --bindir @BUILD@/x86", NULL, 1,
+	  "ERROR", "^ERROR selftest/none: qemu did not start \\(exit status 1: .*nonesuch.*\\)",
+	  .config = "[selftest]\nfile = selftest.flat\nextra_params = -device nonesuch\n" },
+
+	/* Command lines. */
+	{ "no-arguments", "", NULL, 2, NULL, "^Usage: ferry COMMAND" },
+	{ "unknown-command", "rum", NULL, 2, NULL,
+	  "^ferry: unknown command 'rum' \\(did you mean 'run'\\?\\)" },
+	{ "help", "--help", NULL, 0, NULL, "^  ferry run +run cases" },
+	{ "unknown-option", "run --plam none", NULL, 2, NULL, "^ferry: Unknown option --plam" },
+	{ "unknown-plan", "run selftest --plan none,precpy", NULL, 2, NULL,
+	  "^ferry: --plan: unknown plan 'precpy' \\(did you mean 'precopy'\\?\\)" },
+	{ "no-plan", "run selftest --plan ''", NULL, 2, NULL, "^ferry: --plan: no plan is named" },
+	{ "plan-twice", "run selftest --plan none,none", NULL, 2, NULL,
+	  "^ferry: --plan: 'none' is named twice" },
+	{ "unknown-accel", "run selftest --accel hvf", NULL, 2, NULL,
+	  "^ferry: --accel is kvm or tcg, not 'hvf'" },
+	{ "unknown-host", "run selftest --host moon", NULL, 2, NULL,
+	  "^ferry: --host is .*, not 'moon'" },
+	{ "pattern-typo", "run selftets", NULL, 2, NULL,
+	  "^ferry: no case matches 'selftets' \\(did you mean 'selftest'\\?\\)" },
+	{ "seed-out-of-range", "run selftest --seed 4294967296", NULL, 2, NULL,
+	  "^ferry: --seed is a number from 0 to 4294967295" },
+	{ "seed-negative", "run selftest --seed -2", NULL, 2, NULL,
+	  "^ferry: --seed is a number from 0 to 4294967295" },
+	{ "no-jobs", "run selftest -j 0", NULL, 2, NULL,
+	  "^ferry: --jobs, --repeat and --moves are 1 or more" },
+	{ "no-repeat", "run selftest --repeat=-1", NULL, 2, NULL,
+	  "^ferry: --jobs, --repeat and --moves are 1 or more" },
+	{ "timescale-out-of-range", "run selftest --timescale 0.5", NULL, 2, NULL,
+	  "^ferry: --timescale is a number from 1 to 10000", .default_deadlines = TRUE },
+	{ "long-timeout", "run selftest/none --timeout 2000000000", "", 0, "PASS", "^PASS " },
+	{ "no-skip", "run kvmclock/none --no-skip", NULL, 1, "SKIP",
+	  "^SKIP  kvmclock/none: needs kvmclock, which KVM offers and TCG does not" },
+	{ "suite-not-there", "run --suite /nowhere/unittests.cfg", NULL, 2, NULL,
+	  "^ferry: .*/nowhere/unittests.cfg" },
+
+	/* unittests.cfg. */
+	{ "config-complaints", "run", "", 2, NULL,
+	  "^ferry: .*unittests.cfg:3: smp = 'two' is not a number from 1 to 255\n"
+	  ".*unittests.cfg:4: unknown key 'grops' \\(did you mean 'groups'\\?\\)\n"
+	  ".*unittests.cfg:5: duplicate name \\[a\\], first used at line 1$",
+	  .config =
+		  "[a]\nfile = selftest.flat\nsmp = two\ngrops = x\n[a]\nfile = selftest.flat\n" },
+	{ "config-missing-file", "run", "", 2, NULL,
+	  "^ferry: .*unittests.cfg:1: \\[a\\]: .*/x86/absent.flat does not exist; correct 'file', "
+	  "or run "
+	  "make$",
+	  .config = "[a]\nfile = absent.flat\n" },
+	{ "config-unknown-need", "run", "", 2, NULL,
+	  "^ferry: .*unittests.cfg:1: \\[a\\] names the unknown need 'kvmm' \\(did you mean "
+	  "'kvm'\\?\\)",
+	  .config = "[a]\nfile = selftest.flat\nneeds = kvmm\n" },
+	{ "config-empty", "run", "", 2, NULL, "^ferry: .*unittests.cfg:\\d+: holds no program",
+	  .config = "\n" },
+
+	/* Signals, whenever they come. */
+	STORM_SIGNAL(1, SIGINT, 130),
+	STORM_SIGNAL(2, SIGINT, 130),
+	STORM_SIGNAL(3, SIGINT, 130),
+	STORM_SIGNAL(1, SIGTERM, 130),
+	STORM_SIGNAL(1, SIGHUP, 130),
+	STORM_SIGNAL(1, SIGKILL, 128 + SIGKILL),
+	STORM_SIGNAL(2, SIGKILL, 128 + SIGKILL),
+	{ "signal-at-start", "run selftest/none", "hangs", 130, NULL,
+	  "^interrupted: 1 of 1 cases have no verdict", .act = signal_at_once, .signal = SIGINT },
+	{ "signal-while-measuring", "run selftest/none", "hangs", 130, NULL, "",
+	  .act = signal_at_once, .signal = SIGINT, .default_deadlines = TRUE },
+
+	/* Real QEMUs, killed in mid-move. What is told depends on the moment. */
+	{ .name = "kill-source",
+	  .arguments = "run selftest --plan storm --moves 1000",
+	  .status = 1,
+	  .verdict = "ERROR",
+	  .act = kill_source,
+	  .words = "^ERROR selftest/storm: (the source died in mid-move|qemu died.*|after the "
+		   "guest had "
+		   "left it, the source died instead of quitting) \\(killed by signal 9 "
+		   "\\(Killed\\)\\)" },
+	{ .name = "kill-destination",
+	  .arguments = "run selftest --plan storm --moves 1000",
+	  .status = 1,
+	  .verdict = "ERROR",
+	  .act = kill_destination,
+	  .words = "^ERROR selftest/storm: .*\\(killed by signal 9 \\(Killed\\)\\)|"
+		   "^ERROR selftest/storm: QEMU says that the migration failed" },
+	{ .name = "kill-vmm",
+	  .arguments = "run selftest --plan storm --moves 1000",
+	  .status = 1,
+	  .verdict = "ERROR",
+	  .act = kill_any_vmm,
+	  .words = "^ERROR selftest/storm: .*\\(killed by signal 9 \\(Killed\\)\\)" },
+
+	/* Guests that go wrong. */
+	{ .name = "guest-hang",
+	  .arguments = "run misbehave --arg test=hang --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/none: no end within 8 s in test hang on CPU 0; last line: "
+		   "PASS: "
+		   "hang: about to hang" },
+	{ .name = "guest-hang_all",
+	  .arguments = "run misbehave --arg test=hang_all --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/none: no end within 8 s in test hang_all on CPU 0" },
+	{ .name = "guest-never_answers",
+	  .arguments = "run misbehave --arg test=never_answers --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/none: no end within 8 s in test never_answers on CPU 0; .*; "
+		   "the "
+		   "guest has not read the runner's answer" },
+	{ .name = "guest-never_answers-in-storm",
+	  .arguments = "run misbehave --plan storm --arg test=never_answers --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/storm: no end within 8 s in test never_answers" },
+	MISBEHAVE("triple_fault", "FAIL",
+		  "the guest reset itself, by a triple fault or by order in test triple_fault on "
+		  "CPU 0"),
+	MISBEHAVE("reset", "FAIL",
+		  "the guest reset itself, by a triple fault or by order in test reset on CPU 0"),
+	MISBEHAVE("failing_check", "FAIL", ".*two is \"three\".* \\(console line \\d+\\)"),
+	MISBEHAVE("unexpected_exception", "FAIL",
+		  "unexpected exception 14 at 0x[0-9a-f]+ on CPU 0 in test unexpected_exception"
+		  "(.*\n)+ +#\\d write_to at misbehave\\.c:\\d+\n( +#\\d inner at "
+		  "misbehave\\.c:\\d+\n)?"
+		  " +#\\d outer at misbehave\\.c:\\d+\n"),
+	MISBEHAVE("stack_overflow", "FAIL",
+		  "unexpected exception \\d+ at 0x[0-9a-f]+ on CPU 0(.*\n)+ +#\\d recurse at "
+		  "misbehave\\.c"),
+	MISBEHAVE("null_call", "FAIL", "unexpected exception 14 at 0x0 on CPU 0 in test null_call"),
+	MISBEHAVE("failed_assertion", "FAIL", ".*failed_assertion"),
+	MISBEHAVE("missed_deadline", "FAIL",
+		  "missed_deadline: waited 50 ms in vain for something that never comes"),
+	MISBEHAVE("no_check", "FAIL", ".*no_check"),
+	MISBEHAVE("sequence_gap", "FAIL",
+		  "console line \\d+: machine line \\d+ follows \\d+: 1 lost"),
+	MISBEHAVE("lost_bytes", "FAIL",
+		  "console line \\d+: the guest had sent \\d+ bytes, \\d+ came: 7 lost"),
+	MISBEHAVE("doubled_bytes", "FAIL",
+		  "console line \\d+: the guest had sent \\d+ bytes, \\d+ came: 7 too many"),
+	MISBEHAVE("early_exit", "FAIL",
+		  "the guest left with status 0 without a word in test early_exit on CPU 0"),
+	/* A slow host does not get as far as the limit. */
+	{ .name = "guest-flood",
+	  .arguments = "run misbehave --arg test=flood --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL or ERROR",
+	  .words =
+		  "^FAIL  misbehave/none: no end within 8 s in test flood on CPU 0; last line: "
+		  "this "
+		  "line is|^ERROR misbehave/none: the guest floods its console: more than 32 MiB" },
+	{ .name = "guest-flood_no_newline",
+	  .arguments = "run misbehave --arg test=flood_no_newline --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL or ERROR",
+	  .words = "^FAIL  misbehave/none: no end within 8 s in test flood_no_newline on CPU 0|"
+		   "^ERROR misbehave/none: the guest floods its console: more than 32 MiB" },
+	{ .name = "guest-garbage",
+	  .arguments = "run misbehave --arg test=garbage",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .words = "^PASS  misbehave/none " },
+	{ .name = "guest-unknown_question",
+	  .arguments = "run misbehave --arg test=unknown_question",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .words = "^PASS  misbehave/none " },
+	{ .name = "guest-not-asked",
+	  .arguments = "run misbehave",
+	  .status = 0,
+	  .verdict = "SKIP",
+	  .words = "^SKIP  misbehave/none: " },
+	MISBEHAVE_ON_KVM("triple_fault", "FAIL",
+			 "the guest reset itself, by a triple fault or by order"),
+	MISBEHAVE_ON_KVM("reset", "FAIL", "the guest reset itself, by a triple fault or by order"),
+	MISBEHAVE_ON_KVM("unexpected_exception", "FAIL",
+			 "unexpected exception 14 at (.*\n)+ +#\\d outer at misbehave\\.c:\\d+\n"),
+	MISBEHAVE_ON_KVM("stack_overflow", "FAIL", "unexpected exception \\d+ at "),
+
+	/* A kvmclock that is broken on purpose: by the reader, in the page's address, by the host.
+	 */
+	{ .name = "kvmclock-broken-reader",
+	  .arguments = "run kvmclock/none --accel kvm --arg break=reader",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  kvmclock/none: reader_arithmetic: ",
+	  .needs_kvm = TRUE },
+	{ .name = "kvmclock-broken-page",
+	  .arguments = "run kvmclock/none --accel kvm --arg break=page",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  kvmclock/none: enable_\\w+: ",
+	  .needs_kvm = TRUE },
+	{ .name = "kvmclock-broken-host",
+	  .arguments = "run kvmclock/none --accel kvm --arg break=host",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  kvmclock/none: wall_clock_\\w+: ",
+	  .needs_kvm = TRUE },
+};
+
+const gsize fault_count = G_N_ELEMENTS(faults);

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * host/report-*.c: what they write can be read again by a program, whatever the
+ * results hold.
+ */
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log-file.h"
+#include "result-json.h"
+
+/* Nothing in here may break a line, a string or an element. */
+#define NASTY "<a href=\"x\"> & 'b' \\ ]]> # not ok \\x01 gr\xc3\xbc\xc3\x9f"
+
+static struct environment environment = {
+	.host = "local",
+	.vmm = "qemu",
+	.binary = "/usr/bin/qemu \"odd\"",
+	.accel = "tcg",
+	.kernel = (char *)"6.1 & more",
+	.cpu = (char *)"A <CPU> \"name\"",
+	.seed = 5,
+	.timescale = 1,
+};
+
+static struct program program = { .name = (char *)"pro" };
+
+struct run {
+	struct test_case cases[4];
+	struct result *results[4];
+};
+
+static void add_test(struct result *result)
+{
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup("one");
+	test->verdict = g_strdup("fail");
+	test->reason = g_strdup(NASTY);
+	test->cpu = 1;
+	test->round = 2;
+	g_ptr_array_add(result->tests, test);
+}
+
+static void add_mark(struct result *result)
+{
+	struct mark *mark = g_new0(struct mark, 1);
+
+	mark->name = g_strdup("speed");
+	mark->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_hash_table_insert(mark->values, g_strdup("name"), g_strdup("speed"));
+	g_hash_table_insert(mark->values, g_strdup("loops"), g_strdup(NASTY));
+	g_ptr_array_add(result->marks, mark);
+}
+
+/* One case of each verdict. */
+static void make_run(struct run *run)
+{
+	static const char *const names[] = { "pro/pass", "pro/fail", "pro/skip", "pro/error" };
+	struct move_stats move = { .total_ns = 3000000, .pause_min_ns = 1000, .pages_sent = 5 };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		struct result *result = result_new(&run->cases[i], &environment);
+
+		run->cases[i] = (struct test_case){ .program = &program,
+						    .plan = &plan_precopy,
+						    .name = (char *)names[i] };
+		result->verdict = i;
+		result->reason = i == VERDICT_PASS ? NULL : g_strdup(NASTY);
+		result->detail = i == VERDICT_FAIL ? g_strdup("#0 f at a<b>.c:1\n#1 g") : NULL;
+		result->logdir = i == VERDICT_SKIP ? NULL : g_strdup("logs/" NASTY);
+		if (i != VERDICT_SKIP) {
+			g_array_append_val(result->moves, move);
+			add_test(result);
+			add_mark(result);
+		}
+		run->results[i] = result;
+	}
+}
+
+/* Tells REPORTER of a run and returns what it wrote; NOT_RUN cases were interrupted. */
+static char *report(const struct reporter *reporter, const char *target, guint not_run)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL;
+	struct run run;
+	void *data = reporter->begin(target, &environment, 4 + not_run, &error);
+
+	g_assert_no_error(error);
+	make_run(&run);
+	for (gsize i = 0; i < G_N_ELEMENTS(run.results); i++) {
+		if (reporter->started)
+			reporter->started(data, &run.cases[i]);
+		if (reporter->progress)
+			reporter->progress(data, &run.cases[i], "one on CPU 1");
+		reporter->ended(data, run.results[i]);
+		result_free(run.results[i]);
+	}
+	g_assert_true(reporter->end(data, not_run, &error));
+	g_assert_no_error(error);
+	g_assert_true(g_file_get_contents(target, &text, NULL, NULL));
+	g_assert_true(g_utf8_validate(text, -1, NULL));
+	return g_steal_pointer(&text);
+}
+
+static char *report_to_file(const struct reporter *reporter)
+{
+	g_autofree char *path = NULL;
+	int fd = g_file_open_tmp("unit-report-XXXXXX", &path, NULL);
+	char *text;
+
+	close(fd);
+	text = report(reporter, path, 0);
+	g_unlink(path);
+	return text;
+}
+
+/* The same for a reporter that writes to standard output. */
+static char *report_to_stdout(const struct reporter *reporter, guint not_run)
+{
+	g_autofree char *path = NULL;
+	int fd = g_file_open_tmp("unit-report-XXXXXX", &path, NULL);
+	int saved = dup(STDOUT_FILENO);
+	char *text;
+
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	close(fd);
+	text = report(reporter, path, not_run);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	g_unlink(path);
+	return text;
+}
+
+static void test_json(void)
+{
+	static const char *const verdicts[] = { "PASS", "FAIL", "SKIP", "ERROR" };
+	g_autofree char *text = report_to_file(&json_reporter);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	g_assert_cmpuint(g_strv_length(lines), ==, 5);
+	g_assert_cmpstr(lines[4], ==, "");
+	for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(JsonNode) node = json_from_string(lines[i], &error);
+		JsonObject *object;
+
+		g_assert_no_error(error);
+		object = json_node_get_object(node);
+		g_assert_cmpstr(json_object_get_string_member(object, "verdict"), ==, verdicts[i]);
+		g_assert_cmpstr(json_object_get_string_member(object, "program"), ==, "pro");
+		g_assert_cmpstr(json_object_get_string_member(object, "plan"), ==, "precopy");
+		g_assert_cmpstr(json_object_get_string_member_with_default(object, "reason", NULL),
+				==, i == VERDICT_PASS ? NULL : NASTY);
+		g_assert_cmpstr(json_object_get_string_member(object, "cpu"), ==, environment.cpu);
+		g_assert_cmpuint(
+			json_array_get_length(json_object_get_array_member(object, "moves")), ==,
+			i == VERDICT_SKIP ? 0 : 1);
+		g_assert_cmpuint(
+			json_array_get_length(json_object_get_array_member(object, "tests")), ==,
+			i == VERDICT_SKIP ? 0 : 1);
+	}
+}
+
+static char *to_json(const struct result *result)
+{
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+	g_autoptr(JsonNode) node = NULL;
+
+	json_builder_begin_object(builder);
+	result_add_json(builder, result);
+	json_builder_end_object(builder);
+	node = json_builder_get_root(builder);
+	return json_to_string(node, FALSE);
+}
+
+/* A result that has come from a lab is told as it was told there. */
+static void test_json_there_and_back(void)
+{
+	struct run run;
+
+	make_run(&run);
+	for (gsize i = 0; i < G_N_ELEMENTS(run.results); i++) {
+		g_autofree char *there = to_json(run.results[i]), *back = NULL;
+		g_autoptr(JsonNode) node = json_from_string(there, NULL);
+		struct result *copy =
+			result_from_json(json_node_get_object(node), &run.cases[i], &environment);
+
+		g_assert_nonnull(copy);
+		back = to_json(copy);
+		g_assert_cmpstr(back, ==, there);
+		result_free(copy);
+		result_free(run.results[i]);
+	}
+}
+
+/* What comes from a lab may be damaged: no result, and no crash. */
+static void test_no_result(void)
+{
+	static const char *const objects[] = {
+		"{}",
+		"{\"verdict\": 5}",
+		"{\"verdict\": \"MAYBE\"}",
+		"{\"verdict\": \"FAIL\", \"tests\": 5, \"moves\": {}, \"marks\": [1, null]}",
+		"{\"verdict\": \"PASS\", \"tests\": [{}], \"moves\": [{}], \"marks\": [{}]}",
+		"{\"verdict\": \"PASS\", \"tests\": [{\"test\": {}, \"cpu\": \"x\"}], \"reason\": "
+		"[]}",
+	};
+	struct test_case test_case = { .program = &program,
+				       .plan = &plan_precopy,
+				       .name = (char *)"pro/x" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(objects); i++) {
+		g_autoptr(JsonNode) node = json_from_string(objects[i], NULL);
+		struct result *result =
+			result_from_json(json_node_get_object(node), &test_case, &environment);
+
+		g_test_message("%s", objects[i]);
+		g_assert_true(i >= 3 || !result);
+		if (result) {
+			g_autofree char *text = to_json(result);
+
+			result_free(result);
+		}
+	}
+}
+
+/* Counts the elements, and fails on what is no XML. */
+struct elements {
+	unsigned cases, failures, errors, skipped;
+};
+
+static void on_element(GMarkupParseContext *context, const char *element, const char **names,
+		       const char **values, gpointer data, GError **error)
+{
+	struct elements *elements = data;
+
+	elements->cases += g_str_equal(element, "testcase");
+	elements->failures += g_str_equal(element, "failure");
+	elements->errors += g_str_equal(element, "error");
+	elements->skipped += g_str_equal(element, "skipped");
+	for (gsize i = 0; names[i]; i++)
+		if (g_str_equal(names[i], "message"))
+			g_assert_cmpstr(values[i], ==, NASTY);
+}
+
+static void test_junit(void)
+{
+	static const GMarkupParser parser = { .start_element = on_element };
+	g_autofree char *text = report_to_file(&junit_reporter);
+	g_autoptr(GError) error = NULL;
+	struct elements elements = { 0 };
+	g_autoptr(GMarkupParseContext) context =
+		g_markup_parse_context_new(&parser, 0, &elements, NULL);
+
+	g_markup_parse_context_parse(context, text, -1, &error);
+	g_assert_no_error(error);
+	g_markup_parse_context_end_parse(context, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(elements.cases, ==, 4);
+	g_assert_cmpuint(elements.failures, ==, 1);
+	g_assert_cmpuint(elements.errors, ==, 1);
+	g_assert_cmpuint(elements.skipped, ==, 1);
+	g_assert_nonnull(strstr(text, "tests=\"4\" failures=\"1\" errors=\"1\" skipped=\"1\""));
+}
+
+/* Lines of TEXT that begin with PREFIX. */
+static unsigned count_lines(const char *text, const char *prefix)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	unsigned count = 0;
+
+	for (char **line = lines; *line; line++)
+		count += g_str_has_prefix(*line, prefix);
+	return count;
+}
+
+static void test_tap(void)
+{
+	g_autofree char *text = report_to_stdout(&tap_reporter, 0);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	g_assert_cmpstr(lines[0], ==, "TAP version 13");
+	g_assert_cmpstr(lines[1], ==, "1..4");
+	g_assert_cmpuint(count_lines(text, "ok "), ==, 2);
+	g_assert_cmpuint(count_lines(text, "not ok "), ==, 2);
+	g_assert_cmpuint(count_lines(text, "ok 1 - pro/pass"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "not ok 2 - pro/fail"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "ok 3 - pro/skip # SKIP " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "# FAIL: " NASTY), ==, 1);
+	for (char **line = lines + 2; *line && **line; line++)
+		g_assert_true(g_str_has_prefix(*line, "ok ") ||
+			      g_str_has_prefix(*line, "not ok ") || g_str_has_prefix(*line, "# "));
+}
+
+static void test_tap_interrupted(void)
+{
+	g_autofree char *text = report_to_stdout(&tap_reporter, 3);
+
+	g_assert_cmpuint(count_lines(text, "1..7"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "Bail out! "), ==, 1);
+}
+
+static void test_lines(void)
+{
+	g_autofree char *text = report_to_stdout(&lines_reporter, 0);
+
+	g_assert_cmpuint(count_lines(text, "4 cases on local: qemu, tcg, Linux 6.1 & more"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "PASS  pro/pass ("), ==, 1);
+	g_assert_cmpuint(count_lines(text, "FAIL  pro/fail: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "      #0 f at a<b>.c:1"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "SKIP  pro/skip: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "ERROR pro/error: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "1 passed, 2 failed, 1 skipped"), ==, 1);
+}
+
+static void test_lines_interrupted(void)
+{
+	g_autofree char *text = report_to_stdout(&lines_reporter, 3);
+
+	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 7 cases have no verdict"), ==, 1);
+}
+
+/* The live line never stays: what is left when it is wiped out is the plain report. */
+static void test_live(void)
+{
+	g_autofree char *text = report_to_stdout(&live_reporter, 0);
+
+	g_assert_nonnull(strstr(text, "[0/4] pro/pass: one on CPU 1\r\033[K"));
+	g_assert_nonnull(strstr(text, "1 passed, 2 failed, 1 skipped\n"));
+	g_assert_true(g_str_has_suffix(text, "\n"));
+}
+
+static void test_unwritable_target(void)
+{
+	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(reporters); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_assert_null(reporters[i]->begin("/nowhere/report", &environment, 1, &error));
+		g_assert_cmpstr(error->message, ==,
+				"cannot create /nowhere/report: No such file or directory");
+	}
+}
+
+static void test_full_disk(void)
+{
+	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(reporters); i++) {
+		g_autoptr(GError) error = NULL;
+		struct run run;
+		void *data = reporters[i]->begin("/dev/full", &environment, 1, &error);
+
+		g_assert_no_error(error);
+		make_run(&run);
+		for (gsize j = 0; j < G_N_ELEMENTS(run.results); j++) {
+			reporters[i]->ended(data, run.results[j]);
+			result_free(run.results[j]);
+		}
+		g_assert_false(reporters[i]->end(data, 0, &error));
+		g_assert_cmpstr(error->message, ==,
+				"cannot write /dev/full: No space left on device");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/report/json", test_json);
+	g_test_add_func("/report/json-there-and-back", test_json_there_and_back);
+	g_test_add_func("/report/no-result", test_no_result);
+	g_test_add_func("/report/junit", test_junit);
+	g_test_add_func("/report/tap", test_tap);
+	g_test_add_func("/report/tap-interrupted", test_tap_interrupted);
+	g_test_add_func("/report/lines", test_lines);
+	g_test_add_func("/report/lines-interrupted", test_lines_interrupted);
+	g_test_add_func("/report/live", test_live);
+	g_test_add_func("/report/unwritable-target", test_unwritable_target);
+	g_test_add_func("/report/full-disk", test_full_disk);
+	return g_test_run();
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* host/select.c: which cases a command line means, and why some of them skip. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "select.h"
+#include "text.h"
+
+static const char config[] =
+	"[alpha]\nfile = alpha.flat\n"
+	"[alpine]\nfile = alpha.flat\nplans = none, precopy\n"
+	"[beta]\nfile = alpha.flat\nplans = none\nneeds = kvm\n"
+	"[hidden]\nfile = alpha.flat\nplans = none\ngroups = nodefault slow\n"
+	"[wide]\nfile = alpha.flat\nplans = none\nsmp = 255\n"
+	"[arm]\nfile = alpha.flat\nplans = none\narch = arm64\n"
+	"[virt]\nfile = alpha.flat\nplans = none\naccel = kvm\n"
+	"[strict]\nfile = alpha.flat\nplans = none\ncheck = /proc/self/comm=x\n"
+	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
+
+/* A folder with TEXT as its unittests.cfg and one binary. */
+struct folder {
+	char *path, *config, *binary;
+};
+
+static struct folder make_folder(const char *text)
+{
+	struct folder folder = { .path = g_dir_make_tmp("unit-select-XXXXXX", NULL) };
+
+	g_assert_nonnull(folder.path);
+	folder.config = g_build_filename(folder.path, "unittests.cfg", NULL);
+	folder.binary = g_build_filename(folder.path, "alpha.flat", NULL);
+	g_assert_true(g_file_set_contents(folder.config, text, -1, NULL));
+	g_assert_true(g_file_set_contents(folder.binary, "", 0, NULL));
+	return folder;
+}
+
+static void drop_folder(struct folder *folder)
+{
+	g_unlink(folder->config);
+	g_unlink(folder->binary);
+	g_rmdir(folder->path);
+	g_free(folder->path);
+	g_free(folder->config);
+	g_free(folder->binary);
+}
+
+static char **split(const char *words)
+{
+	return words && !*words ? g_new0(char *, 1) : words ? g_strsplit(words, " ", -1) : NULL;
+}
+
+/*
+ * The cases that PATTERNS and PLANS (words, or NULL) mean, "name" or "name(reason)"
+ * each; or "error: MESSAGE" with the folder's name taken out.
+ */
+static char *chosen(const char *text, gboolean foreign, const char *patterns, const char *plans,
+		    unsigned repeat)
+{
+	struct folder folder = make_folder(text);
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) pattern_list = split(patterns), plan_list = split(plans);
+	struct selection selection = {
+		.patterns = pattern_list,
+		.plan_names = plan_list,
+		.repeat = repeat,
+		.seed = 1,
+		.accel = "tcg",
+		.accel_chosen = TRUE,
+		.vmm = &qemu_vmm,
+	};
+	struct suite *suite = suite_load(folder.config, folder.path, foreign, &error);
+	GString *told = g_string_new(NULL);
+	GPtrArray *cases;
+
+	g_assert_no_error(error);
+	cases = select_cases(suite, &selection, &error);
+	g_assert_true(!cases == (error != NULL));
+	for (guint i = 0; cases && i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		g_string_append_printf(told, "%s%s", i ? " " : "", test_case->name);
+		if (test_case->skip_reason)
+			g_string_append_printf(told, "(%s)", test_case->skip_reason);
+	}
+	if (error) {
+		g_auto(GStrv) pieces = g_strsplit(error->message, folder.path, -1);
+		g_autofree char *message = g_strjoinv("DIR", pieces);
+
+		g_string_append_printf(told, "error: %s", message);
+	} else {
+		g_ptr_array_unref(cases);
+	}
+	suite_free(suite);
+	drop_folder(&folder);
+	return g_string_free(told, FALSE);
+}
+
+static void test_patterns(void)
+{
+	static const struct {
+		const char *patterns, *plans, *cases;
+	} rows[] = {
+		{ "alpha", NULL, "alpha/none alpha/pause alpha/precopy alpha/storm" },
+		{ "al*", "none", "alpha/none alpine/none" },
+		{ "alp?a", "storm", "alpha/storm" },
+		{ "alpha/precopy", NULL, "alpha/precopy" },
+		{ "*/precopy", NULL, "alpha/precopy alpine/precopy" },
+		{ "alpine/*", NULL, "alpine/none alpine/precopy" },
+		/* The suite's order, each case once. */
+		{ "alpine alpha/none alpine/none", NULL, "alpha/none alpine/none alpine/precopy" },
+		{ "alpine", "pause storm", "alpine/pause alpine/storm" },
+		/* Named, however it is named. */
+		{ "hidden", NULL, "hidden/none" },
+		{ "hid*", NULL, "hidden/none" },
+		{ "beta", NULL, "beta/none(needs KVM, and this runs on TCG)" },
+		{ "wide", NULL, "wide/none" },
+		{ "arm", NULL, "arm/none(is for arm64, and this is x86_64)" },
+		{ "virt", NULL, "virt/none(is for kvm, and this runs on tcg)" },
+		{ "strict", NULL,
+		  "strict/none(needs /proc/self/comm to be x, and it is unit-select)" },
+		{ "alpho", NULL, "error: no case matches 'alpho' (did you mean 'alpha'?)" },
+		{ "alpho/none", NULL,
+		  "error: no case matches 'alpho/none' (did you mean 'alpha'?)" },
+		{ "alpine/storm", NULL,
+		  "error: no case matches 'alpine/storm'; 'ferry list' shows what there is" },
+		{ "something", NULL,
+		  "error: no case matches 'something'; 'ferry list' shows what there is" },
+		{ "alpha nothing-like-it", NULL,
+		  "error: no case matches 'nothing-like-it'; 'ferry list' shows what there is" },
+		{ "alpha", "precpy",
+		  "error: --plan: unknown plan 'precpy' (did you mean 'precopy'?)" },
+		{ "alpha", "none teleport",
+		  "error: --plan: unknown plan 'teleport'; known: none, pause, precopy, storm" },
+		{ "alpha", "",
+		  "error: --plan: no plan is named; known: none, pause, precopy, storm" },
+		{ "alpha", "none none", "error: --plan: 'none' is named twice" },
+		{ "lost", NULL,
+		  "error: DIR/unittests.cfg:30: [lost]: DIR/lost.flat does not exist; correct "
+		  "'file', or run make" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *told = chosen(config, FALSE, rows[i].patterns, rows[i].plans, 1);
+
+		g_test_message("%s, plans %s", rows[i].patterns, rows[i].plans);
+		g_assert_cmpstr(told, ==, rows[i].cases);
+	}
+}
+
+static void test_all_leaves_out_nodefault(void)
+{
+	static const char *const all[] = { NULL, "*" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+		g_autofree char *told = chosen(config, FALSE, all[i], "none", 1);
+
+		g_assert_null(strstr(told, "hidden"));
+		g_assert_true(g_str_has_prefix(told, "alpha/none alpine/none beta/none("));
+	}
+}
+
+static void test_repeat(void)
+{
+	g_autofree char *told = chosen(config, FALSE, "alpine", NULL, 2);
+
+	g_assert_cmpstr(told, ==, "alpine/none#1 alpine/none#2 alpine/precopy#1 alpine/precopy#2");
+}
+
+static void test_complaints_about_the_suite(void)
+{
+	static const struct {
+		const char *text, *told;
+	} rows[] = {
+		{ "[a]\nfile = alpha.flat\n\n[b]\nfile = alpha.flat\nplans = none strom\n",
+		  "error: DIR/unittests.cfg:4: [b] names the unknown plan 'strom' (did you mean "
+		  "'storm'?)" },
+		{ "[a]\nfile = alpha.flat\nneeds = kvmclok\n",
+		  "error: DIR/unittests.cfg:1: [a] names the unknown need 'kvmclok' (did you mean "
+		  "'kvmclock'?)" },
+		{ "[a]\nfile = alpha.flat\nplans = none none\n",
+		  "error: DIR/unittests.cfg:1: [a] names the plan 'none' twice" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *told = chosen(rows[i].text, FALSE, NULL, NULL, 1);
+
+		g_assert_cmpstr(told, ==, rows[i].told);
+	}
+}
+
+/* Another suite's programs run alone, or move if they are in the group `migration`. */
+static void test_foreign(void)
+{
+	g_autofree char *told = chosen("[a]\nfile = alpha.flat\n"
+				       "[m]\nfile = alpha.flat\ngroups = migration\n"
+				       "[x]\nfile = absent.flat\n",
+				       TRUE, NULL, NULL, 1);
+
+	g_assert_true(g_str_has_prefix(told, "a/none m/precopy x/none("));
+	g_assert_nonnull(strstr(told, "absent.flat does not exist"));
+}
+
+/* The same seed gives the same case the same choices, and different cases different ones. */
+static void test_seeds(void)
+{
+	struct folder folder = make_folder(config);
+	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
+	g_auto(GStrv) patterns = split("alpine");
+	struct selection selection = {
+		.patterns = patterns, .repeat = 2, .seed = 7, .accel = "tcg", .vmm = &qemu_vmm
+	};
+	g_autoptr(GPtrArray) once = select_cases(suite, &selection, NULL);
+	g_autoptr(GPtrArray) again = select_cases(suite, &selection, NULL);
+
+	for (guint i = 0; i < once->len; i++) {
+		const struct test_case *a = once->pdata[i], *b = again->pdata[i];
+
+		g_assert_cmpuint(a->seed, ==, b->seed);
+		for (guint j = 0; j < i; j++)
+			g_assert_cmpuint(a->seed, !=, ((struct test_case *)once->pdata[j])->seed);
+	}
+	suite_free(suite);
+	drop_folder(&folder);
+}
+
+/* A need that this machine does not meet: a lab does, unless the user wants none. */
+static void test_placement(void)
+{
+	static const struct {
+		const char *pattern, *host;
+		gboolean accel_chosen;
+		const char *placed;
+		gboolean skips;
+	} rows[] = {
+		{ "alpine/none", NULL, FALSE, "local", FALSE },
+		{ "beta/none", NULL, FALSE, "amd", FALSE },
+		{ "beta/none", NULL, TRUE, "local", TRUE },
+		{ "beta/none", "local", FALSE, "local", TRUE },
+		{ "beta/none", "amd", FALSE, "amd", FALSE },
+		{ "alpine/none", "amd", FALSE, "amd", FALSE },
+		{ "arm/none", NULL, FALSE, "local", TRUE },
+		{ "arm/none", "amd", FALSE, "local", TRUE },
+	};
+	struct folder folder = make_folder(config);
+	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(GStrv) patterns = split(rows[i].pattern);
+		struct selection selection = { .patterns = patterns,
+					       .repeat = 1,
+					       .accel = "tcg",
+					       .accel_chosen = rows[i].accel_chosen,
+					       .host = rows[i].host,
+					       .vmm = &qemu_vmm };
+		g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);
+		const struct test_case *test_case = cases->pdata[0];
+
+		g_test_message("%s on %s", rows[i].pattern, rows[i].host);
+		g_assert_cmpstr(test_case->host, ==, rows[i].placed);
+		g_assert_true((test_case->skip_reason != NULL) == rows[i].skips);
+	}
+	suite_free(suite);
+	drop_folder(&folder);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/select/patterns", test_patterns);
+	g_test_add_func("/select/nodefault", test_all_leaves_out_nodefault);
+	g_test_add_func("/select/repeat", test_repeat);
+	g_test_add_func("/select/complaints", test_complaints_about_the_suite);
+	g_test_add_func("/select/foreign", test_foreign);
+	g_test_add_func("/select/seeds", test_seeds);
+	g_test_add_func("/select/placement", test_placement);
+	return g_test_run();
+}
