@@ -45,9 +45,10 @@
 /*
  * Without PVCLOCK_TSC_STABLE_BIT, KVM takes TSC and time for a clock page one after the
  * other, and separately for each vCPU. Where KVM is itself a guest, its CPU may be away
- * in between for as long as a host's scheduler lets others run.
+ * in between for as long as a host lets others run: QEMU's TCG, with one thread for all
+ * CPUs, gives each of them 100 ms (TCG_KICK_PERIOD); hardware's schedulers give less.
  */
-#define UNSTABLE_SLACK_NS (10 * NS_PER_MS)
+#define UNSTABLE_SLACK_NS (100 * NS_PER_MS)
 
 /* KVM rewrites all clock pages 100 ms after one vCPU has registered another. */
 #define UPDATE_DELAY_US 150000
