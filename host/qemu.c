@@ -4,6 +4,7 @@
  * its monitor on an inherited socket. Arguments follow QEMU's manual page and
  * kvm-unit-tests' x86/run; QMP follows QEMU's QMP reference.
  */
+#define _GNU_SOURCE /* pipe2(), F_SETPIPE_SZ */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -18,6 +19,9 @@
 
 #include "qemu.h"
 #include "text.h"
+
+/* Of console output may wait to be read; more than any user may ask for is not granted. */
+#define OUTPUT_BYTES (1 << 20)
 
 /* The file descriptor under which QEMU finds its monitor. */
 #define MONITOR_FD 3
@@ -143,7 +147,7 @@ void qemu_drain_console(struct qemu *qemu)
 	ssize_t length;
 
 	for (;;) {
-		length = recv(qemu->console, bytes, sizeof(bytes), MSG_DONTWAIT);
+		length = read(qemu->output, bytes, sizeof(bytes));
 		if (length < 0 && errno == EINTR)
 			continue;
 		if (length <= 0)
@@ -156,7 +160,7 @@ static gboolean on_console(gint fd, GIOCondition condition, gpointer data)
 {
 	struct qemu *qemu = data;
 	char bytes[16384];
-	ssize_t length = recv(qemu->console, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t length = read(qemu->output, bytes, sizeof(bytes));
 
 	/* One buffer a turn, so that a flooding guest does not starve everything else. */
 	if (length > 0) {
@@ -173,7 +177,7 @@ static void watch_console(struct qemu *qemu)
 {
 	if (!qemu->console_watch)
 		qemu->console_watch =
-			g_unix_fd_add(qemu->console, G_IO_IN | G_IO_HUP, on_console, qemu);
+			g_unix_fd_add(qemu->output, G_IO_IN | G_IO_HUP, on_console, qemu);
 }
 
 static void unwatch_console(struct qemu *qemu)
@@ -380,8 +384,8 @@ static gboolean write_command(const struct vm_config *config, GError **error)
 	return written;
 }
 
-static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int console, int monitor,
-		      GError **error)
+static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int console, int output,
+		      int monitor, GError **error)
 {
 	g_autoptr(GPtrArray) arguments = command_line(config, config->runner_word);
 	const int target = MONITOR_FD;
@@ -402,7 +406,7 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	started = g_spawn_async_with_pipes_and_fds(
 		NULL, (const char *const *)arguments->pdata, NULL,
 		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child,
-		GINT_TO_POINTER(getpid()), console, console,
+		GINT_TO_POINTER(getpid()), console, output,
 		stderr_fd, &monitor, &target, 1, &qemu->pid, NULL, NULL, NULL, &problem);
 	close(stderr_fd);
 	if (!started)
@@ -411,12 +415,27 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	return started;
 }
 
+/*
+ * A pipe holds as many bytes as it says, where a socket is full after some hundred
+ * that are written one by one. QEMU must not find it full: what its serial port has
+ * not got rid of when the guest is moved, both source and destination then send.
+ */
+static int make_output_pipe(int output[2])
+{
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return -1;
+	fcntl(output[0], F_SETPIPE_SZ, OUTPUT_BYTES);
+	return fcntl(output[0], F_SETFL, O_NONBLOCK);
+}
+
 static void qemu_release(struct qemu *qemu)
 {
 	if (qemu->qmp)
 		qmp_free(qemu->qmp);
 	if (qemu->console >= 0)
 		close(qemu->console);
+	if (qemu->output >= 0)
+		close(qemu->output);
 	g_free(qemu->exit.stderr_end);
 	g_free(qemu->stderr_path);
 	g_free(qemu->migration_status);
@@ -427,10 +446,11 @@ static void qemu_release(struct qemu *qemu)
 static struct vm *qemu_start(const struct vm_config *config, const struct vm_listener *listener,
 			     void *owner, GError **error)
 {
-	int console[2], monitor[2];
+	int console[2], output[2], monitor[2];
 	struct qemu *qemu;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 ||
+	    make_output_pipe(output) < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor) < 0) {
 		g_set_error(error, FERRY_ERROR, 0, "cannot make sockets for QEMU: %s",
 			    g_strerror(errno));
@@ -445,14 +465,17 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->incoming = g_strdup(config->incoming);
 	qemu->output_held = config->incoming != NULL;
 	qemu->console = console[0];
-	if (!spawn(qemu, config, console[1], monitor[1], error)) {
+	qemu->output = output[0];
+	if (!spawn(qemu, config, console[1], output[1], monitor[1], error)) {
 		close(console[1]);
+		close(output[1]);
 		close(monitor[0]);
 		close(monitor[1]);
 		qemu_release(qemu);
 		return NULL;
 	}
 	close(console[1]);
+	close(output[1]);
 	close(monitor[1]);
 	qemu->child_watch = g_child_watch_add(qemu->pid, on_process_end, qemu);
 	qemu->qmp = qmp_new(monitor[0], config->transcript, config->label, config->reply_seconds,

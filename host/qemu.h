@@ -17,7 +17,8 @@ struct qemu {
 
 	GPid pid; /* 0 once it was waited for */
 	guint child_watch;
-	int console; /* socket; the other end is QEMU's stdin and stdout */
+	int console; /* socket; the other end is QEMU's stdin */
+	int output;  /* pipe; the other end is QEMU's stdout */
 	guint console_watch;
 	gboolean output_held;
 	gboolean exit_held; /* ended while the output was held */

@@ -116,6 +116,33 @@ static gboolean signal_at_once(struct run *run)
 	return signal_runner_when(run, run_has_vmm(run));
 }
 
+/* The source, the destination, and a source that was left a moment ago. */
+#define MOST_VMMS 3
+
+static gboolean count_vmms(struct run *run)
+{
+	if (run_count_vmms(run) <= MOST_VMMS)
+		return FALSE;
+	run_complain(run, "processes of cases that have ended go on");
+	return TRUE;
+}
+
+/* A runner that the host's scheduler does not let run, now and then. */
+#define HOLDS	20
+#define HOLD_US 100000
+
+static gboolean hold_runner(struct run *run)
+{
+	static unsigned holds; /* one run does this */
+
+	if (!run_has_vmm(run))
+		return FALSE;
+	kill(run_runner(run), SIGSTOP);
+	g_usleep(HOLD_US);
+	kill(run_runner(run), SIGCONT);
+	return ++holds == HOLDS;
+}
+
 /* ---- the table ---- */
 
 #define NO_CASES "^ferry: "
@@ -224,6 +251,8 @@ const struct fault faults[] = {
 	{ "refuses-migrate", "run selftest/precopy", "refuses-migrate", 1, "ERROR",
 	  "^ERROR selftest/precopy: QMP command 'migrate' failed: State blocked\\\\x0aby "
 	  "\\\\x1b\\[1mdevice.*last line: Now migrate the VM" },
+	{ "cases-leave-nothing", "run selftest/precopy --repeat 30 -j 1", "refuses-migrate", 1,
+	  "ERROR", "^0 passed, 30 failed, 0 skipped", .act = count_vmms, .cases = 30 },
 	{ "migration-fails", "run selftest/precopy", "migration-fails", 1, "ERROR",
 	  "^ERROR selftest/precopy: QEMU says that the migration failed: Unable to\\\\x0awrite" },
 	{ "not-live", "run selftest/precopy", "not-live", 1, "ERROR",
@@ -396,6 +425,14 @@ const struct fault faults[] = {
 	  "^interrupted: 1 of 1 cases have no verdict", .act = signal_at_once, .signal = SIGINT },
 	{ "signal-while-measuring", "run selftest/none", "hangs", 130, NULL, "",
 	  .act = signal_at_once, .signal = SIGINT, .default_deadlines = TRUE },
+
+	/* What the guest writes meanwhile must neither get lost nor be written twice. */
+	{ .name = "slow-runner",
+	  .arguments = "run console --plan storm",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .act = hold_runner,
+	  .words = "^PASS  console/storm " },
 
 	/* Real QEMUs, killed in mid-move. What is told depends on the moment. */
 	{ .name = "kill-source",

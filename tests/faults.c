@@ -100,6 +100,7 @@ struct search {
 	const struct run *run;
 	gboolean incoming;
 	GPid newest;
+	unsigned count; /* of either kind */
 };
 
 static void look_for_vmm(GPid pid, const char *name, void *data)
@@ -108,8 +109,10 @@ static void look_for_vmm(GPid pid, const char *name, void *data)
 	gsize length = 0;
 	g_autofree char *command = read_proc(name, "cmdline", &length);
 
-	if (pid != search->run->pid && has_string(command, length, "-kernel") &&
-	    has_string(command, length, "-incoming") == search->incoming)
+	if (pid == search->run->pid || !has_string(command, length, "-kernel"))
+		return;
+	search->count++;
+	if (has_string(command, length, "-incoming") == search->incoming)
 		search->newest = MAX(search->newest, pid);
 }
 
@@ -119,6 +122,14 @@ GPid run_vmm(const struct run *run, gboolean incoming)
 
 	for_each_process(run, look_for_vmm, &search);
 	return search.newest;
+}
+
+unsigned run_count_vmms(const struct run *run)
+{
+	struct search search = { .run = run };
+
+	for_each_process(run, look_for_vmm, &search);
+	return search.count;
 }
 
 static void list_process(GPid pid, const char *name, void *data)
@@ -185,6 +196,11 @@ static G_GNUC_PRINTF(2, 3) void complain(struct run *run, const char *format, ..
 	g_string_append_c(run->problems, '\n');
 }
 
+void run_complain(struct run *run, const char *text)
+{
+	complain(run, "%s", text);
+}
+
 static void check_status(struct run *run, int wait_status)
 {
 	int status =
@@ -248,7 +264,7 @@ static void check_results(struct run *run)
 		else if (run->fault->verdict)
 			check_result(run, json_node_get_object(node));
 	}
-	if (results != (run->fault->verdict != NULL))
+	if (results != MAX(run->fault->cases, run->fault->verdict != NULL))
 		complain(run, "%u cases have a verdict in %s", results, path);
 }
 

@@ -19,8 +19,8 @@ struct fault {
 	const char *arguments;
 	const char *script; /* of fake-qemu, which then is the QEMU; NULL: the real one */
 	int status;	    /* that ferry must exit with; 128 + N if killed by signal N */
-	const char
-		*verdict; /* of the only case, in the JSON results, "A or B"; NULL if it has none */
+	/* Of the only case, in the JSON results; may be "A or B"; NULL if it has none. */
+	const char *verdict;
 	const char *words; /* a regular expression that matches in what ferry printed */
 
 	/* The rest is seldom needed. */
@@ -33,6 +33,7 @@ struct fault {
 	gboolean needs_kvm;	    /* else skips */
 	gboolean default_deadlines; /* ferry measures the host first */
 	gboolean leaves_folder;	    /* ferry could not clean up, being killed */
+	unsigned cases;		    /* each with the verdict; 0: one if there is a verdict */
 	gboolean keeps_no_logs;	    /* the case never got to have any */
 };
 
@@ -53,5 +54,10 @@ int run_signal(const struct run *run);
 
 /* A VMM of the run's: the newest that was, or was not, started with -incoming; 0 if none. */
 GPid run_vmm(const struct run *run, gboolean incoming);
+/* How many there are. */
+unsigned run_count_vmms(const struct run *run);
+
+/* Makes the run fail; TEXT is one line. */
+void run_complain(struct run *run, const char *text);
 
 #endif

@@ -27,9 +27,12 @@ static struct environment environment = {
 
 static struct program program = { .name = (char *)"pro" };
 
+/* One result of each. */
+#define VERDICTS (VERDICT_ERROR + 1)
+
 struct run {
-	struct test_case cases[4];
-	struct result *results[4];
+	struct test_case cases[VERDICTS];
+	struct result *results[VERDICTS];
 };
 
 static void add_test(struct result *result)
@@ -58,7 +61,8 @@ static void add_mark(struct result *result)
 /* One case of each verdict. */
 static void make_run(struct run *run)
 {
-	static const char *const names[] = { "pro/pass", "pro/fail", "pro/skip", "pro/error" };
+	static const char *const names[] = { "pro/pass", "pro/fail", "pro/xfail", "pro/skip",
+					     "pro/error" };
 	struct move_stats move = { .total_ns = 3000000, .pause_min_ns = 1000, .pages_sent = 5 };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -86,7 +90,7 @@ static char *report(const struct reporter *reporter, const char *target, guint n
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
 	struct run run;
-	void *data = reporter->begin(target, &environment, 4 + not_run, &error);
+	void *data = reporter->begin(target, &environment, VERDICTS + not_run, &error);
 
 	g_assert_no_error(error);
 	make_run(&run);
@@ -137,12 +141,12 @@ static char *report_to_stdout(const struct reporter *reporter, guint not_run)
 
 static void test_json(void)
 {
-	static const char *const verdicts[] = { "PASS", "FAIL", "SKIP", "ERROR" };
+	static const char *const verdicts[] = { "PASS", "FAIL", "XFAIL", "SKIP", "ERROR" };
 	g_autofree char *text = report_to_file(&json_reporter);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
-	g_assert_cmpuint(g_strv_length(lines), ==, 5);
-	g_assert_cmpstr(lines[4], ==, "");
+	g_assert_cmpuint(g_strv_length(lines), ==, VERDICTS + 1);
+	g_assert_cmpstr(lines[VERDICTS], ==, "");
 	for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
 		g_autoptr(GError) error = NULL;
 		g_autoptr(JsonNode) node = json_from_string(lines[i], &error);
@@ -260,11 +264,11 @@ static void test_junit(void)
 	g_assert_no_error(error);
 	g_markup_parse_context_end_parse(context, &error);
 	g_assert_no_error(error);
-	g_assert_cmpuint(elements.cases, ==, 4);
+	g_assert_cmpuint(elements.cases, ==, VERDICTS);
 	g_assert_cmpuint(elements.failures, ==, 1);
 	g_assert_cmpuint(elements.errors, ==, 1);
-	g_assert_cmpuint(elements.skipped, ==, 1);
-	g_assert_nonnull(strstr(text, "tests=\"4\" failures=\"1\" errors=\"1\" skipped=\"1\""));
+	g_assert_cmpuint(elements.skipped, ==, 2);
+	g_assert_nonnull(strstr(text, "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"2\""));
 }
 
 /* Lines of TEXT that begin with PREFIX. */
@@ -284,12 +288,13 @@ static void test_tap(void)
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
 	g_assert_cmpstr(lines[0], ==, "TAP version 13");
-	g_assert_cmpstr(lines[1], ==, "1..4");
+	g_assert_cmpstr(lines[1], ==, "1..5");
 	g_assert_cmpuint(count_lines(text, "ok "), ==, 2);
-	g_assert_cmpuint(count_lines(text, "not ok "), ==, 2);
+	g_assert_cmpuint(count_lines(text, "not ok "), ==, 3);
 	g_assert_cmpuint(count_lines(text, "ok 1 - pro/pass"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "not ok 2 - pro/fail"), ==, 1);
-	g_assert_cmpuint(count_lines(text, "ok 3 - pro/skip # SKIP " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "ok 4 - pro/skip # SKIP " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "not ok 3 - pro/xfail # TODO " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "# FAIL: " NASTY), ==, 1);
 	for (char **line = lines + 2; *line && **line; line++)
 		g_assert_true(g_str_has_prefix(*line, "ok ") ||
@@ -300,7 +305,7 @@ static void test_tap_interrupted(void)
 {
 	g_autofree char *text = report_to_stdout(&tap_reporter, 3);
 
-	g_assert_cmpuint(count_lines(text, "1..7"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "1..8"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "Bail out! "), ==, 1);
 }
 
@@ -308,20 +313,21 @@ static void test_lines(void)
 {
 	g_autofree char *text = report_to_stdout(&lines_reporter, 0);
 
-	g_assert_cmpuint(count_lines(text, "4 cases on local: qemu, tcg, Linux 6.1 & more"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "5 cases on local: qemu, tcg, Linux 6.1 & more"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "PASS  pro/pass ("), ==, 1);
 	g_assert_cmpuint(count_lines(text, "FAIL  pro/fail: " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "      #0 f at a<b>.c:1"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "XFAIL pro/xfail: " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "SKIP  pro/skip: " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "ERROR pro/error: " NASTY), ==, 1);
-	g_assert_cmpuint(count_lines(text, "1 passed, 2 failed, 1 skipped"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "1 passed, 2 failed, 2 skipped"), ==, 1);
 }
 
 static void test_lines_interrupted(void)
 {
 	g_autofree char *text = report_to_stdout(&lines_reporter, 3);
 
-	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 7 cases have no verdict"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 8 cases have no verdict"), ==, 1);
 }
 
 /* The live line never stays: what is left when it is wiped out is the plain report. */
@@ -329,8 +335,8 @@ static void test_live(void)
 {
 	g_autofree char *text = report_to_stdout(&live_reporter, 0);
 
-	g_assert_nonnull(strstr(text, "[0/4] pro/pass: one on CPU 1\r\033[K"));
-	g_assert_nonnull(strstr(text, "1 passed, 2 failed, 1 skipped\n"));
+	g_assert_nonnull(strstr(text, "[0/5] pro/pass: one on CPU 1\r\033[K"));
+	g_assert_nonnull(strstr(text, "1 passed, 2 failed, 2 skipped\n"));
 	g_assert_true(g_str_has_suffix(text, "\n"));
 }
 
