@@ -3,7 +3,7 @@
 // Breaks: KVM_SET_CLOCK sets the guest's clock 50 ms too early
 // Noticed by: CLOCK_MONOTONIC goes back after a migration; time-outs and databases go wrong
 // Files: arch/x86/kvm/x86.c
-// Cases: kvmclock/precopy kvmclock/pause
+// Cases: kvmclock/precopy
 // Test: *
 
 @@
