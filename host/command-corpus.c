@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "interrupt.h"
 #include "schedule.h"
 #include "select.h"
 #include "text.h"
@@ -341,6 +342,7 @@ static int run_corpus(GPtrArray *bugs)
 	int alarms = 0;
 	guint caught = 0;
 
+	interrupt_watch();
 	corpus.suite = load_suite(NULL, NULL, &error);
 	if (corpus.suite)
 		corpus.known_issues = load_known_issues(&error);
