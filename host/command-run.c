@@ -19,6 +19,7 @@
 
 #define DEFAULT_QEMU  "qemu-system-x86_64"
 #define DEFAULT_MOVES 20
+#define RANDOM_SEED   G_MININT64 /* no --seed was given */
 #define CALIBRATION   "calibrate"
 
 /* KVM keeps guests' clocks in another way when this is not "tsc". */
@@ -98,7 +99,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	options.jobs = g_get_num_processors();
 	options.repeat = 1;
 	options.moves = DEFAULT_MOVES;
-	options.seed = -1;
+	options.seed = RANDOM_SEED;
 	g_option_context_set_summary(
 		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
 			 "'kvmclock/precopy' or '*/storm'; all without one.");
@@ -113,7 +114,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
 	else if (options.timescale && !(options.timescale >= 1 && options.timescale <= 10000))
 		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
-	else if (options.seed > G_MAXUINT32 || options.seed < -1)
+	else if (options.seed > G_MAXUINT32 || (options.seed < 0 && options.seed != RANDOM_SEED))
 		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
 	else if (options.host && !g_str_equal(options.host, "auto") &&
 		 !g_str_equal(options.host, "local") &&
@@ -374,7 +375,7 @@ static int run(int argc, char **argv)
 	    !(known_issues = load_known_issues(&error)))
 		return usage_error("%s", error->message);
 
-	seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
+	seed = options.seed == RANDOM_SEED ? g_random_int() : (guint32)options.seed;
 	plan_list = options.plans ? g_strsplit(options.plans, ",", -1) : NULL;
 	selection.patterns = options.patterns;
 	selection.plan_names = plan_list;

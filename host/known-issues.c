@@ -154,7 +154,7 @@ static gboolean explains(const struct known_issue *issue, const struct result *r
 		if (!test_failed(test))
 			continue;
 		failed++;
-		if (!text_glob(issue->test_glob, test->name))
+		if (!test->name || !text_glob(issue->test_glob, test->name))
 			return FALSE;
 	}
 	return failed > 0;
@@ -165,10 +165,12 @@ static gboolean was_tried(const struct known_issue *issue, const struct result *
 {
 	if (!issue->test_glob)
 		return TRUE;
-	for (guint i = 0; i < result->tests->len; i++)
-		if (text_glob(issue->test_glob,
-			      ((const struct test_result *)result->tests->pdata[i])->name))
+	for (guint i = 0; i < result->tests->len; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		if (test->name && text_glob(issue->test_glob, test->name))
 			return TRUE;
+	}
 	return FALSE;
 }
 

@@ -98,38 +98,29 @@ static void for_each_process(const struct run *run,
 
 struct search {
 	const struct run *run;
-	gboolean incoming;
-	GPid newest;
-	unsigned count; /* of either kind */
+	struct run_vmms vmms;
 };
 
 static void look_for_vmm(GPid pid, const char *name, void *data)
 {
 	struct search *search = data;
+	struct run_vmms *vmms = &search->vmms;
 	gsize length = 0;
 	g_autofree char *command = read_proc(name, "cmdline", &length);
 
 	if (pid == search->run->pid || !has_string(command, length, "-kernel"))
 		return;
-	search->count++;
-	if (has_string(command, length, "-incoming") == search->incoming)
-		search->newest = MAX(search->newest, pid);
+	vmms->oldest = vmms->count ? MIN(vmms->oldest, pid) : pid;
+	vmms->newest = MAX(vmms->newest, pid);
+	vmms->count++;
 }
 
-GPid run_vmm(const struct run *run, gboolean incoming)
-{
-	struct search search = { .run = run, .incoming = incoming };
-
-	for_each_process(run, look_for_vmm, &search);
-	return search.newest;
-}
-
-unsigned run_count_vmms(const struct run *run)
+struct run_vmms run_find_vmms(const struct run *run)
 {
 	struct search search = { .run = run };
 
 	for_each_process(run, look_for_vmm, &search);
-	return search.count;
+	return search.vmms;
 }
 
 static void list_process(GPid pid, const char *name, void *data)

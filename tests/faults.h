@@ -52,10 +52,13 @@ GPid run_runner(const struct run *run);
 /* As the table says. */
 int run_signal(const struct run *run);
 
-/* A VMM of the run's: the newest that was, or was not, started with -incoming; 0 if none. */
-GPid run_vmm(const struct run *run, gboolean incoming);
-/* How many there are. */
-unsigned run_count_vmms(const struct run *run);
+/* The VMMs of the run. In a move the oldest is the source and the newest the destination. */
+struct run_vmms {
+	GPid oldest, newest;
+	unsigned count;
+};
+
+struct run_vmms run_find_vmms(const struct run *run);
 
 /* Makes the run fail; TEXT is one line. */
 void run_complain(struct run *run, const char *text);

@@ -16,7 +16,7 @@ guest_compiler_include := $(shell $(CC) -print-file-name=include)
 GUEST_CPPFLAGS := -nostdinc -isystem $(guest_compiler_include) -Ilib -Ilib/x86
 GUEST_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -ffreestanding -fno-pic -fno-pie \
 		-mno-red-zone -mno-mmx -mno-sse -mno-sse2 -mno-80387 -mgeneral-regs-only \
-		-mcmodel=small -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+		-mcmodel=small -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-optimize-sibling-calls \
 		-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 		-fno-common -fno-strict-aliasing -fno-toplevel-reorder $(WARNINGS)
 GUEST_LDFLAGS := -m64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-n \
