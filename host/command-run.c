@@ -92,6 +92,14 @@ static const GOptionEntry entries[] = {
 	{ 0 },
 };
 
+/* GOption does not know "-j2", which everybody types. */
+static void spell_out_jobs(int argc, char **argv)
+{
+	for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++)
+		if (g_str_has_prefix(argv[i], "-j") && g_ascii_isdigit(argv[i][2]))
+			argv[i] = g_strconcat("--jobs=", argv[i] + 2, NULL);
+}
+
 static gboolean parse_options(int argc, char **argv, GError **error)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -107,6 +115,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 		context, "Exit status: 0 all passed, 1 some case failed, 2 usage or set-up, "
 			 "130 interrupted.\n");
 	g_option_context_add_main_entries(context, entries, NULL);
+	spell_out_jobs(argc, argv);
 	if (!g_option_context_parse(context, &argc, &argv, error))
 		return FALSE;
 	if (options.jobs < 1 || options.repeat < 1 || options.moves < 1 || options.timeout < 0)
