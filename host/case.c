@@ -40,12 +40,12 @@ struct case_run {
 	guint deadline, idle;
 	gboolean over;
 
-	char *test;	   /* that runs now, "NAME on CPU N", or NULL */
-	char *first_fail;  /* text of the first check that failed */
+	char *test;	  /* that runs now, "NAME on CPU N", or NULL */
+	char *first_fail; /* text of the first check that failed */
 	char *first_skip;
-	char *violation;   /* the first, of the protocol or of the host's invariants */
-	char *abort;	   /* why the guest aborted: an exception, or its own words */
-	gint64 bye;	   /* the status that the guest announced, or -1 */
+	char *violation; /* the first, of the protocol or of the host's invariants */
+	char *abort;	 /* why the guest aborted: an exception, or its own words */
+	gint64 bye;	 /* the status that the guest announced, or -1 */
 };
 
 static void remember_first(char **where, const char *text)
@@ -189,8 +189,8 @@ static void on_ended(void *data, const struct vm_exit *exit)
 		conclude(run, VERDICT_ERROR, "%s did not start (%s)", run->settings->vmm->name,
 			 death);
 	else if (exit->reset)
-		conclude(run, VERDICT_FAIL, "the guest reset itself, by a triple fault or by order%s",
-			 where);
+		conclude(run, VERDICT_FAIL,
+			 "the guest reset itself, by a triple fault or by order%s", where);
 	else if (!(status & 1))
 		conclude(run, VERDICT_ERROR, "%s ended without the guest's leaving (%s)%s",
 			 run->settings->vmm->name, death, where);
@@ -383,17 +383,15 @@ static const struct guest_listener guest_listener = {
 
 /* ---- the start ---- */
 
-static char *guest_command_line(const struct program *program,
-				const struct case_settings *settings)
+static char *guest_command_line(const struct program *program, const struct case_settings *settings)
 {
 	g_autofree char *words = NULL;
 
 	if (settings->foreign)
 		return g_strdup(program->test_args);
 	words = settings->test_args ? g_strjoinv(" ", settings->test_args) : g_strdup("");
-	return g_strdup_printf("timescale=%u%s%s%s%s",
-			       (unsigned)(settings->timescale + 0.999), *words ? " " : "", words,
-			       program->test_args ? " " : "",
+	return g_strdup_printf("timescale=%u%s%s%s%s", (unsigned)(settings->timescale + 0.999),
+			       *words ? " " : "", words, program->test_args ? " " : "",
 			       program->test_args ? program->test_args : "");
 }
 
@@ -434,13 +432,12 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		g_set_error(error, FERRY_ERROR, 0, "cannot create %s", run->result->logdir);
 		return FALSE;
 	}
-	run->guest = guest_start(settings->vmm, &config, run->result->logdir,
-				 settings->socket_dir, &guest_listener, run, error);
+	run->guest = guest_start(settings->vmm, &config, run->result->logdir, settings->socket_dir,
+				 &guest_listener, run, error);
 	return run->guest != NULL;
 }
 
-struct case_run *case_start(const struct test_case *test_case,
-			    const struct case_settings *settings,
+struct case_run *case_start(const struct test_case *test_case, const struct case_settings *settings,
 			    const struct case_listener *listener, void *data)
 {
 	struct case_run *run = g_new0(struct case_run, 1);
@@ -465,8 +462,7 @@ struct case_run *case_start(const struct test_case *test_case,
 	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, settings->moves,
 			       on_failed, run);
 	if (timeout)
-		run->deadline =
-			g_timeout_add(MIN(timeout * 1000.0 * settings->timescale, G_MAXINT),
-				      on_deadline, run);
+		run->deadline = g_timeout_add(MIN(timeout * 1000.0 * settings->timescale, G_MAXINT),
+					      on_deadline, run);
 	return run;
 }

@@ -13,11 +13,11 @@ struct case_settings {
 	const char *accel;
 	const char *logdir;
 	const char *socket_dir;
-	gboolean foreign;  /* guests of another suite */
-	double timescale;  /* deadlines are multiplied by it */
-	unsigned timeout;  /* seconds; 0: as unittests.cfg says */
-	unsigned moves;	   /* that an unasked plan makes at least */
-	char **test_args;  /* further words of the guest's command line; may be NULL */
+	gboolean foreign; /* guests of another suite */
+	double timescale; /* deadlines are multiplied by it */
+	unsigned timeout; /* seconds; 0: as unittests.cfg says */
+	unsigned moves;	  /* that an unasked plan makes at least */
+	char **test_args; /* further words of the guest's command line; may be NULL */
 };
 
 struct case_listener {
@@ -29,8 +29,7 @@ struct case_listener {
 struct case_run;
 
 /* Starts a case. The listener is first called from the main loop. */
-struct case_run *case_start(const struct test_case *test_case,
-			    const struct case_settings *settings,
+struct case_run *case_start(const struct test_case *test_case, const struct case_settings *settings,
 			    const struct case_listener *listener, void *data);
 
 /* Kills the case without a word. */

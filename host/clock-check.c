@@ -80,11 +80,12 @@ static char *compare(const char *clock, const struct mark *from, const struct ma
 				       " ns on the host (console line %u)",
 				       clock, least, host, line);
 	if (most < host - pause - tolerance)
-		return g_strdup_printf("%s fell behind: at most %" G_GINT64_FORMAT
-				       " ns passed on it, %" G_GINT64_FORMAT
-				       " ns on the host, which held the guest for at most %" G_GINT64_FORMAT
-				       " ns of them (console line %u)",
-				       clock, most, host, pause, line);
+		return g_strdup_printf(
+			"%s fell behind: at most %" G_GINT64_FORMAT
+			" ns passed on it, %" G_GINT64_FORMAT
+			" ns on the host, which held the guest for at most %" G_GINT64_FORMAT
+			" ns of them (console line %u)",
+			clock, most, host, pause, line);
 	return NULL;
 }
 

@@ -146,7 +146,7 @@ static GPtrArray *read_bugs(GError **error)
 /* What the cases under one build of KVM came to. */
 struct tally {
 	guint passed, failed, skipped, errors;
-	char *first; /* "hyperv_stimer/precopy: what failed" of the first that did not pass */
+	char *first;	  /* "hyperv_stimer/precopy: what failed" of the first that did not pass */
 	const char *test; /* glob; NULL: any */
 	char *caught_by;  /* the first failed test that matches */
 };
@@ -158,9 +158,9 @@ static void note_failed_tests(struct tally *tally, const struct result *result)
 
 		if (!g_strcmp0(test->verdict, "fail") && tally->test &&
 		    text_glob(tally->test, test->name))
-			tally->caught_by = g_strdup_printf("%s in %s: %s", test->name,
-							   result->test_case->name,
-							   test->reason ? test->reason : "");
+			tally->caught_by =
+				g_strdup_printf("%s in %s: %s", test->name, result->test_case->name,
+						test->reason ? test->reason : "");
 	}
 }
 
@@ -235,7 +235,8 @@ static gboolean run_in_lab(struct corpus *corpus, char **patterns, const char *m
 	g_array_append_val(reports, report);
 	corpus->settings.logdir = logdir;
 	corpus->interrupted =
-		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports).not_run > 0;
+		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports)
+			.not_run > 0;
 	return !corpus->interrupted;
 }
 
@@ -267,7 +268,8 @@ static char **all_patterns(GPtrArray *bugs, const char *clock)
 		if (g_strcmp0(bug->clock, clock))
 			continue;
 		for (char **pattern = bug->cases; *pattern; pattern++)
-			if (!g_ptr_array_find_with_equal_func(patterns, *pattern, g_str_equal, NULL))
+			if (!g_ptr_array_find_with_equal_func(patterns, *pattern, g_str_equal,
+							      NULL))
 				g_ptr_array_add(patterns, g_strdup(*pattern));
 	}
 	g_ptr_array_add(patterns, NULL);
@@ -376,8 +378,8 @@ static int list_corpus(GPtrArray *bugs)
 		const struct bug *bug = bugs->pdata[i];
 		g_autofree char *cases = g_strjoinv(" ", bug->cases);
 
-		printf("%s\n    breaks: %s\n    noticed by: %s\n    caught by: %s in %s\n", bug->name,
-		       bug->breaks, bug->noticed, bug->test, cases);
+		printf("%s\n    breaks: %s\n    noticed by: %s\n    caught by: %s in %s\n",
+		       bug->name, bug->breaks, bug->noticed, bug->test, cases);
 	}
 	return EXIT_ALL_PASSED;
 }
@@ -396,8 +398,8 @@ static int corpus(int argc, char **argv)
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return usage_error("%s", error->message);
-	if (!options.patterns || (!g_str_equal(options.patterns[0], "list") &&
-				  !g_str_equal(options.patterns[0], "run")))
+	if (!options.patterns ||
+	    (!g_str_equal(options.patterns[0], "list") && !g_str_equal(options.patterns[0], "run")))
 		return usage_error("say 'ferry corpus list' or 'ferry corpus run'");
 	if (options.moves < 1 || options.passes < 0)
 		return usage_error("--moves is 1 or more, --passes 0 or more");

@@ -69,13 +69,15 @@ static const GOptionEntry entries[] = {
 	  "Multiply all deadlines by X (default: as slow as this host was measured to be)", "X" },
 	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout,
 	  "Seconds for each case instead of what unittests.cfg says", "N" },
-	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure", NULL },
+	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure",
+	  NULL },
 	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.args,
 	  "A further word for the guest's command line, e.g. test='smp*'; may be repeated",
 	  "WORD" },
 	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
 	  "Where each case keeps its logs (default: build/logs)", "DIR" },
-	{ "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write results as JSON Lines", "FILE" },
+	{ "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write results as JSON Lines",
+	  "FILE" },
 	{ "junit", 0, 0, G_OPTION_ARG_FILENAME, &options.junit, "Write results as JUnit XML",
 	  "FILE" },
 	{ "tap", 0, 0, G_OPTION_ARG_NONE, &options.tap,
@@ -126,8 +128,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	else if (options.seed > G_MAXUINT32 || (options.seed < 0 && options.seed != RANDOM_SEED))
 		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
 	else if (options.host && !g_str_equal(options.host, "auto") &&
-		 !g_str_equal(options.host, "local") &&
-		 !g_strv_contains(lab_names, options.host))
+		 !g_str_equal(options.host, "local") && !g_strv_contains(lab_names, options.host))
 		g_set_error(error, FERRY_ERROR, 0, "--host is auto, local or amd, not '%s'",
 			    options.host);
 	else if (options.lab.clock && !g_str_equal(options.lab.clock, "tsc") &&
@@ -196,7 +197,8 @@ static int lock_logdir(const char *logdir, GError **error)
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		g_set_error(error, FERRY_ERROR, 0,
-			    "another run writes to %s; give this one its own with --logdir", logdir);
+			    "another run writes to %s; give this one its own with --logdir",
+			    logdir);
 		close(fd);
 		return -1;
 	}
@@ -212,8 +214,8 @@ static char *make_socket_dir(GError **error)
 		base = "/tmp";
 	template = g_build_filename(base, "ferry-XXXXXX", NULL);
 	if (!g_mkdtemp_full(template, 0700)) {
-		g_set_error(error, FERRY_ERROR, 0, "cannot make a folder for sockets in %s: %s", base,
-			    g_strerror(errno));
+		g_set_error(error, FERRY_ERROR, 0, "cannot make a folder for sockets in %s: %s",
+			    base, g_strerror(errno));
 		return NULL;
 	}
 	return g_steal_pointer(&template);

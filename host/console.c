@@ -12,11 +12,11 @@ struct console {
 	const struct console_listener *listener;
 	void *data;
 	GString *line;
-	guint64 bytes;		/* received so far */
-	guint64 line_start;	/* bytes before the line being received */
-	guint64 boot_start;	/* bytes before the boot's `hello` */
-	guint64 sequence;	/* of the last machine line; 0 before `hello` */
-	unsigned number;	/* of the last whole line */
+	guint64 bytes;	    /* received so far */
+	guint64 line_start; /* bytes before the line being received */
+	guint64 boot_start; /* bytes before the boot's `hello` */
+	guint64 sequence;   /* of the last machine line; 0 before `hello` */
+	unsigned number;    /* of the last whole line */
 	char *last_line;
 };
 
@@ -128,7 +128,8 @@ static void check_counters(struct console *console, guint64 sequence, guint64 of
 	if (sequence != console->sequence + 1) {
 		if (sequence <= console->sequence)
 			violation(console,
-				  "machine line %" G_GUINT64_FORMAT " came again after %" G_GUINT64_FORMAT,
+				  "machine line %" G_GUINT64_FORMAT
+				  " came again after %" G_GUINT64_FORMAT,
 				  sequence, console->sequence);
 		else
 			violation(console,

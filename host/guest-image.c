@@ -73,8 +73,8 @@ static const Elf64_Shdr *find_section(const struct image *image, const char *nam
 		return NULL;
 	strings = &sections[header->e_shstrndx];
 	for (unsigned i = 0; i < header->e_shnum; i++) {
-		const char *section_name = image_at(
-			image, strings->sh_offset + sections[i].sh_name, strlen(name) + 1);
+		const char *section_name =
+			image_at(image, strings->sh_offset + sections[i].sh_name, strlen(name) + 1);
 
 		if (section_name && g_str_equal(section_name, name))
 			return &sections[i];
@@ -208,7 +208,8 @@ char *guest_image_backtrace(const char *file, const char *stack_line)
 			g_ptr_array_add(arguments, call_address(*address, address == addresses));
 	ran = arguments->len > options;
 	g_ptr_array_add(arguments, NULL);
-	ran = ran && g_spawn_sync(NULL, (char **)arguments->pdata, NULL,
+	ran = ran &&
+	      g_spawn_sync(NULL, (char **)arguments->pdata, NULL,
 			   G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output,
 			   NULL, &status, NULL) &&
 	      g_spawn_check_wait_status(status, NULL);

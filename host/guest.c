@@ -94,12 +94,11 @@ static char *answer_time(struct guest *guest, guint64 sequence)
 
 	guest->listener->time_told(guest->data, sequence, monotonic, guest->pause_min_ns,
 				   guest->pause_max_ns);
-	return g_strdup_printf(
-		"realtime=%" G_GINT64_FORMAT " monotonic=%" G_GINT64_FORMAT
-		" moves=%" G_GUINT64_FORMAT " pause_min=%" G_GINT64_FORMAT
-		" pause_max=%" G_GINT64_FORMAT,
-		clock_ns(CLOCK_REALTIME), monotonic, guest->moves,
-		guest->pause_min_ns, guest->pause_max_ns);
+	return g_strdup_printf("realtime=%" G_GINT64_FORMAT " monotonic=%" G_GINT64_FORMAT
+			       " moves=%" G_GUINT64_FORMAT " pause_min=%" G_GINT64_FORMAT
+			       " pause_max=%" G_GINT64_FORMAT,
+			       clock_ns(CLOCK_REALTIME), monotonic, guest->moves,
+			       guest->pause_min_ns, guest->pause_max_ns);
 }
 
 static char *answer_more(struct guest *guest, guint64 sequence)
@@ -210,10 +209,9 @@ static void begin_order_when_ready(struct guest *guest)
 void guest_pause(struct guest *guest, gint64 microseconds, move_done_function done, void *data)
 {
 	g_assert(guest->order.kind == ORDER_NONE);
-	guest->order = (struct order){ .kind = ORDER_PAUSE,
-				       .microseconds = microseconds,
-				       .done = done,
-				       .data = data };
+	guest->order = (struct order){
+		.kind = ORDER_PAUSE, .microseconds = microseconds, .done = done, .data = data
+	};
 	begin_order_when_ready(guest);
 }
 
@@ -243,8 +241,8 @@ void guest_move(struct guest *guest, const struct move_options *options, move_do
 	};
 	if (guest->failed || !guest->vm)
 		return;
-	guest->socket_path = g_strdup_printf("%s/%p-%u", guest->socket_dir, (void *)guest,
-					     guest->vms);
+	guest->socket_path =
+		g_strdup_printf("%s/%p-%u", guest->socket_dir, (void *)guest, guest->vms);
 	guest->destination = start_vm(guest, guest->socket_path, &error);
 	if (!guest->destination)
 		fail(guest, "no destination for the move: %s", error->message);
@@ -382,8 +380,9 @@ static void on_exited(void *owner, struct vm *vm, const struct vm_exit *exit)
 static void on_broken(void *owner, struct vm *vm, const char *problem)
 {
 	struct guest *guest = owner;
-	const char *role = vm == guest->vm ? "" : vm == guest->destination ? "destination: " :
-									      "source: ";
+	const char *role = vm == guest->vm	      ? ""
+			   : vm == guest->destination ? "destination: "
+						      : "source: ";
 
 	fail(guest, "%s%s", role, problem);
 }
@@ -398,9 +397,9 @@ static const struct vm_listener vm_listener = {
 
 /* ---- the guest's life ---- */
 
-struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
-			  const char *logdir, const char *socket_dir,
-			  const struct guest_listener *listener, void *data, GError **error)
+struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config, const char *logdir,
+			  const char *socket_dir, const struct guest_listener *listener, void *data,
+			  GError **error)
 {
 	struct guest *guest = g_new0(struct guest, 1);
 	g_autofree char *console_path = g_build_filename(logdir, "console", NULL);

@@ -38,9 +38,9 @@ struct guest_listener {
  * LOGDIR, which exists, and sockets for moves in SOCKET_DIR. The listener is not
  * called before this returns. NULL and ERROR if it cannot be started.
  */
-struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
-			  const char *logdir, const char *socket_dir,
-			  const struct guest_listener *listener, void *data, GError **error);
+struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config, const char *logdir,
+			  const char *socket_dir, const struct guest_listener *listener, void *data,
+			  GError **error);
 
 /*
  * Each of these does one thing to the guest and then calls DONE. One at a time.

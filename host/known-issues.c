@@ -7,11 +7,11 @@
 
 struct known_issue {
 	char *name;
-	char *case_glob; /* over program/plan */
-	char *test_glob; /* every failed test must match; NULL: any */
-	char *host;	 /* glob over host names */
-	char *kernel;	 /* "6.1..6.4": versions of the host's kernel; NULL: any */
-	char *qemu;	 /* likewise */
+	char *case_glob;    /* over program/plan */
+	char *test_glob;    /* every failed test must match; NULL: any */
+	char *host;	    /* glob over host names */
+	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
+	char *qemu;	    /* likewise */
 	gboolean sometimes; /* it need not fail each time */
 	char *reason, *evidence;
 };
@@ -31,7 +31,7 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case", "test",	  "host",   "kernel",	"qemu",
+	static const char *const known[] = { "case",	  "test",   "host",	"kernel", "qemu",
 					     "sometimes", "reason", "evidence", NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
@@ -42,13 +42,14 @@ static gboolean check_keys(GKeyFile *file, const char *path, const char *group, 
 		if (g_strv_contains(known, *key))
 			continue;
 		suggestion = text_suggest(*key, known);
-		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown key '%s'%s", path, group, *key,
-			    suggestion);
+		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown key '%s'%s", path, group,
+			    *key, suggestion);
 		return FALSE;
 	}
 	for (const char *const *key = required; *key; key++)
 		if (!g_strv_contains((const char *const *)keys, *key)) {
-			g_set_error(error, FERRY_ERROR, 0, "%s: [%s] has no '%s'", path, group, *key);
+			g_set_error(error, FERRY_ERROR, 0, "%s: [%s] has no '%s'", path, group,
+				    *key);
 			return FALSE;
 		}
 	return TRUE;
@@ -133,7 +134,8 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 					    result->test_case->plan->name, NULL);
 
 	return text_glob(issue->case_glob, name) && text_glob(issue->host, environment->host) &&
-	       within(environment->kernel, issue->kernel) && within(result->vmm_version, issue->qemu);
+	       within(environment->kernel, issue->kernel) &&
+	       within(result->vmm_version, issue->qemu);
 }
 
 static gboolean test_failed(const struct test_result *test)
@@ -178,23 +180,23 @@ void known_issues_apply(GPtrArray *issues, struct result *result)
 {
 	for (guint i = 0; i < issues->len; i++) {
 		const struct known_issue *issue = issues->pdata[i];
-		gboolean failed = result->verdict == VERDICT_FAIL ||
-				  result->verdict == VERDICT_ERROR;
+		gboolean failed =
+			result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR;
 
 		if (!concerns(issue, result))
 			continue;
 		if (failed && explains(issue, result)) {
-			char *reason = g_strdup_printf("%s (%s): %s", issue->reason, issue->evidence,
-						       result->reason);
+			char *reason = g_strdup_printf("%s (%s): %s", issue->reason,
+						       issue->evidence, result->reason);
 
 			g_free(result->reason);
 			result->reason = reason;
 			result->verdict = VERDICT_XFAIL;
 		} else if (result->verdict == VERDICT_PASS && !issue->sometimes &&
 			   was_tried(issue, result) && !result->warning) {
-			result->warning = g_strdup_printf(
-				"it passed, though known-issues.cfg [%s] says: %s", issue->name,
-				issue->reason);
+			result->warning =
+				g_strdup_printf("it passed, though known-issues.cfg [%s] says: %s",
+						issue->name, issue->reason);
 		}
 	}
 }

@@ -228,8 +228,8 @@ static void kernel_is_built(struct lab *lab, int wait_status)
 		return;
 	}
 	words = last_words(lab);
-	reason = g_strdup_printf("the %s lab has no kernel, and lab/build-kernel could not make one",
-				 lab->name);
+	reason = g_strdup_printf(
+		"the %s lab has no kernel, and lab/build-kernel could not make one", lab->name);
 	give_up(lab, VERDICT_ERROR, reason, words);
 	finish(lab);
 }
@@ -251,8 +251,8 @@ static void on_exit_of_process(GPid pid, gint wait_status, gpointer data)
 		words = last_words(lab);
 		reason = g_strdup_printf("the %s lab ended (%s %d) before this case's verdict",
 					 lab->name, WIFSIGNALED(wait_status) ? "signal" : "status",
-					 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) :
-								    WEXITSTATUS(wait_status));
+					 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status)
+								  : WEXITSTATUS(wait_status));
 		give_up(lab, VERDICT_ERROR, reason, words);
 	}
 	finish(lab);
@@ -274,10 +274,10 @@ static void spawn(struct lab *lab, GPtrArray *arguments)
 
 	g_ptr_array_add(arguments, NULL);
 	started = errors >= 0 &&
-		  g_spawn_async_with_pipes_and_fds(
-			  NULL, (const char *const *)arguments->pdata, NULL,
-			  G_SPAWN_DO_NOT_REAP_CHILD, in_child, NULL, -1, -1, errors, NULL, NULL, 0,
-			  &lab->pid, NULL, &lab->output, NULL, &error);
+		  g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)arguments->pdata,
+						   NULL, G_SPAWN_DO_NOT_REAP_CHILD, in_child, NULL,
+						   -1, -1, errors, NULL, NULL, 0, &lab->pid, NULL,
+						   &lab->output, NULL, &error);
 	if (errors >= 0)
 		close(errors);
 	if (!started) {
@@ -337,8 +337,8 @@ static void run_in_lab(struct lab *lab)
 	add(arguments, "--");
 	for (guint i = 0; i < lab->cases->len; i++) {
 		const struct test_case *test_case = lab->cases->pdata[i];
-		g_autofree char *pattern = g_strconcat(test_case->program->name, "/",
-						       test_case->plan->name, NULL);
+		g_autofree char *pattern =
+			g_strconcat(test_case->program->name, "/", test_case->plan->name, NULL);
 
 		add(arguments, pattern);
 	}
@@ -347,9 +347,10 @@ static void run_in_lab(struct lab *lab)
 
 static void build_kernel(struct lab *lab)
 {
-	g_autofree char *text = g_strdup_printf("the %s lab: looking for its kernel, or building it "
-						"(some minutes, once)",
-						lab->name);
+	g_autofree char *text =
+		g_strdup_printf("the %s lab: looking for its kernel, or building it "
+				"(some minutes, once)",
+				lab->name);
 
 	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
 

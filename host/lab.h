@@ -19,7 +19,8 @@ struct lab_options {
 struct lab_listener {
 	void (*started)(void *data, const struct test_case *test_case);
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
-	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab. */
+	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab.
+	 */
 	void (*result)(void *data, struct result *result);
 	/* Something that takes minutes has begun, e.g. building a kernel; one line. */
 	void (*note)(void *data, const char *text);

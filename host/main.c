@@ -12,7 +12,7 @@
 #include "text.h"
 
 static const struct command *const commands[] = { &list_command, &run_command, &lab_command,
-					   &corpus_command };
+						  &corpus_command };
 
 int usage_error(const char *format, ...)
 {

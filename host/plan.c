@@ -137,10 +137,9 @@ char *plan_shortfall(struct plan_run *run)
 	if (!run->plan->move)
 		return NULL;
 	if (!run->moves->len)
-		return g_strdup_printf("plan %s never got to move the guest: it ended without %s",
-				       run->plan->name,
-				       run->plan->unasked ? "staying long enough" :
-							    "asking to be moved");
+		return g_strdup_printf(
+			"plan %s never got to move the guest: it ended without %s", run->plan->name,
+			run->plan->unasked ? "staying long enough" : "asking to be moved");
 	if (plan_wants_more(run) && console_speaks_protocol(guest_console(run->guest)))
 		return g_strdup_printf("plan %s made only %u of %u moves before the guest ended",
 				       run->plan->name, run->moves->len, run->wanted);

@@ -36,9 +36,9 @@ struct plan_run {
 	void (*failed)(void *data, const char *problem);
 	void *data;
 	gboolean moving;
-	gboolean continuous;	  /* again and again, until told otherwise */
-	gboolean sentence_waits;  /* answer it when this move has ended */
-	unsigned attempts;	  /* at the move in progress */
+	gboolean continuous;	 /* again and again, until told otherwise */
+	gboolean sentence_waits; /* answer it when this move has ended */
+	unsigned attempts;	 /* at the move in progress */
 };
 
 extern const struct plan plan_none, plan_pause, plan_precopy, plan_storm;

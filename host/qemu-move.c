@@ -28,7 +28,7 @@ struct qemu_move {
 	void *data;
 	gint64 started; /* CLOCK_REALTIME, us */
 	guint pause_ms;
-	guint timer;	/* of the pause, or the deadline of the move */
+	guint timer;	    /* of the pause, or the deadline of the move */
 	unsigned questions; /* how often the figures were not final */
 	gboolean finishing; /* the last question is on its way */
 };
@@ -112,8 +112,8 @@ static void on_resumed(void *data, JsonNode *value, const char *problem)
 	 * between the RESUME event and its answer to `cont`.
 	 */
 	stats.pause_max_ns = stats.total_ns;
-	stats.pause_min_ns = CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0,
-				   stats.pause_max_ns);
+	stats.pause_min_ns =
+		CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0, stats.pause_max_ns);
 	finish(move, &stats, NULL);
 }
 
@@ -241,8 +241,7 @@ static void on_failure_told(void *data, JsonNode *value, const char *problem)
 	printable = text_printable(reason ? reason : "no reason given", -1);
 	last_words = qemu->move->to->exit.stderr_end;
 	fail(qemu->move, "QEMU says that the migration failed: %s%s%s", printable,
-	     last_words ? "; destination: " : "",
-	     last_words ? last_words : "");
+	     last_words ? "; destination: " : "", last_words ? last_words : "");
 }
 
 void qemu_move_progress(struct qemu *qemu)

@@ -92,9 +92,9 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	g_autofree char *uri = NULL;
 
 	if (major < OLDEST_MAJOR) {
-		g_autofree char *problem =
-			g_strdup_printf("QEMU %s is too old: Ferry needs %d.0 or newer (--qemu BINARY)",
-					version, OLDEST_MAJOR);
+		g_autofree char *problem = g_strdup_printf(
+			"QEMU %s is too old: Ferry needs %d.0 or newer (--qemu BINARY)", version,
+			OLDEST_MAJOR);
 
 		qemu_break(qemu, problem);
 		return;
@@ -102,8 +102,8 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	qemu->exit.started = TRUE;
 	qemu->listener->version(qemu->owner, &qemu->vm, version);
 	qmp_execute(qemu->qmp, "qmp_capabilities", NULL, on_setup_reply, qemu);
-	qmp_execute(qemu->qmp, "migrate-set-capabilities", migration_capabilities(),
-		    on_setup_reply, qemu);
+	qmp_execute(qemu->qmp, "migrate-set-capabilities", migration_capabilities(), on_setup_reply,
+		    qemu);
 	if (qemu->incoming) {
 		arguments = json_object_new();
 		uri = g_strconcat("unix:", qemu->incoming, NULL);
@@ -416,8 +416,8 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	started = g_spawn_async_with_pipes_and_fds(
 		NULL, (const char *const *)arguments->pdata, NULL,
 		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child,
-		GINT_TO_POINTER(getpid()), console, output,
-		stderr_fd, &monitor, &target, 1, &qemu->pid, NULL, NULL, NULL, &problem);
+		GINT_TO_POINTER(getpid()), console, output, stderr_fd, &monitor, &target, 1,
+		&qemu->pid, NULL, NULL, NULL, &problem);
 	close(stderr_fd);
 	if (!started)
 		g_set_error(error, FERRY_ERROR, 0, "cannot start %s: %s", config->binary,

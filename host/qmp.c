@@ -42,9 +42,9 @@ struct qmp {
 static void transcribe(struct qmp *qmp, char direction, const char *line, size_t length)
 {
 	gint64 now = g_get_real_time();
-	g_autofree char *text = g_strdup_printf(
-		"%" G_GINT64_FORMAT ".%06d %s%c %.*s\n", now / G_USEC_PER_SEC,
-		(int)(now % G_USEC_PER_SEC), qmp->label, direction, (int)length, line);
+	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT ".%06d %s%c %.*s\n",
+						now / G_USEC_PER_SEC, (int)(now % G_USEC_PER_SEC),
+						qmp->label, direction, (int)length, line);
 
 	log_file_write(qmp->transcript, text, strlen(text));
 }
@@ -138,9 +138,8 @@ const char *qmp_string(JsonObject *object, const char *name)
 {
 	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
 
-	return node && json_node_get_value_type(node) == G_TYPE_STRING ?
-		       json_node_get_string(node) :
-		       NULL;
+	return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+								       : NULL;
 }
 
 static void handle_greeting(struct qmp *qmp, JsonObject *greeting)
@@ -285,8 +284,8 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label,
-		    unsigned reply_seconds, const struct qmp_listener *listener, void *data)
+struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsigned reply_seconds,
+		    const struct qmp_listener *listener, void *data)
 {
 	struct qmp *qmp = g_new0(struct qmp, 1);
 

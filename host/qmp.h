@@ -37,8 +37,8 @@ struct qmp_listener {
  * REPLY_SECONDS. Lines of the transcript begin with LABEL; TRANSCRIPT must outlive
  * the client.
  */
-struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label,
-		    unsigned reply_seconds, const struct qmp_listener *listener, void *data);
+struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsigned reply_seconds,
+		    const struct qmp_listener *listener, void *data);
 
 /*
  * Sends COMMAND with ARGUMENTS (owned by the call; may be NULL). REPLY may be NULL

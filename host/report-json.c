@@ -16,8 +16,8 @@ struct json {
 static void *json_begin(const char *target, const struct environment *environment, guint cases,
 			GError **error)
 {
-	struct log_file *file = g_str_equal(target, "-") ? log_file_standard_output() :
-							   log_file_create(target, error);
+	struct log_file *file = g_str_equal(target, "-") ? log_file_standard_output()
+							 : log_file_create(target, error);
 	struct json *json;
 
 	if (!file)

@@ -55,10 +55,9 @@ static void junit_ended(void *data, const struct result *result)
 		g_string_append(junit->cases, "/>\n");
 		return;
 	}
-	body = g_markup_printf_escaped(">\n    <%s message=\"%s\">%s</%s>\n  </testcase>\n",
-				       elements[result->verdict], result->reason,
-				       result->detail ? result->detail : "",
-				       elements[result->verdict]);
+	body = g_markup_printf_escaped(
+		">\n    <%s message=\"%s\">%s</%s>\n  </testcase>\n", elements[result->verdict],
+		result->reason, result->detail ? result->detail : "", elements[result->verdict]);
 	g_string_append(junit->cases, body);
 }
 

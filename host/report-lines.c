@@ -18,8 +18,8 @@ struct lines {
 	guint cases, done;
 	guint passed, failed, skipped;
 	gboolean live;
-	gboolean shown;	    /* the last line on the terminal is the live one */
-	GQueue *running;    /* of struct running, in the order of starting */
+	gboolean shown;	     /* the last line on the terminal is the live one */
+	GQueue *running;     /* of struct running, in the order of starting */
 	GPtrArray *failures; /* names */
 };
 
@@ -147,10 +147,8 @@ static void lines_note(void *data, const char *text)
 static void print_result(struct lines *lines, const struct result *result)
 {
 	static const char *const colors[] = {
-		[VERDICT_PASS] = "\033[32m",
-		[VERDICT_FAIL] = "\033[31m",
-		[VERDICT_XFAIL] = "\033[33m",
-		[VERDICT_SKIP] = "\033[33m",
+		[VERDICT_PASS] = "\033[32m",  [VERDICT_FAIL] = "\033[31m",
+		[VERDICT_XFAIL] = "\033[33m", [VERDICT_SKIP] = "\033[33m",
 		[VERDICT_ERROR] = "\033[35m",
 	};
 	const char *host = result->environment->host;

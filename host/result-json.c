@@ -76,8 +76,7 @@ static void add_moves(JsonBuilder *builder, const struct result *result)
 	json_builder_set_member_name(builder, "moves");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < result->moves->len; i++) {
-		const struct move_stats *move =
-			&g_array_index(result->moves, struct move_stats, i);
+		const struct move_stats *move = &g_array_index(result->moves, struct move_stats, i);
 
 		json_builder_begin_object(builder);
 		add_number(builder, "started_ns", move->started);

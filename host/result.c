@@ -6,11 +6,8 @@
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
-		[VERDICT_PASS] = "PASS",
-		[VERDICT_FAIL] = "FAIL",
-		[VERDICT_XFAIL] = "XFAIL",
-		[VERDICT_SKIP] = "SKIP",
-		[VERDICT_ERROR] = "ERROR",
+		[VERDICT_PASS] = "PASS", [VERDICT_FAIL] = "FAIL",   [VERDICT_XFAIL] = "XFAIL",
+		[VERDICT_SKIP] = "SKIP", [VERDICT_ERROR] = "ERROR",
 	};
 
 	return names[verdict];
@@ -96,8 +93,7 @@ static void append_moves(GString *text, const struct result *result)
 	g_autofree char *from = NULL, *to = NULL;
 
 	for (guint i = 0; i < result->moves->len; i++) {
-		gint64 pause =
-			g_array_index(result->moves, struct move_stats, i).pause_min_ns;
+		gint64 pause = g_array_index(result->moves, struct move_stats, i).pause_min_ns;
 
 		shortest = MIN(shortest, pause);
 		longest = MAX(longest, pause);
@@ -105,8 +101,8 @@ static void append_moves(GString *text, const struct result *result)
 	from = text_duration(shortest);
 	to = text_duration(longest);
 	g_string_append_printf(text, "; %u %s%s, stopped for %s to %s", result->moves->len,
-			       result->test_case->plan->capabilities & VMM_CAN_MOVE_LIVE ? "move" :
-											   "pause",
+			       result->test_case->plan->capabilities & VMM_CAN_MOVE_LIVE ? "move"
+											 : "pause",
 			       result->moves->len == 1 ? "" : "s", from, to);
 }
 

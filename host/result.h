@@ -22,11 +22,11 @@ const char *verdict_name(enum verdict verdict); /* "PASS", ... */
 struct test_case {
 	const struct program *program;
 	const struct plan *plan;
-	char *name;	     /* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
-	char *log_name;	     /* its folder below the log folder */
+	char *name;	/* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
+	char *log_name; /* its folder below the log folder */
 	guint32 seed;
-	const char *host;    /* "local", or the name of the lab that it runs in */
-	char *skip_reason;   /* it can run nowhere; NULL if it can */
+	const char *host;  /* "local", or the name of the lab that it runs in */
+	char *skip_reason; /* it can run nowhere; NULL if it can */
 };
 
 /* One test's end, as the guest told it. */
@@ -63,17 +63,17 @@ struct result {
 	const struct test_case *test_case;
 	const struct environment *environment; /* outlives the result */
 	enum verdict verdict;
-	char *reason;	      /* one line; NULL for a plain pass */
-	char *vmm_version;    /* "7.2.22"; NULL if the VMM never told */
-	char *warning;	      /* one line about a pass that was not expected; else NULL */
-	char *detail;	      /* more lines, e.g. a backtrace; NULL if there are none */
-	char *logdir;	      /* NULL when it never started */
+	char *reason;	   /* one line; NULL for a plain pass */
+	char *vmm_version; /* "7.2.22"; NULL if the VMM never told */
+	char *warning;	   /* one line about a pass that was not expected; else NULL */
+	char *detail;	   /* more lines, e.g. a backtrace; NULL if there are none */
+	char *logdir;	   /* NULL when it never started */
 	gint64 duration_ns;
-	unsigned checks;      /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
+	unsigned checks; /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
 	unsigned skipped_checks;
-	GPtrArray *tests;     /* of struct test_result */
-	GPtrArray *marks;     /* of struct mark, without clock marks */
-	GArray *moves;	      /* of struct move_stats */
+	GPtrArray *tests; /* of struct test_result */
+	GPtrArray *marks; /* of struct mark, without clock marks */
+	GArray *moves;	  /* of struct move_stats */
 };
 
 void test_case_free(struct test_case *test_case);

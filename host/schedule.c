@@ -28,12 +28,12 @@ struct schedule {
 	struct schedule_outcome outcome;
 };
 
-#define TELL(schedule, function, ...)                                                          \
-	for (guint i_ = 0; i_ < (schedule)->reports->len; i_++) {                              \
-		struct report *report_ = &g_array_index((schedule)->reports, struct report, i_); \
-                                                                                               \
-		if (report_->reporter->function)                                               \
-			report_->reporter->function(report_->data, __VA_ARGS__);               \
+#define TELL(schedule, function, ...)                                                              \
+	for (guint i_ = 0; i_ < (schedule)->reports->len; i_++) {                                  \
+		struct report *report_ = &g_array_index((schedule)->reports, struct report, i_);   \
+                                                                                                   \
+		if (report_->reporter->function)                                                   \
+			report_->reporter->function(report_->data, __VA_ARGS__);                   \
 	}
 
 static void count(struct schedule *schedule, const struct result *result)
@@ -249,8 +249,7 @@ static void abandon_all(struct schedule *schedule)
 
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
 				     const struct lab_settings *lab_settings,
-				     GPtrArray *known_issues, unsigned slots,
-				     GArray *reports)
+				     GPtrArray *known_issues, unsigned slots, GArray *reports)
 {
 	struct schedule schedule = {
 		.settings = settings,

@@ -15,7 +15,7 @@ struct report {
 struct schedule_outcome {
 	/* Errors count as failed; what fails as is known counts as skipped. */
 	guint passed, failed, skipped;
-	guint not_run;		       /* interrupted before their verdict */
+	guint not_run; /* interrupted before their verdict */
 };
 
 /* How the cases of labs are run; see lab_start(). */
@@ -32,7 +32,6 @@ struct lab_settings {
  */
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
 				     const struct lab_settings *lab_settings,
-				     GPtrArray *known_issues, unsigned slots,
-				     GArray *reports);
+				     GPtrArray *known_issues, unsigned slots, GArray *reports);
 
 #endif

@@ -193,7 +193,8 @@ static gboolean check_plan_names(const struct selection *selection, GError **err
 		if (plan_find(*name))
 			continue;
 		suggestion = text_suggest(*name, known);
-		g_set_error(error, FERRY_ERROR, 0, "--plan: unknown plan '%s'%s", *name, suggestion);
+		g_set_error(error, FERRY_ERROR, 0, "--plan: unknown plan '%s'%s", *name,
+			    suggestion);
 		return FALSE;
 	}
 	if (repeated(selection->plan_names)) {
@@ -220,9 +221,9 @@ static gboolean no_match(const struct suite *suite, const char *pattern, GError 
 		names[i] = ((struct program *)suite->programs->pdata[i])->name;
 	closest = text_closest(program, names);
 	g_set_error(error, FERRY_ERROR, 0,
-		    closest && !g_str_equal(closest, program) ?
-			    "no case matches '%s' (did you mean '%s'?)" :
-			    "no case matches '%s'; 'ferry list' shows what there is",
+		    closest && !g_str_equal(closest, program)
+			    ? "no case matches '%s' (did you mean '%s'?)"
+			    : "no case matches '%s'; 'ferry list' shows what there is",
 		    pattern, closest);
 	return FALSE;
 }

@@ -90,8 +90,8 @@ static gint64 measure(const struct program *program, const struct case_settings 
 		speed = g_ascii_strtoll(value, NULL, 10);
 	if (speed <= 0)
 		*problem = g_strdup_printf("%s (logs in %s)",
-					   measurement.result->reason ? measurement.result->reason :
-									"it told no speed",
+					   measurement.result->reason ? measurement.result->reason
+								      : "it told no speed",
 					   measurement.result->logdir);
 	result_free(measurement.result);
 	return speed;

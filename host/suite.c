@@ -275,13 +275,16 @@ static void begin_stanza(struct reader *reader, const char *name)
 
 	end_stanza(reader);
 	if (!*name || strpbrk(name, "/ \t*?[]"))
-		complain(reader, "a program's name is not empty and holds no '/', '*', '?', bracket or space: '%s'",
+		complain(reader,
+			 "a program's name is not empty and holds no '/', '*', '?', bracket or "
+			 "space: '%s'",
 			 name);
 	for (guint i = 0; i < reader->suite->programs->len; i++) {
 		struct program *other = reader->suite->programs->pdata[i];
 
 		if (g_str_equal(other->name, name))
-			complain(reader, "duplicate name [%s], first used at line %u", name, other->line);
+			complain(reader, "duplicate name [%s], first used at line %u", name,
+				 other->line);
 	}
 	program = g_new0(struct program, 1);
 	program->name = g_strdup(name);

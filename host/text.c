@@ -7,10 +7,10 @@
 /* Longer names than this are not compared: no key, plan or need is that long. */
 #define LONGEST_COMPARED 40
 /* A word is "close" when at most this many letters were mistyped. */
-#define MOST_TYPOS 2
+#define MOST_TYPOS	2
 #define LONGEST_PRINTED 200
 
-G_DEFINE_QUARK(ferry-error, ferry_error)
+G_DEFINE_QUARK(ferry - error, ferry_error)
 
 /* Levenshtein distance: insertions, deletions and replacements that turn A into B. */
 static unsigned edit_distance(const char *a, const char *b)

@@ -8,8 +8,7 @@
 
 char *vm_exit_describe(const struct vm_exit *exit)
 {
-	gboolean killed =
-		WIFSIGNALED(exit->wait_status) && WTERMSIG(exit->wait_status) == SIGKILL;
+	gboolean killed = WIFSIGNALED(exit->wait_status) && WTERMSIG(exit->wait_status) == SIGKILL;
 	/* Who is killed says nothing: the last words in stderr are another VMM's. */
 	const char *words = exit->stderr_end && !killed ? exit->stderr_end : "";
 	const char *colon = *words ? ": " : "";

@@ -41,10 +41,10 @@ struct vm_config {
 };
 
 struct vm_exit {
-	int wait_status;   /* as waitpid(2) gives it */
-	gboolean started;  /* the VMM had come up and answered */
-	gboolean reset;	   /* the guest reset itself, or triple-faulted */
-	char *stderr_end;  /* the last line that the VMM wrote to stderr, or NULL */
+	int wait_status;  /* as waitpid(2) gives it */
+	gboolean started; /* the VMM had come up and answered */
+	gboolean reset;	  /* the guest reset itself, or triple-faulted */
+	char *stderr_end; /* the last line that the VMM wrote to stderr, or NULL */
 };
 
 /* "exit status 1: cannot load ...", "killed by signal 9 (Killed)". The caller frees it. */
