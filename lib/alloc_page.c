@@ -53,7 +53,7 @@ static void push_free(struct zone *zone, u64 page, unsigned order)
 {
 	struct free_block *block = page_address(page);
 
-	*block = (struct free_block){.next = free_lists[order]};
+	*block = (struct free_block){ .next = free_lists[order] };
 	if (block->next)
 		block->next->previous = block;
 	free_lists[order] = block;

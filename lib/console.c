@@ -187,7 +187,7 @@ static void __printf(2, 3) format_pieces(struct pieces *pieces, const char *form
 static u64 vmachine_line(const char *verb, const char *format, va_list arguments)
 {
 	struct line *line = &this_cpu(this_line);
-	struct pieces pieces = {0};
+	struct pieces pieces = { 0 };
 	u64 flags = console_lock();
 	u64 sequence;
 

@@ -19,7 +19,7 @@ static u64 ticks_of(u64 amount, u64 per_second)
 
 void stopwatch_start(struct stopwatch *watch)
 {
-	*watch = (struct stopwatch){.last = time_source.read()};
+	*watch = (struct stopwatch){ .last = time_source.read() };
 }
 
 static u64 stopwatch_ticks(struct stopwatch *watch)

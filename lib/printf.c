@@ -130,7 +130,7 @@ static const char *parse_size(const char *at, struct conversion *spec)
 
 static const char *parse_conversion(const char *at, struct conversion *spec, va_list *arguments)
 {
-	*spec = (struct conversion){.precision = -1};
+	*spec = (struct conversion){ .precision = -1 };
 	at = parse_flags(at, spec);
 	at = parse_count(at, &spec->width, arguments);
 	if (spec->width < 0) {
@@ -214,7 +214,7 @@ static void convert(struct output *out, char letter, struct conversion *spec, va
 
 int format_text(format_write write, void *context, const char *format, va_list arguments)
 {
-	struct output out = {write, context, 0};
+	struct output out = { write, context, 0 };
 	struct conversion spec;
 	va_list rest;
 
@@ -251,7 +251,7 @@ static void write_to_buffer(void *context, const char *text, size_t length)
 
 int vsnprintf(char *text, size_t size, const char *format, va_list arguments)
 {
-	struct buffer buffer = {text, size ? size - 1 : 0};
+	struct buffer buffer = { text, size ? size - 1 : 0 };
 	int length = format_text(write_to_buffer, &buffer, format, arguments);
 
 	if (size)

@@ -38,7 +38,7 @@ void *vmalloc(size_t size)
 	struct vmalloc_header *header = (void *)header_page;
 
 	map_pages(header, virt_to_phys(alloc_page()), 1, PAGE_DATA);
-	*header = (struct vmalloc_header){VMALLOC_MAGIC, pages};
+	*header = (struct vmalloc_header){ VMALLOC_MAGIC, pages };
 	for (size_t i = 0; i < pages; i++)
 		map_pages(memory + i * PAGE_SIZE, virt_to_phys(alloc_page()), 1, PAGE_DATA);
 	return memory;

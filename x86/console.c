@@ -92,8 +92,8 @@ static void start_talking(const char *test)
 		*cpu_ptr(lines, cpu) = 0;
 		on_cpu_async(cpu, talk, (void *)test);
 	}
-	wait_for(atomic_read(&talking) == busy_cpus() - 1, LIBRARY_DEADLINE_MS,
-		 "%d CPUs to talk", busy_cpus() - 1);
+	wait_for(atomic_read(&talking) == busy_cpus() - 1, LIBRARY_DEADLINE_MS, "%d CPUs to talk",
+		 busy_cpus() - 1);
 }
 
 /* Returns how many lines all CPUs have printed. */
@@ -255,7 +255,7 @@ struct storm {
 static void ask_often(void *data)
 {
 	struct storm *storm = data;
-	struct host_time last = {0}, now;
+	struct host_time last = { 0 }, now;
 
 	for (u64 i = 0; i < storm->rounds; i++) {
 		/* It aborts if an answer is not the answer to its question. */
@@ -271,7 +271,7 @@ static void ask_often(void *data)
  */
 TEST(questions, .needs = HOST_ANSWERS, .about = "questions from all CPUs get their own answers")
 {
-	struct storm storm = {.rounds = scaled_count(40, 4) / busy_cpus() + 2};
+	struct storm storm = { .rounds = scaled_count(40, 4) / busy_cpus() + 2 };
 
 	on_busy_cpus(ask_often, &storm);
 	report(!atomic_read(&storm.wrong), "%lu questions from each CPU", storm.rounds);

@@ -114,7 +114,7 @@ static void take_reading(struct reading *reading, clock_function clock, const ch
 	char answer[256];
 	int cpu;
 
-	*reading = (struct reading){.clock = clock};
+	*reading = (struct reading){ .clock = clock };
 	on_cpus(read_before, reading);
 	reading->answer = host_ask("time", answer, sizeof(answer));
 	on_cpus(read_after, reading);
@@ -238,7 +238,8 @@ static void check_monotonic(clock_function one, clock_function other, bool all, 
 {
 	static struct order order;
 
-	order = (struct order){.clocks = {one, other}, .slack = one == other ? 0 : AGREEMENT_TICKS};
+	order = (struct order){ .clocks = { one, other },
+				.slack = one == other ? 0 : AGREEMENT_TICKS };
 	if (all)
 		on_cpus(read_many, &order);
 	else
@@ -337,7 +338,7 @@ static void check_comparison(const char *when)
 	       when, atomic64_read(&comparison.valid), atomic64_read(&comparison.invalid),
 	       atomic64_read(&comparison.behind), atomic64_read(&comparison.ahead),
 	       comparison.worst, comparison.worst_cpu, comparison.worst_sequence, AGREEMENT_TICKS);
-	comparison = (struct comparison){0};
+	comparison = (struct comparison){ 0 };
 }
 
 static void compare_many(void *unused)
@@ -458,7 +459,7 @@ TEST(sequence, .on = EACH_CPU, .needs = ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_T
 	int other = (smp_id() + 1) % cpu_count();
 
 	page_on();
-	watch = (struct watch){0};
+	watch = (struct watch){ 0 };
 	on_cpu_async(other, watch_until_stopped, NULL);
 	wait_for(READ_ONCE(watch.started), LIBRARY_DEADLINE_MS, "another CPU to watch");
 	for (u64 n = scaled_count(REWRITES, FEWEST_REWRITES); n; n--) {
@@ -503,7 +504,7 @@ TEST(page_fresh_after_move, .on = EACH_CPU, .needs = TSC_PAGE,
 
 	page_on();
 	wait_valid();
-	comparison = (struct comparison){0};
+	comparison = (struct comparison){ 0 };
 	for (int move = 0; move < MOVES; move++) {
 		u32 sequence = READ_ONCE(page->tsc_sequence);
 

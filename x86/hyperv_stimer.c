@@ -97,7 +97,7 @@ static void set_fault(struct timer *timer, enum fault_kind kind, u64 is, u64 sho
 	struct fault *fault = kind >= OFF_PHASE ? &timer->may_come_of_a_move : &timer->fault;
 
 	if (!fault->kind)
-		*fault = (struct fault){kind, timer->fired + 1, is, should};
+		*fault = (struct fault){ kind, timer->fired + 1, is, should };
 }
 
 static void note_period(struct timer *timer, const struct firing *now)
@@ -250,7 +250,7 @@ static u64 moves_at_begin;
 
 static u64 count_moves(void)
 {
-	struct host_time time = {0};
+	struct host_time time = { 0 };
 
 	host_time(&time);
 	return time.moves;
@@ -303,7 +303,7 @@ static void note_arming(int index, u64 config, u64 count)
 	u64 now = hv_ref_count();
 
 	this_cpu(timers[index]) =
-		(struct timer){.config = config, .count = count, .armed_before = now};
+		(struct timer){ .config = config, .count = count, .armed_before = now };
 }
 
 /* As the TLFS says: the count, then Enable. The timer is disabled before. */
@@ -714,7 +714,7 @@ TEST(four_on_one_sint, .on = EACH_CPU, .needs = TIMERS,
 /* ======== stopping and changing ======== */
 
 enum way_to_stop { BY_ENABLE, BY_COUNT, BY_CONFIG };
-static const char *const way_names[] = {"Enable cleared", "count 0 written", "CONFIG 0 written"};
+static const char *const way_names[] = { "Enable cleared", "count 0 written", "CONFIG 0 written" };
 
 static void stop_by(int index, enum way_to_stop way)
 {
@@ -1006,7 +1006,7 @@ TEST(busy_slot_periodic, .on = EACH_CPU, .needs = TIMERS,
 			hv_stimer_stop(1);
 			last = this_cpu(timers[1]).last.expiration;
 			/* What it was late for is no fault: it was the slot. */
-			this_cpu(timers[1]).may_come_of_a_move = (struct fault){0};
+			this_cpu(timers[1]).may_come_of_a_move = (struct fault){ 0 };
 			report(was_moved() || (last - this_cpu(timers[1]).first.expiration) %
 							      this_cpu(timers[1]).count ==
 						      0,

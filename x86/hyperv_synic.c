@@ -43,24 +43,25 @@ struct register_group {
 };
 
 static const struct register_group groups[] = {
-	{"GUEST_OS_ID, HYPERCALL", HV_MSR_HYPERCALL_AVAILABLE, HV_X64_MSR_GUEST_OS_ID,
-	 HV_X64_MSR_HYPERCALL, false},
-	{"VP_INDEX", HV_MSR_VP_INDEX_AVAILABLE, HV_X64_MSR_VP_INDEX, HV_X64_MSR_VP_INDEX, true},
-	{"RESET", HV_MSR_RESET_AVAILABLE, HV_X64_MSR_RESET, HV_X64_MSR_RESET, false},
-	{"VP_RUNTIME", HV_MSR_VP_RUNTIME_AVAILABLE, HV_X64_MSR_VP_RUNTIME, HV_X64_MSR_VP_RUNTIME,
-	 true},
-	{"TIME_REF_COUNT", HV_MSR_TIME_REF_COUNT_AVAILABLE, HV_X64_MSR_TIME_REF_COUNT,
-	 HV_X64_MSR_TIME_REF_COUNT, true},
-	{"REFERENCE_TSC", HV_MSR_REFERENCE_TSC_AVAILABLE, HV_X64_MSR_REFERENCE_TSC,
-	 HV_X64_MSR_REFERENCE_TSC, false},
-	{"TSC_FREQUENCY, APIC_FREQUENCY", HV_ACCESS_FREQUENCY_MSRS, HV_X64_MSR_TSC_FREQUENCY,
-	 HV_X64_MSR_APIC_FREQUENCY, true},
-	{"SCONTROL", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SCONTROL, HV_X64_MSR_SCONTROL, false},
-	{"SVERSION", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SVERSION, HV_X64_MSR_SVERSION, true},
-	{"SIEFP, SIMP, EOM", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SIEFP, HV_X64_MSR_EOM, false},
-	{"SINT0 to SINT15", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SINT0, HV_X64_MSR_SINT0 + 15, false},
-	{"STIMER0 to STIMER3", HV_MSR_SYNTIMER_AVAILABLE, HV_X64_MSR_STIMER0_CONFIG,
-	 HV_X64_MSR_STIMER0_CONFIG + 7, false},
+	{ "GUEST_OS_ID, HYPERCALL", HV_MSR_HYPERCALL_AVAILABLE, HV_X64_MSR_GUEST_OS_ID,
+	  HV_X64_MSR_HYPERCALL, false },
+	{ "VP_INDEX", HV_MSR_VP_INDEX_AVAILABLE, HV_X64_MSR_VP_INDEX, HV_X64_MSR_VP_INDEX, true },
+	{ "RESET", HV_MSR_RESET_AVAILABLE, HV_X64_MSR_RESET, HV_X64_MSR_RESET, false },
+	{ "VP_RUNTIME", HV_MSR_VP_RUNTIME_AVAILABLE, HV_X64_MSR_VP_RUNTIME, HV_X64_MSR_VP_RUNTIME,
+	  true },
+	{ "TIME_REF_COUNT", HV_MSR_TIME_REF_COUNT_AVAILABLE, HV_X64_MSR_TIME_REF_COUNT,
+	  HV_X64_MSR_TIME_REF_COUNT, true },
+	{ "REFERENCE_TSC", HV_MSR_REFERENCE_TSC_AVAILABLE, HV_X64_MSR_REFERENCE_TSC,
+	  HV_X64_MSR_REFERENCE_TSC, false },
+	{ "TSC_FREQUENCY, APIC_FREQUENCY", HV_ACCESS_FREQUENCY_MSRS, HV_X64_MSR_TSC_FREQUENCY,
+	  HV_X64_MSR_APIC_FREQUENCY, true },
+	{ "SCONTROL", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SCONTROL, HV_X64_MSR_SCONTROL, false },
+	{ "SVERSION", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SVERSION, HV_X64_MSR_SVERSION, true },
+	{ "SIEFP, SIMP, EOM", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SIEFP, HV_X64_MSR_EOM, false },
+	{ "SINT0 to SINT15", HV_MSR_SYNIC_AVAILABLE, HV_X64_MSR_SINT0, HV_X64_MSR_SINT0 + 15,
+	  false },
+	{ "STIMER0 to STIMER3", HV_MSR_SYNTIMER_AVAILABLE, HV_X64_MSR_STIMER0_CONFIG,
+	  HV_X64_MSR_STIMER0_CONFIG + 7, false },
 };
 
 static void check_group(const struct register_group *group, bool available)
@@ -155,7 +156,7 @@ TEST(vp_index, .on = EACH_CPU, .needs = HV_VP_INDEX, .about = "every CPU has a V
 TEST(sint_vectors, .on = EACH_CPU, .needs = HV_SYNIC,
      .about = "SINT vectors 0 to 15 are refused with #GP and change nothing, others are taken")
 {
-	static const u8 valid[] = {16, 32, 0x40, 0xff};
+	static const u8 valid[] = { 16, 32, 0x40, 0xff };
 	int refused = 0, kept = 0, taken = 0;
 
 	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++) {
@@ -326,7 +327,7 @@ TEST(waits_for_eoi, .on = EACH_CPU, .needs = TESTDEV,
 TEST(two_sints_one_vector, .on = EACH_CPU, .needs = TESTDEV,
      .about = "two SINTs may share a vector: each raises it, and masking one leaves the other")
 {
-	const int sints[] = {5, 9};
+	const int sints[] = { 5, 9 };
 	const u8 vector = HV_SINT_VECTOR(12);
 
 	device_begin();
@@ -492,7 +493,7 @@ static bool post_and_check(int sint, size_t size, u8 seed)
 TEST(messages, .on = EACH_CPU, .needs = TALK,
      .about = "a posted message comes to its connection's slot and no other, whole")
 {
-	static const size_t sizes[] = {0, 1, 8, 24, 239};
+	static const size_t sizes[] = { 0, 1, 8, 24, 239 };
 	int good = 0;
 
 	device_begin();

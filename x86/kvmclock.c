@@ -192,7 +192,7 @@ static u64 ask_host_time(struct host_time *time)
 	char answer[256];
 	u64 question = host_ask("time", answer, sizeof(answer));
 
-	*time = (struct host_time){0};
+	*time = (struct host_time){ 0 };
 	if (!question)
 		return 0;
 	*time = (struct host_time){
@@ -376,15 +376,15 @@ TEST(reader_arithmetic, .about = "the library reads a clock page as msr.rst says
 		u64 tsc, time;
 	} known[] = {
 		/* tsc_to_system_mul is a fraction of 2^32: here a half. */
-		{{.tsc_to_system_mul = 1u << 31}, 0, 0},
-		{{.tsc_to_system_mul = 1u << 31}, 3000, 1500},
-		{{.tsc_timestamp = 1000, .system_time = 7, .tsc_to_system_mul = 1u << 31},
-		 3001,
-		 1007},
-		{{.tsc_to_system_mul = 1u << 31, .tsc_shift = 2}, 3000, 6000},
-		{{.tsc_to_system_mul = 1u << 31, .tsc_shift = -2}, 3003, 375},
+		{ { .tsc_to_system_mul = 1u << 31 }, 0, 0 },
+		{ { .tsc_to_system_mul = 1u << 31 }, 3000, 1500 },
+		{ { .tsc_timestamp = 1000, .system_time = 7, .tsc_to_system_mul = 1u << 31 },
+		  3001,
+		  1007 },
+		{ { .tsc_to_system_mul = 1u << 31, .tsc_shift = 2 }, 3000, 6000 },
+		{ { .tsc_to_system_mul = 1u << 31, .tsc_shift = -2 }, 3003, 375 },
 		/* A product of more than 64 bits: half a year at 4 GHz. */
-		{{.tsc_to_system_mul = 1u << 31, .tsc_shift = -1}, 1ul << 56, 1ul << 54},
+		{ { .tsc_to_system_mul = 1u << 31, .tsc_shift = -1 }, 1ul << 56, 1ul << 54 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -722,7 +722,7 @@ static void check_watch(const struct watch *watch, int writer, int reader)
 
 static void hammer(int writer, int reader)
 {
-	struct watch watch = {.page = cpu_ptr(this_clock, writer)->page};
+	struct watch watch = { .page = cpu_ptr(this_clock, writer)->page };
 
 	on_cpu_async(writer == smp_id() ? reader : writer,
 		     writer == smp_id() ? watch_and_stop : rewrite_until_stopped, &watch);
@@ -808,7 +808,7 @@ static void compare_wall_clock(struct wall_clock_check *check, const char *when)
 
 static void check_wall_clock(const struct pvclock_msrs *msrs)
 {
-	struct wall_clock_check check = {.msrs = msrs, .page = alloc_page()};
+	struct wall_clock_check check = { .msrs = msrs, .page = alloc_page() };
 
 	start_clocks(pvclock_best_msrs());
 	compare_wall_clock(&check, "at first");
@@ -854,7 +854,7 @@ struct order {
 
 static void order_begin(struct order *order)
 {
-	*order = (struct order){.flags = 0xff};
+	*order = (struct order){ .flags = 0xff };
 }
 
 /* Not before what is in order->last already: rdtsc_ordered() waits for that to be read. */
@@ -994,7 +994,7 @@ struct rate_check {
 /* The narrowest of some probes: an exit to the VMM lies in each. */
 static struct tsc_moment probe(struct stopwatch *watch)
 {
-	struct tsc_moment best = {.most = ~0ul};
+	struct tsc_moment best = { .most = ~0ul };
 
 	for (int i = 0; i < RATE_PROBES; i++) {
 		struct tsc_moment moment;
@@ -1652,7 +1652,7 @@ static void hop_begin(void *unused)
 	struct cpu_clock *clock = my_clock();
 	bool hops = hopper->hops;
 
-	*hopper = (struct hopper){.hops = hops, .last = clock_now(), .stable = true};
+	*hopper = (struct hopper){ .hops = hops, .last = clock_now(), .stable = true };
 	__atomic_fetch_and(&clock->page->flags, (u8)~PVCLOCK_GUEST_STOPPED, __ATOMIC_SEQ_CST);
 	make_decoy(clock, hopper);
 }

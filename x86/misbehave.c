@@ -45,7 +45,7 @@ TEST(hang_all, .needs = ASKED_FOR, .about = "halts for ever on every CPU with in
 	int cpu;
 
 	report(true, "about to hang");
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (cpu)
 			on_cpu_async(cpu, halt_for_ever, NULL);
 	halt_for_ever(NULL);
@@ -53,7 +53,7 @@ TEST(hang_all, .needs = ASKED_FOR, .about = "halts for ever on every CPU with in
 
 TEST(triple_fault, .needs = ASKED_FOR, .about = "shuts the CPU down by a triple fault")
 {
-	struct descriptor_table_ptr none = {0, 0};
+	struct descriptor_table_ptr none = { 0, 0 };
 
 	report(true, "about to triple fault");
 	lidt(&none);

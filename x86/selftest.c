@@ -186,7 +186,7 @@ TEST(page_allocator_merges, .about = "64 single pages, freed, become large block
 
 TEST(byte_allocator, .about = "pieces are aligned, apart, and used again")
 {
-	static const size_t sizes[] = {0, 1, 15, 16, 17, 100, 1000, 2048, 4096, 5000, 70000};
+	static const size_t sizes[] = { 0, 1, 15, 16, 17, 100, 1000, 2048, 4096, 5000, 70000 };
 	u8 *pieces[ARRAY_SIZE(sizes)];
 	u8 *zeroes;
 
@@ -455,7 +455,7 @@ TEST(backtrace, .on = EACH_CPU, .about = "a backtrace names the callers, through
 TEST(cpu_setup, .on = EACH_CPU, .about = "every CPU has its own tables, and SSE works")
 {
 	struct descriptor_table_ptr gdt, idt;
-	u64 in[2] = {0x0123456789abcdef, ~0ul}, out[2] = {0};
+	u64 in[2] = { 0x0123456789abcdef, ~0ul }, out[2] = { 0 };
 
 	sgdt(&gdt);
 	sidt(&idt);
@@ -678,13 +678,13 @@ TEST(ipi_to_each, .needs = SMP, .about = "an IPI arrives at its CPU, once, and a
 	int target, cpu;
 
 	handle_irq_eoi(VECTOR_A, count_arrival);
-	for_each_cpu(target) {
-		for_each_cpu(cpu)
+	for_each_cpu (target) {
+		for_each_cpu (cpu)
 			*cpu_ptr(arrived, cpu) = 0;
 		apic_send_ipi(target, VECTOR_A);
 		report_if_failed(wait_until(READ_ONCE(*cpu_ptr(arrived, target)), ARRIVAL_MS),
 				 "the IPI did not arrive at CPU %d", target);
-		for_each_cpu(cpu)
+		for_each_cpu (cpu)
 			report_if_failed(READ_ONCE(*cpu_ptr(arrived, cpu)) == (cpu == target),
 					 "an IPI for CPU %d: CPU %d got %d", target, cpu,
 					 *cpu_ptr(arrived, cpu));
@@ -697,7 +697,7 @@ static int all_but_self_arrived(void)
 {
 	int cpu, sum = 0;
 
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		sum += READ_ONCE(*cpu_ptr(arrived, cpu));
 	return sum;
 }
@@ -706,12 +706,12 @@ static void broadcast(void *data)
 {
 	int cpu;
 
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		*cpu_ptr(arrived, cpu) = 0;
 	apic_send_ipi_all_but_self(VECTOR_B);
 	report_if_failed(wait_until(all_but_self_arrived() == cpu_count() - 1, ARRIVAL_MS),
 			 "%d of %d got it", all_but_self_arrived(), cpu_count() - 1);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		report_if_failed(*cpu_ptr(arrived, cpu) == (cpu != smp_id()), "CPU %d got %d", cpu,
 				 *cpu_ptr(arrived, cpu));
 }
@@ -734,7 +734,7 @@ TEST(nmi, .needs = SMP, .about = "an NMI arrives, with interrupts off or on")
 	handler before = handle_exception(NMI_VECTOR, count_nmi);
 	int cpu;
 
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		*cpu_ptr(arrived, cpu) = 0;
 		irq_disable();
 		apic_send_nmi(cpu);
@@ -769,14 +769,14 @@ TEST(remote_calls, .about = "on_cpu, on_cpu_async and on_cpus run where and when
 	int cpu, good = 0;
 
 	memset(marks, 0, sizeof(marks));
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		on_cpu(cpu, mark_cpu, marks);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		good += atomic_read(&marks[cpu]) == 1;
 	report(good == cpu_count(), "on_cpu on %d of %d", good, cpu_count());
 
 	on_cpus(mark_cpu, marks);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		good += atomic_read(&marks[cpu]) == 2;
 	report(good == 2 * cpu_count(), "on_cpus");
 	if (!last)
@@ -806,7 +806,7 @@ TEST(percpu_data, .about = "every CPU has its own copy")
 	int cpu, good = 0;
 
 	on_cpus(set_own, NULL);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		good += *cpu_ptr(own, cpu) == 1000ul + cpu;
 	report(good == cpu_count(), "%d of %d are right", good, cpu_count());
 }
@@ -841,7 +841,7 @@ TEST(locks_and_atomics, .needs = SMP, .about = "no increment is lost under conte
 	static struct contention shared;
 	u64 expected;
 
-	shared = (struct contention){.rounds = scaled_count(20000, 50) / cpu_count() + 1};
+	shared = (struct contention){ .rounds = scaled_count(20000, 50) / cpu_count() + 1 };
 	expected = shared.rounds * cpu_count();
 	on_cpus(contend, &shared);
 	report(shared.plain == expected, "%lu of %lu under the lock", shared.plain, expected);
@@ -889,12 +889,12 @@ TEST(tlb_flush, .needs = SMP, .about = "a page mapped anew is seen by the other 
 	u64 *page = vmalloc(PAGE_SIZE), *other = alloc_page();
 	phys_addr_t first = virt_to_phys(page);
 	u64 seen;
-	u64 *words[] = {page, &seen};
+	u64 *words[] = { page, &seen };
 	int cpu, good = 0;
 
 	*page = 1;
 	*other = 2;
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		map_pages(page, first, 1, PAGE_DATA);
 		on_cpu(cpu, read_word, words);
 		good += seen == 1;
@@ -1015,14 +1015,14 @@ TEST(survives_a_move, .about = "memory, running CPUs and interrupts are the same
 	for (u64 i = 0; i < pages; i++)
 		memory[i * step] = (u64)&memory[i] * 0x9e3779b97f4a7c15;
 	atomic_set(&stop_beating, 0);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (cpu)
 			on_cpu_async(cpu, beat, NULL);
 	migrate();
 	for (u64 i = 0; i < pages; i++)
 		wrong += memory[i * step] != (u64)&memory[i] * 0x9e3779b97f4a7c15;
 	report(!wrong, "%lu of %lu pages have changed", wrong, pages);
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		if (!cpu)
 			continue;
 		sum = READ_ONCE(*cpu_ptr(beats, cpu));
@@ -1032,7 +1032,7 @@ TEST(survives_a_move, .about = "memory, running CPUs and interrupts are the same
 	atomic_set(&stop_beating, 1);
 
 	handle_irq_eoi(VECTOR_A, count_arrival);
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		on_cpu_wait(cpu);
 		*cpu_ptr(arrived, cpu) = 0;
 		apic_send_ipi(cpu, VECTOR_A);

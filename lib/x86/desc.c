@@ -82,8 +82,8 @@ void load_descriptors(int cpu)
 {
 	u64 *table = *cpu_ptr(gdt, cpu);
 	tss64_t *its_tss = cpu_tss(cpu);
-	struct descriptor_table_ptr gdt_pointer = {sizeof(gdt) - 1, (u64)table};
-	struct descriptor_table_ptr idt_pointer = {sizeof(idt) - 1, (u64)idt};
+	struct descriptor_table_ptr gdt_pointer = { sizeof(gdt) - 1, (u64)table };
+	struct descriptor_table_ptr idt_pointer = { sizeof(idt) - 1, (u64)idt };
 
 	fill_gdt(table, (u64)its_tss);
 	its_tss->io_bitmap = sizeof(*its_tss);

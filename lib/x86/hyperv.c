@@ -15,7 +15,7 @@ struct cpuid hv_features(void)
 {
 	u32 leaf = hypervisor_leaf(HV_SIGNATURE);
 
-	return leaf ? cpuid(leaf + 3) : (struct cpuid){0};
+	return leaf ? cpuid(leaf + 3) : (struct cpuid){ 0 };
 }
 
 static bool is_kvm(void)
@@ -173,7 +173,7 @@ static void tell(struct hv_synic *synic, const struct hv_arrival *arrival)
 static void on_interrupt(isr_regs_t *regs)
 {
 	struct hv_synic *synic = &this_cpu(hv_synic);
-	struct hv_arrival arrival = {.vector = regs->vector};
+	struct hv_arrival arrival = { .vector = regs->vector };
 	bool auto_eoi = false, of_a_sint = false;
 
 	if (!(regs->rflags & X86_EFLAGS_IF)) {

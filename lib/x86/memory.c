@@ -38,7 +38,7 @@ static void add_region(u64 start, u64 end)
 	start = ALIGN(MAX(start, ALIGN((u64)_end, PAGE_SIZE)), PAGE_SIZE);
 	end = ALIGN_DOWN(end, PAGE_SIZE);
 	if (start < end && memory_regions < MOST_MEMORY_REGIONS)
-		memory_region[memory_regions++] = (struct memory_region){start, end};
+		memory_region[memory_regions++] = (struct memory_region){ start, end };
 }
 
 void multiboot_read(void)

@@ -121,7 +121,7 @@ struct pci_bar pci_bar(pcidevaddr_t device, int n)
 	u8 offset = PCI_BASE_ADDRESS_0 + 4 * n;
 	u16 command = pci_config_readw(device, PCI_COMMAND);
 	u32 low = pci_config_readl(device, offset);
-	struct pci_bar bar = {.is_io = low & PCI_BASE_ADDRESS_SPACE_IO};
+	struct pci_bar bar = { .is_io = low & PCI_BASE_ADDRESS_SPACE_IO };
 	u64 kept;
 
 	pci_config_writew(device, PCI_COMMAND, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));

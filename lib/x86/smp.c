@@ -143,11 +143,11 @@ void on_cpus(void (*function)(void *data), void *data)
 	int me = smp_id();
 	int cpu;
 
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (cpu != me)
 			on_cpu_async(cpu, function, data);
 	function(data);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (cpu != me)
 			on_cpu_wait(cpu);
 }
@@ -169,10 +169,10 @@ void flush_tlb_all(void)
 	if (atomic_read(&online_count) == 1)
 		return;
 	wanted = atomic_inc_return(&flushes_wanted);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (cpu != smp_id() && *cpu_ptr(online, cpu))
 			apic_send_ipi(cpu, TLB_FLUSH_VECTOR);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (cpu != smp_id() && *cpu_ptr(online, cpu))
 			wait_for((s32)(READ_ONCE(*cpu_ptr(flushes_done, cpu)) - wanted) >= 0,
 				 LIBRARY_DEADLINE_MS, "CPU %d to flush its TLB", cpu);
@@ -262,7 +262,7 @@ static void name_missing(void)
 {
 	int cpu;
 
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (cpu && !*cpu_ptr(online, cpu))
 			printf("CPU %d (APIC id %u) did not start\n", cpu, cpu_apic_id(cpu));
 	deadline_missed(LIBRARY_DEADLINE_MS, "%u CPUs to start", boot_cpus);

@@ -49,7 +49,7 @@ int stack_guard_owner(u64 address)
 {
 	int cpu;
 
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		for (unsigned i = 0; i < ARRAY_SIZE(stack_pages); i++) {
 			u64 bottom = (*cpu_ptr(bottoms, cpu))[i];
 

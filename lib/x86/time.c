@@ -99,7 +99,7 @@ static u32 no_time(void)
 	return 0;
 }
 
-struct time_source time_source = {"none", no_time, 0, 1000};
+struct time_source time_source = { "none", no_time, 0, 1000 };
 
 void time_init(void)
 {
