@@ -28,9 +28,10 @@ struct qemu_move {
 	void *data;
 	gint64 started; /* CLOCK_REALTIME, us */
 	guint pause_ms;
-	guint timer;	    /* of the pause, or the deadline of the move */
-	unsigned questions; /* how often the figures were not final */
-	gboolean finishing; /* the last question is on its way */
+	guint timer;	       /* of the pause, or the deadline of the move */
+	unsigned questions;    /* how often the figures were not final */
+	gboolean asked_source; /* whether it lives, since the destination does not */
+	gboolean finishing;    /* the last question is on its way */
 };
 
 static struct qemu_move *begin(struct qemu *from, struct qemu *to, move_done_function done,
@@ -244,6 +245,17 @@ static void on_failure_told(void *data, JsonNode *value, const char *problem)
 	     last_words ? "; destination: " : "", last_words ? last_words : "");
 }
 
+static void on_source_lives(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+	g_autofree char *death = NULL;
+
+	if (!qemu->move || qemu->move->finishing)
+		return;
+	death = vm_exit_describe(&qemu->move->to->exit);
+	fail(qemu->move, "the destination died in mid-move (%s)", death);
+}
+
 void qemu_move_progress(struct qemu *qemu)
 {
 	struct qemu_move *move = qemu->move;
@@ -264,8 +276,6 @@ void qemu_move_progress(struct qemu *qemu)
 		move->finishing = TRUE;
 		qmp_execute(move->from->qmp, "query-migrate", NULL, on_failure_told, move->from);
 	} else if (!move->to->pid && !arrived) {
-		g_autofree char *death = NULL;
-
 		/*
 		 * A guest that runs on the destination may end, and QEMU with it, before
 		 * QEMU has told us that the guest has arrived.
@@ -273,10 +283,14 @@ void qemu_move_progress(struct qemu *qemu)
 		if (sent && move->to->resume_time) {
 			move->to->migration_time = g_get_real_time();
 			arrived = TRUE;
-		} else if (!move->to->resume_time) {
-			death = vm_exit_describe(&move->to->exit);
-			fail(move, "the destination died in mid-move (%s)", death);
-			return;
+		} else if (!move->to->resume_time && !move->asked_source) {
+			/*
+			 * A guest that ends on the source takes the stream with it, and the
+			 * destination's end may be seen first: does the source live?
+			 */
+			move->asked_source = TRUE;
+			qmp_execute(move->from->qmp, "query-migrate", NULL, on_source_lives,
+				    move->from);
 		}
 	}
 	if (sent && arrived && qemu->move && !move->finishing) {
