@@ -10,10 +10,10 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "command.h"
 #include "lab.h"
 #include "needs.h"
@@ -258,11 +258,10 @@ static void on_exit_of_process(GPid pid, gint wait_status, gpointer data)
 	finish(lab);
 }
 
-/* A process group of its own, which dies with the runner. */
-static void in_child(gpointer data)
+/* The script ends its machine when it is told to end. */
+static void in_child(gpointer runner)
 {
-	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	child_bind(GPOINTER_TO_INT(runner), SIGTERM);
 }
 
 static void spawn(struct lab *lab, GPtrArray *arguments)
@@ -274,10 +273,10 @@ static void spawn(struct lab *lab, GPtrArray *arguments)
 
 	g_ptr_array_add(arguments, NULL);
 	started = errors >= 0 &&
-		  g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)arguments->pdata,
-						   NULL, G_SPAWN_DO_NOT_REAP_CHILD, in_child, NULL,
-						   -1, -1, errors, NULL, NULL, 0, &lab->pid, NULL,
-						   &lab->output, NULL, &error);
+		  g_spawn_async_with_pipes_and_fds(
+			  NULL, (const char *const *)arguments->pdata, NULL,
+			  G_SPAWN_DO_NOT_REAP_CHILD, in_child, GINT_TO_POINTER(getpid()), -1, -1,
+			  errors, NULL, NULL, 0, &lab->pid, NULL, &lab->output, NULL, &error);
 	if (errors >= 0)
 		close(errors);
 	if (!started) {

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "qemu.h"
 #include "text.h"
 
@@ -261,17 +261,9 @@ static void qemu_release_output(struct vm *vm)
 		watch_console(qemu);
 }
 
-/*
- * In the child: a session of its own, so that Ctrl-C at the terminal reaches only
- * the runner, and death together with the runner, however that dies.
- */
-static void in_child(gpointer data)
+static void in_child(gpointer runner)
 {
-	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* It may have died already. */
-	if (getppid() != GPOINTER_TO_INT(data))
-		_exit(EXIT_FAILURE);
+	child_bind(GPOINTER_TO_INT(runner), SIGKILL);
 }
 
 static gboolean has_argument(char **arguments, const char *name)
