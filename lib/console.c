@@ -275,6 +275,15 @@ void console_raw(const char *bytes, size_t count)
 	console_unlock(flags);
 }
 
+void console_newline_elsewhere(void)
+{
+	u64 flags = console_lock();
+
+	console.offset++;
+	console.in_line = false;
+	console_unlock(flags);
+}
+
 void console_seize(void)
 {
 	u32 me = smp_id() + 1;

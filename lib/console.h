@@ -46,6 +46,9 @@ void console_abort(void) __noreturn;
 void console_miscount(int bytes, int lines);
 /* Bytes that are no line, counted. */
 void console_raw(const char *bytes, size_t count);
+/* A newline is counted that the caller will send by itself, at the end of a line begun by
+ * console_raw(). */
+void console_newline_elsewhere(void);
 
 /* For the library: says hello if nobody has. */
 void console_hello(int tests);

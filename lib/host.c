@@ -84,25 +84,42 @@ u64 host_ask(const char *what, char *answer, size_t size)
 	return question;
 }
 
-u64 answer_number(const char *answer, const char *key)
+/* What follows `key=`, or NULL. */
+static const char *find_value(const char *answer, const char *key)
 {
 	size_t length = strlen(key);
 	const char *word = answer;
 
-	for (;;) {
-		if (!strncmp(word, key, length) && word[length] == '=') {
-			const char *text = word + length + 1;
-			char *end;
-			u64 number = strtoull(text, &end, 0);
-
-			if (end != text && (*end == ' ' || !*end))
-				return number;
-		}
+	while (strncmp(word, key, length) || word[length] != '=') {
 		word = strchrnul(word, ' ');
 		if (!*word)
-			report_abort("no number '%s' in the host's answer '%s'", key, answer);
+			return NULL;
 		word++;
 	}
+	return word + length + 1;
+}
+
+u64 answer_number(const char *answer, const char *key)
+{
+	const char *text = find_value(answer, key);
+	char *end;
+	u64 number;
+
+	if (text) {
+		number = strtoull(text, &end, 0);
+		if (end != text && (*end == ' ' || !*end))
+			return number;
+	}
+	report_abort("no number '%s' in the host's answer '%s'", key, answer);
+}
+
+void answer_word(const char *answer, const char *key, char *word, size_t size)
+{
+	const char *text = find_value(answer, key);
+
+	word[0] = '\0';
+	if (text)
+		snprintf(word, size, "%.*s", (int)(strchrnul(text, ' ') - text), text);
 }
 
 bool host_time(struct host_time *time)
@@ -119,6 +136,20 @@ bool host_time(struct host_time *time)
 		.pause_max = answer_number(answer, "pause_max"),
 	};
 	return true;
+}
+
+void host_boot(struct host_boot *boot)
+{
+	char answer[ANSWER_SIZE];
+
+	*boot = (struct host_boot){ .number = 1 };
+	if (!host_ask("boot", answer, sizeof(answer)) || !find_value(answer, "boot"))
+		return;
+	boot->number = answer_number(answer, "boot");
+	answer_word(answer, "test", boot->test, sizeof(boot->test));
+	if (boot->test[0])
+		boot->cpu = answer_number(answer, "cpu");
+	boot->state = find_value(answer, "state") && answer_number(answer, "state");
 }
 
 bool host_wants_more(void)

@@ -18,6 +18,20 @@ struct host_time {
 /* The time at the moment of the answer. False: nobody who would answer. */
 bool host_time(struct host_time *time);
 
+#define HOST_TEST_NAME 64
+
+/* Which boot this is, for a guest that may be reset. */
+struct host_boot {
+	u64 number; /* counted from 1 */
+	/* What the last boot did not end, "" if there was no such thing. */
+	char test[HOST_TEST_NAME];
+	int cpu;
+	bool state; /* the host wants to know what the registers hold */
+};
+
+/* Without a runner that knows, or cares, it is the first boot. */
+void host_boot(struct host_boot *boot);
+
 /* Whether the plan wants the tests to be run once more. */
 bool host_wants_more(void);
 
@@ -29,6 +43,8 @@ bool host_wants_more(void);
 u64 host_ask(const char *what, char *answer, size_t size);
 /* The number behind `key=` in an answer; aborts if there is none. */
 u64 answer_number(const char *answer, const char *key);
+/* The word behind `key=`, cut to `size`; "" if there is none. */
+void answer_word(const char *answer, const char *key, char *word, size_t size);
 
 /*
  * For the library: a byte that the host sends. While it waits it calls `meanwhile`

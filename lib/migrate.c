@@ -19,13 +19,30 @@ static void write_somewhere(void)
 		dirty[page][n % PAGE_WORDS] = n;
 }
 
-static void request(const char *sentence)
+/* Of the CPU whose request is being answered: one conversation at a time. */
+static void (*called_meanwhile)(void);
+
+/* A function that only looks would leave nothing to send twice. */
+static void write_and_call(void)
+{
+	write_somewhere();
+	if (called_meanwhile)
+		called_meanwhile();
+}
+
+static void request_while(const char *sentence, void (*meanwhile)(void))
 {
 	host_lock();
+	called_meanwhile = meanwhile;
 	puts(sentence);
-	host_byte(write_somewhere, "the host's answer to a request to be moved");
+	host_byte(write_and_call, "the host's answer to a request to be moved");
 	machine_line("got", "answer=0");
 	host_unlock();
+}
+
+static void request(const char *sentence)
+{
+	request_while(sentence, NULL);
 }
 
 void migrate(void)
@@ -37,6 +54,26 @@ void migrate(void)
 void migrate_quiet(void)
 {
 	request("Now migrate the VM (quiet)\n");
+}
+
+void migrate_quiet_while(void (*meanwhile)(void))
+{
+	request_while("Now migrate the VM (quiet)\n", meanwhile);
+}
+
+void migrate_by_hand_begin(void)
+{
+	static const char sentence[] = "Now migrate the VM (quiet)";
+
+	host_lock();
+	console_raw(sentence, sizeof(sentence) - 1);
+	console_newline_elsewhere();
+}
+
+void migrate_by_hand_end(void)
+{
+	machine_line("got", "answer=0");
+	host_unlock();
 }
 
 void migrate_once(void)

@@ -2,16 +2,23 @@
 /* Runs the tests that TEST() has declared. See test.h. */
 #include "libcflat.h"
 #include "console.h"
+#include "machine-state.h"
 #include "processor.h"
 #include "smp.h"
 
 extern const struct test tests_start[], tests_end[];
 
 static int rounds;
+static struct host_boot boot;
 
 int current_round(void)
 {
 	return rounds;
+}
+
+u64 current_boot(void)
+{
+	return boot.number;
 }
 
 static bool is_selected(const struct test *test)
@@ -103,6 +110,17 @@ static void run_on(const struct test *test, int cpu)
 	print_end(test, cpu, &result);
 }
 
+/* After a reset, whether an earlier boot has run the test to its end. */
+static bool is_done(const struct test *test, int cpu)
+{
+	if (!boot.test[0])
+		return false;
+	if (strcmp(boot.test, test->name) || boot.cpu != cpu)
+		return true;
+	boot.test[0] = '\0';
+	return false;
+}
+
 static void run_round(void)
 {
 	rounds++;
@@ -112,8 +130,12 @@ static void run_round(void)
 		if (!is_selected(test))
 			continue;
 		for (int cpu = 0; cpu < cpus; cpu++)
-			run_on(test, cpu);
+			if (!is_done(test, cpu))
+				run_on(test, cpu);
 	}
+	if (boot.test[0])
+		report_abort("the last boot was in test %s on CPU %d, which there is not",
+			     boot.test, boot.cpu);
 }
 
 int run_tests(void)
@@ -123,6 +145,9 @@ int run_tests(void)
 	console_hello(selected);
 	mark("time", "source=%s hz=%u timescale=%lu", time_source_name(), time_source.hz,
 	     timescale());
+	host_boot(&boot);
+	if (boot.state)
+		machine_state_tell();
 	if (!selected)
 		report_abort("no test of this program matches test=%s", argument("test"));
 	do

@@ -98,5 +98,6 @@ int cpu_count(void);
 int run_tests(void);
 /* Counted from 1. */
 int current_round(void);
+u64 current_boot(void);
 
 #endif

@@ -180,6 +180,26 @@ void apic_setup_timer(u8 vector, u32 mode)
 	asm volatile("mfence" : : : "memory");
 }
 
+/* adjtimex(2) slews a host's timers by up to 500 ppm, and the TSC not. */
+#define DEADLINE_SLEW_PPM 1000
+
+u64 apic_arm_deadline(u64 deadline)
+{
+	u64 before = rdtsc_ordered(), remaining;
+	u64 after;
+
+	wrmsr(MSR_IA32_TSC_DEADLINE, deadline);
+	after = rdtsc_ordered();
+	if (deadline <= after)
+		return deadline;
+	/*
+	 * KVM reads its clock, then the TSC, and sets its timer for what is left by the second
+	 * reading behind the first: as much too early as it was held up between them.
+	 */
+	remaining = deadline - before;
+	return deadline - (after - before) - remaining / 1000000 * DEADLINE_SLEW_PPM;
+}
+
 void apic_start_timer(u32 count)
 {
 	apic_write(APIC_TMICT, count);

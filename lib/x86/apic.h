@@ -39,9 +39,14 @@ void apic_send_ipi_all_but_self(u8 vector);
 
 /*
  * The timer, counting at full bus speed. mode is APIC_LVT_TIMER_ONESHOT,
- * _PERIODIC or _TSCDEADLINE; in the last, arm it through MSR_IA32_TSC_DEADLINE.
+ * _PERIODIC or _TSCDEADLINE; in the last, arm it with apic_arm_deadline().
  */
 void apic_setup_timer(u8 vector, u32 mode);
+/*
+ * Arms it for a TSC, and gives the TSC before which its interrupt is early even by a host
+ * that emulates it with a timer of its own (docs/findings.md, "A TSC deadline can be early").
+ */
+u64 apic_arm_deadline(u64 deadline);
 void apic_start_timer(u32 count);
 void apic_stop_timer(void);
 void apic_cleanup_timer(void);

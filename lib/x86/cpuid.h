@@ -128,4 +128,12 @@ static inline bool is_amd(void)
 	       !memcmp(name, "HygonGenuine", sizeof(name));
 }
 
+/* QEMU's emulation, also where KVM runs on it; by the brand string, which anybody can change. */
+static inline bool is_tcg(void)
+{
+	struct cpuid brand = cpuid(0x80000002);
+
+	return !memcmp(&brand, "QEMU TCG CPU", 12);
+}
+
 #endif

@@ -272,13 +272,6 @@ void hv_synic_start_all(void)
 	on_cpus(start_here, NULL);
 }
 
-static bool is_tcg(void)
-{
-	struct cpuid brand = cpuid(0x80000002);
-
-	return !memcmp(&brand, "QEMU TCG CPU", 12);
-}
-
 void hv_synic_stop_all(void)
 {
 	int cpu;

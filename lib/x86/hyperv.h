@@ -66,6 +66,7 @@ bool hv_report_strict(bool pass, const char *format, ...) __printf(2, 3);
 #define HV_X64_MSR_REFERENCE_TSC  0x40000021
 #define HV_X64_MSR_TSC_FREQUENCY  0x40000022
 #define HV_X64_MSR_APIC_FREQUENCY 0x40000023
+#define HV_X64_MSR_VP_ASSIST_PAGE 0x40000073
 #define HV_X64_MSR_SCONTROL	  0x40000080
 #define HV_X64_MSR_SVERSION	  0x40000081
 #define HV_X64_MSR_SIEFP	  0x40000082
@@ -74,6 +75,9 @@ bool hv_report_strict(bool pass, const char *format, ...) __printf(2, 3);
 #define HV_X64_MSR_SINT0	  0x40000090 /* to SINT15, one by one */
 #define HV_X64_MSR_STIMER0_CONFIG 0x400000b0 /* to STIMER3, in steps of two */
 #define HV_X64_MSR_STIMER0_COUNT  0x400000b1
+
+#define HV_X64_MSR_REENLIGHTENMENT_CONTROL 0x40000106
+#define HV_X64_MSR_TSC_EMULATION_CONTROL   0x40000107
 
 /* ---- the reference clock (TLFS "Timers") ---- */
 

@@ -144,28 +144,42 @@ void map_pages(void *address, phys_addr_t physical, size_t pages, u64 bits)
 		flush_tlb_all();
 }
 
-void map_range(void *address, phys_addr_t physical, size_t size, u64 bits)
+/* Returns whether TLBs may hold what was there before. */
+static bool set_range(pgd_t *root, void *address, phys_addr_t physical, size_t size, u64 bits)
 {
 	bool gigabytes = this_cpu_has(X86_FEATURE_GBPAGES);
 	bool stale = false;
 	char *at = address, *end = at + size;
 
-	spin_lock(&table_lock);
 	while (at < end) {
 		int level = gigabytes ? 3 : 2;
 
 		while (level > 1 && (((u64)at | physical) & (page_size_at(level) - 1) ||
 				     at + page_size_at(level) > end))
 			level--;
-		stale |= set_entry(get_entry(current_page_table(), at, level),
+		stale |= set_entry(get_entry(root, at, level),
 				   physical | bits | LEAF_USED_BITS |
 					   (level > 1 ? PT_PAGE_SIZE_MASK : 0));
 		at += page_size_at(level);
 		physical += page_size_at(level);
 	}
+	return stale;
+}
+
+void map_range(void *address, phys_addr_t physical, size_t size, u64 bits)
+{
+	bool stale;
+
+	spin_lock(&table_lock);
+	stale = set_range(current_page_table(), address, physical, size, bits);
 	spin_unlock(&table_lock);
 	if (stale)
 		flush_tlb_all();
+}
+
+void map_range_in(pgd_t *root, void *address, phys_addr_t physical, size_t size, u64 bits)
+{
+	set_range(root, address, physical, size, bits);
 }
 
 void unmap_pages(void *address, size_t pages)

@@ -68,6 +68,9 @@ pteval_t *get_pte(pgd_t *root, const void *address);
 void map_pages(void *address, phys_addr_t physical, size_t pages, u64 bits);
 /* The same with the largest pages that fit. */
 void map_range(void *address, phys_addr_t physical, size_t size, u64 bits);
+/* The same in other tables, such as nested ones, which are the caller's affair: no TLB is flushed.
+ */
+void map_range_in(pgd_t *root, void *address, phys_addr_t physical, size_t size, u64 bits);
 void unmap_pages(void *address, size_t pages);
 void protect_pages(void *address, size_t pages, u64 bits);
 

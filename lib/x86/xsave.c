@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* x87, SSE and AVX state. See xsave.h. */
+#include "xsave.h"
+#include "alloc_page.h"
+#include "processor.h"
+#include "vm.h"
+
+/* CPUID leaf 0xd, subleaf 0: ECX is the size for all that the CPU has. */
+#define CPUID_XSAVE 0xd
+#define FXSAVE_SIZE 512
+
+FEATURE(XSAVE, "XSAVE")
+{
+	return this_cpu_has(X86_FEATURE_XSAVE);
+}
+
+FEATURE(AVX, "AVX")
+{
+	return this_cpu_has(X86_FEATURE_XSAVE) && this_cpu_has(X86_FEATURE_AVX);
+}
+
+u64 xsave_enable(void)
+{
+	u64 wanted = XFEATURE_MASK_FP | XFEATURE_MASK_SSE;
+
+	if (!this_cpu_has(X86_FEATURE_XSAVE))
+		return wanted;
+	write_cr4(read_cr4() | X86_CR4_OSXSAVE);
+	if (this_cpu_has(X86_FEATURE_AVX))
+		write_xcr0(wanted | XFEATURE_MASK_YMM);
+	else
+		write_xcr0(wanted);
+	/* A hypervisor that does not notice XSETBV shows it when it has been entered. */
+	raw_cpuid(0, 0);
+	if ((read_xcr0() & wanted) == wanted)
+		return read_xcr0();
+	write_cr4(read_cr4() & ~X86_CR4_OSXSAVE);
+	return wanted;
+}
+
+u32 xsave_size(void)
+{
+	return MAX(FXSAVE_SIZE, cpuid_indexed(CPUID_XSAVE, 0).c);
+}
+
+void *xsave_alloc(void)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < xsave_size())
+		order++;
+	return alloc_pages(order);
+}
+
+void xsave_free(void *area)
+{
+	free_pages(area);
+}
+
+void xsave(void *area, u64 mask)
+{
+	if (read_cr4() & X86_CR4_OSXSAVE)
+		asm volatile("xsave64 (%0)"
+			     :
+			     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+			     : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+void xrstor(const void *area, u64 mask)
+{
+	if (read_cr4() & X86_CR4_OSXSAVE)
+		asm volatile("xrstor64 (%0)"
+			     :
+			     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+			     : "memory");
+	else
+		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
