@@ -30,7 +30,7 @@ include host/host.mk
 -include tests/tests.mk
 
 clean:
-	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/tests $(build)/ferry
+	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/tests $(build)/lab $(build)/ferry
 
 .PHONY: all clean
 .DELETE_ON_ERROR:

@@ -9,12 +9,15 @@
 #include "case.h"
 #include "clock-check.h"
 #include "guest-image.h"
+#include "machine-check.h"
 #include "text.h"
 
 #define MEMORY_MIB 128
 
 /* How long QEMU may take for an answer on a fast host. */
 #define REPLY_SECONDS 15
+/* The same in a lab whose own host is busy: the guest's speed does not tell how QEMU's is. */
+#define LAB_REPLY_SECONDS 90
 
 /* What the guest writes to port 0xf4 (docs/protocol.md). */
 enum guest_status {
@@ -35,15 +38,20 @@ struct case_run {
 	struct guest *guest;
 	struct plan_run *plan;
 	struct clock_check *clock_check;
+	struct machine_check *machine_check;
 	struct result *result;
 	gint64 started, test_started; /* monotonic, us */
 	guint deadline, idle;
 	gboolean over;
 
-	char *test;	  /* that runs now, "NAME on CPU N", or NULL */
+	char *test; /* that runs now, "NAME on CPU N", or NULL */
+	char *test_name;
+	unsigned test_cpu, test_round;
+	unsigned boots;
 	char *first_fail; /* text of the first check that failed */
 	char *first_skip;
 	char *violation; /* the first, of the protocol or of the host's invariants */
+	char *unclean;	 /* all that resets did not bring back, or NULL */
 	char *abort;	 /* why the guest aborted: an exception, or its own words */
 	gint64 bye;	 /* the status that the guest announced, or -1 */
 };
@@ -67,14 +75,17 @@ static void run_free(struct case_run *run)
 	if (run->guest)
 		guest_free(run->guest);
 	clock_check_free(run->clock_check);
+	machine_check_free(run->machine_check);
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
 	g_strfreev(run->extra);
 	g_free(run->test);
+	g_free(run->test_name);
 	g_free(run->first_fail);
 	g_free(run->first_skip);
 	g_free(run->violation);
+	g_free(run->unclean);
 	g_free(run->abort);
 	g_free(run);
 }
@@ -103,6 +114,20 @@ static gboolean tell_end(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* A test that was running when its guest came to a bad end has failed by that. */
+static void fail_unfinished_test(struct case_run *run)
+{
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup(run->test_name);
+	test->cpu = run->test_cpu;
+	test->round = run->test_round;
+	test->verdict = g_strdup("fail");
+	test->reason = g_strdup(run->result->reason);
+	test->duration_ns = (g_get_monotonic_time() - run->test_started) * 1000;
+	g_ptr_array_add(run->result->tests, test);
+}
+
 /*
  * Ends the case; the first verdict stands. The guest cannot be freed from inside
  * its own calls, so the rest happens when the main loop is idle.
@@ -121,6 +146,11 @@ static G_GNUC_PRINTF(3, 4) void conclude(struct case_run *run, enum verdict verd
 		run->result->reason = g_strdup_vprintf(format, arguments);
 		va_end(arguments);
 	}
+	if ((verdict == VERDICT_FAIL || verdict == VERDICT_ERROR) && run->test)
+		fail_unfinished_test(run);
+	/* A guest that dies in a test does more than fail a check of it. */
+	run->result->beyond_tests = run->violation || run->test || verdict == VERDICT_ERROR ||
+				    (verdict == VERDICT_FAIL && !run->first_fail);
 	run->idle = g_idle_add(tell_end, run);
 }
 
@@ -141,9 +171,18 @@ static char *whereabouts(struct case_run *run)
 	return g_string_free(text, FALSE);
 }
 
+/* The last of several boots may have skipped all that was left, and knows of nothing else. */
+static gboolean passed_before(const struct case_run *run)
+{
+	return run->boots > 1 && run->result->checks > run->result->skipped_checks;
+}
+
 static void conclude_status(struct case_run *run, int status)
 {
-	const char *problem = run->first_fail ? run->first_fail : run->violation;
+	const char *problem = run->first_fail  ? run->first_fail
+			      : run->violation ? run->violation
+					       : run->unclean;
+	gboolean both = run->first_fail && run->violation;
 	gboolean ours = console_speaks_protocol(guest_console(run->guest));
 	g_autofree char *where = whereabouts(run), *shortfall = NULL;
 
@@ -156,13 +195,14 @@ static void conclude_status(struct case_run *run, int status)
 		conclude(run, VERDICT_FAIL, "%s%s", run->abort ? run->abort : "the guest aborted",
 			 where);
 	else if (problem)
-		conclude(run, VERDICT_FAIL, "%s", problem);
-	else if (status == GUEST_SKIPPED)
+		conclude(run, VERDICT_FAIL, "%s%s%s", problem, both ? "; and " : "",
+			 both ? run->violation : "");
+	else if (status == GUEST_SKIPPED && !passed_before(run))
 		conclude(run, VERDICT_SKIP, "%s",
 			 run->first_skip ? run->first_skip : "the guest skipped everything");
 	else if (status == GUEST_FAILED)
 		conclude(run, VERDICT_FAIL, "the guest reports a failure%s", where);
-	else if (status != GUEST_PASSED)
+	else if (status != GUEST_PASSED && status != GUEST_SKIPPED)
 		conclude(run, VERDICT_FAIL, "the guest left with the unknown status %d%s", status,
 			 where);
 	else if ((shortfall = plan_shortfall(run->plan)))
@@ -209,6 +249,14 @@ static void on_failed(void *data, const char *problem)
 	g_autofree char *where = whereabouts(run);
 
 	conclude(run, VERDICT_ERROR, "%s%s", problem, where);
+}
+
+static void on_unable(void *data, const char *reason)
+{
+	struct case_run *run = data;
+
+	conclude(run, VERDICT_SKIP, "plan %s needs what %s cannot do here: %s",
+		 run->test_case->plan->name, run->settings->vmm->name, reason);
 }
 
 static gboolean on_deadline(gpointer data)
@@ -266,9 +314,13 @@ static void on_begin(struct case_run *run, const struct machine_line *line)
 	const char *name = machine_line_value(line, "test");
 	g_autofree char *printable = text_printable(name ? name : "?", -1);
 
+	g_free(run->test_name);
+	run->test_name = g_strdup(name);
+	run->test_cpu = machine_line_number(line, "cpu", 0);
+	run->test_round = machine_line_number(line, "round", 1);
 	g_free(run->test);
-	run->test = g_strdup_printf("%s on CPU %" G_GINT64_FORMAT, printable,
-				    machine_line_number(line, "cpu", 0));
+	run->test = g_strdup_printf("%s on CPU %u", printable, run->test_cpu);
+	plan_test_begins(run->plan, name ? name : "?", run->test_cpu);
 	run->test_started = g_get_monotonic_time();
 	run->listener->progress(run->data, run->test_case, run->test);
 }
@@ -308,18 +360,44 @@ static void on_mark(struct case_run *run, const struct machine_line *line)
 	g_ptr_array_add(run->result->marks, mark);
 }
 
+static void on_machine_state(struct case_run *run, const struct machine_line *line)
+{
+	g_autofree char *problem = machine_check_line(run->machine_check, line);
+	char *all;
+
+	/* One that is known must not hide another. */
+	if (!problem)
+		return;
+	all = run->unclean ? g_strconcat(run->unclean, "; ", problem, NULL) : g_strdup(problem);
+	g_free(run->unclean);
+	run->unclean = all;
+}
+
+/* A test that the last boot did not end has no result: it begins anew. */
+static void on_hello(struct case_run *run)
+{
+	run->boots++;
+	g_clear_pointer(&run->test, g_free);
+	clock_check_free(run->clock_check);
+	run->clock_check = clock_check_new();
+	run->bye = -1;
+	plan_hello(run->plan);
+}
+
 static void on_machine(void *data, const struct machine_line *line)
 {
 	struct case_run *run = data;
 
 	if (g_str_equal(line->verb, "hello")) {
-		plan_hello(run->plan);
+		on_hello(run);
 	} else if (g_str_equal(line->verb, "begin")) {
 		on_begin(run, line);
 	} else if (g_str_equal(line->verb, "end")) {
 		on_test_end(run, line);
 	} else if (g_str_equal(line->verb, "mark")) {
 		on_mark(run, line);
+	} else if (g_str_equal(line->verb, "machine")) {
+		on_machine_state(run, line);
 	} else if (g_str_equal(line->verb, "exception")) {
 		g_free(run->abort);
 		run->abort = g_strdup_printf(
@@ -369,6 +447,13 @@ static gboolean on_wants_more(void *data)
 	return plan_wants_more(run->plan);
 }
 
+static char *on_boot_asked(void *data, unsigned boot)
+{
+	struct case_run *run = data;
+
+	return plan_answer_boot(run->plan, boot);
+}
+
 static const struct guest_listener guest_listener = {
 	.human = on_human,
 	.machine = on_machine,
@@ -377,8 +462,10 @@ static const struct guest_listener guest_listener = {
 	.version = on_version,
 	.time_told = on_time_told,
 	.wants_more = on_wants_more,
+	.boot_asked = on_boot_asked,
 	.ended = on_ended,
 	.failed = on_failed,
+	.unable = on_unable,
 };
 
 /* ---- the start ---- */
@@ -425,7 +512,9 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.machine = *program->machine ? program->machine : NULL,
 		.extra = run->extra,
 		.foreign = settings->foreign,
-		.reply_seconds = REPLY_SECONDS * settings->timescale,
+		.uses = run->test_case->plan->capabilities,
+		.reply_seconds = settings->timescale *
+				 (settings->emulated_host ? LAB_REPLY_SECONDS : REPLY_SECONDS),
 	};
 
 	if (g_mkdir_with_parents(run->result->logdir, 0755) < 0) {
@@ -452,6 +541,7 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 	run->command_line = guest_command_line(test_case->program, settings);
 	run->extra = extra_arguments(test_case->program, settings->foreign);
 	run->clock_check = clock_check_new();
+	run->machine_check = machine_check_new();
 	run->started = run->test_started = g_get_monotonic_time();
 	run->result = result_new(test_case, settings->environment);
 	run->result->logdir = g_build_filename(settings->logdir, test_case->log_name, NULL);

@@ -13,11 +13,12 @@ struct case_settings {
 	const char *accel;
 	const char *logdir;
 	const char *socket_dir;
-	gboolean foreign; /* guests of another suite */
-	double timescale; /* deadlines are multiplied by it */
-	unsigned timeout; /* seconds; 0: as unittests.cfg says */
-	unsigned moves;	  /* that an unasked plan makes at least */
-	char **test_args; /* further words of the guest's command line; may be NULL */
+	gboolean foreign;	/* guests of another suite */
+	double timescale;	/* deadlines are multiplied by it */
+	gboolean emulated_host; /* a lab, where starting a process may take seconds */
+	unsigned timeout;	/* seconds; 0: as unittests.cfg says */
+	unsigned moves;		/* that an unasked plan makes at least */
+	char **test_args;	/* further words of the guest's command line; may be NULL */
 };
 
 struct case_listener {

@@ -10,20 +10,17 @@
 
 #include "command.h"
 #include "interrupt.h"
-#include "needs.h"
+#include "kvm.h"
+#include "lab.h"
 #include "schedule.h"
 #include "select.h"
 #include "speed.h"
-#include "lab.h"
 #include "text.h"
 
 #define DEFAULT_QEMU  "qemu-system-x86_64"
 #define DEFAULT_MOVES 20
 #define RANDOM_SEED   G_MININT64 /* no --seed was given */
 #define CALIBRATION   "calibrate"
-
-/* KVM keeps guests' clocks in another way when this is not "tsc". */
-#define CLOCK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 /* Paths of UNIX sockets are at most 107 bytes long (unix(7)); ours add some 40. */
 #define LONGEST_SOCKET_DIR 60
@@ -159,15 +156,6 @@ static char *kernel_release(void)
 	return g_strdup(uname(&names) ? "unknown" : names.release);
 }
 
-static char *clock_source(void)
-{
-	char *name = NULL;
-
-	if (!g_file_get_contents(CLOCK_SOURCE, &name, NULL, NULL))
-		return g_strdup("unknown");
-	return g_strchomp(name);
-}
-
 static struct environment *describe_here(const char *qemu, const char *accel, guint32 seed)
 {
 	struct environment *environment = g_new0(struct environment, 1);
@@ -178,7 +166,7 @@ static struct environment *describe_here(const char *qemu, const char *accel, gu
 	environment->accel = g_strdup(accel);
 	environment->kernel = kernel_release();
 	environment->cpu = cpu_name();
-	environment->clock = clock_source();
+	environment->clock = host_clock_source();
 	environment->seed = seed;
 	return environment;
 }
@@ -314,8 +302,7 @@ static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 	g_auto(GStrv) arguments = lab_arguments(environment->seed);
 	const struct lab_settings lab_settings = {
 		.options = { .kernel = options.lab.kernel,
-			     .modules = options.lab.modules,
-			     .clock = options.lab.clock },
+			     .modules = options.lab.modules },
 		.arguments = arguments,
 	};
 	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
@@ -389,6 +376,7 @@ static int run(int argc, char **argv)
 	seed = options.seed == RANDOM_SEED ? g_random_int() : (guint32)options.seed;
 	plan_list = options.plans ? g_strsplit(options.plans, ",", -1) : NULL;
 	selection.patterns = options.patterns;
+	selection.lab_clock = options.lab.clock;
 	selection.plan_names = plan_list;
 	selection.repeat = options.repeat;
 	selection.seed = seed;
@@ -410,6 +398,7 @@ static int run(int argc, char **argv)
 	settings.logdir = logdir;
 	settings.socket_dir = socket_dir;
 	settings.foreign = suite->foreign;
+	settings.emulated_host = options.stream;
 	settings.timescale = 1;
 	settings.timeout = options.timeout;
 	settings.moves = options.moves;

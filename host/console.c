@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The runner's side of docs/protocol.md. */
+#define _GNU_SOURCE /* memmem() */
 #include <string.h>
 
 #include "console.h"
@@ -7,6 +8,9 @@
 
 /* A longer line is cut there: a guest that floods must not fill our memory. */
 #define LONGEST_LINE 65536
+
+/* How a boot begins. */
+#define FIRST_BYTES "@1+0 hello"
 
 struct console {
 	const struct console_listener *listener;
@@ -17,6 +21,7 @@ struct console {
 	guint64 boot_start; /* bytes before the boot's `hello` */
 	guint64 sequence;   /* of the last machine line; 0 before `hello` */
 	unsigned number;    /* of the last whole line */
+	gboolean boot_expected;
 	char *last_line;
 };
 
@@ -177,6 +182,9 @@ static gboolean handle_machine(struct console *console, const char *text)
 		/* A boot begins: its counters start here. */
 		if (line.sequence != 1 || offset)
 			violation(console, "a hello that is not machine line 1 at byte 0");
+		else if (console->sequence && !console->boot_expected)
+			violation(console, "the guest boots again, and nobody has reset it");
+		console->boot_expected = FALSE;
 		console->boot_start = console->line_start;
 		console->sequence = line.sequence;
 	} else if (!console->sequence) {
@@ -230,12 +238,28 @@ static void handle_sentence(struct console *console, const char *text)
 		}
 }
 
+/*
+ * A reset may cut a line off, and the next boot's first one then follows on the same
+ * line. What was cut off says nothing.
+ */
+static void drop_cut_line(struct console *console)
+{
+	GString *line = console->line;
+	const char *boot = memmem(line->str, line->len, FIRST_BYTES, strlen(FIRST_BYTES));
+	gsize cut = boot ? boot - line->str : 0;
+
+	g_string_erase(line, 0, cut);
+	console->line_start += cut;
+}
+
 static void handle_line(struct console *console)
 {
 	GString *line = console->line;
 	char *text;
 
 	console->number++;
+	if (console->boot_expected)
+		drop_cut_line(console);
 	text = line->str;
 	while (line->len && text[line->len - 1] == '\r')
 		g_string_truncate(line, line->len - 1);
@@ -275,6 +299,11 @@ void console_feed(struct console *console, const char *bytes, gsize length)
 			console->line_start = console->bytes;
 		}
 	}
+}
+
+void console_expect_boot(struct console *console)
+{
+	console->boot_expected = TRUE;
 }
 
 void console_end(struct console *console)

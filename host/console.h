@@ -57,6 +57,12 @@ struct console *console_new(const struct console_listener *listener, void *data)
 /* Bytes from the guest, in the order in which it sent them. */
 void console_feed(struct console *console, const char *bytes, gsize length);
 
+/*
+ * The machine is being reset: the next boot may begin, wherever the last one was cut
+ * off. Until then its lines are read as ever.
+ */
+void console_expect_boot(struct console *console);
+
 /* The guest has ended: hands out a last line that has no end. */
 void console_end(struct console *console);
 

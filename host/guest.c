@@ -24,10 +24,17 @@ struct question {
 };
 
 struct order {
-	enum { ORDER_NONE, ORDER_PAUSE, ORDER_MOVE } kind;
+	enum { ORDER_NONE, ORDER_PAUSE, ORDER_MOVE, ORDER_RESET, ORDER_SNAPSHOT, ORDER_BREAK } kind;
 	gboolean begun;
+	gboolean was_reset, booted;  /* what a reset waits for */
+	struct move_stats reset;     /* what the VMM told of it */
 	gint64 microseconds;	     /* of a pause */
+	int file;		     /* of a snapshot */
+	gboolean running;	     /* while it is made */
+	gboolean was_saved;	     /* to the file */
+	struct move_stats saved;     /* what the VMM told of that */
 	struct move_options options; /* of a move */
+	struct break_options breaking;
 	move_done_function done;
 	void *data;
 };
@@ -54,6 +61,8 @@ struct guest {
 	unsigned unread_answers; /* the guest has not said `got` to */
 	GQueue *questions;	 /* asked during a move */
 
+	unsigned boots; /* that have said hello */
+	/* In this boot: */
 	guint64 moves;
 	gint64 pause_min_ns, pause_max_ns; /* summed */
 };
@@ -106,6 +115,11 @@ static char *answer_more(struct guest *guest, guint64 sequence)
 	return g_strdup_printf("more=%d", guest->listener->wants_more(guest->data));
 }
 
+static char *answer_boot(struct guest *guest, guint64 sequence)
+{
+	return guest->listener->boot_asked(guest->data, guest->boots);
+}
+
 static void answer(struct guest *guest, const struct question *question)
 {
 	static const struct {
@@ -114,6 +128,7 @@ static void answer(struct guest *guest, const struct question *question)
 	} answers[] = {
 		{ "time", answer_time },
 		{ "more", answer_more },
+		{ "boot", answer_boot },
 	};
 	g_autofree char *text = NULL, *line = NULL;
 
@@ -148,7 +163,13 @@ static void on_question(struct guest *guest, const struct machine_line *line)
 		answer_waiting_questions(guest);
 }
 
-/* ---- pauses and moves ---- */
+static void forget_questions(struct guest *guest)
+{
+	g_queue_clear_full(guest->questions, (GDestroyNotify)question_free);
+	guest->unread_answers = 0;
+}
+
+/* ---- pauses, moves and resets ---- */
 
 static void drop_socket(struct guest *guest)
 {
@@ -157,14 +178,29 @@ static void drop_socket(struct guest *guest)
 	g_clear_pointer(&guest->socket_path, g_free);
 }
 
-static void retire(struct guest *guest)
+/* The destination has the guest. */
+static void adopt(struct guest *guest)
 {
-	g_ptr_array_add(guest->retired, guest->vm);
-	guest->vmm->quit(guest->vm);
 	guest->vm = guest->destination;
 	guest->destination = NULL;
 	guest->destination_ready = FALSE;
 	drop_socket(guest);
+}
+
+static void drop_destination(struct guest *guest)
+{
+	if (guest->destination)
+		guest->vmm->free(guest->destination);
+	guest->destination = NULL;
+	guest->destination_ready = FALSE;
+	drop_socket(guest);
+}
+
+static void retire(struct guest *guest)
+{
+	g_ptr_array_add(guest->retired, guest->vm);
+	guest->vmm->quit(guest->vm);
+	adopt(guest);
 }
 
 static void on_order_done(void *data, const struct move_stats *stats, const char *problem)
@@ -175,18 +211,138 @@ static void on_order_done(void *data, const struct move_stats *stats, const char
 	guest->order = (struct order){ 0 };
 	if (guest->failed)
 		return;
-	if (stats) {
+	if (stats && order.kind == ORDER_BREAK)
+		drop_destination(guest);
+	/* One that was broken off is none, unless the guest stood still. */
+	if (stats && order.kind != ORDER_RESET &&
+	    (order.kind != ORDER_BREAK || stats->pause_max_ns)) {
 		guest->moves++;
 		guest->pause_min_ns += stats->pause_min_ns;
 		guest->pause_max_ns += stats->pause_max_ns;
 		if (order.kind == ORDER_MOVE)
 			retire(guest);
+		else if (order.kind == ORDER_SNAPSHOT)
+			adopt(guest);
 	}
 	answer_waiting_questions(guest);
 	order.done(order.data, stats, problem);
 	/* Last, since the guest may have ended there, and tell so now. */
-	if (stats && order.kind == ORDER_MOVE)
+	if (stats && (order.kind == ORDER_MOVE || order.kind == ORDER_SNAPSHOT))
 		guest->vmm->release_output(guest->vm);
+}
+
+static void finish_reset(struct guest *guest)
+{
+	struct order *order = &guest->order;
+	struct move_stats stats = order->reset;
+
+	if (!order->was_reset || (console_speaks_protocol(guest->console) && !order->booted))
+		return;
+	stats.total_ns = clock_ns(CLOCK_REALTIME) - stats.started;
+	on_order_done(guest, &stats, NULL);
+}
+
+static void on_reset(void *data, const struct move_stats *stats, const char *problem)
+{
+	struct guest *guest = data;
+
+	if (problem) {
+		on_order_done(guest, NULL, problem);
+		return;
+	}
+	guest->order.was_reset = TRUE;
+	guest->order.reset = *stats;
+	finish_reset(guest);
+}
+
+/* Nothing that the last boot was in the middle of has an end any more. */
+static void on_hello(struct guest *guest)
+{
+	guest->boots++;
+	forget_questions(guest);
+	guest->moves = 0;
+	guest->pause_min_ns = guest->pause_max_ns = 0;
+	guest->order.booted = TRUE;
+}
+
+/* ---- snapshots ---- */
+
+static const struct vm_listener vm_listener;
+static struct vm *start_vm(struct guest *guest, const char *incoming, int restore, GError **error);
+
+static void close_snapshot(struct guest *guest)
+{
+	if (guest->order.kind == ORDER_SNAPSHOT && guest->order.file > 0)
+		close(guest->order.file);
+	guest->order.file = 0;
+}
+
+/* A file without a name, so that it is gone with the last who has it open. */
+static int open_snapshot(struct guest *guest)
+{
+	g_autofree char *path = g_build_filename(guest->socket_dir, "snapshot-XXXXXX", NULL);
+	int file = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
+
+	if (file < 0)
+		fail(guest, "cannot make a file for the snapshot in %s: %s", guest->socket_dir,
+		     g_strerror(errno));
+	else
+		unlink(path);
+	return file;
+}
+
+static void on_restored(void *data, const struct move_stats *stats, const char *problem)
+{
+	struct guest *guest = data;
+	struct move_stats whole = guest->order.saved;
+
+	close_snapshot(guest);
+	if (problem) {
+		on_order_done(guest, NULL, problem);
+		return;
+	}
+	whole.total_ns = clock_ns(CLOCK_REALTIME) - whole.started;
+	whole.pause_max_ns = whole.total_ns;
+	whole.pause_min_ns = CLAMP(stats->restored_at - whole.saved_at, 0, whole.pause_max_ns);
+	on_order_done(guest, &whole, NULL);
+}
+
+static void start_from_snapshot(struct guest *guest)
+{
+	g_autoptr(GError) error = NULL;
+
+	lseek(guest->order.file, 0, SEEK_SET);
+	guest->destination = start_vm(guest, NULL, guest->order.file, &error);
+	if (!guest->destination)
+		fail(guest, "no VMM to restore the guest: %s", error->message);
+}
+
+/* The file is to be all that is left of the guest, so its VMM ends first. */
+static void on_saved(void *data, const struct move_stats *stats, const char *problem)
+{
+	struct guest *guest = data;
+
+	if (problem) {
+		close_snapshot(guest);
+		on_order_done(guest, NULL, problem);
+		return;
+	}
+	guest->order.saved = *stats;
+	guest->order.was_saved = TRUE;
+	g_ptr_array_add(guest->retired, guest->vm);
+	if (guest->order.running)
+		guest->vmm->kill(guest->vm);
+	else
+		guest->vmm->quit(guest->vm);
+	guest->vm = NULL;
+}
+
+static void save(struct guest *guest)
+{
+	guest->order.file = open_snapshot(guest);
+	if (guest->order.file > 0)
+		guest->vmm->save(guest->vm, guest->order.file, guest->socket_dir,
+				 guest->order.running, on_saved, guest);
 }
 
 static void begin_order_when_ready(struct guest *guest)
@@ -196,14 +352,41 @@ static void begin_order_when_ready(struct guest *guest)
 	if (order->kind == ORDER_NONE || order->begun || guest->unread_answers || !guest->vm ||
 	    guest->failed)
 		return;
-	if (order->kind == ORDER_MOVE && !guest->destination_ready)
+	if ((order->kind == ORDER_MOVE || order->kind == ORDER_BREAK) && !guest->destination_ready)
 		return;
 	order->begun = TRUE;
-	if (order->kind == ORDER_PAUSE)
+	switch (order->kind) {
+	case ORDER_PAUSE:
 		guest->vmm->pause(guest->vm, order->microseconds, on_order_done, guest);
-	else
+		break;
+	case ORDER_MOVE:
 		guest->vmm->move(guest->vm, guest->destination, &order->options, on_order_done,
 				 guest);
+		break;
+	case ORDER_RESET:
+		order->booted = FALSE;
+		console_expect_boot(guest->console);
+		guest->vmm->reset(guest->vm, on_reset, guest);
+		break;
+	case ORDER_BREAK:
+		guest->vmm->break_move(guest->vm, guest->destination, &order->breaking,
+				       on_order_done, guest);
+		break;
+	case ORDER_SNAPSHOT:
+		save(guest);
+		break;
+	case ORDER_NONE:
+		break;
+	}
+}
+
+void guest_snapshot(struct guest *guest, gboolean running, move_done_function done, void *data)
+{
+	g_assert(guest->order.kind == ORDER_NONE);
+	guest->order = (struct order){
+		.kind = ORDER_SNAPSHOT, .running = running, .done = done, .data = data
+	};
+	begin_order_when_ready(guest);
 }
 
 void guest_pause(struct guest *guest, gint64 microseconds, move_done_function done, void *data)
@@ -215,9 +398,14 @@ void guest_pause(struct guest *guest, gint64 microseconds, move_done_function do
 	begin_order_when_ready(guest);
 }
 
-static const struct vm_listener vm_listener;
+void guest_reset(struct guest *guest, move_done_function done, void *data)
+{
+	g_assert(guest->order.kind == ORDER_NONE);
+	guest->order = (struct order){ .kind = ORDER_RESET, .done = done, .data = data };
+	begin_order_when_ready(guest);
+}
 
-static struct vm *start_vm(struct guest *guest, const char *incoming, GError **error)
+static struct vm *start_vm(struct guest *guest, const char *incoming, int restore, GError **error)
 {
 	struct vm_config config = guest->config;
 	g_autofree char *label = g_strdup_printf("%u", ++guest->vms);
@@ -225,27 +413,43 @@ static struct vm *start_vm(struct guest *guest, const char *incoming, GError **e
 	config.label = label;
 	config.transcript = guest->transcript;
 	config.stderr_path = guest->stderr_path;
-	config.command_path = incoming ? NULL : guest->command_path;
+	config.command_path = incoming || restore ? NULL : guest->command_path;
 	config.incoming = incoming;
+	config.restore = restore;
 	return guest->vmm->start(&config, &vm_listener, guest, error);
+}
+
+static void start_destination(struct guest *guest)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (guest->failed || !guest->vm)
+		return;
+	guest->socket_path =
+		g_strdup_printf("%s/%p-%u", guest->socket_dir, (void *)guest, guest->vms);
+	guest->destination = start_vm(guest, guest->socket_path, 0, &error);
+	if (!guest->destination)
+		fail(guest, "no destination for the move: %s", error->message);
 }
 
 void guest_move(struct guest *guest, const struct move_options *options, move_done_function done,
 		void *data)
 {
-	g_autoptr(GError) error = NULL;
-
 	g_assert(guest->order.kind == ORDER_NONE);
 	guest->order = (struct order){
 		.kind = ORDER_MOVE, .options = *options, .done = done, .data = data
 	};
-	if (guest->failed || !guest->vm)
-		return;
-	guest->socket_path =
-		g_strdup_printf("%s/%p-%u", guest->socket_dir, (void *)guest, guest->vms);
-	guest->destination = start_vm(guest, guest->socket_path, &error);
-	if (!guest->destination)
-		fail(guest, "no destination for the move: %s", error->message);
+	start_destination(guest);
+}
+
+void guest_break_move(struct guest *guest, const struct break_options *options,
+		      move_done_function done, void *data)
+{
+	g_assert(guest->order.kind == ORDER_NONE);
+	guest->order = (struct order){
+		.kind = ORDER_BREAK, .breaking = *options, .done = done, .data = data
+	};
+	start_destination(guest);
 }
 
 void guest_answer_sentence(struct guest *guest)
@@ -283,6 +487,11 @@ static void on_machine(void *data, const struct machine_line *line)
 		if (guest->unread_answers)
 			guest->unread_answers--;
 		begin_order_when_ready(guest);
+	} else if (g_str_equal(line->verb, "hello")) {
+		on_hello(guest);
+		guest->listener->machine(guest->data, line);
+		if (guest->order.kind == ORDER_RESET)
+			finish_reset(guest);
 	} else {
 		guest->listener->machine(guest->data, line);
 	}
@@ -331,7 +540,10 @@ static void on_ready(void *owner, struct vm *vm)
 	struct guest *guest = owner;
 
 	guest->destination_ready = TRUE;
-	begin_order_when_ready(guest);
+	if (guest->order.kind == ORDER_SNAPSHOT)
+		guest->vmm->restore(vm, on_restored, guest);
+	else
+		begin_order_when_ready(guest);
 }
 
 static void tell_end_when_all_ended(struct guest *guest)
@@ -346,13 +558,17 @@ static void on_retired_exit(struct guest *guest, struct vm *vm, const struct vm_
 {
 	g_autofree char *death = NULL;
 
-	if (WIFSIGNALED(exit->wait_status) || WEXITSTATUS(exit->wait_status)) {
+	if (!exit->ordered && (WIFSIGNALED(exit->wait_status) || WEXITSTATUS(exit->wait_status))) {
 		death = vm_exit_describe(exit);
 		fail(guest, "after the guest had left it, the source died instead of quitting (%s)",
 		     death);
 	}
 	guest->vmm->free(vm);
-	tell_end_when_all_ended(guest);
+	if (guest->order.kind == ORDER_SNAPSHOT && guest->order.was_saved && !guest->failed &&
+	    !guest->retired->len)
+		start_from_snapshot(guest);
+	else
+		tell_end_when_all_ended(guest);
 }
 
 static void on_exited(void *owner, struct vm *vm, const struct vm_exit *exit)
@@ -365,8 +581,12 @@ static void on_exited(void *owner, struct vm *vm, const struct vm_exit *exit)
 		g_autofree char *death = vm_exit_describe(exit);
 
 		/* A destination whose guest has ended has nothing to wait for. */
-		if (!guest->ended)
-			fail(guest, "the destination died before the move (%s)", death);
+		if (!guest->ended && !exit->ordered)
+			fail(guest,
+			     guest->order.kind == ORDER_SNAPSHOT
+				     ? "the guest could not be restored (%s)"
+				     : "the destination died before the move (%s)",
+			     death);
 	} else {
 		guest->exit = *exit;
 		guest->exit.stderr_end = g_strdup(exit->stderr_end);
@@ -387,7 +607,18 @@ static void on_broken(void *owner, struct vm *vm, const char *problem)
 	fail(guest, "%s%s", role, problem);
 }
 
+static void on_unable(void *owner, struct vm *vm, const char *reason)
+{
+	struct guest *guest = owner;
+
+	if (guest->failed)
+		return;
+	guest->failed = TRUE;
+	guest->listener->unable(guest->data, reason);
+}
+
 static const struct vm_listener vm_listener = {
+	.unable = on_unable,
 	.version = on_version,
 	.output = on_output,
 	.ready = on_ready,
@@ -421,7 +652,7 @@ struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
 	if (guest->console_log)
 		guest->transcript = log_file_create(transcript_path, error);
 	if (guest->transcript)
-		guest->vm = start_vm(guest, NULL, error);
+		guest->vm = start_vm(guest, NULL, 0, error);
 	if (!guest->vm)
 		g_clear_pointer(&guest, guest_free);
 	return guest;
@@ -448,10 +679,18 @@ const char *guest_waits_for(const struct guest *guest)
 {
 	if (guest->unread_answers)
 		return "the guest has not read the runner's answer";
-	if (guest->order.kind == ORDER_MOVE && !guest->order.begun)
+	if (guest->order.kind == ORDER_RESET && guest->order.was_reset)
+		return "waits for the new boot's first line";
+	if (guest->order.kind == ORDER_RESET)
+		return "in the middle of a reset";
+	if ((guest->order.kind == ORDER_MOVE || guest->order.kind == ORDER_BREAK) &&
+	    !guest->order.begun)
 		return "waiting for the destination to start";
-	if (guest->order.kind == ORDER_MOVE)
+	if (guest->order.kind == ORDER_MOVE || guest->order.kind == ORDER_BREAK)
 		return "in the middle of a move";
+	if (guest->order.kind == ORDER_SNAPSHOT)
+		return guest->order.was_saved ? "being restored from a snapshot"
+					      : "being saved to a snapshot";
 	if (guest->order.kind == ORDER_PAUSE)
 		return "in the middle of a pause";
 	return NULL;
@@ -466,6 +705,7 @@ void guest_free(struct guest *guest)
 	for (guint i = 0; i < guest->retired->len; i++)
 		guest->vmm->free(guest->retired->pdata[i]);
 	drop_socket(guest);
+	close_snapshot(guest);
 	g_ptr_array_unref(guest->retired);
 	g_queue_free_full(guest->questions, (GDestroyNotify)question_free);
 	console_free(guest->console);

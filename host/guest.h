@@ -26,10 +26,14 @@ struct guest_listener {
 			  gint64 pause_max);
 	/* The guest asks whether to work another round. */
 	gboolean (*wants_more)(void *data);
+	/* The guest asks which boot this is: the answer, which the caller frees. */
+	char *(*boot_asked)(void *data, unsigned boot);
 	/* The guest, and every process that carried it, has ended. */
 	void (*ended)(void *data, const struct vm_exit *exit);
 	/* The guest cannot be carried on; PROBLEM is one line. Called once at most. */
 	void (*failed)(void *data, const char *problem);
+	/* Likewise: the VMM cannot do here what it is to be used for; REASON is one line. */
+	void (*unable)(void *data, const char *reason);
 };
 
 /*
@@ -49,12 +53,27 @@ struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
 void guest_pause(struct guest *guest, gint64 microseconds, move_done_function done, void *data);
 void guest_move(struct guest *guest, const struct move_options *options, move_done_function done,
 		void *data);
+/* A move that is begun and broken off: the guest stays. */
+void guest_break_move(struct guest *guest, const struct break_options *options,
+		      move_done_function done, void *data);
+/*
+ * Done when the new boot has said hello; a guest that does not speak the protocol, when
+ * the machine was reset.
+ */
+void guest_reset(struct guest *guest, move_done_function done, void *data);
+
+/*
+ * The guest is stopped and saved to a file, its VMM ends, and another one goes on with it
+ * from the file. RUNNING: it runs on while it is saved, and is then killed; it is as it
+ * was when that began that it goes on.
+ */
+void guest_snapshot(struct guest *guest, gboolean running, move_done_function done, void *data);
 
 /* The byte that a guest waits for after a migration sentence. */
 void guest_answer_sentence(struct guest *guest);
 
 const struct console *guest_console(const struct guest *guest);
-/* How many moves and pauses have ended well. */
+/* How many moves and pauses have ended well in this boot. */
 guint64 guest_moves(const struct guest *guest);
 /* Why a log is not complete, or NULL. */
 const char *guest_log_problem(const struct guest *guest);

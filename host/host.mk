@@ -5,7 +5,13 @@ host_sources := $(wildcard host/*.c)
 host_objects := $(host_sources:%.c=$(build)/%.o)
 HOST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(HOST_LIBRARY_CFLAGS)
 
-host: $(build)/ferry
+host: $(build)/ferry $(build)/lab/tsc-khz
+
+# What a lab's script has to know of this machine.
+$(build)/lab/tsc-khz: lab/tsc-khz.c host/host.mk $(build)/config.mak
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(quiet)$(CC) $(HOST_CFLAGS) -o $@ $<
 
 $(build)/ferry: $(host_objects)
 	$(say) LINK $@

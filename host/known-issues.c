@@ -7,9 +7,10 @@
 
 struct known_issue {
 	char *name;
-	char *case_glob;    /* over program/plan */
+	char **case_globs;  /* over program/plan */
 	char *test_glob;    /* every failed test must match; NULL: any */
-	char *host;	    /* glob over host names */
+	GRegex *failure;    /* the whole reason of the failure must match; NULL: any */
+	char **hosts;	    /* globs over host names; "tcg": this machine without KVM */
 	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
 	char *qemu;	    /* likewise */
 	gboolean sometimes; /* it need not fail each time */
@@ -19,9 +20,10 @@ struct known_issue {
 static void known_issue_free(struct known_issue *issue)
 {
 	g_free(issue->name);
-	g_free(issue->case_glob);
+	g_strfreev(issue->case_globs);
 	g_free(issue->test_glob);
-	g_free(issue->host);
+	g_clear_pointer(&issue->failure, g_regex_unref);
+	g_strfreev(issue->hosts);
 	g_free(issue->kernel);
 	g_free(issue->qemu);
 	g_free(issue->reason);
@@ -31,8 +33,8 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case",	  "test",   "host",	"kernel", "qemu",
-					     "sometimes", "reason", "evidence", NULL };
+	static const char *const known[] = { "case", "test",	  "failure", "host",	 "kernel",
+					     "qemu", "sometimes", "reason",  "evidence", NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 
@@ -55,6 +57,18 @@ static gboolean check_keys(GKeyFile *file, const char *path, const char *group, 
 	return TRUE;
 }
 
+/* NULL and no ERROR if the group has none. The value is taken as it is, backslashes too. */
+static GRegex *read_failure(GKeyFile *file, const char *path, const char *group, GError **error)
+{
+	g_autofree char *text = g_key_file_get_value(file, group, "failure", NULL);
+	g_autofree char *whole = text ? g_strdup_printf("^(?:%s)$", text) : NULL;
+	GRegex *regex = whole ? g_regex_new(whole, 0, 0, error) : NULL;
+
+	if (whole && !regex)
+		g_prefix_error(error, "%s: [%s]: failure: ", path, group);
+	return regex;
+}
+
 GPtrArray *known_issues_load(const char *path, GError **error)
 {
 	GPtrArray *issues = g_ptr_array_new_with_free_func((GDestroyNotify)known_issue_free);
@@ -70,17 +84,26 @@ GPtrArray *known_issues_load(const char *path, GError **error)
 	}
 	groups = g_key_file_get_groups(file, NULL);
 	for (char **group = groups; *group; group++) {
+		g_autofree char *cases = NULL, *hosts = NULL;
 		struct known_issue *issue;
+		GError *problem = NULL;
+		GRegex *failure = NULL;
 
-		if (!check_keys(file, path, *group, error)) {
+		if (check_keys(file, path, *group, &problem))
+			failure = read_failure(file, path, *group, &problem);
+		if (problem) {
+			g_propagate_error(error, problem);
 			g_ptr_array_unref(issues);
 			return NULL;
 		}
 		issue = g_new0(struct known_issue, 1);
+		issue->failure = failure;
 		issue->name = g_strdup(*group);
-		issue->case_glob = g_key_file_get_string(file, *group, "case", NULL);
+		cases = g_key_file_get_string(file, *group, "case", NULL);
+		issue->case_globs = g_strsplit(cases, " ", -1);
 		issue->test_glob = g_key_file_get_string(file, *group, "test", NULL);
-		issue->host = g_key_file_get_string(file, *group, "host", NULL);
+		hosts = g_key_file_get_string(file, *group, "host", NULL);
+		issue->hosts = g_strsplit(hosts, " ", -1);
 		issue->kernel = g_key_file_get_string(file, *group, "kernel", NULL);
 		issue->qemu = g_key_file_get_string(file, *group, "qemu", NULL);
 		issue->sometimes = g_key_file_get_boolean(file, *group, "sometimes", NULL);
@@ -127,39 +150,93 @@ static gboolean within(const char *version, const char *range)
 	       (!*to || compare_versions(version, to) <= 0);
 }
 
+static gboolean matches_any(char **globs, const char *name)
+{
+	for (char **glob = globs; *glob; glob++)
+		if (text_glob(*glob, name))
+			return TRUE;
+	return FALSE;
+}
+
 static gboolean concerns(const struct known_issue *issue, const struct result *result)
 {
 	const struct environment *environment = result->environment;
 	g_autofree char *name = g_strconcat(result->test_case->program->name, "/",
 					    result->test_case->plan->name, NULL);
 
-	return text_glob(issue->case_glob, name) && text_glob(issue->host, environment->host) &&
+	return matches_any(issue->case_globs, name) &&
+	       (matches_any(issue->hosts, environment->host) ||
+		(!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"))) &&
 	       within(environment->kernel, issue->kernel) &&
 	       within(result->vmm_version, issue->qemu);
 }
 
-static gboolean test_failed(const struct test_result *test)
+/* The first issue that explains why TEST failed in RESULT; TEST is NULL for what is no test's. */
+static const struct known_issue *explanation(GPtrArray *issues, const struct result *result,
+					     const struct test_result *test)
 {
-	return !g_strcmp0(test->verdict, "fail");
+	for (guint i = 0; i < issues->len; i++) {
+		const struct known_issue *issue = issues->pdata[i];
+		const char *said = test ? test->reason : result->reason;
+
+		if (concerns(issue, result) &&
+		    (!issue->failure || (said && g_regex_match(issue->failure, said, 0, NULL))) &&
+		    (!issue->test_glob ||
+		     (test && test->name && text_glob(issue->test_glob, test->name))))
+			return issue;
+	}
+	return NULL;
 }
 
-/* Does the issue explain all that failed? */
-static gboolean explains(const struct known_issue *issue, const struct result *result)
+static void explain(struct result *result, const struct known_issue *issue)
 {
+	char *reason =
+		g_strdup_printf("%s (%s): %s", issue->reason, issue->evidence, result->reason);
+
+	g_free(result->reason);
+	result->reason = reason;
+	result->verdict = VERDICT_XFAIL;
+}
+
+/*
+ * Each failed test that an issue explains becomes "xfail". If nothing else failed, so does
+ * the case, for the first issue's reason; else its reason is what is not explained.
+ */
+static void apply_to_failure(GPtrArray *issues, struct result *result)
+{
+	const struct known_issue *first = NULL;
+	const struct test_result *unexplained = NULL;
 	guint failed = 0;
 
-	if (!issue->test_glob)
-		return TRUE;
 	for (guint i = 0; i < result->tests->len; i++) {
-		const struct test_result *test = result->tests->pdata[i];
+		struct test_result *test = result->tests->pdata[i];
+		const struct known_issue *issue;
 
-		if (!test_failed(test))
+		if (g_strcmp0(test->verdict, "fail"))
 			continue;
 		failed++;
-		if (!test->name || !text_glob(issue->test_glob, test->name))
-			return FALSE;
+		issue = explanation(issues, result, test);
+		if (!issue) {
+			unexplained = unexplained ? unexplained : test;
+			continue;
+		}
+		first = first ? first : issue;
+		g_free(test->verdict);
+		test->verdict = g_strdup("xfail");
 	}
-	return failed > 0;
+	if (result->beyond_tests || !failed) {
+		const struct known_issue *issue = explanation(issues, result, NULL);
+
+		if (!issue)
+			return;
+		first = first ? first : issue;
+	}
+	if (first && !unexplained) {
+		explain(result, first);
+	} else if (first && unexplained->reason) {
+		g_free(result->reason);
+		result->reason = g_strdup_printf("%s (besides known issues)", unexplained->reason);
+	}
 }
 
 /* Did the test that the issue is about run at all? */
@@ -176,27 +253,22 @@ static gboolean was_tried(const struct known_issue *issue, const struct result *
 	return FALSE;
 }
 
-void known_issues_apply(GPtrArray *issues, struct result *result)
+static void apply_to_pass(GPtrArray *issues, struct result *result)
 {
-	for (guint i = 0; i < issues->len; i++) {
+	for (guint i = 0; i < issues->len && !result->warning; i++) {
 		const struct known_issue *issue = issues->pdata[i];
-		gboolean failed =
-			result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR;
 
-		if (!concerns(issue, result))
-			continue;
-		if (failed && explains(issue, result)) {
-			char *reason = g_strdup_printf("%s (%s): %s", issue->reason,
-						       issue->evidence, result->reason);
-
-			g_free(result->reason);
-			result->reason = reason;
-			result->verdict = VERDICT_XFAIL;
-		} else if (result->verdict == VERDICT_PASS && !issue->sometimes &&
-			   was_tried(issue, result) && !result->warning) {
+		if (concerns(issue, result) && !issue->sometimes && was_tried(issue, result))
 			result->warning =
 				g_strdup_printf("it passed, though known-issues.cfg [%s] says: %s",
 						issue->name, issue->reason);
-		}
 	}
+}
+
+void known_issues_apply(GPtrArray *issues, struct result *result)
+{
+	if (result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR)
+		apply_to_failure(issues, result);
+	else if (result->verdict == VERDICT_PASS)
+		apply_to_pass(issues, result);
 }

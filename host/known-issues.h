@@ -9,7 +9,7 @@
 #include "result.h"
 
 /*
- * Reads PATH, a key file with one group an issue; docs/known-issues.md tells the
+ * Reads PATH, a key file with one group an issue; its own head tells the
  * keys. A file that is not there holds no issues. NULL and ERROR if it is wrong.
  */
 GPtrArray *known_issues_load(const char *path, GError **error);

@@ -15,8 +15,8 @@
 
 #include "child.h"
 #include "command.h"
+#include "kvm.h"
 #include "lab.h"
-#include "needs.h"
 #include "qmp.h"
 #include "result-json.h"
 #include "text.h"
@@ -31,6 +31,7 @@ struct lab {
 	GPtrArray *cases; /* without a result yet; struct test_case */
 	char **arguments;
 	char *kernel, *modules, *clock;
+	unsigned machine;   /* of several */
 	char *logdir;	    /* of the cases */
 	char *console_path; /* of the lab's own console and errors */
 	const struct lab_listener *listener;
@@ -353,7 +354,9 @@ static void build_kernel(struct lab *lab)
 
 	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
 
-	lab->listener->note(lab->data, text);
+	/* Whichever comes first builds it, and the others wait. */
+	if (lab->machine <= 1)
+		lab->listener->note(lab->data, text);
 	lab->building = TRUE;
 	add_path(arguments, "lab/build-kernel");
 	spawn(lab, arguments);
@@ -376,7 +379,11 @@ struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
 		      const struct lab_listener *listener, void *data)
 {
 	struct lab *lab = g_new0(struct lab, 1);
-	g_autofree char *folder = g_strdup_printf("%s/lab-%s", logdir, name);
+	g_autofree char *number =
+		options->machine > 1 ? g_strdup_printf("-%u", options->machine) : g_strdup("");
+	g_autofree char *folder =
+		g_strdup_printf("%s/lab-%s%s%s%s", logdir, name, options->clock ? "-" : "",
+				options->clock ? options->clock : "", number);
 
 	lab->name = g_strdup(name);
 	lab->cases = g_ptr_array_copy(cases, NULL, NULL);
@@ -384,6 +391,7 @@ struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
 	lab->kernel = g_strdup(options->kernel);
 	lab->modules = g_strdup(options->modules);
 	lab->clock = g_strdup(options->clock);
+	lab->machine = options->machine;
 	lab->logdir = g_canonicalize_filename(logdir, NULL);
 	lab->console_path = g_build_filename(folder, "console", NULL);
 	lab->listener = listener;

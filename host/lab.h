@@ -14,6 +14,7 @@ struct lab_options {
 	const char *kernel;  /* a bzImage */
 	const char *modules; /* a folder of KVM modules */
 	const char *clock;   /* "tsc" or "hpet" */
+	unsigned machine; /* of several of the same kind, from 1; for the name of its log folder */
 };
 
 struct lab_listener {

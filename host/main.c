@@ -8,7 +8,7 @@
 
 #include "command.h"
 #include "known-issues.h"
-#include "needs.h"
+#include "kvm.h"
 #include "text.h"
 
 static const struct command *const commands[] = { &list_command, &run_command, &lab_command,

@@ -33,6 +33,9 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 		guint64 slower = run->attempts;
 
 		attempt(run, MAX(1, stats->bytes * 1000 / SLOW_COPY_MS / slower));
+	} else if (run->plan->unasked && run->moves->len) {
+		/* Nobody asked: the guest may have been asleep. The next one may find it awake. */
+		plan_moved(run, NULL);
 	} else {
 		text = g_strdup_printf("the move was not live: in %u attempts no page was sent "
 				       "twice (%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
@@ -44,7 +47,8 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 
 static void attempt(struct plan_run *run, guint64 bandwidth)
 {
-	struct move_options options = { .bandwidth = bandwidth };
+	struct move_options options = { .bandwidth = bandwidth,
+					.kill_source = run->plan->kills_source };
 
 	run->attempts++;
 	guest_move(run->guest, &options, on_done, run);

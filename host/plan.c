@@ -3,7 +3,8 @@
 #include "plan.h"
 
 const struct plan *const plans[] = {
-	&plan_none, &plan_pause, &plan_precopy, &plan_storm, NULL,
+	&plan_bgsnapshot, &plan_cancel, &plan_dstkill,	&plan_none,    &plan_pause, &plan_postcopy,
+	&plan_precopy,	  &plan_reset,	&plan_snapshot, &plan_srckill, &plan_storm, NULL,
 };
 
 const struct plan *plan_find(const char *name)
@@ -34,6 +35,7 @@ struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint3
 	run->random = g_rand_new_with_seed(seed);
 	run->wanted = wanted;
 	run->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
+	run->treated = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	run->failed = failed;
 	run->data = data;
 	return run;
@@ -43,11 +45,27 @@ void plan_end(struct plan_run *run)
 {
 	g_rand_free(run->random);
 	g_array_unref(run->moves);
+	g_hash_table_unref(run->treated);
+	g_free(run->test);
 	g_free(run);
+}
+
+/* What `treated` holds of a test. */
+static const char *test_key(struct plan_run *run)
+{
+	return run->test ? run->test : "";
+}
+
+static gboolean would_move(struct plan_run *run)
+{
+	return run->plan->move &&
+	       !(run->plan->reboots && g_hash_table_contains(run->treated, test_key(run)));
 }
 
 static void move(struct plan_run *run)
 {
+	if (run->plan->reboots)
+		g_hash_table_add(run->treated, g_strdup(test_key(run)));
 	run->moving = TRUE;
 	run->attempts = 0;
 	run->plan->move(run);
@@ -61,8 +79,12 @@ static void answer_sentence(struct plan_run *run)
 
 void plan_moved(struct plan_run *run, const struct move_stats *stats)
 {
-	g_array_append_val(run->moves, *stats);
+	if (stats)
+		g_array_append_val(run->moves, *stats);
 	run->moving = FALSE;
+	/* Who asked does not wait any more. */
+	if (run->plan->reboots)
+		run->sentence_waits = run->continuous = FALSE;
 	if (run->sentence_waits)
 		answer_sentence(run);
 	if (run->continuous)
@@ -104,6 +126,10 @@ void plan_sentence(struct plan_run *run, enum sentence sentence)
 	}
 	switch (sentence) {
 	case SENTENCE_MIGRATE:
+		if (!run->moving && !would_move(run)) {
+			answer_sentence(run);
+			break;
+		}
 		run->sentence_waits = TRUE;
 		if (!run->moving)
 			move(run);
@@ -111,7 +137,7 @@ void plan_sentence(struct plan_run *run, enum sentence sentence)
 	case SENTENCE_BEGIN:
 		answer_sentence(run);
 		run->continuous = TRUE;
-		if (!run->moving)
+		if (!run->moving && would_move(run))
 			move(run);
 		break;
 	case SENTENCE_END:
@@ -125,6 +151,19 @@ void plan_sentence(struct plan_run *run, enum sentence sentence)
 	case SENTENCE_SKIPPED:
 		break;
 	}
+}
+
+void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu)
+{
+	g_free(run->test);
+	run->test = g_strdup_printf("test=%s cpu=%" G_GINT64_FORMAT, name, cpu);
+}
+
+char *plan_answer_boot(struct plan_run *run, unsigned boot)
+{
+	return g_strdup_printf("boot=%u%s%s%s", boot, boot > 1 && run->test ? " " : "",
+			       boot > 1 && run->test ? run->test : "",
+			       run->plan->reboots ? " state=1" : "");
 }
 
 gboolean plan_wants_more(struct plan_run *run)

@@ -20,8 +20,15 @@ struct plan {
 	 * ever done.
 	 */
 	void (*move)(struct plan_run *run);
+	/* The source of a live migration is killed when it has sent all. */
+	gboolean kills_source;
 	/* Moves the guest again and again from its first line on, asked or not. */
 	gboolean unasked;
+	/*
+	 * The guest boots again in the move, and forgets all. Each test is treated so once,
+	 * at its first request, and begins anew; a machine that was not reset is a failure.
+	 */
+	gboolean reboots;
 };
 
 /* A plan at work on one guest. */
@@ -31,6 +38,7 @@ struct plan_run {
 	GRand *random;	 /* of this case, from the run's seed */
 	unsigned wanted; /* moves that an unasked plan makes at least */
 	GArray *moves;	 /* of struct move_stats, in order */
+	char *test;	 /* the last that has begun, "test=NAME cpu=N"; NULL if none has */
 
 	/* Private to plan.c and to the plan's own file. */
 	void (*failed)(void *data, const char *problem);
@@ -39,9 +47,12 @@ struct plan_run {
 	gboolean continuous;	 /* again and again, until told otherwise */
 	gboolean sentence_waits; /* answer it when this move has ended */
 	unsigned attempts;	 /* at the move in progress */
+	unsigned idle_attempts;	 /* of these, that proved nothing */
+	GHashTable *treated;	 /* values of `test`, of a plan that reboots */
 };
 
-extern const struct plan plan_none, plan_pause, plan_precopy, plan_storm;
+extern const struct plan plan_bgsnapshot, plan_cancel, plan_dstkill, plan_none, plan_pause,
+	plan_postcopy, plan_precopy, plan_reset, plan_snapshot, plan_srckill, plan_storm;
 
 /* Every plan, ended by NULL. */
 extern const struct plan *const plans[];
@@ -57,8 +68,11 @@ void plan_end(struct plan_run *run);
 
 /* What the guest tells. */
 void plan_hello(struct plan_run *run);
+void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu);
 void plan_sentence(struct plan_run *run, enum sentence sentence);
 gboolean plan_wants_more(struct plan_run *run);
+/* The answer to the question which boot this is, counted from 1; the caller frees it. */
+char *plan_answer_boot(struct plan_run *run, unsigned boot);
 
 /*
  * After the guest's end: why the guest was not treated as the plan says, in one
@@ -66,7 +80,10 @@ gboolean plan_wants_more(struct plan_run *run);
  */
 char *plan_shortfall(struct plan_run *run);
 
-/* For the plans' files: the move has ended well, or cannot. */
+/*
+ * For the plans' files: the move has ended well, or cannot. Without STATS it does not count
+ * among the moves that the plan wants.
+ */
 void plan_moved(struct plan_run *run, const struct move_stats *stats);
 void plan_failed(struct plan_run *run, const char *problem);
 

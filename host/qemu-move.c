@@ -1,41 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Pauses and live migrations of a QEMU. A move is: `migrate` on the source, then
- * events of both sides until the source says "completed" and the destination
- * runs, then `query-migrate` for the figures (QMP reference, "Migration").
+ * Pauses and resets of a QEMU (QMP reference, "Machine" and "System"), and what they have
+ * in common with moves.
  */
-#include <string.h>
-#include <sys/wait.h>
+#include "qemu-move.h"
 
-#include "qemu.h"
-#include "text.h"
-
-#define NS_PER_US 1000
-#define NS_PER_MS 1000000
-
-/* A move that takes longer than so many times the reply deadline has got stuck. */
-#define MOVE_DEADLINE_FACTOR 4
-
-/* So often are the figures of a move asked for until they are final. */
-#define MOST_QUESTIONS 1000
-
-/* "No limit" in migrate-set-parameters: more than any memory copies. */
-#define UNLIMITED_BANDWIDTH (1ull << 40)
-
-struct qemu_move {
-	struct qemu *from, *to; /* `to` is NULL for a pause */
-	move_done_function done;
-	void *data;
-	gint64 started; /* CLOCK_REALTIME, us */
-	guint pause_ms;
-	guint timer;	       /* of the pause, or the deadline of the move */
-	unsigned questions;    /* how often the figures were not final */
-	gboolean asked_source; /* whether it lives, since the destination does not */
-	gboolean finishing;    /* the last question is on its way */
-};
-
-static struct qemu_move *begin(struct qemu *from, struct qemu *to, move_done_function done,
-			       void *data)
+struct qemu_move *qemu_move_begin(struct qemu *from, struct qemu *to, move_done_function done,
+				  void *data)
 {
 	struct qemu_move *move = g_new0(struct qemu_move, 1);
 
@@ -54,19 +25,21 @@ static void detach(struct qemu_move *move)
 {
 	if (move->timer)
 		g_source_remove(move->timer);
+	if (move->moment)
+		g_source_remove(move->moment);
 	move->from->move = NULL;
 	if (move->to)
 		move->to->move = NULL;
 }
 
-static void finish(struct qemu_move *move, const struct move_stats *stats, const char *problem)
+void qemu_move_finish(struct qemu_move *move, const struct move_stats *stats, const char *problem)
 {
 	detach(move);
 	move->done(move->data, stats, problem);
 	g_free(move);
 }
 
-static G_GNUC_PRINTF(2, 3) void fail(struct qemu_move *move, const char *format, ...)
+void qemu_move_fail(struct qemu_move *move, const char *format, ...)
 {
 	g_autofree char *problem = NULL;
 	va_list arguments;
@@ -74,7 +47,7 @@ static G_GNUC_PRINTF(2, 3) void fail(struct qemu_move *move, const char *format,
 	va_start(arguments, format);
 	problem = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
-	finish(move, NULL, problem);
+	qemu_move_finish(move, NULL, problem);
 }
 
 void qemu_move_forget(struct qemu *qemu)
@@ -87,10 +60,62 @@ void qemu_move_forget(struct qemu *qemu)
 	g_free(move);
 }
 
-/*
- * Replies carry the QEMU and not the move, which may be over when they come: a
- * reply of a QEMU that lives finds its move, if there still is one, by it.
- */
+void qemu_move_progress(struct qemu *qemu)
+{
+	if (qemu->move && qemu->move->progress)
+		qemu->move->progress(qemu->move);
+}
+
+void qemu_move_on_reply(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+
+	if (problem && qemu->move && !qemu->move->finishing)
+		qemu_move_fail(qemu->move, "%s", problem);
+}
+
+void qemu_move_take_time(const struct qemu_move *move, struct move_stats *stats)
+{
+	stats->started = move->started * NS_PER_US;
+	stats->total_ns = (g_get_real_time() - move->started) * NS_PER_US;
+}
+
+/* ---- after a migration ---- */
+
+static gboolean has_migration(JsonNode *instances)
+{
+	JsonArray *list = instances && JSON_NODE_HOLDS_ARRAY(instances)
+				  ? json_node_get_array(instances)
+				  : NULL;
+
+	for (guint i = 0; list && i < json_array_get_length(list); i++) {
+		JsonNode *instance = json_array_get_element(list, i);
+
+		if (JSON_NODE_HOLDS_OBJECT(instance) &&
+		    !g_strcmp0(qmp_string(json_node_get_object(instance), "type"), "migration"))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* No event tells this, but the migration is among what can be yanked until the very end. */
+static void on_instances(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+
+	if (!qemu->move)
+		return;
+	if (has_migration(value))
+		qmp_execute(qemu->qmp, "query-yank", NULL, on_instances, qemu);
+	else
+		qemu->move->settled(qemu->move);
+}
+
+void qemu_move_settle(struct qemu_move *move, void (*settled)(struct qemu_move *move))
+{
+	move->settled = settled;
+	qmp_execute(move->from->qmp, "query-yank", NULL, on_instances, move->from);
+}
 
 /* ---- pause ---- */
 
@@ -103,11 +128,10 @@ static void on_resumed(void *data, JsonNode *value, const char *problem)
 	if (!move)
 		return;
 	if (problem) {
-		fail(move, "%s", problem);
+		qemu_move_fail(move, "%s", problem);
 		return;
 	}
-	stats.started = move->started * NS_PER_US;
-	stats.total_ns = (g_get_real_time() - move->started) * NS_PER_US;
+	qemu_move_take_time(move, &stats);
 	/*
 	 * QEMU stops the clocks between our `stop` and its STOP event, and starts them
 	 * between the RESUME event and its answer to `cont`.
@@ -115,7 +139,7 @@ static void on_resumed(void *data, JsonNode *value, const char *problem)
 	stats.pause_max_ns = stats.total_ns;
 	stats.pause_min_ns =
 		CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0, stats.pause_max_ns);
-	finish(move, &stats, NULL);
+	qemu_move_finish(move, &stats, NULL);
 }
 
 static gboolean on_pause_over(gpointer data)
@@ -134,7 +158,7 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 	if (!qemu->move)
 		return;
 	if (problem)
-		fail(qemu->move, "%s", problem);
+		qemu_move_fail(qemu->move, "%s", problem);
 	else
 		qemu->move->timer = g_timeout_add(qemu->move->pause_ms, on_pause_over, qemu->move);
 }
@@ -142,198 +166,96 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 void qemu_pause(struct vm *vm, gint64 microseconds, move_done_function done, void *data)
 {
 	struct qemu *qemu = (struct qemu *)vm;
-	struct qemu_move *move = begin(qemu, NULL, done, data);
+	struct qemu_move *move = qemu_move_begin(qemu, NULL, done, data);
 
 	move->pause_ms = MAX(1, microseconds / 1000);
 	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
 }
 
-/* ---- live migration ---- */
+/* ---- reset ---- */
 
-/*
- * QEMU says "completed" a moment before it has worked out the times
- * (migration_calculate_complete()): until then they are 0. The rate comes last.
- */
-static gboolean figures_are_final(JsonObject *figures)
+static void finish_reset(struct qemu_move *move)
 {
-	JsonNode *rate = json_object_get_member(qmp_object(figures, "ram"), "mbps");
-
-	return qmp_number(figures, "total-time") > 0 && rate && JSON_NODE_HOLDS_VALUE(rate) &&
-	       json_node_get_double(rate) > 0;
-}
-
-/*
- * Stamps from outside of the move tell nothing of the pause: the host's clock was
- * set, or QEMU stamps wrongly.
- */
-static gboolean stamps_fit(const struct qemu_move *move)
-{
-	const gint64 stamps[] = { move->from->stop_time, move->from->migration_time,
-				  move->to->resume_time, move->to->migration_time };
-	gint64 now = g_get_real_time();
-
-	for (gsize i = 0; i < G_N_ELEMENTS(stamps); i++)
-		if (stamps[i] < move->started || stamps[i] > now)
-			return FALSE;
-	return TRUE;
-}
-
-static void on_figures(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
 	struct move_stats stats = { 0 };
-	JsonObject *figures, *ram;
-	gint64 page_size, downtime_ms, stopped;
 
-	if (!move)
+	if (!move->reset || !move->reboot_forbidden)
 		return;
-	if (problem || !JSON_NODE_HOLDS_OBJECT(value)) {
-		fail(move, "%s", problem ? problem : "query-migrate answers with nonsense");
-		return;
-	}
-	figures = json_node_get_object(value);
-	ram = qmp_object(figures, "ram");
-	page_size = qmp_number(ram, "page-size");
-	downtime_ms = qmp_number(figures, "downtime");
-	if (page_size <= 0 || downtime_ms < 0 || qmp_number(ram, "normal") < 0 ||
-	    qmp_number(ram, "duplicate") < 0 || qmp_number(ram, "total") < 0) {
-		fail(move, "query-migrate does not tell downtime, page size and pages");
-		return;
-	}
-	stats.started = move->started * NS_PER_US;
-	stats.total_ns = (g_get_real_time() - move->started) * NS_PER_US;
-	if (!figures_are_final(figures) && ++move->questions < MOST_QUESTIONS) {
-		qmp_execute(qemu->qmp, "query-migrate", NULL, on_figures, qemu);
-		return;
-	}
-	stats.bytes = qmp_number(ram, "transferred");
-	stats.passes = qmp_number(ram, "dirty-sync-count");
-	stats.pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate");
-	stats.pages_in_ram = qmp_number(ram, "total") / page_size;
-	/*
-	 * The source takes the time just before it stops the guest, and again just after
-	 * "completed"; `downtime` is the difference of these, both cut to milliseconds.
-	 * The destination says "completed" when the guest runs.
-	 */
-	stopped = qemu->migration_time - (downtime_ms + 1) * 1000;
-	stats.pause_min_ns = MAX(0, move->to->resume_time - qemu->stop_time) * NS_PER_US;
-	stats.pause_max_ns =
-		MAX(stats.pause_min_ns, (move->to->migration_time - stopped) * NS_PER_US);
-	if (!stamps_fit(move)) {
-		stats.pause_min_ns = 0;
-		stats.pause_max_ns = stats.total_ns;
-	}
-	/* What the guest wrote before it was stopped comes before what it writes now. */
-	qemu_drain_console(qemu);
-	finish(move, &stats, NULL);
+	qemu_move_take_time(move, &stats);
+	qemu_move_finish(move, &stats, NULL);
 }
 
-static void on_failure_told(void *data, JsonNode *value, const char *problem)
+void qemu_reset_done(struct qemu *qemu)
 {
-	struct qemu *qemu = data;
-	const char *reason = NULL, *last_words = NULL;
-	g_autofree char *printable = NULL;
-
 	if (!qemu->move)
 		return;
-	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
-		reason = qmp_string(json_node_get_object(value), "error-desc");
-	printable = text_printable(reason ? reason : "no reason given", -1);
-	last_words = qemu->move->to->exit.stderr_end;
-	fail(qemu->move, "QEMU says that the migration failed: %s%s%s", printable,
-	     last_words ? "; destination: " : "", last_words ? last_words : "");
+	qemu->move->reset = TRUE;
+	finish_reset(qemu->move);
 }
 
-static void on_source_lives(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-	g_autofree char *death = NULL;
-
-	if (!qemu->move || qemu->move->finishing)
-		return;
-	death = vm_exit_describe(&qemu->move->to->exit);
-	fail(qemu->move, "the destination died in mid-move (%s)", death);
-}
-
-void qemu_move_progress(struct qemu *qemu)
-{
-	struct qemu_move *move = qemu->move;
-	gboolean sent, arrived;
-
-	if (!move || !move->to || move->finishing)
-		return;
-	sent = !g_strcmp0(move->from->migration_status, "completed");
-	arrived = !g_strcmp0(move->to->migration_status, "completed");
-	if (!move->from->pid && WIFSIGNALED(move->from->exit.wait_status)) {
-		g_autofree char *death = vm_exit_describe(&move->from->exit);
-
-		fail(move, "the source died in mid-move (%s)", death);
-	} else if (!move->from->pid) {
-		/* The guest ended of itself, so there is nothing left to move; its exit is told. */
-		qemu_move_forget(qemu);
-	} else if (!g_strcmp0(move->from->migration_status, "failed")) {
-		move->finishing = TRUE;
-		qmp_execute(move->from->qmp, "query-migrate", NULL, on_failure_told, move->from);
-	} else if (!move->to->pid && !arrived) {
-		/*
-		 * A guest that runs on the destination may end, and QEMU with it, before
-		 * QEMU has told us that the guest has arrived.
-		 */
-		if (sent && move->to->resume_time) {
-			move->to->migration_time = g_get_real_time();
-			arrived = TRUE;
-		} else if (!move->to->resume_time && !move->asked_source) {
-			/*
-			 * A guest that ends on the source takes the stream with it, and the
-			 * destination's end may be seen first: does the source live?
-			 */
-			move->asked_source = TRUE;
-			qmp_execute(move->from->qmp, "query-migrate", NULL, on_source_lives,
-				    move->from);
-		}
-	}
-	if (sent && arrived && qemu->move && !move->finishing) {
-		move->finishing = TRUE;
-		qmp_execute(move->from->qmp, "query-migrate", NULL, on_figures, move->from);
-	}
-}
-
-static gboolean on_move_stuck(gpointer data)
+static gboolean on_reset_stuck(gpointer data)
 {
 	struct qemu_move *move = data;
 
 	move->timer = 0;
-	fail(move, "the move did not end in time; source: migration %s, destination: %s",
-	     move->from->migration_status ? move->from->migration_status : "not begun",
-	     move->to->migration_status ? move->to->migration_status : "not begun");
+	qemu_move_fail(move, "QEMU did not reset the machine in time");
 	return G_SOURCE_REMOVE;
 }
 
-static void on_migrate_reply(void *data, JsonNode *value, const char *problem)
+static void set_reboot_action(struct qemu *qemu, const char *action, qmp_reply_function reply)
+{
+	JsonObject *arguments = json_object_new();
+
+	json_object_set_string_member(arguments, "reboot", action);
+	qmp_execute(qemu->qmp, "set-action", arguments, reply, qemu);
+}
+
+static void on_reset_reply(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (problem && qemu->move && !qemu->move->finishing)
-		fail(qemu->move, "%s", problem);
+	if (problem && qemu->move)
+		qemu_move_fail(qemu->move, "%s", problem);
 }
 
-void qemu_move(struct vm *vm, struct vm *to_vm, const struct move_options *options,
-	       move_done_function done, void *data)
+static void on_reboot_forbidden(void *data, JsonNode *value, const char *problem)
 {
-	struct qemu *from = (struct qemu *)vm, *to = (struct qemu *)to_vm;
-	struct qemu_move *move = begin(from, to, done, data);
-	JsonObject *arguments = json_object_new();
-	g_autofree char *uri = g_strconcat("unix:", to->incoming, NULL);
+	struct qemu *qemu = data;
 
-	g_clear_pointer(&from->migration_status, g_free);
-	move->timer = g_timeout_add_seconds(MOVE_DEADLINE_FACTOR * from->reply_seconds,
-					    on_move_stuck, move);
-	json_object_set_int_member(arguments, "max-bandwidth",
-				   options->bandwidth ? options->bandwidth : UNLIMITED_BANDWIDTH);
-	qmp_execute(from->qmp, "migrate-set-parameters", arguments, on_migrate_reply, from);
+	if (!qemu->move)
+		return;
+	if (problem) {
+		qemu_move_fail(qemu->move, "%s", problem);
+		return;
+	}
+	qemu->move->reboot_forbidden = TRUE;
+	finish_reset(qemu->move);
+}
 
-	arguments = json_object_new();
-	json_object_set_string_member(arguments, "uri", uri);
-	qmp_execute(from->qmp, "migrate", arguments, on_migrate_reply, from);
+static void on_reboot_allowed(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+
+	if (!qemu->move)
+		return;
+	if (problem) {
+		qemu_move_fail(qemu->move,
+			       "%s; plan reset needs a QEMU that has it (--qemu BINARY)", problem);
+		return;
+	}
+	qmp_execute(qemu->qmp, "system_reset", NULL, on_reset_reply, qemu);
+	set_reboot_action(qemu, "shutdown", on_reboot_forbidden);
+}
+
+/*
+ * With --no-reboot QEMU would end instead. It looks at that when it is asked for the
+ * reset, and not when it carries it out (qemu_system_reset_request()), so a reboot is
+ * forbidden again at once.
+ */
+void qemu_reset(struct vm *vm, move_done_function done, void *data)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+	struct qemu_move *move = qemu_move_begin(qemu, NULL, done, data);
+
+	move->timer = g_timeout_add_seconds(qemu->reply_seconds, on_reset_stuck, move);
+	set_reboot_action(qemu, "reset", on_reboot_allowed);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "kvm.h"
 #include "qemu.h"
 #include "text.h"
 
@@ -26,9 +27,12 @@
 /* The file descriptor under which QEMU finds its monitor. */
 #define MONITOR_FD 3
 
+/* The one under which it finds the file that its guest is restored from. */
+#define RESTORE_FD 4
+
 /*
  * What is used here (events of migration passes, -machine q35 with qboot, `-chardev
- * socket,fd=`) is all in 6.0.
+ * socket,fd=`, set-action) is all in 6.0.
  */
 #define OLDEST_MAJOR 6
 
@@ -73,16 +77,24 @@ static void on_setup_reply(void *data, JsonNode *value, const char *problem)
 		qemu_break(data, problem);
 }
 
-static JsonObject *migration_capabilities(void)
+static void on_use_reply(void *data, JsonNode *value, const char *problem)
 {
-	JsonObject *arguments = json_object_new(), *events = json_object_new();
+	struct qemu *qemu = data;
+
+	if (problem)
+		qemu->listener->unable(qemu->owner, &qemu->vm, problem);
+}
+
+static void set_migration_capability(struct qemu *qemu, const char *name, qmp_reply_function reply)
+{
+	JsonObject *arguments = json_object_new(), *capability = json_object_new();
 	JsonArray *list = json_array_new();
 
-	json_object_set_string_member(events, "capability", "events");
-	json_object_set_boolean_member(events, "state", TRUE);
-	json_array_add_object_element(list, events);
+	json_object_set_string_member(capability, "capability", name);
+	json_object_set_boolean_member(capability, "state", TRUE);
+	json_array_add_object_element(list, capability);
 	json_object_set_array_member(arguments, "capabilities", list);
-	return arguments;
+	qmp_execute(qemu->qmp, "migrate-set-capabilities", arguments, reply, qemu);
 }
 
 static void on_greeted(void *data, const char *version, int major, int minor)
@@ -102,13 +114,74 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	qemu->exit.started = TRUE;
 	qemu->listener->version(qemu->owner, &qemu->vm, version);
 	qmp_execute(qemu->qmp, "qmp_capabilities", NULL, on_setup_reply, qemu);
-	qmp_execute(qemu->qmp, "migrate-set-capabilities", migration_capabilities(), on_setup_reply,
-		    qemu);
+	set_migration_capability(qemu, "events", on_setup_reply);
+	/* QEMU asks the kernel whether it can do this. */
+	if (qemu->uses & VMM_CAN_MOVE_POSTCOPY)
+		set_migration_capability(qemu, "postcopy-ram", on_use_reply);
+	if (qemu->uses & VMM_CAN_SAVE_RUNNING)
+		set_migration_capability(qemu, "background-snapshot", on_use_reply);
 	if (qemu->incoming) {
 		arguments = json_object_new();
 		uri = g_strconcat("unix:", qemu->incoming, NULL);
 		json_object_set_string_member(arguments, "uri", uri);
 		qmp_execute(qemu->qmp, "migrate-incoming", arguments, on_incoming_reply, qemu);
+	} else if (qemu->restores) {
+		arguments = json_object_new();
+		uri = g_strdup_printf("fd:%d", RESTORE_FD);
+		json_object_set_string_member(arguments, "uri", uri);
+		qmp_execute(qemu->qmp, "migrate-incoming", arguments, on_incoming_reply, qemu);
+	}
+}
+
+static gboolean quit_too_late(gpointer data)
+{
+	struct qemu *qemu = data;
+
+	qemu->quit_deadline = 0;
+	qemu_break(qemu, "QEMU did not end when it was told to quit");
+	return G_SOURCE_REMOVE;
+}
+
+void qemu_kill(struct vm *vm)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+
+	qemu->exit.ordered = TRUE;
+	if (qemu->pid)
+		kill(qemu->pid, SIGKILL);
+}
+
+static void qemu_quit(struct vm *vm);
+
+/*
+ * For the moment in which QEMU is told to reset the machine a guest could do so as well,
+ * and go on: it ends here as it does at any other time.
+ */
+static void on_reset(struct qemu *qemu, JsonObject *details)
+{
+	JsonNode *by_guest = details ? json_object_get_member(details, "guest") : NULL;
+
+	if (!by_guest || !JSON_NODE_HOLDS_VALUE(by_guest) || !json_node_get_boolean(by_guest)) {
+		qemu_reset_done(qemu);
+	} else if (!qemu->exit.reset) {
+		qemu->exit.reset = TRUE;
+		qemu_quit(&qemu->vm);
+	}
+}
+
+/* A guest that KVM cannot run any further stops, and QEMU stays. */
+static void on_status(void *data, JsonNode *value, const char *problem)
+{
+	const char *status = value && JSON_NODE_HOLDS_OBJECT(value)
+				     ? qmp_string(json_node_get_object(value), "status")
+				     : NULL;
+
+	if (!g_strcmp0(status, "internal-error") || !g_strcmp0(status, "io-error") ||
+	    !g_strcmp0(status, "guest-panicked")) {
+		g_autofree char *text = g_strdup_printf(
+			"QEMU has stopped the guest (%s; its stderr says why)", status);
+
+		qemu_break(data, text);
 	}
 }
 
@@ -118,15 +191,21 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 
 	if (g_str_equal(name, "STOP")) {
 		qemu->stop_time = microseconds;
+		if (!qemu->move)
+			qmp_execute(qemu->qmp, "query-status", NULL, on_status, qemu);
 	} else if (g_str_equal(name, "RESUME")) {
 		qemu->resume_time = microseconds;
 	} else if (g_str_equal(name, "MIGRATION")) {
 		g_free(qemu->migration_status);
 		qemu->migration_status = g_strdup(qmp_string(details, "status"));
 		qemu->migration_time = microseconds;
+	} else if (g_str_equal(name, "RESET")) {
+		on_reset(qemu, details);
+		return;
 	} else if (g_str_equal(name, "SHUTDOWN")) {
 		/* --no-reboot turns a reset, and so a triple fault, into a shutdown. */
-		qemu->exit.reset = !g_strcmp0(qmp_string(details, "reason"), "guest-reset");
+		if (!g_strcmp0(qmp_string(details, "reason"), "guest-reset"))
+			qemu->exit.reset = TRUE;
 		return;
 	} else {
 		return;
@@ -193,6 +272,12 @@ static void unwatch_console(struct qemu *qemu)
 	qemu->console_watch = 0;
 }
 
+void qemu_hold_console(struct qemu *qemu)
+{
+	qemu->output_held = TRUE;
+	unwatch_console(qemu);
+}
+
 static void qemu_send(struct vm *vm, const char *bytes, gsize length)
 {
 	struct qemu *qemu = (struct qemu *)vm;
@@ -229,6 +314,29 @@ static void tell_exit(struct qemu *qemu)
 	qemu->listener->exited(qemu->owner, &qemu->vm, &qemu->exit);
 }
 
+/* Not at once: who says quit may be in the middle of what this VM has told. */
+static gboolean tell_held_exit(gpointer data)
+{
+	struct qemu *qemu = data;
+
+	qemu->quit_deadline = 0;
+	tell_exit(qemu);
+	return G_SOURCE_REMOVE;
+}
+
+static void qemu_quit(struct vm *vm)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+
+	if (!qemu->pid) {
+		if (qemu->exit_held)
+			qemu->quit_deadline = g_idle_add(tell_held_exit, qemu);
+		return;
+	}
+	qmp_execute(qemu->qmp, "quit", NULL, NULL, NULL);
+	qemu->quit_deadline = g_timeout_add_seconds(qemu->reply_seconds, quit_too_late, qemu);
+}
+
 static void on_process_end(GPid pid, gint wait_status, gpointer data)
 {
 	struct qemu *qemu = data;
@@ -243,8 +351,11 @@ static void on_process_end(GPid pid, gint wait_status, gpointer data)
 		g_source_remove(qemu->quit_deadline);
 	qemu->quit_deadline = 0;
 	qemu_move_progress(qemu);
-	/* A move that has begun releases the output in the end; nothing else does. */
-	if (qemu->output_held && qemu->move)
+	/*
+	 * A move that has begun releases the output in the end; nothing else does. One that
+	 * kills its source outlives it, until the guest has left.
+	 */
+	if (qemu->move && (qemu->output_held || qemu->exit.ordered))
 		qemu->exit_held = TRUE;
 	else
 		tell_exit(qemu);
@@ -328,6 +439,10 @@ static GPtrArray *command_line(const struct vm_config *config, const char *runne
 		add(arguments, "-global");
 		add(arguments, "kvm-pit.lost_tick_policy=discard");
 	}
+	if (g_str_equal(config->accel, "kvm") && kvm_refuses_arch_capabilities()) {
+		add(arguments, "-global");
+		add(arguments, "x86_64-cpu.arch-capabilities=off");
+	}
 	add(arguments, "-serial");
 	add(arguments, "chardev:console");
 	add(arguments, "-chardev");
@@ -351,7 +466,7 @@ static void add_runner_arguments(GPtrArray *arguments, const struct vm_config *c
 	g_ptr_array_add(arguments, g_strdup_printf("socket,id=qmp,fd=%d", MONITOR_FD));
 	add(arguments, "-mon");
 	add(arguments, "chardev=qmp,mode=control");
-	if (config->incoming) {
+	if (config->incoming || config->restore) {
 		add(arguments, "-incoming");
 		add(arguments, "defer");
 	}
@@ -390,7 +505,8 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 		      int monitor, GError **error)
 {
 	g_autoptr(GPtrArray) arguments = command_line(config, config->runner_word);
-	const int target = MONITOR_FD;
+	const int sources[] = { monitor, config->restore };
+	const int targets[] = { MONITOR_FD, RESTORE_FD };
 	g_autoptr(GError) problem = NULL;
 	int stderr_fd;
 	gboolean started;
@@ -408,8 +524,8 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	started = g_spawn_async_with_pipes_and_fds(
 		NULL, (const char *const *)arguments->pdata, NULL,
 		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child,
-		GINT_TO_POINTER(getpid()), console, output, stderr_fd, &monitor, &target, 1,
-		&qemu->pid, NULL, NULL, NULL, &problem);
+		GINT_TO_POINTER(getpid()), console, output, stderr_fd, sources, targets,
+		config->restore ? 2 : 1, &qemu->pid, NULL, NULL, NULL, &problem);
 	close(stderr_fd);
 	if (!started)
 		g_set_error(error, FERRY_ERROR, 0, "cannot start %s: %s", config->binary,
@@ -465,7 +581,9 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->reply_seconds = config->reply_seconds;
 	qemu->stderr_path = g_strdup(config->stderr_path);
 	qemu->incoming = g_strdup(config->incoming);
-	qemu->output_held = config->incoming != NULL;
+	qemu->uses = config->uses;
+	qemu->restores = config->restore != 0;
+	qemu->output_held = qemu->incoming || qemu->restores;
 	qemu->console = console[0];
 	qemu->output = output[0];
 	if (!spawn(qemu, config, console[1], output[1], monitor[1], error)) {
@@ -487,25 +605,6 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	return &qemu->vm;
 }
 
-static gboolean quit_too_late(gpointer data)
-{
-	struct qemu *qemu = data;
-
-	qemu->quit_deadline = 0;
-	qemu_break(qemu, "QEMU did not end when it was told to quit");
-	return G_SOURCE_REMOVE;
-}
-
-static void qemu_quit(struct vm *vm)
-{
-	struct qemu *qemu = (struct qemu *)vm;
-
-	if (!qemu->pid)
-		return;
-	qmp_execute(qemu->qmp, "quit", NULL, NULL, NULL);
-	qemu->quit_deadline = g_timeout_add_seconds(qemu->reply_seconds, quit_too_late, qemu);
-}
-
 static void qemu_free(struct vm *vm)
 {
 	struct qemu *qemu = (struct qemu *)vm;
@@ -525,12 +624,18 @@ static void qemu_free(struct vm *vm)
 
 const struct vmm qemu_vmm = {
 	.name = "qemu",
-	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MOVE_LIVE,
+	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MOVE_LIVE | VMM_CAN_RESET | VMM_CAN_MOVE_POSTCOPY |
+			VMM_CAN_SAVE | VMM_CAN_BREAK_MOVE | VMM_CAN_SAVE_RUNNING,
 	.start = qemu_start,
 	.send = qemu_send,
 	.release_output = qemu_release_output,
 	.pause = qemu_pause,
 	.move = qemu_move,
+	.break_move = qemu_break_move,
+	.reset = qemu_reset,
+	.save = qemu_save,
+	.restore = qemu_restore,
 	.quit = qemu_quit,
+	.kill = qemu_kill,
 	.free = qemu_free,
 };

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the QEMU VMM share: qemu.c (the process), qemu-move.c (pauses and moves). */
+/*
+ * What the files of the QEMU VMM share: qemu.c (the process), qemu-move.c (pauses and
+ * resets), qemu-live.c (live migration), qemu-break.c (what
+ * becomes of one that is broken off), qemu-save.c (files).
+ */
 #ifndef FERRY_HOST_QEMU_H
 #define FERRY_HOST_QEMU_H
 
@@ -28,6 +32,8 @@ struct qemu {
 
 	struct qmp *qmp;
 	char *incoming;
+	gboolean restores;
+	unsigned uses; /* of enum vmm_capability */
 	guint quit_deadline;
 	unsigned reply_seconds;
 	gboolean broken;
@@ -43,11 +49,19 @@ struct qemu {
 /* Tells the owner, once, that this QEMU cannot be talked to any more. */
 void qemu_break(struct qemu *qemu, const char *problem);
 
+/* Kills the process by order; its exit is told as ever. */
+void qemu_kill(struct vm *vm);
+
 /* Delivers the console output that there is to read now. */
 void qemu_drain_console(struct qemu *qemu);
+/* From now on it is only delivered by that, or when it is released. */
+void qemu_hold_console(struct qemu *qemu);
 
 /* An event came that a move may wait for, or QEMU has ended. */
 void qemu_move_progress(struct qemu *qemu);
+
+/* The machine was reset, and not by the guest. */
+void qemu_reset_done(struct qemu *qemu);
 
 /* A QEMU that is freed in the middle of a move takes the move with it; nobody is told. */
 void qemu_move_forget(struct qemu *qemu);
@@ -55,5 +69,11 @@ void qemu_move_forget(struct qemu *qemu);
 void qemu_pause(struct vm *vm, gint64 microseconds, move_done_function done, void *data);
 void qemu_move(struct vm *vm, struct vm *to, const struct move_options *options,
 	       move_done_function done, void *data);
+void qemu_break_move(struct vm *vm, struct vm *to, const struct break_options *options,
+		     move_done_function done, void *data);
+void qemu_reset(struct vm *vm, move_done_function done, void *data);
+void qemu_save(struct vm *vm, int file, const char *path, gboolean running, move_done_function done,
+	       void *data);
+void qemu_restore(struct vm *vm, move_done_function done, void *data);
 
 #endif

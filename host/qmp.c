@@ -16,6 +16,8 @@
 /* A QMP answer is some kilobytes; more than this without a line end is nonsense. */
 #define LONGEST_LINE (4 << 20)
 
+#define NO_FILE -1
+
 struct pending {
 	qmp_reply_function reply;
 	void *data;
@@ -302,8 +304,34 @@ struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsi
 	return qmp;
 }
 
+/* Sends TEXT, and FILE with it unless that is NO_FILE. */
+static ssize_t send_with_file(int fd, const char *text, int file)
+{
+	struct iovec bytes = { .iov_base = (char *)text, .iov_len = strlen(text) };
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { .cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
+
+	if (file != NO_FILE) {
+		memcpy(CMSG_DATA(&control.head), &file, sizeof(file));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 		 qmp_reply_function reply, void *data)
+{
+	qmp_execute_with_file(qmp, command, arguments, NO_FILE, reply, data);
+}
+
+void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
+			   qmp_reply_function reply, void *data)
 {
 	g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
 	JsonObject *message = json_object_new();
@@ -322,7 +350,7 @@ void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 	pending->reply = reply;
 	pending->data = data;
 	g_queue_push_tail(qmp->pending, pending);
-	if (send(qmp->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+	if (send_with_file(qmp->fd, line, file) < 0 && errno == EAGAIN)
 		break_off(qmp, "QEMU does not read its QMP commands");
 	else if (!qmp->deadline)
 		restart_deadline(qmp);

@@ -48,6 +48,10 @@ struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsi
 void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 		 qmp_reply_function reply, void *data);
 
+/* The same, with an open FILE of ours that comes along (SCM_RIGHTS), for `getfd`. */
+void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
+			   qmp_reply_function reply, void *data);
+
 /* Reads and handles what has come already, without waiting. */
 void qmp_drain(struct qmp *qmp);
 

@@ -107,6 +107,7 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_number(builder, "duration_ns", result->duration_ns);
 	add_number(builder, "checks", result->checks);
 	add_number(builder, "checks_skipped", result->skipped_checks);
+	add_number(builder, "failed_beyond_tests", result->beyond_tests);
 	environment_add_json(builder, result->environment);
 	add_tests(builder, result);
 	add_marks(builder, result);
@@ -208,6 +209,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->duration_ns = qmp_number(object, "duration_ns");
 	result->checks = qmp_number(object, "checks");
 	result->skipped_checks = qmp_number(object, "checks_skipped");
+	result->beyond_tests = qmp_number(object, "failed_beyond_tests");
 	read_array(result, object, "tests", read_test);
 	read_array(result, object, "marks", read_mark);
 	read_array(result, object, "moves", read_move);

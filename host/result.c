@@ -89,21 +89,27 @@ const char *result_mark(const struct result *result, const char *name, const cha
 
 static void append_moves(GString *text, const struct result *result)
 {
+	const struct plan *plan = result->test_case->plan;
+	const char *noun = plan->reboots			     ? "reset"
+			   : plan->capabilities & VMM_CAN_BREAK_MOVE ? "broken move"
+			   : plan->capabilities & VMM_CAN_SAVE	     ? "snapshot"
+			   : plan->capabilities & VMM_CAN_MOVE_LIVE  ? "move"
+								     : "pause";
 	gint64 shortest = G_MAXINT64, longest = 0;
 	g_autofree char *from = NULL, *to = NULL;
 
 	for (guint i = 0; i < result->moves->len; i++) {
-		gint64 pause = g_array_index(result->moves, struct move_stats, i).pause_min_ns;
+		const struct move_stats *move = &g_array_index(result->moves, struct move_stats, i);
+		gint64 time = plan->reboots ? move->total_ns : move->pause_min_ns;
 
-		shortest = MIN(shortest, pause);
-		longest = MAX(longest, pause);
+		shortest = MIN(shortest, time);
+		longest = MAX(longest, time);
 	}
 	from = text_duration(shortest);
 	to = text_duration(longest);
-	g_string_append_printf(text, "; %u %s%s, stopped for %s to %s", result->moves->len,
-			       result->test_case->plan->capabilities & VMM_CAN_MOVE_LIVE ? "move"
-											 : "pause",
-			       result->moves->len == 1 ? "" : "s", from, to);
+	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->moves->len, noun,
+			       result->moves->len == 1 ? "" : "s",
+			       plan->reboots ? "back after" : "stopped for", from, to);
 }
 
 char *result_summary(const struct result *result)

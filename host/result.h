@@ -26,6 +26,7 @@ struct test_case {
 	char *log_name; /* its folder below the log folder */
 	guint32 seed;
 	const char *host;  /* "local", or the name of the lab that it runs in */
+	const char *lab_clock; /* "tsc" or "hpet", for a lab; NULL: the lab's default */
 	char *skip_reason; /* it can run nowhere; NULL if it can */
 };
 
@@ -34,7 +35,7 @@ struct test_result {
 	char *name;
 	unsigned cpu;
 	unsigned round;
-	char *verdict; /* "pass", "fail", "skip", "xfail" */
+	char *verdict; /* "pass", "fail", "skip", "xfail"; of a known issue: "xfail" */
 	unsigned checks;
 	char *reason;
 	gint64 duration_ns; /* by the runner's clock */
@@ -72,6 +73,7 @@ struct result {
 	unsigned checks; /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
 	unsigned skipped_checks;
 	GPtrArray *tests; /* of struct test_result */
+	gboolean beyond_tests; /* something failed that is no test's failure */
 	GPtrArray *marks; /* of struct mark, without clock marks */
 	GArray *moves;	  /* of struct move_stats */
 };

@@ -195,37 +195,81 @@ static const struct lab_listener lab_listener = {
 	.finished = on_lab_finished,
 };
 
-static void start_lab(struct schedule *schedule, const char *name, GPtrArray *cases,
-		      const struct lab_settings *settings)
+static void start_lab(struct schedule *schedule, const char *name, const char *clock,
+		      unsigned machine, GPtrArray *cases, const struct lab_settings *settings)
 {
 	struct lab_running *running = g_new0(struct lab_running, 1);
+	struct lab_options options = settings->options;
 
+	options.clock = clock;
+	options.machine = machine;
 	running->schedule = schedule;
 	running->owed = cases->len;
-	running->lab = lab_start(name, cases, settings->arguments, &settings->options,
+	running->lab = lab_start(name, cases, settings->arguments, &options,
 				 schedule->settings->logdir, &lab_listener, running);
 	g_ptr_array_add(schedule->labs, running);
 }
 
-/* Gives each lab its cases, and the rest to this machine. */
+static GPtrArray *placed_in(GPtrArray *cases, const char *lab, const char *clock)
+{
+	GPtrArray *placed = g_ptr_array_new();
+
+	for (guint i = 0; i < cases->len; i++) {
+		struct test_case *test_case = cases->pdata[i];
+
+		if (g_str_equal(test_case->host, lab) && !g_strcmp0(test_case->lab_clock, clock))
+			g_ptr_array_add(placed, test_case);
+	}
+	return placed;
+}
+
+static gboolean repeats(const struct test_case *a, const struct test_case *b)
+{
+	return a->program == b->program && a->plan == b->plan;
+}
+
+/*
+ * A lab's machine keeps one of this machine's CPUs busy, so there are as many as there are
+ * slots. Which cases take long is not known, but those of one program differ by their plan:
+ * one by one in turn they come out even.
+ */
+static void start_labs(struct schedule *schedule, const char *name, const char *clock,
+		       GPtrArray *cases, const struct lab_settings *settings)
+{
+	g_autoptr(GPtrArray) shares =
+		g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+	guint turn = 0;
+
+	for (guint i = 0; i < cases->len; i++) {
+		/* A case and its repeats stay together: the lab repeats by itself. */
+		if (i && !repeats(cases->pdata[i], cases->pdata[i - 1]))
+			turn++;
+		if (turn == shares->len && turn < schedule->slots)
+			g_ptr_array_add(shares, g_ptr_array_new());
+		g_ptr_array_add(shares->pdata[turn % shares->len], cases->pdata[i]);
+	}
+	for (guint i = 0; i < shares->len; i++)
+		start_lab(schedule, name, clock, i + 1, shares->pdata[i], settings);
+}
+
+/* Gives each lab its cases, of each kind of clock, and the rest to this machine. */
 static void distribute(struct schedule *schedule, GPtrArray *cases,
 		       const struct lab_settings *settings)
 {
+	static const char *const clocks[] = { NULL, "tsc", "hpet" };
+
 	for (guint i = 0; i < cases->len; i++) {
 		struct test_case *test_case = cases->pdata[i];
 
 		if (g_str_equal(test_case->host, "local"))
 			g_queue_push_tail(schedule->waiting, test_case);
 	}
-	for (const char *const *name = lab_names; *name; name++) {
-		g_autoptr(GPtrArray) placed = g_ptr_array_new();
+	for (const char *const *name = lab_names; *name; name++)
+		for (gsize i = 0; i < G_N_ELEMENTS(clocks); i++) {
+			g_autoptr(GPtrArray) placed = placed_in(cases, *name, clocks[i]);
 
-		for (guint i = 0; i < cases->len; i++)
-			if (g_str_equal(((struct test_case *)cases->pdata[i])->host, *name))
-				g_ptr_array_add(placed, cases->pdata[i]);
-		if (placed->len)
-			start_lab(schedule, *name, placed, settings);
-	}
+			start_labs(schedule, *name, clocks[i], placed, settings);
+		}
 }
 
 static gboolean on_start(gpointer data)

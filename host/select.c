@@ -6,11 +6,12 @@
 #include "needs.h"
 #include "select.h"
 #include "text.h"
+#include "userfault.h"
 
 /* What the whole suite is written for; others are skipped. */
 #define ARCHITECTURE "x86_64"
 
-static const char *const default_plans[] = { "none", "pause", "precopy", "storm", NULL };
+static const char *const default_plans[] = { "none", "pause", "precopy", "reset", "storm", NULL };
 static const char *const foreign_plans[] = { "none", NULL };
 static const char *const foreign_migration_plans[] = { "precopy", NULL };
 
@@ -65,8 +66,16 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 	return NULL;
 }
 
+/* What PLAN needs of this machine's kernel and does not get, or NULL. */
+static const char *plan_missing(const struct plan *plan)
+{
+	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
+		return userfault_problem(TRUE);
+	return plan->capabilities & VMM_CAN_MOVE_POSTCOPY ? userfault_problem(FALSE) : NULL;
+}
+
 /* Why the case cannot run on this machine, or NULL if it can. */
-static char *reason_here(const struct program *program, const char *accel)
+static char *reason_here(const struct program *program, const struct plan *plan, const char *accel)
 {
 	if (*program->accel && !g_str_equal(program->accel, accel))
 		return g_strdup_printf("is for %s, and this runs on %s", program->accel, accel);
@@ -79,6 +88,8 @@ static char *reason_here(const struct program *program, const char *accel)
 		if (missing)
 			return g_strdup(missing);
 	}
+	if (plan_missing(plan))
+		return g_strdup_printf("plan %s needs %s", plan->name, plan_missing(plan));
 	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
 		return g_strdup_printf("%s does not exist", program->file);
 	return failed_check(program);
@@ -104,6 +115,24 @@ static gboolean lab_offers(const char *lab, const struct program *program)
 	return TRUE;
 }
 
+static gboolean better_in_lab(const struct program *program, const char *accel)
+{
+	for (char **need = program->needs; *need; need++)
+		if (need_met_by_emulation(*need, accel))
+			return TRUE;
+	return FALSE;
+}
+
+/* The kind of clock that a lab must have for the program, or NULL; the user's word counts more. */
+static const char *lab_clock_of(const struct program *program, const struct selection *selection)
+{
+	const char *clock = selection->lab_clock;
+
+	for (char **need = program->needs; *need && !clock; need++)
+		clock = need_lab_clock(*need);
+	return clock;
+}
+
 /*
  * Decides where the case runs: on this machine if it can, else in the first lab that
  * offers what it needs. A lab is for what this machine cannot do, and not for what
@@ -119,15 +148,17 @@ static void place(struct test_case *test_case, const struct selection *selection
 	if (test_case->skip_reason)
 		return;
 	if (anywhere || g_str_equal(selection->host, "local")) {
-		test_case->skip_reason = reason_here(program, selection->accel);
-		if (!test_case->skip_reason || !anywhere || !*program->needs ||
-		    selection->accel_chosen)
+		test_case->skip_reason = reason_here(program, test_case->plan, selection->accel);
+		if (!anywhere || !*program->needs || selection->accel_chosen)
+			return;
+		if (!test_case->skip_reason && !better_in_lab(program, selection->accel))
 			return;
 	}
 	for (const char *const *lab = lab_names; *lab; lab++)
 		if (anywhere ? lab_offers(*lab, program) : g_str_equal(*lab, selection->host)) {
 			g_clear_pointer(&test_case->skip_reason, g_free);
 			test_case->host = *lab;
+			test_case->lab_clock = lab_clock_of(program, selection);
 			return;
 		}
 }

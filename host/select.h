@@ -12,6 +12,7 @@ struct selection {
 	guint32 seed;
 	const char *accel;
 	const char *host; /* "local", the name of a lab, or NULL: the first that can run a case */
+	const char *lab_clock; /* that the user wants in labs, or NULL */
 	gboolean accel_chosen; /* by the user, who therefore wants this machine */
 	const struct vmm *vmm;
 };

@@ -17,6 +17,11 @@ struct vm;
 enum vmm_capability {
 	VMM_CAN_PAUSE = 1 << 0,
 	VMM_CAN_MOVE_LIVE = 1 << 1,
+	VMM_CAN_RESET = 1 << 2,
+	VMM_CAN_MOVE_POSTCOPY = 1 << 3,
+	VMM_CAN_SAVE = 1 << 4,
+	VMM_CAN_BREAK_MOVE = 1 << 5,
+	VMM_CAN_SAVE_RUNNING = 1 << 6,
 };
 
 /* Everything that a machine is made of. Strings are copied where they are kept. */
@@ -38,12 +43,15 @@ struct vm_config {
 	const char *command_path;    /* where to write the command line, or NULL */
 	unsigned reply_seconds;	     /* how long the control channel may be silent when asked */
 	const char *incoming;	     /* wait for a move on this socket path; NULL: boot the guest */
+	int restore;		     /* this open file, from save(); 0: nothing is restored */
+	unsigned uses;		     /* of enum vmm_capability: what it will be asked to do */
 };
 
 struct vm_exit {
 	int wait_status;  /* as waitpid(2) gives it */
 	gboolean started; /* the VMM had come up and answered */
 	gboolean reset;	  /* the guest reset itself, or triple-faulted */
+	gboolean ordered; /* it was meant to end, in whichever way */
 	char *stderr_end; /* the last line that the VMM wrote to stderr, or NULL */
 };
 
@@ -55,15 +63,18 @@ struct vm_listener {
 	void (*version)(void *owner, struct vm *vm, const char *version);
 	/* The guest wrote to its console. Not called while the VM's output is held. */
 	void (*output)(void *owner, struct vm *vm, const char *bytes, gsize length);
-	/* A VM with `incoming` can be moved to; its output is held until vm_release_output(). */
+	/* A VM with `incoming` or `restore` can take its guest; its output is held until
+	 * vm_release_output(). */
 	void (*ready)(void *owner, struct vm *vm);
 	/* The process has ended and all its output was delivered. The VM may be freed. */
 	void (*exited)(void *owner, struct vm *vm, const struct vm_exit *exit);
 	/* The VMM cannot be talked to any more; PROBLEM is one line. The process may still run. */
 	void (*broken)(void *owner, struct vm *vm, const char *problem);
+	/* It cannot do, on this host, what it is to be used for. REASON is one line. */
+	void (*unable)(void *owner, struct vm *vm, const char *reason);
 };
 
-/* How one move, or one pause, went. Times are of the host's clocks. */
+/* How one move, one pause, or one reset went. Times are of the host's clocks. */
 struct move_stats {
 	gint64 started;	      /* CLOCK_REALTIME, ns */
 	gint64 total_ns;      /* from the order to the end */
@@ -73,10 +84,31 @@ struct move_stats {
 	guint64 passes;	      /* over memory */
 	guint64 pages_sent;   /* zero pages included */
 	guint64 pages_in_ram; /* pages that there are to send */
+	/* Of memory that was not yet sent when the guest went early, or the move broke off. */
+	guint64 bytes_left;
+	/*
+	 * The guest went first, and memory followed; of a running guest that was saved: it
+	 * ran before all of it was. FALSE if it became an ordinary move, or snapshot.
+	 */
+	gboolean early;
+	guint64 pages_awaited; /* by the guest, on the other side */
+	/* CLOCK_REALTIME, ns: a saved guest stood still then, and a restored one went on. */
+	gint64 saved_at, restored_at;
 };
 
 struct move_options {
-	guint64 bandwidth; /* bytes a second; 0 for no limit */
+	guint64 bandwidth;    /* bytes a second; 0 for no limit */
+	gboolean kill_source; /* when it has sent all */
+	/* The guest goes as soon as the stream flows; LATE_BANDWIDTH is for what is left then. */
+	gboolean postcopy;
+	guint64 late_bandwidth;
+};
+
+/* How a move is broken off in mid-flight; the guest then stays where it is. */
+struct break_options {
+	enum { BREAK_BY_CANCEL, BREAK_BY_DEATH } how; /* of the destination */
+	guint64 bandwidth;			      /* bytes a second */
+	guint after_ms;				      /* when the stream flows */
 };
 
 /* PROBLEM is NULL after success; else STATS is NULL. */
@@ -100,8 +132,30 @@ struct vmm {
 	 */
 	void (*move)(struct vm *vm, struct vm *to, const struct move_options *options,
 		     move_done_function done, void *data);
-	/* Asks the process to end; `exited` follows. It is killed if it does not listen. */
+	/*
+	 * Begins to move the guest to TO, which must be ready, and breaks that off. After
+	 * that TO is of no use any more. The stats are those of the moment before.
+	 */
+	void (*break_move)(struct vm *vm, struct vm *to, const struct break_options *options,
+			   move_done_function done, void *data);
+	/*
+	 * Resets the machine as a whole, which goes on running; `done` when that has
+	 * happened. What the new boot writes may be delivered before.
+	 */
+	void (*reset)(struct vm *vm, move_done_function done, void *data);
+	/*
+	 * Writes all of the guest to FILE, which messages call PATH (it must outlive the
+	 * call), and stops it before; RUNNING: only for a moment. What the guest wrote until
+	 * it was stopped is delivered before `done`; what it writes after that is held.
+	 */
+	void (*save)(struct vm *vm, int file, const char *path, gboolean running,
+		     move_done_function done, void *data);
+	/* Waits until a VM with `restore`, which is ready, has its guest, and lets that go on. */
+	void (*restore)(struct vm *vm, move_done_function done, void *data);
+	/* Asks the process to end; `exited` follows. */
 	void (*quit)(struct vm *vm);
+	/* Kills the process; `exited` follows, with `ordered`. */
+	void (*kill)(struct vm *vm);
 	/* Kills the process if it still runs, and waits for its end. No listener is called. */
 	void (*free)(struct vm *vm);
 };

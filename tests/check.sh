@@ -54,9 +54,9 @@ run() {
 	skipped=$((skipped + skips))
 }
 
-# quick ACCEL: the programs of the suite, left alone and moved
+# quick ACCEL: the programs of the suite, left alone, moved and reset
 quick() {
-	run "quick-$1" "$build/ferry" run --tap --accel "$1" --plan none,precopy \
+	run "quick-$1" "$build/ferry" run --tap --accel "$1" --plan none,precopy,reset \
 		--logdir "$build/check-logs/$1" selftest console kvmclock
 }
 

@@ -43,7 +43,12 @@ struct script {
 	enum role role;
 	/*
 	 * A QMP command, or "start", "greeting", "hello", "bye" (the guest is about to
-	 * say so), "mid-move" (the migration is active), "arrived" (the guest goes on here).
+	 * say so), "mid-move" (the migration is active), "arrived" (the guest goes on here),
+	 * "mid-save" (the guest is about to be written to a file),
+	 * "lost-destination" (a move's other side has gone),
+	 * "background" (the guest goes on while it is saved),
+	 * "late-pages" (it does so, and not all of its memory has come),
+	 * "reset" (the machine is about to be), "machine" (the guest is about to tell of it).
 	 */
 	const char *moment;
 	/* Returns whether what is usual at the moment happens as well. */
@@ -67,6 +72,15 @@ static const struct script *script;
 static enum role role = SOURCE;
 static struct guest guest;
 static bool runs; /* the guest is here, and not stopped */
+static unsigned resets;
+static const char *status = "running"; /* that query-status tells */
+static const char *command_text;       /* the line of JSON that is obeyed */
+static bool postcopy;		       /* its capability was set */
+static bool background;		       /* likewise of background-snapshot */
+static char *destination;	       /* where the guest is to go */
+static int file = -1;		       /* that came with getfd */
+static bool slow;		       /* moves are so slow that they never end */
+static int flight = -1;		       /* the connection of such a move */
 
 /* What scripts change. */
 static int stamp_seconds;	/* added to the time of events */
@@ -74,7 +88,8 @@ static int clock_percent = 100; /* of the speed of real time */
 static int leap_ms;		/* of the clock, in the first move */
 static int drop, repeat;	/* bytes of the next console output */
 static bool repeat_line;
-static const char *failure = ""; /* that query-migrate tells */
+static bool keeps_memory_back = true; /* in a post-copy move */
+static const char *failure = "";      /* that query-migrate tells */
 
 static int64_t now_ns(clockid_t id)
 {
@@ -207,6 +222,17 @@ static void step_hello(const char *input)
 {
 	if (usual("hello"))
 		machine_line("hello protocol=1 program=fake cpus=1 tests=1");
+	ask("boot");
+}
+
+static void step_booted(const char *input)
+{
+	/* One that was meant for the last boot would be another's. */
+	if (input[0] != '=' || strtoull(input + 1, NULL, 10) != guest.question)
+		print("FAIL: the answer is to another question\n");
+	machine_line("got answer=%llu", (unsigned long long)guest.question);
+	if (strstr(input, "state=1") && usual("machine"))
+		machine_line("machine cpu=0 one=0x1 two=0x2");
 }
 
 static void step_begin(const char *input)
@@ -249,11 +275,11 @@ static const struct step {
 	void (*run)(const char *input);
 	bool waits; /* for input, before it runs */
 } steps[] = {
-	{ step_hello },	      { step_begin },	  { step_migrate, true },
-	{ step_moved, true }, { step_end, true }, { step_more, true },
+	{ step_hello },	      { step_booted, true }, { step_begin },	  { step_migrate, true },
+	{ step_moved, true }, { step_end, true },    { step_more, true },
 };
 
-#define FIRST_STEP_OF_ROUND 1
+#define FIRST_STEP_OF_ROUND 2
 
 /* Runs the guest until it waits for input; INPUT is what it waited for, or NULL. */
 static void run_guest(const char *input)
@@ -283,24 +309,78 @@ static int open_socket(const char *path, int (*join)(int, const struct sockaddr 
 	return fd;
 }
 
-static void send_guest(const char *path)
+static void hand_over_guest(const char *path)
 {
+	int fd = open_socket(path, connect);
 	char arrived;
-	int fd;
 
-	say("{\"return\": {}}");
-	migration_event("setup");
-	migration_event("active");
-	if (!usual("mid-move"))
-		return;
-	fd = open_socket(path, connect);
+	if (postcopy && keeps_memory_back)
+		migration_event("postcopy-active");
 	event("STOP", "");
 	runs = false;
 	guest.moves++;
 	/* If the destination dies, it is the runner that says so. */
 	if (write(fd, &guest, sizeof(guest)) == sizeof(guest) && read(fd, &arrived, 1) == 1)
 		migration_event("completed");
+	else if (postcopy)
+		migration_event("postcopy-paused");
 	close(fd);
+}
+
+static void send_guest(const char *path)
+{
+	say("{\"return\": {}}");
+	migration_event("setup");
+	migration_event("active");
+	free(destination);
+	destination = strdup(path);
+	if (!usual("mid-move") || postcopy)
+		return;
+	if (slow)
+		flight = open_socket(path, connect);
+	else
+		hand_over_guest(path);
+}
+
+/* A move in mid-flight ends, and not well. */
+static void break_off(const char *status)
+{
+	close(flight);
+	flight = -1;
+	migration_event(status);
+}
+
+static void start_postcopy(void)
+{
+	say("{\"return\": {}}");
+	hand_over_guest(destination);
+}
+
+static void save_guest(void)
+{
+	say("{\"return\": {}}");
+	migration_event("setup");
+	migration_event("active");
+	if (!usual("mid-save"))
+		return;
+	guest.moves++;
+	write_all(file, (const char *)&guest, sizeof(guest));
+	close(file);
+	if (background && usual("background"))
+		event("RESUME", "");
+	migration_event("completed");
+}
+
+static void restore_guest(int from)
+{
+	say("{\"return\": {}}");
+	migration_event("setup");
+	migration_event("active");
+	if (read(from, &guest, sizeof(guest)) != sizeof(guest)) {
+		fprintf(stderr, "fake-qemu: the snapshot is too short\n");
+		exit(1);
+	}
+	migration_event("completed");
 }
 
 static void receive_guest(const char *path)
@@ -316,10 +396,14 @@ static void receive_guest(const char *path)
 	close(listening);
 	if (!usual("mid-move"))
 		return;
-	if (read(fd, &guest, sizeof(guest)) != sizeof(guest))
-		return;
+	if (read(fd, &guest, sizeof(guest)) != sizeof(guest)) {
+		fprintf(stderr, "fake-qemu: the stream ended early\n");
+		exit(1);
+	}
 	migration_event("active");
 	event("RESUME", "");
+	if (!usual("late-pages"))
+		return;
 	migration_event("completed");
 	write_all(fd, "y", 1);
 	close(fd);
@@ -327,13 +411,23 @@ static void receive_guest(const char *path)
 	run_guest(NULL);
 }
 
+/* By the guest itself, or by whoever talks to its QEMU. */
+static void reset_guest(bool by_guest)
+{
+	event("RESET", by_guest ? "{\"guest\": true, \"reason\": \"guest-reset\"}"
+				: "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}");
+	guest = (struct guest){ 0 };
+	resets++;
+}
+
 static void tell_figures(void)
 {
-	say("{\"return\": {\"status\": \"completed\", \"downtime\": 3, \"total-time\": 5, "
+	say("{\"return\": {\"status\": \"%s\", \"downtime\": 3, \"total-time\": 5, "
 	    "\"error-desc\": \"%s\", \"ram\": {\"page-size\": 4096, \"mbps\": 480.5, "
+	    "\"postcopy-requests\": 7, \"remaining\": 400000, "
 	    "\"transferred\": 300000, \"dirty-sync-count\": 3, "
 	    "\"normal\": 80, \"duplicate\": %d, \"total\": %d}}}",
-	    failure, PAGES_IN_RAM, PAGES_IN_RAM * 4096);
+	    flight < 0 ? "completed" : "active", failure, PAGES_IN_RAM, PAGES_IN_RAM * 4096);
 }
 
 /* ---- what scripts do ---- */
@@ -362,10 +456,54 @@ static bool say_text(const struct script *this)
 	return false;
 }
 
+static bool stop_by_itself(const struct script *this)
+{
+	fprintf(stderr, "%s\n", this->text);
+	status = "internal-error";
+	event("STOP", "");
+	runs = false;
+	return true;
+}
+
 static bool refuse(const struct script *this)
 {
 	say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}", this->text);
 	return false;
+}
+
+static bool stop_for_good(const struct script *this)
+{
+	status = this->text;
+	runs = false;
+	event("STOP", "");
+	return true;
+}
+
+/* Of a move that is to be broken off. */
+static bool complete_all_the_same(const struct script *this)
+{
+	say("{\"return\": {}}");
+	break_off("completed");
+	return false;
+}
+
+/* It sends nothing, but says that it has sent all. */
+static bool complete_too_early(const struct script *this)
+{
+	flight = open_socket(destination, connect);
+	migration_event("completed");
+	return false;
+}
+
+static bool refuse_use(const struct script *this)
+{
+	return strstr(command_text, "\"events\"") || refuse(this);
+}
+
+static bool send_all_first(const struct script *this)
+{
+	keeps_memory_back = false;
+	return true;
 }
 
 static bool fail_to_migrate(const struct script *this)
@@ -451,6 +589,43 @@ static bool claim_wrong_status(const struct script *this)
 	return false;
 }
 
+static bool reset_and_stay_down(const struct script *this)
+{
+	reset_guest(false);
+	runs = false;
+	return false;
+}
+
+static bool reset_by_guest(const struct script *this)
+{
+	say("{\"return\": {}}");
+	reset_guest(true);
+	return false;
+}
+
+/* Lines of the last boot, whole and cut off, still come in while the machine is reset. */
+static bool speak_up_to_the_reset(const struct script *this)
+{
+	ask("time");
+	print("a line that\nis whole, and then @1");
+	return true;
+}
+
+static bool jump_to_the_start(const struct script *this)
+{
+	guest = (struct guest){ 0 };
+	step_hello(NULL);
+	return true;
+}
+
+static bool tell_other_state(const struct script *this)
+{
+	if (!resets)
+		return true;
+	machine_line("machine cpu=0 one=0x1 two=0x22 three=0x3");
+	return false;
+}
+
 #define VERSION(major, minor)                                                                      \
 	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": " #minor                     \
 	", \"major\": " #major "}, \"package\": \"\"}, \"capabilities\": []}}"
@@ -489,6 +664,38 @@ static const struct script scripts[] = {
 	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": "
 	  "4096, "
 	  "\"total\": 409600}}}" },
+	{ "refuses-use", ANY, "migrate-set-capabilities", refuse_use, 0,
+	  "Userfaultfd is not to be had" },
+	{ "refuses-postcopy", ANY, "migrate-start-postcopy", refuse, 0, "Too early" },
+	{ "not-early", ANY, "start", send_all_first },
+	{ "nothing-late", ANY, "query-migrate", say_text, 0,
+	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"total-time\": 9, \"ram\": "
+	  "{\"page-size\": 4096, \"mbps\": 1.5, \"transferred\": 1000, \"dirty-sync-count\": 2, "
+	  "\"normal\": 20, \"duplicate\": 80, \"total\": 409600, \"postcopy-requests\": 0, "
+	  "\"postcopy-bytes\": 0, \"remaining\": 0}}}" },
+	{ "refuses-cancel", ANY, "migrate_cancel", refuse, 0, "Not now" },
+	{ "completes-when-cancelled", ANY, "migrate_cancel", complete_all_the_same },
+	{ "stops-when-cancelled", ANY, "migrate_cancel", stop_for_good, 0, "paused" },
+	{ "paused-by-lost-destination", SOURCE, "lost-destination", stop_for_good, 0, "paused" },
+	{ "stopped-by-lost-destination", SOURCE, "lost-destination", stop_for_good, 0,
+	  "internal-error" },
+	{ "nothing-sent", ANY, "query-migrate", say_text, 0,
+	  "{\"return\": {\"status\": \"active\", \"ram\": {\"page-size\": 4096, \"normal\": 0, "
+	  "\"duplicate\": 0, \"remaining\": 409600, \"total\": 409600}}}" },
+	{ "nothing-left", ANY, "query-migrate", say_text, 0,
+	  "{\"return\": {\"status\": \"active\", \"ram\": {\"page-size\": 4096, \"normal\": 20, "
+	  "\"duplicate\": 80, \"remaining\": 0, \"total\": 409600}}}" },
+	{ "not-in-flight", ANY, "query-migrate", say_text, 0,
+	  "{\"return\": {\"status\": \"completed\", \"ram\": {\"page-size\": 4096}}}" },
+	{ "completes-too-early", SOURCE, "mid-move", complete_too_early },
+	{ "stands-still", ANY, "background", be_silent },
+	{ "cannot-save", ANY, "mid-save", fail_to_migrate, 0,
+	  "Unable to write to file: No space left on device" },
+	{ "dies-in-save", ANY, "mid-save", die_by_signal, SIGKILL },
+	{ "save-hangs", ANY, "mid-save", be_silent },
+	{ "restore-hangs", ANY, "cont", be_silent },
+	{ "refuses-getfd", ANY, "getfd", refuse, 0, "No file descriptor supplied via SCM_RIGHTS" },
+	{ "destination-killed-late", DESTINATION, "late-pages", die_by_signal, SIGKILL },
 	{ "odd-figures", ANY, "query-migrate", say_text, 0, "{\"return\": [1]}" },
 	{ "stale-stamps", ANY, "start", stamp_wrongly, -1000000 },
 	{ "future-stamps", DESTINATION, "start", stamp_wrongly, 1000000 },
@@ -499,11 +706,21 @@ static const struct script scripts[] = {
 	{ "prints-garbage", ANY, "bye", speak, 0, "\x80\xff\x1b[2J \x01\r\n" },
 	{ "mad-backtrace", ANY, "bye", speak, 0, "STACK: @@/dev/zero --help\n" },
 	{ "hangs", ANY, "hello", hang },
+	{ "internal-error", ANY, "hello", stop_by_itself, 0, "KVM internal error. Suberror: 1" },
 	{ "floods", ANY, "hello", flood },
 	{ "silent-guest", ANY, "hello", die, GUEST_EXIT(0) },
 	{ "no-bye", ANY, "bye", be_silent },
 	{ "another-bye", ANY, "bye", claim_wrong_status, 1 },
 	{ "ends-in-move", ANY, "mid-move", end_in_second_move },
+	{ "no-set-action", ANY, "set-action", refuse, 0,
+	  "The command set-action has not been found" },
+	{ "refuses-reset", ANY, "system_reset", refuse, 0, "Not today" },
+	{ "no-reset", ANY, "reset", be_silent },
+	{ "stays-down", ANY, "reset", reset_and_stay_down },
+	{ "guest-resets-first", ANY, "set-action", reset_by_guest },
+	{ "cut-line", ANY, "reset", speak_up_to_the_reset },
+	{ "jumps-to-start", ANY, "bye", jump_to_the_start },
+	{ "unclean-machine", ANY, "machine", tell_other_state },
 	{ "clock-agrees", ANY, "start", set_clock, 100 },
 	{ "clock-stands-still", ANY, "start", set_clock, 0 },
 	{ "clock-too-slow", ANY, "start", set_clock, 50 },
@@ -544,25 +761,45 @@ static void obey(const char *line)
 	char *command = member(line, "execute"), *uri = member(line, "uri");
 	const char *path = strncmp(uri, "unix:", 5) ? uri : uri + 5;
 
+	command_text = line;
 	if (!usual(command))
 		goto out;
-	if (!strcmp(command, "migrate")) {
+	if (strstr(line, "\"postcopy-ram\""))
+		postcopy = true;
+	if (strstr(line, "\"background-snapshot\""))
+		background = true;
+	if (strstr(line, "\"max-bandwidth\":262144"))
+		slow = true;
+	if (!strcmp(uri, "fd:snapshot")) {
+		save_guest();
+	} else if (!strncmp(uri, "fd:", 3)) {
+		restore_guest(atoi(uri + 3));
+	} else if (!strcmp(command, "migrate-start-postcopy")) {
+		start_postcopy();
+	} else if (!strcmp(command, "migrate_cancel")) {
+		say("{\"return\": {}}");
+		break_off("cancelled");
+	} else if (!strcmp(command, "migrate")) {
 		send_guest(path);
 	} else if (!strcmp(command, "migrate-incoming")) {
 		receive_guest(path);
 	} else if (!strcmp(command, "query-migrate")) {
 		tell_figures();
+	} else if (!strcmp(command, "query-status")) {
+		say("{\"return\": {\"status\": \"%s\"}}", status);
 	} else {
 		if (!strcmp(command, "stop")) {
 			runs = false;
 			event("STOP", "");
 		} else if (!strcmp(command, "cont")) {
-			runs = true;
+			runs = usual("arrived") || role == SOURCE;
 			event("RESUME", "");
 		}
 		say("{\"return\": {}}");
 		if (!strcmp(command, "quit"))
 			exit(0);
+		if (!strcmp(command, "system_reset") && usual("reset"))
+			reset_guest(false);
 		run_guest(NULL);
 	}
 out:
@@ -578,11 +815,30 @@ struct input {
 	char bytes[8192];
 };
 
+/* Like read(); keeps a file that comes along (SCM_RIGHTS). */
+static ssize_t receive(int fd, char *bytes, size_t size)
+{
+	struct iovec into = { .iov_base = bytes, .iov_len = size };
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = { .msg_iov = &into,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+
+	if (length > 0 && CMSG_FIRSTHDR(&message))
+		memcpy(&file, CMSG_DATA(&control.head), sizeof(file));
+	return length;
+}
+
 /* Reads what there is; the lines that are whole are handled. FALSE at the end. */
 static bool read_input(struct input *input)
 {
-	ssize_t length =
-		read(input->fd, input->bytes + input->length, sizeof(input->bytes) - input->length);
+	ssize_t length = receive(input->fd, input->bytes + input->length,
+				 sizeof(input->bytes) - input->length);
 	char *end;
 
 	if (length <= 0)
@@ -619,10 +875,13 @@ int main(int argc, char **argv)
 	for (;;) {
 		/* A guest that is stopped reads no input. */
 		struct pollfd fds[] = { { .fd = QMP_FD, .events = POLLIN },
-					{ .fd = runs ? STDIN_FILENO : -1, .events = POLLIN } };
+					{ .fd = runs ? STDIN_FILENO : -1, .events = POLLIN },
+					{ .fd = flight, .events = POLLIN } };
 
-		if (poll(fds, 2, -1) < 0)
+		if (poll(fds, 3, -1) < 0)
 			continue;
+		if (fds[2].revents && usual("lost-destination"))
+			break_off("failed");
 		if (fds[0].revents && !read_input(&monitor))
 			return 0;
 		if (fds[1].revents && !read_input(&console))

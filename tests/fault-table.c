@@ -159,6 +159,16 @@ static gboolean hold_runner(struct run *run)
 		.words = "^" expected_verdict " +misbehave/none: " expected                        \
 	}
 
+/* Memory that the guest itself makes stale, behind the back of a test. */
+#define BROKEN_MEMORY(test, how)                                                                   \
+	{                                                                                          \
+		.name = "dirty-" how "-" test,                                                     \
+		.arguments = "run dirty/none --arg test=" test " --arg break=" how, .status = 1,   \
+		.verdict = "FAIL",                                                                 \
+		.words = "^FAIL  dirty/none: " test ": CPU 1's page \\d+, 0x[0-9a-f]+ "            \
+			 "\\(physical 0x[0-9a-f]+\\): ",                                           \
+	}
+
 #define STORM_SIGNAL(number, which, expected)                                                      \
 	{                                                                                          \
 		.name = "storm-" #which "-" #number,                                               \
@@ -181,6 +191,12 @@ const struct fault faults[] = {
 	  "within" },
 	{ "closes-monitor", "run selftest/pause", "closes-monitor", 1, "ERROR",
 	  "^ERROR selftest/pause: no answer to QMP command 'stop' within 15 s" },
+	{ "no-reset", "run selftest/reset", "no-reset", 1, "ERROR",
+	  "^ERROR selftest/reset: QEMU did not reset the machine in time" },
+	{ "save-hangs", "run selftest --plan snapshot", "save-hangs", 1, "ERROR",
+	  "^ERROR selftest/snapshot: QEMU did not save the guest in time \\(migration active\\)" },
+	{ "restore-hangs", "run selftest --plan snapshot", "restore-hangs", 1, "ERROR",
+	  "^ERROR selftest/snapshot: (destination: )?no answer to QMP command 'cont' within 15 s" },
 	{ "ignores-quit", "run selftest/precopy", "ignores-quit", 1, "ERROR",
 	  "^ERROR selftest/precopy: source: QEMU did not end when it was told to quit" },
 
@@ -191,6 +207,8 @@ const struct fault faults[] = {
 	  "^PASS  selftest/pause .* 1 pause, " },
 	{ "normal-precopy", "run selftest/precopy", "", 0, "PASS",
 	  "^PASS  selftest/precopy .* 1 move, " },
+	{ "normal-reset", "run selftest/reset", "", 0, "PASS",
+	  "^PASS  selftest/reset \\(1 tests, 2 checks; 1 reset, back after " },
 	{ "normal-storm", "run selftest/storm --moves 50", "", 0, "PASS",
 	  "^PASS  selftest/storm .* 5\\d moves, " },
 
@@ -216,6 +234,9 @@ const struct fault faults[] = {
 	  "today\\)" },
 	{ "dies-by-signal", "run selftest/none", "dies-by-signal", 1, "ERROR",
 	  "^ERROR selftest/none: qemu died.*\\(killed by signal 11 \\(Segmentation fault\\)\\)" },
+	{ "internal-error", "run selftest/none", "internal-error", 1, "ERROR",
+	  "^ERROR selftest/none: QEMU has stopped the guest \\(internal-error; its stderr says "
+	  "why\\)" },
 	{ "exits-under-the-guest", "run selftest/precopy", "exits-under-the-guest", 1, "ERROR",
 	  "^ERROR selftest/precopy: qemu failed \\(exit status 1: fake-qemu: lost my way\\)" },
 	{ "source-dies", "run selftest/precopy", "source-dies", 1, "ERROR",
@@ -261,6 +282,146 @@ const struct fault faults[] = {
 	  "^ERROR selftest/precopy: query-migrate answers with nonsense" },
 	{ "ends-in-move", "run selftest/storm --moves 1", "ends-in-move", 0, "PASS",
 	  "^PASS  selftest/storm .* 1 move, " },
+
+	/* Post-copy moves that cannot be, or are none. */
+	{ "normal-postcopy", "run selftest/postcopy --plan postcopy", "", 0, "PASS",
+	  "^PASS  selftest/postcopy .* 1 move, " },
+	{ "postcopy-not-here", "run selftest/postcopy --plan postcopy", "refuses-use", 0, "SKIP",
+	  "^SKIP  selftest/postcopy: plan postcopy needs what qemu cannot do here: QMP command "
+	  "'migrate-set-capabilities' failed: Userfaultfd is not to be had" },
+	{ "refuses-postcopy", "run selftest/postcopy --plan postcopy", "refuses-postcopy", 1,
+	  "ERROR",
+	  "^ERROR selftest/postcopy: QMP command 'migrate-start-postcopy' failed: Too early" },
+	{ "not-early", "run selftest/postcopy --plan postcopy", "not-early", 1, "ERROR",
+	  "^ERROR selftest/postcopy: the move was not a post-copy one: in 4 attempts all memory "
+	  "was "
+	  "sent before the guest went" },
+	{ "nothing-late", "run selftest/postcopy --plan postcopy", "nothing-late", 1, "ERROR",
+	  "^ERROR selftest/postcopy: the move was not a post-copy one: in 4 attempts no memory was "
+	  "left to send when the guest went" },
+	{ "destination-killed-late", "run selftest/postcopy --plan postcopy",
+	  "destination-killed-late", 1, "ERROR",
+	  "^ERROR selftest/postcopy: the destination died in mid-move \\(killed by signal 9 "
+	  "\\(Killed\\)\\)" },
+	{ "loses-a-byte-late", "run selftest/postcopy --plan postcopy", "loses-a-byte", 1, "FAIL",
+	  "^FAIL  selftest/postcopy: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
+
+	/* Moves that are broken off, or should be. */
+	{ "normal-cancel", "run selftest --plan cancel", "", 0, "PASS",
+	  "^PASS  selftest/cancel .* \\d broken moves?, stopped for 0 us" },
+	{ "normal-dstkill", "run selftest --plan dstkill", "", 0, "PASS",
+	  "^PASS  selftest/dstkill .* 1 broken move, stopped for 0 us" },
+	{ "refuses-cancel", "run selftest --plan cancel", "refuses-cancel", 1, "ERROR",
+	  "^ERROR selftest/cancel: QMP command 'migrate_cancel' failed: Not now" },
+	{ "completes-when-cancelled", "run selftest --plan cancel", "completes-when-cancelled", 1,
+	  "ERROR", "^ERROR selftest/cancel: QEMU completed a move that was cancelled" },
+	{ "stops-when-cancelled", "run selftest --plan cancel", "stops-when-cancelled", 1, "ERROR",
+	  "^ERROR selftest/cancel: QEMU left the guest stopped \\(paused\\) when the move was "
+	  "cancelled" },
+	{ "paused-by-lost-destination", "run selftest --plan dstkill", "paused-by-lost-destination",
+	  0, "PASS", "^PASS  selftest/dstkill .* 1 broken move" },
+	{ "stopped-by-lost-destination", "run selftest --plan dstkill",
+	  "stopped-by-lost-destination", 1, "ERROR",
+	  "^ERROR selftest/dstkill: QEMU left the guest stopped \\(internal-error\\) when the move "
+	  "had lost its destination" },
+	{ "nothing-sent", "run selftest --plan cancel", "nothing-sent", 1, "ERROR",
+	  "^ERROR selftest/cancel: no move was broken off in mid-flight: in 6 attempts nothing had "
+	  "been sent" },
+	{ "nothing-left", "run selftest --plan dstkill", "nothing-left", 1, "ERROR",
+	  "^ERROR selftest/dstkill: no move was broken off in mid-flight: in 6 attempts nothing "
+	  "was "
+	  "left to send" },
+	{ "not-in-flight", "run selftest --plan cancel", "not-in-flight", 1, "ERROR",
+	  "^ERROR selftest/cancel: the move was not in flight when it was to be broken off" },
+	{ "source-dies-before-cancel", "run selftest --plan cancel", "source-dies", 1, "ERROR",
+	  "^ERROR selftest/cancel: the source died in mid-move \\(killed by signal 9" },
+	{ "destination-dies-before-cancel", "run selftest --plan cancel",
+	  "destination-dies-at-start", 1, "ERROR",
+	  "^ERROR selftest/cancel: the destination died before the move" },
+	{ "migration-fails-before-cancel", "run selftest --plan cancel", "migration-fails", 1,
+	  "ERROR", "^ERROR selftest/cancel: QEMU says that the migration failed: Unable to" },
+	{ "normal-srckill", "run selftest --plan srckill", "", 0, "PASS",
+	  "^PASS  selftest/srckill .* 1 move, " },
+	{ "completes-too-early", "run selftest --plan srckill", "completes-too-early", 1, "ERROR",
+	  "^ERROR selftest/srckill: the destination died with the source, which had sent all "
+	  "\\(exit status 1: fake-qemu: the stream ended early\\)" },
+	{ "loses-a-byte-in-srckill", "run selftest --plan srckill", "loses-a-byte", 1, "FAIL",
+	  "^FAIL  selftest/srckill: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
+
+	/* Snapshots that cannot be made or read, or went bad. */
+	{ "normal-snapshot", "run selftest --plan snapshot", "", 0, "PASS",
+	  "^PASS  selftest/snapshot .* 1 snapshot, " },
+	{ "refuses-getfd", "run selftest --plan snapshot", "refuses-getfd", 1, "ERROR",
+	  "^ERROR selftest/snapshot: QMP command 'getfd' failed: No file descriptor supplied" },
+	{ "cannot-save", "run selftest --plan snapshot", "cannot-save", 1, "ERROR",
+	  "^ERROR selftest/snapshot: QEMU could not save the guest to .*: Unable to write to file: "
+	  "No space left on device" },
+	{ "dies-in-save", "run selftest --plan snapshot", "dies-in-save", 1, "ERROR",
+	  "^ERROR selftest/snapshot: QEMU died while it saved the guest \\(killed by signal 9 "
+	  "\\(Killed\\)\\)" },
+	{ "dies-on-quit-when-saved", "run selftest --plan snapshot", "dies-on-quit", 1, "ERROR",
+	  "^ERROR selftest/snapshot: after the guest had left it, the source died instead of "
+	  "quitting \\(killed by signal 11" },
+	{ "loses-a-byte-in-snapshot", "run selftest --plan snapshot", "loses-a-byte", 1, "FAIL",
+	  "^FAIL  selftest/snapshot: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
+	{ "normal-bgsnapshot", "run selftest --plan bgsnapshot", "", 0, "PASS",
+	  "^PASS  selftest/bgsnapshot .* 1 snapshot, " },
+	{ "bgsnapshot-not-here", "run selftest --plan bgsnapshot", "refuses-use", 0, "SKIP",
+	  "^SKIP  selftest/bgsnapshot: plan bgsnapshot needs what qemu cannot do here: QMP command "
+	  "'migrate-set-capabilities' failed: Userfaultfd is not to be had" },
+	{ "stands-still", "run selftest --plan bgsnapshot", "stands-still", 1, "ERROR",
+	  "^ERROR selftest/bgsnapshot: the snapshot was not a background one: the guest did not "
+	  "run "
+	  "while it was saved" },
+	{ "loses-a-byte-in-bgsnapshot", "run selftest --plan bgsnapshot", "loses-a-byte", 1, "FAIL",
+	  "^FAIL  selftest/bgsnapshot: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
+	{ .name = "bgsnapshot-bit-flipped",
+	  .arguments = "run selftest --plan bgsnapshot --arg test=survives_a_move "
+		       "--qemu @BUILD@/tests/damaging-qemu",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .wrapper = "FERRY_DAMAGE=bit exec \"$@\"",
+	  .words = "^FAIL  selftest/bgsnapshot: survives_a_move: " },
+	{ .name = "snapshot-cut-short",
+	  .arguments = "run selftest --plan snapshot --qemu @BUILD@/tests/damaging-qemu",
+	  .status = 1,
+	  .verdict = "ERROR",
+	  .wrapper = "FERRY_DAMAGE=cut exec \"$@\"",
+	  .words = "^ERROR selftest/snapshot: the guest could not be restored \\(exit status 1: .*"
+		   "load of migration failed" },
+	{ .name = "snapshot-bit-flipped",
+	  .arguments = "run selftest --plan snapshot --arg test=survives_a_move "
+		       "--qemu @BUILD@/tests/damaging-qemu",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .wrapper = "FERRY_DAMAGE=bit exec \"$@\"",
+	  .words = "^FAIL  selftest/snapshot: survives_a_move: " },
+	{ .name = "snapshot-file-size-limit",
+	  .arguments = "run selftest --plan snapshot",
+	  .status = 1,
+	  .verdict = "ERROR",
+	  .wrapper = "ulimit -f 1000; exec \"$@\"",
+	  .words = "^ERROR selftest/snapshot: QEMU could not save the guest to .*: .*File too "
+		   "large" },
+
+	/* Resets. */
+	{ "no-set-action", "run selftest/reset", "no-set-action", 1, "ERROR",
+	  "^ERROR selftest/reset: QMP command 'set-action' failed: The command set-action has not "
+	  "been found; plan reset needs a QEMU that has it \\(--qemu BINARY\\)" },
+	{ "refuses-reset", "run selftest/reset", "refuses-reset", 1, "ERROR",
+	  "^ERROR selftest/reset: QMP command 'system_reset' failed: Not today" },
+	{ "stays-down", "run selftest/reset --timeout 3", "stays-down", 1, "FAIL",
+	  "^FAIL  selftest/reset: no end within 3 s in test fake on CPU 0; last line: Now migrate "
+	  "the VM \\(quiet\\); waits for the new boot's first line" },
+	{ "guest-resets-first", "run selftest/reset", "guest-resets-first", 1, "FAIL",
+	  "^FAIL  selftest/reset: the guest reset itself, by a triple fault or by order" },
+	{ "cut-line", "run selftest/reset", "cut-line", 0, "PASS", "^PASS  selftest/reset " },
+	{ "jumps-to-start", "run selftest/none", "jumps-to-start", 1, "FAIL",
+	  "^FAIL  selftest/none: console line \\d+: the guest boots again, and nobody has reset "
+	  "it" },
+	{ "unclean-machine", "run selftest/reset", "unclean-machine", 1, "FAIL",
+	  "^FAIL  selftest/reset: the machine was not reset: CPU 0: three is 0x3 and was not there "
+	  "at the first boot; two is 0x22 and was 0x2 at the first boot \\(console line \\d+\\)" },
 
 	/* Stamps of a clock that was set, or of nonsense: the pause is then not known so well. */
 	{ "stale-stamps", "run selftest/storm", "stale-stamps", 0, "PASS",
@@ -482,6 +643,18 @@ const struct fault faults[] = {
 		  "CPU 0"),
 	MISBEHAVE("reset", "FAIL",
 		  "the guest reset itself, by a triple fault or by order in test reset on CPU 0"),
+	{ .name = "guest-triple_fault-under-reset",
+	  .arguments = "run misbehave --plan reset --arg test=triple_fault",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/reset: the guest reset itself, by a triple fault or by order "
+		   "in test triple_fault on CPU 0" },
+	{ .name = "guest-unclean_machine",
+	  .arguments = "run misbehave --plan reset --arg test=unclean_machine",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/reset: the machine was not reset: CPU 2: boots is 0x2 and was "
+		   "0x1 at the first boot \\(console line \\d+\\)" },
 	MISBEHAVE("failing_check", "FAIL", ".*two is \"three\".* \\(console line \\d+\\)"),
 	MISBEHAVE("unexpected_exception", "FAIL",
 		  "unexpected exception 14 at 0x[0-9a-f]+ on CPU 0 in test unexpected_exception"
@@ -540,6 +713,27 @@ const struct fault faults[] = {
 	MISBEHAVE_ON_KVM("unexpected_exception", "FAIL",
 			 "unexpected exception 14 at (.*\n)+ +#\\d outer at misbehave\\.c:\\d+\n"),
 	MISBEHAVE_ON_KVM("stack_overflow", "FAIL", "unexpected exception \\d+ at "),
+
+	BROKEN_MEMORY("staircase", "stale"),
+	BROKEN_MEMORY("staircase", "torn"),
+	BROKEN_MEMORY("dense", "stale"),
+	BROKEN_MEMORY("dense", "torn"),
+	BROKEN_MEMORY("dense", "late"),
+	BROKEN_MEMORY("sparse", "stale"),
+	BROKEN_MEMORY("flood", "stale"),
+	BROKEN_MEMORY("two_mappings", "stale"),
+	BROKEN_MEMORY("crossing", "torn"),
+	BROKEN_MEMORY("code", "late"),
+	BROKEN_MEMORY("zero", "stale"),
+	BROKEN_MEMORY("no_change", "stale"),
+	BROKEN_MEMORY("no_change", "unlocked"),
+	BROKEN_MEMORY("walks", "stale"),
+	{ .name = "dirty-stale-kvm_pages",
+	  .arguments = "run dirty/none --accel kvm --arg test=kvm_pages --arg break=stale",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  dirty/none: kvm_pages: CPU 1's page 0, ",
+	  .needs_kvm = TRUE },
 
 	/* A kvmclock that is broken on purpose: by the reader, in the page's address, by the host.
 	 */

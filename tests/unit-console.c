@@ -264,8 +264,10 @@ static void test_messages(void)
 				      "@2+22 a b=\\x1b\n" },
 		{ "@\n", "violation: console line 2: a damaged machine line: @\n" },
 		{ "@-1+5 a\n", "violation: console line 2: a damaged machine line: @-1+5 a\n" },
-		/* The second boot starts anew. */
-		{ "@1+0 hello\n@2+11 a\n", "@1 hello\n@2 a\n" },
+		/* The second boot starts anew, and has to be one that was ordered. */
+		{ "@1+0 hello\n@2+11 a\n",
+		  "violation: console line 2: the guest boots again, and nobody has reset it\n"
+		  "@1 hello\n@2 a\n" },
 		{ "@2+22 hello\n", "violation: console line 2: a hello that is not machine line 1 "
 				   "at byte 0\n@2 hello\n" },
 		/* QEMU's serial port of a terminal says \r\n. */
@@ -279,6 +281,30 @@ static void test_messages(void)
 			g_strconcat("@1 hello protocol='1'\n", rows[i].told, NULL);
 
 		g_assert_cmpstr(text, ==, expected);
+	}
+}
+
+/* A boot that was ordered; what the last one wrote until then is cut off anywhere. */
+static void test_boot_after_reset(void)
+{
+	static const char last[] = "@2+22 a\nwhole\n@3+36 b c=\"@1+0 he";
+
+	for (gsize cut = 0; cut < sizeof(last); cut++) {
+		struct record record = { .text = g_string_new(NULL) };
+		struct console *console = console_new(&listener, &record);
+
+		console_feed(console, HELLO, strlen(HELLO));
+		console_expect_boot(console);
+		console_feed(console, last, cut);
+		console_feed(console, HELLO "@2+22 d\n", strlen(HELLO "@2+22 d\n"));
+		g_test_message("cut after %" G_GSIZE_FORMAT ": %s", cut, record.text->str);
+		g_assert_cmpuint(record.violations, ==, 0);
+		g_assert_true(g_str_has_suffix(record.text->str, "@1 hello protocol='1'\n@2 d\n"));
+		/* One order, one boot. */
+		console_feed(console, HELLO, strlen(HELLO));
+		g_assert_cmpuint(record.violations, ==, 1);
+		console_free(console);
+		g_string_free(record.text, TRUE);
 	}
 }
 
@@ -442,6 +468,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/byte-doubled-anywhere", test_a_byte_doubled_anywhere);
 	g_test_add_func("/console/fifo-lost-or-doubled", test_a_fifo_lost_or_doubled_anywhere);
 	g_test_add_func("/console/messages", test_messages);
+	g_test_add_func("/console/boot-after-reset", test_boot_after_reset);
 	g_test_add_func("/console/numbers", test_numbers);
 	g_test_add_func("/console/nul", test_nul);
 	g_test_add_func("/console/invalid-utf8", test_invalid_utf8);

@@ -17,6 +17,10 @@ static const char config[] =
 	"[strict]\nfile = alpha.flat\nplans = none\ncheck = /proc/self/comm=x\n"
 	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
 
+#define ALL_PLANS                                                                                  \
+	"bgsnapshot, cancel, dstkill, none, pause, postcopy, precopy, reset, snapshot, srckill, "  \
+	"storm"
+
 /* A folder with TEXT as its unittests.cfg and one binary. */
 struct folder {
 	char *path, *config, *binary;
@@ -100,7 +104,7 @@ static void test_patterns(void)
 	static const struct {
 		const char *patterns, *plans, *cases;
 	} rows[] = {
-		{ "alpha", NULL, "alpha/none alpha/pause alpha/precopy alpha/storm" },
+		{ "alpha", NULL, "alpha/none alpha/pause alpha/precopy alpha/reset alpha/storm" },
 		{ "al*", "none", "alpha/none alpine/none" },
 		{ "alp?a", "storm", "alpha/storm" },
 		{ "alpha/precopy", NULL, "alpha/precopy" },
@@ -130,9 +134,8 @@ static void test_patterns(void)
 		{ "alpha", "precpy",
 		  "error: --plan: unknown plan 'precpy' (did you mean 'precopy'?)" },
 		{ "alpha", "none teleport",
-		  "error: --plan: unknown plan 'teleport'; known: none, pause, precopy, storm" },
-		{ "alpha", "",
-		  "error: --plan: no plan is named; known: none, pause, precopy, storm" },
+		  "error: --plan: unknown plan 'teleport'; known: " ALL_PLANS },
+		{ "alpha", "", "error: --plan: no plan is named; known: " ALL_PLANS },
 		{ "alpha", "none none", "error: --plan: 'none' is named twice" },
 		{ "lost", NULL,
 		  "error: DIR/unittests.cfg:30: [lost]: DIR/lost.flat does not exist; correct "

@@ -235,6 +235,15 @@ TEST(unknown_question, .needs = ALL_OF(ASKED_FOR, HOST_ANSWERS),
 	report(!strcmp(answer, "error=unknown"), "the answer is '%s'", answer);
 }
 
+/* As if a reset had forgotten a register, of a CPU that there is not. */
+TEST(unclean_machine, .needs = ASKED_FOR,
+     .about = "tells of a register that holds the number of the boot, and asks to be moved")
+{
+	machine_line("machine", "cpu=%d boots=0x%lx", cpu_count(), current_boot());
+	migrate();
+	report(true, "boot %lu", current_boot());
+}
+
 TEST(wants_to_move_forever, .needs = ASKED_FOR,
      .about = "begins continuous migration and never ends it")
 {

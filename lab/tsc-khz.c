@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Prints how many thousand times a second this machine's TSC counts. A lab's machine has
+ * the same TSC, and its kernel would have to measure it between two ticks of an emulated
+ * timer: on a busy machine it is then wrong by a few percent, or tenfold, and all of the
+ * lab's clocks with it. Here a pair of readings that something came between is seen by the
+ * time that it took, and not used.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#define NS_PER_SEC INT64_C(1000000000)
+#define MEASURE_NS 50000000
+#define PAIRS	   50
+
+struct pair {
+	uint64_t tsc;
+	int64_t ns;
+	uint64_t took; /* TSC ticks, between the reading before the clock's and the one after */
+};
+
+static struct pair read_once(void)
+{
+	uint64_t before = __rdtsc();
+	struct timespec now;
+	uint64_t after;
+
+	/* The kernel's clock as the hardware has it, without the corrections of NTP. */
+	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+	after = __rdtsc();
+	return (struct pair){
+		.tsc = before + (after - before) / 2,
+		.ns = now.tv_sec * NS_PER_SEC + now.tv_nsec,
+		.took = after - before,
+	};
+}
+
+/* The quickest of many. */
+static struct pair read_pair(void)
+{
+	struct pair best = read_once();
+
+	for (int i = 1; i < PAIRS; i++) {
+		struct pair pair = read_once();
+
+		if (pair.took < best.took)
+			best = pair;
+	}
+	return best;
+}
+
+int main(void)
+{
+	struct timespec pause = { .tv_nsec = MEASURE_NS };
+	struct pair first = read_pair(), last;
+
+	nanosleep(&pause, NULL);
+	last = read_pair();
+	printf("%.0f\n", (last.tsc - first.tsc) * 1e6 / (last.ns - first.ns));
+	return 0;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * host/machine-check.c: what a guest tells of its registers at one boot and at the next.
+ * Each row is two `machine` lines, without their CPU, and the verdict.
+ */
+#include <string.h>
+
+#include "machine-check.h"
+
+static char *tell(struct machine_check *check, const char *cpu, const char *text)
+{
+	g_autoptr(GHashTable) values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	struct machine_line line = { .verb = "machine", .values = values, .line = 7 };
+
+	if (cpu)
+		g_hash_table_insert(values, g_strdup("cpu"), (void *)cpu);
+	for (char **word = words; *word; word++) {
+		char *equals = strchr(*word, '=');
+
+		if (!equals)
+			continue;
+		*equals = '\0';
+		g_hash_table_insert(values, g_strdup(*word), (void *)g_intern_string(equals + 1));
+	}
+	return machine_check_line(check, &line);
+}
+
+static const struct row {
+	const char *name, *first, *now;
+	const char *problem; /* behind "CPU N: "; NULL: none */
+} rows[] = {
+	{ "same", "a=0x1 b=0x2", "a=0x1 b=0x2" },
+	{ "other-order", "a=0x1 b=0x2", "b=0x2 a=0x1" },
+	{ "empty", "", "" },
+	{ "differs", "a=0x1 b=0x2", "a=0x1 b=0x3", "b is 0x3 and was 0x2 at the first boot" },
+	{ "differ", "a=0x1 b=0x2", "b=0x1 a=0x2",
+	  "a is 0x2 and was 0x1 at the first boot; b is 0x1 and was 0x2 at the first boot" },
+	{ "gone", "a=0x1 b=0x2", "b=0x2", "a is not there and was 0x1 at the first boot" },
+	{ "new", "b=0x2", "a=0x1 b=0x2", "a is 0x1 and was not there at the first boot" },
+	{ "no-number", "a=x", "a=y\x1b", "a is y\\x1b and was x at the first boot" },
+};
+
+static void test_row(gconstpointer data)
+{
+	const struct row *row = data;
+	struct machine_check *check = machine_check_new();
+	g_autofree char *expected = g_strdup_printf(
+		"the machine was not reset: CPU 1: %s (console line 7)", row->problem);
+
+	/* CPU 0 is another machine as far as this goes. */
+	g_assert_null(tell(check, "0", "a=0x99"));
+	g_assert_null(tell(check, "1", row->first));
+	g_assert_null(tell(check, "0", "a=0x99"));
+	for (int boot = 2; boot <= 3; boot++) {
+		g_autofree char *problem = tell(check, "1", row->now);
+
+		/* It is told once. */
+		g_assert_cmpstr(problem, ==, row->problem && boot == 2 ? expected : NULL);
+	}
+	machine_check_free(check);
+}
+
+static void test_no_cpu(void)
+{
+	struct machine_check *check = machine_check_new();
+	g_autofree char *problem = NULL;
+
+	g_assert_null(tell(check, NULL, "a=0x1"));
+	problem = tell(check, NULL, "a=0x2");
+	g_assert_nonnull(strstr(problem, "CPU ?: a is 0x2"));
+	machine_check_free(check);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *path = g_strconcat("/machine-check/", rows[i].name, NULL);
+
+		g_test_add_data_func(path, &rows[i], test_row);
+	}
+	g_test_add_func("/machine-check/no-cpu", test_no_cpu);
+	return g_test_run();
+}
