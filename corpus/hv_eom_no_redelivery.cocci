@@ -4,7 +4,7 @@
 // Noticed by: one lost timer message, then a Windows guest whose time stands still
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/none
-// Test: *
+// Test: busy_slot
 
 @@
 identifier vcpu, sint;

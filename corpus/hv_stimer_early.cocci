@@ -4,7 +4,7 @@
 // Noticed by: time-outs in Windows guests that end too soon; timers armed again and again
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/none
-// Test: *
+// Test: oneshot periodic
 
 @@
 expression now, delta;

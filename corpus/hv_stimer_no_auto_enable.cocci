@@ -4,7 +4,7 @@
 // Noticed by: one-shot timers armed by one MSR write, as Windows does, never fire
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/none
-// Test: *
+// Test: auto_enable
 
 @@
 expression stimer;

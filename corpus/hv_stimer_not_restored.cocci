@@ -4,7 +4,7 @@
 // Noticed by: Windows stops scheduling after a live migration: its clock interrupt never comes
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/precopy
-// Test: *
+// Test: oneshot_across_move periodic_across_move
 
 @@
 identifier f =~ "^stimer_set_(config|count)$";

@@ -4,7 +4,7 @@
 // Noticed by: Windows' clock, which counts timer interrupts, falls behind under load
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/none
-// Test: *
+// Test: periodic busy_slot_periodic
 
 @@
 identifier stimer;

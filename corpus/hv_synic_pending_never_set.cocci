@@ -3,8 +3,8 @@
 // Breaks: a message that finds its slot busy does not set message_pending
 // Noticed by: a guest that follows the TLFS writes no EOM, and waits for the lost message forever
 // Files: arch/x86/kvm/hyperv.c
-// Cases: hyperv_stimer/none hyperv_synic/none
-// Test: *
+// Cases: hyperv_stimer/none
+// Test: busy_slot
 
 @@
 expression header;

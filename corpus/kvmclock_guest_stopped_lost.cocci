@@ -4,7 +4,7 @@
 // Noticed by: soft-lockup warnings in Linux guests after every pause
 // Files: arch/x86/kvm/x86.c
 // Cases: kvmclock/pause
-// Test: *
+// Test: guest_stopped
 
 @@
 expression vcpu;

@@ -4,7 +4,7 @@
 // Noticed by: after a migration the clocks of the guest's CPUs drift apart, and stand on some
 // Files: arch/x86/kvm/x86.c
 // Cases: kvmclock/precopy
-// Test: *
+// Test: moved_page_rewritten moved_new
 
 @@
 identifier vcpu, system_time, old_msr, host_initiated;

@@ -4,7 +4,7 @@
 // Noticed by: watchdogs in the guest bite after a pause: more time passed than really did
 // Files: arch/x86/kvm/x86.c
 // Cases: kvmclock/pause
-// Test: *
+// Test: moved_new moved_twenty_times
 
 @@
 identifier kvm, argp;

@@ -4,7 +4,7 @@
 // Noticed by: a guest that reads its wall clock late, after a resume, is set into the future
 // Files: arch/x86/kvm/x86.c
 // Cases: kvmclock/none
-// Test: *
+// Test: wall_clock_*
 
 @@
 identifier kvm, wall_clock, sec_hi_ofs;

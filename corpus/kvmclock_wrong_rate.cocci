@@ -4,7 +4,7 @@
 // Noticed by: the guest's clock runs fast, and NTP in the guest cannot follow
 // Files: arch/x86/kvm/x86.c
 // Cases: kvmclock/none
-// Test: *
+// Test: rate_against_*
 
 @@
 identifier v;

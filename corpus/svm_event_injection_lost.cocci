@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: an event that waits for injection by VMRUN (EVENTINJ) is not in the saved nested state
+// Noticed by: a nested guest loses an interrupt now and then, if migrations are frequent; its disk or network hangs
+// Files: arch/x86/kvm/svm/nested.c
+// Cases: svm_event/precopy svm_event/storm
+// Test: inject_* many_events
+//
+// What must hold: an event that L1 injects by EVENTINJ is delivered exactly once,
+// although the move hits between VMRUN and the first instruction of L2. It takes many
+// moves while L1 injects in a loop.
+
+@@
+identifier dst, from;
+@@
+ nested_copy_vmcb_cache_to_control(struct vmcb_control_area *dst,
+				   struct vmcb_ctrl_area_cached *from)
+ {
+ <...
+- dst->event_inj = from->event_inj;
+ ...>
+ }

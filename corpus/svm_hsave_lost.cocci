@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: VM_HSAVE_PA is not taken over from userspace
+// Noticed by: VMRUN raises #GP after a migration, and the hypervisor can start no guest any more
+// Files: arch/x86/kvm/svm/svm.c
+// Cases: svm_state/precopy
+// Test: svm_registers
+//
+// What must hold: VM_HSAVE_PA reads the same before and after a move, and VMRUN still
+// works.
+
+@@
+identifier vcpu, msr, svm;
+expression value;
+@@
+ svm_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
+ {
+ <...
+- svm->nested.hsave_msr = value;
++ if (!msr->host_initiated)
++	svm->nested.hsave_msr = value;
+ ...>
+ }
