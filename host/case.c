@@ -10,6 +10,7 @@
 #include "clock-check.h"
 #include "guest-image.h"
 #include "machine-check.h"
+#include "original.h"
 #include "text.h"
 
 #define MEMORY_MIB 128
@@ -37,6 +38,8 @@ struct case_run {
 	char **extra;	    /* arguments for the VMM */
 	struct guest *guest;
 	struct plan_run *plan;
+	struct original *original; /* of the last snapshot of a running guest, until it is over */
+	struct vm_exit *exit;	   /* of the guest, if it was first */
 	struct clock_check *clock_check;
 	struct machine_check *machine_check;
 	struct result *result;
@@ -72,6 +75,11 @@ static void run_free(struct case_run *run)
 		g_source_remove(run->idle);
 	if (run->plan)
 		plan_end(run->plan);
+	if (run->original)
+		original_free(run->original);
+	if (run->exit)
+		g_free(run->exit->stderr_end);
+	g_free(run->exit);
 	if (run->guest)
 		guest_free(run->guest);
 	clock_check_free(run->clock_check);
@@ -211,9 +219,8 @@ static void conclude_status(struct case_run *run, int status)
 		conclude(run, VERDICT_PASS, NULL);
 }
 
-static void on_ended(void *data, const struct vm_exit *exit)
+static void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 {
-	struct case_run *run = data;
 	const struct console *console = guest_console(run->guest);
 	g_autofree char *death = vm_exit_describe(exit), *where = whereabouts(run);
 	const char *log_problem = guest_log_problem(run->guest);
@@ -243,6 +250,60 @@ static void on_ended(void *data, const struct vm_exit *exit)
 		conclude_status(run, status >> 1);
 }
 
+static void on_ended(void *data, const struct vm_exit *exit)
+{
+	struct case_run *run = data;
+
+	if (!run->original) {
+		conclude_exit(run, exit);
+		return;
+	}
+	run->exit = g_memdup2(exit, sizeof(*exit));
+	run->exit->stderr_end = g_strdup(exit->stderr_end);
+}
+
+/* ---- the original of a snapshot ---- */
+
+static void on_original_test_failed(void *data, const struct machine_line *line, const char *reason)
+{
+	struct case_run *run = data;
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup(machine_line_value(line, "test"));
+	test->verdict = g_strdup("fail");
+	test->reason = g_strdup(reason);
+	test->cpu = machine_line_number(line, "cpu", 0);
+	test->round = machine_line_number(line, "round", 1);
+	test->checks = machine_line_number(line, "checks", 0);
+	g_ptr_array_add(run->result->tests, test);
+}
+
+static void on_original_over(void *data, const char *problem, const char *failure)
+{
+	struct case_run *run = data;
+
+	if (problem)
+		remember_first(&run->violation, problem);
+	if (failure)
+		remember_first(&run->first_fail, failure);
+	original_free(g_steal_pointer(&run->original));
+	guest_end_original(run->guest, problem || failure);
+	if (run->exit)
+		conclude_exit(run, run->exit);
+}
+
+static const struct original_listener original_listener = {
+	.test_failed = on_original_test_failed,
+	.over = on_original_over,
+};
+
+static void on_original(void *data, struct guest *original)
+{
+	struct case_run *run = data;
+
+	run->original = original_follow(original, run->test != NULL, &original_listener, run);
+}
+
 static void on_failed(void *data, const char *problem)
 {
 	struct case_run *run = data;
@@ -262,7 +323,9 @@ static void on_unable(void *data, const char *reason)
 static gboolean on_deadline(gpointer data)
 {
 	struct case_run *run = data;
-	const char *wait = guest_waits_for(run->guest);
+	const char *wait = run->exit ? "the original of the last snapshot has not come to its "
+				       "test's end"
+				     : guest_waits_for(run->guest);
 	g_autofree char *where = whereabouts(run);
 
 	run->deadline = 0;
@@ -463,6 +526,7 @@ static const struct guest_listener guest_listener = {
 	.time_told = on_time_told,
 	.wants_more = on_wants_more,
 	.boot_asked = on_boot_asked,
+	.original = on_original,
 	.ended = on_ended,
 	.failed = on_failed,
 	.unable = on_unable,

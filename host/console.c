@@ -338,6 +338,19 @@ struct console *console_new(const struct console_listener *listener, void *data)
 	return console;
 }
 
+struct console *console_copy(const struct console *console, const struct console_listener *listener,
+			     void *data)
+{
+	struct console *copy = g_new(struct console, 1);
+
+	*copy = *console;
+	copy->listener = listener;
+	copy->data = data;
+	copy->line = g_string_new_len(console->line->str, console->line->len);
+	copy->last_line = g_strdup(console->last_line);
+	return copy;
+}
+
 void console_free(struct console *console)
 {
 	g_string_free(console->line, TRUE);

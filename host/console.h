@@ -54,6 +54,10 @@ struct console_listener {
 
 struct console *console_new(const struct console_listener *listener, void *data);
 
+/* Another one that has come as far as CONSOLE. */
+struct console *console_copy(const struct console *console, const struct console_listener *listener,
+			     void *data);
+
 /* Bytes from the guest, in the order in which it sent them. */
 void console_feed(struct console *console, const char *bytes, gsize length);
 

@@ -53,6 +53,11 @@ struct guest {
 	gboolean ended, failed;
 	unsigned vms; /* started so far */
 
+	/* The guest as it goes on where it was saved while it ran. */
+	struct guest *original;
+	unsigned originals; /* so far */
+	char *console_path;
+
 	struct console *console;
 	struct log_file *console_log, *transcript;
 	char *stderr_path, *command_path, *socket_dir, *socket_path;
@@ -82,6 +87,14 @@ static G_GNUC_PRINTF(2, 3) void fail(struct guest *guest, const char *format, ..
 }
 
 /* ---- questions ---- */
+
+static struct question *question_copy(const struct question *question)
+{
+	struct question *copy = g_memdup2(question, sizeof(*question));
+
+	copy->what = g_strdup(question->what);
+	return copy;
+}
 
 static void question_free(struct question *question)
 {
@@ -268,6 +281,7 @@ static void on_hello(struct guest *guest)
 /* ---- snapshots ---- */
 
 static const struct vm_listener vm_listener;
+static const struct console_listener console_listener;
 static struct vm *start_vm(struct guest *guest, const char *incoming, int restore, GError **error);
 
 static void close_snapshot(struct guest *guest)
@@ -317,7 +331,41 @@ static void start_from_snapshot(struct guest *guest)
 		fail(guest, "no VMM to restore the guest: %s", error->message);
 }
 
-/* The file is to be all that is left of the guest, so its VMM ends first. */
+/*
+ * The VMM that was saved while its guest ran, with that guest. It has told as much of the
+ * console as the copy begins with, and its logs are the copy's, but for the console's.
+ */
+static struct guest *split(struct guest *guest, const struct move_stats *stats)
+{
+	struct guest *original = g_new0(struct guest, 1);
+	g_autoptr(GError) error = NULL;
+
+	original->vmm = guest->vmm;
+	original->config = guest->config;
+	original->vm = g_steal_pointer(&guest->vm);
+	original->vmm->give_to(original->vm, original);
+	original->retired = g_ptr_array_new();
+	/* What was asked before is asked by both. */
+	original->questions = g_queue_copy(guest->questions);
+	for (GList *link = original->questions->head; link; link = link->next)
+		link->data = question_copy(link->data);
+	original->console = console_copy(guest->console, &console_listener, original);
+	original->boots = guest->boots;
+	original->moves = guest->moves + 1;
+	original->pause_min_ns = guest->pause_min_ns + stats->pause_min_ns;
+	original->pause_max_ns = guest->pause_max_ns + stats->pause_max_ns;
+	original->console_path =
+		g_strdup_printf("%s-original-%u", guest->console_path, ++guest->originals);
+	original->console_log = log_file_create(original->console_path, &error);
+	if (!original->console_log)
+		fail(guest, "%s", error->message);
+	return original;
+}
+
+/*
+ * The file is to be all that is left of the guest, so its VMM ends first; if the guest ran
+ * while it was saved, there are two of it now.
+ */
 static void on_saved(void *data, const struct move_stats *stats, const char *problem)
 {
 	struct guest *guest = data;
@@ -329,12 +377,25 @@ static void on_saved(void *data, const struct move_stats *stats, const char *pro
 	}
 	guest->order.saved = *stats;
 	guest->order.was_saved = TRUE;
+	if (guest->order.running) {
+		guest->original = split(guest, stats);
+		if (guest->failed)
+			return;
+		guest->listener->original(guest->data, guest->original);
+		start_from_snapshot(guest);
+		return;
+	}
 	g_ptr_array_add(guest->retired, guest->vm);
-	if (guest->order.running)
-		guest->vmm->kill(guest->vm);
-	else
-		guest->vmm->quit(guest->vm);
+	guest->vmm->quit(guest->vm);
 	guest->vm = NULL;
+}
+
+void guest_go_on(struct guest *original, const struct guest_listener *listener, void *data)
+{
+	original->listener = listener;
+	original->data = data;
+	answer_waiting_questions(original);
+	original->vmm->release_output(original->vm);
 }
 
 static void save(struct guest *guest)
@@ -353,6 +414,8 @@ static void begin_order_when_ready(struct guest *guest)
 	    guest->failed)
 		return;
 	if ((order->kind == ORDER_MOVE || order->kind == ORDER_BREAK) && !guest->destination_ready)
+		return;
+	if (order->kind == ORDER_SNAPSHOT && guest->original)
 		return;
 	order->begun = TRUE;
 	switch (order->kind) {
@@ -378,6 +441,16 @@ static void begin_order_when_ready(struct guest *guest)
 	case ORDER_NONE:
 		break;
 	}
+}
+
+void guest_end_original(struct guest *guest, gboolean keep)
+{
+	struct guest *original = g_steal_pointer(&guest->original);
+
+	if (!keep)
+		unlink(original->console_path);
+	guest_free(original);
+	begin_order_when_ready(guest);
 }
 
 void guest_snapshot(struct guest *guest, gboolean running, move_done_function done, void *data)
@@ -633,7 +706,6 @@ struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
 			  GError **error)
 {
 	struct guest *guest = g_new0(struct guest, 1);
-	g_autofree char *console_path = g_build_filename(logdir, "console", NULL);
 	g_autofree char *transcript_path = g_build_filename(logdir, "qmp", NULL);
 
 	guest->vmm = vmm;
@@ -641,6 +713,7 @@ struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
 	guest->listener = listener;
 	guest->data = data;
 	guest->socket_dir = g_strdup(socket_dir);
+	guest->console_path = g_build_filename(logdir, "console", NULL);
 	guest->stderr_path = g_build_filename(logdir, "stderr", NULL);
 	guest->command_path = g_build_filename(logdir, "command", NULL);
 	guest->retired = g_ptr_array_new();
@@ -648,7 +721,7 @@ struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
 	guest->console = console_new(&console_listener, guest);
 
 	unlink(guest->stderr_path); /* of an earlier run: VMs append to it */
-	guest->console_log = log_file_create(console_path, error);
+	guest->console_log = log_file_create(guest->console_path, error);
 	if (guest->console_log)
 		guest->transcript = log_file_create(transcript_path, error);
 	if (guest->transcript)
@@ -672,7 +745,7 @@ const char *guest_log_problem(const struct guest *guest)
 {
 	const char *problem = log_file_problem(guest->console_log);
 
-	return problem ? problem : log_file_problem(guest->transcript);
+	return problem || !guest->transcript ? problem : log_file_problem(guest->transcript);
 }
 
 const char *guest_waits_for(const struct guest *guest)
@@ -689,8 +762,10 @@ const char *guest_waits_for(const struct guest *guest)
 	if (guest->order.kind == ORDER_MOVE || guest->order.kind == ORDER_BREAK)
 		return "in the middle of a move";
 	if (guest->order.kind == ORDER_SNAPSHOT)
-		return guest->order.was_saved ? "being restored from a snapshot"
-					      : "being saved to a snapshot";
+		return guest->original && !guest->order.begun
+			       ? "waiting for the original of the last snapshot"
+		       : guest->order.was_saved ? "being restored from a snapshot"
+						: "being saved to a snapshot";
 	if (guest->order.kind == ORDER_PAUSE)
 		return "in the middle of a pause";
 	return NULL;
@@ -698,6 +773,8 @@ const char *guest_waits_for(const struct guest *guest)
 
 void guest_free(struct guest *guest)
 {
+	if (guest->original)
+		guest_free(guest->original);
 	if (guest->vm)
 		guest->vmm->free(guest->vm);
 	if (guest->destination)
@@ -714,6 +791,7 @@ void guest_free(struct guest *guest)
 	if (guest->transcript)
 		log_file_close(guest->transcript);
 	g_free(guest->exit.stderr_end);
+	g_free(guest->console_path);
 	g_free(guest->stderr_path);
 	g_free(guest->command_path);
 	g_free(guest->socket_dir);

@@ -2,7 +2,7 @@
 /*
  * A guest as the runner sees it, whichever VM carries it at the moment: its
  * console, its questions, and its moves from one VM to the next. It owns every VM
- * that it starts. Its files are in one folder: console, stderr, qmp, command.
+ * that it starts. Its files are in one folder: console, console-original-N, stderr, qmp, command.
  */
 #ifndef FERRY_HOST_GUEST_H
 #define FERRY_HOST_GUEST_H
@@ -28,6 +28,11 @@ struct guest_listener {
 	gboolean (*wants_more)(void *data);
 	/* The guest asks which boot this is: the answer, which the caller frees. */
 	char *(*boot_asked)(void *data, unsigned boot);
+	/*
+	 * There are two now: GUEST was saved while it ran, and goes on when it is told to
+	 * (guest_go_on()), while a copy of it is the one that was asked to be saved.
+	 */
+	void (*original)(void *data, struct guest *original);
 	/* The guest, and every process that carried it, has ended. */
 	void (*ended)(void *data, const struct vm_exit *exit);
 	/* The guest cannot be carried on; PROBLEM is one line. Called once at most. */
@@ -64,10 +69,16 @@ void guest_reset(struct guest *guest, move_done_function done, void *data);
 
 /*
  * The guest is stopped and saved to a file, its VMM ends, and another one goes on with it
- * from the file. RUNNING: it runs on while it is saved, and is then killed; it is as it
- * was when that began that it goes on.
+ * from the file. RUNNING: it runs on while it is saved, and from the file goes on what it was
+ * when that began. The listener gets the original; there is one at a time, and the next
+ * snapshot waits for its end.
  */
 void guest_snapshot(struct guest *guest, gboolean running, move_done_function done, void *data);
+
+/* The original goes on; what it does is told to LISTENER, from the main loop. */
+void guest_go_on(struct guest *original, const struct guest_listener *listener, void *data);
+/* Ends the original of GUEST. Its console's log is kept if KEEP. Not from inside its calls. */
+void guest_end_original(struct guest *guest, gboolean keep);
 
 /* The byte that a guest waits for after a migration sentence. */
 void guest_answer_sentence(struct guest *guest);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan bgsnapshot: at each point where the guest asks to be moved, it is saved to a file
- * while it runs on; then it is killed, and another VMM goes on from the file with the
- * guest as it was when the saving began. Whatever is written to a page that was not yet
- * saved, by the guest or by KVM and QEMU for it, has to wait until the old contents are
- * safe: what slips by is memory from after the snapshot under devices from before it.
+ * while it runs on, and another VMM goes on from the file with the guest as it was when
+ * the saving began. Whatever is written to a page that was not yet saved, by the guest or
+ * by KVM and QEMU for it, has to wait until the old contents are safe: what slips by is
+ * memory from after the snapshot under devices from before it.
  *
- * It proves that the guest ran while it was saved. What the killed guest wrote to its
- * console in that time is nobody's: the other one writes it again.
+ * It proves that the guest ran while it was saved. The original is followed to the end of
+ * its test (original.c), the copy is the guest that the plan goes on with.
  */
 #include "plan.h"
 

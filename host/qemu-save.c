@@ -84,8 +84,13 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	stats.saved_at = (move->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
 	stats.early =
 		move->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
-	if (!move->running)
+	if (move->running) {
+		stats.pause_max_ns = stats.total_ns;
+		stats.pause_min_ns = CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0,
+					   stats.pause_max_ns);
+	} else {
 		qemu_drain_console(qemu);
+	}
 	qemu_move_finish(move, &stats, NULL);
 }
 

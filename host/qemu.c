@@ -361,6 +361,13 @@ static void on_process_end(GPid pid, gint wait_status, gpointer data)
 		tell_exit(qemu);
 }
 
+static void qemu_give_to(struct vm *vm, void *owner)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+
+	qemu->owner = owner;
+}
+
 static void qemu_release_output(struct vm *vm)
 {
 	struct qemu *qemu = (struct qemu *)vm;
@@ -628,6 +635,7 @@ const struct vmm qemu_vmm = {
 			VMM_CAN_SAVE | VMM_CAN_BREAK_MOVE | VMM_CAN_SAVE_RUNNING,
 	.start = qemu_start,
 	.send = qemu_send,
+	.give_to = qemu_give_to,
 	.release_output = qemu_release_output,
 	.pause = qemu_pause,
 	.move = qemu_move,

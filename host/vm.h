@@ -122,6 +122,8 @@ struct vmm {
 			    void *owner, GError **error);
 	/* Console input for the guest. A VMM that does not take it reports itself broken. */
 	void (*send)(struct vm *vm, const char *bytes, gsize length);
+	/* Whom the listener's calls are for, from now on. */
+	void (*give_to)(struct vm *vm, void *owner);
 	/* Delivers held output from now on. */
 	void (*release_output)(struct vm *vm);
 	/* Stops the guest for MICROSECONDS and lets it go on. */

@@ -46,7 +46,8 @@ struct script {
 	 * say so), "mid-move" (the migration is active), "arrived" (the guest goes on here),
 	 * "mid-save" (the guest is about to be written to a file),
 	 * "lost-destination" (a move's other side has gone),
-	 * "background" (the guest goes on while it is saved),
+	 * "background" (the guest goes on while it is saved), "goes-on" (it does so now),
+	 * "answered" (it has the answer to its request to be moved),
 	 * "late-pages" (it does so, and not all of its memory has come),
 	 * "reset" (the machine is about to be), "machine" (the guest is about to tell of it).
 	 */
@@ -251,6 +252,7 @@ static void step_migrate(const char *input)
 
 static void step_moved(const char *input)
 {
+	usual("answered");
 	machine_line("got answer=0");
 	guest.before = guest_clock();
 	ask("time");
@@ -366,8 +368,10 @@ static void save_guest(void)
 	guest.moves++;
 	write_all(file, (const char *)&guest, sizeof(guest));
 	close(file);
-	if (background && usual("background"))
+	if (background && usual("background")) {
 		event("RESUME", "");
+		runs = usual("goes-on");
+	}
 	migration_event("completed");
 }
 
@@ -689,6 +693,11 @@ static const struct script scripts[] = {
 	  "{\"return\": {\"status\": \"completed\", \"ram\": {\"page-size\": 4096}}}" },
 	{ "completes-too-early", SOURCE, "mid-move", complete_too_early },
 	{ "stands-still", ANY, "background", be_silent },
+	{ "original-loses-a-byte", SOURCE, "goes-on", lose_bytes, 1 },
+	{ "original-fails-a-check", SOURCE, "goes-on", speak, 0,
+	  "FAIL: fake: a word was 1, not 2\n" },
+	{ "original-dies", SOURCE, "answered", die_by_signal, SIGABRT },
+	{ "original-stands-still", SOURCE, "goes-on", be_silent },
 	{ "cannot-save", ANY, "mid-save", fail_to_migrate, 0,
 	  "Unable to write to file: No space left on device" },
 	{ "dies-in-save", ANY, "mid-save", die_by_signal, SIGKILL },

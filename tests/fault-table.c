@@ -373,6 +373,23 @@ const struct fault faults[] = {
 	  "^ERROR selftest/bgsnapshot: the snapshot was not a background one: the guest did not "
 	  "run "
 	  "while it was saved" },
+	{ "original-loses-a-byte", "run selftest --plan bgsnapshot", "original-loses-a-byte", 1,
+	  "FAIL",
+	  "^FAIL  selftest/bgsnapshot: console line \\d+: machine line \\d+ follows \\d+: 1 lost.* "
+	  "\\(in "
+	  "the original, after the snapshot\\)" },
+	{ "original-fails-a-check", "run selftest --plan bgsnapshot", "original-fails-a-check", 1,
+	  "FAIL",
+	  "^FAIL  selftest/bgsnapshot: fake: a word was 1, not 2 \\(in the original, after the "
+	  "snapshot\\)" },
+	{ "original-dies", "run selftest --plan bgsnapshot", "original-dies", 1, "FAIL",
+	  "^FAIL  selftest/bgsnapshot: the guest came to a bad end: killed by signal 6 .* \\(in "
+	  "the "
+	  "original, after the snapshot\\)" },
+	{ "original-stands-still", "run selftest --plan bgsnapshot --timeout 3",
+	  "original-stands-still", 1, "FAIL",
+	  "^FAIL  selftest/bgsnapshot: no end within 3 s.*; the original of the last snapshot has "
+	  "not come to its test's end" },
 	{ "loses-a-byte-in-bgsnapshot", "run selftest --plan bgsnapshot", "loses-a-byte", 1, "FAIL",
 	  "^FAIL  selftest/bgsnapshot: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
 	{ .name = "bgsnapshot-bit-flipped",
