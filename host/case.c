@@ -13,8 +13,6 @@
 #include "original.h"
 #include "text.h"
 
-#define MEMORY_MIB 128
-
 /* How long QEMU may take for an answer on a fast host. */
 #define REPLY_SECONDS 15
 /* The same in a lab whose own host is busy: the guest's speed does not tell how QEMU's is. */
@@ -572,7 +570,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.command_line = run->command_line,
 		.runner_word = settings->foreign ? NULL : "runner=ferry",
 		.smp = program->smp,
-		.memory_mib = MEMORY_MIB,
+		.memory_mib = settings->memory_mib,
 		.machine = *program->machine ? program->machine : NULL,
 		.extra = run->extra,
 		.foreign = settings->foreign,

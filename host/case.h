@@ -17,6 +17,7 @@ struct case_settings {
 	double timescale;	/* deadlines are multiplied by it */
 	gboolean emulated_host; /* a lab, where starting a process may take seconds */
 	unsigned timeout;	/* seconds; 0: as unittests.cfg says */
+	unsigned memory_mib;	/* of each guest */
 	unsigned moves;		/* that an unasked plan makes at least */
 	char **test_args;	/* further words of the guest's command line; may be NULL */
 };

@@ -19,6 +19,8 @@
 
 #define DEFAULT_QEMU  "qemu-system-x86_64"
 #define DEFAULT_MOVES 20
+#define DEFAULT_MEMORY_MIB 128
+#define LEAST_MEMORY_MIB   32
 #define RANDOM_SEED   G_MININT64 /* no --seed was given */
 #define CALIBRATION   "calibrate"
 
@@ -30,7 +32,7 @@ static struct {
 	struct {
 		char *kernel, *modules, *clock;
 	} lab;
-	int jobs, repeat, moves, timeout;
+	int jobs, repeat, moves, timeout, memory;
 	gint64 seed;
 	double timescale;
 	gboolean tap, plain, no_skip, stream;
@@ -59,6 +61,8 @@ static const GOptionEntry entries[] = {
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
 	  "How often a storm moves a guest, at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
 	  "N" },
+	{ "memory", 0, 0, G_OPTION_ARG_INT, &options.memory,
+	  "A guest's RAM (default: " G_STRINGIFY(DEFAULT_MEMORY_MIB) ")", "MIB" },
 	{ "repeat", 0, 0, G_OPTION_ARG_INT, &options.repeat, "Run each case N times", "N" },
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
 	  "Make the same random choices as the run that printed this seed", "N" },
@@ -106,6 +110,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	options.jobs = g_get_num_processors();
 	options.repeat = 1;
 	options.moves = DEFAULT_MOVES;
+	options.memory = DEFAULT_MEMORY_MIB;
 	options.seed = RANDOM_SEED;
 	g_option_context_set_summary(
 		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
@@ -120,6 +125,8 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	if (options.jobs < 1 || options.repeat < 1 || options.moves < 1 || options.timeout < 0)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
+	else if (options.memory < LEAST_MEMORY_MIB)
+		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
 	else if (options.timescale && !(options.timescale >= 1 && options.timescale <= 10000))
 		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
 	else if (options.seed > G_MAXUINT32 || (options.seed < 0 && options.seed != RANDOM_SEED))
@@ -280,6 +287,7 @@ static char **lab_arguments(guint32 seed)
 
 	add_word(words, "--seed", g_strdup_printf("%u", seed));
 	add_word(words, "--moves", g_strdup_printf("%d", options.moves));
+	add_word(words, "--memory", g_strdup_printf("%d", options.memory));
 	add_word(words, "--repeat", g_strdup_printf("%d", options.repeat));
 	add_word(words, "--timeout", g_strdup_printf("%d", options.timeout));
 	if (options.timescale)
@@ -402,6 +410,7 @@ static int run(int argc, char **argv)
 	settings.timescale = 1;
 	settings.timeout = options.timeout;
 	settings.moves = options.moves;
+	settings.memory_mib = options.memory;
 	settings.timescale = environment->timescale = find_timescale(suite, &settings, environment);
 	settings.test_args = options.args;
 	status = run_cases(cases, &settings, environment, known_issues);

@@ -745,6 +745,12 @@ const struct fault faults[] = {
 	BROKEN_MEMORY("no_change", "stale"),
 	BROKEN_MEMORY("no_change", "unlocked"),
 	BROKEN_MEMORY("walks", "stale"),
+	{ .name = "dirty-clean-no_change_is_write",
+	  .arguments = "run dirty/none --arg test=no_change_is_write --arg break=clean",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  dirty/none: no_change_is_write: cpu 0: .*: moved once more: the entry is "
+		   "0x[0-9a-f]+ without A or D" },
 	{ .name = "dirty-stale-kvm_pages",
 	  .arguments = "run dirty/none --accel kvm --arg test=kvm_pages --arg break=stale",
 	  .status = 1,
