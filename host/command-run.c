@@ -290,6 +290,8 @@ static char **lab_arguments(guint32 seed)
 	add_word(words, "--memory", g_strdup_printf("%d", options.memory));
 	add_word(words, "--repeat", g_strdup_printf("%d", options.repeat));
 	add_word(words, "--timeout", g_strdup_printf("%d", options.timeout));
+	if (options.plans)
+		add_word(words, "--plan", g_strdup(options.plans));
 	if (options.timescale)
 		add_word(words, "--timescale", g_strdup_printf("%g", options.timescale));
 	if (options.qemu)
