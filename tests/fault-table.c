@@ -745,6 +745,7 @@ const struct fault faults[] = {
 	BROKEN_MEMORY("no_change", "stale"),
 	BROKEN_MEMORY("no_change", "unlocked"),
 	BROKEN_MEMORY("walks", "stale"),
+	BROKEN_MEMORY("large_walks", "stale"),
 	{ .name = "dirty-clean-no_change_is_write",
 	  .arguments = "run dirty/none --arg test=no_change_is_write --arg break=clean",
 	  .status = 1,
