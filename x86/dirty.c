@@ -1160,8 +1160,8 @@ static void set_up_large_walks(struct area *area)
 	static u8 *space[MOST_WRITERS];
 
 	if (!space[area->cpu])
-		space[area->cpu] = (u8 *)ALIGN(
-			(u64)alloc_vpages(2 * LARGE_VIEW_SIZE / PAGE_SIZE), LARGE_VIEW_SIZE);
+		space[area->cpu] = (u8 *)ALIGN((u64)alloc_vpages(2 * LARGE_VIEW_SIZE / PAGE_SIZE),
+					       LARGE_VIEW_SIZE);
 	area->view = space[area->cpu];
 	area->view_step = LARGE_PAGE_SIZE;
 	for (u64 page = 0; page < area->pages; page++)
@@ -1538,7 +1538,8 @@ static void write_unchecked(struct area *area)
 
 /*
  * The writer's checks must not make it slow: there would be nothing to catch. memset()
- * of each page is what is quicker here: a CPU knows REP STOSB as a whole, an emulator may go byte by byte.
+ * of each page is what is quicker here: a CPU knows REP STOSB as a whole, an emulator may go byte
+ * by byte.
  */
 TEST(dirty_rate, .about = "tells how fast `flood` writes, with checks and without, and memset()")
 {
