@@ -264,8 +264,9 @@ static void check_processes(struct run *run)
 	gint64 end = g_get_monotonic_time() + LAST_GASP_MS * 1000;
 	GString *left = list_processes(run);
 
-	/* The kernel kills the orphans of a runner that was killed: soon, not at once. */
-	while (run->fault->leaves_folder && left->len && g_get_monotonic_time() < end) {
+	/* The kernel kills the orphans of what was killed: soon, not at once. */
+	while ((run->fault->leaves_folder || run->fault->vmm_has_child) && left->len &&
+	       g_get_monotonic_time() < end) {
 		g_string_free(left, TRUE);
 		g_usleep(TICK_MS * 1000);
 		left = list_processes(run);
@@ -430,8 +431,8 @@ static char *command(struct run *run)
 			add_default(line, fault, "--qemu", fake);
 	}
 	if (fault->wrapper) {
-		g_autofree char *whole =
-			g_strdup_printf("set -- %s; %s", line->str, fault->wrapper);
+		g_autofree char *wrapper = replace(fault->wrapper, "@DIR@", run->folder);
+		g_autofree char *whole = g_strdup_printf("set -- %s; %s", line->str, wrapper);
 
 		g_string_assign(line, whole);
 	}

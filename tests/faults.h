@@ -24,8 +24,9 @@ struct fault {
 	const char *words; /* a regular expression that matches in what ferry printed */
 
 	/* The rest is seldom needed. */
-	const char *config;  /* this text is the project's unittests.cfg */
-	const char *wrapper; /* a shell script that gets ferry and its arguments as "$@" */
+	const char *config; /* this text is the project's unittests.cfg */
+	/* A shell script that gets ferry and its arguments as "$@"; has @DIR@. */
+	const char *wrapper;
 	void (*prepare)(struct run *run);
 	/* Called again and again while ferry runs, until it returns TRUE. */
 	gboolean (*act)(struct run *run);
@@ -33,6 +34,7 @@ struct fault {
 	gboolean needs_kvm;	    /* else skips */
 	gboolean default_deadlines; /* ferry measures the host first */
 	gboolean leaves_folder;	    /* ferry could not clean up, being killed */
+	gboolean vmm_has_child;	    /* which dies when the VMM is killed: soon, not at once */
 	unsigned cases;		    /* each with the verdict; 0: one if there is a verdict */
 	gboolean keeps_no_logs;	    /* the case never got to have any */
 };

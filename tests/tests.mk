@@ -3,16 +3,20 @@
 # The project's own tests. "make check" builds and runs all of them:
 #   unit-*.c	  one subject of host/ each, linked with the runner's objects
 #   fake-qemu.c	  stands in for QEMU and acts out what goes wrong (see there)
-#   damaging-qemu.c	  QEMU, but what it restores a guest from is damaged
+#   filtering-qemu.c	  QEMU, but a page of its guest's memory goes wrong (with
+#			  migration-stream.c and watched-page.c)
 #   faults.c	  runs build/ferry where things go wrong, and looks for what is left
 #   check.sh	  runs these and the quick cases, and counts
 
 tests_build := $(build)/tests
 unit_programs := $(patsubst tests/%.c,$(tests_build)/%,$(wildcard tests/unit-*.c))
-faults_sources := $(filter-out tests/unit-%.c tests/%-qemu.c,$(wildcard tests/*.c))
+filtering_sources := tests/filtering-qemu.c tests/migration-stream.c tests/watched-page.c
+faults_sources := $(filter-out tests/unit-%.c tests/%-qemu.c $(filtering_sources),$(wildcard tests/*.c))
 faults_objects := $(faults_sources:%.c=$(build)/%.o)
-qemus := $(tests_build)/fake-qemu $(tests_build)/damaging-qemu
-tests_objects := $(unit_programs:%=%.o) $(faults_objects) $(qemus:%=%.o)
+filtering_objects := $(filtering_sources:%.c=$(build)/%.o)
+qemus := $(tests_build)/fake-qemu $(tests_build)/filtering-qemu
+tests_objects := $(unit_programs:%=%.o) $(faults_objects) $(filtering_objects) \
+	$(tests_build)/fake-qemu.o
 # Rows of a table leave out what does not matter to them.
 TESTS_CFLAGS := $(HOST_CFLAGS) -Wno-missing-field-initializers -Ihost
 # The whole runner, with its main() out of the way.
@@ -33,9 +37,13 @@ $(tests_build)/faults: $(faults_objects)
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
-$(qemus): %: %.o
+$(tests_build)/fake-qemu: $(tests_build)/fake-qemu.o
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^
+
+$(tests_build)/filtering-qemu: $(filtering_objects)
+	$(say) LINK $@
+	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
 $(tests_objects): $(build)/%.o: %.c tests/tests.mk $(build)/config.mak
 	@mkdir -p $(@D)

@@ -105,8 +105,11 @@ struct area {
 	/* The writer's notes: what it is about to write. */
 	u64 generation, position;
 	atomic_t wrong;
-	/* The boot CPU's, when it looks: positions left, no generation below this. */
-	u64 look_left, look_floor;
+	/*
+	 * The boot CPU's, when it looks: positions left; no generation below this, which it
+	 * has from this page, or from the notes if that is none.
+	 */
+	u64 look_left, look_floor, look_floor_page;
 	/* What break= makes stale. */
 	u8 *victim;
 	/* The same memory elsewhere, 4 KiB pages in reverse order, the first again behind the last.
@@ -253,13 +256,14 @@ static void write_until_stop(void *area)
 /* The writer is at work: backwards through the order, generations never go down. */
 static void look_at(struct area *area)
 {
-	char text[120];
+	char text[160], whose[40] = "the notes";
 	u64 page, done, begun, floor, ceiling;
 	const u64 *words;
 
 	if (!area->look_left) {
 		area->look_left = area->pages;
 		area->look_floor = READ_ONCE(area->generation) - 1;
+		area->look_floor_page = area->pages;
 	}
 	page = page_at(area, --area->look_left);
 	floor = area->look_floor;
@@ -272,13 +276,19 @@ static void look_at(struct area *area)
 		   begun <= stamp(area, page, ceiling) &&
 		   done == stamp(area, page, done >> STAMP_GENERATION_SHIFT) &&
 		   begun == stamp(area, page, begun >> STAMP_GENERATION_SHIFT))) {
-		area->look_floor = begun >> STAMP_GENERATION_SHIFT;
+		if (begun >> STAMP_GENERATION_SHIFT != floor) {
+			area->look_floor = begun >> STAMP_GENERATION_SHIFT;
+			area->look_floor_page = page;
+		}
 		return;
 	}
 	area->look_left = 0;
+	if (area->look_floor_page < area->pages)
+		snprintf(whose, sizeof(whose), "page %lu", area->look_floor_page);
 	snprintf(text, sizeof(text),
-		 "begins 0x%lx, ends 0x%lx, not within 0x%lx and 0x%lx (generations %lu and %lu)",
-		 begun, done, stamp(area, page, floor), stamp(area, page, ceiling), floor, ceiling);
+		 "begins 0x%lx, ends 0x%lx, not 0x%lx to 0x%lx (generation %lu, by %s, to %lu)",
+		 begun, done, stamp(area, page, floor), stamp(area, page, ceiling), floor, whose,
+		 ceiling);
 	complain(area, page, words, text);
 }
 

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * QEMU, to be given to the runner with --qemu, that loses a guest's memory. It starts the real
+ * one and sits between that and the rest of the world. FERRY_DAMAGE in the environment says
+ * what goes wrong:
+ *
+ * change, drop, older, newer, cut
+ *	       what happens to a guest's stream on its way into QEMU (migration-stream.h): from
+ *	       a socket, or from a file
+ * COMMAND     a QMP command: when QEMU is given it, a byte of a page of its guest changes
+ *
+ * The pages are those of the test `dense` of x86/dirty.c. Its stderr, which is QEMU's, tells
+ * which it was. Streams come over one Unix socket.
+ */
+#define _GNU_SOURCE /* memfd_create() */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migration-stream.h"
+#include "watched-page.h"
+
+#define QEMU "qemu-system-x86_64"
+
+/* Where the runner gives QEMU its monitor, and the file that it restores a guest from. */
+#define MONITOR_FD 3
+#define RESTORE_FD 4
+
+/* What the runner gives a guest (host/case.c). */
+#define RAM_BYTES (128ul << 20)
+
+#define CHANGED_BYTE (PAGE_BYTES / 2)
+
+static struct {
+	const char *order;
+	enum damage damage;
+	gboolean damages_stream;
+	GPid qemu;
+	int runner, monitor; /* both ends of the monitor */
+	char *path, *real_path;
+	int listener;
+	int source, destination;
+} all;
+
+static void die(const char *what)
+{
+	perror(what);
+	_exit(1);
+}
+
+/* ---- sockets ---- */
+
+static gboolean send_all(int to, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t sent = write(to, bytes, length);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent <= 0)
+			return FALSE;
+		bytes += sent;
+		length -= sent;
+	}
+	return TRUE;
+}
+
+static void pass_all(int from, int to)
+{
+	char bytes[4096];
+	ssize_t length;
+
+	while ((length = read(from, bytes, sizeof(bytes))) > 0 || (length < 0 && errno == EINTR))
+		if (length > 0 && !send_all(to, bytes, length))
+			break;
+	shutdown(to, SHUT_WR);
+}
+
+static struct sockaddr_un address_of(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+	return address;
+}
+
+/* ---- the stream over a socket ---- */
+
+static gpointer pass_replies(gpointer unused)
+{
+	pass_all(all.destination, all.source);
+	return NULL;
+}
+
+static gpointer pass_stream(gpointer unused)
+{
+	struct sockaddr_un address = address_of(all.real_path);
+	GThread *replies;
+
+	all.source = accept4(all.listener, NULL, NULL, SOCK_CLOEXEC);
+	all.destination = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (all.source < 0 ||
+	    connect(all.destination, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die("filtering-qemu: the stream");
+	unlink(all.real_path);
+	replies = g_thread_new("replies", pass_replies, NULL);
+	migration_stream_pass(all.source, all.destination, all.damage);
+	shutdown(all.destination, SHUT_WR);
+	shutdown(all.source, SHUT_RD);
+	g_thread_join(replies);
+	return NULL;
+}
+
+static void listen_instead(const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+
+	all.path = g_strdup(path);
+	all.real_path = g_strconcat(path, "+", NULL);
+	all.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(all.listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(all.listener, 1) < 0)
+		die("filtering-qemu: the socket");
+	g_thread_new("stream", pass_stream, NULL);
+}
+
+/* ---- the guest's memory ---- */
+
+/* FALSE if the guest was just about to write the page: it has to be another. */
+static gboolean change_page(int memory, off_t at, const struct watched_page *was)
+{
+	struct watched_page is;
+	guint8 bytes[PAGE_BYTES], changed;
+
+	if (pread(memory, bytes, PAGE_BYTES, at) != PAGE_BYTES)
+		return FALSE;
+	changed = bytes[CHANGED_BYTE] ^ 1;
+	if (pwrite(memory, &changed, 1, at + CHANGED_BYTE) != 1 ||
+	    pread(memory, bytes, PAGE_BYTES, at) != PAGE_BYTES || bytes[CHANGED_BYTE] != changed)
+		return FALSE;
+	/* It is written from its beginning on, and looked at in full before. */
+	bytes[CHANGED_BYTE] ^= 1;
+	return watched_page_read(bytes, &is) && is.generation == was->generation;
+}
+
+static gboolean change_a_page(int memory, off_t ram)
+{
+	guint8 bytes[PAGE_BYTES];
+	struct watched_page page;
+
+	for (off_t offset = 0; offset < (off_t)RAM_BYTES; offset += PAGE_BYTES) {
+		if (pread(memory, bytes, PAGE_BYTES, ram + offset) != PAGE_BYTES ||
+		    !watched_page_read(bytes, &page) || !change_page(memory, ram + offset, &page))
+			continue;
+		fprintf(stderr,
+			"filtering-qemu: page 0x%jx of RAM, CPU %u's page %u, had generation "
+			"%" PRIu64 " at %s; now byte %d is changed\n",
+			(intmax_t)offset, page.cpu, page.number, page.generation, all.order,
+			CHANGED_BYTE);
+		return TRUE;
+	}
+	return FALSE;
+}
+
+/* RAM is the mapping that has its size. */
+static void change_memory(void)
+{
+	g_autofree char *maps_path = g_strdup_printf("/proc/%d/maps", all.qemu);
+	g_autofree char *memory_path = g_strdup_printf("/proc/%d/mem", all.qemu);
+	FILE *maps = fopen(maps_path, "re");
+	int memory = open(memory_path, O_RDWR | O_CLOEXEC);
+	char line[512];
+	uintmax_t begin, end;
+	gboolean done = FALSE;
+
+	while (maps && memory >= 0 && !done && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%jx-%jx rw-p", &begin, &end) == 2 && end - begin == RAM_BYTES)
+			done = change_a_page(memory, begin);
+	if (!done)
+		fprintf(stderr, "filtering-qemu: there was no page to damage\n");
+	if (maps)
+		fclose(maps);
+	if (memory >= 0)
+		close(memory);
+}
+
+/* ---- the monitor ---- */
+
+#define URI "\"unix:"
+
+/* One command of the runner's, for QEMU. */
+static char *on_command(const char *line)
+{
+	g_autofree char *quoted = g_strdup_printf("\"%s\"", all.order), *path = NULL;
+	const char *uri = strstr(line, URI), *end = uri ? strchr(uri + 1, '"') : NULL;
+
+	if (!all.damages_stream && strstr(line, quoted))
+		change_memory();
+	if (!all.damages_stream || !end || !strstr(line, "\"migrate-incoming\""))
+		return g_strdup(line);
+	uri += strlen(URI);
+	path = g_strndup(uri, end - uri);
+	listen_instead(path);
+	return g_strdup_printf("%.*s%s%s", (int)(uri - line), line, all.real_path, end);
+}
+
+static gpointer pass_commands(gpointer unused)
+{
+	FILE *runner = fdopen(all.runner, "r");
+	char *line = NULL;
+	size_t size = 0;
+
+	while (runner && getline(&line, &size, runner) > 0) {
+		g_autofree char *command = on_command(line);
+
+		if (!send_all(all.monitor, command, strlen(command)))
+			break;
+	}
+	shutdown(all.monitor, SHUT_WR);
+	free(line);
+	return NULL;
+}
+
+static gpointer pass_answers(gpointer unused)
+{
+	pass_all(all.monitor, all.runner);
+	return NULL;
+}
+
+/* ---- QEMU ---- */
+
+static void run_qemu(char **argv)
+{
+	argv[0] = (char *)QEMU;
+	execvp(QEMU, argv);
+	die(QEMU);
+}
+
+/* QEMU with a monitor of ours; it does not outlive this process. */
+static void start_qemu(char **argv)
+{
+	int ends[2];
+	pid_t filter = getpid();
+
+	all.runner = fcntl(MONITOR_FD, F_DUPFD_CLOEXEC, RESTORE_FD + 1);
+	if (all.runner < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		die("filtering-qemu: the monitor");
+	all.qemu = fork();
+	if (!all.qemu) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != filter || dup2(ends[0], MONITOR_FD) < 0)
+			_exit(1);
+		run_qemu(argv);
+	}
+	close(ends[0]);
+	close(MONITOR_FD);
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	all.monitor = ends[1];
+}
+
+/* Ends as QEMU does. */
+static int wait_for_qemu(void)
+{
+	GThread *answers = g_thread_new("answers", pass_answers, NULL);
+	int status = 0;
+
+	g_thread_new("commands", pass_commands, NULL);
+	while (waitpid(all.qemu, &status, 0) < 0 && errno == EINTR)
+		;
+	g_thread_join(answers);
+	if (all.real_path)
+		unlink(all.real_path);
+	if (WIFSIGNALED(status))
+		kill(getpid(), WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
+/* The file is not the one that the runner has any more. */
+static void damage_file(void)
+{
+	int file = memfd_create("damaged", 0);
+
+	if (file < 0)
+		die("filtering-qemu: a file");
+	migration_stream_pass(RESTORE_FD, file, all.damage);
+	lseek(file, 0, SEEK_SET);
+	dup2(file, RESTORE_FD);
+	close(file);
+}
+
+static gboolean read_order(void)
+{
+	static const char *const damages[] = {
+		[DAMAGE_CHANGE] = "change", [DAMAGE_DROP] = "drop", [DAMAGE_OLDER] = "older",
+		[DAMAGE_NEWER] = "newer",   [DAMAGE_CUT] = "cut",
+	};
+
+	all.order = g_getenv("FERRY_DAMAGE");
+	for (unsigned i = 0; all.order && i < G_N_ELEMENTS(damages); i++)
+		if (g_str_equal(all.order, damages[i])) {
+			all.damage = i;
+			all.damages_stream = TRUE;
+		}
+	return all.order != NULL;
+}
+
+int main(int argc, char **argv)
+{
+	gboolean incoming = FALSE, from_file = fcntl(RESTORE_FD, F_GETFD) >= 0;
+
+	for (int i = 1; i < argc; i++)
+		incoming |= g_str_equal(argv[i], "-incoming");
+	if (!read_order() || (all.damages_stream && !incoming))
+		run_qemu(argv);
+	if (all.damages_stream && from_file) {
+		damage_file();
+		run_qemu(argv);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	start_qemu(argv);
+	return wait_for_qemu();
+}
