@@ -40,6 +40,7 @@ struct case_run {
 	struct vm_exit *exit;	   /* of the guest, if it was first */
 	struct clock_check *clock_check;
 	struct machine_check *machine_check;
+	struct ram_images *images; /* or NULL */
 	struct result *result;
 	gint64 started, test_started; /* monotonic, us */
 	guint deadline, idle;
@@ -82,6 +83,8 @@ static void run_free(struct case_run *run)
 		guest_free(run->guest);
 	clock_check_free(run->clock_check);
 	machine_check_free(run->machine_check);
+	if (run->images)
+		g_free(ram_images_end(run->images, FALSE));
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
@@ -114,6 +117,10 @@ static gboolean tell_end(gpointer data)
 		result->moves = g_array_ref(run->plan->moves);
 	}
 	result->duration_ns = (g_get_monotonic_time() - run->started) * 1000;
+	if (run->images)
+		result->memory = ram_images_end(g_steal_pointer(&run->images),
+						result->verdict == VERDICT_FAIL ||
+							result->verdict == VERDICT_ERROR);
 	run->result = NULL;
 	run_free(run);
 	listener->ended(listener_data, result);
@@ -559,6 +566,35 @@ static char **extra_arguments(const struct program *program, gboolean foreign)
 	return arguments;
 }
 
+/* Two images of the same moment are to be had where nobody runs at that moment. */
+static const char *why_no_images(const struct plan *plan)
+{
+	if (plan->kills_source)
+		return "the source is killed when it has sent all";
+	if (plan->capabilities & VMM_CAN_MOVE_POSTCOPY)
+		return "the guest runs while its memory comes";
+	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
+		return "the guest runs while it is saved";
+	if (plan->capabilities & (VMM_CAN_MOVE_LIVE | VMM_CAN_SAVE) &&
+	    !(plan->capabilities & VMM_CAN_BREAK_MOVE))
+		return NULL;
+	return "the guest stays where it is";
+}
+
+/* Those that can be, in the case's folder. */
+static struct ram_images *start_images(struct case_run *run)
+{
+	const char *reason = why_no_images(run->test_case->plan);
+
+	ram_images_clear(run->result->logdir);
+	if (!run->settings->keep_ram)
+		return NULL;
+	run->images = ram_images_new(run->result->logdir);
+	if (reason)
+		ram_images_give_up(run->images, reason);
+	return reason ? NULL : run->images;
+}
+
 static gboolean start_guest(struct case_run *run, GError **error)
 {
 	const struct program *program = run->test_case->program;
@@ -583,6 +619,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		g_set_error(error, FERRY_ERROR, 0, "cannot create %s", run->result->logdir);
 		return FALSE;
 	}
+	config.images = start_images(run);
 	run->guest = guest_start(settings->vmm, &config, run->result->logdir, settings->socket_dir,
 				 &guest_listener, run, error);
 	return run->guest != NULL;

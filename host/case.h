@@ -19,6 +19,7 @@ struct case_settings {
 	unsigned timeout;	/* seconds; 0: as unittests.cfg says */
 	unsigned memory_mib;	/* of each guest */
 	unsigned moves;		/* that an unasked plan makes at least */
+	gboolean keep_ram;	/* make and compare images of memory in each move */
 	char **test_args;	/* further words of the guest's command line; may be NULL */
 };
 

@@ -35,7 +35,7 @@ static struct {
 	int jobs, repeat, moves, timeout, memory;
 	gint64 seed;
 	double timescale;
-	gboolean tap, plain, no_skip, stream;
+	gboolean tap, plain, no_skip, stream, keep_ram;
 	char **args;
 	char **patterns;
 } options;
@@ -70,6 +70,10 @@ static const GOptionEntry entries[] = {
 	  "Multiply all deadlines by X (default: as slow as this host was measured to be)", "X" },
 	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout,
 	  "Seconds for each case instead of what unittests.cfg says", "N" },
+	{ "keep-ram", 0, 0, G_OPTION_ARG_NONE, &options.keep_ram,
+	  "Compare the guest's memory at source and destination in each move, and keep both images "
+	  "where they differ or the case fails",
+	  NULL },
 	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure",
 	  NULL },
 	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.args,
@@ -294,6 +298,8 @@ static char **lab_arguments(guint32 seed)
 		add_word(words, "--plan", g_strdup(options.plans));
 	if (options.timescale)
 		add_word(words, "--timescale", g_strdup_printf("%g", options.timescale));
+	if (options.keep_ram)
+		g_ptr_array_add(words, g_strdup("--keep-ram"));
 	if (options.qemu)
 		add_word(words, "--qemu", g_find_program_in_path(options.qemu));
 	if (options.suite)
@@ -413,6 +419,7 @@ static int run(int argc, char **argv)
 	settings.timeout = options.timeout;
 	settings.moves = options.moves;
 	settings.memory_mib = options.memory;
+	settings.keep_ram = options.keep_ram;
 	settings.timescale = environment->timescale = find_timescale(suite, &settings, environment);
 	settings.test_args = options.args;
 	status = run_cases(cases, &settings, environment, known_issues);

@@ -266,6 +266,53 @@ static void advance_without_source(struct qemu_move *move)
 	}
 }
 
+/* ---- images of memory ---- */
+
+static void on_continued(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *to = data;
+
+	if (!to->move)
+		return;
+	if (problem) {
+		qemu_move_fail(to->move, "%s", problem);
+		return;
+	}
+	to->move->continued = TRUE;
+	to->migration_time = g_get_real_time(); /* it runs now, and did not before */
+	progress(to->move);
+}
+
+static void on_destination_written(struct qemu *to)
+{
+	ram_images_compare(to->images);
+	qmp_execute(to->qmp, "cont", NULL, on_continued, to);
+}
+
+static void on_source_written(struct qemu *from)
+{
+	qemu_write_ram(from->move->to, ram_images_destination(from->images),
+		       on_destination_written);
+}
+
+/* Nobody runs: the source has sent all, and the destination has it. */
+static void keep_images(struct qemu_move *move)
+{
+	struct qemu *from = move->from, *to = move->to;
+
+	if (!move->keeping) {
+		move->keeping = TRUE;
+		qemu_write_ram(from, ram_images_begin(from->images), on_source_written);
+	} else if (!to->pid && to->resume_time) {
+		to->migration_time = g_get_real_time(); /* the guest went on, and has ended */
+		move->continued = TRUE;
+	} else if (!to->pid) {
+		g_autofree char *death = vm_exit_describe(&to->exit);
+
+		qemu_move_fail(move, "the destination died before the guest went on (%s)", death);
+	}
+}
+
 static void progress(struct qemu_move *move)
 {
 	gboolean sent, arrived;
@@ -312,6 +359,10 @@ static void progress(struct qemu_move *move)
 			qmp_execute(move->from->qmp, "query-migrate", NULL, on_source_lives,
 				    move->from);
 		}
+	}
+	if (sent && arrived && !move->finishing && move->to->starts_stopped && !move->continued) {
+		keep_images(move);
+		return;
 	}
 	if (sent && arrived && !move->finishing) {
 		move->finishing = TRUE;

@@ -35,6 +35,7 @@ struct qemu_move {
 	gboolean asked_arrival;
 	gint64 runs_there; /* at this time at the latest; 0 if nobody knows */
 	guint64 bytes_left;
+	gboolean keeping, continued; /* images of memory; the guest goes on after that */
 	void (*settled)(struct qemu_move *move);
 	guint pause_ms;
 	guint timer;		   /* of the pause, or the deadline of the move or reset */
@@ -59,6 +60,12 @@ void qemu_move_fail(struct qemu_move *move, const char *format, ...) G_GNUC_PRIN
  * of: another one that begins before gets into a muddle with its threads.
  */
 void qemu_move_settle(struct qemu_move *move, void (*settled)(struct qemu_move *move));
+
+/*
+ * Writes the guest's memory to the file PATH, which outlives that, or gives the images up;
+ * then calls WRITTEN, if there still is a move.
+ */
+void qemu_write_ram(struct qemu *qemu, const char *path, void (*written)(struct qemu *qemu));
 
 /* The reply to a command that only matters if it failed: so has the move, unless it is ending. */
 void qemu_move_on_reply(void *data, JsonNode *value, const char *problem);

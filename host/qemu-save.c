@@ -94,9 +94,19 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	qemu_move_finish(move, &stats, NULL);
 }
 
+static void on_image_written(struct qemu *qemu)
+{
+	qmp_execute(qemu->qmp, "query-migrate", NULL, on_saved_figures, qemu);
+}
+
 static void ask_for_figures(struct qemu_move *move)
 {
-	qmp_execute(move->from->qmp, "query-migrate", NULL, on_saved_figures, move->from);
+	struct qemu *qemu = move->from;
+
+	if (qemu->images && ram_images_wanted(qemu->images) && has_status(qemu, "completed"))
+		qemu_write_ram(qemu, ram_images_begin(qemu->images), on_image_written);
+	else
+		on_image_written(qemu);
 }
 
 static void on_saving(struct qemu_move *move)
@@ -183,6 +193,17 @@ static void on_running(void *data, JsonNode *value, const char *problem)
 	qemu_move_finish(move, &stats, NULL);
 }
 
+static void go_on(struct qemu *qemu)
+{
+	qmp_execute(qemu->qmp, "cont", NULL, on_running, qemu);
+}
+
+static void on_restored_image_written(struct qemu *qemu)
+{
+	ram_images_compare(qemu->images);
+	go_on(qemu);
+}
+
 static void on_restoring(struct qemu_move *move)
 {
 	struct qemu *qemu = move->from;
@@ -194,7 +215,11 @@ static void on_restoring(struct qemu_move *move)
 	} else if (has_status(qemu, "completed") && !move->finishing) {
 		/* A guest that was saved when it stood still does so still. */
 		move->finishing = TRUE;
-		qmp_execute(qemu->qmp, "cont", NULL, on_running, qemu);
+		if (qemu->images && ram_images_wanted(qemu->images))
+			qemu_write_ram(qemu, ram_images_destination(qemu->images),
+				       on_restored_image_written);
+		else
+			go_on(qemu);
 	}
 }
 

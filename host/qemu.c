@@ -467,6 +467,12 @@ static GPtrArray *command_line(const struct vm_config *config, const char *runne
 	return arguments;
 }
 
+/* It goes on when the images of its memory have been made. */
+static gboolean starts_stopped(const struct vm_config *config)
+{
+	return config->incoming && config->images && ram_images_wanted(config->images);
+}
+
 static void add_runner_arguments(GPtrArray *arguments, const struct vm_config *config)
 {
 	add(arguments, "-chardev");
@@ -477,6 +483,8 @@ static void add_runner_arguments(GPtrArray *arguments, const struct vm_config *c
 		add(arguments, "-incoming");
 		add(arguments, "defer");
 	}
+	if (starts_stopped(config))
+		add(arguments, "-S");
 	g_ptr_array_add(arguments, NULL);
 }
 
@@ -589,6 +597,8 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->stderr_path = g_strdup(config->stderr_path);
 	qemu->incoming = g_strdup(config->incoming);
 	qemu->uses = config->uses;
+	qemu->images = config->images;
+	qemu->starts_stopped = starts_stopped(config);
 	qemu->restores = config->restore != 0;
 	qemu->output_held = qemu->incoming || qemu->restores;
 	qemu->console = console[0];

@@ -34,6 +34,11 @@ struct qemu {
 	char *incoming;
 	gboolean restores;
 	unsigned uses; /* of enum vmm_capability */
+	struct ram_images *images;
+	gboolean starts_stopped; /* a guest that comes waits for `cont` */
+	/* Of qemu-ram.c. */
+	const char *ram_path;
+	void (*ram_written)(struct qemu *qemu);
 	guint quit_deadline;
 	unsigned reply_seconds;
 	gboolean broken;

@@ -144,6 +144,14 @@ static void lines_note(void *data, const char *text)
 	show(lines);
 }
 
+static void print_lines(const char *before, const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (char **line = lines; *line; line++)
+		printf("      %s%s\n", before, *line);
+}
+
 static void print_result(struct lines *lines, const struct result *result)
 {
 	static const char *const colors[] = {
@@ -165,14 +173,12 @@ static void print_result(struct lines *lines, const struct result *result)
 		printf(": %s\n", result->reason);
 	if (result->warning)
 		printf("      warning: %s\n", result->warning);
+	if (result->memory)
+		print_lines("memory: ", result->memory);
 	if (result->verdict != VERDICT_FAIL && result->verdict != VERDICT_ERROR)
 		return;
-	if (result->detail) {
-		g_auto(GStrv) detail = g_strsplit(result->detail, "\n", -1);
-
-		for (char **line = detail; *line; line++)
-			printf("      %s\n", *line);
-	}
+	if (result->detail)
+		print_lines("", result->detail);
 	if (result->logdir)
 		printf("      logs in %s\n", result->logdir);
 }

@@ -100,6 +100,7 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_string(builder, "verdict", verdict_name(result->verdict));
 	add_string(builder, "reason", result->reason);
 	add_string(builder, "detail", result->detail);
+	add_string(builder, "memory", result->memory);
 	add_string(builder, "warning", result->warning);
 	add_string(builder, "vmm_version", result->vmm_version);
 	add_string(builder, "logs", result->logdir);
@@ -203,6 +204,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->verdict = verdict;
 	result->reason = g_strdup(qmp_string(object, "reason"));
 	result->detail = g_strdup(qmp_string(object, "detail"));
+	result->memory = g_strdup(qmp_string(object, "memory"));
 	result->warning = g_strdup(qmp_string(object, "warning"));
 	result->vmm_version = g_strdup(qmp_string(object, "vmm_version"));
 	result->logdir = g_strdup(qmp_string(object, "logs"));

@@ -64,6 +64,7 @@ void result_free(struct result *result)
 {
 	g_free(result->reason);
 	g_free(result->detail);
+	g_free(result->memory);
 	g_free(result->vmm_version);
 	g_free(result->warning);
 	g_free(result->logdir);

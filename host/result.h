@@ -67,6 +67,7 @@ struct result {
 	char *reason;	   /* one line; NULL for a plain pass */
 	char *vmm_version; /* "7.2.22"; NULL if the VMM never told */
 	char *warning;	   /* one line about a pass that was not expected; else NULL */
+	char *memory;	   /* lines on images of the guest's memory; NULL if none were wanted */
 	char *detail;	   /* more lines, e.g. a backtrace; NULL if there are none */
 	char *logdir;	   /* NULL when it never started */
 	gint64 duration_ns;

@@ -10,6 +10,7 @@
 #include <glib.h>
 
 #include "log-file.h"
+#include "ram-images.h"
 
 struct vm;
 
@@ -45,6 +46,7 @@ struct vm_config {
 	const char *incoming;	     /* wait for a move on this socket path; NULL: boot the guest */
 	int restore;		     /* this open file, from save(); 0: nothing is restored */
 	unsigned uses;		     /* of enum vmm_capability: what it will be asked to do */
+	struct ram_images *images;   /* made in each move, before the guest goes on; or NULL */
 };
 
 struct vm_exit {

@@ -72,7 +72,8 @@ struct guest {
 static const struct script *script;
 static enum role role = SOURCE;
 static struct guest guest;
-static bool runs; /* the guest is here, and not stopped */
+static bool runs;  /* the guest is here, and not stopped */
+static bool waits; /* a guest that comes does not run until it is told to */
 static unsigned resets;
 static const char *status = "running"; /* that query-status tells */
 static const char *command_text;       /* the line of JSON that is obeyed */
@@ -405,12 +406,15 @@ static void receive_guest(const char *path)
 		exit(1);
 	}
 	migration_event("active");
-	event("RESUME", "");
+	if (!waits)
+		event("RESUME", "");
 	if (!usual("late-pages"))
 		return;
 	migration_event("completed");
 	write_all(fd, "y", 1);
 	close(fd);
+	if (waits)
+		return;
 	runs = usual("arrived");
 	run_guest(NULL);
 }
@@ -705,6 +709,8 @@ static const struct script scripts[] = {
 	{ "restore-hangs", ANY, "cont", be_silent },
 	{ "refuses-getfd", ANY, "getfd", refuse, 0, "No file descriptor supplied via SCM_RIGHTS" },
 	{ "destination-killed-late", DESTINATION, "late-pages", die_by_signal, SIGKILL },
+	{ "refuses-pmemsave", ANY, "pmemsave", refuse, 0, "Could not open the file" },
+	{ "dies-in-pmemsave", DESTINATION, "pmemsave", die_by_signal, SIGKILL },
 	{ "odd-figures", ANY, "query-migrate", say_text, 0, "{\"return\": [1]}" },
 	{ "stale-stamps", ANY, "start", stamp_wrongly, -1000000 },
 	{ "future-stamps", DESTINATION, "start", stamp_wrongly, 1000000 },
@@ -794,6 +800,8 @@ static void obey(const char *line)
 		receive_guest(path);
 	} else if (!strcmp(command, "query-migrate")) {
 		tell_figures();
+	} else if (!strcmp(command, "query-memory-size-summary")) {
+		say("{\"return\": {\"base-memory\": %d}}", PAGES_IN_RAM * 4096);
 	} else if (!strcmp(command, "query-status")) {
 		say("{\"return\": {\"status\": \"%s\"}}", status);
 	} else {
@@ -873,9 +881,12 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	script = find_script(getenv("FERRY_FAKE"));
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "-incoming"))
 			role = DESTINATION;
+		if (!strcmp(argv[i], "-S"))
+			waits = true;
+	}
 	usual("start");
 	if (usual("greeting"))
 		say("%s", VERSION(7, 2));

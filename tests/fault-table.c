@@ -773,7 +773,7 @@ const struct fault faults[] = {
 
 	/* Memory that QEMU damages, or what carries a guest from one to another. */
 	{ DAMAGED_MEMORY("precopy", "change"),
-	  .words = DAMAGED_PAGE("precopy", CHANGED_BYTE, "byte 2048 is changed$") },
+	  .words = DAMAGED_PAGE("precopy", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("precopy", "drop"),
 	  .words = DAMAGED_PAGE("precopy", OTHER_GENERATION, "it (stays|is never sent)") },
 	{ DAMAGED_MEMORY("precopy", "older"),
@@ -784,15 +784,15 @@ const struct fault faults[] = {
 	{ DAMAGED_MEMORY("srckill", "drop"),
 	  .words = DAMAGED_PAGE("srckill", OTHER_GENERATION, "it (stays|is never sent)") },
 	{ DAMAGED_MEMORY("postcopy", "change"),
-	  .words = DAMAGED_PAGE("postcopy", CHANGED_BYTE, "byte 2048 is changed$") },
+	  .words = DAMAGED_PAGE("postcopy", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("postcopy", "drop"),
 	  .words = DAMAGED_PAGE("postcopy", OTHER_GENERATION, "it is never sent$") },
 	{ DAMAGED_MEMORY("snapshot", "change"),
-	  .words = DAMAGED_PAGE("snapshot", CHANGED_BYTE, "byte 2048 is changed$") },
+	  .words = DAMAGED_PAGE("snapshot", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("snapshot", "drop"),
 	  .words = DAMAGED_PAGE("snapshot", OTHER_GENERATION, "it is never sent$") },
 	{ DAMAGED_MEMORY("bgsnapshot", "change"),
-	  .words = DAMAGED_PAGE("bgsnapshot", CHANGED_BYTE, "byte 2048 is changed$") },
+	  .words = DAMAGED_PAGE("bgsnapshot", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("bgsnapshot", "newer"),
 	  /* What is not in order with it may be seen first. */
 	  .words = "^FAIL  dirty/bgsnapshot: dense: CPU 1's page (\\d+), 0x[0-9a-f]+ "
@@ -800,11 +800,46 @@ const struct fault faults[] = {
 		   "notes|page (\\d+)), to \\d+\\)); the writer is at generation (.*\n)+"
 		   "filtering-qemu: .*, CPU 1's page (\\1|\\4), .*; now it is sent with" },
 	{ DAMAGED_MEMORY("cancel", "migrate_cancel"),
-	  .words = DAMAGED_PAGE("cancel", CHANGED_BYTE, "byte 2048 is changed$") },
+	  .words = DAMAGED_PAGE("cancel", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("dstkill", "query-yank"),
-	  .words = DAMAGED_PAGE("dstkill", CHANGED_BYTE, "byte 2048 is changed$") },
+	  .words = DAMAGED_PAGE("dstkill", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("pause", "cont"),
-	  .words = DAMAGED_PAGE("pause", CHANGED_BYTE, "byte 2048 is changed$") },
+	  .words = DAMAGED_PAGE("pause", CHANGED_BYTE, "byte 4080 is changed$") },
+
+	/* Images of memory that differ, do not, or cannot be made. */
+	{ .name = "keep-ram-differ",
+	  .arguments = "run dirty --plan precopy --keep-ram --arg test=dense --accel kvm "
+		       "--qemu @BUILD@/tests/filtering-qemu",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .needs_kvm = TRUE,
+	  .vmm_has_child = TRUE,
+	  .wrapper = "FERRY_DAMAGE=change \"$@\"; status=$?; cd @DIR@/logs/dirty/precopy; "
+		     "cmp -l ram-source ram-destination; rm ram-*; cat stderr; exit $status",
+	  .words = "^FAIL  dirty/precopy: dense: .*\n"
+		   " +memory: 1 of 32768 pages differ in move 1; images: .*/ram-source .*/"
+		   "ram-destination\n"
+		   " +memory: page (0x[0-9a-f]+), first at offset 0xff0: source( [0-9a-f]{2}){16}, "
+		   "destination( [0-9a-f]{2}){16}\n(.*\n)+"
+		   " *\\d+ +[0-7]+ +[0-7]+\n"
+		   "filtering-qemu: page \\1 of RAM, .*; now byte 4080 is changed" },
+	{ .name = "keep-ram-equal",
+	  .arguments = "run dirty --plan snapshot --keep-ram --arg test=staircase",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .wrapper = "\"$@\"; status=$?; ls @DIR@/logs/dirty/snapshot; exit $status",
+	  .words = "^PASS  dirty/snapshot .*\n +memory: source and destination held the same in 2 "
+		   "moves\n(?!(.*\n)*ram-)" },
+	{ "keep-ram-moves-on", "run selftest/precopy --keep-ram", "refuses-pmemsave", 0, "PASS",
+	  "^PASS  selftest/precopy .* 1 move, .*\n +memory: there are no images: QMP command "
+	  "'pmemsave' failed: Could not open the file$" },
+	{ "keep-ram-destination-dies", "run selftest/precopy --keep-ram", "dies-in-pmemsave", 1,
+	  "ERROR",
+	  "^ERROR selftest/precopy: the destination died before the guest went on \\(killed by "
+	  "signal 9 \\(Killed\\)\\)" },
+	{ "keep-ram-cannot-be", "run selftest/postcopy --plan postcopy --keep-ram", "", 0, "PASS",
+	  "^PASS  selftest/postcopy .*\n +memory: there are no images: the guest runs while its "
+	  "memory comes$" },
 
 	/* A kvmclock that is broken on purpose: by the reader, in the page's address, by the host.
 	 */

@@ -40,8 +40,6 @@
 /* What the runner gives a guest (host/case.c). */
 #define RAM_BYTES (128ul << 20)
 
-#define CHANGED_BYTE (PAGE_BYTES / 2)
-
 static struct {
 	const char *order;
 	enum damage damage;

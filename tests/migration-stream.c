@@ -50,8 +50,6 @@ enum ram_flag {
 /* Of a name with its length in front of it. */
 #define NAME_BYTES 256
 
-#define CHANGED_BYTE (PAGE_BYTES / 2)
-
 /*
  * On a network so slow that, when the first of the watched pages has come, the guest has time to
  * write them all anew: then they are sent twice.

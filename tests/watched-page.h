@@ -11,6 +11,12 @@
 
 #define PAGE_BYTES 4096
 
+/*
+ * The byte to change: in the word that is looked at last, so that even the CPU which is just
+ * looking at the page, and will then write it anew, comes to it.
+ */
+#define CHANGED_BYTE (PAGE_BYTES - 16)
+
 struct watched_page {
 	uint64_t generation;
 	unsigned cpu, number; /* whose page it is, and which of these */
