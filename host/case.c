@@ -611,6 +611,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.extra = run->extra,
 		.foreign = settings->foreign,
 		.uses = run->test_case->plan->capabilities,
+		.options = run->test_case->plan->options,
 		.reply_seconds = settings->timescale *
 				 (settings->emulated_host ? LAB_REPLY_SECONDS : REPLY_SECONDS),
 	};

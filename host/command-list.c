@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "guest-image.h"
+#include "plan-option.h"
 #include "select.h"
 #include "text.h"
 
@@ -16,7 +17,7 @@ static struct {
 
 static const GOptionEntry entries[] = {
 	{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose,
-	  "Also the tests in each program, and what plans mean", NULL },
+	  "Also the tests in each program, and what plans and their options mean", NULL },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "As JSON, one object a case", NULL },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.accel,
 	  "As if run with kvm or tcg (default: kvm where it works)", "ACCEL" },
@@ -71,6 +72,18 @@ static void print_cases(GPtrArray *cases)
 		       ((const struct test_case *)cases->pdata[i + 1])->program != program;
 		if (options.verbose && last)
 			print_tests(program);
+	}
+}
+
+static void print_options(void)
+{
+	printf("\nBehind the name of a plan may stand options, e.g. precopy+multifd+tcp:\n");
+	for (const struct plan_option *option = plan_options; option->name; option++) {
+		printf("  %-12s  %s\n               ", option->name, option->about);
+		for (const struct plan *const *plan = plans; *plan; plan++)
+			if ((*plan)->takes & option->bit)
+				printf(" %s", (*plan)->name);
+		printf("\n");
 	}
 }
 
@@ -148,6 +161,8 @@ static int list(int argc, char **argv)
 		print_json(cases);
 	else
 		print_cases(cases);
+	if (options.verbose && !options.json)
+		print_options();
 	g_clear_pointer(&cases, g_ptr_array_unref);
 	suite_free(suite);
 	return EXIT_ALL_PASSED;

@@ -19,7 +19,7 @@
 
 #define DEFAULT_QEMU  "qemu-system-x86_64"
 #define DEFAULT_MOVES 20
-#define DEFAULT_MEMORY_MIB 128
+#define DEFAULT_MEMORY_MIB GUEST_MEMORY_MIB
 #define LEAST_MEMORY_MIB   32
 #define RANDOM_SEED   G_MININT64 /* no --seed was given */
 #define CALIBRATION   "calibrate"
@@ -57,7 +57,7 @@ static const GOptionEntry entries[] = {
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu,
 	  "The QEMU to test (default: $QEMU or " DEFAULT_QEMU ")", "BINARY" },
 	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plans,
-	  "These plans instead of each program's own, e.g. none,storm", "LIST" },
+	  "These plans instead of each program's own, e.g. none,precopy+multifd+tcp", "LIST" },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
 	  "How often a storm moves a guest, at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
 	  "N" },
@@ -294,8 +294,6 @@ static char **lab_arguments(guint32 seed)
 	add_word(words, "--memory", g_strdup_printf("%d", options.memory));
 	add_word(words, "--repeat", g_strdup_printf("%d", options.repeat));
 	add_word(words, "--timeout", g_strdup_printf("%d", options.timeout));
-	if (options.plans)
-		add_word(words, "--plan", g_strdup(options.plans));
 	if (options.timescale)
 		add_word(words, "--timescale", g_strdup_printf("%g", options.timescale));
 	if (options.keep_ram)
@@ -396,6 +394,7 @@ static int run(int argc, char **argv)
 	selection.plan_names = plan_list;
 	selection.repeat = options.repeat;
 	selection.seed = seed;
+	selection.memory_mib = options.memory;
 	selection.accel = settings.accel;
 	selection.accel_chosen = options.accel != NULL;
 	selection.host = g_strcmp0(options.host, "auto") ? options.host : NULL;

@@ -161,10 +161,14 @@ static gboolean matches_any(char **globs, const char *name)
 static gboolean concerns(const struct known_issue *issue, const struct result *result)
 {
 	const struct environment *environment = result->environment;
-	g_autofree char *name = g_strconcat(result->test_case->program->name, "/",
-					    result->test_case->plan->name, NULL);
+	const struct plan *plan = result->test_case->plan;
+	const char *program = result->test_case->program->name;
+	g_autofree char *name = g_strconcat(program, "/", plan->name, NULL);
+	/* What is known of a plan holds with options, too. */
+	g_autofree char *plain =
+		g_strconcat(program, "/", plan->base ? plan->base->name : "", NULL);
 
-	return matches_any(issue->case_globs, name) &&
+	return (matches_any(issue->case_globs, name) || matches_any(issue->case_globs, plain)) &&
 	       (matches_any(issue->hosts, environment->host) ||
 		(!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"))) &&
 	       within(environment->kernel, issue->kernel) &&

@@ -27,7 +27,7 @@
 static struct {
 	gboolean asked;
 	char *problem;
-	int max_vcpus;
+	int max_vcpus, dirty_ring_bytes;
 	gboolean has_synic;
 	gboolean refuses_arch_capabilities;
 	struct kvm_cpuid2 *cpuid;
@@ -56,6 +56,20 @@ static gboolean refuses_arch_capabilities(int fd, int vm)
 	return refuses;
 }
 
+/*
+ * KVM API 8.29; since Linux 6.1 a KVM may have only the second kind, which QEMU uses since
+ * 7.2, too. On x86 there are both or none.
+ */
+static int dirty_ring_bytes(int vm)
+{
+	int plain = ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING);
+
+#ifdef KVM_CAP_DIRTY_LOG_RING_ACQ_REL
+	plain = MAX(plain, ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING_ACQ_REL));
+#endif
+	return MAX(0, plain);
+}
+
 static char *ask_open_kvm(int fd)
 {
 	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
@@ -68,6 +82,7 @@ static char *ask_open_kvm(int fd)
 	if (vm < 0)
 		return g_strdup_printf("/dev/kvm cannot create a VM: %s", g_strerror(errno));
 	kvm.refuses_arch_capabilities = refuses_arch_capabilities(fd, vm);
+	kvm.dirty_ring_bytes = dirty_ring_bytes(vm);
 	close(vm);
 	kvm.max_vcpus = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	kvm.has_synic = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
@@ -125,6 +140,11 @@ gboolean kvm_offers_kvmclock(void)
 gboolean kvm_offers_synic(void)
 {
 	return !kvm_problem() && kvm.has_synic;
+}
+
+unsigned kvm_dirty_ring_bytes(void)
+{
+	return kvm_problem() ? 0 : kvm.dirty_ring_bytes;
 }
 
 gboolean kvm_refuses_arch_capabilities(void)

@@ -17,6 +17,9 @@ gboolean kvm_offers_synic(void);
 /* A guest may run VMs of its own with AMD's SVM. */
 gboolean kvm_offers_svm(void);
 
+/* The size of the largest ring in which KVM tells of written pages; 0 if it has none. */
+unsigned kvm_dirty_ring_bytes(void);
+
 /* A vCPU cannot be given the IA32_ARCH_CAPABILITIES that KVM advertises. */
 gboolean kvm_refuses_arch_capabilities(void);
 

@@ -313,6 +313,23 @@ static void add_path(GPtrArray *arguments, const char *name)
 	g_ptr_array_add(arguments, g_canonicalize_filename(below, NULL));
 }
 
+/* The plans of CASES, which need not be those that programs have by themselves. */
+static void add_plans(GPtrArray *arguments, GPtrArray *cases)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		/* The same plan has the same name, to the address. */
+		if (!g_ptr_array_find(names, test_case->plan->name, NULL))
+			g_ptr_array_add(names, (gpointer)test_case->plan->name);
+	}
+	g_ptr_array_add(names, NULL);
+	add(arguments, "--plan");
+	g_ptr_array_add(arguments, g_strjoinv(",", (char **)names->pdata));
+}
+
 static void run_in_lab(struct lab *lab)
 {
 	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
@@ -334,6 +351,7 @@ static void run_in_lab(struct lab *lab)
 	add_option(arguments, "--logdir", lab->logdir);
 	for (char **argument = lab->arguments; *argument; argument++)
 		add(arguments, *argument);
+	add_plans(arguments, lab->cases);
 	add(arguments, "--");
 	for (guint i = 0; i < lab->cases->len; i++) {
 		const struct test_case *test_case = lab->cases->pdata[i];

@@ -31,5 +31,6 @@ const struct plan plan_bgsnapshot = {
 	.name = "bgsnapshot",
 	.about = "saved to a file while it runs on, and restored as it was when that began",
 	.capabilities = VMM_CAN_SAVE | VMM_CAN_SAVE_RUNNING,
+	.takes = OPTIONS_OF_A_MACHINE,
 	.move = take_snapshot,
 };

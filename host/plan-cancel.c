@@ -17,6 +17,7 @@
 #define MOST_IDLE_ATTEMPTS 6
 
 static void attempt(struct plan_run *run);
+static void begin_and_cancel(struct plan_run *run);
 
 static void on_done(void *data, const struct move_stats *stats, const char *problem)
 {
@@ -46,7 +47,7 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 static void attempt(struct plan_run *run)
 {
 	const struct break_options options = {
-		.how = run->plan == &plan_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
+		.how = run->plan->move == begin_and_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
 		.bandwidth = BANDWIDTH,
 		.after_ms = g_rand_int_range(run->random, 0, LATEST_MOMENT_MS),
 	};
@@ -72,6 +73,7 @@ const struct plan plan_cancel = {
 	.name = "cancel",
 	.about = "live migrations that are cancelled in mid-flight; the guest stays",
 	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_BREAK_MOVE,
+	.takes = OPTIONS_OF_A_BROKEN_MOVE,
 	.move = begin_and_cancel,
 };
 
@@ -79,5 +81,6 @@ const struct plan plan_dstkill = {
 	.name = "dstkill",
 	.about = "live migrations whose destination is killed in mid-flight; the guest stays",
 	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_BREAK_MOVE,
+	.takes = OPTIONS_OF_A_BROKEN_MOVE,
 	.move = begin_and_kill,
 };

@@ -9,7 +9,7 @@
  * A post-copy move proves that it was one: the source said so, and there was memory to
  * send when the guest went.
  */
-#include "plan.h"
+#include "plan-option.h"
 
 #define MOST_ATTEMPTS 4
 /* Slow enough for the guest to be gone before all of a small memory was sent. */
@@ -26,14 +26,20 @@ static void attempt(struct plan_run *run);
 static void on_done(void *data, const struct move_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *names = NULL;
 
 	if (problem) {
 		plan_failed(run, problem);
-	} else if (stats->early && (stats->bytes_left || stats->pages_awaited)) {
+	} else if (stats->early && (stats->bytes_left || stats->pages_awaited) && !stats->unused) {
 		plan_moved(run, stats);
 	} else if (run->attempts < MOST_ATTEMPTS) {
 		attempt(run);
+	} else if (stats->unused) {
+		names = plan_option_names(stats->unused);
+		text = g_strdup_printf("query-migrate shows nothing of %s: in %u attempts no use "
+				       "was made of it",
+				       names, run->attempts);
+		plan_failed(run, text);
 	} else {
 		text = g_strdup_printf(
 			"the move was not a post-copy one: in %u attempts %s", run->attempts,
@@ -57,5 +63,6 @@ const struct plan plan_postcopy = {
 	.name = "postcopy",
 	.about = "live migration that takes the guest first and its memory afterwards",
 	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_MOVE_POSTCOPY,
+	.takes = OPTIONS_OF_A_POSTCOPY,
 	.move = attempt,
 };

@@ -5,11 +5,15 @@
  * A live migration proves that it was live: at least one page went over twice, so
  * the guest ran and wrote after that page had been sent. A small guest is copied
  * so fast that it may not get to run meanwhile; then it is moved again, with the
- * stream slowed down so that it must.
+ * stream slowed down so that it must. So is one whose figures show that an option of the
+ * plan did nothing.
  */
-#include "plan.h"
+#include "plan-option.h"
 
 #define MOST_ATTEMPTS 4
+/* An option that shows itself only while the guest writes may need more, and slower ones. */
+#define MOST_ATTEMPTS_WITH_OPTIONS 7
+#define BANDWIDTH_WITH_OPTIONS	   (3 << 20)
 /* The copy of what the last attempt sent takes this long at the second attempt. */
 #define SLOW_COPY_MS 250
 
@@ -23,19 +27,27 @@ static gboolean was_live(const struct move_stats *stats)
 static void on_done(void *data, const struct move_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *names = NULL;
 
 	if (problem) {
 		plan_failed(run, problem);
-	} else if (was_live(stats)) {
+	} else if (was_live(stats) && !stats->unused) {
 		plan_moved(run, stats);
-	} else if (run->attempts < MOST_ATTEMPTS) {
+	} else if (stats->unused && run->attempts < MOST_ATTEMPTS_WITH_OPTIONS) {
+		attempt(run, BANDWIDTH_WITH_OPTIONS >> run->attempts);
+	} else if (!stats->unused && run->attempts < MOST_ATTEMPTS) {
 		guint64 slower = run->attempts;
 
 		attempt(run, MAX(1, stats->bytes * 1000 / SLOW_COPY_MS / slower));
 	} else if (run->plan->unasked && run->moves->len) {
 		/* Nobody asked: the guest may have been asleep. The next one may find it awake. */
 		plan_moved(run, NULL);
+	} else if (was_live(stats)) {
+		names = plan_option_names(stats->unused);
+		text = g_strdup_printf("query-migrate shows nothing of %s: in %u attempts no use "
+				       "was made of it",
+				       names, run->attempts);
+		plan_failed(run, text);
 	} else {
 		text = g_strdup_printf("the move was not live: in %u attempts no page was sent "
 				       "twice (%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
@@ -63,5 +75,6 @@ const struct plan plan_precopy = {
 	.name = "precopy",
 	.about = "live migration, wherever the guest asks to be moved",
 	.capabilities = VMM_CAN_MOVE_LIVE,
+	.takes = OPTIONS_OF_A_WHOLE_MOVE,
 	.move = plan_move_live,
 };

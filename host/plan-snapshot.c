@@ -24,5 +24,6 @@ const struct plan plan_snapshot = {
 	.name = "snapshot",
 	.about = "saved to a file and restored by another VMM, wherever the guest asks to be moved",
 	.capabilities = VMM_CAN_SAVE,
+	.takes = OPTIONS_OF_A_MACHINE,
 	.move = take_snapshot,
 };

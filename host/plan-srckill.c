@@ -11,6 +11,7 @@ const struct plan plan_srckill = {
 	.name = "srckill",
 	.about = "live migration whose source is killed when it has sent all",
 	.capabilities = VMM_CAN_MOVE_LIVE,
+	.takes = OPTIONS_OF_A_WHOLE_MOVE,
 	.move = plan_move_live,
 	.kills_source = TRUE,
 };

@@ -10,6 +10,7 @@ const struct plan plan_storm = {
 	.name = "storm",
 	.about = "live migrations back to back while the guest works",
 	.capabilities = VMM_CAN_MOVE_LIVE,
+	.takes = OPTIONS_OF_A_WHOLE_MOVE,
 	.move = plan_move_live,
 	.unasked = TRUE,
 };

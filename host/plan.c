@@ -2,18 +2,13 @@
 /* Carries out plans: answers migration sentences, and keeps unasked moves going. */
 #include "plan.h"
 
+/* With option `delay`: long enough for any moment of a test to come first. */
+#define LONGEST_DELAY_MS 50
+
 const struct plan *const plans[] = {
 	&plan_bgsnapshot, &plan_cancel, &plan_dstkill,	&plan_none,    &plan_pause, &plan_postcopy,
 	&plan_precopy,	  &plan_reset,	&plan_snapshot, &plan_srckill, &plan_storm, NULL,
 };
-
-const struct plan *plan_find(const char *name)
-{
-	for (const struct plan *const *plan = plans; *plan; plan++)
-		if (g_str_equal((*plan)->name, name))
-			return *plan;
-	return NULL;
-}
 
 const char **plan_names(void)
 {
@@ -43,6 +38,8 @@ struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint3
 
 void plan_end(struct plan_run *run)
 {
+	if (run->delay)
+		g_source_remove(run->delay);
 	g_rand_free(run->random);
 	g_array_unref(run->moves);
 	g_hash_table_unref(run->treated);
@@ -62,13 +59,26 @@ static gboolean would_move(struct plan_run *run)
 	       !(run->plan->reboots && g_hash_table_contains(run->treated, test_key(run)));
 }
 
+static gboolean on_delay_over(gpointer data)
+{
+	struct plan_run *run = data;
+
+	run->delay = 0;
+	run->plan->move(run);
+	return G_SOURCE_REMOVE;
+}
+
 static void move(struct plan_run *run)
 {
 	if (run->plan->reboots)
 		g_hash_table_add(run->treated, g_strdup(test_key(run)));
 	run->moving = TRUE;
 	run->attempts = 0;
-	run->plan->move(run);
+	if (run->plan->options & OPTION_DELAY)
+		run->delay = g_timeout_add(g_rand_int_range(run->random, 0, LONGEST_DELAY_MS + 1),
+					   on_delay_over, run);
+	else
+		run->plan->move(run);
 }
 
 static void answer_sentence(struct plan_run *run)

@@ -11,10 +11,22 @@
 
 struct plan_run;
 
+/* Options (enum vm_option) that plans of a kind take. */
+#define OPTIONS_OF_A_MACHINE  (OPTION_DIRTY_RING | OPTION_HUGE_PAGES | OPTION_MEMFD | OPTION_DELAY)
+#define OPTIONS_OF_A_POSTCOPY (OPTIONS_OF_A_MACHINE | OPTION_MULTIFD | OPTION_TCP)
+#define OPTIONS_OF_A_BROKEN_MOVE                                                                   \
+	(OPTIONS_OF_A_POSTCOPY | OPTION_XBZRLE | OPTION_COMPRESS | OPTION_AUTO_CONVERGE |          \
+	 OPTION_EXEC)
+#define OPTIONS_OF_A_WHOLE_MOVE (OPTIONS_OF_A_BROKEN_MOVE | OPTION_FILE)
+
 struct plan {
 	const char *name;
 	const char *about;     /* one line for people */
 	unsigned capabilities; /* of enum vmm_capability, that the VMM must have */
+	unsigned takes;	       /* of enum vm_option, that may stand behind its name */
+	/* Of a plan with options: which, and the plan without them. */
+	unsigned options;
+	const struct plan *base;
 	/*
 	 * Does the thing once and calls plan_moved() or plan_failed(). NULL: nothing is
 	 * ever done.
@@ -46,6 +58,7 @@ struct plan_run {
 	gboolean moving;
 	gboolean continuous;	 /* again and again, until told otherwise */
 	gboolean sentence_waits; /* answer it when this move has ended */
+	guint delay;		 /* the timer before a move, or 0 */
 	unsigned attempts;	 /* at the move in progress */
 	unsigned idle_attempts;	 /* of these, that proved nothing */
 	GHashTable *treated;	 /* values of `test`, of a plan that reboots */
@@ -56,6 +69,11 @@ extern const struct plan plan_bgsnapshot, plan_cancel, plan_dstkill, plan_none, 
 
 /* Every plan, ended by NULL. */
 extern const struct plan *const plans[];
+/*
+ * The plan NAME, which may have options behind it, "precopy+tcp+xbzrle"; NULL if there is
+ * none (plan-option.c). The same plan with the same options, in whatever order, is found
+ * at the same address, with one name for all of them.
+ */
 const struct plan *plan_find(const char *name);
 /* The names of all plans, ended by NULL; the caller frees the array, not the names. */
 const char **plan_names(void);

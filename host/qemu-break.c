@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "qemu-move.h"
+#include "qemu-option.h"
 #include "text.h"
 
 static void on_reply(void *data, JsonNode *value, const char *problem)
@@ -192,7 +192,7 @@ void qemu_break_move(struct vm *vm, struct vm *to_vm, const struct break_options
 	struct qemu *from = (struct qemu *)vm, *to = (struct qemu *)to_vm;
 	struct qemu_move *move = qemu_move_begin(from, to, done, data);
 	JsonObject *arguments = json_object_new();
-	g_autofree char *uri = g_strconcat("unix:", to->incoming, NULL);
+	g_autofree char *uri = qemu_option_target(to);
 
 	move->progress = progress;
 	move->how = options->how;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "qemu-move.h"
+#include "qemu-option.h"
 #include "text.h"
 
 /* So often are the figures of a move asked for until they are final. */
@@ -56,9 +56,10 @@ static void note_postcopy(const struct qemu_move *move, JsonObject *ram, struct 
 	stats->pause_max_ns = MAX(stats->pause_min_ns, (arrived - move->switched) * NS_PER_US);
 }
 
-/* What RAM tells of pages; FALSE if that is nonsense. */
-static gboolean read_pages(JsonObject *ram, struct move_stats *stats)
+/* What FIGURES tell of pages; FALSE if that is nonsense. */
+static gboolean read_pages(JsonObject *figures, struct move_stats *stats)
 {
+	JsonObject *ram = qmp_object(figures, "ram");
 	gint64 page_size = qmp_number(ram, "page-size");
 
 	if (page_size <= 0 || qmp_number(ram, "normal") < 0 || qmp_number(ram, "duplicate") < 0 ||
@@ -66,7 +67,10 @@ static gboolean read_pages(JsonObject *ram, struct move_stats *stats)
 		return FALSE;
 	stats->bytes = qmp_number(ram, "transferred");
 	stats->passes = qmp_number(ram, "dirty-sync-count");
-	stats->pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate");
+	/* Neither normal nor duplicate is what was sent as a difference, or compressed. */
+	stats->pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate") +
+			    MAX(0, qmp_number(qmp_object(figures, "xbzrle-cache"), "pages")) +
+			    MAX(0, qmp_number(qmp_object(figures, "compression"), "pages"));
 	stats->pages_in_ram = qmp_number(ram, "total") / page_size;
 	return TRUE;
 }
@@ -89,7 +93,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	figures = json_node_get_object(value);
 	ram = qmp_object(figures, "ram");
 	downtime_ms = qmp_number(figures, "downtime");
-	if (downtime_ms < 0 || !read_pages(ram, &stats)) {
+	if (downtime_ms < 0 || !read_pages(figures, &stats)) {
 		qemu_move_fail(move, "query-migrate does not tell downtime, page size and pages");
 		return;
 	}
@@ -109,6 +113,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 		MAX(stats.pause_min_ns, (move->to->migration_time - stopped) * NS_PER_US);
 	if (move->switched)
 		note_postcopy(move, ram, &stats);
+	stats.unused = qemu_option_unused(move, figures);
 	if (!stamps_fit(move)) {
 		stats.pause_min_ns = 0;
 		stats.pause_max_ns = stats.total_ns;
@@ -218,10 +223,11 @@ static void on_last_figures(void *data, JsonNode *value, const char *problem)
 	if (!move)
 		return;
 	if (problem || !JSON_NODE_HOLDS_OBJECT(value) ||
-	    !read_pages(qmp_object(json_node_get_object(value), "ram"), &move->flight)) {
+	    !read_pages(json_node_get_object(value), &move->flight)) {
 		qemu_move_fail(move, "%s", problem ? problem : "query-migrate tells no pages");
 		return;
 	}
+	move->flight.unused = qemu_option_unused(move, json_node_get_object(value));
 	qemu_kill(&qemu->vm);
 	move->source_killed = TRUE;
 	progress(move);
@@ -323,6 +329,8 @@ static void progress(struct qemu_move *move)
 		advance_postcopy(move);
 	sent = has_status(move->from, "completed");
 	arrived = has_status(move->to, "completed");
+	if (sent)
+		qemu_option_sent(move->to);
 	if (move->kill_source && sent) {
 		advance_without_source(move);
 		return;
@@ -386,8 +394,8 @@ void qemu_move(struct vm *vm, struct vm *to_vm, const struct move_options *optio
 {
 	struct qemu *from = (struct qemu *)vm, *to = (struct qemu *)to_vm;
 	struct qemu_move *move = qemu_move_begin(from, to, done, data);
-	JsonObject *arguments = json_object_new();
-	g_autofree char *uri = g_strconcat("unix:", to->incoming, NULL);
+	g_autofree char *uri = qemu_option_target(to);
+	JsonObject *arguments;
 
 	move->progress = progress;
 	move->postcopy = options->postcopy;
@@ -395,14 +403,16 @@ void qemu_move(struct vm *vm, struct vm *to_vm, const struct move_options *optio
 	g_clear_pointer(&from->migration_status, g_free);
 	move->timer = g_timeout_add_seconds(MOVE_DEADLINE_FACTOR * from->reply_seconds,
 					    on_move_stuck, move);
-	json_object_set_int_member(arguments, "max-bandwidth",
-				   options->bandwidth ? options->bandwidth : UNLIMITED_BANDWIDTH);
-	if (options->postcopy)
+	if (options->postcopy) {
+		arguments = json_object_new();
 		json_object_set_int_member(arguments, "max-postcopy-bandwidth",
 					   options->late_bandwidth);
-	qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_move_on_reply, from);
+		qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_move_on_reply,
+			    from);
+	}
+	qemu_option_begin(move, options->bandwidth);
 
 	arguments = json_object_new();
 	json_object_set_string_member(arguments, "uri", uri);
-	qmp_execute(from->qmp, "migrate", arguments, qemu_move_on_reply, from);
+	qmp_execute(from->qmp, "migrate", arguments, qemu_option_on_channel_reply, from);
 }

@@ -18,7 +18,7 @@
 
 #include "child.h"
 #include "kvm.h"
-#include "qemu.h"
+#include "qemu-option.h"
 #include "text.h"
 
 /* Of console output may wait to be read; more than any user may ask for is not granted. */
@@ -85,7 +85,7 @@ static void on_use_reply(void *data, JsonNode *value, const char *problem)
 		qemu->listener->unable(qemu->owner, &qemu->vm, problem);
 }
 
-static void set_migration_capability(struct qemu *qemu, const char *name, qmp_reply_function reply)
+void qemu_set_capability(struct qemu *qemu, const char *name, qmp_reply_function reply)
 {
 	JsonObject *arguments = json_object_new(), *capability = json_object_new();
 	JsonArray *list = json_array_new();
@@ -114,17 +114,15 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	qemu->exit.started = TRUE;
 	qemu->listener->version(qemu->owner, &qemu->vm, version);
 	qmp_execute(qemu->qmp, "qmp_capabilities", NULL, on_setup_reply, qemu);
-	set_migration_capability(qemu, "events", on_setup_reply);
+	qemu_set_capability(qemu, "events", on_setup_reply);
 	/* QEMU asks the kernel whether it can do this. */
 	if (qemu->uses & VMM_CAN_MOVE_POSTCOPY)
-		set_migration_capability(qemu, "postcopy-ram", on_use_reply);
+		qemu_set_capability(qemu, "postcopy-ram", on_use_reply);
 	if (qemu->uses & VMM_CAN_SAVE_RUNNING)
-		set_migration_capability(qemu, "background-snapshot", on_use_reply);
+		qemu_set_capability(qemu, "background-snapshot", on_use_reply);
+	qemu_option_ask(qemu, on_use_reply);
 	if (qemu->incoming) {
-		arguments = json_object_new();
-		uri = g_strconcat("unix:", qemu->incoming, NULL);
-		json_object_set_string_member(arguments, "uri", uri);
-		qmp_execute(qemu->qmp, "migrate-incoming", arguments, on_incoming_reply, qemu);
+		qemu_option_await_guest(qemu);
 	} else if (qemu->restores) {
 		arguments = json_object_new();
 		uri = g_strdup_printf("fd:%d", RESTORE_FD);
@@ -199,6 +197,13 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 		g_free(qemu->migration_status);
 		qemu->migration_status = g_strdup(qmp_string(details, "status"));
 		qemu->migration_time = microseconds;
+		if (!has_status(qemu, "setup"))
+			qemu_option_drop_channel(qemu);
+	} else if (g_str_equal(name, "MIGRATION_PASS")) {
+		qemu->pass = qmp_number(details, "pass");
+		if (qemu->move)
+			qemu_option_pass(qemu->move);
+		return;
 	} else if (g_str_equal(name, "RESET")) {
 		on_reset(qemu, details);
 		return;
@@ -394,33 +399,55 @@ static void add(GPtrArray *arguments, const char *argument)
 	g_ptr_array_add(arguments, g_strdup(argument));
 }
 
+/* What stands behind the last NAME of ARGUMENTS, or NULL. */
+static const char *argument(char **arguments, const char *name)
+{
+	const char *value = NULL;
+
+	for (char **word = arguments; word && word[0] && word[1]; word++)
+		if (g_str_equal(word[0], name))
+			value = word[1];
+	return value;
+}
+
+static void add_memory(GPtrArray *arguments, const struct vm_config *config)
+{
+	const char *named = argument(config->extra, "-m");
+	g_autofree char *size = named ? g_strdup(named) : g_strdup_printf("%u", config->memory_mib);
+
+	if (!config->foreign && !named) {
+		add(arguments, "-m");
+		add(arguments, size);
+	}
+	if (g_ascii_isdigit(size[strlen(size) - 1])) {
+		g_autofree char *megabytes = g_strconcat(size, "M", NULL);
+
+		qemu_option_add_memory(arguments, megabytes, config->options);
+	} else {
+		qemu_option_add_memory(arguments, size, config->options);
+	}
+}
+
 /*
  * A guest of another suite gets the machine and the firmware that it was written
  * for: QEMU's defaults, like from kvm-unit-tests' own runner.
  */
 static void add_machine(GPtrArray *arguments, const struct vm_config *config)
 {
-	const char *machine = config->machine;
+	gboolean reliable = g_str_equal(config->accel, "tcg") && !config->foreign;
 
-	if (!machine && !config->foreign)
-		machine = DEFAULT_MACHINE;
-	add(arguments, "-machine");
-	if (config->foreign) {
-		g_ptr_array_add(arguments, g_strdup_printf("%s%saccel=%s", machine ? machine : "",
-							   machine ? "," : "", config->accel));
-		return;
+	if (!config->foreign || config->machine) {
+		add(arguments, "-machine");
+		add(arguments, config->machine ? config->machine : DEFAULT_MACHINE);
 	}
-	add(arguments, machine);
 	add(arguments, "-accel");
-	add(arguments, g_str_equal(config->accel, "tcg") ? RELIABLE_TCG : config->accel);
-	if (!has_argument(config->extra, "-bios")) {
+	g_ptr_array_add(arguments, qemu_option_accel(reliable ? RELIABLE_TCG : config->accel,
+						     config->options));
+	if (!config->foreign && !has_argument(config->extra, "-bios")) {
 		add(arguments, "-bios");
 		add(arguments, FIRMWARE);
 	}
-	if (!has_argument(config->extra, "-m")) {
-		add(arguments, "-m");
-		g_ptr_array_add(arguments, g_strdup_printf("%u", config->memory_mib));
-	}
+	add_memory(arguments, config);
 }
 
 static GPtrArray *command_line(const struct vm_config *config, const char *runner_word)
@@ -572,6 +599,8 @@ static void qemu_release(struct qemu *qemu)
 	g_free(qemu->exit.stderr_end);
 	g_free(qemu->stderr_path);
 	g_free(qemu->migration_status);
+	qemu_option_drop_channel(qemu);
+	g_free(qemu->port);
 	g_free(qemu->incoming);
 	g_free(qemu);
 }
@@ -599,11 +628,13 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->uses = config->uses;
 	qemu->images = config->images;
 	qemu->starts_stopped = starts_stopped(config);
+	qemu->options = config->options;
 	qemu->restores = config->restore != 0;
 	qemu->output_held = qemu->incoming || qemu->restores;
 	qemu->console = console[0];
 	qemu->output = output[0];
-	if (!spawn(qemu, config, console[1], output[1], monitor[1], error)) {
+	if (!qemu_option_make_channel(qemu, error) ||
+	    !spawn(qemu, config, console[1], output[1], monitor[1], error)) {
 		close(console[1]);
 		close(output[1]);
 		close(monitor[0]);

@@ -2,7 +2,8 @@
 /*
  * What the files of the QEMU VMM share: qemu.c (the process), qemu-move.c (pauses and
  * resets), qemu-live.c (live migration), qemu-break.c (what
- * becomes of one that is broken off), qemu-save.c (files).
+ * becomes of one that is broken off), qemu-save.c (files), qemu-option.c (what the options
+ * of plans mean).
  */
 #ifndef FERRY_HOST_QEMU_H
 #define FERRY_HOST_QEMU_H
@@ -33,12 +34,16 @@ struct qemu {
 	struct qmp *qmp;
 	char *incoming;
 	gboolean restores;
-	unsigned uses; /* of enum vmm_capability */
 	struct ram_images *images;
 	gboolean starts_stopped; /* a guest that comes waits for `cont` */
 	/* Of qemu-ram.c. */
 	const char *ram_path;
 	void (*ram_written)(struct qemu *qemu);
+	unsigned uses;	  /* of enum vmm_capability */
+	unsigned options; /* of enum vm_option */
+	char *port;	  /* of TCP, where it listens; NULL if it does not, or not yet */
+	int fifo;	  /* that its guest comes through; 0 if there is none, or bytes flow */
+	gboolean told_incoming; /* to read its guest from a file */
 	guint quit_deadline;
 	unsigned reply_seconds;
 	gboolean broken;
@@ -46,6 +51,7 @@ struct qemu {
 	gint64 stop_time;	/* of the last STOP event, CLOCK_REALTIME us; 0 if none */
 	gint64 resume_time;	/* of the last RESUME event */
 	gint64 migration_time;	/* of the last MIGRATION event */
+	gint64 pass;		/* over memory, that it told last */
 	char *migration_status; /* that it told, or NULL */
 
 	struct qemu_move *move; /* that this QEMU is part of, as source or destination */
@@ -53,6 +59,9 @@ struct qemu {
 
 /* Tells the owner, once, that this QEMU cannot be talked to any more. */
 void qemu_break(struct qemu *qemu, const char *problem);
+
+/* Asks for a migration capability. */
+void qemu_set_capability(struct qemu *qemu, const char *name, qmp_reply_function reply);
 
 /* Kills the process by order; its exit is told as ever. */
 void qemu_kill(struct vm *vm);

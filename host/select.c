@@ -4,6 +4,7 @@
 
 #include "lab.h"
 #include "needs.h"
+#include "plan-option.h"
 #include "select.h"
 #include "text.h"
 #include "userfault.h"
@@ -71,16 +72,26 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 }
 
 /* What PLAN needs of this machine's kernel and does not get, or NULL. */
-static const char *plan_missing(const struct plan *plan)
+static char *plan_missing(const struct plan *plan, const struct selection *selection)
 {
+	const char *problem = NULL;
+
 	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
-		return userfault_problem(TRUE);
-	return plan->capabilities & VMM_CAN_MOVE_POSTCOPY ? userfault_problem(FALSE) : NULL;
+		problem = userfault_problem(TRUE);
+	else if (plan->capabilities & VMM_CAN_MOVE_POSTCOPY)
+		problem = userfault_problem(FALSE);
+	return problem ? g_strdup(problem)
+		       : plan_options_missing(plan->options, selection->accel,
+					      selection->memory_mib);
 }
 
 /* Why the case cannot run on this machine, or NULL if it can. */
-static char *reason_here(const struct program *program, const struct plan *plan, const char *accel)
+static char *reason_here(const struct program *program, const struct plan *plan,
+			 const struct selection *selection)
 {
+	g_autofree char *plan_lacks = plan_missing(plan, selection);
+	const char *accel = selection->accel;
+
 	if (*program->accel && !g_str_equal(program->accel, accel))
 		return g_strdup_printf("is for %s, and this runs on %s", program->accel, accel);
 	if (program->smp > most_vcpus(accel))
@@ -92,19 +103,20 @@ static char *reason_here(const struct program *program, const struct plan *plan,
 		if (missing)
 			return g_strdup(missing);
 	}
-	if (plan_missing(plan))
-		return g_strdup_printf("plan %s needs %s", plan->name, plan_missing(plan));
+	if (plan_lacks)
+		return g_strdup_printf("plan %s needs %s", plan->name, plan_lacks);
 	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
 		return g_strdup_printf("%s does not exist", program->file);
 	return failed_check(program);
 }
 
-/* The first of WORDS that stands there twice, or NULL: two cases would share a log folder. */
-static const char *repeated(char **words)
+/* The first of NAMES whose plan is named twice, or NULL: two cases would share a log folder. */
+static const char *repeated(char **names)
 {
-	for (char **word = words; word && *word; word++)
-		if (has_word(word + 1, *word))
-			return *word;
+	for (char **name = names; name && *name; name++)
+		for (char **later = name + 1; *later; later++)
+			if (plan_find(*name) == plan_find(*later))
+				return plan_find(*name)->name;
 	return NULL;
 }
 
@@ -152,7 +164,7 @@ static void place(struct test_case *test_case, const struct selection *selection
 	if (test_case->skip_reason)
 		return;
 	if (anywhere || g_str_equal(selection->host, "local")) {
-		test_case->skip_reason = reason_here(program, test_case->plan, selection->accel);
+		test_case->skip_reason = reason_here(program, test_case->plan, selection);
 		if (!anywhere || !*program->needs || selection->accel_chosen)
 			return;
 		if (!test_case->skip_reason && !better_in_lab(program, selection->accel))
@@ -167,37 +179,49 @@ static void place(struct test_case *test_case, const struct selection *selection
 		}
 }
 
-static gboolean check_words(const struct suite *suite, GError **error)
+static gboolean check_plans_of(const struct suite *suite, const struct program *program,
+			       GError **error)
 {
-	g_autofree const char **known_plans = plan_names();
+	for (char **plan = program->plans; *plan; plan++) {
+		g_autofree char *problem = plan_problem(*plan);
 
-	for (guint i = 0; i < suite->programs->len; i++) {
-		const struct program *program = suite->programs->pdata[i];
-		const char *const *known = known_plans;
-		const char *kind = "plan", *odd = NULL;
+		if (!problem)
+			continue;
+		g_set_error(error, FERRY_ERROR, 0, "%s:%u: [%s]: %s", suite->path, program->line,
+			    program->name, problem);
+		return FALSE;
+	}
+	if (!repeated(program->plans))
+		return TRUE;
+	g_set_error(error, FERRY_ERROR, 0, "%s:%u: [%s] names the plan '%s' twice", suite->path,
+		    program->line, program->name, repeated(program->plans));
+	return FALSE;
+}
+
+static gboolean check_needs_of(const struct suite *suite, const struct program *program,
+			       GError **error)
+{
+	for (char **need = program->needs; *need; need++) {
 		g_autofree char *suggestion = NULL;
 
-		for (char **plan = program->plans; *plan && !odd; plan++)
-			if (!plan_find(*plan))
-				odd = *plan;
-		for (char **need = program->needs; *need && !odd; need++)
-			if (!g_strv_contains(need_names(), *need)) {
-				odd = *need;
-				kind = "need";
-				known = need_names();
-			}
-		if (!odd && repeated(program->plans)) {
-			g_set_error(error, FERRY_ERROR, 0, "%s:%u: [%s] names the plan '%s' twice",
-				    suite->path, program->line, program->name,
-				    repeated(program->plans));
-			return FALSE;
-		}
-		if (!odd)
+		if (g_strv_contains(need_names(), *need))
 			continue;
-		suggestion = text_suggest(odd, known);
-		g_set_error(error, FERRY_ERROR, 0, "%s:%u: [%s] names the unknown %s '%s'%s",
-			    suite->path, program->line, program->name, kind, odd, suggestion);
+		suggestion = text_suggest(*need, need_names());
+		g_set_error(error, FERRY_ERROR, 0, "%s:%u: [%s] names the unknown need '%s'%s",
+			    suite->path, program->line, program->name, *need, suggestion);
 		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_words(const struct suite *suite, GError **error)
+{
+	for (guint i = 0; i < suite->programs->len; i++) {
+		const struct program *program = suite->programs->pdata[i];
+
+		if (!check_plans_of(suite, program, error) ||
+		    !check_needs_of(suite, program, error))
+			return FALSE;
 	}
 	return TRUE;
 }
@@ -220,16 +244,12 @@ static gboolean check_binaries(const struct suite *suite, GPtrArray *cases, GErr
 
 static gboolean check_plan_names(const struct selection *selection, GError **error)
 {
-	g_autofree const char **known = plan_names();
-
 	for (char **name = selection->plan_names; name && *name; name++) {
-		g_autofree char *suggestion = NULL;
+		g_autofree char *problem = plan_problem(*name);
 
-		if (plan_find(*name))
+		if (!problem)
 			continue;
-		suggestion = text_suggest(*name, known);
-		g_set_error(error, FERRY_ERROR, 0, "--plan: unknown plan '%s'%s", *name,
-			    suggestion);
+		g_set_error(error, FERRY_ERROR, 0, "--plan: %s", problem);
 		return FALSE;
 	}
 	if (repeated(selection->plan_names)) {
@@ -238,6 +258,7 @@ static gboolean check_plan_names(const struct selection *selection, GError **err
 		return FALSE;
 	}
 	if (selection->plan_names && !*selection->plan_names) {
+		g_autofree const char **known = plan_names();
 		g_autofree char *all = g_strjoinv(", ", (char **)known);
 
 		g_set_error(error, FERRY_ERROR, 0, "--plan: no plan is named; known: %s", all);
@@ -308,7 +329,9 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 		const struct program *program = suite->programs->pdata[i];
 
 		for (const char *const *name = plans_of(suite, program, selection); *name; name++) {
-			g_autofree char *case_name = g_strconcat(program->name, "/", *name, NULL);
+			const struct plan *plan = plan_find(*name);
+			g_autofree char *case_name =
+				g_strconcat(program->name, "/", plan->name, NULL);
 			const char *pattern = meant_by(selection, program, case_name, used);
 
 			/* "nodefault" programs run only when they are named. */
@@ -316,7 +339,7 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 			    (g_str_equal(pattern, "*") && has_word(program->groups, "nodefault")))
 				continue;
 			for (unsigned number = 1; number <= selection->repeat; number++)
-				add_case(cases, selection, program, plan_find(*name), number);
+				add_case(cases, selection, program, plan, number);
 		}
 	}
 	for (guint i = 0; i < patterns; i++)

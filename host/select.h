@@ -10,6 +10,7 @@ struct selection {
 	char **plan_names; /* these plans instead of the programs' own; NULL: the programs' */
 	unsigned repeat;   /* 1 or more */
 	guint32 seed;
+	unsigned memory_mib; /* of a guest; 0: the default */
 	const char *accel;
 	const char *host; /* "local", the name of a lab, or NULL: the first that can run a case */
 	const char *lab_clock; /* that the user wants in labs, or NULL */

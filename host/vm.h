@@ -25,6 +25,27 @@ enum vmm_capability {
 	VMM_CAN_SAVE_RUNNING = 1 << 6,
 };
 
+/*
+ * How a machine is made and its stream is carried: the words that may stand behind a
+ * plan's name (plan-option.c).
+ */
+enum vm_option {
+	OPTION_MULTIFD = 1 << 0,       /* memory goes over several connections */
+	OPTION_XBZRLE = 1 << 1,	       /* a page that was sent before goes as a difference */
+	OPTION_COMPRESS = 1 << 2,      /* pages are compressed by threads */
+	OPTION_AUTO_CONVERGE = 1 << 3, /* a guest that writes too fast is slowed down */
+	OPTION_DIRTY_RING = 1 << 4,    /* KVM tells in rings which pages were written */
+	OPTION_HUGE_PAGES = 1 << 5,    /* the guest's memory is of pages of 2 MiB */
+	OPTION_MEMFD = 1 << 6,	       /* the guest's memory is a shared memfd */
+	OPTION_TCP = 1 << 7,	       /* the stream goes over TCP */
+	OPTION_EXEC = 1 << 8,	       /* ... through two processes and a FIFO */
+	OPTION_FILE = 1 << 9,	       /* ... into a file, which the destination reads */
+	OPTION_DELAY = 1 << 10,	       /* the plan waits a little before each move */
+};
+
+/* In MiB, of a guest unless --memory says otherwise. */
+#define GUEST_MEMORY_MIB 128
+
 /* Everything that a machine is made of. Strings are copied where they are kept. */
 struct vm_config {
 	const char *binary;	  /* the VMM's program */
@@ -47,6 +68,7 @@ struct vm_config {
 	int restore;		     /* this open file, from save(); 0: nothing is restored */
 	unsigned uses;		     /* of enum vmm_capability: what it will be asked to do */
 	struct ram_images *images;   /* made in each move, before the guest goes on; or NULL */
+	unsigned options;	     /* of enum vm_option */
 };
 
 struct vm_exit {
@@ -94,6 +116,7 @@ struct move_stats {
 	 */
 	gboolean early;
 	guint64 pages_awaited; /* by the guest, on the other side */
+	unsigned unused;       /* of enum vm_option: its figures show that these did nothing */
 	/* CLOCK_REALTIME, ns: a saved guest stood still then, and a restored one went on. */
 	gint64 saved_at, restored_at;
 };

@@ -681,6 +681,8 @@ static const struct script scripts[] = {
 	  "{\"page-size\": 4096, \"mbps\": 1.5, \"transferred\": 1000, \"dirty-sync-count\": 2, "
 	  "\"normal\": 20, \"duplicate\": 80, \"total\": 409600, \"postcopy-requests\": 0, "
 	  "\"postcopy-bytes\": 0, \"remaining\": 0}}}" },
+	{ "refuses-file", ANY, "migrate", refuse, 0, "unknown migration protocol" },
+	{ "deaf", ANY, "migrate-incoming", say_text, 0, "{\"return\": {}}" },
 	{ "refuses-cancel", ANY, "migrate_cancel", refuse, 0, "Not now" },
 	{ "completes-when-cancelled", ANY, "migrate_cancel", complete_all_the_same },
 	{ "stops-when-cancelled", ANY, "migrate_cancel", stop_for_good, 0, "paused" },

@@ -309,6 +309,24 @@ const struct fault faults[] = {
 	{ "ends-in-move", "run selftest/storm --moves 1", "ends-in-move", 0, "PASS",
 	  "^PASS  selftest/storm .* 1 move, " },
 
+	/* Options that QEMU has not, or makes no use of. */
+	{ "normal-delay", "run selftest --plan precopy+delay", "", 0, "PASS",
+	  "^PASS  selftest/precopy\\+delay .* 1 move, " },
+	{ "option-not-here", "run selftest --plan precopy+xbzrle", "refuses-use", 0, "SKIP",
+	  "^SKIP  selftest/precopy\\+xbzrle: plan precopy\\+xbzrle needs what qemu cannot do here: "
+	  "QMP command 'migrate-set-capabilities' failed: Userfaultfd is not to be had" },
+	{ "no-file", "run selftest --plan precopy+file", "refuses-file", 0, "SKIP",
+	  "^SKIP  selftest/precopy\\+file: plan precopy\\+file needs what qemu cannot do here: QMP "
+	  "command 'migrate' failed: unknown migration protocol; it has file: since 8.2" },
+	{ "option-idle", "run selftest --plan precopy+multifd", "", 1, "ERROR",
+	  "^ERROR selftest/precopy\\+multifd: query-migrate shows nothing of multifd: in 7 "
+	  "attempts "
+	  "no use was made of it" },
+	{ "no-port", "run selftest --plan precopy+tcp", "deaf", 1, "ERROR",
+	  "^ERROR selftest/precopy\\+tcp: destination: query-migrate does not tell the TCP port" },
+	{ "option-refused-here", "run selftest --plan none+tcp", NULL, 2, NULL,
+	  "^ferry: --plan: plan 'none' takes no options, and 'none\\+tcp' names some" },
+
 	/* Post-copy moves that cannot be, or are none. */
 	{ "normal-postcopy", "run selftest/postcopy --plan postcopy", "", 0, "PASS",
 	  "^PASS  selftest/postcopy .* 1 move, " },
@@ -619,6 +637,22 @@ const struct fault faults[] = {
 	  .verdict = "PASS",
 	  .act = hold_runner,
 	  .words = "^PASS  console/storm " },
+
+	/* The shell between two QEMUs must not make anything of a path, nor outlive them. */
+	{ .name = "exec-in-odd-folder",
+	  .arguments = "run selftest --plan precopy+exec --arg test=survives_a_move",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .wrapper = "odd=\"$TMPDIR/it's \\$(odd)\"; mkdir \"$odd\" && "
+		     "{ TMPDIR=\"$odd\" \"$@\"; status=$?; rmdir \"$odd\" && exit $status; }",
+	  .words = "^PASS  selftest/precopy\\+exec " },
+	{ .name = "exec-killed",
+	  .arguments = "run selftest --plan storm+exec --moves 1000",
+	  .status = 128 + SIGKILL,
+	  .words = "",
+	  .act = signal_in_storm,
+	  .signal = SIGKILL,
+	  .leaves_folder = TRUE },
 
 	/* Real QEMUs, killed in mid-move. What is told depends on the moment. */
 	{ .name = "kill-source",

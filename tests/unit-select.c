@@ -137,6 +137,32 @@ static void test_patterns(void)
 		  "error: --plan: unknown plan 'teleport'; known: " ALL_PLANS },
 		{ "alpha", "", "error: --plan: no plan is named; known: " ALL_PLANS },
 		{ "alpha", "none none", "error: --plan: 'none' is named twice" },
+		/* Options, in whatever order, and globs over them. */
+		{ "alpha", "precopy+xbzrle+multifd", "alpha/precopy+multifd+xbzrle" },
+		{ "alpha", "storm+tcp+tcp", "alpha/storm+tcp" },
+		{ "alpha/*", "none precopy+tcp", "alpha/none alpha/precopy+tcp" },
+		{ "al*/precopy+*", "precopy precopy+tcp", "alpha/precopy+tcp alpine/precopy+tcp" },
+		{ "alpha/precopy+tcp", "precopy precopy+tcp", "alpha/precopy+tcp" },
+		{ "alpha", "precopy+dirtyring",
+		  "alpha/precopy+dirtyring(plan precopy+dirtyring needs KVM for its dirty rings, "
+		  "and this runs on TCG)" },
+		{ "alpha", "precopy+memfd+tcp precopy+tcp+memfd",
+		  "error: --plan: 'precopy+memfd+tcp' is named twice" },
+		{ "alpha", "precopy+xbzrl",
+		  "error: --plan: plan 'precopy' has no option 'xbzrl' (did you mean 'xbzrle'?)" },
+		{ "alpha", "precopy+",
+		  "error: --plan: plan 'precopy' has no option ''; known: multifd, xbzrle, "
+		  "compress, "
+		  "autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay" },
+		{ "alpha", "postcopy+nothing-like-it",
+		  "error: --plan: plan 'postcopy' has no option 'nothing-like-it'; known: multifd, "
+		  "dirtyring, hugepages, memfd, tcp, delay" },
+		{ "alpha", "none+tcp",
+		  "error: --plan: plan 'none' takes no options, and 'none+tcp' names some" },
+		{ "alpha", "precopy+tcp+exec",
+		  "error: --plan: option 'exec' of plan 'precopy' does not go with 'tcp'" },
+		{ "alpha", "precpy+tcp",
+		  "error: --plan: unknown plan 'precpy' (did you mean 'precopy'?)" },
 		{ "lost", NULL,
 		  "error: DIR/unittests.cfg:30: [lost]: DIR/lost.flat does not exist; correct "
 		  "'file', or run make" },
@@ -175,7 +201,7 @@ static void test_complaints_about_the_suite(void)
 		const char *text, *told;
 	} rows[] = {
 		{ "[a]\nfile = alpha.flat\n\n[b]\nfile = alpha.flat\nplans = none strom\n",
-		  "error: DIR/unittests.cfg:4: [b] names the unknown plan 'strom' (did you mean "
+		  "error: DIR/unittests.cfg:4: [b]: unknown plan 'strom' (did you mean "
 		  "'storm'?)" },
 		{ "[a]\nfile = alpha.flat\nneeds = kvmclok\n",
 		  "error: DIR/unittests.cfg:1: [a] names the unknown need 'kvmclok' (did you mean "
