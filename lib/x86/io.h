@@ -44,6 +44,32 @@ static inline u32 inl(u16 port)
 	return value;
 }
 
+static inline u8 readb(const volatile void *address)
+{
+	u8 value;
+
+	asm volatile("movb %1, %0" : "=q"(value) : "m"(*(const volatile u8 *)address) : "memory");
+	return value;
+}
+
+static inline void writeb(u8 value, volatile void *address)
+{
+	asm volatile("movb %1, %0" : "=m"(*(volatile u8 *)address) : "q"(value) : "memory");
+}
+
+static inline u16 readw(const volatile void *address)
+{
+	u16 value;
+
+	asm volatile("movw %1, %0" : "=r"(value) : "m"(*(const volatile u16 *)address) : "memory");
+	return value;
+}
+
+static inline void writew(u16 value, volatile void *address)
+{
+	asm volatile("movw %1, %0" : "=m"(*(volatile u16 *)address) : "r"(value) : "memory");
+}
+
 static inline u32 readl(const volatile void *address)
 {
 	u32 value;

@@ -88,20 +88,26 @@ pcidevaddr_t pci_find_dev(u16 vendor, u16 device_id)
 	return device;
 }
 
-u8 pci_find_cap(pcidevaddr_t device, u8 id)
+u8 pci_next_cap(pcidevaddr_t device, u8 id, u8 previous)
 {
 	u8 at;
 
 	if (!(pci_config_readw(device, PCI_STATUS) & PCI_STATUS_CAP_LIST))
 		return 0;
-	at = pci_config_readb(device, PCI_CAPABILITY_LIST) & 0xfc;
+	at = previous ? previous + PCI_CAP_LIST_NEXT : PCI_CAPABILITY_LIST;
+	at = pci_config_readb(device, at) & 0xfc;
 	/* At most 48 fit: a list that is longer is a ring. */
 	for (int n = 0; at && n < 48; n++) {
 		if (pci_config_readb(device, at) == id)
 			return at;
-		at = pci_config_readb(device, at + 1) & 0xfc;
+		at = pci_config_readb(device, at + PCI_CAP_LIST_NEXT) & 0xfc;
 	}
 	return 0;
+}
+
+u8 pci_find_cap(pcidevaddr_t device, u8 id)
+{
+	return pci_next_cap(device, id, 0);
 }
 
 /* What a BAR keeps when all ones are written to it. */

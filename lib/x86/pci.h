@@ -30,8 +30,36 @@ typedef u16 pcidevaddr_t;
 #define PCI_BASE_ADDRESS_SPACE_IO      0x1
 #define PCI_BASE_ADDRESS_MEM_TYPE_MASK 0x6
 #define PCI_BASE_ADDRESS_MEM_TYPE_64   0x4
+#define PCI_SUBSYSTEM_ID	       0x2e
 #define PCI_CAPABILITY_LIST	       0x34
+#define PCI_CAP_LIST_NEXT	       1
+#define PCI_INTERRUPT_PIN	       0x3d
 #define PCI_BAR_COUNT		       6
+
+/* Capabilities, and the registers of MSI and MSI-X (6.8). */
+#define PCI_CAP_ID_MSI		    0x05
+#define PCI_CAP_ID_VNDR		    0x09
+#define PCI_CAP_ID_MSIX		    0x11
+#define PCI_MSI_FLAGS		    2
+#define PCI_MSI_FLAGS_ENABLE	    0x0001
+#define PCI_MSI_FLAGS_QSIZE	    0x0070
+#define PCI_MSI_FLAGS_64BIT	    0x0080
+#define PCI_MSI_ADDRESS_LO	    4
+#define PCI_MSI_ADDRESS_HI	    8
+#define PCI_MSI_DATA_32		    8
+#define PCI_MSI_DATA_64		    12
+#define PCI_MSIX_FLAGS		    2
+#define PCI_MSIX_FLAGS_QSIZE	    0x07ff
+#define PCI_MSIX_FLAGS_MASKALL	    0x4000
+#define PCI_MSIX_FLAGS_ENABLE	    0x8000
+#define PCI_MSIX_TABLE		    4
+#define PCI_MSIX_TABLE_BIR	    0x7
+#define PCI_MSIX_ENTRY_SIZE	    16
+#define PCI_MSIX_ENTRY_LOWER_ADDR   0
+#define PCI_MSIX_ENTRY_UPPER_ADDR   4
+#define PCI_MSIX_ENTRY_DATA	    8
+#define PCI_MSIX_ENTRY_VECTOR_CTRL  12
+#define PCI_MSIX_ENTRY_CTRL_MASKBIT 0x1
 
 u8 pci_config_readb(pcidevaddr_t device, u8 offset);
 u16 pci_config_readw(pcidevaddr_t device, u8 offset);
@@ -47,6 +75,8 @@ pcidevaddr_t pci_next_dev(pcidevaddr_t previous);
 pcidevaddr_t pci_find_dev(u16 vendor, u16 device);
 /* Offset of a capability of this kind (PCI Code and ID Assignment), or 0. */
 u8 pci_find_cap(pcidevaddr_t device, u8 id);
+/* The next of this kind behind the one at `previous`, which is 0 for the first; or 0. */
+u8 pci_next_cap(pcidevaddr_t device, u8 id, u8 previous);
 
 struct pci_bar {
 	bool is_io, is_64bit;
@@ -56,5 +86,34 @@ struct pci_bar {
 
 /* Decoding is off for the moment that it takes to measure the size. */
 struct pci_bar pci_bar(pcidevaddr_t device, int n);
+
+/*
+ * Gives addresses to BARs that the firmware gave none (qboot gives none at all), and
+ * lets the device be addressed and write to memory. Memory BARs end up below 4 GiB,
+ * where everything is mapped.
+ */
+void pci_enable(pcidevaddr_t device);
+
+/* Of a device that is enabled: where a memory BAR is, without measuring it. */
+phys_addr_t pci_memory_bar(pcidevaddr_t device, int n);
+
+/* The text "02.0": device and function, for messages. */
+const char *pci_name(pcidevaddr_t device, char text[8]);
+
+/*
+ * Interrupts. Of the three kinds a device uses the one that was switched on last, and
+ * none after pci_no_interrupts(). pci_use_msix() returns the number of the table's
+ * entries, all masked; pci_use_msi() false if there is no such capability.
+ */
+void pci_no_interrupts(pcidevaddr_t device);
+int pci_use_msix(pcidevaddr_t device);
+void pci_set_msix(pcidevaddr_t device, int entry, int cpu, u8 vector);
+bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector);
+/*
+ * The line that the device's pin leads to, through the IOAPIC. False on a machine whose
+ * lines are not known here: only those of QEMU's q35 are.
+ */
+bool pci_has_intx(pcidevaddr_t device);
+bool pci_use_intx(pcidevaddr_t device, int cpu, u8 vector);
 
 #endif

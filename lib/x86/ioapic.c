@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See ioapic.h. */
+#include "ioapic.h"
+#include "io.h"
+#include "processor.h"
+#include "smp.h"
+#include "spinlock.h"
+
+#define IOREGSEL 0x00
+#define IOWIN	 0x10
+#define IOREDTBL 0x10
+
+#define DESTINATION_SHIFT 56
+
+static struct spinlock lock;
+
+static volatile u8 *const registers = (volatile u8 *)IOAPIC_PHYS_BASE;
+
+static u32 read_register(u8 index)
+{
+	writel(index, registers + IOREGSEL);
+	return readl(registers + IOWIN);
+}
+
+static void write_register(u8 index, u32 value)
+{
+	writel(index, registers + IOREGSEL);
+	writel(value, registers + IOWIN);
+}
+
+/* The index and the data are two registers: nobody may come between. */
+static u64 begin(void)
+{
+	u64 flags = irq_save();
+
+	spin_lock(&lock);
+	return flags;
+}
+
+static void end(u64 flags)
+{
+	spin_unlock(&lock);
+	irq_restore(flags);
+}
+
+u64 ioapic_read_entry(int pin)
+{
+	u64 flags = begin(), entry;
+
+	entry = read_register(IOREDTBL + 2 * pin) | (u64)read_register(IOREDTBL + 2 * pin + 1)
+							     << 32;
+	end(flags);
+	return entry;
+}
+
+void ioapic_mask(int pin)
+{
+	u64 flags = begin();
+
+	write_register(IOREDTBL + 2 * pin, IOAPIC_MASKED);
+	end(flags);
+}
+
+void ioapic_route_level(int pin, int cpu, u8 vector)
+{
+	u64 entry = (u64)cpu_apic_id(cpu) << DESTINATION_SHIFT | IOAPIC_LEVEL | vector;
+	u64 flags = begin();
+
+	/* Masked while it is half of one and half of the other. */
+	write_register(IOREDTBL + 2 * pin, IOAPIC_MASKED);
+	write_register(IOREDTBL + 2 * pin + 1, entry >> 32);
+	write_register(IOREDTBL + 2 * pin, entry);
+	end(flags);
+}

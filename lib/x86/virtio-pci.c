@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Virtio over PCI: 4.1.3 to 4.1.5 of VIRTIO 1.2, 4.1.4.8 and 4.1.5.1.1 to 4.1.5.1.3 for the
+ * legacy interface. See virtio.h.
+ */
+#include "virtio.h"
+#include "alloc_page.h"
+#include "barrier.h"
+#include "deadline.h"
+#include "io.h"
+#include "isr.h"
+#include "smp.h"
+#include "vm.h"
+
+/* 4.1.2 "PCI Device Discovery": a transitional device's id tells nothing, its subsystem's does. */
+#define FIRST_DEVICE	     0x1000
+#define FIRST_MODERN_DEVICE  0x1040
+#define LAST_DEVICE	     0x107f
+
+/* 4.1.4 "Virtio Structure PCI Capabilities" */
+#define CAP_CFG_TYPE	   3
+#define CAP_BAR		   4
+#define CAP_OFFSET	   8
+#define CAP_NOTIFY_MULT	   16
+#define CAP_COMMON_CFG	   1
+#define CAP_NOTIFY_CFG	   2
+#define CAP_ISR_CFG	   3
+#define CAP_DEVICE_CFG	   4
+
+/* 4.1.4.3 "Common configuration structure layout" */
+#define COMMON_DEVICE_FEATURE_SELECT 0
+#define COMMON_DEVICE_FEATURE	     4
+#define COMMON_DRIVER_FEATURE_SELECT 8
+#define COMMON_DRIVER_FEATURE	     12
+#define COMMON_CONFIG_MSIX_VECTOR    16
+#define COMMON_NUM_QUEUES	     18
+#define COMMON_DEVICE_STATUS	     20
+#define COMMON_QUEUE_SELECT	     22
+#define COMMON_QUEUE_SIZE	     24
+#define COMMON_QUEUE_MSIX_VECTOR     26
+#define COMMON_QUEUE_ENABLE	     28
+#define COMMON_QUEUE_NOTIFY_OFF	     30
+#define COMMON_QUEUE_DESC	     32
+#define COMMON_QUEUE_DRIVER	     40
+#define COMMON_QUEUE_DEVICE	     48
+
+/* 4.1.4.8 "Legacy Interfaces: A Note on PCI Device Layout" */
+#define LEGACY_DEVICE_FEATURES	   0
+#define LEGACY_DRIVER_FEATURES	   4
+#define LEGACY_QUEUE_ADDRESS	   8
+#define LEGACY_QUEUE_SIZE	   12
+#define LEGACY_QUEUE_SELECT	   14
+#define LEGACY_QUEUE_NOTIFY	   16
+#define LEGACY_DEVICE_STATUS	   18
+#define LEGACY_ISR_STATUS	   19
+#define LEGACY_CONFIG_MSIX_VECTOR  20
+#define LEGACY_QUEUE_MSIX_VECTOR   22
+#define LEGACY_CONFIG		   20
+#define LEGACY_CONFIG_WITH_MSIX	   24
+
+#define VIRTIO_MSI_NO_VECTOR 0xffff
+
+/* Of a legacy ring, and of the page numbers that name it. */
+#define LEGACY_ALIGN 4096
+
+#define ISR_QUEUE 1
+
+#define RESET_MS 10000
+
+/* By vector; INTx has a device, MSI-X a queue. */
+static struct virtio_device *devices_by_vector[256];
+static struct virtqueue *queues_by_vector[256];
+
+/* ---- finding ---- */
+
+pcidevaddr_t virtio_find(u16 id)
+{
+	pcidevaddr_t device = PCIDEVADDR_INVALID;
+
+	while ((device = pci_next_dev(device)) != PCIDEVADDR_INVALID) {
+		u16 pci_id = pci_config_readw(device, PCI_DEVICE_ID);
+
+		if (pci_config_readw(device, PCI_VENDOR_ID) != PCI_VENDOR_ID_VIRTIO ||
+		    pci_id < FIRST_DEVICE || pci_id > LAST_DEVICE)
+			continue;
+		if (pci_id == FIRST_MODERN_DEVICE + id ||
+		    (pci_id < FIRST_MODERN_DEVICE &&
+		     pci_config_readw(device, PCI_SUBSYSTEM_ID) == id))
+			break;
+	}
+	return device;
+}
+
+/* The capability of this type, or 0. */
+static u8 find_structure(pcidevaddr_t pci, u8 type)
+{
+	u8 at = 0;
+
+	while ((at = pci_next_cap(pci, PCI_CAP_ID_VNDR, at)))
+		if (pci_config_readb(pci, at + CAP_CFG_TYPE) == type)
+			break;
+	return at;
+}
+
+bool virtio_has_interface(pcidevaddr_t pci, enum virtio_interface interface)
+{
+	if (interface == VIRTIO_MODERN)
+		return find_structure(pci, CAP_COMMON_CFG);
+	return pci_config_readw(pci, PCI_DEVICE_ID) < FIRST_MODERN_DEVICE;
+}
+
+bool virtio_has_interrupts(pcidevaddr_t pci, enum virtio_interrupts interrupts)
+{
+	switch (interrupts) {
+	case VIRTIO_MSIX:
+		return pci_find_cap(pci, PCI_CAP_ID_MSIX);
+	case VIRTIO_INTX:
+		return pci_has_intx(pci);
+	case VIRTIO_POLLED:
+		break;
+	}
+	return true;
+}
+
+/* ---- registers ---- */
+
+static void find_structures(struct virtio_device *device)
+{
+	volatile u8 **const structures[] = {
+		[CAP_COMMON_CFG] = &device->common,
+		[CAP_NOTIFY_CFG] = &device->notify,
+		[CAP_ISR_CFG] = &device->isr,
+		[CAP_DEVICE_CFG] = &device->config,
+	};
+	u8 at;
+
+	for (u8 type = CAP_COMMON_CFG; type <= CAP_DEVICE_CFG; type++) {
+		at = find_structure(device->pci, type);
+		if (!at && type != CAP_DEVICE_CFG)
+			report_abort("%s has no structure of type %d", device->name, type);
+		if (!at)
+			continue;
+		*structures[type] = (volatile u8 *)(pci_memory_bar(device->pci,
+								   pci_config_readb(device->pci,
+										    at + CAP_BAR)) +
+						    pci_config_readl(device->pci, at + CAP_OFFSET));
+		if (type == CAP_NOTIFY_CFG)
+			device->notify_off_multiplier =
+				pci_config_readl(device->pci, at + CAP_NOTIFY_MULT);
+	}
+}
+
+u8 virtio_status(const struct virtio_device *device)
+{
+	return device->interface == VIRTIO_LEGACY ? inb(device->ports + LEGACY_DEVICE_STATUS)
+						  : readb(device->common + COMMON_DEVICE_STATUS);
+}
+
+static void set_status(const struct virtio_device *device, u8 status)
+{
+	if (device->interface == VIRTIO_LEGACY)
+		outb(status, device->ports + LEGACY_DEVICE_STATUS);
+	else
+		writeb(status, device->common + COMMON_DEVICE_STATUS);
+}
+
+u8 virtio_isr(const struct virtio_device *device)
+{
+	return device->interface == VIRTIO_LEGACY ? inb(device->ports + LEGACY_ISR_STATUS)
+						  : readb(device->isr);
+}
+
+u64 virtio_config_read(const struct virtio_device *device, unsigned offset, unsigned size)
+{
+	unsigned start = device->interrupts == VIRTIO_MSIX ? LEGACY_CONFIG_WITH_MSIX
+							   : LEGACY_CONFIG;
+	u64 value = 0;
+
+	for (unsigned i = 0; i < size; i++) {
+		u8 byte = device->interface == VIRTIO_LEGACY
+				  ? inb(device->ports + start + offset + i)
+				  : readb(device->config + offset + i);
+
+		value |= (u64)byte << 8 * i;
+	}
+	return value;
+}
+
+void virtio_reset(struct virtio_device *device)
+{
+	set_status(device, 0);
+	wait_for(virtio_status(device) == 0, RESET_MS, "%s to be reset", device->name);
+}
+
+/* ---- setting up ---- */
+
+static u64 negotiate_modern(struct virtio_device *device, u64 wanted)
+{
+	volatile u8 *common = device->common;
+	u64 offered;
+
+	writel(0, common + COMMON_DEVICE_FEATURE_SELECT);
+	offered = readl(common + COMMON_DEVICE_FEATURE);
+	writel(1, common + COMMON_DEVICE_FEATURE_SELECT);
+	offered |= (u64)readl(common + COMMON_DEVICE_FEATURE) << 32;
+	wanted = (wanted | BIT(VIRTIO_F_VERSION_1)) & offered;
+	writel(0, common + COMMON_DRIVER_FEATURE_SELECT);
+	writel(wanted, common + COMMON_DRIVER_FEATURE);
+	writel(1, common + COMMON_DRIVER_FEATURE_SELECT);
+	writel(wanted >> 32, common + COMMON_DRIVER_FEATURE);
+	set_status(device, virtio_status(device) | VIRTIO_CONFIG_S_FEATURES_OK);
+	if (!(virtio_status(device) & VIRTIO_CONFIG_S_FEATURES_OK) ||
+	    !(wanted & BIT(VIRTIO_F_VERSION_1)))
+		report_abort("%s offers features 0x%lx and refuses 0x%lx", device->name, offered,
+			     wanted);
+	return wanted;
+}
+
+static u64 negotiate_legacy(struct virtio_device *device, u64 wanted)
+{
+	wanted &= inl(device->ports + LEGACY_DEVICE_FEATURES);
+	outl(wanted, device->ports + LEGACY_DRIVER_FEATURES);
+	return wanted;
+}
+
+static void name_device(struct virtio_device *device)
+{
+	static const char *const interrupts[] = { "polled", "INTx", "MSI-X" };
+	char at[8];
+
+	snprintf(device->name, sizeof(device->name), "%s %s (%s, %s)",
+		 device->id == VIRTIO_ID_BLOCK ? "virtio-blk"
+		 : device->id == VIRTIO_ID_RNG ? "virtio-rng"
+					       : "virtio device",
+		 pci_name(device->pci, at),
+		 device->interface == VIRTIO_LEGACY ? "legacy" : "modern",
+		 interrupts[device->interrupts]);
+}
+
+void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_interface interface,
+		 enum virtio_interrupts interrupts, u64 features)
+{
+	u16 id = pci_config_readw(pci, PCI_DEVICE_ID);
+
+	*device = (struct virtio_device){ .pci = pci,
+					  .interface = interface,
+					  .interrupts = interrupts };
+	device->id = id < FIRST_MODERN_DEVICE ? pci_config_readw(pci, PCI_SUBSYSTEM_ID)
+					      : id - FIRST_MODERN_DEVICE;
+	name_device(device);
+	pci_enable(pci);
+	pci_no_interrupts(pci);
+	if (interface == VIRTIO_LEGACY)
+		device->ports = pci_bar(pci, 0).address;
+	else
+		find_structures(device);
+	virtio_reset(device);
+	if (interrupts == VIRTIO_MSIX)
+		pci_use_msix(pci);
+	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	device->features = interface == VIRTIO_LEGACY ? negotiate_legacy(device, features)
+						      : negotiate_modern(device, features);
+}
+
+void virtio_driver_ok(struct virtio_device *device)
+{
+	set_status(device, virtio_status(device) | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+/* 2.7.2 "Legacy Interfaces: A Note on Virtqueue Layout"; a modern ring may be laid out alike. */
+static void lay_out(struct virtqueue *queue)
+{
+	size_t driver_part = sizeof(struct virtq_desc) * queue->size + sizeof(struct virtq_avail) +
+			     2 * queue->size + 2;
+	size_t used_at = ALIGN(driver_part, (size_t)LEGACY_ALIGN);
+	size_t device_part = sizeof(struct virtq_used) +
+			     sizeof(struct virtq_used_elem) * queue->size + 2;
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < used_at + device_part)
+		order++;
+	queue->memory = alloc_pages(order);
+	queue->desc = queue->memory;
+	queue->avail = (void *)(queue->desc + queue->size);
+	queue->used = (void *)((u8 *)queue->memory + used_at);
+}
+
+static void write_address(volatile u8 *at, const volatile void *address)
+{
+	u64 physical = virt_to_phys((const void *)address);
+
+	writel(physical, at);
+	writel(physical >> 32, at + 4);
+}
+
+static void open_modern(struct virtqueue *queue, u16 size)
+{
+	struct virtio_device *device = queue->device;
+	volatile u8 *common = device->common;
+	u16 most;
+
+	writew(queue->index, common + COMMON_QUEUE_SELECT);
+	most = readw(common + COMMON_QUEUE_SIZE);
+	queue->size = MIN(most, size);
+	if (!queue->size)
+		report_abort("%s has no queue %d", device->name, queue->index);
+	writew(queue->size, common + COMMON_QUEUE_SIZE);
+	lay_out(queue);
+	write_address(common + COMMON_QUEUE_DESC, queue->desc);
+	write_address(common + COMMON_QUEUE_DRIVER, queue->avail);
+	write_address(common + COMMON_QUEUE_DEVICE, queue->used);
+	queue->notify = device->notify + readw(common + COMMON_QUEUE_NOTIFY_OFF) *
+						 device->notify_off_multiplier;
+	if (device->interrupts == VIRTIO_MSIX) {
+		writew(queue->index, common + COMMON_QUEUE_MSIX_VECTOR);
+		if (readw(common + COMMON_QUEUE_MSIX_VECTOR) != queue->index)
+			report_abort("%s gives queue %d no MSI-X vector", device->name,
+				     queue->index);
+	}
+	writew(1, common + COMMON_QUEUE_ENABLE);
+}
+
+static void open_legacy(struct virtqueue *queue)
+{
+	struct virtio_device *device = queue->device;
+	u16 ports = device->ports;
+
+	outw(queue->index, ports + LEGACY_QUEUE_SELECT);
+	queue->size = inw(ports + LEGACY_QUEUE_SIZE);
+	if (!queue->size)
+		report_abort("%s has no queue %d", device->name, queue->index);
+	lay_out(queue);
+	outl(virt_to_phys(queue->memory) / LEGACY_ALIGN, ports + LEGACY_QUEUE_ADDRESS);
+	if (device->interrupts == VIRTIO_MSIX) {
+		outw(queue->index, ports + LEGACY_QUEUE_MSIX_VECTOR);
+		if (inw(ports + LEGACY_QUEUE_MSIX_VECTOR) != queue->index)
+			report_abort("%s gives queue %d no MSI-X vector", device->name,
+				     queue->index);
+	}
+}
+
+static void on_msix(isr_regs_t *regs)
+{
+	atomic_inc(&queues_by_vector[regs->vector]->interrupts);
+}
+
+/* Reading the ISR status takes the line back, so that it is not high any more after the EOI. */
+static void on_intx(isr_regs_t *regs)
+{
+	struct virtio_device *device = devices_by_vector[regs->vector];
+
+	if (!(virtio_isr(device) & ISR_QUEUE)) {
+		atomic_inc(&device->spurious);
+		return;
+	}
+	for (int i = 0; i < VIRTIO_MOST_QUEUES; i++)
+		if (device->queues[i])
+			atomic_inc(&device->queues[i]->interrupts);
+}
+
+void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int index, u16 size,
+		    int cpu, u8 vector)
+{
+	bool first = true;
+
+	assert(index < VIRTIO_MOST_QUEUES);
+	*queue = (struct virtqueue){ .device = device, .index = index, .cpu = cpu, .vector = vector };
+	for (int i = 0; i < VIRTIO_MOST_QUEUES; i++)
+		first &= !device->queues[i];
+	device->queues[index] = queue;
+	if (device->interrupts == VIRTIO_MSIX) {
+		queues_by_vector[vector] = queue;
+		handle_irq_eoi(vector, on_msix);
+		pci_set_msix(device->pci, index, cpu, vector);
+	} else if (device->interrupts == VIRTIO_INTX && first) {
+		devices_by_vector[vector] = device;
+		handle_irq_eoi(vector, on_intx);
+		if (!pci_use_intx(device->pci, cpu, vector))
+			report_abort("%s: where its INTx leads to is not known", device->name);
+	}
+	if (device->interface == VIRTIO_LEGACY)
+		open_legacy(queue);
+	else
+		open_modern(queue, size);
+	if (device->interrupts == VIRTIO_POLLED)
+		queue->avail->flags = VIRTQ_AVAIL_F_NO_INTERRUPT;
+}
+
+static void forget_vector(void *data)
+{
+	struct virtqueue *queue = data;
+
+	unhandle_irq(queue->vector);
+	devices_by_vector[queue->vector] = NULL;
+	queues_by_vector[queue->vector] = NULL;
+}
+
+void virtio_close(struct virtio_device *device)
+{
+	virtio_reset(device);
+	pci_no_interrupts(device->pci);
+	for (int i = 0; i < VIRTIO_MOST_QUEUES; i++) {
+		struct virtqueue *queue = device->queues[i];
+
+		if (!queue)
+			continue;
+		/* Where an interrupt may still be waiting. */
+		if (devices_by_vector[queue->vector] == device ||
+		    queues_by_vector[queue->vector] == queue)
+			on_cpu(queue->cpu, forget_vector, queue);
+		free_pages(queue->memory);
+		device->queues[i] = NULL;
+	}
+}
+
+/* ---- telling the device ---- */
+
+void virtqueue_kick(struct virtqueue *queue)
+{
+	/* The index is written before the flag is read: x86 keeps all other orders by itself. */
+	smp_mb();
+	if (queue->used->flags & VIRTQ_USED_F_NO_NOTIFY)
+		return;
+	if (queue->device->interface == VIRTIO_LEGACY)
+		outw(queue->index, queue->device->ports + LEGACY_QUEUE_NOTIFY);
+	else
+		writew(queue->index, queue->notify);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Split virtqueues (VIRTIO 1.2, 2.7), whatever they are carried by. See virtio.h. */
+#include "virtio.h"
+#include "barrier.h"
+
+void virtqueue_add(struct virtqueue *queue, u16 head)
+{
+	queue->avail->ring[queue->avail_idx % queue->size] = head;
+	/* The entry before the index that tells of it. */
+	smp_wmb();
+	WRITE_ONCE(queue->avail->idx, ++queue->avail_idx);
+}
+
+bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element)
+{
+	volatile struct virtq_used_elem *at;
+
+	if (queue->used->idx == queue->last_used_idx)
+		return false;
+	/* The index before the element that it tells of. */
+	smp_rmb();
+	at = &queue->used->ring[queue->last_used_idx % queue->size];
+	element->id = at->id;
+	element->len = at->len;
+	queue->last_used_idx++;
+	return true;
+}
