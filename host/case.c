@@ -8,6 +8,7 @@
 
 #include "case.h"
 #include "clock-check.h"
+#include "disk-check.h"
 #include "guest-image.h"
 #include "machine-check.h"
 #include "original.h"
@@ -41,6 +42,7 @@ struct case_run {
 	struct clock_check *clock_check;
 	struct machine_check *machine_check;
 	struct ram_images *images; /* or NULL */
+	struct disk_check *disk; /* NULL for a guest without */
 	struct result *result;
 	gint64 started, test_started; /* monotonic, us */
 	guint deadline, idle;
@@ -85,6 +87,7 @@ static void run_free(struct case_run *run)
 	machine_check_free(run->machine_check);
 	if (run->images)
 		g_free(ram_images_end(run->images, FALSE));
+	disk_check_free(run->disk);
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
@@ -224,6 +227,15 @@ static void conclude_status(struct case_run *run, int status)
 		conclude(run, VERDICT_PASS, NULL);
 }
 
+/* Whatever else is wrong is told first. */
+static void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first)
+{
+	g_autofree char *problem = disk_check_compare(run->disk, wrong, first);
+
+	if (problem)
+		remember_first(&run->violation, problem);
+}
+
 static void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 {
 	const struct console *console = guest_console(run->guest);
@@ -231,6 +243,8 @@ static void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 	const char *log_problem = guest_log_problem(run->guest);
 	int status = WIFEXITED(exit->wait_status) ? WEXITSTATUS(exit->wait_status) : -1;
 
+	if (run->disk)
+		compare_disk(run, NULL, NULL);
 	if (log_problem)
 		conclude(run, VERDICT_ERROR, "%s", log_problem);
 	else if (status < 0)
@@ -422,6 +436,12 @@ static void on_mark(struct case_run *run, const struct machine_line *line)
 			remember_first(&run->violation, problem);
 		return;
 	}
+	if (run->disk && g_str_equal(name, "disk")) {
+		problem = disk_check_mark(run->disk, line);
+		if (problem)
+			remember_first(&run->violation, problem);
+		return;
+	}
 	mark = g_new0(struct mark, 1);
 	mark->name = g_strdup(name);
 	mark->values = g_hash_table_ref(line->values);
@@ -448,6 +468,8 @@ static void on_hello(struct case_run *run)
 	g_clear_pointer(&run->test, g_free);
 	clock_check_free(run->clock_check);
 	run->clock_check = clock_check_new();
+	if (run->disk)
+		disk_check_forget(run->disk);
 	run->bye = -1;
 	plan_hello(run->plan);
 }
@@ -522,6 +544,18 @@ static char *on_boot_asked(void *data, unsigned boot)
 	return plan_answer_boot(run->plan, boot);
 }
 
+static char *on_disk_asked(void *data)
+{
+	struct case_run *run = data;
+	guint64 wrong, first;
+
+	if (!run->disk)
+		return NULL;
+	compare_disk(run, &wrong, &first);
+	return g_strdup_printf("wrong=%" G_GUINT64_FORMAT " first=%" G_GUINT64_FORMAT, wrong,
+			       first);
+}
+
 static const struct guest_listener guest_listener = {
 	.human = on_human,
 	.machine = on_machine,
@@ -532,6 +566,7 @@ static const struct guest_listener guest_listener = {
 	.wants_more = on_wants_more,
 	.boot_asked = on_boot_asked,
 	.original = on_original,
+	.disk_asked = on_disk_asked,
 	.ended = on_ended,
 	.failed = on_failed,
 	.unable = on_unable,
@@ -621,6 +656,12 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		return FALSE;
 	}
 	config.images = start_images(run);
+	if (program->disk) {
+		run->disk = disk_check_new(settings->socket_dir, program->disk, error);
+		if (!run->disk)
+			return FALSE;
+		config.disk = disk_check_path(run->disk);
+	}
 	run->guest = guest_start(settings->vmm, &config, run->result->logdir, settings->socket_dir,
 				 &guest_listener, run, error);
 	return run->guest != NULL;

@@ -133,6 +133,11 @@ static char *answer_boot(struct guest *guest, guint64 sequence)
 	return guest->listener->boot_asked(guest->data, guest->boots);
 }
 
+static char *answer_disk(struct guest *guest, guint64 sequence)
+{
+	return guest->listener->disk_asked(guest->data);
+}
+
 static void answer(struct guest *guest, const struct question *question)
 {
 	static const struct {
@@ -142,6 +147,7 @@ static void answer(struct guest *guest, const struct question *question)
 		{ "time", answer_time },
 		{ "more", answer_more },
 		{ "boot", answer_boot },
+		{ "disk", answer_disk },
 	};
 	g_autofree char *text = NULL, *line = NULL;
 

@@ -33,6 +33,8 @@ struct guest_listener {
 	 * (guest_go_on()), while a copy of it is the one that was asked to be saved.
 	 */
 	void (*original)(void *data, struct guest *original);
+	/* The guest asks whether its disk holds what it has said: the answer, which the caller frees. */
+	char *(*disk_asked)(void *data);
 	/* The guest, and every process that carried it, has ended. */
 	void (*ended)(void *data, const struct vm_exit *exit);
 	/* The guest cannot be carried on; PROBLEM is one line. Called once at most. */

@@ -481,6 +481,11 @@ static GPtrArray *command_line(const struct vm_config *config, const char *runne
 	add(arguments, "chardev:console");
 	add(arguments, "-chardev");
 	add(arguments, "stdio,id=console,signal=off");
+	if (config->disk) {
+		add(arguments, "-drive");
+		g_ptr_array_add(arguments, g_strdup_printf("if=none,id=disk,format=raw,file=%s",
+							   config->disk));
+	}
 	add(arguments, "-kernel");
 	add(arguments, config->file);
 	if (config->command_line) {

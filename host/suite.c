@@ -14,6 +14,7 @@
 #define DEFAULT_TIMEOUT_SECONDS 90 /* kvm-unit-tests' */
 #define MOST_TIMEOUT_SECONDS	86400
 #define MOST_VCPUS		255
+#define MOST_DISK_MIB		1024
 
 struct reader {
 	struct suite *suite;
@@ -188,6 +189,17 @@ static void read_plans(struct reader *reader, const char *value)
 	reader->program->plans = split_words(value);
 }
 
+static void read_disk(struct reader *reader, const char *value)
+{
+	gint64 number;
+
+	if (!text_number(value, 1, MOST_DISK_MIB, &number))
+		complain(reader, "disk = '%s' is not a number of MiB from 1 to %d", value,
+			 MOST_DISK_MIB);
+	else
+		reader->program->disk = number;
+}
+
 static void read_arch(struct reader *reader, const char *value)
 {
 	g_free(reader->program->arch);
@@ -217,6 +229,7 @@ static const struct key {
 	{ "test_args", read_test_args },
 	{ "needs", read_needs },
 	{ "plans", read_plans },
+	{ "disk", read_disk },
 };
 
 static const struct key *find_key(const char *name)

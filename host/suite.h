@@ -2,7 +2,7 @@
 /*
  * A suite: the programs that a unittests.cfg describes. The file format is
  * kvm-unit-tests' (their docs/unittests.md), so that their suite can be read
- * too, with two keys of ours, `needs` and `plans`.
+ * too, with three keys of ours, `needs`, `plans` and `disk`.
  */
 #ifndef FERRY_HOST_SUITE_H
 #define FERRY_HOST_SUITE_H
@@ -24,6 +24,7 @@ struct program {
 	char **qemu_params; /* QEMU arguments */
 	char **needs;	    /* names of host features, see needs.h */
 	char **plans;	    /* names of plans; empty means the suite's default */
+	unsigned disk;	    /* MiB of the disk that the guest gets; 0 for none */
 	unsigned line;	    /* where the stanza begins */
 };
 

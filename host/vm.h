@@ -56,6 +56,7 @@ struct vm_config {
 	unsigned smp;		  /* vCPUs */
 	unsigned memory_mib;
 	const char *machine; /* NULL for the default */
+	const char *disk;    /* path of a raw image, for a device with `drive=disk`; NULL for none */
 	char **extra;	     /* further arguments for the VMM; may be NULL */
 	gboolean foreign;    /* a guest of kvm-unit-tests: its machine, its test devices */
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The disk of a guest whose stanza asks for one: an image that lives as long as the case, and
+ * what the guest has said that it holds (docs/protocol.md, "Disk marks").
+ */
+#ifndef FERRY_HOST_DISK_CHECK_H
+#define FERRY_HOST_DISK_CHECK_H
+
+#include "console.h"
+
+struct disk_check;
+
+/* Makes an image of so many MiB, all zeroes, in FOLDER. NULL and ERROR if that cannot be. */
+struct disk_check *disk_check_new(const char *folder, unsigned mib, GError **error);
+
+/* Of the image. Owned by CHECK. */
+const char *disk_check_path(const struct disk_check *check);
+
+/*
+ * A mark has come. Returns what is wrong with it in one line that the caller frees, or NULL.
+ * Lines that are not disk marks are ignored.
+ */
+char *disk_check_mark(struct disk_check *check, const struct machine_line *line);
+
+/* A new boot knows nothing of what the last one has said. */
+void disk_check_forget(struct disk_check *check);
+
+/*
+ * Compares the image with what was said. Returns the first thing that is wrong in one line
+ * that the caller frees, or NULL. WRONG and FIRST (which may be NULL) get how many sectors are
+ * wrong, and the first of them.
+ */
+char *disk_check_compare(const struct disk_check *check, guint64 *wrong, guint64 *first);
+
+/* Removes the image. CHECK may be NULL. */
+void disk_check_free(struct disk_check *check);
+
+/*
+ * A copy of an image whose VMM is stopped. The image of a guest that goes on from an earlier
+ * moment is replaced by renaming such a copy to its path.
+ */
+gboolean disk_copy(const char *from, const char *to, GError **error);
+
+#endif
