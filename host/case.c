@@ -41,8 +41,9 @@ struct case_run {
 	struct vm_exit *exit;	   /* of the guest, if it was first */
 	struct clock_check *clock_check;
 	struct machine_check *machine_check;
-	struct ram_images *images; /* or NULL */
-	struct disk_check *disk; /* NULL for a guest without */
+	struct ram_images *images;	   /* or NULL */
+	struct disk_check *disk;	   /* NULL for a guest without */
+	struct disk_check *originals_disk; /* before there is an original */
 	struct result *result;
 	gint64 started, test_started; /* monotonic, us */
 	guint deadline, idle;
@@ -88,6 +89,7 @@ static void run_free(struct case_run *run)
 	if (run->images)
 		g_free(ram_images_end(run->images, FALSE));
 	disk_check_free(run->disk);
+	disk_check_free(run->originals_disk);
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
@@ -316,11 +318,28 @@ static const struct original_listener original_listener = {
 	.over = on_original_over,
 };
 
+/* The disk that is open is the original's from now on; the copy gets a copy. */
+static void on_stands_still(void *data)
+{
+	struct case_run *run = data;
+	g_autoptr(GError) error = NULL;
+
+	if (!run->disk)
+		return;
+	/* Of a snapshot that was not made. */
+	disk_check_free(run->originals_disk);
+	run->originals_disk = disk_check_split(run->disk, &error);
+	if (!run->originals_disk)
+		conclude(run, VERDICT_ERROR, "%s", error->message);
+}
+
 static void on_original(void *data, struct guest *original)
 {
 	struct case_run *run = data;
 
-	run->original = original_follow(original, run->test != NULL, &original_listener, run);
+	run->original =
+		original_follow(original, run->test != NULL, g_steal_pointer(&run->originals_disk),
+				&original_listener, run);
 }
 
 static void on_failed(void *data, const char *problem)
@@ -552,8 +571,7 @@ static char *on_disk_asked(void *data)
 	if (!run->disk)
 		return NULL;
 	compare_disk(run, &wrong, &first);
-	return g_strdup_printf("wrong=%" G_GUINT64_FORMAT " first=%" G_GUINT64_FORMAT, wrong,
-			       first);
+	return disk_check_answer(wrong, first);
 }
 
 static const struct guest_listener guest_listener = {
@@ -565,6 +583,7 @@ static const struct guest_listener guest_listener = {
 	.time_told = on_time_told,
 	.wants_more = on_wants_more,
 	.boot_asked = on_boot_asked,
+	.stands_still = on_stands_still,
 	.original = on_original,
 	.disk_asked = on_disk_asked,
 	.ended = on_ended,

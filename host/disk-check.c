@@ -98,13 +98,12 @@ static char *describe(guint64 sector, guint64 generation, const guint64 *held,
 	while (held[word] == wanted[word])
 		word++;
 	if (disk_sector_is_whole(held))
-		what = g_strdup_printf("generation %" G_GUINT64_FORMAT
-				       " of sector %" G_GUINT64_FORMAT,
-				       held[DISK_SECTOR_GENERATION_WORD],
-				       held[DISK_SECTOR_NUMBER_WORD]);
+		what = g_strdup_printf(
+			"generation %" G_GUINT64_FORMAT " of sector %" G_GUINT64_FORMAT,
+			held[DISK_SECTOR_GENERATION_WORD], held[DISK_SECTOR_NUMBER_WORD]);
 	else
-		what = g_strdup_printf("0x%" G_GINT64_MODIFIER "x at byte %zu (not 0x%"
-				       G_GINT64_MODIFIER "x)",
+		what = g_strdup_printf("0x%" G_GINT64_MODIFIER
+				       "x at byte %zu (not 0x%" G_GINT64_MODIFIER "x)",
 				       held[word], word * sizeof(*held), wanted[word]);
 	return g_strdup_printf("the disk's sector %" G_GUINT64_FORMAT
 			       " holds %s, and may hold only generation %" G_GUINT64_FORMAT
@@ -151,7 +150,13 @@ char *disk_check_compare(const struct disk_check *check, guint64 *wrong, guint64
 	return g_steal_pointer(&problem);
 }
 
-gboolean disk_copy(const char *from, const char *to, GError **error)
+char *disk_check_answer(guint64 wrong, guint64 first)
+{
+	return g_strdup_printf("wrong=%" G_GUINT64_FORMAT " first=%" G_GUINT64_FORMAT, wrong,
+			       first);
+}
+
+static gboolean copy_file(const char *from, const char *to)
 {
 	g_autofree char *buffer = g_malloc(COPY_BYTES);
 	int source = open(from, O_RDONLY | O_CLOEXEC);
@@ -161,14 +166,29 @@ gboolean disk_copy(const char *from, const char *to, GError **error)
 
 	while (good && (length = read(source, buffer, COPY_BYTES)) != 0)
 		good = length > 0 && write(target, buffer, length) == length;
-	if (!good)
-		g_set_error(error, FERRY_ERROR, 0, "cannot copy the disk %s to %s: %s", from, to,
-			    g_strerror(errno));
 	if (source >= 0)
 		close(source);
 	if (target >= 0)
 		close(target);
-	if (!good && target >= 0)
-		unlink(to);
 	return good;
+}
+
+/* The VM keeps the file, under another name; the name gets another file. */
+struct disk_check *disk_check_split(struct disk_check *check, GError **error)
+{
+	struct disk_check *kept = g_new0(struct disk_check, 1);
+	g_autofree char *copy = g_strconcat(check->path, "-copy", NULL);
+
+	kept->sectors = check->sectors;
+	kept->generations =
+		g_memdup2(check->generations, check->sectors * sizeof(*check->generations));
+	kept->path = g_strdup_printf("%s-%p", check->path, (void *)kept);
+	if (copy_file(check->path, copy) && !link(check->path, kept->path) &&
+	    !rename(copy, check->path))
+		return kept;
+	g_set_error(error, FERRY_ERROR, 0, "cannot copy the disk %s: %s", check->path,
+		    g_strerror(errno));
+	unlink(copy);
+	disk_check_free(kept);
+	return NULL;
 }

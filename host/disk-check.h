@@ -32,13 +32,17 @@ void disk_check_forget(struct disk_check *check);
  */
 char *disk_check_compare(const struct disk_check *check, guint64 *wrong, guint64 *first);
 
-/* Removes the image. CHECK may be NULL. */
-void disk_check_free(struct disk_check *check);
+/* The answer to a guest that has asked for such a comparison; the caller frees it. */
+char *disk_check_answer(guint64 wrong, guint64 first);
 
 /*
- * A copy of an image whose VMM is stopped. The image of a guest that goes on from an earlier
- * moment is replaced by renaming such a copy to its path.
+ * From now on there are two disks that hold the same. The one returned is that of the VM that
+ * has the image open; CHECK's is a copy, which who opens the image from now on will get. NULL and
+ * ERROR if that cannot be.
  */
-gboolean disk_copy(const char *from, const char *to, GError **error);
+struct disk_check *disk_check_split(struct disk_check *check, GError **error);
+
+/* Removes the image. CHECK may be NULL. */
+void disk_check_free(struct disk_check *check);
 
 #endif

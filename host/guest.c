@@ -614,6 +614,13 @@ static void on_output(void *owner, struct vm *vm, const char *bytes, gsize lengt
 		fail(guest, "%s", guest_log_problem(guest));
 }
 
+static void on_stands_still(void *owner, struct vm *vm)
+{
+	struct guest *guest = owner;
+
+	guest->listener->stands_still(guest->data);
+}
+
 static void on_ready(void *owner, struct vm *vm)
 {
 	struct guest *guest = owner;
@@ -701,6 +708,7 @@ static const struct vm_listener vm_listener = {
 	.version = on_version,
 	.output = on_output,
 	.ready = on_ready,
+	.stands_still = on_stands_still,
 	.exited = on_exited,
 	.broken = on_broken,
 };

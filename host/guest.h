@@ -28,6 +28,8 @@ struct guest_listener {
 	gboolean (*wants_more)(void *data);
 	/* The guest asks which boot this is: the answer, which the caller frees. */
 	char *(*boot_asked)(void *data, unsigned boot);
+	/* It is about to be saved while it runs, and stands still: the moment to copy its disk. */
+	void (*stands_still)(void *data);
 	/*
 	 * There are two now: GUEST was saved while it ran, and goes on when it is told to
 	 * (guest_go_on()), while a copy of it is the one that was asked to be saved.

@@ -19,6 +19,7 @@ struct original {
 	const struct original_listener *listener;
 	void *data;
 	struct clock_check *clock_check;
+	struct disk_check *disk; /* NULL for a guest without */
 	gboolean in_test;
 	char *problem; /* the first */
 	char *failure; /* the first check that failed */
@@ -66,6 +67,27 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 		original->failure = g_strdup_printf("%s" WHOSE, line);
 }
 
+static void compare_disk(struct original *original, guint64 *wrong, guint64 *first)
+{
+	g_autofree char *problem = disk_check_compare(original->disk, wrong, first);
+
+	if (problem)
+		note_problem(original, "%s" WHOSE, problem);
+}
+
+static void on_mark(struct original *original, const struct machine_line *line)
+{
+	const char *name = machine_line_value(line, "name");
+	g_autofree char *problem = NULL;
+
+	if (!g_strcmp0(name, "clock"))
+		problem = clock_check_mark(original->clock_check, line);
+	else if (original->disk && !g_strcmp0(name, "disk"))
+		problem = disk_check_mark(original->disk, line);
+	if (problem)
+		note_problem(original, "%s" WHOSE, problem);
+}
+
 static void on_test_end(struct original *original, const struct machine_line *line)
 {
 	const char *reason = machine_line_value(line, "reason");
@@ -75,13 +97,14 @@ static void on_test_end(struct original *original, const struct machine_line *li
 		text = g_strconcat(reason ? reason : "failed", WHOSE, NULL);
 		original->listener->test_failed(original->data, line, text);
 	}
+	if (original->disk)
+		compare_disk(original, NULL, NULL);
 	end(original);
 }
 
 static void on_machine(void *data, const struct machine_line *line)
 {
 	struct original *original = data;
-	g_autofree char *problem = NULL;
 
 	if (original->idle)
 		return;
@@ -94,11 +117,8 @@ static void on_machine(void *data, const struct machine_line *line)
 			     machine_line_number(line, "vector", -1),
 			     machine_line_value(line, "rip") ? machine_line_value(line, "rip")
 							     : "?");
-	} else if (g_str_equal(line->verb, "mark") &&
-		   !g_strcmp0(machine_line_value(line, "name"), "clock")) {
-		problem = clock_check_mark(original->clock_check, line);
-		if (problem)
-			note_problem(original, "%s" WHOSE, problem);
+	} else if (g_str_equal(line->verb, "mark")) {
+		on_mark(original, line);
 	}
 }
 
@@ -129,6 +149,17 @@ static void on_time_told(void *data, guint64 sequence, gint64 monotonic, gint64 
 static gboolean on_wants_more(void *data)
 {
 	return FALSE;
+}
+
+static char *on_disk_asked(void *data)
+{
+	struct original *original = data;
+	guint64 wrong, first;
+
+	if (!original->disk)
+		return NULL;
+	compare_disk(original, &wrong, &first);
+	return disk_check_answer(wrong, first);
 }
 
 static char *on_boot_asked(void *data, unsigned boot)
@@ -166,11 +197,12 @@ static const struct guest_listener guest_listener = {
 	.time_told = on_time_told,
 	.wants_more = on_wants_more,
 	.boot_asked = on_boot_asked,
+	.disk_asked = on_disk_asked,
 	.ended = on_ended,
 	.failed = on_failed,
 };
 
-struct original *original_follow(struct guest *guest, gboolean in_test,
+struct original *original_follow(struct guest *guest, gboolean in_test, struct disk_check *disk,
 				 const struct original_listener *listener, void *data)
 {
 	struct original *original = g_new0(struct original, 1);
@@ -179,6 +211,7 @@ struct original *original_follow(struct guest *guest, gboolean in_test,
 	original->listener = listener;
 	original->data = data;
 	original->clock_check = clock_check_new();
+	original->disk = disk;
 	original->in_test = in_test;
 	guest_go_on(guest, &guest_listener, original);
 	guest_answer_sentence(guest);
@@ -190,6 +223,7 @@ void original_free(struct original *original)
 	if (original->idle)
 		g_source_remove(original->idle);
 	clock_check_free(original->clock_check);
+	disk_check_free(original->disk);
 	g_free(original->problem);
 	g_free(original->failure);
 	g_free(original);

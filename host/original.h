@@ -6,6 +6,7 @@
 #ifndef FERRY_HOST_ORIGINAL_H
 #define FERRY_HOST_ORIGINAL_H
 
+#include "disk-check.h"
 #include "guest.h"
 
 struct original;
@@ -22,9 +23,10 @@ struct original_listener {
 
 /*
  * GUEST goes on, after its request is answered. IN_TEST: a test is being worked on. Its
- * requests to be moved are answered, and nothing is done.
+ * requests to be moved are answered, and nothing is done. DISK (which may be NULL) is freed with
+ * the original.
  */
-struct original *original_follow(struct guest *guest, gboolean in_test,
+struct original *original_follow(struct guest *guest, gboolean in_test, struct disk_check *disk,
 				 const struct original_listener *listener, void *data);
 void original_free(struct original *original);
 

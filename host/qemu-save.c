@@ -150,6 +150,7 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 	if (qemu->move->running) {
 		qemu_drain_console(qemu);
 		qemu_hold_console(qemu);
+		qemu->listener->stands_still(qemu->owner, &qemu->vm);
 	}
 	migrate_to_file(qemu);
 }

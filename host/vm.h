@@ -91,6 +91,11 @@ struct vm_listener {
 	/* A VM with `incoming` or `restore` can take its guest; its output is held until
 	 * vm_release_output(). */
 	void (*ready)(void *owner, struct vm *vm);
+	/*
+	 * The guest stands still, and all it wrote was delivered: what is not in the VM's memory
+	 * and has to be as it is now, when it is saved while it runs, is to be copied now.
+	 */
+	void (*stands_still)(void *owner, struct vm *vm);
 	/* The process has ended and all its output was delivered. The VM may be freed. */
 	void (*exited)(void *owner, struct vm *vm, const struct vm_exit *exit);
 	/* The VMM cannot be talked to any more; PROBLEM is one line. The process may still run. */
