@@ -46,8 +46,6 @@ struct lab {
 	struct environment *environment;
 };
 
-static void run_in_lab(struct lab *lab);
-
 /* ---- results ---- */
 
 static const struct test_case *find_case(struct lab *lab, const char *name)
@@ -225,7 +223,7 @@ static void kernel_is_built(struct lab *lab, int wait_status)
 	lab->building = FALSE;
 	if (g_spawn_check_wait_status(wait_status, NULL) && lab->last_output) {
 		lab->kernel = g_strdup(lab->last_output);
-		run_in_lab(lab);
+		lab->listener->ready(lab->data);
 		return;
 	}
 	words = last_words(lab);
@@ -330,7 +328,7 @@ static void add_plans(GPtrArray *arguments, GPtrArray *cases)
 	g_ptr_array_add(arguments, g_strjoinv(",", (char **)names->pdata));
 }
 
-static void run_in_lab(struct lab *lab)
+void lab_run(struct lab *lab)
 {
 	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *script = g_strconcat("lab/", lab->name, NULL);
@@ -386,7 +384,7 @@ static gboolean on_start(gpointer data)
 
 	lab->idle = 0;
 	if (lab->kernel)
-		run_in_lab(lab);
+		lab->listener->ready(lab->data);
 	else
 		build_kernel(lab);
 	return G_SOURCE_REMOVE;

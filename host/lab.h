@@ -18,6 +18,8 @@ struct lab_options {
 };
 
 struct lab_listener {
+	/* All is there that the lab needs: lab_run() may be called. */
+	void (*ready)(void *data);
 	void (*started)(void *data, const struct test_case *test_case);
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
 	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab.
@@ -35,14 +37,17 @@ struct lab;
 extern const char *const lab_names[];
 
 /*
- * Runs CASES (of struct test_case, which outlive the lab) in the lab NAME with the
+ * A lab NAME for CASES (of struct test_case, which outlive the lab), to be run with the
  * deadlines, seeds and so on of ARGUMENTS, further arguments for the inner `ferry
- * run`. The listener is first called from the main loop. Logs of the cases go where
- * they would go here; those of the lab itself to LOGDIR/lab-NAME/.
+ * run`. First its kernel is built, if there is none. The listener is first called from the main
+ * loop. Logs of the cases go where they would go here; those of the lab itself to LOGDIR/lab-NAME/.
  */
 struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
 		      const struct lab_options *options, const char *logdir,
 		      const struct lab_listener *listener, void *data);
+
+/* Boots the machine, which keeps a CPU of this one busy until it has finished. */
+void lab_run(struct lab *lab);
 
 /* Kills the lab, if it still runs, and everything in it. */
 void lab_free(struct lab *lab);

@@ -13,7 +13,9 @@ struct running {
 struct lab_running {
 	struct schedule *schedule;
 	struct lab *lab;
-	guint owed; /* cases without a verdict */
+	guint owed;	 /* cases without a verdict */
+	gboolean ready;	 /* and waits for a slot */
+	gboolean booted; /* and has one */
 };
 
 struct schedule {
@@ -122,6 +124,23 @@ static GList *find_fitting(struct schedule *schedule)
 	return NULL;
 }
 
+/* Labs take the slots that this machine's own cases leave: those are over much sooner. */
+static void boot_labs(struct schedule *schedule)
+{
+	for (guint i = 0; i < schedule->labs->len; i++) {
+		struct lab_running *running = schedule->labs->pdata[i];
+
+		if (schedule->waiting->length || !schedule->free_slots)
+			return;
+		if (!running->ready)
+			continue;
+		running->ready = FALSE;
+		running->booted = TRUE;
+		schedule->free_slots--;
+		lab_run(running->lab);
+	}
+}
+
 static void fill_slots(struct schedule *schedule)
 {
 	GList *link;
@@ -143,10 +162,19 @@ static void fill_slots(struct schedule *schedule)
 		TELL(schedule, started, test_case);
 		running->run = case_start(test_case, schedule->settings, &case_listener, schedule);
 	}
+	boot_labs(schedule);
 	quit_when_done(schedule);
 }
 
 /* ---- labs ---- */
+
+static void on_lab_ready(void *data)
+{
+	struct lab_running *running = data;
+
+	running->ready = TRUE;
+	fill_slots(running->schedule);
+}
 
 static void on_lab_started(void *data, const struct test_case *test_case)
 {
@@ -183,11 +211,13 @@ static void on_lab_finished(void *data)
 	struct schedule *schedule = running->schedule;
 
 	lab_free(running->lab);
+	schedule->free_slots += running->booted;
 	g_ptr_array_remove(schedule->labs, running);
-	quit_when_done(schedule);
+	fill_slots(schedule);
 }
 
 static const struct lab_listener lab_listener = {
+	.ready = on_lab_ready,
 	.started = on_lab_started,
 	.progress = on_lab_progress,
 	.note = on_lab_note,
@@ -229,9 +259,9 @@ static gboolean repeats(const struct test_case *a, const struct test_case *b)
 }
 
 /*
- * A lab's machine keeps one of this machine's CPUs busy, so there are as many as there are
- * slots. Which cases take long is not known, but those of one program differ by their plan:
- * one by one in turn they come out even.
+ * A lab's machine keeps one of this machine's CPUs busy, so as many run as there are slots,
+ * and of one kind there are no more than that. Which cases take long is not known, but those of one
+ * program differ by their plan: one by one in turn they come out even.
  */
 static void start_labs(struct schedule *schedule, const char *name, const char *clock,
 		       GPtrArray *cases, const struct lab_settings *settings)
