@@ -173,13 +173,16 @@ static gboolean hold_runner(struct run *run)
  * Memory that goes wrong under a plan. The verdict has to name the page that filtering-qemu has
  * damaged, what it held and what not, and who writes it.
  */
-#define DAMAGED_MEMORY(plan, how)                                                                  \
+#define DAMAGED_MEMORY_ON(accel, plan, how)                                                        \
 	.name = plan "-memory-" how,                                                               \
 	.arguments = "run dirty --plan " plan " --moves 8 --arg test=dense "                       \
-		     "--accel kvm --qemu @BUILD@/tests/filtering-qemu",                            \
-	.status = 1, .verdict = "FAIL", .needs_kvm = TRUE, .vmm_has_child = TRUE,                  \
+		     "--accel " accel " --qemu @BUILD@/tests/filtering-qemu",                      \
+	.status = 1, .verdict = "FAIL", .vmm_has_child = TRUE,                                     \
 	.wrapper = "FERRY_DAMAGE=" how " \"$@\"; status=$?; "                                      \
 		   "cat @DIR@/logs/dirty/" plan "/stderr; exit $status"
+
+/* TCG loses some by itself while a guest that runs is moved. */
+#define DAMAGED_MEMORY(plan, how) DAMAGED_MEMORY_ON("kvm", plan, how), .needs_kvm = TRUE
 
 #define DAMAGED_PAGE(plan, held, damage)                                                           \
 	"^FAIL  dirty/" plan ": dense: (CPU 1's page \\d+), 0x[0-9a-f]+ "                          \
@@ -821,9 +824,9 @@ const struct fault faults[] = {
 	  .words = DAMAGED_PAGE("postcopy", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("postcopy", "drop"),
 	  .words = DAMAGED_PAGE("postcopy", OTHER_GENERATION, "it is never sent$") },
-	{ DAMAGED_MEMORY("snapshot", "change"),
+	{ DAMAGED_MEMORY_ON("tcg", "snapshot", "change"),
 	  .words = DAMAGED_PAGE("snapshot", CHANGED_BYTE, "byte 4080 is changed$") },
-	{ DAMAGED_MEMORY("snapshot", "drop"),
+	{ DAMAGED_MEMORY_ON("tcg", "snapshot", "drop"),
 	  .words = DAMAGED_PAGE("snapshot", OTHER_GENERATION, "it is never sent$") },
 	{ DAMAGED_MEMORY("bgsnapshot", "change"),
 	  .words = DAMAGED_PAGE("bgsnapshot", CHANGED_BYTE, "byte 4080 is changed$") },
