@@ -539,6 +539,8 @@ static void on_version(void *data, const char *version)
 
 	if (!run->result->vmm_version)
 		run->result->vmm_version = g_strdup(version);
+	else if (run->settings->other_binary && !run->result->other_vmm_version)
+		run->result->other_vmm_version = g_strdup(version);
 }
 
 static void on_time_told(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
@@ -649,12 +651,27 @@ static struct ram_images *start_images(struct case_run *run)
 	return reason ? NULL : run->images;
 }
 
+/* The type that this run has for the machine of PROGRAM, or NULL: as it is. */
+static const char *machine_type(const struct program *program, const struct case_settings *settings)
+{
+	const char *machine = *program->machine ? program->machine : NULL;
+
+	if (!machine)
+		return settings->foreign ? settings->pc : settings->q35;
+	if (g_str_equal(machine, "q35") || g_str_has_prefix(machine, "q35,"))
+		return settings->q35;
+	if (g_str_equal(machine, "pc") || g_str_has_prefix(machine, "pc,"))
+		return settings->pc;
+	return NULL;
+}
+
 static gboolean start_guest(struct case_run *run, GError **error)
 {
 	const struct program *program = run->test_case->program;
 	const struct case_settings *settings = run->settings;
 	struct vm_config config = {
 		.binary = settings->binary,
+		.other_binary = settings->other_binary,
 		.accel = settings->accel,
 		.file = program->file,
 		.command_line = run->command_line,
@@ -662,6 +679,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.smp = program->smp,
 		.memory_mib = settings->memory_mib,
 		.machine = *program->machine ? program->machine : NULL,
+		.machine_type = machine_type(program, settings),
 		.extra = run->extra,
 		.foreign = settings->foreign,
 		.uses = run->test_case->plan->capabilities,

@@ -10,6 +10,9 @@ struct case_settings {
 	const struct environment *environment; /* that results name */
 	const struct vmm *vmm;
 	const char *binary;
+	const char *other_binary; /* every second VM runs it; NULL: there is one */
+	/* Versioned machine types in place of "q35" and "pc"; NULL: the newest. */
+	const char *q35, *pc;
 	const char *accel;
 	const char *logdir;
 	const char *socket_dir;

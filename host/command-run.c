@@ -12,6 +12,7 @@
 #include "interrupt.h"
 #include "kvm.h"
 #include "lab.h"
+#include "qemu-machine.h"
 #include "schedule.h"
 #include "select.h"
 #include "speed.h"
@@ -28,7 +29,7 @@
 #define LONGEST_SOCKET_DIR 60
 
 static struct {
-	char *suite, *bindir, *accel, *qemu, *plans, *logdir, *json, *junit, *host;
+	char *suite, *bindir, *accel, *qemu, *qemu_dst, *machine, *plans, *logdir, *json, *junit, *host;
 	struct {
 		char *kernel, *modules, *clock;
 	} lab;
@@ -56,6 +57,11 @@ static const GOptionEntry entries[] = {
 	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu,
 	  "The QEMU to test (default: $QEMU or " DEFAULT_QEMU ")", "BINARY" },
+	{ "qemu-dst", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu_dst,
+	  "Move guests to this QEMU, and from it back to the other, and so on", "BINARY" },
+	{ "machine", 0, 0, G_OPTION_ARG_STRING, &options.machine,
+	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
+	  "TYPE" },
 	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plans,
 	  "These plans instead of each program's own, e.g. none,precopy+multifd+tcp", "LIST" },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
@@ -300,6 +306,10 @@ static char **lab_arguments(guint32 seed)
 		g_ptr_array_add(words, g_strdup("--keep-ram"));
 	if (options.qemu)
 		add_word(words, "--qemu", g_find_program_in_path(options.qemu));
+	if (options.qemu_dst)
+		add_word(words, "--qemu-dst", g_find_program_in_path(options.qemu_dst));
+	if (options.machine)
+		add_word(words, "--machine", g_strdup(options.machine));
 	if (options.suite)
 		add_word(words, "--suite", g_canonicalize_filename(options.suite, NULL));
 	if (options.bindir)
@@ -343,6 +353,35 @@ static char *find_qemu(GError **error)
 			    "with --qemu",
 			    name ? name : DEFAULT_QEMU);
 	return path;
+}
+
+static char *find_other_qemu(GError **error)
+{
+	char *path = g_find_program_in_path(options.qemu_dst);
+
+	if (!path)
+		g_set_error(error, FERRY_ERROR, 0, "--qemu-dst: there is no program '%s'",
+			    options.qemu_dst);
+	return path;
+}
+
+/* Machine types that all QEMUs of this run have, where there are two or one was named. */
+static gboolean choose_machines(struct case_settings *settings, GError **error)
+{
+	const char *other = settings->other_binary;
+
+	if (options.machine) {
+		settings->q35 = settings->pc = options.machine;
+		return qemu_check_machine(settings->binary, options.machine, error) &&
+		       (!other || qemu_check_machine(other, options.machine, error));
+	}
+	if (!other)
+		return TRUE;
+	settings->q35 = qemu_newest_common_machine("q35", settings->binary, other, error);
+	settings->pc = settings->q35 ? qemu_newest_common_machine("i440fx", settings->binary, other,
+								  error)
+				     : NULL;
+	return settings->pc != NULL;
 }
 
 /* Deadlines on this host; measured by the suite's own program, where there is one. */
@@ -402,14 +441,20 @@ static int run(int argc, char **argv)
 	if (!cases || !(qemu = find_qemu(&error)))
 		return usage_error("%s", error->message);
 
+	settings.binary = qemu;
+	if ((options.qemu_dst && !(settings.other_binary = find_other_qemu(&error))) ||
+	    !choose_machines(&settings, &error))
+		return usage_error("%s", error->message);
+
 	interrupt_watch();
 	logdir = options.logdir ? g_strdup(options.logdir) : below_root("build/logs");
 	if ((lock = lock_logdir(logdir, &error)) < 0 || !(socket_dir = make_socket_dir(&error)))
 		return usage_error("%s", error->message);
 
 	environment = describe_here(qemu, settings.accel, seed);
+	environment->other_binary = g_strdup(settings.other_binary);
+	environment->machine = g_strdup(suite->foreign ? settings.pc : settings.q35);
 	settings.environment = environment;
-	settings.binary = qemu;
 	settings.logdir = logdir;
 	settings.socket_dir = socket_dir;
 	settings.foreign = suite->foreign;

@@ -51,7 +51,8 @@ struct guest {
 	GPtrArray *retired; /* VMs that the guest has left, until they end */
 	struct vm_exit exit;
 	gboolean ended, failed;
-	unsigned vms; /* started so far */
+	unsigned vms;	   /* started so far */
+	gboolean in_other; /* the guest is carried by the other of two binaries */
 
 	/* The guest as it goes on where it was saved while it ran. */
 	struct guest *original;
@@ -201,6 +202,7 @@ static void drop_socket(struct guest *guest)
 static void adopt(struct guest *guest)
 {
 	guest->vm = guest->destination;
+	guest->in_other = guest->config.other_binary && !guest->in_other;
 	guest->destination = NULL;
 	guest->destination_ready = FALSE;
 	drop_socket(guest);
@@ -489,6 +491,9 @@ static struct vm *start_vm(struct guest *guest, const char *incoming, int restor
 	struct vm_config config = guest->config;
 	g_autofree char *label = g_strdup_printf("%u", ++guest->vms);
 
+	/* The guest goes to and fro between two builds. */
+	if (config.other_binary && (incoming || restore) && !guest->in_other)
+		config.binary = config.other_binary;
 	config.label = label;
 	config.transcript = guest->transcript;
 	config.stderr_path = guest->stderr_path;

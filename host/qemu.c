@@ -49,7 +49,8 @@
 #define RELIABLE_TCG "tcg,thread=single"
 
 /* A guest has no use for these devices; without them QEMU starts sooner. */
-#define DEFAULT_MACHINE "q35,smbus=off,sata=off,usb=off,vmport=off,hpet=off"
+#define DEFAULT_MACHINE "q35"
+#define WITHOUT_DEVICES ",smbus=off,sata=off,usb=off,vmport=off,hpet=off"
 
 void qemu_break(struct qemu *qemu, const char *problem)
 {
@@ -410,6 +411,21 @@ static const char *argument(char **arguments, const char *name)
 	return value;
 }
 
+/* The value of -machine, or NULL for QEMU's default. The caller frees it. */
+static char *machine_of(const struct vm_config *config)
+{
+	const char *properties = config->machine ? strchr(config->machine, ',') : NULL;
+	gboolean ours = !config->machine && !config->foreign;
+
+	if (config->machine_type)
+		return g_strconcat(config->machine_type,
+				   properties ? properties
+				   : ours     ? WITHOUT_DEVICES
+					      : NULL,
+				   NULL);
+	return g_strdup(ours ? DEFAULT_MACHINE WITHOUT_DEVICES : config->machine);
+}
+
 static void add_memory(GPtrArray *arguments, const struct vm_config *config)
 {
 	const char *named = argument(config->extra, "-m");
@@ -435,10 +451,11 @@ static void add_memory(GPtrArray *arguments, const struct vm_config *config)
 static void add_machine(GPtrArray *arguments, const struct vm_config *config)
 {
 	gboolean reliable = g_str_equal(config->accel, "tcg") && !config->foreign;
+	g_autofree char *machine = machine_of(config);
 
-	if (!config->foreign || config->machine) {
+	if (machine) {
 		add(arguments, "-machine");
-		add(arguments, config->machine ? config->machine : DEFAULT_MACHINE);
+		add(arguments, machine);
 	}
 	add(arguments, "-accel");
 	g_ptr_array_add(arguments, qemu_option_accel(reliable ? RELIABLE_TCG : config->accel,

@@ -167,6 +167,8 @@ static void print_result(struct lines *lines, const struct result *result)
 	printf("%s%-5s%s %s%s%s", lines->live ? colors[result->verdict] : "",
 	       verdict_name(result->verdict), lines->live ? "\033[m" : "", name,
 	       elsewhere ? " on " : "", elsewhere ? host : "");
+	if (result->other_vmm_version)
+		printf(" between %s and %s", result->vmm_version, result->other_vmm_version);
 	if (result->verdict == VERDICT_PASS)
 		printf(" (%s)\n", summary);
 	else

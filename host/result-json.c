@@ -24,6 +24,8 @@ void environment_add_json(JsonBuilder *builder, const struct environment *enviro
 	add_string(builder, "host", environment->host);
 	add_string(builder, "vmm", environment->vmm);
 	add_string(builder, "binary", environment->binary);
+	add_string(builder, "other_binary", environment->other_binary);
+	add_string(builder, "machine", environment->machine);
 	add_string(builder, "accel", environment->accel);
 	add_string(builder, "kernel", environment->kernel);
 	add_string(builder, "cpu", environment->cpu);
@@ -103,6 +105,7 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_string(builder, "memory", result->memory);
 	add_string(builder, "warning", result->warning);
 	add_string(builder, "vmm_version", result->vmm_version);
+	add_string(builder, "other_vmm_version", result->other_vmm_version);
 	add_string(builder, "logs", result->logdir);
 	add_number(builder, "seed", result->test_case->seed);
 	add_number(builder, "duration_ns", result->duration_ns);
@@ -207,6 +210,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->memory = g_strdup(qmp_string(object, "memory"));
 	result->warning = g_strdup(qmp_string(object, "warning"));
 	result->vmm_version = g_strdup(qmp_string(object, "vmm_version"));
+	result->other_vmm_version = g_strdup(qmp_string(object, "other_vmm_version"));
 	result->logdir = g_strdup(qmp_string(object, "logs"));
 	result->duration_ns = qmp_number(object, "duration_ns");
 	result->checks = qmp_number(object, "checks");
@@ -226,6 +230,8 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->host = g_strdup(qmp_string(object, "host"));
 	environment->vmm = g_strdup(qmp_string(object, "vmm"));
 	environment->binary = g_strdup(qmp_string(object, "binary"));
+	environment->other_binary = g_strdup(qmp_string(object, "other_binary"));
+	environment->machine = g_strdup(qmp_string(object, "machine"));
 	environment->accel = g_strdup(qmp_string(object, "accel"));
 	environment->kernel = g_strdup(qmp_string(object, "kernel"));
 	environment->cpu = g_strdup(qmp_string(object, "cpu"));

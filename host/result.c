@@ -41,6 +41,8 @@ void environment_free(struct environment *environment)
 	g_free(environment->host);
 	g_free(environment->vmm);
 	g_free(environment->binary);
+	g_free(environment->other_binary);
+	g_free(environment->machine);
 	g_free(environment->accel);
 	g_free(environment->kernel);
 	g_free(environment->cpu);
@@ -66,6 +68,7 @@ void result_free(struct result *result)
 	g_free(result->detail);
 	g_free(result->memory);
 	g_free(result->vmm_version);
+	g_free(result->other_vmm_version);
 	g_free(result->warning);
 	g_free(result->logdir);
 	g_ptr_array_unref(result->tests);

@@ -52,6 +52,8 @@ struct environment {
 	char *host;   /* "local", or the lab's name */
 	char *vmm;    /* "qemu" */
 	char *binary; /* of the VMM */
+	char *other_binary; /* of the other of two that guests go between, or NULL */
+	char *machine; /* a machine type that was chosen or named, or NULL */
 	char *accel;
 	char *kernel; /* of the host: "6.1.0-13-amd64" */
 	char *cpu;    /* "AMD EPYC ..." */
@@ -66,6 +68,7 @@ struct result {
 	enum verdict verdict;
 	char *reason;	   /* one line; NULL for a plain pass */
 	char *vmm_version; /* "7.2.22"; NULL if the VMM never told */
+	char *other_vmm_version; /* of the other of two that the guest goes between, or NULL */
 	char *warning;	   /* one line about a pass that was not expected; else NULL */
 	char *memory;	   /* lines on images of the guest's memory; NULL if none were wanted */
 	char *detail;	   /* more lines, e.g. a backtrace; NULL if there are none */

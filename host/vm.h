@@ -49,16 +49,18 @@ enum vm_option {
 /* Everything that a machine is made of. Strings are copied where they are kept. */
 struct vm_config {
 	const char *binary;	  /* the VMM's program */
+	const char *other_binary; /* that every second VM of a guest runs; NULL: the same */
 	const char *accel;	  /* "kvm" or "tcg" */
 	const char *file;	  /* flat binary of the guest */
 	const char *command_line; /* the guest's; NULL for none */
 	const char *runner_word;  /* one more of its words, left out where a person runs it */
 	unsigned smp;		  /* vCPUs */
 	unsigned memory_mib;
-	const char *machine; /* NULL for the default */
-	const char *disk;    /* path of a raw image, for a device with `drive=disk`; NULL for none */
-	char **extra;	     /* further arguments for the VMM; may be NULL */
-	gboolean foreign;    /* a guest of kvm-unit-tests: its machine, its test devices */
+	const char *machine;	  /* NULL for the default */
+	const char *machine_type; /* in place of the machine's, e.g. "pc-q35-7.2"; NULL: as it is */
+	const char *disk;	  /* a raw image, for a device with `drive=disk`; NULL for none */
+	char **extra;		  /* further arguments for the VMM; may be NULL */
+	gboolean foreign;	  /* a guest of kvm-unit-tests: its machine, its test devices */
 
 	const char *label;	     /* short, for the transcript: "1", "2", ... */
 	struct log_file *transcript; /* of the control channel; must outlive the VM */

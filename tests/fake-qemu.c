@@ -881,6 +881,11 @@ int main(int argc, char **argv)
 	static struct input monitor = { .fd = QMP_FD, .line = obey };
 	static struct input console = { .fd = STDIN_FILENO, .line = run_guest };
 
+	if (argc == 3 && !strcmp(argv[1], "-machine") && !strcmp(argv[2], "help")) {
+		puts("Supported machines are:\npc-q35-7.10\nq35   (alias of pc-q35-7.10)\n"
+		     "pc-q35-7.9\npc-q35-6.0\npc-q35-rhel9\npc-i440fx-7.9");
+		return 0;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	script = find_script(getenv("FERRY_FAKE"));
 	for (int i = 1; i < argc; i++) {

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which machine types the QEMUs of a run know: `-machine help`, asked before anything starts. */
+#ifndef FERRY_HOST_QEMU_MACHINE_H
+#define FERRY_HOST_QEMU_MACHINE_H
+
+#include <glib.h>
+
+/*
+ * The newest versioned machine type of a KIND ("q35", "i440fx") that both QEMUs have,
+ * "pc-q35-7.2", which the caller frees; NULL and ERROR if there is none.
+ */
+char *qemu_newest_common_machine(const char *kind, const char *binary, const char *other,
+				 GError **error);
+
+/* Does BINARY have the machine TYPE? FALSE and ERROR if not. */
+gboolean qemu_check_machine(const char *binary, const char *type, GError **error);
+
+#endif
