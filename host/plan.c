@@ -6,8 +6,19 @@
 #define LONGEST_DELAY_MS 50
 
 const struct plan *const plans[] = {
-	&plan_bgsnapshot, &plan_cancel, &plan_dstkill,	&plan_none,    &plan_pause, &plan_postcopy,
-	&plan_precopy,	  &plan_reset,	&plan_snapshot, &plan_srckill, &plan_storm, NULL,
+	&plan_bgsnapshot,
+	&plan_cancel,
+	&plan_dstkill,
+	&plan_none,
+	&plan_pause,
+	&plan_postcopy,
+	&plan_postcopy_recover,
+	&plan_precopy,
+	&plan_reset,
+	&plan_snapshot,
+	&plan_srckill,
+	&plan_storm,
+	NULL,
 };
 
 const char **plan_names(void)

@@ -65,7 +65,8 @@ struct plan_run {
 };
 
 extern const struct plan plan_bgsnapshot, plan_cancel, plan_dstkill, plan_none, plan_pause,
-	plan_postcopy, plan_precopy, plan_reset, plan_snapshot, plan_srckill, plan_storm;
+	plan_postcopy, plan_postcopy_recover, plan_precopy, plan_reset, plan_snapshot, plan_srckill,
+	plan_storm;
 
 /* Every plan, ended by NULL. */
 extern const struct plan *const plans[];

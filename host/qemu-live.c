@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "qemu-option.h"
+#include "qemu-recover.h"
 #include "text.h"
 
 /* So often are the figures of a move asked for until they are final. */
@@ -51,6 +52,7 @@ static void note_postcopy(const struct qemu_move *move, JsonObject *ram, struct 
 	gint64 sent_late = qmp_number(ram, "postcopy-bytes"); /* QEMU 7.0 */
 
 	stats->early = TRUE;
+	stats->cuts = move->cuts_made;
 	stats->bytes_left = MAX(move->bytes_left, (guint64)MAX(0, sent_late));
 	stats->pages_awaited = MAX(0, qmp_number(ram, "postcopy-requests"));
 	stats->pause_max_ns = MAX(stats->pause_min_ns, (arrived - move->switched) * NS_PER_US);
@@ -184,6 +186,8 @@ static void advance_postcopy(struct qemu_move *move)
 		move->switched = from->migration_time;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_rest_told, from);
 	}
+	if (move->switched)
+		qemu_recover_advance(move);
 	if (move->switched && to->resume_time && to->pid && !move->asked_arrival) {
 		move->asked_arrival = TRUE;
 		qmp_execute(to->qmp, "query-status", NULL, on_runs_there, to);
@@ -399,6 +403,8 @@ void qemu_move(struct vm *vm, struct vm *to_vm, const struct move_options *optio
 
 	move->progress = progress;
 	move->postcopy = options->postcopy;
+	move->cuts_wanted = options->cuts;
+	move->cut_after_ms = options->cut_after_ms;
 	move->kill_source = options->kill_source;
 	g_clear_pointer(&from->migration_status, g_free);
 	move->timer = g_timeout_add_seconds(MOVE_DEADLINE_FACTOR * from->reply_seconds,

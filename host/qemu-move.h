@@ -36,6 +36,11 @@ struct qemu_move {
 	gint64 switched; /* to post-copy, CLOCK_REALTIME us; 0 if it was not */
 	gboolean asked_arrival;
 	gint64 runs_there; /* at this time at the latest; 0 if nobody knows */
+	/* A post-copy move that is cut and mended; only of qemu-recover.c. */
+	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_MENDING } cut;
+	unsigned cuts_wanted, cuts_made;
+	guint cut_after_ms;
+	gboolean cut_in_flight; /* memory was left at the last */
 	guint64 bytes_left;
 	gboolean keeping, continued; /* images of memory; the guest goes on after that */
 	void (*settled)(struct qemu_move *move);

@@ -98,6 +98,20 @@ void qemu_set_capability(struct qemu *qemu, const char *name, qmp_reply_function
 	qmp_execute(qemu->qmp, "migrate-set-capabilities", arguments, reply, qemu);
 }
 
+static void negotiate(struct qemu *qemu)
+{
+	JsonObject *arguments = NULL;
+	JsonArray *wanted;
+
+	if (qemu->uses & VMM_CAN_RECOVER_POSTCOPY) {
+		wanted = json_array_new();
+		json_array_add_string_element(wanted, "oob");
+		arguments = json_object_new();
+		json_object_set_array_member(arguments, "enable", wanted);
+	}
+	qmp_execute(qemu->qmp, "qmp_capabilities", arguments, on_setup_reply, qemu);
+}
+
 static void on_greeted(void *data, const char *version, int major, int minor)
 {
 	struct qemu *qemu = data;
@@ -114,7 +128,7 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	}
 	qemu->exit.started = TRUE;
 	qemu->listener->version(qemu->owner, &qemu->vm, version);
-	qmp_execute(qemu->qmp, "qmp_capabilities", NULL, on_setup_reply, qemu);
+	negotiate(qemu);
 	qemu_set_capability(qemu, "events", on_setup_reply);
 	/* QEMU asks the kernel whether it can do this. */
 	if (qemu->uses & VMM_CAN_MOVE_POSTCOPY)
@@ -695,7 +709,8 @@ static void qemu_free(struct vm *vm)
 const struct vmm qemu_vmm = {
 	.name = "qemu",
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MOVE_LIVE | VMM_CAN_RESET | VMM_CAN_MOVE_POSTCOPY |
-			VMM_CAN_SAVE | VMM_CAN_BREAK_MOVE | VMM_CAN_SAVE_RUNNING,
+			VMM_CAN_SAVE | VMM_CAN_BREAK_MOVE | VMM_CAN_SAVE_RUNNING |
+			VMM_CAN_RECOVER_POSTCOPY,
 	.start = qemu_start,
 	.send = qemu_send,
 	.give_to = qemu_give_to,

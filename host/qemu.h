@@ -3,7 +3,7 @@
  * What the files of the QEMU VMM share: qemu.c (the process), qemu-move.c (pauses and
  * resets), qemu-live.c (live migration), qemu-break.c (what
  * becomes of one that is broken off), qemu-save.c (files), qemu-option.c (what the options
- * of plans mean).
+ * of plans mean), qemu-recover.c (post-copy streams that are cut).
  */
 #ifndef FERRY_HOST_QEMU_H
 #define FERRY_HOST_QEMU_H

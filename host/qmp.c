@@ -22,6 +22,7 @@ struct pending {
 	qmp_reply_function reply;
 	void *data;
 	char *command;
+	gint64 id; /* of a command that is answered out of order; else 0 */
 };
 
 struct qmp {
@@ -35,6 +36,7 @@ struct qmp {
 	unsigned busy;	/* depth of callbacks */
 	GByteArray *input;
 	GQueue *pending; /* of struct pending, in the order of sending */
+	gint64 last_id;
 	struct log_file *transcript;
 	char *label;
 	const struct qmp_listener *listener;
@@ -175,10 +177,24 @@ static void handle_event(struct qmp *qmp, const char *name, JsonObject *message)
 			     seconds * G_USEC_PER_SEC + microseconds);
 }
 
+/* What the answer with ID is to, or the first that is answered in order (0). */
+static struct pending *take_pending(struct qmp *qmp, gint64 id)
+{
+	for (GList *link = qmp->pending->head; link; link = link->next) {
+		struct pending *pending = link->data;
+
+		if (pending->id != id)
+			continue;
+		g_queue_delete_link(qmp->pending, link);
+		return pending;
+	}
+	return NULL;
+}
+
 static void handle_reply(struct qmp *qmp, JsonObject *message)
 {
 	JsonNode *value = json_object_get_member(message, "return");
-	struct pending *pending = g_queue_pop_head(qmp->pending);
+	struct pending *pending = take_pending(qmp, MAX(0, qmp_number(message, "id")));
 	g_autofree char *problem = NULL;
 
 	if (!pending) {
@@ -330,23 +346,26 @@ void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 	qmp_execute_with_file(qmp, command, arguments, NO_FILE, reply, data);
 }
 
-void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
-			   qmp_reply_function reply, void *data)
+static void execute(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
+		    gboolean at_once, qmp_reply_function reply, void *data)
 {
 	g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
 	JsonObject *message = json_object_new();
 	struct pending *pending = g_new0(struct pending, 1);
 	g_autofree char *text = NULL, *line = NULL;
 
-	json_object_set_string_member(message, "execute", command);
+	json_object_set_string_member(message, at_once ? "exec-oob" : "execute", command);
 	if (arguments)
 		json_object_set_object_member(message, "arguments", arguments);
+	if (at_once)
+		json_object_set_int_member(message, "id", ++qmp->last_id);
 	json_node_take_object(root, message);
 	text = json_to_string(root, FALSE);
 	transcribe(qmp, '>', text, strlen(text));
 	line = g_strconcat(text, "\n", NULL);
 
 	pending->command = g_strdup(command);
+	pending->id = at_once ? qmp->last_id : 0;
 	pending->reply = reply;
 	pending->data = data;
 	g_queue_push_tail(qmp->pending, pending);
@@ -354,6 +373,18 @@ void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arg
 		break_off(qmp, "QEMU does not read its QMP commands");
 	else if (!qmp->deadline)
 		restart_deadline(qmp);
+}
+
+void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
+			   qmp_reply_function reply, void *data)
+{
+	execute(qmp, command, arguments, file, FALSE, reply, data);
+}
+
+void qmp_execute_at_once(struct qmp *qmp, const char *command, JsonObject *arguments,
+			 qmp_reply_function reply, void *data)
+{
+	execute(qmp, command, arguments, NO_FILE, TRUE, reply, data);
 }
 
 void qmp_free(struct qmp *qmp)

@@ -2,7 +2,7 @@
 /*
  * A client of QEMU's Machine Protocol over a socket that QEMU already has open
  * (QEMU's docs/interop/qmp-spec). Commands are sent without waiting; QEMU
- * answers in order. Every line both ways goes into a transcript.
+ * answers in order, unless it is asked at once. Every line both ways goes into a transcript.
  */
 #ifndef FERRY_HOST_QMP_H
 #define FERRY_HOST_QMP_H
@@ -51,6 +51,14 @@ void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 /* The same, with an open FILE of ours that comes along (SCM_RIGHTS), for `getfd`. */
 void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
 			   qmp_reply_function reply, void *data);
+
+/*
+ * The same as qmp_execute(), but QEMU carries it out even while it is busy with something
+ * else ("exec-oob", QEMU's docs/interop/qmp-spec, 2.3.1), so that its answer may overtake others.
+ * `qmp_capabilities` must have enabled "oob".
+ */
+void qmp_execute_at_once(struct qmp *qmp, const char *command, JsonObject *arguments,
+			 qmp_reply_function reply, void *data);
 
 /* Reads and handles what has come already, without waiting. */
 void qmp_drain(struct qmp *qmp);

@@ -14,8 +14,8 @@
 
 /* In the order in which they are told apart: what fails under the first fails under all. */
 static const char *const default_plans[] = {
-	"none",	   "pause", "precopy", "postcopy", "srckill",	 "cancel",
-	"dstkill", "reset", "storm",   "snapshot", "bgsnapshot", NULL,
+	"none",	   "pause", "precopy", "postcopy", "postcopy-recover", "srckill", "cancel",
+	"dstkill", "reset", "storm",   "snapshot", "bgsnapshot",       NULL,
 };
 static const char *const foreign_plans[] = { "none", NULL };
 static const char *const foreign_migration_plans[] = { "precopy", NULL };

@@ -23,6 +23,7 @@ enum vmm_capability {
 	VMM_CAN_SAVE = 1 << 4,
 	VMM_CAN_BREAK_MOVE = 1 << 5,
 	VMM_CAN_SAVE_RUNNING = 1 << 6,
+	VMM_CAN_RECOVER_POSTCOPY = 1 << 7,
 };
 
 /*
@@ -124,6 +125,7 @@ struct move_stats {
 	 */
 	gboolean early;
 	guint64 pages_awaited; /* by the guest, on the other side */
+	unsigned cuts;	       /* of the stream while memory was left, and each was mended */
 	unsigned unused;       /* of enum vm_option: its figures show that these did nothing */
 	/* CLOCK_REALTIME, ns: a saved guest stood still then, and a restored one went on. */
 	gint64 saved_at, restored_at;
@@ -135,6 +137,9 @@ struct move_options {
 	/* The guest goes as soon as the stream flows; LATE_BANDWIDTH is for what is left then. */
 	gboolean postcopy;
 	guint64 late_bandwidth;
+	/* So often is the stream then cut and mended, if it still flows after CUT_AFTER_MS. */
+	unsigned cuts;
+	guint cut_after_ms;
 };
 
 /* How a move is broken off in mid-flight; the guest then stays where it is. */

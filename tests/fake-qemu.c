@@ -49,6 +49,7 @@ struct script {
 	 * "background" (the guest goes on while it is saved), "goes-on" (it does so now),
 	 * "answered" (it has the answer to its request to be moved),
 	 * "late-pages" (it does so, and not all of its memory has come),
+	 * "mended" (the rest of its memory comes, after a cut),
 	 * "reset" (the machine is about to be), "machine" (the guest is about to tell of it).
 	 */
 	const char *moment;
@@ -83,6 +84,9 @@ static char *destination;	       /* where the guest is to go */
 static int file = -1;		       /* that came with getfd */
 static bool slow;		       /* moves are so slow that they never end */
 static int flight = -1;		       /* the connection of such a move */
+static bool cuttable;		       /* post-copy moves do not end before they were cut */
+static int late = -1;		       /* the connection of one whose memory still comes */
+static char answer_id[32];	       /* of the command, as its answer has to repeat it */
 
 /* What scripts change. */
 static int stamp_seconds;	/* added to the time of events */
@@ -322,6 +326,11 @@ static void hand_over_guest(const char *path)
 	event("STOP", "");
 	runs = false;
 	guest.moves++;
+	if (cuttable) {
+		if (write(fd, &guest, sizeof(guest)) == sizeof(guest))
+			late = fd;
+		return;
+	}
 	/* If the destination dies, it is the runner that says so. */
 	if (write(fd, &guest, sizeof(guest)) == sizeof(guest) && read(fd, &arrived, 1) == 1)
 		migration_event("completed");
@@ -410,6 +419,12 @@ static void receive_guest(const char *path)
 		event("RESUME", "");
 	if (!usual("late-pages"))
 		return;
+	if (cuttable) {
+		late = fd;
+		runs = true;
+		run_guest(NULL);
+		return;
+	}
 	migration_event("completed");
 	write_all(fd, "y", 1);
 	close(fd);
@@ -417,6 +432,47 @@ static void receive_guest(const char *path)
 		return;
 	runs = usual("arrived");
 	run_guest(NULL);
+}
+
+/* The stream of a post-copy move is cut: on purpose here, noticed there. */
+static void cut_stream(void)
+{
+	close(late);
+	late = -1;
+	migration_event("postcopy-paused");
+}
+
+static void go_on_sending(const char *path)
+{
+	char arrived;
+	int fd = open_socket(path, connect);
+
+	say("{\"return\": {}}");
+	migration_event("postcopy-recover");
+	migration_event("postcopy-active");
+	/* It may be cut again; then the destination ends what it has to. */
+	if (read(fd, &arrived, 1) == 1)
+		migration_event("completed");
+	close(fd);
+}
+
+static void go_on_receiving(const char *path)
+{
+	int listening, fd;
+
+	unlink(path);
+	listening = open_socket(path, bind);
+	listen(listening, 1);
+	say("{\"return\": {}%s}", answer_id);
+	fd = accept(listening, NULL, NULL);
+	close(listening);
+	migration_event("postcopy-recover");
+	migration_event("postcopy-active");
+	if (!usual("mended"))
+		return;
+	migration_event("completed");
+	write_all(fd, "y", 1);
+	close(fd);
 }
 
 /* By the guest itself, or by whoever talks to its QEMU. */
@@ -475,7 +531,8 @@ static bool stop_by_itself(const struct script *this)
 
 static bool refuse(const struct script *this)
 {
-	say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}", this->text);
+	say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}%s}", this->text,
+	    answer_id);
 	return false;
 }
 
@@ -506,6 +563,11 @@ static bool complete_too_early(const struct script *this)
 static bool refuse_use(const struct script *this)
 {
 	return strstr(command_text, "\"events\"") || refuse(this);
+}
+
+static bool refuse_resume(const struct script *this)
+{
+	return !strstr(command_text, "\"resume\":true") || refuse(this);
 }
 
 static bool send_all_first(const struct script *this)
@@ -683,6 +745,10 @@ static const struct script scripts[] = {
 	  "\"postcopy-bytes\": 0, \"remaining\": 0}}}" },
 	{ "refuses-file", ANY, "migrate", refuse, 0, "unknown migration protocol" },
 	{ "deaf", ANY, "migrate-incoming", say_text, 0, "{\"return\": {}}" },
+	{ "refuses-pause", ANY, "migrate-pause", refuse, 0, "Not in the mood" },
+	{ "refuses-recover", ANY, "migrate-recover", refuse, 0, "Incoming is busy" },
+	{ "refuses-resume", ANY, "migrate", refuse_resume, 0, "Cannot resume" },
+	{ "dies-when-mended", DESTINATION, "mended", die_by_signal, SIGKILL },
 	{ "refuses-cancel", ANY, "migrate_cancel", refuse, 0, "Not now" },
 	{ "completes-when-cancelled", ANY, "migrate_cancel", complete_all_the_same },
 	{ "stops-when-cancelled", ANY, "migrate_cancel", stop_for_good, 0, "paused" },
@@ -779,8 +845,17 @@ static void obey(const char *line)
 	const char *path = strncmp(uri, "unix:", 5) ? uri : uri + 5;
 
 	command_text = line;
+	answer_id[0] = '\0';
+	if (!*command) {
+		free(command);
+		command = member(line, "exec-oob");
+		snprintf(answer_id, sizeof(answer_id), ", \"id\": %d",
+			 atoi(strstr(line, "\"id\":") + strlen("\"id\":")));
+	}
 	if (!usual(command))
 		goto out;
+	if (strstr(line, "\"oob\""))
+		cuttable = true;
 	if (strstr(line, "\"postcopy-ram\""))
 		postcopy = true;
 	if (strstr(line, "\"background-snapshot\""))
@@ -796,6 +871,13 @@ static void obey(const char *line)
 	} else if (!strcmp(command, "migrate_cancel")) {
 		say("{\"return\": {}}");
 		break_off("cancelled");
+	} else if (!strcmp(command, "migrate-pause")) {
+		say("{\"return\": {}}");
+		cut_stream();
+	} else if (!strcmp(command, "migrate-recover")) {
+		go_on_receiving(path);
+	} else if (strstr(line, "\"resume\":true")) {
+		go_on_sending(path);
 	} else if (!strcmp(command, "migrate")) {
 		send_guest(path);
 	} else if (!strcmp(command, "migrate-incoming")) {
@@ -903,12 +985,15 @@ int main(int argc, char **argv)
 		/* A guest that is stopped reads no input. */
 		struct pollfd fds[] = { { .fd = QMP_FD, .events = POLLIN },
 					{ .fd = runs ? STDIN_FILENO : -1, .events = POLLIN },
-					{ .fd = flight, .events = POLLIN } };
+					{ .fd = flight, .events = POLLIN },
+					{ .fd = late, .events = POLLIN } };
 
-		if (poll(fds, 3, -1) < 0)
+		if (poll(fds, 4, -1) < 0)
 			continue;
 		if (fds[2].revents && usual("lost-destination"))
 			break_off("failed");
+		if (fds[3].revents && role == DESTINATION)
+			cut_stream();
 		if (fds[0].revents && !read_input(&monitor))
 			return 0;
 		if (fds[1].revents && !read_input(&console))

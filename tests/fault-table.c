@@ -353,6 +353,27 @@ const struct fault faults[] = {
 	{ "loses-a-byte-late", "run selftest/postcopy --plan postcopy", "loses-a-byte", 1, "FAIL",
 	  "^FAIL  selftest/postcopy: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
 
+	/* Post-copy moves that are cut, and mended or not. */
+	{ "normal-recover", "run selftest --plan postcopy-recover", "", 0, "PASS",
+	  "^PASS  selftest/postcopy-recover .* 1 move, " },
+	{ "refuses-pause", "run selftest --plan postcopy-recover", "refuses-pause", 1, "ERROR",
+	  "^ERROR selftest/postcopy-recover: QMP command 'migrate-pause' failed: Not in the mood" },
+	{ "refuses-recover", "run selftest --plan postcopy-recover", "refuses-recover", 1, "ERROR",
+	  "^ERROR selftest/postcopy-recover: the destination would not go on after the cut: QMP "
+	  "command 'migrate-recover' failed: Incoming is busy" },
+	{ "refuses-resume", "run selftest --plan postcopy-recover", "refuses-resume", 1, "ERROR",
+	  "^ERROR selftest/postcopy-recover: the source would not go on after the cut: QMP command "
+	  "'migrate' failed: Cannot resume" },
+	{ "nothing-left-to-cut", "run selftest --plan postcopy-recover", "nothing-late", 1, "ERROR",
+	  "^ERROR selftest/postcopy-recover: the stream was not cut in mid-flight: in 5 attempts "
+	  "no "
+	  "memory was left to send at the cut" },
+	{ "dies-when-mended", "run selftest --plan postcopy-recover", "dies-when-mended", 1,
+	  "ERROR",
+	  "^ERROR selftest/postcopy-recover: the destination died in mid-move \\(killed by signal "
+	  "9 "
+	  "\\(Killed\\)\\)" },
+
 	/* Moves that are broken off, or should be. */
 	{ "normal-cancel", "run selftest --plan cancel", "", 0, "PASS",
 	  "^PASS  selftest/cancel .* \\d broken moves?, stopped for 0 us" },

@@ -236,6 +236,27 @@ static void test_nonsense(void)
 	}
 }
 
+/* What is asked at once may be answered before what was asked first, and names itself. */
+static void test_answers_out_of_order(void)
+{
+	struct peer *peer = meet_and_greet();
+
+	qmp_execute(peer->qmp, "one", NULL, on_reply, peer);
+	qmp_execute_at_once(peer->qmp, "two", NULL, on_reply, peer);
+	qmp_execute_at_once(peer->qmp, "three", NULL, on_reply, peer);
+	say(peer, "{\"error\": {\"desc\": \"b\"}, \"id\": 2}\n");
+	hear(peer);
+	assert_told(peer, "reply QMP command 'three' failed: b\n");
+	say(peer, "{\"error\": {\"desc\": \"a\"}}\n{\"return\": {}, \"id\": 1}\n");
+	hear(peer);
+	assert_told(peer, "reply QMP command 'one' failed: a\nreply well\n");
+	qmp_execute_at_once(peer->qmp, "four", NULL, on_reply, peer);
+	say(peer, "{\"return\": {}, \"id\": 7}\n");
+	hear(peer);
+	assert_told(peer, "broken: a QMP answer to nothing that was asked\n");
+	part(peer);
+}
+
 static void test_odd_replies(void)
 {
 	static const char *const replies[] = { "{\"error\": {}}\n", "{\"error\": \"x\"}\n",
@@ -383,6 +404,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/qmp/conversation", test_conversation);
 	g_test_add_func("/qmp/byte-by-byte", test_byte_by_byte);
 	g_test_add_func("/qmp/nonsense", test_nonsense);
+	g_test_add_func("/qmp/out-of-order", test_answers_out_of_order);
 	g_test_add_func("/qmp/odd-replies", test_odd_replies);
 	g_test_add_func("/qmp/endless-line", test_endless_line);
 	g_test_add_func("/qmp/no-greeting", test_no_greeting);
