@@ -27,6 +27,8 @@ static void detach(struct qemu_move *move)
 		g_source_remove(move->timer);
 	if (move->moment)
 		g_source_remove(move->moment);
+	if (move->hold)
+		g_source_remove(move->hold);
 	move->from->move = NULL;
 	if (move->to)
 		move->to->move = NULL;

@@ -28,9 +28,11 @@ struct qemu_move {
 	gboolean running;	  /* what is saved */
 	const char *path;	  /* what messages call the file */
 	gboolean kill_source, source_killed;
-	gboolean asked_figures;		   /* of a source that is to be killed */
-	gboolean held, slowed, asked_held; /* in flight, by options; only of qemu-option.c */
-	unsigned seen;			   /* of enum vm_option: at work */
+	gboolean asked_figures; /* of a source that is to be killed */
+	guint hold; /* the timer of one that is held in flight, or 0; only of qemu-option.c */
+	gboolean slowed;
+	guint64 held_bandwidth;
+	unsigned seen; /* of enum vm_option: at work */
 	gboolean postcopy;
 	gboolean switch_ordered;
 	gint64 switched; /* to post-copy, CLOCK_REALTIME us; 0 if it was not */

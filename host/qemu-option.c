@@ -32,6 +32,8 @@
 #define HELD_BANDWIDTH (3 << 20)
 /* After the first pass: hardly a page in each of the periods of 100 ms that QEMU counts in. */
 #define HELD_AGAIN_BANDWIDTH (64 << 10)
+#define HELD_PASS_MS	     500
+#define HELD_QUESTION_MS     100
 /* So that one that proves nothing ends all the same. */
 #define LONGEST_HOLD_MS 8000
 
@@ -239,24 +241,26 @@ static void set_speed(struct qemu *qemu, guint64 bandwidth, unsigned downtime_ms
 
 static void let_go(struct qemu_move *move)
 {
-	move->held = FALSE;
+	g_source_remove(move->hold);
+	move->hold = 0;
 	set_speed(move->from, 0, DOWNTIME_LIMIT_MS);
-}
-
-void qemu_option_begin(struct qemu_move *move, guint64 bandwidth)
-{
-	struct qemu *from = move->from;
-
-	from->pass = 0;
-	move->held = from->options & HELD_OPTIONS;
-	if (move->held)
-		bandwidth = bandwidth ? MIN(bandwidth, HELD_BANDWIDTH) : HELD_BANDWIDTH;
-	set_speed(from, bandwidth, move->held ? HELD_DOWNTIME_MS : DOWNTIME_LIMIT_MS);
 }
 
 static gboolean is_positive(JsonObject *object, const char *name)
 {
 	return object && qmp_number(object, name) > 0;
+}
+
+/* So that a pass over the BYTES that are left takes a while, and not forever. */
+static void slow_down(struct qemu_move *move, guint64 bytes)
+{
+	guint64 bandwidth =
+		CLAMP(bytes * 1000 / HELD_PASS_MS, HELD_AGAIN_BANDWIDTH, HELD_BANDWIDTH);
+
+	if (bandwidth == move->held_bandwidth)
+		return;
+	move->held_bandwidth = bandwidth;
+	set_speed(move->from, bandwidth, HELD_DOWNTIME_MS);
 }
 
 /* Auto-converge tells of itself only while it works. */
@@ -279,30 +283,46 @@ static void on_held_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 	struct qemu_move *move = qemu->move;
+	JsonObject *figures;
 
-	if (!move)
+	if (!move || !move->hold || problem || !JSON_NODE_HOLDS_OBJECT(value))
 		return;
-	move->asked_held = FALSE;
-	if (problem || !JSON_NODE_HOLDS_OBJECT(value) || !move->held)
-		return;
-	move->seen |= seen_at_work(json_node_get_object(value));
+	figures = json_node_get_object(value);
+	move->seen |= seen_at_work(figures);
 	if (!(qemu->options & HELD_OPTIONS & ~move->seen) ||
 	    g_get_real_time() - move->started > LONGEST_HOLD_MS * 1000)
 		let_go(move);
+	else if (move->slowed)
+		slow_down(move, MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining")));
 }
 
-void qemu_option_pass(struct qemu_move *move)
+static gboolean on_hold(gpointer data)
+{
+	struct qemu_move *move = data;
+
+	if (has_status(move->from, "active"))
+		qmp_execute(move->from->qmp, "query-migrate", NULL, on_held_figures, move->from);
+	return G_SOURCE_CONTINUE;
+}
+
+void qemu_option_begin(struct qemu_move *move, guint64 bandwidth)
 {
 	struct qemu *from = move->from;
+	gboolean held = from->options & HELD_OPTIONS;
 
-	if (!move->held || move->asked_held || from->pass < 2)
-		return;
-	if (!move->slowed) {
-		move->slowed = TRUE;
-		set_speed(from, HELD_AGAIN_BANDWIDTH, HELD_DOWNTIME_MS);
+	if (held) {
+		move->hold = g_timeout_add(HELD_QUESTION_MS, on_hold, move);
+		bandwidth = bandwidth ? MIN(bandwidth, HELD_BANDWIDTH) : HELD_BANDWIDTH;
 	}
-	move->asked_held = TRUE;
-	qmp_execute(from->qmp, "query-migrate", NULL, on_held_figures, from);
+	set_speed(from, bandwidth, held ? HELD_DOWNTIME_MS : DOWNTIME_LIMIT_MS);
+}
+
+void qemu_option_pass(struct qemu_move *move, gint64 pass)
+{
+	if (!move->hold || move->slowed || pass < 2)
+		return;
+	move->slowed = TRUE;
+	slow_down(move, 0);
 }
 
 unsigned qemu_option_unused(const struct qemu_move *move, JsonObject *figures)

@@ -33,7 +33,7 @@ void qemu_option_on_channel_reply(void *data, JsonNode *value, const char *probl
  */
 void qemu_option_begin(struct qemu_move *move, guint64 bandwidth);
 /* ... and for each pass over memory. */
-void qemu_option_pass(struct qemu_move *move);
+void qemu_option_pass(struct qemu_move *move, gint64 pass);
 
 /* The options (enum vm_option) that did nothing, as the FIGURES of query-migrate show. */
 unsigned qemu_option_unused(const struct qemu_move *move, JsonObject *figures);

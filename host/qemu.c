@@ -215,9 +215,8 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 		if (!has_status(qemu, "setup"))
 			qemu_option_drop_channel(qemu);
 	} else if (g_str_equal(name, "MIGRATION_PASS")) {
-		qemu->pass = qmp_number(details, "pass");
 		if (qemu->move)
-			qemu_option_pass(qemu->move);
+			qemu_option_pass(qemu->move, qmp_number(details, "pass"));
 		return;
 	} else if (g_str_equal(name, "RESET")) {
 		on_reset(qemu, details);

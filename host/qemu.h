@@ -51,7 +51,6 @@ struct qemu {
 	gint64 stop_time;	/* of the last STOP event, CLOCK_REALTIME us; 0 if none */
 	gint64 resume_time;	/* of the last RESUME event */
 	gint64 migration_time;	/* of the last MIGRATION event */
-	gint64 pass;		/* over memory, that it told last */
 	char *migration_status; /* that it told, or NULL */
 
 	struct qemu_move *move; /* that this QEMU is part of, as source or destination */

@@ -89,6 +89,8 @@ static void add_moves(JsonBuilder *builder, const struct result *result)
 		add_number(builder, "passes", move->passes);
 		add_number(builder, "pages_sent", move->pages_sent);
 		add_number(builder, "pages_in_ram", move->pages_in_ram);
+		if (move->cuts)
+			add_number(builder, "cuts", move->cuts);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -172,6 +174,7 @@ static void read_move(struct result *result, JsonObject *object)
 		.passes = qmp_number(object, "passes"),
 		.pages_sent = qmp_number(object, "pages_sent"),
 		.pages_in_ram = qmp_number(object, "pages_in_ram"),
+		.cuts = MAX(0, qmp_number(object, "cuts")),
 	};
 
 	g_array_append_val(result->moves, move);
