@@ -57,7 +57,17 @@ void ioapic_mask(int pin)
 {
 	u64 flags = begin();
 
-	write_register(IOREDTBL + 2 * pin, IOAPIC_MASKED);
+	write_register(IOREDTBL + 2 * pin,
+		       read_register(IOREDTBL + 2 * pin) | IOAPIC_MASKED);
+	end(flags);
+}
+
+void ioapic_unmask(int pin)
+{
+	u64 flags = begin();
+
+	write_register(IOREDTBL + 2 * pin,
+		       read_register(IOREDTBL + 2 * pin) & ~(u32)IOAPIC_MASKED);
 	end(flags);
 }
 

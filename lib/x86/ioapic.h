@@ -13,6 +13,7 @@
 /* Level-triggered and active high, as QEMU's PCI lines are: fixed delivery to one CPU. */
 void ioapic_route_level(int pin, int cpu, u8 vector);
 void ioapic_mask(int pin);
+void ioapic_unmask(int pin);
 
 /* The redirection table's entry. */
 #define IOAPIC_REMOTE_IRR BIT(14)

@@ -81,7 +81,7 @@ const char *pci_name(pcidevaddr_t device, char text[8])
 
 /* ---- interrupts ---- */
 
-static void set_intx_disable(pcidevaddr_t device, bool disable)
+void pci_disable_intx(pcidevaddr_t device, bool disable)
 {
 	u16 command = pci_config_readw(device, PCI_COMMAND) & ~PCI_COMMAND_INTX_DISABLE;
 
@@ -89,7 +89,7 @@ static void set_intx_disable(pcidevaddr_t device, bool disable)
 }
 
 /* QEMU, docs/system and hw/isa/lpc_ich9.c: slots below 25 share PIRQ E to H, at pins 20 to 23. */
-static int intx_pin(pcidevaddr_t device)
+int pci_intx_pin(pcidevaddr_t device)
 {
 	int slot = device >> 3 & 0x1f, pin = pci_config_readb(device, PCI_INTERRUPT_PIN);
 
@@ -103,9 +103,9 @@ void pci_no_interrupts(pcidevaddr_t device)
 {
 	u8 msix = pci_find_cap(device, PCI_CAP_ID_MSIX), msi = pci_find_cap(device, PCI_CAP_ID_MSI);
 
-	set_intx_disable(device, true);
-	if (intx_pin(device) >= 0)
-		ioapic_mask(intx_pin(device));
+	pci_disable_intx(device, true);
+	if (pci_intx_pin(device) >= 0)
+		ioapic_mask(pci_intx_pin(device));
 	if (msix)
 		pci_config_writew(device, msix + PCI_MSIX_FLAGS, 0);
 	if (msi)
@@ -150,6 +150,22 @@ void pci_set_msix(pcidevaddr_t device, int n, int cpu, u8 vector)
 	writel(0, entry + PCI_MSIX_ENTRY_VECTOR_CTRL);
 }
 
+void pci_mask_msix(pcidevaddr_t device, int entry, bool mask)
+{
+	writel(mask ? PCI_MSIX_ENTRY_CTRL_MASKBIT : 0,
+	       msix_entry(device, entry) + PCI_MSIX_ENTRY_VECTOR_CTRL);
+}
+
+bool pci_msix_pending(pcidevaddr_t device, int entry)
+{
+	u8 at = pci_find_cap(device, PCI_CAP_ID_MSIX);
+	u32 pba = pci_config_readl(device, at + PCI_MSIX_PBA);
+	phys_addr_t bits = pci_memory_bar(device, pba & PCI_MSIX_TABLE_BIR) +
+			   (pba & ~PCI_MSIX_TABLE_BIR) + entry / 64 * 8;
+
+	return readq((volatile void *)bits) >> entry % 64 & 1;
+}
+
 bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector)
 {
 	u8 at = pci_find_cap(device, PCI_CAP_ID_MSI);
@@ -174,17 +190,17 @@ bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector)
 
 bool pci_has_intx(pcidevaddr_t device)
 {
-	return intx_pin(device) >= 0;
+	return pci_intx_pin(device) >= 0;
 }
 
 bool pci_use_intx(pcidevaddr_t device, int cpu, u8 vector)
 {
-	int pin = intx_pin(device);
+	int pin = pci_intx_pin(device);
 
 	pci_no_interrupts(device);
 	if (pin < 0)
 		return false;
 	ioapic_route_level(pin, cpu, vector);
-	set_intx_disable(device, false);
+	pci_disable_intx(device, false);
 	return true;
 }

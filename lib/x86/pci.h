@@ -22,6 +22,7 @@ typedef u16 pcidevaddr_t;
 #define PCI_COMMAND_MASTER	       0x0004
 #define PCI_COMMAND_INTX_DISABLE       0x0400
 #define PCI_STATUS		       0x06
+#define PCI_STATUS_INTERRUPT	       0x0008
 #define PCI_STATUS_CAP_LIST	       0x0010
 #define PCI_CLASS_REVISION	       0x08
 #define PCI_HEADER_TYPE		       0x0e
@@ -53,6 +54,7 @@ typedef u16 pcidevaddr_t;
 #define PCI_MSIX_FLAGS_MASKALL	    0x4000
 #define PCI_MSIX_FLAGS_ENABLE	    0x8000
 #define PCI_MSIX_TABLE		    4
+#define PCI_MSIX_PBA		    8
 #define PCI_MSIX_TABLE_BIR	    0x7
 #define PCI_MSIX_ENTRY_SIZE	    16
 #define PCI_MSIX_ENTRY_LOWER_ADDR   0
@@ -108,12 +110,18 @@ const char *pci_name(pcidevaddr_t device, char text[8]);
 void pci_no_interrupts(pcidevaddr_t device);
 int pci_use_msix(pcidevaddr_t device);
 void pci_set_msix(pcidevaddr_t device, int entry, int cpu, u8 vector);
+/* Masks an entry, or unmasks it: what comes meanwhile is pending. */
+void pci_mask_msix(pcidevaddr_t device, int entry, bool mask);
+bool pci_msix_pending(pcidevaddr_t device, int entry);
 bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector);
 /*
  * The line that the device's pin leads to, through the IOAPIC. False on a machine whose
  * lines are not known here: only those of QEMU's q35 are.
  */
 bool pci_has_intx(pcidevaddr_t device);
+/* The IOAPIC's pin that it leads to, or -1. */
+int pci_intx_pin(pcidevaddr_t device);
+void pci_disable_intx(pcidevaddr_t device, bool disable);
 bool pci_use_intx(pcidevaddr_t device, int cpu, u8 vector);
 
 #endif
