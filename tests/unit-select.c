@@ -104,7 +104,10 @@ static void test_patterns(void)
 	static const struct {
 		const char *patterns, *plans, *cases;
 	} rows[] = {
-		{ "alpha", NULL, "alpha/none alpha/pause alpha/precopy alpha/reset alpha/storm" },
+		{ "alpha", NULL,
+		  "alpha/none alpha/pause alpha/precopy alpha/postcopy alpha/postcopy-recover "
+		  "alpha/srckill alpha/cancel alpha/dstkill alpha/reset alpha/storm alpha/snapshot "
+		  "alpha/bgsnapshot" },
 		{ "al*", "none", "alpha/none alpine/none" },
 		{ "alp?a", "storm", "alpha/storm" },
 		{ "alpha/precopy", NULL, "alpha/precopy" },
