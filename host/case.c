@@ -375,6 +375,13 @@ static gboolean on_deadline(gpointer data)
 
 /* ---- what the guest tells ---- */
 
+/* Those of the moves before are the ones to look at. */
+static void freeze_images(struct case_run *run)
+{
+	if (run->images)
+		ram_images_freeze(run->images);
+}
+
 static void on_human(void *data, enum human_line kind, const char *text, unsigned number)
 {
 	struct case_run *run = data;
@@ -385,6 +392,7 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 		run->result->checks++;
 		failure = g_strdup_printf("%s (console line %u)", strstr(text, ": ") + 2, number);
 		remember_first(&run->first_fail, failure);
+		freeze_images(run);
 		break;
 	case HUMAN_SKIP:
 		run->result->checks++;
@@ -403,6 +411,7 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 		break;
 	case HUMAN_ABORT:
 		remember_first(&run->abort, strstr(text, ": ") + 2);
+		freeze_images(run);
 		break;
 	case HUMAN_SUMMARY:
 	case HUMAN_OTHER:
@@ -524,6 +533,7 @@ static void on_violation(void *data, const char *problem)
 	struct case_run *run = data;
 
 	remember_first(&run->violation, problem);
+	freeze_images(run);
 }
 
 static void on_sentence(void *data, enum sentence sentence)

@@ -293,10 +293,15 @@ static void on_continued(void *data, JsonNode *value, const char *problem)
 	progress(to->move);
 }
 
+static void let_go_on(struct qemu *to)
+{
+	qmp_execute(to->qmp, "cont", NULL, on_continued, to);
+}
+
 static void on_destination_written(struct qemu *to)
 {
 	ram_images_compare(to->images);
-	qmp_execute(to->qmp, "cont", NULL, on_continued, to);
+	let_go_on(to);
 }
 
 static void on_source_written(struct qemu *from)
@@ -312,7 +317,10 @@ static void keep_images(struct qemu_move *move)
 
 	if (!move->keeping) {
 		move->keeping = TRUE;
-		qemu_write_ram(from, ram_images_begin(from->images), on_source_written);
+		if (!ram_images_wanted(from->images))
+			let_go_on(to);
+		else
+			qemu_write_ram(from, ram_images_begin(from->images), on_source_written);
 	} else if (!to->pid && to->resume_time) {
 		to->migration_time = g_get_real_time(); /* the guest went on, and has ended */
 		move->continued = TRUE;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Images of a guest's memory, at its source when it has stopped and at its destination before
- * it goes on: what differs between the two went wrong in the move and not in the guest. They are
- * in the folder of a case, one pair at most: that of the last move, or of the first whose images
- * differed. The offset in an image is the physical address.
+ * it goes on: what differs between the two was written by nobody of the guest's. One pair stays
+ * in the folder of a case at most: the last that differed, or the last of all, before something
+ * failed. The offset in an image is the physical address.
  */
 #ifndef FERRY_HOST_RAM_IMAGES_H
 #define FERRY_HOST_RAM_IMAGES_H
@@ -31,7 +31,10 @@ const char *ram_images_destination(const struct ram_images *images);
 /* Both were written. */
 void ram_images_compare(struct ram_images *images);
 
-/* There will be no more of them, for this REASON. */
+/* Something has failed: what is there stays, and there will be no more of them. */
+void ram_images_freeze(struct ram_images *images);
+
+/* There will be none of them, for this REASON. */
 void ram_images_give_up(struct ram_images *images, const char *reason);
 
 /*

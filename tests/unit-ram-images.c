@@ -18,13 +18,12 @@ static void set_up(struct fixture *fixture, gconstpointer data)
 	fixture->images = ram_images_new(fixture->folder);
 	fixture->source = g_build_filename(fixture->folder, "ram-source", NULL);
 	fixture->destination = g_build_filename(fixture->folder, "ram-destination", NULL);
-	g_assert_cmpstr(ram_images_begin(fixture->images), ==, fixture->source);
-	g_assert_cmpstr(ram_images_destination(fixture->images), ==, fixture->destination);
 }
 
 static void tear_down(struct fixture *fixture, gconstpointer data)
 {
-	ram_images_clear(fixture->folder);
+	g_unlink(fixture->source);
+	g_unlink(fixture->destination);
 	/* Nothing else was left there. */
 	g_assert_cmpint(g_rmdir(fixture->folder), ==, 0);
 	g_free(fixture->folder);
@@ -78,9 +77,11 @@ static void test_equal(struct fixture *fixture, gconstpointer data)
 static void test_equal_and_failed(struct fixture *fixture, gconstpointer data)
 {
 	move(fixture, 3, NULL, 0);
+	ram_images_freeze(fixture->images);
+	g_assert_false(ram_images_wanted(fixture->images));
 	check_end(fixture, TRUE,
-		  "source and destination held the same in 1 move; images of the last: "
-		  "/*/ram-source /*/ram-destination",
+		  "source and destination held the same in 1 move; images of move 1, 0 pages not "
+		  "the same: /*/ram-source /*/ram-destination",
 		  TRUE);
 }
 
@@ -90,13 +91,33 @@ static void test_one_page(struct fixture *fixture, gconstpointer data)
 
 	move(fixture, 3, NULL, 0);
 	move(fixture, 3, offsets, 2);
-	g_assert_false(ram_images_wanted(fixture->images));
+	/* This one has less to tell than the last. */
+	move(fixture, 3, NULL, 0);
 	check_end(fixture, FALSE,
-		  "1 of 3 pages differ in move 2; images: /*/ram-source /*/ram-destination\n"
-		  "page 0x1000, first at offset 0x7fe: "
+		  "source and destination differed in 1 of 3 moves; images of move 2, 1 page not "
+		  "the same: /*/ram-source /*/ram-destination\n"
+		  "move 2, page 0x1000, first at offset 0x7fe: "
 		  "source 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00, "
 		  "destination 00 00 00 00 00 00 00 00 00 00 00 00 00 00 5a 5a",
 		  TRUE);
+}
+
+/* Each is shown once; the files are of the last. */
+static void test_again_and_another(struct fixture *fixture, gconstpointer data)
+{
+	const gsize offsets[] = { 5, PAGE + 6 };
+	g_autofree char *bytes = NULL;
+
+	move(fixture, 2, offsets, 1);
+	move(fixture, 2, offsets, 2);
+	check_end(fixture, TRUE,
+		  "source and destination differed in 2 of 2 moves; images of move 2, 2 pages not "
+		  "the same: *\n"
+		  "move 1, page 0x0, first at offset 0x005: *\n"
+		  "move 2, page 0x1000, first at offset 0x006: * 5a 00 00 00 00 00 00 00 00 00",
+		  TRUE);
+	g_assert_true(g_file_get_contents(fixture->destination, &bytes, NULL, NULL));
+	g_assert_cmpint(bytes[PAGE + 6], ==, 0x5a);
 }
 
 static void test_first_and_last_byte(struct fixture *fixture, gconstpointer data)
@@ -105,9 +126,9 @@ static void test_first_and_last_byte(struct fixture *fixture, gconstpointer data
 
 	move(fixture, 2, offsets, 2);
 	check_end(fixture, TRUE,
-		  "2 of 2 pages differ*\n"
-		  "page 0x0, first at offset 0x000: *, destination 5a 00 * 00\n"
-		  "page 0x1000, first at offset 0xfff: *, destination 00 * 00 5a",
+		  "*2 pages not*\n"
+		  "move 1, page 0x0, first at offset 0x000: *, destination 5a 00 * 00\n"
+		  "move 1, page 0x1000, first at offset 0xfff: *, destination 00 * 00 5a",
 		  TRUE);
 }
 
@@ -118,7 +139,7 @@ static void test_many_pages(struct fixture *fixture, gconstpointer data)
 	for (gsize i = 0; i < G_N_ELEMENTS(offsets); i++)
 		offsets[i] = i * PAGE;
 	move(fixture, 20, offsets, G_N_ELEMENTS(offsets));
-	check_end(fixture, FALSE, "12 of 20 pages differ*\npage 0x9000,*\nand 2 more", TRUE);
+	check_end(fixture, FALSE, "*12 pages not*\nmove 1, page 0x9000,*\nand 2 pages more", TRUE);
 }
 
 static void test_sizes(struct fixture *fixture, gconstpointer data)
@@ -135,7 +156,7 @@ static void test_half_a_pair(struct fixture *fixture, gconstpointer data)
 {
 	move(fixture, 1, NULL, 0);
 	write_file(ram_images_begin(fixture->images), "new", 3);
-	check_end(fixture, TRUE, "source and destination held the same in 1 move", FALSE);
+	check_end(fixture, TRUE, "*held the same in 1 move; images of move 1, 0 pages*", TRUE);
 }
 
 static void test_not_written(struct fixture *fixture, gconstpointer data)
@@ -165,6 +186,7 @@ static void test_nothing(struct fixture *fixture, gconstpointer data)
 static void test_clear(struct fixture *fixture, gconstpointer data)
 {
 	move(fixture, 1, NULL, 0);
+	write_file(ram_images_begin(fixture->images), "new", 3);
 	ram_images_clear(fixture->folder);
 	g_assert_false(are_kept(fixture));
 	g_free(ram_images_end(fixture->images, FALSE));
@@ -179,6 +201,7 @@ int main(int argc, char **argv)
 		{ "equal", test_equal },
 		{ "equal-and-failed", test_equal_and_failed },
 		{ "one-page", test_one_page },
+		{ "again-and-another", test_again_and_another },
 		{ "first-and-last-byte", test_first_and_last_byte },
 		{ "many-pages", test_many_pages },
 		{ "sizes", test_sizes },
