@@ -46,9 +46,10 @@ static struct {
 	gboolean damages_stream;
 	GPid qemu;
 	int runner, monitor; /* both ends of the monitor */
-	char *path, *real_path;
+	char *real_path;     /* of the socket that QEMU itself listens on */
 	int listener;
 	int source, destination;
+	GThread *replies; /* from the one to the other */
 } all;
 
 static void die(const char *what)
@@ -104,7 +105,6 @@ static gpointer pass_replies(gpointer unused)
 static gpointer pass_stream(gpointer unused)
 {
 	struct sockaddr_un address = address_of(all.real_path);
-	GThread *replies;
 
 	all.source = accept4(all.listener, NULL, NULL, SOCK_CLOEXEC);
 	all.destination = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -112,11 +112,10 @@ static gpointer pass_stream(gpointer unused)
 	    connect(all.destination, (struct sockaddr *)&address, sizeof(address)) < 0)
 		die("filtering-qemu: the stream");
 	unlink(all.real_path);
-	replies = g_thread_new("replies", pass_replies, NULL);
+	all.replies = g_thread_new("replies", pass_replies, NULL);
 	migration_stream_pass(all.source, all.destination, all.damage);
 	shutdown(all.destination, SHUT_WR);
 	shutdown(all.source, SHUT_RD);
-	g_thread_join(replies);
 	return NULL;
 }
 
@@ -124,7 +123,6 @@ static void listen_instead(const char *path)
 {
 	struct sockaddr_un address = address_of(path);
 
-	all.path = g_strdup(path);
 	all.real_path = g_strconcat(path, "+", NULL);
 	all.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(all.listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -277,7 +275,10 @@ static int wait_for_qemu(void)
 	g_thread_new("commands", pass_commands, NULL);
 	while (waitpid(all.qemu, &status, 0) < 0 && errno == EINTR)
 		;
+	/* What it had still to say. */
 	g_thread_join(answers);
+	if (all.replies)
+		g_thread_join(all.replies);
 	if (all.real_path)
 		unlink(all.real_path);
 	if (WIFSIGNALED(status))
