@@ -172,7 +172,8 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 	       (matches_any(issue->hosts, environment->host) ||
 		(!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"))) &&
 	       within(environment->kernel, issue->kernel) &&
-	       within(result->vmm_version, issue->qemu);
+	       (within(result->vmm_version, issue->qemu) ||
+		(result->other_vmm_version && within(result->other_vmm_version, issue->qemu)));
 }
 
 /* The first issue that explains why TEST failed in RESULT; TEST is NULL for what is no test's. */
