@@ -198,6 +198,14 @@ static gboolean hold_runner(struct run *run)
 #define CHANGED_BYTE                                                                               \
 	"held 0x[0-9a-f]+ \\(no stamp of this page\\), not 0x[0-9a-f]+ of generation \\d+"
 
+/* A guest that spoils what a device has written, or its disk, behind the back of a test. */
+#define BROKEN_DMA(test, how, expected)                                                            \
+	{                                                                                          \
+		.name = "dma-" how "-" test,                                                       \
+		.arguments = "run dma/none --accel tcg --arg test=" test " --arg break=" how,      \
+		.status = 1, .verdict = "FAIL", .words = "^FAIL  dma/none: " test ": " expected,   \
+	}
+
 #define STORM_SIGNAL(number, which, expected)                                                      \
 	{                                                                                          \
 		.name = "storm-" #which "-" #number,                                               \
@@ -833,6 +841,29 @@ const struct fault faults[] = {
 	  .verdict = "FAIL",
 	  .words = "^FAIL  dirty/none: no_change_is_write: cpu 0: .*: moved once more: the entry is "
 		   "0x[0-9a-f]+ without A or D" },
+	BROKEN_DMA("blk_modern_polled", "buffer",
+		   "virtio-blk 02.0 \\(modern, polled\\) queue 1, request \\d+ \\(read of sectors "
+		   "\\d+-\\d+, descriptor \\d+, buffer at physical 0x[0-9a-f]+\\): sector \\d+, word "
+		   "63 \\(physical 0x[0-9a-f]+\\): held 0xdead[0-9a-f]+ \\(the poison of request \\d+: "
+		   "nothing was written here\\), may hold only 0x"),
+	BROKEN_DMA("blk_legacy_msix", "sector",
+		   "virtio-blk 02.0 \\(legacy, MSI-X\\) queue 1, .* word 2 .*: held 0x[0-9a-f]+ "
+		   "\\(generation \\d+ of sector \\d+, whole\\), may hold only .* of generation "
+		   "\\d+"),
+	BROKEN_DMA("blk_modern_msix", "twice",
+		   "virtio-blk 02.0 \\(modern, MSI-X\\) queue 1, .*: used element \\d+ \\(physical "
+		   "0x[0-9a-f]+\\) returns descriptor \\d+, which the device does not have"),
+	BROKEN_DMA("blk_one_at_a_time_intx", "interrupt",
+		   "virtio-blk 02.0 \\(legacy, INTx\\) queue 1, .*: not returned: avail idx (\\d+), "
+		   "used idx \\1 .*; it was, and no interrupt told so"),
+	BROKEN_DMA("rng_modern_msix", "buffer",
+		   "virtio-rng 03.0 \\(modern, MSI-X\\) queue 0, buffer \\d+ .* its poison: it was "
+		   "not written"),
+	BROKEN_DMA("blk_modern_polled", "disk",
+		   "virtio-blk 02.0 \\(modern, polled\\): the host finds 8 sectors of the image "
+		   "wrong, the first 8 .*; and the disk's sector 8 holds generation \\d+ of sector 8, "
+		   "and may hold only generation \\d+, which the guest has flushed; 8 sectors are "
+		   "wrong"),
 	{ .name = "dirty-stale-kvm_pages",
 	  .arguments = "run dirty/none --accel kvm --arg test=kvm_pages --arg break=stale",
 	  .status = 1,

@@ -6,10 +6,17 @@
  */
 #include <asm/svm.h>
 #include <glib.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_pci.h>
+#include <linux/virtio_ring.h>
+#include <stddef.h>
 
 /* Only the macros, as for assembly. */
 #define __ASSEMBLER__
 #include "../lib/x86/svm-defs.h"
+#include "../lib/x86/virtio-defs.h"
 
 static void test_svm_exit_codes(void)
 {
@@ -18,9 +25,59 @@ static void test_svm_exit_codes(void)
 	g_assert_cmpint(SVM_EXIT_ERR, ==, -1);
 }
 
+/* Those that the specification calls by other names than Linux. */
+static void test_virtio(void)
+{
+	g_assert_cmpint(VIRTIO_ID_BLOCK, ==, 2);
+	g_assert_cmpint(VIRTQ_DESC_F_NEXT, ==, VRING_DESC_F_NEXT);
+	g_assert_cmpint(VIRTQ_DESC_F_WRITE, ==, VRING_DESC_F_WRITE);
+	g_assert_cmpint(VIRTQ_AVAIL_F_NO_INTERRUPT, ==, VRING_AVAIL_F_NO_INTERRUPT);
+	g_assert_cmpint(VIRTQ_USED_F_NO_NOTIFY, ==, VRING_USED_F_NO_NOTIFY);
+	g_assert_cmpint(VIRTIO_BLK_CONFIG_CAPACITY, ==,
+			offsetof(struct virtio_blk_config, capacity));
+	g_assert_cmpint(VIRTIO_BLK_CONFIG_NUM_QUEUES, ==,
+			offsetof(struct virtio_blk_config, num_queues));
+
+	g_assert_cmpint(VIRTIO_CAP_CFG_TYPE, ==, VIRTIO_PCI_CAP_CFG_TYPE);
+	g_assert_cmpint(VIRTIO_CAP_BAR, ==, VIRTIO_PCI_CAP_BAR);
+	g_assert_cmpint(VIRTIO_CAP_OFFSET, ==, VIRTIO_PCI_CAP_OFFSET);
+	g_assert_cmpint(VIRTIO_CAP_NOTIFY_MULT, ==, VIRTIO_PCI_NOTIFY_CAP_MULT);
+	g_assert_cmpint(VIRTIO_CAP_COMMON_CFG, ==, VIRTIO_PCI_CAP_COMMON_CFG);
+	g_assert_cmpint(VIRTIO_CAP_NOTIFY_CFG, ==, VIRTIO_PCI_CAP_NOTIFY_CFG);
+	g_assert_cmpint(VIRTIO_CAP_ISR_CFG, ==, VIRTIO_PCI_CAP_ISR_CFG);
+	g_assert_cmpint(VIRTIO_CAP_DEVICE_CFG, ==, VIRTIO_PCI_CAP_DEVICE_CFG);
+
+	g_assert_cmpint(VIRTIO_COMMON_DEVICE_FEATURE_SELECT, ==, VIRTIO_PCI_COMMON_DFSELECT);
+	g_assert_cmpint(VIRTIO_COMMON_DEVICE_FEATURE, ==, VIRTIO_PCI_COMMON_DF);
+	g_assert_cmpint(VIRTIO_COMMON_DRIVER_FEATURE_SELECT, ==, VIRTIO_PCI_COMMON_GFSELECT);
+	g_assert_cmpint(VIRTIO_COMMON_DRIVER_FEATURE, ==, VIRTIO_PCI_COMMON_GF);
+	g_assert_cmpint(VIRTIO_COMMON_DEVICE_STATUS, ==, VIRTIO_PCI_COMMON_STATUS);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_SELECT, ==, VIRTIO_PCI_COMMON_Q_SELECT);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_SIZE, ==, VIRTIO_PCI_COMMON_Q_SIZE);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_MSIX_VECTOR, ==, VIRTIO_PCI_COMMON_Q_MSIX);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_ENABLE, ==, VIRTIO_PCI_COMMON_Q_ENABLE);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_NOTIFY_OFF, ==, VIRTIO_PCI_COMMON_Q_NOFF);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_DESC, ==, VIRTIO_PCI_COMMON_Q_DESCLO);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_DRIVER, ==, VIRTIO_PCI_COMMON_Q_AVAILLO);
+	g_assert_cmpint(VIRTIO_COMMON_QUEUE_DEVICE, ==, VIRTIO_PCI_COMMON_Q_USEDLO);
+
+	g_assert_cmpint(VIRTIO_LEGACY_DEVICE_FEATURES, ==, VIRTIO_PCI_HOST_FEATURES);
+	g_assert_cmpint(VIRTIO_LEGACY_DRIVER_FEATURES, ==, VIRTIO_PCI_GUEST_FEATURES);
+	g_assert_cmpint(VIRTIO_LEGACY_QUEUE_ADDRESS, ==, VIRTIO_PCI_QUEUE_PFN);
+	g_assert_cmpint(VIRTIO_LEGACY_QUEUE_SIZE, ==, VIRTIO_PCI_QUEUE_NUM);
+	g_assert_cmpint(VIRTIO_LEGACY_QUEUE_SELECT, ==, VIRTIO_PCI_QUEUE_SEL);
+	g_assert_cmpint(VIRTIO_LEGACY_QUEUE_NOTIFY, ==, VIRTIO_PCI_QUEUE_NOTIFY);
+	g_assert_cmpint(VIRTIO_LEGACY_DEVICE_STATUS, ==, VIRTIO_PCI_STATUS);
+	g_assert_cmpint(VIRTIO_LEGACY_ISR_STATUS, ==, VIRTIO_PCI_ISR);
+	g_assert_cmpint(VIRTIO_LEGACY_QUEUE_MSIX_VECTOR, ==, VIRTIO_MSI_QUEUE_VECTOR);
+	g_assert_cmpint(VIRTIO_LEGACY_CONFIG, ==, VIRTIO_PCI_CONFIG_OFF(0));
+	g_assert_cmpint(VIRTIO_LEGACY_CONFIG_WITH_MSIX, ==, VIRTIO_PCI_CONFIG_OFF(1));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/constants/svm-exit-codes", test_svm_exit_codes);
+	g_test_add_func("/constants/virtio", test_virtio);
 	return g_test_run();
 }

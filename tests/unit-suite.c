@@ -63,6 +63,7 @@ static void test_defaults(void)
 	g_assert_cmpuint(one->smp, ==, 1);
 	g_assert_cmpuint(one->timeout, ==, 90);
 	g_assert_cmpuint(one->line, ==, 1);
+	g_assert_cmpuint(one->disk, ==, 0);
 	g_assert_cmpstr(one->arch, ==, "");
 	g_assert_cmpstr(one->accel, ==, "");
 	g_assert_cmpstr(one->machine, ==, "");
@@ -92,6 +93,7 @@ static void test_every_key(void)
 					"test_args = one two\n"
 					"needs = kvm kvmclock\n"
 					"plans = none, storm\n"
+					"disk = 1024\n"
 					"[next]\nfile = next.flat\n");
 	const struct program *full = program(suite, 0);
 
@@ -102,6 +104,7 @@ static void test_every_key(void)
 	assert_words(full->qemu_params, "-cpu|max|-m|64");
 	assert_words(full->needs, "kvm|kvmclock");
 	assert_words(full->plans, "none|storm");
+	g_assert_cmpuint(full->disk, ==, 1024);
 	g_assert_cmpstr(full->arch, ==, "x86_64");
 	g_assert_cmpstr(full->accel, ==, "kvm");
 	g_assert_cmpstr(full->machine, ==, "pc");
@@ -210,6 +213,10 @@ static void test_complaints(void)
 		{ "[a]\nfile = a\nsmp = two\n",
 		  "CFG:3: smp = 'two' is not a number from 1 to 255" },
 		{ "[a]\nfile = a\nsmp =\n", "CFG:3: smp = '' is not a number from 1 to 255" },
+		{ "[a]\nfile = a\ndisk = 0\n",
+		  "CFG:3: disk = '0' is not a number of MiB from 1 to 1024" },
+		{ "[a]\nfile = a\ndisk = 1025\n",
+		  "CFG:3: disk = '1025' is not a number of MiB from 1 to 1024" },
 		{ "[a]\nfile = a\ntimeout = -1\n",
 		  "CFG:3: timeout = '-1' is not a number of seconds from 0 (none) to 86400" },
 		{ "[a]\nfile = a\ntimeout = s\n",

@@ -48,7 +48,7 @@ u64 ioapic_read_entry(int pin)
 	u64 flags = begin(), entry;
 
 	entry = read_register(IOREDTBL + 2 * pin) | (u64)read_register(IOREDTBL + 2 * pin + 1)
-							     << 32;
+							    << 32;
 	end(flags);
 	return entry;
 }
@@ -57,8 +57,7 @@ void ioapic_mask(int pin)
 {
 	u64 flags = begin();
 
-	write_register(IOREDTBL + 2 * pin,
-		       read_register(IOREDTBL + 2 * pin) | IOAPIC_MASKED);
+	write_register(IOREDTBL + 2 * pin, read_register(IOREDTBL + 2 * pin) | IOAPIC_MASKED);
 	end(flags);
 }
 
@@ -66,8 +65,7 @@ void ioapic_unmask(int pin)
 {
 	u64 flags = begin();
 
-	write_register(IOREDTBL + 2 * pin,
-		       read_register(IOREDTBL + 2 * pin) & ~(u32)IOAPIC_MASKED);
+	write_register(IOREDTBL + 2 * pin, read_register(IOREDTBL + 2 * pin) & ~(u32)IOAPIC_MASKED);
 	end(flags);
 }
 

@@ -12,54 +12,6 @@
 #include "smp.h"
 #include "vm.h"
 
-/* 4.1.2 "PCI Device Discovery": a transitional device's id tells nothing, its subsystem's does. */
-#define FIRST_DEVICE	     0x1000
-#define FIRST_MODERN_DEVICE  0x1040
-#define LAST_DEVICE	     0x107f
-
-/* 4.1.4 "Virtio Structure PCI Capabilities" */
-#define CAP_CFG_TYPE	   3
-#define CAP_BAR		   4
-#define CAP_OFFSET	   8
-#define CAP_NOTIFY_MULT	   16
-#define CAP_COMMON_CFG	   1
-#define CAP_NOTIFY_CFG	   2
-#define CAP_ISR_CFG	   3
-#define CAP_DEVICE_CFG	   4
-
-/* 4.1.4.3 "Common configuration structure layout" */
-#define COMMON_DEVICE_FEATURE_SELECT 0
-#define COMMON_DEVICE_FEATURE	     4
-#define COMMON_DRIVER_FEATURE_SELECT 8
-#define COMMON_DRIVER_FEATURE	     12
-#define COMMON_CONFIG_MSIX_VECTOR    16
-#define COMMON_NUM_QUEUES	     18
-#define COMMON_DEVICE_STATUS	     20
-#define COMMON_QUEUE_SELECT	     22
-#define COMMON_QUEUE_SIZE	     24
-#define COMMON_QUEUE_MSIX_VECTOR     26
-#define COMMON_QUEUE_ENABLE	     28
-#define COMMON_QUEUE_NOTIFY_OFF	     30
-#define COMMON_QUEUE_DESC	     32
-#define COMMON_QUEUE_DRIVER	     40
-#define COMMON_QUEUE_DEVICE	     48
-
-/* 4.1.4.8 "Legacy Interfaces: A Note on PCI Device Layout" */
-#define LEGACY_DEVICE_FEATURES	   0
-#define LEGACY_DRIVER_FEATURES	   4
-#define LEGACY_QUEUE_ADDRESS	   8
-#define LEGACY_QUEUE_SIZE	   12
-#define LEGACY_QUEUE_SELECT	   14
-#define LEGACY_QUEUE_NOTIFY	   16
-#define LEGACY_DEVICE_STATUS	   18
-#define LEGACY_ISR_STATUS	   19
-#define LEGACY_CONFIG_MSIX_VECTOR  20
-#define LEGACY_QUEUE_MSIX_VECTOR   22
-#define LEGACY_CONFIG		   20
-#define LEGACY_CONFIG_WITH_MSIX	   24
-
-#define VIRTIO_MSI_NO_VECTOR 0xffff
-
 /* Of a legacy ring, and of the page numbers that name it. */
 #define LEGACY_ALIGN 4096
 
@@ -81,10 +33,10 @@ pcidevaddr_t virtio_find(u16 id)
 		u16 pci_id = pci_config_readw(device, PCI_DEVICE_ID);
 
 		if (pci_config_readw(device, PCI_VENDOR_ID) != PCI_VENDOR_ID_VIRTIO ||
-		    pci_id < FIRST_DEVICE || pci_id > LAST_DEVICE)
+		    pci_id < VIRTIO_PCI_FIRST_DEVICE || pci_id > VIRTIO_PCI_LAST_DEVICE)
 			continue;
-		if (pci_id == FIRST_MODERN_DEVICE + id ||
-		    (pci_id < FIRST_MODERN_DEVICE &&
+		if (pci_id == VIRTIO_PCI_FIRST_MODERN_DEVICE + id ||
+		    (pci_id < VIRTIO_PCI_FIRST_MODERN_DEVICE &&
 		     pci_config_readw(device, PCI_SUBSYSTEM_ID) == id))
 			break;
 	}
@@ -97,7 +49,7 @@ static u8 find_structure(pcidevaddr_t pci, u8 type)
 	u8 at = 0;
 
 	while ((at = pci_next_cap(pci, PCI_CAP_ID_VNDR, at)))
-		if (pci_config_readb(pci, at + CAP_CFG_TYPE) == type)
+		if (pci_config_readb(pci, at + VIRTIO_CAP_CFG_TYPE) == type)
 			break;
 	return at;
 }
@@ -105,8 +57,8 @@ static u8 find_structure(pcidevaddr_t pci, u8 type)
 bool virtio_has_interface(pcidevaddr_t pci, enum virtio_interface interface)
 {
 	if (interface == VIRTIO_MODERN)
-		return find_structure(pci, CAP_COMMON_CFG);
-	return pci_config_readw(pci, PCI_DEVICE_ID) < FIRST_MODERN_DEVICE;
+		return find_structure(pci, VIRTIO_CAP_COMMON_CFG);
+	return pci_config_readw(pci, PCI_DEVICE_ID) < VIRTIO_PCI_FIRST_MODERN_DEVICE;
 }
 
 bool virtio_has_interrupts(pcidevaddr_t pci, enum virtio_interrupts interrupts)
@@ -127,53 +79,55 @@ bool virtio_has_interrupts(pcidevaddr_t pci, enum virtio_interrupts interrupts)
 static void find_structures(struct virtio_device *device)
 {
 	volatile u8 **const structures[] = {
-		[CAP_COMMON_CFG] = &device->common,
-		[CAP_NOTIFY_CFG] = &device->notify,
-		[CAP_ISR_CFG] = &device->isr,
-		[CAP_DEVICE_CFG] = &device->config,
+		[VIRTIO_CAP_COMMON_CFG] = &device->common,
+		[VIRTIO_CAP_NOTIFY_CFG] = &device->notify,
+		[VIRTIO_CAP_ISR_CFG] = &device->isr,
+		[VIRTIO_CAP_DEVICE_CFG] = &device->config,
 	};
 	u8 at;
 
-	for (u8 type = CAP_COMMON_CFG; type <= CAP_DEVICE_CFG; type++) {
+	for (u8 type = VIRTIO_CAP_COMMON_CFG; type <= VIRTIO_CAP_DEVICE_CFG; type++) {
 		at = find_structure(device->pci, type);
-		if (!at && type != CAP_DEVICE_CFG)
+		if (!at && type != VIRTIO_CAP_DEVICE_CFG)
 			report_abort("%s has no structure of type %d", device->name, type);
 		if (!at)
 			continue;
-		*structures[type] = (volatile u8 *)(pci_memory_bar(device->pci,
-								   pci_config_readb(device->pci,
-										    at + CAP_BAR)) +
-						    pci_config_readl(device->pci, at + CAP_OFFSET));
-		if (type == CAP_NOTIFY_CFG)
+		*structures[type] =
+			(volatile u8 *)(pci_memory_bar(device->pci,
+						       pci_config_readb(device->pci,
+									at + VIRTIO_CAP_BAR)) +
+					pci_config_readl(device->pci, at + VIRTIO_CAP_OFFSET));
+		if (type == VIRTIO_CAP_NOTIFY_CFG)
 			device->notify_off_multiplier =
-				pci_config_readl(device->pci, at + CAP_NOTIFY_MULT);
+				pci_config_readl(device->pci, at + VIRTIO_CAP_NOTIFY_MULT);
 	}
 }
 
 u8 virtio_status(const struct virtio_device *device)
 {
-	return device->interface == VIRTIO_LEGACY ? inb(device->ports + LEGACY_DEVICE_STATUS)
-						  : readb(device->common + COMMON_DEVICE_STATUS);
+	return device->interface == VIRTIO_LEGACY
+		       ? inb(device->ports + VIRTIO_LEGACY_DEVICE_STATUS)
+		       : readb(device->common + VIRTIO_COMMON_DEVICE_STATUS);
 }
 
 static void set_status(const struct virtio_device *device, u8 status)
 {
 	if (device->interface == VIRTIO_LEGACY)
-		outb(status, device->ports + LEGACY_DEVICE_STATUS);
+		outb(status, device->ports + VIRTIO_LEGACY_DEVICE_STATUS);
 	else
-		writeb(status, device->common + COMMON_DEVICE_STATUS);
+		writeb(status, device->common + VIRTIO_COMMON_DEVICE_STATUS);
 }
 
 u8 virtio_isr(const struct virtio_device *device)
 {
-	return device->interface == VIRTIO_LEGACY ? inb(device->ports + LEGACY_ISR_STATUS)
+	return device->interface == VIRTIO_LEGACY ? inb(device->ports + VIRTIO_LEGACY_ISR_STATUS)
 						  : readb(device->isr);
 }
 
 u64 virtio_config_read(const struct virtio_device *device, unsigned offset, unsigned size)
 {
-	unsigned start = device->interrupts == VIRTIO_MSIX ? LEGACY_CONFIG_WITH_MSIX
-							   : LEGACY_CONFIG;
+	unsigned start = device->interrupts == VIRTIO_MSIX ? VIRTIO_LEGACY_CONFIG_WITH_MSIX
+							   : VIRTIO_LEGACY_CONFIG;
 	u64 value = 0;
 
 	for (unsigned i = 0; i < size; i++) {
@@ -199,15 +153,15 @@ static u64 negotiate_modern(struct virtio_device *device, u64 wanted)
 	volatile u8 *common = device->common;
 	u64 offered;
 
-	writel(0, common + COMMON_DEVICE_FEATURE_SELECT);
-	offered = readl(common + COMMON_DEVICE_FEATURE);
-	writel(1, common + COMMON_DEVICE_FEATURE_SELECT);
-	offered |= (u64)readl(common + COMMON_DEVICE_FEATURE) << 32;
+	writel(0, common + VIRTIO_COMMON_DEVICE_FEATURE_SELECT);
+	offered = readl(common + VIRTIO_COMMON_DEVICE_FEATURE);
+	writel(1, common + VIRTIO_COMMON_DEVICE_FEATURE_SELECT);
+	offered |= (u64)readl(common + VIRTIO_COMMON_DEVICE_FEATURE) << 32;
 	wanted = (wanted | BIT(VIRTIO_F_VERSION_1)) & offered;
-	writel(0, common + COMMON_DRIVER_FEATURE_SELECT);
-	writel(wanted, common + COMMON_DRIVER_FEATURE);
-	writel(1, common + COMMON_DRIVER_FEATURE_SELECT);
-	writel(wanted >> 32, common + COMMON_DRIVER_FEATURE);
+	writel(0, common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
+	writel(wanted, common + VIRTIO_COMMON_DRIVER_FEATURE);
+	writel(1, common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
+	writel(wanted >> 32, common + VIRTIO_COMMON_DRIVER_FEATURE);
 	set_status(device, virtio_status(device) | VIRTIO_CONFIG_S_FEATURES_OK);
 	if (!(virtio_status(device) & VIRTIO_CONFIG_S_FEATURES_OK) ||
 	    !(wanted & BIT(VIRTIO_F_VERSION_1)))
@@ -218,8 +172,8 @@ static u64 negotiate_modern(struct virtio_device *device, u64 wanted)
 
 static u64 negotiate_legacy(struct virtio_device *device, u64 wanted)
 {
-	wanted &= inl(device->ports + LEGACY_DEVICE_FEATURES);
-	outl(wanted, device->ports + LEGACY_DRIVER_FEATURES);
+	wanted &= inl(device->ports + VIRTIO_LEGACY_DEVICE_FEATURES);
+	outl(wanted, device->ports + VIRTIO_LEGACY_DRIVER_FEATURES);
 	return wanted;
 }
 
@@ -245,8 +199,8 @@ void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
 	*device = (struct virtio_device){ .pci = pci,
 					  .interface = interface,
 					  .interrupts = interrupts };
-	device->id = id < FIRST_MODERN_DEVICE ? pci_config_readw(pci, PCI_SUBSYSTEM_ID)
-					      : id - FIRST_MODERN_DEVICE;
+	device->id = id < VIRTIO_PCI_FIRST_MODERN_DEVICE ? pci_config_readw(pci, PCI_SUBSYSTEM_ID)
+							 : id - VIRTIO_PCI_FIRST_MODERN_DEVICE;
 	name_device(device);
 	pci_enable(pci);
 	pci_no_interrupts(pci);
@@ -274,8 +228,8 @@ static void lay_out(struct virtqueue *queue)
 	size_t driver_part = sizeof(struct virtq_desc) * queue->size + sizeof(struct virtq_avail) +
 			     2 * queue->size + 2;
 	size_t used_at = ALIGN(driver_part, (size_t)LEGACY_ALIGN);
-	size_t device_part = sizeof(struct virtq_used) +
-			     sizeof(struct virtq_used_elem) * queue->size + 2;
+	size_t device_part =
+		sizeof(struct virtq_used) + sizeof(struct virtq_used_elem) * queue->size + 2;
 	unsigned order = 0;
 
 	while (PAGE_SIZE << order < used_at + device_part)
@@ -300,25 +254,25 @@ static void open_modern(struct virtqueue *queue, u16 size)
 	volatile u8 *common = device->common;
 	u16 most;
 
-	writew(queue->index, common + COMMON_QUEUE_SELECT);
-	most = readw(common + COMMON_QUEUE_SIZE);
+	writew(queue->index, common + VIRTIO_COMMON_QUEUE_SELECT);
+	most = readw(common + VIRTIO_COMMON_QUEUE_SIZE);
 	queue->size = MIN(most, size);
 	if (!queue->size)
 		report_abort("%s has no queue %d", device->name, queue->index);
-	writew(queue->size, common + COMMON_QUEUE_SIZE);
+	writew(queue->size, common + VIRTIO_COMMON_QUEUE_SIZE);
 	lay_out(queue);
-	write_address(common + COMMON_QUEUE_DESC, queue->desc);
-	write_address(common + COMMON_QUEUE_DRIVER, queue->avail);
-	write_address(common + COMMON_QUEUE_DEVICE, queue->used);
-	queue->notify = device->notify + readw(common + COMMON_QUEUE_NOTIFY_OFF) *
+	write_address(common + VIRTIO_COMMON_QUEUE_DESC, queue->desc);
+	write_address(common + VIRTIO_COMMON_QUEUE_DRIVER, queue->avail);
+	write_address(common + VIRTIO_COMMON_QUEUE_DEVICE, queue->used);
+	queue->notify = device->notify + readw(common + VIRTIO_COMMON_QUEUE_NOTIFY_OFF) *
 						 device->notify_off_multiplier;
 	if (device->interrupts == VIRTIO_MSIX) {
-		writew(queue->index, common + COMMON_QUEUE_MSIX_VECTOR);
-		if (readw(common + COMMON_QUEUE_MSIX_VECTOR) != queue->index)
+		writew(queue->index, common + VIRTIO_COMMON_QUEUE_MSIX_VECTOR);
+		if (readw(common + VIRTIO_COMMON_QUEUE_MSIX_VECTOR) != queue->index)
 			report_abort("%s gives queue %d no MSI-X vector", device->name,
 				     queue->index);
 	}
-	writew(1, common + COMMON_QUEUE_ENABLE);
+	writew(1, common + VIRTIO_COMMON_QUEUE_ENABLE);
 }
 
 static void open_legacy(struct virtqueue *queue)
@@ -326,15 +280,15 @@ static void open_legacy(struct virtqueue *queue)
 	struct virtio_device *device = queue->device;
 	u16 ports = device->ports;
 
-	outw(queue->index, ports + LEGACY_QUEUE_SELECT);
-	queue->size = inw(ports + LEGACY_QUEUE_SIZE);
+	outw(queue->index, ports + VIRTIO_LEGACY_QUEUE_SELECT);
+	queue->size = inw(ports + VIRTIO_LEGACY_QUEUE_SIZE);
 	if (!queue->size)
 		report_abort("%s has no queue %d", device->name, queue->index);
 	lay_out(queue);
-	outl(virt_to_phys(queue->memory) / LEGACY_ALIGN, ports + LEGACY_QUEUE_ADDRESS);
+	outl(virt_to_phys(queue->memory) / LEGACY_ALIGN, ports + VIRTIO_LEGACY_QUEUE_ADDRESS);
 	if (device->interrupts == VIRTIO_MSIX) {
-		outw(queue->index, ports + LEGACY_QUEUE_MSIX_VECTOR);
-		if (inw(ports + LEGACY_QUEUE_MSIX_VECTOR) != queue->index)
+		outw(queue->index, ports + VIRTIO_LEGACY_QUEUE_MSIX_VECTOR);
+		if (inw(ports + VIRTIO_LEGACY_QUEUE_MSIX_VECTOR) != queue->index)
 			report_abort("%s gives queue %d no MSI-X vector", device->name,
 				     queue->index);
 	}
@@ -365,7 +319,9 @@ void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int i
 	bool first = true;
 
 	assert(index < VIRTIO_MOST_QUEUES);
-	*queue = (struct virtqueue){ .device = device, .index = index, .cpu = cpu, .vector = vector };
+	*queue = (struct virtqueue){
+		.device = device, .index = index, .cpu = cpu, .vector = vector
+	};
 	for (int i = 0; i < VIRTIO_MOST_QUEUES; i++)
 		first &= !device->queues[i];
 	device->queues[index] = queue;
@@ -423,7 +379,7 @@ void virtqueue_kick(struct virtqueue *queue)
 	if (queue->used->flags & VIRTQ_USED_F_NO_NOTIFY)
 		return;
 	if (queue->device->interface == VIRTIO_LEGACY)
-		outw(queue->index, queue->device->ports + LEGACY_QUEUE_NOTIFY);
+		outw(queue->index, queue->device->ports + VIRTIO_LEGACY_QUEUE_NOTIFY);
 	else
 		writew(queue->index, queue->notify);
 }

@@ -12,36 +12,7 @@
 
 #include "atomic.h"
 #include "pci.h"
-
-#define PCI_VENDOR_ID_VIRTIO 0x1af4
-
-#define VIRTIO_ID_BLOCK 2
-#define VIRTIO_ID_RNG	4
-
-#define VIRTIO_CONFIG_S_ACKNOWLEDGE 1
-#define VIRTIO_CONFIG_S_DRIVER	    2
-#define VIRTIO_CONFIG_S_DRIVER_OK   4
-#define VIRTIO_CONFIG_S_FEATURES_OK 8
-#define VIRTIO_CONFIG_S_NEEDS_RESET 0x40
-
-#define VIRTIO_F_VERSION_1 32
-
-#define VIRTQ_DESC_F_NEXT	  1
-#define VIRTQ_DESC_F_WRITE	  2
-#define VIRTQ_AVAIL_F_NO_INTERRUPT 1
-#define VIRTQ_USED_F_NO_NOTIFY	  1
-
-/* 5.2 "Block Device" */
-#define VIRTIO_BLK_F_FLUSH 9
-#define VIRTIO_BLK_F_MQ	   12
-#define VIRTIO_BLK_T_IN	   0
-#define VIRTIO_BLK_T_OUT   1
-#define VIRTIO_BLK_T_FLUSH 4
-#define VIRTIO_BLK_S_OK	   0
-
-/* Offsets in the device's own configuration. */
-#define VIRTIO_BLK_CONFIG_CAPACITY   0
-#define VIRTIO_BLK_CONFIG_NUM_QUEUES 34
+#include "virtio-defs.h"
 
 struct virtio_blk_req {
 	u32 type;
@@ -102,7 +73,7 @@ struct virtio_device {
 	u16 id;
 	enum virtio_interface interface;
 	enum virtio_interrupts interrupts;
-	u64 features; /* that driver and device agreed on */
+	u64 features;  /* that driver and device agreed on */
 	char name[48]; /* "virtio-blk 02.0 (legacy, INTx)" */
 	struct virtqueue *queues[VIRTIO_MOST_QUEUES];
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Constants of virtio devices on PCI, by the chapters of VIRTIO 1.2. Only macros: the
+ * project's own tests compare them with the kernel's headers.
+ */
+#ifndef X86_VIRTIO_DEFS_H
+#define X86_VIRTIO_DEFS_H
+
+#define PCI_VENDOR_ID_VIRTIO 0x1af4
+
+#define VIRTIO_ID_BLOCK 2
+#define VIRTIO_ID_RNG	4
+
+#define VIRTIO_CONFIG_S_ACKNOWLEDGE 1
+#define VIRTIO_CONFIG_S_DRIVER	    2
+#define VIRTIO_CONFIG_S_DRIVER_OK   4
+#define VIRTIO_CONFIG_S_FEATURES_OK 8
+
+#define VIRTIO_F_VERSION_1 32
+
+#define VIRTQ_DESC_F_NEXT	   1
+#define VIRTQ_DESC_F_WRITE	   2
+#define VIRTQ_AVAIL_F_NO_INTERRUPT 1
+#define VIRTQ_USED_F_NO_NOTIFY	   1
+
+/* 5.2 "Block Device" */
+#define VIRTIO_BLK_F_FLUSH 9
+#define VIRTIO_BLK_F_MQ	   12
+#define VIRTIO_BLK_T_IN	   0
+#define VIRTIO_BLK_T_OUT   1
+#define VIRTIO_BLK_T_FLUSH 4
+#define VIRTIO_BLK_S_OK	   0
+
+/* Offsets in the device's own configuration. */
+#define VIRTIO_BLK_CONFIG_CAPACITY   0
+#define VIRTIO_BLK_CONFIG_NUM_QUEUES 34
+
+/* 4.1.2 "PCI Device Discovery": a transitional device's id tells nothing, its subsystem's does. */
+#define VIRTIO_PCI_FIRST_DEVICE	       0x1000
+#define VIRTIO_PCI_FIRST_MODERN_DEVICE 0x1040
+#define VIRTIO_PCI_LAST_DEVICE	       0x107f
+
+/* 4.1.4 "Virtio Structure PCI Capabilities" */
+#define VIRTIO_CAP_CFG_TYPE    3
+#define VIRTIO_CAP_BAR	       4
+#define VIRTIO_CAP_OFFSET      8
+#define VIRTIO_CAP_NOTIFY_MULT 16
+#define VIRTIO_CAP_COMMON_CFG  1
+#define VIRTIO_CAP_NOTIFY_CFG  2
+#define VIRTIO_CAP_ISR_CFG     3
+#define VIRTIO_CAP_DEVICE_CFG  4
+
+/* 4.1.4.3 "Common configuration structure layout" */
+#define VIRTIO_COMMON_DEVICE_FEATURE_SELECT 0
+#define VIRTIO_COMMON_DEVICE_FEATURE	    4
+#define VIRTIO_COMMON_DRIVER_FEATURE_SELECT 8
+#define VIRTIO_COMMON_DRIVER_FEATURE	    12
+#define VIRTIO_COMMON_DEVICE_STATUS	    20
+#define VIRTIO_COMMON_QUEUE_SELECT	    22
+#define VIRTIO_COMMON_QUEUE_SIZE	    24
+#define VIRTIO_COMMON_QUEUE_MSIX_VECTOR	    26
+#define VIRTIO_COMMON_QUEUE_ENABLE	    28
+#define VIRTIO_COMMON_QUEUE_NOTIFY_OFF	    30
+#define VIRTIO_COMMON_QUEUE_DESC	    32
+#define VIRTIO_COMMON_QUEUE_DRIVER	    40
+#define VIRTIO_COMMON_QUEUE_DEVICE	    48
+
+/* 4.1.4.8 "Legacy Interfaces: A Note on PCI Device Layout" */
+#define VIRTIO_LEGACY_DEVICE_FEATURES	 0
+#define VIRTIO_LEGACY_DRIVER_FEATURES	 4
+#define VIRTIO_LEGACY_QUEUE_ADDRESS	 8
+#define VIRTIO_LEGACY_QUEUE_SIZE	 12
+#define VIRTIO_LEGACY_QUEUE_SELECT	 14
+#define VIRTIO_LEGACY_QUEUE_NOTIFY	 16
+#define VIRTIO_LEGACY_DEVICE_STATUS	 18
+#define VIRTIO_LEGACY_ISR_STATUS	 19
+#define VIRTIO_LEGACY_QUEUE_MSIX_VECTOR	 22
+#define VIRTIO_LEGACY_CONFIG		 20
+#define VIRTIO_LEGACY_CONFIG_WITH_MSIX	 24
+
+#endif
