@@ -842,23 +842,23 @@ const struct fault faults[] = {
 	  .words = "^FAIL  dirty/none: no_change_is_write: cpu 0: .*: moved once more: the entry is "
 		   "0x[0-9a-f]+ without A or D" },
 	BROKEN_DMA("blk_modern_polled", "buffer",
-		   "virtio-blk 02.0 \\(modern, polled\\) queue 1, request \\d+ \\(read of sectors "
-		   "\\d+-\\d+, descriptor \\d+, buffer at physical 0x[0-9a-f]+\\): sector \\d+, word "
-		   "63 \\(physical 0x[0-9a-f]+\\): held 0xdead[0-9a-f]+ \\(the poison of request \\d+: "
-		   "nothing was written here\\), may hold only 0x"),
+		   "virtio-blk 02.0 \\(modern, polled\\) queue 1: sector \\d+, word 63 \\(physical "
+		   "0x[0-9a-f]+\\): held 0xdead[0-9a-f]+ \\(the poison of request \\d+: nothing was "
+		   "written here\\), may hold only 0x"),
 	BROKEN_DMA("blk_legacy_msix", "sector",
-		   "virtio-blk 02.0 \\(legacy, MSI-X\\) queue 1, .* word 2 .*: held 0x[0-9a-f]+ "
-		   "\\(generation \\d+ of sector \\d+, whole\\), may hold only .* of generation "
-		   "\\d+"),
+		   "virtio-blk 02.0 \\(legacy, MSI-X\\) queue 1: sector \\d+, word 2 \\(physical "
+		   "0x[0-9a-f]+\\): held 0x[0-9a-f]+ \\(generation \\d+ of sector \\d+, whole\\), may "
+		   "hold only 0x[0-9a-f]+, of generation \\d+"),
 	BROKEN_DMA("blk_modern_msix", "twice",
-		   "virtio-blk 02.0 \\(modern, MSI-X\\) queue 1, .*: used element \\d+ \\(physical "
+		   "virtio-blk 02.0 \\(modern, MSI-X\\) queue 1: used element \\d+ \\(physical "
 		   "0x[0-9a-f]+\\) returns descriptor \\d+, which the device does not have"),
 	BROKEN_DMA("blk_one_at_a_time_intx", "interrupt",
-		   "virtio-blk 02.0 \\(legacy, INTx\\) queue 1, .*: not returned: avail idx (\\d+), "
-		   "used idx \\1 .*; it was, and no interrupt told so"),
+		   "virtio-blk 02.0 \\(legacy, INTx\\) queue 1: not returned: avail idx (\\d+), used "
+		   "idx \\1 \\(physical 0x[0-9a-f]+\\), of which \\d+ were seen; it was, and no "
+		   "interrupt told so"),
 	BROKEN_DMA("rng_modern_msix", "buffer",
-		   "virtio-rng 03.0 \\(modern, MSI-X\\) queue 0, buffer \\d+ .* its poison: it was "
-		   "not written"),
+		   "virtio-rng 03.0 \\(modern, MSI-X\\) queue 0: word \\d+ of \\d+ that were filled "
+		   "\\(physical 0x[0-9a-f]+\\) held 0xdead[0-9a-f]+, its poison: it was not written"),
 	BROKEN_DMA("blk_modern_polled", "disk",
 		   "virtio-blk 02.0 \\(modern, polled\\): the host finds 8 sectors of the image "
 		   "wrong, the first 8 .*; and the disk's sector 8 holds generation \\d+ of sector 8, "

@@ -195,16 +195,17 @@ static __printf(3, 4) void complain(struct lane *lane, const struct request *req
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
 	if (request && request->type == VIRTIO_BLK_T_FLUSH)
-		snprintf(of, sizeof(of), ", request %lu (flush, descriptor %u)", request->number,
+		snprintf(of, sizeof(of), "; request %lu (flush, descriptor %u)", request->number,
 			 descriptor_of(lane, request));
 	else if (request)
 		snprintf(of, sizeof(of),
-			 ", request %lu (%s of sectors %lu-%lu, descriptor %u, buffer at physical "
+			 "; request %lu (%s of sectors %lu-%lu, descriptor %u, buffer at physical "
 			 "0x%lx)",
 			 request->number, type_name(request->type), request->chunk * CHUNK_SECTORS,
 			 request->chunk * CHUNK_SECTORS + CHUNK_SECTORS - 1,
 			 descriptor_of(lane, request), virt_to_phys(request->buffer));
-	report_fail("%s queue %d%s: %s", disk.name, lane->queue.index, of, what);
+	/* What is wrong comes first: a summary may have no room for all of it. */
+	report_fail("%s queue %d: %s%s", disk.name, lane->queue.index, what, of);
 }
 
 static u64 poison(const struct request *request)
@@ -729,7 +730,9 @@ static void run(const struct kind *kind)
 	for (int i = 0; i < lane_count; i++) {
 		flush(&lanes[i]);
 		made += lanes[i].made;
-		interrupts += atomic_read(&lanes[i].queue.interrupts);
+		/* INTx counts for all queues at once. */
+		if (kind->interrupts == VIRTIO_MSIX || !i)
+			interrupts += atomic_read(&lanes[i].queue.interrupts);
 	}
 	if (!sum_of_wrong())
 		let_host_compare();
@@ -1184,10 +1187,10 @@ static __printf(2, 3) void complain_of_rng(const struct rng_buffer *buffer, cons
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
 	if (buffer)
-		snprintf(of, sizeof(of), ", buffer %lu (descriptor %u, %u bytes at physical 0x%lx)",
+		snprintf(of, sizeof(of), "; buffer %lu (descriptor %u, %u bytes at physical 0x%lx)",
 			 buffer->number, (unsigned)(buffer - rng.buffers), buffer->length,
 			 virt_to_phys(buffer->words));
-	report_fail("%s queue 0%s: %s", rng.device.name, of, what);
+	report_fail("%s queue 0: %s%s", rng.device.name, what, of);
 }
 
 static void give_buffers(void)
