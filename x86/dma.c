@@ -123,6 +123,7 @@ struct lane {
 	int interrupts_seen;
 	unsigned wrong;
 	bool stuck;
+	bool unpublished; /* requests are put into the ring, and the index is left as it is */
 	/* What break= does when it can. */
 	bool spoil_buffer, spoil_return, spoil_interrupt;
 };
@@ -348,7 +349,9 @@ static void make_available(struct lane *lane, struct request *request, u32 type,
 		       VIRTQ_DESC_F_NEXT | (type == VIRTIO_BLK_T_IN ? VIRTQ_DESC_F_WRITE : 0),
 		       head + 2);
 	set_descriptor(&desc[2], request->status, 1, VIRTQ_DESC_F_WRITE, 0);
-	virtqueue_add(&lane->queue, head);
+	virtqueue_put(&lane->queue, head);
+	if (!lane->unpublished)
+		virtqueue_publish(&lane->queue, lane->queue.avail_idx);
 }
 
 static void on_return(struct lane *lane, const struct virtq_used_elem *element)
@@ -837,7 +840,7 @@ static void give_one_more(void)
 	    stopwatch_ns(&pace) < (u64)PACE_MS * timescale() * 1000000)
 		return;
 	stopwatch_start(&pace);
-	WRITE_ONCE(lane->queue.avail->idx, ++given);
+	virtqueue_publish(&lane->queue, ++given);
 	virtqueue_kick(&lane->queue);
 }
 
@@ -857,17 +860,17 @@ static void run_unseen(const struct kind *kind)
 	write_all();
 	for (int move = 0; move < MOVES_PER_TEST; move++) {
 		given = lane->queue.avail_idx;
+		lane->unpublished = true;
 		while ((request = next_request(lane))) {
 			make_available(lane, request, VIRTIO_BLK_T_IN, chunk, generations[chunk]);
 			chunk = (chunk + 1) % lane->chunks;
 		}
-		/* Taken back, before anybody has been told. */
-		WRITE_ONCE(lane->queue.avail->idx, given);
+		lane->unpublished = false;
 		stopwatch_start(&pace);
 		migrate_quiet_while(give_one_more);
 		if (move == 0)
 			spoil_something();
-		WRITE_ONCE(lane->queue.avail->idx, lane->queue.avail_idx);
+		virtqueue_publish(&lane->queue, lane->queue.avail_idx);
 		virtqueue_kick(&lane->queue);
 		wait_for_returns(lane);
 		compare_rings(lane);

@@ -3,12 +3,22 @@
 #include "virtio.h"
 #include "barrier.h"
 
+void virtqueue_put(struct virtqueue *queue, u16 head)
+{
+	queue->avail->ring[queue->avail_idx++ % queue->size] = head;
+}
+
+void virtqueue_publish(struct virtqueue *queue, u16 idx)
+{
+	/* The entries before the index that tells of them. */
+	smp_wmb();
+	WRITE_ONCE(queue->avail->idx, idx);
+}
+
 void virtqueue_add(struct virtqueue *queue, u16 head)
 {
-	queue->avail->ring[queue->avail_idx % queue->size] = head;
-	/* The entry before the index that tells of it. */
-	smp_wmb();
-	WRITE_ONCE(queue->avail->idx, ++queue->avail_idx);
+	virtqueue_put(queue, head);
+	virtqueue_publish(queue, queue->avail_idx);
 }
 
 bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element)

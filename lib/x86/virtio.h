@@ -62,7 +62,7 @@ struct virtqueue {
 	volatile struct virtq_used *used;
 	void *memory;
 	volatile void *notify; /* modern: where to write the index */
-	u16 avail_idx;	       /* what the device has been told */
+	u16 avail_idx;	       /* of the entries that are in the ring */
 	u16 last_used_idx;     /* what the driver has seen */
 	/* Interrupts that may be this queue's: MSI-X tells queues apart, INTx does not. */
 	atomic_t interrupts;
@@ -117,6 +117,12 @@ u64 virtio_config_read(const struct virtio_device *device, unsigned offset, unsi
 
 /* Makes the chain that begins with descriptor HEAD available, without a word to the device. */
 void virtqueue_add(struct virtqueue *queue, u16 head);
+/*
+ * The same in two steps. Between the two the device cannot see the chain. What was published
+ * cannot be taken back (2.7.13.3): a device may look at the ring at any time, unasked.
+ */
+void virtqueue_put(struct virtqueue *queue, u16 head);
+void virtqueue_publish(struct virtqueue *queue, u16 idx);
 /* Tells the device, unless it says that it looks by itself. */
 void virtqueue_kick(struct virtqueue *queue);
 /* The next used element, if there is one. */
