@@ -573,8 +573,8 @@ static void let_host_compare(void)
 	char answer[128];
 
 	if (broken("disk")) {
-		make_available(first, next_request(first), VIRTIO_BLK_T_OUT,
-			       first->first_chunk + 1, generations[first->first_chunk] - 1);
+		make_available(first, next_request(first), VIRTIO_BLK_T_OUT, first->first_chunk + 1,
+			       generations[first->first_chunk] - 1);
 		virtqueue_kick(&first->queue);
 		wait_for_returns(first);
 	}
@@ -1345,20 +1345,17 @@ TEST(rng_legacy_intx, .needs = VIRTIO_RNG,
 /* ---- QEMU's edu device ---- */
 
 /* QEMU, docs/specs/edu */
-#define EDU_VENDOR	   0x1234
-#define EDU_DEVICE	   0x11e8
-#define EDU_ID_MASK	   0xffff
-#define EDU_ID		   0x00ed
-#define EDU_IDENTIFICATION 0x00
-#define EDU_IRQ_STATUS	   0x24
-#define EDU_IRQ_ACK	   0x64
-#define EDU_DMA_SOURCE	   0x80
-#define EDU_DMA_TARGET	   0x88
-#define EDU_DMA_COUNT	   0x90
-#define EDU_DMA_COMMAND	   0x98
-#define EDU_DMA_RUN	   1
-#define EDU_DMA_TO_MEMORY  2
-#define EDU_DMA_INTERRUPT  4
+#define EDU_VENDOR	  0x1234
+#define EDU_DEVICE	  0x11e8
+#define EDU_IRQ_STATUS	  0x24
+#define EDU_IRQ_ACK	  0x64
+#define EDU_DMA_SOURCE	  0x80
+#define EDU_DMA_TARGET	  0x88
+#define EDU_DMA_COUNT	  0x90
+#define EDU_DMA_COMMAND	  0x98
+#define EDU_DMA_RUN	  1
+#define EDU_DMA_TO_MEMORY 2
+#define EDU_DMA_INTERRUPT 4
 /* Its own memory: 4 KiB, whose last byte QEMU 7.2 lets no transfer reach. */
 #define EDU_BUFFER 0x40000
 #define EDU_BYTES  2048
@@ -1373,6 +1370,7 @@ FEATURE(EDU, "QEMU's edu device")
 
 static struct {
 	pcidevaddr_t pci;
+	volatile u8 *registers;
 	u64 *source, *targets[EDU_PAGES];
 	unsigned page;	/* whose turn it is */
 	bool to_memory; /* the second half: from the device */
@@ -1382,11 +1380,6 @@ static struct {
 } edu;
 
 static atomic_t edu_interrupts;
-
-static volatile u8 *edu_register(unsigned offset)
-{
-	return (volatile u8 *)pci_memory_bar(edu.pci, 0) + offset;
-}
 
 static void on_edu(isr_regs_t *regs)
 {
@@ -1398,29 +1391,46 @@ static u64 edu_word(unsigned page)
 	return scramble(0xed0000 + page);
 }
 
-/* A device that came with a move, or was reset: without an address, and nothing in it. */
+static volatile u8 *edu_register(unsigned offset)
+{
+	return edu.registers + offset;
+}
+
+static bool edu_is_there(void)
+{
+	return pci_memory_bar(edu.pci, 0) == (u64)edu.registers &&
+	       pci_config_readw(edu.pci, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+}
+
+/* The VM was moved: there is another edu now, with no address and nothing in it. */
 static bool edu_forgot(void)
 {
-	return !(pci_config_readw(edu.pci, PCI_COMMAND) & PCI_COMMAND_MEMORY);
+	u8 msi = pci_find_cap(edu.pci, PCI_CAP_ID_MSI);
+
+	return !edu_is_there() || !(pci_config_readw(edu.pci, PCI_COMMAND) & PCI_COMMAND_MASTER) ||
+	       !(pci_config_readw(edu.pci, msi + PCI_MSI_FLAGS) & PCI_MSI_FLAGS_ENABLE);
 }
 
 /*
  * What it was told before a reset it may still do when it can write to memory again: it is let
- * to do that only when it has nothing to do.
+ * to do that only when it has nothing to do. At any point the VM may be moved: then it has
+ * forgotten, which the caller finds.
  */
-static bool edu_begin(void)
+static void edu_begin(void)
 {
 	u16 command;
 
+	if (edu.registers)
+		pci_config_writel(edu.pci, PCI_BASE_ADDRESS_0, (u64)edu.registers);
 	pci_enable(edu.pci);
+	if (!edu.registers)
+		edu.registers = (volatile u8 *)(u64)pci_memory_bar(edu.pci, 0);
 	command = pci_config_readw(edu.pci, PCI_COMMAND);
 	pci_config_writew(edu.pci, PCI_COMMAND, command & ~PCI_COMMAND_MASTER);
-	if ((readl(edu_register(EDU_IDENTIFICATION)) & EDU_ID_MASK) != EDU_ID)
-		return false;
-	wait_for(!(readl(edu_register(EDU_DMA_COMMAND)) & EDU_DMA_RUN), RETURN_MS,
-		 "edu to have nothing to do");
+	wait_for(!(readl(edu_register(EDU_DMA_COMMAND)) & EDU_DMA_RUN) || !edu_is_there(),
+		 RETURN_MS, "edu to have nothing to do");
 	pci_config_writew(edu.pci, PCI_COMMAND, command);
-	return pci_use_msi(edu.pci, 0, EDU_VECTOR);
+	pci_use_msi(edu.pci, 0, EDU_VECTOR);
 }
 
 static void edu_start(u64 source, u64 target, u32 command)
@@ -1478,6 +1488,7 @@ static void edu_turn(void)
 TEST(edu_dma, .needs = EDU, .about = "pages that QEMU's edu device has written are moved whole")
 {
 	unsigned wrong = 0;
+	char slot[8];
 
 	memset(&edu, 0, sizeof(edu));
 	edu.pci = pci_find_dev(EDU_VENDOR, EDU_DEVICE);
@@ -1487,8 +1498,8 @@ TEST(edu_dma, .needs = EDU, .about = "pages that QEMU's edu device has written a
 		fill_words(edu.targets[i], CHUNK_WORDS, 0xdead000000000000ul | i);
 	}
 	handle_irq_eoi(EDU_VECTOR, on_edu);
-	if (!edu_begin())
-		report_abort("edu is not what its ids say");
+	wait_for((edu_begin(), !edu_forgot()), RETURN_MS, "edu at slot %s",
+		 pci_name(edu.pci, slot));
 	migrate_quiet_while(edu_turn);
 	wait_for((edu_turn(), edu.page == EDU_PAGES), RETURN_MS, "edu's page %u of %d", edu.page,
 		 EDU_PAGES);
