@@ -21,6 +21,11 @@ struct lines {
 	gboolean shown;	     /* the last line on the terminal is the live one */
 	GQueue *running;     /* of struct running, in the order of starting */
 	GPtrArray *failures; /* names */
+
+	/* Cases of one program that never started, all for one reason: one line for them. */
+	const struct program *skipped_program;
+	char *skipped_first, *skipped_reason; /* NULL if there are none to be told */
+	guint skipped_more;
 };
 
 struct running {
@@ -134,11 +139,57 @@ static void lines_progress(void *data, const struct test_case *test_case, const 
 	show(lines);
 }
 
+static const char *color(const struct lines *lines, enum verdict verdict)
+{
+	static const char *const colors[] = {
+		[VERDICT_PASS] = "\033[32m",  [VERDICT_FAIL] = "\033[31m",
+		[VERDICT_XFAIL] = "\033[33m", [VERDICT_SKIP] = "\033[33m",
+		[VERDICT_ERROR] = "\033[35m",
+	};
+
+	return lines->live ? colors[verdict] : "";
+}
+
+static void print_skipped(struct lines *lines)
+{
+	if (!lines->skipped_first)
+		return;
+	hide(lines);
+	printf("%s%-5s%s %s", color(lines, VERDICT_SKIP), verdict_name(VERDICT_SKIP),
+	       lines->live ? "\033[m" : "", lines->skipped_first);
+	if (lines->skipped_more)
+		printf(" and %u more of %s", lines->skipped_more, lines->skipped_program->name);
+	printf(": %s\n", lines->skipped_reason);
+	g_clear_pointer(&lines->skipped_first, g_free);
+	g_clear_pointer(&lines->skipped_reason, g_free);
+	lines->skipped_more = 0;
+}
+
+/* Whether the result is told later, together with others. */
+static gboolean keep_skipped(struct lines *lines, const struct result *result)
+{
+	const struct program *program = result->test_case->program;
+
+	if (result->verdict != VERDICT_SKIP || result->logdir)
+		return FALSE;
+	if (lines->skipped_first && lines->skipped_program == program &&
+	    g_str_equal(lines->skipped_reason, result->reason)) {
+		lines->skipped_more++;
+		return TRUE;
+	}
+	print_skipped(lines);
+	lines->skipped_program = program;
+	lines->skipped_first = g_strdup(result->test_case->name);
+	lines->skipped_reason = g_strdup(result->reason);
+	return TRUE;
+}
+
 static void lines_note(void *data, const char *text)
 {
 	struct lines *lines = data;
 
 	hide(lines);
+	print_skipped(lines);
 	printf("%s\n", text);
 	fflush(stdout);
 	show(lines);
@@ -154,19 +205,13 @@ static void print_lines(const char *before, const char *text)
 
 static void print_result(struct lines *lines, const struct result *result)
 {
-	static const char *const colors[] = {
-		[VERDICT_PASS] = "\033[32m",  [VERDICT_FAIL] = "\033[31m",
-		[VERDICT_XFAIL] = "\033[33m", [VERDICT_SKIP] = "\033[33m",
-		[VERDICT_ERROR] = "\033[35m",
-	};
 	const char *host = result->environment->host;
 	gboolean elsewhere = !g_str_equal(host, lines->environment->host);
 	const char *name = result->test_case->name;
 	g_autofree char *summary = result_summary(result);
 
-	printf("%s%-5s%s %s%s%s", lines->live ? colors[result->verdict] : "",
-	       verdict_name(result->verdict), lines->live ? "\033[m" : "", name,
-	       elsewhere ? " on " : "", elsewhere ? host : "");
+	printf("%s%-5s%s %s%s%s", color(lines, result->verdict), verdict_name(result->verdict),
+	       lines->live ? "\033[m" : "", name, elsewhere ? " on " : "", elsewhere ? host : "");
 	if (result->other_vmm_version)
 		printf(" between %s and %s", result->vmm_version, result->other_vmm_version);
 	if (result->verdict == VERDICT_PASS)
@@ -210,7 +255,10 @@ static void lines_ended(void *data, const struct result *result)
 		break;
 	}
 	hide(lines);
-	print_result(lines, result);
+	if (!keep_skipped(lines, result)) {
+		print_skipped(lines);
+		print_result(lines, result);
+	}
 	fflush(stdout);
 	show(lines);
 }
@@ -221,6 +269,7 @@ static gboolean lines_end(void *data, guint not_run, GError **error)
 	gboolean written;
 
 	hide(lines);
+	print_skipped(lines);
 	if (lines->failures->len && lines->cases > CASES_ON_ONE_SCREEN)
 		for (guint i = 0; i < lines->failures->len; i++)
 			printf("failed: %s\n", (char *)lines->failures->pdata[i]);
