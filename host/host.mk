@@ -5,13 +5,20 @@ host_sources := $(wildcard host/*.c)
 host_objects := $(host_sources:%.c=$(build)/%.o)
 HOST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(HOST_LIBRARY_CFLAGS)
 
-host: $(build)/ferry $(build)/lab/tsc-khz
+host: $(build)/ferry $(build)/lab/tsc-khz $(build)/lab/boot
 
 # What a lab's script has to know of this machine.
 $(build)/lab/tsc-khz: lab/tsc-khz.c host/host.mk $(build)/config.mak
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(quiet)$(CC) $(HOST_CFLAGS) -o $@ $<
+
+# The boot sector of the intel lab's disk.
+$(build)/lab/boot: lab/boot.S host/host.mk $(build)/config.mak
+	@mkdir -p $(@D)
+	$(say) AS $<
+	$(quiet)$(CC) -nostdlib -static -Wl,-N,--no-warn-rwx-segments,--build-id=none,-Ttext=0x7c00 -o $@.elf $<
+	$(quiet)$(OBJCOPY) -O binary -j .text $@.elf $@
 
 $(build)/ferry: $(host_objects)
 	$(say) LINK $@
