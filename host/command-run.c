@@ -45,7 +45,8 @@ static const GOptionEntry entries[] = {
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 	  "Fill N CPUs with guests (default: all of this machine)", "N" },
 	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
-	  "Where the VMM runs: local, amd (a lab), or auto, the first that can (default: auto)",
+	  "Where the VMM runs: local, amd or intel (labs), or auto, the first that can (default: "
+	  "auto)",
 	  "HOST" },
 	{ "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.lab.kernel,
 	  "The kernel in labs, a bzImage (default: built by 'ferry lab kernel')", "IMAGE" },
@@ -143,7 +144,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
 	else if (options.host && !g_str_equal(options.host, "auto") &&
 		 !g_str_equal(options.host, "local") && !g_strv_contains(lab_names, options.host))
-		g_set_error(error, FERRY_ERROR, 0, "--host is auto, local or amd, not '%s'",
+		g_set_error(error, FERRY_ERROR, 0, "--host is auto, local, amd or intel, not '%s'",
 			    options.host);
 	else if (options.lab.clock && !g_str_equal(options.lab.clock, "tsc") &&
 		 !g_str_equal(options.lab.clock, "hpet"))

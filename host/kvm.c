@@ -21,6 +21,9 @@
 /* AMD APM volume 3, appendix E.4.2: feature identifiers. */
 #define CPUID_EXTENDED_FEATURES 0x80000001
 #define CPUID_ECX_SVM		(1u << 2)
+/* Intel SDM volume 2, CPUID: feature information. */
+#define CPUID_FEATURES		0x1
+#define CPUID_ECX_VMX		(1u << 5)
 
 #define CLOCK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
@@ -128,6 +131,11 @@ static struct kvm_cpuid_entry2 supported_cpuid(guint32 function)
 gboolean kvm_offers_svm(void)
 {
 	return supported_cpuid(CPUID_EXTENDED_FEATURES).ecx & CPUID_ECX_SVM;
+}
+
+gboolean kvm_offers_vmx(void)
+{
+	return supported_cpuid(CPUID_FEATURES).ecx & CPUID_ECX_VMX;
 }
 
 gboolean kvm_offers_kvmclock(void)

@@ -14,8 +14,9 @@ unsigned kvm_most_vcpus(void);
 gboolean kvm_offers_kvmclock(void);
 /* Hyper-V's synthetic interrupt controller. */
 gboolean kvm_offers_synic(void);
-/* A guest may run VMs of its own with AMD's SVM. */
+/* A guest may run VMs of its own with AMD's SVM, or with Intel's VMX. */
 gboolean kvm_offers_svm(void);
+gboolean kvm_offers_vmx(void);
 
 /* The size of the largest ring in which KVM tells of written pages; 0 if it has none. */
 unsigned kvm_dirty_ring_bytes(void);

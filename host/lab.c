@@ -21,7 +21,8 @@
 #include "result-json.h"
 #include "text.h"
 
-const char *const lab_names[] = { "amd", NULL };
+/* In the order in which they are preferred: the first is many times as fast. */
+const char *const lab_names[] = { "amd", "intel", NULL };
 
 /* How many of the lab's last lines an error tells. */
 #define LAST_LINES 20
@@ -328,6 +329,30 @@ static void add_plans(GPtrArray *arguments, GPtrArray *cases)
 	g_ptr_array_add(arguments, g_strjoinv(",", (char **)names->pdata));
 }
 
+/* On a host of the same kind whose KVM nests, the lab runs at the speed of hardware. */
+static const char *accelerator(const struct lab *lab)
+{
+	if (g_str_equal(lab->name, "intel"))
+		return kvm_offers_vmx() ? "kvm" : "bochs";
+	return kvm_offers_svm() ? "kvm" : "tcg";
+}
+
+/* This lab cannot see the host's files; lab/pack-files knows those of this checkout. */
+static void add_files(GPtrArray *arguments, const struct lab *lab)
+{
+	for (char **argument = lab->arguments; *argument; argument++)
+		if (g_str_equal(*argument, "--suite") || g_str_equal(*argument, "--qemu") ||
+		    g_str_equal(*argument, "--qemu-dst"))
+			add_option(arguments, "--file", argument[1]);
+	for (guint i = 0; i < lab->cases->len; i++) {
+		const struct test_case *test_case = lab->cases->pdata[i];
+		const char *file = test_case->program->file;
+
+		if (g_file_test(file, G_FILE_TEST_EXISTS))
+			add_option(arguments, "--file", file);
+	}
+}
+
 void lab_run(struct lab *lab)
 {
 	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
@@ -337,9 +362,10 @@ void lab_run(struct lab *lab)
 	add_option(arguments, "--kernel", lab->kernel);
 	add_option(arguments, "--modules", lab->modules);
 	add_option(arguments, "--clock", lab->clock);
-	/* On an AMD host whose KVM nests, the lab runs at the speed of hardware. */
-	add_option(arguments, "--accel", kvm_offers_svm() ? "kvm" : "tcg");
+	add_option(arguments, "--accel", accelerator(lab));
 	add_option(arguments, "--results", lab->logdir);
+	if (g_str_equal(lab->name, "intel"))
+		add_files(arguments, lab);
 	add(arguments, "--");
 	add_path(arguments, "build/ferry");
 	add(arguments, "run");

@@ -45,6 +45,16 @@ static const char *missing_svm(const char *accel)
 	return NULL;
 }
 
+static const char *missing_vmx(const char *accel)
+{
+	if (missing_kvm(accel))
+		return "needs nested VMX, which KVM can offer and TCG does not emulate";
+	if (!kvm_offers_vmx())
+		return "needs nested VMX, which this KVM does not offer "
+		       "(CPUID 1 ECX bit 5 is clear; kvm-intel's parameter `nested`)";
+	return NULL;
+}
+
 static gboolean clock_is_tsc(void)
 {
 	g_autofree char *clock = host_clock_source();
@@ -77,17 +87,18 @@ static const struct need {
 	gboolean rather_kvm;
 	const char *lab_clock; /* that a lab must have for it; NULL: any */
 } needs[] = {
-	{ .name = "kvm", .missing = missing_kvm, .labs = { "amd" } },
-	{ .name = "kvmclock", .missing = missing_kvmclock, .labs = { "amd" } },
-	{ .name = "hyperv", .missing = missing_hyperv, .labs = { "amd" } },
+	{ .name = "kvm", .missing = missing_kvm, .labs = { "amd", "intel" } },
+	{ .name = "kvmclock", .missing = missing_kvmclock, .labs = { "amd", "intel" } },
+	{ .name = "hyperv", .missing = missing_hyperv, .labs = { "amd", "intel" } },
 	{ .name = "svm", .missing = missing_svm, .labs = { "amd" }, .rather_kvm = TRUE },
+	{ .name = "vmx", .missing = missing_vmx, .labs = { "intel" } },
 	{ .name = "clock_tsc",
 	  .missing = missing_clock_tsc,
-	  .labs = { "amd" },
+	  .labs = { "amd", "intel" },
 	  .lab_clock = "tsc" },
 	{ .name = "clock_not_tsc",
 	  .missing = missing_clock_not_tsc,
-	  .labs = { "amd" },
+	  .labs = { "amd", "intel" },
 	  .lab_clock = "hpet" },
 };
 

@@ -132,8 +132,15 @@ start_bochs() {
 	copiers="$copiers $!"
 	write_bochsrc >"$work/bochsrc"
 	echo c >"$work/debugger" # Debian's stops at its debugger's prompt otherwise
+	: >"$work/bochs-output"
+	exec 6<"$work/bochs-output"
 	SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy BXSHARE=/usr/share/bochs \
 		setpriv --pdeathsig KILL -- bochs -q -f "$work/bochsrc" -rc "$work/debugger" \
 		</dev/null >"$work/bochs-output" 2>&1 6<&- 7>&- 8<&- 9<&- &
 	machine=$!
+}
+
+# Why it ended, out of its output.
+words_of_bochs() {
+	sed -n '/exiting with the following message/{n;s/^\[[^]]*\] */: Bochs: /p;q}'
 }

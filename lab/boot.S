@@ -22,6 +22,10 @@
 #define A20_ON		0x02
 #define FLAT		8
 
+/* Below the BIOS's boot address; the kernel keeps off the first 64 KiB. */
+#define BOOTED_BEFORE	0x600
+#define MAGIC		0x79727265
+
 /* Where lab/intel has the kernel's real-mode part loaded, as a segment. */
 #define SETUP_SEGMENT	0x8000
 #define SETUP_STACK	0xe000
@@ -35,6 +39,12 @@ _start:
 	movw	%ax, %ds
 	movw	%ax, %ss
 	movw	$_start, %sp
+
+	/* A second time means that the kernel rebooted: then the machine ends. */
+	cmpl	$MAGIC, BOOTED_BEFORE
+	je	triple_fault
+	movl	$MAGIC, BOOTED_BEFORE
+
 	inb	$SYSTEM_PORT_A, %al
 	orb	$A20_ON, %al
 	outb	%al, $SYSTEM_PORT_A
@@ -108,6 +118,13 @@ enter_kernel:
 	movw	%ax, %ss
 	movw	$SETUP_STACK, %sp
 	ljmp	$SETUP_SEGMENT + 0x20, $0
+
+triple_fault:
+	lidtl	no_idt
+	int3
+no_idt:
+	.word	0
+	.long	0
 
 	.balign 8
 gdt:

@@ -188,7 +188,7 @@ exec 9<>"$work/control" 8<"$work/control" 5>"$work/control" 9<"$log"
 
 # ---- the machine ----
 
-kernel_options="console=ttyS0,115200 earlyprintk=serial panic=-1 oops=panic no_timer_check $clock_options"
+kernel_options="console=ttyS0,115200 earlyprintk=serial,ttyS0,115200 panic=-1 oops=panic no_timer_check $clock_options"
 
 # It dies with this script, even if that is killed with no time to say so.
 start_qemu() {
@@ -243,6 +243,7 @@ lab_fails() {
 machine_died() {
 	kernel_log=$(tr -d '\r' <&9)
 	panic=$(printf '%s\n' "$kernel_log" | sed -n 's/.*\(Kernel panic .*\)/: \1/p' | tail -n 1)
+	[ "$panic" ] || [ "$accel" != bochs ] || panic=$(words_of_bochs <&6)
 	lab_fails "the machine died $1$panic"
 }
 
@@ -259,7 +260,10 @@ supervise() {
 		# shellcheck disable=SC2016
 		line=$(timeout "$patience" sh -c 'read -r line && printf %s "$line"') || status=$?
 		case $status:$line in
-		0:up) state='before the command started' ;;
+		0:up)
+			state='before the command started'
+			rm -rf "$work"
+			;;
 		0:start) break ;;
 		0:fail\ *) lab_fails "${line#fail }" ;;
 		124:*)
@@ -279,7 +283,7 @@ supervise() {
 }
 
 # exec, since redirections of a function keep the old descriptors open aside.
-(exec <&8 3>&- 4>&- 5>&- 6<&- 7>&- 8<&-; supervise) &
+(exec <&8 3>&- 4>&- 5>&- 7>&- 8<&-; supervise) &
 supervisor=$!
 exec 3>&- 4>&- 5>&- 6<&- 7>&- 8<&- 9<&-
 
