@@ -241,6 +241,7 @@ lab_fails() {
 }
 
 machine_died() {
+	[ ! -d "$work/partial" ] || cp -R "$work/partial/." "$results"
 	kernel_log=$(tr -d '\r' <&9)
 	panic=$(printf '%s\n' "$kernel_log" | sed -n 's/.*\(Kernel panic .*\)/: \1/p' | tail -n 1)
 	[ "$panic" ] || [ "$accel" != bochs ] || panic=$(words_of_bochs <&6)
@@ -262,7 +263,7 @@ supervise() {
 		case $status:$line in
 		0:up)
 			state='before the command started'
-			rm -rf "$work"
+			rm -rf "${work:?}"/*
 			;;
 		0:start) break ;;
 		0:fail\ *) lab_fails "${line#fail }" ;;
@@ -275,6 +276,13 @@ supervise() {
 	done
 	while read -r line; do
 		case $line in
+		partial\ *)
+			rm -rf "$work/coming"
+			mkdir -p "$work/coming"
+			head -c "${line#partial }" | tar -C "$work/coming" -xzo || continue
+			rm -rf "$work/partial"
+			mv "$work/coming" "$work/partial"
+			;;
 		results\ *) head -c "${line#results }" | tar -C "$results" -xzo ;;
 		status\ *) exit "${line#status }" ;;
 		esac

@@ -76,6 +76,7 @@ else
 	skipped=$((skipped + 1))
 fi
 run faults "$tests/faults" "$build"
+run lab tests/lab.sh
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -6,6 +6,7 @@
 #   filtering-qemu.c	  QEMU, but a page of its guest's memory goes wrong (with
 #			  migration-stream.c and watched-page.c)
 #   faults.c	  runs build/ferry where things go wrong, and looks for what is left
+#   lab.sh	  lab/intel around a Bochs that only acts
 #   check.sh	  runs these and the quick cases, and counts
 
 tests_build := $(build)/tests

@@ -272,8 +272,20 @@ static void test_placement(void)
 		{ "alpine/none", "amd", FALSE, "amd", FALSE },
 		{ "arm/none", NULL, FALSE, "local", TRUE },
 		{ "arm/none", "amd", FALSE, "local", TRUE },
+		{ "beta/none", "intel", FALSE, "intel", FALSE },
+		{ "vmx/none", NULL, FALSE, "intel", FALSE },
+		{ "vmx/none", "local", FALSE, "local", TRUE },
+		{ "vmx/none", NULL, TRUE, "local", TRUE },
+		{ "svm/none", NULL, FALSE, "amd", FALSE },
+		{ "both/none", NULL, FALSE, "local", TRUE },
 	};
-	struct folder folder = make_folder(config);
+	g_autofree char *text =
+		g_strconcat(config,
+			    "[vmx]\nfile = alpha.flat\nplans = none\nneeds = kvm vmx\n"
+			    "[svm]\nfile = alpha.flat\nplans = none\nneeds = kvm svm\n"
+			    "[both]\nfile = alpha.flat\nplans = none\nneeds = svm vmx\n",
+			    NULL);
+	struct folder folder = make_folder(text);
 	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
