@@ -24,6 +24,16 @@
 /* In the order in which they are preferred: the first is many times as fast. */
 const char *const lab_names[] = { "amd", "intel", NULL };
 
+const char *lab_missing(const char *name)
+{
+	g_autofree char *bochs = NULL;
+
+	if (!g_str_equal(name, "intel") || kvm_offers_vmx())
+		return NULL;
+	bochs = g_find_program_in_path("bochs");
+	return bochs ? NULL : "the intel lab has no Bochs (scripts/packages --install lab intel)";
+}
+
 /* How many of the lab's last lines an error tells. */
 #define LAST_LINES 20
 

@@ -36,6 +36,9 @@ struct lab;
 /* The names of labs, ended by NULL. */
 extern const char *const lab_names[];
 
+/* Why the lab NAME cannot be started on this machine whatever it is given, or NULL. */
+const char *lab_missing(const char *name);
+
 /*
  * A lab NAME for CASES (of struct test_case, which outlive the lab), to be run with the
  * deadlines, seeds and so on of ARGUMENTS, further arguments for the inner `ferry

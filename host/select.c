@@ -149,6 +149,14 @@ static const char *lab_clock_of(const struct program *program, const struct sele
 	return clock;
 }
 
+/* A case that runs here, if a lab would do better, needs no reason. */
+static void add_reason(char **reason, const char *further)
+{
+	g_autofree char *first = *reason;
+
+	*reason = first ? g_strdup_printf("%s; %s", first, further) : NULL;
+}
+
 /*
  * Decides where the case runs: on this machine if it can, else in the first lab that
  * offers what it needs. A lab is for what this machine cannot do, and not for what
@@ -170,13 +178,18 @@ static void place(struct test_case *test_case, const struct selection *selection
 		if (!test_case->skip_reason && !better_in_lab(program, selection->accel))
 			return;
 	}
-	for (const char *const *lab = lab_names; *lab; lab++)
-		if (anywhere ? lab_offers(*lab, program) : g_str_equal(*lab, selection->host)) {
-			g_clear_pointer(&test_case->skip_reason, g_free);
-			test_case->host = *lab;
-			test_case->lab_clock = lab_clock_of(program, selection);
-			return;
+	for (const char *const *lab = lab_names; *lab; lab++) {
+		if (anywhere ? !lab_offers(*lab, program) : !g_str_equal(*lab, selection->host))
+			continue;
+		if (anywhere && lab_missing(*lab)) {
+			add_reason(&test_case->skip_reason, lab_missing(*lab));
+			continue;
 		}
+		g_clear_pointer(&test_case->skip_reason, g_free);
+		test_case->host = *lab;
+		test_case->lab_clock = lab_clock_of(program, selection);
+		return;
+	}
 }
 
 static gboolean check_plans_of(const struct suite *suite, const struct program *program,

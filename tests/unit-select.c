@@ -255,6 +255,22 @@ static void test_seeds(void)
 	drop_folder(&folder);
 }
 
+/* Not an error of the case, but something to install. */
+static void check_without_bochs(struct suite *suite)
+{
+	char *patterns[] = { (char *)"vmx", NULL };
+	struct selection selection = {
+		.patterns = patterns, .repeat = 1, .accel = "tcg", .vmm = &qemu_vmm
+	};
+	g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);
+	const struct test_case *test_case = cases->pdata[0];
+
+	g_assert_cmpstr(test_case->host, ==, "local");
+	g_assert_cmpstr(test_case->skip_reason, ==,
+			"needs KVM, and this runs on TCG; "
+			"the intel lab has no Bochs (scripts/packages --install lab intel)");
+}
+
 /* A need that this machine does not meet: a lab does, unless the user wants none. */
 static void test_placement(void)
 {
@@ -287,7 +303,11 @@ static void test_placement(void)
 			    NULL);
 	struct folder folder = make_folder(text);
 	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
+	g_autofree char *bochs = g_build_filename(folder.path, "bochs", NULL);
 
+	/* The intel lab has its emulator here: it only has to be found. */
+	g_assert_true(g_file_set_contents_full(bochs, "", 0, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+	g_setenv("PATH", folder.path, TRUE);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_auto(GStrv) patterns = split(rows[i].pattern);
 		struct selection selection = { .patterns = patterns,
@@ -303,6 +323,8 @@ static void test_placement(void)
 		g_assert_cmpstr(test_case->host, ==, rows[i].placed);
 		g_assert_true((test_case->skip_reason != NULL) == rows[i].skips);
 	}
+	g_unlink(bochs);
+	check_without_bochs(suite);
 	suite_free(suite);
 	drop_folder(&folder);
 }
