@@ -129,6 +129,8 @@ stop() {
 	# No process, or some of our own: word splitting is meant.
 	# shellcheck disable=SC2086
 	kill -KILL $machine $supervisor $copiers 2>/dev/null || true
+	# shellcheck disable=SC2086
+	wait $machine $supervisor $copiers 2>/dev/null || true
 	rm -rf "$work"
 	[ -z "$terminal_state" ] || stty "$terminal_state"
 }

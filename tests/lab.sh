@@ -21,15 +21,17 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 mkdir "$dir/bin" "$dir/tmp"
 
-# It gets what lab/bochs.sh gives Bochs, and acts $ACT. Control is descriptor 5, output 3,
-# errors 4; the kernel's log is a pipe that the configuration names.
+# It gets what lab/bochs.sh gives Bochs, and acts $ACT. The kernel's log, output, errors and
+# control go where the configuration says.
 cat >"$dir/bin/bochs" <<'END'
 #!/bin/sh
 echo $$ >"$DIR/pid"
 while [ "$1" != -f ]; do shift; done
 cp "$2" "$DIR/bochsrc"
 cp "$(sed -n 's/^ata0-master:.*path=\([^,]*\),.*/\1/p' "$2")" "$DIR/disk"
-exec 8>"$(sed -n 's/^com1:.*dev=//p' "$2")"
+exec 8>"$(sed -n 's/^com1:.*dev=//p' "$2")" 7>"$(sed -n 's/^com2:.*dev=//p' "$2")" \
+	6>"$(sed -n 's/^com3:.*dev=//p' "$2")" 9>"$(sed -n 's/^com4:.*dev=//p' "$2")"
+exec 3>&7 4>&6 5>&9
 echo "Linux version" >&8
 send() {
 	(cd "$DIR" && rm -rf sent && mkdir sent && echo "$2" >sent/"$1.log" && tar -C sent -czf sent.tgz .)
