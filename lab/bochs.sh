@@ -128,7 +128,10 @@ packed_files() {
 start_bochs() {
 	make_disk "$kernel_options"
 	mkfifo "$work/kernel-log"
-	cat "$work/kernel-log" >&7 3>&- 4>&- 5>&- 6<&- 8<&- 9<&- &
+	{
+		cat "$work/kernel-log" >&7
+		: >"$work/log-is-complete"
+	} 3>&- 4>&- 5>&- 6<&- 8<&- 9<&- &
 	copiers="$copiers $!"
 	write_bochsrc >"$work/bochsrc"
 	echo c >"$work/debugger" # Debian's stops at its debugger's prompt otherwise
@@ -138,6 +141,15 @@ start_bochs() {
 		setpriv --pdeathsig KILL -- bochs -q -f "$work/bochsrc" -rc "$work/debugger" \
 		</dev/null >"$work/bochs-output" 2>&1 6<&- 7>&- 8<&- 9<&- &
 	machine=$!
+}
+
+# Its log has a way to go when it has died.
+await_log_of_bochs() {
+	tries=0
+	until [ -e "$work/log-is-complete" ] || [ $tries -ge 100 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
 }
 
 # Why it ended, out of its output.

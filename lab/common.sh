@@ -243,6 +243,7 @@ lab_fails() {
 }
 
 machine_died() {
+	[ "$accel" != bochs ] || await_log_of_bochs
 	[ ! -d "$work/partial" ] || cp -R "$work/partial/." "$results"
 	kernel_log=$(tr -d '\r' <&9)
 	panic=$(printf '%s\n' "$kernel_log" | sed -n 's/.*\(Kernel panic .*\)/: \1/p' | tail -n 1)
