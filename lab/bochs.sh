@@ -9,6 +9,11 @@
 # so many are a second inside, however long they take outside. About what it manages.
 bochs_ips=100000000
 
+# What Bochs 2.7 gets wrong (docs/labs.md): entries of the page-modification log keep the
+# address's low bits, and the size of the XSAVE area contradicts its parts. KVM and the kernel go
+# on, but with long warnings over a slow line.
+bochs_kernel_options='kvm_intel.pml=0 noxsave'
+
 # Where lab/boot.S puts the parts of the disk, in blocks of 64 KiB.
 block=65536
 setup_address=$((0x80000))
@@ -126,7 +131,7 @@ packed_files() {
 }
 
 start_bochs() {
-	make_disk "$kernel_options"
+	make_disk "$kernel_options $bochs_kernel_options"
 	mkfifo "$work/kernel-log"
 	{
 		cat "$work/kernel-log" >&7
