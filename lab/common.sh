@@ -255,6 +255,17 @@ log_size() {
 	stat -L -c %s /dev/fd/9
 }
 
+# SIZE bytes of an archive; fails if the machine died before the last.
+receive() {
+	head -c "$1" >"$work/archive"
+	[ "$(stat -c %s "$work/archive")" -eq "$1" ]
+}
+
+# A file that changed while it was packed may have cut the archive short: the rest counts.
+unpack() {
+	tar -C "$1" -xzof "$work/archive" 2>/dev/null || true
+}
+
 # Lines from lab/init until the command's status, which becomes this process'.
 supervise() {
 	state='before it was up'
@@ -280,13 +291,15 @@ supervise() {
 	while read -r line; do
 		case $line in
 		partial\ *)
-			rm -rf "$work/coming"
-			mkdir -p "$work/coming"
-			head -c "${line#partial }" | tar -C "$work/coming" -xzo || continue
+			receive "${line#partial }" || continue
 			rm -rf "$work/partial"
-			mv "$work/coming" "$work/partial"
+			mkdir "$work/partial"
+			unpack "$work/partial"
 			;;
-		results\ *) head -c "${line#results }" | tar -C "$results" -xzo ;;
+		results\ *)
+			receive "${line#results }" || continue
+			unpack "$results"
+			;;
 		status\ *) exit "${line#status }" ;;
 		esac
 	done
