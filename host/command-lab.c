@@ -19,6 +19,8 @@ static const struct verb {
 	{ "kernel", "lab/build-kernel", NULL, "build the labs' kernel, and print where it is" },
 	{ "shell", "lab/amd", "--shell", "a prompt inside the amd lab" },
 	{ "run", "lab/amd", NULL, "run a command inside the amd lab: ferry lab run -- COMMAND..." },
+	{ "intel", "lab/intel", NULL,
+	  "run a command inside the intel lab: ferry lab intel -- COMMAND..." },
 };
 
 static int print_usage(FILE *stream)
