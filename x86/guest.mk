@@ -7,7 +7,16 @@
 guest_programs := $(patsubst x86/%.c,%,$(wildcard x86/*.c))
 guest_flats := $(guest_programs:%=$(build)/x86/%.flat)
 guest_library := $(build)/lib/libcflat.a
-guest_library_objects := $(patsubst %,$(build)/%.o,$(basename $(wildcard lib/*.c lib/x86/*.[cS])))
+guest_objects := $(patsubst %,$(build)/%.o,$(basename $(wildcard lib/*.c lib/x86/*.[cS])))
+
+# Nested guests have the same names on SVM and VMX: programs called svm_ and vmx_ get
+# the one or the other, and the rest of the programs neither.
+guest_l2_objects := $(filter $(addprefix $(build)/lib/x86/,l2.o svm%.o vmx%.o),$(guest_objects))
+guest_library_objects := $(filter-out $(guest_l2_objects),$(guest_objects))
+$(filter $(build)/x86/svm_%,$(guest_programs:%=$(build)/x86/%.elf)): \
+	$(filter-out $(build)/lib/x86/vmx%,$(guest_l2_objects))
+$(filter $(build)/x86/vmx_%,$(guest_programs:%=$(build)/x86/%.elf)): \
+	$(filter-out $(build)/lib/x86/svm%,$(guest_l2_objects))
 
 # No floating point and vector registers in the compiler's own code: an interrupt
 # handler saves none, and a test that uses them in assembly finds them unchanged.
@@ -59,7 +68,7 @@ $(build)/lib/%.o: lib/%.S x86/guest.mk Makefile $(build)/config.mak
 	$(say) AS $@
 	$(quiet)$(CC) $(GUEST_CPPFLAGS) -g -m64 -MMD -MP -c -o $@ $<
 
--include $(guest_library_objects:.o=.d) $(guest_programs:%=$(build)/x86/%.d)
+-include $(guest_objects:.o=.d) $(guest_programs:%=$(build)/x86/%.d)
 
 .PHONY: guests
 .SECONDARY: $(guest_programs:%=$(build)/x86/%.elf) $(guest_programs:%=$(build)/x86/%.o) \

@@ -6,11 +6,9 @@
 #include "memory.h"
 #include "percpu.h"
 #include "processor.h"
-#include "xsave.h"
 
-#define L2_STACK_ORDER 2
-#define IOPM_ORDER     2
-#define MSRPM_ORDER    1
+#define IOPM_ORDER  2
+#define MSRPM_ORDER 1
 
 /* MSRPM: three ranges of 0x2000 MSRs, 2 bits each (15.11). */
 #define MSRPM_RANGE	  0x2000
@@ -22,8 +20,6 @@
 
 void svm_vmrun(phys_addr_t vmcb, struct l2_registers *registers, phys_addr_t own);
 extern char svm_l2_begin[];
-/* For svm-entry.S. */
-void svm_l2_lost(void) __noreturn;
 
 /* Where the processor keeps L1's state, and where svm-entry.S does. */
 static PER_CPU(void *, host_save);
@@ -127,7 +123,7 @@ void l2_start(struct l2 *l2, void (*code)(void *data), void *data)
 
 	l2->registers = (struct l2_registers){ .rbx = (u64)code, .rdi = (u64)data };
 	save->rip = (u64)svm_l2_begin;
-	save->rsp = (u64)l2->stack + (PAGE_SIZE << L2_STACK_ORDER);
+	save->rsp = l2_stack_top(l2->stack);
 	l2->vmcb->control.interrupt_shadow = 0;
 }
 
@@ -147,7 +143,7 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	l2->vmcb = alloc_page();
 	l2->iopm = alloc_pages(IOPM_ORDER);
 	l2->msrpm = alloc_pages(MSRPM_ORDER);
-	l2->stack = alloc_pages(L2_STACK_ORDER);
+	l2->stack = l2_new_stack();
 	control = &l2->vmcb->control;
 	control->iopm_base_pa = virt_to_phys(l2->iopm);
 	control->msrpm_base_pa = virt_to_phys(l2->msrpm);
@@ -162,29 +158,15 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	return l2;
 }
 
-static void free_tables(pgd_t *table, int level)
-{
-	for (int i = 0; i < 512 && level > 1; i++)
-		if (table[i] & PT_PRESENT_MASK && !(table[i] & PT_PAGE_SIZE_MASK))
-			free_tables(phys_to_virt(table[i] & PT_ADDR_MASK), level - 1);
-	free_page(table);
-}
-
 void l2_free(struct l2 *l2)
 {
 	if (l2->npt)
-		free_tables(l2->npt, 4);
+		l2_free_page_tables(l2->npt, 4);
 	free_pages(l2->stack);
 	free_pages(l2->msrpm);
 	free_pages(l2->iopm);
 	free_page(l2->vmcb);
 	free(l2);
-}
-
-void svm_l2_lost(void)
-{
-	report_abort("the VMMCALL at the end of L2's function did not exit: L2 runs on as if it "
-		     "were L1");
 }
 
 /* ---- intercepts ---- */
@@ -206,11 +188,6 @@ bool l2_intercepts(const struct l2 *l2, unsigned intercept)
 	return l2->vmcb->control.intercepts[intercept / 32] >> intercept % 32 & 1;
 }
 
-static void set_bit_to(u8 *map, u32 bit, bool value)
-{
-	map[bit / 8] = (map[bit / 8] & ~(1u << bit % 8)) | value << bit % 8;
-}
-
 void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
 {
 	static const u32 ranges[] = { 0, 0xc0000000, 0xc0010000 };
@@ -221,8 +198,8 @@ void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
 
 		if (index - ranges[i] >= MSRPM_RANGE)
 			continue;
-		set_bit_to(map, 2 * (index - ranges[i]), read);
-		set_bit_to(map, 2 * (index - ranges[i]) + 1, write);
+		l2_set_map_bit(map, 2 * (index - ranges[i]), read);
+		l2_set_map_bit(map, 2 * (index - ranges[i]) + 1, write);
 		return;
 	}
 	assert_msg(false, "MSR 0x%x is in no range of the MSRPM", index);
@@ -231,7 +208,7 @@ void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
 void l2_intercept_port(struct l2 *l2, u16 port, bool on)
 {
 	l2_intercept(l2, INTERCEPT_IOIO_PROT);
-	set_bit_to(l2->iopm, port, on);
+	l2_set_map_bit(l2->iopm, port, on);
 }
 
 /* ---- nested paging ---- */
@@ -258,22 +235,14 @@ pteval_t *l2_npt_entry(struct l2 *l2, phys_addr_t address)
 u64 l2_enter_gif_clear(struct l2 *l2)
 {
 	struct vmcb_control_area *control = &l2->vmcb->control;
-	void *own = l2->xsave ? xsave_alloc() : NULL;
+	void *own;
 
 	l2->entries++;
-	if (own) {
-		xsave(own, l2->xsave_mask);
-		xrstor(l2->xsave, l2->xsave_mask);
-	}
+	own = l2_load_xsave(l2->xsave, l2->xsave_mask);
 	svm_vmrun(virt_to_phys(l2->vmcb), &l2->registers, virt_to_phys(this_cpu(own_vmcb)));
-	if (own) {
-		xsave(l2->xsave, l2->xsave_mask);
-		xrstor(own, l2->xsave_mask);
-	}
+	l2_save_xsave(l2->xsave, l2->xsave_mask, own);
 	control->tlb_control = TLB_CONTROL_DO_NOTHING;
 	control->eventinj = 0;
-	if (own)
-		xsave_free(own);
 	return control->exitcode;
 }
 
@@ -287,50 +256,16 @@ u64 l2_enter(struct l2 *l2)
 	return exitcode;
 }
 
-bool l2_expect(struct l2 *l2, u64 exitcode, const char *when, ...)
-{
-	bool good = l2_enter(l2) == exitcode;
-	char text[128];
-	va_list arguments;
+#define VMMCALL_LENGTH 3
 
-	va_start(arguments, when);
-	vsnprintf(text, sizeof(text), when, arguments);
-	va_end(arguments);
-	if (good)
-		report_pass("%s: exit %s", text, svm_exit_name(exitcode));
-	else
-		report_fail("%s: exit %s and not %s", text, l2_exit_text(l2),
-			    svm_exit_name(exitcode));
-	return good;
-}
-
-static bool is_call(const struct l2 *l2, u64 number)
+bool l2_is_call(const struct l2 *l2, u64 number)
 {
 	return l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL && l2->vmcb->save.rax == number;
 }
 
-bool l2_expect_return(struct l2 *l2)
+void l2_skip_call(struct l2 *l2)
 {
-	l2_enter(l2);
-	if (is_call(l2, L2_RETURNED))
-		report_pass("L2 came to its end");
-	else
-		report_fail("L2 should have come to its end: exit %s", l2_exit_text(l2));
-	return is_call(l2, L2_RETURNED);
-}
-
-#define VMMCALL_LENGTH 3
-
-bool l2_expect_call(struct l2 *l2, u64 number)
-{
-	l2_enter(l2);
-	if (is_call(l2, number)) {
-		report_pass("L2 came to its call %lu", number);
-		l2_skip(l2, VMMCALL_LENGTH);
-		return true;
-	}
-	report_fail("L2 should have come to its call %lu: exit %s", number, l2_exit_text(l2));
-	return false;
+	l2_skip(l2, VMMCALL_LENGTH);
 }
 
 void l2_skip(struct l2 *l2, unsigned length)
@@ -360,7 +295,7 @@ void l2_call(u64 number)
 
 bool l2_owns_stack(const struct l2 *l2, u64 rsp)
 {
-	return rsp - (u64)l2->stack <= PAGE_SIZE << L2_STACK_ORDER;
+	return l2_stack_has(l2->stack, rsp);
 }
 
 /* ---- in words ---- */
@@ -448,6 +383,11 @@ const char *svm_exit_name(u64 exitcode)
 	else
 		snprintf(name, sizeof(text), "0x%lx", exitcode);
 	return name;
+}
+
+const char *l2_exit_name(u64 exit)
+{
+	return svm_exit_name(exit);
 }
 
 const char *l2_exit_text(const struct l2 *l2)

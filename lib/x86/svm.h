@@ -29,20 +29,13 @@
 #define X86_SVM_H
 
 #include "libcflat.h"
+#include "l2.h"
 #include "svm-defs.h"
 #include "vm.h"
 
-/* RAX of the VMMCALL that follows when L2's function has returned. */
-#define L2_RETURNED 0
-
-/* What VMRUN does not carry; RAX, RSP and RIP are in the VMCB. svm-entry.S knows the order. */
-struct l2_registers {
-	u64 rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
-};
-
 struct l2 {
 	struct vmcb *vmcb;
-	struct l2_registers registers;
+	struct l2_registers registers; /* RAX is in the VMCB */
 	u8 *iopm;    /* 12 KiB, nothing intercepted */
 	u8 *msrpm;   /* 8 KiB, nothing intercepted */
 	pgd_t *npt;  /* nested page tables, or NULL: L2 uses L1's physical addresses as they are */
@@ -71,27 +64,13 @@ void svm_enable(void);
 /* Off again, as after reset. There must be no L2 that is entered afterwards. */
 void svm_disable(void);
 
-/* Never fails; the L2 is the caller's until l2_free(). */
-struct l2 *l2_new(void (*code)(void *data), void *data);
-void l2_free(struct l2 *l2);
-/* From the beginning of another function, on an empty stack; all else stays. */
-void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
-
 /*
- * One VMRUN, with GIF clear around it and set afterwards; gives EXITCODE. What L1 has
- * in x87, SSE and AVX registers goes in too and comes back changed, unless l2->xsave
- * is set. Then TLB_CONTROL and EVENTINJ in the VMCB are 0 again.
+ * l2_enter() is one VMRUN, with GIF clear around it and set afterwards; gives EXITCODE. What
+ * L1 has in x87, SSE and AVX registers goes in too and comes back changed, unless l2->xsave
+ * is set. Then TLB_CONTROL and EVENTINJ in the VMCB are 0 again. This is the same between the
+ * caller's clgi() and stgi(), for what L1 does with GIF clear.
  */
-u64 l2_enter(struct l2 *l2);
-/* The same between the caller's clgi() and stgi(), for what L1 does with GIF clear. */
 u64 l2_enter_gif_clear(struct l2 *l2);
-
-/* The same as a check: passes if the exit is this one. WHEN is the check's text. */
-bool l2_expect(struct l2 *l2, u64 exitcode, const char *when, ...) __printf(3, 4);
-/* A check: L2 goes on, and its next exit is the end of its function. */
-bool l2_expect_return(struct l2 *l2);
-/* A check: L2's next exit is l2_call(NUMBER), behind which it will go on. */
-bool l2_expect_call(struct l2 *l2, u64 number);
 
 void l2_intercept(struct l2 *l2, unsigned intercept);
 void l2_pass(struct l2 *l2, unsigned intercept);
@@ -113,16 +92,8 @@ void l2_inject(struct l2 *l2, u64 event);
 /* A virtual interrupt: V_IRQ with this vector, at the priority of its upper half. */
 void l2_virtual_irq(struct l2 *l2, u8 vector);
 
-/* In L2: VMMCALL with RAX = number, not L2_RETURNED. */
-void l2_call(u64 number);
-
-/* Whether a stack pointer is L2's, and so an interrupt with it in its frame came to L2. */
-bool l2_owns_stack(const struct l2 *l2, u64 rsp);
-
 /* "NPF", "exception #PF", "exit 0x12345" */
 const char *svm_exit_name(u64 exitcode);
-/* The last exit in words for a message, with EXITINFO and RIP; good until this CPU's next call. */
-const char *l2_exit_text(const struct l2 *l2);
 
 static inline void clgi(void)
 {

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What nested guests are on AMD's SVM (svm.h) and on Intel's VMX (vmx.h) alike. A program
+ * includes one of the two, and is linked with that one: its struct l2, and the functions
+ * declared here, are of that kind.
+ */
+#ifndef X86_L2_H
+#define X86_L2_H
+
+#include "libcflat.h"
+
+/* The number of the call that follows when L2's function has returned. */
+#define L2_RETURNED 0
+
+/* What an entry does not carry; RSP and RIP are in the VMCB or VMCS. l2-entry.h knows the order. */
+struct l2_registers {
+	u64 rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+struct l2;
+
+/* Never fails; the L2 is the caller's until l2_free(). */
+struct l2 *l2_new(void (*code)(void *data), void *data);
+void l2_free(struct l2 *l2);
+/* From the beginning of another function, on an empty stack; all else stays. */
+void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
+
+/* Enters L2 and gives the reason of its exit: svm.h and vmx.h say more. */
+u64 l2_enter(struct l2 *l2);
+/* The same as a check: passes if the exit is this one. WHEN is the check's text. */
+bool l2_expect(struct l2 *l2, u64 exit, const char *when, ...) __printf(3, 4);
+/* A check: L2 goes on, and its next exit is the end of its function. */
+bool l2_expect_return(struct l2 *l2);
+/* A check: L2's next exit is l2_call(NUMBER), behind which it will go on. */
+bool l2_expect_call(struct l2 *l2, u64 number);
+
+/* In L2: VMMCALL or VMCALL with RAX = number, not L2_RETURNED. */
+void l2_call(u64 number);
+
+/* Whether a stack pointer is L2's, and so an interrupt with it in its frame came to L2. */
+bool l2_owns_stack(const struct l2 *l2, u64 rsp);
+
+/* The last exit in words for a message, with details and RIP; good until this CPU's next call. */
+const char *l2_exit_text(const struct l2 *l2);
+/* The name alone. */
+const char *l2_exit_name(u64 exit);
+
+/* ---- for svm.c and vmx.c ---- */
+
+/* Whether the last exit was l2_call(NUMBER); RIP behind it. */
+bool l2_is_call(const struct l2 *l2, u64 number);
+void l2_skip_call(struct l2 *l2);
+
+/* L2's stack; what RSP is at its beginning; whether a stack pointer is into it. */
+u8 *l2_new_stack(void);
+u64 l2_stack_top(const u8 *stack);
+bool l2_stack_has(const u8 *stack, u64 rsp);
+
+/*
+ * Around an entry, where L2 has an XSAVE area of its own: L2's state for L1's, and back. The
+ * first gives what the second needs. Without an area, NULL, they do nothing.
+ */
+void *l2_load_xsave(const void *area, u64 mask);
+void l2_save_xsave(void *area, u64 mask, void *own);
+
+/* A bit of an I/O or MSR bit map. */
+void l2_set_map_bit(u8 *map, u32 bit, bool value);
+
+/* Nested page tables of this many levels, whose entries have bit 0 set if they are there. */
+void l2_free_page_tables(u64 *table, int level);
+
+/* For the assembly: L2 has gone on behind its last call, which did not exit. */
+void l2_lost(void) __noreturn;
+
+#endif
