@@ -5,6 +5,7 @@
  * that this file compiles.
  */
 #include <asm/svm.h>
+#include <asm/vmx.h>
 #include <glib.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
@@ -17,6 +18,7 @@
 #define __ASSEMBLER__
 #include "../lib/x86/svm-defs.h"
 #include "../lib/x86/virtio-defs.h"
+#include "../lib/x86/vmx-defs.h"
 
 static void test_svm_exit_codes(void)
 {
@@ -74,10 +76,18 @@ static void test_virtio(void)
 	g_assert_cmpint(VIRTIO_LEGACY_CONFIG_WITH_MSIX, ==, VIRTIO_PCI_CONFIG_OFF(1));
 }
 
+static void test_vmx_exit_reasons(void)
+{
+	g_assert_cmpint(EXIT_REASON_EXCEPTION_NMI, ==, 0);
+	g_assert_cmpint(EXIT_REASON_NOTIFY, ==, 75);
+	g_assert_cmpint(VMX_EXIT_REASONS_FAILED_VMENTRY, ==, 0x80000000);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/constants/svm-exit-codes", test_svm_exit_codes);
 	g_test_add_func("/constants/virtio", test_virtio);
+	g_test_add_func("/constants/vmx-exit-reasons", test_vmx_exit_reasons);
 	return g_test_run();
 }
