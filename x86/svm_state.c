@@ -26,6 +26,7 @@
 #include "smp.h"
 #include "svm.h"
 #include "xsave.h"
+#include "xsave-image.h"
 
 #define ASK_VECTOR  0x61
 #define DEADLINE_MS 20000
@@ -487,62 +488,6 @@ TEST(general_registers, .on = EACH_CPU, .needs = SVM,
 
 /* ---- x87, SSE, AVX ---- */
 
-#define LEGACY_SIZE	512
-#define XSAVE_HEADER	64
-#define FXSAVE_FCW	0
-#define FXSAVE_MXCSR	24
-#define FXSAVE_ST0	32
-#define FXSAVE_XMM0	160
-#define FXSAVE_RESERVED 416
-/* What the masked exceptions and rounding modes may be. */
-#define FCW_PATTERN   0x0b7f
-#define MXCSR_PATTERN 0x1fa0
-/* CPUID leaf 0xd, subleaf 2: EBX is where AVX state begins in the standard form. */
-#define CPUID_XSAVE 0xd
-
-static u32 avx_offset(void)
-{
-	return cpuid_indexed(CPUID_XSAVE, 2).b;
-}
-
-/* An image of registers that holds nothing but numbers of this seed. */
-static void fill_image(u8 *image, u64 mask, u8 seed)
-{
-	memset(image, 0, xsave_size());
-	*(u16 *)(image + FXSAVE_FCW) = FCW_PATTERN;
-	*(u32 *)(image + FXSAVE_MXCSR) = MXCSR_PATTERN;
-	/* The abridged tag word: all eight in use. */
-	image[4] = 0xff;
-	for (int i = 0; i < 8; i++)
-		for (int byte = 0; byte < 10; byte++)
-			image[FXSAVE_ST0 + 16 * i + byte] = seed + 10 * i + byte;
-	for (int i = FXSAVE_XMM0; i < FXSAVE_RESERVED; i++)
-		image[i] = seed + 3 * i;
-	if (mask & XFEATURE_MASK_YMM)
-		for (int i = 0; i < 256; i++)
-			image[avx_offset() + i] = seed + 7 * i;
-	/* XSTATE_BV */
-	*(u64 *)(image + LEGACY_SIZE) = mask;
-}
-
-/* The first difference between two images, or -1. */
-static int difference(const u8 *a, const u8 *b, u64 mask)
-{
-	for (int i = 0; i < FXSAVE_RESERVED; i++) {
-		/* MXCSR_MASK is not a register; the last opcode and addresses need not be kept. */
-		if (i >= 6 && i < FXSAVE_MXCSR)
-			i = FXSAVE_MXCSR;
-		if (i >= 28 && i < FXSAVE_ST0)
-			i = FXSAVE_ST0;
-		if (a[i] != b[i] && (i < FXSAVE_ST0 || i >= FXSAVE_XMM0 || i % 16 < 10))
-			return i;
-	}
-	for (int i = 0; mask & XFEATURE_MASK_YMM && i < 256; i++)
-		if (a[avx_offset() + i] != b[avx_offset() + i])
-			return avx_offset() + i;
-	return -1;
-}
-
 struct vector_state {
 	u64 mask;
 	u8 *filled, *before, *after;
@@ -556,17 +501,6 @@ static void vectors_in_l2(void *data)
 	xsave(state->before, state->mask);
 	migrate_quiet();
 	xsave(state->after, state->mask);
-}
-
-static void report_image(const u8 *image, const u8 *expected, u64 mask, const char *whose)
-{
-	int byte = difference(image, expected, mask);
-
-	if (byte < 0)
-		report_pass("%s: x87, SSE%s", whose, mask & XFEATURE_MASK_YMM ? " and AVX" : "");
-	else
-		report_fail("%s: byte %d of the XSAVE image is 0x%02x and was 0x%02x", whose, byte,
-			    image[byte], expected[byte]);
 }
 
 TEST(vector_registers, .on = EACH_CPU, .needs = SVM,
@@ -583,18 +517,18 @@ TEST(vector_registers, .on = EACH_CPU, .needs = SVM,
 	l2->xsave = xsave_alloc();
 	l2->xsave_mask = state.mask;
 	xsave(untouched, state.mask);
-	fill_image(l1_filled, state.mask, 0x11);
-	fill_image(state.filled, state.mask, 0x80);
-	fill_image(l2->xsave, state.mask, 0x44);
+	xsave_fill_image(l1_filled, state.mask, 0x11);
+	xsave_fill_image(state.filled, state.mask, 0x80);
+	xsave_fill_image(l2->xsave, state.mask, 0x44);
 	xrstor(l1_filled, state.mask);
 	l2_expect_return(l2);
 	xsave(l1_after, state.mask);
 	xrstor(untouched, state.mask);
 
-	report_image(state.before, state.filled, state.mask, "L2 before the move");
-	report_image(state.after, state.filled, state.mask, "L2 after the move");
-	report_image(l2->xsave, state.filled, state.mask, "L2 after the exit");
-	report_image(l1_after, l1_filled, state.mask, "L1 after the exit");
+	xsave_report_image(state.before, state.filled, state.mask, "L2 before the move");
+	xsave_report_image(state.after, state.filled, state.mask, "L2 after the move");
+	xsave_report_image(l2->xsave, state.filled, state.mask, "L2 after the exit");
+	xsave_report_image(l1_after, l1_filled, state.mask, "L1 after the exit");
 
 	xsave_free(l2->xsave);
 	l2_free(l2);
@@ -614,14 +548,14 @@ TEST(vector_registers_held, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = l2_new(NULL, NULL);
 
 	xsave(untouched, mask);
-	fill_image(filled, mask, 0x33);
+	xsave_fill_image(filled, mask, 0x33);
 	xrstor(filled, mask);
 	hold_through_move(l2);
 	xsave(after, mask);
 	xrstor(untouched, mask);
 	report(l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL, "L2 came to its VMMCALL: exit %s",
 	       l2_exit_text(l2));
-	report_image(after, filled, mask, "shared by L1 and L2");
+	xsave_report_image(after, filled, mask, "shared by L1 and L2");
 	l2_free(l2);
 	xsave_free(filled);
 	xsave_free(after);
