@@ -20,9 +20,10 @@
  * A new L2 begins as a copy of the CPU's own state: the same page tables, IDT, GDT,
  * per-CPU data, interrupts on; so that the whole library works in it: report(),
  * migrate(), wait_until(), asm_safe(), handlers of exceptions and interrupts. Its controls
- * are those that let most pass: what exits is what always does (25.6 and 26.1.2), and
- * interrupts are taken by L2, ports and MSRs are L1's own. CR2, CR8, DR0 to DR3, DR6, XCR0
- * and the MSRs that are not in the VMCS are shared by L1 and L2.
+ * are those that let most pass: what exits is what always does (26.1.2), such as CPUID,
+ * which an L2 must not use without need; interrupts are taken by L2, ports and MSRs are
+ * L1's own. CR2, CR8, DR0 to DR3, DR6, XCR0 and the MSRs that are not in the VMCS are
+ * shared by L1 and L2.
  *
  * An L2 belongs to the CPU that made it. Everything here is for that CPU.
  */
