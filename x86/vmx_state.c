@@ -25,7 +25,7 @@
  *
  * vmxoff     it is no longer in VMX operation
  * vmcs       there is no current VMCS
- * launch     VMCSs have been cleared
+ * launch     the current VMCS has been cleared
  * field      one field of a VMCS has another bit; one of them in each test
  * registers  every register of L2's is L1's
  * host       L1 has its registers back as they were, and not its host state
@@ -206,12 +206,10 @@ TEST(vmxon_region_known, .on = EACH_CPU, .needs = VMX,
 static void moved_with(struct l2 *l2)
 {
 	migrate_quiet();
-	if (broken("vmcs"))
-		vmclear(virt_to_phys(vmcs_alloc()));
-	if (broken("launch")) {
+	if (broken("vmcs") || broken("launch"))
 		vmclear(virt_to_phys(l2->vmcs));
+	if (broken("launch"))
 		vmptrld(virt_to_phys(l2->vmcs));
-	}
 }
 
 TEST(never_launched, .on = EACH_CPU, .needs = VMX,
@@ -223,7 +221,7 @@ TEST(never_launched, .on = EACH_CPU, .needs = VMX,
 	l2_make_current(l2);
 	moved_with(l2);
 	check_current(virt_to_phys(l2->vmcs));
-	check_error("VMRESUME", vmresume(), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
+	check_error("VMRESUME", l2_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 	l2_expect_call(l2, 1);
 	l2_free(l2);
 }
@@ -237,7 +235,7 @@ TEST(launched, .on = EACH_CPU, .needs = VMX,
 	l2_expect_call(l2, 1);
 	moved_with(l2);
 	check_current(virt_to_phys(l2->vmcs));
-	check_error("VMLAUNCH", vmlaunch(), VMXERR_VMLAUNCH_NONCLEAR_VMCS);
+	check_error("VMLAUNCH", l2_launch(l2), VMXERR_VMLAUNCH_NONCLEAR_VMCS);
 	l2_expect_call(l2, 2);
 	l2_free(l2);
 }
@@ -254,7 +252,7 @@ TEST(cleared, .on = EACH_CPU, .needs = VMX,
 	moved_in_l1();
 	check_current(NO_VMCS);
 	check_result("VMPTRLD", vmptrld(virt_to_phys(l2->vmcs)), VM_SUCCEED);
-	check_error("VMRESUME", vmresume(), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
+	check_error("VMRESUME", l2_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 	l2_expect_call(l2, 2);
 	l2_free(l2);
 }
@@ -299,12 +297,11 @@ static void check_several(int current)
 		struct l2 *l2 = l2s[(current + n) % L2S];
 		u64 *count = &counts[(current + n) % L2S], before = *count;
 
-		vmptrld(virt_to_phys(l2->vmcs));
 		if (l2->launched)
-			check_error("VMLAUNCH of one that was launched", vmlaunch(),
+			check_error("VMLAUNCH of one that was launched", l2_launch(l2),
 				    VMXERR_VMLAUNCH_NONCLEAR_VMCS);
 		else
-			check_error("VMRESUME of one that was not", vmresume(),
+			check_error("VMRESUME of one that was not", l2_resume(l2),
 				    VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 		l2_enter(l2);
 		report(l2_is_call(l2, before + 1) && *count == before + 1,
@@ -540,7 +537,7 @@ TEST(instruction_error, .on = EACH_CPU, .needs = VMX,
 	u64 error;
 
 	l2_make_current(l2);
-	check_error("VMRESUME", vmresume(), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
+	check_error("VMRESUME", l2_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 	migrate_quiet();
 	if (broken("field"))
 		vmwrite(0x7ffe, 0);

@@ -285,7 +285,7 @@ const char *l2_exit_text(const struct l2 *l2)
 		bool invalid, valid;                                                               \
                                                                                                    \
 		exception_clear();                                                                 \
-		asm volatile(ASM_FIXUP(instruction)                              \
+		asm volatile(ASM_FIXUP(instruction)                                                \
 			     : "=@ccc"(invalid), "=@ccz"(valid)outputs:inputs                      \
 			     : "memory");                                                          \
 		result_of(invalid, valid);                                                         \
@@ -800,16 +800,16 @@ pteval_t *l2_ept_entry(struct l2 *l2, phys_addr_t address)
 
 /* ---- running it ---- */
 
-u64 l2_enter(struct l2 *l2)
+static enum vmx_result enter(struct l2 *l2, bool resume)
 {
-	void *own;
 	u64 flags, failed;
+	void *own;
 
 	l2_make_current(l2);
 	l2->entries++;
 	flags = irq_save();
 	own = l2_load_xsave(l2->xsave, l2->xsave_mask);
-	failed = vmx_enter(&l2->entry, l2->launched);
+	failed = vmx_enter(&l2->entry, resume);
 	l2_save_xsave(l2->xsave, l2->xsave_mask, own);
 	if (failed) {
 		l2->exit_reason = L2_NOT_ENTERED;
@@ -820,6 +820,23 @@ u64 l2_enter(struct l2 *l2)
 			l2->launched = true;
 	}
 	irq_restore(flags);
+	exception_clear();
+	return result_of(failed & X86_EFLAGS_CF, failed & X86_EFLAGS_ZF);
+}
+
+enum vmx_result l2_launch(struct l2 *l2)
+{
+	return enter(l2, false);
+}
+
+enum vmx_result l2_resume(struct l2 *l2)
+{
+	return enter(l2, true);
+}
+
+u64 l2_enter(struct l2 *l2)
+{
+	enter(l2, l2->launched);
 	return l2->exit_reason;
 }
 

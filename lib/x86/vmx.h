@@ -132,8 +132,7 @@ enum vmx_result vmptrld(phys_addr_t vmcs);
 enum vmx_result vmptrst(phys_addr_t *vmcs);
 enum vmx_result vmread(u64 field, u64 *value);
 enum vmx_result vmwrite(u64 field, u64 value);
-/* Of the current VMCS, for those that are not to get into it: an entry of which an exit comes
- * back goes on somewhere else, see l2_enter(). */
+/* Where there is no current VMCS, so that they fail; otherwise l2_launch() and l2_resume(). */
 enum vmx_result vmlaunch(void);
 enum vmx_result vmresume(void);
 /* TYPE: VMX_EPT_EXTENT_*. */
@@ -153,6 +152,9 @@ const char *vmx_result_text(enum vmx_result result);
  * IDTR, DR7 0x400, no LDT, and IA32_DEBUGCTL 0 (28.5).
  */
 void l2_copy_host_state(struct l2 *l2);
+/* The same with one of the two instructions, whatever the launch state is. */
+enum vmx_result l2_launch(struct l2 *l2);
+enum vmx_result l2_resume(struct l2 *l2);
 
 /* Fields of L2's VMCS, which becomes the current one. */
 u64 l2_get(const struct l2 *l2, enum vmcs_field field);
