@@ -1175,7 +1175,7 @@ static struct control_registers read_control_registers(void)
 /* What L2 sees, and what it has written that does not exit. */
 static struct control_registers seen[4];
 
-/* One write that exits after the other, each with an l2_call behind it. */
+/* The writes behind the call exit; those that do not may raise #GP, and L2 goes on. */
 static void masked_in_l2(void *data)
 {
 	bool *move = data;
@@ -1191,8 +1191,8 @@ static void masked_in_l2(void *data)
 	write_cr0(seen[1].cr0);
 	write_cr4(seen[1].cr4);
 	l2_call(1);
-	asm volatile("mov %0, %%cr0" : : "c"(seen[1].cr0 ^ X86_CR0_AM) : "memory");
-	asm volatile("mov %0, %%cr4" : : "d"(seen[1].cr4 ^ X86_CR4_PCE) : "memory");
+	asm_safe("mov %0, %%cr0", "c"(seen[1].cr0 ^ X86_CR0_AM));
+	asm_safe("mov %0, %%cr4", "d"(seen[1].cr4 ^ X86_CR4_PCE));
 	asm volatile("clts" : : : "memory");
 	asm volatile("lmsw %0" : : "r"((u16)(seen[1].msw ^ X86_CR0_TS)) : "memory");
 	seen[3] = read_control_registers();
