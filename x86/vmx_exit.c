@@ -1332,7 +1332,7 @@ VALUE(without_fixed, good & ~X86_EFLAGS_FIXED)
 VALUE(sti_and_mov_ss, GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 VALUE(activity_of_none, 7)
 VALUE(tss_not_busy, good & ~2ul)
-VALUE(reserved_rights, good | BIT(8))
+VALUE(not_present, good & ~VMX_AR_P_MASK)
 VALUE(upper_half, good | BIT(40))
 VALUE(many_targets, 511)
 VALUE(not_a_page, 0x1001)
@@ -1370,8 +1370,7 @@ static const struct refusal refusals[] = {
 	{ "blocking by STI and by MOV SS", GUEST_INTERRUPTIBILITY_INFO, sti_and_mov_ss,
 	  GUEST_STATE },
 	{ "a TSS that is not busy", GUEST_TR_AR_BYTES, tss_not_busy, GUEST_STATE },
-	{ "GUEST_CS_AR_BYTES with a reserved bit", GUEST_CS_AR_BYTES, reserved_rights,
-	  GUEST_STATE },
+	{ "a CS that is not present", GUEST_CS_AR_BYTES, not_present, GUEST_STATE },
 	{ "GUEST_GDTR_LIMIT above 16 bits", GUEST_GDTR_LIMIT, ones, GUEST_STATE },
 	{ "GUEST_SYSENTER_ESP that is not canonical", GUEST_SYSENTER_ESP, not_canonical,
 	  GUEST_STATE },
