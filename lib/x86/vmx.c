@@ -15,7 +15,7 @@
 #define MSR_BITMAP_WRITES      0x800
 #define MSR_BITMAP_HIGH_RANGE  0xc0000000
 
-/* 25.11.2; and what VMPTRST stores where there is no current VMCS (25.1). */
+/* What VMPTRST stores where there is no current VMCS, and the link pointer to none (25.1). */
 #define NO_VMCS		(~0ul)
 #define FOUR_GIB	(1ul << 32)
 #define TWO_MIB		(1ul << 21)

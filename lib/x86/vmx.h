@@ -108,7 +108,7 @@ const char *vm_instruction_error_name(u64 number);
 
 /* Enters VMX operation on this CPU, if it is not in it. l2_new() does it. */
 void vmx_enable(void);
-/* Leaves it. There must be no L2 that is entered afterwards, other than anew by l2_clear(). */
+/* Leaves it. An L2 that is to be entered again later must have been cleared: l2_clear(). */
 void vmx_disable(void);
 bool vmx_enabled(void);
 /* The region that this CPU's VMXON has been given. */
