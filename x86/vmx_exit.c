@@ -660,12 +660,6 @@ static bool turn_after_move(struct l2 *l2, const char *when)
 
 /* ======== instructions ======== */
 
-static bool row_is(const struct row *row, bool (*chosen)(int place, int argument), int place,
-		   int argument)
-{
-	return row->control && chosen(place, argument);
-}
-
 /*
  * Controls that are on: those of rows that are chosen. Some control several rows: then the
  * first of them decides.
@@ -681,7 +675,7 @@ static void want(struct l2 *l2, bool (*chosen)(int place, int argument), int arg
 		}
 		while (rows[first].field != rows[i].field || rows[first].control != rows[i].control)
 			first++;
-		wanted[i] = row_is(&rows[first], chosen, first, argument);
+		wanted[i] = chosen(first, argument);
 		if (!is_there[i])
 			continue;
 		if (wanted[i])
