@@ -285,18 +285,25 @@ static void on_ended(void *data, const struct vm_exit *exit)
 
 /* ---- the original of a snapshot ---- */
 
-static void on_original_test_failed(void *data, const struct machine_line *line, const char *reason)
+/* What an `end` line tells of a test; REASON is perhaps more than it says. */
+static struct test_result *add_test(struct case_run *run, const struct machine_line *line,
+				    const char *reason)
 {
-	struct case_run *run = data;
 	struct test_result *test = g_new0(struct test_result, 1);
 
 	test->name = g_strdup(machine_line_value(line, "test"));
-	test->verdict = g_strdup("fail");
+	test->verdict = g_strdup(machine_line_value(line, "verdict"));
 	test->reason = g_strdup(reason);
 	test->cpu = machine_line_number(line, "cpu", 0);
 	test->round = machine_line_number(line, "round", 1);
 	test->checks = machine_line_number(line, "checks", 0);
 	g_ptr_array_add(run->result->tests, test);
+	return test;
+}
+
+static void on_original_test_failed(void *data, const struct machine_line *line, const char *reason)
+{
+	add_test(data, line, reason);
 }
 
 static void on_original_over(void *data, const char *problem, const char *failure)
@@ -437,16 +444,9 @@ static void on_begin(struct case_run *run, const struct machine_line *line)
 
 static void on_test_end(struct case_run *run, const struct machine_line *line)
 {
-	struct test_result *test = g_new0(struct test_result, 1);
+	struct test_result *test = add_test(run, line, machine_line_value(line, "reason"));
 
-	test->name = g_strdup(machine_line_value(line, "test"));
-	test->verdict = g_strdup(machine_line_value(line, "verdict"));
-	test->reason = g_strdup(machine_line_value(line, "reason"));
-	test->cpu = machine_line_number(line, "cpu", 0);
-	test->round = machine_line_number(line, "round", 1);
-	test->checks = machine_line_number(line, "checks", 0);
 	test->duration_ns = (g_get_monotonic_time() - run->test_started) * 1000;
-	g_ptr_array_add(run->result->tests, test);
 	g_clear_pointer(&run->test, g_free);
 }
 

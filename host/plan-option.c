@@ -48,9 +48,13 @@ static char *names_of(unsigned options, const char *separator, const char *last_
 	return g_string_free(names, FALSE);
 }
 
-char *plan_option_names(unsigned options)
+char *plan_options_idle(unsigned unused, unsigned attempts)
 {
-	return names_of(options, ", ", " and ");
+	g_autofree char *names = names_of(unused, ", ", " and ");
+
+	return g_strdup_printf("query-migrate shows nothing of %s: in %u attempts no use was made "
+			       "of it",
+			       names, attempts);
 }
 
 /* ---- names ---- */

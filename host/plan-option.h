@@ -15,8 +15,8 @@ struct plan_option {
 /* In the order in which a plan's name has them; the last has no name. */
 extern const struct plan_option plan_options[];
 
-/* "multifd and xbzrle": the names of OPTIONS. The caller frees it. */
-char *plan_option_names(unsigned options);
+/* One line about options that did nothing in so many attempts, which the caller frees. */
+char *plan_options_idle(unsigned unused, unsigned attempts);
 
 /* Why there is no plan NAME, in one line that the caller frees, or NULL if there is. */
 char *plan_problem(const char *name);

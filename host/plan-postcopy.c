@@ -26,7 +26,7 @@ static void attempt(struct plan_run *run);
 static void on_done(void *data, const struct move_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
-	g_autofree char *text = NULL, *names = NULL;
+	g_autofree char *text = NULL;
 
 	if (problem) {
 		plan_failed(run, problem);
@@ -35,10 +35,7 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 	} else if (run->attempts < MOST_ATTEMPTS) {
 		attempt(run);
 	} else if (stats->unused) {
-		names = plan_option_names(stats->unused);
-		text = g_strdup_printf("query-migrate shows nothing of %s: in %u attempts no use "
-				       "was made of it",
-				       names, run->attempts);
+		text = plan_options_idle(stats->unused, run->attempts);
 		plan_failed(run, text);
 	} else {
 		text = g_strdup_printf(

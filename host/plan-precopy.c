@@ -27,7 +27,7 @@ static gboolean was_live(const struct move_stats *stats)
 static void on_done(void *data, const struct move_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
-	g_autofree char *text = NULL, *names = NULL;
+	g_autofree char *text = NULL;
 
 	if (problem) {
 		plan_failed(run, problem);
@@ -43,10 +43,7 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 		/* Nobody asked: the guest may have been asleep. The next one may find it awake. */
 		plan_moved(run, NULL);
 	} else if (was_live(stats)) {
-		names = plan_option_names(stats->unused);
-		text = g_strdup_printf("query-migrate shows nothing of %s: in %u attempts no use "
-				       "was made of it",
-				       names, run->attempts);
+		text = plan_options_idle(stats->unused, run->attempts);
 		plan_failed(run, text);
 	} else {
 		text = g_strdup_printf("the move was not live: in %u attempts no page was sent "

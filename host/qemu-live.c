@@ -58,25 +58,6 @@ static void note_postcopy(const struct qemu_move *move, JsonObject *ram, struct 
 	stats->pause_max_ns = MAX(stats->pause_min_ns, (arrived - move->switched) * NS_PER_US);
 }
 
-/* What FIGURES tell of pages; FALSE if that is nonsense. */
-static gboolean read_pages(JsonObject *figures, struct move_stats *stats)
-{
-	JsonObject *ram = qmp_object(figures, "ram");
-	gint64 page_size = qmp_number(ram, "page-size");
-
-	if (page_size <= 0 || qmp_number(ram, "normal") < 0 || qmp_number(ram, "duplicate") < 0 ||
-	    qmp_number(ram, "total") < 0)
-		return FALSE;
-	stats->bytes = qmp_number(ram, "transferred");
-	stats->passes = qmp_number(ram, "dirty-sync-count");
-	/* Neither normal nor duplicate is what was sent as a difference, or compressed. */
-	stats->pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate") +
-			    MAX(0, qmp_number(qmp_object(figures, "xbzrle-cache"), "pages")) +
-			    MAX(0, qmp_number(qmp_object(figures, "compression"), "pages"));
-	stats->pages_in_ram = qmp_number(ram, "total") / page_size;
-	return TRUE;
-}
-
 static void on_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
@@ -95,7 +76,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	figures = json_node_get_object(value);
 	ram = qmp_object(figures, "ram");
 	downtime_ms = qmp_number(figures, "downtime");
-	if (downtime_ms < 0 || !read_pages(figures, &stats)) {
+	if (downtime_ms < 0 || !qemu_move_read_pages(figures, &stats)) {
 		qemu_move_fail(move, "query-migrate does not tell downtime, page size and pages");
 		return;
 	}
@@ -227,7 +208,7 @@ static void on_last_figures(void *data, JsonNode *value, const char *problem)
 	if (!move)
 		return;
 	if (problem || !JSON_NODE_HOLDS_OBJECT(value) ||
-	    !read_pages(json_node_get_object(value), &move->flight)) {
+	    !qemu_move_read_pages(json_node_get_object(value), &move->flight)) {
 		qemu_move_fail(move, "%s", problem ? problem : "query-migrate tells no pages");
 		return;
 	}

@@ -76,6 +76,24 @@ void qemu_move_on_reply(void *data, JsonNode *value, const char *problem)
 		qemu_move_fail(qemu->move, "%s", problem);
 }
 
+gboolean qemu_move_read_pages(JsonObject *figures, struct move_stats *stats)
+{
+	JsonObject *ram = qmp_object(figures, "ram");
+	gint64 page_size = qmp_number(ram, "page-size");
+
+	if (page_size <= 0 || qmp_number(ram, "normal") < 0 || qmp_number(ram, "duplicate") < 0 ||
+	    qmp_number(ram, "total") < 0)
+		return FALSE;
+	stats->bytes = MAX(0, qmp_number(ram, "transferred"));
+	stats->passes = MAX(0, qmp_number(ram, "dirty-sync-count"));
+	/* Neither normal nor duplicate is what was sent as a difference, or compressed. */
+	stats->pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate") +
+			    MAX(0, qmp_number(qmp_object(figures, "xbzrle-cache"), "pages")) +
+			    MAX(0, qmp_number(qmp_object(figures, "compression"), "pages"));
+	stats->pages_in_ram = qmp_number(ram, "total") / page_size;
+	return TRUE;
+}
+
 void qemu_move_take_time(const struct qemu_move *move, struct move_stats *stats)
 {
 	stats->started = move->started * NS_PER_US;

@@ -50,9 +50,8 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	struct qemu *qemu = data;
 	struct qemu_move *move = qemu->move;
 	struct move_stats stats = { 0 };
-	JsonObject *figures, *ram;
+	JsonObject *figures;
 	const char *reason;
-	gint64 page_size;
 
 	if (!move)
 		return;
@@ -69,18 +68,11 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 		qemu_move_fail(move, "QEMU could not save the guest to %s: %s", move->path, text);
 		return;
 	}
-	ram = qmp_object(figures, "ram");
-	page_size = qmp_number(ram, "page-size");
-	if (page_size <= 0 || qmp_number(ram, "normal") < 0 || qmp_number(ram, "duplicate") < 0 ||
-	    qmp_number(ram, "total") < 0) {
+	if (!qemu_move_read_pages(figures, &stats)) {
 		qemu_move_fail(move, "query-migrate does not tell page size and pages");
 		return;
 	}
 	qemu_move_take_time(move, &stats);
-	stats.bytes = MAX(0, qmp_number(ram, "transferred"));
-	stats.passes = MAX(0, qmp_number(ram, "dirty-sync-count"));
-	stats.pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate");
-	stats.pages_in_ram = qmp_number(ram, "total") / page_size;
 	stats.saved_at = (move->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
 	stats.early =
 		move->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
