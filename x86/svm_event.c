@@ -58,8 +58,6 @@
 #define DR7_WRITE_0 (1ul << 16)
 #define DR7_LEN8_0  (2ul << 18)
 
-#define VMMCALL_LENGTH 3
-
 /* ======== L1's events ======== */
 
 #define LOG_MAX 16
@@ -271,7 +269,7 @@ static bool is_event(const struct l2 *l2, int vector, u64 error_code, u64 rip)
 /* L2 will go on by IRET. */
 static void leave_event(struct l2 *l2)
 {
-	l2_skip(l2, VMMCALL_LENGTH);
+	l2_skip_call(l2);
 }
 
 /* An interrupt whose frame is that of its own handler, before its first instruction. */
@@ -318,8 +316,7 @@ static bool expect_event(struct l2 *l2, int vector, u64 error_code, u64 rip, con
 
 static bool is_call(const struct l2 *l2, u64 number)
 {
-	return event_of(l2) == NO_EVENT && l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL &&
-	       l2->vmcb->save.rax == number;
+	return event_of(l2) == NO_EVENT && l2_is_call(l2, number);
 }
 
 /* A check of the last exit: L2 has come to this call, behind which it will go on. */
@@ -333,7 +330,7 @@ static bool came_to(struct l2 *l2, u64 number, const char *when)
 		report_fail("%s: L2 should have come to its call %lu: %s", when, number,
 			    what_came(l2));
 	if (good || event_of(l2) != NO_EVENT)
-		l2_skip(l2, VMMCALL_LENGTH);
+		l2_skip_call(l2);
 	return good;
 }
 
@@ -2178,7 +2175,7 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 			    kind, vector, what_came(l2), l1_count());
 		good = false;
 	}
-	l2_skip(l2, VMMCALL_LENGTH);
+	l2_skip_call(l2);
 	return good;
 }
 

@@ -37,8 +37,7 @@
 #define SINT_OF(timer) (2 + (timer))
 
 /* The call of an L2 that has come to its end. */
-#define HERE	       1
-#define VMMCALL_LENGTH 3
+#define HERE 1
 
 /* Cycles that no test takes. */
 #define AHEAD  (5ul << 50)
@@ -242,8 +241,7 @@ static struct exits run_to_call(struct l2 *l2)
 		exits.for_nothing += all_in_l1() == before;
 		before = all_in_l1();
 	}
-	report_if_failed(l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL &&
-				 l2->vmcb->save.rax == HERE,
+	report_if_failed(l2_is_call(l2, HERE),
 			 "after %u exits for interrupts L2 should have come to its call: exit %s",
 			 exits.interrupts, l2_exit_text(l2));
 	return exits;
@@ -523,7 +521,7 @@ static void clock_in_flight(void)
 		if (!report_if_failed(l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL,
 				      "L2 should have come to its call: exit %s", l2_exit_text(l2)))
 			break;
-		l2_skip(l2, VMMCALL_LENGTH);
+		l2_skip_call(l2);
 		read_both(0);
 		done++;
 	}

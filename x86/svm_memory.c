@@ -272,7 +272,7 @@ static void world_free(struct world *w)
 
 static bool is_done(const struct world *w)
 {
-	return w->l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL && w->l2->vmcb->save.rax == DONE;
+	return l2_is_call(w->l2, DONE);
 }
 
 /* L2 goes on until it has done its deed. */

@@ -46,8 +46,6 @@
 /* The first call of an L2 that has come to where its test wants it. */
 #define HERE 1
 
-#define VMMCALL_LENGTH 3
-
 /* No test takes as long: 2^50 cycles are days. */
 #define FAR_AWAY (1ul << 50)
 #define AHEAD	 (5ul << 50)
@@ -165,11 +163,10 @@ static bool visit(struct l2 *l2, struct stay *stay)
 	stay->before = rdtsc_ordered();
 	l2_enter(l2);
 	stay->after = rdtsc_ordered();
-	if (!report_if_failed(l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL &&
-				      l2->vmcb->save.rax == HERE,
-			      "L2 should have come to its call: exit %s", l2_exit_text(l2)))
+	if (!report_if_failed(l2_is_call(l2, HERE), "L2 should have come to its call: exit %s",
+			      l2_exit_text(l2)))
 		return false;
-	l2_skip(l2, VMMCALL_LENGTH);
+	l2_skip_call(l2);
 	return true;
 }
 
@@ -848,8 +845,7 @@ static u32 run_to_call(struct l2 *l2)
 	}
 	report_if_failed(!for_nothing, "%u of %u exits INTR brought L1 no interrupt", for_nothing,
 			 interrupts);
-	report_if_failed(l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL &&
-				 l2->vmcb->save.rax == HERE,
+	report_if_failed(l2_is_call(l2, HERE),
 			 "after %u exits for interrupts L2 should have come to its call: exit %s",
 			 interrupts, l2_exit_text(l2));
 	return interrupts;
@@ -1594,7 +1590,7 @@ static void make_trip(void)
 			 "trip %lu: L2 was in its %luth, RBX 0x%lx; exit %s", n, trips->in_l2,
 			 l2->registers.rbx, l2_exit_text(l2));
 	l2->registers.rbx = ANSWER_TO(n);
-	l2_skip(l2, VMMCALL_LENGTH);
+	l2_skip_call(l2);
 }
 
 static void begin_trips(void)

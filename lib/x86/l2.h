@@ -34,6 +34,11 @@ bool l2_expect_return(struct l2 *l2);
 /* A check: L2's next exit is l2_call(NUMBER), behind which it will go on. */
 bool l2_expect_call(struct l2 *l2, u64 number);
 
+/* Whether the last exit was l2_call(NUMBER). */
+bool l2_is_call(const struct l2 *l2, u64 number);
+/* RIP behind the call that was the last exit. */
+void l2_skip_call(struct l2 *l2);
+
 /* In L2: VMMCALL or VMCALL with RAX = number, not L2_RETURNED. */
 void l2_call(u64 number);
 
@@ -46,10 +51,6 @@ const char *l2_exit_text(const struct l2 *l2);
 const char *l2_exit_name(u64 exit);
 
 /* ---- for svm.c and vmx.c ---- */
-
-/* Whether the last exit was l2_call(NUMBER); RIP behind it. */
-bool l2_is_call(const struct l2 *l2, u64 number);
-void l2_skip_call(struct l2 *l2);
 
 /* L2's stack; what RSP is at its beginning; whether a stack pointer is into it. */
 u8 *l2_new_stack(void);
