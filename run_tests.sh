@@ -9,6 +9,6 @@
 set -eu
 here=$(dirname "$0")
 
-"$here/scripts/packages" --install lab || exit 2
+"$here/scripts/packages" --install lab intel || exit 2
 "$here/scripts/build" || exit 2
 exec "$here/build/ferry" run "$@"

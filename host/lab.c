@@ -30,7 +30,7 @@ const char *lab_missing(const char *name)
 
 	if (!g_str_equal(name, "intel") || kvm_offers_vmx())
 		return NULL;
-	bochs = g_find_program_in_path("bochs");
+	bochs = g_find_program_in_path(g_getenv("BOCHS") ?: "bochs");
 	return bochs ? NULL : "the intel lab has no Bochs (scripts/packages --install lab intel)";
 }
 

@@ -8,6 +8,9 @@
 
 extern const struct test tests_start[], tests_end[];
 
+/* The timescale from which on a host is slow. */
+#define SLOW_HOST 2
+
 static int rounds;
 static struct host_boot boot;
 
@@ -121,15 +124,35 @@ static bool is_done(const struct test *test, int cpu)
 	return false;
 }
 
+/* Whether the CPUs share the tests that are for each of them (test.h, "turns"). */
+static bool take_turns(void)
+{
+	const char *when = argument("turns");
+
+	if (!when || !strcmp(when, "never"))
+		return false;
+	if (!strcmp(when, "always"))
+		return true;
+	if (strcmp(when, "slow"))
+		report_abort("turns=%s is none of always, slow, never", when);
+	return timescale() >= SLOW_HOST;
+}
+
 static void run_round(void)
 {
+	int turn = 0;
+
 	rounds++;
 	for (const struct test *test = tests_start; test < tests_end; test++) {
-		int cpus = test->on == EACH_CPU ? cpu_count() : 1;
+		int first = 0, last = 0;
 
 		if (!is_selected(test))
 			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
+		if (test->on == EACH_CPU && take_turns())
+			first = last = turn++ % cpu_count();
+		else if (test->on == EACH_CPU)
+			last = cpu_count() - 1;
+		for (int cpu = first; cpu <= last; cpu++)
 			if (!is_done(test, cpu))
 				run_on(test, cpu);
 	}
@@ -145,6 +168,8 @@ int run_tests(void)
 	console_hello(selected);
 	mark("time", "source=%s hz=%u timescale=%lu", time_source_name(), time_source.hz,
 	     timescale());
+	if (take_turns())
+		report_info("a slow host, or turns=always: each test on one CPU, in turns");
 	host_boot(&boot);
 	if (boot.state)
 		machine_state_tell();

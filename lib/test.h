@@ -15,7 +15,10 @@
  * fails.
  *
  * .on     BOOT_CPU (if not given), or EACH_CPU: on every CPU in turn, each with
- *         a verdict of its own.
+ *         a verdict of its own. With turns=slow on the command line, where a host is slow
+ *         (its timescale is 2 or more), each such test is for one CPU only, and the CPUs take
+ *         turns: what the CPUs' numbers are is lost, and no invariant. turns=always and
+ *         turns=never do not ask for the host's speed.
  * .needs  features; if one is not present the test skips and says which:
  *         `.needs = SMP` or `.needs = ALL_OF(SMP, X2APIC)`.
  * .about  one line: what must be true.
