@@ -184,6 +184,17 @@ static gboolean hold_runner(struct run *run)
 /* TCG loses some by itself while a guest that runs is moved. */
 #define DAMAGED_MEMORY(plan, how) DAMAGED_MEMORY_ON("kvm", plan, how), .needs_kvm = TRUE
 
+/* QEMU 7.2 crashes in recoveries now and then (docs/findings.md), which is no verdict on it. */
+#define DAMAGED_MEMORY_UNLESS_CRASHED(plan, how)                                                   \
+	.name = plan "-memory-" how,                                                               \
+	.arguments = "run dirty --plan " plan " --moves 8 --arg test=dense "                       \
+		     "--accel kvm --qemu @BUILD@/tests/filtering-qemu",                            \
+	.needs_kvm = TRUE, .status = 1, .verdict = "FAIL", .vmm_has_child = TRUE,                  \
+	.wrapper = "for try in 1 2 3 4 5 6 7 8; do "                                               \
+		   "FERRY_DAMAGE=" how " \"$@\" >@DIR@/output 2>&1; status=$?; "                   \
+		   "grep -q ^XFAIL @DIR@/output || break; done; "                                  \
+		   "cat @DIR@/output @DIR@/logs/dirty/" plan "/stderr; exit $status"
+
 #define DAMAGED_PAGE(plan, held, damage)                                                           \
 	"^FAIL  dirty/" plan ": dense: (CPU 1's page \\d+), 0x[0-9a-f]+ "                          \
 	"\\(physical (0x[0-9a-f]+)[0-9a-f]{3}\\): " held                                           \
@@ -887,6 +898,8 @@ const struct fault faults[] = {
 	  .words = DAMAGED_PAGE("postcopy", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("postcopy", "drop"),
 	  .words = DAMAGED_PAGE("postcopy", OTHER_GENERATION, "it is never sent$") },
+	{ DAMAGED_MEMORY_UNLESS_CRASHED("postcopy-recover", "change"),
+	  .words = DAMAGED_PAGE("postcopy-recover", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY_ON("tcg", "snapshot", "change"),
 	  .words = DAMAGED_PAGE("snapshot", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY_ON("tcg", "snapshot", "drop"),

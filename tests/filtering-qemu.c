@@ -10,7 +10,8 @@
  * COMMAND     a QMP command: when QEMU is given it, a byte of a page of its guest changes
  *
  * The pages are those of the test `dense` of x86/dirty.c. Its stderr, which is QEMU's, tells
- * which it was. Streams come over one Unix socket.
+ * which it was. A stream comes over one Unix socket, and what is left of one that was cut over
+ * another.
  */
 #define _GNU_SOURCE /* memfd_create() */
 #include <errno.h>
@@ -46,11 +47,17 @@ static struct {
 	gboolean damages_stream;
 	GPid qemu;
 	int runner, monitor; /* both ends of the monitor */
-	char *real_path;     /* of the socket that QEMU itself listens on */
+	GPtrArray *connections;
+} all;
+
+/* One stream's way through here. */
+struct connection {
+	char *real_path; /* of the socket that QEMU itself listens on */
 	int listener;
 	int source, destination;
-	GThread *replies; /* from the one to the other */
-} all;
+	gboolean is_rest; /* of a stream that was cut */
+	GThread *replies; /* from the destination to the source */
+};
 
 static void die(const char *what)
 {
@@ -96,39 +103,59 @@ static struct sockaddr_un address_of(const char *path)
 
 /* ---- the stream over a socket ---- */
 
-static gpointer pass_replies(gpointer unused)
+static gpointer pass_replies(gpointer data)
 {
-	pass_all(all.destination, all.source);
+	struct connection *connection = data;
+
+	pass_all(connection->destination, connection->source);
 	return NULL;
 }
 
-static gpointer pass_stream(gpointer unused)
+static gpointer pass_stream(gpointer data)
 {
-	struct sockaddr_un address = address_of(all.real_path);
+	struct connection *connection = data;
+	struct sockaddr_un address = address_of(connection->real_path);
 
-	all.source = accept4(all.listener, NULL, NULL, SOCK_CLOEXEC);
-	all.destination = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (all.source < 0 ||
-	    connect(all.destination, (struct sockaddr *)&address, sizeof(address)) < 0)
+	connection->source = accept4(connection->listener, NULL, NULL, SOCK_CLOEXEC);
+	connection->destination = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connection->source < 0 ||
+	    connect(connection->destination, (struct sockaddr *)&address, sizeof(address)) < 0)
 		die("filtering-qemu: the stream");
-	unlink(all.real_path);
-	all.replies = g_thread_new("replies", pass_replies, NULL);
-	migration_stream_pass(all.source, all.destination, all.damage);
-	shutdown(all.destination, SHUT_WR);
-	shutdown(all.source, SHUT_RD);
+	unlink(connection->real_path);
+	connection->replies = g_thread_new("replies", pass_replies, connection);
+	(connection->is_rest ? migration_stream_pass_rest : migration_stream_pass)(
+		connection->source, connection->destination, all.damage);
+	shutdown(connection->destination, SHUT_WR);
+	shutdown(connection->source, SHUT_RD);
 	return NULL;
 }
 
-static void listen_instead(const char *path)
+/* Gives the path that QEMU is to listen on in its place. */
+static const char *listen_instead(const char *path, gboolean is_rest)
 {
 	struct sockaddr_un address = address_of(path);
+	struct connection *connection = g_new0(struct connection, 1);
 
-	all.real_path = g_strconcat(path, "+", NULL);
-	all.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(all.listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(all.listener, 1) < 0)
+	connection->is_rest = is_rest;
+	connection->real_path = g_strconcat(path, "+", NULL);
+	connection->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unlink(path); /* of an earlier connection, as QEMU does */
+	if (bind(connection->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(connection->listener, 1) < 0)
 		die("filtering-qemu: the socket");
-	g_thread_new("stream", pass_stream, NULL);
+	g_ptr_array_add(all.connections, connection);
+	g_thread_new("stream", pass_stream, connection);
+	return connection->real_path;
+}
+
+/* What the destination had still to say. */
+static void end_connection(gpointer data, gpointer unused)
+{
+	struct connection *connection = data;
+
+	if (connection->replies)
+		g_thread_join(connection->replies);
+	unlink(connection->real_path);
 }
 
 /* ---- the guest's memory ---- */
@@ -200,15 +227,18 @@ static char *on_command(const char *line)
 {
 	g_autofree char *quoted = g_strdup_printf("\"%s\"", all.order), *path = NULL;
 	const char *uri = strstr(line, URI), *end = uri ? strchr(uri + 1, '"') : NULL;
+	gboolean is_rest = strstr(line, "\"migrate-recover\"") != NULL;
 
 	if (!all.damages_stream && strstr(line, quoted))
 		change_memory();
-	if (!all.damages_stream || !end || !strstr(line, "\"migrate-incoming\""))
+	if (!all.damages_stream || !end ||
+	    (!is_rest && !strstr(line, "\"migrate-incoming\"")))
 		return g_strdup(line);
 	uri += strlen(URI);
+	end = strchr(uri, '"');
 	path = g_strndup(uri, end - uri);
-	listen_instead(path);
-	return g_strdup_printf("%.*s%s%s", (int)(uri - line), line, all.real_path, end);
+	return g_strdup_printf("%.*s%s%s", (int)(uri - line), line, listen_instead(path, is_rest),
+			       end);
 }
 
 static gpointer pass_commands(gpointer unused)
@@ -277,10 +307,7 @@ static int wait_for_qemu(void)
 		;
 	/* What it had still to say. */
 	g_thread_join(answers);
-	if (all.replies)
-		g_thread_join(all.replies);
-	if (all.real_path)
-		unlink(all.real_path);
+	g_ptr_array_foreach(all.connections, end_connection, NULL);
 	if (WIFSIGNALED(status))
 		kill(getpid(), WTERMSIG(status));
 	return WEXITSTATUS(status);
@@ -328,6 +355,7 @@ int main(int argc, char **argv)
 		run_qemu(argv);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	all.connections = g_ptr_array_new();
 	start_qemu(argv);
 	return wait_for_qemu();
 }

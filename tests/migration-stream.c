@@ -8,7 +8,9 @@
  * source the damage is therefore one more record of the page, after all of memory and before
  * the devices: what comes last is what counts, so that the destination then holds what it would
  * if this had been done to the last sending. A post-copy stream has each page once after the
- * guest has left, and there the record itself is damaged, or left out.
+ * guest has left, and there the record itself is damaged, or left out. If it was cut, the rest
+ * comes without a header: commands that agree on what has arrived (RECV_BITMAP, RESUME), then
+ * more parts of the section of RAM.
  */
 #include <errno.h>
 #include <glib.h>
@@ -77,7 +79,8 @@ struct stream {
 	guint64 last_offset;
 	unsigned pass;
 	gboolean postcopy; /* the guest has left */
-	gboolean done;	   /* the damage */
+	gboolean is_rest;
+	gboolean done; /* the damage */
 };
 
 static G_GNUC_PRINTF(1, 2) void say(const char *format, ...)
@@ -462,7 +465,12 @@ static gboolean pass_section_part(struct stream *stream)
 {
 	guint32 section;
 
-	return copy_u32(stream, &section) && section == stream->ram_section && pass_ram(stream);
+	if (!copy_u32(stream, &section))
+		return FALSE;
+	/* The rest of a stream does not begin the section. */
+	if (stream->is_rest)
+		stream->ram_section = section;
+	return section == stream->ram_section && pass_ram(stream);
 }
 
 static gboolean pass_command(struct stream *stream)
@@ -534,15 +542,16 @@ static gboolean pass_next(struct stream *stream)
 	}
 }
 
-void migration_stream_pass(int in, int out, enum damage damage)
+static void pass(int in, int out, enum damage damage, gboolean is_rest)
 {
 	struct stream *stream = g_new0(struct stream, 1);
 
 	stream->in = in;
 	stream->out = out;
 	stream->damage = damage;
+	stream->is_rest = stream->postcopy = is_rest;
 	stream->pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
-	if (pass_header(stream))
+	if (is_rest || pass_header(stream))
 		while (pass_next(stream))
 			;
 	if (!stream->done)
@@ -553,4 +562,14 @@ void migration_stream_pass(int in, int out, enum damage damage)
 	flush(stream);
 	g_hash_table_unref(stream->pages);
 	g_free(stream);
+}
+
+void migration_stream_pass(int in, int out, enum damage damage)
+{
+	pass(in, out, damage, FALSE);
+}
+
+void migration_stream_pass_rest(int in, int out, enum damage damage)
+{
+	pass(in, out, damage, TRUE);
 }

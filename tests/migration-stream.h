@@ -17,4 +17,7 @@ enum damage {
  */
 void migration_stream_pass(int in, int out, enum damage damage);
 
+/* The rest of a post-copy stream that has been cut, over a new connection. */
+void migration_stream_pass_rest(int in, int out, enum damage damage);
+
 #endif
