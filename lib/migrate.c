@@ -61,6 +61,19 @@ void migrate_quiet_while(void (*meanwhile)(void))
 	request_while("Now migrate the VM (quiet)\n", meanwhile);
 }
 
+void migrate_request(void)
+{
+	host_lock();
+	puts("Now migrate the VM (quiet)\n");
+}
+
+void migrate_await(void (*meanwhile)(void))
+{
+	host_byte(meanwhile, "the host's answer to a request to be moved");
+	machine_line("got", "answer=0");
+	host_unlock();
+}
+
 void migrate_by_hand_begin(void)
 {
 	static const char sentence[] = "Now migrate the VM (quiet)";

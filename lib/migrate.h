@@ -16,6 +16,12 @@ void migrate_quiet(void);
  */
 void migrate_quiet_while(void (*meanwhile)(void));
 /*
+ * The same in two steps, for what has to happen in between with no exit to the VMM: nothing
+ * may be printed there.
+ */
+void migrate_request(void);
+void migrate_await(void (*meanwhile)(void));
+/*
  * For code that cannot call C, such as a nested guest that is not in 64-bit mode: between
  * these two it asks by itself. It waits for bit 5 of port 0x3fd (room to send), writes '\n'
  * to port 0x3f8, waits for bit 0 of port 0x3fd (a byte has come), reads port 0x3f8, and

@@ -2,9 +2,11 @@
 #
 # Builds the guests: every x86/NAME.c becomes build/x86/NAME.elf, which keeps its
 # names and lines for people and for the runner, and build/x86/NAME.flat, which
-# QEMU starts with -kernel. A new program is one new file in x86/.
+# QEMU starts with -kernel. A new program is one new file in x86/. Only x86/l2_NAME.c and
+# l2_NAME_*.c are none by themselves: svm_NAME and vmx_NAME are linked with them.
 
-guest_programs := $(patsubst x86/%.c,%,$(wildcard x86/*.c))
+guest_shared := $(patsubst x86/%.c,%,$(wildcard x86/l2_*.c))
+guest_programs := $(filter-out $(guest_shared),$(patsubst x86/%.c,%,$(wildcard x86/*.c)))
 guest_flats := $(guest_programs:%=$(build)/x86/%.flat)
 guest_library := $(build)/lib/libcflat.a
 guest_objects := $(patsubst %,$(build)/%.o,$(basename $(wildcard lib/*.c lib/x86/*.[cS])))
@@ -17,6 +19,10 @@ $(filter $(build)/x86/svm_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 	$(filter-out $(build)/lib/x86/vmx%,$(guest_l2_objects))
 $(filter $(build)/x86/vmx_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 	$(filter-out $(build)/lib/x86/svm%,$(guest_l2_objects))
+
+$(foreach program,$(filter svm_% vmx_%,$(guest_programs)),$(eval \
+	$(build)/x86/$(program).elf: $(patsubst %,$(build)/x86/%.o,$(filter \
+		l2_$(word 2,$(subst _, ,$(program))) l2_$(word 2,$(subst _, ,$(program)))_%,$(guest_shared)))))
 
 # No floating point and vector registers in the compiler's own code: an interrupt
 # handler saves none, and a test that uses them in assembly finds them unchanged.
@@ -68,7 +74,7 @@ $(build)/lib/%.o: lib/%.S x86/guest.mk Makefile $(build)/config.mak
 	$(say) AS $@
 	$(quiet)$(CC) $(GUEST_CPPFLAGS) -g -m64 -MMD -MP -c -o $@ $<
 
--include $(guest_objects:.o=.d) $(guest_programs:%=$(build)/x86/%.d)
+-include $(guest_objects:.o=.d) $(patsubst %,$(build)/x86/%.d,$(guest_programs) $(guest_shared))
 
 .PHONY: guests
 .SECONDARY: $(guest_programs:%=$(build)/x86/%.elf) $(guest_programs:%=$(build)/x86/%.o) \

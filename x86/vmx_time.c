@@ -15,11 +15,13 @@
  * its value must be gone. Late is no failure short of a deadline, which is measured by the
  * library's time source. An interrupt's place is known by the stack that it interrupts.
  *
+ * What is the same on SVM is in l2_time.c, l2_time_clock.c and l2_time_trips.c.
+ *
  * Not told apart: a timer that was lost, and one whose time became very long.
  *
  * On the command line: break=WHAT, to spoil the test on purpose:
  *
- * offset  the control that turns TSC offsetting on is off after the first entry
+ * offset  every L2 is entered with another TSC offset
  * early   the timer is set for half of its time
  * lost    there is no timer: neither the preemption timer nor L1's
  * saved   the saved value is older than it should be
@@ -28,232 +30,121 @@
 #include "libcflat.h"
 #include "apic.h"
 #include "isr.h"
+#include "l2_time.h"
 #include "muldiv.h"
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
 #include "vmx.h"
 
-#define NS_PER_MS     1000000ul
-#define NS_PER_SECOND 1000000000ul
-
 /* What anything may take longer than it should, at full speed. */
 #define PATIENCE_MS 5000
-/* The call of an L2 that has come to where its test wants it. */
-#define HERE 1
 /* adjtimex(2) slews a host's timers by up to 500 ppm, and the TSC not. */
 #define SLEW_PPM 1000
-/* No test takes as long: 2^50 cycles are days. */
-#define FAR_AWAY (1ul << 50)
-#define AHEAD	 (5ul << 50)
-#define BEHIND	 (-(7ul << 50))
 
 #define TIMER_VECTOR 0x41
 
-static bool broken(const char *what)
+/* ======== what l2_time.c and the others ask for ======== */
+
+FEATURE(L2_TSC_OFFSET, "TSC offsetting (IA32_VMX_PROCBASED_CTLS bit 3)")
+{
+	return VMX_TSC_OFFSETTING[0]->present();
+}
+
+void set_tsc_offset(struct l2 *l2, u64 offset)
+{
+	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
+	l2_set(l2, TSC_OFFSET, offset);
+}
+
+/* The MSR bit map knows none of KVM's MSRs, so that L2's accesses to these exit (26.1.3). */
+u64 enter_with_registers(struct l2 *l2)
+{
+	u64 exit = l2_enter(l2), value;
+
+	while (exit == EXIT_REASON_MSR_READ) {
+		value = rdmsr(l2->registers.rcx);
+		l2->rax = (u32)value;
+		l2->registers.rdx = value >> 32;
+		l2_skip(l2);
+		exit = l2_enter(l2);
+	}
+	return exit;
+}
+
+bool use_nested_paging(struct l2 *l2)
+{
+	if (!VMX_EPT[0]->present())
+		return false;
+	l2_use_ept(l2);
+	return true;
+}
+
+u64 ask_l1(u64 number, u64 question)
+{
+	asm volatile("vmcall" : "+b"(question) : "a"(number) : "memory");
+	return question;
+}
+
+bool broken(const char *what)
 {
 	const char *given = argument("break");
 
 	return given && !strcmp(given, what);
 }
 
-/* Counters wrap: only distances mean anything. */
-static bool in_order(u64 first, u64 second)
-{
-	return (s64)(second - first) >= 0;
-}
-
-/* What a move took the last time, by the time source, so that timers can be set by it. */
-static u64 last_move_ns = 10 * NS_PER_MS;
-
-static void be_moved(void)
-{
-	struct stopwatch watch;
-
-	stopwatch_start(&watch);
-	migrate_quiet();
-	last_move_ns = stopwatch_ns(&watch);
-}
-
 /* ======== TSC offset ======== */
 
-/* Asked by L1, for CPUID exits. */
-static bool has_rdtscp;
-
-struct look {
-	u64 rdtsc, rdtscp, msr;
-};
-
-static struct look look_at_tsc(void)
+static void read_msr_in_l2(void *data)
 {
-	struct look look = { .rdtsc = rdtsc_ordered() };
-	u32 aux;
+	u64 *readings = data;
 
-	look.rdtscp = has_rdtscp ? rdtscp(&aux) : rdtsc_ordered();
-	look.msr = rdmsr(MSR_IA32_TSC);
-	return look;
-}
-
-/* One stay in L2, from L1's side and L2's. */
-struct stay {
-	bool move;
-	u64 offset;
-	u64 before, after;	 /* L1's TSC */
-	struct look first, last; /* L2's; in between it is moved if it is to be */
-};
-
-static void look_twice(void *data)
-{
-	struct stay *stay = data;
-
-	for (;;) {
-		stay->first = look_at_tsc();
-		if (stay->move)
+	for (int i = 0; i < 2; i++) {
+		readings[3 * i] = rdtsc_ordered();
+		readings[3 * i + 1] = rdmsr(MSR_IA32_TSC);
+		readings[3 * i + 2] = rdtsc_ordered();
+		if (!i)
 			be_moved();
-		stay->last = look_at_tsc();
-		l2_call(HERE);
 	}
+	l2_call(HERE);
 }
 
-static bool check_look(const struct stay *stay, const struct look *look, const char *when)
+TEST(tsc_msr, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
+     .about = "in L2 RDMSR of the TSC, if it does not exit, reads what RDTSC does (26.3)")
 {
-	return report_if_failed(in_order(stay->before, look->rdtsc - stay->offset) &&
-					in_order(look->rdtsc, look->rdtscp) &&
-					in_order(look->rdtscp, look->msr) &&
-					in_order(look->msr - stay->offset, stay->after),
-				"%s: offset 0x%lx: L1 read 0x%lx, then L2 0x%lx by RDTSC, 0x%lx by "
-				"RDTSCP, 0x%lx by RDMSR, then L1 0x%lx",
-				when, stay->offset, stay->before, look->rdtsc, look->rdtscp,
-				look->msr, stay->after);
-}
+	u64 readings[6] = { 0 };
+	struct stay stay = { .offset = AHEAD };
+	struct l2 *l2 = l2_new(read_msr_in_l2, readings);
 
-/* Enters L2 up to its call. False: that is not where it came to. */
-static bool visit(struct l2 *l2, struct stay *stay)
-{
-	stay->before = rdtsc_ordered();
-	l2_enter(l2);
-	stay->after = rdtsc_ordered();
-	if (broken("offset"))
-		l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
-	if (!report_if_failed(l2_is_call(l2, HERE), "L2 should have come to its call: exit %s",
-			      l2_exit_text(l2)))
-		return false;
-	l2_skip(l2);
-	return true;
-}
-
-static void check_stay(const struct stay *stay, const char *when)
-{
-	bool good = check_look(stay, &stay->first, when);
-
-	if (stay->move)
-		good &= check_look(stay, &stay->last, "after the move inside L2");
-	good &= report_if_failed(
-		in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
-		"%s: L1's own TSC has nothing of the offset: 0x%lx, then 0x%lx (offset 0x%lx)",
-		when, stay->before, stay->after, stay->offset);
-	if (good)
-		report_pass("%s: L2's TSC is L1's and the offset 0x%lx", when, stay->offset);
-}
-
-/*
- * A hypervisor that reads L2's TSC in a move and writes it as L1's shifts both by the
- * offset; one that writes L1's without the offset leaves L2 with L1's. The later stays tell
- * whether what the move has restored is in the way of a new offset.
- */
-TEST(tsc_offset, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
-     .about =
-	     "L2's TSC is L1's plus TSC_OFFSET, also across a move, and each entry's offset counts")
-{
-	struct stay stay = { 0 };
-	struct l2 *l2 = l2_new(look_twice, &stay);
-	u64 offsets[] = {
-		0, 1, AHEAD, BEHIND /* moved */, 1ul << 63, 0x5555555555555555, -1ul, BEHIND,
-	};
-
-	has_rdtscp = this_cpu_has(X86_FEATURE_RDTSCP);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
-	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		stay.offset = offsets[i];
-		stay.move = i == 3;
-		l2_set(l2, TSC_OFFSET, stay.offset);
-		if (!visit(l2, &stay))
-			break;
-		check_stay(&stay, stay.move ? "before the move" : "in L2");
-	}
-	/* The field counts only with its control. */
-	stay.offset = 0;
-	stay.move = true;
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
 	if (visit(l2, &stay))
-		check_stay(&stay, "without TSC offsetting");
+		for (int i = 0; i < 2; i++)
+			report(in_order(stay.before, readings[3 * i] - stay.offset) &&
+				       in_order(readings[3 * i], readings[3 * i + 1]) &&
+				       in_order(readings[3 * i + 1], readings[3 * i + 2]) &&
+				       in_order(readings[3 * i + 2] - stay.offset, stay.after),
+			       "%s: offset 0x%lx: L1 read 0x%lx, then L2 0x%lx by RDTSC, 0x%lx by "
+			       "RDMSR, 0x%lx by RDTSC, then L1 0x%lx",
+			       i ? "after the move" : "before the move", stay.offset, stay.before,
+			       readings[3 * i], readings[3 * i + 1], readings[3 * i + 2],
+			       stay.after);
 	l2_free(l2);
 }
 
-/* What L1 and L2 of a CPU read of the TSC, in one row: L2's less the offset. */
-struct row {
-	u64 offset;
-	bool move;
-	u64 last, readings, back, worst_from, worst_to;
-};
-
-static PER_CPU(struct row, this_row);
-
-static void add_reading(u64 offset)
+TEST(tsc_offset_off, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
+     .about = "the field TSC_OFFSET counts only with its control, also after a move in L2")
 {
-	struct row *row = &this_cpu(this_row);
-	u64 tsc = rdtsc_ordered() - offset;
+	struct stay stay = { .move = true };
+	struct l2 *l2 = l2_new(look_twice, &stay);
 
-	if (row->readings++ && !in_order(row->last, tsc) && !row->back++) {
-		row->worst_from = row->last;
-		row->worst_to = tsc;
-	}
-	row->last = tsc;
-}
-
-static void read_in_l2(void)
-{
-	add_reading(this_cpu(this_row).offset);
-}
-
-static void read_and_exit(void *unused)
-{
-	struct row *row = &this_cpu(this_row);
-
-	for (;;) {
-		for (int i = 0; i < 50; i++)
-			read_in_l2();
-		if (row->move) {
-			row->move = false;
-			migrate_quiet_while(read_in_l2);
-		}
-		l2_call(HERE);
-	}
-}
-
-TEST(tsc_never_back, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
-     .about = "read in turns by L1 and L2, in L2 without pause while it is moved, the TSC never "
-	      "steps back")
-{
-	u64 stays = scaled_count(500, 20), done = 0;
-	struct l2 *l2 = l2_new(read_and_exit, NULL);
-	struct row *row = &this_cpu(this_row);
-	struct stay unused;
-
-	*row = (struct row){ .offset = BEHIND };
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
-	l2_set(l2, TSC_OFFSET, row->offset);
-	while (done < stays) {
-		row->move = done == stays / 2;
-		add_reading(0);
-		if (!visit(l2, &unused))
-			break;
-		add_reading(0);
-		done++;
-	}
-	report(done == stays && !row->back,
-	       "%lu stays of %lu, %lu readings: %lu steps back (the first from 0x%lx to 0x%lx)",
-	       done, stays, row->readings, row->back, row->worst_from, row->worst_to);
+	l2_set(l2, TSC_OFFSET, AHEAD);
+	if (broken("offset"))
+		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
+	stay.before = rdtsc_ordered();
+	l2_enter(l2);
+	stay.after = rdtsc_ordered();
+	if (report_if_failed(l2_is_call(l2, HERE), "L2 should have come to its call: exit %s",
+			     l2_exit_text(l2)))
+		check_stay(&stay, "without TSC offsetting");
 	l2_free(l2);
 }
 
@@ -362,7 +253,7 @@ TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 	struct alarm alarm;
 
 	be_moved();
-	begin_alarm(&alarm, await_one_alarm, 2 * last_move_ns + 20 * NS_PER_MS);
+	begin_alarm(&alarm, await_one_alarm, 2 * last_move_ns() + 20 * NS_PER_MS);
 	alarm.wanted = 1;
 	if (enter_with_alarm(&alarm) == EXIT_REASON_PREEMPTION_TIMER)
 		l2_uncontrol(alarm.l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
@@ -515,7 +406,7 @@ static struct ticks *begin_tick(bool exits)
 	u64 ns;
 
 	be_moved();
-	ns = 2 * last_move_ns + 20 * NS_PER_MS;
+	ns = 2 * last_move_ns() + 20 * NS_PER_MS;
 	*ticks = (struct ticks){ .patience_ms = PATIENCE_MS + ns / NS_PER_MS };
 	ticks->l2 = l2_new(be_moved_and_wait, ticks);
 	if (exits && !broken("given"))

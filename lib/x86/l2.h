@@ -25,6 +25,11 @@ void l2_free(struct l2 *l2);
 /* From the beginning of another function, on an empty stack; all else stays. */
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
 
+/* What L2 has in registers that are not in its VMCB or VMCS. */
+struct l2_registers *l2_registers(struct l2 *l2);
+/* How often it has been entered. */
+u64 l2_entries(const struct l2 *l2);
+
 /* Enters L2 and gives the reason of its exit: svm.h and vmx.h say more. */
 u64 l2_enter(struct l2 *l2);
 /* The same as a check: passes if the exit is this one. WHEN is the check's text. */

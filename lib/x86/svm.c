@@ -288,6 +288,16 @@ void l2_virtual_irq(struct l2 *l2, u8 vector)
 			   (u64)vector << V_INTR_VECTOR_SHIFT;
 }
 
+struct l2_registers *l2_registers(struct l2 *l2)
+{
+	return &l2->registers;
+}
+
+u64 l2_entries(const struct l2 *l2)
+{
+	return l2->entries;
+}
+
 void l2_call(u64 number)
 {
 	asm volatile("vmmcall" : "+a"(number) : : "memory");

@@ -866,6 +866,16 @@ void l2_inject(struct l2 *l2, u32 event, u32 error_code)
 	l2_set(l2, VM_ENTRY_EXCEPTION_ERROR_CODE, error_code);
 }
 
+struct l2_registers *l2_registers(struct l2 *l2)
+{
+	return &l2->registers;
+}
+
+u64 l2_entries(const struct l2 *l2)
+{
+	return l2->entries;
+}
+
 void l2_call(u64 number)
 {
 	asm volatile("vmcall" : "+a"(number) : : "memory");
