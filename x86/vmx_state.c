@@ -356,55 +356,25 @@ TEST(capabilities, .on = EACH_CPU, .needs = VMX,
 
 /* ======== fields ======== */
 
-static const u32 fields[] = {
-#define FIELD(name, encoding) encoding,
-	VMCS_FIELDS(FIELD)
-#undef FIELD
-};
-
-#define FIELDS ARRAY_SIZE(fields)
-
-/* Vigna's splitmix64: any number into one that has nothing to do with it. */
-static u64 scramble(u64 x)
-{
-	x += 0x9e3779b97f4a7c15ul;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ul;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebul;
-	return x ^ x >> 31;
-}
-
-static u64 field_pattern(u32 field, u64 seed)
-{
-	u64 value = scramble(field * 8 + seed);
-
-	switch (VMCS_FIELD_WIDTH(field)) {
-	case VMCS_WIDTH_16:
-		return (u16)value;
-	case VMCS_WIDTH_32:
-		return (u32)value;
-	default:
-		return value;
-	}
-}
-
 /* What VMREAD gives of every field, where it gives something. */
 struct field_values {
-	bool there[FIELDS];
-	u64 values[FIELDS];
+	bool there[VMCS_FIELD_COUNT];
+	u64 values[VMCS_FIELD_COUNT];
 };
 
 static void read_fields(struct field_values *all)
 {
-	for (unsigned i = 0; i < FIELDS; i++)
-		all->there[i] = vmread(fields[i], &all->values[i]) == VM_SUCCEED;
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+		all->there[i] = vmread(vmcs_fields[i], &all->values[i]) == VM_SUCCEED;
 }
 
 static unsigned fill_fields(u64 seed)
 {
 	unsigned written = 0;
 
-	for (unsigned i = 0; i < FIELDS; i++)
-		written += vmwrite(fields[i], field_pattern(fields[i], seed)) == VM_SUCCEED;
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+		written += vmwrite(vmcs_fields[i], vmcs_field_pattern(vmcs_fields[i], seed)) ==
+			   VM_SUCCEED;
 	return written;
 }
 
@@ -418,28 +388,28 @@ static void check_fields(const struct field_values *before, const char *which)
 {
 	unsigned there = 0;
 
-	for (unsigned i = 0; i < FIELDS; i++) {
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
 		u64 value = 0, upper = 0;
-		bool readable = vmread(fields[i], &value) == VM_SUCCEED;
+		bool readable = vmread(vmcs_fields[i], &value) == VM_SUCCEED;
 
 		there += readable;
 		report_if_failed(readable == before->there[i],
 				 "%s: %s %s, and was not so before the move", which,
-				 vmcs_field_name(fields[i]),
+				 vmcs_field_name(vmcs_fields[i]),
 				 readable ? "can be read" : "cannot be read");
-		if (!readable || !before->there[i] || !is_stable(fields[i]))
+		if (!readable || !before->there[i] || !is_stable(vmcs_fields[i]))
 			continue;
 		report_if_failed(value == before->values[i], "%s: %s is 0x%lx, was 0x%lx", which,
-				 vmcs_field_name(fields[i]), value, before->values[i]);
-		if (VMCS_FIELD_WIDTH(fields[i]) != VMCS_WIDTH_64)
+				 vmcs_field_name(vmcs_fields[i]), value, before->values[i]);
+		if (VMCS_FIELD_WIDTH(vmcs_fields[i]) != VMCS_WIDTH_64)
 			continue;
-		report_if_failed(vmread(fields[i] | VMCS_FIELD_HIGH, &upper) == VM_SUCCEED &&
+		report_if_failed(vmread(vmcs_fields[i] | VMCS_FIELD_HIGH, &upper) == VM_SUCCEED &&
 					 upper == before->values[i] >> 32,
 				 "%s: the upper half of %s is 0x%lx, was 0x%lx", which,
-				 vmcs_field_name(fields[i]), upper, before->values[i] >> 32);
+				 vmcs_field_name(vmcs_fields[i]), upper, before->values[i] >> 32);
 	}
-	report(there, "%s: %u of %lu fields can be read, and are as they were", which, there,
-	       FIELDS);
+	report(there, "%s: %u of %u fields can be read, and are as they were", which, there,
+	       VMCS_FIELD_COUNT);
 }
 
 static void spoil_a_field(void)
@@ -448,7 +418,7 @@ static void spoil_a_field(void)
 	u64 value;
 
 	while (broken("field")) {
-		u32 field = fields[turn++ % FIELDS];
+		u32 field = vmcs_fields[turn++ % VMCS_FIELD_COUNT];
 
 		if (VMCS_FIELD_TYPE(field) != VMCS_TYPE_READ_ONLY &&
 		    vmread(field, &value) == VM_SUCCEED &&
@@ -478,8 +448,9 @@ TEST(fields, .on = EACH_CPU, .needs = VMX,
 		report(fill_fields(i), "%u fields were filled", fill_fields(i));
 		read_fields(before[i]);
 	}
-	for (unsigned i = 0; i < FIELDS; i++)
-		kept += before[0]->there[i] && before[0]->values[i] == field_pattern(fields[i], 0);
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+		kept += before[0]->there[i] &&
+			before[0]->values[i] == vmcs_field_pattern(vmcs_fields[i], 0);
 	report_info("%u fields keep any value", kept);
 	migrate_quiet();
 	spoil_a_field();

@@ -244,6 +244,12 @@ enum vmcs_field {
 #undef VMCS_FIELD
 };
 
+enum {
+#define ONE_FIELD(name, encoding) +1
+	VMCS_FIELD_COUNT = VMCS_FIELDS(ONE_FIELD)
+#undef ONE_FIELD
+};
+
 _Static_assert(HOST_RSP == VMCS_HOST_RSP && HOST_RIP == VMCS_HOST_RIP, "for vmx-entry.S");
 
 /* An encoding (25.11.2): the upper half of a 64-bit field is a field of its own. */
@@ -424,6 +430,10 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define IO_REP	     BIT(5)
 #define IO_IMMEDIATE BIT(6)
 #define IO_PORT(n)   ((u64)(n) << 16)
+
+/* Accesses to the APIC-access page, table 28-6: the offset is in bits 11:0. */
+#define TYPE_LINEAR_APIC_INST_READ  (0ul << 12)
+#define TYPE_LINEAR_APIC_INST_WRITE (1ul << 12)
 
 /* Of an entry that failed by its guest state (27.8). */
 #define ENTRY_FAIL_DEFAULT	 0

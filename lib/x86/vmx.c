@@ -111,6 +111,23 @@ CONTROL_FEATURE(VMX_DESC_EXITING, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_DESC
 		"descriptor-table exiting")
 CONTROL_FEATURE(VMX_LOAD_PAT, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_PAT, "IA32_PAT in the VMCS")
 CONTROL_FEATURE(VMX_LOAD_EFER, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_EFER, "IA32_EFER in the VMCS")
+CONTROL_FEATURE(VMX_SHADOW_VMCS, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_SHADOW_VMCS,
+		"VMCS shadowing")
+CONTROL_FEATURE(VMX_APIC_ACCESSES, SECONDARY_VM_EXEC_CONTROL,
+		SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES, "virtualized APIC accesses")
+CONTROL_FEATURE(VMX_X2APIC_MODE, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE,
+		"a virtualized x2APIC mode")
+CONTROL_FEATURE(VMX_APIC_REGISTER_VIRT, SECONDARY_VM_EXEC_CONTROL,
+		SECONDARY_EXEC_APIC_REGISTER_VIRT, "APIC-register virtualization")
+CONTROL_FEATURE(VMX_VIRTUAL_INTR_DELIVERY, SECONDARY_VM_EXEC_CONTROL,
+		SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY, "virtual-interrupt delivery")
+CONTROL_FEATURE(VMX_POSTED_INTR, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_POSTED_INTR,
+		"posted interrupts")
+CONTROL_FEATURE(VMX_LOAD_PERF_GLOBAL_CTRL, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL,
+		"IA32_PERF_GLOBAL_CTRL in the VMCS")
+CONTROL_FEATURE(VMX_LOAD_BNDCFGS, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_BNDCFGS,
+		"IA32_BNDCFGS in the VMCS")
+CONTROL_FEATURE(VMX_XSAVES, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_XSAVES, "XSAVES in L2")
 
 /* ---- in words ---- */
 
@@ -140,6 +157,35 @@ const char *vmcs_field_name(u32 field)
 	};
 
 	return find_name(names, ARRAY_SIZE(names), field);
+}
+
+const u32 vmcs_fields[VMCS_FIELD_COUNT] = {
+#define FIELD(name, encoding) encoding,
+	VMCS_FIELDS(FIELD)
+#undef FIELD
+};
+
+/* Vigna's splitmix64: any number into one that has nothing to do with it. */
+static u64 scramble(u64 x)
+{
+	x += 0x9e3779b97f4a7c15ul;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ul;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebul;
+	return x ^ x >> 31;
+}
+
+u64 vmcs_field_pattern(u32 field, u64 seed)
+{
+	u64 value = scramble(field * 8 + seed);
+
+	switch (VMCS_FIELD_WIDTH(field)) {
+	case VMCS_WIDTH_16:
+		return (u16)value;
+	case VMCS_WIDTH_32:
+		return (u32)value;
+	default:
+		return value;
+	}
 }
 
 const char *vm_instruction_error_name(u64 number)

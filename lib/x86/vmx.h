@@ -91,6 +91,15 @@ DECLARE_FEATURE(VMX_UNRESTRICTED_GUEST);
 DECLARE_FEATURE(VMX_DESC_EXITING);
 DECLARE_FEATURE(VMX_LOAD_PAT);
 DECLARE_FEATURE(VMX_LOAD_EFER);
+DECLARE_FEATURE(VMX_SHADOW_VMCS);
+DECLARE_FEATURE(VMX_APIC_ACCESSES);
+DECLARE_FEATURE(VMX_X2APIC_MODE);
+DECLARE_FEATURE(VMX_APIC_REGISTER_VIRT);
+DECLARE_FEATURE(VMX_VIRTUAL_INTR_DELIVERY);
+DECLARE_FEATURE(VMX_POSTED_INTR);
+DECLARE_FEATURE(VMX_LOAD_PERF_GLOBAL_CTRL);
+DECLARE_FEATURE(VMX_LOAD_BNDCFGS);
+DECLARE_FEATURE(VMX_XSAVES);
 
 /*
  * Whether all these bits of a field of controls may be 1, or may be 0: PIN_BASED_, CPU_BASED_
@@ -101,6 +110,9 @@ bool vmx_may_clear(enum vmcs_field field, u32 bits);
 
 /* "GUEST_RIP", "0x681f" */
 const char *vmcs_field_name(u32 field);
+/* All of them, and a value of a field's width that occurs nowhere else, another for each seed. */
+extern const u32 vmcs_fields[VMCS_FIELD_COUNT];
+u64 vmcs_field_pattern(u32 field, u64 seed);
 /* "VMLAUNCH_NONCLEAR_VMCS", "0x63" */
 const char *vm_instruction_error_name(u64 number);
 
