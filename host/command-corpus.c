@@ -13,7 +13,6 @@
 #include "select.h"
 #include "text.h"
 
-#define LAB	      "amd"
 #define DEFAULT_MOVES 20
 /* Seconds: a broken KVM may have a guest wait for ever. */
 #define PATCHED_TIMEOUT "240"
@@ -233,19 +232,19 @@ static char **lab_arguments(const struct tally *tally, const char *seed, const c
 }
 
 /*
- * Runs the cases of PATTERNS in the lab with the KVM in MODULES (NULL: its own); of the
- * tests those that the tally means, or all.
+ * Runs the cases of PATTERNS, each in the lab that offers what it needs, with the KVM in
+ * MODULES (NULL: the lab's own); of the tests those that the tally means, or all.
  */
-static gboolean run_in_lab(struct corpus *corpus, char **patterns, const char *modules,
-			   const char *clock, const char *label, struct tally *tally,
-			   GError **error)
+static gboolean run_in_labs(struct corpus *corpus, char **patterns, const char *modules,
+			    const char *clock, const char *label, struct tally *tally,
+			    GError **error)
 {
 	struct selection selection = {
 		.patterns = patterns,
 		.repeat = 1,
 		.seed = corpus->seed,
 		.accel = "kvm",
-		.host = LAB,
+		.host = ANY_LAB,
 		.lab_clock = clock,
 		.vmm = &qemu_vmm,
 	};
@@ -318,7 +317,7 @@ static int run_unpatched(struct corpus *corpus, GPtrArray *bugs, const char *clo
 
 	if (!*patterns)
 		return 0;
-	if (!run_in_lab(corpus, patterns, NULL, clock, label, &tally, &error)) {
+	if (!run_in_labs(corpus, patterns, NULL, clock, label, &tally, &error)) {
 		if (error)
 			usage_error("%s", error->message);
 		return -1;
@@ -345,7 +344,7 @@ static gboolean run_bug(struct corpus *corpus, const struct bug *bug)
 		printf("%-12s %s: cannot be built: %s\n", "NOT BUILT", bug->name, error->message);
 		return FALSE;
 	}
-	if (!run_in_lab(corpus, bug->cases, modules, bug->clock, bug->name, &tally, &error)) {
+	if (!run_in_labs(corpus, bug->cases, modules, bug->clock, bug->name, &tally, &error)) {
 		if (error)
 			usage_error("%s", error->message);
 		return FALSE;

@@ -166,6 +166,7 @@ static void place(struct test_case *test_case, const struct selection *selection
 {
 	const struct program *program = test_case->program;
 	gboolean anywhere = !selection->host;
+	gboolean named = !anywhere && !g_str_equal(selection->host, ANY_LAB);
 
 	test_case->host = "local";
 	test_case->skip_reason = reason_anywhere(test_case, selection);
@@ -179,7 +180,7 @@ static void place(struct test_case *test_case, const struct selection *selection
 			return;
 	}
 	for (const char *const *lab = lab_names; *lab; lab++) {
-		if (anywhere ? !lab_offers(*lab, program) : !g_str_equal(*lab, selection->host))
+		if (named ? !g_str_equal(*lab, selection->host) : !lab_offers(*lab, program))
 			continue;
 		if (anywhere && lab_missing(*lab)) {
 			add_reason(&test_case->skip_reason, lab_missing(*lab));
@@ -190,6 +191,8 @@ static void place(struct test_case *test_case, const struct selection *selection
 		test_case->lab_clock = lab_clock_of(program, selection);
 		return;
 	}
+	if (!anywhere)
+		test_case->skip_reason = g_strdup("no lab offers all that it needs");
 }
 
 static gboolean check_plans_of(const struct suite *suite, const struct program *program,

@@ -5,6 +5,9 @@
 
 #include "result.h"
 
+/* As a host: the first lab that offers what the case needs. */
+#define ANY_LAB "lab"
+
 struct selection {
 	char **patterns;   /* globs over program or program/plan; NULL or empty: all */
 	char **plan_names; /* these plans instead of the programs' own; NULL: the programs' */
@@ -12,7 +15,8 @@ struct selection {
 	guint32 seed;
 	unsigned memory_mib; /* of a guest; 0: the default */
 	const char *accel;
-	const char *host; /* "local", the name of a lab, or NULL: the first that can run a case */
+	const char *host; /* "local", the name of a lab, ANY_LAB, or NULL: the first that can run a
+			     case */
 	const char *lab_clock; /* that the user wants in labs, or NULL */
 	gboolean accel_chosen; /* by the user, who therefore wants this machine */
 	const struct vmm *vmm;

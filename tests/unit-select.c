@@ -294,6 +294,10 @@ static void test_placement(void)
 		{ "vmx/none", NULL, TRUE, "local", TRUE },
 		{ "svm/none", NULL, FALSE, "amd", FALSE },
 		{ "both/none", NULL, FALSE, "local", TRUE },
+		{ "alpine/none", ANY_LAB, FALSE, "amd", FALSE },
+		{ "beta/none", ANY_LAB, TRUE, "amd", FALSE },
+		{ "vmx/none", ANY_LAB, FALSE, "intel", FALSE },
+		{ "both/none", ANY_LAB, FALSE, "local", TRUE },
 	};
 	g_autofree char *text =
 		g_strconcat(config,
