@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: an exit leaves L2's SYSENTER registers to L1
+// Noticed by: a hypervisor guest whose programs use SYSENTER jumps to an address of its guest
+// Files: arch/x86/kvm/vmx/nested.c
+// Cases: vmx_state_up/none
+// Test: host_state
+//
+// What must hold: after an exit L1 has the registers that are in the host state of the
+// VMCS.
+
+@@
+@@
+ load_vmcs12_host_state(...)
+ {
+ <...
+(
+- vmcs_write32(GUEST_SYSENTER_CS, ...);
+|
+- vmcs_writel(GUEST_SYSENTER_ESP, ...);
+|
+- vmcs_writel(GUEST_SYSENTER_EIP, ...);
+)
+ ...>
+ }
