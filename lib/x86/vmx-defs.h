@@ -441,6 +441,14 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define ENTRY_FAIL_NMI		 3
 #define ENTRY_FAIL_VMCS_LINK_PTR 4
 
+/* EPT violations, table 28-7: the access, what the entries allow, and the linear address. */
+#define EPT_VIOLATION_ACC_READ	     BIT(0)
+#define EPT_VIOLATION_ACC_WRITE	     BIT(1)
+#define EPT_VIOLATION_ACC_INSTR	     BIT(2)
+#define EPT_VIOLATION_RWX_SHIFT	     3
+#define EPT_VIOLATION_GVA_IS_VALID   BIT(7)
+#define EPT_VIOLATION_GVA_TRANSLATED BIT(8) /* the final address, and none on the walk to it */
+
 /* ---- capabilities (appendix A) ---- */
 
 #define VMX_BASIC_REVISION(x) ((x)&GENMASK(30, 0))
@@ -472,7 +480,14 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define VMX_EPTP_PWL_4		0x18ul
 #define VMX_EPTP_AD_ENABLE_BIT	BIT(6)
 
+/* Entries of the EPTP list, and of the page-modification log (26.5.6.3, 29.3.6). */
+#define VMFUNC_EPTP_ENTRIES 512
+#define PML_ENTITY_NUM	    512
+/* VM_FUNCTION_CONTROL. */
+#define VMX_VMFUNC_EPTP_SWITCHING BIT(0)
+
 /* IA32_VMX_EPT_VPID_CAP. */
+#define VMX_EPT_EXECUTE_ONLY_BIT   BIT(0)
 #define VMX_EPT_PAGE_WALK_4_BIT	   BIT(6)
 #define VMX_EPTP_UC_BIT		   BIT(8)
 #define VMX_EPTP_WB_BIT		   BIT(14)
@@ -483,9 +498,18 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define VMX_EPT_EXTENT_CONTEXT_BIT BIT(25)
 #define VMX_EPT_EXTENT_GLOBAL_BIT  BIT(26)
 #define VMX_VPID_INVVPID_BIT	   BIT(32)
+#define VMX_VPID_EXTENT_INDIVIDUAL_ADDR_BIT   BIT(40)
+#define VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT    BIT(41)
+#define VMX_VPID_EXTENT_GLOBAL_CONTEXT_BIT    BIT(42)
+#define VMX_VPID_EXTENT_SINGLE_NON_GLOBAL_BIT BIT(43)
 
 #define VMX_EPT_EXTENT_CONTEXT 1
 #define VMX_EPT_EXTENT_GLOBAL  2
+
+#define VMX_VPID_EXTENT_INDIVIDUAL_ADDR	  0
+#define VMX_VPID_EXTENT_SINGLE_CONTEXT	  1
+#define VMX_VPID_EXTENT_ALL_CONTEXT	  2
+#define VMX_VPID_EXTENT_SINGLE_NON_GLOBAL 3
 
 /* ---- VM-instruction errors (31.4): X(name, number) ---- */
 

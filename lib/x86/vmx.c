@@ -19,7 +19,7 @@
 #define NO_VMCS		(~0ul)
 #define FOUR_GIB	(1ul << 32)
 #define TWO_MIB		(1ul << 21)
-#define EXIT_TEXT_MAX	280
+#define EXIT_TEXT_MAX	460
 #define RESULT_TEXT_MAX 64
 
 u64 vmx_enter(struct vmx_registers *registers, bool resume);
@@ -128,6 +128,47 @@ CONTROL_FEATURE(VMX_LOAD_PERF_GLOBAL_CTRL, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32
 CONTROL_FEATURE(VMX_LOAD_BNDCFGS, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_BNDCFGS,
 		"IA32_BNDCFGS in the VMCS")
 CONTROL_FEATURE(VMX_XSAVES, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_XSAVES, "XSAVES in L2")
+CONTROL_FEATURE(VMX_PML, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_PML,
+		"page-modification logging")
+
+FEATURE(VMX_EPTP_SWITCHING, "EPTP switching (IA32_VMX_VMFUNC)")
+{
+	return VMX_present() &&
+	       vmx_may_set(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC) &&
+	       rdmsr(MSR_IA32_VMX_VMFUNC) & VMX_VMFUNC_EPTP_SWITCHING;
+}
+
+static bool ept_vpid_capability(bool there, u64 bits)
+{
+	return there && (rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & bits) == bits;
+}
+
+#define EPT_VPID_FEATURE(id, of, bits, text)                                                       \
+	FEATURE(id, text)                                                                          \
+	{                                                                                          \
+		return ept_vpid_capability(of##_present(), bits);                                  \
+	}
+
+EPT_VPID_FEATURE(VMX_EPT_AD, VMX_EPT, VMX_EPT_AD_BIT, "accessed and dirty flags for EPT")
+EPT_VPID_FEATURE(VMX_EPT_EXECUTE_ONLY, VMX_EPT, VMX_EPT_EXECUTE_ONLY_BIT,
+		 "EPT entries that only let execute")
+EPT_VPID_FEATURE(VMX_EPT_2MB_PAGE, VMX_EPT, VMX_EPT_2MB_PAGE_BIT, "EPT pages of 2 MiB")
+EPT_VPID_FEATURE(VMX_EPT_1GB_PAGE, VMX_EPT, VMX_EPT_1GB_PAGE_BIT, "EPT pages of 1 GiB")
+EPT_VPID_FEATURE(VMX_INVEPT_CONTEXT, VMX_EPT, VMX_EPT_INVEPT_BIT | VMX_EPT_EXTENT_CONTEXT_BIT,
+		 "single-context INVEPT")
+EPT_VPID_FEATURE(VMX_INVEPT_GLOBAL, VMX_EPT, VMX_EPT_INVEPT_BIT | VMX_EPT_EXTENT_GLOBAL_BIT,
+		 "all-context INVEPT")
+EPT_VPID_FEATURE(VMX_INVVPID_INDIVIDUAL_ADDR, VMX_VPID,
+		 VMX_VPID_INVVPID_BIT | VMX_VPID_EXTENT_INDIVIDUAL_ADDR_BIT,
+		 "individual-address INVVPID")
+EPT_VPID_FEATURE(VMX_INVVPID_SINGLE_CONTEXT, VMX_VPID,
+		 VMX_VPID_INVVPID_BIT | VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT,
+		 "single-context INVVPID")
+EPT_VPID_FEATURE(VMX_INVVPID_ALL_CONTEXT, VMX_VPID,
+		 VMX_VPID_INVVPID_BIT | VMX_VPID_EXTENT_GLOBAL_CONTEXT_BIT, "all-context INVVPID")
+EPT_VPID_FEATURE(VMX_INVVPID_SINGLE_NON_GLOBAL, VMX_VPID,
+		 VMX_VPID_INVVPID_BIT | VMX_VPID_EXTENT_SINGLE_NON_GLOBAL_BIT,
+		 "single-context INVVPID that retains globals")
 
 /* ---- in words ---- */
 
@@ -308,18 +349,25 @@ const char *l2_exit_name(u64 exit)
 const char *l2_exit_text(const struct l2 *l2)
 {
 	char *text = this_cpu(exit_text);
+	int length;
 
-	if (l2->exit_reason == L2_NOT_ENTERED)
+	if (l2->exit_reason == L2_NOT_ENTERED) {
 		snprintf(text, EXIT_TEXT_MAX, "none, since the entry failed: %s",
 			 vmx_result_text(VM_FAIL_VALID));
-	else
-		snprintf(text, EXIT_TEXT_MAX,
-			 "%s at rip 0x%lx, rax 0x%lx, qualification 0x%lx, instruction length %lu, "
-			 "interruption 0x%lx (error 0x%lx), IDT vectoring 0x%lx",
-			 l2_exit_name(l2->exit_reason), l2_get(l2, GUEST_RIP), l2->rax,
-			 l2_get(l2, EXIT_QUALIFICATION), l2_get(l2, VM_EXIT_INSTRUCTION_LEN),
-			 l2_get(l2, VM_EXIT_INTR_INFO), l2_get(l2, VM_EXIT_INTR_ERROR_CODE),
-			 l2_get(l2, IDT_VECTORING_INFO_FIELD));
+		return text;
+	}
+	length = snprintf(
+		text, EXIT_TEXT_MAX,
+		"%s at rip 0x%lx, rax 0x%lx, qualification 0x%lx, instruction length %lu, "
+		"interruption 0x%lx (error 0x%lx), IDT vectoring 0x%lx",
+		l2_exit_name(l2->exit_reason), l2_get(l2, GUEST_RIP), l2->rax,
+		l2_get(l2, EXIT_QUALIFICATION), l2_get(l2, VM_EXIT_INSTRUCTION_LEN),
+		l2_get(l2, VM_EXIT_INTR_INFO), l2_get(l2, VM_EXIT_INTR_ERROR_CODE),
+		l2_get(l2, IDT_VECTORING_INFO_FIELD));
+	if (l2->exit_reason == EXIT_REASON_EPT_VIOLATION ||
+	    l2->exit_reason == EXIT_REASON_EPT_MISCONFIG)
+		snprintf(text + length, EXIT_TEXT_MAX - length, ", physical 0x%lx, linear 0x%lx",
+			 l2_get(l2, GUEST_PHYSICAL_ADDRESS), l2_get(l2, GUEST_LINEAR_ADDRESS));
 	return text;
 }
 
@@ -411,6 +459,14 @@ enum vmx_result vmlaunch(void)
 enum vmx_result vmresume(void)
 {
 	return VMX_INSTRUCTION("vmresume", );
+}
+
+enum vmx_result invvpid(u64 type, u64 vpid, u64 linear)
+{
+	u64 descriptor[2] = { vpid, linear };
+
+	return VMX_INSTRUCTION("invvpid %[descriptor], %[type]",
+			       , [descriptor] "m"(descriptor), [type] "r"(type));
 }
 
 enum vmx_result invept(u64 type, u64 eptp)
@@ -837,11 +893,29 @@ void l2_use_ept(struct l2 *l2)
 			address | EPT_LEAF | (level > 1 ? VMX_EPT_PAGE_SIZE : 0);
 	l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_EPT);
 	l2_set(l2, EPT_POINTER, virt_to_phys(l2->ept) | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB);
+	/* Other tables may have begun in the same page. */
+	l2_flush_ept(l2);
+}
+
+void l2_flush_ept(struct l2 *l2)
+{
+	u64 capability = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
+	u64 type = capability & VMX_EPT_EXTENT_CONTEXT_BIT ? VMX_EPT_EXTENT_CONTEXT
+							   : VMX_EPT_EXTENT_GLOBAL;
+	enum vmx_result result = invept(type, l2_get(l2, EPT_POINTER));
+
+	if (result != VM_SUCCEED)
+		report_abort("INVEPT of type %lu: %s", type, vmx_result_text(result));
 }
 
 pteval_t *l2_ept_entry(struct l2 *l2, phys_addr_t address)
 {
 	return ept_entry(l2->ept, address, 1);
+}
+
+pteval_t *l2_ept_entry_at(struct l2 *l2, phys_addr_t address, int level)
+{
+	return ept_entry(l2->ept, address, level);
 }
 
 /* ---- running it ---- */

@@ -100,6 +100,19 @@ DECLARE_FEATURE(VMX_POSTED_INTR);
 DECLARE_FEATURE(VMX_LOAD_PERF_GLOBAL_CTRL);
 DECLARE_FEATURE(VMX_LOAD_BNDCFGS);
 DECLARE_FEATURE(VMX_XSAVES);
+DECLARE_FEATURE(VMX_PML);
+DECLARE_FEATURE(VMX_EPTP_SWITCHING);
+/* Of EPT and VPIDs, by the bits of IA32_VMX_EPT_VPID_CAP; each with what it is of. */
+DECLARE_FEATURE(VMX_EPT_AD);
+DECLARE_FEATURE(VMX_EPT_EXECUTE_ONLY);
+DECLARE_FEATURE(VMX_EPT_2MB_PAGE);
+DECLARE_FEATURE(VMX_EPT_1GB_PAGE);
+DECLARE_FEATURE(VMX_INVEPT_CONTEXT);
+DECLARE_FEATURE(VMX_INVEPT_GLOBAL);
+DECLARE_FEATURE(VMX_INVVPID_INDIVIDUAL_ADDR);
+DECLARE_FEATURE(VMX_INVVPID_SINGLE_CONTEXT);
+DECLARE_FEATURE(VMX_INVVPID_ALL_CONTEXT);
+DECLARE_FEATURE(VMX_INVVPID_SINGLE_NON_GLOBAL);
 
 /*
  * Whether all these bits of a field of controls may be 1, or may be 0: PIN_BASED_, CPU_BASED_
@@ -149,6 +162,8 @@ enum vmx_result vmlaunch(void);
 enum vmx_result vmresume(void);
 /* TYPE: VMX_EPT_EXTENT_*. */
 enum vmx_result invept(u64 type, u64 eptp);
+/* TYPE: VMX_VPID_EXTENT_*; VPID: all 64 bits of the descriptor's first half. */
+enum vmx_result invvpid(u64 type, u64 vpid, u64 linear);
 
 /* "VMsucceed", "VMfailValid 4 (VMLAUNCH_NONCLEAR_VMCS)", "#UD"; good until the next call. */
 const char *vmx_result_text(enum vmx_result result);
@@ -194,6 +209,10 @@ struct vmx_msr_entry *l2_load_msr_at_exit(struct l2 *l2, u32 index, u64 value);
 void l2_use_ept(struct l2 *l2);
 /* Its entry for the 4 KiB page at a physical address of L2's. */
 pteval_t *l2_ept_entry(struct l2 *l2, phys_addr_t address);
+/* INVEPT of what EPT_POINTER names, by whichever type there is. */
+void l2_flush_ept(struct l2 *l2);
+/* That of 2 MiB (level 2) or more; the tables on the way to it are made. */
+pteval_t *l2_ept_entry_at(struct l2 *l2, phys_addr_t address, int level);
 
 /* RIP behind the instruction that has exited, by its length, and no blocking by STI or MOV SS. */
 void l2_skip(struct l2 *l2);
