@@ -338,3 +338,573 @@ TEST(cr3_moved_in_l1, .on = EACH_CPU, .needs = VMX,
 {
 	remap_story(false, false);
 }
+
+static void make_with(bool used_flags, bool vpid)
+{
+	this_cpu(making) = (struct making){ .used_flags = used_flags, .vpid = vpid };
+}
+
+/* ---- several ---- */
+
+TEST(several_epts, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2s with different EPTs at the same addresses, moved in one of them")
+{
+	several_story(true, false);
+}
+
+TEST(several_cr3s, .on = EACH_CPU, .needs = VMX,
+     .about = "L2s with different CR3s and no EPT, moved in one of them")
+{
+	several_story(false, false);
+}
+
+TEST(ept_and_no_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2s with EPT and one without, entered in turn, moved in the latter")
+{
+	several_story(true, true);
+}
+
+TEST(ept_among_others, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "an L2 with EPT among some without, moved inside it")
+{
+	several_story(false, true);
+}
+
+TEST(several_vpids_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
+     .about = "L2s with EPTs and VPIDs of their own, moved in one of them: no stale translation")
+{
+	make_with(false, true);
+	several_story(true, false);
+	make_with(false, false);
+}
+
+TEST(several_vpids_cr3, .on = EACH_CPU, .needs = VMX_VPID,
+     .about = "L2s with CR3s and VPIDs of their own, moved in one of them: no stale translation")
+{
+	make_with(false, true);
+	several_story(false, false);
+	make_with(false, false);
+}
+
+TEST(one_vpid_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
+     .about = "L2s with different EPTs and one VPID, which is never flushed")
+{
+	shared_tag_story(true);
+}
+
+TEST(one_vpid_cr3, .on = EACH_CPU, .needs = VMX_VPID,
+     .about = "L2s with different CR3s and one VPID, flushed before each entry")
+{
+	shared_tag_story(false);
+}
+
+TEST(ept_pointer_changes, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "EPT_POINTER is changed between entries, also just before a move")
+{
+	other_tables_story(true);
+}
+
+TEST(cr3_changes, .on = EACH_CPU, .needs = VMX,
+     .about = "GUEST_CR3 is changed between entries, also just before a move")
+{
+	other_tables_story(false);
+}
+
+/* L1 leads L2 to another world's tables, which nothing has used before; no flush is due. */
+static void lead_to(struct world *w, const struct world *other)
+{
+	set_root(w->l2, w->nested, root(other->l2, w->nested));
+	w->block = other->block;
+	w->magic = other->magic;
+}
+
+static void changes_behind_move(bool nested)
+{
+	struct world *w = world_new(nested), *others[] = { world_new(nested), world_new(nested) };
+	struct world first = *w;
+	bool good = check_all(w, 0x18, "before the move");
+
+	move_in_l2(w);
+	lead_to(w, others[0]);
+	good &= check_all(w, 0x18, "other tables right after a move in L2");
+	good &= check_writes(w, 0x20, "other tables right after a move in L2");
+	migrate_quiet();
+	lead_to(w, others[1]);
+	good &= check_all(w, 0x18, "other tables right after a move in L1");
+	good &= check_writes(w, 0x20, "other tables right after a move in L1");
+	report(good && !w->broken, "L2 goes through %s that it was given right after a move",
+	       kind(nested));
+	w->block = first.block;
+	world_free(w);
+	world_free(others[0]);
+	world_free(others[1]);
+}
+
+TEST(ept_pointer_after_move, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "an EPT_POINTER that L1 writes right after a move counts at the next entry")
+{
+	changes_behind_move(true);
+}
+
+TEST(ept_pointer_after_move_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
+     .about = "the same with a VPID, whose translations belong to EPT_POINTER")
+{
+	make_with(false, true);
+	changes_behind_move(true);
+	make_with(false, false);
+}
+
+TEST(cr3_after_move, .on = EACH_CPU, .needs = VMX,
+     .about = "a GUEST_CR3 that L1 writes right after a move counts at the next entry")
+{
+	changes_behind_move(false);
+}
+
+/* ---- levels ---- */
+
+/* 2 MiB with other contents than the world's pages: a magic of their own. */
+static u8 *large_block(struct world *w, u64 magic)
+{
+	u8 *block = alloc_pages(9);
+
+	w->magic = magic;
+	for (int i = 0; i < PLACES; i++)
+		for (u64 offset = 0; offset < PAGE_SIZE; offset += sizeof(u64))
+			*(u64 *)(block + i * PAGE_SIZE + offset) =
+				content(w, first_page(i), offset);
+	return block;
+}
+
+TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
+     .about = "an EPT page of 2 MiB in the place of 512 of 4 KiB, and back, before and after moves")
+{
+	struct world *w = world_new(true);
+	u64 magic = w->magic, *directory = l2_ept_entry_at(w->l2, GPA_WINDOW, 2);
+	u64 table = *directory;
+	u8 *block = large_block(w, ~magic & GENMASK(63, 32));
+	u64 large = virt_to_phys(block) | EPT_PAGE | VMX_EPT_PAGE_SIZE, large_magic = w->magic;
+	bool good;
+
+	w->magic = magic;
+	good = check_all(w, 0x18, "4 KiB");
+	*directory = large;
+	w->magic = large_magic;
+	flush(w->l2);
+	move_in_l2(w);
+	good &= check_all(w, 0x18, "2 MiB, made before the move");
+	*directory = table;
+	w->magic = magic;
+	flush(w->l2);
+	good &= check_all(w, 0x18, "4 KiB again, made after the move");
+	migrate_quiet();
+	*directory = large;
+	w->magic = large_magic;
+	flush(w->l2);
+	good &= check_all(w, 0x18, "2 MiB, made after the move");
+	report(good && !w->broken, "L2 sees %d pages, by entries of 4 KiB and of 2 MiB", PLACES);
+	*directory = table;
+	world_free(w);
+	free_pages(block);
+}
+
+/* ======== changes and flushes ======== */
+
+static void invept_context(struct world *w)
+{
+	if (!broken("flush"))
+		check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, root(w->l2, true)));
+}
+
+static void invept_global(struct world *w)
+{
+	if (!broken("flush"))
+		check_success("INVEPT", invept(VMX_EPT_EXTENT_GLOBAL, 0));
+}
+
+static void invalidate_vpid(struct world *w, u64 type)
+{
+	u64 vpid = l2_get(w->l2, VIRTUAL_PROCESSOR_ID);
+
+	if (!broken("flush"))
+		check_success("INVVPID", invvpid(type, vpid, (u64)WINDOW));
+}
+
+static void invvpid_address(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_INDIVIDUAL_ADDR);
+}
+
+static void invvpid_context(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_SINGLE_CONTEXT);
+}
+
+static void invvpid_all(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_ALL_CONTEXT);
+}
+
+static void invvpid_non_global(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_SINGLE_NON_GLOBAL);
+}
+
+static void new_vpid(struct world *w)
+{
+	use_new_vpid(w->l2);
+}
+
+static void by_entry(struct world *w)
+{
+}
+
+static const struct flush flush_ept_context = { "single-context INVEPT", invept_context };
+static const struct flush flush_ept_global = { "all-context INVEPT", invept_global };
+static const struct flush flush_address = { "individual-address INVVPID", invvpid_address };
+static const struct flush flush_context = { "single-context INVVPID", invvpid_context };
+static const struct flush flush_all = { "all-context INVVPID", invvpid_all };
+static const struct flush flush_non_global = { "INVVPID that retains globals", invvpid_non_global };
+static const struct flush flush_new_vpid = { "a new VPID", new_vpid };
+/* Entries and exits without a VPID flush linear and combined mappings (29.4.3.1). */
+static const struct flush flush_by_entry = { "an entry without VPID", by_entry };
+
+TEST(invept_context, .on = EACH_CPU, .needs = VMX_INVEPT_CONTEXT,
+     .about = "EPT changed by L1 and flushed by single-context INVEPT, moved inside L2")
+{
+	flush_story(true, false, &flush_ept_context, true);
+}
+
+TEST(invept_context_pending, .on = EACH_CPU, .needs = VMX_INVEPT_CONTEXT,
+     .about = "EPT changed by L1 and flushed by single-context INVEPT, moved before the entry")
+{
+	flush_story(true, false, &flush_ept_context, false);
+}
+
+TEST(invept_global, .on = EACH_CPU, .needs = VMX_INVEPT_GLOBAL,
+     .about = "EPT changed by L1 and flushed by all-context INVEPT, moved inside L2")
+{
+	flush_story(true, false, &flush_ept_global, true);
+}
+
+TEST(invept_global_pending, .on = EACH_CPU, .needs = VMX_INVEPT_GLOBAL,
+     .about = "EPT changed by L1 and flushed by all-context INVEPT, moved before the entry")
+{
+	flush_story(true, false, &flush_ept_global, false);
+}
+
+TEST(invept_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_VPID),
+     .about = "EPT of an L2 with a VPID changed by L1 and flushed by single-context INVEPT")
+{
+	make_with(false, true);
+	flush_story(true, false, &flush_ept_context, false);
+	make_with(false, false);
+}
+
+TEST(entry_flushes_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2's own tables changed by L1 under EPT, no VPID: the entry flushes")
+{
+	flush_story(true, true, &flush_by_entry, false);
+}
+
+TEST(entry_flushes_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "L2's own tables changed by L1 without EPT, no VPID: the entry flushes")
+{
+	flush_story(false, true, &flush_by_entry, true);
+}
+
+static void vpid_story(bool nested, const struct flush *flush, bool in_l2)
+{
+	make_with(false, true);
+	flush_story(nested, true, flush, in_l2);
+	make_with(false, false);
+}
+
+TEST(invvpid_address_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_INVVPID_INDIVIDUAL_ADDR),
+     .about = "L2's own tables changed by L1 under EPT, flushed by individual-address INVVPID")
+{
+	vpid_story(true, &flush_address, true);
+}
+
+TEST(invvpid_address_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_INDIVIDUAL_ADDR,
+     .about = "L2's own tables changed by L1 without EPT, flushed by individual-address INVVPID")
+{
+	vpid_story(false, &flush_address, false);
+}
+
+TEST(invvpid_context_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_INVVPID_SINGLE_CONTEXT),
+     .about = "L2's own tables changed by L1 under EPT, flushed by single-context INVVPID")
+{
+	vpid_story(true, &flush_context, false);
+}
+
+TEST(invvpid_context_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_SINGLE_CONTEXT,
+     .about = "L2's own tables changed by L1 without EPT, flushed by single-context INVVPID")
+{
+	vpid_story(false, &flush_context, true);
+}
+
+TEST(invvpid_all_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_ALL_CONTEXT,
+     .about = "L2's own tables changed by L1 without EPT, flushed by all-context INVVPID")
+{
+	vpid_story(false, &flush_all, false);
+}
+
+TEST(invvpid_non_global_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_SINGLE_NON_GLOBAL,
+     .about = "L2's own tables changed by L1, flushed by an INVVPID that retains globals")
+{
+	vpid_story(false, &flush_non_global, false);
+}
+
+TEST(new_vpid_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
+     .about = "L2's own tables changed by L1 under EPT, and L2 entered with a new VPID")
+{
+	vpid_story(true, &flush_new_vpid, false);
+}
+
+TEST(new_vpid_cr3, .on = EACH_CPU, .needs = VMX_VPID,
+     .about = "L2's own tables changed by L1 without EPT, and L2 entered with a new VPID")
+{
+	vpid_story(false, &flush_new_vpid, false);
+}
+
+TEST(invlpg_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; EPT")
+{
+	own_invlpg_story(true);
+}
+
+TEST(invlpg_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; no EPT")
+{
+	own_invlpg_story(false);
+}
+
+TEST(invlpg_vpid, .on = EACH_CPU, .needs = VMX_VPID,
+     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; VPID and no EPT")
+{
+	make_with(false, true);
+	own_invlpg_story(false);
+	make_with(false, false);
+}
+
+/* ---- wrong operands ---- */
+
+static void expect_operand_error(const char *what, enum vmx_result result, const char *when)
+{
+	u64 error = 0;
+
+	if (result == VM_FAIL_VALID)
+		vmread(VM_INSTRUCTION_ERROR, &error);
+	report_if_failed(error == VMXERR_INVALID_OPERAND_TO_INVEPT_INVVPID,
+			 "%s, %s: %s, expected VMfailValid %d (%s)", what, when,
+			 vmx_result_text(result), VMXERR_INVALID_OPERAND_TO_INVEPT_INVVPID,
+			 vm_instruction_error_name(VMXERR_INVALID_OPERAND_TO_INVEPT_INVVPID));
+}
+
+static void check_invept_operands(u64 eptp, const char *when)
+{
+	expect_operand_error("INVEPT of type 0", invept(0, eptp), when);
+	expect_operand_error("INVEPT of type 3", invept(3, eptp), when);
+	expect_operand_error("INVEPT of type 2^32 + 1", invept(BIT(32) + 1, eptp), when);
+	if (feature_VMX_INVEPT_CONTEXT.present()) {
+		expect_operand_error("INVEPT of an EPTP with no levels", invept(1, eptp & ~0x38ul),
+				     when);
+		expect_operand_error("INVEPT of an EPTP with bit 11", invept(1, eptp | BIT(11)),
+				     when);
+		check_success(when, invept(VMX_EPT_EXTENT_CONTEXT, eptp));
+	}
+	if (feature_VMX_INVEPT_GLOBAL.present())
+		check_success(when, invept(VMX_EPT_EXTENT_GLOBAL, 0));
+	report(true, "INVEPT %s", when);
+}
+
+TEST(invept_operands, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "INVEPT fails for wrong operands, and for these alone, before and after a move")
+{
+	struct l2 *l2 = l2_new(NULL, NULL);
+	u64 eptp;
+
+	l2_use_ept(l2);
+	eptp = l2_get(l2, EPT_POINTER);
+	check_invept_operands(eptp, "before the move");
+	migrate_quiet();
+	check_invept_operands(eptp, "after the move");
+	l2_free(l2);
+}
+
+#define SOME_VPID    0x1234
+#define NO_CANONICAL BIT(62)
+
+static void check_invvpid_operands(const char *when)
+{
+	expect_operand_error("INVVPID of type 4", invvpid(4, SOME_VPID, 0), when);
+	expect_operand_error("INVVPID of type 2^32", invvpid(BIT(32), SOME_VPID, 0), when);
+	if (feature_VMX_INVVPID_INDIVIDUAL_ADDR.present()) {
+		expect_operand_error("INVVPID of an address of VPID 0", invvpid(0, 0, 0), when);
+		expect_operand_error("INVVPID of an address that is not canonical",
+				     invvpid(0, SOME_VPID, NO_CANONICAL), when);
+		expect_operand_error("INVVPID with bit 16", invvpid(0, BIT(16) | 1, 0), when);
+		check_success(when, invvpid(0, SOME_VPID, 0x1000));
+	}
+	if (feature_VMX_INVVPID_SINGLE_CONTEXT.present()) {
+		expect_operand_error("INVVPID of VPID 0", invvpid(1, 0, 0), when);
+		expect_operand_error("INVVPID with bit 63", invvpid(1, BIT(63) | 1, 0), when);
+		check_success(when, invvpid(1, SOME_VPID, NO_CANONICAL));
+	}
+	if (feature_VMX_INVVPID_ALL_CONTEXT.present())
+		check_success(when, invvpid(2, 0, 0));
+	if (feature_VMX_INVVPID_SINGLE_NON_GLOBAL.present()) {
+		expect_operand_error("INVVPID of VPID 0 but its globals", invvpid(3, 0, 0), when);
+		check_success(when, invvpid(3, SOME_VPID, 0));
+	}
+	report(true, "INVVPID %s", when);
+}
+
+TEST(invvpid_operands, .on = EACH_CPU, .needs = VMX_VPID,
+     .about = "INVVPID fails for wrong operands, and for these alone, before and after a move")
+{
+	struct l2 *l2 = l2_new(NULL, NULL);
+
+	l2_make_current(l2);
+	check_invvpid_operands("before the move");
+	migrate_quiet();
+	check_invvpid_operands("after the move");
+	l2_free(l2);
+}
+
+/* ======== EPT violations and misconfigurations ======== */
+
+#define READS	  EPT_VIOLATION_ACC_READ
+#define WRITES	  EPT_VIOLATION_ACC_WRITE
+#define FETCHES	  EPT_VIOLATION_ACC_INSTR
+#define READ_ONLY (EPT_PAGE & ~VMX_EPT_WRITABLE_MASK)
+#define NO_FETCH  (EPT_PAGE & ~VMX_EPT_EXECUTABLE_MASK)
+
+/* The access, the rights that there are, and whether it is that of a table on the way. */
+#define VIOLATION(text, access, entry, rights, which)                                              \
+	.name = text, .deed = access, .kind = NESTED_FAULT, .bits = entry,                         \
+	.error = (rights) | (which)
+
+static const struct stop violations[] = {
+	{ VIOLATION("read, not present", READ, 0, READS, FINAL) },
+	{ VIOLATION("write, not present", WRITE, 0, WRITES, FINAL) },
+	{ VIOLATION("write, read-only", WRITE, READ_ONLY, WRITES | READABLE | EXECUTABLE, FINAL) },
+	{ VIOLATION("read and write, read-only", ADD, READ_ONLY,
+		    WRITES | ALSO_READS | READABLE | EXECUTABLE, FINAL) },
+	{ VIOLATION("fetch, not present", FETCH, 0, FETCHES, FINAL) },
+	{ VIOLATION("fetch, not executable", FETCH, NO_FETCH, FETCHES | READABLE | WRITABLE,
+		    FINAL) },
+	{ VIOLATION("string copy, not present behind the destination's first page", COPY, 0, WRITES,
+		    FINAL),
+	  COPY_TO_PLACE_3 },
+	{ VIOLATION("string copy, read-only behind the destination's first page", COPY, READ_ONLY,
+		    WRITES | READABLE | EXECUTABLE, FINAL),
+	  COPY_TO_PLACE_3 },
+	{ VIOLATION("string copy, not present behind the source's first page", COPY, 0, READS,
+		    FINAL),
+	  COPY_FROM_PLACE_4 },
+	{ VIOLATION("read, L2's table not present", READ, 0, READS, WALK), .walk = true },
+	{ VIOLATION("write, L2's table not present", WRITE, 0, READS, WALK), .walk = true },
+};
+
+TEST(ept_violation, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "EPT violations say why and where; moved at them, repaired, the access is done once")
+{
+	stop_at_all(violations, ARRAY_SIZE(violations), false);
+}
+
+TEST(ept_violation_warm, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "the same with pages that L2 has used before L1 took them away")
+{
+	stop_at_all(violations, ARRAY_SIZE(violations), true);
+}
+
+TEST(ept_execute_only, .on = EACH_CPU, .needs = VMX_EPT_EXECUTE_ONLY,
+     .about = "EPT violations by pages that may only be executed, moved at them")
+{
+	static const struct stop execute_only[] = {
+		{ VIOLATION("read, execute-only", READ, EPT_PAGE & ~0x3ul, READS | EXECUTABLE,
+			    FINAL) },
+		{ VIOLATION("write, execute-only", WRITE, EPT_PAGE & ~0x3ul, WRITES | EXECUTABLE,
+			    FINAL) },
+		{ VIOLATION("walk, execute-only", READ, EPT_PAGE & ~0x3ul, READS | EXECUTABLE,
+			    WALK),
+		  .walk = true },
+	};
+
+	stop_at_all(execute_only, ARRAY_SIZE(execute_only), true);
+}
+
+/* With accessed and dirty flags for EPT a walk counts as a write; the processor says both. */
+TEST(ept_walk_writes, .on = EACH_CPU, .needs = VMX_EPT_AD,
+     .about = "the walk of L2's tables counts as a write in an EPT with accessed and dirty flags")
+{
+	static const struct stop walks[] = {
+		{ VIOLATION("read, L2's table not present", READ, 0, WRITES | ALSO_READS, WALK),
+		  .walk = true },
+		{ VIOLATION("write, L2's table not present", WRITE, 0, WRITES | ALSO_READS, WALK),
+		  .walk = true },
+		{ VIOLATION("read, L2's table read-only", READ, READ_ONLY,
+			    WRITES | ALSO_READS | READABLE | EXECUTABLE, WALK),
+		  .walk = true },
+		{ VIOLATION("write, read-only", WRITE, READ_ONLY, WRITES | READABLE | EXECUTABLE,
+			    FINAL) },
+	};
+
+	make_with(true, false);
+	stop_at_all(walks, ARRAY_SIZE(walks), true);
+	make_with(false, false);
+}
+
+TEST(ept_walk_reads_and_writes, .on = EACH_CPU, .needs = VMX_EPT_AD,
+     .about = "bits 0 and 1 of the qualification are both set for such a walk (table 28-7)")
+{
+	static const struct stop walk[] = {
+		{ VIOLATION("read, L2's table read-only", READ, READ_ONLY,
+			    READS | WRITES | READABLE | EXECUTABLE, WALK),
+		  .walk = true },
+	};
+
+	make_with(true, false);
+	stop_at_all(walk, ARRAY_SIZE(walk), true);
+	make_with(false, false);
+}
+
+#define MISCONFIGURED(text, access, entry)                                                         \
+	.name = text, .deed = access, .kind = NESTED_RESERVED, .bits = entry
+
+static const struct stop misconfigurations[] = {
+	{ MISCONFIGURED("read, write-only", READ, EPT_PAGE & ~0x5ul) },
+	{ MISCONFIGURED("write, write-only", WRITE, EPT_PAGE & ~0x5ul) },
+	{ MISCONFIGURED("fetch, writable and executable", FETCH, EPT_PAGE & ~0x1ul) },
+	{ MISCONFIGURED("read, memory type 2", READ, VMX_EPT_RWX_MASK | 2 << 3) },
+	{ MISCONFIGURED("write, memory type 3", WRITE, VMX_EPT_RWX_MASK | 3 << 3) },
+	{ MISCONFIGURED("read, memory type 7", READ, VMX_EPT_RWX_MASK | 7 << 3) },
+	{ MISCONFIGURED("string copy, memory type 2", COPY, VMX_EPT_RWX_MASK | 2 << 3),
+	  COPY_TO_PLACE_3 },
+	{ MISCONFIGURED("walk, write-only", READ, EPT_PAGE & ~0x5ul), .walk = true },
+};
+
+TEST(ept_misconfig, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "EPT misconfigurations exit with the address; moved at them, repaired, L2 goes on")
+{
+	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), false);
+}
+
+TEST(ept_misconfig_warm, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "the same with pages that L2 has used before L1 spoiled their entries")
+{
+	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), true);
+}
+
+TEST(ept_reserved, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, RESERVED_ADDRESS_BITS),
+     .about = "an address beyond the CPU's in an EPT entry is a misconfiguration, moved at it")
+{
+	static const struct stop reserved[] = {
+		{ MISCONFIGURED("read, reserved bit 51", READ, EPT_PAGE | BIT(51)) },
+		{ MISCONFIGURED("write, reserved bit 51", WRITE, EPT_PAGE | BIT(51)) },
+		{ MISCONFIGURED("walk, reserved bit 51", READ, EPT_PAGE | BIT(51)), .walk = true },
+	};
+
+	stop_at_all(reserved, ARRAY_SIZE(reserved), true);
+}
