@@ -694,6 +694,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.foreign = settings->foreign,
 		.uses = run->test_case->plan->capabilities,
 		.options = run->test_case->plan->options,
+		.hurry = settings->emulated_host,
 		.reply_seconds = settings->timescale *
 				 (settings->emulated_host ? LAB_REPLY_SECONDS : REPLY_SECONDS),
 	};

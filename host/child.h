@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every process that the runner starts does first. */
+/* What processes that the runner starts do first. */
 #ifndef FERRY_HOST_CHILD_H
 #define FERRY_HOST_CHILD_H
 
@@ -10,5 +10,13 @@
  * the runner RUNNER, and DEATH_SIGNAL when the runner dies, however that is.
  */
 void child_bind(pid_t runner, int death_signal);
+
+/*
+ * In the child: it goes before whatever else wants the CPU, until child_take_turns(). Where one
+ * CPU is all there is, a guest that asks to be moved looks for the answer all the time, and so
+ * takes half of it from the VMM that is starting to take it in. Needs root; does nothing without.
+ */
+void child_hurry(void);
+void child_take_turns(pid_t child);
 
 #endif

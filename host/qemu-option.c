@@ -145,7 +145,7 @@ static void on_address(void *data, JsonNode *value, const char *problem)
 			qemu->port = g_strdup(qmp_string(json_node_get_object(address), "port"));
 	}
 	if (qemu->port)
-		qemu->listener->ready(qemu->owner, &qemu->vm);
+		qemu_become_ready(qemu);
 	else
 		qemu_break(qemu, problem ? problem : "query-migrate does not tell the TCP port");
 }
@@ -159,7 +159,7 @@ static void on_incoming_reply(void *data, JsonNode *value, const char *problem)
 	else if (qemu->options & OPTION_TCP)
 		qmp_execute(qemu->qmp, "query-migrate", NULL, on_address, qemu);
 	else
-		qemu->listener->ready(qemu->owner, &qemu->vm);
+		qemu_become_ready(qemu);
 }
 
 void qemu_option_await_guest(struct qemu *qemu)

@@ -60,6 +60,13 @@ void qemu_break(struct qemu *qemu, const char *problem)
 	qemu->listener->broken(qemu->owner, &qemu->vm, problem);
 }
 
+void qemu_become_ready(struct qemu *qemu)
+{
+	if (qemu->hurries)
+		child_take_turns(qemu->pid);
+	qemu->listener->ready(qemu->owner, &qemu->vm);
+}
+
 /* ---- monitor ---- */
 
 static void on_incoming_reply(void *data, JsonNode *value, const char *problem)
@@ -69,7 +76,7 @@ static void on_incoming_reply(void *data, JsonNode *value, const char *problem)
 	if (problem)
 		qemu_break(qemu, problem);
 	else
-		qemu->listener->ready(qemu->owner, &qemu->vm);
+		qemu_become_ready(qemu);
 }
 
 static void on_setup_reply(void *data, JsonNode *value, const char *problem)
@@ -398,9 +405,18 @@ static void qemu_release_output(struct vm *vm)
 		watch_console(qemu);
 }
 
-static void in_child(gpointer runner)
+struct child_orders {
+	pid_t runner;
+	gboolean hurry;
+};
+
+static void in_child(gpointer data)
 {
-	child_bind(GPOINTER_TO_INT(runner), SIGKILL);
+	const struct child_orders *orders = data;
+
+	child_bind(orders->runner, SIGKILL);
+	if (orders->hurry)
+		child_hurry();
 }
 
 static gboolean has_argument(char **arguments, const char *name)
@@ -584,6 +600,7 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	g_autoptr(GPtrArray) arguments = command_line(config, config->runner_word);
 	const int sources[] = { monitor, config->restore };
 	const int targets[] = { MONITOR_FD, RESTORE_FD };
+	struct child_orders orders = { getpid(), qemu->hurries };
 	g_autoptr(GError) problem = NULL;
 	int stderr_fd;
 	gboolean started;
@@ -601,7 +618,7 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	started = g_spawn_async_with_pipes_and_fds(
 		NULL, (const char *const *)arguments->pdata, NULL,
 		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child,
-		GINT_TO_POINTER(getpid()), console, output, stderr_fd, sources, targets,
+		&orders, console, output, stderr_fd, sources, targets,
 		config->restore ? 2 : 1, &qemu->pid, NULL, NULL, NULL, &problem);
 	close(stderr_fd);
 	if (!started)
@@ -666,6 +683,7 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->options = config->options;
 	qemu->restores = config->restore != 0;
 	qemu->output_held = qemu->incoming || qemu->restores;
+	qemu->hurries = config->hurry && qemu->output_held;
 	qemu->console = console[0];
 	qemu->output = output[0];
 	if (!qemu_option_make_channel(qemu, error) ||

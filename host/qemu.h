@@ -26,6 +26,7 @@ struct qemu {
 	int output;  /* pipe; the other end is QEMU's stdout */
 	guint console_watch;
 	gboolean output_held;
+	gboolean hurries;   /* until it can take its guest it goes first: child.h */
 	gboolean exit_held; /* ended while the output was held */
 	struct vm_exit exit;
 	char *stderr_path;
@@ -58,6 +59,9 @@ struct qemu {
 
 /* Tells the owner, once, that this QEMU cannot be talked to any more. */
 void qemu_break(struct qemu *qemu, const char *problem);
+
+/* It can take its guest, and tells the owner. */
+void qemu_become_ready(struct qemu *qemu);
 
 /* Asks for a migration capability. */
 void qemu_set_capability(struct qemu *qemu, const char *name, qmp_reply_function reply);

@@ -69,6 +69,7 @@ struct vm_config {
 	const char *command_path;    /* where to write the command line, or NULL */
 	unsigned reply_seconds;	     /* how long the control channel may be silent when asked */
 	const char *incoming;	     /* wait for a move on this socket path; NULL: boot the guest */
+	gboolean hurry;		     /* until it can take its guest: child.h */
 	int restore;		     /* this open file, from save(); 0: nothing is restored */
 	unsigned uses;		     /* of enum vmm_capability: what it will be asked to do */
 	struct ram_images *images;   /* made in each move, before the guest goes on; or NULL */
