@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: an exit leaves DR7 of L2 to L1
+// Noticed by: a hypervisor guest stops at breakpoints of its guest's
+// Files: arch/x86/kvm/vmx/nested.c
+// Cases: vmx_state_up/none
+// Test: host_state
+//
+// What must hold: an exit sets DR7 to 0x400.
+
+@@
+expression vcpu;
+@@
+ load_vmcs12_host_state(...)
+ {
+ <...
+- kvm_set_dr(vcpu, 7, 0x400);
+ ...>
+ }
