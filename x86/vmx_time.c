@@ -222,7 +222,8 @@ static void run_with_alarms(struct alarm *alarm)
 	       "the preemption timer, %lu counts of %lu cycles, expired %u times, %u times early "
 	       "(the first after %lu cycles)",
 	       alarm->value, 1ul << alarm->rate, alarm->fired, alarm->early, alarm->first_early);
-	report(alarm->in_time, "%lu ms (times timescale) after the move it had expired %u times",
+	report(alarm->in_time,
+	       "%lu ms (times timescale) after the last move it had expired %u times",
 	       alarm->patience_ms, alarm->wanted);
 	l2_free(alarm->l2);
 }
@@ -245,6 +246,17 @@ static void await_one_alarm(void *data)
 	alarm->in_time = wait_until(alarm->fired, alarm->patience_ms);
 }
 
+/* The timer's first expiration, after which L2 goes on without it. */
+static void run_one_alarm(struct alarm *alarm)
+{
+	alarm->wanted = 1;
+	if (enter_with_alarm(alarm) == EXIT_REASON_PREEMPTION_TIMER)
+		l2_uncontrol(alarm->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+	else
+		report_fail("the exit of the preemption timer: exit %s", l2_exit_text(alarm->l2));
+	run_with_alarms(alarm);
+}
+
 /* It runs while L2 is moved, and expires afterwards: so long as the move before took, twice. */
 TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
      .about = "a preemption timer that is running when L2 is moved expires once, not before its "
@@ -254,12 +266,43 @@ TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 
 	be_moved();
 	begin_alarm(&alarm, await_one_alarm, 2 * last_move_ns() + 20 * NS_PER_MS);
-	alarm.wanted = 1;
-	if (enter_with_alarm(&alarm) == EXIT_REASON_PREEMPTION_TIMER)
-		l2_uncontrol(alarm.l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
-	else
-		report_fail("the exit of the preemption timer: exit %s", l2_exit_text(alarm.l2));
-	run_with_alarms(&alarm);
+	run_one_alarm(&alarm);
+}
+
+/* Two moves more than it takes, and patience: then it is not late, but does not expire. */
+static void be_moved_until_alarm(void *data)
+{
+	struct alarm *alarm = data;
+	u64 start = rdtsc_ordered(), late_moves = 0;
+	struct stopwatch late;
+
+	while (!alarm->fired &&
+	       (late_moves < 3 || stopwatch_ns(&late) / NS_PER_MS < PATIENCE_MS * timescale())) {
+		be_moved();
+		if (!late_moves)
+			stopwatch_start(&late);
+		if ((rdtsc_ordered() - start) >> alarm->rate >= alarm->value)
+			late_moves++;
+	}
+	alarm->in_time = alarm->fired;
+}
+
+/*
+ * A hypervisor that begins the timer anew wherever L2 goes on never lets it expire, as long as
+ * moves take less than its time: it is that of one move and a half.
+ */
+TEST(preemption_timer_across_moves, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about = "a preemption timer that is longer than a move expires, although L2 is moved again "
+	      "and again")
+{
+	u64 start = rdtsc_ordered(), cycles;
+	struct alarm alarm;
+
+	be_moved();
+	cycles = rdtsc_ordered() - start;
+	begin_alarm(&alarm, be_moved_until_alarm,
+		    mul_div(cycles + cycles / 2, NS_PER_SECOND, tsc_hz()) + 20 * NS_PER_MS);
+	run_one_alarm(&alarm);
 }
 
 static void note_running(void *data)
