@@ -63,6 +63,7 @@
 #define MSR_IA32_MC0_STATUS		 0x00000401
 #define MSR_IA32_DS_AREA		 0x00000600
 #define MSR_IA32_TSC_DEADLINE		 0x000006e0
+#define MSR_IA32_BNDCFGS		 0x00000d90
 #define MSR_IA32_XSS			 0x00000da0
 
 #define APIC_BASE_MSR 0x800 /* the x2APIC registers: this + (offset >> 4) */

@@ -462,6 +462,7 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define VMX_MISC_ACTIVITY_SHUTDOWN	  BIT(7)
 #define VMX_MISC_ACTIVITY_WAIT_SIPI	  BIT(8)
 #define VMX_MISC_CR3_TARGETS(x)		  ((x) >> 16 & 0x1ff)
+#define VMX_MISC_MAX_MSRS(x)		  (((x) >> 25 & 7) * 512 + 512)
 #define VMX_MISC_VMWRITE_ANY		  BIT(29)
 #define VMX_MISC_ZERO_LEN_INS		  BIT(30)
 
