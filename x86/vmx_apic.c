@@ -699,15 +699,21 @@ struct faults {
 	int high_bits, upper_half, off;
 };
 
+static int vector_of_tpr_write(u64 value)
+{
+	wrmsr_safe(X2APIC(APIC_TASKPRI), value);
+	return exception_vector();
+}
+
 static void fault_in_l2(void *data)
 {
 	struct faults *faults = data;
 
 	migrate_quiet();
-	faults->high_bits = wrmsr_safe(X2APIC(APIC_TASKPRI), broken("vtpr") ? 0x10 : 0x100);
-	faults->upper_half = wrmsr_safe(X2APIC(APIC_TASKPRI), BIT(32));
+	faults->high_bits = vector_of_tpr_write(broken("vtpr") ? 0x10 : 0x100);
+	faults->upper_half = vector_of_tpr_write(BIT(32));
 	l2_call(HERE);
-	faults->off = wrmsr_safe(X2APIC(APIC_TASKPRI), 0);
+	faults->off = vector_of_tpr_write(0);
 }
 
 /* L1's own APIC is in xAPIC mode, and so has no such MSR. */
@@ -918,8 +924,9 @@ static void expect_call_beside_interrupts(struct l2 *l2, u64 number)
 static void check_taken(unsigned count, const u8 *expected)
 {
 	report(taken.count == count && !memcmp(taken.vectors, expected, count),
-	       "L2 took %u interrupts, 0x%x 0x%x 0x%x; expected %u", taken.count, taken.vectors[0],
-	       taken.vectors[1], taken.vectors[2], count);
+	       "L2 took %u interrupts, 0x%x 0x%x 0x%x; expected %u, 0x%x 0x%x 0x%x", taken.count,
+	       taken.vectors[0], taken.vectors[1], taken.vectors[2], count, expected[0],
+	       expected[1], count > 2 ? expected[2] : 0);
 }
 
 /* Nothing is requested, nothing is in service. */

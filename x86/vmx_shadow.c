@@ -321,6 +321,8 @@ static enum vmx_result expected_result(bool linked, unsigned i, enum access acce
 }
 
 static const char *const step_names[] = { "VMREAD", "VMWRITE", "the second VMREAD" };
+static const char *const result_names[] = { "VMsucceed", "VMfailInvalid", "VMfailValid",
+					    "an exception" };
 
 /* What is wrong with one access, in words, or NULL. Follows what L2 has written. */
 static const char *access_error(struct shadow *which, enum step step, unsigned i)
@@ -351,16 +353,15 @@ static void check_sweep(struct shadow *which, const char *when)
 		for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
 			const struct outcome *outcome = &sweep.outcomes[step][i];
 			const char *error = access_error(which, step, i);
+			enum access access = step == WRITING ? WRITE : READ;
 
 			exits += outcome->exits;
 			if (error && wrong++ < MOST_SHOWN)
-				report_fail(
-					"%s: %s of %s in L2: %s: result %d, value 0x%lx, "
-					"expected %d, 0x%lx",
-					when, step_names[step], vmcs_field_name(vmcs_fields[i]),
-					error, outcome->result, outcome->value,
-					expected_result(which, i, step == WRITING ? WRITE : READ),
-					which ? which->value[i] : 0);
+				report_fail("%s: %s of %s in L2: %s: %s, 0x%lx, expected %s, 0x%lx",
+					    when, step_names[step], vmcs_field_name(vmcs_fields[i]),
+					    error, result_names[outcome->result], outcome->value,
+					    result_names[expected_result(which, i, access)],
+					    which ? which->value[i] : 0);
 		}
 	report(!wrong, "%s: of %u VMREADs and VMWRITEs of L2 %u exited, and %u were wrong", when,
 	       STEPS * VMCS_FIELD_COUNT, exits, wrong);
@@ -595,8 +596,8 @@ TEST(current_in_l1, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	launch = vmlaunch();
 	resume = vmresume();
 	report(launch == VM_FAIL_INVALID && resume == VM_FAIL_INVALID,
-	       "VMLAUNCH and VMRESUME of it end with %d and %d, expected VMfailInvalid (%d)",
-	       launch, resume, VM_FAIL_INVALID);
+	       "VMLAUNCH and VMRESUME of it: %s and %s, expected VMfailInvalid",
+	       result_names[launch], result_names[resume]);
 	check_current_contents(&shadow, "after the move");
 	vmclear(virt_to_phys(shadow.vmcs));
 	expect_sweep(l2, &shadow, 1, false, "as L2's");
