@@ -2,10 +2,10 @@
 #
 # Builds the guests: every x86/NAME.c becomes build/x86/NAME.elf, which keeps its
 # names and lines for people and for the runner, and build/x86/NAME.flat, which
-# QEMU starts with -kernel. A new program is one new file in x86/. Only x86/l2_NAME.c and
-# l2_NAME_*.c are none by themselves: svm_NAME and vmx_NAME are linked with them.
+# QEMU starts with -kernel. A new program is one new file in x86/. A hyphen in its name says
+# that it is none, but what several programs share (guest_links, below).
 
-guest_shared := $(patsubst x86/%.c,%,$(wildcard x86/l2_*.c))
+guest_shared := $(patsubst x86/%.c,%,$(wildcard x86/*-*.c))
 guest_programs := $(filter-out $(guest_shared),$(patsubst x86/%.c,%,$(wildcard x86/*.c)))
 guest_flats := $(guest_programs:%=$(build)/x86/%.flat)
 guest_library := $(build)/lib/libcflat.a
@@ -20,9 +20,12 @@ $(filter $(build)/x86/svm_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 $(filter $(build)/x86/vmx_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 	$(filter-out $(build)/lib/x86/svm%,$(guest_l2_objects))
 
-$(foreach program,$(filter svm_% vmx_%,$(guest_programs)),$(eval \
-	$(build)/x86/$(program).elf: $(patsubst %,$(build)/x86/%.o,$(filter \
-		l2_$(word 2,$(subst _, ,$(program))) l2_$(word 2,$(subst _, ,$(program)))_%,$(guest_shared)))))
+# $(call guest_links,PROGRAMS,PATTERNS): with which shared files programs are linked.
+guest_links = $(eval $(patsubst %,$(build)/x86/%.elf,$(1)): \
+	$(patsubst %,$(build)/x86/%.o,$(filter $(2),$(guest_shared))))
+$(call guest_links,svm_memory vmx_memory vmx_ept,l2-memory%)
+$(call guest_links,vmx_memory vmx_ept,vmx-nesting)
+$(call guest_links,svm_time vmx_time,l2-time%)
 
 # No floating point and vector registers in the compiler's own code: an interrupt
 # handler saves none, and a test that uses them in assembly finds them unchanged.

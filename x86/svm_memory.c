@@ -6,7 +6,7 @@
  * 15.12.15 (intercepted #PF), 15.5 and 15.6 (what VMRUN loads and #VMEXIT saves), 5.3 to 5.5
  * (page tables, accessed and dirty bits, TLB), 7.8 (PAT).
  *
- * What is the same on VMX is in the files called l2-*.c; l2_memory.h tells of the worlds.
+ * What is the same on VMX is in the files called l2-*.c; l2-memory.h tells of the worlds.
  *
  * A broken hypervisor walks other tables than L2's after a move (L1's, those of an L2 that
  * ran before, none): L2 reads what belongs elsewhere or stops where it should not. Or it
@@ -23,7 +23,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "svm.h"
-#include "l2_memory.h"
+#include "l2-memory.h"
 
 #define NPT_PAGE (PT_PRESENT_MASK | PT_WRITABLE_MASK | PT_USER_MASK)
 #define PF_EXIT	 (SVM_EXIT_EXCP_BASE + PF_VECTOR)

@@ -22,7 +22,7 @@
  * source, which stands still while the guest does and the APIC may count on: so the
  * host is asked how long that was. Late is no failure short of a deadline.
  *
- * What is the same on VMX is in l2_time.c, l2_time_clock.c and l2_time_trips.c.
+ * What is the same on VMX is in l2-time.c, l2-time-clock.c and l2-time-trips.c.
  *
  * QEMU's TCG may deliver an interrupt twice that KVM injects (docs/findings.md); such a one
  * comes with interrupts off or is not in service in the local APIC, and is counted apart.
@@ -32,7 +32,7 @@
 #include "apic.h"
 #include "barrier.h"
 #include "isr.h"
-#include "l2_time.h"
+#include "l2-time.h"
 #include "muldiv.h"
 #include "percpu.h"
 #include "processor.h"
@@ -42,7 +42,7 @@
 /* What anything may take longer than it should, at full speed. */
 #define PATIENCE_MS 5000
 
-/* ======== what l2_time.c and the others ask for ======== */
+/* ======== what l2-time.c and the others ask for ======== */
 
 FEATURE(L2_TSC_OFFSET, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
 {

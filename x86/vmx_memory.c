@@ -1,317 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory as L2 sees it, across a move: EPT, VPIDs and their flushes, page faults.
+ * Memory as L2 sees it, across a move: which tables it goes through, with EPT and without,
+ * flushes, VPIDs, page faults, paging modes, what it writes. vmx_ept has what only EPT has.
  *
- * The truth: Intel SDM volume 3, chapter 29 (29.3 EPT, 29.3.3 violations and misconfigurations,
- * 29.3.5 accessed and dirty flags, 29.3.6 page-modification logging, 29.4 caching of
- * translations), 26.5.6 (VM functions), 28.2.1 (exit qualifications), 27.3.1.6 and 27.3.2.4
- * (PDPTEs), chapter 31 (INVEPT, INVVPID), 4.7 and 4.8 (page faults, accessed and dirty flags).
+ * The truth: Intel SDM volume 3, 29.3 (EPT), 29.4 (caching of translations), chapter 31 (INVEPT,
+ * INVVPID), 27.3.1.6 and 27.3.2.4 (PDPTEs), 28.2.1 (#PF that exits), 4.7, 4.8 and 4.10 (page
+ * faults, accessed and dirty flags, TLB).
  *
- * What is the same on SVM is in the files called l2_memory*.c; l2_memory.h tells of the worlds.
+ * What is the same on SVM is in the files called l2-*.c; l2-memory.h tells of the worlds.
  *
  * A broken hypervisor walks other tables than L2's after a move (L1's, those of an L2 that
  * ran before, none, those of the EPT_POINTER of before): L2 reads what belongs elsewhere or
  * stops where it should not. Or it keeps shadows of tables and no longer sees that L1 changes
  * them; or it does not log as dirty what L2, or the walker of its tables, writes, so that the
- * destination has old bytes: counters that fall behind, accessed and dirty flags that are gone,
- * entries that the page-modification log lacks. Or it mixes up EPT violations and page faults
- * of L2 and L1: wrong qualification, address, CR2; twice, never.
+ * destination has old bytes: counters that fall behind, accessed and dirty flags that are gone.
+ * Or it mixes up the page faults of L2 and L1: wrong address, wrong CR2; twice, never.
  *
  * A test cannot tell a stale TLB from a stale shadow page, nor a byte that was not sent from
  * one that was never written. Without a flush either mapping is right, so nothing is said
- * of that; nor of accessed flags that are set without need, which 29.3.5 allows. The linear
- * address of a misconfiguration is undefined, and so are bits 11:9 of the qualification without
- * advanced information; none is looked at.
+ * of that; nor of accessed flags that are set without need, which 4.8 allows.
  *
- * On the command line: break=WHAT, to spoil the guest on purpose. l2_memory.h has most; besides
+ * On the command line: break=WHAT, to spoil the guest on purpose. l2-memory.h has most; besides
  *
  * flush  L1 leaves out INVEPT and INVVPID
  */
 #include "libcflat.h"
 #include "alloc_page.h"
-#include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "vmx.h"
-#include "l2_memory.h"
-
-#define EPT_PAGE   (VMX_EPT_RWX_MASK | VMX_EPTP_MT_WB << VMX_EPT_MT_EPTE_SHIFT)
-#define READABLE   (VMX_EPT_READABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
-#define WRITABLE   (VMX_EPT_WRITABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
-#define EXECUTABLE (VMX_EPT_EXECUTABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
-#define FINAL	   (EPT_VIOLATION_GVA_IS_VALID | EPT_VIOLATION_GVA_TRANSLATED)
-#define WALK	   EPT_VIOLATION_GVA_IS_VALID
-/* Of the qualification, what every CPU says. */
-#define ALWAYS_THERE (GENMASK(5, 0) | FINAL)
-/* With a write: bit 0 may be 1 or 0, since the instruction also reads (table 28-7). */
-#define ALSO_READS BIT(63)
-
-FEATURE(RESERVED_ADDRESS_BITS, "physical addresses of fewer than 52 bits")
-{
-	return (cpuid(0x80000008).a & 0xff) < 52;
-}
-
-/* ======== what VMX has of its own ======== */
-
-/* What the next L2s are made with. */
-struct making {
-	bool used_flags, vpid;
-};
-
-static PER_CPU(struct making, making);
-
-static void use_ept(struct l2 *l2)
-{
-	l2_use_ept(l2);
-	if (this_cpu(making).used_flags)
-		l2_set(l2, EPT_POINTER, l2_get(l2, EPT_POINTER) | VMX_EPTP_AD_ENABLE_BIT);
-}
-
-static u64 *map_large(struct l2 *l2, phys_addr_t address, phys_addr_t physical, int level)
-{
-	u64 *entry = l2_ept_entry_at(l2, address, level);
-	u64 *table = phys_to_virt(*entry & PT_ADDR_MASK);
-
-	*entry = physical | EPT_PAGE | VMX_EPT_PAGE_SIZE;
-	return table;
-}
-
-#define SHARED_VPID 0xffff
-
-static bool has_vpid(const struct l2 *l2)
-{
-	return feature_VMX_VPID.present() &&
-	       l2_get(l2, SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_ENABLE_VPID;
-}
-
-static void use_vpid(struct l2 *l2, u16 vpid)
-{
-	l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VPID);
-	l2_set(l2, VIRTUAL_PROCESSOR_ID, vpid);
-}
-
-static void check_success(const char *instruction, enum vmx_result result)
-{
-	report_if_failed(result == VM_SUCCEED, "%s: %s, expected VMsucceed", instruction,
-			 vmx_result_text(result));
-}
-
-/* All of an L2's VPID, by whichever type there is. */
-static void flush_vpid(struct l2 *l2)
-{
-	bool single = feature_VMX_INVVPID_SINGLE_CONTEXT.present();
-
-	check_success("INVVPID",
-		      invvpid(single ? VMX_VPID_EXTENT_SINGLE_CONTEXT : VMX_VPID_EXTENT_ALL_CONTEXT,
-			      l2_get(l2, VIRTUAL_PROCESSOR_ID), 0));
-}
-
-/* One that this CPU has not used since it flushed it. */
-static void use_new_vpid(struct l2 *l2)
-{
-	static PER_CPU(u16, last_vpid);
-
-	this_cpu(last_vpid) = this_cpu(last_vpid) % (SHARED_VPID - 1) + 1;
-	use_vpid(l2, this_cpu(last_vpid));
-	flush_vpid(l2);
-}
-
-static void prepare(struct world *w)
-{
-	if (this_cpu(making).vpid)
-		use_new_vpid(w->l2);
-}
-
-static u64 root(const struct l2 *l2, bool nested)
-{
-	return l2_get(l2, nested ? EPT_POINTER : GUEST_CR3);
-}
-
-static void set_root(struct l2 *l2, bool nested, u64 root)
-{
-	l2_set(l2, nested ? EPT_POINTER : GUEST_CR3, root);
-}
-
-static void flush(struct l2 *l2)
-{
-	if (broken("flush"))
-		return;
-	if (l2->ept)
-		l2_flush_ept(l2);
-	if (has_vpid(l2))
-		flush_vpid(l2);
-}
-
-/* With EPT what is cached belongs to EPT_POINTER, too, so that nothing needs a flush. */
-static void share_vpid(struct l2 *l2)
-{
-	use_vpid(l2, SHARED_VPID);
-	if (!l2->ept)
-		flush_vpid(l2);
-}
-
-static void exit_on_page_faults(struct l2 *l2, bool on)
-{
-	l2_intercept_exception(l2, PF_VECTOR, on);
-}
-
-/* L1 and L2 share it. */
-static u64 own_cr2(const struct l2 *l2)
-{
-	return read_cr2();
-}
-
-static void set_own_cr2(struct l2 *l2, u64 cr2)
-{
-	write_cr2(cr2);
-}
-
-#define PAGE_FAULT_EVENT (INTR_TYPE_HARD_EXCEPTION | INTR_INFO_DELIVER_CODE_MASK | PF_VECTOR)
-
-static void inject_page_fault(struct l2 *l2, u64 address)
-{
-	write_cr2(address);
-	l2_inject(l2, PAGE_FAULT_EVENT, 0);
-}
-
-static u64 fault_exit(const struct fault *fault)
-{
-	static const u64 reasons[] = {
-		[PAGE_FAULT] = EXIT_REASON_EXCEPTION_NMI,
-		[NESTED_FAULT] = EXIT_REASON_EPT_VIOLATION,
-		[NESTED_RESERVED] = EXIT_REASON_EPT_MISCONFIG,
-	};
-
-	return reasons[fault->kind];
-}
-
-static bool is_page_fault(const struct l2 *l2, const struct fault *fault)
-{
-	return l2_get(l2, VM_EXIT_INTR_INFO) == (PAGE_FAULT_EVENT | INTR_INFO_VALID_MASK) &&
-	       l2_get(l2, VM_EXIT_INTR_ERROR_CODE) == fault->error &&
-	       l2_get(l2, EXIT_QUALIFICATION) == fault->linear;
-}
-
-static bool is_ept_violation(const struct l2 *l2, const struct fault *fault)
-{
-	u64 error = fault->error, seen = ALWAYS_THERE;
-
-	if (error & ALSO_READS)
-		seen &= ~EPT_VIOLATION_ACC_READ;
-	return !((l2_get(l2, EXIT_QUALIFICATION) ^ error) & seen) &&
-	       l2_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical &&
-	       l2_get(l2, GUEST_LINEAR_ADDRESS) == fault->linear;
-}
-
-static bool is_fault(const struct l2 *l2, const struct fault *fault)
-{
-	if (l2->exit_reason != fault_exit(fault))
-		return false;
-	switch (fault->kind) {
-	case PAGE_FAULT:
-		return is_page_fault(l2, fault);
-	case NESTED_FAULT:
-		return is_ept_violation(l2, fault);
-	case NESTED_RESERVED:
-		break;
-	}
-	return l2_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical;
-}
-
-static const char *fault_text(const struct fault *fault)
-{
-	static PER_CPU(char, text[128]);
-	u64 error = fault->error & ~ALSO_READS;
-
-	snprintf(this_cpu(text), sizeof(text), "%s with %s 0x%lx, linear 0x%lx, physical 0x%lx",
-		 l2_exit_name(fault_exit(fault)),
-		 fault->kind == PAGE_FAULT ? "error" : "qualification", error, fault->linear,
-		 fault->physical);
-	return this_cpu(text);
-}
-
-static void set_segment(struct l2 *l2, enum vmcs_field selector, u16 rights, u64 base)
-{
-	int distance = selector - GUEST_ES_SELECTOR;
-
-	l2_set(l2, selector, 0x10);
-	l2_set(l2, GUEST_ES_BASE + distance, base);
-	l2_set(l2, GUEST_ES_LIMIT + distance, 0xffffffff);
-	l2_set(l2, GUEST_ES_AR_BYTES + distance,
-	       (rights & 0xff) | (rights & 0xf00) << 4 | VMX_AR_G_MASK);
-}
-
-static void set_mode(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_base)
-{
-	static const enum vmcs_field data[] = { GUEST_SS_SELECTOR, GUEST_DS_SELECTOR,
-						GUEST_ES_SELECTOR, GUEST_FS_SELECTOR,
-						GUEST_GS_SELECTOR };
-
-	if (mode->paging == UNPAGED)
-		l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_UNRESTRICTED_GUEST);
-	if (!(mode->efer & EFER_LMA))
-		l2_uncontrol(l2, VM_ENTRY_CONTROLS, VM_ENTRY_IA32E_MODE);
-	l2_control(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_EFER);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_HLT_EXITING);
-	l2_set(l2, GUEST_CR0, mode->cr0 | X86_CR0_NE);
-	l2_set(l2, GUEST_CR3, cr3);
-	l2_set(l2, GUEST_CR4, mode->cr4 | X86_CR4_VMXE);
-	l2_set(l2, GUEST_IA32_EFER, mode->efer);
-	l2_set(l2, GUEST_RFLAGS, X86_EFLAGS_FIXED);
-	set_segment(l2, GUEST_CS_SELECTOR, mode->code, code_base);
-	for (size_t i = 0; i < ARRAY_SIZE(data); i++)
-		set_segment(l2, data[i], mode->data, 0);
-	/* There are no handlers: whatever comes is an exit that was not expected. */
-	l2_set(l2, EXCEPTION_BITMAP, 0xffffffff);
-}
-
-/* An entry reads them from memory, but with EPT, where they are of the VMCS (27.3.2.4). */
-static void set_pdptes(struct l2 *l2, const u64 *entries)
-{
-	if (!l2->ept)
-		return;
-	for (int i = 0; i < 4; i++)
-		l2_set(l2, GUEST_PDPTR0 + 2 * i, entries[i]);
-}
-
-static struct l2_registers *registers(struct l2 *l2)
-{
-	return &l2->registers;
-}
-
-static bool run_at(struct l2 *l2, u64 rip)
-{
-	l2_set(l2, GUEST_RIP, rip);
-	return l2_enter(l2) == EXIT_REASON_HLT;
-}
-
-const struct nesting nesting = {
-	.name = "EPT",
-	.page = EPT_PAGE,
-	.accessed = VMX_EPT_ACCESS_BIT,
-	.dirty = VMX_EPT_DIRTY_BIT,
-	.write_missing = EPT_VIOLATION_ACC_WRITE | FINAL,
-	.write_protected = EPT_VIOLATION_ACC_WRITE | FINAL | READABLE | EXECUTABLE,
-	.cr2_name = "CR2 behind the exit",
-	.prepare = prepare,
-	.use = use_ept,
-	.entry = l2_ept_entry,
-	.map_large = map_large,
-	.root = root,
-	.set_root = set_root,
-	.flush = flush,
-	.share_tag = share_vpid,
-	.exit_on_page_faults = exit_on_page_faults,
-	.inject_page_fault = inject_page_fault,
-	.cr2 = own_cr2,
-	.set_cr2 = set_own_cr2,
-	.is_fault = is_fault,
-	.fault_text = fault_text,
-	.set_mode = set_mode,
-	.set_pdptes = set_pdptes,
-	.registers = registers,
-	.run_at = run_at,
-};
+#include "vmx-nesting.h"
 
 /* ======== which tables ======== */
 
@@ -337,11 +54,6 @@ TEST(cr3_moved_in_l1, .on = EACH_CPU, .needs = VMX,
      .about = "without EPT L2 goes through its own CR3 after a move between entries")
 {
 	remap_story(false, false);
-}
-
-static void make_with(bool used_flags, bool vpid)
-{
-	this_cpu(making) = (struct making){ .used_flags = used_flags, .vpid = vpid };
 }
 
 /* ---- several ---- */
@@ -413,7 +125,7 @@ TEST(cr3_changes, .on = EACH_CPU, .needs = VMX,
 /* L1 leads L2 to another world's tables, which nothing has used before; no flush is due. */
 static void lead_to(struct world *w, const struct world *other)
 {
-	set_root(w->l2, w->nested, root(other->l2, w->nested));
+	l2_set_root(w->l2, w->nested, l2_root(other->l2, w->nested));
 	w->block = other->block;
 	w->magic = other->magic;
 }
@@ -489,17 +201,17 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
 	good = check_all(w, 0x18, "4 KiB");
 	*directory = large;
 	w->magic = large_magic;
-	flush(w->l2);
+	l2_flush(w->l2);
 	move_in_l2(w);
 	good &= check_all(w, 0x18, "2 MiB, made before the move");
 	*directory = table;
 	w->magic = magic;
-	flush(w->l2);
+	l2_flush(w->l2);
 	good &= check_all(w, 0x18, "4 KiB again, made after the move");
 	migrate_quiet();
 	*directory = large;
 	w->magic = large_magic;
-	flush(w->l2);
+	l2_flush(w->l2);
 	good &= check_all(w, 0x18, "2 MiB, made after the move");
 	report(good && !w->broken, "L2 sees %d pages, by entries of 4 KiB and of 2 MiB", PLACES);
 	*directory = table;
@@ -512,7 +224,7 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
 static void invept_context(struct world *w)
 {
 	if (!broken("flush"))
-		check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, root(w->l2, true)));
+		check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, l2_root(w->l2, true)));
 }
 
 static void invept_global(struct world *w)
@@ -772,139 +484,314 @@ TEST(invvpid_operands, .on = EACH_CPU, .needs = VMX_VPID,
 	l2_free(l2);
 }
 
-/* ======== EPT violations and misconfigurations ======== */
+/* ======== accessed and dirty flags of L2's tables ======== */
 
-#define READS	  EPT_VIOLATION_ACC_READ
-#define WRITES	  EPT_VIOLATION_ACC_WRITE
-#define FETCHES	  EPT_VIOLATION_ACC_INSTR
-#define READ_ONLY (EPT_PAGE & ~VMX_EPT_WRITABLE_MASK)
-#define NO_FETCH  (EPT_PAGE & ~VMX_EPT_EXECUTABLE_MASK)
+TEST(used_bits_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "accessed and dirty flags in L2's tables without EPT")
+{
+	used_story(false, true);
+}
 
-/* The access, the rights that there are, and whether it is that of a table on the way. */
-#define VIOLATION(text, access, entry, rights, which)                                              \
-	.name = text, .deed = access, .kind = NESTED_FAULT, .bits = entry,                         \
-	.error = (rights) | (which)
+TEST(used_during_move_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "accessed and dirty flags that are set while memory is being moved, L2's own CR3")
+{
+	used_during_move_story(false);
+}
 
-static const struct stop violations[] = {
-	{ VIOLATION("read, not present", READ, 0, READS, FINAL) },
-	{ VIOLATION("write, not present", WRITE, 0, WRITES, FINAL) },
-	{ VIOLATION("write, read-only", WRITE, READ_ONLY, WRITES | READABLE | EXECUTABLE, FINAL) },
-	{ VIOLATION("read and write, read-only", ADD, READ_ONLY,
-		    WRITES | ALSO_READS | READABLE | EXECUTABLE, FINAL) },
-	{ VIOLATION("fetch, not present", FETCH, 0, FETCHES, FINAL) },
-	{ VIOLATION("fetch, not executable", FETCH, NO_FETCH, FETCHES | READABLE | WRITABLE,
-		    FINAL) },
-	{ VIOLATION("string copy, not present behind the destination's first page", COPY, 0, WRITES,
-		    FINAL),
-	  COPY_TO_PLACE_3 },
-	{ VIOLATION("string copy, read-only behind the destination's first page", COPY, READ_ONLY,
-		    WRITES | READABLE | EXECUTABLE, FINAL),
-	  COPY_TO_PLACE_3 },
-	{ VIOLATION("string copy, not present behind the source's first page", COPY, 0, READS,
-		    FINAL),
-	  COPY_FROM_PLACE_4 },
-	{ VIOLATION("read, L2's table not present", READ, 0, READS, WALK), .walk = true },
-	{ VIOLATION("write, L2's table not present", WRITE, 0, READS, WALK), .walk = true },
+/* ======== page faults ======== */
+
+TEST(faults_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2 under EPT faults again and again, moved in the middle: each CR2 once")
+{
+	storm_story(true, false);
+}
+
+TEST(faults_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "L2 without EPT faults again and again, moved in the middle: each CR2 once")
+{
+	storm_story(false, false);
+}
+
+TEST(fault_handler_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2 is moved in its handler of #PF before it reads CR2, EPT")
+{
+	storm_story(true, true);
+}
+
+TEST(fault_handler_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "L2 is moved in its handler of #PF before it reads CR2, no EPT")
+{
+	storm_story(false, true);
+}
+
+/* ---- L1's and L2's faults in turn ---- */
+
+struct turns {
+	u64 n;
+	u64 wrong_at_entry, found, should;
 };
 
-TEST(ept_violation, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "EPT violations say why and where; moved at them, repaired, the access is done once")
+static void fault_in_turn(void *data)
 {
-	stop_at_all(violations, ARRAY_SIZE(violations), false);
+	struct turns *turns = data;
+
+	for (;;) {
+		u64 cr2 = read_cr2(), n = READ_ONCE(turns->n);
+
+		if (cr2 != l1_nowhere(n) && !turns->wrong_at_entry++) {
+			turns->found = cr2;
+			turns->should = l1_nowhere(n);
+		}
+		fault_at(l2_nowhere(n));
+		l2_call(DONE);
+	}
 }
 
-TEST(ept_violation_warm, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "the same with pages that L2 has used before L1 took them away")
+/* Neither entry nor exit touches CR2 (27.3.2, 28.3): each finds what the other has left. */
+static void turns_story(bool nested)
 {
-	stop_at_all(violations, ARRAY_SIZE(violations), true);
+	struct world *w = world_new(nested);
+	struct turns turns = { 0 };
+	u64 count = scaled_count(600, 60), foreign = 0, last = 0;
+
+	storm_begin();
+	l2_intercept_exception(w->l2, PF_VECTOR, false);
+	l2_start(w->l2, fault_in_turn, &turns);
+	for (; turns.n < count && !w->broken; turns.n++) {
+		fault_at(l1_nowhere(turns.n));
+		if (turns.n == count / 3)
+			migrate_quiet();
+		finish(w, "L2 faults");
+		if (turns.n == count / 2)
+			migrate_quiet();
+		if (read_cr2() == l2_nowhere(turns.n))
+			continue;
+		foreign++;
+		last = read_cr2();
+	}
+	report(!foreign, "%lu times L1's CR2 was not L2's last (once 0x%lx)", foreign, last);
+	report(!turns.wrong_at_entry,
+	       "%lu times L2 was entered with another CR2 than L1's (first 0x%lx, not 0x%lx)",
+	       turns.wrong_at_entry, turns.found, turns.should);
+	storm_end(2 * count);
+	world_free(w);
 }
 
-TEST(ept_execute_only, .on = EACH_CPU, .needs = VMX_EPT_EXECUTE_ONLY,
-     .about = "EPT violations by pages that may only be executed, moved at them")
+TEST(faults_in_turn_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L1 and L2 fault in turn, moved in L1 before an entry and after one; EPT")
 {
-	static const struct stop execute_only[] = {
-		{ VIOLATION("read, execute-only", READ, EPT_PAGE & ~0x3ul, READS | EXECUTABLE,
-			    FINAL) },
-		{ VIOLATION("write, execute-only", WRITE, EPT_PAGE & ~0x3ul, WRITES | EXECUTABLE,
-			    FINAL) },
-		{ VIOLATION("walk, execute-only", READ, EPT_PAGE & ~0x3ul, READS | EXECUTABLE,
-			    WALK),
-		  .walk = true },
-	};
-
-	stop_at_all(execute_only, ARRAY_SIZE(execute_only), true);
+	turns_story(true);
 }
 
-/* With accessed and dirty flags for EPT a walk counts as a write; the processor says both. */
-TEST(ept_walk_writes, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "the walk of L2's tables counts as a write in an EPT with accessed and dirty flags")
+TEST(faults_in_turn_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "L1 and L2 fault in turn, moved in L1 before an entry and after one; no EPT")
 {
-	static const struct stop walks[] = {
-		{ VIOLATION("read, L2's table not present", READ, 0, WRITES | ALSO_READS, WALK),
-		  .walk = true },
-		{ VIOLATION("write, L2's table not present", WRITE, 0, WRITES | ALSO_READS, WALK),
-		  .walk = true },
-		{ VIOLATION("read, L2's table read-only", READ, READ_ONLY,
-			    WRITES | ALSO_READS | READABLE | EXECUTABLE, WALK),
-		  .walk = true },
-		{ VIOLATION("write, read-only", WRITE, READ_ONLY, WRITES | READABLE | EXECUTABLE,
-			    FINAL) },
-	};
+	turns_story(false);
+}
 
+/* ---- #PF that exits ---- */
+
+TEST(repaired_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2's #PF exits, L1 is moved there, repairs: error and address are right, CR2 stays")
+{
+	repaired_story(true);
+}
+
+TEST(repaired_cr3, .on = EACH_CPU, .needs = VMX, .about = "the same without EPT")
+{
+	repaired_story(false);
+}
+
+TEST(passed_on_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L1 injects each #PF that exits: L2's handler finds the CR2 of L1, once")
+{
+	passed_on_story(true);
+}
+
+TEST(passed_on_cr3, .on = EACH_CPU, .needs = VMX, .about = "the same without EPT")
+{
+	passed_on_story(false);
+}
+
+/* ======== other modes than 64-bit ======== */
+
+TEST(real_mode_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_UNRESTRICTED_GUEST, VMX_LOAD_EFER),
+     .about = "L2 in real mode under EPT, moved there")
+{
+	mode_story(&real_mode, true);
+}
+
+TEST(protected_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_UNRESTRICTED_GUEST, VMX_LOAD_EFER),
+     .about = "L2 in protected mode with paging off under EPT, moved there")
+{
+	mode_story(&protected_mode, true);
+}
+
+TEST(pse_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
+     .about = "L2 with 32-bit page tables and 4 MiB pages under EPT, moved there")
+{
+	mode_story(&pse_mode, true);
+}
+
+TEST(pse_cr3, .on = EACH_CPU, .needs = VMX_LOAD_EFER,
+     .about = "L2 with 32-bit page tables and 4 MiB pages, no EPT, moved there")
+{
+	mode_story(&pse_mode, false);
+}
+
+TEST(pae_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
+     .about = "L2 with PAE under EPT, moved there")
+{
+	mode_story(&pae_mode, true);
+}
+
+TEST(pae_ept_pdptes, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
+     .about = "PDPTEs that are in the VMCS, and no longer in memory, are L2's after a move in L2")
+{
+	mode_story(&pae_hidden_mode, true);
+}
+
+TEST(pae_cr3, .on = EACH_CPU, .needs = VMX_LOAD_EFER, .about = "L2 with PAE, no EPT, moved there")
+{
+	mode_story(&pae_mode, false);
+}
+
+TEST(long_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
+     .about = "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, under EPT, moved there")
+{
+	mode_story(&long_mode, true);
+}
+
+TEST(long_cr3, .on = EACH_CPU, .needs = VMX_LOAD_EFER,
+     .about = "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, no EPT, moved there")
+{
+	mode_story(&long_mode, false);
+}
+
+/* ---- five levels ---- */
+
+/* An address that needs the fifth level, at which L2 finds its window again. */
+#define FAR_WINDOW (1ul << 48)
+
+FEATURE(LA57, "57-bit linear addresses in VMX operation (CR4.LA57), L1 with 48")
+{
+	return this_cpu_has(X86_FEATURE_LA57) && rdmsr(MSR_IA32_VMX_CR4_FIXED1) & X86_CR4_LA57 &&
+	       !(read_cr4() & X86_CR4_LA57);
+}
+
+/* What has four levels in both halves has the same addresses in five. */
+static u64 *five_levels(const struct world *w, u64 **far_pml4)
+{
+	u64 *pml5 = alloc_page();
+
+	*far_pml4 = alloc_page();
+	(*far_pml4)[0] = virt_to_phys(w->pdpt) | TABLE;
+	pml5[0] = pml5[ENTRIES - 1] = virt_to_phys(w->pml4) | TABLE;
+	pml5[FAR_WINDOW >> 48 & 511] = virt_to_phys(*far_pml4) | TABLE;
+	return pml5;
+}
+
+static bool reads_far(struct world *w, const char *when)
+{
+	u64 should = content(w, first_page(2), 0x28);
+
+	ask(w, READ, (u64 *)(FAR_WINDOW + 2 * PAGE_SIZE + 0x28), 0);
+	return finish(w, when) && report_if_failed(w->request.value == should,
+						   "%s: L2 reads 0x%lx through five levels, "
+						   "expected 0x%lx",
+						   when, w->request.value, should);
+}
+
+static void five_levels_story(bool nested)
+{
+	struct world *w = world_new(nested);
+	u64 *far_pml4, *pml5 = five_levels(w, &far_pml4);
+	bool good;
+
+	l2_set(w->l2, GUEST_CR3, virt_to_phys(pml5));
+	l2_set(w->l2, GUEST_CR4, l2_get(w->l2, GUEST_CR4) | X86_CR4_LA57);
+	good = reads_far(w, "before the move");
+	move_in_l2(w);
+	good &= reads_far(w, "after a move in L2");
+	report(!(read_cr4() & X86_CR4_LA57), "L1 has four levels behind the exit: CR4 0x%lx",
+	       read_cr4());
+	migrate_quiet();
+	good &= reads_far(w, "after a move in L1");
+	good &= check_all(w, 0x18, "after a move in L1");
+	report(good && !w->broken, "L2 with five levels, L1 with four");
+	world_free(w);
+	free_page(far_pml4);
+	free_page(pml5);
+}
+
+TEST(five_levels_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, LA57),
+     .about = "L2 with five levels of tables under EPT, and L1 with four, moved in both")
+{
+	five_levels_story(true);
+}
+
+TEST(five_levels_cr3, .on = EACH_CPU, .needs = ALL_OF(VMX, LA57),
+     .about = "L2 with five levels of tables, no EPT, and L1 with four, moved in both")
+{
+	five_levels_story(false);
+}
+
+/* ======== writes while memory is being moved ======== */
+
+TEST(writes_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "what L2 writes through EPT pages of 4 KiB while it is moved arrives, every word")
+{
+	writes_story(true, SMALL_PAGES);
+}
+
+TEST(writes_ept_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
+     .about = "the same in an EPT with accessed and dirty flags")
+{
 	make_with(true, false);
-	stop_at_all(walks, ARRAY_SIZE(walks), true);
+	writes_story(true, SMALL_PAGES);
 	make_with(false, false);
 }
 
-TEST(ept_walk_reads_and_writes, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "bits 0 and 1 of the qualification are both set for such a walk (table 28-7)")
+TEST(writes_ept_2mib, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
+     .about = "what L2 writes through an EPT page of 2 MiB while it is moved arrives, every word")
 {
-	static const struct stop walk[] = {
-		{ VIOLATION("read, L2's table read-only", READ, READ_ONLY,
-			    READS | WRITES | READABLE | EXECUTABLE, WALK),
-		  .walk = true },
-	};
-
-	make_with(true, false);
-	stop_at_all(walk, ARRAY_SIZE(walk), true);
-	make_with(false, false);
+	writes_story(true, LARGE_PAGES);
 }
 
-#define MISCONFIGURED(text, access, entry)                                                         \
-	.name = text, .deed = access, .kind = NESTED_RESERVED, .bits = entry
-
-static const struct stop misconfigurations[] = {
-	{ MISCONFIGURED("read, write-only", READ, EPT_PAGE & ~0x5ul) },
-	{ MISCONFIGURED("write, write-only", WRITE, EPT_PAGE & ~0x5ul) },
-	{ MISCONFIGURED("fetch, writable and executable", FETCH, EPT_PAGE & ~0x1ul) },
-	{ MISCONFIGURED("read, memory type 2", READ, VMX_EPT_RWX_MASK | 2 << 3) },
-	{ MISCONFIGURED("write, memory type 3", WRITE, VMX_EPT_RWX_MASK | 3 << 3) },
-	{ MISCONFIGURED("read, memory type 7", READ, VMX_EPT_RWX_MASK | 7 << 3) },
-	{ MISCONFIGURED("string copy, memory type 2", COPY, VMX_EPT_RWX_MASK | 2 << 3),
-	  COPY_TO_PLACE_3 },
-	{ MISCONFIGURED("walk, write-only", READ, EPT_PAGE & ~0x5ul), .walk = true },
-};
-
-TEST(ept_misconfig, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "EPT misconfigurations exit with the address; moved at them, repaired, L2 goes on")
+TEST(writes_ept_1gib, .on = EACH_CPU, .needs = VMX_EPT_1GB_PAGE,
+     .about = "what L2 writes through an EPT page of 1 GiB while it is moved arrives, every word")
 {
-	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), false);
+	writes_story(true, HUGE_PAGES);
 }
 
-TEST(ept_misconfig_warm, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "the same with pages that L2 has used before L1 spoiled their entries")
+TEST(writes_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "what L2 writes through 4 KiB pages of its own CR3 while it is moved arrives")
 {
-	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), true);
+	writes_story(false, SMALL_PAGES);
 }
 
-TEST(ept_reserved, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, RESERVED_ADDRESS_BITS),
-     .about = "an address beyond the CPU's in an EPT entry is a misconfiguration, moved at it")
+TEST(writes_cr3_2mib, .on = EACH_CPU, .needs = VMX,
+     .about = "what L2 writes through a 2 MiB page of its own CR3 while it is moved arrives")
 {
-	static const struct stop reserved[] = {
-		{ MISCONFIGURED("read, reserved bit 51", READ, EPT_PAGE | BIT(51)) },
-		{ MISCONFIGURED("write, reserved bit 51", WRITE, EPT_PAGE | BIT(51)) },
-		{ MISCONFIGURED("walk, reserved bit 51", READ, EPT_PAGE | BIT(51)), .walk = true },
-	};
+	writes_story(false, LARGE_PAGES);
+}
 
-	stop_at_all(reserved, ARRAY_SIZE(reserved), true);
+TEST(crowd_ept, .needs = ALL_OF(VMX_EPT, SMP),
+     .about = "L2s on all CPUs write through EPTs while they are moved")
+{
+	crowd_story(true);
+}
+
+TEST(crowd_cr3, .needs = ALL_OF(VMX, SMP),
+     .about = "L2s on all CPUs write through CR3s of their own while they are moved")
+{
+	crowd_story(false);
+}
+
+/* ======== the first access after the move ======== */
+
+TEST(ept_first_access, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "the first access of L2 after a move inside it goes through its EPT")
+{
+	first_access_story();
 }

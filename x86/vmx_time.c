@@ -15,7 +15,7 @@
  * its value must be gone. Late is no failure short of a deadline, which is measured by the
  * library's time source. An interrupt's place is known by the stack that it interrupts.
  *
- * What is the same on SVM is in l2_time.c, l2_time_clock.c and l2_time_trips.c.
+ * What is the same on SVM is in l2-time.c, l2-time-clock.c and l2-time-trips.c.
  *
  * Not told apart: a timer that was lost, and one whose time became very long.
  *
@@ -31,7 +31,7 @@
 #include "apic.h"
 #include "console.h"
 #include "isr.h"
-#include "l2_time.h"
+#include "l2-time.h"
 #include "muldiv.h"
 #include "percpu.h"
 #include "processor.h"
@@ -45,7 +45,7 @@
 
 #define TIMER_VECTOR 0x41
 
-/* ======== what l2_time.c and the others ask for ======== */
+/* ======== what l2-time.c and the others ask for ======== */
 
 FEATURE(L2_TSC_OFFSET, "TSC offsetting (IA32_VMX_PROCBASED_CTLS bit 3)")
 {

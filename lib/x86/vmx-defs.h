@@ -91,6 +91,7 @@
 #define VMCS_FIELDS(X)                                                                             \
 	X(VIRTUAL_PROCESSOR_ID, 0x0000)                                                            \
 	X(POSTED_INTR_NV, 0x0002)                                                                  \
+	X(EPTP_INDEX, 0x0004)                                                                      \
 	X(GUEST_ES_SELECTOR, 0x0800)                                                               \
 	X(GUEST_CS_SELECTOR, 0x0802)                                                               \
 	X(GUEST_SS_SELECTOR, 0x0804)                                                               \
@@ -128,6 +129,7 @@
 	X(EPTP_LIST_ADDRESS, 0x2024)                                                               \
 	X(VMREAD_BITMAP, 0x2026)                                                                   \
 	X(VMWRITE_BITMAP, 0x2028)                                                                  \
+	X(VE_INFORMATION_ADDRESS, 0x202a)                                                          \
 	X(XSS_EXIT_BITMAP, 0x202c)                                                                 \
 	X(ENCLS_EXITING_BITMAP, 0x202e)                                                            \
 	X(TSC_MULTIPLIER, 0x2032)                                                                  \
@@ -335,6 +337,7 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define SECONDARY_EXEC_ENCLS_EXITING		BIT(15)
 #define SECONDARY_EXEC_RDSEED_EXITING		BIT(16)
 #define SECONDARY_EXEC_ENABLE_PML		BIT(17)
+#define SECONDARY_EXEC_EPT_VIOLATION_VE		BIT(18)
 #define SECONDARY_EXEC_PT_CONCEAL_VMX		BIT(19)
 #define SECONDARY_EXEC_XSAVES			BIT(20)
 #define SECONDARY_EXEC_MODE_BASED_EPT_EXEC	BIT(22)
@@ -476,10 +479,21 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define VMX_EPT_PAGE_SIZE	BIT(7)
 #define VMX_EPT_ACCESS_BIT	BIT(8)
 #define VMX_EPT_DIRTY_BIT	BIT(9)
+#define VMX_EPT_SUPPRESS_VE_BIT BIT(63)
 #define VMX_EPTP_MT_UC		0ul
 #define VMX_EPTP_MT_WB		6ul
 #define VMX_EPTP_PWL_4		0x18ul
 #define VMX_EPTP_AD_ENABLE_BIT	BIT(6)
+
+/* What a virtualization exception tells (26.5.7.2); none comes while `busy' is not 0. */
+struct vmx_ve_information {
+	u32 exit_reason;
+	u32 busy;
+	u64 exit_qualification;
+	u64 guest_linear_address;
+	u64 guest_physical_address;
+	u16 eptp_index;
+};
 
 /* Entries of the EPTP list, and of the page-modification log (26.5.6.3, 29.3.6). */
 #define VMFUNC_EPTP_ENTRIES 512

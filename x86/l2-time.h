@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Time while a nested guest is in flight: what is the same on SVM (svm_time.c) and VMX
- * (vmx_time.c) is in l2_time*.c, and what these need of the program and of each other is here.
+ * (vmx_time.c) is in l2-time*.c, and what these need of the program and of each other is here.
  */
 #ifndef L2_TIME_H
 #define L2_TIME_H
@@ -36,7 +36,7 @@ u64 ask_l1(u64 number, u64 question);
 /* Whether the command line's break= says so. */
 bool broken(const char *what);
 
-/* ---- being moved (l2_time.c) ---- */
+/* ---- being moved (l2-time.c) ---- */
 
 /* Whoever moves the machine is asked to; what is called meanwhile takes microseconds. */
 void be_moved_with(void (*meanwhile)(void));
@@ -48,7 +48,7 @@ void watch_move(void);
 /* What a move took the last time, by the time source, so that timers can be set by it. */
 u64 last_move_ns(void);
 
-/* ---- L2's TSC (l2_time.c) ---- */
+/* ---- L2's TSC (l2-time.c) ---- */
 
 /* Counters wrap: only distances mean anything. */
 bool in_order(u64 first, u64 second);

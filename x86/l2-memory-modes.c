@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* L2 in other modes than 64-bit, moved there. See l2_memory.h. */
-#include "l2_memory.h"
+/* L2 in other modes than 64-bit, moved there. See l2-memory.h. */
+#include "l2-memory.h"
 #include "alloc_page.h"
 
 /*
@@ -88,6 +88,16 @@ const struct mode pae_mode = {
 	.code = 0xc9b,
 	.data = 0xc93,
 };
+const struct mode pae_hidden_mode = {
+	.stubs = &stubs32,
+	.paging = PAE,
+	.cr0 = X86_CR0_ET | X86_CR0_PE | X86_CR0_WP | X86_CR0_PG,
+	.cr4 = X86_CR4_PAE,
+	.efer = EFER_NX,
+	.code = 0xc9b,
+	.data = 0xc93,
+	.hidden_pdptes = true,
+};
 const struct mode long_mode = {
 	.stubs = &stubs64,
 	.paging = FOUR_LEVELS,
@@ -144,6 +154,12 @@ static void set_moded_entry(struct moded *m, int i, phys_addr_t to)
 		m->pt32[i] = to | OWN_PAGE;
 }
 
+/* Of PAE and of four levels. */
+static u64 *pdpt_of(const struct moded *m)
+{
+	return m->mode->paging == PAE && !m->mode->hidden_pdptes ? m->root : m->pdpt;
+}
+
 static void make_tables(struct moded *m)
 {
 	m->root = alloc_page();
@@ -158,10 +174,10 @@ static void make_tables(struct moded *m)
 		make_two_levels(m);
 		break;
 	case PAE:
-		make_directories(m, m->root, PT_PRESENT_MASK);
+		make_directories(m, pdpt_of(m), PT_PRESENT_MASK);
 		break;
 	case FOUR_LEVELS:
-		make_directories(m, m->pdpt, OWN_PAGE);
+		make_directories(m, pdpt_of(m), OWN_PAGE);
 		*(u64 *)m->root = virt_to_phys(m->pdpt) | OWN_PAGE;
 		break;
 	}
@@ -201,7 +217,7 @@ static struct moded *moded_new(const struct mode *mode, bool nested)
 	map_moded(m, nested);
 	nesting.set_mode(m->l2, mode, virt_to_phys(m->root), code_base(mode));
 	if (mode->paging == PAE)
-		nesting.set_pdptes(m->l2, m->root);
+		nesting.set_pdptes(m->l2, pdpt_of(m));
 	return m;
 }
 
@@ -345,7 +361,7 @@ static bool elsewhere(struct moded *m)
 /* A PDPTE that L1 changed: the next entry loads it. */
 static bool other_pdpte(struct moded *m)
 {
-	u64 *root = m->root, *pdpt = m->mode->paging == PAE ? root : m->pdpt;
+	u64 *pdpt = pdpt_of(m);
 	int number = moded_number(m, 1);
 	bool good;
 

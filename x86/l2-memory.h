@@ -226,7 +226,7 @@ void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool
 /* L2 changes its tables, is moved, and does INVLPG. */
 void own_invlpg_story(bool nested);
 
-/* ======== stories: what L2 leaves behind (l2_memory_writes.c) ======== */
+/* ======== stories: what L2 leaves behind (l2-memory-writes.c) ======== */
 
 /* Accessed and dirty bits, of nested tables or of L2's. */
 void used_story(bool nested, bool guest_tables);
@@ -243,7 +243,7 @@ void crowd_story(bool nested);
 void first_access_story(void);
 void first_fault_story(u64 error);
 
-/* ======== stories: page faults (l2_memory_faults.c) ======== */
+/* ======== stories: page faults (l2-memory-faults.c) ======== */
 
 /* The Nth of addresses which are all different, where nothing is mapped: for L2, for L1. */
 u64 l2_nowhere(u64 n);
@@ -259,7 +259,7 @@ void storm_story(bool nested, bool in_handler);
 void repaired_story(bool nested);
 void passed_on_story(bool nested);
 
-/* ======== stories: other modes than 64-bit (l2_memory_modes.c) ======== */
+/* ======== stories: other modes than 64-bit (l2-memory-modes.c) ======== */
 
 enum paging { UNPAGED, TWO_LEVELS, PAE, FOUR_LEVELS };
 
@@ -268,9 +268,11 @@ struct mode {
 	enum paging paging;
 	u64 cr0, cr4, efer;
 	u16 code, data; /* type and flags of segments, as in bits 55:52 and 47:40 of a descriptor */
+	bool hidden_pdptes; /* PAE's four entries are in set_pdptes() alone, and not in memory */
 };
 
 extern const struct mode real_mode, protected_mode, pse_mode, pae_mode, long_mode;
+extern const struct mode pae_hidden_mode;
 
 void mode_story(const struct mode *mode, bool nested);
 

@@ -12,7 +12,7 @@
 #include "alloc_page.h"
 #include "barrier.h"
 #include "console.h"
-#include "l2_time.h"
+#include "l2-time.h"
 #include "muldiv.h"
 #include "percpu.h"
 #include "processor.h"

@@ -15,7 +15,7 @@
 #include "libcflat.h"
 #include "barrier.h"
 #include "cpuid.h"
-#include "l2_time.h"
+#include "l2-time.h"
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"

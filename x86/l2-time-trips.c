@@ -5,7 +5,7 @@
  */
 #include "libcflat.h"
 #include "console.h"
-#include "l2_time.h"
+#include "l2-time.h"
 #include "muldiv.h"
 #include "percpu.h"
 #include "processor.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Worlds for L2, its tables and their flushes, and where it stops. See l2_memory.h. */
-#include "l2_memory.h"
+/* Worlds for L2, its tables and their flushes, and where it stops. See l2-memory.h. */
+#include "l2-memory.h"
 #include "alloc_page.h"
 #include "exception.h"
 

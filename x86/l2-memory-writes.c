@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What L2, and the walker of its tables, write while it is moved. See l2_memory.h. */
-#include "l2_memory.h"
+/* What L2, and the walker of its tables, write while it is moved. See l2-memory.h. */
+#include "l2-memory.h"
 #include "alloc_page.h"
 #include "barrier.h"
 #include "percpu.h"
