@@ -171,6 +171,40 @@ TEST(ept_reserved, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, RESERVED_ADDRESS_BIT
 	stop_at_all(reserved, ARRAY_SIZE(reserved), true);
 }
 
+/* ---- entries that L2 makes itself ---- */
+
+/* L2 sees its EPT, which is RAM. What was not present is cached nowhere (29.4.2). */
+static bool maps_itself(struct world *w, int i, const char *when)
+{
+	u64 entry = w->nested_pt[i], should = content(w, first_page(i), 0x18);
+
+	w->nested_pt[i] = 0;
+	l2_flush(w->l2);
+	ask(w, WRITE, &w->nested_pt[i], entry);
+	return finish(w, when) && report_if_failed(l2_read(w, i, 0x18) == should,
+						   "%s: L2 reads 0x%lx in place %d, expected 0x%lx",
+						   when, w->request.value, i, should);
+}
+
+TEST(ept_from_inside, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "an EPT entry that L2 writes itself counts at once, before and after moves")
+{
+	struct world *w = world_new(true);
+	bool good = maps_itself(w, 1, "before the move");
+
+	w->nested_pt[3] = 0;
+	l2_flush(w->l2);
+	move_in_l2(w);
+	ask(w, WRITE, &w->nested_pt[3], virt_to_phys(page(w, first_page(3))) | EPT_PAGE);
+	good &= finish(w, "L2 writes its EPT after the move");
+	good &= check_all(w, 0x18, "after the move");
+	good &= maps_itself(w, 1, "after the move");
+	migrate_quiet();
+	good &= maps_itself(w, 5, "after a move in L1");
+	report(good && !w->broken, "L2 sees what it maps itself");
+	world_free(w);
+}
+
 /* ---- by an instruction that a hypervisor may have to do itself ---- */
 
 /* Any port that takes and gives a byte and does nothing; L1 lets L2 have it. */

@@ -312,6 +312,48 @@ TEST(invept_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_VPID),
 	make_with(false, false);
 }
 
+/* All worlds' place 0 leads to page N, flushed by HOW; each is flushed while another ran last. */
+static void lead_all(struct world **worlds, int n, const struct flush *how)
+{
+	for (int i = 0; i < WORLDS; i++) {
+		set_place(worlds[i], 0, page(worlds[i], n), EPT_PAGE);
+		how->now(worlds[i]);
+	}
+}
+
+static bool all_read(struct world **worlds, int n, const char *when)
+{
+	bool good = true;
+
+	for (int i = 0; i < WORLDS; i++)
+		good &= reads(worlds[i], n, 0x18, when);
+	return good;
+}
+
+TEST(invept_several, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_INVEPT_GLOBAL),
+     .about = "EPTs of several L2s changed and flushed while another one's is in use, and moves")
+{
+	struct world *worlds[WORLDS];
+	bool good;
+
+	for (int i = 0; i < WORLDS; i++)
+		worlds[i] = world_new(true);
+	good = all_read(worlds, first_page(0), "before the change");
+	lead_all(worlds, first_page(1), &flush_ept_context);
+	good &= all_read(worlds, first_page(1), "changed before the move");
+	lead_all(worlds, first_page(2), &flush_ept_context);
+	migrate_quiet();
+	good &= all_read(worlds, first_page(2), "changed right before the move");
+	move_in_l2(worlds[1]);
+	lead_all(worlds, first_page(3), &flush_ept_context);
+	good &= all_read(worlds, first_page(3), "changed right after the move");
+	lead_all(worlds, first_page(4), &flush_ept_global);
+	good &= all_read(worlds, first_page(4), "changed after the move");
+	report(good, "%d L2s see what L1 has changed in their EPTs", WORLDS);
+	for (int i = 0; i < WORLDS; i++)
+		world_free(worlds[i]);
+}
+
 TEST(entry_flushes_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about = "L2's own tables changed by L1 under EPT, no VPID: the entry flushes")
 {
