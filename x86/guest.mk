@@ -26,6 +26,7 @@ guest_links = $(eval $(patsubst %,$(build)/x86/%.elf,$(1)): \
 $(call guest_links,svm_memory vmx_memory vmx_ept,l2-memory%)
 $(call guest_links,vmx_memory vmx_ept,vmx-nesting)
 $(call guest_links,svm_time vmx_time,l2-time%)
+$(call guest_links,svm_hyperv vmx_hyperv,l2-hyperv)
 
 # No floating point and vector registers in the compiler's own code: an interrupt
 # handler saves none, and a test that uses them in assembly finds them unchanged.
