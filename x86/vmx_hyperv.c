@@ -103,6 +103,7 @@ struct clock {
 	bool move, unstable;
 	u64 last, readings, back, leaps;
 	s64 worst;
+	u32 msr;
 	u64 register_in_l2;
 };
 
@@ -143,6 +144,7 @@ static struct clock *begin_clock(struct l2 *l2)
 
 	*clock = (struct clock){
 		.page = alloc_page(),
+		.msr = pvclock_best_msrs()->system_time,
 		.offset = smp_id() % 2 ? AHEAD : BEHIND,
 	};
 	set_tsc_offset(l2, clock->offset + (broken("offset") ? 1ul << 50 : 0));
@@ -208,7 +210,7 @@ static void be_moved_with_clock(void *data)
 	read_clock_in_l2();
 	await_move(read_clock_in_l2);
 	read_clock_in_l2();
-	clock->register_in_l2 = rdmsr(pvclock_best_msrs()->system_time);
+	clock->register_in_l2 = rdmsr(clock->msr);
 	l2_call(HERE);
 }
 
@@ -239,10 +241,9 @@ TEST(kvmclock_moved_in_flight, .on = EACH_CPU, .needs = ALL_OF(L2_KIND, KVMCLOCK
 	enter_with_registers(l2);
 	report(l2_is_call(l2, HERE), "L2 came to its call: exit %s", l2_exit_text(l2));
 	read_clock(0);
-	report(clock->register_in_l2 == wrote && rdmsr(pvclock_best_msrs()->system_time) == wrote,
-	       "MSR 0x%x reads 0x%lx in L2 and 0x%lx in L1 (wrote 0x%lx)",
-	       pvclock_best_msrs()->system_time, clock->register_in_l2,
-	       rdmsr(pvclock_best_msrs()->system_time), wrote);
+	report(clock->register_in_l2 == wrote && rdmsr(clock->msr) == wrote,
+	       "MSR 0x%x reads 0x%lx in L2 and 0x%lx in L1 (wrote 0x%lx)", clock->msr,
+	       clock->register_in_l2, rdmsr(clock->msr), wrote);
 	report(!memcmp(old, &decoy, sizeof(decoy)),
 	       "nobody wrote to the page that is not in use, %p: version 0x%x, tsc_timestamp %lu, "
 	       "system_time %lu, flags 0x%x",
