@@ -13,10 +13,11 @@
 
 	.text
 /*
- * u64 vmx_enter(struct vmx_registers *registers, bool resume)
+ * u64 vmx_enter(struct vmx_registers *registers, bool resume, u64 *host_rsp)
  *
- * VMLAUNCH or VMRESUME of the current VMCS, with interrupts off. Gives 0 after an exit;
- * RFLAGS, of which CF or ZF is set, if the instruction failed.
+ * VMLAUNCH or VMRESUME of the current VMCS, with interrupts off. Where that is an enlightened one,
+ * host_rsp is its field, and that for RIP has been written; otherwise it is NULL. Gives 0 after
+ * an exit; RFLAGS, of which CF or ZF is set, if the instruction failed.
  */
 	.globl	vmx_enter
 vmx_enter:
@@ -29,13 +30,17 @@ vmx_enter:
 	push	%r15
 	push	%rdi
 
-	mov	$VMCS_HOST_RSP, %eax
+	test	%rdx, %rdx
+	jz	1f
+	mov	%rsp, (%rdx)
+	jmp	2f
+1:	mov	$VMCS_HOST_RSP, %eax
 	vmwrite	%rsp, %rax
 	mov	$VMCS_HOST_RIP, %eax
 	mov	$vmx_exit, %ecx
 	vmwrite	%rcx, %rax
 
-	test	%sil, %sil
+2:	test	%sil, %sil
 	mov	%rdi, %rsi
 	mov	L2_RAX(%rsi), %rax
 	load_l2_registers

@@ -5,6 +5,7 @@
 #include "desc.h"
 #include "memory.h"
 #include "percpu.h"
+#include "vmx-evmcs.h"
 
 #define IO_BITMAPS_ORDER 1
 #define MSR_AREA_ENTRIES (PAGE_SIZE / sizeof(struct vmx_msr_entry))
@@ -22,8 +23,8 @@
 #define EXIT_TEXT_MAX	460
 #define RESULT_TEXT_MAX 64
 
-u64 vmx_enter(struct vmx_registers *registers, bool resume);
-extern char vmx_l2_begin[];
+u64 vmx_enter(struct vmx_registers *registers, bool resume, u64 *host_rsp);
+extern char vmx_l2_begin[], vmx_exit[];
 
 static PER_CPU(struct vmcs *, own_vmxon_region);
 static PER_CPU(bool, in_vmx);
@@ -355,7 +356,8 @@ const char *l2_exit_text(const struct l2 *l2)
 
 	if (l2->exit_reason == L2_NOT_ENTERED) {
 		snprintf(text, EXIT_TEXT_MAX, "none, since the entry failed: %s",
-			 vmx_result_text(VM_FAIL_VALID));
+			 l2->evmcs ? vm_instruction_error_name(l2_get(l2, VM_INSTRUCTION_ERROR))
+				   : vmx_result_text(VM_FAIL_VALID));
 		return text;
 	}
 	length = snprintf(
@@ -545,6 +547,12 @@ void l2_make_current(const struct l2 *l2)
 {
 	enum vmx_result result;
 
+	if (l2->evmcs) {
+		assert_msg(this_cpu(current_vmcs) == NO_VMCS, "a VMCS is current");
+		evmcs_make_current(l2->evmcs);
+		return;
+	}
+	assert_msg(!evmcs_is_in_use(), "an enlightened VMCS is in use");
 	if (this_cpu(current_vmcs) == virt_to_phys(l2->vmcs))
 		return;
 	result = vmptrld(virt_to_phys(l2->vmcs));
@@ -558,6 +566,8 @@ u64 l2_get(const struct l2 *l2, enum vmcs_field field)
 	enum vmx_result result;
 	u64 value;
 
+	if (l2->evmcs)
+		return evmcs_get(l2->evmcs, field);
 	l2_make_current(l2);
 	result = vmread(field, &value);
 	if (result != VM_SUCCEED)
@@ -569,6 +579,10 @@ void l2_set(struct l2 *l2, enum vmcs_field field, u64 value)
 {
 	enum vmx_result result;
 
+	if (l2->evmcs) {
+		evmcs_set(l2->evmcs, field, value);
+		return;
+	}
 	l2_make_current(l2);
 	result = vmwrite(field, value);
 	if (result != VM_SUCCEED)
@@ -578,11 +592,15 @@ void l2_set(struct l2 *l2, enum vmcs_field field, u64 value)
 
 void l2_clear(struct l2 *l2)
 {
-	enum vmx_result result = vmclear(virt_to_phys(l2->vmcs));
+	phys_addr_t address = virt_to_phys(l2->evmcs ? (void *)l2->evmcs : l2->vmcs);
+	enum vmx_result result;
 
+	/* An enlightened one is known for such only while they are in use. */
+	if (l2->evmcs)
+		l2_make_current(l2);
+	result = vmclear(address);
 	if (result != VM_SUCCEED)
-		report_abort("VMCLEAR of 0x%lx: %s", virt_to_phys(l2->vmcs),
-			     vmx_result_text(result));
+		report_abort("VMCLEAR of 0x%lx: %s", address, vmx_result_text(result));
 	l2->launched = false;
 }
 
@@ -743,12 +761,15 @@ void l2_start(struct l2 *l2, void (*code)(void *data), void *data)
 	l2_set(l2, GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 }
 
-struct l2 *l2_new(void (*code)(void *data), void *data)
+static struct l2 *build(bool enlightened, void (*code)(void *data), void *data)
 {
 	struct l2 *l2 = calloc(1, sizeof(*l2));
 
 	vmx_enable();
-	l2->vmcs = vmcs_alloc();
+	if (enlightened)
+		l2->evmcs = evmcs_alloc();
+	else
+		l2->vmcs = vmcs_alloc();
 	l2->msr_bitmap = alloc_page();
 	l2->io_bitmap = alloc_pages(IO_BITMAPS_ORDER);
 	l2->stack = l2_new_stack();
@@ -756,8 +777,21 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	set_minimal_controls(l2);
 	copy_own_state(l2);
 	l2_copy_host_state(l2);
+	/* vmx_enter() writes it into a VMCS. */
+	if (enlightened)
+		l2_set(l2, HOST_RIP, (u64)vmx_exit);
 	l2_start(l2, code, data);
 	return l2;
+}
+
+struct l2 *l2_new(void (*code)(void *data), void *data)
+{
+	return build(false, code, data);
+}
+
+struct l2 *l2_new_enlightened(void (*code)(void *data), void *data)
+{
+	return build(true, code, data);
 }
 
 static void free_area(struct vmx_msr_entry *area)
@@ -779,7 +813,10 @@ void l2_free(struct l2 *l2)
 	free_pages(l2->stack);
 	free_pages(l2->io_bitmap);
 	free_page(l2->msr_bitmap);
-	free_page(l2->vmcs);
+	if (l2->evmcs)
+		evmcs_free(l2->evmcs);
+	else
+		free_page(l2->vmcs);
 	free(l2);
 }
 
@@ -931,7 +968,7 @@ static enum vmx_result enter(struct l2 *l2, bool resume)
 	l2->entries++;
 	flags = irq_save();
 	own = l2_load_xsave(l2->xsave, l2->xsave_mask);
-	failed = vmx_enter(&l2->entry, resume);
+	failed = vmx_enter(&l2->entry, resume, l2->evmcs ? evmcs_host_rsp(l2->evmcs) : NULL);
 	l2_save_xsave(l2->xsave, l2->xsave_mask, own);
 	if (failed) {
 		l2->exit_reason = L2_NOT_ENTERED;

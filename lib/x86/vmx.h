@@ -43,9 +43,12 @@ struct vmx_registers {
 	u64 exit_rflags;
 };
 
+struct hv_enlightened_vmcs;
+
 struct l2 {
 	struct vmcs *vmcs;
-	bool launched; /* its launch state, as L1 knows it */
+	struct hv_enlightened_vmcs *evmcs; /* in place of it, or NULL: vmx-evmcs.h */
+	bool launched;			   /* its launch state, as L1 knows it */
 	union {
 		struct vmx_registers entry;
 		struct {
