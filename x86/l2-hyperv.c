@@ -25,6 +25,7 @@
  * lost    one timer is never armed
  * early   the timers are armed for less than what is checked
  * offset  L2 has another TSC offset than what is checked
+ * back    a reading of the counter is less than the one before
  * page    L1 turns the clock's page off before L2 is entered
  */
 #include "libcflat.h"
@@ -486,6 +487,8 @@ static u64 read_counter(void)
 	struct row *row = &this_cpu(this_row);
 	u64 now = hv_ref_count();
 
+	if (broken("back") && row->readings % 64 == 63)
+		now = row->last - 1;
 	if (row->readings++ && now < row->last) {
 		row->back++;
 		row->worst = MAX(row->worst, row->last - now);
