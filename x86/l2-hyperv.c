@@ -39,9 +39,9 @@
 #include "l2-hyperv.h"
 #include "smp.h"
 
-#define TIMERS	      ALL_OF(L2_KIND, HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
-#define DIRECT_TIMERS ALL_OF(L2_KIND, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
-#define TSC_PAGE      ALL_OF(L2_KIND, HV_TIME_REF_COUNT, HV_REFERENCE_TSC)
+#define TIMERS	      ALL_OF(L2_TSC_OFFSET, HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
+#define DIRECT_TIMERS ALL_OF(L2_TSC_OFFSET, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
+#define TSC_PAGE      ALL_OF(L2_TSC_OFFSET, HV_TIME_REF_COUNT, HV_REFERENCE_TSC)
 
 /* What anything may take longer than it should, at full speed. */
 #define PATIENCE_MS 5000
@@ -193,19 +193,6 @@ static u64 direct_config(int timer)
 
 /* ---- in L2 ---- */
 
-void request_move(void)
-{
-	host_lock();
-	puts("Now migrate the VM (quiet)\n");
-}
-
-void await_move(void (*meanwhile)(void))
-{
-	host_byte(meanwhile, "the host's answer to a request to be moved");
-	machine_line("got", "answer=0");
-	host_unlock();
-}
-
 /* What the last move took by the reference counter. */
 static u64 last_move;
 
@@ -267,7 +254,7 @@ struct exits {
 /* Up to the next exit: whether it is for an interrupt, which L1 has taken then. */
 static bool enter(struct l2 *l2)
 {
-	bool interrupt = is_interrupt_exit(enter_with_registers(l2));
+	bool interrupt = is_interrupt_exit(l2_enter_with_msrs(l2));
 
 	irq_enable();
 	return interrupt;
@@ -330,7 +317,7 @@ static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool inter
 
 	if (intercepted && !broken("given"))
 		intercept_interrupts(l2);
-	set_tsc_offset(l2, smp_id() % 2 ? AHEAD : BEHIND);
+	l2_set_tsc_offset(l2, smp_id() % 2 ? AHEAD : BEHIND);
 	begin(l2);
 	/* So that nothing comes before L2 is there. */
 	hold_interrupts();
@@ -440,7 +427,7 @@ TEST(messages_wait, .on = EACH_CPU, .needs = TIMERS,
 	struct exits exits;
 
 	begin_with_interrupts_off(l2);
-	set_tsc_offset(l2, BEHIND);
+	l2_set_tsc_offset(l2, BEHIND);
 	begin(l2);
 	hold_interrupts();
 	for (int i = 0; i < 2; i++)
@@ -559,7 +546,7 @@ static void begin_row(struct l2 *l2)
 	u64 offset = smp_id() % 2 ? AHEAD : BEHIND;
 
 	this_cpu(this_row) = (struct row){ .offset = offset };
-	set_tsc_offset(l2, offset + (broken("offset") ? 1ul << 40 : 0));
+	l2_set_tsc_offset(l2, offset + (broken("offset") ? 1ul << 40 : 0));
 }
 
 static void check_page_row(void)
@@ -582,7 +569,7 @@ static void clock_in_flight(void)
 	while (done < stays) {
 		row->move = done == stays / 2;
 		read_both(0);
-		enter_with_registers(l2);
+		l2_enter_with_msrs(l2);
 		if (!report_if_failed(l2_is_call(l2, HERE),
 				      "L2 should have come to its call: exit %s", l2_exit_text(l2)))
 			break;
@@ -600,7 +587,7 @@ static void clock_in_flight(void)
 	l2_free(l2);
 }
 
-TEST(counter_in_flight, .on = EACH_CPU, .needs = ALL_OF(L2_KIND, HV_TIME_REF_COUNT),
+TEST(counter_in_flight, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, HV_TIME_REF_COUNT),
      .about = "the reference counter, read by L1 and L2 in turns, never steps back, nor in a move")
 {
 	clock_in_flight();
@@ -623,7 +610,7 @@ static void be_moved_with_page(void *data)
 	u64 *value = data;
 
 	read_in_l2();
-	await_move(read_in_l2);
+	migrate_await(read_in_l2);
 	read_in_l2();
 	*value = rdmsr(HV_X64_MSR_REFERENCE_TSC);
 	l2_call(HERE);
@@ -645,11 +632,11 @@ static void page_moved(bool had_one)
 	if (had_one)
 		wrmsr(HV_X64_MSR_REFERENCE_TSC, (u64)old | HV_REFERENCE_TSC_ENABLE);
 	begin_row(l2);
-	request_move();
+	migrate_request();
 	wrmsr(HV_X64_MSR_REFERENCE_TSC, broken("page") ? 0 : value);
 	memset(old, 0x54, sizeof(*old));
 	memcpy(decoy, old, sizeof(*old));
-	enter_with_registers(l2);
+	l2_enter_with_msrs(l2);
 	report(l2_is_call(l2, HERE), "L2 came to its call: exit %s", l2_exit_text(l2));
 	read_both(0);
 	report(in_l2 == value && rdmsr(HV_X64_MSR_REFERENCE_TSC) == value,

@@ -107,9 +107,9 @@ bool check_look(const struct stay *stay, const struct look *look, const char *wh
 bool visit(struct l2 *l2, struct stay *stay)
 {
 	has_rdtscp = this_cpu_has(X86_FEATURE_RDTSCP);
-	set_tsc_offset(l2, stay->offset + (broken("offset") ? FAR_AWAY : 0));
+	l2_set_tsc_offset(l2, stay->offset + (broken("offset") ? FAR_AWAY : 0));
 	stay->before = rdtsc_ordered();
-	enter_with_registers(l2);
+	l2_enter_with_msrs(l2);
 	stay->after = rdtsc_ordered();
 	if (!report_if_failed(l2_is_call(l2, HERE), "L2 should have come to its call: exit %s",
 			      l2_exit_text(l2)))

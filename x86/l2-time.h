@@ -22,13 +22,6 @@
 
 /* ---- of the program ---- */
 
-/* Nested guests of its kind, with an offset of their TSC. */
-DECLARE_FEATURE(L2_TSC_OFFSET);
-
-/* From the next entry on L2's TSC is L1's plus this. */
-void set_tsc_offset(struct l2 *l2, u64 offset);
-/* As l2_enter(), and what reads and writes of MSRs do in L2, they do as L1's. */
-u64 enter_with_registers(struct l2 *l2);
 /* False if there are none. */
 bool use_nested_paging(struct l2 *l2);
 /* In L2: a call with this number in RAX and a question in RBX; gives the answer there. */

@@ -7,24 +7,9 @@
 #include "processor.h"
 #include "svm.h"
 
-FEATURE(L2_KIND, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
-{
-	return SVM[0]->present();
-}
-
-void set_tsc_offset(struct l2 *l2, u64 offset)
-{
-	l2->vmcb->control.tsc_offset = offset;
-}
-
 void intercept_interrupts(struct l2 *l2)
 {
 	l2_intercept(l2, INTERCEPT_INTR);
-}
-
-u64 enter_with_registers(struct l2 *l2)
-{
-	return l2_enter(l2);
 }
 
 bool is_interrupt_exit(u64 exit)

@@ -44,21 +44,6 @@
 
 /* ======== what l2-time.c and the others ask for ======== */
 
-FEATURE(L2_TSC_OFFSET, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
-{
-	return SVM[0]->present();
-}
-
-void set_tsc_offset(struct l2 *l2, u64 offset)
-{
-	l2->vmcb->control.tsc_offset = offset;
-}
-
-u64 enter_with_registers(struct l2 *l2)
-{
-	return l2_enter(l2);
-}
-
 bool use_nested_paging(struct l2 *l2)
 {
 	if (!SVM_NPT[0]->present())

@@ -47,32 +47,6 @@
 
 /* ======== what l2-time.c and the others ask for ======== */
 
-FEATURE(L2_TSC_OFFSET, "TSC offsetting (IA32_VMX_PROCBASED_CTLS bit 3)")
-{
-	return VMX_TSC_OFFSETTING[0]->present();
-}
-
-void set_tsc_offset(struct l2 *l2, u64 offset)
-{
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
-	l2_set(l2, TSC_OFFSET, offset);
-}
-
-/* The MSR bit map knows none of KVM's MSRs, so that L2's accesses to these exit (26.1.3). */
-u64 enter_with_registers(struct l2 *l2)
-{
-	u64 exit = l2_enter(l2), value;
-
-	while (exit == EXIT_REASON_MSR_READ) {
-		value = rdmsr(l2->registers.rcx);
-		l2->rax = (u32)value;
-		l2->registers.rdx = value >> 32;
-		l2_skip(l2);
-		exit = l2_enter(l2);
-	}
-	return exit;
-}
-
 bool use_nested_paging(struct l2 *l2)
 {
 	if (!VMX_EPT[0]->present())

@@ -8,6 +8,7 @@
 #define X86_L2_H
 
 #include "libcflat.h"
+#include "test.h"
 
 /* The number of the call that follows when L2's function has returned. */
 #define L2_RETURNED 0
@@ -24,6 +25,16 @@ struct l2 *l2_new(void (*code)(void *data), void *data);
 void l2_free(struct l2 *l2);
 /* From the beginning of another function, on an empty stack; all else stays. */
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
+
+/* There is an L2 whose TSC may differ from L1's. */
+DECLARE_FEATURE(L2_TSC_OFFSET);
+/* From the next entry on L2's TSC is L1's plus this. */
+void l2_set_tsc_offset(struct l2 *l2, u64 offset);
+/*
+ * As l2_enter(), and RDMSR and WRMSR in L2 are of L1's MSRs, where they exit: L1 takes no
+ * interrupts then, which are exits, or L2's.
+ */
+u64 l2_enter_with_msrs(struct l2 *l2);
 
 /* What L2 has in registers that are not in its VMCB or VMCS. */
 struct l2_registers *l2_registers(struct l2 *l2);

@@ -288,6 +288,22 @@ void l2_virtual_irq(struct l2 *l2, u8 vector)
 			   (u64)vector << V_INTR_VECTOR_SHIFT;
 }
 
+FEATURE(L2_TSC_OFFSET, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+{
+	return SVM_present();
+}
+
+void l2_set_tsc_offset(struct l2 *l2, u64 offset)
+{
+	l2->vmcb->control.tsc_offset = offset;
+}
+
+/* They are not intercepted. */
+u64 l2_enter_with_msrs(struct l2 *l2)
+{
+	return l2_enter(l2);
+}
+
 struct l2_registers *l2_registers(struct l2 *l2)
 {
 	return &l2->registers;

@@ -1025,6 +1025,50 @@ void l2_inject(struct l2 *l2, u32 event, u32 error_code)
 	l2_set(l2, VM_ENTRY_EXCEPTION_ERROR_CODE, error_code);
 }
 
+FEATURE(L2_TSC_OFFSET, "VMX with TSC offsetting (IA32_VMX_PROCBASED_CTLS bit 3)")
+{
+	return VMX_TSC_OFFSETTING_present();
+}
+
+void l2_set_tsc_offset(struct l2 *l2, u64 offset)
+{
+	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
+	l2_set(l2, TSC_OFFSET, offset);
+}
+
+/* Those that the bit map does not know always exit (26.1.3). */
+static bool pass_msr(struct l2 *l2)
+{
+	u32 index = l2->registers.rcx;
+	u64 value;
+
+	switch (l2->exit_reason) {
+	case EXIT_REASON_MSR_READ:
+		value = rdmsr(index);
+		l2->rax = (u32)value;
+		l2->registers.rdx = value >> 32;
+		break;
+	case EXIT_REASON_MSR_WRITE:
+		wrmsr(index, l2->registers.rdx << 32 | (u32)l2->rax);
+		break;
+	default:
+		return false;
+	}
+	l2_skip(l2);
+	return true;
+}
+
+u64 l2_enter_with_msrs(struct l2 *l2)
+{
+	u64 flags = irq_save();
+
+	do
+		l2_enter(l2);
+	while (pass_msr(l2));
+	irq_restore(flags);
+	return l2->exit_reason;
+}
+
 struct l2_registers *l2_registers(struct l2 *l2)
 {
 	return &l2->registers;
