@@ -563,16 +563,19 @@ static void log_free(struct log *log)
 	free_page(log->entries);
 }
 
+static u64 log_index(const struct log *log)
+{
+	return l2_get(log->w->l2, GUEST_PML_INDEX) + broken("index");
+}
+
 /*
  * The places in the log, four bits each, in their order; other pages that L2 or its walks have
  * written to are between them. Whatever is logged is the address of a page.
  */
 static u64 logged(const struct log *log, const char *when)
 {
-	u64 index = l2_get(log->w->l2, GUEST_PML_INDEX), places = 0;
+	u64 index = log_index(log), places = 0;
 
-	if (broken("index"))
-		index++;
 	for (u64 i = PML_ENTITY_NUM - 1; i != (u16)index && i < PML_ENTITY_NUM; i--) {
 		u64 address = log->entries[i];
 
@@ -645,15 +648,13 @@ TEST(pml_full, .on = EACH_CPU, .needs = VMX_PML,
 		if (!moved)
 			migrate_quiet();
 	}
-	report(l2_get(l2, GUEST_PML_INDEX) == 0xffff, "the index is 0x%lx, expected 0xffff",
-	       l2_get(l2, GUEST_PML_INDEX));
+	report(log_index(&log) == 0xffff, "the index is 0x%lx, expected 0xffff", log_index(&log));
 	l2_set(l2, GUEST_PML_INDEX, 1);
 	good &= finish(log.w, "the log has room again");
 	report(*word == ~before && log.entries[1] == GPA_WINDOW + 3 * PAGE_SIZE &&
-		       l2_get(l2, GUEST_PML_INDEX) == 0,
+		       log_index(&log) == 0,
 	       "L2 went on: 0x%lx, expected 0x%lx; entry 1 is 0x%lx, expected 0x%lx; index %lu",
-	       *word, ~before, log.entries[1], GPA_WINDOW + 3 * PAGE_SIZE,
-	       l2_get(l2, GUEST_PML_INDEX));
+	       *word, ~before, log.entries[1], GPA_WINDOW + 3 * PAGE_SIZE, log_index(&log));
 	report(good && !log.w->broken, "a full log has exited, and lost nothing");
 	log_free(&log);
 }

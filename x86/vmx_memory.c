@@ -22,7 +22,8 @@
  *
  * On the command line: break=WHAT, to spoil the guest on purpose. l2-memory.h has most; besides
  *
- * flush  L1 leaves out INVEPT and INVVPID
+ * flush    L1 leaves out INVEPT and INVVPID
+ * operand  INVEPT and INVVPID are given right operands in the place of wrong ones
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -457,11 +458,13 @@ static void expect_operand_error(const char *what, enum vmx_result result, const
 
 static void check_invept_operands(u64 eptp, const char *when)
 {
+	u64 no_levels = broken("operand") ? eptp : eptp & ~0x38ul;
+
 	expect_operand_error("INVEPT of type 0", invept(0, eptp), when);
 	expect_operand_error("INVEPT of type 3", invept(3, eptp), when);
 	expect_operand_error("INVEPT of type 2^32 + 1", invept(BIT(32) + 1, eptp), when);
 	if (feature_VMX_INVEPT_CONTEXT.present()) {
-		expect_operand_error("INVEPT of an EPTP with no levels", invept(1, eptp & ~0x38ul),
+		expect_operand_error("INVEPT of an EPTP with no levels", invept(1, no_levels),
 				     when);
 		expect_operand_error("INVEPT of an EPTP with bit 11", invept(1, eptp | BIT(11)),
 				     when);
@@ -491,24 +494,28 @@ TEST(invept_operands, .on = EACH_CPU, .needs = VMX_EPT,
 
 static void check_invvpid_operands(const char *when)
 {
+	u64 no_vpid = broken("operand") ? SOME_VPID : 0;
+
 	expect_operand_error("INVVPID of type 4", invvpid(4, SOME_VPID, 0), when);
 	expect_operand_error("INVVPID of type 2^32", invvpid(BIT(32), SOME_VPID, 0), when);
 	if (feature_VMX_INVVPID_INDIVIDUAL_ADDR.present()) {
-		expect_operand_error("INVVPID of an address of VPID 0", invvpid(0, 0, 0), when);
+		expect_operand_error("INVVPID of an address of VPID 0", invvpid(0, no_vpid, 0),
+				     when);
 		expect_operand_error("INVVPID of an address that is not canonical",
 				     invvpid(0, SOME_VPID, NO_CANONICAL), when);
 		expect_operand_error("INVVPID with bit 16", invvpid(0, BIT(16) | 1, 0), when);
 		check_success(when, invvpid(0, SOME_VPID, 0x1000));
 	}
 	if (feature_VMX_INVVPID_SINGLE_CONTEXT.present()) {
-		expect_operand_error("INVVPID of VPID 0", invvpid(1, 0, 0), when);
+		expect_operand_error("INVVPID of VPID 0", invvpid(1, no_vpid, 0), when);
 		expect_operand_error("INVVPID with bit 63", invvpid(1, BIT(63) | 1, 0), when);
 		check_success(when, invvpid(1, SOME_VPID, NO_CANONICAL));
 	}
 	if (feature_VMX_INVVPID_ALL_CONTEXT.present())
 		check_success(when, invvpid(2, 0, 0));
 	if (feature_VMX_INVVPID_SINGLE_NON_GLOBAL.present()) {
-		expect_operand_error("INVVPID of VPID 0 but its globals", invvpid(3, 0, 0), when);
+		expect_operand_error("INVVPID of VPID 0 but its globals", invvpid(3, no_vpid, 0),
+				     when);
 		check_success(when, invvpid(3, SOME_VPID, 0));
 	}
 	report(true, "INVVPID %s", when);
