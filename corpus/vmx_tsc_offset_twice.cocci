@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: the saved TSC of a vCPU that is in L2 is L2's, which is restored as L1's
+// Noticed by: after a migration the clocks of a hypervisor guest and of its guests jump, by as much as those two differ
+// Files: arch/x86/kvm/x86.c
+// Cases: vmx_time_up/precopy
+// Test: tsc_offset
+//
+// What must hold: L1's TSC goes on after a move in L2 as if there was no TSC offset, and
+// L2's differs from it by the offset.
+
+// KVM was so until "kvm: x86: return L1 TSC on userspace reads" of 2020.
+@@
+identifier vcpu, msr, offset, ratio;
+@@
+ kvm_get_msr_common(struct kvm_vcpu *vcpu, struct msr_data *msr)
+ {
+ <...
+- if (msr->host_initiated) {
+-	offset = vcpu->arch.l1_tsc_offset;
+-	ratio = vcpu->arch.l1_tsc_scaling_ratio;
+- } else {
+	offset = vcpu->arch.tsc_offset;
+	ratio = vcpu->arch.tsc_scaling_ratio;
+- }
+ ...>
+ }
