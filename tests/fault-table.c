@@ -731,6 +731,11 @@ const struct fault faults[] = {
 	  .words = "^ERROR selftest/storm: .*\\(killed by signal 9 \\(Killed\\)\\)" },
 
 	/* Guests that go wrong. */
+	{ .name = "guest-turns",
+	  .arguments = "run selftest/none --accel tcg --arg turns=sometimes",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  selftest/none: turns=sometimes is none of always, slow, never" },
 	{ .name = "guest-hang",
 	  .arguments = "run misbehave --arg test=hang --timeout 8",
 	  .status = 1,
