@@ -24,6 +24,13 @@ u64 current_boot(void)
 	return boot.number;
 }
 
+bool broken(const char *what)
+{
+	const char *given = argument("break");
+
+	return given && !strcmp(given, what);
+}
+
 static bool is_selected(const struct test *test)
 {
 	const char *pattern;

@@ -103,4 +103,10 @@ int run_tests(void);
 int current_round(void);
 u64 current_boot(void);
 
+/* Whether break=WHAT on the command line asks to spoil the test, so that it is seen to fail. */
+bool broken(const char *what);
+
+/* Whether break=WHAT on the command line asks to spoil the test, so that it is seen to fail. */
+bool broken(const char *what);
+
 #endif

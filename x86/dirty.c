@@ -128,13 +128,6 @@ static struct area areas[MOST_WRITERS];
 static int writers;
 static atomic_t stop;
 
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* Vigna's splitmix64: any number into one that has nothing to do with it. */
 static u64 scramble(u64 x)
 {

@@ -136,13 +136,6 @@ static atomic_t stop;
 /* What each chunk holds, and is known to; 0: nobody knows. */
 static u64 generations[MOST_CHUNKS];
 
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* Vigna's splitmix64: any number into one that has nothing to do with it. */
 static u64 scramble(u64 x)
 {

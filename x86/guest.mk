@@ -25,6 +25,7 @@ guest_links = $(eval $(patsubst %,$(build)/x86/%.elf,$(1)): \
 	$(patsubst %,$(build)/x86/%.o,$(filter $(2),$(guest_shared))))
 $(call guest_links,svm_memory vmx_memory vmx_ept,l2-memory%)
 $(call guest_links,vmx_memory vmx_ept,vmx-nesting)
+$(call guest_links,svm_state vmx_state,l2-state)
 $(call guest_links,svm_time vmx_time,l2-time%)
 $(call guest_links,svm_hyperv vmx_hyperv,l2-hyperv)
 

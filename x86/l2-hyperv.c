@@ -69,13 +69,6 @@ static PER_CPU(struct shot, shots[HV_SYNIC_STIMER_COUNT]);
 static PER_CPU(u32, strays);
 static PER_CPU(const struct l2 *, current_l2);
 
-bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 static u32 fired(int timer)
 {
 	return READ_ONCE(this_cpu(shots[timer]).in_l1) + READ_ONCE(this_cpu(shots[timer]).in_l2);

@@ -14,7 +14,4 @@ void begin_with_interrupts_off(struct l2 *l2);
 /* L1 takes no interrupts until it has entered L2, which may. */
 void hold_interrupts(void);
 
-/* The word behind break= on the command line. */
-bool broken(const char *what);
-
 #endif

@@ -7,13 +7,6 @@
 #define RET	     0xc3
 #define FETCH_OFFSET 0x123
 
-bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* ======== L2, which does as it is asked ======== */
 
 volatile u64 *place(int i, u64 offset)

@@ -41,8 +41,6 @@
  * cr2   L2's faults are expected at the next word
  * word  a word that L2 has written during the move is lost
  */
-bool broken(const char *what);
-
 /* ======== L2, which does as it is asked ======== */
 
 enum deed {

@@ -26,9 +26,6 @@
 bool use_nested_paging(struct l2 *l2);
 /* In L2: a call with this number in RAX and a question in RBX; gives the answer there. */
 u64 ask_l1(u64 number, u64 question);
-/* Whether the command line's break= says so. */
-bool broken(const char *what);
-
 /* ---- being moved (l2-time.c) ---- */
 
 /* Whoever moves the machine is asked to; what is called meanwhile takes microseconds. */

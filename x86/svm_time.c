@@ -58,13 +58,6 @@ u64 ask_l1(u64 number, u64 question)
 	return question;
 }
 
-bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* ======== TSC_OFFSET ======== */
 
 struct change {

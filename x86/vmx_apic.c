@@ -46,13 +46,6 @@
 
 #define X2APIC(offset) (APIC_BASE_MSR + ((offset) >> 4))
 
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* ======== accesses of L2, with RIP before and behind ======== */
 
 #define ACCESS(name, setup, instruction)                                                           \

@@ -59,13 +59,6 @@
 /* No test takes as many cycles. */
 #define FAR_AWAY (1ul << 50)
 
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* ======== what a round of L2 shows ======== */
 
 /* What L2 sees of the fields, and which of its instructions have exited. */

@@ -59,13 +59,6 @@
 #define MANY_EXITS	 1000000
 #define TURN_END	 77
 
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* ======== rows: one instruction each ======== */
 
 struct row {

@@ -36,13 +36,6 @@
 /* Canonical, and nothing is there. */
 #define NOWHERE(n) (0xffffa50000000000ul + (u64)(n)*0x1000)
 
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* Counters wrap: only distances mean anything. */
 static bool in_order(u64 first, u64 second)
 {

@@ -40,13 +40,6 @@
 /* Of many that are wrong so many are named. */
 #define MOST_SHOWN 3
 
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* ======== the shadow VMCS ======== */
 
 /* Values for a field: of one seed or another. */

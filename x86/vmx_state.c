@@ -37,6 +37,7 @@
 #include "apic.h"
 #include "desc.h"
 #include "isr.h"
+#include "l2-state.h"
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
@@ -44,18 +45,9 @@
 #include "xsave.h"
 #include "xsave-image.h"
 
-#define ASK_VECTOR  0x61
-#define DEADLINE_MS 20000
 #define NO_VMCS	    (~0ul)
 /* Any address that is neither mapped nor run, canonical. */
 #define NOWHERE(n) (0xffffa50000000000ul + (n)*0x11000)
-
-static bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
 
 /* A check of how an instruction has ended. */
 static bool check_result(const char *instruction, enum vmx_result result, enum vmx_result expected)
@@ -1046,70 +1038,13 @@ TEST(segments, .on = EACH_CPU, .needs = VMX,
 
 /* ---- general registers, held while the move happens ---- */
 
-/*
- * L2 says that it is there, and holds all its registers until it may go on. The flags that
- * it leaves are those of the last comparison.
- */
-struct holder {
-	u8 there;
-	u8 go_on;
-};
-
-static PER_CPU(struct holder, holder);
-
-extern char hold_registers[];
+/* The end of hold_registers in l2-state.c, where L2 has been moved. */
 asm(".pushsection .text\n"
-    "hold_registers:\n"
-    "	movb	$1, %gs:holder\n"
-    "1:	pause\n"
-    "	testb	$1, %gs:holder+1\n"
-    "	jz	1b\n"
+    ".globl hold_ends\n"
+    "hold_ends:\n"
     "	vmcall\n"
-    "	jmp	1b\n"
+    "	jmp	hold_ends\n"
     ".popsection");
-
-static void ask_for_move(void *data)
-{
-	struct holder *held = data;
-
-	wait_for(READ_ONCE(held->there), DEADLINE_MS, "L2 to hold its registers");
-	migrate_quiet();
-	WRITE_ONCE(held->go_on, 1);
-}
-
-/* With one CPU L2 is interrupted, and its registers are on its stack meanwhile. */
-static void asked_by_interrupt(isr_regs_t *regs)
-{
-	eoi();
-	WRITE_ONCE(this_cpu(holder).there, 1);
-	ask_for_move(&this_cpu(holder));
-	if (broken("registers"))
-		regs->r11 ^= 1;
-	if (broken("vectors"))
-		asm volatile("fninit; xorps %%xmm3, %%xmm3" : : : "memory");
-}
-
-/* Enters an L2 that begins at hold_registers, and has it moved there. */
-static void hold_through_move(struct l2 *l2)
-{
-	struct holder *mine = &this_cpu(holder);
-	int other = (smp_id() + 1) % cpu_count();
-
-	*mine = (struct holder){ 0 };
-	l2_set(l2, GUEST_RIP, (u64)hold_registers);
-	if (other != smp_id()) {
-		on_cpu_async(other, ask_for_move, mine);
-		l2_enter(l2);
-		on_cpu_wait(other);
-		return;
-	}
-	handle_irq(ASK_VECTOR, asked_by_interrupt);
-	irq_disable();
-	apic_send_ipi(smp_id(), ASK_VECTOR);
-	l2_enter(l2);
-	irq_enable();
-	unhandle_irq(ASK_VECTOR);
-}
 
 #define PATTERN(n) (0x0101010101010101ul * (n) ^ 0xa5005a00c3003c00ul)
 
@@ -1142,83 +1077,7 @@ TEST(general_registers, .on = EACH_CPU, .needs = VMX,
 	l2_free(l2);
 }
 
-/* ---- x87, SSE, AVX ---- */
-
-struct vector_state {
-	u64 mask;
-	u8 *filled, *before, *after;
-};
-
-static void vectors_in_l2(void *data)
-{
-	struct vector_state *state = data;
-
-	xrstor(state->filled, state->mask);
-	xsave(state->before, state->mask);
-	migrate_quiet();
-	if (broken("vectors"))
-		asm volatile("fninit; xorps %%xmm3, %%xmm3" : : : "memory");
-	xsave(state->after, state->mask);
-}
-
-TEST(vector_registers, .on = EACH_CPU, .needs = VMX,
-     .about = "x87, SSE and AVX registers of L2, and those of L1 beside them, survive a move in L2")
-{
-	struct vector_state state = { .mask = xsave_enable() };
-	u8 *l1_filled = xsave_alloc(), *l1_after = xsave_alloc(), *untouched = xsave_alloc();
-	struct l2 *l2;
-
-	state.filled = xsave_alloc();
-	state.before = xsave_alloc();
-	state.after = xsave_alloc();
-	l2 = l2_new(vectors_in_l2, &state);
-	l2->xsave = xsave_alloc();
-	l2->xsave_mask = state.mask;
-	xsave(untouched, state.mask);
-	xsave_fill_image(l1_filled, state.mask, 0x11);
-	xsave_fill_image(state.filled, state.mask, 0x80);
-	xsave_fill_image(l2->xsave, state.mask, 0x44);
-	xrstor(l1_filled, state.mask);
-	l2_expect_return(l2);
-	xsave(l1_after, state.mask);
-	xrstor(untouched, state.mask);
-
-	xsave_report_image(state.before, state.filled, state.mask, "L2 before the move");
-	xsave_report_image(state.after, state.filled, state.mask, "L2 after the move");
-	xsave_report_image(l2->xsave, state.filled, state.mask, "L2 after the exit");
-	xsave_report_image(l1_after, l1_filled, state.mask, "L1 after the exit");
-
-	xsave_free(l2->xsave);
-	l2_free(l2);
-	xsave_free(state.filled);
-	xsave_free(state.before);
-	xsave_free(state.after);
-	xsave_free(l1_filled);
-	xsave_free(l1_after);
-	xsave_free(untouched);
-}
-
-TEST(vector_registers_held, .on = EACH_CPU, .needs = VMX,
-     .about = "x87, SSE and AVX registers, held in the CPU while L2 is moved and does nothing else")
-{
-	u64 mask = xsave_enable();
-	u8 *filled = xsave_alloc(), *after = xsave_alloc(), *untouched = xsave_alloc();
-	struct l2 *l2 = l2_new(NULL, NULL);
-
-	xsave(untouched, mask);
-	xsave_fill_image(filled, mask, 0x33);
-	xrstor(filled, mask);
-	hold_through_move(l2);
-	xsave(after, mask);
-	xrstor(untouched, mask);
-	report(l2->exit_reason == EXIT_REASON_VMCALL, "L2 came to its VMCALL: exit %s",
-	       l2_exit_text(l2));
-	xsave_report_image(after, filled, mask, "shared by L1 and L2");
-	l2_free(l2);
-	xsave_free(filled);
-	xsave_free(after);
-	xsave_free(untouched);
-}
+/* ---- XCR0 ---- */
 
 #define XCR0_PATTERN (XFEATURE_MASK_FP | XFEATURE_MASK_SSE)
 

@@ -61,13 +61,6 @@ u64 ask_l1(u64 number, u64 question)
 	return question;
 }
 
-bool broken(const char *what)
-{
-	const char *given = argument("break");
-
-	return given && !strcmp(given, what);
-}
-
 /* ======== TSC offset ======== */
 
 static void read_msr_in_l2(void *data)

@@ -38,6 +38,12 @@ u64 l2_enter_with_msrs(struct l2 *l2);
 
 /* What L2 has in registers that are not in its VMCB or VMCS. */
 struct l2_registers *l2_registers(struct l2 *l2);
+void l2_set_rip(struct l2 *l2, u64 rip);
+/*
+ * Its own x87, SSE and AVX registers: those of MASK go from and to this XSAVE area in the
+ * standard form, the caller's. NULL: they are shared with L1.
+ */
+void l2_set_xsave(struct l2 *l2, void *area, u64 mask);
 /* How often it has been entered. */
 u64 l2_entries(const struct l2 *l2);
 

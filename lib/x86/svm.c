@@ -309,6 +309,17 @@ struct l2_registers *l2_registers(struct l2 *l2)
 	return &l2->registers;
 }
 
+void l2_set_rip(struct l2 *l2, u64 rip)
+{
+	l2->vmcb->save.rip = rip;
+}
+
+void l2_set_xsave(struct l2 *l2, void *area, u64 mask)
+{
+	l2->xsave = area;
+	l2->xsave_mask = mask;
+}
+
 u64 l2_entries(const struct l2 *l2)
 {
 	return l2->entries;
