@@ -173,6 +173,19 @@ EPT_VPID_FEATURE(VMX_INVVPID_SINGLE_NON_GLOBAL, VMX_VPID,
 		 VMX_VPID_INVVPID_BIT | VMX_VPID_EXTENT_SINGLE_NON_GLOBAL_BIT,
 		 "single-context INVVPID that retains globals")
 
+#define MISC_FEATURE(id, bit, text)                                                                \
+	FEATURE(id, text)                                                                          \
+	{                                                                                          \
+		return VMX_present() && rdmsr(MSR_IA32_VMX_MISC) & (bit);                          \
+	}
+
+MISC_FEATURE(VMX_ZERO_LEN_INS, VMX_MISC_ZERO_LEN_INS, "injection with instruction length 0")
+MISC_FEATURE(VMX_ACTIVITY_HLT, VMX_MISC_ACTIVITY_HLT, "entries to the activity state HLT")
+MISC_FEATURE(VMX_ACTIVITY_SHUTDOWN, VMX_MISC_ACTIVITY_SHUTDOWN,
+	     "entries to the activity state shutdown")
+MISC_FEATURE(VMX_ACTIVITY_WAIT_SIPI, VMX_MISC_ACTIVITY_WAIT_SIPI,
+	     "entries to the activity state wait-for-SIPI")
+
 /* ---- in words ---- */
 
 struct named_number {
