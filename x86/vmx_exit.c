@@ -434,11 +434,12 @@ static void begin(const struct row *table, int count)
 
 /*
  * KVM 6.1 forgets an interrupt that is held off when L2 exits (docs/findings.md), which
- * vmx_event's intr_taken_behind_exit is about, until something has it look again.
+ * vmx_event's intr_taken_behind_exit is about, until something has it look again: a priority that falls.
  */
 static void take_wakeup(void)
 {
 	irq_enable();
+	apic_write(APIC_TASKPRI, 0xf0);
 	apic_write(APIC_TASKPRI, 0);
 	wait_for(!apic_read_bit(APIC_IRR, WAKEUP_VECTOR), PATIENCE_MS, "the last wake-up to come");
 }
