@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: an exit does not save what blocks interrupts and NMIs in L2
+// Noticed by: a nested guest is interrupted behind its STI, and an NMI comes within an NMI
+// Files: arch/x86/kvm/vmx/nested.c
+// Cases: vmx_event_up/none
+// Test: blocking_at_exit
+//
+// What must hold: the interruptibility state after an exit says how L2 blocked events:
+// by STI, by MOV SS, by NMI.
+
+@@
+expression vmcs12;
+@@
+ sync_vmcs02_to_vmcs12(...)
+ {
+ <...
+- vmcs12->guest_interruptibility_info = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+ ...>
+ }
