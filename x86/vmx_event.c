@@ -482,8 +482,8 @@ extern char behind_sti[], behind_popf[], behind_iret[];
 static void move_then_open(void *data)
 {
 	irq_disable();
+	/* No exit in between: L1's next entry would repair what the move has lost. */
 	migrate_quiet();
-	l2_call(1);
 	open_windows();
 	l2_call(2);
 }
@@ -506,7 +506,6 @@ TEST(interrupt_window, .on = EACH_CPU, .needs = VMX,
 	l2_irq_off(l2);
 	if (!broken("lost"))
 		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
-	expect_call(l2, 1, "interrupts off in L2");
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, behind_sti, "STI");
 	l2_irq_off(l2);
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, behind_popf, "POPF");

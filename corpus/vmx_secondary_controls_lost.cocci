@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: after a restore L2 runs without L1's secondary processor-based controls
+// Noticed by: a nested guest executes what its hypervisor wanted to see, e.g. WBINVD, after a migration
+// Files: arch/x86/kvm/vmx/nested.c
+// Cases: vmx_exit_up/precopy
+// Test: first_exit_secondary
+//
+// What must hold: what L1 wants to exit by the secondary processor-based controls still
+// does after a move in L2.
+
+@@
+expression vmcs12, control;
+identifier vmx;
+@@
+ prepare_vmcs02_early(struct vcpu_vmx *vmx, ...)
+ {
+ <...
+- if (nested_cpu_has(vmcs12, CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
++ if (vmx->nested.nested_run_pending && nested_cpu_has(vmcs12, CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
+	control |= vmcs12->secondary_vm_exec_control;
+ ...>
+ }
