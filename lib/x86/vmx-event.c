@@ -299,10 +299,7 @@ bool event_came(struct l2 *l2, int vector, u64 error_code, u64 rip, const char *
 {
 	bool good = is_event(l2, vector, error_code, rip);
 
-	if (good)
-		report_pass("%s: vector 0x%x in L2, error code 0x%lx, at rip 0x%lx", when, vector,
-			    error_code, event_frame_of(l2)->rip);
-	else
+	if (!good)
 		report_fail("%s: instead of vector 0x%x, error code 0x%lx, at rip 0x%lx: %s", when,
 			    vector, error_code, rip, what_came(l2));
 	if (event_of(l2) != NO_EVENT) {
@@ -327,9 +324,7 @@ bool call_came(struct l2 *l2, u64 number, const char *when)
 {
 	bool good = is_call(l2, number);
 
-	if (good)
-		report_pass("%s: L2 came to its call %lu", when, number);
-	else
+	if (!good)
 		report_fail("%s: L2 should have come to its call %lu: %s", when, number,
 			    what_came(l2));
 	if (good || event_of(l2) != NO_EVENT)
@@ -347,9 +342,7 @@ bool exit_came(struct l2 *l2, u64 reason, const char *when)
 {
 	bool good = l2->exit_reason == reason;
 
-	if (good)
-		report_pass("%s: exit %s", when, l2_exit_name(reason));
-	else
+	if (!good)
 		report_fail("%s: instead of exit %s: %s", when, l2_exit_name(reason),
 			    what_came(l2));
 	return good;
@@ -375,14 +368,14 @@ bool check_field(const struct l2 *l2, enum vmcs_field field, u64 mask, u64 value
 {
 	u64 is = l2_get(l2, field);
 
-	return report((is & mask) == value, "%s: %s is 0x%lx, %s0x%lx should be 0x%lx", when,
+	return report_if_failed((is & mask) == value, "%s: %s is 0x%lx, %s0x%lx should be 0x%lx", when,
 		      vmcs_field_name(field), is, mask == ~0ul ? "" : "of which ",
 		      mask == ~0ul ? is : mask, value);
 }
 
 bool check_rip(const struct l2 *l2, const void *rip, const char *when)
 {
-	return report(l2_get(l2, GUEST_RIP) == (u64)rip, "%s: L2's rip 0x%lx, should be 0x%lx",
+	return report_if_failed(l2_get(l2, GUEST_RIP) == (u64)rip, "%s: L2's rip 0x%lx, should be 0x%lx",
 		      when, l2_get(l2, GUEST_RIP), (u64)rip);
 }
 
