@@ -131,8 +131,7 @@ static bool is_done(const struct test *test, int cpu)
 	return false;
 }
 
-/* Whether the CPUs share the tests that are for each of them (test.h, "turns"). */
-static bool take_turns(void)
+bool take_turns(void)
 {
 	const char *when = argument("turns");
 

@@ -75,7 +75,8 @@ static void end_trips(u64 least)
 
 	report(trips->done >= least && l2_entries(trips->l2) == trips->done &&
 		       trips->in_l2 == trips->done && !trips->wrong && !trips->unanswered,
-	       "CPU %d: %lu entries (%lu wanted), %lu exits counted by L1, %lu by L2; L1 missed %lu "
+	       "CPU %d: %lu entries (%lu wanted), %lu exits counted by L1, %lu by L2; L1 missed "
+	       "%lu "
 	       "(%s), "
 	       "L2 missed %lu answers (RBX 0x%lx and not 0x%lx)",
 	       smp_id(), l2_entries(trips->l2), least, trips->done, trips->in_l2, trips->wrong,
@@ -119,7 +120,7 @@ static void make_journey(void *data)
  * other side, has a trip made twice or not at all, or L2 and L1 read what the other did not
  * write. Where both sides are set back alike, nobody inside can tell.
  */
-TEST(round_trips, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
+TEST(round_trips, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, L2S_TOGETHER),
      .about = "of thousands of round trips on all CPUs at once, moved meanwhile, none is lost or "
 	      "made twice")
 {
@@ -213,8 +214,8 @@ TEST(several_l2s, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 			good += check_look(stay, &stay->first, "first") &&
 				check_look(stay, &stay->last, stay->move ? "moved" : "last") &&
 				report_if_failed(many[i].count == turn + 1,
-						 "L2 %d, in turn %lu, has counted %lu", i,
-						 turn + 1, many[i].count);
+						 "L2 %d, in turn %lu, has counted %lu", i, turn + 1,
+						 many[i].count);
 		}
 	report(good == L2S * TURNS, "%lu of %d stays in %d L2s were right", good, L2S * TURNS, L2S);
 	for (int i = 0; i < L2S; i++)
