@@ -1935,7 +1935,7 @@ static struct l2 *halt_across_move(struct waker *waker, void (*send)(int cpu), i
 	}
 	on_cpu_async(other_cpu(), move_then_wake, waker);
 	clgi();
-	l2_enter_gif_clear(l2);
+	enter_for_event(l2);
 	waker->exits = 1;
 	return l2;
 }
