@@ -30,14 +30,24 @@ static void write_and_call(void)
 		called_meanwhile();
 }
 
+static void end_request(void)
+{
+	machine_line("got", "answer=0");
+	host_unlock();
+}
+
+static void await_answer(void (*meanwhile)(void))
+{
+	host_byte(meanwhile, "the host's answer to a request to be moved");
+	end_request();
+}
+
 static void request_while(const char *sentence, void (*meanwhile)(void))
 {
 	host_lock();
 	called_meanwhile = meanwhile;
 	puts(sentence);
-	host_byte(write_and_call, "the host's answer to a request to be moved");
-	machine_line("got", "answer=0");
-	host_unlock();
+	await_answer(write_and_call);
 }
 
 static void request(const char *sentence)
@@ -69,9 +79,7 @@ void migrate_request(void)
 
 void migrate_await(void (*meanwhile)(void))
 {
-	host_byte(meanwhile, "the host's answer to a request to be moved");
-	machine_line("got", "answer=0");
-	host_unlock();
+	await_answer(meanwhile);
 }
 
 void migrate_by_hand_begin(void)
@@ -85,8 +93,7 @@ void migrate_by_hand_begin(void)
 
 void migrate_by_hand_end(void)
 {
-	machine_line("got", "answer=0");
-	host_unlock();
+	end_request();
 }
 
 void migrate_once(void)

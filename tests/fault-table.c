@@ -173,27 +173,26 @@ static gboolean hold_runner(struct run *run)
  * Memory that goes wrong under a plan. The verdict has to name the page that filtering-qemu has
  * damaged, what it held and what not, and who writes it.
  */
-#define DAMAGED_MEMORY_ON(accel, plan, how)                                                        \
+#define DAMAGED_MEMORY_BY(accel, plan, how, run)                                                   \
 	.name = plan "-memory-" how,                                                               \
 	.arguments = "run dirty --plan " plan " --moves 8 --arg test=dense "                       \
 		     "--accel " accel " --qemu @BUILD@/tests/filtering-qemu",                      \
 	.status = 1, .verdict = "FAIL", .vmm_has_child = TRUE,                                     \
-	.wrapper = "FERRY_DAMAGE=" how " \"$@\"; status=$?; "                                      \
-		   "cat @DIR@/logs/dirty/" plan "/stderr; exit $status"
+	.wrapper = run "cat @DIR@/logs/dirty/" plan "/stderr; exit $status"
+
+#define DAMAGED_MEMORY_ON(accel, plan, how)                                                        \
+	DAMAGED_MEMORY_BY(accel, plan, how, "FERRY_DAMAGE=" how " \"$@\"; status=$?; ")
 
 /* TCG loses some by itself while a guest that runs is moved. */
 #define DAMAGED_MEMORY(plan, how) DAMAGED_MEMORY_ON("kvm", plan, how), .needs_kvm = TRUE
 
 /* QEMU 7.2 crashes in recoveries now and then (docs/findings.md), which is no verdict on it. */
 #define DAMAGED_MEMORY_UNLESS_CRASHED(plan, how)                                                   \
-	.name = plan "-memory-" how,                                                               \
-	.arguments = "run dirty --plan " plan " --moves 8 --arg test=dense "                       \
-		     "--accel kvm --qemu @BUILD@/tests/filtering-qemu",                            \
-	.needs_kvm = TRUE, .status = 1, .verdict = "FAIL", .vmm_has_child = TRUE,                  \
-	.wrapper = "for try in 1 2 3 4 5 6 7 8; do "                                               \
-		   "FERRY_DAMAGE=" how " \"$@\" >@DIR@/output 2>&1; status=$?; "                   \
-		   "grep -q ^XFAIL @DIR@/output || break; done; "                                  \
-		   "cat @DIR@/output @DIR@/logs/dirty/" plan "/stderr; exit $status"
+	DAMAGED_MEMORY_BY("kvm", plan, how,                                                        \
+			  "for try in 1 2 3 4 5 6 7 8; do "                                        \
+			  "FERRY_DAMAGE=" how " \"$@\" >@DIR@/output 2>&1; status=$?; "            \
+			  "grep -q ^XFAIL @DIR@/output || break; done; cat @DIR@/output; "),       \
+		.needs_kvm = TRUE
 
 #define DAMAGED_PAGE(plan, held, damage)                                                           \
 	"^FAIL  dirty/" plan ": dense: (CPU 1's page \\d+), 0x[0-9a-f]+ "                          \

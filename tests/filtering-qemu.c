@@ -235,7 +235,6 @@ static char *on_command(const char *line)
 	    (!is_rest && !strstr(line, "\"migrate-incoming\"")))
 		return g_strdup(line);
 	uri += strlen(URI);
-	end = strchr(uri, '"');
 	path = g_strndup(uri, end - uri);
 	return g_strdup_printf("%.*s%s%s", (int)(uri - line), line, listen_instead(path, is_rest),
 			       end);

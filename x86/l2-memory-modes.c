@@ -79,25 +79,12 @@ const struct mode pse_mode = {
 	.code = 0xc9b,
 	.data = 0xc93,
 };
-const struct mode pae_mode = {
-	.stubs = &stubs32,
-	.paging = PAE,
-	.cr0 = X86_CR0_ET | X86_CR0_PE | X86_CR0_WP | X86_CR0_PG,
-	.cr4 = X86_CR4_PAE,
-	.efer = EFER_NX,
-	.code = 0xc9b,
-	.data = 0xc93,
-};
-const struct mode pae_hidden_mode = {
-	.stubs = &stubs32,
-	.paging = PAE,
-	.cr0 = X86_CR0_ET | X86_CR0_PE | X86_CR0_WP | X86_CR0_PG,
-	.cr4 = X86_CR4_PAE,
-	.efer = EFER_NX,
-	.code = 0xc9b,
-	.data = 0xc93,
-	.hidden_pdptes = true,
-};
+#define PAE_MODE                                                                                   \
+	.stubs = &stubs32, .paging = PAE,                                                          \
+	.cr0 = X86_CR0_ET | X86_CR0_PE | X86_CR0_WP | X86_CR0_PG, .cr4 = X86_CR4_PAE,              \
+	.efer = EFER_NX, .code = 0xc9b, .data = 0xc93
+const struct mode pae_mode = { PAE_MODE };
+const struct mode pae_hidden_mode = { PAE_MODE, .hidden_pdptes = true };
 const struct mode long_mode = {
 	.stubs = &stubs64,
 	.paging = FOUR_LEVELS,
