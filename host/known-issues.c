@@ -235,6 +235,8 @@ static void apply_to_failure(GPtrArray *issues, struct result *result)
 		if (!issue)
 			return;
 		first = first ? first : issue;
+		/* In a lab's results this is asked again outside, when REASON may be another. */
+		result->beyond_tests = FALSE;
 	}
 	if (first && !unexplained) {
 		explain(result, first);

@@ -25,9 +25,9 @@ struct test_case {
 	char *name;	/* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
 	char *log_name; /* its folder below the log folder */
 	guint32 seed;
-	const char *host;  /* "local", or the name of the lab that it runs in */
+	const char *host;      /* "local", or the name of the lab that it runs in */
 	const char *lab_clock; /* "tsc" or "hpet", for a lab; NULL: the lab's default */
-	char *skip_reason; /* it can run nowhere; NULL if it can */
+	char *skip_reason;     /* it can run nowhere; NULL if it can */
 };
 
 /* One test's end, as the guest told it. */
@@ -49,11 +49,11 @@ struct mark {
 
 /* What a verdict was reached on. */
 struct environment {
-	char *host;   /* "local", or the lab's name */
-	char *vmm;    /* "qemu" */
-	char *binary; /* of the VMM */
+	char *host;	    /* "local", or the lab's name */
+	char *vmm;	    /* "qemu" */
+	char *binary;	    /* of the VMM */
 	char *other_binary; /* of the other of two that guests go between, or NULL */
-	char *machine; /* a machine type that was chosen or named, or NULL */
+	char *machine;	    /* a machine type that was chosen or named, or NULL */
 	char *accel;
 	char *kernel; /* of the host: "6.1.0-13-amd64" */
 	char *cpu;    /* "AMD EPYC ..." */
@@ -66,20 +66,20 @@ struct result {
 	const struct test_case *test_case;
 	const struct environment *environment; /* outlives the result */
 	enum verdict verdict;
-	char *reason;	   /* one line; NULL for a plain pass */
-	char *vmm_version; /* "7.2.22"; NULL if the VMM never told */
+	char *reason;		 /* one line; NULL for a plain pass */
+	char *vmm_version;	 /* "7.2.22"; NULL if the VMM never told */
 	char *other_vmm_version; /* of the other of two that the guest goes between, or NULL */
-	char *warning;	   /* one line about a pass that was not expected; else NULL */
-	char *memory;	   /* lines on images of the guest's memory; NULL if none were wanted */
-	char *detail;	   /* more lines, e.g. a backtrace; NULL if there are none */
-	char *logdir;	   /* NULL when it never started */
+	char *warning;		 /* one line about a pass that was not expected; else NULL */
+	char *memory; /* lines on images of the guest's memory; NULL if none were wanted */
+	char *detail; /* more lines, e.g. a backtrace; NULL if there are none */
+	char *logdir; /* NULL when it never started */
 	gint64 duration_ns;
 	unsigned checks; /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
 	unsigned skipped_checks;
-	GPtrArray *tests; /* of struct test_result */
-	gboolean beyond_tests; /* something failed that is no test's failure */
-	GPtrArray *marks; /* of struct mark, without clock marks */
-	GArray *moves;	  /* of struct move_stats */
+	GPtrArray *tests;      /* of struct test_result */
+	gboolean beyond_tests; /* something failed that is no test's, and that no issue explains */
+	GPtrArray *marks;      /* of struct mark, without clock marks */
+	GArray *moves;	       /* of struct move_stats */
 };
 
 void test_case_free(struct test_case *test_case);

@@ -24,6 +24,13 @@ static const char issues_text[] = "[alpha]\n"
 				  "host = moon tcg\n"
 				  "reason = it is slow\n"
 				  "evidence = somewhere\n"
+				  "[died]\n"
+				  "case = prog/none\n"
+				  "failure = died.*\n"
+				  "host = *\n"
+				  "sometimes = true\n"
+				  "reason = it dies now and then\n"
+				  "evidence = somewhere\n"
 				  "[whole]\n"
 				  "case = prog/storm\n"
 				  "host = *\n"
@@ -41,7 +48,8 @@ static const struct row {
 	const char *expected_tests;
 	const char *reason; /* the result's begins so, or NULL */
 	gboolean warning;
-	const char *said; /* why the case failed; NULL: "first" */
+	const char *said;   /* why the case failed; NULL: "first" */
+	const char *inside; /* the host that issues are looked up for before, in a lab; or NULL */
 } rows[] = {
 	{ "one", "amd", "6.1.0", "none", VERDICT_FAIL, "a:pass alpha:fail", FALSE, VERDICT_XFAIL,
 	  "a:pass alpha:xfail", "alpha is broken", FALSE },
@@ -67,6 +75,9 @@ static const struct row {
 	  "it is slow", FALSE, "CPU 3 is late, again" },
 	{ "said-and-more", "local", "6.1.0", "pause", VERDICT_FAIL, "", TRUE, VERDICT_FAIL, "",
 	  "CPU 3", FALSE, "CPU 3 is late, and hot" },
+	{ "dies-in-a-lab", "amd", "6.1.0", "none", VERDICT_ERROR, "alpha:fail died:fail", TRUE,
+	  VERDICT_XFAIL, "alpha:xfail died:xfail", "alpha is broken", FALSE, "died of it",
+	  "local" },
 	{ "passes-now", "amd", "6.9.0", "none", VERDICT_PASS, "alpha:pass", FALSE, VERDICT_PASS,
 	  "alpha:pass", NULL, TRUE },
 	{ "not-tried", "amd", "6.9.0", "none", VERDICT_PASS, "gamma:pass", FALSE, VERDICT_PASS,
@@ -128,6 +139,11 @@ static void test_row(gconstpointer data)
 	result->beyond_tests = row->beyond_tests;
 	add_tests(result, row->tests);
 
+	if (row->inside) {
+		environment.host = (char *)row->inside;
+		known_issues_apply(issues, result);
+		environment.host = (char *)row->host;
+	}
 	known_issues_apply(issues, result);
 
 	tests = tests_of(result);
