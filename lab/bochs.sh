@@ -12,7 +12,11 @@ bochs_ips=100000000
 # What Bochs 2.7 gets wrong (docs/labs.md): entries of the page-modification log keep the
 # address's low bits, and the size of the XSAVE area contradicts its parts. KVM and the kernel go
 # on, but with long warnings over a slow line.
-bochs_kernel_options='kvm_intel.pml=0 noxsave'
+#
+# An entry to a guest whose RFLAGS.IF is clear blocks the host's interrupts until its next exit, and
+# a vCPU that spins for another one that way would have no exit: it gets one by its PAUSEs, after
+# 4096 instructions always.
+bochs_kernel_options='kvm_intel.pml=0 kvm_intel.ple_gap=65536 kvm_intel.ple_window_grow=0 noxsave'
 
 # Debian's has its debugger compiled in, which halves its speed, and SDL for a display. One
 # of your own, by $BOCHS, is taken to be without windows.

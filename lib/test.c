@@ -131,7 +131,8 @@ static bool is_done(const struct test *test, int cpu)
 	return false;
 }
 
-bool take_turns(void)
+/* Whether the CPUs share the tests that are for each of them. */
+static bool take_turns(void)
 {
 	const char *when = argument("turns");
 

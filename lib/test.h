@@ -103,13 +103,6 @@ int run_tests(void);
 int current_round(void);
 u64 current_boot(void);
 
-/* Whether the CPUs share the tests that are for each of them: `turns`, above. */
-bool take_turns(void);
-/* Whether break=WHAT on the command line asks to spoil the test, so that it is seen to fail. */
-bool broken(const char *what);
-
-/* Whether the CPUs share the tests that are for each of them: `turns`, above. */
-bool take_turns(void);
 /* Whether break=WHAT on the command line asks to spoil the test, so that it is seen to fail. */
 bool broken(const char *what);
 

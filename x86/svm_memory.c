@@ -920,13 +920,13 @@ TEST(writes_cr3_2mib, .on = EACH_CPU, .needs = SVM,
 
 /* ---- all CPUs ---- */
 
-TEST(crowd_npt, .needs = ALL_OF(SVM_NPT, SMP, L2S_TOGETHER),
+TEST(crowd_npt, .needs = ALL_OF(SVM_NPT, SMP),
      .about = "L2s on all CPUs write through nested tables while they are moved")
 {
 	crowd_story(true);
 }
 
-TEST(crowd_cr3, .needs = ALL_OF(SVM, SMP, L2S_TOGETHER),
+TEST(crowd_cr3, .needs = ALL_OF(SVM, SMP),
      .about = "L2s on all CPUs write through CR3s of their own while they are moved")
 {
 	crowd_story(false);

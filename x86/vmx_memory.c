@@ -825,13 +825,13 @@ TEST(writes_cr3_2mib, .on = EACH_CPU, .needs = VMX,
 	writes_story(false, LARGE_PAGES);
 }
 
-TEST(crowd_ept, .needs = ALL_OF(VMX_EPT, SMP, L2S_TOGETHER),
+TEST(crowd_ept, .needs = ALL_OF(VMX_EPT, SMP),
      .about = "L2s on all CPUs write through EPTs while they are moved")
 {
 	crowd_story(true);
 }
 
-TEST(crowd_cr3, .needs = ALL_OF(VMX, SMP, L2S_TOGETHER),
+TEST(crowd_cr3, .needs = ALL_OF(VMX, SMP),
      .about = "L2s on all CPUs write through CR3s of their own while they are moved")
 {
 	crowd_story(false);

@@ -107,8 +107,3 @@ bool l2_expect_call(struct l2 *l2, u64 number)
 	report_fail("L2 should have come to its call %lu: exit %s", number, l2_exit_text(l2));
 	return false;
 }
-
-FEATURE(L2S_TOGETHER, "CPUs that are in L2 together: not with turns=slow on a slow host")
-{
-	return cpu_count() == 1 || !take_turns();
-}

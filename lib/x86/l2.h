@@ -26,11 +26,6 @@ void l2_free(struct l2 *l2);
 /* From the beginning of another function, on an empty stack; all else stays. */
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
 
-/*
- * All CPUs may be in L2 together. Where they take turns on a slow host they may not: in the intel
- * lab that stops the machine (docs/labs.md).
- */
-DECLARE_FEATURE(L2S_TOGETHER);
 /* There is an L2 whose TSC may differ from L1's. */
 DECLARE_FEATURE(L2_TSC_OFFSET);
 /* From the next entry on L2's TSC is L1's plus this. */
