@@ -83,29 +83,17 @@ static void on_flight_told(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 	struct qemu_move *move = qemu->move;
-	JsonObject *figures, *ram;
-	gint64 page_size;
+	JsonObject *figures;
 
-	if (!move)
+	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	if (!figures)
 		return;
-	if (problem || !JSON_NODE_HOLDS_OBJECT(value)) {
-		qemu_move_fail(move, "%s",
-			       problem ? problem : "query-migrate answers with nonsense");
-		return;
-	}
-	figures = json_node_get_object(value);
-	ram = qmp_object(figures, "ram");
-	page_size = qmp_number(ram, "page-size");
-	if (g_strcmp0(qmp_string(figures, "status"), "active") || page_size <= 0) {
+	if (g_strcmp0(qmp_string(figures, "status"), "active") ||
+	    !qemu_move_read_pages(figures, &move->flight)) {
 		qemu_move_fail(move, "the move was not in flight when it was to be broken off");
 		return;
 	}
-	move->flight.bytes = MAX(0, qmp_number(ram, "transferred"));
-	move->flight.passes = MAX(0, qmp_number(ram, "dirty-sync-count"));
-	move->flight.pages_sent =
-		MAX(0, qmp_number(ram, "normal")) + MAX(0, qmp_number(ram, "duplicate"));
-	move->flight.pages_in_ram = MAX(0, qmp_number(ram, "total")) / page_size;
-	move->flight.bytes_left = MAX(0, qmp_number(ram, "remaining"));
+	move->flight.bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
 	move->broken = TRUE;
 	/* A destination whose stream ends does so as well, and in no good order. */
 	move->to->exit.ordered = TRUE;

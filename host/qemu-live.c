@@ -66,14 +66,9 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	JsonObject *figures, *ram;
 	gint64 downtime_ms, stopped;
 
-	if (!move)
+	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	if (!figures)
 		return;
-	if (problem || !JSON_NODE_HOLDS_OBJECT(value)) {
-		qemu_move_fail(move, "%s",
-			       problem ? problem : "query-migrate answers with nonsense");
-		return;
-	}
-	figures = json_node_get_object(value);
 	ram = qmp_object(figures, "ram");
 	downtime_ms = qmp_number(figures, "downtime");
 	if (downtime_ms < 0 || !qemu_move_read_pages(figures, &stats)) {

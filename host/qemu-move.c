@@ -76,6 +76,14 @@ void qemu_move_on_reply(void *data, JsonNode *value, const char *problem)
 		qemu_move_fail(qemu->move, "%s", problem);
 }
 
+JsonObject *qemu_move_figures(struct qemu_move *move, JsonNode *value, const char *problem)
+{
+	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
+		return json_node_get_object(value);
+	qemu_move_fail(move, "%s", problem ? problem : "query-migrate answers with nonsense");
+	return NULL;
+}
+
 gboolean qemu_move_read_pages(JsonObject *figures, struct move_stats *stats)
 {
 	JsonObject *ram = qmp_object(figures, "ram");

@@ -55,14 +55,9 @@ static void on_left_told(void *data, JsonNode *value, const char *problem)
 	JsonObject *arguments, *figures;
 	g_autofree char *uri = NULL;
 
-	if (!move)
+	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	if (!figures)
 		return;
-	if (problem || !JSON_NODE_HOLDS_OBJECT(value)) {
-		qemu_move_fail(move, "%s",
-			       problem ? problem : "query-migrate answers with nonsense");
-		return;
-	}
-	figures = json_node_get_object(value);
 	move->bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
 	move->cut_in_flight = move->bytes_left > 0;
 	uri = g_strconcat("unix:", move->to->incoming, NULL);

@@ -53,14 +53,9 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	JsonObject *figures;
 	const char *reason;
 
-	if (!move)
+	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	if (!figures)
 		return;
-	if (problem || !JSON_NODE_HOLDS_OBJECT(value)) {
-		qemu_move_fail(move, "%s",
-			       problem ? problem : "query-migrate answers with nonsense");
-		return;
-	}
-	figures = json_node_get_object(value);
 	reason = qmp_string(figures, "error-desc");
 	if (has_status(qemu, "failed")) {
 		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
