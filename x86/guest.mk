@@ -3,7 +3,7 @@
 # Builds the guests: every x86/NAME.c becomes build/x86/NAME.elf, which keeps its
 # names and lines for people and for the runner, and build/x86/NAME.flat, which
 # QEMU starts with -kernel. A new program is one new file in x86/. A hyphen in its name says
-# that it is none, but what several programs share (guest_links, below).
+# that it is none, but what several programs share, or a part of one (guest_links, below).
 
 guest_shared := $(patsubst x86/%.c,%,$(wildcard x86/*-*.c))
 guest_programs := $(filter-out $(guest_shared),$(patsubst x86/%.c,%,$(wildcard x86/*.c)))
@@ -20,11 +20,14 @@ $(filter $(build)/x86/svm_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 $(filter $(build)/x86/vmx_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 	$(filter-out $(build)/lib/x86/svm%,$(guest_l2_objects))
 
-# $(call guest_links,PROGRAMS,PATTERNS): with which shared files programs are linked.
+# $(call guest_links,PROGRAMS,PATTERNS): with which of these files programs are linked.
 guest_links = $(eval $(patsubst %,$(build)/x86/%.elf,$(1)): \
 	$(patsubst %,$(build)/x86/%.o,$(filter $(2),$(guest_shared))))
 $(call guest_links,svm_memory vmx_memory vmx_ept,l2-memory%)
 $(call guest_links,vmx_memory vmx_ept,vmx-nesting)
+$(call guest_links,svm_intercept vmx_exit,l2-instructions)
+$(call guest_links,svm_intercept,svm-intercept%)
+$(call guest_links,vmx_exit,vmx-exit%)
 $(call guest_links,svm_state vmx_state,l2-state)
 $(call guest_links,svm_time vmx_time,l2-time%)
 $(call guest_links,svm_hyperv vmx_hyperv,l2-hyperv)

@@ -26,7 +26,8 @@ void l2_free(struct l2 *l2);
 /* From the beginning of another function, on an empty stack; all else stays. */
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
 
-/* There is an L2 whose TSC may differ from L1's. */
+/* There is an L2: SVM or VMX; and one whose TSC may differ from L1's. */
+DECLARE_FEATURE(L2);
 DECLARE_FEATURE(L2_TSC_OFFSET);
 /* From the next entry on L2's TSC is L1's plus this. */
 void l2_set_tsc_offset(struct l2 *l2, u64 offset);
@@ -38,7 +39,10 @@ u64 l2_enter_with_msrs(struct l2 *l2);
 
 /* What L2 has in registers that are not in its VMCB or VMCS. */
 struct l2_registers *l2_registers(struct l2 *l2);
+u64 l2_rip(const struct l2 *l2);
 void l2_set_rip(struct l2 *l2, u64 rip);
+/* The same, and nothing holds interrupts off there that the last instruction would have. */
+void l2_go_on_at(struct l2 *l2, u64 rip);
 /*
  * Its own x87, SSE and AVX registers: those of MASK go from and to this XSAVE area in the
  * standard form, the caller's. NULL: they are shared with L1.
@@ -60,6 +64,11 @@ bool l2_expect_call(struct l2 *l2, u64 number);
 bool l2_is_call(const struct l2 *l2, u64 number);
 /* RIP behind the call that was the last exit. */
 void l2_skip_call(struct l2 *l2);
+
+/* Whether RDMSR and WRMSR of an MSR exit, which must be one that the bit map knows. */
+void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write);
+/* Turns the bit maps of ports on and sets this one. */
+void l2_intercept_port(struct l2 *l2, u16 port, bool on);
 
 /* In L2: VMMCALL or VMCALL with RAX = number, not L2_RETURNED. */
 void l2_call(u64 number);

@@ -270,8 +270,7 @@ void l2_skip_call(struct l2 *l2)
 
 void l2_skip(struct l2 *l2, unsigned length)
 {
-	l2->vmcb->save.rip += length;
-	l2->vmcb->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW_MASK;
+	l2_go_on_at(l2, l2_rip(l2) + length);
 }
 
 void l2_inject(struct l2 *l2, u64 event)
@@ -286,6 +285,11 @@ void l2_virtual_irq(struct l2 *l2, u8 vector)
 	control->v_intr &= ~(V_INTR_PRIO_MASK | 0xfful << V_INTR_VECTOR_SHIFT);
 	control->v_intr |= V_IRQ_MASK | (u64)(vector >> 4) << V_INTR_PRIO_SHIFT |
 			   (u64)vector << V_INTR_VECTOR_SHIFT;
+}
+
+FEATURE(L2, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+{
+	return SVM_present();
 }
 
 FEATURE(L2_TSC_OFFSET, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
@@ -309,9 +313,20 @@ struct l2_registers *l2_registers(struct l2 *l2)
 	return &l2->registers;
 }
 
+u64 l2_rip(const struct l2 *l2)
+{
+	return l2->vmcb->save.rip;
+}
+
 void l2_set_rip(struct l2 *l2, u64 rip)
 {
 	l2->vmcb->save.rip = rip;
+}
+
+void l2_go_on_at(struct l2 *l2, u64 rip)
+{
+	l2_set_rip(l2, rip);
+	l2->vmcb->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW_MASK;
 }
 
 void l2_set_xsave(struct l2 *l2, void *area, u64 mask)

@@ -75,10 +75,6 @@ u64 l2_enter_gif_clear(struct l2 *l2);
 void l2_intercept(struct l2 *l2, unsigned intercept);
 void l2_pass(struct l2 *l2, unsigned intercept);
 bool l2_intercepts(const struct l2 *l2, unsigned intercept);
-/* Turns the intercepts of MSRs on and sets these two. The MSR must be one that the MSRPM knows. */
-void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write);
-/* Turns the intercepts of ports on and sets this one. */
-void l2_intercept_port(struct l2 *l2, u16 port, bool on);
 
 /* Gives L2 nested page tables that map RAM and devices where they are. */
 void l2_use_npt(struct l2 *l2);

@@ -1024,18 +1024,18 @@ void l2_skip_call(struct l2 *l2)
 
 void l2_skip(struct l2 *l2)
 {
-	u64 blocking = l2_get(l2, GUEST_INTERRUPTIBILITY_INFO);
-
-	l2_set(l2, GUEST_RIP, l2_get(l2, GUEST_RIP) + l2_get(l2, VM_EXIT_INSTRUCTION_LEN));
-	if (blocking & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
-		l2_set(l2, GUEST_INTERRUPTIBILITY_INFO,
-		       blocking & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	l2_go_on_at(l2, l2_rip(l2) + l2_get(l2, VM_EXIT_INSTRUCTION_LEN));
 }
 
 void l2_inject(struct l2 *l2, u32 event, u32 error_code)
 {
 	l2_set(l2, VM_ENTRY_INTR_INFO_FIELD, event | INTR_INFO_VALID_MASK);
 	l2_set(l2, VM_ENTRY_EXCEPTION_ERROR_CODE, error_code);
+}
+
+FEATURE(L2, "VMX (CPUID 1:ECX bit 5, and not locked out by IA32_FEATURE_CONTROL)")
+{
+	return VMX_present();
 }
 
 FEATURE(L2_TSC_OFFSET, "VMX with TSC offsetting (IA32_VMX_PROCBASED_CTLS bit 3)")
@@ -1087,9 +1087,24 @@ struct l2_registers *l2_registers(struct l2 *l2)
 	return &l2->registers;
 }
 
+u64 l2_rip(const struct l2 *l2)
+{
+	return l2_get(l2, GUEST_RIP);
+}
+
 void l2_set_rip(struct l2 *l2, u64 rip)
 {
 	l2_set(l2, GUEST_RIP, rip);
+}
+
+void l2_go_on_at(struct l2 *l2, u64 rip)
+{
+	u64 blocking = l2_get(l2, GUEST_INTERRUPTIBILITY_INFO);
+
+	l2_set_rip(l2, rip);
+	if (blocking & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
+		l2_set(l2, GUEST_INTERRUPTIBILITY_INFO,
+		       blocking & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 }
 
 void l2_set_xsave(struct l2 *l2, void *area, u64 mask)

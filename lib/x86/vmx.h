@@ -204,10 +204,6 @@ void l2_control(struct l2 *l2, enum vmcs_field field, u32 bits);
 void l2_uncontrol(struct l2 *l2, enum vmcs_field field, u32 bits);
 
 void l2_intercept_exception(struct l2 *l2, int vector, bool on);
-/* The MSR must be one that the bit map knows. */
-void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write);
-/* Turns the bit maps of ports on and sets this one. */
-void l2_intercept_port(struct l2 *l2, u16 port, bool on);
 
 /* Add to the MSR areas; give the entry, in which an exit stores. */
 struct vmx_msr_entry *l2_load_msr_at_entry(struct l2 *l2, u32 index, u64 value);
