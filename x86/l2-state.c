@@ -105,7 +105,7 @@ static void vectors_in_l2(void *data)
 	xsave(state->after, state->mask);
 }
 
-TEST(vector_registers, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
+TEST(vector_registers, .on = EACH_CPU, .needs = L2,
      .about = "x87, SSE and AVX registers of L2, and those of L1 beside them, survive a move in L2")
 {
 	struct vector_state state = { .mask = xsave_enable() };
@@ -142,7 +142,7 @@ TEST(vector_registers, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 	xsave_free(untouched);
 }
 
-TEST(vector_registers_held, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
+TEST(vector_registers_held, .on = EACH_CPU, .needs = L2,
      .about = "x87, SSE and AVX registers, held in the CPU while L2 is moved and does nothing else")
 {
 	u64 mask = xsave_enable();

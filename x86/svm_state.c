@@ -17,98 +17,21 @@
  */
 #include "libcflat.h"
 #include "alloc_page.h"
-#include "apic.h"
-#include "atomic.h"
 #include "desc.h"
-#include "isr.h"
 #include "l2-state.h"
-#include "percpu.h"
 #include "processor.h"
-#include "smp.h"
 #include "svm.h"
 #include "xsave.h"
-#include "xsave-image.h"
 
-/* Any address that is neither mapped nor run, canonical. */
-#define NOWHERE(n) (0xffffa50000000000ul + (n)*0x11000)
+/* ---- registers, as L2 and L1 see them ---- */
 
-/* ---- a register, as L2 and L1 see it ---- */
-
-/* A register that L2 can read (and write), and its place in the VMCB. */
-struct state_register {
-	const char *name;
-	u64 (*read)(void);
-	void (*write)(u64 value);
-	size_t offset; /* in struct vmcb */
-	u64 value;     /* for L2: different from L1's */
-};
-
-#define MSR_ACCESS(name, index)                                                                    \
-	static u64 read_##name(void)                                                               \
-	{                                                                                          \
-		return rdmsr(index);                                                               \
-	}                                                                                          \
-	static void write_##name(u64 value)                                                        \
-	{                                                                                          \
-		wrmsr(index, value);                                                               \
-	}
-
-MSR_ACCESS(efer, MSR_EFER)
-MSR_ACCESS(star, MSR_STAR)
-MSR_ACCESS(lstar, MSR_LSTAR)
-MSR_ACCESS(cstar, MSR_CSTAR)
-MSR_ACCESS(sfmask, MSR_SYSCALL_MASK)
-MSR_ACCESS(fs_base, MSR_FS_BASE)
-MSR_ACCESS(kernel_gs_base, MSR_KERNEL_GS_BASE)
-MSR_ACCESS(sysenter_cs, MSR_IA32_SYSENTER_CS)
-MSR_ACCESS(sysenter_esp, MSR_IA32_SYSENTER_ESP)
-MSR_ACCESS(sysenter_eip, MSR_IA32_SYSENTER_EIP)
-
-static u64 read_gdt_base(void)
-{
-	struct descriptor_table_ptr table;
-
-	sgdt(&table);
-	return table.base;
-}
-
-static u64 read_idt_base(void)
-{
-	struct descriptor_table_ptr table;
-
-	sidt(&table);
-	return table.base;
-}
-
-static void write_gdt_base(u64 value)
-{
-	struct descriptor_table_ptr table;
-
-	sgdt(&table);
-	table.base = value;
-	lgdt(&table);
-}
-
-static void write_idt_base(u64 value)
-{
-	struct descriptor_table_ptr table;
-
-	sidt(&table);
-	table.base = value;
-	lidt(&table);
-}
-
-/*
- * Values that the architecture allows and that L2's C code can live with. The zero ones
- * depend on the machine and are filled in by fill_values().
- */
 #define REGISTER(label, accessors, field, pattern)                                                 \
 	{                                                                                          \
 		.name = label, .read = read_##accessors, .write = write_##accessors,               \
-		.offset = offsetof(struct vmcb, save.field), .value = pattern                      \
+		.guest = offsetof(struct vmcb, save.field), .value = pattern                       \
 	}
 
-static struct state_register registers[] = {
+struct state_register registers[] = {
 	REGISTER("CR0", cr0, cr0, 0),
 	REGISTER("CR2", cr2, cr2, NOWHERE(1)),
 	REGISTER("CR3", cr3, cr3, 0),
@@ -131,108 +54,30 @@ static struct state_register registers[] = {
 	REGISTER("IDTR.base", idt_base, idtr.base, 0),
 };
 
-#define REGISTERS ARRAY_SIZE(registers)
+const unsigned register_count = ARRAY_SIZE(registers);
 
 static u64 vmcb_value(const struct vmcb *vmcb, const struct state_register *reg)
 {
-	return *(const u64 *)((const char *)vmcb + reg->offset);
+	return *(const u64 *)((const char *)vmcb + reg->guest);
 }
 
 static void set_vmcb_value(struct vmcb *vmcb, const struct state_register *reg, u64 value)
 {
-	*(u64 *)((char *)vmcb + reg->offset) = value;
-}
-
-/* Copies of what L1 has, at other addresses, with which L2 can live. */
-struct tables {
-	void *page_table, *gdt, *idt;
-};
-
-static struct state_register *find_register(const char *name)
-{
-	for (unsigned i = 0; i < REGISTERS; i++)
-		if (!strcmp(registers[i].name, name))
-			return &registers[i];
-	assert_msg(false, "no register %s", name);
-	return NULL;
-}
-
-static struct tables *fill_values(void)
-{
-	struct tables *tables = calloc(1, sizeof(*tables));
-
-	svm_enable();
-	tables->page_table = alloc_page();
-	tables->gdt = alloc_page();
-	tables->idt = alloc_page();
-	memcpy(tables->page_table, current_page_table(), PAGE_SIZE);
-	memcpy(tables->gdt, this_gdt(), GDT_ENTRIES * 8);
-	memcpy(tables->idt, (void *)read_idt_base(), PAGE_SIZE);
-	find_register("CR0")->value = read_cr0() ^ (X86_CR0_MP | X86_CR0_AM);
-	find_register("CR3")->value = virt_to_phys(tables->page_table);
-	find_register("CR4")->value = read_cr4() ^ (X86_CR4_DE | X86_CR4_PCE);
-	find_register("EFER")->value = rdmsr(MSR_EFER) ^ EFER_SCE;
-	find_register("GDTR.base")->value = (u64)tables->gdt;
-	find_register("IDTR.base")->value = (u64)tables->idt;
-	return tables;
-}
-
-static void free_tables(struct tables *tables)
-{
-	free_page(tables->page_table);
-	free_page(tables->gdt);
-	free_page(tables->idt);
-	free(tables);
+	*(u64 *)((char *)vmcb + reg->guest) = value;
 }
 
 /* ---- L2's state, from the VMCB and back ---- */
 
-/* What L2 has read, at each of its steps. */
-struct reading {
-	bool write; /* L2 itself writes the values first */
-	u64 values[2][REGISTERS];
-};
-
-static void read_all(u64 *values)
-{
-	for (unsigned i = 0; i < REGISTERS; i++)
-		values[i] = registers[i].read();
-}
-
-static void state_in_l2(void *data)
-{
-	struct reading *reading = data;
-
-	for (unsigned i = 0; reading->write && i < REGISTERS; i++)
-		registers[i].write(registers[i].value);
-	read_all(reading->values[0]);
-	migrate_quiet();
-	read_all(reading->values[1]);
-	l2_call(1);
-	read_all(reading->values[0]);
-}
-
-static void check_reading(const u64 *values, const char *when)
-{
-	for (unsigned i = 0; i < REGISTERS; i++) {
-		const struct state_register *reg = &registers[i];
-
-		report_if_failed(values[i] == reg->value, "L2's %s %s is 0x%lx and was 0x%lx",
-				 reg->name, when, values[i], reg->value);
-	}
-	report(true, "%ld registers of L2 %s", REGISTERS, when);
-}
-
 static void check_vmcb(const struct vmcb *vmcb)
 {
-	for (unsigned i = 0; i < REGISTERS; i++) {
+	for (unsigned i = 0; i < register_count; i++) {
 		const struct state_register *reg = &registers[i];
 
 		report_if_failed(vmcb_value(vmcb, reg) == reg->value,
 				 "%s in the VMCB after the exit is 0x%lx, and was 0x%lx in L2",
 				 reg->name, vmcb_value(vmcb, reg), reg->value);
 	}
-	report(true, "%ld registers of L2 in the VMCB after the exit", REGISTERS);
+	report(true, "%u registers of L2 in the VMCB after the exit", register_count);
 }
 
 /* L1's DR0 to DR3, which VMRUN leaves as they are. */
@@ -258,10 +103,10 @@ static bool comes_back(const struct state_register *reg)
 
 static void check_own(const u64 *before)
 {
-	u64 now[REGISTERS];
+	u64 now[MOST_REGISTERS];
 
-	read_all(now);
-	for (unsigned i = 0; i < REGISTERS; i++)
+	read_registers(now);
+	for (unsigned i = 0; i < register_count; i++)
 		if (comes_back(&registers[i]))
 			report_if_failed(now[i] == before[i],
 					 "L1's %s after the exit is 0x%lx and was 0x%lx",
@@ -271,18 +116,18 @@ static void check_own(const u64 *before)
 
 static void check_state(bool nested_paging, bool write)
 {
-	struct tables *tables = fill_values();
 	struct reading reading = { .write = write };
 	struct l2 *l2 = l2_new(state_in_l2, &reading);
+	struct tables tables = fill_values();
 	u64 cr2 = read_cr2(), dr6 = read_dr6(), dr7 = read_dr7();
-	u64 own[REGISTERS];
+	u64 own[MOST_REGISTERS];
 
 	if (nested_paging)
 		l2_use_npt(l2);
-	for (unsigned i = 0; i < REGISTERS && !write; i++)
+	for (unsigned i = 0; i < register_count && !write; i++)
 		set_vmcb_value(l2->vmcb, &registers[i], registers[i].value);
 	fill_breakpoint_addresses(20);
-	read_all(own);
+	read_registers(own);
 	if (l2_expect_call(l2, 1)) {
 		check_own(own);
 		report(read_dr7() == 0x400, "L1's DR7 after the exit is 0x%lx, should be 0x400",
@@ -299,7 +144,7 @@ static void check_state(bool nested_paging, bool write)
 	write_dr7(dr7);
 	write_cr2(cr2);
 	l2_free(l2);
-	free_tables(tables);
+	free_tables(&tables);
 }
 
 TEST(registers_from_vmcb, .on = EACH_CPU, .needs = SVM,

@@ -455,21 +455,11 @@ static void check_loaded(struct loaded *registers, unsigned count, bool entry_lo
 	l2_free(l2);
 }
 
-#define MSR_ACCESS(name, index)                                                                    \
-	static u64 read_##name(void)                                                               \
-	{                                                                                          \
-		return rdmsr(index);                                                               \
-	}                                                                                          \
-	static void write_##name(u64 value)                                                        \
-	{                                                                                          \
-		wrmsr(index, value);                                                               \
-	}
-
-MSR_ACCESS(pat, MSR_IA32_CR_PAT)
-MSR_ACCESS(efer, MSR_EFER)
-MSR_ACCESS(perf_global_ctrl, MSR_CORE_PERF_GLOBAL_CTRL)
-MSR_ACCESS(debugctl, MSR_IA32_DEBUGCTLMSR)
-MSR_ACCESS(bndcfgs, MSR_IA32_BNDCFGS)
+MSR_ACCESS(static, pat, MSR_IA32_CR_PAT)
+MSR_ACCESS(static, efer, MSR_EFER)
+MSR_ACCESS(static, perf_global_ctrl, MSR_CORE_PERF_GLOBAL_CTRL)
+MSR_ACCESS(static, debugctl, MSR_IA32_DEBUGCTLMSR)
+MSR_ACCESS(static, bndcfgs, MSR_IA32_BNDCFGS)
 
 /* PATs: the first four entries are those in use. EFER has one bit that code can live with. */
 static void check_pat_and_efer(bool entry_load, bool exit_save, bool exit_load)

@@ -34,20 +34,15 @@
  */
 #include "libcflat.h"
 #include "alloc_page.h"
-#include "apic.h"
 #include "desc.h"
 #include "isr.h"
 #include "l2-state.h"
 #include "percpu.h"
 #include "processor.h"
-#include "smp.h"
 #include "vmx.h"
 #include "xsave.h"
-#include "xsave-image.h"
 
 #define NO_VMCS	    (~0ul)
-/* Any address that is neither mapped nor run, canonical. */
-#define NOWHERE(n) (0xffffa50000000000ul + (n)*0x11000)
 
 /* A check of how an instruction has ended. */
 static bool check_result(const char *instruction, enum vmx_result result, enum vmx_result expected)
@@ -573,63 +568,10 @@ TEST(instruction_error, .on = EACH_CPU, .needs = VMX,
 
 /* ======== registers of L2 and L1 ======== */
 
-/* A register that L2 can read (and write), its fields, and what it is to be in L2. */
-struct state_register {
-	const char *name;
-	u64 (*read)(void);
-	void (*write)(u64 value);
-	u32 guest, host; /* SHARED: L1 and L2 have the same */
-	u64 value;
-	bool (*condition)(void);
-	/* Found by L1, for CPUID exits. */
-	bool there;
-	u64 own; /* L1's, before the test */
-};
+#define SHARED (~0u) /* in place of a field: L1 and L2 have the same */
 
-#define SHARED (~0u)
-
-#define MSR_ACCESS(name, index)                                                                    \
-	static u64 read_##name(void)                                                               \
-	{                                                                                          \
-		return rdmsr(index);                                                               \
-	}                                                                                          \
-	static void write_##name(u64 value)                                                        \
-	{                                                                                          \
-		wrmsr(index, value);                                                               \
-	}
-
-MSR_ACCESS(efer, MSR_EFER)
-MSR_ACCESS(pat, MSR_IA32_CR_PAT)
-MSR_ACCESS(star, MSR_STAR)
-MSR_ACCESS(lstar, MSR_LSTAR)
-MSR_ACCESS(cstar, MSR_CSTAR)
-MSR_ACCESS(sfmask, MSR_SYSCALL_MASK)
-MSR_ACCESS(fs_base, MSR_FS_BASE)
-MSR_ACCESS(kernel_gs_base, MSR_KERNEL_GS_BASE)
-MSR_ACCESS(tsc_aux, MSR_TSC_AUX)
-MSR_ACCESS(sysenter_cs, MSR_IA32_SYSENTER_CS)
-MSR_ACCESS(sysenter_esp, MSR_IA32_SYSENTER_ESP)
-MSR_ACCESS(sysenter_eip, MSR_IA32_SYSENTER_EIP)
-
-#define TABLE_ACCESS(name, load, store)                                                            \
-	static u64 read_##name(void)                                                               \
-	{                                                                                          \
-		struct descriptor_table_ptr table;                                                 \
-                                                                                                   \
-		store(&table);                                                                     \
-		return table.base;                                                                 \
-	}                                                                                          \
-	static void write_##name(u64 value)                                                        \
-	{                                                                                          \
-		struct descriptor_table_ptr table;                                                 \
-                                                                                                   \
-		store(&table);                                                                     \
-		table.base = value;                                                                \
-		load(&table);                                                                      \
-	}
-
-TABLE_ACCESS(gdt_base, lgdt, sgdt)
-TABLE_ACCESS(idt_base, lidt, sidt)
+MSR_ACCESS(static, pat, MSR_IA32_CR_PAT)
+MSR_ACCESS(static, tsc_aux, MSR_TSC_AUX)
 
 static bool has_pat_control(void)
 {
@@ -664,11 +606,7 @@ static bool has_rdtscp(void)
 		.guest = SHARED, .host = SHARED, .value = pattern, .condition = condition_         \
 	}
 
-/*
- * Values that the architecture allows and that C code can live with. The zero ones depend
- * on the machine and are filled in by fill_values().
- */
-static struct state_register registers[] = {
+struct state_register registers[] = {
 	IN_VMCS("CR0", cr0, CR0, 0, NULL),
 	IN_VMCS("CR3", cr3, CR3, 0, NULL),
 	IN_VMCS("CR4", cr4, CR4, 0, NULL),
@@ -701,7 +639,8 @@ static struct state_register registers[] = {
 	IN_CPU("TSC_AUX", tsc_aux, 0x5a0ff1ce, has_rdtscp),
 };
 
-#define REGISTERS      ARRAY_SIZE(registers)
+const unsigned register_count = ARRAY_SIZE(registers);
+
 #define DR7_AFTER_EXIT 0x400
 
 static bool is_shared(const struct state_register *reg)
@@ -709,112 +648,9 @@ static bool is_shared(const struct state_register *reg)
 	return reg->guest == SHARED;
 }
 
-static struct state_register *find_register(const char *name)
-{
-	for (unsigned i = 0; i < REGISTERS; i++)
-		if (!strcmp(registers[i].name, name))
-			return &registers[i];
-	assert_msg(false, "no register %s", name);
-	return NULL;
-}
-
-/* Copies of what L1 has, at other addresses, with which anybody can live. */
-struct tables {
-	void *page_table, *gdt, *idt;
-};
-
-static struct tables copy_tables(void)
-{
-	struct tables tables = { alloc_page(), alloc_page(), alloc_page() };
-
-	memcpy(tables.page_table, current_page_table(), PAGE_SIZE);
-	memcpy(tables.gdt, this_gdt(), GDT_ENTRIES * 8);
-	memcpy(tables.idt, (void *)read_idt_base(), PAGE_SIZE);
-	return tables;
-}
-
-static void free_copies(struct tables *tables)
-{
-	free_page(tables->page_table);
-	free_page(tables->gdt);
-	free_page(tables->idt);
-}
-
-static struct tables fill_values(void)
-{
-	struct tables tables = copy_tables();
-
-	vmx_enable();
-	find_register("CR0")->value = read_cr0() ^ (X86_CR0_MP | X86_CR0_AM);
-	find_register("CR3")->value = virt_to_phys(tables.page_table);
-	find_register("CR4")->value = read_cr4() ^ (X86_CR4_DE | X86_CR4_PCE);
-	find_register("EFER")->value = rdmsr(MSR_EFER) ^ EFER_SCE;
-	find_register("GDTR.base")->value = (u64)tables.gdt;
-	find_register("IDTR.base")->value = (u64)tables.idt;
-	for (unsigned i = 0; i < REGISTERS; i++) {
-		struct state_register *reg = &registers[i];
-
-		reg->there = !reg->condition || reg->condition();
-		if (reg->there)
-			reg->own = reg->read();
-	}
-	return tables;
-}
-
-/* What L2 has read, at each of its steps. */
-struct reading {
-	bool write; /* L2 itself writes the values first */
-	u64 values[2][REGISTERS];
-};
-
-static void read_all(u64 *values)
-{
-	for (unsigned i = 0; i < REGISTERS; i++)
-		values[i] = registers[i].there ? registers[i].read() : registers[i].value;
-}
-
-static void write_all(void)
-{
-	for (unsigned i = 0; i < REGISTERS; i++)
-		if (registers[i].there)
-			registers[i].write(registers[i].value);
-}
-
-static void spoil_registers(void)
-{
-	for (unsigned i = 0; broken("registers") && i < REGISTERS; i++)
-		if (registers[i].there)
-			registers[i].write(registers[i].own);
-}
-
-static void state_in_l2(void *data)
-{
-	struct reading *reading = data;
-
-	if (reading->write)
-		write_all();
-	read_all(reading->values[0]);
-	migrate_quiet();
-	spoil_registers();
-	read_all(reading->values[1]);
-	l2_call(1);
-	read_all(reading->values[0]);
-}
-
-static void check_reading(const u64 *values, const char *when)
-{
-	for (unsigned i = 0; i < REGISTERS; i++) {
-		const struct state_register *reg = &registers[i];
-
-		report_if_failed(values[i] == reg->value, "L2's %s %s is 0x%lx and was 0x%lx",
-				 reg->name, when, values[i], reg->value);
-	}
-	report(true, "%lu registers of L2 %s", REGISTERS, when);
-}
-
 static void check_vmcs(const struct l2 *l2)
 {
-	for (unsigned i = 0; i < REGISTERS; i++) {
+	for (unsigned i = 0; i < register_count; i++) {
 		const struct state_register *reg = &registers[i];
 
 		if (reg->there && !is_shared(reg))
@@ -829,7 +665,7 @@ static void check_vmcs(const struct l2 *l2)
 /* L1 has the host state of the VMCS; of what is shared, what L2 has left. */
 static void check_own(const u64 *now, bool shared_too)
 {
-	for (unsigned i = 0; i < REGISTERS; i++) {
+	for (unsigned i = 0; i < register_count; i++) {
 		const struct state_register *reg = &registers[i];
 		u64 expected = is_shared(reg) ? reg->value : reg->own;
 
@@ -846,15 +682,15 @@ static void check_own(const u64 *now, bool shared_too)
 
 static void check_state(bool ept, bool write)
 {
-	struct tables tables = fill_values();
 	struct reading reading = { .write = write };
 	struct l2 *l2 = l2_new(state_in_l2, &reading);
-	u64 now[2][REGISTERS];
+	struct tables tables = fill_values();
+	u64 now[2][MOST_REGISTERS];
 	bool called;
 
 	if (ept)
 		l2_use_ept(l2);
-	for (unsigned i = 0; i < REGISTERS && !write; i++)
+	for (unsigned i = 0; i < register_count && !write; i++)
 		if (!registers[i].there)
 			continue;
 		else if (is_shared(&registers[i]))
@@ -862,7 +698,7 @@ static void check_state(bool ept, bool write)
 		else
 			l2_set(l2, registers[i].guest, registers[i].value);
 	l2_enter(l2);
-	read_all(now[0]);
+	read_registers(now[0]);
 	called = l2_is_call(l2, 1);
 	report(called, "L2 came to its call: exit %s", l2_exit_text(l2));
 	if (called) {
@@ -872,17 +708,17 @@ static void check_state(bool ept, bool write)
 		check_reading(reading.values[1], "after the move");
 		check_own(now[0], true);
 		l2_enter(l2);
-		read_all(now[1]);
+		read_registers(now[1]);
 		report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s",
 		       l2_exit_text(l2));
 		check_reading(reading.values[0], "after another exit and entry");
 		check_own(now[1], false);
 	}
-	for (unsigned i = 0; i < REGISTERS; i++)
+	for (unsigned i = 0; i < register_count; i++)
 		if (registers[i].there)
 			registers[i].write(registers[i].own);
 	l2_free(l2);
-	free_copies(&tables);
+	free_tables(&tables);
 }
 
 TEST(registers_from_vmcs, .on = EACH_CPU, .needs = VMX,
@@ -1217,12 +1053,12 @@ TEST(host_state, .on = EACH_CPU, .needs = VMX,
 	     "L1 comes back with the host state of the VMCS, and not with what it had, when L2 was "
 	     "moved")
 {
-	struct tables tables = fill_values();
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
-	u64 now[REGISTERS], gs_base = rdmsr(MSR_GS_BASE), es = read_es(), ds = read_ds(), dr7;
+	struct tables tables = fill_values();
+	u64 now[MOST_REGISTERS], gs_base = rdmsr(MSR_GS_BASE), es = read_es(), ds = read_ds(), dr7;
 	struct flow flow;
 
-	for (unsigned i = 0; i < REGISTERS; i++)
+	for (unsigned i = 0; i < register_count; i++)
 		if (registers[i].there && registers[i].host != SHARED && !broken("host"))
 			l2_set(l2, registers[i].host, registers[i].value);
 	l2_set(l2, HOST_ES_SELECTOR, KERNEL_DS16);
@@ -1234,14 +1070,14 @@ TEST(host_state, .on = EACH_CPU, .needs = VMX,
 		write_dr7(find_register("DR7")->value);
 	dr7 = read_dr7();
 	flow = read_flow(l2);
-	read_all(now);
-	for (unsigned i = 0; i < REGISTERS; i++)
+	read_registers(now);
+	for (unsigned i = 0; i < register_count; i++)
 		if (registers[i].there && registers[i].host != SHARED)
 			registers[i].write(registers[i].own);
 	write_ds(ds);
 	write_es(es);
 	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
-	for (unsigned i = 0; i < REGISTERS; i++)
+	for (unsigned i = 0; i < register_count; i++)
 		if (registers[i].there && registers[i].host != SHARED)
 			report(now[i] == registers[i].value,
 			       "L1's %s is 0x%lx, %s is 0x%lx, and it was 0x%lx", registers[i].name,
@@ -1264,5 +1100,5 @@ TEST(host_state, .on = EACH_CPU, .needs = VMX,
 	       rdmsr(MSR_GS_BASE), gs_base);
 	report(irqs_enabled(), "interrupts are on again in L1");
 	l2_free(l2);
-	free_copies(&tables);
+	free_tables(&tables);
 }

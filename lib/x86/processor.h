@@ -195,6 +195,17 @@ static inline void wrmsr(u32 index, u64 value)
 	asm volatile("wrmsr" : : "a"((u32)value), "d"((u32)(value >> 32)), "c"(index) : "memory");
 }
 
+/* read_NAME() and write_NAME() of an MSR, as those of control registers; SCOPE: static or none. */
+#define MSR_ACCESS(scope, name, index)                                                             \
+	scope u64 read_##name(void)                                                                \
+	{                                                                                          \
+		return rdmsr(index);                                                               \
+	}                                                                                          \
+	scope void write_##name(u64 value)                                                         \
+	{                                                                                          \
+		wrmsr(index, value);                                                               \
+	}
+
 /*
  * These return 0, or the vector of the exception (GP_VECTOR, which is not 0). A
  * read that faults gives *value = 0.
