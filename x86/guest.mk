@@ -24,6 +24,7 @@ $(filter $(build)/x86/vmx_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 guest_links = $(eval $(patsubst %,$(build)/x86/%.elf,$(1)): \
 	$(patsubst %,$(build)/x86/%.o,$(filter $(2),$(guest_shared))))
 $(call guest_links,svm_memory vmx_memory vmx_ept,l2-memory%)
+$(call guest_links,svm_memory vmx_memory,l2-cr3)
 $(call guest_links,vmx_memory vmx_ept,vmx-nesting)
 $(call guest_links,svm_intercept vmx_exit,l2-instructions)
 $(call guest_links,svm_intercept,svm-intercept%)

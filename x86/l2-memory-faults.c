@@ -131,6 +131,70 @@ void storm_story(bool nested, bool in_handler)
 	world_free(w);
 }
 
+/* ---- L1's and L2's faults in turn ---- */
+
+struct turns {
+	u64 n, cr2; /* cr2: L2's, at its next entry */
+	u64 wrong_at_entry, found, should;
+};
+
+static void fault_in_turn(void *data)
+{
+	struct turns *turns = data;
+
+	for (;;) {
+		u64 cr2 = read_cr2(), should = READ_ONCE(turns->cr2);
+
+		if (cr2 != should && !turns->wrong_at_entry++) {
+			turns->found = cr2;
+			turns->should = should;
+		}
+		fault_at(l2_nowhere(READ_ONCE(turns->n)));
+		l2_call(DONE);
+	}
+}
+
+/*
+ * VMRUN loads CR2 and #VMEXIT saves it, and neither brings back L1's (APM volume 2, 15.5.1, 15.6);
+ * entry and exit of VMX do not touch it (SDM volume 3, 27.3.2, 28.3). So after an exit L1 has its
+ * own last CR2 or L2's, and nothing else.
+ */
+void turns_story(bool nested)
+{
+	struct world *w = world_new(nested);
+	struct turns turns = { 0 };
+	u64 count = scaled_count(600, 60), foreign = 0, lost = 0, last = 0;
+
+	storm_begin();
+	nesting.exit_on_page_faults(w->l2, false);
+	l2_start(w->l2, fault_in_turn, &turns);
+	for (; turns.n < count && !w->broken; turns.n++) {
+		u64 own = l1_nowhere(turns.n), its = l2_nowhere(turns.n), cr2;
+
+		fault_at(own);
+		turns.cr2 = nesting.cr2(w->l2);
+		if (turns.n == count / 3)
+			migrate_quiet();
+		finish(w, "L2 faults");
+		if (turns.n == count / 2)
+			migrate_quiet();
+		cr2 = read_cr2();
+		foreign += cr2 != own && cr2 != its;
+		if (nesting.cr2(w->l2) != its) {
+			lost++;
+			last = nesting.cr2(w->l2);
+		}
+	}
+	report(!foreign, "%lu times L1's CR2 was neither L1's last nor L2's", foreign);
+	report(!lost, "%lu times %s was not L2's last (once 0x%lx)", lost, nesting.cr2_name, last);
+	report(!turns.wrong_at_entry,
+	       "%lu times L2 was entered with another CR2 than it was to have (first 0x%lx, not "
+	       "0x%lx)",
+	       turns.wrong_at_entry, turns.found, turns.should);
+	storm_end(2 * count);
+	world_free(w);
+}
+
 /* ---- #PF that L1 intercepts ---- */
 
 /* L1 takes an entry of L2's away; L2 stops with CR2 as it was, and reads when L1 repairs it. */

@@ -242,8 +242,9 @@ static bool enter_stub(struct moded *m, const char *stub, u64 offset)
 {
 	bool done;
 
-	nesting.registers(m->l2)->rsi = m->window + offset;
-	done = nesting.run_at(m->l2, (u64)stub - code_base(m->mode));
+	l2_registers(m->l2)->rsi = m->window + offset;
+	l2_set_rip(m->l2, (u64)stub - code_base(m->mode));
+	done = l2_enter(m->l2) == nesting.halt;
 	check_pdptes(m);
 	return done;
 }
@@ -279,9 +280,9 @@ static bool moded_reads(struct moded *m, int page, int i, u64 offset, const char
 
 	if (!run_stub(m, m->mode->stubs->read, i * PAGE_SIZE + offset, when))
 		return false;
-	return report_if_failed((u32)nesting.registers(m->l2)->rbx == should,
+	return report_if_failed((u32)l2_registers(m->l2)->rbx == should,
 				"%s: L2 reads 0x%x and not 0x%x in place %d + 0x%lx", when,
-				(u32)nesting.registers(m->l2)->rbx, should, i, offset);
+				(u32)l2_registers(m->l2)->rbx, should, i, offset);
 }
 
 /* For the Nth time. */
@@ -290,7 +291,7 @@ static bool moded_adds(struct moded *m, int i, u64 offset, u32 n, const char *wh
 	u32 *word = (u32 *)(moded_page(m, i) + offset);
 	u32 should = moded_content(moded_number(m, i), offset) + n * ADDEND;
 
-	nesting.registers(m->l2)->rbx = ADDEND;
+	l2_registers(m->l2)->rbx = ADDEND;
 	if (!run_stub(m, m->mode->stubs->add, i * PAGE_SIZE + offset, when))
 		return false;
 	return report_if_failed(*word == should,
@@ -313,7 +314,7 @@ static bool uses_all(struct moded *m, u32 n, const char *when)
 /* L2 has asked to be moved and went wrong meanwhile: the host's answer is still to come. */
 static void take_answer(struct moded *m)
 {
-	const struct l2_registers *registers = nesting.registers(m->l2);
+	const struct l2_registers *registers = l2_registers(m->l2);
 
 	if ((u16)registers->rdx != 0x3fd || !registers->rbp)
 		report_abort("L2 did not come back from its move: exit %s", l2_exit_text(m->l2));
@@ -327,7 +328,7 @@ static void moded_move(struct moded *m)
 
 	if (m->broken)
 		return;
-	nesting.registers(m->l2)->rbp = 0;
+	l2_registers(m->l2)->rbp = 0;
 	migrate_by_hand_begin();
 	done = enter_stub(m, m->mode->stubs->move, 0);
 	if (!done)
@@ -335,9 +336,9 @@ static void moded_move(struct moded *m)
 	migrate_by_hand_end();
 	m->broken = !done;
 	if (!report_if_failed(done, "L2 is moved: exit %s, behind %lu numbers", l2_exit_text(m->l2),
-			      nesting.registers(m->l2)->rbp))
+			      l2_registers(m->l2)->rbp))
 		return;
-	last = nesting.registers(m->l2)->rbp;
+	last = l2_registers(m->l2)->rbp;
 	if (broken("word"))
 		*(u32 *)moded_page(m, 1) = 0;
 	for (int i = 0; i < PLACES; i++) {

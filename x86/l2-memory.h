@@ -163,6 +163,7 @@ struct nesting {
 	u64 write_missing;    /* struct fault's error of a write, nothing being mapped; */
 	u64 write_protected;  /* and if it may only be read */
 	const char *cr2_name; /* of where cr2() is */
+	u64 halt;	      /* the exit of a HLT */
 
 	/* Of a world that is new, or NULL. */
 	void (*prepare)(struct world *w);
@@ -192,9 +193,6 @@ struct nesting {
 	void (*set_mode)(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_base);
 	/* The four entries of PAE have changed in memory. */
 	void (*set_pdptes)(struct l2 *l2, const u64 *entries);
-	struct l2_registers *(*registers)(struct l2 *l2);
-	/* Enters it at RIP: whether it came to a HLT. */
-	bool (*run_at)(struct l2 *l2, u64 rip);
 };
 
 extern const struct nesting nesting;
@@ -253,6 +251,8 @@ void storm_end(u64 should);
 
 /* L2 faults again and again, moved in the middle, or in its handler before it reads CR2. */
 void storm_story(bool nested, bool in_handler);
+/* L1 and L2 fault in turn, moved in L1. */
+void turns_story(bool nested);
 /* L1 repairs what L2 faults at; L1 injects it. */
 void repaired_story(bool nested);
 void passed_on_story(bool nested);

@@ -6,7 +6,8 @@
  * 15.12.15 (intercepted #PF), 15.5 and 15.6 (what VMRUN loads and #VMEXIT saves), 5.3 to 5.5
  * (page tables, accessed and dirty bits, TLB), 7.8 (PAT).
  *
- * What is the same on VMX is in the files called l2-*.c; l2-memory.h tells of the worlds.
+ * What is the same on VMX is in the files called l2-*.c, tests without nested paging in l2-cr3.c;
+ * l2-memory.h tells of the worlds.
  *
  * A broken hypervisor walks other tables than L2's after a move (L1's, those of an L2 that
  * ran before, none): L2 reads what belongs elsewhere or stops where it should not. Or it
@@ -166,17 +167,6 @@ static void set_pdptes(struct l2 *l2, const u64 *entries)
 {
 }
 
-static struct l2_registers *registers(struct l2 *l2)
-{
-	return &l2->registers;
-}
-
-static bool run_at(struct l2 *l2, u64 rip)
-{
-	l2->vmcb->save.rip = rip;
-	return l2_enter(l2) == SVM_EXIT_HLT;
-}
-
 const struct nesting nesting = {
 	.name = "nested tables",
 	.page = NPT_PAGE,
@@ -185,6 +175,7 @@ const struct nesting nesting = {
 	.write_missing = FINAL | PFERR_WRITE_MASK,
 	.write_protected = FINAL | PFERR_WRITE_MASK | PFERR_PRESENT_MASK,
 	.cr2_name = "CR2 in the VMCB",
+	.halt = SVM_EXIT_HLT,
 	.use = l2_use_npt,
 	.entry = l2_npt_entry,
 	.map_large = map_large,
@@ -200,8 +191,6 @@ const struct nesting nesting = {
 	.fault_text = fault_text,
 	.set_mode = set_mode,
 	.set_pdptes = set_pdptes,
-	.registers = registers,
-	.run_at = run_at,
 };
 
 /* ======== which tables ======== */
@@ -218,28 +207,10 @@ TEST(npt_moved_in_l1, .on = EACH_CPU, .needs = SVM_NPT,
 	remap_story(true, false);
 }
 
-TEST(cr3_moved_in_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "without nested paging L2 goes through its own CR3 after a move inside L2")
-{
-	remap_story(false, true);
-}
-
-TEST(cr3_moved_in_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "without nested paging L2 goes through its own CR3 after a move between entries")
-{
-	remap_story(false, false);
-}
-
 TEST(several_npts, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "L2s with different nested tables at the same addresses, moved in one of them")
 {
 	several_story(true, false);
-}
-
-TEST(several_cr3s, .on = EACH_CPU, .needs = SVM,
-     .about = "L2s with different CR3s and no nested paging, moved in one of them")
-{
-	several_story(false, false);
 }
 
 TEST(npt_and_no_npt, .on = EACH_CPU, .needs = SVM_NPT,
@@ -270,12 +241,6 @@ TEST(n_cr3_changes, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "N_CR3 is changed between entries, also just before a move")
 {
 	other_tables_story(true);
-}
-
-TEST(cr3_changes, .on = EACH_CPU, .needs = SVM,
-     .about = "L2's CR3 in the VMCB is changed between entries, also just before a move")
-{
-	other_tables_story(false);
 }
 
 /* Clean bits are hints that nothing has changed (15.15); after a move nothing is cached. */
@@ -422,12 +387,6 @@ TEST(invlpg_npt, .on = EACH_CPU, .needs = SVM_NPT,
 	own_invlpg_story(true);
 }
 
-TEST(invlpg_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; no nested paging")
-{
-	own_invlpg_story(false);
-}
-
 /* ======== nested page faults ======== */
 
 #define WALK	  (NPF_PAGE_TABLE | PFERR_USER_MASK | PFERR_WRITE_MASK)
@@ -549,22 +508,10 @@ TEST(used_bits_guest, .on = EACH_CPU, .needs = SVM_NPT,
 	used_story(true, true);
 }
 
-TEST(used_bits_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "accessed and dirty bits in L2's tables without nested paging")
-{
-	used_story(false, true);
-}
-
 TEST(used_during_move_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "accessed and dirty bits that are set while memory is being moved, nested paging")
 {
 	used_during_move_story(true);
-}
-
-TEST(used_during_move_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "accessed and dirty bits that are set while memory is being moved, L2's own CR3")
-{
-	used_during_move_story(false);
 }
 
 /* ======== page faults ======== */
@@ -575,96 +522,18 @@ TEST(faults_npt, .on = EACH_CPU, .needs = SVM_NPT,
 	storm_story(true, false);
 }
 
-TEST(faults_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L2 without nested paging faults again and again, moved in the middle: each CR2 once")
-{
-	storm_story(false, false);
-}
-
 TEST(fault_handler_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "L2 is moved in its handler of #PF before it reads CR2, nested paging")
 {
 	storm_story(true, true);
 }
 
-TEST(fault_handler_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L2 is moved in its handler of #PF before it reads CR2, no nested paging")
-{
-	storm_story(false, true);
-}
-
 /* ---- L1's and L2's faults in turn ---- */
-
-struct turns {
-	u64 n;
-	u64 wrong_at_entry, found, should;
-};
-
-static void fault_in_turn(void *data)
-{
-	struct turns *turns = data;
-
-	for (;;) {
-		u64 cr2 = read_cr2();
-		u64 n = READ_ONCE(turns->n);
-		u64 should = n ? l2_nowhere(n - 1) : 0;
-
-		if (cr2 != should && !turns->wrong_at_entry++) {
-			turns->found = cr2;
-			turns->should = should;
-		}
-		fault_at(l2_nowhere(n));
-		l2_call(DONE);
-	}
-}
-
-/*
- * VMRUN loads CR2 and #VMEXIT saves it, and neither brings back L1's (15.5.1, 15.6): so
- * after an exit L1 has its own last CR2 or L2's, and nothing else.
- */
-static void turns_story(bool nested)
-{
-	struct world *w = world_new(nested);
-	struct turns turns = { 0 };
-	u64 count = scaled_count(600, 60), foreign = 0, lost = 0, last = 0;
-
-	storm_begin();
-	exit_on_page_faults(w->l2, false);
-	l2_start(w->l2, fault_in_turn, &turns);
-	w->l2->vmcb->save.cr2 = 0;
-	for (; turns.n < count && !w->broken; turns.n++) {
-		u64 own = l1_nowhere(turns.n), its = l2_nowhere(turns.n), cr2;
-
-		fault_at(own);
-		finish(w, "L2 faults");
-		if (turns.n == count / 2)
-			migrate_quiet();
-		cr2 = read_cr2();
-		foreign += cr2 != own && cr2 != its;
-		if (w->l2->vmcb->save.cr2 != its) {
-			lost++;
-			last = w->l2->vmcb->save.cr2;
-		}
-	}
-	report(!foreign, "%lu times L1's CR2 was neither L1's last nor L2's", foreign);
-	report(!lost, "%lu times CR2 in the VMCB was not L2's last (once 0x%lx)", lost, last);
-	report(!turns.wrong_at_entry,
-	       "%lu times L2 was entered with another CR2 than the VMCB's (first 0x%lx, not 0x%lx)",
-	       turns.wrong_at_entry, turns.found, turns.should);
-	storm_end(2 * count);
-	world_free(w);
-}
 
 TEST(faults_in_turn_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "L1 and L2 fault in turn, moved in L1: each finds its own CR2, nested paging")
 {
 	turns_story(true);
-}
-
-TEST(faults_in_turn_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L1 and L2 fault in turn, moved in L1: each finds its own CR2, no nested paging")
-{
-	turns_story(false);
 }
 
 /* ---- #PF that L1 intercepts ---- */
@@ -684,11 +553,6 @@ TEST(passed_on_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "L1 injects each #PF that it intercepts: L2's handler finds the VMCB's CR2, once")
 {
 	passed_on_story(true);
-}
-
-TEST(passed_on_cr3, .on = EACH_CPU, .needs = SVM, .about = "the same without nested paging")
-{
-	passed_on_story(false);
 }
 
 /* ---- CR2 that no fault has written ---- */
@@ -856,21 +720,10 @@ TEST(pse_npt, .on = EACH_CPU, .needs = SVM_NPT,
 	mode_story(&pse_mode, true);
 }
 
-TEST(pse_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L2 with 32-bit page tables and 4 MiB pages, no nested paging, moved there")
-{
-	mode_story(&pse_mode, false);
-}
-
 TEST(pae_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "L2 with PAE under nested paging, moved there")
 {
 	mode_story(&pae_mode, true);
-}
-
-TEST(pae_cr3, .on = EACH_CPU, .needs = SVM, .about = "L2 with PAE, no nested paging, moved there")
-{
-	mode_story(&pae_mode, false);
 }
 
 TEST(long_npt, .on = EACH_CPU, .needs = SVM_NPT,
@@ -878,12 +731,6 @@ TEST(long_npt, .on = EACH_CPU, .needs = SVM_NPT,
 	     "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, under nested paging, moved there")
 {
 	mode_story(&long_mode, true);
-}
-
-TEST(long_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, no nested paging, moved there")
-{
-	mode_story(&long_mode, false);
 }
 
 /* ======== writes while memory is being moved ======== */
@@ -906,30 +753,12 @@ TEST(writes_npt_1gib, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, GIB_PAGES),
 	writes_story(true, HUGE_PAGES);
 }
 
-TEST(writes_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "what L2 writes through 4 KiB pages of its own CR3 while it is moved arrives")
-{
-	writes_story(false, SMALL_PAGES);
-}
-
-TEST(writes_cr3_2mib, .on = EACH_CPU, .needs = SVM,
-     .about = "what L2 writes through a 2 MiB page of its own CR3 while it is moved arrives")
-{
-	writes_story(false, LARGE_PAGES);
-}
-
 /* ---- all CPUs ---- */
 
 TEST(crowd_npt, .needs = ALL_OF(SVM_NPT, SMP),
      .about = "L2s on all CPUs write through nested tables while they are moved")
 {
 	crowd_story(true);
-}
-
-TEST(crowd_cr3, .needs = ALL_OF(SVM, SMP),
-     .about = "L2s on all CPUs write through CR3s of their own while they are moved")
-{
-	crowd_story(false);
 }
 
 /* ======== the first access after the move ======== */

@@ -236,17 +236,6 @@ static void set_pdptes(struct l2 *l2, const u64 *entries)
 		l2_set(l2, GUEST_PDPTR0 + 2 * i, entries[i]);
 }
 
-static struct l2_registers *registers(struct l2 *l2)
-{
-	return &l2->registers;
-}
-
-static bool run_at(struct l2 *l2, u64 rip)
-{
-	l2_set(l2, GUEST_RIP, rip);
-	return l2_enter(l2) == EXIT_REASON_HLT;
-}
-
 const struct nesting nesting = {
 	.name = "EPT",
 	.page = EPT_PAGE,
@@ -255,6 +244,7 @@ const struct nesting nesting = {
 	.write_missing = EPT_VIOLATION_ACC_WRITE | FINAL,
 	.write_protected = EPT_VIOLATION_ACC_WRITE | FINAL | READABLE | EXECUTABLE,
 	.cr2_name = "CR2 behind the exit",
+	.halt = EXIT_REASON_HLT,
 	.prepare = prepare,
 	.use = use_ept,
 	.entry = l2_ept_entry,
@@ -271,6 +261,4 @@ const struct nesting nesting = {
 	.fault_text = fault_text,
 	.set_mode = set_mode,
 	.set_pdptes = set_pdptes,
-	.registers = registers,
-	.run_at = run_at,
 };

@@ -7,7 +7,8 @@
  * INVVPID), 27.3.1.6 and 27.3.2.4 (PDPTEs), 28.2.1 (#PF that exits), 4.7, 4.8 and 4.10 (page
  * faults, accessed and dirty flags, TLB).
  *
- * What is the same on SVM is in the files called l2-*.c; l2-memory.h tells of the worlds.
+ * What is the same on SVM is in the files called l2-*.c, tests without EPT in l2-cr3.c;
+ * l2-memory.h tells of the worlds.
  *
  * A broken hypervisor walks other tables than L2's after a move (L1's, those of an L2 that
  * ran before, none, those of the EPT_POINTER of before): L2 reads what belongs elsewhere or
@@ -28,7 +29,6 @@
 #include "libcflat.h"
 #include "alloc_page.h"
 #include "processor.h"
-#include "smp.h"
 #include "vmx-nesting.h"
 
 /* ======== which tables ======== */
@@ -45,30 +45,12 @@ TEST(ept_moved_in_l1, .on = EACH_CPU, .needs = VMX_EPT,
 	remap_story(true, false);
 }
 
-TEST(cr3_moved_in_l2, .on = EACH_CPU, .needs = VMX,
-     .about = "without EPT L2 goes through its own CR3 after a move inside L2")
-{
-	remap_story(false, true);
-}
-
-TEST(cr3_moved_in_l1, .on = EACH_CPU, .needs = VMX,
-     .about = "without EPT L2 goes through its own CR3 after a move between entries")
-{
-	remap_story(false, false);
-}
-
 /* ---- several ---- */
 
 TEST(several_epts, .on = EACH_CPU, .needs = VMX_EPT,
      .about = "L2s with different EPTs at the same addresses, moved in one of them")
 {
 	several_story(true, false);
-}
-
-TEST(several_cr3s, .on = EACH_CPU, .needs = VMX,
-     .about = "L2s with different CR3s and no EPT, moved in one of them")
-{
-	several_story(false, false);
 }
 
 TEST(ept_and_no_ept, .on = EACH_CPU, .needs = VMX_EPT,
@@ -115,12 +97,6 @@ TEST(ept_pointer_changes, .on = EACH_CPU, .needs = VMX_EPT,
      .about = "EPT_POINTER is changed between entries, also just before a move")
 {
 	other_tables_story(true);
-}
-
-TEST(cr3_changes, .on = EACH_CPU, .needs = VMX,
-     .about = "GUEST_CR3 is changed between entries, also just before a move")
-{
-	other_tables_story(false);
 }
 
 /* L1 leads L2 to another world's tables, which nothing has used before; no flush is due. */
@@ -428,12 +404,6 @@ TEST(invlpg_ept, .on = EACH_CPU, .needs = VMX_EPT,
 	own_invlpg_story(true);
 }
 
-TEST(invlpg_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; no EPT")
-{
-	own_invlpg_story(false);
-}
-
 TEST(invlpg_vpid, .on = EACH_CPU, .needs = VMX_VPID,
      .about = "L2 changes its tables, is moved, does INVLPG, sees the change; VPID and no EPT")
 {
@@ -533,20 +503,6 @@ TEST(invvpid_operands, .on = EACH_CPU, .needs = VMX_VPID,
 	l2_free(l2);
 }
 
-/* ======== accessed and dirty flags of L2's tables ======== */
-
-TEST(used_bits_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "accessed and dirty flags in L2's tables without EPT")
-{
-	used_story(false, true);
-}
-
-TEST(used_during_move_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "accessed and dirty flags that are set while memory is being moved, L2's own CR3")
-{
-	used_during_move_story(false);
-}
-
 /* ======== page faults ======== */
 
 TEST(faults_ept, .on = EACH_CPU, .needs = VMX_EPT,
@@ -555,87 +511,18 @@ TEST(faults_ept, .on = EACH_CPU, .needs = VMX_EPT,
 	storm_story(true, false);
 }
 
-TEST(faults_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "L2 without EPT faults again and again, moved in the middle: each CR2 once")
-{
-	storm_story(false, false);
-}
-
 TEST(fault_handler_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about = "L2 is moved in its handler of #PF before it reads CR2, EPT")
 {
 	storm_story(true, true);
 }
 
-TEST(fault_handler_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "L2 is moved in its handler of #PF before it reads CR2, no EPT")
-{
-	storm_story(false, true);
-}
-
 /* ---- L1's and L2's faults in turn ---- */
-
-struct turns {
-	u64 n;
-	u64 wrong_at_entry, found, should;
-};
-
-static void fault_in_turn(void *data)
-{
-	struct turns *turns = data;
-
-	for (;;) {
-		u64 cr2 = read_cr2(), n = READ_ONCE(turns->n);
-
-		if (cr2 != l1_nowhere(n) && !turns->wrong_at_entry++) {
-			turns->found = cr2;
-			turns->should = l1_nowhere(n);
-		}
-		fault_at(l2_nowhere(n));
-		l2_call(DONE);
-	}
-}
-
-/* Neither entry nor exit touches CR2 (27.3.2, 28.3): each finds what the other has left. */
-static void turns_story(bool nested)
-{
-	struct world *w = world_new(nested);
-	struct turns turns = { 0 };
-	u64 count = scaled_count(600, 60), foreign = 0, last = 0;
-
-	storm_begin();
-	l2_intercept_exception(w->l2, PF_VECTOR, false);
-	l2_start(w->l2, fault_in_turn, &turns);
-	for (; turns.n < count && !w->broken; turns.n++) {
-		fault_at(l1_nowhere(turns.n));
-		if (turns.n == count / 3)
-			migrate_quiet();
-		finish(w, "L2 faults");
-		if (turns.n == count / 2)
-			migrate_quiet();
-		if (read_cr2() == l2_nowhere(turns.n))
-			continue;
-		foreign++;
-		last = read_cr2();
-	}
-	report(!foreign, "%lu times L1's CR2 was not L2's last (once 0x%lx)", foreign, last);
-	report(!turns.wrong_at_entry,
-	       "%lu times L2 was entered with another CR2 than L1's (first 0x%lx, not 0x%lx)",
-	       turns.wrong_at_entry, turns.found, turns.should);
-	storm_end(2 * count);
-	world_free(w);
-}
 
 TEST(faults_in_turn_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about = "L1 and L2 fault in turn, moved in L1 before an entry and after one; EPT")
 {
 	turns_story(true);
-}
-
-TEST(faults_in_turn_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "L1 and L2 fault in turn, moved in L1 before an entry and after one; no EPT")
-{
-	turns_story(false);
 }
 
 /* ---- #PF that exits ---- */
@@ -655,11 +542,6 @@ TEST(passed_on_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about = "L1 injects each #PF that exits: L2's handler finds the CR2 of L1, once")
 {
 	passed_on_story(true);
-}
-
-TEST(passed_on_cr3, .on = EACH_CPU, .needs = VMX, .about = "the same without EPT")
-{
-	passed_on_story(false);
 }
 
 /* ======== other modes than 64-bit ======== */
@@ -682,12 +564,6 @@ TEST(pse_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
 	mode_story(&pse_mode, true);
 }
 
-TEST(pse_cr3, .on = EACH_CPU, .needs = VMX_LOAD_EFER,
-     .about = "L2 with 32-bit page tables and 4 MiB pages, no EPT, moved there")
-{
-	mode_story(&pse_mode, false);
-}
-
 TEST(pae_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
      .about = "L2 with PAE under EPT, moved there")
 {
@@ -700,21 +576,10 @@ TEST(pae_ept_pdptes, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
 	mode_story(&pae_hidden_mode, true);
 }
 
-TEST(pae_cr3, .on = EACH_CPU, .needs = VMX_LOAD_EFER, .about = "L2 with PAE, no EPT, moved there")
-{
-	mode_story(&pae_mode, false);
-}
-
 TEST(long_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
      .about = "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, under EPT, moved there")
 {
 	mode_story(&long_mode, true);
-}
-
-TEST(long_cr3, .on = EACH_CPU, .needs = VMX_LOAD_EFER,
-     .about = "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, no EPT, moved there")
-{
-	mode_story(&long_mode, false);
 }
 
 /* ---- five levels ---- */
@@ -813,28 +678,10 @@ TEST(writes_ept_1gib, .on = EACH_CPU, .needs = VMX_EPT_1GB_PAGE,
 	writes_story(true, HUGE_PAGES);
 }
 
-TEST(writes_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "what L2 writes through 4 KiB pages of its own CR3 while it is moved arrives")
-{
-	writes_story(false, SMALL_PAGES);
-}
-
-TEST(writes_cr3_2mib, .on = EACH_CPU, .needs = VMX,
-     .about = "what L2 writes through a 2 MiB page of its own CR3 while it is moved arrives")
-{
-	writes_story(false, LARGE_PAGES);
-}
-
 TEST(crowd_ept, .needs = ALL_OF(VMX_EPT, SMP),
      .about = "L2s on all CPUs write through EPTs while they are moved")
 {
 	crowd_story(true);
-}
-
-TEST(crowd_cr3, .needs = ALL_OF(VMX, SMP),
-     .about = "L2s on all CPUs write through CR3s of their own while they are moved")
-{
-	crowd_story(false);
 }
 
 /* ======== the first access after the move ======== */

@@ -26,8 +26,9 @@ void l2_free(struct l2 *l2);
 /* From the beginning of another function, on an empty stack; all else stays. */
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
 
-/* There is an L2: SVM or VMX; and one whose TSC may differ from L1's. */
+/* There is an L2: SVM or VMX; one that may be in another mode than L1; whose TSC may differ. */
 DECLARE_FEATURE(L2);
+DECLARE_FEATURE(L2_OWN_EFER);
 DECLARE_FEATURE(L2_TSC_OFFSET);
 /* From the next entry on L2's TSC is L1's plus this. */
 void l2_set_tsc_offset(struct l2 *l2, u64 offset);

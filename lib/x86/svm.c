@@ -292,6 +292,11 @@ FEATURE(L2, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
 	return SVM_present();
 }
 
+FEATURE(L2_OWN_EFER, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+{
+	return SVM_present();
+}
+
 FEATURE(L2_TSC_OFFSET, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
 {
 	return SVM_present();

@@ -1038,6 +1038,11 @@ FEATURE(L2, "VMX (CPUID 1:ECX bit 5, and not locked out by IA32_FEATURE_CONTROL)
 	return VMX_present();
 }
 
+FEATURE(L2_OWN_EFER, "IA32_EFER in the VMCS")
+{
+	return VMX_LOAD_EFER_present();
+}
+
 FEATURE(L2_TSC_OFFSET, "VMX with TSC offsetting (IA32_VMX_PROCBASED_CTLS bit 3)")
 {
 	return VMX_TSC_OFFSETTING_present();
