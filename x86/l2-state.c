@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's registers that no VMCB and no VMCS has, held in the CPU through a move: x87, SSE and AVX.
+ * L2's registers that no VMCB and no VMCS has, held in the CPU through a move: general registers,
+ * x87, SSE and AVX.
  * See svm_state.c and vmx_state.c for the manuals.
  *
  * A hypervisor moves the registers of the side that is running with those of the CPU; a broken one
@@ -84,6 +85,39 @@ void hold_through_move(struct l2 *l2)
 	l2_enter(l2);
 	irq_enable();
 	unhandle_irq(ASK_VECTOR);
+}
+
+/* ---- general registers ---- */
+
+#define PATTERN(n) (0x0101010101010101ul * (n) ^ 0xa5005a00c3003c00ul)
+
+TEST(general_registers, .on = EACH_CPU, .needs = L2,
+     .about = "all of L2's general registers and flags, held in the CPU while it is moved")
+{
+	static const char *const names[] = { "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "R8",
+					     "R9",  "R10", "R11", "R12", "R13", "R14", "R15" };
+	const u64 flags =
+		X86_EFLAGS_FIXED | X86_EFLAGS_IF | X86_EFLAGS_ID | X86_EFLAGS_AC | X86_EFLAGS_NT;
+	struct l2 *l2 = l2_new(NULL, NULL);
+	const struct l2_flow before = { PATTERN(20), l2_flow(l2).rsp - 1040, flags };
+	u64 *pattern = (u64 *)l2_registers(l2);
+	struct l2_flow after;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		pattern[i] = PATTERN(i + 1);
+	l2_set_flow(l2, &before);
+	hold_through_move(l2);
+	after = l2_flow(l2);
+	report(l2_rip(l2) == (u64)hold_ends, "L2 came to its call: exit %s", l2_exit_text(l2));
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		report(pattern[i] == PATTERN(i + 1), "%s is 0x%lx, was 0x%lx", names[i], pattern[i],
+		       PATTERN(i + 1));
+	report(after.rax == before.rax, "RAX is 0x%lx, was 0x%lx", after.rax, before.rax);
+	report(after.rsp == before.rsp, "RSP is 0x%lx, was 0x%lx", after.rsp, before.rsp);
+	report((after.rflags & flags) == flags &&
+		       !(after.rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_IOPL)),
+	       "RFLAGS is 0x%lx, was 0x%lx", after.rflags, flags);
+	l2_free(l2);
 }
 
 /* ---- x87, SSE, AVX ---- */

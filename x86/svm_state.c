@@ -234,8 +234,6 @@ TEST(segments, .on = EACH_CPU, .needs = SVM,
 	l2_free(l2);
 }
 
-/* ---- general registers, held while the move happens ---- */
-
 /* The end of hold_registers in l2-state.c, where L2 has been moved. */
 asm(".pushsection .text\n"
     ".globl hold_ends\n"
@@ -243,39 +241,6 @@ asm(".pushsection .text\n"
     "	vmmcall\n"
     "	jmp	hold_ends\n"
     ".popsection");
-
-#define PATTERN(n) (0x0101010101010101ul * (n) ^ 0xa5005a00c3003c00ul)
-
-TEST(general_registers, .on = EACH_CPU, .needs = SVM,
-     .about = "all of L2's general registers and flags, held in the CPU while it is moved")
-{
-	static const char *const names[] = { "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "R8",
-					     "R9",  "R10", "R11", "R12", "R13", "R14", "R15" };
-	const u64 flags =
-		X86_EFLAGS_FIXED | X86_EFLAGS_IF | X86_EFLAGS_ID | X86_EFLAGS_AC | X86_EFLAGS_NT;
-	struct l2 *l2 = l2_new(NULL, NULL);
-	u64 *pattern = (u64 *)&l2->registers;
-	u64 rsp = l2->vmcb->save.rsp - 1040;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		pattern[i] = PATTERN(i + 1);
-	l2->vmcb->save.rax = PATTERN(20);
-	l2->vmcb->save.rsp = rsp;
-	l2->vmcb->save.rflags = flags;
-	hold_through_move(l2);
-	report(l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL, "L2 came to its VMMCALL: exit %s",
-	       l2_exit_text(l2));
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		report(pattern[i] == PATTERN(i + 1), "%s is 0x%lx, was 0x%lx", names[i], pattern[i],
-		       PATTERN(i + 1));
-	report(l2->vmcb->save.rax == PATTERN(20), "RAX is 0x%lx, was 0x%lx", l2->vmcb->save.rax,
-	       PATTERN(20));
-	report(l2->vmcb->save.rsp == rsp, "RSP is 0x%lx, was 0x%lx", l2->vmcb->save.rsp, rsp);
-	report((l2->vmcb->save.rflags & flags) == flags &&
-		       !(l2->vmcb->save.rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_IOPL)),
-	       "RFLAGS is 0x%lx, was 0x%lx", l2->vmcb->save.rflags, flags);
-	l2_free(l2);
-}
 
 /* ---- XCR0 ---- */
 

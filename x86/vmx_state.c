@@ -872,8 +872,6 @@ TEST(segments, .on = EACH_CPU, .needs = VMX,
 	l2_free(l2);
 }
 
-/* ---- general registers, held while the move happens ---- */
-
 /* The end of hold_registers in l2-state.c, where L2 has been moved. */
 asm(".pushsection .text\n"
     ".globl hold_ends\n"
@@ -881,37 +879,6 @@ asm(".pushsection .text\n"
     "	vmcall\n"
     "	jmp	hold_ends\n"
     ".popsection");
-
-#define PATTERN(n) (0x0101010101010101ul * (n) ^ 0xa5005a00c3003c00ul)
-
-TEST(general_registers, .on = EACH_CPU, .needs = VMX,
-     .about = "all of L2's general registers and flags, held in the CPU while it is moved")
-{
-	static const char *const names[] = { "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "R8", "R9",
-					     "R10", "R11", "R12", "R13", "R14", "R15", "RAX" };
-	const u64 flags =
-		X86_EFLAGS_FIXED | X86_EFLAGS_IF | X86_EFLAGS_ID | X86_EFLAGS_AC | X86_EFLAGS_NT;
-	struct l2 *l2 = l2_new(NULL, NULL);
-	u64 *pattern = (u64 *)&l2->entry;
-	u64 rsp = l2_get(l2, GUEST_RSP) - 1040, rflags;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		pattern[i] = PATTERN(i + 1);
-	l2_set(l2, GUEST_RSP, rsp);
-	l2_set(l2, GUEST_RFLAGS, flags);
-	hold_through_move(l2);
-	rflags = l2_get(l2, GUEST_RFLAGS);
-	report(l2->exit_reason == EXIT_REASON_VMCALL, "L2 came to its VMCALL: exit %s",
-	       l2_exit_text(l2));
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		report(pattern[i] == PATTERN(i + 1), "%s is 0x%lx, was 0x%lx", names[i], pattern[i],
-		       PATTERN(i + 1));
-	report(l2_get(l2, GUEST_RSP) == rsp, "RSP is 0x%lx, was 0x%lx", l2_get(l2, GUEST_RSP), rsp);
-	report((rflags & flags) == flags &&
-		       !(rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_IOPL)),
-	       "RFLAGS is 0x%lx, was 0x%lx", rflags, flags);
-	l2_free(l2);
-}
 
 /* ---- XCR0 ---- */
 

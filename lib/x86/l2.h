@@ -40,6 +40,12 @@ u64 l2_enter_with_msrs(struct l2 *l2);
 
 /* What L2 has in registers that are not in its VMCB or VMCS. */
 struct l2_registers *l2_registers(struct l2 *l2);
+/* The others, and RIP. */
+struct l2_flow {
+	u64 rax, rsp, rflags;
+};
+struct l2_flow l2_flow(const struct l2 *l2);
+void l2_set_flow(struct l2 *l2, const struct l2_flow *flow);
 u64 l2_rip(const struct l2 *l2);
 void l2_set_rip(struct l2 *l2, u64 rip);
 /* The same, and nothing holds interrupts off there that the last instruction would have. */

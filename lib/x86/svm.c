@@ -318,6 +318,20 @@ struct l2_registers *l2_registers(struct l2 *l2)
 	return &l2->registers;
 }
 
+struct l2_flow l2_flow(const struct l2 *l2)
+{
+	const struct vmcb_save_area *save = &l2->vmcb->save;
+
+	return (struct l2_flow){ save->rax, save->rsp, save->rflags };
+}
+
+void l2_set_flow(struct l2 *l2, const struct l2_flow *flow)
+{
+	l2->vmcb->save.rax = flow->rax;
+	l2->vmcb->save.rsp = flow->rsp;
+	l2->vmcb->save.rflags = flow->rflags;
+}
+
 u64 l2_rip(const struct l2 *l2)
 {
 	return l2->vmcb->save.rip;

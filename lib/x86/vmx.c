@@ -1092,6 +1092,18 @@ struct l2_registers *l2_registers(struct l2 *l2)
 	return &l2->registers;
 }
 
+struct l2_flow l2_flow(const struct l2 *l2)
+{
+	return (struct l2_flow){ l2->rax, l2_get(l2, GUEST_RSP), l2_get(l2, GUEST_RFLAGS) };
+}
+
+void l2_set_flow(struct l2 *l2, const struct l2_flow *flow)
+{
+	l2->rax = flow->rax;
+	l2_set(l2, GUEST_RSP, flow->rsp);
+	l2_set(l2, GUEST_RFLAGS, flow->rflags);
+}
+
 u64 l2_rip(const struct l2 *l2)
 {
 	return l2_get(l2, GUEST_RIP);
