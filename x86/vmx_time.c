@@ -398,6 +398,7 @@ struct ticks {
 	struct l2 *l2;
 	u64 due, arrived;
 	volatile u32 in_l1, in_l2;
+	volatile bool moved; /* L2 */
 	bool in_time;
 	u64 patience_ms;
 };
@@ -420,10 +421,17 @@ static void be_moved_and_wait(void *data)
 	struct ticks *ticks = data;
 
 	be_moved();
+	ticks->moved = true;
 	ticks->in_time = wait_until(ticks->in_l1 + ticks->in_l2, ticks->patience_ms);
 }
 
-/* A deadline that passes after the move, if it takes no longer than the last one. */
+static void arm_tick(struct ticks *ticks, u64 ns)
+{
+	if (!broken("lost"))
+		ticks->due = apic_arm_deadline(rdtsc() + mul_div(tsc_hz(), ns, NS_PER_SECOND));
+}
+
+/* A deadline that passes after the move, if that takes no longer than the last one. */
 static struct ticks *begin_tick(bool exits)
 {
 	struct ticks *ticks = &this_cpu(this_ticks);
@@ -437,8 +445,7 @@ static struct ticks *begin_tick(bool exits)
 		l2_control(ticks->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	handle_irq_eoi(TIMER_VECTOR, on_tick);
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_TSCDEADLINE);
-	if (!broken("lost"))
-		ticks->due = apic_arm_deadline(rdtsc() + mul_div(tsc_hz(), ns, NS_PER_SECOND));
+	arm_tick(ticks, ns);
 	return ticks;
 }
 
@@ -478,17 +485,26 @@ TEST(apic_timer_in_l2, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
 	end_tick(ticks, 0, broken("given") ? 0 : 1);
 }
 
-/* The exit takes the interrupt from the APIC: L1 has its vector and calls its handler (28.2.2). */
+/*
+ * The exit takes the interrupt from the APIC: L1 has its vector and calls its handler (28.2.2).
+ * Where it comes before the move, L2 is asking for that and has the console: then once more, later.
+ */
 TEST(apic_timer_acknowledged, .on = EACH_CPU, .needs = ALL_OF(VMX_ACK_INTR_ON_EXIT, TSC_DEADLINE),
      .about = "acknowledged on exit, L1's timer is in service with its vector in the VMCS, after a "
 	      "move")
 {
 	struct ticks *ticks = begin_tick(true);
 	u64 expected = INTR_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | TIMER_VECTOR, information;
+	u64 later_ns = 100 * NS_PER_MS;
 
 	l2_control(ticks->l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
 	while (l2_enter(ticks->l2) == EXIT_REASON_EXTERNAL_INTERRUPT) {
 		information = l2_get(ticks->l2, VM_EXIT_INTR_INFO);
+		if (information == expected && !ticks->moved) {
+			eoi();
+			arm_tick(ticks, later_ns *= 2);
+			continue;
+		}
 		report(information == expected && apic_read_bit(APIC_ISR, TIMER_VECTOR),
 		       "the interruption information is 0x%lx, expected 0x%lx; in service: %d",
 		       information, expected, apic_read_bit(APIC_ISR, TIMER_VECTOR));
