@@ -13,7 +13,7 @@ guest_objects := $(patsubst %,$(build)/%.o,$(basename $(wildcard lib/*.c lib/x86
 
 # Nested guests have the same names on SVM and VMX: programs called svm_ and vmx_ get
 # the one or the other, and the rest of the programs neither.
-guest_l2_objects := $(filter $(addprefix $(build)/lib/x86/,l2.o svm%.o vmx%.o),$(guest_objects))
+guest_l2_objects := $(filter $(addprefix $(build)/lib/x86/,l2%.o svm%.o vmx%.o),$(guest_objects))
 guest_library_objects := $(filter-out $(guest_l2_objects),$(guest_objects))
 $(filter $(build)/x86/svm_%,$(guest_programs:%=$(build)/x86/%.elf)): \
 	$(filter-out $(build)/lib/x86/vmx%,$(guest_l2_objects))

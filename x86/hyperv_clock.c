@@ -456,7 +456,7 @@ static void watch_until_stopped(void *unused)
 TEST(sequence, .on = EACH_CPU, .needs = ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_TSC, SMP),
      .about = "another CPU never sees two contents of the TSC page under one valid sequence")
 {
-	int other = (smp_id() + 1) % cpu_count();
+	int other = other_cpu();
 
 	page_on();
 	watch = (struct watch){ 0 };

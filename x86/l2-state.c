@@ -69,7 +69,7 @@ static void asked_by_interrupt(isr_regs_t *regs)
 void hold_through_move(struct l2 *l2)
 {
 	struct holder *mine = &this_cpu(holder);
-	int other = (smp_id() + 1) % cpu_count();
+	int other = other_cpu();
 
 	*mine = (struct holder){ 0 };
 	l2_set_rip(l2, (u64)hold_registers);

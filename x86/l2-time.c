@@ -331,7 +331,7 @@ TEST(tsc_two_cpus, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, SMP),
 {
 	struct table_tennis game = { .rounds = scaled_count(200, 10) };
 	struct l2 *l2 = l2_new(serve_in_l2, &game);
-	int other = (smp_id() + 1) % cpu_count();
+	int other = other_cpu();
 	struct stay stay = { .offset = AHEAD };
 	u64 l1_before, l1_after, in_l2, worst;
 

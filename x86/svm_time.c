@@ -753,7 +753,7 @@ static void halted(enum route route)
 	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
 	struct arming arming = { .mode = APIC_LVT_TIMER_TSCDEADLINE };
 	struct rescuer rescuer = { .cpu = smp_id(), .wait = &wait };
-	int other = (smp_id() + 1) % cpu_count();
+	int other = other_cpu();
 	u32 exits;
 
 	set_route(l2, route);

@@ -13,7 +13,7 @@
  * that was running or waiting; or lets an event in that the state blocks.
  *
  * How the tests see it: L2 has nothing to do but to sleep, so that the move comes while it does;
- * what wakes it is its next exit, or its next event (vmx-event.h). With one CPU, timers wake
+ * what wakes it is its next exit, or its next event (l2-event.h). With one CPU, timers wake
  * it again and again, until the move is over; with two, the other one moves the machine, wakes
  * L2, and sees to it that the test ends.
  *
@@ -42,11 +42,6 @@
 
 #define NAP_MS	    20
 #define SIPI_VECTOR 0x9a
-
-static void l2_irq_off(struct l2 *l2)
-{
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_IF);
-}
 
 static u64 cycles_of_ms(u64 ms)
 {
@@ -317,11 +312,6 @@ struct waker {
 	void (*send)(int cpu);
 	volatile u32 sleeping, exits, early, rescued;
 };
-
-static int other_cpu(void)
-{
-	return (smp_id() + 1) % cpu_count();
-}
 
 static void send_low(int cpu)
 {

@@ -14,7 +14,7 @@
  * never; delivers to L1 what is L2's or the other way round; or comes back with a vector, error
  * code, length or return address that is not the event's.
  *
- * How the tests see it: every event in L2 is an exit (vmx-event.h), and the order of L2's exits
+ * How the tests see it: every event in L2 is an exit (l2-event.h), and the order of L2's exits
  * is the order of events.
  *
  * They cannot tell an event that is late by some instructions from one that is in time where
@@ -35,11 +35,6 @@
 #include "processor.h"
 #include "smp.h"
 #include "vmx-event.h"
-
-static void l2_irq_off(struct l2 *l2)
-{
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_IF);
-}
 
 /* ======== injection ======== */
 
@@ -1003,11 +998,6 @@ struct sender {
 	volatile u32 running, sent;
 	void (*send)(int cpu);
 };
-
-static int other_cpu(void)
-{
-	return (smp_id() + 1) % cpu_count();
-}
 
 static void send_low(int cpu)
 {

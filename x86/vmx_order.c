@@ -13,7 +13,7 @@
  * first, or delivers one of them again; or saves a guest between an event's request and its
  * delivery, and forgets it.
  *
- * How the tests see it: every event in L2 is an exit (vmx-event.h). Steps are held to the very
+ * How the tests see it: every event in L2 is an exit (l2-event.h). Steps are held to the very
  * instruction. Where the move comes at a moment of its own choice, each event is another than
  * the last, and has to come once, where L2 was, before L2 goes on.
  *
@@ -48,11 +48,6 @@
 
 #define HARD(vector)	       (INTR_TYPE_HARD_EXCEPTION | (vector))
 #define HARD_WITH_CODE(vector) (HARD(vector) | (u32)INTR_INFO_DELIVER_CODE_MASK)
-
-static void l2_irq_off(struct l2 *l2)
-{
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_IF);
-}
 
 L2_CODE(nops_and_call, (void),
 	"	.fill 16, 1, 0x90\n"

@@ -50,6 +50,10 @@ u64 l2_rip(const struct l2 *l2);
 void l2_set_rip(struct l2 *l2, u64 rip);
 /* The same, and nothing holds interrupts off there that the last instruction would have. */
 void l2_go_on_at(struct l2 *l2, u64 rip);
+u64 l2_rsp(const struct l2 *l2);
+u64 l2_rflags(const struct l2 *l2);
+void l2_set_rflags(struct l2 *l2, u64 rflags);
+void l2_set_idtr(struct l2 *l2, u64 base, u16 limit);
 /*
  * Its own x87, SSE and AVX registers: those of MASK go from and to this XSAVE area in the
  * standard form, the caller's. NULL: they are shared with L1.
@@ -67,7 +71,10 @@ bool l2_expect_return(struct l2 *l2);
 /* A check: L2's next exit is l2_call(NUMBER), behind which it will go on. */
 bool l2_expect_call(struct l2 *l2, u64 number);
 
-/* Whether the last exit was l2_call(NUMBER). */
+/* The last exit: what l2_enter() has given. */
+u64 l2_exit(const struct l2 *l2);
+/* Whether it was l2_call(), and l2_call(NUMBER). */
+bool l2_is_any_call(const struct l2 *l2);
 bool l2_is_call(const struct l2 *l2, u64 number);
 /* RIP behind the call that was the last exit. */
 void l2_skip_call(struct l2 *l2);

@@ -14,6 +14,12 @@ int cpu_count(void);
 int smp_id(void);
 u32 cpu_apic_id(int cpu);
 
+/* One that is not this CPU, if there are several. */
+static inline int other_cpu(void)
+{
+	return (smp_id() + 1) % cpu_count();
+}
+
 /*
  * Run function(data) on a CPU: on_cpu waits until it has returned, on_cpu_async
  * only until an earlier call on that CPU has. On this CPU itself it is a plain

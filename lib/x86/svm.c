@@ -258,9 +258,19 @@ u64 l2_enter(struct l2 *l2)
 
 #define VMMCALL_LENGTH 3
 
+u64 l2_exit(const struct l2 *l2)
+{
+	return l2->vmcb->control.exitcode;
+}
+
+bool l2_is_any_call(const struct l2 *l2)
+{
+	return l2_exit(l2) == SVM_EXIT_VMMCALL;
+}
+
 bool l2_is_call(const struct l2 *l2, u64 number)
 {
-	return l2->vmcb->control.exitcode == SVM_EXIT_VMMCALL && l2->vmcb->save.rax == number;
+	return l2_is_any_call(l2) && l2->vmcb->save.rax == number;
 }
 
 void l2_skip_call(struct l2 *l2)
@@ -346,6 +356,27 @@ void l2_go_on_at(struct l2 *l2, u64 rip)
 {
 	l2_set_rip(l2, rip);
 	l2->vmcb->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW_MASK;
+}
+
+u64 l2_rsp(const struct l2 *l2)
+{
+	return l2->vmcb->save.rsp;
+}
+
+u64 l2_rflags(const struct l2 *l2)
+{
+	return l2->vmcb->save.rflags;
+}
+
+void l2_set_rflags(struct l2 *l2, u64 rflags)
+{
+	l2->vmcb->save.rflags = rflags;
+}
+
+void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
+{
+	l2->vmcb->save.idtr.base = base;
+	l2->vmcb->save.idtr.limit = limit;
 }
 
 void l2_set_xsave(struct l2 *l2, void *area, u64 mask)

@@ -1012,9 +1012,19 @@ u64 l2_enter(struct l2 *l2)
 	return l2->exit_reason;
 }
 
+u64 l2_exit(const struct l2 *l2)
+{
+	return l2->exit_reason;
+}
+
+bool l2_is_any_call(const struct l2 *l2)
+{
+	return l2_exit(l2) == EXIT_REASON_VMCALL;
+}
+
 bool l2_is_call(const struct l2 *l2, u64 number)
 {
-	return l2->exit_reason == EXIT_REASON_VMCALL && l2->rax == number;
+	return l2_is_any_call(l2) && l2->rax == number;
 }
 
 void l2_skip_call(struct l2 *l2)
@@ -1122,6 +1132,27 @@ void l2_go_on_at(struct l2 *l2, u64 rip)
 	if (blocking & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
 		l2_set(l2, GUEST_INTERRUPTIBILITY_INFO,
 		       blocking & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+}
+
+u64 l2_rsp(const struct l2 *l2)
+{
+	return l2_get(l2, GUEST_RSP);
+}
+
+u64 l2_rflags(const struct l2 *l2)
+{
+	return l2_get(l2, GUEST_RFLAGS);
+}
+
+void l2_set_rflags(struct l2 *l2, u64 rflags)
+{
+	l2_set(l2, GUEST_RFLAGS, rflags);
+}
+
+void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
+{
+	l2_set(l2, GUEST_IDTR_BASE, base);
+	l2_set(l2, GUEST_IDTR_LIMIT, limit);
 }
 
 void l2_set_xsave(struct l2 *l2, void *area, u64 mask)

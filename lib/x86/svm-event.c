@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Events of nested guests on SVM. See svm-event.h and l2-event.h. */
+#include "svm-event.h"
+#include "cpuid.h"
+#include "percpu.h"
+#include "processor.h"
+
+/* Interrupts in L2 that came once more before their handler had begun. */
+static PER_CPU(u32, doubled);
+
+EVENT_TRAPS("vmmcall");
+
+/* An interrupt whose frame is that of its own handler, before its first instruction. */
+static bool came_twice(const struct l2 *l2)
+{
+	int vector = event_of(l2);
+
+	return vector >= 32 && event_frame_of(l2)->rip == (u64)event_traps[vector] &&
+	       !(event_frame_of(l2)->rflags & X86_EFLAGS_IF);
+}
+
+/* A second delivery is counted, and left for the first. */
+void event_enter_gif_clear(struct l2 *l2)
+{
+	l2_enter_gif_clear(l2);
+	while (came_twice(l2)) {
+		this_cpu(doubled)++;
+		leave_event(l2);
+		l2_enter_gif_clear(l2);
+	}
+}
+
+/* ---- for l2-event.c ---- */
+
+void event_begin(void)
+{
+	this_cpu(doubled) = 0;
+}
+
+void event_end(void)
+{
+	if (this_cpu(doubled))
+		report_xfail(is_tcg(), false,
+			     "L2 got %u interrupts twice, before their handler's first instruction",
+			     this_cpu(doubled));
+}
+
+void event_enter(struct l2 *l2)
+{
+	clgi();
+	event_enter_gif_clear(l2);
+	stgi();
+}
+
+void leave_event(struct l2 *l2)
+{
+	l2_skip_call(l2);
+}
+
+void event_state_text(const struct l2 *l2, char *text, size_t size)
+{
+	snprintf(text, size, ", V_INTR 0x%lx, EVENTINJ 0x%lx", l2->vmcb->control.v_intr,
+		 l2->vmcb->control.eventinj);
+}
+
+/* ---- checks ---- */
+
+bool check_virq(const struct l2 *l2, bool pending, const char *when)
+{
+	return report(!!(l2->vmcb->control.v_intr & V_IRQ_MASK) == pending,
+		      "%s: V_IRQ is %s: V_INTR 0x%lx", when, pending ? "still set" : "clear",
+		      l2->vmcb->control.v_intr);
+}
