@@ -33,6 +33,7 @@ $(call guest_links,svm_state vmx_state,l2-state%)
 $(call guest_links,svm_time vmx_time,l2-time%)
 $(call guest_links,svm_hyperv vmx_hyperv,l2-hyperv)
 $(call guest_links,vmx_order,vmx-monitor-trap)
+$(call guest_links,svm_event,svm-event-%)
 
 # No floating point and vector registers in the compiler's own code: an interrupt
 # handler saves none, and a test that uses them in assembly finds them unchanged.

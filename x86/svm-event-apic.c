@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What L1's local APIC sends while an L2 on SVM is moved: interrupts, its timer, NMIs; and what
+ * holds them back: RFLAGS.IF of L1 or L2, the task priority, GIF, a running NMI handler. See
+ * svm_event.c for the manual.
+ *
+ * A broken hypervisor delivers to L1 what is L2's or the other way round, takes the one's IF or
+ * task priority for the other's, restores a guest with GIF set, or forgets what was waiting.
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "percpu.h"
+#include "processor.h"
+#include "smp.h"
+#include "svm-event.h"
+
+/* ======== interrupts of L1's local APIC ======== */
+
+/* For L2, whose interrupts go to L1's handlers in L1: until L1 says that it has come. */
+static volatile bool seen;
+
+static void await_seen(void)
+{
+	wait_until(READ_ONCE(seen), EVENT_PATIENCE_MS);
+}
+
+static void pend_behind_if(void *data)
+{
+	irq_disable();
+	pend(LOW_VECTOR);
+	migrate_quiet();
+	l2_call(1);
+	irq_enable();
+	await_seen();
+	l2_call(2);
+}
+
+/*
+ * A hypervisor that forgets the interrupt which waited behind L2's IF, takes L1's IF
+ * for L2's, or delivers to L2 what is intercepted. L1 has its interrupts off, so that it
+ * sees what L2 does to them.
+ */
+TEST(intr_behind_if_of_l2, .on = EACH_CPU, .needs = SVM,
+     .about = "without V_INTR_MASKING an intercepted interrupt exits when L2 sets IF, once")
+{
+	struct l2 *l2 = event_l2_new(pend_behind_if, NULL);
+
+	seen = false;
+	l2_irq_off(l2);
+	l2_intercept(l2, INTERCEPT_INTR);
+	irq_disable();
+	expect_call(l2, 1, "interrupts off in L2");
+	check_pending(LOW_VECTOR, "interrupts off in L2");
+	expect_exit(l2, SVM_EXIT_INTR, "L2 has set IF");
+	l1_got_nothing("IF of L1 is off");
+	check_pending(LOW_VECTOR, "INTR does not acknowledge");
+	irq_enable();
+	l1_got("L1 has set IF", LOW_VECTOR);
+	seen = true;
+	expect_call(l2, 2, "after INTR");
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* The same interrupt for L2: one that is given to L1's IDT, or to both. */
+TEST(intr_taken_by_l2, .on = EACH_CPU, .needs = SVM,
+     .about = "without V_INTR_MASKING and intercept L2 takes an interrupt when it sets IF, once")
+{
+	struct l2 *l2 = event_l2_new(pend_behind_if, NULL);
+
+	seen = false;
+	l2_irq_off(l2);
+	irq_disable();
+	expect_call(l2, 1, "interrupts off in L2");
+	check_pending(LOW_VECTOR, "interrupts off in L2");
+	expect_event(l2, LOW_VECTOR, NO_CODE, ANYWHERE, "L2 has set IF");
+	report(last_event_frame()->rflags & X86_EFLAGS_IF, "taken with IF set: rflags 0x%lx",
+	       last_event_frame()->rflags);
+	report(apic_read_bit(APIC_ISR, LOW_VECTOR) && !vector_is_pending(LOW_VECTOR),
+	       "it is in service in the local APIC, and no longer pending");
+	eoi();
+	seen = true;
+	expect_call(l2, 2, "taken");
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+static void pend_under_host_if(void *data)
+{
+	pend(LOW_VECTOR);
+	migrate_quiet();
+	report(vector_is_pending(LOW_VECTOR),
+	       "L2, its IF set, is not interrupted: vector 0x%x is pending", LOW_VECTOR);
+	l2_call(1);
+}
+
+/* A hypervisor that asks L2's IF though V_INTR_MASKING says L1's. */
+TEST(intr_behind_if_of_l1, .on = EACH_CPU, .needs = SVM,
+     .about = "with V_INTR_MASKING and IF of L1 clear an interrupt waits for L1 while L2 runs")
+{
+	struct l2 *l2 = event_l2_new(pend_under_host_if, NULL);
+
+	l2_intercept(l2, INTERCEPT_INTR);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	irq_disable();
+	expect_call(l2, 1, "IF set in L2, clear in L1");
+	expect_end(l2);
+	l1_got_nothing("IF of L1 is off");
+	check_pending(LOW_VECTOR, "IF of L1 is off");
+	irq_enable();
+	l1_got("L1 has set IF", LOW_VECTOR);
+	event_l2_free(l2);
+}
+
+static void call_once(void *data)
+{
+	l2_call(1);
+}
+
+/*
+ * An exit after which GIF is not clear, or was not any more on the other side, lets the
+ * interrupt in between #VMEXIT and STGI. An entry with the interrupt pending must not get
+ * as far as L2's first instruction.
+ */
+TEST(intr_pending_at_vmrun, .on = EACH_CPU, .needs = SVM,
+     .about = "moved between #VMEXIT(INTR) and STGI: pending until STGI, and exits each VMRUN")
+{
+	struct l2 *l2 = event_l2_new(call_once, NULL);
+	u64 rip = l2->vmcb->save.rip;
+
+	l2_intercept(l2, INTERCEPT_INTR);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	clgi();
+	pend(LOW_VECTOR);
+	l2_enter_gif_clear(l2);
+	exit_came(l2, SVM_EXIT_INTR, "VMRUN with an interrupt pending");
+	migrate_quiet();
+	check_pending(LOW_VECTOR, "between #VMEXIT and STGI");
+	report(!l1_count(), "L1 gets no interrupt before STGI (%u)", l1_count());
+	l2_enter_gif_clear(l2);
+	exit_came(l2, SVM_EXIT_INTR, "VMRUN again");
+	check_rip(l2, (void *)rip, "no instruction of L2 ran");
+	stgi();
+	l1_got("after STGI", LOW_VECTOR);
+	expect_call(l2, 1, "nothing pending");
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* On another CPU, while L2 spins here. */
+struct sender {
+	int cpu;
+	volatile u32 running, sent;
+	void (*send)(int cpu);
+};
+
+static void move_then_send(void *data)
+{
+	struct sender *sender = data;
+
+	wait_until(sender->running, EVENT_PATIENCE_MS);
+	migrate_quiet();
+	sender->sent = 1;
+	sender->send(sender->cpu);
+}
+
+static void send_low(int cpu)
+{
+	apic_send_ipi(cpu, LOW_VECTOR);
+}
+
+static void spin_until_seen(void *data)
+{
+	struct sender *sender = data;
+
+	irq_disable();
+	sender->running = 1;
+	/* Through a move, which somebody else has asked for. */
+	wait_until(READ_ONCE(sender->sent), ANSWER_DEADLINE_MS);
+	await_seen();
+	l2_call(1);
+}
+
+static void moved_from_outside(unsigned intercept, u64 exitcode, void (*send)(int cpu), u8 vector)
+{
+	struct sender sender = { .cpu = smp_id(), .send = send };
+	struct l2 *l2 = event_l2_new(spin_until_seen, &sender);
+
+	seen = false;
+	l2_intercept(l2, intercept);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	on_cpu_async(other_cpu(), move_then_send, &sender);
+	expect_exit(l2, exitcode, "sent by another CPU");
+	report(sender.sent, "not before it was sent");
+	l1_got("sent by another CPU", vector);
+	seen = true;
+	expect_call(l2, 1, "nothing is left");
+	expect_end(l2);
+	on_cpu_wait(other_cpu());
+	event_l2_free(l2);
+}
+
+/* A hypervisor that saves a running L2 as L1, or in which a kick looks like an interrupt. */
+TEST(intr_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 is moved at any instruction; an interrupt from another CPU exits it, once")
+{
+	moved_from_outside(INTERCEPT_INTR, SVM_EXIT_INTR, send_low, LOW_VECTOR);
+}
+
+TEST(nmi_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 is moved at any instruction; an NMI from another CPU exits it, once")
+{
+	moved_from_outside(INTERCEPT_NMI, SVM_EXIT_NMI, apic_send_nmi, NMI_VECTOR);
+}
+
+static void run_with_timer(void *data)
+{
+	migrate_quiet();
+	await_seen();
+	l2_call(1);
+}
+
+static void run_after_timer(void *data)
+{
+	apic_start_timer(1000);
+	await_seen();
+	migrate_quiet();
+	delay_us(EVENT_SILENCE_US);
+	l2_call(1);
+}
+
+static void timer_of_l1(void (*code)(void *data), bool keep)
+{
+	struct l2 *l2 = event_l2_new(code, NULL);
+	int exits = 0;
+
+	seen = false;
+	if (keep)
+		l1_keep_timer();
+	l2_intercept(l2, INTERCEPT_INTR);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
+	if (!keep)
+		apic_start_timer(apic_timer_hz() / 20);
+	/* It may expire in the middle of the move's conversation: no word before L2's call. */
+	while (l2_enter(l2) == SVM_EXIT_INTR && exits < 100) {
+		exits++;
+		seen = l1_count();
+	}
+	call_came(l2, 1, "the timer has expired");
+	report(exits == 1, "%d exits INTR", exits);
+	l1_got("one timer", TIMER_VECTOR);
+	expect_end(l2);
+	apic_cleanup_timer();
+	event_l2_free(l2);
+}
+
+/* A hypervisor that loses L1's timer while L2 runs, or gives it to L2. */
+TEST(timer_of_l1, .on = EACH_CPU, .needs = SVM,
+     .about = "L1's one-shot APIC timer that expires while L2 runs exits it with INTR, once")
+{
+	timer_of_l1(run_with_timer, false);
+}
+
+/*
+ * The same where it has expired before the move: a hypervisor that starts a timer by its
+ * initial count where the current count is 0.
+ */
+TEST(timer_fires_once, .on = EACH_CPU, .needs = SVM,
+     .about = "L1's one-shot APIC timer that has fired before the move does not fire after it")
+{
+	timer_of_l1(run_after_timer, true);
+}
+
+/* ======== TPR and CR8 ======== */
+
+static void change_cr8(void *data)
+{
+	u64 is = read_cr8();
+
+	report(is == 5, "L2's CR8 is V_TPR: %lu, should be 5", is);
+	write_cr8(7);
+	migrate_quiet();
+	is = read_cr8();
+	report(is == 7, "L2's CR8 after the move: %lu, was 7", is);
+	is = apic_get_tpr();
+	report(is == 0x20, "L1's TPR after the move: 0x%lx, was 0x20", is);
+	l2_call(1);
+}
+
+/* A hypervisor that takes one TPR for the other when it saves the guest inside L2. */
+TEST(tpr_two, .on = EACH_CPU, .needs = SVM,
+     .about = "with V_INTR_MASKING L2's CR8 is V_TPR, and L1's TPR is left alone")
+{
+	struct l2 *l2 = event_l2_new(change_cr8, NULL);
+
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK | 5;
+	write_cr8(2);
+	expect_call(l2, 1, "L2 has changed CR8");
+	report((l2->vmcb->control.v_intr & V_TPR_MASK) == 7, "V_TPR is %lu, should be 7",
+	       l2->vmcb->control.v_intr & V_TPR_MASK);
+	report(read_cr8() == 2, "L1's CR8 is %lu, should be 2", read_cr8());
+	expect_end(l2);
+	report(read_cr8() == 2, "L1's CR8 is %lu, should be 2", read_cr8());
+	write_cr8(0);
+	event_l2_free(l2);
+}
+
+static void change_shared_cr8(void *data)
+{
+	u64 is = read_cr8();
+
+	report(is == 2, "L2's CR8 is L1's: %lu, should be 2", is);
+	write_cr8(7);
+	migrate_quiet();
+	is = read_cr8();
+	report(is == 7, "L2's CR8 after the move: %lu, was 7", is);
+	is = apic_get_tpr();
+	report(is == 0x70, "the TPR after the move: 0x%lx, should be 0x70", is);
+	l2_call(1);
+}
+
+/* A hypervisor that has virtual TPRs only. */
+TEST(tpr_shared, .on = EACH_CPU, .needs = SVM,
+     .about = "without V_INTR_MASKING L2's CR8 is the TPR of the local APIC")
+{
+	struct l2 *l2 = event_l2_new(change_shared_cr8, NULL);
+
+	write_cr8(2);
+	expect_call(l2, 1, "L2 has changed CR8");
+	report(read_cr8() == 7, "L1's CR8 is %lu, should be 7", read_cr8());
+	expect_end(l2);
+	write_cr8(0);
+	event_l2_free(l2);
+}
+
+static void pend_behind_tpr(void *data)
+{
+	pend(LOW_VECTOR);
+	migrate_quiet();
+	report(vector_is_pending(LOW_VECTOR),
+	       "behind L1's TPR vector 0x%x is pending, though V_TPR is 0", LOW_VECTOR);
+	write_cr8(15);
+	l2_call(1);
+	apic_send_self_ipi(HIGH_VECTOR);
+	await_seen();
+	l2_call(2);
+}
+
+/* A hypervisor that asks V_TPR about interrupts of the local APIC, or L1's TPR never. */
+TEST(tpr_of_l1_holds, .on = EACH_CPU, .needs = SVM,
+     .about = "with V_INTR_MASKING L1's TPR decides which interrupts exit L2, V_TPR does not")
+{
+	struct l2 *l2 = event_l2_new(pend_behind_tpr, NULL);
+
+	seen = false;
+	l2_intercept(l2, INTERCEPT_INTR);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	write_cr8(VECTOR_CLASS(LOW_VECTOR));
+	expect_call(l2, 1, "an interrupt behind L1's TPR");
+	l1_got_nothing("behind the TPR");
+	expect_exit(l2, SVM_EXIT_INTR, "a higher one, V_TPR is 15");
+	l1_got("the higher one", HIGH_VECTOR);
+	seen = true;
+	expect_call(l2, 2, "the lower one waits");
+	check_pending(LOW_VECTOR, "behind the TPR");
+	expect_end(l2);
+	write_cr8(0);
+	l1_got("the TPR is 0", LOW_VECTOR);
+	event_l2_free(l2);
+}
+
+/* ======== NMIs ======== */
+
+static void send_nmi_to_self(void *data)
+{
+	apic_send_nmi(smp_id());
+	await_seen();
+	l2_call(1);
+}
+
+/*
+ * A hypervisor that forgets an NMI which waits for STGI, or lets it in before, or tells
+ * of it by the exit and thinks it done.
+ */
+TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "moved between #VMEXIT(NMI) and STGI: L1 gets the NMI after STGI, once")
+{
+	struct l2 *l2 = event_l2_new(send_nmi_to_self, NULL);
+
+	seen = false;
+	l2_intercept(l2, INTERCEPT_NMI);
+	clgi();
+	l2_enter_gif_clear(l2);
+	exit_came(l2, SVM_EXIT_NMI, "L2 has sent an NMI");
+	migrate_quiet();
+	report(!l1_count(), "L1 gets no NMI before STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", NMI_VECTOR);
+	seen = true;
+	expect_call(l2, 1, "nothing is left");
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* What the handler of NMIs in L2 saw. */
+static struct {
+	volatile u32 begun, ended, nested, early;
+	bool move;
+} nmi;
+
+static void on_nmi_in_l2(struct ex_regs *regs)
+{
+	if (!event_in_l2(regs)) {
+		l1_note(NMI_VECTOR);
+		return;
+	}
+	nmi.nested += nmi.begun != nmi.ended;
+	if (++nmi.begun == 1) {
+		apic_send_nmi(smp_id());
+		delay_us(EVENT_SILENCE_US);
+		if (nmi.move)
+			migrate_quiet();
+		nmi.early = nmi.begun - 1;
+	}
+	nmi.ended++;
+}
+
+static void nmi_to_self_twice(void *data)
+{
+	apic_send_nmi(smp_id());
+	wait_until(nmi.ended >= 2, EVENT_PATIENCE_MS);
+	delay_us(EVENT_SILENCE_US);
+	l2_call(1);
+}
+
+static void check_two_nmis(void)
+{
+	report(nmi.ended == 2, "%u NMIs were handled in L2, should be 2", nmi.ended);
+	report(!nmi.early && !nmi.nested,
+	       "none before the first one's IRET (%u before its end, %u inside another)", nmi.early,
+	       nmi.nested);
+}
+
+static struct l2 *begin_nmi(bool move)
+{
+	struct l2 *l2 = event_l2_new(nmi_to_self_twice, NULL);
+
+	memset(&nmi, 0, sizeof(nmi));
+	nmi.move = move;
+	handle_exception(NMI_VECTOR, on_nmi_in_l2);
+	event_give_l2_handler(NMI_VECTOR);
+	return l2;
+}
+
+/*
+ * A hypervisor that forgets that NMIs are blocked, which lets the second into the
+ * handler of the first, or forgets the one that waits.
+ */
+TEST(nmi_blocked_in_l2, .on = EACH_CPU, .needs = SVM,
+     .about = "moved in L2's NMI handler with a second NMI waiting: it comes after IRET, once")
+{
+	struct l2 *l2 = begin_nmi(true);
+
+	expect_call(l2, 1, "two NMIs");
+	check_two_nmis();
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* A hypervisor that unblocks NMIs when it tells of the IRET, before it is executed. */
+TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "moved at the exit IRET of L2's NMI handler: a second NMI comes after it, once")
+{
+	struct l2 *l2 = begin_nmi(false);
+	const u8 *iret;
+
+	l2_intercept(l2, INTERCEPT_IRET);
+	clgi();
+	l2_enter_gif_clear(l2);
+	exit_came(l2, SVM_EXIT_IRET, "the end of the NMI handler");
+	iret = (const u8 *)l2->vmcb->save.rip;
+	report(l2->vmcb->control.exitcode == SVM_EXIT_IRET && iret[0] == 0x48 && iret[1] == 0xcf,
+	       "L2's rip 0x%lx is at IRET", l2->vmcb->save.rip);
+	migrate_quiet();
+	report(nmi.begun == 1 && !l1_count(),
+	       "the second NMI does not come before IRET (%u in L2, %u in L1)", nmi.begun,
+	       l1_count());
+	l2_pass(l2, INTERCEPT_IRET);
+	l2_enter_gif_clear(l2);
+	call_came(l2, 1, "two NMIs");
+	stgi();
+	check_two_nmis();
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* ======== GIF ======== */
+
+static void do_nothing(void *data)
+{
+}
+
+/*
+ * A hypervisor that restores a guest with GIF set lets the events in at once; one that
+ * forgets what waited for GIF loses them.
+ */
+TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
+     .about = "moved between CLGI and STGI: an NMI and two interrupts wait, and come once each")
+{
+	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+
+	clgi();
+	pend(LOW_VECTOR);
+	pend(HIGH_VECTOR);
+	apic_send_nmi(smp_id());
+	migrate_quiet();
+	delay_us(EVENT_SILENCE_US);
+	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
+	check_pending(LOW_VECTOR, "before STGI");
+	check_pending(HIGH_VECTOR, "before STGI");
+	irq_disable();
+	stgi();
+	l1_got("after STGI, interrupts off", NMI_VECTOR);
+	check_pending(LOW_VECTOR, "interrupts off");
+	check_pending(HIGH_VECTOR, "interrupts off");
+	irq_enable();
+	l1_got("interrupts on", HIGH_VECTOR, LOW_VECTOR);
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
+     .about = "the same with interrupts on at STGI: the NMI first, the higher vector first")
+{
+	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+
+	clgi();
+	pend(LOW_VECTOR);
+	pend(HIGH_VECTOR);
+	apic_send_nmi(smp_id());
+	migrate_quiet();
+	delay_us(EVENT_SILENCE_US);
+	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", NMI_VECTOR, HIGH_VECTOR, LOW_VECTOR);
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* A timer runs on while GIF is clear; only its interrupt waits. */
+TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
+     .about = "an APIC timer that expires between CLGI and STGI, moved there, comes after STGI")
+{
+	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+
+	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
+	clgi();
+	apic_start_timer(apic_timer_hz() / 100);
+	migrate_quiet();
+	report(wait_until(vector_is_pending(TIMER_VECTOR), EVENT_PATIENCE_MS),
+	       "the timer expires while GIF is clear");
+	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", TIMER_VECTOR);
+	apic_cleanup_timer();
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/*
+ * An exit that leaves GIF set lets both in at once. What pends at VMRUN exits in the
+ * order of its priority, and again and again until L1 sets GIF.
+ */
+TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
+     .about = "moved between #VMEXIT and STGI with an NMI and an interrupt pending, once each")
+{
+	struct l2 *l2 = event_l2_new(call_once, NULL);
+	u64 rip;
+
+	l2_intercept(l2, INTERCEPT_INTR);
+	l2_intercept(l2, INTERCEPT_NMI);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	clgi();
+	l2_enter_gif_clear(l2);
+	call_came(l2, 1, "with nothing pending");
+	rip = l2->vmcb->save.rip;
+	pend(LOW_VECTOR);
+	apic_send_nmi(smp_id());
+	migrate_quiet();
+	delay_us(EVENT_SILENCE_US);
+	report(!l1_count(), "nothing comes between #VMEXIT and STGI (%u)", l1_count());
+	l2_enter_gif_clear(l2);
+	exit_came(l2, SVM_EXIT_NMI, "VMRUN with both pending");
+	check_rip(l2, (void *)rip, "no instruction of L2 ran");
+	report(!l1_count(), "nothing comes between #VMEXIT and STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", NMI_VECTOR, LOW_VECTOR);
+	expect_end(l2);
+	event_l2_free(l2);
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The order of events of an L2 on SVM: a breakpoint and single steps, which are traps behind an
+ * instruction that is done; and many events of all kinds, at whatever instruction the move comes.
+ * See svm_event.c for the manual.
+ *
+ * A broken hypervisor loses the #DB that is due, or gives two for one instruction, the one before
+ * a move and the one after; or it saves a guest between an event's request and its delivery, and
+ * forgets it.
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "cpuid.h"
+#include "percpu.h"
+#include "processor.h"
+#include "smp.h"
+#include "svm-event.h"
+
+#define DR6_B0	    BIT(0)
+#define DR6_BS	    BIT(14)
+#define DR7_L0	    BIT(0)
+#define DR7_WRITE_0 (1ul << 16)
+#define DR7_LEN8_0  (2ul << 18)
+
+/* ======== debug exceptions ======== */
+
+L2_CODE(stepped, (void),
+	"	pushf\n"
+	"	orq $0x100, (%rsp)\n"
+	"	popf\n"
+	"	nop\n"
+	"step_0:\n"
+	"	nop\n"
+	"step_1:\n"
+	"	nop\n"
+	"step_2:\n"
+	"	pushf\n"
+	"step_3:\n"
+	"	andq $~0x100, (%rsp)\n"
+	"step_4:\n"
+	"	popf\n"
+	"step_5:\n"
+	"	nop\n");
+extern char step_0[], step_1[], step_2[], step_3[], step_4[], step_5[];
+
+/* POPF is the last instruction that began with TF set. */
+static const char *const steps[] = { step_0, step_1, step_2, step_3, step_4, step_5 };
+#define STEPS 6
+
+static void in_steps(void *data)
+{
+	stepped();
+	l2_call(1);
+}
+
+static void check_step(struct l2 *l2, int step, u64 rip)
+{
+	report_if_failed(rip == (u64)steps[step], "step %d is at rip 0x%lx, should be 0x%lx", step,
+			 rip, (u64)steps[step]);
+	report_if_failed(l2->vmcb->save.dr6 & DR6_BS, "step %d: DR6.BS is clear: 0x%lx", step,
+			 l2->vmcb->save.dr6);
+	l2->vmcb->save.dr6 &= ~DR6_BS;
+}
+
+/*
+ * A hypervisor that loses TF, or the #DB that is due, or that gives two for one
+ * instruction, the one before a move and the one after.
+ */
+TEST(step_taken_by_l2, .on = EACH_CPU, .needs = SVM,
+     .about = "single steps: L2 gets #DB after each instruction, moved in between")
+{
+	struct l2 *l2 = event_l2_new(in_steps, NULL);
+
+	for (int step = 0; step < STEPS; step++) {
+		expect_event(l2, DB_VECTOR, NO_CODE, (u64)steps[step], "a step");
+		check_step(l2, step, last_event_frame()->rip);
+		if (step == 2)
+			migrate_quiet();
+	}
+	expect_call(l2, 1, "after the steps");
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+TEST(step_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "single steps: an intercepted #DB exits after each instruction, moved in between")
+{
+	struct l2 *l2 = event_l2_new(in_steps, NULL);
+
+	l2_intercept(l2, INTERCEPT_EXCEPTION + DB_VECTOR);
+	for (int step = 0; step < STEPS; step++) {
+		expect_exit(l2, SVM_EXIT_EXCP_BASE + DB_VECTOR, "a step");
+		check_step(l2, step, l2->vmcb->save.rip);
+		report(!!(l2->vmcb->save.rflags & X86_EFLAGS_TF) == (step < STEPS - 1),
+		       "step %d: TF in the VMCB: rflags 0x%lx", step, l2->vmcb->save.rflags);
+		if (step == 2)
+			migrate_quiet();
+	}
+	expect_call(l2, 1, "after the steps");
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+static struct {
+	volatile u32 count, bad;
+	volatile u64 rip, dr6;
+} step_log;
+
+static void on_step(struct ex_regs *regs)
+{
+	u64 dr6 = read_dr6();
+	u32 step = step_log.count++;
+
+	if (step >= STEPS || regs->rip != (u64)steps[step] || !(dr6 & DR6_BS)) {
+		step_log.bad++;
+		step_log.rip = regs->rip;
+		step_log.dr6 = dr6;
+	}
+	write_dr6(dr6 & ~DR6_BS);
+	if (step == 2)
+		migrate_quiet();
+}
+
+/* The same with the move in the handler, in L2: TF is on L2's stack, and BS in DR6. */
+TEST(step_moved_in_l2, .on = EACH_CPU, .needs = SVM,
+     .about = "single steps: L2 gets #DB after each instruction, moved in its handler")
+{
+	struct l2 *l2 = event_l2_new(in_steps, NULL);
+
+	memset(&step_log, 0, sizeof(step_log));
+	handle_exception(DB_VECTOR, on_step);
+	event_give_l2_handler(DB_VECTOR);
+	expect_call(l2, 1, "after the steps");
+	report(step_log.count == STEPS && !step_log.bad,
+	       "%u steps, should be %d; %u not where they should be: rip 0x%lx, DR6 0x%lx",
+	       step_log.count, STEPS, step_log.bad, step_log.rip, step_log.dr6);
+	expect_end(l2);
+	handle_exception(DB_VECTOR, NULL);
+	event_l2_free(l2);
+}
+
+L2_CODE(store, (volatile u64 * to),
+	"	movq $1, (%rdi)\n"
+	"behind_store:\n"
+	"	nop\n");
+extern char behind_store[];
+
+static volatile u64 watched;
+
+FEATURE(OWN_BREAKPOINTS, "a CPU that is not QEMU's TCG, where breakpoints of L2 are its host's")
+{
+	return !is_tcg();
+}
+
+static void store_watched(void *data)
+{
+	write_dr0((u64)&watched);
+	write_dr7(DR7_L0 | DR7_WRITE_0 | DR7_LEN8_0);
+	migrate_quiet();
+	store(&watched);
+	write_dr7(0);
+	store(&watched);
+	l2_call(1);
+}
+
+/* A hypervisor that does not load L2's breakpoints on the other side, or L1's instead. */
+TEST(data_breakpoint, .on = EACH_CPU, .needs = ALL_OF(SVM, OWN_BREAKPOINTS),
+     .about = "a data breakpoint that L2 has set before the move raises #DB after it, once")
+{
+	struct l2 *l2 = event_l2_new(store_watched, NULL);
+
+	expect_event(l2, DB_VECTOR, NO_CODE, (u64)behind_store, "the store");
+	report(l2->vmcb->save.dr6 & DR6_B0, "DR6.B0 is set: 0x%lx", l2->vmcb->save.dr6);
+	expect_call(l2, 1, "the breakpoint is off");
+	expect_end(l2);
+	write_dr0(0);
+	write_dr7(0);
+	write_dr6(0xffff0ff0);
+	event_l2_free(l2);
+}
+
+/* ======== many ======== */
+
+static void call_forever(void *data)
+{
+	for (;;)
+		l2_call(1);
+}
+
+enum kind {
+	INJECT_INTERRUPT,
+	INJECT_NMI,
+	INJECT_EXCEPTION,
+	INJECT_EXCEPTION_WITH_CODE,
+	VIRTUAL_INTERRUPT,
+	INTERCEPTED_INTERRUPT,
+	INTERCEPTED_NMI,
+	KINDS,
+};
+
+/* Of one kind, through L2 and back; false, and said so, if not that came and nothing else. */
+static bool one_event(struct l2 *l2, enum kind kind, u32 round)
+{
+	static const u8 vectors[] = { LOW_VECTOR, TIMER_VECTOR, HIGH_VECTOR };
+	struct vmcb_control_area *control = &l2->vmcb->control;
+	u8 vector = 0x30 + round % 0xb0;
+	u64 rip = l2->vmcb->save.rip, code = NO_CODE;
+	u64 exitcode = SVM_EXIT_VMMCALL;
+	bool good = true;
+
+	/* After a move it would not be the move that is tested: see after_move(). */
+	if (kind == VIRTUAL_INTERRUPT && is_tcg())
+		kind = INJECT_INTERRUPT;
+	switch (kind) {
+	case INJECT_INTERRUPT:
+		l2_inject(l2, SVM_EVTINJ_TYPE_INTR | vector);
+		break;
+	case INJECT_NMI:
+		vector = NMI_VECTOR;
+		l2_inject(l2, SVM_EVTINJ_TYPE_NMI | vector);
+		break;
+	case INJECT_EXCEPTION:
+		vector = UD_VECTOR;
+		l2_inject(l2, SVM_EVTINJ_TYPE_EXEPT | vector);
+		break;
+	case INJECT_EXCEPTION_WITH_CODE:
+		vector = GP_VECTOR;
+		code = round << 3 & 0xfff8;
+		l2_inject(l2, SVM_EVTINJ_TYPE_EXEPT | SVM_EVTINJ_VALID_ERR | vector |
+				      code << SVM_EVTINJ_ERR_SHIFT);
+		break;
+	case VIRTUAL_INTERRUPT:
+		l2_virtual_irq(l2, vector);
+		break;
+	case INTERCEPTED_INTERRUPT:
+		vector = vectors[round / KINDS % ARRAY_SIZE(vectors)];
+		exitcode = SVM_EXIT_INTR;
+		break;
+	default:
+		vector = NMI_VECTOR;
+		exitcode = SVM_EXIT_NMI;
+	}
+	clgi();
+	if (kind == INTERCEPTED_INTERRUPT)
+		pend(vector);
+	if (kind == INTERCEPTED_NMI)
+		apic_send_nmi(smp_id());
+	event_enter_gif_clear(l2);
+	if (exitcode == SVM_EXIT_VMMCALL)
+		good &= is_event(l2, vector, code, rip);
+	else
+		good &= control->exitcode == exitcode && l2->vmcb->save.rip == rip;
+	good &= !(control->v_intr & V_IRQ_MASK) && !l1_count();
+	if (!good)
+		report_fail("round %u, kind %u, vector 0x%x, error code 0x%lx, rip 0x%lx: %s; L1 "
+			    "got %u events before STGI",
+			    round, kind, vector, code, rip, what_came(l2), l1_count());
+	stgi();
+	if (exitcode != SVM_EXIT_VMMCALL && !(wait_until(l1_count(), EVENT_PATIENCE_MS) &&
+					      l1_count() == 1 && l1_first() == vector)) {
+		report_fail("round %u, kind %u, vector 0x%x: L1 got %u events, the first 0x%x",
+			    round, kind, vector, l1_count(), l1_first());
+		good = false;
+	}
+	l1_forget();
+	if (event_of(l2) != NO_EVENT)
+		leave_event(l2);
+	l2_enter(l2);
+	if (event_of(l2) != NO_EVENT || !l2_is_call(l2, 1) || l1_count()) {
+		report_fail("round %u, kind %u, vector 0x%x: and then %s; L1 got %u events", round,
+			    kind, vector, what_came(l2), l1_count());
+		good = false;
+	}
+	l2_skip_call(l2);
+	return good;
+}
+
+/*
+ * What goes wrong only when the move comes at a certain instruction: between VMRUN and the
+ * delivery, between #VMEXIT and STGI, in the handler. Every event is another than the last.
+ */
+TEST(many_events, .on = EACH_CPU, .needs = SVM,
+     .about = "of many events, each of another kind than the last, L2 or L1 gets each once")
+{
+	struct l2 *l2 = event_l2_new(call_forever, NULL);
+	u32 rounds = scaled_count(3000, 10 * KINDS), round;
+
+	l2_intercept(l2, INTERCEPT_INTR);
+	l2_intercept(l2, INTERCEPT_NMI);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	expect_call(l2, 1, "the first call");
+	for (round = 0; round < rounds; round++)
+		if (!one_event(l2, round % KINDS, round))
+			break;
+	report(round == rounds, "%u of %u events came as they should", round, rounds);
+	event_l2_free(l2);
+}
