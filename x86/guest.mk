@@ -34,6 +34,9 @@ $(call guest_links,svm_time vmx_time,l2-time%)
 $(call guest_links,svm_hyperv vmx_hyperv,l2-hyperv)
 $(call guest_links,vmx_order,vmx-monitor-trap)
 $(call guest_links,svm_event,svm-event-%)
+$(call guest_links,svm_event vmx_event,l2-interrupts)
+$(call guest_links,svm_event vmx_order,l2-steps)
+$(call guest_links,svm_event vmx_activity,l2-wake)
 
 # No floating point and vector registers in the compiler's own code: an interrupt
 # handler saves none, and a test that uses them in assembly finds them unchanged.

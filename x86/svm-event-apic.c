@@ -6,23 +6,18 @@
  *
  * A broken hypervisor delivers to L1 what is L2's or the other way round, takes the one's IF or
  * task priority for the other's, restores a guest with GIF set, or forgets what was waiting.
+ *
+ * On the command line: break=lost sends no NMIs.
  */
 #include "libcflat.h"
 #include "apic.h"
+#include "l2-interrupts.h"
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
 #include "svm-event.h"
 
 /* ======== interrupts of L1's local APIC ======== */
-
-/* For L2, whose interrupts go to L1's handlers in L1: until L1 says that it has come. */
-static volatile bool seen;
-
-static void await_seen(void)
-{
-	wait_until(READ_ONCE(seen), EVENT_PATIENCE_MS);
-}
 
 static void pend_behind_if(void *data)
 {
@@ -145,72 +140,6 @@ TEST(intr_pending_at_vmrun, .on = EACH_CPU, .needs = SVM,
 	expect_call(l2, 1, "nothing pending");
 	expect_end(l2);
 	event_l2_free(l2);
-}
-
-/* On another CPU, while L2 spins here. */
-struct sender {
-	int cpu;
-	volatile u32 running, sent;
-	void (*send)(int cpu);
-};
-
-static void move_then_send(void *data)
-{
-	struct sender *sender = data;
-
-	wait_until(sender->running, EVENT_PATIENCE_MS);
-	migrate_quiet();
-	sender->sent = 1;
-	sender->send(sender->cpu);
-}
-
-static void send_low(int cpu)
-{
-	apic_send_ipi(cpu, LOW_VECTOR);
-}
-
-static void spin_until_seen(void *data)
-{
-	struct sender *sender = data;
-
-	irq_disable();
-	sender->running = 1;
-	/* Through a move, which somebody else has asked for. */
-	wait_until(READ_ONCE(sender->sent), ANSWER_DEADLINE_MS);
-	await_seen();
-	l2_call(1);
-}
-
-static void moved_from_outside(unsigned intercept, u64 exitcode, void (*send)(int cpu), u8 vector)
-{
-	struct sender sender = { .cpu = smp_id(), .send = send };
-	struct l2 *l2 = event_l2_new(spin_until_seen, &sender);
-
-	seen = false;
-	l2_intercept(l2, intercept);
-	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
-	on_cpu_async(other_cpu(), move_then_send, &sender);
-	expect_exit(l2, exitcode, "sent by another CPU");
-	report(sender.sent, "not before it was sent");
-	l1_got("sent by another CPU", vector);
-	seen = true;
-	expect_call(l2, 1, "nothing is left");
-	expect_end(l2);
-	on_cpu_wait(other_cpu());
-	event_l2_free(l2);
-}
-
-/* A hypervisor that saves a running L2 as L1, or in which a kick looks like an interrupt. */
-TEST(intr_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 is moved at any instruction; an interrupt from another CPU exits it, once")
-{
-	moved_from_outside(INTERCEPT_INTR, SVM_EXIT_INTR, send_low, LOW_VECTOR);
-}
-
-TEST(nmi_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 is moved at any instruction; an NMI from another CPU exits it, once")
-{
-	moved_from_outside(INTERCEPT_NMI, SVM_EXIT_NMI, apic_send_nmi, NMI_VECTOR);
 }
 
 static void run_with_timer(void *data)
@@ -372,9 +301,15 @@ TEST(tpr_of_l1_holds, .on = EACH_CPU, .needs = SVM,
 
 /* ======== NMIs ======== */
 
+static void send_nmi(void)
+{
+	if (!broken("lost"))
+		apic_send_nmi(smp_id());
+}
+
 static void send_nmi_to_self(void *data)
 {
-	apic_send_nmi(smp_id());
+	send_nmi();
 	await_seen();
 	l2_call(1);
 }
@@ -403,76 +338,11 @@ TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* What the handler of NMIs in L2 saw. */
-static struct {
-	volatile u32 begun, ended, nested, early;
-	bool move;
-} nmi;
-
-static void on_nmi_in_l2(struct ex_regs *regs)
-{
-	if (!event_in_l2(regs)) {
-		l1_note(NMI_VECTOR);
-		return;
-	}
-	nmi.nested += nmi.begun != nmi.ended;
-	if (++nmi.begun == 1) {
-		apic_send_nmi(smp_id());
-		delay_us(EVENT_SILENCE_US);
-		if (nmi.move)
-			migrate_quiet();
-		nmi.early = nmi.begun - 1;
-	}
-	nmi.ended++;
-}
-
-static void nmi_to_self_twice(void *data)
-{
-	apic_send_nmi(smp_id());
-	wait_until(nmi.ended >= 2, EVENT_PATIENCE_MS);
-	delay_us(EVENT_SILENCE_US);
-	l2_call(1);
-}
-
-static void check_two_nmis(void)
-{
-	report(nmi.ended == 2, "%u NMIs were handled in L2, should be 2", nmi.ended);
-	report(!nmi.early && !nmi.nested,
-	       "none before the first one's IRET (%u before its end, %u inside another)", nmi.early,
-	       nmi.nested);
-}
-
-static struct l2 *begin_nmi(bool move)
-{
-	struct l2 *l2 = event_l2_new(nmi_to_self_twice, NULL);
-
-	memset(&nmi, 0, sizeof(nmi));
-	nmi.move = move;
-	handle_exception(NMI_VECTOR, on_nmi_in_l2);
-	event_give_l2_handler(NMI_VECTOR);
-	return l2;
-}
-
-/*
- * A hypervisor that forgets that NMIs are blocked, which lets the second into the
- * handler of the first, or forgets the one that waits.
- */
-TEST(nmi_blocked_in_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "moved in L2's NMI handler with a second NMI waiting: it comes after IRET, once")
-{
-	struct l2 *l2 = begin_nmi(true);
-
-	expect_call(l2, 1, "two NMIs");
-	check_two_nmis();
-	expect_end(l2);
-	event_l2_free(l2);
-}
-
 /* A hypervisor that unblocks NMIs when it tells of the IRET, before it is executed. */
 TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
      .about = "moved at the exit IRET of L2's NMI handler: a second NMI comes after it, once")
 {
-	struct l2 *l2 = begin_nmi(false);
+	struct l2 *l2 = new_l2_with_two_nmis(false);
 	const u8 *iret;
 
 	l2_intercept(l2, INTERCEPT_IRET);
@@ -483,8 +353,8 @@ TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
 	report(l2->vmcb->control.exitcode == SVM_EXIT_IRET && iret[0] == 0x48 && iret[1] == 0xcf,
 	       "L2's rip 0x%lx is at IRET", l2->vmcb->save.rip);
 	migrate_quiet();
-	report(nmi.begun == 1 && !l1_count(),
-	       "the second NMI does not come before IRET (%u in L2, %u in L1)", nmi.begun,
+	report(nmis_begun() == 1 && !l1_count(),
+	       "the second NMI does not come before IRET (%u in L2, %u in L1)", nmis_begun(),
 	       l1_count());
 	l2_pass(l2, INTERCEPT_IRET);
 	l2_enter_gif_clear(l2);
@@ -513,7 +383,7 @@ TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
 	clgi();
 	pend(LOW_VECTOR);
 	pend(HIGH_VECTOR);
-	apic_send_nmi(smp_id());
+	send_nmi();
 	migrate_quiet();
 	delay_us(EVENT_SILENCE_US);
 	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
@@ -538,7 +408,7 @@ TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
 	clgi();
 	pend(LOW_VECTOR);
 	pend(HIGH_VECTOR);
-	apic_send_nmi(smp_id());
+	send_nmi();
 	migrate_quiet();
 	delay_us(EVENT_SILENCE_US);
 	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
@@ -586,7 +456,7 @@ TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
 	call_came(l2, 1, "with nothing pending");
 	rip = l2->vmcb->save.rip;
 	pend(LOW_VECTOR);
-	apic_send_nmi(smp_id());
+	send_nmi();
 	migrate_quiet();
 	delay_us(EVENT_SILENCE_US);
 	report(!l1_count(), "nothing comes between #VMEXIT and STGI (%u)", l1_count());

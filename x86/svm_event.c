@@ -24,7 +24,10 @@
  * FAIL elsewhere.
  *
  * Here is what L1 asks for in the VMCB: EVENTINJ, V_IRQ, V_NMI, and EXITINTINFO, which tells of
- * what was not delivered. The program's other files: svm-event-apic.c, -order.c and -halt.c.
+ * what was not delivered. The program's other files: svm-event-apic.c, -order.c and -halt.c, and,
+ * with the tests that VMX has as well, l2-interrupts.c and l2-steps.c.
+ *
+ * On the command line: break=lost has L1 inject nothing, and ask for no virtual interrupt.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -32,6 +35,18 @@
 #include "processor.h"
 #include "smp.h"
 #include "svm-event.h"
+
+static void inject(struct l2 *l2, u64 event)
+{
+	if (!broken("lost"))
+		l2_inject(l2, event);
+}
+
+static void request_interrupt(struct l2 *l2, u8 vector)
+{
+	if (!broken("lost"))
+		l2_virtual_irq(l2, vector);
+}
 
 L2_CODE(sti_nop, (void),
 	"	sti\n"
@@ -66,7 +81,7 @@ static void inject_across_move(u64 event, u32 error_code)
 	l2->vmcb->control.nrip = rip;
 	/* EVENTINJ does not ask RFLAGS.IF. */
 	l2_irq_off(l2);
-	l2_inject(l2, event | (u64)error_code << SVM_EVTINJ_ERR_SHIFT);
+	inject(l2, event | (u64)error_code << SVM_EVTINJ_ERR_SHIFT);
 	migrate_quiet();
 	if (expect_event(l2, event & SVM_EVTINJ_VEC_MASK, error_code, rip, "injected"))
 		report(last_event_frame()->rsp == rsp, "rsp on the stack is 0x%lx, was 0x%lx",
@@ -133,7 +148,7 @@ TEST(virq_behind_if, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(masked_by_if, NULL);
 
 	l2_irq_off(l2);
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 1, "interrupts off in L2");
 	check_virq(l2, true, "interrupts off in L2");
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_sti, "after STI");
@@ -162,7 +177,7 @@ static void virq_behind_tpr(u64 priority)
 	struct vmcb_control_area *control = &l2->vmcb->control;
 
 	control->v_intr |= V_INTR_MASKING_MASK | priority;
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 1, "behind V_TPR");
 	check_virq(l2, true, "behind V_TPR");
 	report((control->v_intr & V_TPR_MASK) == priority, "V_TPR is %lu, should be %lu",
@@ -225,7 +240,7 @@ TEST(virq_behind_cr8, .on = EACH_CPU, .needs = ALL_OF(SVM, CR8_WITH_VIRQ),
 
 	l2_irq_off(l2);
 	control->v_intr |= V_INTR_MASKING_MASK;
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 1, "CR8 raised in L2");
 	check_virq(l2, true, "CR8 raised in L2");
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_cr8, "CR8 lowered in L2");
@@ -254,7 +269,7 @@ TEST(virq_ignores_tpr, .on = EACH_CPU, .needs = SVM,
 
 	l2_irq_off(l2);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK | V_IGN_TPR_MASK | 15;
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_sti, "V_TPR 15, V_IGN_TPR set");
 	check_virq(l2, false, "taken");
 	expect_call(l2, 1, "taken");
@@ -284,7 +299,7 @@ TEST(virq_shadow_in_vmcb, .on = EACH_CPU, .needs = SVM,
 
 	expect_call(l2, 1, "before");
 	l2->vmcb->control.interrupt_shadow |= SVM_INTERRUPT_SHADOW_MASK;
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	migrate_quiet();
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_shadow, "one instruction later");
 	check_virq(l2, false, "taken");
@@ -333,7 +348,7 @@ static void exit_in_shadow(void (*code)(void), const char *inside, const char *b
 	report(l2->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW_MASK,
 	       "INTERRUPT_SHADOW is set: 0x%lx", l2->vmcb->control.interrupt_shadow);
 	l2_pass(l2, INTERCEPT_CPUID);
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	migrate_quiet();
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind, "behind the shadow");
 	report(!(l2->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW_MASK),
@@ -371,7 +386,7 @@ TEST(virq_intercepted, .on = EACH_CPU, .needs = SVM,
 
 	l2_irq_off(l2);
 	l2_intercept(l2, INTERCEPT_VINTR);
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 1, "interrupts off in L2");
 	check_virq(l2, true, "interrupts off in L2");
 	expect_exit(l2, SVM_EXIT_VINTR, "after STI");
@@ -458,7 +473,7 @@ static void fault_in_delivery(u64 event)
 	l2->vmcb->control.nrip = rip;
 	l2_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 	save->idtr.base = NOWHERE;
-	l2_inject(l2, event);
+	inject(l2, event);
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "delivered where there is no IDT");
 	check_exitintinfo(l2, event);
 	check_gate_fault(l2, NOWHERE + vector * sizeof(idt_entry_t));
@@ -466,7 +481,7 @@ static void fault_in_delivery(u64 event)
 	migrate_quiet();
 	save->idtr.base = (u64)event_l2_idt();
 	l2->vmcb->control.nrip = rip;
-	l2_inject(l2, l2->vmcb->control.exitintinfo);
+	inject(l2, l2->vmcb->control.exitintinfo);
 	expect_event(l2, vector, event >> SVM_EVTINJ_ERR_SHIFT, rip, "delivered again");
 	report(!runs, "L2's code did not run before its event (%u times)", runs);
 	expect_end(l2);
@@ -535,13 +550,13 @@ TEST(fault_delivering_virq, .on = EACH_CPU, .needs = SVM,
 	l2_start(l2, count_run, &(u32){ 0 });
 	l2_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 	save->idtr.base = NOWHERE;
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "taken where there is no IDT");
 	check_exitintinfo(l2, SVM_EVTINJ_TYPE_INTR | LOW_VECTOR);
 	check_virq(l2, false, "taken");
 	migrate_quiet();
 	save->idtr.base = (u64)event_l2_idt();
-	l2_inject(l2, l2->vmcb->control.exitintinfo);
+	inject(l2, l2->vmcb->control.exitintinfo);
 	expect_event(l2, LOW_VECTOR, NO_CODE, rip, "delivered again");
 	expect_end(l2);
 	event_l2_free(l2);
@@ -561,7 +576,7 @@ static void npf_in_delivery(bool stack, u64 event)
 	l2_use_npt(l2);
 	entry = l2_npt_entry(l2, gone & PAGE_MASK);
 	*entry &= ~PT_PRESENT_MASK;
-	l2_inject(l2, event);
+	inject(l2, event);
 	expect_exit(l2, SVM_EXIT_NPF, "delivered without the page");
 	check_exitintinfo(l2, event);
 	report((l2->vmcb->control.exitinfo2 & PAGE_MASK) == (gone & PAGE_MASK),
@@ -571,7 +586,7 @@ static void npf_in_delivery(bool stack, u64 event)
 	migrate_quiet();
 	*entry |= PT_PRESENT_MASK;
 	l2->vmcb->control.tlb_control = TLB_CONTROL_FLUSH_ALL_ASID;
-	l2_inject(l2, l2->vmcb->control.exitintinfo);
+	inject(l2, l2->vmcb->control.exitintinfo);
 	expect_event(l2, event & SVM_EVTINJ_VEC_MASK, event >> SVM_EVTINJ_ERR_SHIFT, rip,
 		     "delivered again");
 	report(!runs, "L2's code did not run before its event (%u times)", runs);
@@ -640,7 +655,7 @@ TEST(vgif_holds_virq, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 
 	expect_call(l2, 1, "L2's CLGI");
 	check_v_gif(l2, false, "L2's CLGI");
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 2, "moved with V_IRQ");
 	check_v_gif(l2, false, "moved with V_IRQ");
 	check_virq(l2, true, "moved with V_IRQ");
@@ -664,7 +679,7 @@ TEST(vgif_intercepts, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 	l2_pass(l2, INTERCEPT_CLGI);
 	l2_intercept(l2, INTERCEPT_STGI);
 	expect_call(l2, 1, "CLGI not intercepted");
-	l2_virtual_irq(l2, LOW_VECTOR);
+	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 2, "moved");
 	expect_exit(l2, SVM_EXIT_STGI, "STGI after the move");
 	check_rip(l2, at_stgi, "at STGI");

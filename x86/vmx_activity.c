@@ -28,6 +28,7 @@
  */
 #include "libcflat.h"
 #include "apic.h"
+#include "l2-wake.h"
 #include "muldiv.h"
 #include "percpu.h"
 #include "processor.h"
@@ -303,15 +304,7 @@ TEST(hlt_nmi_window, .on = EACH_CPU,
 	end_sleeper(l2, run_and_call);
 }
 
-/* ======== woken by another CPU ======== */
-
-/* What the other CPU does while L2 sleeps here, and what it sees. */
-struct waker {
-	int cpu;
-	void (*disturb)(int cpu); /* or NULL: does not wake it */
-	void (*send)(int cpu);
-	volatile u32 sleeping, exits, early, rescued;
-};
+/* ======== woken by another CPU: l2-wake.h ======== */
 
 static void send_low(int cpu)
 {
@@ -328,47 +321,15 @@ static void send_sipi(int cpu)
 	apic_icr_write(APIC_DM_STARTUP | (SIPI_VECTOR + broken("other")), cpu_apic_id(cpu));
 }
 
-/* Moves the machine, wakes L2, and sees to it that the test ends. */
-static void move_then_wake(void *data)
-{
-	struct waker *waker = data;
-
-	if (!wait_until(waker->sleeping, EVENT_PATIENCE_MS))
-		return;
-	delay_us(EVENT_SILENCE_US);
-	if (broken("early"))
-		waker->send(waker->cpu);
-	migrate_quiet();
-	if (waker->disturb) {
-		waker->disturb(waker->cpu);
-		delay_us(NAP_MS * 1000);
-	}
-	delay_us(EVENT_SILENCE_US);
-	waker->early = waker->exits;
-	if (!waker->exits)
-		waker->send(waker->cpu);
-	if (wait_until(waker->exits, EVENT_PATIENCE_MS))
-		return;
-	waker->rescued = 1;
-	apic_send_ipi(waker->cpu, HIGH_VECTOR);
-	if (!wait_until(waker->exits, EVENT_PATIENCE_MS))
-		apic_send_nmi(waker->cpu);
-}
-
 /* Enters L2, which sleeps; what has woken it is its next exit. L1 has interrupts off. */
 static void sleep_until_woken(struct l2 *l2, struct waker *waker)
 {
-	waker->cpu = smp_id();
-	on_cpu_async(other_cpu(), move_then_wake, waker);
+	wake_after_move(waker);
 	irq_disable();
 	waker->sleeping = 1;
 	l2_enter(l2);
 	waker->exits = 1;
-	on_cpu_wait(other_cpu());
-	report(!waker->rescued, "L2 was woken by %s",
-	       waker->rescued ? "a second interrupt or NMI, and not by what was sent first"
-			      : "what was sent");
-	report(!waker->early, "L2 slept until it was sent (%u)", waker->early);
+	check_wake(waker);
 }
 
 /* Woken by what L1 wants. The state that the exit saves is asked of an interrupt and INIT. */

@@ -31,6 +31,7 @@
 #include "libcflat.h"
 #include "alloc_page.h"
 #include "apic.h"
+#include "l2-interrupts.h"
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
@@ -762,52 +763,6 @@ TEST(nmi_exits_from_handler, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 	event_l2_free(l2);
 }
 
-static struct {
-	volatile u32 begun, ended, nested, early;
-} nmi;
-
-static void on_nmi_in_l2(struct ex_regs *regs)
-{
-	if (!event_in_l2(regs)) {
-		l1_note(NMI_VECTOR);
-		return;
-	}
-	nmi.nested += nmi.begun != nmi.ended;
-	if (++nmi.begun == 1) {
-		send_nmi();
-		migrate_quiet();
-		delay_us(EVENT_SILENCE_US);
-		nmi.early = nmi.begun - 1;
-	}
-	nmi.ended++;
-}
-
-static void nmi_to_self_twice(void *data)
-{
-	apic_send_nmi(smp_id());
-	wait_until(nmi.ended >= 2, EVENT_PATIENCE_MS);
-	delay_us(EVENT_SILENCE_US);
-	l2_call(1);
-}
-
-/* A hypervisor that forgets that NMIs are blocked, or the one that waits. */
-TEST(nmi_blocked_in_l2, .on = EACH_CPU, .needs = VMX,
-     .about = "moved in L2's NMI handler with a second NMI waiting: it comes after IRET, once")
-{
-	struct l2 *l2 = event_l2_new(nmi_to_self_twice, NULL);
-
-	memset(&nmi, 0, sizeof(nmi));
-	handle_exception(NMI_VECTOR, on_nmi_in_l2);
-	event_give_l2_handler(NMI_VECTOR);
-	expect_call(l2, 1, "two NMIs");
-	report(nmi.ended == 2, "%u NMIs were handled in L2, should be 2", nmi.ended);
-	report(!nmi.early && !nmi.nested,
-	       "none before the first one's IRET (%u before its end, %u inside another)", nmi.early,
-	       nmi.nested);
-	expect_end(l2);
-	event_l2_free(l2);
-}
-
 static void send_nmi_then_iret(void *data)
 {
 	irq_disable();
@@ -971,7 +926,7 @@ static void pend_behind_tpr(void *data)
 	l2_call(1);
 	if (!broken("lost"))
 		write_cr8(0);
-	wait_until(l1_count(), EVENT_PATIENCE_MS);
+	await_seen();
 	l2_call(2);
 }
 
@@ -982,80 +937,14 @@ TEST(intr_behind_tpr, .on = EACH_CPU, .needs = VMX,
 {
 	struct l2 *l2 = event_l2_new(pend_behind_tpr, NULL);
 
+	seen = false;
 	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	expect_call(l2, 1, "behind CR8");
 	l1_got_nothing("behind CR8");
 	expect_exit(l2, EXIT_REASON_EXTERNAL_INTERRUPT, "CR8 lowered");
 	l1_got("CR8 lowered", LOW_VECTOR);
+	seen = true;
 	expect_call(l2, 2, "taken");
 	expect_end(l2);
 	event_l2_free(l2);
-}
-
-/* On another CPU, while L2 spins here. */
-struct sender {
-	int cpu;
-	volatile u32 running, sent;
-	void (*send)(int cpu);
-};
-
-static void send_low(int cpu)
-{
-	apic_send_ipi(cpu, LOW_VECTOR);
-}
-
-static void move_then_send(void *data)
-{
-	struct sender *sender = data;
-
-	wait_until(sender->running, EVENT_PATIENCE_MS);
-	migrate_quiet();
-	sender->sent = 1;
-	if (!broken("lost"))
-		sender->send(sender->cpu);
-}
-
-static void spin_until_sent(void *data)
-{
-	struct sender *sender = data;
-
-	irq_disable();
-	sender->running = 1;
-	/* Through a move, which somebody else has asked for. */
-	wait_until(sender->sent, ANSWER_DEADLINE_MS);
-	wait_until(l1_count(), EVENT_PATIENCE_MS);
-	l2_call(1);
-}
-
-static void moved_from_outside(u32 control, u64 reason, void (*send)(int cpu), u8 vector)
-{
-	struct sender sender = { .cpu = smp_id(), .send = send };
-	struct l2 *l2 = event_l2_new(spin_until_sent, &sender);
-
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, control);
-	on_cpu_async(other_cpu(), move_then_send, &sender);
-	expect_exit(l2, reason, "sent by another CPU");
-	report(sender.sent, "not before it was sent");
-	if (reason == EXIT_REASON_EXCEPTION_NMI)
-		dispatch(vector);
-	l1_got("sent by another CPU", vector);
-	expect_call(l2, 1, "nothing is left");
-	expect_end(l2);
-	on_cpu_wait(other_cpu());
-	event_l2_free(l2);
-}
-
-/* A hypervisor that saves a running L2 as L1, or in which a kick looks like an interrupt. */
-TEST(intr_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 is moved at any instruction; an interrupt from another CPU exits it, once")
-{
-	moved_from_outside(PIN_BASED_EXT_INTR_MASK, EXIT_REASON_EXTERNAL_INTERRUPT, send_low,
-			   LOW_VECTOR);
-}
-
-TEST(nmi_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 is moved at any instruction; an NMI from another CPU exits it, once")
-{
-	moved_from_outside(PIN_BASED_NMI_EXITING, EXIT_REASON_EXCEPTION_NMI, apic_send_nmi,
-			   NMI_VECTOR);
 }

@@ -29,16 +29,10 @@
  */
 #include "libcflat.h"
 #include "alloc_page.h"
+#include "l2-steps.h"
 #include "percpu.h"
 #include "processor.h"
 #include "vmx-event.h"
-
-#define DR6_B0	    BIT(0)
-#define DR6_BS	    BIT(14)
-#define DR6_INIT    0xffff0ff0
-#define DR7_L0	    BIT(0)
-#define DR7_WRITE_0 (1ul << 16)
-#define DR7_LEN8_0  (2ul << 18)
 
 /* GUEST_PENDING_DBG_EXCEPTIONS has DR6's bits, and this one (25.4.2, table 25-4). */
 #define PENDING_DBG_ENABLED_BREAKPOINT BIT(12)
@@ -186,15 +180,7 @@ TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
 	event_l2_free(l2);
 }
 
-/* ======== breakpoints and single steps ======== */
-
-static volatile u64 watched;
-
-L2_CODE(store, (volatile u64 * to),
-	"	movq $1, (%rdi)\n"
-	"behind_store:\n"
-	"	nop\n");
-extern char behind_store[];
+/* ======== breakpoints and single steps: l2-steps.c has more ======== */
 
 static volatile bool store_seen;
 
@@ -204,74 +190,14 @@ static void see_store(struct ex_regs *regs)
 }
 
 /* Asked of L1's own. */
-FEATURE(BREAKPOINTS, "a CPU whose breakpoints work")
+FEATURE(L2_BREAKPOINTS, "a CPU whose breakpoints work")
 {
 	store_seen = false;
 	handle_exception(DB_VECTOR, see_store);
-	write_dr0((u64)&watched);
-	write_dr7(DR7_L0 | DR7_WRITE_0 | DR7_LEN8_0);
-	store(&watched);
-	write_dr7(0);
+	store_watched();
 	write_dr6(DR6_INIT);
 	handle_exception(DB_VECTOR, NULL);
 	return store_seen;
-}
-
-static void store_watched(void *data)
-{
-	write_dr0((u64)&watched);
-	write_dr7(broken("lost") ? 0 : DR7_L0 | DR7_WRITE_0 | DR7_LEN8_0);
-	migrate_quiet();
-	store(&watched);
-	write_dr7(0);
-	store(&watched);
-	l2_call(1);
-}
-
-/* A hypervisor that does not load L2's breakpoints on the other side, or L1's instead. */
-TEST(data_breakpoint, .on = EACH_CPU, .needs = ALL_OF(VMX, BREAKPOINTS),
-     .about = "a data breakpoint that L2 has set before the move raises #DB after it, once")
-{
-	struct l2 *l2 = event_l2_new(store_watched, NULL);
-
-	write_dr6(DR6_INIT);
-	expect_event(l2, DB_VECTOR, NO_CODE, (u64)behind_store, "the store");
-	report((read_dr6() & (DR6_BS | DR6_B0)) == DR6_B0, "DR6.B0 is set in L2: 0x%lx",
-	       read_dr6());
-	expect_call(l2, 1, "the breakpoint is off");
-	expect_end(l2);
-	event_l2_free(l2);
-	write_dr0(0);
-	write_dr6(DR6_INIT);
-}
-
-L2_CODE(stepped, (void),
-	"	pushf\n"
-	"	orq $0x100, (%rsp)\n"
-	"	popf\n"
-	"	nop\n"
-	"step_0:\n"
-	"	mov $0x3fd, %edx\n"
-	"step_1:\n"
-	"	in %dx, %al\n"
-	"step_2:\n"
-	"	pushf\n"
-	"step_3:\n"
-	"	andq $~0x100, (%rsp)\n"
-	"step_4:\n"
-	"	popf\n"
-	"step_5:\n"
-	"	nop\n");
-extern char step_0[], step_1[], step_2[], step_3[], step_4[], step_5[];
-
-/* IN is carried out by the hypervisor; POPF is the last that began with TF set. */
-static const char *const steps[] = { step_0, step_1, step_2, step_3, step_4, step_5 };
-#define STEPS 6
-
-static void in_steps(void *data)
-{
-	stepped();
-	l2_call(1);
 }
 
 /* A hypervisor that loses TF, or the #DB that is due, or gives two for one instruction. */
@@ -300,78 +226,16 @@ TEST(step_exits, .on = EACH_CPU, .needs = VMX,
 	event_l2_free(l2);
 }
 
-static struct {
-	bool move;
-	volatile u32 rounds, count, bad;
-	volatile u64 rip, dr6;
-} step_log;
-
-static void on_step(struct ex_regs *regs)
-{
-	u64 dr6 = read_dr6();
-	u32 step = step_log.count++;
-
-	if (step >= STEPS || regs->rip != (u64)steps[step] || !(dr6 & DR6_BS)) {
-		step_log.bad++;
-		step_log.rip = regs->rip;
-		step_log.dr6 = dr6;
-	}
-	write_dr6(DR6_INIT);
-	if (step_log.move && step == 2)
-		migrate_quiet();
-}
-
-static void step_round(void)
-{
-	step_log.count = 0;
-	stepped();
-	if (step_log.count != STEPS || broken("step"))
-		step_log.bad++;
-	step_log.rounds++;
-}
-
-static void step_once(void *data)
-{
-	step_round();
-	l2_call(1);
-}
-
-static void step_and_move(void *data)
-{
-	migrate_quiet_while(step_round);
-	l2_call(1);
-}
-
-static void step_in_l2(void (*code)(void *data), bool move)
-{
-	struct l2 *l2 = event_l2_new(code, NULL);
-
-	write_dr6(DR6_INIT);
-	memset(&step_log, 0, sizeof(step_log));
-	step_log.move = move;
-	handle_exception(DB_VECTOR, on_step);
-	event_give_l2_handler(DB_VECTOR);
-	expect_call(l2, 1, "after the steps");
-	report(!step_log.bad,
-	       "%u times %d steps, %u not as they should be: the last at rip 0x%lx, DR6 0x%lx",
-	       step_log.rounds, STEPS, step_log.bad, step_log.rip, step_log.dr6);
-	expect_end(l2);
-	handle_exception(DB_VECTOR, NULL);
-	event_l2_free(l2);
-}
-
-/* The move is in the handler: TF is on L2's stack, and BS in DR6. */
 TEST(step_moved_in_handler, .on = EACH_CPU, .needs = VMX,
      .about = "single steps: L2 gets #DB after each instruction, moved in its handler")
 {
-	step_in_l2(step_once, true);
+	step_in_l2(MOVED_IN_HANDLER);
 }
 
-/* The move comes anywhere, also behind an instruction whose #DB is still to come. */
 TEST(step_moved_anywhere, .on = EACH_CPU, .needs = VMX,
      .about = "single steps: L2 gets #DB after each instruction, stepping while it is moved")
 {
-	step_in_l2(step_and_move, false);
+	step_in_l2(MOVED_ANYWHERE);
 }
 
 /* ======== faults in the delivery of events ======== */

@@ -117,6 +117,14 @@ void check_pending(u8 vector, const char *when);
  */
 void move_during(void (*round)(void *data), void *data);
 
+/* ---- what differs between SVM and VMX ---- */
+
+/* NMI_VECTOR, or any other for all interrupts: L1's, whatever RFLAGS.IF of L2. */
+void l2_intercept_event(struct l2 *l2, u8 vector);
+/* How L2 exits for it, and, behind that exit, what has L1's handler run. */
+u64 exit_of_event(u8 vector);
+void take_intercepted(u8 vector);
+
 /* ---- code for L2 whose addresses matter ---- */
 
 #define L2_CODE(name, arguments, body)                                                             \

@@ -53,6 +53,8 @@ void l2_go_on_at(struct l2 *l2, u64 rip);
 u64 l2_rsp(const struct l2 *l2);
 u64 l2_rflags(const struct l2 *l2);
 void l2_set_rflags(struct l2 *l2, u64 rflags);
+u64 l2_dr6(const struct l2 *l2);
+void l2_set_dr6(struct l2 *l2, u64 dr6);
 void l2_set_idtr(struct l2 *l2, u64 base, u16 limit);
 /*
  * Its own x87, SSE and AVX registers: those of MASK go from and to this XSAVE area in the

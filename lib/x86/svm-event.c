@@ -63,6 +63,24 @@ void event_state_text(const struct l2 *l2, char *text, size_t size)
 		 l2->vmcb->control.eventinj);
 }
 
+/* ---- what differs from VMX ---- */
+
+void l2_intercept_event(struct l2 *l2, u8 vector)
+{
+	l2_intercept(l2, vector == NMI_VECTOR ? INTERCEPT_NMI : INTERCEPT_INTR);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+}
+
+u64 exit_of_event(u8 vector)
+{
+	return vector == NMI_VECTOR ? SVM_EXIT_NMI : SVM_EXIT_INTR;
+}
+
+/* STGI behind the exit has done it. */
+void take_intercepted(u8 vector)
+{
+}
+
 /* ---- checks ---- */
 
 bool check_virq(const struct l2 *l2, bool pending, const char *when)

@@ -373,6 +373,16 @@ void l2_set_rflags(struct l2 *l2, u64 rflags)
 	l2->vmcb->save.rflags = rflags;
 }
 
+u64 l2_dr6(const struct l2 *l2)
+{
+	return l2->vmcb->save.dr6;
+}
+
+void l2_set_dr6(struct l2 *l2, u64 dr6)
+{
+	l2->vmcb->save.dr6 = dr6;
+}
+
 void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
 {
 	l2->vmcb->save.idtr.base = base;

@@ -71,6 +71,26 @@ bool check_field(const struct l2 *l2, enum vmcs_field field, u64 mask, u64 value
 				mask == ~0ul ? is : mask, value);
 }
 
+/* ---- what differs from SVM ---- */
+
+void l2_intercept_event(struct l2 *l2, u8 vector)
+{
+	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL,
+		   vector == NMI_VECTOR ? PIN_BASED_NMI_EXITING : PIN_BASED_EXT_INTR_MASK);
+}
+
+u64 exit_of_event(u8 vector)
+{
+	return vector == NMI_VECTOR ? EXIT_REASON_EXCEPTION_NMI : EXIT_REASON_EXTERNAL_INTERRUPT;
+}
+
+/* The exit has taken an NMI; an interrupt is still pending, and comes when L1's IF is set. */
+void take_intercepted(u8 vector)
+{
+	if (vector == NMI_VECTOR)
+		dispatch(NMI_VECTOR);
+}
+
 /* ---- acknowledged by an exit ---- */
 
 void dispatch(u8 vector)

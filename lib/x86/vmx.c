@@ -1149,6 +1149,17 @@ void l2_set_rflags(struct l2 *l2, u64 rflags)
 	l2_set(l2, GUEST_RFLAGS, rflags);
 }
 
+/* The CPU's: no VMCS has it. */
+u64 l2_dr6(const struct l2 *l2)
+{
+	return read_dr6();
+}
+
+void l2_set_dr6(struct l2 *l2, u64 dr6)
+{
+	write_dr6(dr6);
+}
+
 void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
 {
 	l2_set(l2, GUEST_IDTR_BASE, base);
