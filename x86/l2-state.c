@@ -99,24 +99,24 @@ TEST(general_registers, .on = EACH_CPU, .needs = L2,
 	const u64 flags =
 		X86_EFLAGS_FIXED | X86_EFLAGS_IF | X86_EFLAGS_ID | X86_EFLAGS_AC | X86_EFLAGS_NT;
 	struct l2 *l2 = l2_new(NULL, NULL);
-	const struct l2_flow before = { PATTERN(20), l2_flow(l2).rsp - 1040, flags };
+	const u64 rsp = l2_rsp(l2) - 1040;
 	u64 *pattern = (u64 *)l2_registers(l2);
-	struct l2_flow after;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
 		pattern[i] = PATTERN(i + 1);
-	l2_set_flow(l2, &before);
+	l2_set_rax(l2, PATTERN(20));
+	l2_set_rsp(l2, rsp);
+	l2_set_rflags(l2, flags);
 	hold_through_move(l2);
-	after = l2_flow(l2);
 	report(l2_rip(l2) == (u64)hold_ends, "L2 came to its call: exit %s", l2_exit_text(l2));
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
 		report(pattern[i] == PATTERN(i + 1), "%s is 0x%lx, was 0x%lx", names[i], pattern[i],
 		       PATTERN(i + 1));
-	report(after.rax == before.rax, "RAX is 0x%lx, was 0x%lx", after.rax, before.rax);
-	report(after.rsp == before.rsp, "RSP is 0x%lx, was 0x%lx", after.rsp, before.rsp);
-	report((after.rflags & flags) == flags &&
-		       !(after.rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_IOPL)),
-	       "RFLAGS is 0x%lx, was 0x%lx", after.rflags, flags);
+	report(l2_rax(l2) == PATTERN(20), "RAX is 0x%lx, was 0x%lx", l2_rax(l2), PATTERN(20));
+	report(l2_rsp(l2) == rsp, "RSP is 0x%lx, was 0x%lx", l2_rsp(l2), rsp);
+	report((l2_rflags(l2) & flags) == flags &&
+		       !(l2_rflags(l2) & (X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_IOPL)),
+	       "RFLAGS is 0x%lx, was 0x%lx", l2_rflags(l2), flags);
 	l2_free(l2);
 }
 

@@ -155,10 +155,9 @@ extern char event_traps[256][16];
 	    "	.endr\n"                                                                             \
 	    ".popsection\n")
 
-/* They also have event_enter() and leave_event(), and more of event_l2_new() and _free(). */
+/* Theirs, besides some above: the end of event_l2_new(), of the last check, and of what_came(). */
 void event_begin(void);
 void event_end(void);
-/* The rest of what_came(). */
 void event_state_text(const struct l2 *l2, char *text, size_t size);
 
 #endif

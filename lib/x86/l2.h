@@ -40,17 +40,15 @@ u64 l2_enter_with_msrs(struct l2 *l2);
 
 /* What L2 has in registers that are not in its VMCB or VMCS. */
 struct l2_registers *l2_registers(struct l2 *l2);
-/* The others, and RIP. */
-struct l2_flow {
-	u64 rax, rsp, rflags;
-};
-struct l2_flow l2_flow(const struct l2 *l2);
-void l2_set_flow(struct l2 *l2, const struct l2_flow *flow);
+/* And some that are; DR6 is in the CPU on VMX. */
 u64 l2_rip(const struct l2 *l2);
 void l2_set_rip(struct l2 *l2, u64 rip);
 /* The same, and nothing holds interrupts off there that the last instruction would have. */
 void l2_go_on_at(struct l2 *l2, u64 rip);
+u64 l2_rax(const struct l2 *l2);
+void l2_set_rax(struct l2 *l2, u64 rax);
 u64 l2_rsp(const struct l2 *l2);
+void l2_set_rsp(struct l2 *l2, u64 rsp);
 u64 l2_rflags(const struct l2 *l2);
 void l2_set_rflags(struct l2 *l2, u64 rflags);
 u64 l2_dr6(const struct l2 *l2);

@@ -17,7 +17,7 @@
 /* As event_enter(), between the caller's clgi() and stgi(). */
 void event_enter_gif_clear(struct l2 *l2);
 
-/* Checks of L2's VMCB. */
+/* A check of L2's VMCB. */
 bool check_virq(const struct l2 *l2, bool pending, const char *when);
 
 #endif

@@ -328,20 +328,6 @@ struct l2_registers *l2_registers(struct l2 *l2)
 	return &l2->registers;
 }
 
-struct l2_flow l2_flow(const struct l2 *l2)
-{
-	const struct vmcb_save_area *save = &l2->vmcb->save;
-
-	return (struct l2_flow){ save->rax, save->rsp, save->rflags };
-}
-
-void l2_set_flow(struct l2 *l2, const struct l2_flow *flow)
-{
-	l2->vmcb->save.rax = flow->rax;
-	l2->vmcb->save.rsp = flow->rsp;
-	l2->vmcb->save.rflags = flow->rflags;
-}
-
 u64 l2_rip(const struct l2 *l2)
 {
 	return l2->vmcb->save.rip;
@@ -358,9 +344,24 @@ void l2_go_on_at(struct l2 *l2, u64 rip)
 	l2->vmcb->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW_MASK;
 }
 
+u64 l2_rax(const struct l2 *l2)
+{
+	return l2->vmcb->save.rax;
+}
+
+void l2_set_rax(struct l2 *l2, u64 rax)
+{
+	l2->vmcb->save.rax = rax;
+}
+
 u64 l2_rsp(const struct l2 *l2)
 {
 	return l2->vmcb->save.rsp;
+}
+
+void l2_set_rsp(struct l2 *l2, u64 rsp)
+{
+	l2->vmcb->save.rsp = rsp;
 }
 
 u64 l2_rflags(const struct l2 *l2)

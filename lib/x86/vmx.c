@@ -1102,18 +1102,6 @@ struct l2_registers *l2_registers(struct l2 *l2)
 	return &l2->registers;
 }
 
-struct l2_flow l2_flow(const struct l2 *l2)
-{
-	return (struct l2_flow){ l2->rax, l2_get(l2, GUEST_RSP), l2_get(l2, GUEST_RFLAGS) };
-}
-
-void l2_set_flow(struct l2 *l2, const struct l2_flow *flow)
-{
-	l2->rax = flow->rax;
-	l2_set(l2, GUEST_RSP, flow->rsp);
-	l2_set(l2, GUEST_RFLAGS, flow->rflags);
-}
-
 u64 l2_rip(const struct l2 *l2)
 {
 	return l2_get(l2, GUEST_RIP);
@@ -1134,9 +1122,24 @@ void l2_go_on_at(struct l2 *l2, u64 rip)
 		       blocking & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 }
 
+u64 l2_rax(const struct l2 *l2)
+{
+	return l2->rax;
+}
+
+void l2_set_rax(struct l2 *l2, u64 rax)
+{
+	l2->rax = rax;
+}
+
 u64 l2_rsp(const struct l2 *l2)
 {
 	return l2_get(l2, GUEST_RSP);
+}
+
+void l2_set_rsp(struct l2 *l2, u64 rsp)
+{
+	l2_set(l2, GUEST_RSP, rsp);
 }
 
 u64 l2_rflags(const struct l2 *l2)
