@@ -7,6 +7,8 @@
 # Usage: tests/lab.sh
 
 set -u
+# A Bochs of the user's own would come before the one that acts.
+unset BOCHS
 top=$(cd "$(dirname "$0")/.." && pwd)
 for needed in busybox setpriv qemu-system-x86_64; do
 	command -v $needed >/dev/null || {
