@@ -166,23 +166,26 @@ static void page_moved(bool had_one)
 	u64 value, wrote = (u64) new | KVM_MSR_ENABLED;
 	u32 version;
 	bool came;
-	u8 flags;
+	u8 old_flags, new_flags;
 
 	begin_clock(old, stay.offset);
 	from = clock_and_host();
-	if (!had_one)
+	if (had_one)
+		old->flags &= ~PVCLOCK_GUEST_STOPPED;
+	else
 		pvclock_disable(pvclock_best_msrs());
 	migrate_request();
 	pvclock_register(pvclock_best_msrs(), new);
 	clock->page = new;
 	*old = pvclock_snapshot(had_one ? old : new);
+	old_flags = old->flags;
 	old->version = DECOY_VERSION;
 	old->system_time += DECOY_AHEAD_NS;
 	old->flags &= ~PVCLOCK_GUEST_STOPPED;
 	decoy = *old;
 	came = visit(l2, &stay);
 	read_clock(0);
-	flags = READ_ONCE(new->flags);
+	new_flags = READ_ONCE(new->flags);
 	value = rdmsr(story.msr);
 	to = clock_and_host();
 	if (came) {
@@ -191,10 +194,12 @@ static void page_moved(bool had_one)
 		report(story.msr_in_l2 == wrote && value == wrote,
 		       "MSR 0x%x reads 0x%lx in L2 and 0x%lx in L1 (wrote 0x%lx)", story.msr,
 		       story.msr_in_l2, value, wrote);
-		if (from.host.moves != to.host.moves)
-			report(flags & PVCLOCK_GUEST_STOPPED,
-			       "KVM set PVCLOCK_GUEST_STOPPED on the page in use: flags 0x%x",
-			       flags);
+		/* A host that is quick has stopped the guest before it went to the new page. */
+		if (had_one && from.host.moves != to.host.moves)
+			report((old_flags | new_flags) & PVCLOCK_GUEST_STOPPED,
+			       "KVM set PVCLOCK_GUEST_STOPPED on the page in use: flags 0x%x and "
+			       "0x%x",
+			       old_flags, new_flags);
 	}
 	version = pvclock_snapshot(new).version;
 	pvclock_register(pvclock_best_msrs(), new);
