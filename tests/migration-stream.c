@@ -328,6 +328,26 @@ static void tell(const struct stream *stream, const struct page *page, const cha
 	    stream->postcopy ? " (post-copy)" : "", is.generation, now);
 }
 
+/*
+ * Is there a page that this page's writer has still to write in its generation? Then the writer
+ * looks at this one again before it writes to it: what is damaged meanwhile is seen.
+ */
+static gboolean is_written(const struct stream *stream, const struct page *page)
+{
+	struct watched_page is, other;
+	GHashTableIter iterator;
+	struct page *another;
+
+	if (!watched_page_read(page->last, &is))
+		return FALSE;
+	g_hash_table_iter_init(&iterator, stream->pages);
+	while (g_hash_table_iter_next(&iterator, NULL, (gpointer *)&another))
+		if (watched_page_read(another->last, &other) && other.cpu == is.cpu &&
+		    other.generation < is.generation)
+			return TRUE;
+	return FALSE;
+}
+
 /* Memory has come. One more part of it: the last page of all that will do. */
 static void damage_at_end(struct stream *stream)
 {
@@ -335,15 +355,20 @@ static void damage_at_end(struct stream *stream)
 	guint8 bytes[PAGE_BYTES], chosen[PAGE_BYTES];
 	g_autofree char *what = NULL;
 	struct page *page, *victim = NULL;
+	gboolean victim_is_written = FALSE;
 	GHashTableIter iterator;
 	char *now;
 
 	g_hash_table_iter_init(&iterator, stream->pages);
 	while (g_hash_table_iter_next(&iterator, NULL, (gpointer *)&page)) {
-		if ((victim && victim->offset > page->offset) ||
+		gboolean written = is_written(stream, page);
+
+		if ((victim && (written != victim_is_written ? victim_is_written
+							     : victim->offset > page->offset)) ||
 		    !damaged_page(stream, page, bytes, &now))
 			continue;
 		victim = page;
+		victim_is_written = written;
 		g_free(what);
 		what = now;
 		memcpy(chosen, bytes, PAGE_BYTES);
