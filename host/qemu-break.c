@@ -85,7 +85,7 @@ static void on_flight_told(void *data, JsonNode *value, const char *problem)
 	struct qemu_move *move = qemu->move;
 	JsonObject *figures;
 
-	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	figures = qemu_move_figures(move, value, problem);
 	if (!figures)
 		return;
 	if (g_strcmp0(qmp_string(figures, "status"), "active") ||

@@ -66,7 +66,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	JsonObject *figures, *ram;
 	gint64 downtime_ms, stopped;
 
-	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	figures = qemu_move_figures(move, value, problem);
 	if (!figures)
 		return;
 	ram = qmp_object(figures, "ram");

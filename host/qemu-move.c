@@ -78,6 +78,8 @@ void qemu_move_on_reply(void *data, JsonNode *value, const char *problem)
 
 JsonObject *qemu_move_figures(struct qemu_move *move, JsonNode *value, const char *problem)
 {
+	if (!move)
+		return NULL;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
 		return json_node_get_object(value);
 	qemu_move_fail(move, "%s", problem ? problem : "query-migrate answers with nonsense");

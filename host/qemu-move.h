@@ -79,7 +79,10 @@ void qemu_write_ram(struct qemu *qemu, const char *path, void (*written)(struct 
 /* The reply to a command that only matters if it failed: so has the move, unless it is ending. */
 void qemu_move_on_reply(void *data, JsonNode *value, const char *problem);
 
-/* The figures in a reply to query-migrate, which are VALUE's; or NULL, and the move has failed. */
+/*
+ * The figures in a reply to query-migrate, which are VALUE's; or NULL, and MOVE has failed, if
+ * there still is one.
+ */
 JsonObject *qemu_move_figures(struct qemu_move *move, JsonNode *value, const char *problem);
 /* What FIGURES tell of pages; FALSE, and STATS as they were, if it is nonsense. */
 gboolean qemu_move_read_pages(JsonObject *figures, struct move_stats *stats);

@@ -55,7 +55,7 @@ static void on_left_told(void *data, JsonNode *value, const char *problem)
 	JsonObject *arguments, *figures;
 	g_autofree char *uri = NULL;
 
-	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	figures = qemu_move_figures(move, value, problem);
 	if (!figures)
 		return;
 	move->bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));

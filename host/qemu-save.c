@@ -53,7 +53,7 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	JsonObject *figures;
 	const char *reason;
 
-	figures = move ? qemu_move_figures(move, value, problem) : NULL;
+	figures = qemu_move_figures(move, value, problem);
 	if (!figures)
 		return;
 	reason = qmp_string(figures, "error-desc");

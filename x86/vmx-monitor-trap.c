@@ -55,7 +55,7 @@ static struct l2 *new_target(void)
 	struct l2 *l2 = event_l2_new(NULL, NULL);
 
 	l2_set(l2, GUEST_RIP, (u64)trapped);
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_IF);
+	l2_irq_off(l2);
 	return l2;
 }
 
