@@ -868,7 +868,7 @@ const struct fault faults[] = {
 		   "virtio-blk 02.0 \\(modern, MSI-X\\) queue 1: used element \\d+ \\(physical "
 		   "0x[0-9a-f]+\\) returns descriptor \\d+, which the device does not have"),
 	BROKEN_DMA("blk_one_at_a_time_intx", "interrupt",
-		   "virtio-blk 02.0 \\(legacy, INTx\\) queue 1: not returned: avail idx (\\d+), used "
+		   "virtio-blk 02.0 \\(legacy, INTx\\) queue 0: not returned: avail idx (\\d+), used "
 		   "idx \\1 \\(physical 0x[0-9a-f]+\\), of which \\d+ were seen; it was, and no "
 		   "interrupt told so"),
 	BROKEN_DMA("rng_modern_msix", "buffer",

@@ -27,8 +27,9 @@
 /* A run that takes longer than any deadline of its own has got stuck. */
 #define STUCK_SECONDS 150
 /* How long the death of the runner may take to reach what it had started. */
-#define LAST_GASP_MS 5000
-#define TICK_MS	     3
+#define LAST_GASP_MS	  5000
+#define TICK_MS		  3
+#define MOST_OUTPUT_LINES 40
 
 #define MARK "FERRY_TEST_RUN"
 
@@ -312,6 +313,21 @@ static void check_temporary(struct run *run)
 
 static void start_more(void);
 
+/* Where the logs stay behind, as in CI, this is all that is known of what went wrong. */
+static void print_output(const struct run *run)
+{
+	g_autofree char *path = run_path(run, "output"), *output = NULL;
+	g_auto(GStrv) lines = NULL;
+	guint count;
+
+	if (!g_file_get_contents(path, &output, NULL, NULL))
+		return;
+	lines = g_strsplit(g_strchomp(output), "\n", -1);
+	count = g_strv_length(lines);
+	for (guint i = count > MOST_OUTPUT_LINES ? count - MOST_OUTPUT_LINES : 0; i < count; i++)
+		printf("#   %s\n", lines[i]);
+}
+
 static void tell(struct run *run)
 {
 	g_auto(GStrv) problems = g_strsplit(g_strchomp(run->problems->str), "\n", -1);
@@ -321,6 +337,7 @@ static void tell(struct run *run)
 	for (char **problem = problems; !good && *problem; problem++)
 		printf("# %s\n", *problem);
 	if (!good) {
+		print_output(run);
 		printf("# output and logs in %s; random moments from seed %u\n", run->folder,
 		       all.seed);
 		all.failed++;

@@ -638,6 +638,9 @@ static bool open_disk(const struct kind *kind)
 		lane_count = MIN((u64)cpu_count(),
 				 virtio_config_read(&disk, VIRTIO_BLK_CONFIG_NUM_QUEUES, 2));
 	lane_count = MIN(lane_count, MOST_LANES);
+	/* An INTx that two queues share tells the one of the other's returns. */
+	if (kind->depth == 1 && kind->interrupts == VIRTIO_INTX)
+		lane_count = 1;
 	chunks = virtio_config_read(&disk, VIRTIO_BLK_CONFIG_CAPACITY, 8) / CHUNK_SECTORS;
 	chunks = power_of_two_below(MIN(chunks, scaled_count(MOST_CHUNKS, 1)) / lane_count);
 	chunks = MAX(chunks, 2ul * kind->requests);
