@@ -190,14 +190,14 @@ static gboolean hold_runner(struct run *run)
 #define DAMAGED_MEMORY_UNLESS_CRASHED(plan, how)                                                   \
 	DAMAGED_MEMORY_BY("kvm", plan, how,                                                        \
 			  "for try in 1 2 3 4 5 6 7 8; do "                                        \
-			  "FERRY_DAMAGE=" how " \"$@\" >@DIR@/output 2>&1; status=$?; "            \
-			  "grep -q ^XFAIL @DIR@/output || break; done; cat @DIR@/output; "),       \
+			  "FERRY_DAMAGE=" how " \"$@\" >@DIR@/try 2>&1; status=$?; "               \
+			  "grep -q ^XFAIL @DIR@/try || break; done; cat @DIR@/try; "),             \
 		.needs_kvm = TRUE
 
 #define DAMAGED_PAGE(plan, held, damage)                                                           \
 	"^FAIL  dirty/" plan ": dense: (CPU 1's page \\d+), 0x[0-9a-f]+ "                          \
 	"\\(physical (0x[0-9a-f]+)[0-9a-f]{3}\\): " held                                           \
-	"; the writer is at generation \\d+, page \\d+ of(.*\n)+"                                  \
+	"; the writer is at generation \\d+, page \\d+ of(.*\n)+.*"                                \
 	"filtering-qemu: page \\g{2}000 of RAM, \\1, .*; now " damage
 
 /* By whoever looked first: the writer, at all of it, or the boot CPU. */

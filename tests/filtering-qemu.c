@@ -11,7 +11,7 @@
  *
  * The pages are those of the test `dense` of x86/dirty.c. Its stderr, which is QEMU's, tells
  * which it was. A stream comes over one Unix socket, and what is left of one that was cut over
- * another.
+ * another; QEMU gets them as file descriptors, so that no file of ours is left by a SIGKILL.
  */
 #define _GNU_SOURCE /* memfd_create() */
 #include <errno.h>
@@ -38,6 +38,9 @@
 #define MONITOR_FD 3
 #define RESTORE_FD 4
 
+/* What one QEMU takes: a stream, and what is left of it after each cut. */
+#define MOST_STREAMS 8
+
 /* What the runner gives a guest (host/case.c). */
 #define RAM_BYTES (128ul << 20)
 
@@ -46,15 +49,14 @@ static struct {
 	enum damage damage;
 	gboolean damages_stream;
 	GPid qemu;
-	int runner, monitor; /* both ends of the monitor */
+	int runner, monitor;	      /* both ends of the monitor */
+	int streams[MOST_STREAMS][2]; /* QEMU's end of each, and ours */
 	GPtrArray *connections;
 } all;
 
 /* One stream's way through here. */
 struct connection {
-	char *real_path; /* of the socket that QEMU itself listens on */
-	int listener;
-	int source, destination;
+	int listener, source, destination;
 	gboolean is_rest; /* of a stream that was cut */
 	GThread *replies; /* from the destination to the source */
 };
@@ -93,14 +95,6 @@ static void pass_all(int from, int to)
 	shutdown(to, SHUT_WR);
 }
 
-static struct sockaddr_un address_of(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-	return address;
-}
-
 /* ---- the stream over a socket ---- */
 
 static gpointer pass_replies(gpointer data)
@@ -114,14 +108,10 @@ static gpointer pass_replies(gpointer data)
 static gpointer pass_stream(gpointer data)
 {
 	struct connection *connection = data;
-	struct sockaddr_un address = address_of(connection->real_path);
 
 	connection->source = accept4(connection->listener, NULL, NULL, SOCK_CLOEXEC);
-	connection->destination = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connection->source < 0 ||
-	    connect(connection->destination, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (connection->source < 0)
 		die("filtering-qemu: the stream");
-	unlink(connection->real_path);
 	connection->replies = g_thread_new("replies", pass_replies, connection);
 	(connection->is_rest ? migration_stream_pass_rest : migration_stream_pass)(
 		connection->source, connection->destination, all.damage);
@@ -130,14 +120,21 @@ static gpointer pass_stream(gpointer data)
 	return NULL;
 }
 
-/* Gives the path that QEMU is to listen on in its place. */
-static const char *listen_instead(const char *path, gboolean is_rest)
+/* Gives the file descriptor that QEMU has for it. */
+static int listen_instead(const char *path, gboolean is_rest)
 {
-	struct sockaddr_un address = address_of(path);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct connection *connection = g_new0(struct connection, 1);
+	const int *stream;
 
+	if (all.connections->len == MOST_STREAMS) {
+		fprintf(stderr, "filtering-qemu: more than %d streams\n", MOST_STREAMS);
+		_exit(1);
+	}
+	stream = all.streams[all.connections->len];
+	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
 	connection->is_rest = is_rest;
-	connection->real_path = g_strconcat(path, "+", NULL);
+	connection->destination = stream[1];
 	connection->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	unlink(path); /* of an earlier connection, as QEMU does */
 	if (bind(connection->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -145,7 +142,7 @@ static const char *listen_instead(const char *path, gboolean is_rest)
 		die("filtering-qemu: the socket");
 	g_ptr_array_add(all.connections, connection);
 	g_thread_new("stream", pass_stream, connection);
-	return connection->real_path;
+	return stream[0];
 }
 
 /* What the destination had still to say. */
@@ -155,7 +152,6 @@ static void end_connection(gpointer data, gpointer unused)
 
 	if (connection->replies)
 		g_thread_join(connection->replies);
-	unlink(connection->real_path);
 }
 
 /* ---- the guest's memory ---- */
@@ -231,13 +227,11 @@ static char *on_command(const char *line)
 
 	if (!all.damages_stream && strstr(line, quoted))
 		change_memory();
-	if (!all.damages_stream || !end ||
-	    (!is_rest && !strstr(line, "\"migrate-incoming\"")))
+	if (!all.damages_stream || !end || (!is_rest && !strstr(line, "\"migrate-incoming\"")))
 		return g_strdup(line);
-	uri += strlen(URI);
-	path = g_strndup(uri, end - uri);
-	return g_strdup_printf("%.*s%s%s", (int)(uri - line), line, listen_instead(path, is_rest),
-			       end);
+	path = g_strndup(uri + strlen(URI), end - uri - strlen(URI));
+	return g_strdup_printf("%.*s\"fd:%d%s", (int)(uri - line), line,
+			       listen_instead(path, is_rest), end);
 }
 
 static gpointer pass_commands(gpointer unused)
@@ -281,13 +275,20 @@ static void start_qemu(char **argv)
 	all.runner = fcntl(MONITOR_FD, F_DUPFD_CLOEXEC, RESTORE_FD + 1);
 	if (all.runner < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		die("filtering-qemu: the monitor");
+	for (int i = 0; i < MOST_STREAMS; i++)
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, all.streams[i]) < 0)
+			die("filtering-qemu: a stream");
 	all.qemu = fork();
 	if (!all.qemu) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != filter || dup2(ends[0], MONITOR_FD) < 0)
 			_exit(1);
+		for (int i = 0; i < MOST_STREAMS; i++)
+			fcntl(all.streams[i][0], F_SETFD, 0);
 		run_qemu(argv);
 	}
+	for (int i = 0; i < MOST_STREAMS; i++)
+		close(all.streams[i][0]);
 	close(ends[0]);
 	close(MONITOR_FD);
 	close(STDIN_FILENO);

@@ -78,7 +78,8 @@ struct stream {
 	/* Offsets rise within a pass over memory. */
 	guint64 last_offset;
 	unsigned pass;
-	gboolean postcopy; /* the guest has left */
+	gboolean postcopy;	/* the guest has left */
+	gboolean page_has_come; /* since then, of those that are watched */
 	gboolean is_rest;
 	gboolean done; /* the damage */
 };
@@ -394,6 +395,14 @@ static gboolean damage_at_once(struct stream *stream, guint64 offset, guint8 *by
 
 	if (stream->done || !page)
 		return FALSE;
+	/*
+	 * What the guest was at comes first. Its writer may have looked at that page already, and
+	 * then writes over it without another look.
+	 */
+	if (!stream->page_has_come) {
+		stream->page_has_come = TRUE;
+		return FALSE;
+	}
 	if (stream->damage == DAMAGE_DROP)
 		now = g_strdup("it is never sent");
 	else if (!damaged_page(stream, page, bytes, &now))
