@@ -173,14 +173,41 @@ static gboolean change_page(int memory, off_t at, const struct watched_page *was
 	return watched_page_read(bytes, &is) && is.generation == was->generation;
 }
 
-static gboolean change_a_page(int memory, off_t ram)
+/* The first page from *OFFSET on that is a watched one; moves *OFFSET to it. */
+static gboolean find_page(int memory, off_t ram, off_t *offset, struct watched_page *page)
 {
 	guint8 bytes[PAGE_BYTES];
+
+	for (; *offset < (off_t)RAM_BYTES; *offset += PAGE_BYTES)
+		if (pread(memory, bytes, PAGE_BYTES, ram + *offset) == PAGE_BYTES &&
+		    watched_page_read(bytes, page))
+			return TRUE;
+	return FALSE;
+}
+
+/*
+ * A page that its writer has already written when it has still to write others is looked at
+ * before it is written again. Without such a page any will do.
+ */
+static guint64 least_generation(int memory, off_t ram)
+{
+	guint64 lowest = G_MAXUINT64, highest = 0;
 	struct watched_page page;
 
-	for (off_t offset = 0; offset < (off_t)RAM_BYTES; offset += PAGE_BYTES) {
-		if (pread(memory, bytes, PAGE_BYTES, ram + offset) != PAGE_BYTES ||
-		    !watched_page_read(bytes, &page) || !change_page(memory, ram + offset, &page))
+	for (off_t offset = 0; find_page(memory, ram, &offset, &page); offset += PAGE_BYTES) {
+		lowest = MIN(lowest, page.generation);
+		highest = MAX(highest, page.generation);
+	}
+	return lowest < highest ? lowest + 1 : lowest;
+}
+
+static gboolean change_a_page(int memory, off_t ram)
+{
+	guint64 least = least_generation(memory, ram);
+	struct watched_page page;
+
+	for (off_t offset = 0; find_page(memory, ram, &offset, &page); offset += PAGE_BYTES) {
+		if (page.generation < least || !change_page(memory, ram + offset, &page))
 			continue;
 		fprintf(stderr,
 			"filtering-qemu: page 0x%jx of RAM, CPU %u's page %u, had generation "

@@ -62,6 +62,7 @@ enum ram_flag {
 struct page {
 	guint64 offset;
 	unsigned sendings, first_pass, previous_pass, last_pass;
+	gboolean is_late; /* it came after the guest had left */
 	guint8 first[PAGE_BYTES], previous[PAGE_BYTES], last[PAGE_BYTES];
 };
 
@@ -78,8 +79,8 @@ struct stream {
 	/* Offsets rise within a pass over memory. */
 	guint64 last_offset;
 	unsigned pass;
-	gboolean postcopy;	/* the guest has left */
-	gboolean page_has_come; /* since then, of those that are watched */
+	gboolean postcopy; /* the guest has left */
+	unsigned come;	   /* since then, of the watched pages */
 	gboolean is_rest;
 	gboolean done; /* the damage */
 };
@@ -265,6 +266,7 @@ static void remember(struct stream *stream, guint64 offset, const guint8 *bytes)
 	page->previous_pass = page->last_pass;
 	memcpy(page->last, bytes, PAGE_BYTES);
 	page->last_pass = stream->pass;
+	page->is_late = stream->postcopy;
 	page->sendings++;
 }
 
@@ -343,7 +345,8 @@ static gboolean is_written(const struct stream *stream, const struct page *page)
 		return FALSE;
 	g_hash_table_iter_init(&iterator, stream->pages);
 	while (g_hash_table_iter_next(&iterator, NULL, (gpointer *)&another))
-		if (watched_page_read(another->last, &other) && other.cpu == is.cpu &&
+		if (another->is_late == stream->postcopy &&
+		    watched_page_read(another->last, &other) && other.cpu == is.cpu &&
 		    other.generation < is.generation)
 			return TRUE;
 	return FALSE;
@@ -396,13 +399,11 @@ static gboolean damage_at_once(struct stream *stream, guint64 offset, guint8 *by
 	if (stream->done || !page)
 		return FALSE;
 	/*
-	 * What the guest was at comes first. Its writer may have looked at that page already, and
-	 * then writes over it without another look.
+	 * Whoever writes most was stopped as it began to write a page, with no further look at it;
+	 * and asks for this page first. By the fourth it has come.
 	 */
-	if (!stream->page_has_come) {
-		stream->page_has_come = TRUE;
+	if (!is_written(stream, page) && ++stream->come < 4)
 		return FALSE;
-	}
 	if (stream->damage == DAMAGE_DROP)
 		now = g_strdup("it is never sent");
 	else if (!damaged_page(stream, page, bytes, &now))
