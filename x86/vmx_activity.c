@@ -199,8 +199,6 @@ static void nap_by_apic_timer(void *data)
 		good = is_event(naps->l2, TIMER_VECTOR, NO_CODE,
 				late ? (u64)halt_forever : naps->rip) &&
 		       !l1_count();
-		if (good)
-			eoi();
 	} else {
 		late &= l2_get(naps->l2, GUEST_RIP) == (u64)halt_forever;
 		good = naps->l2->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT &&
@@ -214,8 +212,11 @@ static void nap_by_apic_timer(void *data)
 	else
 		check_nap(naps, good, end - start, due - start);
 	l1_forget();
-	if (naps->taken && event_of(naps->l2) != NO_EVENT)
+	/* Whoever should have got it: L2's handlers acknowledge nothing. */
+	if (event_of(naps->l2) != NO_EVENT) {
+		eoi();
 		leave_event(naps->l2);
+	}
 }
 
 /* A hypervisor that wakes L1 instead of L2, or knows of no interrupt for one that sleeps. */
