@@ -263,11 +263,16 @@ TEST(preemption_timer_across_moves, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIME
      .about = "a preemption timer that is longer than a move expires, although L2 is moved again "
 	      "and again")
 {
-	u64 start = rdtsc_ordered(), cycles;
+	u64 start = rdtsc_ordered(), end, cycles;
 	struct alarm alarm;
 
 	be_moved();
-	cycles = rdtsc_ordered() - start;
+	end = rdtsc_ordered();
+	if (end < start) {
+		report_fail("L1's TSC stepped back in a move, from 0x%lx to 0x%lx", start, end);
+		return;
+	}
+	cycles = end - start;
 	begin_alarm(&alarm, be_moved_until_alarm,
 		    mul_div(cycles + cycles / 2, NS_PER_SECOND, tsc_hz()) + 20 * NS_PER_MS);
 	run_one_alarm(&alarm);
