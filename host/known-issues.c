@@ -8,7 +8,7 @@
 struct known_issue {
 	char *name;
 	char **case_globs;  /* over program/plan */
-	char *test_glob;    /* every failed test must match; NULL: any */
+	char **test_globs;  /* every failed test must match one; NULL: any */
 	GRegex *failure;    /* the whole reason of the failure must match; NULL: any */
 	char **hosts;	    /* globs over host names; "tcg": this machine without KVM */
 	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
@@ -21,7 +21,7 @@ static void known_issue_free(struct known_issue *issue)
 {
 	g_free(issue->name);
 	g_strfreev(issue->case_globs);
-	g_free(issue->test_glob);
+	g_strfreev(issue->test_globs);
 	g_clear_pointer(&issue->failure, g_regex_unref);
 	g_strfreev(issue->hosts);
 	g_free(issue->kernel);
@@ -57,6 +57,14 @@ static gboolean check_keys(GKeyFile *file, const char *path, const char *group, 
 	return TRUE;
 }
 
+/* NULL if the group has no such key. */
+static char **read_globs(GKeyFile *file, const char *group, const char *key)
+{
+	g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
+
+	return text ? g_strsplit(text, " ", -1) : NULL;
+}
+
 /* NULL and no ERROR if the group has none. The value is taken as it is, backslashes too. */
 static GRegex *read_failure(GKeyFile *file, const char *path, const char *group, GError **error)
 {
@@ -84,7 +92,6 @@ GPtrArray *known_issues_load(const char *path, GError **error)
 	}
 	groups = g_key_file_get_groups(file, NULL);
 	for (char **group = groups; *group; group++) {
-		g_autofree char *cases = NULL, *hosts = NULL;
 		struct known_issue *issue;
 		GError *problem = NULL;
 		GRegex *failure = NULL;
@@ -99,11 +106,9 @@ GPtrArray *known_issues_load(const char *path, GError **error)
 		issue = g_new0(struct known_issue, 1);
 		issue->failure = failure;
 		issue->name = g_strdup(*group);
-		cases = g_key_file_get_string(file, *group, "case", NULL);
-		issue->case_globs = g_strsplit(cases, " ", -1);
-		issue->test_glob = g_key_file_get_string(file, *group, "test", NULL);
-		hosts = g_key_file_get_string(file, *group, "host", NULL);
-		issue->hosts = g_strsplit(hosts, " ", -1);
+		issue->case_globs = read_globs(file, *group, "case");
+		issue->test_globs = read_globs(file, *group, "test");
+		issue->hosts = read_globs(file, *group, "host");
 		issue->kernel = g_key_file_get_string(file, *group, "kernel", NULL);
 		issue->qemu = g_key_file_get_string(file, *group, "qemu", NULL);
 		issue->sometimes = g_key_file_get_boolean(file, *group, "sometimes", NULL);
@@ -186,8 +191,8 @@ static const struct known_issue *explanation(GPtrArray *issues, const struct res
 
 		if (concerns(issue, result) &&
 		    (!issue->failure || (said && g_regex_match(issue->failure, said, 0, NULL))) &&
-		    (!issue->test_glob ||
-		     (test && test->name && text_glob(issue->test_glob, test->name))))
+		    (!issue->test_globs ||
+		     (test && test->name && matches_any(issue->test_globs, test->name))))
 			return issue;
 	}
 	return NULL;
@@ -249,12 +254,12 @@ static void apply_to_failure(GPtrArray *issues, struct result *result)
 /* Did the test that the issue is about run at all? */
 static gboolean was_tried(const struct known_issue *issue, const struct result *result)
 {
-	if (!issue->test_glob)
+	if (!issue->test_globs)
 		return TRUE;
 	for (guint i = 0; i < result->tests->len; i++) {
 		const struct test_result *test = result->tests->pdata[i];
 
-		if (test->name && text_glob(issue->test_glob, test->name))
+		if (test->name && matches_any(issue->test_globs, test->name))
 			return TRUE;
 	}
 	return FALSE;

@@ -58,6 +58,12 @@ enum ram_flag {
  */
 #define DELAY_US 100000
 
+/*
+ * In a post-copy stream, whoever writes most was stopped as it began to write a page, with no
+ * further look at it, and asks for this page first. When so many have come it is among them.
+ */
+#define SAFE_PAGE 4
+
 /* A page that was a watched one when it was sent at some time. */
 struct page {
 	guint64 offset;
@@ -352,27 +358,34 @@ static gboolean is_written(const struct stream *stream, const struct page *page)
 	return FALSE;
 }
 
-/* Memory has come. One more part of it: the last page of all that will do. */
+/* Damage to PAGE is more certain to be seen, or as certain, and it lies behind VICTIM. */
+static gboolean is_better(const struct stream *stream, const struct page *page,
+			  const struct page *victim)
+{
+	gboolean written = is_written(stream, page);
+
+	if (!victim)
+		return TRUE;
+	if (written != is_written(stream, victim))
+		return written;
+	return page->offset > victim->offset;
+}
+
+/* Memory has come. One more part of it: the best page of all that will do. */
 static void damage_at_end(struct stream *stream)
 {
 	guint8 block[] = " " GUEST_RAM;
 	guint8 bytes[PAGE_BYTES], chosen[PAGE_BYTES];
 	g_autofree char *what = NULL;
 	struct page *page, *victim = NULL;
-	gboolean victim_is_written = FALSE;
 	GHashTableIter iterator;
 	char *now;
 
 	g_hash_table_iter_init(&iterator, stream->pages);
 	while (g_hash_table_iter_next(&iterator, NULL, (gpointer *)&page)) {
-		gboolean written = is_written(stream, page);
-
-		if ((victim && (written != victim_is_written ? victim_is_written
-							     : victim->offset > page->offset)) ||
-		    !damaged_page(stream, page, bytes, &now))
+		if (!is_better(stream, page, victim) || !damaged_page(stream, page, bytes, &now))
 			continue;
 		victim = page;
-		victim_is_written = written;
 		g_free(what);
 		what = now;
 		memcpy(chosen, bytes, PAGE_BYTES);
@@ -398,11 +411,7 @@ static gboolean damage_at_once(struct stream *stream, guint64 offset, guint8 *by
 
 	if (stream->done || !page)
 		return FALSE;
-	/*
-	 * Whoever writes most was stopped as it began to write a page, with no further look at it;
-	 * and asks for this page first. By the fourth it has come.
-	 */
-	if (!is_written(stream, page) && ++stream->come < 4)
+	if (!is_written(stream, page) && ++stream->come < SAFE_PAGE)
 		return FALSE;
 	if (stream->damage == DAMAGE_DROP)
 		now = g_strdup("it is never sent");

@@ -7,7 +7,7 @@
 
 static const char issues_text[] = "[alpha]\n"
 				  "case = prog/*\n"
-				  "test = al*\n"
+				  "test = al* ome?a\n"
 				  "host = amd\n"
 				  "reason = alpha is broken there\n"
 				  "evidence = somewhere\n"
@@ -55,6 +55,8 @@ static const struct row {
 	  "a:pass alpha:xfail", "alpha is broken", FALSE },
 	{ "two-issues", "amd", "6.1.0", "none", VERDICT_FAIL, "alpha:fail beta:fail", FALSE,
 	  VERDICT_XFAIL, "alpha:xfail beta:xfail", "alpha is broken", FALSE },
+	{ "second-glob", "amd", "6.1.0", "none", VERDICT_FAIL, "omega:fail", FALSE, VERDICT_XFAIL,
+	  "omega:xfail", "alpha is broken", FALSE },
 	{ "besides", "amd", "6.1.0", "none", VERDICT_FAIL, "alpha:fail gamma:fail", FALSE,
 	  VERDICT_FAIL, "alpha:xfail gamma:fail", "gamma failed (besides", FALSE },
 	{ "other-host", "local", "6.1.0", "none", VERDICT_FAIL, "alpha:fail", FALSE, VERDICT_FAIL,
@@ -80,6 +82,8 @@ static const struct row {
 	  "local" },
 	{ "passes-now", "amd", "6.9.0", "none", VERDICT_PASS, "alpha:pass", FALSE, VERDICT_PASS,
 	  "alpha:pass", NULL, TRUE },
+	{ "second-glob-passes", "amd", "6.9.0", "none", VERDICT_PASS, "omega:pass", FALSE,
+	  VERDICT_PASS, "omega:pass", NULL, TRUE },
 	{ "not-tried", "amd", "6.9.0", "none", VERDICT_PASS, "gamma:pass", FALSE, VERDICT_PASS,
 	  "gamma:pass", NULL, FALSE },
 	{ "sometimes", "local", "6.9.0", "storm", VERDICT_PASS, "gamma:pass", FALSE, VERDICT_PASS,

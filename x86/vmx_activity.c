@@ -184,7 +184,7 @@ static u64 arm_apic_timer(u64 ms)
 static void nap_by_apic_timer(void *data)
 {
 	struct naps *naps = data;
-	u64 start, due, end;
+	u64 start, due, end, rip = 0;
 	bool good, late; /* the timer came before L2 has executed HLT */
 
 	if (naps->failed[0])
@@ -193,16 +193,17 @@ static void nap_by_apic_timer(void *data)
 	due = arm_apic_timer(naps->ms) + (broken("early") ? cycles_of_ms(naps->ms) / 2 : 0);
 	l2_enter(naps->l2);
 	end = rdtsc_ordered();
-	late = end >= due && naps->ms < MOST_NAP_MS;
 	if (naps->taken) {
-		late &= is_event(naps->l2, TIMER_VECTOR, NO_CODE, (u64)halt_forever);
-		good = is_event(naps->l2, TIMER_VECTOR, NO_CODE,
-				late ? (u64)halt_forever : naps->rip) &&
-		       !l1_count();
+		good = is_event(naps->l2, TIMER_VECTOR, NO_CODE, ANYWHERE);
+		if (good)
+			rip = event_frame_of(naps->l2)->rip;
 	} else {
-		late &= l2_get(naps->l2, GUEST_RIP) == (u64)halt_forever;
-		good = naps->l2->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT &&
-		       (late || l2_get(naps->l2, GUEST_RIP) == naps->rip) && !l1_count();
+		good = naps->l2->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT;
+		rip = l2_get(naps->l2, GUEST_RIP);
+	}
+	late = rip == (u64)halt_forever && end >= due && naps->ms < MOST_NAP_MS;
+	good &= (late || rip == naps->rip) && !l1_count();
+	if (!naps->taken) {
 		irq_enable();
 		good &= wait_until(l1_count() == 1, EVENT_PATIENCE_MS);
 		irq_disable();
