@@ -261,25 +261,35 @@ static gboolean repeats(const struct test_case *a, const struct test_case *b)
 /*
  * A lab's machine keeps one of this machine's CPUs busy, so as many run as there are slots,
  * and of one kind there are no more than that. Which cases take long is not known, but those of one
- * program differ by their plan: one by one in turn they come out even.
+ * program differ by their plan: one by one in turn they come out even, if each program begins one
+ * further than the one before it. Else one of two machines gets all moves of `none,precopy`.
  */
 static void start_labs(struct schedule *schedule, const char *name, const char *clock,
 		       GPtrArray *cases, const struct lab_settings *settings)
 {
 	g_autoptr(GPtrArray) shares =
 		g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
-	guint turn = 0;
+	guint programs = 0, turn = 0;
 
+	for (guint i = 0; i < schedule->slots; i++)
+		g_ptr_array_add(shares, g_ptr_array_new());
 	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *now = cases->pdata[i];
+		const struct test_case *last = cases->pdata[MAX(i, 1) - 1];
+
 		/* A case and its repeats stay together: the lab repeats by itself. */
-		if (i && !repeats(cases->pdata[i], cases->pdata[i - 1]))
+		if (now->program != last->program)
+			turn = ++programs;
+		else if (!repeats(now, last))
 			turn++;
-		if (turn == shares->len && turn < schedule->slots)
-			g_ptr_array_add(shares, g_ptr_array_new());
 		g_ptr_array_add(shares->pdata[turn % shares->len], cases->pdata[i]);
 	}
-	for (guint i = 0; i < shares->len; i++)
-		start_lab(schedule, name, clock, i + 1, shares->pdata[i], settings);
+	for (guint i = 0, machine = 0; i < shares->len; i++) {
+		GPtrArray *share = shares->pdata[i];
+
+		if (share->len)
+			start_lab(schedule, name, clock, ++machine, share, settings);
+	}
 }
 
 /* Gives each lab its cases, of each kind of clock, and the rest to this machine. */
