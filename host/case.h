@@ -19,6 +19,7 @@ struct case_settings {
 	gboolean foreign;	/* guests of another suite */
 	double timescale;	/* deadlines are multiplied by it */
 	gboolean emulated_host; /* a lab, where starting a process may take seconds */
+	const char *link_once;	/* the library of linked-once.h, or NULL */
 	unsigned timeout;	/* seconds; 0: as unittests.cfg says */
 	unsigned memory_mib;	/* of each guest */
 	unsigned moves;		/* that an unasked plan makes at least */

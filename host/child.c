@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Binds a child to the life of the runner, and lets it hurry. See child.h. */
-#include <glib.h>
+/*
+ * Binds a child to the life of the runner, and lets it hurry. See child.h. Of this file
+ * lab/linked-once.c is made, too, so it uses the C library alone.
+ */
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -27,10 +31,16 @@ void child_hurry(void)
 /* Each thread has a priority of its own. */
 void child_take_turns(pid_t child)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/task", child);
-	g_autoptr(GDir) threads = g_dir_open(path, 0, NULL);
-	const char *name;
+	struct dirent *thread;
+	char path[64];
+	DIR *threads;
 
-	while (threads && (name = g_dir_read_name(threads)))
-		setpriority(PRIO_PROCESS, atoi(name), 0);
+	snprintf(path, sizeof(path), "/proc/%d/task", child);
+	threads = opendir(path);
+	if (!threads)
+		return;
+	while ((thread = readdir(threads)))
+		if (atoi(thread->d_name))
+			setpriority(PRIO_PROCESS, atoi(thread->d_name), 0);
+	closedir(threads);
 }

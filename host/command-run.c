@@ -408,12 +408,22 @@ static double find_timescale(const struct suite *suite, const struct case_settin
 	return 1;
 }
 
+/* In a lab alone: where the CPU is real, starting QEMU is no matter. The caller frees it. */
+static char *find_linked_once(void)
+{
+	g_autofree char *path = below_root("build/lab/linked-once.so");
+
+	if (!options.stream || !g_file_test(path, G_FILE_TEST_EXISTS))
+		return NULL;
+	return g_canonicalize_filename(path, NULL);
+}
+
 static int run(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
 	g_auto(GStrv) plan_list = NULL;
-	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL;
+	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL, *linked_once = NULL;
 	struct case_settings settings = { .vmm = &qemu_vmm };
 	struct environment *environment;
 	struct selection selection = { .vmm = &qemu_vmm };
@@ -460,6 +470,7 @@ static int run(int argc, char **argv)
 	settings.socket_dir = socket_dir;
 	settings.foreign = suite->foreign;
 	settings.emulated_host = options.stream;
+	settings.link_once = linked_once = find_linked_once();
 	settings.timescale = 1;
 	settings.timeout = options.timeout;
 	settings.moves = options.moves;

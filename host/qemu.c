@@ -18,6 +18,7 @@
 
 #include "child.h"
 #include "kvm.h"
+#include "linked-once.h"
 #include "qemu-option.h"
 #include "text.h"
 
@@ -267,21 +268,49 @@ void qemu_drain_console(struct qemu *qemu)
 	}
 }
 
-static gboolean on_console(gint fd, GIOCondition condition, gpointer data)
+/* One buffer a turn, so that a flooding guest does not starve everything else. */
+#define CONSOLE_BUFFER 16384
+
+static gboolean is_over(ssize_t length)
+{
+	return !length || (length < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static void watch_console(struct qemu *qemu);
+
+/* Looks again without having been woken, until there is nothing. */
+static gboolean on_gathered(gpointer data)
 {
 	struct qemu *qemu = data;
-	char bytes[16384];
+	char bytes[CONSOLE_BUFFER];
 	ssize_t length = read(qemu->output, bytes, sizeof(bytes));
 
-	/* One buffer a turn, so that a flooding guest does not starve everything else. */
 	if (length > 0) {
 		qemu->listener->output(qemu->owner, &qemu->vm, bytes, length);
 		return G_SOURCE_CONTINUE;
 	}
-	if (length < 0 && (errno == EAGAIN || errno == EINTR))
-		return G_SOURCE_CONTINUE;
-	qemu->console_watch = 0; /* the end; the process' exit says why */
+	qemu->console_watch = 0; /* the process' exit says why it is over */
+	if (!is_over(length))
+		watch_console(qemu);
 	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_console(gint fd, GIOCondition condition, gpointer data)
+{
+	struct qemu *qemu = data;
+	char bytes[CONSOLE_BUFFER];
+	ssize_t length = read(qemu->output, bytes, sizeof(bytes));
+	gboolean gathers = length > 0 && qemu->gather_ms;
+
+	/* Before the output is told of: then the watching may be stopped, and the VM done away
+	 * with. */
+	if (gathers)
+		qemu->console_watch = g_timeout_add(qemu->gather_ms, on_gathered, qemu);
+	else if (is_over(length))
+		qemu->console_watch = 0;
+	if (length > 0)
+		qemu->listener->output(qemu->owner, &qemu->vm, bytes, length);
+	return gathers || is_over(length) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
 static void watch_console(struct qemu *qemu)
@@ -598,29 +627,34 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 		      int monitor, GError **error)
 {
 	g_autoptr(GPtrArray) arguments = command_line(config, config->runner_word);
-	const int sources[] = { monitor, config->restore };
-	const int targets[] = { MONITOR_FD, RESTORE_FD };
+	int files[] = { console, output, -1, monitor, config->restore };
+	const int targets[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, MONITOR_FD,
+				RESTORE_FD };
+	unsigned count = config->restore ? 5 : 4;
 	struct child_orders orders = { getpid(), qemu->hurries };
 	g_autoptr(GError) problem = NULL;
-	int stderr_fd;
 	gboolean started;
 
 	if (config->command_path && !write_command(config, error))
 		return FALSE;
 	add_runner_arguments(arguments, config);
-	stderr_fd = open(config->stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (stderr_fd < 0) {
+	files[2] = open(config->stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (files[2] < 0) {
 		g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s", config->stderr_path,
 			    g_strerror(errno));
 		return FALSE;
 	}
-	qemu->stderr_start = lseek(stderr_fd, 0, SEEK_END);
-	started = g_spawn_async_with_pipes_and_fds(
-		NULL, (const char *const *)arguments->pdata, NULL,
-		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child,
-		&orders, console, output, stderr_fd, sources, targets,
-		config->restore ? 2 : 1, &qemu->pid, NULL, NULL, NULL, &problem);
-	close(stderr_fd);
+	qemu->stderr_start = lseek(files[2], 0, SEEK_END);
+	if (config->link_once)
+		qemu->pid = linked_once_start(config->link_once, (char **)arguments->pdata, files,
+					      targets, count, qemu->hurries);
+	started = qemu->pid > 0 ||
+		  g_spawn_async_with_pipes_and_fds(
+			  NULL, (const char *const *)arguments->pdata, NULL,
+			  G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, in_child, &orders,
+			  files[0], files[1], files[2], files + 3, targets + 3, count - 3,
+			  &qemu->pid, NULL, NULL, NULL, &problem);
+	close(files[2]);
 	if (!started)
 		g_set_error(error, FERRY_ERROR, 0, "cannot start %s: %s", config->binary,
 			    problem->message);
@@ -681,6 +715,7 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->images = config->images;
 	qemu->starts_stopped = starts_stopped(config);
 	qemu->options = config->options;
+	qemu->gather_ms = config->gather_ms;
 	qemu->restores = config->restore != 0;
 	qemu->output_held = qemu->incoming || qemu->restores;
 	qemu->hurries = config->hurry && qemu->output_held;

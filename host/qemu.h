@@ -24,7 +24,8 @@ struct qemu {
 	guint child_watch;
 	int console; /* socket; the other end is QEMU's stdin */
 	int output;  /* pipe; the other end is QEMU's stdout */
-	guint console_watch;
+	guint console_watch; /* for there to be output, or for it to gather */
+	unsigned gather_ms;
 	gboolean output_held;
 	gboolean hurries;   /* until it can take its guest it goes first: child.h */
 	gboolean exit_held; /* ended while the output was held */

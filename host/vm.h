@@ -70,6 +70,8 @@ struct vm_config {
 	unsigned reply_seconds;	     /* how long the control channel may be silent when asked */
 	const char *incoming;	     /* wait for a move on this socket path; NULL: boot the guest */
 	gboolean hurry;		     /* until it can take its guest: child.h */
+	unsigned gather_ms;	     /* let console output gather before it is read; 0: at once */
+	const char *link_once;	     /* the library of linked-once.h; NULL: the usual start */
 	int restore;		     /* this open file, from save(); 0: nothing is restored */
 	unsigned uses;		     /* of enum vmm_capability: what it will be asked to do */
 	struct ram_images *images;   /* made in each move, before the guest goes on; or NULL */

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Asks a program that waits, linked, for its children. See linked-once.h. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <glib.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "linked-once.h"
+
+/* A program's socket, as a pointer, by its name; -1: it cannot be started so. */
+static GHashTable *sockets;
+
+static void bind_to_runner(gpointer runner)
+{
+	child_bind(GPOINTER_TO_INT(runner), SIGKILL);
+}
+
+static void on_end(GPid pid, gint status, gpointer data)
+{
+	g_spawn_close_pid(pid);
+}
+
+/* A program that takes no notice of the library tells its version, and ends. */
+static int start_waiting(const char *program, const char *library)
+{
+	const char *arguments[] = { program, "--version", NULL };
+	g_auto(GStrv) environment = g_get_environ();
+	g_autofree char *there = NULL;
+	int ends[2];
+	GPid pid;
+	gboolean started;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	there = g_strdup_printf("%d", STDERR_FILENO + 1);
+	environment = g_environ_setenv(environment, "LD_PRELOAD", library, TRUE);
+	environment = g_environ_setenv(environment, LINKED_ONCE_SOCKET, there, TRUE);
+	started = g_spawn_async_with_pipes_and_fds(
+		NULL, arguments, (const char *const *)environment,
+		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+			G_SPAWN_STDERR_TO_DEV_NULL,
+		bind_to_runner, GINT_TO_POINTER(getpid()), -1, -1, -1, &ends[1],
+		(int[]){ STDERR_FILENO + 1 }, 1, &pid, NULL, NULL, NULL, NULL);
+	close(ends[1]);
+	if (!started) {
+		close(ends[0]);
+		return -1;
+	}
+	g_child_watch_add(pid, on_end, NULL);
+	return ends[0];
+}
+
+static gboolean add_arguments(struct linked_once_request *request, char **arguments, size_t *length)
+{
+	*length = 0;
+	for (char **argument = arguments + 1; *argument; argument++) {
+		size_t bytes = strlen(*argument) + 1;
+
+		if (*length + bytes > sizeof(request->arguments))
+			return FALSE;
+		memcpy(request->arguments + *length, *argument, bytes);
+		*length += bytes;
+	}
+	return TRUE;
+}
+
+static gboolean send_request(int socket, struct linked_once_request *request, size_t arguments,
+			     const int *files)
+{
+	char control[CMSG_SPACE(sizeof(int) * LINKED_ONCE_FILES)] = { 0 };
+	struct iovec bytes = { request,
+			       offsetof(struct linked_once_request, arguments) + arguments };
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = CMSG_SPACE(sizeof(int) * request->files),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int) * request->files);
+	memcpy(CMSG_DATA(header), files, sizeof(int) * request->files);
+	return sendmsg(socket, &message, MSG_NOSIGNAL) == (ssize_t)bytes.iov_len;
+}
+
+static pid_t receive_answer(int socket)
+{
+	ssize_t length;
+	pid_t pid;
+
+	do
+		length = recv(socket, &pid, sizeof(pid), 0);
+	while (length < 0 && errno == EINTR);
+	return length == sizeof(pid) && pid > 0 ? pid : 0;
+}
+
+pid_t linked_once_start(const char *library, char **arguments, const int *files, const int *targets,
+			unsigned count, int hurry)
+{
+	struct linked_once_request request = { .runner = getpid(), .hurry = hurry, .files = count };
+	const char *program = arguments[0];
+	int socket;
+	size_t length;
+	pid_t pid;
+
+	g_assert(count <= LINKED_ONCE_FILES);
+	if (!sockets)
+		sockets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	if (!g_hash_table_contains(sockets, program))
+		g_hash_table_insert(sockets, g_strdup(program),
+				    GINT_TO_POINTER(start_waiting(program, library)));
+	socket = GPOINTER_TO_INT(g_hash_table_lookup(sockets, program));
+	if (socket < 0 || !add_arguments(&request, arguments, &length))
+		return 0;
+	memcpy(request.targets, targets, sizeof(int) * count);
+	pid = send_request(socket, &request, length, files) ? receive_answer(socket) : 0;
+	if (!pid) {
+		close(socket);
+		g_hash_table_replace(sockets, g_strdup(program), GINT_TO_POINTER(-1));
+	}
+	return pid;
+}
