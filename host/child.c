@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -43,4 +44,22 @@ void child_take_turns(pid_t child)
 		if (atoi(thread->d_name))
 			setpriority(PRIO_PROCESS, atoi(thread->d_name), 0);
 	closedir(threads);
+}
+
+/* personality() of this tells what it is, and changes nothing. */
+#define NO_CHANGE 0xffffffff
+
+void child_be_predictable(void)
+{
+	personality(personality(NO_CHANGE) | ADDR_NO_RANDOMIZE);
+}
+
+int child_can_be_predictable(void)
+{
+	int now = personality(NO_CHANGE);
+	int granted = now >= 0 && personality(now | ADDR_NO_RANDOMIZE) >= 0;
+
+	if (granted)
+		personality(now);
+	return granted;
 }

@@ -19,4 +19,11 @@ void child_bind(pid_t runner, int death_signal);
 void child_hurry(void);
 void child_take_turns(pid_t child);
 
+/*
+ * In the child: the program that it executes has no random addresses (ADDR_NO_RANDOMIZE of
+ * personality(2)). The other tells whether that is granted here.
+ */
+void child_be_predictable(void);
+int child_can_be_predictable(void);
+
 #endif

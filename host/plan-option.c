@@ -2,8 +2,9 @@
 /*
  * Plans with options behind their names. What an option does to a VMM is in qemu-option.c;
  * what it needs of this machine's kernel is asked here: KVM API documentation 8.29
- * (KVM_CAP_DIRTY_LOG_RING), Documentation/admin-guide/mm/hugetlbpage.rst.
+ * (KVM_CAP_DIRTY_LOG_RING), Documentation/admin-guide/mm/hugetlbpage.rst, personality(2).
  */
+#include "child.h"
 #include "kvm.h"
 #include "plan-option.h"
 #include "text.h"
@@ -30,6 +31,8 @@ const struct plan_option plan_options[] = {
 	{ "file", "the stream goes into a file, from which the guest is then read (QEMU 8.2)",
 	  OPTION_FILE, OPTION_TCP | OPTION_EXEC | OPTION_MULTIFD },
 	{ "delay", "0 to 50 ms pass before each move, at random", OPTION_DELAY, 0 },
+	{ "norandom", "all VMMs have the guest's memory at the same addresses", OPTION_NO_RANDOM,
+	  0 },
 	{ 0 },
 };
 
@@ -198,5 +201,8 @@ char *plan_options_missing(unsigned options, const char *accel, unsigned memory_
 	if (options & OPTION_DIRTY_RING && !kvm_dirty_ring_bytes())
 		return g_strdup("dirty rings, and this KVM has none (Linux 5.11 has; "
 				"KVM_CAP_DIRTY_LOG_RING)");
+	if (options & OPTION_NO_RANDOM && !child_can_be_predictable())
+		return g_strdup("a process whose addresses are not random, and personality(2) "
+				"refuses it here (a container's seccomp filter may)");
 	return options & OPTION_HUGE_PAGES ? huge_pages_missing(memory_mib) : NULL;
 }

@@ -436,7 +436,7 @@ static void qemu_release_output(struct vm *vm)
 
 struct child_orders {
 	pid_t runner;
-	gboolean hurry;
+	gboolean hurry, predictable;
 };
 
 static void in_child(gpointer data)
@@ -446,6 +446,8 @@ static void in_child(gpointer data)
 	child_bind(orders->runner, SIGKILL);
 	if (orders->hurry)
 		child_hurry();
+	if (orders->predictable)
+		child_be_predictable();
 }
 
 static gboolean has_argument(char **arguments, const char *name)
@@ -599,7 +601,7 @@ static void add_runner_arguments(GPtrArray *arguments, const struct vm_config *c
 static gboolean write_command(const struct vm_config *config, GError **error)
 {
 	g_autoptr(GPtrArray) arguments = command_line(config, NULL);
-	GString *text = g_string_new(NULL);
+	GString *text = g_string_new(config->options & OPTION_NO_RANDOM ? "setarch -R " : NULL);
 	struct log_file *log = log_file_create(config->command_path, error);
 	gboolean written = FALSE;
 
@@ -631,7 +633,8 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	const int targets[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, MONITOR_FD,
 				RESTORE_FD };
 	unsigned count = config->restore ? 5 : 4;
-	struct child_orders orders = { getpid(), qemu->hurries };
+	struct child_orders orders = { getpid(), qemu->hurries,
+				       config->options & OPTION_NO_RANDOM };
 	g_autoptr(GError) problem = NULL;
 	gboolean started;
 
@@ -645,7 +648,7 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 		return FALSE;
 	}
 	qemu->stderr_start = lseek(files[2], 0, SEEK_END);
-	if (config->link_once)
+	if (config->link_once && !orders.predictable)
 		qemu->pid = linked_once_start(config->link_once, (char **)arguments->pdata, files,
 					      targets, count, qemu->hurries);
 	started = qemu->pid > 0 ||

@@ -42,6 +42,7 @@ enum vm_option {
 	OPTION_EXEC = 1 << 8,	       /* ... through two processes and a FIFO */
 	OPTION_FILE = 1 << 9,	       /* ... into a file, which the destination reads */
 	OPTION_DELAY = 1 << 10,	       /* the plan waits a little before each move */
+	OPTION_NO_RANDOM = 1 << 11,    /* all VMMs have the same things at the same addresses */
 };
 
 /* In MiB, of a guest unless --memory says otherwise. */

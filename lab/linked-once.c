@@ -103,7 +103,8 @@ static char **replace_last(char **argv, int *argc, size_t length)
 /*
  * A program's mappings begin at random addresses, in each start at others; here they would be the
  * same in all children. So a random part of the address space is taken away: 28 bits of pages, as
- * the kernel does by itself.
+ * the kernel does by itself. It matters: docs/findings.md, "KVM: a VM that ends while its L2
+ * runs writes into another process".
  */
 static void randomize_mappings(void)
 {

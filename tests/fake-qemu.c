@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -503,6 +504,11 @@ static bool die(const struct script *this)
 	exit(this->number);
 }
 
+static bool die_if_predictable(const struct script *this)
+{
+	return personality(0xffffffff) & ADDR_NO_RANDOMIZE ? die(this) : true;
+}
+
 static bool die_by_signal(const struct script *this)
 {
 	kill(getpid(), this->number);
@@ -713,6 +719,8 @@ static const struct script scripts[] = {
 	{ "refuses-capabilities", ANY, "migrate-set-capabilities", refuse, 0,
 	  "No such capability" },
 	{ "dies-at-start", ANY, "start", die, 1, "fake-qemu: -machine: no machine today" },
+	{ "tells-if-predictable", ANY, "start", die_if_predictable, 1,
+	  "fake-qemu: my addresses are not random" },
 	{ "dies-by-signal", ANY, "hello", die_by_signal, SIGSEGV },
 	{ "exits-under-the-guest", ANY, "migrate", die, 1, "fake-qemu: lost my way" },
 	{ "source-dies", SOURCE, "mid-move", die_by_signal, SIGKILL },

@@ -333,6 +333,10 @@ const struct fault faults[] = {
 	/* Options that QEMU has not, or makes no use of. */
 	{ "normal-delay", "run selftest --plan precopy+delay", "", 0, "PASS",
 	  "^PASS  selftest/precopy\\+delay .* 1 move, " },
+	{ "normal-norandom", "run selftest --plan precopy+norandom", "tells-if-predictable", 1,
+	  "ERROR", "^ERROR selftest/precopy\\+norandom: .*my addresses are not random" },
+	{ "random", "run selftest --plan precopy", "tells-if-predictable", 0, "PASS",
+	  "^PASS  selftest/precopy " },
 	{ "option-not-here", "run selftest --plan precopy+xbzrle", "refuses-use", 0, "SKIP",
 	  "^SKIP  selftest/precopy\\+xbzrle: plan precopy\\+xbzrle needs what qemu cannot do here: "
 	  "QMP command 'migrate-set-capabilities' failed: Userfaultfd is not to be had" },

@@ -156,10 +156,10 @@ static void test_patterns(void)
 		{ "alpha", "precopy+",
 		  "error: --plan: plan 'precopy' has no option ''; known: multifd, xbzrle, "
 		  "compress, "
-		  "autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay" },
+		  "autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay, norandom" },
 		{ "alpha", "postcopy+nothing-like-it",
 		  "error: --plan: plan 'postcopy' has no option 'nothing-like-it'; known: multifd, "
-		  "dirtyring, hugepages, memfd, tcp, delay" },
+		  "dirtyring, hugepages, memfd, tcp, delay, norandom" },
 		{ "alpha", "none+tcp",
 		  "error: --plan: plan 'none' takes no options, and 'none+tcp' names some" },
 		{ "alpha", "precopy+tcp+exec",
