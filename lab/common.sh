@@ -242,9 +242,13 @@ lab_fails() {
 	exit $lab_failed
 }
 
+keep_partial_results() {
+	[ ! -d "$work/partial" ] || cp -R "$work/partial/." "$results"
+}
+
 machine_died() {
 	[ "$accel" != bochs ] || await_log_of_bochs
-	[ ! -d "$work/partial" ] || cp -R "$work/partial/." "$results"
+	keep_partial_results
 	kernel_log=$(tr -d '\r' <&9)
 	panic=$(printf '%s\n' "$kernel_log" | sed -n 's/.*\(Kernel panic .*\)/: \1/p' | tail -n 1)
 	[ "$panic" ] || [ "$accel" != bochs ] || panic=$(words_of_bochs <&6)
@@ -292,12 +296,12 @@ supervise() {
 		case $line in
 		partial\ *)
 			receive "${line#partial }" || continue
-			rm -rf "$work/partial"
-			mkdir "$work/partial"
+			mkdir -p "$work/partial"
 			unpack "$work/partial"
 			;;
 		results\ *)
 			receive "${line#results }" || continue
+			keep_partial_results
 			unpack "$results"
 			;;
 		status\ *) exit "${line#status }" ;;

@@ -36,7 +36,7 @@ exec 8>"$(sed -n 's/^com1:.*dev=//p' "$2")" 7>"$(sed -n 's/^com2:.*dev=//p' "$2"
 exec 3>&7 4>&6 5>&9
 echo "Linux version" >&8
 send() {
-	(cd "$DIR" && rm -rf sent && mkdir sent && echo "$2" >sent/"$1.log" && tar -C sent -czf sent.tgz .)
+	(cd "$DIR" && rm -rf sent && mkdir sent && echo "$2" >sent/"${3:-$1}.log" && tar -C sent -czf sent.tgz .)
 	echo "$1 $(stat -c %s "$DIR/sent.tgz")" >&5
 	cat "$DIR/sent.tgz" >&5
 }
@@ -54,7 +54,7 @@ echo start >&5
 echo output >&3
 echo errors >&4
 case $ACT in
-partial) send partial early; send partial late; exit 1 ;;
+partial) send partial early; send partial late; send partial more other; exit 1 ;;
 torn) send partial early; echo "partial 9999" >&5; echo torn >&5; exit 1 ;;
 results) send partial early; send results all; echo "status 3" >&5 ;;
 esac
@@ -123,7 +123,8 @@ lab results -- true
 check "the command's status is the lab's" [ "$status" -eq 3 ]
 check "output comes through" [ "$(cat "$dir/out")" = output ]
 check "errors come through" [ "$(cat "$dir/err")" = errors ]
-check "results are unpacked, and no earlier ones" [ "$(ls "$dir/results")" = results.log ]
+check "results are unpacked" [ "$(cat "$dir/results/results.log")" = all ]
+check "and what came before" [ "$(cat "$dir/results/partial.log")" = early ]
 check "the disk holds kernel, header and command line" disk_is_right
 check "nothing is left" gone
 
@@ -138,6 +139,7 @@ check "a lab without KVM is told" says 'lab/intel: no KVM: acted'
 check "and nothing is left" gone
 lab partial -- true
 check "the last partial results are kept" [ "$status:$(cat "$dir/results/partial.log")" = 70:late ]
+check "and those before them" [ "$(cat "$dir/results/other.log")" = more ]
 lab torn -- true
 check "torn ones do not replace whole ones" [ "$(cat "$dir/results/partial.log")" = early ]
 lab hang --memory 100 -- true
