@@ -12,6 +12,7 @@
 #include "interrupt.h"
 #include "kvm.h"
 #include "lab.h"
+#include "linked-once.h"
 #include "qemu-machine.h"
 #include "schedule.h"
 #include "select.h"
@@ -479,6 +480,7 @@ static int run(int argc, char **argv)
 	settings.timescale = environment->timescale = find_timescale(suite, &settings, environment);
 	settings.test_args = options.args;
 	status = run_cases(cases, &settings, environment, known_issues);
+	linked_once_end();
 
 	rmdir(socket_dir);
 	close(lock);

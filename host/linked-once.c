@@ -6,52 +6,70 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "child.h"
 #include "linked-once.h"
 
-/* A program's socket, as a pointer, by its name; -1: it cannot be started so. */
-static GHashTable *sockets;
+/* A program that waits. */
+struct waiting {
+	int socket; /* -1: it cannot be started so */
+	GPid pid;   /* 0: it has ended */
+};
+
+static GHashTable *programs; /* struct waiting by name */
 
 static void bind_to_runner(gpointer runner)
 {
 	child_bind(GPOINTER_TO_INT(runner), SIGKILL);
 }
 
-static void on_end(GPid pid, gint status, gpointer data)
+static void waiting_end(struct waiting *waiting)
 {
-	g_spawn_close_pid(pid);
+	if (waiting->socket >= 0)
+		close(waiting->socket);
+	waiting->socket = -1;
+	if (waiting->pid) {
+		kill(waiting->pid, SIGKILL);
+		while (waitpid(waiting->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	waiting->pid = 0;
+}
+
+static void waiting_free(gpointer data)
+{
+	waiting_end(data);
+	g_free(data);
 }
 
 /* A program that takes no notice of the library tells its version, and ends. */
-static int start_waiting(const char *program, const char *library)
+static struct waiting *start_waiting(const char *program, const char *library)
 {
+	struct waiting *waiting = g_new0(struct waiting, 1);
 	const char *arguments[] = { program, "--version", NULL };
 	g_auto(GStrv) environment = g_get_environ();
 	g_autofree char *there = NULL;
 	int ends[2];
-	GPid pid;
-	gboolean started;
 
+	waiting->socket = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -1;
+		return waiting;
 	there = g_strdup_printf("%d", STDERR_FILENO + 1);
 	environment = g_environ_setenv(environment, "LD_PRELOAD", library, TRUE);
 	environment = g_environ_setenv(environment, LINKED_ONCE_SOCKET, there, TRUE);
-	started = g_spawn_async_with_pipes_and_fds(
+	waiting->socket = ends[0];
+	g_spawn_async_with_pipes_and_fds(
 		NULL, arguments, (const char *const *)environment,
 		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
 			G_SPAWN_STDERR_TO_DEV_NULL,
 		bind_to_runner, GINT_TO_POINTER(getpid()), -1, -1, -1, &ends[1],
-		(int[]){ STDERR_FILENO + 1 }, 1, &pid, NULL, NULL, NULL, NULL);
+		(int[]){ STDERR_FILENO + 1 }, 1, &waiting->pid, NULL, NULL, NULL, NULL);
 	close(ends[1]);
-	if (!started) {
-		close(ends[0]);
-		return -1;
-	}
-	g_child_watch_add(pid, on_end, NULL);
-	return ends[0];
+	if (!waiting->pid)
+		waiting_end(waiting);
+	return waiting;
 }
 
 static gboolean add_arguments(struct linked_once_request *request, char **arguments, size_t *length)
@@ -104,25 +122,30 @@ pid_t linked_once_start(const char *library, char **arguments, const int *files,
 			unsigned count, int hurry)
 {
 	struct linked_once_request request = { .runner = getpid(), .hurry = hurry, .files = count };
-	const char *program = arguments[0];
-	int socket;
+	struct waiting *waiting;
 	size_t length;
 	pid_t pid;
 
 	g_assert(count <= LINKED_ONCE_FILES);
-	if (!sockets)
-		sockets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	if (!g_hash_table_contains(sockets, program))
-		g_hash_table_insert(sockets, g_strdup(program),
-				    GINT_TO_POINTER(start_waiting(program, library)));
-	socket = GPOINTER_TO_INT(g_hash_table_lookup(sockets, program));
-	if (socket < 0 || !add_arguments(&request, arguments, &length))
+	if (!programs)
+		programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, waiting_free);
+	waiting = g_hash_table_lookup(programs, arguments[0]);
+	if (!waiting) {
+		waiting = start_waiting(arguments[0], library);
+		g_hash_table_insert(programs, g_strdup(arguments[0]), waiting);
+	}
+	if (waiting->socket < 0 || !add_arguments(&request, arguments, &length))
 		return 0;
 	memcpy(request.targets, targets, sizeof(int) * count);
-	pid = send_request(socket, &request, length, files) ? receive_answer(socket) : 0;
-	if (!pid) {
-		close(socket);
-		g_hash_table_replace(sockets, g_strdup(program), GINT_TO_POINTER(-1));
-	}
+	pid = send_request(waiting->socket, &request, length, files)
+		      ? receive_answer(waiting->socket)
+		      : 0;
+	if (!pid)
+		waiting_end(waiting);
 	return pid;
+}
+
+void linked_once_end(void)
+{
+	g_clear_pointer(&programs, g_hash_table_destroy);
 }

@@ -40,4 +40,7 @@ struct linked_once_request {
 pid_t linked_once_start(const char *library, char **arguments, const int *files, const int *targets,
 			unsigned count, int hurry);
 
+/* Ends the programs that wait, not their children. */
+void linked_once_end(void);
+
 #endif

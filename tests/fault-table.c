@@ -330,6 +330,14 @@ const struct fault faults[] = {
 	{ "ends-in-move", "run selftest/storm --moves 1", "ends-in-move", 0, "PASS",
 	  "^PASS  selftest/storm .* 1 move, " },
 
+	/* As the runner inside a lab, where QEMU is linked once. */
+	{ "in-a-lab", "run selftest --plan precopy --host local --stream", "", 0, "PASS",
+	  "\"verdict\":\"PASS\"" },
+	{ "in-a-lab-dies", "run selftest/none --host local --stream", "dies-at-start", 1, "ERROR",
+	  "qemu did not start \\(exit status 1: fake-qemu: -machine: no machine today" },
+	{ "in-a-lab-real", "run console --plan precopy,storm --host local --stream", NULL, 0, "PASS",
+	  "\"verdict\":\"PASS\"", .cases = 2 },
+
 	/* Options that QEMU has not, or makes no use of. */
 	{ "normal-delay", "run selftest --plan precopy+delay", "", 0, "PASS",
 	  "^PASS  selftest/precopy\\+delay .* 1 move, " },

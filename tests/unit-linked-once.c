@@ -156,10 +156,14 @@ static void test_hurry(void)
 
 int main(int argc, char **argv)
 {
+	int status;
+
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/linked-once/start", test_start);
 	g_test_add_func("/linked-once/script", test_script);
 	g_test_add_func("/linked-once/cannot", test_cannot);
 	g_test_add_func("/linked-once/hurry", test_hurry);
-	return g_test_run();
+	status = g_test_run();
+	linked_once_end();
+	return status;
 }
