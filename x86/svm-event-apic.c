@@ -203,64 +203,59 @@ TEST(timer_fires_once, .on = EACH_CPU, .needs = SVM,
 
 /* ======== TPR and CR8 ======== */
 
+#define L1_CR8 2
+#define V_TPR  5
+#define L2_CR8 7
+
+/* DATA: with V_INTR_MASKING. */
 static void change_cr8(void *data)
 {
+	bool masked = *(const bool *)data;
+	u64 was = masked ? V_TPR : L1_CR8, tpr = (masked ? L1_CR8 : L2_CR8) << 4;
 	u64 is = read_cr8();
 
-	report(is == 5, "L2's CR8 is V_TPR: %lu, should be 5", is);
-	write_cr8(7);
+	report(is == was, "L2's CR8 is %s: %lu, should be %lu", masked ? "V_TPR" : "L1's", is, was);
+	write_cr8(L2_CR8);
 	migrate_quiet();
 	is = read_cr8();
-	report(is == 7, "L2's CR8 after the move: %lu, was 7", is);
+	report(is == L2_CR8, "L2's CR8 after the move: %lu, was %u", is, L2_CR8);
 	is = apic_get_tpr();
-	report(is == 0x20, "L1's TPR after the move: 0x%lx, was 0x20", is);
+	report(is == tpr, "the local APIC's TPR after the move: 0x%lx, should be 0x%lx", is, tpr);
 	l2_call(1);
+}
+
+static void tpr_in_l2(bool masked)
+{
+	struct l2 *l2 = event_l2_new(change_cr8, &masked);
+	u64 after = masked ? L1_CR8 : L2_CR8;
+
+	if (masked)
+		l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK | V_TPR;
+	write_cr8(L1_CR8);
+	expect_call(l2, 1, "L2 has changed CR8");
+	if (masked)
+		report((l2->vmcb->control.v_intr & V_TPR_MASK) == L2_CR8,
+		       "V_TPR is %lu, should be %u", l2->vmcb->control.v_intr & V_TPR_MASK, L2_CR8);
+	report(read_cr8() == after, "L1's CR8 is %lu, should be %lu", read_cr8(), after);
+	expect_end(l2);
+	report(read_cr8() == after, "L1's CR8 at L2's end is %lu, should be %lu", read_cr8(),
+	       after);
+	write_cr8(0);
+	event_l2_free(l2);
 }
 
 /* A hypervisor that takes one TPR for the other when it saves the guest inside L2. */
 TEST(tpr_two, .on = EACH_CPU, .needs = SVM,
      .about = "with V_INTR_MASKING L2's CR8 is V_TPR, and L1's TPR is left alone")
 {
-	struct l2 *l2 = event_l2_new(change_cr8, NULL);
-
-	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK | 5;
-	write_cr8(2);
-	expect_call(l2, 1, "L2 has changed CR8");
-	report((l2->vmcb->control.v_intr & V_TPR_MASK) == 7, "V_TPR is %lu, should be 7",
-	       l2->vmcb->control.v_intr & V_TPR_MASK);
-	report(read_cr8() == 2, "L1's CR8 is %lu, should be 2", read_cr8());
-	expect_end(l2);
-	report(read_cr8() == 2, "L1's CR8 is %lu, should be 2", read_cr8());
-	write_cr8(0);
-	event_l2_free(l2);
-}
-
-static void change_shared_cr8(void *data)
-{
-	u64 is = read_cr8();
-
-	report(is == 2, "L2's CR8 is L1's: %lu, should be 2", is);
-	write_cr8(7);
-	migrate_quiet();
-	is = read_cr8();
-	report(is == 7, "L2's CR8 after the move: %lu, was 7", is);
-	is = apic_get_tpr();
-	report(is == 0x70, "the TPR after the move: 0x%lx, should be 0x70", is);
-	l2_call(1);
+	tpr_in_l2(true);
 }
 
 /* A hypervisor that has virtual TPRs only. */
 TEST(tpr_shared, .on = EACH_CPU, .needs = SVM,
      .about = "without V_INTR_MASKING L2's CR8 is the TPR of the local APIC")
 {
-	struct l2 *l2 = event_l2_new(change_shared_cr8, NULL);
-
-	write_cr8(2);
-	expect_call(l2, 1, "L2 has changed CR8");
-	report(read_cr8() == 7, "L1's CR8 is %lu, should be 7", read_cr8());
-	expect_end(l2);
-	write_cr8(0);
-	event_l2_free(l2);
+	tpr_in_l2(false);
 }
 
 static void pend_behind_tpr(void *data)
