@@ -18,7 +18,7 @@ $(build)/lab/linked-once.so: lab/linked-once.c host/child.c host/child.h host/li
 		$(build)/config.mak
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(quiet)$(CC) $(HOST_CFLAGS) -shared -fPIC -fvisibility=default -o $@ lab/linked-once.c host/child.c
+	$(quiet)$(CC) $(HOST_CFLAGS) -shared -fPIC -o $@ lab/linked-once.c host/child.c
 
 # The boot sector of the intel lab's disk.
 $(build)/lab/boot: lab/boot.S host/host.mk $(build)/config.mak

@@ -646,9 +646,18 @@ TEST(nmi_window, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 	event_l2_free(l2);
 }
 
-/* NMIs' handler in L2 is be_moved_in_handler(), which is to move this time. */
-static void moved_in_nmi_handler(struct l2 *l2)
+/* With `again`, the handler has run once before. */
+static void move_in_nmi_handler(bool again)
 {
+	struct l2 *l2 = new_target_of_nmi();
+
+	handle_exception(NMI_VECTOR, be_moved_in_handler);
+	event_give_l2_handler(NMI_VECTOR);
+	if (again) {
+		handled.count = 1; /* no move */
+		inject(l2, &injections[1]);
+		check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "the first run's end");
+	}
 	handled.count = 0;
 	inject(l2, &injections[1]);
 	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "the end of the handler");
@@ -662,11 +671,7 @@ static void moved_in_nmi_handler(struct l2 *l2)
 TEST(nmi_window_moved_in_l2, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
      .about = "moved in L2's NMI handler: the NMI window opens behind its IRET")
 {
-	struct l2 *l2 = new_target_of_nmi();
-
-	handle_exception(NMI_VECTOR, be_moved_in_handler);
-	event_give_l2_handler(NMI_VECTOR);
-	moved_in_nmi_handler(l2);
+	move_in_nmi_handler(false);
 }
 
 /*
@@ -677,14 +682,7 @@ TEST(nmi_window_moved_in_l2, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 TEST(nmi_window_moved_in_second, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
      .about = "the same in the handler's second run, whose delivery meets no missing page")
 {
-	struct l2 *l2 = new_target_of_nmi();
-
-	handle_exception(NMI_VECTOR, be_moved_in_handler);
-	event_give_l2_handler(NMI_VECTOR);
-	handled.count = 1;
-	inject(l2, &injections[1]);
-	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "the first run's end");
-	moved_in_nmi_handler(l2);
+	move_in_nmi_handler(true);
 }
 
 static void iret_then_call(void *data)
