@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Builds everything into build/. Each part of the tree brings its own rules:
-# x86/guest.mk (guests and their library), host/host.mk (the runner),
-# tests/tests.mk (the project's own tests).
+# Builds everything into build/, or into DIR with "make O=DIR"; "make help" lists the targets.
+# Each part of the tree brings its own rules: x86/guest.mk (guests and their library),
+# host/host.mk (the runner), lab/lab.mk (what labs need), tests/tests.mk (the project's own
+# tests), scripts/develop.mk (lint, tags and the like).
 
-build := build
+build := $(or $(O),build)
 
-all: guests host
+all: guests host lab
 
 # make reads this again after it has been made, by configure.
 include $(build)/config.mak
 $(build)/config.mak: configure
-	./configure
+	./configure $(build)
 
-WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes \
-	    -Wmissing-prototypes -Wvla
+WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
+
+# Warnings are errors for us. Packagers, whose compilers we have not seen, say "make WERROR=0".
+WERROR ?= 1
+ifneq ($(WERROR),0)
+WARNINGS += -Werror
+endif
 
 # "make V=1" shows whole commands.
 ifeq ($(V),1)
@@ -25,9 +31,20 @@ say := @printf '  %-7s %s\n'
 quiet := @
 endif
 
+# $(call remember,NAME,TEXT): the file $(build)/NAME.flags, which changes when TEXT does. What
+# is made with these flags depends on it, and so is made again.
+define remember
+ifneq ($$(file <$$(build)/$(1).flags),$(2))
+$$(shell mkdir -p $$(build))
+$$(file >$$(build)/$(1).flags,$(2))
+endif
+endef
+
 include x86/guest.mk
 include host/host.mk
--include tests/tests.mk
+include lab/lab.mk
+include tests/tests.mk
+include scripts/develop.mk
 
 clean:
 	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/tests $(build)/lab $(build)/ferry

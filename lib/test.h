@@ -46,10 +46,14 @@ struct test {
 	u64 on;
 };
 
+/* The linker sorts tests by the line that they stand on: x86/flat.lds. */
+#define TEST_LINE_(line)  TEST_LINE__(line)
+#define TEST_LINE__(line) #line
+
 #define TEST(id, ...)                                                                              \
 	static void test_##id(void);                                                               \
 	static const struct test descriptor_of_##id                                                \
-		__attribute__((section(".tests"), used, aligned(8))) = {                           \
+		__attribute__((section(".tests." TEST_LINE_(__LINE__)), used, aligned(8))) = {     \
 			.name = #id, .run = test_##id, __VA_ARGS__};                               \
 	static void test_##id(void)
 

@@ -19,9 +19,9 @@ qemus := $(tests_build)/fake-qemu $(tests_build)/filtering-qemu
 tests_objects := $(unit_programs:%=%.o) $(faults_objects) $(filtering_objects) \
 	$(tests_build)/fake-qemu.o
 # Rows of a table leave out what does not matter to them.
-TESTS_CFLAGS := $(HOST_CFLAGS) -Wno-missing-field-initializers -Ihost
+TESTS_CFLAGS := $(HOST_CPPFLAGS) $(HOST_CFLAGS) -Wno-missing-field-initializers
 # The whole runner, with its main() out of the way.
-host_parts := $(filter-out $(build)/host/main.o,$(host_objects)) $(tests_build)/ferry.o
+host_parts := $(filter-out $(build)/host/cli/main.o,$(host_objects)) $(tests_build)/ferry.o
 
 check: all $(unit_programs) $(tests_build)/faults $(qemus)
 	@tests/check.sh $(build)
@@ -30,7 +30,7 @@ $(unit_programs): %: %.o $(host_parts)
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
-$(tests_build)/ferry.o: $(build)/host/main.o tests/tests.mk
+$(tests_build)/ferry.o: $(build)/host/cli/main.o tests/tests.mk
 	@mkdir -p $(@D)
 	$(quiet)$(OBJCOPY) --redefine-sym main=ferry_main $< $@
 
@@ -46,7 +46,7 @@ $(tests_build)/filtering-qemu: $(filtering_objects)
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
-$(tests_objects): $(build)/%.o: %.c tests/tests.mk $(build)/config.mak
+$(tests_objects): $(build)/%.o: %.c tests/tests.mk $(host_flags)
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(quiet)$(CC) $(TESTS_CFLAGS) -MMD -MP -c -o $@ $<

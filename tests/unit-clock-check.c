@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "clock-check.h"
+#include "guest/clock-check.h"
 
 #define MS     G_GINT64_CONSTANT(1000000)
 #define SECOND (1000 * MS)

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "console.h"
+#include "guest/console.h"
 
 /* Everything that a console told, one line a call. */
 struct record {

@@ -16,9 +16,9 @@
 
 /* Only the macros, as for assembly. */
 #define __ASSEMBLER__
-#include "../lib/x86/svm-defs.h"
-#include "../lib/x86/virtio-defs.h"
-#include "../lib/x86/vmx-defs.h"
+#include "lib/x86/nested/svm/svm-defs.h"
+#include "lib/x86/virtio-defs.h"
+#include "lib/x86/nested/vmx/vmx-defs.h"
 
 static void test_svm_exit_codes(void)
 {

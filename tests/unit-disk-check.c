@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/disk-sector.h"
-#include "disk-check.h"
+#include "lib/disk-sector.h"
+#include "guest/disk-check.h"
 
 #define GENERATION 7
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-image.h"
-#include "text.h"
+#include "suite/guest-image.h"
+#include "util/text.h"
 
 #define FUZZ_SEED   20240229
 #define FUZZ_ROUNDS 3000

@@ -3,7 +3,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "known-issues.h"
+#include "suite/known-issues.h"
 
 static const char issues_text[] = "[alpha]\n"
 				  "case = prog/*\n"

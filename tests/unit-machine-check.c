@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "machine-check.h"
+#include "guest/machine-check.h"
 
 static char *tell(struct machine_check *check, const char *cpu, const char *text)
 {

@@ -2,7 +2,7 @@
 /* host/qemu-machine.c: which machine type two QEMUs, that tell what they have, share. */
 #include <glib/gstdio.h>
 
-#include "qemu-machine.h"
+#include "vmm/qemu/machine.h"
 
 static char *folder;
 

@@ -3,7 +3,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "ram-images.h"
+#include "vmm/ram-images.h"
 
 #define PAGE 4096
 

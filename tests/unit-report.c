@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log-file.h"
-#include "result-json.h"
+#include "util/log-file.h"
+#include "report/result-json.h"
 
 /* Nothing in here may break a line, a string or an element. */
 #define NASTY "<a href=\"x\"> & 'b' \\ ]]> # not ok \\x01 gr\xc3\xbc\xc3\x9f"

@@ -3,8 +3,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "select.h"
-#include "text.h"
+#include "suite/select.h"
+#include "util/text.h"
 
 static const char config[] =
 	"[alpha]\nfile = alpha.flat\n"

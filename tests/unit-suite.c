@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "suite.h"
-#include "text.h"
+#include "suite/suite.h"
+#include "util/text.h"
 
 /* Writes CONFIG to a file and reads it; the message names the file CFG. */
 static struct suite *load(const char *config, gboolean foreign, char **message)

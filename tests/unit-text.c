@@ -2,7 +2,7 @@
 /* host/text.c: suggestions, printable copies, globs and numbers. */
 #include <string.h>
 
-#include "text.h"
+#include "util/text.h"
 
 static const char *const plans[] = { "none", "pause", "precopy", "storm", NULL };
 

@@ -11,8 +11,8 @@
 #ifndef X86_SVM_EVENT_H
 #define X86_SVM_EVENT_H
 
-#include "l2-event.h"
-#include "svm.h"
+#include "nested/l2-event.h"
+#include "nested/svm/svm.h"
 
 /* As event_enter(), between the caller's clgi() and stgi(). */
 void event_enter_gif_clear(struct l2 *l2);

@@ -3,8 +3,8 @@
 #ifndef X86_VMX_EVENT_H
 #define X86_VMX_EVENT_H
 
-#include "l2-event.h"
-#include "vmx.h"
+#include "nested/l2-event.h"
+#include "nested/vmx/vmx.h"
 
 /* A check of L2's VMCS. */
 bool check_field(const struct l2 *l2, enum vmcs_field field, u64 mask, u64 value, const char *when);

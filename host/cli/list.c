@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `ferry list`: what there is, what it checks, and whether it can run here. */
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "suite/guest-image.h"
+#include "plan/option.h"
+#include "suite/select.h"
+#include "util/text.h"
+
+static struct {
+	char *suite, *bindir, *accel;
+	gboolean verbose, json;
+	char **patterns;
+} options;
+
+static const GOptionEntry entries[] = {
+	{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose,
+	  "Also the tests in each program, and what plans and their options mean", NULL },
+	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "As JSON, one object a case", NULL },
+	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.accel,
+	  "As if run with kvm or tcg (default: kvm where it works)", "ACCEL" },
+	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.suite, "Of another suite's unittests.cfg",
+	  "CFG" },
+	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &options.bindir,
+	  "Where the suite's flat binaries are (default: beside CFG)", "DIR" },
+	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
+	  "[PATTERN...]" },
+	{ 0 },
+};
+
+static void print_tests(const struct program *program)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) tests = guest_image_tests(program->file, &error);
+
+	if (!tests)
+		printf("    (%s)\n", error->message);
+	for (guint i = 0; tests && i < tests->len; i++) {
+		const struct guest_test *test = tests->pdata[i];
+		g_autofree char *needs = g_strjoinv(", ", test->needs);
+
+		printf("    %s%s%s%s%s\n        %s\n", test->name,
+		       test->each_cpu ? " (on each CPU)" : "", *needs ? " (needs " : "", needs,
+		       *needs ? ")" : "", test->about);
+	}
+}
+
+static void print_cases(GPtrArray *cases)
+{
+	const struct program *program = NULL;
+
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+		gboolean last;
+
+		if (options.verbose && test_case->program != program)
+			printf("%s: %s, %u vCPU%s\n", test_case->program->name,
+			       test_case->program->file, test_case->program->smp,
+			       test_case->program->smp == 1 ? "" : "s");
+		program = test_case->program;
+		printf("%s%s", options.verbose ? "  " : "", test_case->name);
+		if (options.verbose)
+			printf("  %s", test_case->plan->about);
+		if (test_case->skip_reason)
+			printf("  [skips here: %s]", test_case->skip_reason);
+		else if (!g_str_equal(test_case->host, "local"))
+			printf("  [in the %s lab]", test_case->host);
+		printf("\n");
+		last = i + 1 == cases->len ||
+		       ((const struct test_case *)cases->pdata[i + 1])->program != program;
+		if (options.verbose && last)
+			print_tests(program);
+	}
+}
+
+static void print_options(void)
+{
+	printf("\nBehind the name of a plan may stand options, e.g. precopy+multifd+tcp:\n");
+	for (const struct plan_option *option = plan_options; option->name; option++) {
+		printf("  %-12s  %s\n               ", option->name, option->about);
+		for (const struct plan *const *plan = plans; *plan; plan++)
+			if ((*plan)->takes & option->bit)
+				printf(" %s", (*plan)->name);
+		printf("\n");
+	}
+}
+
+static void add_tests(JsonBuilder *builder, const struct program *program)
+{
+	g_autoptr(GPtrArray) tests = guest_image_tests(program->file, NULL);
+
+	json_builder_set_member_name(builder, "tests");
+	json_builder_begin_array(builder);
+	for (guint i = 0; tests && i < tests->len; i++) {
+		const struct guest_test *test = tests->pdata[i];
+
+		json_builder_begin_object(builder);
+		json_builder_set_member_name(builder, "test");
+		json_builder_add_string_value(builder, test->name);
+		json_builder_set_member_name(builder, "about");
+		json_builder_add_string_value(builder, test->about);
+		json_builder_set_member_name(builder, "each_cpu");
+		json_builder_add_boolean_value(builder, test->each_cpu);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void print_json(GPtrArray *cases)
+{
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+		g_autoptr(JsonBuilder) builder = json_builder_new();
+		g_autoptr(JsonNode) root = NULL;
+		g_autofree char *text = NULL;
+
+		json_builder_begin_object(builder);
+		json_builder_set_member_name(builder, "case");
+		json_builder_add_string_value(builder, test_case->name);
+		json_builder_set_member_name(builder, "file");
+		json_builder_add_string_value(builder, test_case->program->file);
+		json_builder_set_member_name(builder, "smp");
+		json_builder_add_int_value(builder, test_case->program->smp);
+		json_builder_set_member_name(builder, "host");
+		json_builder_add_string_value(builder, test_case->host);
+		if (test_case->skip_reason) {
+			json_builder_set_member_name(builder, "skips");
+			json_builder_add_string_value(builder, test_case->skip_reason);
+		}
+		add_tests(builder, test_case->program);
+		json_builder_end_object(builder);
+		root = json_builder_get_root(builder);
+		text = json_to_string(root, FALSE);
+		printf("%s\n", text);
+	}
+}
+
+static int list(int argc, char **argv)
+{
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) cases = NULL;
+	struct selection selection = { .vmm = &qemu_vmm, .repeat = 1 };
+	struct suite *suite = NULL;
+
+	g_option_context_set_summary(context, "Lists the cases whose names match a PATTERN, a glob "
+					      "such as 'kvmclock' or '*/storm'.");
+	g_option_context_add_main_entries(context, entries, NULL);
+	if (!g_option_context_parse(context, &argc, &argv, &error) ||
+	    !(selection.accel = choose_accel(options.accel, &error)) ||
+	    !(suite = load_suite(options.suite, options.bindir, &error)))
+		return usage_error("%s", error->message);
+	selection.accel_chosen = options.accel != NULL;
+	selection.patterns = options.patterns;
+	cases = select_cases(suite, &selection, &error);
+	if (!cases)
+		return usage_error("%s", error->message);
+	if (options.json)
+		print_json(cases);
+	else
+		print_cases(cases);
+	if (options.verbose && !options.json)
+		print_options();
+	g_clear_pointer(&cases, g_ptr_array_unref);
+	suite_free(suite);
+	return EXIT_ALL_PASSED;
+}
+
+const struct command list_command = {
+	.name = "list",
+	.about = "list cases, and with -v their tests",
+	.run = list,
+};

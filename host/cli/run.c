@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `ferry run`: runs cases and tells what became of them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "util/interrupt.h"
+#include "util/kvm.h"
+#include "lab/lab.h"
+#include "vmm/qemu/preforked.h"
+#include "vmm/qemu/machine.h"
+#include "run/schedule.h"
+#include "suite/select.h"
+#include "run/speed.h"
+#include "util/paths.h"
+#include "util/text.h"
+
+#define DEFAULT_QEMU  "qemu-system-x86_64"
+#define DEFAULT_MOVES 20
+#define DEFAULT_MEMORY_MIB GUEST_MEMORY_MIB
+#define LEAST_MEMORY_MIB   32
+#define RANDOM_SEED   G_MININT64 /* no --seed was given */
+#define CALIBRATION   "calibrate"
+
+/* Paths of UNIX sockets are at most 107 bytes long (unix(7)); ours add some 40. */
+#define LONGEST_SOCKET_DIR 60
+
+static struct {
+	char *suite, *bindir, *accel, *qemu, *qemu_dst, *machine, *plans, *logdir, *json, *junit, *host;
+	struct {
+		char *kernel, *modules, *clock;
+	} lab;
+	int jobs, repeat, moves, timeout, memory;
+	gint64 seed;
+	double timescale;
+	gboolean tap, plain, no_skip, stream, keep_ram;
+	char **args;
+	char **patterns;
+} options;
+
+static const GOptionEntry entries[] = {
+	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
+	  "Fill N CPUs with guests (default: all of this machine)", "N" },
+	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
+	  "Where the VMM runs: local, amd or intel (labs), or auto, the first that can (default: "
+	  "auto)",
+	  "HOST" },
+	{ "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.lab.kernel,
+	  "The kernel in labs, a bzImage (default: built by 'ferry lab kernel')", "IMAGE" },
+	{ "modules", 0, 0, G_OPTION_ARG_FILENAME, &options.lab.modules,
+	  "KVM modules to load into the labs' kernel", "DIR" },
+	{ "lab-clock", 0, 0, G_OPTION_ARG_STRING, &options.lab.clock,
+	  "A lab whose kernel trusts its TSC, or not: tsc or hpet (default: tsc)", "CLOCK" },
+	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.accel,
+	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
+	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu,
+	  "The QEMU to test (default: $QEMU or " DEFAULT_QEMU ")", "BINARY" },
+	{ "qemu-dst", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu_dst,
+	  "Move guests to this QEMU, and from it back to the other, and so on", "BINARY" },
+	{ "machine", 0, 0, G_OPTION_ARG_STRING, &options.machine,
+	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
+	  "TYPE" },
+	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plans,
+	  "These plans instead of each program's own, e.g. none,precopy+multifd+tcp", "LIST" },
+	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
+	  "How often a storm moves a guest, at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
+	  "N" },
+	{ "memory", 0, 0, G_OPTION_ARG_INT, &options.memory,
+	  "A guest's RAM (default: " G_STRINGIFY(DEFAULT_MEMORY_MIB) ")", "MIB" },
+	{ "repeat", 0, 0, G_OPTION_ARG_INT, &options.repeat, "Run each case N times", "N" },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
+	  "Make the same random choices as the run that printed this seed", "N" },
+	{ "timescale", 0, 0, G_OPTION_ARG_DOUBLE, &options.timescale,
+	  "Multiply all deadlines by X (default: as slow as this host was measured to be)", "X" },
+	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout,
+	  "Seconds for each case instead of what unittests.cfg says", "N" },
+	{ "keep-ram", 0, 0, G_OPTION_ARG_NONE, &options.keep_ram,
+	  "Compare the guest's memory at source and destination in each move, and keep both images "
+	  "where they differ or the case fails",
+	  NULL },
+	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure",
+	  NULL },
+	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.args,
+	  "A further word for the guest's command line, e.g. test='smp*'; may be repeated",
+	  "WORD" },
+	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
+	  "Where each case keeps its logs (default: build/logs)", "DIR" },
+	{ "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write results as JSON Lines",
+	  "FILE" },
+	{ "junit", 0, 0, G_OPTION_ARG_FILENAME, &options.junit, "Write results as JUnit XML",
+	  "FILE" },
+	{ "tap", 0, 0, G_OPTION_ARG_NONE, &options.tap,
+	  "Print results in the Test Anything Protocol", NULL },
+	{ "plain", 0, 0, G_OPTION_ARG_NONE, &options.plain, "No live display on a terminal", NULL },
+	{ "stream", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.stream,
+	  "Tell the runner outside of this lab", NULL },
+	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.suite,
+	  "Run another suite's unittests.cfg, e.g. that of kvm-unit-tests", "CFG" },
+	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &options.bindir,
+	  "Where the suite's flat binaries are (default: beside CFG)", "DIR" },
+	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
+	  "[PATTERN...]" },
+	{ 0 },
+};
+
+/* GOption does not know "-j2", which everybody types. */
+static void spell_out_jobs(int argc, char **argv)
+{
+	for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++)
+		if (g_str_has_prefix(argv[i], "-j") && g_ascii_isdigit(argv[i][2]))
+			argv[i] = g_strconcat("--jobs=", argv[i] + 2, NULL);
+}
+
+static gboolean parse_options(int argc, char **argv, GError **error)
+{
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+	options.jobs = g_get_num_processors();
+	options.repeat = 1;
+	options.moves = DEFAULT_MOVES;
+	options.memory = DEFAULT_MEMORY_MIB;
+	options.seed = RANDOM_SEED;
+	g_option_context_set_summary(
+		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
+			 "'kvmclock/precopy' or '*/storm'; all without one.");
+	g_option_context_set_description(
+		context, "Exit status: 0 all passed, 1 some case failed, 2 usage or set-up, "
+			 "130 interrupted.\n");
+	g_option_context_add_main_entries(context, entries, NULL);
+	spell_out_jobs(argc, argv);
+	if (!g_option_context_parse(context, &argc, &argv, error))
+		return FALSE;
+	if (options.jobs < 1 || options.repeat < 1 || options.moves < 1 || options.timeout < 0)
+		g_set_error(error, FERRY_ERROR, 0,
+			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
+	else if (options.memory < LEAST_MEMORY_MIB)
+		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
+	else if (options.timescale && !(options.timescale >= 1 && options.timescale <= 10000))
+		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
+	else if (options.seed > G_MAXUINT32 || (options.seed < 0 && options.seed != RANDOM_SEED))
+		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
+	else if (options.host && !g_str_equal(options.host, "auto") &&
+		 !g_str_equal(options.host, "local") && !g_strv_contains(lab_names, options.host))
+		g_set_error(error, FERRY_ERROR, 0, "--host is auto, local, amd or intel, not '%s'",
+			    options.host);
+	else if (options.lab.clock && !g_str_equal(options.lab.clock, "tsc") &&
+		 !g_str_equal(options.lab.clock, "hpet"))
+		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is tsc or hpet, not '%s'",
+			    options.lab.clock);
+	return !*error;
+}
+
+static char *cpu_name(void)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
+		return g_strdup("unknown CPU");
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (g_str_has_prefix(*line, "model name") && strchr(*line, ':'))
+			return g_strdup(g_strstrip(strchr(*line, ':') + 1));
+	return g_strdup("unknown CPU");
+}
+
+static char *kernel_release(void)
+{
+	struct utsname names;
+
+	return g_strdup(uname(&names) ? "unknown" : names.release);
+}
+
+static struct environment *describe_here(const char *qemu, const char *accel, guint32 seed)
+{
+	struct environment *environment = g_new0(struct environment, 1);
+
+	environment->host = g_strdup("local");
+	environment->vmm = g_strdup("qemu");
+	environment->binary = g_strdup(qemu);
+	environment->accel = g_strdup(accel);
+	environment->kernel = kernel_release();
+	environment->cpu = cpu_name();
+	environment->clock = host_clock_source();
+	environment->seed = seed;
+	return environment;
+}
+
+/* Opens LOGDIR for this run alone; -1 and ERROR if another run has it. */
+static int lock_logdir(const char *logdir, GError **error)
+{
+	g_autofree char *path = g_build_filename(logdir, ".lock", NULL);
+	int fd;
+
+	if (g_mkdir_with_parents(logdir, 0755) < 0 ||
+	    (fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot write to the log folder %s: %s", logdir,
+			    g_strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		g_set_error(error, FERRY_ERROR, 0,
+			    "another run writes to %s; give this one its own with --logdir",
+			    logdir);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static char *make_socket_dir(GError **error)
+{
+	const char *base = g_get_tmp_dir();
+	g_autofree char *template = NULL;
+
+	if (strlen(base) > LONGEST_SOCKET_DIR)
+		base = "/tmp";
+	template = g_build_filename(base, "ferry-XXXXXX", NULL);
+	if (!g_mkdtemp_full(template, 0700)) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot make a folder for sockets in %s: %s",
+			    base, g_strerror(errno));
+		return NULL;
+	}
+	return g_steal_pointer(&template);
+}
+
+static gboolean add_report(GArray *reports, const struct reporter *reporter, const char *target,
+			   const struct environment *environment, guint cases, GError **error)
+{
+	struct report report = { .reporter = reporter };
+
+	report.data = reporter->begin(target, environment, cases, error);
+	if (!report.data)
+		return FALSE;
+	g_array_append_val(reports, report);
+	return TRUE;
+}
+
+static gboolean begin_reports(GArray *reports, const struct environment *environment, guint cases,
+			      GError **error)
+{
+	const struct reporter *display = &lines_reporter;
+
+	if (options.stream)
+		display = &stream_reporter;
+	else if (options.tap)
+		display = &tap_reporter;
+	else if (!options.plain && isatty(STDOUT_FILENO))
+		display = &live_reporter;
+	return (!options.json ||
+		add_report(reports, &json_reporter, options.json, environment, cases, error)) &&
+	       (!options.junit ||
+		add_report(reports, &junit_reporter, options.junit, environment, cases, error)) &&
+	       add_report(reports, display, NULL, environment, cases, error);
+}
+
+/* FALSE if a report is incomplete; says so. */
+static gboolean end_reports(GArray *reports, guint not_run)
+{
+	gboolean complete = TRUE;
+
+	for (guint i = 0; i < reports->len; i++) {
+		struct report *report = &g_array_index(reports, struct report, i);
+		g_autoptr(GError) error = NULL;
+
+		if (!report->reporter->end(report->data, not_run, &error)) {
+			usage_error("%s", error->message);
+			complete = FALSE;
+		}
+	}
+	return complete;
+}
+
+static int exit_status(const struct schedule_outcome *outcome, gboolean complete)
+{
+	if (outcome->not_run)
+		return EXIT_INTERRUPTED;
+	if (!complete)
+		return EXIT_USAGE;
+	if (outcome->failed || (options.no_skip && outcome->skipped))
+		return EXIT_SOME_FAILED;
+	return EXIT_ALL_PASSED;
+}
+
+static void add_word(GPtrArray *words, const char *name, char *value)
+{
+	g_ptr_array_add(words, g_strdup(name));
+	g_ptr_array_add(words, value);
+}
+
+/* What the runner inside a lab must be told to do as this one would. */
+static char **lab_arguments(guint32 seed)
+{
+	GPtrArray *words = g_ptr_array_new();
+
+	add_word(words, "--seed", g_strdup_printf("%u", seed));
+	add_word(words, "--moves", g_strdup_printf("%d", options.moves));
+	add_word(words, "--memory", g_strdup_printf("%d", options.memory));
+	add_word(words, "--repeat", g_strdup_printf("%d", options.repeat));
+	add_word(words, "--timeout", g_strdup_printf("%d", options.timeout));
+	if (options.timescale)
+		add_word(words, "--timescale", g_strdup_printf("%g", options.timescale));
+	if (options.keep_ram)
+		g_ptr_array_add(words, g_strdup("--keep-ram"));
+	if (options.qemu)
+		add_word(words, "--qemu", g_find_program_in_path(options.qemu));
+	if (options.qemu_dst)
+		add_word(words, "--qemu-dst", g_find_program_in_path(options.qemu_dst));
+	if (options.machine)
+		add_word(words, "--machine", g_strdup(options.machine));
+	if (options.suite)
+		add_word(words, "--suite", g_canonicalize_filename(options.suite, NULL));
+	if (options.bindir)
+		add_word(words, "--bindir", g_canonicalize_filename(options.bindir, NULL));
+	for (char **arg = options.args; arg && *arg; arg++)
+		add_word(words, "--arg", g_strdup(*arg));
+	g_ptr_array_add(words, NULL);
+	return (char **)g_ptr_array_free(words, FALSE);
+}
+
+static int run_cases(GPtrArray *cases, const struct case_settings *settings,
+		     const struct environment *environment, GPtrArray *known_issues)
+{
+	g_auto(GStrv) arguments = lab_arguments(environment->seed);
+	const struct lab_settings lab_settings = {
+		.options = { .kernel = options.lab.kernel,
+			     .modules = options.lab.modules },
+		.arguments = arguments,
+	};
+	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
+	g_autoptr(GError) error = NULL;
+	struct schedule_outcome outcome;
+	gboolean complete;
+
+	if (!begin_reports(reports, environment, cases->len, &error))
+		return usage_error("%s", error->message);
+	outcome = schedule_run(cases, settings, &lab_settings, known_issues, options.jobs, reports);
+	complete = end_reports(reports, outcome.not_run);
+	return exit_status(&outcome, complete);
+}
+
+/* Whether and how QEMU is there is found out before anything starts. */
+static char *find_qemu(GError **error)
+{
+	const char *name = options.qemu ? options.qemu : g_getenv("QEMU");
+	char *path = g_find_program_in_path(name ? name : DEFAULT_QEMU);
+
+	if (!path)
+		g_set_error(error, FERRY_ERROR, 0,
+			    "there is no program '%s'; install QEMU (scripts/packages) or name it "
+			    "with --qemu",
+			    name ? name : DEFAULT_QEMU);
+	return path;
+}
+
+static char *find_other_qemu(GError **error)
+{
+	char *path = g_find_program_in_path(options.qemu_dst);
+
+	if (!path)
+		g_set_error(error, FERRY_ERROR, 0, "--qemu-dst: there is no program '%s'",
+			    options.qemu_dst);
+	return path;
+}
+
+/* Machine types that all QEMUs of this run have, where there are two or one was named. */
+static gboolean choose_machines(struct case_settings *settings, GError **error)
+{
+	const char *other = settings->other_binary;
+
+	if (options.machine) {
+		settings->q35 = settings->pc = options.machine;
+		return qemu_check_machine(settings->binary, options.machine, error) &&
+		       (!other || qemu_check_machine(other, options.machine, error));
+	}
+	if (!other)
+		return TRUE;
+	settings->q35 = qemu_newest_common_machine("q35", settings->binary, other, error);
+	settings->pc = settings->q35 ? qemu_newest_common_machine("i440fx", settings->binary, other,
+								  error)
+				     : NULL;
+	return settings->pc != NULL;
+}
+
+/* Deadlines on this host; measured by the suite's own program, where there is one. */
+static double find_timescale(const struct suite *suite, const struct case_settings *settings,
+			     const struct environment *environment)
+{
+	g_autofree char *problem = NULL;
+	double timescale;
+
+	if (options.timescale)
+		return options.timescale;
+	for (guint i = 0; i < suite->programs->len; i++) {
+		const struct program *program = suite->programs->pdata[i];
+
+		if (suite->foreign || !g_str_equal(program->name, CALIBRATION))
+			continue;
+		timescale = speed_timescale(program, settings, environment, &problem);
+		if (problem)
+			usage_error("cannot measure this host, so deadlines stay as they are: %s",
+				    problem);
+		return timescale;
+	}
+	return 1;
+}
+
+/* In a lab alone: where the CPU is real, starting QEMU is no matter. The caller frees it. */
+static char *find_preforked(void)
+{
+	g_autofree char *path = build_path("lab/preforked.so");
+
+	if (!options.stream || !g_file_test(path, G_FILE_TEST_EXISTS))
+		return NULL;
+	return g_canonicalize_filename(path, NULL);
+}
+
+static int run(int argc, char **argv)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
+	g_auto(GStrv) plan_list = NULL;
+	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL, *preforked = NULL;
+	struct case_settings settings = { .vmm = &qemu_vmm };
+	struct environment *environment;
+	struct selection selection = { .vmm = &qemu_vmm };
+	struct suite *suite;
+	guint32 seed;
+	int lock, status;
+
+	if (!parse_options(argc, argv, &error) ||
+	    !(settings.accel = choose_accel(options.accel, &error)) ||
+	    !(suite = load_suite(options.suite, options.bindir, &error)) ||
+	    !(known_issues = load_known_issues(&error)))
+		return usage_error("%s", error->message);
+
+	seed = options.seed == RANDOM_SEED ? g_random_int() : (guint32)options.seed;
+	plan_list = options.plans ? g_strsplit(options.plans, ",", -1) : NULL;
+	selection.patterns = options.patterns;
+	selection.lab_clock = options.lab.clock;
+	selection.plan_names = plan_list;
+	selection.repeat = options.repeat;
+	selection.seed = seed;
+	selection.memory_mib = options.memory;
+	selection.accel = settings.accel;
+	selection.accel_chosen = options.accel != NULL;
+	selection.host = g_strcmp0(options.host, "auto") ? options.host : NULL;
+	cases = select_cases(suite, &selection, &error);
+	if (!cases || !(qemu = find_qemu(&error)))
+		return usage_error("%s", error->message);
+
+	settings.binary = qemu;
+	if ((options.qemu_dst && !(settings.other_binary = find_other_qemu(&error))) ||
+	    !choose_machines(&settings, &error))
+		return usage_error("%s", error->message);
+
+	interrupt_watch();
+	logdir = options.logdir ? g_strdup(options.logdir) : build_path("logs");
+	if ((lock = lock_logdir(logdir, &error)) < 0 || !(socket_dir = make_socket_dir(&error)))
+		return usage_error("%s", error->message);
+
+	environment = describe_here(qemu, settings.accel, seed);
+	environment->other_binary = g_strdup(settings.other_binary);
+	environment->machine = g_strdup(suite->foreign ? settings.pc : settings.q35);
+	settings.environment = environment;
+	settings.logdir = logdir;
+	settings.socket_dir = socket_dir;
+	settings.foreign = suite->foreign;
+	settings.emulated_host = options.stream;
+	settings.preforked = preforked = find_preforked();
+	settings.timescale = 1;
+	settings.timeout = options.timeout;
+	settings.moves = options.moves;
+	settings.memory_mib = options.memory;
+	settings.keep_ram = options.keep_ram;
+	settings.timescale = environment->timescale = find_timescale(suite, &settings, environment);
+	settings.test_args = options.args;
+	status = run_cases(cases, &settings, environment, known_issues);
+	preforked_end();
+
+	rmdir(socket_dir);
+	close(lock);
+	environment_free(environment);
+	suite_free(suite);
+	return status;
+}
+
+const struct command run_command = {
+	.name = "run",
+	.about = "run cases",
+	.run = run,
+};

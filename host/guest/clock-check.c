@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A guest's clock may stand still while the host holds the guest, or may count
+ * that time once; both are seen in the field. It may do nothing else. The guest
+ * reads its clock before it asks the host for the time and after it has the
+ * answer, so its clock at the moment of the answer is known only to lie between;
+ * no speed of the host is assumed.
+ */
+#include "guest/clock-check.h"
+#include "util/text.h"
+
+/*
+ * CLOCK_MONOTONIC is slewed by NTP, by up to 500 ppm (adjtimex(2)); a guest's clock
+ * is not.
+ */
+#define MOST_SLEW_PPM 500
+/*
+ * QEMU and KVM read the clock a little before the moment that the runner is told
+ * of, a few instructions each; a broken clock is off by what a move takes.
+ */
+#define ROUNDING_NS 100000
+
+struct host_moment {
+	gint64 monotonic;
+	gint64 pause_min, pause_max;
+};
+
+struct mark {
+	gint64 before, after; /* the guest's clock around the moment */
+	struct host_moment host;
+};
+
+/* Two marks are kept: the first, against creeping errors, and the last, against leaps. */
+struct clock_history {
+	struct mark first, last;
+};
+
+struct clock_check {
+	GHashTable *moments; /* sequence -> struct host_moment */
+	GHashTable *clocks;  /* "NAME on cpu N" -> struct clock_history */
+};
+
+struct clock_check *clock_check_new(void)
+{
+	struct clock_check *check = g_new0(struct clock_check, 1);
+
+	check->moments = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+	check->clocks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	return check;
+}
+
+void clock_check_free(struct clock_check *check)
+{
+	g_hash_table_unref(check->moments);
+	g_hash_table_unref(check->clocks);
+	g_free(check);
+}
+
+void clock_check_answered(struct clock_check *check, guint64 sequence, gint64 monotonic,
+			  gint64 pause_min, gint64 pause_max)
+{
+	struct host_moment *moment = g_new(struct host_moment, 1);
+
+	*moment = (struct host_moment){ monotonic, pause_min, pause_max };
+	g_hash_table_replace(check->moments, g_memdup2(&sequence, sizeof(sequence)), moment);
+}
+
+static char *compare(const char *clock, const struct mark *from, const struct mark *to,
+		     unsigned line)
+{
+	gint64 host = to->host.monotonic - from->host.monotonic;
+	gint64 pause = to->host.pause_max - from->host.pause_max;
+	gint64 tolerance = host / 1000000 * MOST_SLEW_PPM + ROUNDING_NS;
+	gint64 least = to->before - from->after;
+	gint64 most = to->after - from->before;
+
+	if (least > host + tolerance)
+		return g_strdup_printf("%s ran ahead: at least %" G_GINT64_FORMAT
+				       " ns passed on it, %" G_GINT64_FORMAT
+				       " ns on the host (console line %u)",
+				       clock, least, host, line);
+	if (most < host - pause - tolerance)
+		return g_strdup_printf(
+			"%s fell behind: at most %" G_GINT64_FORMAT
+			" ns passed on it, %" G_GINT64_FORMAT
+			" ns on the host, which held the guest for at most %" G_GINT64_FORMAT
+			" ns of them (console line %u)",
+			clock, most, host, pause, line);
+	return NULL;
+}
+
+char *clock_check_mark(struct clock_check *check, const struct machine_line *line)
+{
+	const char *name = machine_line_value(line, "name");
+	const char *clock = machine_line_value(line, "clock");
+	gint64 answer = machine_line_number(line, "answer", -1);
+	struct clock_history *history;
+	struct host_moment *moment;
+	struct mark mark;
+	char *problem, *key;
+
+	if (g_strcmp0(name, "clock") || !clock)
+		return NULL;
+	moment = g_hash_table_lookup(check->moments, &answer);
+	if (!moment)
+		return g_strdup_printf("clock mark refers to answer %" G_GINT64_FORMAT
+				       ", which was never given (console line %u)",
+				       answer, line->line);
+	mark.before = machine_line_number(line, "before", 0);
+	mark.after = machine_line_number(line, "after", 0);
+	mark.host = *moment;
+
+	key = g_strdup_printf("%s on CPU %" G_GINT64_FORMAT, clock,
+			      machine_line_number(line, "cpu", 0));
+	history = g_hash_table_lookup(check->clocks, key);
+	if (!history) {
+		history = g_new(struct clock_history, 1);
+		history->first = history->last = mark;
+		g_hash_table_insert(check->clocks, key, history);
+		return NULL;
+	}
+	problem = compare(key, &history->last, &mark, line->line);
+	if (!problem)
+		problem = compare(key, &history->first, &mark, line->line);
+	history->last = mark;
+	g_free(key);
+	return problem;
+}

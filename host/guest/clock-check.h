@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host's own check of guest clocks: between two `mark name=clock` lines of one
+ * clock, the guest's time and the host's must have passed alike (docs/protocol.md,
+ * "Clock marks").
+ */
+#ifndef FERRY_HOST_CLOCK_CHECK_H
+#define FERRY_HOST_CLOCK_CHECK_H
+
+#include "guest/console.h"
+
+struct clock_check;
+
+struct clock_check *clock_check_new(void);
+
+/* The runner has answered time question SEQUENCE with these figures, in ns. */
+void clock_check_answered(struct clock_check *check, guint64 sequence, gint64 monotonic,
+			  gint64 pause_min, gint64 pause_max);
+
+/*
+ * A mark has come. Returns what is wrong in one line that the caller frees, or NULL.
+ * Lines that are not clock marks are ignored.
+ */
+char *clock_check_mark(struct clock_check *check, const struct machine_line *line);
+
+void clock_check_free(struct clock_check *check);
+
+#endif

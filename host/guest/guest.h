@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest as the runner sees it, whichever VM carries it at the moment: its
+ * console, its questions, and its moves from one VM to the next. It owns every VM
+ * that it starts. Its files are in one folder: console, console-original-N, stderr, qmp, command.
+ */
+#ifndef FERRY_HOST_GUEST_H
+#define FERRY_HOST_GUEST_H
+
+#include "guest/console.h"
+#include "vmm/vmm.h"
+
+struct guest;
+
+struct guest_listener {
+	/* Lines of the console, in order. `machine` gets all but questions and acknowledgements. */
+	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
+	void (*machine)(void *data, const struct machine_line *line);
+	void (*violation)(void *data, const char *problem);
+	/* The guest asks to be moved and waits for guest_answer_sentence(). */
+	void (*sentence)(void *data, enum sentence sentence);
+	/* A VMM that carries the guest has told its version. */
+	void (*version)(void *data, const char *version);
+	/* A time question was answered, with these figures in ns. */
+	void (*time_told)(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
+			  gint64 pause_max);
+	/* The guest asks whether to work another round. */
+	gboolean (*wants_more)(void *data);
+	/* The guest asks which boot this is: the answer, which the caller frees. */
+	char *(*boot_asked)(void *data, unsigned boot);
+	/* It is about to be saved while it runs, and stands still: the moment to copy its disk. */
+	void (*stands_still)(void *data);
+	/*
+	 * There are two now: GUEST was saved while it ran, and goes on when it is told to
+	 * (guest_go_on()), while a copy of it is the one that was asked to be saved.
+	 */
+	void (*original)(void *data, struct guest *original);
+	/* The guest asks whether its disk holds what it has said: the answer, which the caller frees. */
+	char *(*disk_asked)(void *data);
+	/* The guest, and every process that carried it, has ended. */
+	void (*ended)(void *data, const struct vm_exit *exit);
+	/* The guest cannot be carried on; PROBLEM is one line. Called once at most. */
+	void (*failed)(void *data, const char *problem);
+	/* Likewise: the VMM cannot do here what it is to be used for; REASON is one line. */
+	void (*unable)(void *data, const char *reason);
+};
+
+/*
+ * Starts the guest that CONFIG describes (`label`, `transcript`, paths and
+ * `incoming` are filled in here; the rest must outlive the guest), with its logs in
+ * LOGDIR, which exists, and sockets for moves in SOCKET_DIR. The listener is not
+ * called before this returns. NULL and ERROR if it cannot be started.
+ */
+struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config, const char *logdir,
+			  const char *socket_dir, const struct guest_listener *listener, void *data,
+			  GError **error);
+
+/*
+ * Each of these does one thing to the guest and then calls DONE. One at a time.
+ * They begin when the guest has read all answers that it was given.
+ */
+void guest_pause(struct guest *guest, gint64 microseconds, move_done_function done, void *data);
+void guest_move(struct guest *guest, const struct move_options *options, move_done_function done,
+		void *data);
+/* A move that is begun and broken off: the guest stays. */
+void guest_break_move(struct guest *guest, const struct break_options *options,
+		      move_done_function done, void *data);
+/*
+ * Done when the new boot has said hello; a guest that does not speak the protocol, when
+ * the machine was reset.
+ */
+void guest_reset(struct guest *guest, move_done_function done, void *data);
+
+/*
+ * The guest is stopped and saved to a file, its VMM ends, and another one goes on with it
+ * from the file. RUNNING: it runs on while it is saved, and from the file goes on what it was
+ * when that began. The listener gets the original; there is one at a time, and the next
+ * snapshot waits for its end.
+ */
+void guest_snapshot(struct guest *guest, gboolean running, move_done_function done, void *data);
+
+/* The original goes on; what it does is told to LISTENER, from the main loop. */
+void guest_go_on(struct guest *original, const struct guest_listener *listener, void *data);
+/* Ends the original of GUEST. Its console's log is kept if KEEP. Not from inside its calls. */
+void guest_end_original(struct guest *guest, gboolean keep);
+
+/* The byte that a guest waits for after a migration sentence. */
+void guest_answer_sentence(struct guest *guest);
+
+const struct console *guest_console(const struct guest *guest);
+/* How many moves and pauses have ended well in this boot. */
+guint64 guest_moves(const struct guest *guest);
+/* Why a log is not complete, or NULL. */
+const char *guest_log_problem(const struct guest *guest);
+/* What the guest, or a move, is waiting for, in a few words for a message, or NULL. */
+const char *guest_waits_for(const struct guest *guest);
+
+/* Kills what still runs. Not to be called from inside a call of the listener. */
+void guest_free(struct guest *guest);
+
+#endif

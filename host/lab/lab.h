@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A lab: an emulated KVM host in which the same runner runs cases that this machine
+ * cannot. Everything about the machine is in the script lab/NAME, which runs one
+ * command inside and passes its output on.
+ */
+#ifndef FERRY_HOST_LAB_H
+#define FERRY_HOST_LAB_H
+
+#include "run/case.h"
+
+/* What a user may want of labs; NULL and 0 for the defaults. */
+struct lab_options {
+	const char *kernel;  /* a bzImage */
+	const char *modules; /* a folder of KVM modules */
+	const char *clock;   /* "tsc" or "hpet" */
+	unsigned machine; /* of several of the same kind, from 1; for the name of its log folder */
+};
+
+struct lab_listener {
+	/* All is there that the lab needs: lab_run() may be called. */
+	void (*ready)(void *data);
+	void (*started)(void *data, const struct test_case *test_case);
+	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab.
+	 */
+	void (*result)(void *data, struct result *result);
+	/* Something that takes minutes has begun, e.g. building a kernel; one line. */
+	void (*note)(void *data, const char *text);
+	/* All cases have their results, and no process is left. */
+	void (*finished)(void *data);
+};
+
+struct lab;
+
+/* The names of labs, ended by NULL. */
+extern const char *const lab_names[];
+
+/* Why the lab NAME cannot be started on this machine whatever it is given, or NULL. */
+const char *lab_missing(const char *name);
+
+/*
+ * A lab NAME for CASES (of struct test_case, which outlive the lab), to be run with the
+ * deadlines, seeds and so on of ARGUMENTS, further arguments for the inner `ferry
+ * run`. First its kernel is built, if there is none. The listener is first called from the main
+ * loop. Logs of the cases go where they would go here; those of the lab itself to LOGDIR/lab-NAME/.
+ */
+struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
+		      const struct lab_options *options, const char *logdir,
+		      const struct lab_listener *listener, void *data);
+
+/* Boots the machine, which keeps a CPU of this one busy until it has finished. */
+void lab_run(struct lab *lab);
+
+/* Kills the lab, if it still runs, and everything in it. */
+void lab_free(struct lab *lab);
+
+#endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Plans cancel and dstkill: wherever the guest asks to be moved, live migrations begin and
+ * are broken off in mid-flight, by order or by the death of the destination. The guest
+ * stays, and must not notice: what was prepared for its leaving (dirty logging, clocks,
+ * devices that were told) has to be taken back, and the next attempt to find no trace.
+ *
+ * They prove that the move was in mid-flight: memory had been sent, and not all of it.
+ */
+#include "plan/plan.h"
+
+/* So slow that the smallest guest is still in flight at the latest moment. */
+#define BANDWIDTH	 (256 << 10)
+#define LATEST_MOMENT_MS 150
+
+#define MOST_CANCELS	   3
+#define MOST_IDLE_ATTEMPTS 6
+
+static void attempt(struct plan_run *run);
+static void begin_and_cancel(struct plan_run *run);
+
+static void on_done(void *data, const struct move_stats *stats, const char *problem)
+{
+	struct plan_run *run = data;
+	g_autofree char *text = NULL;
+
+	if (problem) {
+		plan_failed(run, problem);
+	} else if (!stats->pages_sent || !stats->bytes_left) {
+		if (++run->idle_attempts < MOST_IDLE_ATTEMPTS) {
+			attempt(run);
+			return;
+		}
+		text = g_strdup_printf("no move was broken off in mid-flight: in %u attempts %s",
+				       run->idle_attempts,
+				       stats->pages_sent ? "nothing was left to send"
+							 : "nothing had been sent");
+		plan_failed(run, text);
+	} else if (--run->attempts) {
+		g_array_append_val(run->moves, *stats);
+		attempt(run);
+	} else {
+		plan_moved(run, stats);
+	}
+}
+
+static void attempt(struct plan_run *run)
+{
+	const struct break_options options = {
+		.how = run->plan->move == begin_and_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
+		.bandwidth = BANDWIDTH,
+		.after_ms = g_rand_int_range(run->random, 0, LATEST_MOMENT_MS),
+	};
+
+	guest_break_move(run->guest, &options, on_done, run);
+}
+
+static void begin_and_cancel(struct plan_run *run)
+{
+	run->idle_attempts = 0;
+	run->attempts = g_rand_int_range(run->random, 1, MOST_CANCELS + 1);
+	attempt(run);
+}
+
+static void begin_and_kill(struct plan_run *run)
+{
+	run->idle_attempts = 0;
+	run->attempts = 1;
+	attempt(run);
+}
+
+const struct plan plan_cancel = {
+	.name = "cancel",
+	.about = "live migrations that are cancelled in mid-flight; the guest stays",
+	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_BREAK_MOVE,
+	.takes = OPTIONS_OF_A_BROKEN_MOVE,
+	.move = begin_and_cancel,
+};
+
+const struct plan plan_dstkill = {
+	.name = "dstkill",
+	.about = "live migrations whose destination is killed in mid-flight; the guest stays",
+	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_BREAK_MOVE,
+	.takes = OPTIONS_OF_A_BROKEN_MOVE,
+	.move = begin_and_kill,
+};

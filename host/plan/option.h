@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options that may stand behind a plan's name: "precopy+multifd+tcp". */
+#ifndef FERRY_HOST_PLAN_OPTION_H
+#define FERRY_HOST_PLAN_OPTION_H
+
+#include "plan/plan.h"
+
+struct plan_option {
+	const char *name;
+	const char *about; /* one line for people */
+	unsigned bit;	   /* of enum vm_option */
+	unsigned excludes; /* what QEMU cannot do at the same time */
+};
+
+/* In the order in which a plan's name has them; the last has no name. */
+extern const struct plan_option plan_options[];
+
+/* One line about options that did nothing in so many attempts, which the caller frees. */
+char *plan_options_idle(unsigned unused, unsigned attempts);
+
+/* Why there is no plan NAME, in one line that the caller frees, or NULL if there is. */
+char *plan_problem(const char *name);
+
+/*
+ * What OPTIONS need of this machine's kernel under ACCEL, for guests of so much memory, and
+ * do not get, in words that follow "needs" and that the caller frees; NULL if nothing is missing, or if only the VMM can
+ * know.
+ */
+char *plan_options_missing(unsigned options, const char *accel, unsigned memory_mib);
+
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Carries out plans: answers migration sentences, and keeps unasked moves going. */
+#include "plan/plan.h"
+
+/* With option `delay`: long enough for any moment of a test to come first. */
+#define LONGEST_DELAY_MS 50
+
+const struct plan *const plans[] = {
+	&plan_bgsnapshot,
+	&plan_cancel,
+	&plan_dstkill,
+	&plan_none,
+	&plan_pause,
+	&plan_postcopy,
+	&plan_postcopy_recover,
+	&plan_precopy,
+	&plan_reset,
+	&plan_snapshot,
+	&plan_srckill,
+	&plan_storm,
+	NULL,
+};
+
+const char **plan_names(void)
+{
+	const char **names = g_new0(const char *, G_N_ELEMENTS(plans));
+
+	for (gsize i = 0; plans[i]; i++)
+		names[i] = plans[i]->name;
+	return names;
+}
+
+struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint32 seed,
+			    unsigned wanted, void (*failed)(void *data, const char *problem),
+			    void *data)
+{
+	struct plan_run *run = g_new0(struct plan_run, 1);
+
+	run->plan = plan;
+	run->guest = guest;
+	run->random = g_rand_new_with_seed(seed);
+	run->wanted = wanted;
+	run->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
+	run->treated = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	run->failed = failed;
+	run->data = data;
+	return run;
+}
+
+void plan_end(struct plan_run *run)
+{
+	if (run->delay)
+		g_source_remove(run->delay);
+	g_rand_free(run->random);
+	g_array_unref(run->moves);
+	g_hash_table_unref(run->treated);
+	g_free(run->test);
+	g_free(run);
+}
+
+/* What `treated` holds of a test. */
+static const char *test_key(struct plan_run *run)
+{
+	return run->test ? run->test : "";
+}
+
+static gboolean would_move(struct plan_run *run)
+{
+	return run->plan->move &&
+	       !(run->plan->reboots && g_hash_table_contains(run->treated, test_key(run)));
+}
+
+static gboolean on_delay_over(gpointer data)
+{
+	struct plan_run *run = data;
+
+	run->delay = 0;
+	run->plan->move(run);
+	return G_SOURCE_REMOVE;
+}
+
+static void move(struct plan_run *run)
+{
+	if (run->plan->reboots)
+		g_hash_table_add(run->treated, g_strdup(test_key(run)));
+	run->moving = TRUE;
+	run->attempts = 0;
+	if (run->plan->options & OPTION_DELAY)
+		run->delay = g_timeout_add(g_rand_int_range(run->random, 0, LONGEST_DELAY_MS + 1),
+					   on_delay_over, run);
+	else
+		run->plan->move(run);
+}
+
+static void answer_sentence(struct plan_run *run)
+{
+	run->sentence_waits = FALSE;
+	guest_answer_sentence(run->guest);
+}
+
+void plan_moved(struct plan_run *run, const struct move_stats *stats)
+{
+	if (stats)
+		g_array_append_val(run->moves, *stats);
+	run->moving = FALSE;
+	/* Who asked does not wait any more. */
+	if (run->plan->reboots)
+		run->sentence_waits = run->continuous = FALSE;
+	if (run->sentence_waits)
+		answer_sentence(run);
+	if (run->continuous)
+		move(run);
+}
+
+void plan_failed(struct plan_run *run, const char *problem)
+{
+	run->moving = FALSE;
+	run->continuous = FALSE;
+	run->failed(run->data, problem);
+}
+
+void plan_hello(struct plan_run *run)
+{
+	if (!run->plan->unasked || run->continuous)
+		return;
+	run->continuous = TRUE;
+	move(run);
+}
+
+/*
+ * A request that comes while a move is in progress is met by that move: the guest
+ * asked on the source, so what it had prepared goes along.
+ */
+void plan_sentence(struct plan_run *run, enum sentence sentence)
+{
+	gboolean repeated = sentence == SENTENCE_END && !run->continuous && !run->sentence_waits;
+
+	/*
+	 * kvm-unit-tests' guests say "End" twice, in case a move splits the line; only the
+	 * first is a question.
+	 */
+	if (repeated && run->plan->move)
+		return;
+	if (!run->plan->move || sentence == SENTENCE_SKIPPED) {
+		answer_sentence(run);
+		return;
+	}
+	switch (sentence) {
+	case SENTENCE_MIGRATE:
+		if (!run->moving && !would_move(run)) {
+			answer_sentence(run);
+			break;
+		}
+		run->sentence_waits = TRUE;
+		if (!run->moving)
+			move(run);
+		break;
+	case SENTENCE_BEGIN:
+		answer_sentence(run);
+		run->continuous = TRUE;
+		if (!run->moving && would_move(run))
+			move(run);
+		break;
+	case SENTENCE_END:
+		if (!run->plan->unasked)
+			run->continuous = FALSE;
+		if (run->moving)
+			run->sentence_waits = TRUE;
+		else
+			answer_sentence(run);
+		break;
+	case SENTENCE_SKIPPED:
+		break;
+	}
+}
+
+void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu)
+{
+	g_free(run->test);
+	run->test = g_strdup_printf("test=%s cpu=%" G_GINT64_FORMAT, name, cpu);
+}
+
+char *plan_answer_boot(struct plan_run *run, unsigned boot)
+{
+	return g_strdup_printf("boot=%u%s%s%s", boot, boot > 1 && run->test ? " " : "",
+			       boot > 1 && run->test ? run->test : "",
+			       run->plan->reboots ? " state=1" : "");
+}
+
+gboolean plan_wants_more(struct plan_run *run)
+{
+	return run->plan->unasked && run->moves->len < run->wanted;
+}
+
+char *plan_shortfall(struct plan_run *run)
+{
+	if (!run->plan->move)
+		return NULL;
+	if (!run->moves->len)
+		return g_strdup_printf(
+			"plan %s never got to move the guest: it ended without %s", run->plan->name,
+			run->plan->unasked ? "staying long enough" : "asking to be moved");
+	if (plan_wants_more(run) && console_speaks_protocol(guest_console(run->guest)))
+		return g_strdup_printf("plan %s made only %u of %u moves before the guest ended",
+				       run->plan->name, run->moves->len, run->wanted);
+	return NULL;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A plan: what the host does to a guest while it runs. Each plan is one file that
+ * describes it; plan.c carries any of them out. To add a plan, write its file and
+ * name it in the table of plan.c.
+ */
+#ifndef FERRY_HOST_PLAN_H
+#define FERRY_HOST_PLAN_H
+
+#include "guest/guest.h"
+
+struct plan_run;
+
+/* Options (enum vm_option) that plans of a kind take. */
+#define OPTIONS_OF_A_MACHINE                                                                       \
+	(OPTION_DIRTY_RING | OPTION_HUGE_PAGES | OPTION_MEMFD | OPTION_DELAY | OPTION_NO_RANDOM)
+#define OPTIONS_OF_A_POSTCOPY (OPTIONS_OF_A_MACHINE | OPTION_MULTIFD | OPTION_TCP)
+#define OPTIONS_OF_A_BROKEN_MOVE                                                                   \
+	(OPTIONS_OF_A_POSTCOPY | OPTION_XBZRLE | OPTION_COMPRESS | OPTION_AUTO_CONVERGE |          \
+	 OPTION_EXEC)
+#define OPTIONS_OF_A_WHOLE_MOVE (OPTIONS_OF_A_BROKEN_MOVE | OPTION_FILE)
+
+struct plan {
+	const char *name;
+	const char *about;     /* one line for people */
+	unsigned capabilities; /* of enum vmm_capability, that the VMM must have */
+	unsigned takes;	       /* of enum vm_option, that may stand behind its name */
+	/* Of a plan with options: which, and the plan without them. */
+	unsigned options;
+	const struct plan *base;
+	/*
+	 * Does the thing once and calls plan_moved() or plan_failed(). NULL: nothing is
+	 * ever done.
+	 */
+	void (*move)(struct plan_run *run);
+	/* The source of a live migration is killed when it has sent all. */
+	gboolean kills_source;
+	/* Moves the guest again and again from its first line on, asked or not. */
+	gboolean unasked;
+	/*
+	 * The guest boots again in the move, and forgets all. Each test is treated so once,
+	 * at its first request, and begins anew; a machine that was not reset is a failure.
+	 */
+	gboolean reboots;
+};
+
+/* A plan at work on one guest. */
+struct plan_run {
+	const struct plan *plan;
+	struct guest *guest;
+	GRand *random;	 /* of this case, from the run's seed */
+	unsigned wanted; /* moves that an unasked plan makes at least */
+	GArray *moves;	 /* of struct move_stats, in order */
+	char *test;	 /* the last that has begun, "test=NAME cpu=N"; NULL if none has */
+
+	/* Private to plan.c and to the plan's own file. */
+	void (*failed)(void *data, const char *problem);
+	void *data;
+	gboolean moving;
+	gboolean continuous;	 /* again and again, until told otherwise */
+	gboolean sentence_waits; /* answer it when this move has ended */
+	guint delay;		 /* the timer before a move, or 0 */
+	unsigned attempts;	 /* at the move in progress */
+	unsigned idle_attempts;	 /* of these, that proved nothing */
+	GHashTable *treated;	 /* values of `test`, of a plan that reboots */
+};
+
+extern const struct plan plan_bgsnapshot, plan_cancel, plan_dstkill, plan_none, plan_pause,
+	plan_postcopy, plan_postcopy_recover, plan_precopy, plan_reset, plan_snapshot, plan_srckill,
+	plan_storm;
+
+/* Every plan, ended by NULL. */
+extern const struct plan *const plans[];
+/*
+ * The plan NAME, which may have options behind it, "precopy+tcp+xbzrle"; NULL if there is
+ * none (plan-option.c). The same plan with the same options, in whatever order, is found
+ * at the same address, with one name for all of them.
+ */
+const struct plan *plan_find(const char *name);
+/* The names of all plans, ended by NULL; the caller frees the array, not the names. */
+const char **plan_names(void);
+
+/* FAILED is called, at most once, with one line when the plan cannot be carried out. */
+struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint32 seed,
+			    unsigned wanted, void (*failed)(void *data, const char *problem),
+			    void *data);
+void plan_end(struct plan_run *run);
+
+/* What the guest tells. */
+void plan_hello(struct plan_run *run);
+void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu);
+void plan_sentence(struct plan_run *run, enum sentence sentence);
+gboolean plan_wants_more(struct plan_run *run);
+/* The answer to the question which boot this is, counted from 1; the caller frees it. */
+char *plan_answer_boot(struct plan_run *run, unsigned boot);
+
+/*
+ * After the guest's end: why the guest was not treated as the plan says, in one
+ * line that the caller frees, or NULL if it was.
+ */
+char *plan_shortfall(struct plan_run *run);
+
+/*
+ * For the plans' files: the move has ended well, or cannot. Without STATS it does not count
+ * among the moves that the plan wants.
+ */
+void plan_moved(struct plan_run *run, const struct move_stats *stats);
+void plan_failed(struct plan_run *run, const char *problem);
+
+/* A live migration that proves that it was one; a plan's `move` (plan-precopy.c). */
+void plan_move_live(struct plan_run *run);
+
+#endif

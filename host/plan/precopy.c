@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Plan precopy: a full live migration at each point where the guest asks for one.
+ *
+ * A live migration proves that it was live: at least one page went over twice, so
+ * the guest ran and wrote after that page had been sent. A small guest is copied
+ * so fast that it may not get to run meanwhile; then it is moved again, with the
+ * stream slowed down so that it must. So is one whose figures show that an option of the
+ * plan did nothing.
+ */
+#include "plan/option.h"
+
+#define MOST_ATTEMPTS 4
+/* An option that shows itself only while the guest writes may need more, and slower ones. */
+#define MOST_ATTEMPTS_WITH_OPTIONS 7
+#define BANDWIDTH_WITH_OPTIONS	   (3 << 20)
+/* The copy of what the last attempt sent takes this long at the second attempt. */
+#define SLOW_COPY_MS 250
+
+static void attempt(struct plan_run *run, guint64 bandwidth);
+
+static gboolean was_live(const struct move_stats *stats)
+{
+	return stats->pages_sent > stats->pages_in_ram;
+}
+
+static void on_done(void *data, const struct move_stats *stats, const char *problem)
+{
+	struct plan_run *run = data;
+	g_autofree char *text = NULL;
+
+	if (problem) {
+		plan_failed(run, problem);
+	} else if (was_live(stats) && !stats->unused) {
+		plan_moved(run, stats);
+	} else if (stats->unused && run->attempts < MOST_ATTEMPTS_WITH_OPTIONS) {
+		attempt(run, BANDWIDTH_WITH_OPTIONS >> run->attempts);
+	} else if (!stats->unused && run->attempts < MOST_ATTEMPTS) {
+		guint64 slower = run->attempts;
+
+		attempt(run, MAX(1, stats->bytes * 1000 / SLOW_COPY_MS / slower));
+	} else if (run->plan->unasked && run->moves->len) {
+		/* Nobody asked: the guest may have been asleep. The next one may find it awake. */
+		plan_moved(run, NULL);
+	} else if (was_live(stats)) {
+		text = plan_options_idle(stats->unused, run->attempts);
+		plan_failed(run, text);
+	} else {
+		text = g_strdup_printf("the move was not live: in %u attempts no page was sent "
+				       "twice (%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+				       " pages), so the guest did not run and write meanwhile",
+				       run->attempts, stats->pages_sent, stats->pages_in_ram);
+		plan_failed(run, text);
+	}
+}
+
+static void attempt(struct plan_run *run, guint64 bandwidth)
+{
+	struct move_options options = { .bandwidth = bandwidth,
+					.kill_source = run->plan->kills_source };
+
+	run->attempts++;
+	guest_move(run->guest, &options, on_done, run);
+}
+
+void plan_move_live(struct plan_run *run)
+{
+	attempt(run, 0);
+}
+
+const struct plan plan_precopy = {
+	.name = "precopy",
+	.about = "live migration, wherever the guest asks to be moved",
+	.capabilities = VMM_CAN_MOVE_LIVE,
+	.takes = OPTIONS_OF_A_WHOLE_MOVE,
+	.move = plan_move_live,
+};

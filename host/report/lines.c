@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Results for people, on standard output: plain lines as cases end, and on a
+ * terminal one line more, always the last, that shows what is running.
+ */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "report/result.h"
+#include "util/text.h"
+
+/* With more cases than this, failures are listed once more at the end. */
+#define CASES_ON_ONE_SCREEN 20
+
+struct lines {
+	const struct environment *environment;
+	guint cases, done;
+	guint passed, failed, skipped;
+	gboolean live;
+	gboolean shown;	     /* the last line on the terminal is the live one */
+	GQueue *running;     /* of struct running, in the order of starting */
+	GPtrArray *failures; /* names */
+
+	/* Cases of one program that never started, all for one reason: one line for them. */
+	const struct program *skipped_program;
+	char *skipped_first, *skipped_reason; /* NULL if there are none to be told */
+	guint skipped_more;
+};
+
+struct running {
+	const struct test_case *test_case;
+	char *doing;
+};
+
+static void running_free(struct running *running)
+{
+	g_free(running->doing);
+	g_free(running);
+}
+
+static struct running *find_running(struct lines *lines, const struct test_case *test_case)
+{
+	for (GList *link = lines->running->head; link; link = link->next) {
+		struct running *running = link->data;
+
+		if (running->test_case == test_case)
+			return running;
+	}
+	return NULL;
+}
+
+static void hide(struct lines *lines)
+{
+	if (lines->shown)
+		fputs("\r\033[K", stdout);
+	lines->shown = FALSE;
+}
+
+static void show(struct lines *lines)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct winsize size;
+	glong columns;
+
+	if (!lines->live)
+		return;
+	hide(lines);
+	if (!lines->running->length) {
+		fflush(stdout);
+		return;
+	}
+	g_string_append_printf(text, "[%u/%u]", lines->done, lines->cases);
+	for (GList *link = lines->running->head; link; link = link->next) {
+		struct running *running = link->data;
+
+		g_string_append_printf(text, "%s %s%s%s", link->prev ? "," : "",
+				       running->test_case->name, running->doing ? ": " : "",
+				       running->doing ? running->doing : "");
+	}
+	/* A terminal that does not know its width says 0. */
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col)
+		size.ws_col = 80;
+	columns = MAX(20, size.ws_col) - 1;
+	if (g_utf8_strlen(text->str, -1) > columns)
+		*g_utf8_offset_to_pointer(text->str, columns) = '\0';
+	fputs(text->str, stdout);
+	fflush(stdout);
+	lines->shown = TRUE;
+}
+
+static void *begin(const struct environment *environment, guint cases, gboolean live)
+{
+	struct lines *lines = g_new0(struct lines, 1);
+
+	lines->environment = environment;
+	lines->cases = cases;
+	lines->live = live;
+	lines->running = g_queue_new();
+	lines->failures = g_ptr_array_new_with_free_func(g_free);
+	printf("%u case%s on %s: %s, %s, Linux %s, %s, clock %s; seed %u\n", cases,
+	       cases == 1 ? "" : "s", environment->host, environment->vmm, environment->accel,
+	       environment->kernel, environment->cpu, environment->clock, environment->seed);
+	fflush(stdout);
+	return lines;
+}
+
+static void *lines_begin(const char *target, const struct environment *environment, guint cases,
+			 GError **error)
+{
+	return begin(environment, cases, FALSE);
+}
+
+static void *live_begin(const char *target, const struct environment *environment, guint cases,
+			GError **error)
+{
+	return begin(environment, cases, TRUE);
+}
+
+static void lines_started(void *data, const struct test_case *test_case)
+{
+	struct lines *lines = data;
+	struct running *running = g_new0(struct running, 1);
+
+	running->test_case = test_case;
+	g_queue_push_tail(lines->running, running);
+	show(lines);
+}
+
+static void lines_progress(void *data, const struct test_case *test_case, const char *doing)
+{
+	struct lines *lines = data;
+	struct running *running = find_running(lines, test_case);
+
+	if (!lines->live || !running)
+		return;
+	g_free(running->doing);
+	running->doing = g_strdup(doing);
+	show(lines);
+}
+
+static const char *color(const struct lines *lines, enum verdict verdict)
+{
+	static const char *const colors[] = {
+		[VERDICT_PASS] = "\033[32m",  [VERDICT_FAIL] = "\033[31m",
+		[VERDICT_XFAIL] = "\033[33m", [VERDICT_SKIP] = "\033[33m",
+		[VERDICT_ERROR] = "\033[35m",
+	};
+
+	return lines->live ? colors[verdict] : "";
+}
+
+static void print_skipped(struct lines *lines)
+{
+	if (!lines->skipped_first)
+		return;
+	hide(lines);
+	printf("%s%-5s%s %s", color(lines, VERDICT_SKIP), verdict_name(VERDICT_SKIP),
+	       lines->live ? "\033[m" : "", lines->skipped_first);
+	if (lines->skipped_more)
+		printf(" and %u more of %s", lines->skipped_more, lines->skipped_program->name);
+	printf(": %s\n", lines->skipped_reason);
+	g_clear_pointer(&lines->skipped_first, g_free);
+	g_clear_pointer(&lines->skipped_reason, g_free);
+	lines->skipped_more = 0;
+}
+
+/* Whether the result is told later, together with others. */
+static gboolean keep_skipped(struct lines *lines, const struct result *result)
+{
+	const struct program *program = result->test_case->program;
+
+	if (result->verdict != VERDICT_SKIP || result->logdir)
+		return FALSE;
+	if (lines->skipped_first && lines->skipped_program == program &&
+	    g_str_equal(lines->skipped_reason, result->reason)) {
+		lines->skipped_more++;
+		return TRUE;
+	}
+	print_skipped(lines);
+	lines->skipped_program = program;
+	lines->skipped_first = g_strdup(result->test_case->name);
+	lines->skipped_reason = g_strdup(result->reason);
+	return TRUE;
+}
+
+static void lines_note(void *data, const char *text)
+{
+	struct lines *lines = data;
+
+	hide(lines);
+	print_skipped(lines);
+	printf("%s\n", text);
+	fflush(stdout);
+	show(lines);
+}
+
+static void print_lines(const char *before, const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (char **line = lines; *line; line++)
+		printf("      %s%s\n", before, *line);
+}
+
+static void print_result(struct lines *lines, const struct result *result)
+{
+	const char *host = result->environment->host;
+	gboolean elsewhere = !g_str_equal(host, lines->environment->host);
+	const char *name = result->test_case->name;
+	g_autofree char *summary = result_summary(result);
+
+	printf("%s%-5s%s %s%s%s", color(lines, result->verdict), verdict_name(result->verdict),
+	       lines->live ? "\033[m" : "", name, elsewhere ? " on " : "", elsewhere ? host : "");
+	if (result->other_vmm_version)
+		printf(" between %s and %s", result->vmm_version, result->other_vmm_version);
+	if (result->verdict == VERDICT_PASS)
+		printf(" (%s)\n", summary);
+	else
+		printf(": %s\n", result->reason);
+	if (result->warning)
+		printf("      warning: %s\n", result->warning);
+	if (result->memory)
+		print_lines("memory: ", result->memory);
+	if (result->verdict != VERDICT_FAIL && result->verdict != VERDICT_ERROR)
+		return;
+	if (result->detail)
+		print_lines("", result->detail);
+	if (result->logdir)
+		printf("      logs in %s\n", result->logdir);
+}
+
+static void lines_ended(void *data, const struct result *result)
+{
+	struct lines *lines = data;
+	struct running *running = find_running(lines, result->test_case);
+
+	if (running) {
+		g_queue_remove(lines->running, running);
+		running_free(running);
+	}
+	lines->done++;
+	switch (result->verdict) {
+	case VERDICT_PASS:
+		lines->passed++;
+		break;
+	case VERDICT_SKIP:
+	case VERDICT_XFAIL:
+		lines->skipped++;
+		break;
+	case VERDICT_FAIL:
+	case VERDICT_ERROR:
+		lines->failed++;
+		g_ptr_array_add(lines->failures, g_strdup(result->test_case->name));
+		break;
+	}
+	hide(lines);
+	if (!keep_skipped(lines, result)) {
+		print_skipped(lines);
+		print_result(lines, result);
+	}
+	fflush(stdout);
+	show(lines);
+}
+
+static gboolean lines_end(void *data, guint not_run, GError **error)
+{
+	struct lines *lines = data;
+	gboolean written;
+
+	hide(lines);
+	print_skipped(lines);
+	if (lines->failures->len && lines->cases > CASES_ON_ONE_SCREEN)
+		for (guint i = 0; i < lines->failures->len; i++)
+			printf("failed: %s\n", (char *)lines->failures->pdata[i]);
+	if (not_run)
+		printf("interrupted: %u of %u cases have no verdict\n", not_run, lines->cases);
+	printf("%u passed, %u failed, %u skipped\n", lines->passed, lines->failed, lines->skipped);
+	written = !fflush(stdout) && !ferror(stdout);
+	if (!written)
+		g_set_error(error, FERRY_ERROR, 0, "cannot write to standard output");
+	g_queue_free_full(lines->running, (GDestroyNotify)running_free);
+	g_ptr_array_unref(lines->failures);
+	g_free(lines);
+	return written;
+}
+
+const struct reporter lines_reporter = {
+	.begin = lines_begin,
+	.started = lines_started,
+	.note = lines_note,
+	.ended = lines_ended,
+	.end = lines_end,
+};
+
+const struct reporter live_reporter = {
+	.begin = live_begin,
+	.started = lines_started,
+	.note = lines_note,
+	.progress = lines_progress,
+	.ended = lines_ended,
+	.end = lines_end,
+};

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A result as a JSON object and back. docs/results.md lists the members.
+ */
+#include "vmm/qemu/qmp.h"
+#include "report/result-json.h"
+
+static void add_string(JsonBuilder *builder, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	json_builder_set_member_name(builder, name);
+	json_builder_add_string_value(builder, value);
+}
+
+static void add_number(JsonBuilder *builder, const char *name, gint64 value)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_add_int_value(builder, value);
+}
+
+void environment_add_json(JsonBuilder *builder, const struct environment *environment)
+{
+	add_string(builder, "host", environment->host);
+	add_string(builder, "vmm", environment->vmm);
+	add_string(builder, "binary", environment->binary);
+	add_string(builder, "other_binary", environment->other_binary);
+	add_string(builder, "machine", environment->machine);
+	add_string(builder, "accel", environment->accel);
+	add_string(builder, "kernel", environment->kernel);
+	add_string(builder, "cpu", environment->cpu);
+	add_string(builder, "clock", environment->clock);
+	json_builder_set_member_name(builder, "timescale");
+	json_builder_add_double_value(builder, environment->timescale);
+	add_number(builder, "run_seed", environment->seed);
+}
+
+static void add_tests(JsonBuilder *builder, const struct result *result)
+{
+	json_builder_set_member_name(builder, "tests");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->tests->len; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		json_builder_begin_object(builder);
+		add_string(builder, "test", test->name);
+		add_number(builder, "cpu", test->cpu);
+		add_number(builder, "round", test->round);
+		add_string(builder, "verdict", test->verdict);
+		add_number(builder, "checks", test->checks);
+		add_string(builder, "reason", test->reason);
+		add_number(builder, "duration_ns", test->duration_ns);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void add_marks(JsonBuilder *builder, const struct result *result)
+{
+	json_builder_set_member_name(builder, "marks");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->marks->len; i++) {
+		const struct mark *mark = result->marks->pdata[i];
+		GHashTableIter iterator;
+		gpointer key, value;
+
+		json_builder_begin_object(builder);
+		g_hash_table_iter_init(&iterator, mark->values);
+		while (g_hash_table_iter_next(&iterator, &key, &value))
+			add_string(builder, key, value);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void add_moves(JsonBuilder *builder, const struct result *result)
+{
+	json_builder_set_member_name(builder, "moves");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->moves->len; i++) {
+		const struct move_stats *move = &g_array_index(result->moves, struct move_stats, i);
+
+		json_builder_begin_object(builder);
+		add_number(builder, "started_ns", move->started);
+		add_number(builder, "total_ns", move->total_ns);
+		add_number(builder, "pause_min_ns", move->pause_min_ns);
+		add_number(builder, "pause_max_ns", move->pause_max_ns);
+		add_number(builder, "bytes", move->bytes);
+		add_number(builder, "passes", move->passes);
+		add_number(builder, "pages_sent", move->pages_sent);
+		add_number(builder, "pages_in_ram", move->pages_in_ram);
+		if (move->cuts)
+			add_number(builder, "cuts", move->cuts);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+void result_add_json(JsonBuilder *builder, const struct result *result)
+{
+	add_string(builder, "case", result->test_case->name);
+	add_string(builder, "program", result->test_case->program->name);
+	add_string(builder, "plan", result->test_case->plan->name);
+	add_string(builder, "verdict", verdict_name(result->verdict));
+	add_string(builder, "reason", result->reason);
+	add_string(builder, "detail", result->detail);
+	add_string(builder, "memory", result->memory);
+	add_string(builder, "warning", result->warning);
+	add_string(builder, "vmm_version", result->vmm_version);
+	add_string(builder, "other_vmm_version", result->other_vmm_version);
+	add_string(builder, "logs", result->logdir);
+	add_number(builder, "seed", result->test_case->seed);
+	add_number(builder, "duration_ns", result->duration_ns);
+	add_number(builder, "checks", result->checks);
+	add_number(builder, "checks_skipped", result->skipped_checks);
+	add_number(builder, "failed_beyond_tests", result->beyond_tests);
+	environment_add_json(builder, result->environment);
+	add_tests(builder, result);
+	add_marks(builder, result);
+	add_moves(builder, result);
+}
+
+/* ---- back ---- */
+
+static JsonArray *array_member(JsonObject *object, const char *name)
+{
+	JsonNode *node = json_object_get_member(object, name);
+
+	return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+}
+
+static JsonObject *element(JsonArray *array, guint index)
+{
+	JsonNode *node = json_array_get_element(array, index);
+
+	return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+static void read_test(struct result *result, JsonObject *object)
+{
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup(qmp_string(object, "test"));
+	test->verdict = g_strdup(qmp_string(object, "verdict"));
+	test->reason = g_strdup(qmp_string(object, "reason"));
+	test->cpu = qmp_number(object, "cpu");
+	test->round = qmp_number(object, "round");
+	test->checks = qmp_number(object, "checks");
+	test->duration_ns = qmp_number(object, "duration_ns");
+	g_ptr_array_add(result->tests, test);
+}
+
+static void read_mark(struct result *result, JsonObject *object)
+{
+	struct mark *mark = g_new0(struct mark, 1);
+	g_autoptr(GList) keys = json_object_get_members(object);
+
+	mark->name = g_strdup(qmp_string(object, "name"));
+	mark->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (GList *key = keys; key; key = key->next)
+		g_hash_table_replace(mark->values, g_strdup(key->data),
+				     g_strdup(qmp_string(object, key->data)));
+	g_ptr_array_add(result->marks, mark);
+}
+
+static void read_move(struct result *result, JsonObject *object)
+{
+	struct move_stats move = {
+		.started = qmp_number(object, "started_ns"),
+		.total_ns = qmp_number(object, "total_ns"),
+		.pause_min_ns = qmp_number(object, "pause_min_ns"),
+		.pause_max_ns = qmp_number(object, "pause_max_ns"),
+		.bytes = qmp_number(object, "bytes"),
+		.passes = qmp_number(object, "passes"),
+		.pages_sent = qmp_number(object, "pages_sent"),
+		.pages_in_ram = qmp_number(object, "pages_in_ram"),
+		.cuts = MAX(0, qmp_number(object, "cuts")),
+	};
+
+	g_array_append_val(result->moves, move);
+}
+
+static void read_array(struct result *result, JsonObject *object, const char *name,
+		       void (*read)(struct result *result, JsonObject *object))
+{
+	JsonArray *array = array_member(object, name);
+
+	for (guint i = 0; array && i < json_array_get_length(array); i++)
+		if (element(array, i))
+			read(result, element(array, i));
+}
+
+static gboolean read_verdict(const char *name, enum verdict *verdict)
+{
+	for (*verdict = VERDICT_PASS; *verdict <= VERDICT_ERROR; (*verdict)++)
+		if (!g_strcmp0(name, verdict_name(*verdict)))
+			return TRUE;
+	return FALSE;
+}
+
+struct result *result_from_json(JsonObject *object, const struct test_case *test_case,
+				const struct environment *environment)
+{
+	struct result *result;
+	enum verdict verdict;
+
+	if (!read_verdict(qmp_string(object, "verdict"), &verdict))
+		return NULL;
+	result = result_new(test_case, environment);
+	result->verdict = verdict;
+	result->reason = g_strdup(qmp_string(object, "reason"));
+	result->detail = g_strdup(qmp_string(object, "detail"));
+	result->memory = g_strdup(qmp_string(object, "memory"));
+	result->warning = g_strdup(qmp_string(object, "warning"));
+	result->vmm_version = g_strdup(qmp_string(object, "vmm_version"));
+	result->other_vmm_version = g_strdup(qmp_string(object, "other_vmm_version"));
+	result->logdir = g_strdup(qmp_string(object, "logs"));
+	result->duration_ns = qmp_number(object, "duration_ns");
+	result->checks = qmp_number(object, "checks");
+	result->skipped_checks = qmp_number(object, "checks_skipped");
+	result->beyond_tests = qmp_number(object, "failed_beyond_tests");
+	read_array(result, object, "tests", read_test);
+	read_array(result, object, "marks", read_mark);
+	read_array(result, object, "moves", read_move);
+	return result;
+}
+
+struct environment *environment_from_json(JsonObject *object)
+{
+	struct environment *environment = g_new0(struct environment, 1);
+	JsonNode *timescale = json_object_get_member(object, "timescale");
+
+	environment->host = g_strdup(qmp_string(object, "host"));
+	environment->vmm = g_strdup(qmp_string(object, "vmm"));
+	environment->binary = g_strdup(qmp_string(object, "binary"));
+	environment->other_binary = g_strdup(qmp_string(object, "other_binary"));
+	environment->machine = g_strdup(qmp_string(object, "machine"));
+	environment->accel = g_strdup(qmp_string(object, "accel"));
+	environment->kernel = g_strdup(qmp_string(object, "kernel"));
+	environment->cpu = g_strdup(qmp_string(object, "cpu"));
+	environment->clock = g_strdup(qmp_string(object, "clock"));
+	environment->seed = qmp_number(object, "run_seed");
+	environment->timescale =
+		timescale && JSON_NODE_HOLDS_VALUE(timescale) ? json_node_get_double(timescale) : 1;
+	return environment;
+}

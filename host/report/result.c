@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is the same for every way of telling about results. */
+#include "report/result.h"
+#include "util/text.h"
+
+const char *verdict_name(enum verdict verdict)
+{
+	static const char *const names[] = {
+		[VERDICT_PASS] = "PASS", [VERDICT_FAIL] = "FAIL",   [VERDICT_XFAIL] = "XFAIL",
+		[VERDICT_SKIP] = "SKIP", [VERDICT_ERROR] = "ERROR",
+	};
+
+	return names[verdict];
+}
+
+void test_case_free(struct test_case *test_case)
+{
+	g_free(test_case->name);
+	g_free(test_case->log_name);
+	g_free(test_case->skip_reason);
+	g_free(test_case);
+}
+
+static void test_result_free(struct test_result *test)
+{
+	g_free(test->name);
+	g_free(test->verdict);
+	g_free(test->reason);
+	g_free(test);
+}
+
+static void mark_free(struct mark *mark)
+{
+	g_free(mark->name);
+	g_hash_table_unref(mark->values);
+	g_free(mark);
+}
+
+void environment_free(struct environment *environment)
+{
+	g_free(environment->host);
+	g_free(environment->vmm);
+	g_free(environment->binary);
+	g_free(environment->other_binary);
+	g_free(environment->machine);
+	g_free(environment->accel);
+	g_free(environment->kernel);
+	g_free(environment->cpu);
+	g_free(environment->clock);
+	g_free(environment);
+}
+
+struct result *result_new(const struct test_case *test_case, const struct environment *environment)
+{
+	struct result *result = g_new0(struct result, 1);
+
+	result->test_case = test_case;
+	result->environment = environment;
+	result->tests = g_ptr_array_new_with_free_func((GDestroyNotify)test_result_free);
+	result->marks = g_ptr_array_new_with_free_func((GDestroyNotify)mark_free);
+	result->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
+	return result;
+}
+
+void result_free(struct result *result)
+{
+	g_free(result->reason);
+	g_free(result->detail);
+	g_free(result->memory);
+	g_free(result->vmm_version);
+	g_free(result->other_vmm_version);
+	g_free(result->warning);
+	g_free(result->logdir);
+	g_ptr_array_unref(result->tests);
+	g_ptr_array_unref(result->marks);
+	g_array_unref(result->moves);
+	g_free(result);
+}
+
+const char *result_mark(const struct result *result, const char *name, const char *key)
+{
+	const char *value = NULL;
+
+	for (guint i = 0; i < result->marks->len; i++) {
+		const struct mark *mark = result->marks->pdata[i];
+		const char *found = g_hash_table_lookup(mark->values, key);
+
+		if (found && g_str_equal(mark->name, name))
+			value = found;
+	}
+	return value;
+}
+
+static void append_moves(GString *text, const struct result *result)
+{
+	const struct plan *plan = result->test_case->plan;
+	const char *noun = plan->reboots			     ? "reset"
+			   : plan->capabilities & VMM_CAN_BREAK_MOVE ? "broken move"
+			   : plan->capabilities & VMM_CAN_SAVE	     ? "snapshot"
+			   : plan->capabilities & VMM_CAN_MOVE_LIVE  ? "move"
+								     : "pause";
+	gint64 shortest = G_MAXINT64, longest = 0;
+	g_autofree char *from = NULL, *to = NULL;
+
+	for (guint i = 0; i < result->moves->len; i++) {
+		const struct move_stats *move = &g_array_index(result->moves, struct move_stats, i);
+		gint64 time = plan->reboots ? move->total_ns : move->pause_min_ns;
+
+		shortest = MIN(shortest, time);
+		longest = MAX(longest, time);
+	}
+	from = text_duration(shortest);
+	to = text_duration(longest);
+	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->moves->len, noun,
+			       result->moves->len == 1 ? "" : "s",
+			       plan->reboots ? "back after" : "stopped for", from, to);
+}
+
+char *result_summary(const struct result *result)
+{
+	GString *text = g_string_new(NULL);
+	g_autofree char *duration = text_duration(result->duration_ns);
+
+	if (result->tests->len)
+		g_string_append_printf(text, "%u tests, ", result->tests->len);
+	g_string_append_printf(text, "%u checks", result->checks);
+	if (result->skipped_checks)
+		g_string_append_printf(text, ", %u skipped", result->skipped_checks);
+	if (result->moves->len)
+		append_moves(text, result);
+	g_string_append_printf(text, "; %s", duration);
+	return g_string_free(text, FALSE);
+}

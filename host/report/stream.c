@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Tells another runner, which has started this one inside a lab, what happens
+ * here: JSON Lines on standard output, each an object with a member `event`.
+ *
+ *	{"event":"environment", ...}	what results here are reached on
+ *	{"event":"started","case":NAME}
+ *	{"event":"progress","case":NAME,"doing":TEXT}
+ *	{"event":"ended", ...}		a result, as docs/results.md has it
+ *
+ * host/lab.c reads it.
+ */
+#include <string.h>
+
+#include "util/log-file.h"
+#include "report/result-json.h"
+#include "util/text.h"
+
+static JsonBuilder *begin_event(const char *name)
+{
+	JsonBuilder *builder = json_builder_new();
+
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "event");
+	json_builder_add_string_value(builder, name);
+	return builder;
+}
+
+static void send_event(struct log_file *stream, JsonBuilder *builder)
+{
+	g_autoptr(JsonNode) root = NULL;
+	g_autofree char *text = NULL, *line = NULL;
+
+	json_builder_end_object(builder);
+	root = json_builder_get_root(builder);
+	text = json_to_string(root, FALSE);
+	line = g_strconcat(text, "\n", NULL);
+	log_file_write(stream, line, strlen(line));
+	g_object_unref(builder);
+}
+
+static void add_case(JsonBuilder *builder, const struct test_case *test_case)
+{
+	json_builder_set_member_name(builder, "case");
+	json_builder_add_string_value(builder, test_case->name);
+}
+
+static void *stream_begin(const char *target, const struct environment *environment, guint cases,
+			  GError **error)
+{
+	struct log_file *stream = log_file_standard_output();
+	JsonBuilder *builder = begin_event("environment");
+
+	environment_add_json(builder, environment);
+	send_event(stream, builder);
+	return stream;
+}
+
+static void stream_started(void *data, const struct test_case *test_case)
+{
+	JsonBuilder *builder = begin_event("started");
+
+	add_case(builder, test_case);
+	send_event(data, builder);
+}
+
+static void stream_progress(void *data, const struct test_case *test_case, const char *doing)
+{
+	JsonBuilder *builder = begin_event("progress");
+
+	add_case(builder, test_case);
+	json_builder_set_member_name(builder, "doing");
+	json_builder_add_string_value(builder, doing);
+	send_event(data, builder);
+}
+
+static void stream_ended(void *data, const struct result *result)
+{
+	JsonBuilder *builder = begin_event("ended");
+
+	result_add_json(builder, result);
+	send_event(data, builder);
+}
+
+static gboolean stream_end(void *data, guint not_run, GError **error)
+{
+	struct log_file *stream = data;
+	gboolean written = !log_file_problem(stream);
+
+	if (!written)
+		g_set_error_literal(error, FERRY_ERROR, 0, log_file_problem(stream));
+	log_file_close(stream);
+	return written;
+}
+
+const struct reporter stream_reporter = {
+	.begin = stream_begin,
+	.started = stream_started,
+	.progress = stream_progress,
+	.ended = stream_ended,
+	.end = stream_end,
+};

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Results on standard output in the Test Anything Protocol, version 13. */
+#include "report/result.h"
+#include "util/text.h"
+
+struct tap {
+	guint number;
+};
+
+static void *tap_begin(const char *target, const struct environment *environment, guint cases,
+		       GError **error)
+{
+	printf("TAP version 13\n1..%u\n", cases);
+	return g_new0(struct tap, 1);
+}
+
+static void tap_ended(void *data, const struct result *result)
+{
+	struct tap *tap = data;
+	gboolean known = result->verdict == VERDICT_XFAIL;
+	gboolean ok = result->verdict == VERDICT_PASS || result->verdict == VERDICT_SKIP;
+
+	printf("%sok %u - %s", ok ? "" : "not ", ++tap->number, result->test_case->name);
+	if (result->verdict == VERDICT_SKIP)
+		printf(" # SKIP %s", result->reason);
+	if (known)
+		printf(" # TODO %s", result->reason);
+	printf("\n");
+	if (!ok)
+		printf("# %s: %s\n", verdict_name(result->verdict), result->reason);
+	if (!ok && result->logdir)
+		printf("# logs in %s\n", result->logdir);
+	fflush(stdout);
+}
+
+static gboolean tap_end(void *data, guint not_run, GError **error)
+{
+	g_free(data);
+	if (not_run)
+		printf("Bail out! Interrupted, %u cases have no verdict\n", not_run);
+	if (!fflush(stdout) && !ferror(stdout))
+		return TRUE;
+	g_set_error(error, FERRY_ERROR, 0, "cannot write to standard output");
+	return FALSE;
+}
+
+const struct reporter tap_reporter = {
+	.begin = tap_begin,
+	.ended = tap_ended,
+	.end = tap_end,
+};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of one case, from the start of its guest to its verdict. */
+#ifndef FERRY_HOST_CASE_H
+#define FERRY_HOST_CASE_H
+
+#include "report/result.h"
+
+/* What is the same for all cases of a run. */
+struct case_settings {
+	const struct environment *environment; /* that results name */
+	const struct vmm *vmm;
+	const char *binary;
+	const char *other_binary; /* every second VM runs it; NULL: there is one */
+	/* Versioned machine types in place of "q35" and "pc"; NULL: the newest. */
+	const char *q35, *pc;
+	const char *accel;
+	const char *logdir;
+	const char *socket_dir;
+	gboolean foreign;	/* guests of another suite */
+	double timescale;	/* deadlines are multiplied by it */
+	gboolean emulated_host; /* a lab, where starting a process may take seconds */
+	const char *preforked;	/* the library of preforked.h, or NULL */
+	unsigned timeout;	/* seconds; 0: as unittests.cfg says */
+	unsigned memory_mib;	/* of each guest */
+	unsigned moves;		/* that an unasked plan makes at least */
+	gboolean keep_ram;	/* make and compare images of memory in each move */
+	char **test_args;	/* further words of the guest's command line; may be NULL */
+};
+
+struct case_listener {
+	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	/* The case is over and all its processes have ended. RESULT belongs to the callee. */
+	void (*ended)(void *data, struct result *result);
+};
+
+struct case_run;
+
+/* Starts a case. The listener is first called from the main loop. */
+struct case_run *case_start(const struct test_case *test_case, const struct case_settings *settings,
+			    const struct case_listener *listener, void *data);
+
+/* Kills the case without a word. */
+void case_abandon(struct case_run *run);
+
+#endif

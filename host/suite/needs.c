@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a case may need of its host, and where that is to be found. */
+#include "util/kvm.h"
+#include "suite/needs.h"
+
+/* MAX_CPUS of QEMU's q35 machine under TCG. */
+#define MOST_TCG_VCPUS 255
+
+unsigned most_vcpus(const char *accel)
+{
+	return g_str_equal(accel, "tcg") ? MOST_TCG_VCPUS : kvm_most_vcpus();
+}
+
+static const char *missing_kvm(const char *accel)
+{
+	return g_str_equal(accel, "kvm") ? NULL : "needs KVM, and this runs on TCG";
+}
+
+static const char *missing_kvmclock(const char *accel)
+{
+	if (missing_kvm(accel))
+		return "needs kvmclock, which KVM offers and TCG does not";
+	if (!kvm_offers_kvmclock())
+		return "needs kvmclock, which this KVM does not offer "
+		       "(CPUID 0x40000001 EAX bits 0 and 3 are clear)";
+	return NULL;
+}
+
+static const char *missing_hyperv(const char *accel)
+{
+	if (missing_kvm(accel))
+		return "needs Hyper-V's synthetic timers, which KVM offers and TCG does not";
+	if (!kvm_offers_synic())
+		return "needs Hyper-V's SynIC, which this KVM does not offer "
+		       "(KVM_CAP_HYPERV_SYNIC2 is 0)";
+	return NULL;
+}
+
+/* TCG emulates it, and QEMU 7.2 with bugs: for those who ask for TCG. */
+static const char *missing_svm(const char *accel)
+{
+	if (!missing_kvm(accel) && !kvm_offers_svm())
+		return "needs nested SVM, which this KVM does not offer "
+		       "(CPUID 0x80000001 ECX bit 2 is clear; kvm-amd's parameter `nested`)";
+	return NULL;
+}
+
+static const char *missing_vmx(const char *accel)
+{
+	if (missing_kvm(accel))
+		return "needs nested VMX, which KVM can offer and TCG does not emulate";
+	if (!kvm_offers_vmx())
+		return "needs nested VMX, which this KVM does not offer "
+		       "(CPUID 1 ECX bit 5 is clear; kvm-intel's parameter `nested`)";
+	return NULL;
+}
+
+static gboolean clock_is_tsc(void)
+{
+	g_autofree char *clock = host_clock_source();
+
+	return g_str_equal(clock, "tsc");
+}
+
+static const char *missing_clock_tsc(const char *accel)
+{
+	if (missing_kvm(accel) || clock_is_tsc())
+		return missing_kvm(accel);
+	return "needs a host whose kernel trusts its TSC (its clocksource is not tsc; a lab's is, "
+	       "with --lab-clock tsc)";
+}
+
+static const char *missing_clock_not_tsc(const char *accel)
+{
+	if (missing_kvm(accel) || !clock_is_tsc())
+		return missing_kvm(accel);
+	return "needs a host whose kernel does not trust its TSC (its clocksource is tsc; a lab's "
+	       "is not, with --lab-clock hpet)";
+}
+
+/* Labs are named where the machine that they emulate has what is needed. */
+static const struct need {
+	const char *name;
+	const char *(*missing)(const char *accel);
+	const char *labs[3]; /* ended by NULL */
+	/* TCG meets it, but a lab with real KVM is the better place. */
+	gboolean rather_kvm;
+	const char *lab_clock; /* that a lab must have for it; NULL: any */
+} needs[] = {
+	{ .name = "kvm", .missing = missing_kvm, .labs = { "amd", "intel" } },
+	{ .name = "kvmclock", .missing = missing_kvmclock, .labs = { "amd", "intel" } },
+	{ .name = "hyperv", .missing = missing_hyperv, .labs = { "amd", "intel" } },
+	{ .name = "svm", .missing = missing_svm, .labs = { "amd" }, .rather_kvm = TRUE },
+	{ .name = "vmx", .missing = missing_vmx, .labs = { "intel" } },
+	{ .name = "clock_tsc",
+	  .missing = missing_clock_tsc,
+	  .labs = { "amd", "intel" },
+	  .lab_clock = "tsc" },
+	{ .name = "clock_not_tsc",
+	  .missing = missing_clock_not_tsc,
+	  .labs = { "amd", "intel" },
+	  .lab_clock = "hpet" },
+};
+
+gboolean need_met_by_lab(const char *need, const char *lab)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
+		if (g_str_equal(needs[i].name, need))
+			return g_strv_contains(needs[i].labs, lab);
+	return FALSE;
+}
+
+const char *const *need_names(void)
+{
+	static const char *names[G_N_ELEMENTS(needs) + 1];
+
+	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
+		names[i] = needs[i].name;
+	return names;
+}
+
+gboolean need_met_by_emulation(const char *need, const char *accel)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
+		if (g_str_equal(needs[i].name, need))
+			return needs[i].rather_kvm && g_str_equal(accel, "tcg");
+	return FALSE;
+}
+
+const char *need_lab_clock(const char *need)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
+		if (g_str_equal(needs[i].name, need))
+			return needs[i].lab_clock;
+	return NULL;
+}
+
+const char *need_missing(const char *need, const char *accel)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
+		if (g_str_equal(needs[i].name, need))
+			return needs[i].missing(accel);
+	return "needs something that the runner does not know";
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Finds the runner's own files, from the place of its executable. */
+#include <string.h>
+
+#include <glib.h>
+
+#include "util/paths.h"
+
+/* The folder that holds this executable. */
+static const char *build_folder(void)
+{
+	static char *folder;
+	g_autofree char *executable = NULL;
+
+	if (!folder) {
+		executable = g_file_read_link("/proc/self/exe", NULL);
+		folder = g_path_get_dirname(executable ? executable : "build/ferry");
+	}
+	return folder;
+}
+
+/*
+ * A build folder inside its source tree, as `make` makes it, may be moved together with the
+ * tree. The folder of `make O=DIR` may be anywhere, so make writes down where the sources are.
+ */
+static const char *source_folder(void)
+{
+	static char *folder;
+	g_autofree char *above = NULL, *suite = NULL;
+
+	if (folder)
+		return folder;
+	above = g_path_get_dirname(build_folder());
+	suite = g_build_filename(above, "unittests.cfg", NULL);
+	folder = g_strdup(g_file_test(suite, G_FILE_TEST_EXISTS) ? above : SOURCE_FOLDER);
+	return folder;
+}
+
+static char *below(const char *folder, const char *name)
+{
+	g_autofree char *here = g_get_current_dir();
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	g_autofree char *prefix = g_strconcat(here, "/", NULL);
+
+	if (g_str_has_prefix(path, prefix))
+		return g_strdup(path + strlen(prefix));
+	return g_steal_pointer(&path);
+}
+
+char *source_path(const char *name)
+{
+	return below(source_folder(), name);
+}
+
+char *build_path(const char *name)
+{
+	return below(build_folder(), name);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A client of QEMU's Machine Protocol over a socket that QEMU already has open
+ * (QEMU's docs/interop/qmp-spec). Commands are sent without waiting; QEMU
+ * answers in order, unless it is asked at once. Every line both ways goes into a transcript.
+ */
+#ifndef FERRY_HOST_QMP_H
+#define FERRY_HOST_QMP_H
+
+#include <glib.h>
+#include <json-glib/json-glib.h>
+
+#include "util/log-file.h"
+
+struct qmp;
+
+/*
+ * The answer to one command. VALUE is what `return` held, or NULL if the command
+ * failed; then PROBLEM says why in one line. Both end with the call.
+ */
+typedef void (*qmp_reply_function)(void *data, JsonNode *value, const char *problem);
+
+struct qmp_listener {
+	/* The greeting has come; VERSION is "7.2.22". MAJOR and MINOR are its first numbers. */
+	void (*greeted)(void *data, const char *version, int major, int minor);
+	/* An event, at MICROSECONDS of CLOCK_REALTIME as QEMU stamped it. DETAILS may be NULL. */
+	void (*event)(void *data, const char *name, JsonObject *details, gint64 microseconds);
+	/*
+	 * Nothing sensible can be expected any more: PROBLEM says why (nonsense, no
+	 * answer in time). Called at most once, never for a plain end of the stream.
+	 */
+	void (*broken)(void *data, const char *problem);
+};
+
+/*
+ * Takes over the socket FD. Each answer, and the greeting, must come within
+ * REPLY_SECONDS. Lines of the transcript begin with LABEL; TRANSCRIPT must outlive
+ * the client.
+ */
+struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsigned reply_seconds,
+		    const struct qmp_listener *listener, void *data);
+
+/*
+ * Sends COMMAND with ARGUMENTS (owned by the call; may be NULL). REPLY may be NULL
+ * when nobody cares. A client that is freed, or whose stream has ended, drops its
+ * replies.
+ */
+void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
+		 qmp_reply_function reply, void *data);
+
+/* The same, with an open FILE of ours that comes along (SCM_RIGHTS), for `getfd`. */
+void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
+			   qmp_reply_function reply, void *data);
+
+/*
+ * The same as qmp_execute(), but QEMU carries it out even while it is busy with something
+ * else ("exec-oob", QEMU's docs/interop/qmp-spec, 2.3.1), so that its answer may overtake others.
+ * `qmp_capabilities` must have enabled "oob".
+ */
+void qmp_execute_at_once(struct qmp *qmp, const char *command, JsonObject *arguments,
+			 qmp_reply_function reply, void *data);
+
+/* Reads and handles what has come already, without waiting. */
+void qmp_drain(struct qmp *qmp);
+
+/* Members of a QMP object, for a peer that may have sent anything: NULL or -1 if absent or odd. */
+JsonObject *qmp_object(JsonObject *object, const char *name);
+const char *qmp_string(JsonObject *object, const char *name);
+gint64 qmp_number(JsonObject *object, const char *name);
+
+void qmp_free(struct qmp *qmp);
+
+#endif

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A QEMU's guest is saved to a file and restored from it: a migration whose stream goes
+ * to, and comes from, a file descriptor (QMP reference, "Migration": `getfd`, `migrate`
+ * and `migrate-incoming` with "fd:"). QEMU writes the file itself, so that "completed"
+ * means that all of it was written, and a disk that is full is told.
+ *
+ * Of a guest that runs on meanwhile (capability background-snapshot) QEMU saves the
+ * devices first, and the guest stands still; then it protects memory from being written
+ * and lets the guest go on, and each page is saved before the guest may write to it. The
+ * file holds the guest as it was when it stood still. So that nobody has to guess what it
+ * had written until then, it is stopped before and its console is read; QEMU lets it go
+ * on all the same (bg_migration_vm_start_bh()).
+ */
+#include <string.h>
+#include <sys/wait.h>
+
+#include "vmm/qemu/action.h"
+#include "util/text.h"
+
+/* What QEMU calls the descriptor of the file between `getfd` and `migrate`. */
+#define FD_NAME "snapshot"
+
+static gboolean on_stuck(gpointer data)
+{
+	struct qemu_move *move = data;
+
+	move->timer = 0;
+	qemu_move_fail(move, "QEMU did not %s the guest in time (migration %s)",
+		       move->saving ? "save" : "restore",
+		       move->from->migration_status ? move->from->migration_status : "not begun");
+	return G_SOURCE_REMOVE;
+}
+
+static struct qemu_move *begin(struct qemu *qemu, void (*progress)(struct qemu_move *move),
+			       move_done_function done, void *data)
+{
+	struct qemu_move *move = qemu_move_begin(qemu, NULL, done, data);
+
+	move->progress = progress;
+	move->timer =
+		g_timeout_add_seconds(MOVE_DEADLINE_FACTOR * qemu->reply_seconds, on_stuck, move);
+	return move;
+}
+
+/* ---- save ---- */
+
+static void on_saved_figures(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+	struct qemu_move *move = qemu->move;
+	struct move_stats stats = { 0 };
+	JsonObject *figures;
+	const char *reason;
+
+	figures = qemu_move_figures(move, value, problem);
+	if (!figures)
+		return;
+	reason = qmp_string(figures, "error-desc");
+	if (has_status(qemu, "failed")) {
+		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
+
+		qemu_move_fail(move, "QEMU could not save the guest to %s: %s", move->path, text);
+		return;
+	}
+	if (!qemu_move_read_pages(figures, &stats)) {
+		qemu_move_fail(move, "query-migrate does not tell page size and pages");
+		return;
+	}
+	qemu_move_take_time(move, &stats);
+	stats.saved_at = (move->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
+	stats.early =
+		move->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
+	if (move->running) {
+		stats.pause_max_ns = stats.total_ns;
+		stats.pause_min_ns = CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0,
+					   stats.pause_max_ns);
+	} else {
+		qemu_drain_console(qemu);
+	}
+	qemu_move_finish(move, &stats, NULL);
+}
+
+static void on_image_written(struct qemu *qemu)
+{
+	qmp_execute(qemu->qmp, "query-migrate", NULL, on_saved_figures, qemu);
+}
+
+static void ask_for_figures(struct qemu_move *move)
+{
+	struct qemu *qemu = move->from;
+
+	if (qemu->images && ram_images_wanted(qemu->images) && has_status(qemu, "completed"))
+		qemu_write_ram(qemu, ram_images_begin(qemu->images), on_image_written);
+	else
+		on_image_written(qemu);
+}
+
+static void on_saving(struct qemu_move *move)
+{
+	struct qemu *qemu = move->from;
+
+	if (move->finishing)
+		return;
+	if (!qemu->pid && WIFSIGNALED(qemu->exit.wait_status)) {
+		g_autofree char *death = vm_exit_describe(&qemu->exit);
+
+		qemu_move_fail(move, "QEMU died while it saved the guest (%s)", death);
+	} else if (!qemu->pid) {
+		/* The guest ended of itself; its exit is told, and all that it wrote. */
+		qemu->output_held = FALSE;
+		qemu_move_forget(qemu);
+	} else if (has_status(qemu, "completed") || has_status(qemu, "failed")) {
+		move->finishing = TRUE;
+		qemu_move_settle(move, ask_for_figures);
+	}
+}
+
+static void migrate_to_file(struct qemu *qemu)
+{
+	JsonObject *arguments = json_object_new();
+
+	json_object_set_string_member(arguments, "uri", "fd:" FD_NAME);
+	qmp_execute(qemu->qmp, "migrate", arguments, qemu_move_on_reply, qemu);
+}
+
+static void on_stopped(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+
+	if (!qemu->move)
+		return;
+	if (problem) {
+		qemu_move_fail(qemu->move, "%s", problem);
+		return;
+	}
+	if (qemu->move->running) {
+		qemu_drain_console(qemu);
+		qemu_hold_console(qemu);
+		qemu->listener->stands_still(qemu->owner, &qemu->vm);
+	}
+	migrate_to_file(qemu);
+}
+
+void qemu_save(struct vm *vm, int file, const char *path, gboolean running, move_done_function done,
+	       void *data)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+	struct qemu_move *move = begin(qemu, on_saving, done, data);
+	JsonObject *arguments = json_object_new();
+
+	move->saving = TRUE;
+	move->path = path;
+	g_clear_pointer(&qemu->migration_status, g_free);
+	json_object_set_string_member(arguments, "fdname", FD_NAME);
+	qmp_execute_with_file(qemu->qmp, "getfd", arguments, file, qemu_move_on_reply, qemu);
+	arguments = json_object_new();
+	json_object_set_int_member(arguments, "max-bandwidth", UNLIMITED_BANDWIDTH);
+	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_move_on_reply, qemu);
+	move->running = running;
+	qemu->resume_time = 0;
+	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
+}
+
+/* ---- restore ---- */
+
+static void on_running(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+	struct qemu_move *move = qemu->move;
+	struct move_stats stats = { 0 };
+
+	if (!move)
+		return;
+	if (problem) {
+		qemu_move_fail(move, "%s", problem);
+		return;
+	}
+	qemu_move_take_time(move, &stats);
+	stats.restored_at = qemu->resume_time * NS_PER_US;
+	qemu_move_finish(move, &stats, NULL);
+}
+
+static void go_on(struct qemu *qemu)
+{
+	qmp_execute(qemu->qmp, "cont", NULL, on_running, qemu);
+}
+
+static void on_restored_image_written(struct qemu *qemu)
+{
+	ram_images_compare(qemu->images);
+	go_on(qemu);
+}
+
+static void on_restoring(struct qemu_move *move)
+{
+	struct qemu *qemu = move->from;
+
+	if (!qemu->pid) {
+		g_autofree char *death = vm_exit_describe(&qemu->exit);
+
+		qemu_move_fail(move, "the guest could not be restored (%s)", death);
+	} else if (has_status(qemu, "completed") && !move->finishing) {
+		/* A guest that was saved when it stood still does so still. */
+		move->finishing = TRUE;
+		if (qemu->images && ram_images_wanted(qemu->images))
+			qemu_write_ram(qemu, ram_images_destination(qemu->images),
+				       on_restored_image_written);
+		else
+			go_on(qemu);
+	}
+}
+
+void qemu_restore(struct vm *vm, move_done_function done, void *data)
+{
+	begin((struct qemu *)vm, on_restoring, done, data);
+}

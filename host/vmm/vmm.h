@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the runner asks of a VMM. Each VMM is one `struct vmm` in one file; each
+ * running virtual machine is a `struct vm` of one process. Nothing here waits:
+ * everything that takes time ends in a call of the listener or of a `done`.
+ */
+#ifndef FERRY_HOST_VM_H
+#define FERRY_HOST_VM_H
+
+#include <glib.h>
+
+#include "util/log-file.h"
+#include "vmm/ram-images.h"
+
+struct vm;
+
+/* What a VMM can do; plans name what they need. */
+enum vmm_capability {
+	VMM_CAN_PAUSE = 1 << 0,
+	VMM_CAN_MOVE_LIVE = 1 << 1,
+	VMM_CAN_RESET = 1 << 2,
+	VMM_CAN_MOVE_POSTCOPY = 1 << 3,
+	VMM_CAN_SAVE = 1 << 4,
+	VMM_CAN_BREAK_MOVE = 1 << 5,
+	VMM_CAN_SAVE_RUNNING = 1 << 6,
+	VMM_CAN_RECOVER_POSTCOPY = 1 << 7,
+};
+
+/*
+ * How a machine is made and its stream is carried: the words that may stand behind a
+ * plan's name (plan-option.c).
+ */
+enum vm_option {
+	OPTION_MULTIFD = 1 << 0,       /* memory goes over several connections */
+	OPTION_XBZRLE = 1 << 1,	       /* a page that was sent before goes as a difference */
+	OPTION_COMPRESS = 1 << 2,      /* pages are compressed by threads */
+	OPTION_AUTO_CONVERGE = 1 << 3, /* a guest that writes too fast is slowed down */
+	OPTION_DIRTY_RING = 1 << 4,    /* KVM tells in rings which pages were written */
+	OPTION_HUGE_PAGES = 1 << 5,    /* the guest's memory is of pages of 2 MiB */
+	OPTION_MEMFD = 1 << 6,	       /* the guest's memory is a shared memfd */
+	OPTION_TCP = 1 << 7,	       /* the stream goes over TCP */
+	OPTION_EXEC = 1 << 8,	       /* ... through two processes and a FIFO */
+	OPTION_FILE = 1 << 9,	       /* ... into a file, which the destination reads */
+	OPTION_DELAY = 1 << 10,	       /* the plan waits a little before each move */
+	OPTION_NO_RANDOM = 1 << 11,    /* all VMMs have the same things at the same addresses */
+};
+
+/* In MiB, of a guest unless --memory says otherwise. */
+#define GUEST_MEMORY_MIB 128
+
+/* Everything that a machine is made of. Strings are copied where they are kept. */
+struct vm_config {
+	const char *binary;	  /* the VMM's program */
+	const char *other_binary; /* that every second VM of a guest runs; NULL: the same */
+	const char *accel;	  /* "kvm" or "tcg" */
+	const char *file;	  /* flat binary of the guest */
+	const char *command_line; /* the guest's; NULL for none */
+	const char *runner_word;  /* one more of its words, left out where a person runs it */
+	unsigned smp;		  /* vCPUs */
+	unsigned memory_mib;
+	const char *machine;	  /* NULL for the default */
+	const char *machine_type; /* in place of the machine's, e.g. "pc-q35-7.2"; NULL: as it is */
+	const char *disk;	  /* a raw image, for a device with `drive=disk`; NULL for none */
+	char **extra;		  /* further arguments for the VMM; may be NULL */
+	gboolean foreign;	  /* a guest of kvm-unit-tests: its machine, its test devices */
+
+	const char *label;	     /* short, for the transcript: "1", "2", ... */
+	struct log_file *transcript; /* of the control channel; must outlive the VM */
+	const char *stderr_path;     /* appended to by the VMM */
+	const char *command_path;    /* where to write the command line, or NULL */
+	unsigned reply_seconds;	     /* how long the control channel may be silent when asked */
+	const char *incoming;	     /* wait for a move on this socket path; NULL: boot the guest */
+	gboolean hurry;		     /* until it can take its guest: child.h */
+	unsigned gather_ms;	     /* let console output gather before it is read; 0: at once */
+	const char *preforked;	     /* the library of preforked.h; NULL: the usual start */
+	int restore;		     /* this open file, from save(); 0: nothing is restored */
+	unsigned uses;		     /* of enum vmm_capability: what it will be asked to do */
+	struct ram_images *images;   /* made in each move, before the guest goes on; or NULL */
+	unsigned options;	     /* of enum vm_option */
+};
+
+struct vm_exit {
+	int wait_status;  /* as waitpid(2) gives it */
+	gboolean started; /* the VMM had come up and answered */
+	gboolean reset;	  /* the guest reset itself, or triple-faulted */
+	gboolean ordered; /* it was meant to end, in whichever way */
+	char *stderr_end; /* the last line that the VMM wrote to stderr, or NULL */
+};
+
+/* "exit status 1: cannot load ...", "killed by signal 9 (Killed)". The caller frees it. */
+char *vm_exit_describe(const struct vm_exit *exit);
+
+struct vm_listener {
+	/* The VMM has come up, and tells its version, "7.2.22". */
+	void (*version)(void *owner, struct vm *vm, const char *version);
+	/* The guest wrote to its console. Not called while the VM's output is held. */
+	void (*output)(void *owner, struct vm *vm, const char *bytes, gsize length);
+	/* A VM with `incoming` or `restore` can take its guest; its output is held until
+	 * vm_release_output(). */
+	void (*ready)(void *owner, struct vm *vm);
+	/*
+	 * The guest stands still, and all it wrote was delivered: what is not in the VM's memory
+	 * and has to be as it is now, when it is saved while it runs, is to be copied now.
+	 */
+	void (*stands_still)(void *owner, struct vm *vm);
+	/* The process has ended and all its output was delivered. The VM may be freed. */
+	void (*exited)(void *owner, struct vm *vm, const struct vm_exit *exit);
+	/* The VMM cannot be talked to any more; PROBLEM is one line. The process may still run. */
+	void (*broken)(void *owner, struct vm *vm, const char *problem);
+	/* It cannot do, on this host, what it is to be used for. REASON is one line. */
+	void (*unable)(void *owner, struct vm *vm, const char *reason);
+};
+
+/* How one move, one pause, or one reset went. Times are of the host's clocks. */
+struct move_stats {
+	gint64 started;	      /* CLOCK_REALTIME, ns */
+	gint64 total_ns;      /* from the order to the end */
+	gint64 pause_min_ns;  /* the guest stood still for at least this long ... */
+	gint64 pause_max_ns;  /* ... and at most this long */
+	guint64 bytes;	      /* sent */
+	guint64 passes;	      /* over memory */
+	guint64 pages_sent;   /* zero pages included */
+	guint64 pages_in_ram; /* pages that there are to send */
+	/* Of memory that was not yet sent when the guest went early, or the move broke off. */
+	guint64 bytes_left;
+	/*
+	 * The guest went first, and memory followed; of a running guest that was saved: it
+	 * ran before all of it was. FALSE if it became an ordinary move, or snapshot.
+	 */
+	gboolean early;
+	guint64 pages_awaited; /* by the guest, on the other side */
+	unsigned cuts;	       /* of the stream while memory was left, and each was mended */
+	unsigned unused;       /* of enum vm_option: its figures show that these did nothing */
+	/* CLOCK_REALTIME, ns: a saved guest stood still then, and a restored one went on. */
+	gint64 saved_at, restored_at;
+};
+
+struct move_options {
+	guint64 bandwidth;    /* bytes a second; 0 for no limit */
+	gboolean kill_source; /* when it has sent all */
+	/* The guest goes as soon as the stream flows; LATE_BANDWIDTH is for what is left then. */
+	gboolean postcopy;
+	guint64 late_bandwidth;
+	/* So often is the stream then cut and mended, if it still flows after CUT_AFTER_MS. */
+	unsigned cuts;
+	guint cut_after_ms;
+};
+
+/* How a move is broken off in mid-flight; the guest then stays where it is. */
+struct break_options {
+	enum { BREAK_BY_CANCEL, BREAK_BY_DEATH } how; /* of the destination */
+	guint64 bandwidth;			      /* bytes a second */
+	guint after_ms;				      /* when the stream flows */
+};
+
+/* PROBLEM is NULL after success; else STATS is NULL. */
+typedef void (*move_done_function)(void *data, const struct move_stats *stats, const char *problem);
+
+struct vmm {
+	const char *name;
+	unsigned capabilities; /* of enum vmm_capability */
+
+	struct vm *(*start)(const struct vm_config *config, const struct vm_listener *listener,
+			    void *owner, GError **error);
+	/* Console input for the guest. A VMM that does not take it reports itself broken. */
+	void (*send)(struct vm *vm, const char *bytes, gsize length);
+	/* Whom the listener's calls are for, from now on. */
+	void (*give_to)(struct vm *vm, void *owner);
+	/* Delivers held output from now on. */
+	void (*release_output)(struct vm *vm);
+	/* Stops the guest for MICROSECONDS and lets it go on. */
+	void (*pause)(struct vm *vm, gint64 microseconds, move_done_function done, void *data);
+	/*
+	 * Moves the guest to TO, which must be ready. All that the guest wrote in VM is
+	 * delivered before `done`. If the move fails, the guest may go on in VM.
+	 */
+	void (*move)(struct vm *vm, struct vm *to, const struct move_options *options,
+		     move_done_function done, void *data);
+	/*
+	 * Begins to move the guest to TO, which must be ready, and breaks that off. After
+	 * that TO is of no use any more. The stats are those of the moment before.
+	 */
+	void (*break_move)(struct vm *vm, struct vm *to, const struct break_options *options,
+			   move_done_function done, void *data);
+	/*
+	 * Resets the machine as a whole, which goes on running; `done` when that has
+	 * happened. What the new boot writes may be delivered before.
+	 */
+	void (*reset)(struct vm *vm, move_done_function done, void *data);
+	/*
+	 * Writes all of the guest to FILE, which messages call PATH (it must outlive the
+	 * call), and stops it before; RUNNING: only for a moment. What the guest wrote until
+	 * it was stopped is delivered before `done`; what it writes after that is held.
+	 */
+	void (*save)(struct vm *vm, int file, const char *path, gboolean running,
+		     move_done_function done, void *data);
+	/* Waits until a VM with `restore`, which is ready, has its guest, and lets that go on. */
+	void (*restore)(struct vm *vm, move_done_function done, void *data);
+	/* Asks the process to end; `exited` follows. */
+	void (*quit)(struct vm *vm);
+	/* Kills the process; `exited` follows, with `ordered`. */
+	void (*kill)(struct vm *vm);
+	/* Kills the process if it still runs, and waits for its end. No listener is called. */
+	void (*free)(struct vm *vm);
+};
+
+/* The common head of every VMM's own struct. */
+struct vm {
+	const struct vmm *vmm;
+};
+
+extern const struct vmm qemu_vmm;
+
+#endif

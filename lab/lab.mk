@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the labs' scripts need of this machine, and what they put into theirs.
+
+lab: $(build)/lab/tsc-khz $(build)/lab/boot $(build)/lab/preforked.so
+
+# What a lab's script has to know of this machine.
+$(build)/lab/tsc-khz: lab/tsc-khz.c lab/lab.mk $(host_flags)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(quiet)$(CC) $(HOST_CFLAGS) -o $@ $<
+
+# What the runner inside a lab has loaded into QEMU.
+$(build)/lab/preforked.so: lab/preforked.c host/util/child.c host/util/child.h \
+		host/vmm/qemu/preforked.h lab/lab.mk $(host_flags)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(quiet)$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -shared -fPIC -o $@ $(filter %.c,$^)
+
+# The boot sector of the intel lab's disk.
+$(build)/lab/boot: lab/boot.S lab/lab.mk $(host_flags)
+	@mkdir -p $(@D)
+	$(say) AS $<
+	$(quiet)$(CC) -nostdlib -static -Wl,-N,--no-warn-rwx-segments,--build-id=none,-Ttext=0x7c00 -o $@.elf $<
+	$(quiet)$(OBJCOPY) -O binary -j .text $@.elf $@
+
+.PHONY: lab

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Preloaded into a program (LD_PRELOAD of ld.so(8)), it makes it wait when it has been linked, and
+ * go on to main() in a child for each request. host/preforked.h tells what for.
+ *
+ * The place is __libc_start_main(), which every program's first instructions call (System V ABI
+ * and glibc); its arguments are those of glibc 2.34 and later, and older ones take them as well.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/child.h"
+#include "vmm/qemu/preforked.h"
+
+typedef int main_function(int argc, char **argv, char **environment);
+typedef int start_function(main_function *main, int argc, char **argv, void (*init)(void),
+			   void (*fini)(void), void (*linker_fini)(void), void *stack_end);
+
+start_function __libc_start_main;
+
+/* Above all that a child is to know files by. */
+#define HIGH_DESCRIPTOR 64
+
+static struct preforked_request request;
+static int files[PREFORKED_FILES];
+
+/* The bytes of arguments, or less than 0 if the runner has gone. */
+static ssize_t receive(int socket)
+{
+	char control[CMSG_SPACE(sizeof(files))];
+	struct iovec bytes = { &request, sizeof(request) };
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header;
+	ssize_t length;
+
+	do
+		length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (length < 0 && errno == EINTR);
+	header = length > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (!header || request.files > PREFORKED_FILES ||
+	    header->cmsg_len != CMSG_LEN(sizeof(int) * request.files))
+		return -1;
+	memcpy(files, CMSG_DATA(header), sizeof(int) * request.files);
+	return length - (ssize_t)offsetof(struct preforked_request, arguments);
+}
+
+/* In the child: nothing is open but what was sent, under the numbers that were asked for. */
+static void arrange_files(void)
+{
+	int sent;
+
+	for (unsigned i = 0; i < request.files; i++) {
+		sent = files[i];
+		files[i] = fcntl(sent, F_DUPFD, HIGH_DESCRIPTOR);
+		close(sent);
+	}
+	for (unsigned i = 0; i < request.files; i++) {
+		if (dup2(files[i], request.targets[i]) < 0)
+			_exit(EXIT_FAILURE);
+		close(files[i]);
+	}
+}
+
+/*
+ * ARGV was made for "--version" alone, which is the last. In front of it is the program's name,
+ * or a script and what is to interpret it.
+ */
+static char **replace_last(char **argv, int *argc, size_t length)
+{
+	const char *end = request.arguments + length;
+	int count = *argc - 1;
+	char **result;
+
+	for (const char *byte = request.arguments; byte < end; byte++)
+		count += !*byte;
+	result = calloc(count + 1, sizeof(*result));
+	if (!result)
+		_exit(EXIT_FAILURE);
+	memcpy(result, argv, (*argc - 1) * sizeof(*argv));
+	count = *argc - 1;
+	for (char *next = request.arguments; next < end; next += strlen(next) + 1)
+		result[count++] = next;
+	*argc = count;
+	return result;
+}
+
+/*
+ * A program's mappings begin at random addresses, in each start at others; here they would be the
+ * same in all children. So a random part of the address space is taken away: 28 bits of pages, as
+ * the kernel does by itself. It matters: docs/findings.md, "KVM: a VM that ends while its L2
+ * runs writes into another process".
+ */
+static void randomize_mappings(void)
+{
+	unsigned pages = 0;
+
+	if (getrandom(&pages, sizeof(pages), 0) == sizeof(pages))
+		mmap(NULL, (size_t)(pages >> 4) * sysconf(_SC_PAGESIZE), PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* Returns in children alone, with their arguments. */
+static char **wait_for_requests(int socket, char **argv, int *argc)
+{
+	ssize_t length;
+	pid_t child;
+
+	/* A guest that waits for the answer to its request should not delay it. */
+	child_hurry();
+	for (;;) {
+		length = receive(socket);
+		if (length < 0)
+			_exit(EXIT_SUCCESS);
+		/* Not fork(): the child is to be the runner's. No other thread runs here. */
+		child = syscall(SYS_clone, CLONE_PARENT, NULL, NULL, NULL, 0);
+		if (!child)
+			break;
+		if (child < 0)
+			child = -errno;
+		for (unsigned i = 0; i < request.files; i++)
+			close(files[i]);
+		if (send(socket, &child, sizeof(child), MSG_NOSIGNAL) != sizeof(child))
+			_exit(EXIT_SUCCESS);
+	}
+	close(socket);
+	child_bind(request.runner, SIGKILL);
+	if (!request.hurry)
+		child_take_turns(getpid());
+	randomize_mappings();
+	arrange_files();
+	return replace_last(argv, argc, length);
+}
+
+int __libc_start_main(main_function *main, int argc, char **argv, void (*init)(void),
+		      void (*fini)(void), void (*linker_fini)(void), void *stack_end)
+{
+	start_function *start = (start_function *)dlsym(RTLD_NEXT, "__libc_start_main");
+	const char *number = getenv(PREFORKED_SOCKET);
+	int socket;
+
+	if (number) {
+		socket = fcntl(atoi(number), F_DUPFD, HIGH_DESCRIPTOR);
+		close(atoi(number));
+		unsetenv(PREFORKED_SOCKET);
+		unsetenv("LD_PRELOAD");
+		argv = wait_for_requests(socket, argv, &argc);
+	}
+	return start(main, argc, argv, init, fini, linker_fini, stack_end);
+}

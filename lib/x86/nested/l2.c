@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What nested guests on SVM and VMX have in common. See l2.h. */
+#include "nested/l2.h"
+#include "alloc_page.h"
+#include "vm.h"
+#include "xsave.h"
+
+#define L2_STACK_ORDER 2
+
+/* ---- the stack ---- */
+
+u8 *l2_new_stack(void)
+{
+	return alloc_pages(L2_STACK_ORDER);
+}
+
+u64 l2_stack_top(const u8 *stack)
+{
+	return (u64)stack + (PAGE_SIZE << L2_STACK_ORDER);
+}
+
+bool l2_stack_has(const u8 *stack, u64 rsp)
+{
+	return rsp - (u64)stack <= PAGE_SIZE << L2_STACK_ORDER;
+}
+
+/* ---- around an entry ---- */
+
+void *l2_load_xsave(const void *area, u64 mask)
+{
+	void *own;
+
+	if (!area)
+		return NULL;
+	own = xsave_alloc();
+	xsave(own, mask);
+	xrstor(area, mask);
+	return own;
+}
+
+void l2_save_xsave(void *area, u64 mask, void *own)
+{
+	if (!area)
+		return;
+	xsave(area, mask);
+	xrstor(own, mask);
+	xsave_free(own);
+}
+
+void l2_lost(void)
+{
+	report_abort("the call at the end of L2's function did not exit: L2 runs on as if it "
+		     "were L1");
+}
+
+/* ---- tables ---- */
+
+void l2_set_map_bit(u8 *map, u32 bit, bool value)
+{
+	map[bit / 8] = (map[bit / 8] & ~(1u << bit % 8)) | value << bit % 8;
+}
+
+void l2_free_page_tables(u64 *table, int level)
+{
+	for (int i = 0; i < 512 && level > 1; i++)
+		if (table[i] & PT_PRESENT_MASK && !(table[i] & PT_PAGE_SIZE_MASK))
+			l2_free_page_tables(phys_to_virt(table[i] & PT_ADDR_MASK), level - 1);
+	free_page(table);
+}
+
+/* ---- checks ---- */
+
+bool l2_expect(struct l2 *l2, u64 exit, const char *when, ...)
+{
+	bool good = l2_enter(l2) == exit;
+	char text[128];
+	va_list arguments;
+
+	va_start(arguments, when);
+	vsnprintf(text, sizeof(text), when, arguments);
+	va_end(arguments);
+	if (good)
+		report_pass("%s: exit %s", text, l2_exit_name(exit));
+	else
+		report_fail("%s: exit %s and not %s", text, l2_exit_text(l2), l2_exit_name(exit));
+	return good;
+}
+
+bool l2_expect_return(struct l2 *l2)
+{
+	l2_enter(l2);
+	if (l2_is_call(l2, L2_RETURNED))
+		report_pass("L2 came to its end");
+	else
+		report_fail("L2 should have come to its end: exit %s", l2_exit_text(l2));
+	return l2_is_call(l2, L2_RETURNED);
+}
+
+bool l2_expect_call(struct l2 *l2, u64 number)
+{
+	l2_enter(l2);
+	if (l2_is_call(l2, number)) {
+		report_pass("L2 came to its call %lu", number);
+		l2_skip_call(l2);
+		return true;
+	}
+	report_fail("L2 should have come to its call %lu: exit %s", number, l2_exit_text(l2));
+	return false;
+}

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Nested guests on SVM. See svm.h. */
+#include "nested/svm/svm.h"
+#include "alloc_page.h"
+#include "atomic.h"
+#include "memory.h"
+#include "percpu.h"
+#include "processor.h"
+
+#define IOPM_ORDER  2
+#define MSRPM_ORDER 1
+
+/* MSRPM: three ranges of 0x2000 MSRs, 2 bits each (15.11). */
+#define MSRPM_RANGE	  0x2000
+#define MSRPM_RANGE_BYTES 0x800
+
+#define FOUR_GIB      (1ul << 32)
+#define NPT_ENTRY     (PT_PRESENT_MASK | PT_WRITABLE_MASK | PT_USER_MASK)
+#define EXIT_TEXT_MAX 160
+
+void svm_vmrun(phys_addr_t vmcb, struct l2_registers *registers, phys_addr_t own);
+extern char svm_l2_begin[];
+
+/* Where the processor keeps L1's state, and where svm-entry.S does. */
+static PER_CPU(void *, host_save);
+static PER_CPU(struct vmcb *, own_vmcb);
+static PER_CPU(u32, last_asid);
+static PER_CPU(char, exit_text[EXIT_TEXT_MAX]);
+
+/* ---- what there is ---- */
+
+u32 svm_features(void)
+{
+	return cpuid(0x8000000a).d;
+}
+
+u32 svm_asids(void)
+{
+	return cpuid(0x8000000a).b;
+}
+
+FEATURE(SVM, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+{
+	return this_cpu_has(X86_FEATURE_SVM) && !(rdmsr(MSR_VM_CR) & SVM_VM_CR_SVM_DIS);
+}
+
+#define SVM_FEATURE(id, bit, text)                                                                 \
+	FEATURE(id, text " (CPUID Fn8000_000A_EDX bit " #bit ")")                                  \
+	{                                                                                          \
+		return SVM_present() && svm_features() >> (bit)&1;                                 \
+	}
+
+SVM_FEATURE(SVM_NPT, 0, "nested paging")
+SVM_FEATURE(SVM_LBRV, 1, "LBR virtualization")
+SVM_FEATURE(SVM_LOCK, 2, "SVM lock")
+SVM_FEATURE(SVM_NRIPS, 3, "next-RIP save")
+SVM_FEATURE(SVM_TSC_RATE, 4, "TSC_RATIO")
+SVM_FEATURE(SVM_FLUSH_BY_ASID, 6, "flush by ASID")
+SVM_FEATURE(SVM_DECODE_ASSISTS, 7, "decode assists")
+SVM_FEATURE(SVM_PAUSE_FILTER, 10, "the pause filter")
+SVM_FEATURE(SVM_VGIF, 16, "virtual GIF")
+SVM_FEATURE(SVM_VNMI, 25, "virtual NMI")
+
+/* ---- on and off ---- */
+
+void svm_enable(void)
+{
+	if (rdmsr(MSR_EFER) & EFER_SVME)
+		return;
+	if (!this_cpu(host_save)) {
+		this_cpu(host_save) = alloc_page();
+		this_cpu(own_vmcb) = alloc_page();
+	}
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(this_cpu(host_save)));
+}
+
+void svm_disable(void)
+{
+	wrmsr(MSR_VM_HSAVE_PA, 0);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+/* ---- making an L2 ---- */
+
+/* From a descriptor of this CPU's GDT, which is what its selector was loaded from. */
+static struct vmcb_segment flat_segment(u16 selector, bool code)
+{
+	return (struct vmcb_segment){
+		.selector = selector,
+		.attributes = code ? 0xa9b : 0xc93,
+		.limit = 0xffffffff,
+	};
+}
+
+static void copy_own_state(struct vmcb *vmcb)
+{
+	struct descriptor_table_ptr gdtr, idtr;
+	struct vmcb_save_area *save = &vmcb->save;
+
+	vmsave(virt_to_phys(vmcb));
+	sgdt(&gdtr);
+	sidt(&idtr);
+	save->cs = flat_segment(read_cs(), true);
+	save->ss = flat_segment(read_ss(), false);
+	save->ds = flat_segment(read_ds(), false);
+	save->es = flat_segment(read_es(), false);
+	save->gdtr = (struct vmcb_segment){ .limit = gdtr.limit, .base = gdtr.base };
+	save->idtr = (struct vmcb_segment){ .limit = idtr.limit, .base = idtr.base };
+	save->efer = rdmsr(MSR_EFER);
+	save->cr0 = read_cr0();
+	save->cr3 = read_cr3();
+	save->cr4 = read_cr4();
+	save->dr6 = read_dr6();
+	save->dr7 = read_dr7();
+	save->g_pat = rdmsr(MSR_IA32_CR_PAT);
+	save->rflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF;
+}
+
+void l2_start(struct l2 *l2, void (*code)(void *data), void *data)
+{
+	struct vmcb_save_area *save = &l2->vmcb->save;
+
+	l2->registers = (struct l2_registers){ .rbx = (u64)code, .rdi = (u64)data };
+	save->rip = (u64)svm_l2_begin;
+	save->rsp = l2_stack_top(l2->stack);
+	l2->vmcb->control.interrupt_shadow = 0;
+}
+
+static u32 next_asid(void)
+{
+	if (++this_cpu(last_asid) >= svm_asids())
+		this_cpu(last_asid) = 1;
+	return this_cpu(last_asid);
+}
+
+struct l2 *l2_new(void (*code)(void *data), void *data)
+{
+	struct l2 *l2 = calloc(1, sizeof(*l2));
+	struct vmcb_control_area *control;
+
+	svm_enable();
+	l2->vmcb = alloc_page();
+	l2->iopm = alloc_pages(IOPM_ORDER);
+	l2->msrpm = alloc_pages(MSRPM_ORDER);
+	l2->stack = l2_new_stack();
+	control = &l2->vmcb->control;
+	control->iopm_base_pa = virt_to_phys(l2->iopm);
+	control->msrpm_base_pa = virt_to_phys(l2->msrpm);
+	control->guest_asid = next_asid();
+	/* Another L2 may have had the ASID. */
+	control->tlb_control = TLB_CONTROL_FLUSH_ALL_ASID;
+	l2_intercept(l2, INTERCEPT_VMRUN);
+	l2_intercept(l2, INTERCEPT_VMMCALL);
+	l2_intercept(l2, INTERCEPT_SHUTDOWN);
+	copy_own_state(l2->vmcb);
+	l2_start(l2, code, data);
+	return l2;
+}
+
+void l2_free(struct l2 *l2)
+{
+	if (l2->npt)
+		l2_free_page_tables(l2->npt, 4);
+	free_pages(l2->stack);
+	free_pages(l2->msrpm);
+	free_pages(l2->iopm);
+	free_page(l2->vmcb);
+	free(l2);
+}
+
+/* ---- intercepts ---- */
+
+void l2_intercept(struct l2 *l2, unsigned intercept)
+{
+	assert(intercept / 32 < ARRAY_SIZE(l2->vmcb->control.intercepts));
+	l2->vmcb->control.intercepts[intercept / 32] |= 1u << intercept % 32;
+}
+
+void l2_pass(struct l2 *l2, unsigned intercept)
+{
+	assert(intercept / 32 < ARRAY_SIZE(l2->vmcb->control.intercepts));
+	l2->vmcb->control.intercepts[intercept / 32] &= ~(1u << intercept % 32);
+}
+
+bool l2_intercepts(const struct l2 *l2, unsigned intercept)
+{
+	return l2->vmcb->control.intercepts[intercept / 32] >> intercept % 32 & 1;
+}
+
+void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
+{
+	static const u32 ranges[] = { 0, 0xc0000000, 0xc0010000 };
+
+	l2_intercept(l2, INTERCEPT_MSR_PROT);
+	for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
+		u8 *map = l2->msrpm + i * MSRPM_RANGE_BYTES;
+
+		if (index - ranges[i] >= MSRPM_RANGE)
+			continue;
+		l2_set_map_bit(map, 2 * (index - ranges[i]), read);
+		l2_set_map_bit(map, 2 * (index - ranges[i]) + 1, write);
+		return;
+	}
+	assert_msg(false, "MSR 0x%x is in no range of the MSRPM", index);
+}
+
+void l2_intercept_port(struct l2 *l2, u16 port, bool on)
+{
+	l2_intercept(l2, INTERCEPT_IOIO_PROT);
+	l2_set_map_bit(l2->iopm, port, on);
+}
+
+/* ---- nested paging ---- */
+
+void l2_use_npt(struct l2 *l2)
+{
+	u64 end = FOUR_GIB;
+
+	for (int i = 0; i < memory_regions; i++)
+		end = MAX(end, memory_region[i].end);
+	l2->npt = new_page_table();
+	map_range_in(l2->npt, NULL, 0, ALIGN(end, 2ul << 20), NPT_ENTRY);
+	l2->vmcb->control.np_enable |= SVM_NESTED_CTL_NP_ENABLE;
+	l2->vmcb->control.n_cr3 = virt_to_phys(l2->npt);
+}
+
+pteval_t *l2_npt_entry(struct l2 *l2, phys_addr_t address)
+{
+	return get_pte(l2->npt, (void *)address);
+}
+
+/* ---- running it ---- */
+
+u64 l2_enter_gif_clear(struct l2 *l2)
+{
+	struct vmcb_control_area *control = &l2->vmcb->control;
+	void *own;
+
+	l2->entries++;
+	own = l2_load_xsave(l2->xsave, l2->xsave_mask);
+	svm_vmrun(virt_to_phys(l2->vmcb), &l2->registers, virt_to_phys(this_cpu(own_vmcb)));
+	l2_save_xsave(l2->xsave, l2->xsave_mask, own);
+	control->tlb_control = TLB_CONTROL_DO_NOTHING;
+	control->eventinj = 0;
+	return control->exitcode;
+}
+
+u64 l2_enter(struct l2 *l2)
+{
+	u64 exitcode;
+
+	clgi();
+	exitcode = l2_enter_gif_clear(l2);
+	stgi();
+	return exitcode;
+}
+
+#define VMMCALL_LENGTH 3
+
+u64 l2_exit(const struct l2 *l2)
+{
+	return l2->vmcb->control.exitcode;
+}
+
+bool l2_is_any_call(const struct l2 *l2)
+{
+	return l2_exit(l2) == SVM_EXIT_VMMCALL;
+}
+
+bool l2_is_call(const struct l2 *l2, u64 number)
+{
+	return l2_is_any_call(l2) && l2->vmcb->save.rax == number;
+}
+
+void l2_skip_call(struct l2 *l2)
+{
+	l2_skip(l2, VMMCALL_LENGTH);
+}
+
+void l2_skip(struct l2 *l2, unsigned length)
+{
+	l2_go_on_at(l2, l2_rip(l2) + length);
+}
+
+void l2_inject(struct l2 *l2, u64 event)
+{
+	l2->vmcb->control.eventinj = event | SVM_EVTINJ_VALID;
+}
+
+void l2_virtual_irq(struct l2 *l2, u8 vector)
+{
+	struct vmcb_control_area *control = &l2->vmcb->control;
+
+	control->v_intr &= ~(V_INTR_PRIO_MASK | 0xfful << V_INTR_VECTOR_SHIFT);
+	control->v_intr |= V_IRQ_MASK | (u64)(vector >> 4) << V_INTR_PRIO_SHIFT |
+			   (u64)vector << V_INTR_VECTOR_SHIFT;
+}
+
+FEATURE(L2, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+{
+	return SVM_present();
+}
+
+FEATURE(L2_OWN_EFER, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+{
+	return SVM_present();
+}
+
+FEATURE(L2_TSC_OFFSET, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+{
+	return SVM_present();
+}
+
+void l2_set_tsc_offset(struct l2 *l2, u64 offset)
+{
+	l2->vmcb->control.tsc_offset = offset;
+}
+
+/* They are not intercepted. */
+u64 l2_enter_with_msrs(struct l2 *l2)
+{
+	return l2_enter(l2);
+}
+
+struct l2_registers *l2_registers(struct l2 *l2)
+{
+	return &l2->registers;
+}
+
+u64 l2_rip(const struct l2 *l2)
+{
+	return l2->vmcb->save.rip;
+}
+
+void l2_set_rip(struct l2 *l2, u64 rip)
+{
+	l2->vmcb->save.rip = rip;
+}
+
+void l2_go_on_at(struct l2 *l2, u64 rip)
+{
+	l2_set_rip(l2, rip);
+	l2->vmcb->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW_MASK;
+}
+
+u64 l2_rax(const struct l2 *l2)
+{
+	return l2->vmcb->save.rax;
+}
+
+void l2_set_rax(struct l2 *l2, u64 rax)
+{
+	l2->vmcb->save.rax = rax;
+}
+
+u64 l2_rsp(const struct l2 *l2)
+{
+	return l2->vmcb->save.rsp;
+}
+
+void l2_set_rsp(struct l2 *l2, u64 rsp)
+{
+	l2->vmcb->save.rsp = rsp;
+}
+
+u64 l2_rflags(const struct l2 *l2)
+{
+	return l2->vmcb->save.rflags;
+}
+
+void l2_set_rflags(struct l2 *l2, u64 rflags)
+{
+	l2->vmcb->save.rflags = rflags;
+}
+
+u64 l2_dr6(const struct l2 *l2)
+{
+	return l2->vmcb->save.dr6;
+}
+
+void l2_set_dr6(struct l2 *l2, u64 dr6)
+{
+	l2->vmcb->save.dr6 = dr6;
+}
+
+void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
+{
+	l2->vmcb->save.idtr.base = base;
+	l2->vmcb->save.idtr.limit = limit;
+}
+
+void l2_set_xsave(struct l2 *l2, void *area, u64 mask)
+{
+	l2->xsave = area;
+	l2->xsave_mask = mask;
+}
+
+u64 l2_entries(const struct l2 *l2)
+{
+	return l2->entries;
+}
+
+void l2_call(u64 number)
+{
+	asm volatile("vmmcall" : "+a"(number) : : "memory");
+}
+
+bool l2_owns_stack(const struct l2 *l2, u64 rsp)
+{
+	return l2_stack_has(l2->stack, rsp);
+}
+
+/* ---- in words ---- */
+
+const char *svm_exit_name(u64 exitcode)
+{
+	static const char *const names[] = {
+		[SVM_EXIT_READ_CR0] = "CR0_READ",
+		[SVM_EXIT_READ_CR2] = "CR2_READ",
+		[SVM_EXIT_READ_CR3] = "CR3_READ",
+		[SVM_EXIT_READ_CR4] = "CR4_READ",
+		[SVM_EXIT_READ_CR8] = "CR8_READ",
+		[SVM_EXIT_WRITE_CR0] = "CR0_WRITE",
+		[SVM_EXIT_WRITE_CR2] = "CR2_WRITE",
+		[SVM_EXIT_WRITE_CR3] = "CR3_WRITE",
+		[SVM_EXIT_WRITE_CR4] = "CR4_WRITE",
+		[SVM_EXIT_WRITE_CR8] = "CR8_WRITE",
+		[SVM_EXIT_INTR] = "INTR",
+		[SVM_EXIT_NMI] = "NMI",
+		[SVM_EXIT_SMI] = "SMI",
+		[SVM_EXIT_INIT] = "INIT",
+		[SVM_EXIT_VINTR] = "VINTR",
+		[SVM_EXIT_CR0_SEL_WRITE] = "CR0_SEL_WRITE",
+		[SVM_EXIT_IDTR_READ] = "IDTR_READ",
+		[SVM_EXIT_GDTR_READ] = "GDTR_READ",
+		[SVM_EXIT_LDTR_READ] = "LDTR_READ",
+		[SVM_EXIT_TR_READ] = "TR_READ",
+		[SVM_EXIT_IDTR_WRITE] = "IDTR_WRITE",
+		[SVM_EXIT_GDTR_WRITE] = "GDTR_WRITE",
+		[SVM_EXIT_LDTR_WRITE] = "LDTR_WRITE",
+		[SVM_EXIT_TR_WRITE] = "TR_WRITE",
+		[SVM_EXIT_RDTSC] = "RDTSC",
+		[SVM_EXIT_RDPMC] = "RDPMC",
+		[SVM_EXIT_PUSHF] = "PUSHF",
+		[SVM_EXIT_POPF] = "POPF",
+		[SVM_EXIT_CPUID] = "CPUID",
+		[SVM_EXIT_RSM] = "RSM",
+		[SVM_EXIT_IRET] = "IRET",
+		[SVM_EXIT_SWINT] = "SWINT",
+		[SVM_EXIT_INVD] = "INVD",
+		[SVM_EXIT_PAUSE] = "PAUSE",
+		[SVM_EXIT_HLT] = "HLT",
+		[SVM_EXIT_INVLPG] = "INVLPG",
+		[SVM_EXIT_INVLPGA] = "INVLPGA",
+		[SVM_EXIT_IOIO] = "IOIO",
+		[SVM_EXIT_MSR] = "MSR",
+		[SVM_EXIT_TASK_SWITCH] = "TASK_SWITCH",
+		[SVM_EXIT_FERR_FREEZE] = "FERR_FREEZE",
+		[SVM_EXIT_SHUTDOWN] = "SHUTDOWN",
+		[SVM_EXIT_VMRUN] = "VMRUN",
+		[SVM_EXIT_VMMCALL] = "VMMCALL",
+		[SVM_EXIT_VMLOAD] = "VMLOAD",
+		[SVM_EXIT_VMSAVE] = "VMSAVE",
+		[SVM_EXIT_STGI] = "STGI",
+		[SVM_EXIT_CLGI] = "CLGI",
+		[SVM_EXIT_SKINIT] = "SKINIT",
+		[SVM_EXIT_RDTSCP] = "RDTSCP",
+		[SVM_EXIT_ICEBP] = "ICEBP",
+		[SVM_EXIT_WBINVD] = "WBINVD",
+		[SVM_EXIT_MONITOR] = "MONITOR",
+		[SVM_EXIT_MWAIT] = "MWAIT",
+		[SVM_EXIT_MWAIT_COND] = "MWAIT_CONDITIONAL",
+		[SVM_EXIT_XSETBV] = "XSETBV",
+		[SVM_EXIT_RDPRU] = "RDPRU",
+		[SVM_EXIT_INVPCID] = "INVPCID",
+		[SVM_EXIT_NPF] = "NPF",
+	};
+	static PER_CPU(char, text[32]);
+	char *name = this_cpu(text);
+
+	if (exitcode == SVM_EXIT_INVALID)
+		return "INVALID";
+	/* Some give only the lower half. */
+	if (exitcode == (u32)SVM_EXIT_INVALID)
+		return "INVALID with 0 in its upper half";
+	if (exitcode < ARRAY_SIZE(names) && names[exitcode])
+		return names[exitcode];
+	if (exitcode >= SVM_EXIT_READ_DR0 && exitcode <= SVM_EXIT_READ_DR7)
+		snprintf(name, sizeof(text), "DR%lu_READ", exitcode - SVM_EXIT_READ_DR0);
+	else if (exitcode >= SVM_EXIT_WRITE_DR0 && exitcode <= SVM_EXIT_WRITE_DR7)
+		snprintf(name, sizeof(text), "DR%lu_WRITE", exitcode - SVM_EXIT_WRITE_DR0);
+	else if (exitcode >= SVM_EXIT_EXCP_BASE && exitcode <= SVM_EXIT_LAST_EXCP)
+		snprintf(name, sizeof(text), "exception %lu (%s)", exitcode - SVM_EXIT_EXCP_BASE,
+			 exception_mnemonic(exitcode - SVM_EXIT_EXCP_BASE));
+	else
+		snprintf(name, sizeof(text), "0x%lx", exitcode);
+	return name;
+}
+
+const char *l2_exit_name(u64 exit)
+{
+	return svm_exit_name(exit);
+}
+
+const char *l2_exit_text(const struct l2 *l2)
+{
+	const struct vmcb_control_area *control = &l2->vmcb->control;
+	char *text = this_cpu(exit_text);
+
+	snprintf(text, EXIT_TEXT_MAX,
+		 "%s at rip 0x%lx, rax 0x%lx, EXITINFO1 0x%lx, EXITINFO2 0x%lx, EXITINTINFO 0x%lx",
+		 svm_exit_name(control->exitcode), l2->vmcb->save.rip, l2->vmcb->save.rax,
+		 control->exitinfo1, control->exitinfo2, control->exitintinfo);
+	return text;
+}

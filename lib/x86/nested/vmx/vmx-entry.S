@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Into a nested guest and out of it (Intel SDM volume 3, chapters 27 and 28). An entry
+ * and an exit carry RSP, RIP, RFLAGS and what is in the VMCS; the general registers are
+ * exchanged here.
+ */
+#include "nested/l2-entry.h"
+#include "nested/vmx/vmx-defs.h"
+
+/* Behind struct l2_registers: RAX, and where to put L1's RFLAGS as the exit has set them. */
+#define L2_RAX	     0x70
+#define EXIT_RFLAGS 0x78
+
+	.text
+/*
+ * u64 vmx_enter(struct vmx_registers *registers, bool resume, u64 *host_rsp)
+ *
+ * VMLAUNCH or VMRESUME of the current VMCS, with interrupts off. Where that is an enlightened one,
+ * host_rsp is its field, and that for RIP has been written; otherwise it is NULL. Gives 0 after
+ * an exit; RFLAGS, of which CF or ZF is set, if the instruction failed.
+ */
+	.globl	vmx_enter
+vmx_enter:
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	push	%rdi
+
+	test	%rdx, %rdx
+	jz	1f
+	mov	%rsp, (%rdx)
+	jmp	2f
+1:	mov	$VMCS_HOST_RSP, %eax
+	vmwrite	%rsp, %rax
+	mov	$VMCS_HOST_RIP, %eax
+	mov	$vmx_exit, %ecx
+	vmwrite	%rcx, %rax
+
+2:	test	%sil, %sil
+	mov	%rdi, %rsi
+	mov	L2_RAX(%rsi), %rax
+	load_l2_registers
+	jnz	1f
+	vmlaunch
+	jmp	2f
+1:	vmresume
+	/* Not entered. Only the stack is L1's still. */
+2:	pushf
+	pop	%rax
+	pop	%rsi
+	jmp	3f
+
+	.globl	vmx_exit
+vmx_exit:
+	pushf
+	push	%rsi
+	mov	16(%rsp), %rsi
+	mov	%rax, L2_RAX(%rsi)
+	mov	8(%rsp), %rax
+	mov	%rax, EXIT_RFLAGS(%rsi)
+	pop	%rsi
+	add	$8, %rsp
+	save_l2_registers
+	pop	%rsi
+	xor	%eax, %eax
+
+3:	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	cld
+	ret
+
+/*
+ * Where a nested guest that vmx.c has built begins: code in RBX, its argument in
+ * RDI. When the code returns, VMCALL with RAX = L2_RETURNED; again, if it is
+ * entered again. An exit by VMCALL stays before it, so behind it nobody ever comes who
+ * is still in L2.
+ */
+	.globl	vmx_l2_begin
+vmx_l2_begin:
+	xor	%ebp, %ebp
+	call	*%rbx
+	xor	%eax, %eax
+	vmcall
+	call	l2_lost
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rows: instructions that L2 executes one after the other, each of which has to exit if L1 wants
+ * it to, and only then. What is the same on SVM (svm_intercept) and VMX (vmx_exit) is in
+ * l2-instructions.c; what that needs of the program, and the program of it, is here.
+ *
+ * Each instruction has a label before and one behind it, so that L1 knows by RIP which one it
+ * was, checks the exit and lets L2 go on behind it. What does not exit has to do in L2 what it
+ * does in L1, where all that can be are executed first: it comes to its end, or raises the same
+ * exception.
+ */
+#ifndef L2_INSTRUCTIONS_H
+#define L2_INSTRUCTIONS_H
+
+#include "desc.h"
+#include "nested/l2.h"
+
+#define MOST_ROWS 64
+
+struct row {
+	const char *name;
+	void (*run)(void);
+	const char *at, *after; /* the instruction, and where L2 goes on */
+	bool (*there)(void);	/* whether this CPU has it; NULL: each has */
+	/* Only the program knows what these mean. */
+	u64 exit;	 /* EXITCODE, or exit reason; not of exceptions */
+	u64 information; /* EXITINFO1, or exit qualification */
+	u64 control; /* what L1 sets to have it exit: neighbours that have the same exit together */
+	bool always; /* it exits whatever L1 wants */
+	bool only_in_l2; /* L1 must not execute it; in L2 it raises #UD if it does not exit */
+	bool traps;	 /* RIP of the exit is behind it */
+	/* Exceptions: what the instruction raises. */
+	bool raises, optional; /* optional: some CPUs do not */
+	u8 vector;
+	u32 error;
+	u64 address; /* in CR2 */
+	/* MSR; or port, counted from base_port, and bytes. */
+	u32 number;
+	u8 size;
+	bool write;
+};
+
+#define NOT_CHECKED (~0ul)
+
+/*
+ * run_ID() executes one instruction at at_ID; behind it lies after_ID. Whatever the instruction
+ * does to the stack, or would have done, makes no difference.
+ */
+#define DECLARE_STUB(id, setup, instruction, cleanup)                                              \
+	void run_##id(void);                                                                       \
+	extern const char at_##id[], after_##id[];
+#define STUB(id, setup, instruction, cleanup)                                                      \
+	DECLARE_STUB(id, setup, instruction, cleanup)                                              \
+	asm(".pushsection .text\n"                                                                 \
+	    ".globl run_" #id ", at_" #id ", after_" #id "\n"                                      \
+	    "run_" #id ":\n"                                                                       \
+	    "push %rbp; push %rbx; push %r12; push %r13; push %r14; push %r15\n"                   \
+	    "mov %rsp, %rbp\n" setup "\n"                                                          \
+	    "at_" #id ": " instruction "\n"                                                        \
+	    "after_" #id ": " cleanup "\n"                                                         \
+	    "mov %rbp, %rsp\n"                                                                     \
+	    "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbx; pop %rbp\n"                         \
+	    "ret\n"                                                                                \
+	    ".popsection");
+/* The beginning of its row. */
+#define INSTRUCTION(id) .name = #id, .run = run_##id, .at = at_##id, .after = after_##id
+
+/* What the instructions use. L1 fills it in. */
+extern u64 operand_cr[9], operand_dr[8], operand_xcr0, operand_tss;
+extern u64 operand_value, operand_read, operand_invpcid[2];
+extern u32 operand_ecx, operand_port;
+extern struct descriptor_table_ptr operand_gdtr, operand_idtr, operand_scratch;
+extern u8 operand_buffer[64];
+/* The instructions know these as numbers. */
+#define INVLPG_ADDRESS 0x5000
+#define SIDT_OFFSET    8
+#define SWINT_VECTOR   0x51
+
+/* HLT and MWAIT wait for an interrupt: one that is pending, held off until they are reached. */
+#define WAKEUP_VECTOR 0x52
+void raise_wakeup(void);
+
+/*
+ * Name; instructions before, none of which exits; the instruction; instructions behind.
+ */
+#define INSTRUCTIONS(X)                                                                            \
+	X(cr3_read, "", "mov %cr3, %rsi", "")                                                      \
+	X(cr8_read, "", "mov %cr8, %r11", "")                                                      \
+	X(cr3_write, "mov operand_cr+24, %r8", "mov %r8, %cr3", "")                                \
+	X(cr8_write, "mov operand_cr+64, %r10", "mov %r10, %cr8", "")                              \
+	X(dr1_read, "", "mov %dr1, %rdx", "")                                                      \
+	X(dr6_read, "", "mov %dr6, %r12", "")                                                      \
+	X(dr7_read, "", "mov %dr7, %r15", "")                                                      \
+	X(dr0_write, "mov operand_dr, %r9", "mov %r9, %dr0", "")                                   \
+	X(dr3_write, "mov operand_dr+24, %rsi", "mov %rsi, %dr3", "")                              \
+	X(dr7_write, "mov operand_dr+56, %rcx", "mov %rcx, %dr7", "")                              \
+	X(sgdt, "", "sgdt operand_scratch", "")                                                    \
+	X(sidt, "mov $operand_buffer, %eax", "sidt 8(%rax)", "")                                   \
+	X(lgdt, "", "lgdt operand_gdtr", "")                                                       \
+	X(lidt, "", "lidt operand_idtr", "")                                                       \
+	X(sldt, "", "sldt %eax", "")                                                               \
+	X(str, "", "str %eax", "")                                                                 \
+	X(lldt, "xor %eax, %eax", "lldt %ax", "")                                                  \
+	X(ltr, "mov operand_tss, %rax; andb $0xfd, 5(%rax); mov $0x50, %eax", "ltr %ax", "")       \
+	X(rdtsc, "", "rdtsc", "")                                                                  \
+	X(rdtscp, "", "rdtscp", "")                                                                \
+	X(rdpmc, "xor %ecx, %ecx", "rdpmc", "")                                                    \
+	X(cpuid, "xor %eax, %eax", "cpuid", "")                                                    \
+	X(wbinvd, "", "wbinvd", "")                                                                \
+	X(invd, "", "invd", "")                                                                    \
+	X(pause, "", "pause", "")                                                                  \
+	X(swint, "", "int $0x51", "")                                                              \
+	X(hlt, "call raise_wakeup; sti", "hlt", "")                                                \
+	X(monitor, "mov $operand_buffer, %eax; xor %ecx, %ecx; xor %edx, %edx", "monitor", "")     \
+	X(mwait, "call raise_wakeup; xor %eax, %eax; xor %ecx, %ecx; sti", "mwait", "")            \
+	X(invlpg, "mov $0x5000, %eax", "invlpg (%rax)", "")                                        \
+	X(invpcid, "mov $2, %eax", "invpcid operand_invpcid, %rax", "")                            \
+	X(xsetbv, "mov operand_xcr0, %eax; mov operand_xcr0+4, %edx; xor %ecx, %ecx", "xsetbv",    \
+	  "")                                                                                      \
+	/* For rows with a number. */                                                              \
+	X(rdmsr, "mov operand_ecx, %ecx; xor %eax, %eax; xor %edx, %edx", "rdmsr",                 \
+	  "mov %eax, operand_read; mov %edx, operand_read+4")                                      \
+	X(wrmsr, "mov operand_ecx, %ecx; mov operand_value, %eax; mov operand_value+4, %edx",      \
+	  "wrmsr", "")                                                                             \
+	X(in8, "mov operand_port, %edx", "inb %dx, %al", "")                                       \
+	X(in16, "mov operand_port, %edx", "inw %dx, %ax", "")                                      \
+	X(in32, "mov operand_port, %edx", "inl %dx, %eax", "")                                     \
+	X(out8, "mov operand_port, %edx; xor %eax, %eax", "outb %al, %dx", "")                     \
+	X(out16, "mov operand_port, %edx; xor %eax, %eax", "outw %ax, %dx", "")                    \
+	X(out32, "mov operand_port, %edx; xor %eax, %eax", "outl %eax, %dx", "")
+
+INSTRUCTIONS(DECLARE_STUB)
+
+bool has_monitor(void);
+bool has_rdtscp(void);
+bool has_xsave(void);
+bool has_invpcid(void);
+
+/* First those that every CPU and hypervisor gets right, then the others, which have numbers. */
+extern const struct row exceptions[];
+#define USUAL_EXCEPTIONS 12
+enum { INT3_EXCEPTION = USUAL_EXCEPTIONS, INTO_EXCEPTION, BOUND_EXCEPTION, SSE_EXCEPTION };
+#define ALL_EXCEPTIONS (SSE_EXCEPTION + 1)
+
+#define EXCEPTIONS_WITH_ERROR                                                                      \
+	(BIT(TS_VECTOR) | BIT(NP_VECTOR) | BIT(SS_VECTOR) | BIT(GP_VECTOR) | BIT(PF_VECTOR))
+
+/* ======== running rows: for one CPU at a time ======== */
+
+/* What has become of a row. */
+struct outcome {
+	u32 exits, passed, exceptions, interrupts;
+	bool wrong; /* an exit was not as it should be */
+	int vector;
+	u32 error;
+	u64 rip, cr2;
+	u64 read; /* from an MSR */
+};
+
+extern const struct row *rows;
+extern int row_count;
+extern bool is_there[MOST_ROWS];
+extern bool wanted[MOST_ROWS];		  /* L1 wants it to exit */
+extern struct outcome natural[MOST_ROWS]; /* of each row in L1 */
+extern volatile bool move_inside;	  /* L2 will ask to be moved before its next row */
+extern bool was_moved;			  /* L2 or L1, since begin_rows() */
+extern u32 base_port;
+
+/* Runs them in L1, where nothing exits; gives an L2 for turns. */
+struct l2 *begin_rows(const struct row *table, int count);
+void end_rows(struct l2 *l2);
+
+/*
+ * L2 executes all rows; each must exit if and only if L1 wants it to. WHEN is the check's text. The
+ * first of these says only what failed.
+ */
+bool quiet_turn(struct l2 *l2, const char *when);
+bool turn(struct l2 *l2, const char *when);
+/* The same, and before it L2 asks to be moved, or L1. */
+bool moved_turn(struct l2 *l2, const char *when);
+bool turn_after_move(struct l2 *l2, const char *when);
+
+/*
+ * L1 wants those rows to exit which are chosen, by the number of their controls in the table: rows
+ * that have one control have one number.
+ */
+typedef bool row_choice(int number, int argument);
+void want(struct l2 *l2, row_choice *chosen, int argument);
+/* The same of a table where each row that reads an MSR is followed by one that writes it. */
+void want_msrs(struct l2 *l2, row_choice *chosen, int argument);
+/* And of exceptions, by their vectors. */
+void want_vectors(struct l2 *l2, u32 vectors);
+#define ALL_VECTORS 0xffffffff
+
+row_choice all, none;
+/* From the one with this number on. */
+row_choice every_other;
+/*
+ * By the bits of the number, and their complements: of any two there is a pattern that has the one
+ * on and the other off, so that none works thanks to another.
+ */
+row_choice in_pattern;
+#define PATTERNS 12
+
+/* ======== of the program ======== */
+
+/* begin_rows() and end_rows() with what the program does besides. */
+struct l2 *begin_instructions(void);
+void end(struct l2 *l2);
+
+/* Has rows with this row's control exit, or no longer. */
+void set_control(struct l2 *l2, const struct row *row, bool on);
+/* The last thing before each turn: wanted[] may be changed, and the test spoilt. */
+void before_turn(struct l2 *l2);
+
+/* In L2, the exit that ends a turn; whether the last exit was it, behind which L2 will go on. */
+void end_turn(void);
+bool skip_turn_end(struct l2 *l2);
+
+/* Whether the exit is as the row says it should be: says what is not. */
+bool check_information(const struct l2 *l2, const struct row *row, const char *when);
+/* L2 will go on behind the row, whatever the row may have begun. */
+void go_on_behind(struct l2 *l2, const struct row *row);
+/*
+ * What L2 does between the rows, in the library, exits like the rows themselves. L1 does it for
+ * L2. True if it was such an exit.
+ */
+bool carry_out(struct l2 *l2);
+/* The row for messages, with what is known of the wish. */
+const char *row_text(int index);
+
+#endif

@@ -1,0 +1,665 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Hyper-V's synthetic timers and reference clock, and kvmclock, L1's, while a nested guest is in
+ * flight and moved; of svm_hyperv and vmx_hyperv, which are linked with this file.
+ *
+ * The truth: TLFS "Timers" and "Inter-Partition Communication" (see hyperv_stimer.c) for
+ * what the timers do; the sections that svm_hyperv.c and vmx_hyperv.c name for who gets
+ * their interrupts. A timer is a CPU's and a partition's, whatever runs on the CPU: L2 has none of
+ * its own here, and no enlightenments. The reference counter is no matter of L2's TSC; the
+ * reference TSC page is made for L1's TSC, L2's being TSC_OFFSET off; and so is kvmclock's page
+ * (msr.rst).
+ *
+ * A broken hypervisor looks after its timers only where L1 runs, drops their interrupt when it
+ * becomes L2's exit, sends it to L2 all the same, or arms the timers anew by a clock that
+ * it has computed with L2's TSC: early, late by days, twice. Each message is looked at in the
+ * interrupt that brings it, on whose stack it came, and when by the reference counter. How
+ * late a timer is cannot be judged, short of a deadline.
+ *
+ * Interrupts that QEMU's TCG delivers a second time are dropped by the library's handler, and
+ * told apart (hv_synic_stop_all).
+ *
+ * On the command line: break=WHAT, to spoil the test on purpose:
+ *
+ * given   L2 has the interrupts that L1 wants
+ * lost    one timer is never armed
+ * early   the timers are armed for less than what is checked
+ * offset  L2 has another TSC offset than what is checked
+ * back    a reading of the counter is less than the one before
+ * page    L1 turns the clock's page off before L2 is entered
+ */
+#include "libcflat.h"
+#include "alloc_page.h"
+#include "apic.h"
+#include "argument.h"
+#include "barrier.h"
+#include "console.h"
+#include "host.h"
+#include "hyperv.h"
+#include "x86/nested/l1-hyperv.h"
+#include "smp.h"
+
+#define TIMERS	      ALL_OF(L2_TSC_OFFSET, HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
+#define DIRECT_TIMERS ALL_OF(L2_TSC_OFFSET, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
+#define TSC_PAGE      ALL_OF(L2_TSC_OFFSET, HV_TIME_REF_COUNT, HV_REFERENCE_TSC)
+
+/* What anything may take longer than it should, at full speed. */
+#define PATIENCE_MS 5000
+
+#define SINT_OF(timer) (2 + (timer))
+
+/* The call of an L2 that has come to its end. */
+#define HERE 1
+
+/* Cycles that no test takes. */
+#define AHEAD  (5ul << 50)
+#define BEHIND (-(7ul << 50))
+
+/* What a timer was armed with, and what came of it. */
+struct shot {
+	u64 config, count, armed;
+	u32 in_l1, in_l2;
+	u64 first_seen, last_expiration;
+	/* How many were not as they should be, and the first of them. */
+	u32 bad;
+	u64 bad_seen, bad_expiration;
+};
+
+static PER_CPU(struct shot, shots[HV_SYNIC_STIMER_COUNT]);
+static PER_CPU(u32, strays);
+static PER_CPU(const struct l2 *, current_l2);
+
+static u32 fired(int timer)
+{
+	return READ_ONCE(this_cpu(shots[timer]).in_l1) + READ_ONCE(this_cpu(shots[timer]).in_l2);
+}
+
+static u32 all_in_l1(void)
+{
+	u32 sum = 0;
+
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		sum += READ_ONCE(this_cpu(shots[i]).in_l1);
+	return sum;
+}
+
+/* By the message, if there is one; else by the time at which it was seen. */
+static bool is_right(const struct shot *shot, u64 expiration, u64 seen)
+{
+	bool message = !(shot->config & HV_STIMER_DIRECT_MODE);
+	u32 before = shot->in_l1 + shot->in_l2;
+
+	if (!shot->count || (message && seen < expiration))
+		return false;
+	if (!(shot->config & HV_STIMER_PERIODIC))
+		return !before && seen >= shot->count && (!message || expiration == shot->count);
+	if (!message)
+		return seen >= shot->armed + (before + 1) * shot->count;
+	return expiration >= (before ? shot->last_expiration : shot->armed) + shot->count;
+}
+
+/* In the library's handler, on the stack of whom it has interrupted. */
+static void note_firing(const struct hv_arrival *arrival)
+{
+	bool direct = arrival->sint == HV_NO_SINT;
+	u32 index = direct ? arrival->vector - (u32)HV_DIRECT_VECTOR(0)
+			   : arrival->message.timer.timer_index;
+	u64 expiration = direct ? 0 : arrival->message.timer.expiration_time;
+	struct shot *shot;
+
+	if (index >= HV_SYNIC_STIMER_COUNT ||
+	    (!direct && arrival->message.header.message_type != HVMSG_TIMER_EXPIRED)) {
+		this_cpu(strays)++;
+		return;
+	}
+	shot = &this_cpu(shots[index]);
+	if ((direct != !!(shot->config & HV_STIMER_DIRECT_MODE) ||
+	     !is_right(shot, expiration, arrival->seen)) &&
+	    !shot->bad++) {
+		shot->bad_seen = arrival->seen;
+		shot->bad_expiration = expiration;
+	}
+	if (!fired(index))
+		shot->first_seen = arrival->seen;
+	shot->last_expiration = expiration;
+	if (l2_owns_stack(this_cpu(current_l2), read_rsp()))
+		shot->in_l2++;
+	else
+		shot->in_l1++;
+}
+
+static void prepare_here(void *unused)
+{
+	memset(&this_cpu(shots), 0, sizeof(shots));
+	this_cpu(strays) = 0;
+}
+
+static void begin(struct l2 *l2)
+{
+	hv_synic_start_all();
+	on_cpus(prepare_here, NULL);
+	this_cpu(current_l2) = l2;
+	this_cpu(hv_synic).on_arrival = note_firing;
+	for (int timer = 0; timer < HV_SYNIC_STIMER_COUNT; timer++)
+		hv_sint_unmask(SINT_OF(timer), HV_SINT_VECTOR(SINT_OF(timer)), 0);
+}
+
+static void end(struct l2 *l2)
+{
+	const struct hv_synic *synic = &this_cpu(hv_synic);
+	u32 elsewhere = hv_synic_elsewhere();
+
+	report(!this_cpu(strays) && synic->interrupts == synic->arrivals && !elsewhere,
+	       "nothing else came: %u interrupts (%u of them not in service in the local APIC) for "
+	       "%u "
+	       "firings, %u of no timer; other CPUs got %u",
+	       synic->interrupts, synic->not_in_service, synic->arrivals, this_cpu(strays),
+	       elsewhere);
+	hv_synic_stop_all();
+	l2_free(l2);
+}
+
+static u64 in_units(u64 n)
+{
+	return n * hv_unit();
+}
+
+static void arm(int timer, u64 config, u64 count)
+{
+	this_cpu(shots[timer]) =
+		(struct shot){ .config = config, .count = count, .armed = hv_ref_count() };
+	if (broken("lost") && timer == 1)
+		return;
+	hv_stimer_set_count(timer, broken("early") ? count - count / 2 : count);
+	hv_stimer_set_config(timer, config | HV_STIMER_ENABLE);
+}
+
+static u64 message_config(int timer)
+{
+	return HV_STIMER_SINT(SINT_OF(timer));
+}
+
+static u64 direct_config(int timer)
+{
+	return HV_STIMER_DIRECT_MODE | HV_STIMER_APIC_VECTOR(HV_DIRECT_VECTOR(timer));
+}
+
+/* ---- in L2 ---- */
+
+/* What the last move took by the reference counter. */
+static u64 last_move;
+
+static void be_moved(void)
+{
+	u64 begin = hv_ref_count();
+
+	migrate_quiet();
+	last_move = hv_ref_count() - begin;
+}
+
+struct flight {
+	bool periodic;
+	bool came[HV_SYNIC_STIMER_COUNT];
+	u32 at_move[HV_SYNIC_STIMER_COUNT];
+};
+
+static u32 wanted(const struct flight *flight, int timer)
+{
+	return flight->periodic ? flight->at_move[timer] + 3 : 1;
+}
+
+/* A one-shot was armed by the length of the move before this one. */
+static bool await_firings(int timer, u32 times)
+{
+	const struct shot *shot = &this_cpu(shots[timer]);
+	u64 due = shot->config & HV_STIMER_PERIODIC ? 0 : shot->count, now = hv_ref_count();
+	u64 ticks = due > now ? due - now : 0;
+
+	return wait_until(fired(timer) >= times, ticks / HV_TICKS_PER_MS + PATIENCE_MS);
+}
+
+static void fly(void *data)
+{
+	struct flight *flight = data;
+
+	for (int i = 0; flight->periodic && i < HV_SYNIC_STIMER_COUNT; i++)
+		await_firings(i, 2);
+	be_moved();
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		flight->at_move[i] = fired(i);
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		flight->came[i] = await_firings(i, wanted(flight, i));
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		hv_stimer_stop(i);
+	hv_wait_ref_count(hv_ref_count() + in_units(3));
+	l2_call(HERE);
+}
+
+/* ---- in L1 ---- */
+
+#define MOST_INTR_EXITS 100000
+
+/* What L2's exits until its call were, apart from that. */
+struct exits {
+	u32 interrupts, for_nothing;
+};
+
+/* Up to the next exit: whether it is for an interrupt, which L1 has taken then. */
+static bool enter(struct l2 *l2)
+{
+	bool interrupt = is_interrupt_exit(l2_enter_with_msrs(l2));
+
+	irq_enable();
+	return interrupt;
+}
+
+static struct exits run_to_call(struct l2 *l2)
+{
+	struct exits exits = { 0 };
+	u32 before = all_in_l1();
+
+	/* Nothing may be printed here: L2 may have been interrupted in the middle of a line. */
+	while (enter(l2) && exits.interrupts < MOST_INTR_EXITS) {
+		exits.interrupts++;
+		exits.for_nothing += all_in_l1() == before;
+		before = all_in_l1();
+	}
+	report_if_failed(l2_is_call(l2, HERE),
+			 "after %u exits for interrupts L2 should have come to its call: exit %s",
+			 exits.interrupts, l2_exit_text(l2));
+	return exits;
+}
+
+static void check_exits(const struct exits *exits, bool intercepted)
+{
+	u32 interrupts = all_in_l1();
+
+	report(!exits->for_nothing && exits->interrupts <= interrupts &&
+		       !!exits->interrupts == intercepted,
+	       "%u exits for interrupts, %u of them without an interrupt for L1; %u interrupts in "
+	       "L1",
+	       exits->interrupts, exits->for_nothing, interrupts);
+}
+
+static void check_timer(int timer, const struct flight *flight, bool intercepted)
+{
+	const struct shot *shot = &this_cpu(shots[timer]);
+	u32 here = intercepted ? shot->in_l1 : shot->in_l2;
+	u32 elsewhere = intercepted ? shot->in_l2 : shot->in_l1;
+	u32 least = wanted(flight, timer), most = 1;
+
+	if (flight->periodic)
+		most = (hv_ref_count() - shot->armed) / shot->count;
+	report(flight->came[timer] && here >= least && here <= most && !elsewhere && !shot->bad,
+	       "timer %d, CONFIG 0x%lx COUNT %lu, armed at %lu: fired %u times in L1, %u in L2 (%u "
+	       "before the move was over), there should be %u to %u in %s; %u were wrong: the "
+	       "first "
+	       "seen at %lu, of expiration %lu",
+	       timer, shot->config, shot->count, shot->armed, shot->in_l1, shot->in_l2,
+	       flight->at_move[timer], least, most, intercepted ? "L1" : "L2", shot->bad,
+	       shot->bad_seen, shot->bad_expiration);
+}
+
+/* One-shots expire in, at the end of, and after a move as long as the last one was. */
+static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool intercepted)
+{
+	static const int percent[HV_SYNIC_STIMER_COUNT] = { 40, 90, 110, 150 };
+	struct flight flight = { .periodic = periodic };
+	struct l2 *l2 = l2_new(fly, &flight);
+	struct exits exits;
+
+	if (intercepted && !broken("given"))
+		intercept_interrupts(l2);
+	l2_set_tsc_offset(l2, smp_id() % 2 ? AHEAD : BEHIND);
+	begin(l2);
+	/* So that nothing comes before L2 is there. */
+	hold_interrupts();
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++) {
+		if (periodic)
+			arm(i, config(i) | HV_STIMER_PERIODIC, in_units(10 + 3 * i));
+		else
+			arm(i, config(i),
+			    hv_ref_count() + in_units(3) + last_move * percent[i] / 100);
+	}
+	exits = run_to_call(l2);
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		check_timer(i, &flight, intercepted);
+	check_exits(&exits, intercepted);
+	end(l2);
+}
+
+TEST(oneshot_intercepted, .on = EACH_CPU, .needs = TIMERS,
+     .about = "L1's one-shot timers make L2 exit and bring their message once, not early, "
+	      "across a move")
+{
+	timers_in_flight(message_config, false, true);
+}
+
+TEST(oneshot_not_intercepted, .on = EACH_CPU, .needs = TIMERS,
+     .about = "without the intercept they interrupt L2, once each, with L1's message")
+{
+	timers_in_flight(message_config, false, false);
+}
+
+TEST(direct_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
+     .about = "one-shot timers in direct mode make L2 exit once, not early, across a move")
+{
+	timers_in_flight(direct_config, false, true);
+}
+
+TEST(direct_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
+     .about = "without the intercept they interrupt L2, once each")
+{
+	timers_in_flight(direct_config, false, false);
+}
+
+TEST(periodic_intercepted, .on = EACH_CPU, .needs = TIMERS,
+     .about = "periodic timers go on after L2 was moved: every message in L1, none twice or early")
+{
+	timers_in_flight(message_config, true, true);
+}
+
+TEST(periodic_not_intercepted, .on = EACH_CPU, .needs = TIMERS,
+     .about = "the same without the intercept: all of them come to L2")
+{
+	timers_in_flight(message_config, true, false);
+}
+
+TEST(direct_periodic_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
+     .about = "the same in direct mode, with the intercept")
+{
+	timers_in_flight(direct_config, true, true);
+}
+
+TEST(direct_periodic_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
+     .about = "the same in direct mode, without the intercept")
+{
+	timers_in_flight(direct_config, true, false);
+}
+
+/* ---- a message that waits for L1 ---- */
+
+struct mailbox {
+	int sint;
+	bool requested, still;
+	u32 early, type, flags;
+	u64 expiration;
+};
+
+static bool is_requested(int sint)
+{
+	return apic_read_bit(APIC_IRR, HV_SINT_VECTOR(sint));
+}
+
+static void leave_it_there(void *data)
+{
+	struct mailbox *box = data;
+	const struct hv_message *slot = &this_cpu(hv_synic).messages->slot[box->sint];
+
+	box->requested = wait_until(is_requested(box->sint), PATIENCE_MS) &&
+			 hv_wait_ref_count(this_cpu(shots[1]).count + in_units(3));
+	be_moved();
+	box->still = is_requested(box->sint);
+	box->early = fired(0) + fired(1);
+	box->type = READ_ONCE(slot->header.message_type);
+	box->flags = READ_ONCE(slot->header.message_flags);
+	box->expiration = slot->timer.expiration_time;
+	l2_call(HERE);
+}
+
+/*
+ * L2 has interrupts off: the first message lies in its slot, the second waits behind it where
+ * only the hypervisor knows of it. When L2 has exited, L1 takes both.
+ */
+TEST(messages_wait, .on = EACH_CPU, .needs = TIMERS,
+     .about = "messages that came while L2 had interrupts off wait, across a move, for L1")
+{
+	struct mailbox box = { .sint = SINT_OF(0) };
+	struct l2 *l2 = l2_new(leave_it_there, &box);
+	struct flight flight = { .came = { true, true } };
+	struct exits exits;
+
+	begin_with_interrupts_off(l2);
+	l2_set_tsc_offset(l2, BEHIND);
+	begin(l2);
+	hold_interrupts();
+	for (int i = 0; i < 2; i++)
+		arm(i, HV_STIMER_SINT(box.sint), hv_ref_count() + in_units(3 + 2 * i));
+	exits = run_to_call(l2);
+	wait_until(fired(0) && fired(1), PATIENCE_MS);
+	hv_wait_ref_count(hv_ref_count() + in_units(3));
+	report(box.requested && box.still && !box.early,
+	       "in L2 the interrupt was requested (%d, after the move %d) and not taken (%u times)",
+	       box.requested, box.still, box.early);
+	report(box.type == HVMSG_TIMER_EXPIRED && box.expiration == this_cpu(shots[0]).count &&
+		       box.flags & HV_MESSAGE_FLAG_PENDING,
+	       "after the move the slot holds timer 0's message (type 0x%x, expiration %lu, armed "
+	       "for "
+	       "%lu), and another is pending (flags 0x%x)",
+	       box.type, box.expiration, this_cpu(shots[0]).count, box.flags);
+	report(!exits.interrupts, "L2 had no exit for an interrupt: %u", exits.interrupts);
+	for (int i = 0; i < 2; i++)
+		check_timer(i, &flight, true);
+	end(l2);
+}
+
+/* ---- the reference clock ---- */
+
+#define READINGS_PER_STAY 30
+
+/* 1 us: what the page may be off the counter (hyperv_clock.c). */
+#define AGREEMENT_TICKS 10
+
+/* L1's and L2's readings in one row. */
+struct row {
+	u64 offset;
+	bool move;
+	u64 last, readings, back, worst;
+	u64 valid, invalid, apart;
+	s64 most_apart;
+};
+
+static PER_CPU(struct row, this_row);
+static struct hv_reference_tsc_page *page;
+
+static u64 read_counter(void)
+{
+	struct row *row = &this_cpu(this_row);
+	u64 now = hv_ref_count();
+
+	if (broken("back") && row->readings % 64 == 63)
+		now = row->last - 1;
+	if (row->readings++ && now < row->last) {
+		row->back++;
+		row->worst = MAX(row->worst, row->last - now);
+	}
+	row->last = now;
+	return now;
+}
+
+/* False: the page says that it is invalid. */
+static bool page_time(u64 tsc_offset, u64 *time)
+{
+	struct hv_reference_tsc line;
+	u64 tsc;
+
+	/* The TSC belongs to the line that is valid when it is read. */
+	do {
+		line = hv_reference_tsc(page);
+		if (line.sequence == HV_REFERENCE_TSC_INVALID)
+			return false;
+		tsc = rdtsc_ordered() - tsc_offset;
+		smp_rmb();
+	} while (READ_ONCE(page->tsc_sequence) != line.sequence);
+	*time = hv_reference_time_at(&line, tsc);
+	return true;
+}
+
+static void read_both(u64 tsc_offset)
+{
+	struct row *row = &this_cpu(this_row);
+	u64 before = read_counter(), time, after;
+	s64 off;
+
+	if (!page || !page_time(tsc_offset, &time)) {
+		row->invalid++;
+		return;
+	}
+	after = read_counter();
+	row->valid++;
+	off = time < before ? (s64)(time - before) : time > after ? (s64)(time - after) : 0;
+	if (off < -AGREEMENT_TICKS || off > AGREEMENT_TICKS) {
+		row->apart++;
+		row->most_apart = off;
+	}
+}
+
+static void read_in_l2(void)
+{
+	read_both(this_cpu(this_row).offset);
+}
+
+static void read_and_exit(void *unused)
+{
+	struct row *row = &this_cpu(this_row);
+
+	for (;;) {
+		for (int i = 0; i < READINGS_PER_STAY; i++)
+			read_in_l2();
+		if (row->move) {
+			row->move = false;
+			migrate_quiet_while(read_in_l2);
+		}
+		l2_call(HERE);
+	}
+}
+
+static void begin_row(struct l2 *l2)
+{
+	u64 offset = smp_id() % 2 ? AHEAD : BEHIND;
+
+	this_cpu(this_row) = (struct row){ .offset = offset };
+	l2_set_tsc_offset(l2, offset + (broken("offset") ? 1ul << 40 : 0));
+}
+
+static void check_page_row(void)
+{
+	const struct row *row = &this_cpu(this_row);
+
+	report(!row->apart,
+	       "the TSC page was valid %lu times, invalid %lu times, and told another time than "
+	       "the counter %lu times, by %ld ticks (allowed are %d)",
+	       row->valid, row->invalid, row->apart, row->most_apart, AGREEMENT_TICKS);
+}
+
+static void clock_in_flight(void)
+{
+	u64 stays = scaled_count(200, 10), done = 0;
+	struct l2 *l2 = l2_new(read_and_exit, NULL);
+	struct row *row = &this_cpu(this_row);
+
+	begin_row(l2);
+	while (done < stays) {
+		row->move = done == stays / 2;
+		read_both(0);
+		l2_enter_with_msrs(l2);
+		if (!report_if_failed(l2_is_call(l2, HERE),
+				      "L2 should have come to its call: exit %s", l2_exit_text(l2)))
+			break;
+		l2_skip_call(l2);
+		read_both(0);
+		done++;
+	}
+	report(done == stays && !row->back,
+	       "%lu stays in L2 of %lu, %lu readings of the counter: %lu steps back, by %lu ticks "
+	       "at "
+	       "most",
+	       done, stays, row->readings, row->back, row->worst);
+	if (page)
+		check_page_row();
+	l2_free(l2);
+}
+
+TEST(counter_in_flight, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, HV_TIME_REF_COUNT),
+     .about = "the reference counter, read by L1 and L2 in turns, never steps back, nor in a move")
+{
+	clock_in_flight();
+}
+
+TEST(page_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
+     .about = "the TSC page tells the counter's time to L1 and, less TSC_OFFSET, to L2, across a "
+	      "move")
+{
+	page = alloc_page();
+	wrmsr(HV_X64_MSR_REFERENCE_TSC, (u64)page | HV_REFERENCE_TSC_ENABLE);
+	clock_in_flight();
+	wrmsr(HV_X64_MSR_REFERENCE_TSC, 0);
+	free_page(page);
+	page = NULL;
+}
+
+static void be_moved_with_page(void *data)
+{
+	u64 *value = data;
+
+	read_in_l2();
+	migrate_await(read_in_l2);
+	read_in_l2();
+	*value = rdmsr(HV_X64_MSR_REFERENCE_TSC);
+	l2_call(HERE);
+}
+
+/*
+ * L1 asks to be moved, gives the hypervisor the page and enters L2: none of these exits lets a
+ * VMM look at the register before it moves L2. The page before, if there was one, is not
+ * in use any more.
+ */
+static void page_moved(bool had_one)
+{
+	struct hv_reference_tsc_page *old = alloc_page(), *decoy = alloc_page();
+	u64 value, in_l2 = 0;
+	struct l2 *l2 = l2_new(be_moved_with_page, &in_l2);
+
+	page = alloc_page();
+	value = (u64)page | HV_REFERENCE_TSC_ENABLE;
+	if (had_one)
+		wrmsr(HV_X64_MSR_REFERENCE_TSC, (u64)old | HV_REFERENCE_TSC_ENABLE);
+	begin_row(l2);
+	migrate_request();
+	wrmsr(HV_X64_MSR_REFERENCE_TSC, broken("page") ? 0 : value);
+	memset(old, 0x54, sizeof(*old));
+	memcpy(decoy, old, sizeof(*old));
+	l2_enter_with_msrs(l2);
+	report(l2_is_call(l2, HERE), "L2 came to its call: exit %s", l2_exit_text(l2));
+	read_both(0);
+	report(in_l2 == value && rdmsr(HV_X64_MSR_REFERENCE_TSC) == value,
+	       "HV_X64_MSR_REFERENCE_TSC reads 0x%lx in L2 and 0x%lx in L1 (wrote 0x%lx)", in_l2,
+	       rdmsr(HV_X64_MSR_REFERENCE_TSC), value);
+	report(!this_cpu(this_row).back, "%lu readings of the counter, %lu steps back, by %lu",
+	       this_cpu(this_row).readings, this_cpu(this_row).back, this_cpu(this_row).worst);
+	check_page_row();
+	report(!memcmp(old, decoy, sizeof(*old)),
+	       "nobody wrote to the page that is not in use, %p: sequence 0x%x, scale 0x%lx, "
+	       "offset 0x%lx",
+	       old, old->tsc_sequence, old->tsc_scale, old->tsc_offset);
+	wrmsr(HV_X64_MSR_REFERENCE_TSC, 0);
+	l2_free(l2);
+	free_page(page);
+	free_page(decoy);
+	free_page(old);
+	page = NULL;
+}
+
+TEST(page_moved_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
+     .about = "the TSC page, moved to another place just before L2 is entered and moved, goes on "
+	      "there")
+{
+	page_moved(true);
+}
+
+TEST(page_set_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
+     .about = "the TSC page, turned on just before L2 is entered and moved, tells the counter's "
+	      "time")
+{
+	page_moved(false);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Debug exceptions in L2: what svm_event and vmx_order have in common. */
+#ifndef L2_STEPS_H
+#define L2_STEPS_H
+
+#include "nested/l2-event.h"
+
+#define DR6_B0	 BIT(0)
+#define DR6_BS	 BIT(14)
+#define DR6_INIT 0xffff0ff0
+
+/* ---- of the program ---- */
+
+/* Breakpoints of L2 work on this CPU. */
+DECLARE_FEATURE(L2_BREAKPOINTS);
+
+/* ---- for the program's own tests (l2-steps.c) ---- */
+
+/* Watches a variable by breakpoint 0, writes to it, and to it again when it is not watched. */
+void store_watched(void);
+
+/* For event_l2_new(): steps by TF, each of which ends at one of these addresses; then call 1. */
+void in_steps(void *data);
+#define STEPS 6
+extern const char *const steps[STEPS];
+
+/* A test of the same, where L2 itself handles its #DB. */
+enum step_move { MOVED_IN_HANDLER, MOVED_ANYWHERE };
+void step_in_l2(enum step_move move);
+
+#endif

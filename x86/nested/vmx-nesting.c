@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What memory of L2's is on VMX, for the stories that SVM has, too (Intel SDM volume 3, chapter
+ * 29, and 28.2.1 for what exits tell). See vmx-nesting.h and l2-memory.h.
+ *
+ * The linear address of a misconfiguration is undefined, and so are bits 11:9 of a violation's
+ * qualification without advanced information; none is looked at.
+ */
+#include "x86/nested/vmx-nesting.h"
+#include "percpu.h"
+
+/* Of the qualification, what every CPU says. */
+#define ALWAYS_THERE (GENMASK(5, 0) | FINAL)
+#define SHARED_VPID  0xffff
+
+/* What the next L2s are made with. */
+struct making {
+	bool used_flags, vpid;
+};
+
+static PER_CPU(struct making, making);
+
+void make_with(bool used_flags, bool vpid)
+{
+	this_cpu(making) = (struct making){ .used_flags = used_flags, .vpid = vpid };
+}
+
+static void use_ept(struct l2 *l2)
+{
+	l2_use_ept(l2);
+	if (this_cpu(making).used_flags)
+		l2_set(l2, EPT_POINTER, l2_get(l2, EPT_POINTER) | VMX_EPTP_AD_ENABLE_BIT);
+}
+
+static u64 *map_large(struct l2 *l2, phys_addr_t address, phys_addr_t physical, int level)
+{
+	u64 *entry = l2_ept_entry_at(l2, address, level);
+	u64 *table = phys_to_virt(*entry & PT_ADDR_MASK);
+
+	*entry = physical | EPT_PAGE | VMX_EPT_PAGE_SIZE;
+	return table;
+}
+
+static bool has_vpid(const struct l2 *l2)
+{
+	return feature_VMX_VPID.present() &&
+	       l2_get(l2, SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_ENABLE_VPID;
+}
+
+static void use_vpid(struct l2 *l2, u16 vpid)
+{
+	l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VPID);
+	l2_set(l2, VIRTUAL_PROCESSOR_ID, vpid);
+}
+
+void check_success(const char *instruction, enum vmx_result result)
+{
+	report_if_failed(result == VM_SUCCEED, "%s: %s, expected VMsucceed", instruction,
+			 vmx_result_text(result));
+}
+
+/* All of an L2's VPID, by whichever type there is. */
+static void flush_vpid(struct l2 *l2)
+{
+	bool single = feature_VMX_INVVPID_SINGLE_CONTEXT.present();
+
+	check_success("INVVPID",
+		      invvpid(single ? VMX_VPID_EXTENT_SINGLE_CONTEXT : VMX_VPID_EXTENT_ALL_CONTEXT,
+			      l2_get(l2, VIRTUAL_PROCESSOR_ID), 0));
+}
+
+void use_new_vpid(struct l2 *l2)
+{
+	static PER_CPU(u16, last_vpid);
+
+	this_cpu(last_vpid) = this_cpu(last_vpid) % (SHARED_VPID - 1) + 1;
+	use_vpid(l2, this_cpu(last_vpid));
+	flush_vpid(l2);
+}
+
+static void prepare(struct world *w)
+{
+	if (this_cpu(making).vpid)
+		use_new_vpid(w->l2);
+}
+
+u64 l2_root(const struct l2 *l2, bool nested)
+{
+	return l2_get(l2, nested ? EPT_POINTER : GUEST_CR3);
+}
+
+void l2_set_root(struct l2 *l2, bool nested, u64 root)
+{
+	l2_set(l2, nested ? EPT_POINTER : GUEST_CR3, root);
+}
+
+void l2_flush(struct l2 *l2)
+{
+	if (broken("flush"))
+		return;
+	if (l2->ept)
+		l2_flush_ept(l2);
+	if (has_vpid(l2))
+		flush_vpid(l2);
+}
+
+/* With EPT what is cached belongs to EPT_POINTER, too, so that nothing needs a flush. */
+static void share_vpid(struct l2 *l2)
+{
+	use_vpid(l2, SHARED_VPID);
+	if (!l2->ept)
+		flush_vpid(l2);
+}
+
+static void exit_on_page_faults(struct l2 *l2, bool on)
+{
+	l2_intercept_exception(l2, PF_VECTOR, on);
+}
+
+/* L1 and L2 share it. */
+static u64 own_cr2(const struct l2 *l2)
+{
+	return read_cr2();
+}
+
+static void set_own_cr2(struct l2 *l2, u64 cr2)
+{
+	write_cr2(cr2);
+}
+
+#define PAGE_FAULT_EVENT (INTR_TYPE_HARD_EXCEPTION | INTR_INFO_DELIVER_CODE_MASK | PF_VECTOR)
+
+static void inject_page_fault(struct l2 *l2, u64 address)
+{
+	write_cr2(address);
+	l2_inject(l2, PAGE_FAULT_EVENT, 0);
+}
+
+static u64 fault_exit(const struct fault *fault)
+{
+	static const u64 reasons[] = {
+		[PAGE_FAULT] = EXIT_REASON_EXCEPTION_NMI,
+		[NESTED_FAULT] = EXIT_REASON_EPT_VIOLATION,
+		[NESTED_RESERVED] = EXIT_REASON_EPT_MISCONFIG,
+	};
+
+	return reasons[fault->kind];
+}
+
+static bool is_page_fault(const struct l2 *l2, const struct fault *fault)
+{
+	return l2_get(l2, VM_EXIT_INTR_INFO) == (PAGE_FAULT_EVENT | INTR_INFO_VALID_MASK) &&
+	       l2_get(l2, VM_EXIT_INTR_ERROR_CODE) == fault->error &&
+	       l2_get(l2, EXIT_QUALIFICATION) == fault->linear;
+}
+
+static bool is_ept_violation(const struct l2 *l2, const struct fault *fault)
+{
+	u64 error = fault->error, seen = ALWAYS_THERE;
+
+	if (error & ALSO_READS)
+		seen &= ~EPT_VIOLATION_ACC_READ;
+	return !((l2_get(l2, EXIT_QUALIFICATION) ^ error) & seen) &&
+	       l2_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical &&
+	       l2_get(l2, GUEST_LINEAR_ADDRESS) == fault->linear;
+}
+
+static bool is_fault(const struct l2 *l2, const struct fault *fault)
+{
+	if (l2->exit_reason != fault_exit(fault))
+		return false;
+	switch (fault->kind) {
+	case PAGE_FAULT:
+		return is_page_fault(l2, fault);
+	case NESTED_FAULT:
+		return is_ept_violation(l2, fault);
+	case NESTED_RESERVED:
+		break;
+	}
+	return l2_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical;
+}
+
+static const char *fault_text(const struct fault *fault)
+{
+	static PER_CPU(char, text[128]);
+	u64 error = fault->error & ~ALSO_READS;
+
+	snprintf(this_cpu(text), sizeof(text), "%s with %s 0x%lx, linear 0x%lx, physical 0x%lx",
+		 l2_exit_name(fault_exit(fault)),
+		 fault->kind == PAGE_FAULT ? "error" : "qualification", error, fault->linear,
+		 fault->physical);
+	return this_cpu(text);
+}
+
+static void set_segment(struct l2 *l2, enum vmcs_field selector, u16 rights, u64 base)
+{
+	int distance = selector - GUEST_ES_SELECTOR;
+
+	l2_set(l2, selector, 0x10);
+	l2_set(l2, GUEST_ES_BASE + distance, base);
+	l2_set(l2, GUEST_ES_LIMIT + distance, 0xffffffff);
+	l2_set(l2, GUEST_ES_AR_BYTES + distance,
+	       (rights & 0xff) | (rights & 0xf00) << 4 | VMX_AR_G_MASK);
+}
+
+static void set_mode(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_base)
+{
+	static const enum vmcs_field data[] = { GUEST_SS_SELECTOR, GUEST_DS_SELECTOR,
+						GUEST_ES_SELECTOR, GUEST_FS_SELECTOR,
+						GUEST_GS_SELECTOR };
+
+	if (mode->paging == UNPAGED)
+		l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_UNRESTRICTED_GUEST);
+	if (!(mode->efer & EFER_LMA))
+		l2_uncontrol(l2, VM_ENTRY_CONTROLS, VM_ENTRY_IA32E_MODE);
+	l2_control(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_EFER);
+	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_HLT_EXITING);
+	l2_set(l2, GUEST_CR0, mode->cr0 | X86_CR0_NE);
+	l2_set(l2, GUEST_CR3, cr3);
+	l2_set(l2, GUEST_CR4, mode->cr4 | X86_CR4_VMXE);
+	l2_set(l2, GUEST_IA32_EFER, mode->efer);
+	l2_set(l2, GUEST_RFLAGS, X86_EFLAGS_FIXED);
+	set_segment(l2, GUEST_CS_SELECTOR, mode->code, code_base);
+	for (size_t i = 0; i < ARRAY_SIZE(data); i++)
+		set_segment(l2, data[i], mode->data, 0);
+	/* There are no handlers: whatever comes is an exit that was not expected. */
+	l2_set(l2, EXCEPTION_BITMAP, 0xffffffff);
+}
+
+/* An entry reads them from memory, but with EPT, where they are of the VMCS (27.3.2.4). */
+static void set_pdptes(struct l2 *l2, const u64 *entries)
+{
+	if (!l2->ept)
+		return;
+	for (int i = 0; i < 4; i++)
+		l2_set(l2, GUEST_PDPTR0 + 2 * i, entries[i]);
+}
+
+const struct nesting nesting = {
+	.name = "EPT",
+	.page = EPT_PAGE,
+	.accessed = VMX_EPT_ACCESS_BIT,
+	.dirty = VMX_EPT_DIRTY_BIT,
+	.write_missing = EPT_VIOLATION_ACC_WRITE | FINAL,
+	.write_protected = EPT_VIOLATION_ACC_WRITE | FINAL | READABLE | EXECUTABLE,
+	.cr2_name = "CR2 behind the exit",
+	.halt = EXIT_REASON_HLT,
+	.prepare = prepare,
+	.use = use_ept,
+	.entry = l2_ept_entry,
+	.map_large = map_large,
+	.root = l2_root,
+	.set_root = l2_set_root,
+	.flush = l2_flush,
+	.share_tag = share_vpid,
+	.exit_on_page_faults = exit_on_page_faults,
+	.inject_page_fault = inject_page_fault,
+	.cr2 = own_cr2,
+	.set_cr2 = set_own_cr2,
+	.is_fault = is_fault,
+	.fault_text = fault_text,
+	.set_mode = set_mode,
+	.set_pdptes = set_pdptes,
+};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vmx_memory and vmx_ept share: VMX's nesting of l2-memory.h, and how its L2s are made. */
+#ifndef VMX_NESTING_H
+#define VMX_NESTING_H
+
+#include "nested/vmx/vmx.h"
+#include "x86/nested/l2-memory.h"
+
+#define EPT_PAGE   (VMX_EPT_RWX_MASK | VMX_EPTP_MT_WB << VMX_EPT_MT_EPTE_SHIFT)
+#define READABLE   (VMX_EPT_READABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
+#define WRITABLE   (VMX_EPT_WRITABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
+#define EXECUTABLE (VMX_EPT_EXECUTABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
+#define FINAL	   (EPT_VIOLATION_GVA_IS_VALID | EPT_VIOLATION_GVA_TRANSLATED)
+#define WALK	   EPT_VIOLATION_GVA_IS_VALID
+/* In struct fault's error, of a write: bit 0 may be 1 or 0, the instruction reads, too. */
+#define ALSO_READS BIT(63)
+
+/* Whether this CPU's next L2s have accessed and dirty flags in their EPT, and a VPID. */
+void make_with(bool used_flags, bool vpid);
+
+/* The same that `nesting' has. */
+u64 l2_root(const struct l2 *l2, bool nested);
+void l2_set_root(struct l2 *l2, bool nested, u64 root);
+void l2_flush(struct l2 *l2);
+
+/* A VPID of which nothing is cached. */
+void use_new_vpid(struct l2 *l2);
+/* A check, silent if it passes. */
+void check_success(const char *instruction, enum vmx_result result);
+
+#endif

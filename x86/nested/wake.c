@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * L2 sleeps, and another CPU wakes it. See l2-wake.h.
+ *
+ * On the command line: break=early has the other CPU send before the move.
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "x86/nested/wake.h"
+#include "smp.h"
+
+/* Long enough for what should not wake L2 to do so. */
+#define DISTURBED_US 20000
+
+static void move_then_wake(void *data)
+{
+	struct waker *waker = data;
+
+	if (!wait_until(waker->sleeping, EVENT_PATIENCE_MS))
+		return;
+	delay_us(EVENT_SILENCE_US);
+	if (broken("early") && waker->send)
+		waker->send(waker->cpu);
+	migrate_quiet();
+	if (waker->disturb) {
+		waker->disturb(waker->cpu);
+		delay_us(DISTURBED_US);
+	}
+	delay_us(EVENT_SILENCE_US);
+	waker->early = waker->exits;
+	if (waker->send && !waker->exits)
+		waker->send(waker->cpu);
+	if (wait_until(waker->exits, EVENT_PATIENCE_MS))
+		return;
+	waker->rescued = 1;
+	apic_send_ipi(waker->cpu, HIGH_VECTOR);
+	if (!wait_until(waker->exits, EVENT_PATIENCE_MS))
+		apic_send_nmi(waker->cpu);
+}
+
+void wake_after_move(struct waker *waker)
+{
+	waker->cpu = smp_id();
+	on_cpu_async(other_cpu(), move_then_wake, waker);
+}
+
+void check_wake(const struct waker *waker)
+{
+	on_cpu_wait(other_cpu());
+	report(!waker->rescued, "L2 was woken by %s",
+	       waker->rescued ? "a second interrupt or NMI, and not by what was sent first"
+			      : "what was sent");
+	report(!waker->early, "L2 slept until it was sent (%u)", waker->early);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An L2 on SVM that is halted while it is moved: it sleeps on the other side, too, until what
+ * wakes it comes. See svm_event.c for the manual, and l2-wake.h for who wakes it.
+ *
+ * A broken hypervisor saves it as one that runs, and so wakes it for nothing; restores it as a
+ * halted L1, and never wakes it, or wakes L1; or forgets the timer.
+ *
+ * On the command line: break=awake has L2 not halt; l2-wake.c has another.
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "x86/nested/interrupts.h"
+#include "x86/nested/wake.h"
+#include "percpu.h"
+#include "processor.h"
+#include "smp.h"
+#include "svm-event.h"
+
+L2_CODE(sti_hlt, (void),
+	"	sti\n"
+	"at_hlt:\n"
+	"	hlt\n"
+	"behind_hlt:\n"
+	"	nop\n");
+extern char at_hlt[], behind_hlt[];
+
+/* An L2 that halts, and what it does then. */
+struct halting {
+	struct waker waker;
+	volatile u32 woken;
+};
+
+static void halt_in_l2(void *data)
+{
+	struct halting *halting = data;
+
+	irq_disable();
+	halting->waker.sleeping = 1;
+	if (!broken("awake"))
+		sti_hlt();
+	halting->woken++;
+	l2_call(1);
+}
+
+/* Enters L2, which halts; what has woken it is its next exit. GIF stays clear. */
+static struct l2 *halt_across_move(struct halting *halting, void (*send)(int cpu), u8 intercepted)
+{
+	struct l2 *l2 = event_l2_new(halt_in_l2, halting);
+
+	*halting = (struct halting){ .waker.send = send };
+	if (intercepted)
+		l2_intercept_event(l2, intercepted);
+	wake_after_move(&halting->waker);
+	clgi();
+	event_enter_gif_clear(l2);
+	halting->waker.exits = 1;
+	return l2;
+}
+
+static void check_halt_end(struct l2 *l2, const struct halting *halting)
+{
+	expect_call(l2, 1, "woken");
+	report(halting->woken == 1, "L2 went on behind HLT once (%u times)", halting->woken);
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* Woken by what L1 intercepts. */
+static void halt_and_exit(void (*send)(int cpu), u8 vector)
+{
+	struct halting halting;
+	struct l2 *l2 = halt_across_move(&halting, send, vector);
+
+	exit_came(l2, exit_of_event(vector), "halted");
+	check_rip(l2, behind_hlt, "halted");
+	report(!l1_count(), "L1 gets nothing before STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", vector);
+	check_wake(&halting.waker);
+	check_halt_end(l2, &halting);
+}
+
+/* Woken by what L2 takes. */
+static void halt_and_take(void (*send)(int cpu), u8 vector)
+{
+	struct halting halting;
+	struct l2 *l2 = halt_across_move(&halting, send, 0);
+
+	stgi();
+	event_came(l2, vector, NO_CODE, (u64)behind_hlt, "halted");
+	if (vector != NMI_VECTOR)
+		eoi();
+	l1_got_nothing("taken by L2");
+	check_wake(&halting.waker);
+	check_halt_end(l2, &halting);
+}
+
+/*
+ * A hypervisor that saves a halted L2 as one that runs wakes it for nothing; one that
+ * restores it as a halted L1 never wakes it, or wakes L1.
+ */
+TEST(halt_intr_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 halted in a move sleeps on; an intercepted IPI wakes it by an exit, once")
+{
+	halt_and_exit(send_low, LOW_VECTOR);
+}
+
+TEST(halt_intr_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 halted in a move sleeps on; an IPI that it takes wakes it, once")
+{
+	halt_and_take(send_low, LOW_VECTOR);
+}
+
+TEST(halt_nmi_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 halted in a move sleeps on; an intercepted NMI wakes it by an exit, once")
+{
+	halt_and_exit(apic_send_nmi, NMI_VECTOR);
+}
+
+TEST(halt_nmi_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 halted in a move sleeps on; an NMI that it takes wakes it, once")
+{
+	halt_and_take(apic_send_nmi, NMI_VECTOR);
+}
+
+/* Nobody but L1's timer wakes it, after the move or in its midst. */
+static void halt_with_timer(bool intercepted)
+{
+	struct halting halting;
+	struct l2 *l2;
+
+	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
+	apic_start_timer(apic_timer_hz() / 10);
+	l2 = halt_across_move(&halting, NULL, intercepted ? TIMER_VECTOR : 0);
+	if (intercepted) {
+		exit_came(l2, SVM_EXIT_INTR, "halted");
+		check_rip(l2, behind_hlt, "halted");
+		stgi();
+		l1_got("after STGI", TIMER_VECTOR);
+	} else {
+		stgi();
+		event_came(l2, TIMER_VECTOR, NO_CODE, (u64)behind_hlt, "halted");
+		apic_stop_timer();
+		eoi();
+	}
+	report(!apic_read(APIC_TMCCT), "the timer had expired: current count %u",
+	       apic_read(APIC_TMCCT));
+	/* It may have expired before the other CPU was ready: "early" says nothing. */
+	on_cpu_wait(other_cpu());
+	report(!halting.waker.rescued, "L2 was woken by the timer");
+	apic_cleanup_timer();
+	check_halt_end(l2, &halting);
+}
+
+TEST(halt_timer_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 halted in a move is woken by L1's one-shot timer, with exit INTR, once")
+{
+	halt_with_timer(true);
+}
+
+TEST(halt_timer_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about = "L2 halted in a move is woken by the one-shot timer that it takes, once")
+{
+	halt_with_timer(false);
+}
+
+/* A hypervisor that halts L1 instead, or L2 although L1 intercepts it. */
+TEST(halt_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "an intercepted HLT exits; moved there, L1 skips it and injects an interrupt")
+{
+	struct halting halting = { 0 };
+	struct l2 *l2 = event_l2_new(halt_in_l2, &halting);
+
+	l2_intercept(l2, INTERCEPT_HLT);
+	expect_exit(l2, SVM_EXIT_HLT, "HLT");
+	check_rip(l2, at_hlt, "HLT");
+	report(l2->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW_MASK,
+	       "HLT is in the shadow of STI: 0x%lx", l2->vmcb->control.interrupt_shadow);
+	migrate_quiet();
+	l2_skip(l2, 1);
+	l2_inject(l2, SVM_EVTINJ_TYPE_INTR | LOW_VECTOR);
+	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_hlt, "HLT skipped");
+	expect_call(l2, 1, "HLT skipped");
+	expect_end(l2);
+	event_l2_free(l2);
+}

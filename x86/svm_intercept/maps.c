@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The bit maps of ports and MSRs: AMD APM volume 2, 15.10 and 15.11. A part of svm_intercept.c,
+ * whose head says what is tested and how.
+ */
+#include "migrate.h"
+#include "processor.h"
+#include "x86/svm_intercept/svm_intercept.h"
+
+/* ======== ports ======== */
+
+/* Of two bytes, words or doublewords where they are repeated. */
+#define STRING_STUB(id, instruction)                                                               \
+	STUB(id,                                                                                   \
+	     "mov operand_port, %edx; mov $2, %ecx; "                                              \
+	     "mov $operand_buffer, %esi; mov $operand_buffer, %edi",                               \
+	     instruction, "")
+
+STRING_STUB(ins8, "insb")
+STRING_STUB(ins16, "insw")
+STRING_STUB(ins32, "insl")
+STRING_STUB(outs8, "outsb")
+STRING_STUB(outs16, "outsw")
+STRING_STUB(outs32, "outsl")
+STRING_STUB(rep_ins8, "rep insb")
+STRING_STUB(rep_ins32, "rep insl")
+STRING_STUB(rep_outs8, "rep outsb")
+STRING_STUB(rep_outs16, "rep outsw")
+STRING_STUB(ins8_a32, "addr32 insb")
+STRING_STUB(rep_outs32_a32, "addr32 rep outsl")
+
+/* EXITINFO1 without the port (15.10.2). */
+#define ROW(id, bytes, exitinfo1)                                                                  \
+	{                                                                                          \
+		INSTRUCTION(id), .exit = SVM_EXIT_IOIO, .information = exitinfo1, .size = bytes    \
+	}
+#define IN(bits)  (SVM_IOIO_IN | SVM_IOIO_SZ##bits)
+#define OUT(bits) (SVM_IOIO_SZ##bits)
+#define STRING	  (SVM_IOIO_STR | SVM_IOIO_A64)
+#define REPEATED  (SVM_IOIO_REP | STRING)
+
+static const struct row port_accesses[] = {
+	ROW(in8, 1, IN(8)),
+	ROW(in16, 2, IN(16)),
+	ROW(in32, 4, IN(32)),
+	ROW(out8, 1, OUT(8)),
+	ROW(out16, 2, OUT(16)),
+	ROW(out32, 4, OUT(32)),
+	ROW(ins8, 1, IN(8) | STRING),
+	ROW(ins16, 2, IN(16) | STRING),
+	ROW(ins32, 4, IN(32) | STRING),
+	ROW(outs8, 1, OUT(8) | STRING),
+	ROW(outs16, 2, OUT(16) | STRING),
+	ROW(outs32, 4, OUT(32) | STRING),
+	ROW(rep_ins8, 1, IN(8) | REPEATED),
+	ROW(rep_ins32, 4, IN(32) | REPEATED),
+	ROW(rep_outs8, 1, OUT(8) | REPEATED),
+	ROW(rep_outs16, 2, OUT(16) | REPEATED),
+	ROW(ins8_a32, 1, IN(8) | SVM_IOIO_STR | SVM_IOIO_A32),
+	ROW(rep_outs32_a32, 4, OUT(32) | SVM_IOIO_REP | SVM_IOIO_STR | SVM_IOIO_A32),
+};
+
+#define ADDRESS_SIZES (SVM_IOIO_A16 | SVM_IOIO_A32 | SVM_IOIO_A64)
+/* Segment of a string's address, with decode assists: DS or ES, in the order of the encoding. */
+#define IOIO_SEGMENT GENMASK(12, 10)
+/* Nobody is at these. The accesses to the first go over the end of a byte of the map. */
+#define SPARE_PORT 0xe5
+#define LAST_PORT  0xffff
+
+static u64 ignored_info; /* bits of EXITINFO1 */
+
+static bool iopm_bit(const struct l2 *l2, u32 bit)
+{
+	return l2->iopm[bit / 8] >> bit % 8 & 1;
+}
+
+/* The map has bits for 64 Ki ports and three more, for accesses that go over the last (15.10.1). */
+static void set_iopm_bit(struct l2 *l2, u32 bit, bool on)
+{
+	l2_set_map_bit(l2->iopm, bit, on);
+}
+
+bool port_should_exit(const struct l2 *l2, const struct row *row)
+{
+	bool any = false;
+
+	for (u32 i = 0; i < row->size; i++)
+		any |= iopm_bit(l2, base_port + i);
+	return any && l2_intercepts(l2, INTERCEPT_IOIO_PROT);
+}
+
+bool check_port(const struct l2 *l2, const struct row *row, const char *when)
+{
+	const struct vmcb_control_area *control = &l2->vmcb->control;
+	u64 info = row->information | base_port << 16;
+	bool good = report_if_failed(((control->exitinfo1 ^ info) & ~ignored_info) == 0,
+				     "%s: %s, port 0x%x: EXITINFO1 is 0x%lx and not 0x%lx", when,
+				     row->name, base_port, control->exitinfo1, info);
+	return report_if_failed(control->exitinfo2 == (u64)row->after,
+				"%s: %s, port 0x%x: EXITINFO2 is 0x%lx and not the next RIP, 0x%lx",
+				when, row->name, base_port, control->exitinfo2, (u64)row->after) &&
+	       good;
+}
+
+static struct l2 *begin_ports(void)
+{
+	struct l2 *l2;
+
+	/* The manual gives the address size a meaning for strings, and they have a test. */
+	ignored_info = ADDRESS_SIZES | IOIO_SEGMENT;
+	base_port = SPARE_PORT;
+	l2 = begin(port_accesses, ARRAY_SIZE(port_accesses));
+	l2_intercept(l2, INTERCEPT_IOIO_PROT);
+	return l2;
+}
+
+/* One bit after the other, from the port before to the port behind the widest access. */
+static bool port_by_port(struct l2 *l2, u32 port, const char *when)
+{
+	bool good = true;
+	u32 bit;
+
+	base_port = port;
+	for (bit = port - 1; good && bit <= port + 4; bit++) {
+		if (bit > LAST_PORT + 3)
+			break;
+		report_prefix_pushf("port 0x%x, bit 0x%x set", port, bit);
+		set_iopm_bit(l2, bit, true);
+		good = quiet_turn(l2, when);
+		set_iopm_bit(l2, bit, false);
+		report_prefix_pop();
+	}
+	return report(good,
+		      "%s: %d accesses to port 0x%x, for each bit of the map from 0x%x to 0x%x",
+		      when, row_count, port, port - 1, bit - 1);
+}
+
+/*
+ * A hypervisor that looks at the bit of the first port only, at one byte of the map, or at the
+ * neighbour's; or whose own map comes into the way after the move.
+ */
+TEST(ports_by_bit, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2: an access exits if the map has a bit set for any of its ports")
+{
+	struct l2 *l2 = begin_ports();
+
+	if (port_by_port(l2, SPARE_PORT, "before the move")) {
+		move_inside = true;
+		port_by_port(l2, SPARE_PORT, "moved inside L2");
+		port_by_port(l2, SPARE_PORT + 3, "after the move");
+	}
+	end(l2);
+}
+
+/* A hypervisor whose map ends with the last port, though accesses go over it. */
+TEST(ports_last, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2: the last ports, and the three bits behind them")
+{
+	struct l2 *l2 = begin_ports();
+
+	move_inside = true;
+	for (u32 port = LAST_PORT - 3; port <= LAST_PORT; port++)
+		port_by_port(l2, port, "moved inside L2");
+	end(l2);
+}
+
+static void set_all_ports(struct l2 *l2, u8 byte)
+{
+	/* But for those of the bits that do not count, and of the console and the time source. */
+	memset(l2->iopm + SPARE_PORT / 8, byte, 2);
+	memset(l2->iopm + LAST_PORT / 8, byte, 2);
+}
+
+/* A hypervisor that looks at the map though L1 does not intercept ports at all. */
+TEST(ports_off, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2: without IOIO_PROT the map means nothing; with it, it does at once")
+{
+	struct l2 *l2 = begin_ports();
+
+	memset(l2->iopm, 0xff, LAST_PORT / 8 + 2);
+	l2_pass(l2, INTERCEPT_IOIO_PROT);
+	if (moved_turn(l2, "all bits but not IOIO_PROT, moved inside L2")) {
+		l2_intercept(l2, INTERCEPT_IOIO_PROT);
+		turn(l2, "all bits and IOIO_PROT");
+	}
+	end(l2);
+}
+
+/* A hypervisor that keeps a copy of the map of the entry before. */
+TEST(ports_changed, .on = EACH_CPU, .needs = SVM,
+     .about = "moved in L1 with GIF clear: bits that L1 changes in memory count from then on")
+{
+	struct l2 *l2 = begin_ports();
+
+	set_all_ports(l2, 0xff);
+	if (turn(l2, "intercepted, before the move")) {
+		set_all_ports(l2, 0);
+		if (turn_after_move_with_gif_clear(l2, "not any more, moved in L1")) {
+			set_all_ports(l2, 0xff);
+			turn(l2, "intercepted again");
+		}
+	}
+	end(l2);
+}
+
+/* Its own test, since an emulated CPU may not tell these. */
+TEST(ports_string_address, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2: EXITINFO1 of string I/O has the size of the address")
+{
+	struct l2 *l2 = begin_ports();
+
+	for (int i = 0; i < row_count; i++)
+		is_there[i] = rows[i].information & SVM_IOIO_STR;
+	ignored_info = IOIO_SEGMENT;
+	set_all_ports(l2, 0xff);
+	moved_turn(l2, "moved inside L2");
+	end(l2);
+}
+
+/* ======== MSRs ======== */
+
+/*
+ * The first and the last of the map's three ranges; neighbours that hypervisors let L2 have
+ * directly; outside of the ranges.
+ */
+static const u32 msrs[] = {
+	0x0,
+	MSR_IA32_SYSENTER_CS,
+	MSR_IA32_SYSENTER_ESP,
+	MSR_IA32_SYSENTER_EIP,
+	MSR_IA32_CR_PAT,
+	0x1fff,
+	0xc0000000,
+	MSR_EFER,
+	MSR_STAR,
+	MSR_LSTAR,
+	MSR_CSTAR,
+	MSR_SYSCALL_MASK,
+	MSR_FS_BASE,
+	MSR_GS_BASE,
+	MSR_KERNEL_GS_BASE,
+	0xc0001fff,
+	0xc0010000,
+	MSR_K7_HWCR,
+	MSR_VM_CR,
+	MSR_VM_HSAVE_PA,
+	0xc0011fff,
+	0x2000,
+	0x40000000,
+	0xbfffffff,
+	0xc0002000,
+	0xc000ffff,
+	0xc0012000,
+	0xffffffff,
+};
+
+static struct row msr_rows[2 * ARRAY_SIZE(msrs)];
+static char msr_names[2 * ARRAY_SIZE(msrs)][24];
+
+/* The bit of the map for reads, that for writes is the next; -1 outside of its ranges (15.11). */
+static int msrpm_bit(u32 index)
+{
+	switch (index & ~0x1fffu) {
+	case 0:
+		return 2 * index;
+	case 0xc0000000:
+		return 8 * 0x800 + 2 * (index & 0x1fff);
+	case 0xc0010000:
+		return 8 * 0x1000 + 2 * (index & 0x1fff);
+	}
+	return -1;
+}
+
+bool msr_should_exit(const struct l2 *l2, const struct row *row)
+{
+	int bit = msrpm_bit(row->number) + row->write;
+
+	return l2_intercepts(l2, INTERCEPT_MSR_PROT) &&
+	       (msrpm_bit(row->number) < 0 || l2->msrpm[bit / 8] >> bit % 8 & 1);
+}
+
+bool check_msr(const struct l2 *l2, const struct row *row, const char *when)
+{
+	return report_if_failed(l2->vmcb->control.exitinfo1 == row->write,
+				"%s: %s: EXITINFO1 is %lu and not %u", when, row->name,
+				l2->vmcb->control.exitinfo1, row->write);
+}
+
+static struct l2 *begin_msrs(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(msr_rows); i++) {
+		bool write = i % 2;
+		u32 msr = msrs[i / 2];
+
+		snprintf(msr_names[i], sizeof(msr_names[i]), "%s 0x%x", write ? "WRMSR" : "RDMSR",
+			 msr);
+		msr_rows[i] = (struct row){
+			.name = msr_names[i],
+			.run = write ? run_wrmsr : run_rdmsr,
+			.at = write ? at_wrmsr : at_rdmsr,
+			.after = write ? after_wrmsr : after_rdmsr,
+			.exit = SVM_EXIT_MSR,
+			.always = msrpm_bit(msr) < 0,
+			.number = msr,
+			.write = write,
+		};
+	}
+	return begin(msr_rows, ARRAY_SIZE(msr_rows));
+}
+
+/*
+ * A hypervisor that takes reads for writes, an MSR for its neighbour or one range for another;
+ * whose own map lets through what L1 wants to see; that hands #GP for an MSR which does not exist
+ * to L2 instead of the exit to L1.
+ */
+TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
+     .about =
+	     "moved inside L2: in patterns that tell any two bits of the map apart, the right exit")
+{
+	struct l2 *l2 = begin_msrs();
+	bool good = true;
+	int pattern;
+
+	move_inside = true;
+	for (pattern = 0; good && pattern < PATTERNS; pattern++) {
+		report_prefix_pushf("pattern %d", pattern);
+		want_msrs(l2, in_pattern, pattern);
+		good = quiet_turn(l2, "moved inside L2");
+		report_prefix_pop();
+	}
+	report(good, "%d reads and writes in %d patterns", row_count, pattern);
+	end(l2);
+}
+
+TEST(msrs_all, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2, every MSR that L1 intercepts still exits")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, all, 0);
+	if (turn(l2, "all, before the move"))
+		moved_turn(l2, "all, moved inside L2");
+	end(l2);
+}
+
+/* A hypervisor that looks at the map though L1 does not intercept MSRs at all. */
+TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2: without MSR_PROT the map means nothing; with it, it does at once")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, all, 0);
+	l2_pass(l2, INTERCEPT_MSR_PROT);
+	if (moved_turn(l2, "all bits but not MSR_PROT, moved inside L2")) {
+		l2_intercept(l2, INTERCEPT_MSR_PROT);
+		turn(l2, "all bits and MSR_PROT");
+	}
+	end(l2);
+}
+
+/* A hypervisor that merges the maps once for an L2, and not at every entry. */
+TEST(msrs_changed, .on = EACH_CPU, .needs = SVM,
+     .about = "bits that L1 changes in memory count from the next entry on, the move inside L2 "
+	      "before")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, every_other, 0);
+	if (moved_turn(l2, "reads, moved inside L2")) {
+		want_msrs(l2, every_other, 1);
+		if (turn(l2, "writes, changed after the move")) {
+			want_msrs(l2, none, 0);
+			turn(l2, "neither");
+		}
+	}
+	end(l2);
+}
+
+TEST(msrs_moved_in_l1, .on = EACH_CPU, .needs = SVM,
+     .about = "moved in L1 with GIF clear, right before VMRUN: the map counts as it is then")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, every_other, 1);
+	if (turn(l2, "writes, before the move")) {
+		want_msrs(l2, every_other, 0);
+		turn_after_move_with_gif_clear(l2, "reads, moved in L1");
+	}
+	end(l2);
+}
+
+/* ======== the first access to an MSR after the move ======== */
+
+/*
+ * An exit between the move and the access would let the next VMRUN merge the maps anew. These
+ * MSRs are ones that a hypervisor likes to leave to its guests.
+ */
+static void read_at_once(void *data)
+{
+	migrate_quiet();
+	rdmsr(MSR_LSTAR);
+}
+
+static void write_at_once(void *data)
+{
+	migrate_quiet();
+	wrmsr(MSR_KERNEL_GS_BASE, 0x5000);
+}
+
+static void check_first_msr(void (*code)(void *data), u32 index, bool write)
+{
+	struct l2 *l2 = l2_new(code, NULL);
+
+	l2_intercept_msr(l2, index, !write, write);
+	l2_expect(l2, SVM_EXIT_MSR, "MSR 0x%x, first after the move", index);
+	report(l2->vmcb->control.exitinfo1 == write && (u32)l2->registers.rcx == index,
+	       "EXITINFO1 is %lu, RCX 0x%lx", l2->vmcb->control.exitinfo1, l2->registers.rcx);
+	l2_free(l2);
+}
+
+TEST(msr_read_first, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2, an intercepted RDMSR exits if it is the first thing that L2 does")
+{
+	check_first_msr(read_at_once, MSR_LSTAR, false);
+}
+
+TEST(msr_write_first, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2, an intercepted WRMSR exits if it is the first thing that L2 does")
+{
+	check_first_msr(write_at_once, MSR_KERNEL_GS_BASE, true);
+}

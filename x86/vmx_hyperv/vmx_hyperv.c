@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The tests of l2-hyperv.c on VMX (Intel SDM volume 3: 25.6.1 external-interrupt exiting, 25.6.5
+ * the TSC offset, 26.2 and 28.2.2 who gets interrupts). vmx_time has kvmclock.
+ */
+#include "x86/nested/l1-hyperv.h"
+#include "processor.h"
+#include "nested/vmx/vmx.h"
+
+/* Not acknowledged on exit: the interrupt stays in the local APIC, for L1 to take. */
+void intercept_interrupts(struct l2 *l2)
+{
+	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+}
+
+bool is_interrupt_exit(u64 exit)
+{
+	return exit == EXIT_REASON_EXTERNAL_INTERRUPT;
+}
+
+void begin_with_interrupts_off(struct l2 *l2)
+{
+	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~(u64)X86_EFLAGS_IF);
+}
+
+/* L2's RFLAGS.IF is its own; L1's stays off behind the exit. */
+void hold_interrupts(void)
+{
+	irq_disable();
+}

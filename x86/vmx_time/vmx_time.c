@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Time while a nested guest on VMX is in flight: L2's TSC, the VMX-preemption timer, L1's
+ * APIC timer (Intel SDM volume 3: 25.6.5 and 26.3 TSC offsetting, 26.5.1 the VMX-preemption
+ * timer, 28.3.4 its saved value, 26.2 and 28.2.2 external interrupts).
+ *
+ * In a move a VMM reads the TSC and the local APIC while L2 runs, and writes them back into a
+ * vCPU that is in L2 already or will be: a hypervisor may take L2's TSC for L1's, add the
+ * offset twice or not at all, begin the preemption timer anew or forget it, or lose an
+ * interrupt for L1, or give it to L2.
+ *
+ * What L2 reads is compared with L1's TSC before the entry and after the exit, less the
+ * offset. That is exact as to the offset, and says nothing about how fast the TSC goes. The
+ * preemption timer counts by the TSC: so L1's TSC tells whether it was early, and how much of
+ * its value must be gone. Late is no failure short of a deadline, which is measured by the
+ * library's time source. An interrupt's place is known by the stack that it interrupts.
+ *
+ * What is the same on SVM is in l2-time.c, l2-time-clock.c and l2-time-trips.c.
+ *
+ * Not told apart: a timer that was lost, and one whose time became very long.
+ *
+ * On the command line: break=WHAT, to spoil the test on purpose:
+ *
+ * offset  every L2 is entered with another TSC offset
+ * early   the timer is set for half of its time
+ * lost    there is no timer: neither the preemption timer nor L1's
+ * saved   the saved value is older than it should be
+ * given   L2 has the interrupts that L1 wants
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "console.h"
+#include "isr.h"
+#include "x86/nested/time.h"
+#include "muldiv.h"
+#include "percpu.h"
+#include "processor.h"
+#include "smp.h"
+#include "nested/vmx/vmx.h"
+
+/* What anything may take longer than it should, at full speed. */
+#define PATIENCE_MS 5000
+/* adjtimex(2) slews a host's timers by up to 500 ppm, and the TSC not. */
+#define SLEW_PPM 1000
+
+#define TIMER_VECTOR 0x41
+
+/* ======== what l2-time.c and the others ask for ======== */
+
+bool use_nested_paging(struct l2 *l2)
+{
+	if (!VMX_EPT[0]->present())
+		return false;
+	l2_use_ept(l2);
+	return true;
+}
+
+u64 ask_l1(u64 number, u64 question)
+{
+	asm volatile("vmcall" : "+b"(question) : "a"(number) : "memory");
+	return question;
+}
+
+/* ======== TSC offset ======== */
+
+static void read_msr_in_l2(void *data)
+{
+	u64 *readings = data;
+
+	for (int i = 0; i < 2; i++) {
+		readings[3 * i] = rdtsc_ordered();
+		readings[3 * i + 1] = rdmsr(MSR_IA32_TSC);
+		readings[3 * i + 2] = rdtsc_ordered();
+		if (!i)
+			be_moved();
+	}
+	l2_call(HERE);
+}
+
+TEST(tsc_msr, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
+     .about = "in L2 RDMSR of the TSC, if it does not exit, reads what RDTSC does (26.3)")
+{
+	u64 readings[6] = { 0 };
+	struct stay stay = { .offset = AHEAD };
+	struct l2 *l2 = l2_new(read_msr_in_l2, readings);
+
+	if (visit(l2, &stay))
+		for (int i = 0; i < 2; i++)
+			report(in_order(stay.before, readings[3 * i] - stay.offset) &&
+				       in_order(readings[3 * i], readings[3 * i + 1]) &&
+				       in_order(readings[3 * i + 1], readings[3 * i + 2]) &&
+				       in_order(readings[3 * i + 2] - stay.offset, stay.after),
+			       "%s: offset 0x%lx: L1 read 0x%lx, then L2 0x%lx by RDTSC, 0x%lx by "
+			       "RDMSR, 0x%lx by RDTSC, then L1 0x%lx",
+			       i ? "after the move" : "before the move", stay.offset, stay.before,
+			       readings[3 * i], readings[3 * i + 1], readings[3 * i + 2],
+			       stay.after);
+	l2_free(l2);
+}
+
+TEST(tsc_offset_off, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
+     .about = "the field TSC_OFFSET counts only with its control, also after a move in L2")
+{
+	struct stay stay = { .move = true };
+	struct l2 *l2 = l2_new(look_twice, &stay);
+
+	l2_set(l2, TSC_OFFSET, AHEAD);
+	if (broken("offset"))
+		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
+	stay.before = rdtsc_ordered();
+	l2_enter(l2);
+	stay.after = rdtsc_ordered();
+	if (report_if_failed(l2_is_call(l2, HERE), "L2 should have come to its call: exit %s",
+			     l2_exit_text(l2)))
+		check_stay(&stay, "without TSC offsetting");
+	l2_free(l2);
+}
+
+/* ======== the VMX-preemption timer ======== */
+
+#define MOST_TIMER 0xfffffffful
+
+/* The timer of one L2: it counts down by 1 when bit `rate` of the TSC changes (26.5.1). */
+struct alarm {
+	struct l2 *l2;
+	unsigned rate;
+	u64 value;
+	volatile u32 fired;
+	u32 early;
+	u64 before, after, first_early;
+	/* Of L2. */
+	u32 wanted;
+	u64 patience_ms;
+	bool in_time;
+	u64 l2_before, l2_after;
+};
+
+static void begin_alarm(struct alarm *alarm, void (*code)(void *data), u64 ns)
+{
+	*alarm = (struct alarm){ .l2 = l2_new(code, alarm) };
+	alarm->rate = VMX_MISC_PREEMPTION_TIMER_RATE(rdmsr(MSR_IA32_VMX_MISC));
+	alarm->value = MIN(mul_div(tsc_hz(), ns, NS_PER_SECOND) >> alarm->rate, MOST_TIMER);
+	alarm->patience_ms = PATIENCE_MS + ns / NS_PER_MS;
+	if (!broken("lost"))
+		l2_control(alarm->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+}
+
+/* The least that the TSC goes on by while so much of the timer is counted down. */
+static u64 least_cycles(const struct alarm *alarm, u64 counts)
+{
+	u64 cycles = counts ? (counts - 1) << alarm->rate : 0;
+
+	return cycles - cycles / 1000000 * SLEW_PPM;
+}
+
+/* One entry with the timer at its value. */
+static u64 enter_with_alarm(struct alarm *alarm)
+{
+	u64 reason;
+
+	l2_set(alarm->l2, VMX_PREEMPTION_TIMER_VALUE, alarm->value / (broken("early") ? 2 : 1));
+	alarm->before = rdtsc_ordered();
+	reason = l2_enter(alarm->l2);
+	alarm->after = rdtsc_ordered();
+	if (reason != EXIT_REASON_PREEMPTION_TIMER)
+		return reason;
+	alarm->fired++;
+	if (alarm->after - alarm->before < least_cycles(alarm, alarm->value) && !alarm->early++)
+		alarm->first_early = alarm->after - alarm->before;
+	return reason;
+}
+
+static void await_alarms(void *data)
+{
+	struct alarm *alarm = data;
+
+	be_moved();
+	alarm->wanted += alarm->fired;
+	alarm->in_time = wait_until(alarm->fired >= alarm->wanted, alarm->patience_ms);
+}
+
+/* Enters L2 until it has come to its end. */
+static void run_with_alarms(struct alarm *alarm)
+{
+	while (enter_with_alarm(alarm) == EXIT_REASON_PREEMPTION_TIMER)
+		;
+	report(l2_is_call(alarm->l2, L2_RETURNED), "L2 came to its end: exit %s",
+	       l2_exit_text(alarm->l2));
+	report(!alarm->early,
+	       "the preemption timer, %lu counts of %lu cycles, expired %u times, %u times early "
+	       "(the first after %lu cycles)",
+	       alarm->value, 1ul << alarm->rate, alarm->fired, alarm->early, alarm->first_early);
+	report(alarm->in_time,
+	       "%lu ms (times timescale) after the last move it had expired %u times",
+	       alarm->patience_ms, alarm->wanted);
+	l2_free(alarm->l2);
+}
+
+TEST(preemption_timer, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about = "the preemption timer, set at each entry, is never early, and goes on after a move")
+{
+	struct alarm alarm;
+
+	begin_alarm(&alarm, await_alarms, 5 * NS_PER_MS);
+	alarm.wanted = 3;
+	run_with_alarms(&alarm);
+}
+
+static void await_one_alarm(void *data)
+{
+	struct alarm *alarm = data;
+
+	be_moved();
+	alarm->in_time = wait_until(alarm->fired, alarm->patience_ms);
+}
+
+/* The timer's first expiration, after which L2 goes on without it. */
+static void run_one_alarm(struct alarm *alarm)
+{
+	alarm->wanted = 1;
+	if (enter_with_alarm(alarm) == EXIT_REASON_PREEMPTION_TIMER)
+		l2_uncontrol(alarm->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+	else
+		report_fail("the exit of the preemption timer: exit %s", l2_exit_text(alarm->l2));
+	run_with_alarms(alarm);
+}
+
+/* It runs while L2 is moved, and expires afterwards: so long as the move before took, twice. */
+TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about = "a preemption timer that is running when L2 is moved expires once, not before its "
+	      "time")
+{
+	struct alarm alarm;
+
+	be_moved();
+	begin_alarm(&alarm, await_one_alarm, 2 * last_move_ns() + 20 * NS_PER_MS);
+	run_one_alarm(&alarm);
+}
+
+/* Two moves more than it takes, and patience: then it is not late, but does not expire. */
+static void be_moved_until_alarm(void *data)
+{
+	struct alarm *alarm = data;
+	u64 start = rdtsc_ordered(), late_moves = 0;
+	struct stopwatch late;
+
+	while (!alarm->fired &&
+	       (late_moves < 3 || stopwatch_ns(&late) / NS_PER_MS < PATIENCE_MS * timescale())) {
+		be_moved();
+		if (!late_moves)
+			stopwatch_start(&late);
+		if ((rdtsc_ordered() - start) >> alarm->rate >= alarm->value)
+			late_moves++;
+	}
+	alarm->in_time = alarm->fired;
+}
+
+/*
+ * A hypervisor that begins the timer anew wherever L2 goes on never lets it expire, as long as
+ * moves take less than its time: it is that of one move and a half.
+ */
+TEST(preemption_timer_across_moves, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about = "a preemption timer that is longer than a move expires, although L2 is moved again "
+	      "and again")
+{
+	u64 start = rdtsc_ordered(), end, cycles;
+	struct alarm alarm;
+
+	be_moved();
+	end = rdtsc_ordered();
+	if (end < start) {
+		report_fail("L1's TSC stepped back in a move, from 0x%lx to 0x%lx", start, end);
+		return;
+	}
+	cycles = end - start;
+	begin_alarm(&alarm, be_moved_until_alarm,
+		    mul_div(cycles + cycles / 2, NS_PER_SECOND, tsc_hz()) + 20 * NS_PER_MS);
+	run_one_alarm(&alarm);
+}
+
+static void note_running(void *data)
+{
+	struct alarm *alarm = data;
+
+	alarm->in_time = true;
+	l2_call(HERE);
+}
+
+TEST(preemption_timer_zero, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about = "a preemption timer of 0 exits before L2 has done anything, before and after a move")
+{
+	struct alarm alarm;
+
+	begin_alarm(&alarm, note_running, 0);
+	for (int moved = 0; moved < 2; moved++) {
+		u64 rip = l2_get(alarm.l2, GUEST_RIP);
+
+		if (moved)
+			migrate_quiet();
+		enter_with_alarm(&alarm);
+		report(alarm.l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER && !alarm.in_time &&
+			       l2_get(alarm.l2, GUEST_RIP) == rip,
+		       "%s: with the timer at 0: exit %s, expected PREEMPTION_TIMER at 0x%lx",
+		       moved ? "after the move" : "before the move", l2_exit_text(alarm.l2), rip);
+	}
+	l2_free(alarm.l2);
+}
+
+static void be_moved_and_call(void *data)
+{
+	struct alarm *alarm = data;
+
+	alarm->l2_before = rdtsc_ordered();
+	be_moved();
+	alarm->l2_after = rdtsc_ordered();
+	l2_call(HERE);
+}
+
+static void call_at_once(void *data)
+{
+	l2_call(HERE);
+}
+
+/* An exit for another reason: what is left of the timer, by L1's TSC outside and L2's inside. */
+/* Cycles for which the host may have held this machine since a reading of its time. */
+static u64 longest_pause(const struct host_time *before)
+{
+	struct host_time now;
+
+	if (!host_time(&now))
+		return mul_div(last_move_ns(), tsc_hz(), NS_PER_SECOND);
+	return mul_div(now.pause_max - before->pause_max, tsc_hz(), NS_PER_SECOND);
+}
+
+TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
+     .about = "an exit saves what is left of the preemption timer where asked, and the move counts")
+{
+	struct alarm alarm;
+	struct host_time host_before;
+	u64 saved, most, least, unsaved;
+
+	host_time(&host_before);
+	begin_alarm(&alarm, be_moved_and_call, 0);
+	alarm.value = MOST_TIMER;
+	/* The first is only to be without the control. */
+	l2_start(alarm.l2, call_at_once, NULL);
+	enter_with_alarm(&alarm);
+	unsaved = l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
+	report(l2_is_call(alarm.l2, HERE), "L2 came to its call: exit %s", l2_exit_text(alarm.l2));
+	report(unsaved == alarm.value, "not asked for, the exit left the value alone: 0x%lx",
+	       unsaved);
+	l2_start(alarm.l2, be_moved_and_call, &alarm);
+	l2_control(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
+	enter_with_alarm(&alarm);
+	saved = l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
+	if (alarm.fired && !alarm.early) {
+		report_skip("the move has taken longer than the timer can be set for");
+		l2_free(alarm.l2);
+		return;
+	}
+	if (broken("saved"))
+		saved = alarm.value;
+	/* The VMM reads the TSC and the VMCS one after the other: in between only one of them counts. */
+	most = alarm.after - alarm.before + longest_pause(&host_before);
+	most = ((most + most / 1000000 * SLEW_PPM) >> alarm.rate) + 1;
+	least = least_cycles(&alarm, (alarm.l2_after - alarm.l2_before) >> alarm.rate) >>
+		alarm.rate;
+	report(l2_is_call(alarm.l2, HERE), "L2 came to its call: exit %s", l2_exit_text(alarm.l2));
+	report(alarm.value - saved <= most && alarm.value - saved >= least,
+	       "0x%lx was saved, 0x%lx counts of 0x%lx are gone; of the TSC's 0x%lx to 0x%lx",
+	       saved, alarm.value - saved, alarm.value, least, most);
+	l2_free(alarm.l2);
+}
+
+static void spin(void *data)
+{
+	for (;;)
+		pause();
+}
+
+TEST(preemption_timer_expired, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
+     .about = "a preemption timer that has expired is saved as 0, and stays so through a move")
+{
+	struct alarm alarm;
+
+	begin_alarm(&alarm, broken("lost") ? note_running : spin, NS_PER_MS);
+	l2_control(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
+	enter_with_alarm(&alarm);
+	report(alarm.l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER && !alarm.early,
+	       "the timer's exit: exit %s, after %lu cycles", l2_exit_text(alarm.l2),
+	       alarm.after - alarm.before);
+	migrate_quiet();
+	report(l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE) == 0,
+	       "the value is 0x%lx after the move, expected 0",
+	       l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE));
+	l2_free(alarm.l2);
+}
+
+/* ======== L1's APIC timer ======== */
+
+/* Where the timer's interrupts came, and when. */
+struct ticks {
+	struct l2 *l2;
+	u64 due, arrived;
+	volatile u32 in_l1, in_l2;
+	volatile bool moved; /* L2 */
+	bool in_time;
+	u64 patience_ms;
+};
+
+static PER_CPU(struct ticks, this_ticks);
+
+static void on_tick(isr_regs_t *regs)
+{
+	struct ticks *ticks = &this_cpu(this_ticks);
+
+	ticks->arrived = rdtsc_ordered();
+	if (l2_owns_stack(ticks->l2, regs->rsp))
+		ticks->in_l2++;
+	else
+		ticks->in_l1++;
+}
+
+static void be_moved_and_wait(void *data)
+{
+	struct ticks *ticks = data;
+
+	be_moved();
+	ticks->moved = true;
+	ticks->in_time = wait_until(ticks->in_l1 + ticks->in_l2, ticks->patience_ms);
+}
+
+static void arm_tick(struct ticks *ticks, u64 ns)
+{
+	if (!broken("lost"))
+		ticks->due = apic_arm_deadline(rdtsc() + mul_div(tsc_hz(), ns, NS_PER_SECOND));
+}
+
+/* A deadline that passes after the move, if that takes no longer than the last one. */
+static struct ticks *begin_tick(bool exits)
+{
+	struct ticks *ticks = &this_cpu(this_ticks);
+	u64 ns;
+
+	be_moved();
+	ns = 2 * last_move_ns() + 20 * NS_PER_MS;
+	*ticks = (struct ticks){ .patience_ms = PATIENCE_MS + ns / NS_PER_MS };
+	ticks->l2 = l2_new(be_moved_and_wait, ticks);
+	if (exits && !broken("given"))
+		l2_control(ticks->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+	handle_irq_eoi(TIMER_VECTOR, on_tick);
+	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_TSCDEADLINE);
+	arm_tick(ticks, ns);
+	return ticks;
+}
+
+static void end_tick(struct ticks *ticks, u32 in_l1, u32 in_l2)
+{
+	report(l2_is_call(ticks->l2, L2_RETURNED), "L2 came to its end: exit %s",
+	       l2_exit_text(ticks->l2));
+	report(ticks->in_time && ticks->in_l1 == in_l1 && ticks->in_l2 == in_l2,
+	       "the timer interrupted L1 %u times and L2 %u times, expected %u and %u",
+	       ticks->in_l1, ticks->in_l2, in_l1, in_l2);
+	report(in_order(ticks->due, ticks->arrived), "at TSC 0x%lx, not before 0x%lx",
+	       ticks->arrived, ticks->due);
+	apic_cleanup_timer();
+	unhandle_irq(TIMER_VECTOR);
+	l2_free(ticks->l2);
+}
+
+TEST(apic_timer_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
+     .about = "L1's timer, running while L2 is moved, makes L2 exit, and L1 takes it, once")
+{
+	struct ticks *ticks = begin_tick(true);
+	u32 exits = 0;
+
+	while (l2_enter(ticks->l2) == EXIT_REASON_EXTERNAL_INTERRUPT)
+		exits++;
+	report(exits >= ticks->in_l1, "%u exits for an external interrupt", exits);
+	end_tick(ticks, 1, 0);
+}
+
+TEST(apic_timer_in_l2, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
+     .about =
+	     "without external-interrupt exiting L2 takes L1's timer itself, once, moved meanwhile")
+{
+	struct ticks *ticks = begin_tick(false);
+
+	l2_enter(ticks->l2);
+	end_tick(ticks, 0, broken("given") ? 0 : 1);
+}
+
+/*
+ * The exit takes the interrupt from the APIC: L1 has its vector and calls its handler (28.2.2).
+ * Where it comes before the move, L2 is asking for that and has the console: then once more, later.
+ */
+TEST(apic_timer_acknowledged, .on = EACH_CPU, .needs = ALL_OF(VMX_ACK_INTR_ON_EXIT, TSC_DEADLINE),
+     .about = "acknowledged on exit, L1's timer is in service with its vector in the VMCS, after a "
+	      "move")
+{
+	struct ticks *ticks = begin_tick(true);
+	u64 expected = INTR_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | TIMER_VECTOR, information;
+	u64 later_ns = 100 * NS_PER_MS;
+
+	l2_control(ticks->l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
+	while (l2_enter(ticks->l2) == EXIT_REASON_EXTERNAL_INTERRUPT) {
+		information = l2_get(ticks->l2, VM_EXIT_INTR_INFO);
+		if (information == expected && !ticks->moved) {
+			eoi();
+			arm_tick(ticks, later_ns *= 2);
+			continue;
+		}
+		report(information == expected && apic_read_bit(APIC_ISR, TIMER_VECTOR),
+		       "the interruption information is 0x%lx, expected 0x%lx; in service: %d",
+		       information, expected, apic_read_bit(APIC_ISR, TIMER_VECTOR));
+		if (information != expected)
+			break;
+		migrate_quiet();
+		report(l2_get(ticks->l2, VM_EXIT_INTR_INFO) == expected &&
+			       apic_read_bit(APIC_ISR, TIMER_VECTOR) && !ticks->in_l1,
+		       "the same after a move in L1: 0x%lx; in service: %d; taken %u times",
+		       l2_get(ticks->l2, VM_EXIT_INTR_INFO), apic_read_bit(APIC_ISR, TIMER_VECTOR),
+		       ticks->in_l1);
+		asm volatile("int %0" : : "i"(TIMER_VECTOR) : "memory");
+	}
+	end_tick(ticks, 1, 0);
+}
