@@ -4,11 +4,14 @@
  * lab/preforked.c is made, too, so it uses the C library alone.
  */
 #include <dirent.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/child.h"
@@ -62,4 +65,11 @@ int child_can_be_predictable(void)
 	if (granted)
 		personality(now);
 	return granted;
+}
+
+void child_end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }

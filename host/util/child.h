@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What processes that the runner starts do first. */
+/*
+ * Processes that the runner starts: what they do before they execute their program, and how
+ * they are ended.
+ */
 #ifndef FERRY_HOST_CHILD_H
 #define FERRY_HOST_CHILD_H
 
@@ -25,5 +28,8 @@ void child_take_turns(pid_t child);
  */
 void child_be_predictable(void);
 int child_can_be_predictable(void);
+
+/* Kills the child PID with SIGKILL and waits until it has ended. Nobody else waits for it. */
+void child_end(pid_t pid);
 
 #endif
