@@ -27,14 +27,14 @@ void make_with(bool used_flags, bool vpid)
 
 static void use_ept(struct l2 *l2)
 {
-	l2_use_ept(l2);
+	vmx_use_ept(l2);
 	if (this_cpu(making).used_flags)
-		l2_set(l2, EPT_POINTER, l2_get(l2, EPT_POINTER) | VMX_EPTP_AD_ENABLE_BIT);
+		vmx_set(l2, EPT_POINTER, vmx_get(l2, EPT_POINTER) | VMX_EPTP_AD_ENABLE_BIT);
 }
 
 static u64 *map_large(struct l2 *l2, phys_addr_t address, phys_addr_t physical, int level)
 {
-	u64 *entry = l2_ept_entry_at(l2, address, level);
+	u64 *entry = vmx_ept_entry_at(l2, address, level);
 	u64 *table = phys_to_virt(*entry & PT_ADDR_MASK);
 
 	*entry = physical | EPT_PAGE | VMX_EPT_PAGE_SIZE;
@@ -44,13 +44,13 @@ static u64 *map_large(struct l2 *l2, phys_addr_t address, phys_addr_t physical, 
 static bool has_vpid(const struct l2 *l2)
 {
 	return feature_VMX_VPID.present() &&
-	       l2_get(l2, SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_ENABLE_VPID;
+	       vmx_get(l2, SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_ENABLE_VPID;
 }
 
 static void use_vpid(struct l2 *l2, u16 vpid)
 {
-	l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VPID);
-	l2_set(l2, VIRTUAL_PROCESSOR_ID, vpid);
+	vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VPID);
+	vmx_set(l2, VIRTUAL_PROCESSOR_ID, vpid);
 }
 
 void check_success(const char *instruction, enum vmx_result result)
@@ -66,7 +66,7 @@ static void flush_vpid(struct l2 *l2)
 
 	check_success("INVVPID",
 		      invvpid(single ? VMX_VPID_EXTENT_SINGLE_CONTEXT : VMX_VPID_EXTENT_ALL_CONTEXT,
-			      l2_get(l2, VIRTUAL_PROCESSOR_ID), 0));
+			      vmx_get(l2, VIRTUAL_PROCESSOR_ID), 0));
 }
 
 void use_new_vpid(struct l2 *l2)
@@ -84,22 +84,22 @@ static void prepare(struct world *w)
 		use_new_vpid(w->l2);
 }
 
-u64 l2_root(const struct l2 *l2, bool nested)
+u64 vmx_root(const struct l2 *l2, bool nested)
 {
-	return l2_get(l2, nested ? EPT_POINTER : GUEST_CR3);
+	return vmx_get(l2, nested ? EPT_POINTER : GUEST_CR3);
 }
 
-void l2_set_root(struct l2 *l2, bool nested, u64 root)
+void vmx_set_root(struct l2 *l2, bool nested, u64 root)
 {
-	l2_set(l2, nested ? EPT_POINTER : GUEST_CR3, root);
+	vmx_set(l2, nested ? EPT_POINTER : GUEST_CR3, root);
 }
 
-void l2_flush(struct l2 *l2)
+void vmx_flush(struct l2 *l2)
 {
 	if (broken("flush"))
 		return;
 	if (l2->ept)
-		l2_flush_ept(l2);
+		vmx_flush_ept(l2);
 	if (has_vpid(l2))
 		flush_vpid(l2);
 }
@@ -114,7 +114,7 @@ static void share_vpid(struct l2 *l2)
 
 static void exit_on_page_faults(struct l2 *l2, bool on)
 {
-	l2_intercept_exception(l2, PF_VECTOR, on);
+	vmx_intercept_exception(l2, PF_VECTOR, on);
 }
 
 /* L1 and L2 share it. */
@@ -133,7 +133,7 @@ static void set_own_cr2(struct l2 *l2, u64 cr2)
 static void inject_page_fault(struct l2 *l2, u64 address)
 {
 	write_cr2(address);
-	l2_inject(l2, PAGE_FAULT_EVENT, 0);
+	vmx_inject(l2, PAGE_FAULT_EVENT, 0);
 }
 
 static u64 fault_exit(const struct fault *fault)
@@ -149,9 +149,9 @@ static u64 fault_exit(const struct fault *fault)
 
 static bool is_page_fault(const struct l2 *l2, const struct fault *fault)
 {
-	return l2_get(l2, VM_EXIT_INTR_INFO) == (PAGE_FAULT_EVENT | INTR_INFO_VALID_MASK) &&
-	       l2_get(l2, VM_EXIT_INTR_ERROR_CODE) == fault->error &&
-	       l2_get(l2, EXIT_QUALIFICATION) == fault->linear;
+	return vmx_get(l2, VM_EXIT_INTR_INFO) == (PAGE_FAULT_EVENT | INTR_INFO_VALID_MASK) &&
+	       vmx_get(l2, VM_EXIT_INTR_ERROR_CODE) == fault->error &&
+	       vmx_get(l2, EXIT_QUALIFICATION) == fault->linear;
 }
 
 static bool is_ept_violation(const struct l2 *l2, const struct fault *fault)
@@ -160,9 +160,9 @@ static bool is_ept_violation(const struct l2 *l2, const struct fault *fault)
 
 	if (error & ALSO_READS)
 		seen &= ~EPT_VIOLATION_ACC_READ;
-	return !((l2_get(l2, EXIT_QUALIFICATION) ^ error) & seen) &&
-	       l2_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical &&
-	       l2_get(l2, GUEST_LINEAR_ADDRESS) == fault->linear;
+	return !((vmx_get(l2, EXIT_QUALIFICATION) ^ error) & seen) &&
+	       vmx_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical &&
+	       vmx_get(l2, GUEST_LINEAR_ADDRESS) == fault->linear;
 }
 
 static bool is_fault(const struct l2 *l2, const struct fault *fault)
@@ -177,7 +177,7 @@ static bool is_fault(const struct l2 *l2, const struct fault *fault)
 	case NESTED_RESERVED:
 		break;
 	}
-	return l2_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical;
+	return vmx_get(l2, GUEST_PHYSICAL_ADDRESS) == fault->physical;
 }
 
 static const char *fault_text(const struct fault *fault)
@@ -196,11 +196,11 @@ static void set_segment(struct l2 *l2, enum vmcs_field selector, u16 rights, u64
 {
 	int distance = selector - GUEST_ES_SELECTOR;
 
-	l2_set(l2, selector, 0x10);
-	l2_set(l2, GUEST_ES_BASE + distance, base);
-	l2_set(l2, GUEST_ES_LIMIT + distance, 0xffffffff);
-	l2_set(l2, GUEST_ES_AR_BYTES + distance,
-	       (rights & 0xff) | (rights & 0xf00) << 4 | VMX_AR_G_MASK);
+	vmx_set(l2, selector, 0x10);
+	vmx_set(l2, GUEST_ES_BASE + distance, base);
+	vmx_set(l2, GUEST_ES_LIMIT + distance, 0xffffffff);
+	vmx_set(l2, GUEST_ES_AR_BYTES + distance,
+		(rights & 0xff) | (rights & 0xf00) << 4 | VMX_AR_G_MASK);
 }
 
 static void set_mode(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_base)
@@ -210,21 +210,21 @@ static void set_mode(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_b
 						GUEST_GS_SELECTOR };
 
 	if (mode->paging == UNPAGED)
-		l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_UNRESTRICTED_GUEST);
+		vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_UNRESTRICTED_GUEST);
 	if (!(mode->efer & EFER_LMA))
-		l2_uncontrol(l2, VM_ENTRY_CONTROLS, VM_ENTRY_IA32E_MODE);
-	l2_control(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_EFER);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_HLT_EXITING);
-	l2_set(l2, GUEST_CR0, mode->cr0 | X86_CR0_NE);
-	l2_set(l2, GUEST_CR3, cr3);
-	l2_set(l2, GUEST_CR4, mode->cr4 | X86_CR4_VMXE);
-	l2_set(l2, GUEST_IA32_EFER, mode->efer);
-	l2_set(l2, GUEST_RFLAGS, X86_EFLAGS_FIXED);
+		vmx_clear_controls(l2, VM_ENTRY_CONTROLS, VM_ENTRY_IA32E_MODE);
+	vmx_set_controls(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_EFER);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_HLT_EXITING);
+	vmx_set(l2, GUEST_CR0, mode->cr0 | X86_CR0_NE);
+	vmx_set(l2, GUEST_CR3, cr3);
+	vmx_set(l2, GUEST_CR4, mode->cr4 | X86_CR4_VMXE);
+	vmx_set(l2, GUEST_IA32_EFER, mode->efer);
+	vmx_set(l2, GUEST_RFLAGS, X86_EFLAGS_FIXED);
 	set_segment(l2, GUEST_CS_SELECTOR, mode->code, code_base);
 	for (size_t i = 0; i < ARRAY_SIZE(data); i++)
 		set_segment(l2, data[i], mode->data, 0);
 	/* There are no handlers: whatever comes is an exit that was not expected. */
-	l2_set(l2, EXCEPTION_BITMAP, 0xffffffff);
+	vmx_set(l2, EXCEPTION_BITMAP, 0xffffffff);
 }
 
 /* An entry reads them from memory, but with EPT, where they are of the VMCS (27.3.2.4). */
@@ -233,7 +233,7 @@ static void set_pdptes(struct l2 *l2, const u64 *entries)
 	if (!l2->ept)
 		return;
 	for (int i = 0; i < 4; i++)
-		l2_set(l2, GUEST_PDPTR0 + 2 * i, entries[i]);
+		vmx_set(l2, GUEST_PDPTR0 + 2 * i, entries[i]);
 }
 
 const struct nesting nesting = {
@@ -247,11 +247,11 @@ const struct nesting nesting = {
 	.halt = EXIT_REASON_HLT,
 	.prepare = prepare,
 	.use = use_ept,
-	.entry = l2_ept_entry,
+	.entry = vmx_ept_entry,
 	.map_large = map_large,
-	.root = l2_root,
-	.set_root = l2_set_root,
-	.flush = l2_flush,
+	.root = vmx_root,
+	.set_root = vmx_set_root,
+	.flush = vmx_flush,
 	.share_tag = share_vpid,
 	.exit_on_page_faults = exit_on_page_faults,
 	.inject_page_fault = inject_page_fault,

@@ -19,9 +19,9 @@
 void make_with(bool used_flags, bool vpid);
 
 /* The same that `nesting' has. */
-u64 l2_root(const struct l2 *l2, bool nested);
-void l2_set_root(struct l2 *l2, bool nested, u64 root);
-void l2_flush(struct l2 *l2);
+u64 vmx_root(const struct l2 *l2, bool nested);
+void vmx_set_root(struct l2 *l2, bool nested, u64 root);
+void vmx_flush(struct l2 *l2);
 
 /* A VPID of which nothing is cached. */
 void use_new_vpid(struct l2 *l2);

@@ -15,7 +15,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "svm-event.h"
+#include "nested/svm/svm-event.h"
 
 /* ======== interrupts of L1's local APIC ======== */
 
@@ -42,7 +42,7 @@ TEST(intr_behind_if_of_l2, .on = EACH_CPU, .needs = SVM,
 
 	seen = false;
 	l2_irq_off(l2);
-	l2_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_INTR);
 	irq_disable();
 	expect_call(l2, 1, "interrupts off in L2");
 	check_pending(LOW_VECTOR, "interrupts off in L2");
@@ -95,7 +95,7 @@ TEST(intr_behind_if_of_l1, .on = EACH_CPU, .needs = SVM,
 {
 	struct l2 *l2 = event_l2_new(pend_under_host_if, NULL);
 
-	l2_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_INTR);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	irq_disable();
 	expect_call(l2, 1, "IF set in L2, clear in L1");
@@ -123,16 +123,16 @@ TEST(intr_pending_at_vmrun, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(call_once, NULL);
 	u64 rip = l2->vmcb->save.rip;
 
-	l2_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_INTR);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	clgi();
 	pend(LOW_VECTOR);
-	l2_enter_gif_clear(l2);
+	svm_enter_gif_clear(l2);
 	exit_came(l2, SVM_EXIT_INTR, "VMRUN with an interrupt pending");
 	migrate_quiet();
 	check_pending(LOW_VECTOR, "between #VMEXIT and STGI");
 	report(!l1_count(), "L1 gets no interrupt before STGI (%u)", l1_count());
-	l2_enter_gif_clear(l2);
+	svm_enter_gif_clear(l2);
 	exit_came(l2, SVM_EXIT_INTR, "VMRUN again");
 	check_rip(l2, (void *)rip, "no instruction of L2 ran");
 	stgi();
@@ -166,7 +166,7 @@ static void timer_of_l1(void (*code)(void *data), bool keep)
 	seen = false;
 	if (keep)
 		l1_keep_timer();
-	l2_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_INTR);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
 	if (!keep)
@@ -278,7 +278,7 @@ TEST(tpr_of_l1_holds, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(pend_behind_tpr, NULL);
 
 	seen = false;
-	l2_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_INTR);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	write_cr8(VECTOR_CLASS(LOW_VECTOR));
 	expect_call(l2, 1, "an interrupt behind L1's TPR");
@@ -319,9 +319,9 @@ TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(send_nmi_to_self, NULL);
 
 	seen = false;
-	l2_intercept(l2, INTERCEPT_NMI);
+	svm_set_intercept(l2, INTERCEPT_NMI);
 	clgi();
-	l2_enter_gif_clear(l2);
+	svm_enter_gif_clear(l2);
 	exit_came(l2, SVM_EXIT_NMI, "L2 has sent an NMI");
 	migrate_quiet();
 	report(!l1_count(), "L1 gets no NMI before STGI (%u)", l1_count());
@@ -340,9 +340,9 @@ TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = new_l2_with_two_nmis(false);
 	const u8 *iret;
 
-	l2_intercept(l2, INTERCEPT_IRET);
+	svm_set_intercept(l2, INTERCEPT_IRET);
 	clgi();
-	l2_enter_gif_clear(l2);
+	svm_enter_gif_clear(l2);
 	exit_came(l2, SVM_EXIT_IRET, "the end of the NMI handler");
 	iret = (const u8 *)l2->vmcb->save.rip;
 	report(l2->vmcb->control.exitcode == SVM_EXIT_IRET && iret[0] == 0x48 && iret[1] == 0xcf,
@@ -351,8 +351,8 @@ TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
 	report(nmis_begun() == 1 && !l1_count(),
 	       "the second NMI does not come before IRET (%u in L2, %u in L1)", nmis_begun(),
 	       l1_count());
-	l2_pass(l2, INTERCEPT_IRET);
-	l2_enter_gif_clear(l2);
+	svm_clear_intercept(l2, INTERCEPT_IRET);
+	svm_enter_gif_clear(l2);
 	call_came(l2, 1, "two NMIs");
 	stgi();
 	check_two_nmis();
@@ -443,11 +443,11 @@ TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(call_once, NULL);
 	u64 rip;
 
-	l2_intercept(l2, INTERCEPT_INTR);
-	l2_intercept(l2, INTERCEPT_NMI);
+	svm_set_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_NMI);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	clgi();
-	l2_enter_gif_clear(l2);
+	svm_enter_gif_clear(l2);
 	call_came(l2, 1, "with nothing pending");
 	rip = l2->vmcb->save.rip;
 	pend(LOW_VECTOR);
@@ -455,7 +455,7 @@ TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
 	migrate_quiet();
 	delay_us(EVENT_SILENCE_US);
 	report(!l1_count(), "nothing comes between #VMEXIT and STGI (%u)", l1_count());
-	l2_enter_gif_clear(l2);
+	svm_enter_gif_clear(l2);
 	exit_came(l2, SVM_EXIT_NMI, "VMRUN with both pending");
 	check_rip(l2, (void *)rip, "no instruction of L2 ran");
 	report(!l1_count(), "nothing comes between #VMEXIT and STGI (%u)", l1_count());

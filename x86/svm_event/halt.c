@@ -15,7 +15,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "svm-event.h"
+#include "nested/svm/svm-event.h"
 
 L2_CODE(sti_hlt, (void),
 	"	sti\n"
@@ -172,14 +172,14 @@ TEST(halt_intercepted, .on = EACH_CPU, .needs = SVM,
 	struct halting halting = { 0 };
 	struct l2 *l2 = event_l2_new(halt_in_l2, &halting);
 
-	l2_intercept(l2, INTERCEPT_HLT);
+	svm_set_intercept(l2, INTERCEPT_HLT);
 	expect_exit(l2, SVM_EXIT_HLT, "HLT");
 	check_rip(l2, at_hlt, "HLT");
 	report(l2->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW_MASK,
 	       "HLT is in the shadow of STI: 0x%lx", l2->vmcb->control.interrupt_shadow);
 	migrate_quiet();
-	l2_skip(l2, 1);
-	l2_inject(l2, SVM_EVTINJ_TYPE_INTR | LOW_VECTOR);
+	svm_skip(l2, 1);
+	svm_inject(l2, SVM_EVTINJ_TYPE_INTR | LOW_VECTOR);
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_hlt, "HLT skipped");
 	expect_call(l2, 1, "HLT skipped");
 	expect_end(l2);

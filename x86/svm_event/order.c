@@ -17,7 +17,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "svm-event.h"
+#include "nested/svm/svm-event.h"
 
 /* ======== debug exceptions: l2-steps.c has more ======== */
 
@@ -59,7 +59,7 @@ TEST(step_intercepted, .on = EACH_CPU, .needs = SVM,
 {
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
-	l2_intercept(l2, INTERCEPT_EXCEPTION + DB_VECTOR);
+	svm_set_intercept(l2, INTERCEPT_EXCEPTION + DB_VECTOR);
 	for (int step = 0; step < STEPS; step++) {
 		expect_exit(l2, SVM_EXIT_EXCP_BASE + DB_VECTOR, "a step");
 		check_step(l2, step, l2->vmcb->save.rip);
@@ -101,7 +101,7 @@ enum kind {
 static void inject(struct l2 *l2, u64 event)
 {
 	if (!broken("lost"))
-		l2_inject(l2, event);
+		svm_inject(l2, event);
 }
 
 /* Of one kind, through L2 and back; false, and said so, if not that came and nothing else. */
@@ -136,7 +136,7 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 				   code << SVM_EVTINJ_ERR_SHIFT);
 		break;
 	case VIRTUAL_INTERRUPT:
-		l2_virtual_irq(l2, vector);
+		svm_virtual_irq(l2, vector);
 		break;
 	case INTERCEPTED_INTERRUPT:
 		vector = vectors[round / KINDS % ARRAY_SIZE(vectors)];
@@ -191,8 +191,8 @@ TEST(many_events, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(call_forever, NULL);
 	u32 rounds = scaled_count(3000, 10 * KINDS), round;
 
-	l2_intercept(l2, INTERCEPT_INTR);
-	l2_intercept(l2, INTERCEPT_NMI);
+	svm_set_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_NMI);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	expect_call(l2, 1, "the first call");
 	for (round = 0; round < rounds; round++)

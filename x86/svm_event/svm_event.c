@@ -34,18 +34,18 @@
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "svm-event.h"
+#include "nested/svm/svm-event.h"
 
 static void inject(struct l2 *l2, u64 event)
 {
 	if (!broken("lost"))
-		l2_inject(l2, event);
+		svm_inject(l2, event);
 }
 
 static void request_interrupt(struct l2 *l2, u8 vector)
 {
 	if (!broken("lost"))
-		l2_virtual_irq(l2, vector);
+		svm_virtual_irq(l2, vector);
 }
 
 L2_CODE(sti_nop, (void),
@@ -342,12 +342,12 @@ static void exit_in_shadow(void (*code)(void), const char *inside, const char *b
 {
 	struct l2 *l2 = event_l2_new(in_shadow, code);
 
-	l2_intercept(l2, INTERCEPT_CPUID);
+	svm_set_intercept(l2, INTERCEPT_CPUID);
 	expect_exit(l2, SVM_EXIT_CPUID, "in the shadow");
 	check_rip(l2, inside, "in the shadow");
 	report(l2->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW_MASK,
 	       "INTERRUPT_SHADOW is set: 0x%lx", l2->vmcb->control.interrupt_shadow);
-	l2_pass(l2, INTERCEPT_CPUID);
+	svm_clear_intercept(l2, INTERCEPT_CPUID);
 	request_interrupt(l2, LOW_VECTOR);
 	migrate_quiet();
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind, "behind the shadow");
@@ -385,14 +385,14 @@ TEST(virq_intercepted, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(masked_by_if, NULL);
 
 	l2_irq_off(l2);
-	l2_intercept(l2, INTERCEPT_VINTR);
+	svm_set_intercept(l2, INTERCEPT_VINTR);
 	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 1, "interrupts off in L2");
 	check_virq(l2, true, "interrupts off in L2");
 	expect_exit(l2, SVM_EXIT_VINTR, "after STI");
 	check_rip(l2, behind_sti, "after STI");
 	check_virq(l2, true, "at the exit");
-	l2_pass(l2, INTERCEPT_VINTR);
+	svm_clear_intercept(l2, INTERCEPT_VINTR);
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_sti, "without the intercept");
 	check_virq(l2, false, "taken");
 	expect_call(l2, 2, "taken");
@@ -471,7 +471,7 @@ static void fault_in_delivery(u64 event)
 	int vector = event & SVM_EVTINJ_VEC_MASK;
 
 	l2->vmcb->control.nrip = rip;
-	l2_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
+	svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 	save->idtr.base = NOWHERE;
 	inject(l2, event);
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "delivered where there is no IDT");
@@ -525,7 +525,7 @@ TEST(fault_delivering_int_n, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = event_l2_new(in_int, NULL);
 	struct vmcb_save_area *save = &l2->vmcb->save;
 
-	l2_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
+	svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 	save->idtr.base = NOWHERE;
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "INT where there is no IDT");
 	check_exitintinfo(l2, SVM_EVTINJ_TYPE_SOFT | LOW_VECTOR);
@@ -548,7 +548,7 @@ TEST(fault_delivering_virq, .on = EACH_CPU, .needs = SVM,
 	u64 rip = save->rip;
 
 	l2_start(l2, count_run, &(u32){ 0 });
-	l2_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
+	svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 	save->idtr.base = NOWHERE;
 	request_interrupt(l2, LOW_VECTOR);
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "taken where there is no IDT");
@@ -573,8 +573,8 @@ static void npf_in_delivery(bool stack, u64 event)
 	u64 rip = save->rip;
 	pteval_t *entry;
 
-	l2_use_npt(l2);
-	entry = l2_npt_entry(l2, gone & PAGE_MASK);
+	svm_use_npt(l2);
+	entry = svm_npt_entry(l2, gone & PAGE_MASK);
 	*entry &= ~PT_PRESENT_MASK;
 	inject(l2, event);
 	expect_exit(l2, SVM_EXIT_NPF, "delivered without the page");
@@ -673,11 +673,11 @@ TEST(vgif_intercepts, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 {
 	struct l2 *l2 = begin_vgif();
 
-	l2_intercept(l2, INTERCEPT_CLGI);
+	svm_set_intercept(l2, INTERCEPT_CLGI);
 	expect_exit(l2, SVM_EXIT_CLGI, "CLGI");
 	check_v_gif(l2, true, "CLGI intercepted");
-	l2_pass(l2, INTERCEPT_CLGI);
-	l2_intercept(l2, INTERCEPT_STGI);
+	svm_clear_intercept(l2, INTERCEPT_CLGI);
+	svm_set_intercept(l2, INTERCEPT_STGI);
 	expect_call(l2, 1, "CLGI not intercepted");
 	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 2, "moved");
@@ -685,7 +685,7 @@ TEST(vgif_intercepts, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 	check_rip(l2, at_stgi, "at STGI");
 	check_v_gif(l2, false, "STGI intercepted");
 	check_virq(l2, true, "STGI intercepted");
-	l2_pass(l2, INTERCEPT_STGI);
+	svm_clear_intercept(l2, INTERCEPT_STGI);
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_stgi, "STGI not intercepted");
 	expect_call(l2, 3, "taken");
 	expect_end(l2);
@@ -703,7 +703,7 @@ TEST(vnmi, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VNMI),
 	u64 *v_intr = &l2->vmcb->control.v_intr;
 	u64 rip = l2->vmcb->save.rip;
 
-	l2_intercept(l2, INTERCEPT_NMI);
+	svm_set_intercept(l2, INTERCEPT_NMI);
 	*v_intr |= V_NMI_ENABLE_MASK | V_NMI_PENDING_MASK;
 	expect_event(l2, NMI_VECTOR, NO_CODE, rip, "V_NMI");
 	report((*v_intr & (V_NMI_PENDING_MASK | V_NMI_BLOCKING_MASK)) == V_NMI_BLOCKING_MASK,

@@ -9,7 +9,7 @@
 
 void intercept_interrupts(struct l2 *l2)
 {
-	l2_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_INTR);
 }
 
 bool is_interrupt_exit(u64 exit)

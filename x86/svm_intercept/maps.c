@@ -86,7 +86,7 @@ bool port_should_exit(const struct l2 *l2, const struct row *row)
 
 	for (u32 i = 0; i < row->size; i++)
 		any |= iopm_bit(l2, base_port + i);
-	return any && l2_intercepts(l2, INTERCEPT_IOIO_PROT);
+	return any && svm_intercepts(l2, INTERCEPT_IOIO_PROT);
 }
 
 bool check_port(const struct l2 *l2, const struct row *row, const char *when)
@@ -110,7 +110,7 @@ static struct l2 *begin_ports(void)
 	ignored_info = ADDRESS_SIZES | IOIO_SEGMENT;
 	base_port = SPARE_PORT;
 	l2 = begin(port_accesses, ARRAY_SIZE(port_accesses));
-	l2_intercept(l2, INTERCEPT_IOIO_PROT);
+	svm_set_intercept(l2, INTERCEPT_IOIO_PROT);
 	return l2;
 }
 
@@ -178,9 +178,9 @@ TEST(ports_off, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = begin_ports();
 
 	memset(l2->iopm, 0xff, LAST_PORT / 8 + 2);
-	l2_pass(l2, INTERCEPT_IOIO_PROT);
+	svm_clear_intercept(l2, INTERCEPT_IOIO_PROT);
 	if (moved_turn(l2, "all bits but not IOIO_PROT, moved inside L2")) {
-		l2_intercept(l2, INTERCEPT_IOIO_PROT);
+		svm_set_intercept(l2, INTERCEPT_IOIO_PROT);
 		turn(l2, "all bits and IOIO_PROT");
 	}
 	end(l2);
@@ -275,7 +275,7 @@ bool msr_should_exit(const struct l2 *l2, const struct row *row)
 {
 	int bit = msrpm_bit(row->number) + row->write;
 
-	return l2_intercepts(l2, INTERCEPT_MSR_PROT) &&
+	return svm_intercepts(l2, INTERCEPT_MSR_PROT) &&
 	       (msrpm_bit(row->number) < 0 || l2->msrpm[bit / 8] >> bit % 8 & 1);
 }
 
@@ -350,9 +350,9 @@ TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = begin_msrs();
 
 	want_msrs(l2, all, 0);
-	l2_pass(l2, INTERCEPT_MSR_PROT);
+	svm_clear_intercept(l2, INTERCEPT_MSR_PROT);
 	if (moved_turn(l2, "all bits but not MSR_PROT, moved inside L2")) {
-		l2_intercept(l2, INTERCEPT_MSR_PROT);
+		svm_set_intercept(l2, INTERCEPT_MSR_PROT);
 		turn(l2, "all bits and MSR_PROT");
 	}
 	end(l2);

@@ -211,16 +211,16 @@ static unsigned intercept_of(const struct row *row)
 void set_control(struct l2 *l2, const struct row *row, bool on)
 {
 	if (on)
-		l2_intercept(l2, intercept_of(row));
+		svm_set_intercept(l2, intercept_of(row));
 	else
-		l2_pass(l2, intercept_of(row));
+		svm_clear_intercept(l2, intercept_of(row));
 }
 
 /* What changes nothing but TS and MP exits by the intercept of all writes alone. */
 static bool cr0_should_exit(const struct l2 *l2, const struct row *row)
 {
-	return l2_intercepts(l2, INTERCEPT_CR0_WRITE) ||
-	       (l2_intercepts(l2, INTERCEPT_CR0_SEL_WRITE) && row->write);
+	return svm_intercepts(l2, INTERCEPT_CR0_WRITE) ||
+	       (svm_intercepts(l2, INTERCEPT_CR0_SEL_WRITE) && row->write);
 }
 
 static bool should_exit(const struct l2 *l2, const struct row *row)
@@ -233,27 +233,27 @@ static bool should_exit(const struct l2 *l2, const struct row *row)
 	case SVM_EXIT_MSR:
 		return msr_should_exit(l2, row);
 	default:
-		return l2_intercepts(l2, intercept_of(row));
+		return svm_intercepts(l2, intercept_of(row));
 	}
 }
 
 static void spoil(struct l2 *l2)
 {
 	if (broken("lost")) {
-		l2_pass(l2, INTERCEPT_HLT);
-		l2_pass(l2, INTERCEPT_CR0_SEL_WRITE);
-		l2_pass(l2, INTERCEPT_EXCEPTION + UD_VECTOR);
-		l2_pass(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
-		if (l2_intercepts(l2, INTERCEPT_MSR_PROT))
+		svm_clear_intercept(l2, INTERCEPT_HLT);
+		svm_clear_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
+		svm_clear_intercept(l2, INTERCEPT_EXCEPTION + UD_VECTOR);
+		svm_clear_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
+		if (svm_intercepts(l2, INTERCEPT_MSR_PROT))
 			l2_intercept_msr(l2, MSR_IA32_SYSENTER_CS, false, false);
 		for (u32 i = 0; i < sizeof(u32); i++)
 			l2_set_map_bit(l2->iopm, base_port + i, false);
 	}
 	if (broken("gained")) {
-		l2_intercept(l2, INTERCEPT_PAUSE);
-		l2_intercept(l2, INTERCEPT_RDTSC);
-		l2_intercept(l2, INTERCEPT_EXCEPTION + DE_VECTOR);
-		l2_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
+		svm_set_intercept(l2, INTERCEPT_PAUSE);
+		svm_set_intercept(l2, INTERCEPT_RDTSC);
+		svm_set_intercept(l2, INTERCEPT_EXCEPTION + DE_VECTOR);
+		svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 	}
 }
 
@@ -277,7 +277,7 @@ bool skip_turn_end(struct l2 *l2)
 {
 	if (l2->vmcb->control.exitcode != SVM_EXIT_VMRUN || l2_rip(l2) != (u64)turn_end)
 		return false;
-	l2_skip(l2, VMRUN_LENGTH);
+	svm_skip(l2, VMRUN_LENGTH);
 	return true;
 }
 
@@ -294,17 +294,17 @@ bool carry_out(struct l2 *l2)
 
 	switch (l2->vmcb->control.exitcode) {
 	case SVM_EXIT_PAUSE:
-		l2_skip(l2, PAUSE_LENGTH);
+		svm_skip(l2, PAUSE_LENGTH);
 		return true;
 	case SVM_EXIT_PUSHF:
 		stack[-1] = save->rflags;
 		save->rsp -= 8;
-		l2_skip(l2, PUSHF_LENGTH);
+		svm_skip(l2, PUSHF_LENGTH);
 		return true;
 	case SVM_EXIT_POPF:
 		save->rflags = stack[0] | X86_EFLAGS_FIXED;
 		save->rsp += 8;
-		l2_skip(l2, PUSHF_LENGTH);
+		svm_skip(l2, PUSHF_LENGTH);
 		return true;
 	case SVM_EXIT_IRET:
 		/* From a handler, in 64-bit mode. */
@@ -315,7 +315,7 @@ bool carry_out(struct l2 *l2)
 	case SVM_EXIT_WRITE_CR0:
 		/* MOV from RAX, behind an instruction that changes it. */
 		save->cr0 = save->rax;
-		l2_skip(l2, MOV_CR_LENGTH);
+		svm_skip(l2, MOV_CR_LENGTH);
 		return true;
 	}
 	return false;
@@ -367,7 +367,7 @@ static bool check_exception(const struct l2 *l2, const struct row *row, const ch
 /* The intercept of all writes to CR0 goes before the selective one. */
 static u64 exit_code(const struct l2 *l2, const struct row *row)
 {
-	if (row->exit == SVM_EXIT_CR0_SEL_WRITE && l2_intercepts(l2, INTERCEPT_CR0_WRITE))
+	if (row->exit == SVM_EXIT_CR0_SEL_WRITE && svm_intercepts(l2, INTERCEPT_CR0_WRITE))
 		return SVM_EXIT_WRITE_CR0;
 	return intercept_of(row);
 }
@@ -382,7 +382,7 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 	bool good = true;
 
 	good &= report_if_failed(control->exitcode == code, "%s: %s: exit %s and not %s", when,
-				 row->name, l2_exit_text(l2), svm_exit_name(code));
+				 row->name, l2_exit_text(l2), l2_exit_name(code));
 	good &= report_if_failed(!(control->exitintinfo & SVM_EVTINJ_VALID),
 				 "%s: %s: EXITINTINFO tells of an event: %s", when, row->name,
 				 l2_exit_text(l2));
@@ -647,15 +647,15 @@ static void check_cr0_writes(const struct row *table, int count)
 {
 	struct l2 *l2 = begin(table, count);
 
-	l2_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
+	svm_set_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
 	if (turn(l2, "selective, before the move") &&
 	    moved_turn(l2, "selective, moved inside L2")) {
 		/* The intercept of all writes goes before the selective one. */
-		l2_intercept(l2, INTERCEPT_CR0_WRITE);
+		svm_set_intercept(l2, INTERCEPT_CR0_WRITE);
 		turn(l2, "both");
-		l2_pass(l2, INTERCEPT_CR0_SEL_WRITE);
+		svm_clear_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
 		turn(l2, "all writes");
-		l2_pass(l2, INTERCEPT_CR0_WRITE);
+		svm_clear_intercept(l2, INTERCEPT_CR0_WRITE);
 		turn(l2, "neither");
 	}
 	end(l2);
@@ -698,12 +698,12 @@ TEST(pause_filter, .on = EACH_CPU, .needs = SVM_PAUSE_FILTER,
 
 	l2->vmcb->control.pause_filter_count = 1000;
 	l2_expect_call(l2, 1);
-	l2_intercept(l2, INTERCEPT_PAUSE);
+	svm_set_intercept(l2, INTERCEPT_PAUSE);
 	l2_expect(l2, SVM_EXIT_PAUSE, "filter of 1000");
 	report_info("after %lu PAUSEs", pauses);
 	l2->vmcb->control.pause_filter_count = 0;
 	for (u64 before = pauses, i = 0; i < 3; i++) {
-		l2_skip(l2, PAUSE_LENGTH);
+		svm_skip(l2, PAUSE_LENGTH);
 		l2_expect(l2, SVM_EXIT_PAUSE, "no filter, PAUSE %lu", i);
 		report(pauses == before + i + 1, "%lu PAUSEs further", pauses - before);
 	}
@@ -762,7 +762,7 @@ TEST(double_fault, .on = EACH_CPU, .needs = SVM,
 {
 	struct l2 *l2 = l2_new(double_fault, NULL);
 
-	l2_intercept(l2, INTERCEPT_EXCEPTION + DF_VECTOR);
+	svm_set_intercept(l2, INTERCEPT_EXCEPTION + DF_VECTOR);
 	if (l2_expect(l2, SVM_EXIT_EXCP_BASE + DF_VECTOR, "#GP without an IDT"))
 		report(!l2->vmcb->control.exitinfo1, "error code 0x%lx (should be 0)",
 		       l2->vmcb->control.exitinfo1);

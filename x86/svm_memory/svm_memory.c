@@ -84,9 +84,9 @@ static void share_asid(struct l2 *l2)
 static void exit_on_page_faults(struct l2 *l2, bool on)
 {
 	if (on)
-		l2_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
+		svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 	else
-		l2_pass(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
+		svm_clear_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
 }
 
 static u64 vmcb_cr2(const struct l2 *l2)
@@ -103,7 +103,7 @@ static void set_vmcb_cr2(struct l2 *l2, u64 cr2)
 static void inject_page_fault(struct l2 *l2, u64 address)
 {
 	set_vmcb_cr2(l2, address);
-	l2_inject(l2, SVM_EVTINJ_TYPE_EXEPT | SVM_EVTINJ_VALID_ERR | PF_VECTOR);
+	svm_inject(l2, SVM_EVTINJ_TYPE_EXEPT | SVM_EVTINJ_VALID_ERR | PF_VECTOR);
 }
 
 static u64 fault_exit(const struct fault *fault)
@@ -130,7 +130,7 @@ static const char *fault_text(const struct fault *fault)
 	static PER_CPU(char, text[96]);
 
 	snprintf(this_cpu(text), sizeof(text), "%s with EXITINFO1 0x%lx, EXITINFO2 0x%lx",
-		 svm_exit_name(fault_exit(fault)), fault->error, fault_address(fault));
+		 l2_exit_name(fault_exit(fault)), fault->error, fault_address(fault));
 	return this_cpu(text);
 }
 
@@ -155,11 +155,11 @@ static void set_mode(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_b
 	save->rflags = X86_EFLAGS_FIXED;
 	save->cs = segment(mode->code, code_base);
 	save->ds = save->es = save->ss = segment(mode->data, 0);
-	l2_intercept(l2, INTERCEPT_HLT);
+	svm_set_intercept(l2, INTERCEPT_HLT);
 	/* There are no handlers: whatever comes is an exit that was not expected. */
 	for (int vector = 0; vector < 32; vector++)
 		if (vector != NMI_VECTOR)
-			l2_intercept(l2, INTERCEPT_EXCEPTION + vector);
+			svm_set_intercept(l2, INTERCEPT_EXCEPTION + vector);
 }
 
 /* VMRUN reads them from memory. */
@@ -176,8 +176,8 @@ const struct nesting nesting = {
 	.write_protected = FINAL | PFERR_WRITE_MASK | PFERR_PRESENT_MASK,
 	.cr2_name = "CR2 in the VMCB",
 	.halt = SVM_EXIT_HLT,
-	.use = l2_use_npt,
-	.entry = l2_npt_entry,
+	.use = svm_use_npt,
+	.entry = svm_npt_entry,
 	.map_large = map_large,
 	.root = root,
 	.set_root = set_root,
@@ -616,7 +616,7 @@ TEST(gpat_own, .on = EACH_CPU, .needs = SVM_NPT,
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
 
-	l2_use_npt(l2);
+	svm_use_npt(l2);
 	wrmsr(MSR_IA32_CR_PAT, PAT_OF_L1);
 	l2->vmcb->save.g_pat = PAT_OF_VMCB;
 	l2_expect_call(l2, DONE);
@@ -643,7 +643,7 @@ TEST(pat_moved, .on = EACH_CPU, .needs = SVM_NPT,
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
 
-	l2_use_npt(l2);
+	svm_use_npt(l2);
 	l2_expect_call(l2, DONE);
 	report(found[1] == PAT_OF_L2, "after the move L2 has PAT 0x%lx, it had set 0x%lx", found[1],
 	       PAT_OF_L2);
@@ -683,7 +683,7 @@ TEST(gpat_invalid, .on = EACH_CPU, .needs = SVM_NPT,
 {
 	struct l2 *l2 = l2_new(nothing, NULL);
 
-	l2_use_npt(l2);
+	svm_use_npt(l2);
 	l2->vmcb->save.g_pat = PAT_BAD;
 	l2_expect(l2, SVM_EXIT_INVALID, "G_PAT 0x%lx", PAT_BAD);
 	migrate_quiet();

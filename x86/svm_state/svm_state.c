@@ -123,7 +123,7 @@ static void check_state(bool nested_paging, bool write)
 	u64 own[MOST_REGISTERS];
 
 	if (nested_paging)
-		l2_use_npt(l2);
+		svm_use_npt(l2);
 	for (unsigned i = 0; i < register_count && !write; i++)
 		set_vmcb_value(l2->vmcb, &registers[i], registers[i].value);
 	fill_breakpoint_addresses(20);
@@ -385,10 +385,10 @@ static void rewrite_in_l2(void *data)
 	struct vmcb_save_area *save = &rewrite->l2->vmcb->save;
 
 	/* Controls that would stop L2 at once, or send it elsewhere. */
-	l2_intercept(rewrite->l2, INTERCEPT_CPUID);
-	l2_intercept(rewrite->l2, INTERCEPT_RDTSC);
-	l2_intercept(rewrite->l2, INTERCEPT_PAUSE);
-	l2_intercept(rewrite->l2, INTERCEPT_EXCEPTION + UD_VECTOR);
+	svm_set_intercept(rewrite->l2, INTERCEPT_CPUID);
+	svm_set_intercept(rewrite->l2, INTERCEPT_RDTSC);
+	svm_set_intercept(rewrite->l2, INTERCEPT_PAUSE);
+	svm_set_intercept(rewrite->l2, INTERCEPT_EXCEPTION + UD_VECTOR);
 	control->tsc_offset = FAR_AWAY;
 	control->eventinj = SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_EXEPT | UD_VECTOR;
 	save->rip = NOWHERE(1);
@@ -430,7 +430,7 @@ TEST(vmcb_changed_while_l2_runs, .on = EACH_CPU, .needs = SVM,
 		       "the exit writes L2's own state: EFER 0x%lx, was 0x%lx; CR3 0x%lx, was "
 		       "0x%lx",
 		       l2->vmcb->save.efer, efer, l2->vmcb->save.cr3, cr3);
-		report(control->tsc_offset == FAR_AWAY && l2_intercepts(l2, INTERCEPT_CPUID),
+		report(control->tsc_offset == FAR_AWAY && svm_intercepts(l2, INTERCEPT_CPUID),
 		       "the exit leaves controls as L1 has changed them: TSC_OFFSET 0x%lx",
 		       control->tsc_offset);
 		control->tsc_offset = 0;

@@ -48,7 +48,7 @@ bool use_nested_paging(struct l2 *l2)
 {
 	if (!SVM_NPT[0]->present())
 		return false;
-	l2_use_npt(l2);
+	svm_use_npt(l2);
 	return true;
 }
 
@@ -466,7 +466,7 @@ static void set_route(struct l2 *l2, enum route route)
 	struct vmcb *vmcb = l2->vmcb;
 
 	if (route != TO_L2)
-		l2_intercept(l2, INTERCEPT_INTR);
+		svm_set_intercept(l2, INTERCEPT_INTR);
 	if (route == TO_L1_ALWAYS) {
 		vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 		vmcb->save.rflags &= ~X86_EFLAGS_IF;

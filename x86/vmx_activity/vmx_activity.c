@@ -33,7 +33,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "vmx-event.h"
+#include "nested/vmx/vmx-event.h"
 
 #define NS_PER_MS     1000000ul
 #define NS_PER_SECOND 1000000000ul
@@ -67,9 +67,9 @@ static struct l2 *new_sleeper(void (*rip)(void), u32 state)
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
 
-	l2_set(l2, GUEST_RIP, (u64)rip);
+	vmx_set(l2, GUEST_RIP, (u64)rip);
 	l2_irq_off(l2);
-	l2_set(l2, GUEST_ACTIVITY_STATE, broken("awake") ? GUEST_ACTIVITY_ACTIVE : state);
+	vmx_set(l2, GUEST_ACTIVITY_STATE, broken("awake") ? GUEST_ACTIVITY_ACTIVE : state);
 	return l2;
 }
 
@@ -77,9 +77,9 @@ static struct l2 *new_sleeper(void (*rip)(void), u32 state)
 static void end_sleeper(struct l2 *l2, const void *rip)
 {
 	check_rip(l2, rip, "asleep");
-	l2_uncontrol(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
-	l2_set(l2, GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
-	l2_set(l2, GUEST_RIP, (u64)run_and_call);
+	vmx_clear_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+	vmx_set(l2, GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	vmx_set(l2, GUEST_RIP, (u64)run_and_call);
 	expect_call(l2, 1, "awake");
 	event_l2_free(l2);
 }
@@ -106,7 +106,7 @@ static u64 least(u64 cycles)
 
 static void check_nap(struct naps *naps, bool good, u64 cycles, u64 wanted)
 {
-	u64 state = l2_get(naps->l2, GUEST_ACTIVITY_STATE);
+	u64 state = vmx_get(naps->l2, GUEST_ACTIVITY_STATE);
 
 	naps->done++;
 	if (good && cycles >= least(wanted) && (naps->taken || state == naps->state))
@@ -123,12 +123,12 @@ static void nap_by_preemption_timer(void *data)
 
 	if (naps->failed[0])
 		return;
-	l2_set(naps->l2, VMX_PREEMPTION_TIMER_VALUE, counts / (broken("early") ? 2 : 1));
+	vmx_set(naps->l2, VMX_PREEMPTION_TIMER_VALUE, counts / (broken("early") ? 2 : 1));
 	start = rdtsc_ordered();
 	l2_enter(naps->l2);
 	check_nap(naps,
 		  naps->l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER &&
-			  l2_get(naps->l2, GUEST_RIP) == naps->rip,
+			  vmx_get(naps->l2, GUEST_RIP) == naps->rip,
 		  rdtsc_ordered() - start, (counts - 1) << naps->rate);
 }
 
@@ -146,7 +146,8 @@ static void sleep_by_preemption_timer(void (*code)(void), const void *rip, u32 b
 	naps.l2 = new_sleeper(code, before);
 	naps.rate = VMX_MISC_PREEMPTION_TIMER_RATE(rdmsr(MSR_IA32_VMX_MISC));
 	if (!broken("other"))
-		l2_control(naps.l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+		vmx_set_controls(naps.l2, PIN_BASED_VM_EXEC_CONTROL,
+				 PIN_BASED_VMX_PREEMPTION_TIMER);
 	move_during(nap_by_preemption_timer, &naps);
 	nap_by_preemption_timer(&naps);
 	check_naps(&naps);
@@ -199,7 +200,7 @@ static void nap_by_apic_timer(void *data)
 			rip = event_frame_of(naps->l2)->rip;
 	} else {
 		good = naps->l2->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT;
-		rip = l2_get(naps->l2, GUEST_RIP);
+		rip = vmx_get(naps->l2, GUEST_RIP);
 	}
 	late = rip == (u64)halt_forever && end >= due && naps->ms < MOST_NAP_MS;
 	good &= (late || rip == naps->rip) && !l1_count();
@@ -231,9 +232,9 @@ static void sleep_by_apic_timer(bool taken)
 	};
 
 	naps.l2 = new_sleeper(broken("awake") ? run_and_call : halt_forever, GUEST_ACTIVITY_ACTIVE);
-	l2_set(naps.l2, GUEST_RFLAGS, l2_get(naps.l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
+	vmx_set(naps.l2, GUEST_RFLAGS, vmx_get(naps.l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
 	if (taken == broken("other"))
-		l2_control(naps.l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+		vmx_set_controls(naps.l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_TSCDEADLINE);
 	irq_disable();
 	move_during(nap_by_apic_timer, &naps);
@@ -265,10 +266,10 @@ TEST(apic_timer_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
 /* A hypervisor that sleeps first; the preemption timer ends the test then. */
 static void forbid_sleep(struct l2 *l2)
 {
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
-	l2_set(l2, VMX_PREEMPTION_TIMER_VALUE,
-	       cycles_of_ms(EVENT_PATIENCE_MS) >>
-		       VMX_MISC_PREEMPTION_TIMER_RATE(rdmsr(MSR_IA32_VMX_MISC)));
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+	vmx_set(l2, VMX_PREEMPTION_TIMER_VALUE,
+		cycles_of_ms(EVENT_PATIENCE_MS) >>
+			VMX_MISC_PREEMPTION_TIMER_RATE(rdmsr(MSR_IA32_VMX_MISC)));
 }
 
 TEST(hlt_injected, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_HLT),
@@ -278,9 +279,9 @@ TEST(hlt_injected, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACT
 	struct l2 *l2 = new_sleeper(run_and_call, GUEST_ACTIVITY_HLT);
 
 	forbid_sleep(l2);
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
+	vmx_set(l2, GUEST_RFLAGS, vmx_get(l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
 	if (!broken("other"))
-		l2_inject(l2, INTR_TYPE_EXT_INTR | LOW_VECTOR, 0);
+		vmx_inject(l2, INTR_TYPE_EXT_INTR | LOW_VECTOR, 0);
 	migrate_quiet();
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)run_and_call, "injected");
 	check_field(l2, GUEST_ACTIVITY_STATE, ~0ul, GUEST_ACTIVITY_ACTIVE, "injected");
@@ -295,11 +296,11 @@ TEST(hlt_interrupt_window, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER,
 
 	forbid_sleep(l2);
 	if (!broken("other"))
-		l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+		vmx_set(l2, GUEST_RFLAGS, vmx_get(l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	migrate_quiet();
 	expect_exit(l2, EXIT_REASON_INTERRUPT_WINDOW, "halted");
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	end_sleeper(l2, run_and_call);
 }
 
@@ -310,12 +311,13 @@ TEST(hlt_nmi_window, .on = EACH_CPU,
 	struct l2 *l2 = new_sleeper(run_and_call, GUEST_ACTIVITY_HLT);
 
 	forbid_sleep(l2);
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL,
+			 PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS);
 	if (!broken("other"))
-		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
+		vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
 	migrate_quiet();
 	expect_exit(l2, EXIT_REASON_NMI_WINDOW, "halted");
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
 	end_sleeper(l2, run_and_call);
 }
 
@@ -354,7 +356,7 @@ static void wake_by_exit(u32 control, u64 reason, void (*send)(int cpu), u8 vect
 	struct l2 *l2 =
 		new_sleeper(broken("awake") ? run_and_call : halt_forever, GUEST_ACTIVITY_ACTIVE);
 
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, control);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, control);
 	sleep_until_woken(l2, &waker);
 	exit_came(l2, reason, "halted");
 	if (reason == EXIT_REASON_EXCEPTION_NMI)
@@ -374,7 +376,7 @@ static void wake_by_event(void (*send)(int cpu), u8 vector)
 	struct l2 *l2 =
 		new_sleeper(broken("awake") ? run_and_call : halt_forever, GUEST_ACTIVITY_ACTIVE);
 
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
+	vmx_set(l2, GUEST_RFLAGS, vmx_get(l2, GUEST_RFLAGS) | X86_EFLAGS_IF);
 	sleep_until_woken(l2, &waker);
 	event_came(l2, vector, NO_CODE, (u64)behind_hlt, "halted");
 	if (vector != NMI_VECTOR)
@@ -409,7 +411,7 @@ TEST(nmi_exits_halted, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
 	struct l2 *l2 =
 		new_sleeper(broken("awake") ? run_and_call : halt_forever, GUEST_ACTIVITY_ACTIVE);
 
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_NMI_EXITING);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_NMI_EXITING);
 	sleep_until_woken(l2, &waker);
 	check_field(l2, GUEST_ACTIVITY_STATE, ~0ul, GUEST_ACTIVITY_HLT, "halted");
 	dispatch(NMI_VECTOR);
@@ -438,10 +440,11 @@ static void wait_for_sipi(void (*disturb)(int cpu), u8 vector, bool timer)
 	struct waker waker = { .disturb = disturb, .send = send_sipi };
 	struct l2 *l2 = new_sleeper(run_and_call, GUEST_ACTIVITY_WAIT_SIPI);
 
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL,
+			 PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING);
 	if (timer) {
-		l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
-		l2_set(l2, VMX_PREEMPTION_TIMER_VALUE, 1);
+		vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+		vmx_set(l2, VMX_PREEMPTION_TIMER_VALUE, 1);
 	}
 	sleep_until_woken(l2, &waker);
 	exit_came(l2, EXIT_REASON_SIPI_SIGNAL, "waiting");
@@ -520,7 +523,7 @@ TEST(init_pending, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
      .about = "an INIT that comes to L1 and is moved there waits for the entry, and exits, once")
 {
 	struct l2 *l2 = event_l2_new(call_once, NULL);
-	u64 rip = l2_get(l2, GUEST_RIP);
+	u64 rip = vmx_get(l2, GUEST_RIP);
 	int cpu = smp_id();
 
 	if (!broken("other"))

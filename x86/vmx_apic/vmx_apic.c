@@ -198,17 +198,17 @@ static struct l2 *begin_with(void (*code)(void *data), void *data, bool ept, u32
 	other_page = alloc_page();
 	window = new_window(access_page);
 	other_window = new_window(other_page);
-	l2_set(l2, VIRTUAL_APIC_PAGE_ADDR, virt_to_phys(virtual_apic));
-	l2_set(l2, APIC_ACCESS_ADDR, virt_to_phys(access_page));
-	l2_set(l2, TPR_THRESHOLD, 0);
+	vmx_set(l2, VIRTUAL_APIC_PAGE_ADDR, virt_to_phys(virtual_apic));
+	vmx_set(l2, APIC_ACCESS_ADDR, virt_to_phys(access_page));
+	vmx_set(l2, TPR_THRESHOLD, 0);
 	if (ept) {
-		l2_use_ept(l2);
+		vmx_use_ept(l2);
 		/* Entries of their own for both pages. */
-		l2_ept_entry(l2, virt_to_phys(access_page));
-		l2_ept_entry(l2, virt_to_phys(other_page));
+		vmx_ept_entry(l2, virt_to_phys(access_page));
+		vmx_ept_entry(l2, virt_to_phys(other_page));
 	}
 	if (secondary)
-		l2_control(l2, SECONDARY_VM_EXEC_CONTROL, secondary);
+		vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, secondary);
 	return l2;
 }
 
@@ -216,7 +216,7 @@ static struct l2 *begin(bool ept, u32 primary, u32 secondary)
 {
 	struct l2 *l2 = begin_with(steps_in_l2, NULL, ept, secondary);
 
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, primary);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, primary);
 	return l2;
 }
 
@@ -235,9 +235,9 @@ static void go_on(struct l2 *l2, const struct step *step)
 {
 	if (step->exit == EXIT_REASON_TPR_BELOW_THRESHOLD) {
 		/* Or the next entry would fail, or exit. */
-		l2_set(l2, TPR_THRESHOLD, vtpr() >> 4);
+		vmx_set(l2, TPR_THRESHOLD, vtpr() >> 4);
 	} else if (step->exit == EXIT_REASON_APIC_ACCESS) {
-		l2_skip(l2);
+		vmx_skip(l2);
 	}
 }
 
@@ -246,8 +246,8 @@ static void note_exit(struct l2 *l2, struct outcome *outcome)
 	if (outcome->exits++)
 		return;
 	outcome->reason = l2->exit_reason;
-	outcome->qualification = l2_get(l2, EXIT_QUALIFICATION);
-	outcome->rip = l2_get(l2, GUEST_RIP);
+	outcome->qualification = vmx_get(l2, EXIT_QUALIFICATION);
+	outcome->rip = vmx_get(l2, GUEST_RIP);
 }
 
 static u64 expected_rip(const struct step *step)
@@ -296,9 +296,9 @@ static void run_steps(struct l2 *l2, const struct step *steps, unsigned count, u
 	assert(count <= MOST_STEPS);
 	round = (struct round){ .steps = steps, .count = count, .move_at = move_at };
 	if (moved && broken("threshold"))
-		l2_set(l2, TPR_THRESHOLD, 0);
+		vmx_set(l2, TPR_THRESHOLD, 0);
 	if (moved && broken("access"))
-		l2_set(l2, APIC_ACCESS_ADDR, virt_to_phys(other_page));
+		vmx_set(l2, APIC_ACCESS_ADDR, virt_to_phys(other_page));
 	if (moved && broken("registers"))
 		*apic_register(APIC_LVTERR) ^= 1;
 	for (;;) {
@@ -321,7 +321,7 @@ static void run_steps(struct l2 *l2, const struct step *steps, unsigned count, u
 				 count, round.at + 1, l2_exit_text(l2));
 	report(good, "%s: %u steps of L2", when, count);
 	if (l2_is_call(l2, HERE))
-		l2_skip(l2);
+		vmx_skip(l2);
 }
 
 /* All steps in one go, with a move in the middle, and behind a move of L1. */
@@ -331,14 +331,14 @@ static void check_steps(struct l2 *l2, const struct step *steps, unsigned count,
 	for (int i = 0; i < 3; i++) {
 		static const char *const when[] = { "not moved", "moved in L2", "moved in L1" };
 
-		l2_set(l2, TPR_THRESHOLD, threshold);
+		vmx_set(l2, TPR_THRESHOLD, threshold);
 		*apic_register(APIC_TASKPRI) = priority;
 		if (i == 2) {
 			migrate_quiet();
 			if (broken("vtpr"))
 				*apic_register(APIC_TASKPRI) ^= 0x10;
 			if (broken("threshold"))
-				l2_set(l2, TPR_THRESHOLD, 0);
+				vmx_set(l2, TPR_THRESHOLD, 0);
 		}
 		run_steps(l2, steps, count, i == 1 ? middle : NEVER, when[i]);
 	}
@@ -417,7 +417,7 @@ TEST(tpr_shadow_meanwhile, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 	struct l2 *l2 = begin_with(write_cr8_through_move, NULL, false, 0);
 
 	meanwhile = (struct meanwhile){ 0 };
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
 	l2_expect_return(l2);
 	report(!meanwhile.wrong,
 	       "of %lu values %lu were read as another, the first as 0x%lx and not 0x%lx",
@@ -471,15 +471,15 @@ TEST(tpr_threshold_refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 	struct l2 *l2 = begin_with(call_in_l2, NULL, false, 0);
 	u64 reason;
 
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
-	l2_set(l2, TPR_THRESHOLD, 4);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
+	vmx_set(l2, TPR_THRESHOLD, 4);
 	*apic_register(APIC_TASKPRI) = 0x4f;
 	l2_expect_call(l2, HERE);
 	*apic_register(APIC_TASKPRI) = broken("refused") ? 0x40 : 0x3f;
 	migrate_quiet();
 	reason = l2_enter(l2);
 	report(reason == L2_NOT_ENTERED &&
-		       l2_get(l2, VM_INSTRUCTION_ERROR) == VMXERR_ENTRY_INVALID_CONTROL_FIELD,
+		       vmx_get(l2, VM_INSTRUCTION_ERROR) == VMXERR_ENTRY_INVALID_CONTROL_FIELD,
 	       "VTPR 0x3f, threshold 4: exit %s; expected no entry, with error %d",
 	       l2_exit_text(l2), VMXERR_ENTRY_INVALID_CONTROL_FIELD);
 	*apic_register(APIC_TASKPRI) = 0x40;
@@ -495,17 +495,17 @@ TEST(tpr_threshold_at_entry, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX
 	struct l2 *l2 =
 		begin_with(call_in_l2, NULL, false, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
 
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
 	for (int moved = 0; moved < 2; moved++) {
-		u64 rip = l2_get(l2, GUEST_RIP);
+		u64 rip = vmx_get(l2, GUEST_RIP);
 
-		l2_set(l2, TPR_THRESHOLD, 4);
+		vmx_set(l2, TPR_THRESHOLD, 4);
 		*apic_register(APIC_TASKPRI) = broken("refused") ? 0x40 : 0x3f;
 		if (moved)
 			migrate_quiet();
 		l2_expect(l2, EXIT_REASON_TPR_BELOW_THRESHOLD, "VTPR 0x3f, threshold 4");
-		report(l2_get(l2, GUEST_RIP) == rip, "L2's RIP is 0x%lx, was 0x%lx",
-		       l2_get(l2, GUEST_RIP), rip);
+		report(vmx_get(l2, GUEST_RIP) == rip, "L2's RIP is 0x%lx, was 0x%lx",
+		       vmx_get(l2, GUEST_RIP), rip);
 		*apic_register(APIC_TASKPRI) = 0x40;
 		l2_expect_call(l2, HERE);
 	}
@@ -574,7 +574,7 @@ static void expect_look(struct l2 *l2, bool first, bool second, const char *when
 	if (l2->ept)
 		invept(VMX_EPT_EXTENT_GLOBAL, 0);
 	while (l2_enter(l2) == EXIT_REASON_APIC_ACCESS && look.exits[look.at]++ == 0)
-		l2_skip(l2);
+		vmx_skip(l2);
 	report(look.exits[0] == first && look.exits[1] == second &&
 		       (first || look.read[0] == 0x1111) && (second || look.read[1] == 0x2222),
 	       "%s: the first page: %u exits, read 0x%x; the second: %u exits, read 0x%x; expected "
@@ -582,7 +582,7 @@ static void expect_look(struct l2 *l2, bool first, bool second, const char *when
 	       when, look.exits[0], look.read[0], look.exits[1], look.read[1], first, second);
 	if (report_if_failed(l2_is_call(l2, HERE), "%s: L2 should have looked at both: exit %s",
 			     when, l2_exit_text(l2)))
-		l2_skip(l2);
+		vmx_skip(l2);
 }
 
 static void check_changed(bool ept)
@@ -593,12 +593,12 @@ static void check_changed(bool ept)
 	*(u32 *)(other_page + APIC_LVR) = 0x2222;
 	expect_look(l2, true, false, "before the move");
 	migrate_quiet();
-	l2_set(l2, APIC_ACCESS_ADDR, virt_to_phys(broken("access") ? access_page : other_page));
+	vmx_set(l2, APIC_ACCESS_ADDR, virt_to_phys(broken("access") ? access_page : other_page));
 	expect_look(l2, false, true, "the second page behind a move");
-	l2_set(l2, APIC_ACCESS_ADDR, virt_to_phys(access_page));
+	vmx_set(l2, APIC_ACCESS_ADDR, virt_to_phys(access_page));
 	migrate_quiet();
 	expect_look(l2, true, false, "the first page again before a move");
-	l2_uncontrol(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
+	vmx_clear_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
 	expect_look(l2, false, false, "none");
 	end(l2);
 }
@@ -726,13 +726,13 @@ TEST(x2apic_tpr_faults, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2AP
 		end(l2);
 		return;
 	}
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
 	*apic_register(APIC_TASKPRI) = 0x55;
 	l2_expect_call(l2, HERE);
 	report(faults.high_bits == GP_VECTOR && faults.upper_half == GP_VECTOR && vtpr() == 0x55,
 	       "WRMSR of bit 8: %s, of bit 32: %s, expected #GP; VTPR is 0x%x, was 0x55",
 	       exception_mnemonic(faults.high_bits), exception_mnemonic(faults.upper_half), vtpr());
-	l2_uncontrol(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE);
+	vmx_clear_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE);
 	l2_expect_return(l2);
 	report(faults.off == GP_VECTOR, "WRMSR of 0 without the control: %s, expected #GP",
 	       exception_mnemonic(faults.off));
@@ -871,13 +871,13 @@ static struct l2 *begin_delivery(void (*code)(void *data))
 				   SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |
 					   SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY);
 
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
-	l2_set(l2, EOI_EXIT_BITMAP0, 0);
-	l2_set(l2, EOI_EXIT_BITMAP1, 0);
-	l2_set(l2, EOI_EXIT_BITMAP2, 0);
-	l2_set(l2, EOI_EXIT_BITMAP3, 0);
-	l2_set(l2, GUEST_INTR_STATUS, 0);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+	vmx_set(l2, EOI_EXIT_BITMAP0, 0);
+	vmx_set(l2, EOI_EXIT_BITMAP1, 0);
+	vmx_set(l2, EOI_EXIT_BITMAP2, 0);
+	vmx_set(l2, EOI_EXIT_BITMAP3, 0);
+	vmx_set(l2, GUEST_INTR_STATUS, 0);
 	taken = (struct taken){ 0 };
 	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
 		handle_irq(vectors[i], on_virtual_interrupt);
@@ -890,7 +890,7 @@ static void request_three(struct l2 *l2)
 	set_apic_bit(APIC_IRR, FIRST_VECTOR, true);
 	set_apic_bit(APIC_IRR, SECOND_VECTOR, true);
 	set_apic_bit(APIC_IRR, THIRD_VECTOR, !broken("interrupt"));
-	l2_set(l2, GUEST_INTR_STATUS, RVI(FIRST_VECTOR));
+	vmx_set(l2, GUEST_INTR_STATUS, RVI(FIRST_VECTOR));
 }
 
 static void end_delivery(struct l2 *l2)
@@ -914,7 +914,7 @@ static void expect_call_beside_interrupts(struct l2 *l2, u64 number)
 	report(l2_is_call(l2, number), "L2 came to its call %lu: exit %s", number,
 	       l2_exit_text(l2));
 	if (l2_is_call(l2, number) && number != L2_RETURNED)
-		l2_skip(l2);
+		vmx_skip(l2);
 }
 
 static void check_taken(unsigned count, const u8 *expected)
@@ -932,9 +932,9 @@ static void check_idle(struct l2 *l2)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
 		any |= apic_bit(APIC_IRR, vectors[i]) || apic_bit(APIC_ISR, vectors[i]);
-	report(!any && l2_get(l2, GUEST_INTR_STATUS) == 0,
+	report(!any && vmx_get(l2, GUEST_INTR_STATUS) == 0,
 	       "%s in VIRR or VISR; the guest interrupt status is 0x%lx, expected 0",
-	       any ? "there is something" : "nothing", l2_get(l2, GUEST_INTR_STATUS));
+	       any ? "there is something" : "nothing", vmx_get(l2, GUEST_INTR_STATUS));
 }
 
 static void lower_priority(void *unused)
@@ -990,12 +990,12 @@ TEST(interrupts_in_service, .on = EACH_CPU,
 	taken.call = true;
 	request_three(l2);
 	expect_call_beside_interrupts(l2, IN_HANDLER);
-	report(l2_get(l2, GUEST_INTR_STATUS) == expected && apic_bit(APIC_ISR, FIRST_VECTOR) &&
+	report(vmx_get(l2, GUEST_INTR_STATUS) == expected && apic_bit(APIC_ISR, FIRST_VECTOR) &&
 		       !apic_bit(APIC_IRR, FIRST_VECTOR) &&
 		       *apic_register(APIC_PROCPRI) == (FIRST_VECTOR & 0xf0),
 	       "the guest interrupt status is 0x%lx, expected 0x%lx; in service: %d, requested: "
 	       "%d; VPPR is 0x%x, expected 0x%x",
-	       l2_get(l2, GUEST_INTR_STATUS), expected, apic_bit(APIC_ISR, FIRST_VECTOR),
+	       vmx_get(l2, GUEST_INTR_STATUS), expected, apic_bit(APIC_ISR, FIRST_VECTOR),
 	       apic_bit(APIC_IRR, FIRST_VECTOR), *apic_register(APIC_PROCPRI), FIRST_VECTOR & 0xf0);
 	report(taken.count == 1, "it had taken %u, expected 1", taken.count);
 	migrate_quiet();
@@ -1016,11 +1016,11 @@ TEST(eoi_exits, .on = EACH_CPU,
 
 	*apic_register(APIC_TASKPRI) = 0xf0;
 	request_three(l2);
-	l2_set(l2, EOI_EXIT_BITMAP0 + 2 * (SECOND_VECTOR / 64), BIT(SECOND_VECTOR % 64));
+	vmx_set(l2, EOI_EXIT_BITMAP0 + 2 * (SECOND_VECTOR / 64), BIT(SECOND_VECTOR % 64));
 	while (enter_beside_interrupts(l2) == EXIT_REASON_EOI_INDUCED && !eois++) {
-		report(l2_get(l2, EXIT_QUALIFICATION) == SECOND_VECTOR && taken.count == 2,
+		report(vmx_get(l2, EXIT_QUALIFICATION) == SECOND_VECTOR && taken.count == 2,
 		       "the EOI of vector 0x%lx exits, after %u interrupts; expected 0x%x, 2",
-		       l2_get(l2, EXIT_QUALIFICATION), taken.count, SECOND_VECTOR);
+		       vmx_get(l2, EXIT_QUALIFICATION), taken.count, SECOND_VECTOR);
 		migrate_quiet();
 	}
 	report(l2_is_call(l2, L2_RETURNED) && eois == 1,
@@ -1092,10 +1092,10 @@ TEST(posted_interrupts, .on = EACH_CPU,
 	for (int i = 0; i < 3; i++)
 		if (!(i == 2 && broken("interrupt")))
 			descriptor.requests[vectors[i] / 64] |= BIT(vectors[i] % 64);
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_POSTED_INTR);
-	l2_control(l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
-	l2_set(l2, POSTED_INTR_NV, NOTIFICATION_VECTOR);
-	l2_set(l2, POSTED_INTR_DESC_ADDR, virt_to_phys(&descriptor));
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_POSTED_INTR);
+	vmx_set_controls(l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
+	vmx_set(l2, POSTED_INTR_NV, NOTIFICATION_VECTOR);
+	vmx_set(l2, POSTED_INTR_DESC_ADDR, virt_to_phys(&descriptor));
 	/* An interrupt of L1's that has made L2 exit is acknowledged, and in service. */
 	if (l2_enter(l2) == EXIT_REASON_EXTERNAL_INTERRUPT)
 		eoi();
@@ -1147,7 +1147,7 @@ static bool is_possible(const struct wrong *wrong)
 static void change(struct l2 *l2, const struct wrong *wrong)
 {
 	if (!broken("refused"))
-		l2_set(l2, wrong->field, l2_get(l2, wrong->field) ^ wrong->change);
+		vmx_set(l2, wrong->field, vmx_get(l2, wrong->field) ^ wrong->change);
 }
 
 TEST(refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
@@ -1159,12 +1159,12 @@ TEST(refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 		if (!is_possible(&wrongs[i]))
 			continue;
 		l2s[i] = l2_new(call_in_l2, NULL);
-		l2_set(l2s[i], VIRTUAL_APIC_PAGE_ADDR, virt_to_phys(virtual_apic));
-		l2_set(l2s[i], APIC_ACCESS_ADDR, virt_to_phys(access_page));
-		l2_set(l2s[i], TPR_THRESHOLD, 0);
-		l2_control(l2s[i], CPU_BASED_VM_EXEC_CONTROL, wrongs[i].primary);
-		l2_control(l2s[i], SECONDARY_VM_EXEC_CONTROL, wrongs[i].secondary);
-		l2_clear(l2s[i]);
+		vmx_set(l2s[i], VIRTUAL_APIC_PAGE_ADDR, virt_to_phys(virtual_apic));
+		vmx_set(l2s[i], APIC_ACCESS_ADDR, virt_to_phys(access_page));
+		vmx_set(l2s[i], TPR_THRESHOLD, 0);
+		vmx_set_controls(l2s[i], CPU_BASED_VM_EXEC_CONTROL, wrongs[i].primary);
+		vmx_set_controls(l2s[i], SECONDARY_VM_EXEC_CONTROL, wrongs[i].secondary);
+		vmx_clear(l2s[i]);
 		change(l2s[i], &wrongs[i]);
 	}
 	migrate_quiet();
@@ -1174,7 +1174,7 @@ TEST(refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 		if (!l2s[i])
 			continue;
 		reason = l2_enter(l2s[i]);
-		report(reason == L2_NOT_ENTERED && l2_get(l2s[i], VM_INSTRUCTION_ERROR) ==
+		report(reason == L2_NOT_ENTERED && vmx_get(l2s[i], VM_INSTRUCTION_ERROR) ==
 							   VMXERR_ENTRY_INVALID_CONTROL_FIELD,
 		       "%s: exit %s; expected no entry, with error %d", wrongs[i].what,
 		       l2_exit_text(l2s[i]), VMXERR_ENTRY_INVALID_CONTROL_FIELD);

@@ -179,7 +179,7 @@ static bool maps_itself(struct world *w, int i, const char *when)
 	u64 entry = w->nested_pt[i], should = content(w, first_page(i), 0x18);
 
 	w->nested_pt[i] = 0;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	ask(w, WRITE, &w->nested_pt[i], entry);
 	return finish(w, when) && report_if_failed(l2_read(w, i, 0x18) == should,
 						   "%s: L2 reads 0x%lx in place %d, expected 0x%lx",
@@ -193,7 +193,7 @@ TEST(ept_from_inside, .on = EACH_CPU, .needs = VMX_EPT,
 	bool good = maps_itself(w, 1, "before the move");
 
 	w->nested_pt[3] = 0;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	move_in_l2(w);
 	ask(w, WRITE, &w->nested_pt[3], virt_to_phys(page(w, first_page(3))) | EPT_PAGE);
 	good &= finish(w, "L2 writes its EPT after the move");
@@ -229,17 +229,17 @@ static void stop_elsewhere(struct world *w)
 		.linear = (u64)place(7, 0x58),
 		.physical = virt_to_phys(&w->pt[7]),
 	};
-	u64 *entry = l2_ept_entry(w->l2, virt_to_phys(w->pt));
+	u64 *entry = vmx_ept_entry(w->l2, virt_to_phys(w->pt));
 	u64 good = *entry;
 
 	*entry = 0;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	ask(w, READ, place(7, 0x58), 0);
 	l2_enter(w->l2);
 	report(nesting.is_fault(w->l2, &fault), "a walk that is stopped: exit %s, expected %s",
 	       l2_exit_text(w->l2), nesting.fault_text(&fault));
 	*entry = good;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	finish(w, "the walk");
 }
 
@@ -253,20 +253,20 @@ static void string_story(void (*code)(void *at), bool walk, u64 bits, u64 error)
 		.linear = (u64)place(2, 0x30),
 		.physical = walk ? virt_to_phys(&w->pt[2]) : GPA_WINDOW + 2 * PAGE_SIZE + 0x30,
 	};
-	u64 *entry = walk ? l2_ept_entry(w->l2, virt_to_phys(w->pt)) : &w->nested_pt[2];
+	u64 *entry = walk ? vmx_ept_entry(w->l2, virt_to_phys(w->pt)) : &w->nested_pt[2];
 	u64 usual;
 	bool good;
 
 	stop_elsewhere(w);
 	usual = *entry;
 	*entry = bits ? (usual & PT_ADDR_MASK) | bits : 0;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	l2_start(w->l2, code, (void *)place(2, 0x30));
 	good = expect_fault(w, &fault, "before the move");
 	migrate_quiet();
 	good &= expect_fault(w, &fault, "after the move");
 	*entry = usual;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	l2_expect_return(w->l2);
 	report(good, "a string instruction to or from a port is stopped where its memory is not");
 	world_free(w);
@@ -339,7 +339,7 @@ static bool exits(struct world *w, int i, u64 entry, const char *what)
 	bool good;
 
 	w->nested_pt[i] = entry;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	ask(w, READ, place(i, 0x18), 0);
 	good = expect_fault(w, &fault, what);
 	set_place(w, i, page(w, first_page(i)), EPT_PAGE);
@@ -354,10 +354,10 @@ TEST(virtualization_exception, .on = EACH_CPU, .needs = VMX_EPT_VIOLATION_VE,
 	bool good;
 
 	*c = (struct convertible){ .w = world_new(true), .information = alloc_page() };
-	l2_control(c->w->l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_EPT_VIOLATION_VE);
-	l2_set(c->w->l2, VE_INFORMATION_ADDRESS, virt_to_phys(c->information));
+	vmx_set_controls(c->w->l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_EPT_VIOLATION_VE);
+	vmx_set(c->w->l2, VE_INFORMATION_ADDRESS, virt_to_phys(c->information));
 	c->w->nested_pt[0] = 0;
-	l2_flush(c->w->l2);
+	vmx_flush(c->w->l2);
 	good = reads(c->w, first_page(0), 0x18, "what #VE has repaired");
 	report(c->exceptions == 1, "%lu times #VE, expected 1", c->exceptions);
 	check_information(&c->seen);
@@ -415,7 +415,7 @@ TEST(used_during_move_ept, .on = EACH_CPU, .needs = VMX_EPT_AD,
 static void find_way(struct l2 *l2, phys_addr_t address, u64 **way)
 {
 	for (int level = 4; level >= 1; level--)
-		way[4 - level] = l2_ept_entry_at(l2, address, level);
+		way[4 - level] = vmx_ept_entry_at(l2, address, level);
 }
 
 /* What the walk for place 0 goes through: the tables of L2's that are only on its way. */
@@ -468,14 +468,14 @@ TEST(walks_set_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 	w = world_new(true);
 	find_tables(w, tables);
 	find_way(w->l2, GPA_WINDOW, data);
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	good = reads(w, first_page(0), 0x18, "before the move");
 	move_in_l2(w);
 	good &= check_walk(tables, data, "used before the move");
 	for (int i = 0; i < L2_TABLES; i++)
 		clear_way(tables[i]);
 	clear_way(data);
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	good &= reads(w, first_page(0), 0x18, "after the move");
 	if (broken("used"))
 		*tables[3][3] &= ~VMX_EPT_DIRTY_BIT;
@@ -488,10 +488,10 @@ TEST(walks_set_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 /* EPTP bit 6, changed by L1: whether flags are set at all. */
 static void turn_flags(struct world *w, bool on)
 {
-	u64 eptp = l2_root(w->l2, true) & ~VMX_EPTP_AD_ENABLE_BIT;
+	u64 eptp = vmx_root(w->l2, true) & ~VMX_EPTP_AD_ENABLE_BIT;
 
-	l2_set_root(w->l2, true, eptp | (on ? VMX_EPTP_AD_ENABLE_BIT : 0));
-	l2_flush(w->l2);
+	vmx_set_root(w->l2, true, eptp | (on ? VMX_EPTP_AD_ENABLE_BIT : 0));
+	vmx_flush(w->l2);
 }
 
 /* Which of the places have an entry with a flag. */
@@ -551,9 +551,9 @@ static struct log log_new(void)
 	make_with(true, false);
 	log.w = world_new(true);
 	make_with(false, false);
-	l2_control(log.w->l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_PML);
-	l2_set(log.w->l2, PML_ADDRESS, virt_to_phys(log.entries));
-	l2_set(log.w->l2, GUEST_PML_INDEX, PML_ENTITY_NUM - 1);
+	vmx_set_controls(log.w->l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_PML);
+	vmx_set(log.w->l2, PML_ADDRESS, virt_to_phys(log.entries));
+	vmx_set(log.w->l2, GUEST_PML_INDEX, PML_ENTITY_NUM - 1);
 	return log;
 }
 
@@ -565,7 +565,7 @@ static void log_free(struct log *log)
 
 static u64 log_index(const struct log *log)
 {
-	return l2_get(log->w->l2, GUEST_PML_INDEX) + broken("index");
+	return vmx_get(log->w->l2, GUEST_PML_INDEX) + broken("index");
 }
 
 /*
@@ -618,7 +618,7 @@ TEST(pml, .on = EACH_CPU, .needs = VMX_PML,
 	migrate_quiet();
 	good &= logs(&log, 4, 6, 0x02146, "after a move in L1");
 	log.w->nested_pt[1] &= ~VMX_EPT_DIRTY_BIT;
-	l2_flush(log.w->l2);
+	vmx_flush(log.w->l2);
 	good &= logs(&log, 1, 6, 0x021461, "made clean after a move");
 	report(good && !log.w->broken, "the log has each page that L2 made dirty");
 	log_free(&log);
@@ -633,7 +633,7 @@ TEST(pml_full, .on = EACH_CPU, .needs = VMX_PML,
 	/* All but the places is dirty then. */
 	bool good = logs(&log, 0, 1, 0x01, "before it is full");
 
-	l2_set(l2, GUEST_PML_INDEX, 0);
+	vmx_set(l2, GUEST_PML_INDEX, 0);
 	ask(log.w, WRITE, place(2, 0x68), ~before);
 	good &= finish(log.w, "the last entry");
 	report_if_failed(log.entries[0] == GPA_WINDOW + 2 * PAGE_SIZE,
@@ -649,7 +649,7 @@ TEST(pml_full, .on = EACH_CPU, .needs = VMX_PML,
 			migrate_quiet();
 	}
 	report(log_index(&log) == 0xffff, "the index is 0x%lx, expected 0xffff", log_index(&log));
-	l2_set(l2, GUEST_PML_INDEX, 1);
+	vmx_set(l2, GUEST_PML_INDEX, 1);
 	good &= finish(log.w, "the log has room again");
 	report(*word == ~before && log.entries[1] == GPA_WINDOW + 3 * PAGE_SIZE &&
 		       log_index(&log) == 0,
@@ -725,8 +725,8 @@ static bool check_hops(struct world **worlds, const struct hopper *hopper)
 /* The VMCS has the EPTP that L2 has gone to. */
 static void check_eptp(const struct l2 *l2, const u64 *list, u64 index, const char *when)
 {
-	report(l2_root(l2, true) == list[index], "%s: EPT_POINTER is 0x%lx, expected 0x%lx", when,
-	       l2_root(l2, true), list[index]);
+	report(vmx_root(l2, true) == list[index], "%s: EPT_POINTER is 0x%lx, expected 0x%lx", when,
+	       vmx_root(l2, true), list[index]);
 }
 
 /* L2's next VMFUNC exits, and changes nothing. */
@@ -740,12 +740,12 @@ static void expect_exit(struct l2 *l2, struct hopper *hopper, const u64 *list, u
 	l2_expect(l2, EXIT_REASON_VMFUNC, "%s", what);
 	check_eptp(l2, list, current, what);
 	/* Again, from the same place, and then over it. */
-	start = l2_get(l2, GUEST_RIP);
+	start = vmx_get(l2, GUEST_RIP);
 	l2_enter(l2);
-	report(l2->exit_reason == EXIT_REASON_VMFUNC && l2_get(l2, GUEST_RIP) == start,
+	report(l2->exit_reason == EXIT_REASON_VMFUNC && vmx_get(l2, GUEST_RIP) == start,
 	       "%s: entered again: exit %s, expected VMFUNC at 0x%lx", what, l2_exit_text(l2),
 	       start);
-	l2_skip(l2);
+	vmx_skip(l2);
 	l2_expect_call(l2, DONE);
 }
 
@@ -759,16 +759,16 @@ static void hop_story(bool vpid)
 	make_with(false, vpid);
 	for (int i = 0; i < WORLDS; i++) {
 		worlds[i] = world_new(true);
-		list[i] = l2_root(worlds[i]->l2, true);
+		list[i] = vmx_root(worlds[i]->l2, true);
 	}
 	make_with(false, false);
 	/* An EPTP of no levels, which no entry would take. */
 	list[VMFUNC_EPTP_ENTRIES - 1] = list[1] & ~0x38ul;
 	l2 = worlds[0]->l2;
 	l2_start(l2, hop, &hopper);
-	l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
-	l2_set(l2, VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
-	l2_set(l2, EPTP_LIST_ADDRESS, virt_to_phys(list));
+	vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
+	vmx_set(l2, VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
+	vmx_set(l2, EPTP_LIST_ADDRESS, virt_to_phys(list));
 	if (l2_expect_call(l2, DONE)) {
 		report(check_hops(worlds, &hopper), "L2 goes through the EPT that it went to");
 		check_eptp(l2, list, 2, "behind the exit");

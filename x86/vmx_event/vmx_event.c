@@ -35,7 +35,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "vmx-event.h"
+#include "nested/vmx/vmx-event.h"
 
 /* ======== injection ======== */
 
@@ -88,8 +88,8 @@ static void inject(struct l2 *l2, const struct injection *row)
 {
 	if (broken("lost"))
 		return;
-	l2_inject(l2, row->event, row->error_code + broken("code"));
-	l2_set(l2, VM_ENTRY_INSTRUCTION_LEN, row->length + broken("length"));
+	vmx_inject(l2, row->event, row->error_code + broken("code"));
+	vmx_set(l2, VM_ENTRY_INSTRUCTION_LEN, row->length + broken("length"));
 }
 
 /* Whatever length is injected, there is an instruction where the event returns to. */
@@ -103,7 +103,7 @@ static struct l2 *new_target(const struct injection *row)
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
 
-	l2_set(l2, GUEST_RIP, (u64)injection_point);
+	vmx_set(l2, GUEST_RIP, (u64)injection_point);
 	if (type_of(row) != INTR_TYPE_EXT_INTR)
 		l2_irq_off(l2);
 	return l2;
@@ -119,7 +119,7 @@ static u64 return_address(const struct injection *row)
 /* L2 is entered, gets its event, and goes on where that has come from. */
 static void check_delivery(struct l2 *l2, const struct injection *row)
 {
-	u64 rsp = l2_get(l2, GUEST_RSP);
+	u64 rsp = vmx_get(l2, GUEST_RSP);
 	bool nmi = type_of(row) == INTR_TYPE_NMI_INTR;
 
 	report_prefix_push(row->name);
@@ -130,17 +130,17 @@ static void check_delivery(struct l2 *l2, const struct injection *row)
 				 rsp);
 	report_if_failed(read_cr2() == CR2_VALUE, "CR2 is 0x%lx, was set to 0x%x", read_cr2(),
 			 (u32)CR2_VALUE);
-	report_if_failed(!(l2_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
+	report_if_failed(!(vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
 			 "VM_ENTRY_INTR_INFO_FIELD is still valid: 0x%lx",
-			 l2_get(l2, VM_ENTRY_INTR_INFO_FIELD));
-	report_if_failed(!(l2_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK) &&
-				 !(l2_get(l2, VM_EXIT_INTR_INFO) & INTR_INFO_VALID_MASK),
+			 vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD));
+	report_if_failed(!(vmx_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK) &&
+				 !(vmx_get(l2, VM_EXIT_INTR_INFO) & INTR_INFO_VALID_MASK),
 			 "the exit tells of an event: IDT vectoring 0x%lx, interruption 0x%lx",
-			 l2_get(l2, IDT_VECTORING_INFO_FIELD), l2_get(l2, VM_EXIT_INTR_INFO));
-	report_if_failed(l2_get(l2, GUEST_INTERRUPTIBILITY_INFO) ==
+			 vmx_get(l2, IDT_VECTORING_INFO_FIELD), vmx_get(l2, VM_EXIT_INTR_INFO));
+	report_if_failed(vmx_get(l2, GUEST_INTERRUPTIBILITY_INFO) ==
 				 (nmi ? GUEST_INTR_STATE_NMI : 0),
 			 "GUEST_INTERRUPTIBILITY_INFO is 0x%lx in the handler",
-			 l2_get(l2, GUEST_INTERRUPTIBILITY_INFO));
+			 vmx_get(l2, GUEST_INTERRUPTIBILITY_INFO));
 	if (broken("twice"))
 		inject(l2, row);
 	expect_call(l2, 1, "and then");
@@ -262,9 +262,9 @@ static void check_vectoring(const struct l2 *l2, const struct injection *row, u6
 	if (has_length(row))
 		check_field(l2, VM_EXIT_INSTRUCTION_LEN, ~0ul, row->length, "not delivered");
 	check_rip(l2, (void *)rip, "not delivered");
-	report_if_failed(!(l2_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
+	report_if_failed(!(vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
 			 "VM_ENTRY_INTR_INFO_FIELD is still valid: 0x%lx",
-			 l2_get(l2, VM_ENTRY_INTR_INFO_FIELD));
+			 vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD));
 }
 
 /* As hypervisors do, from what the exit has said (28.2.4). */
@@ -272,11 +272,11 @@ static void inject_again(struct l2 *l2)
 {
 	if (broken("lost"))
 		return;
-	l2_inject(l2, l2_get(l2, IDT_VECTORING_INFO_FIELD) & IDT_VECTORING_BITS,
-		  l2_get(l2, IDT_VECTORING_ERROR_CODE));
-	l2_set(l2, VM_ENTRY_INSTRUCTION_LEN, l2_get(l2, VM_EXIT_INSTRUCTION_LEN));
-	l2_set(l2, GUEST_INTERRUPTIBILITY_INFO,
-	       l2_get(l2, GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI);
+	vmx_inject(l2, vmx_get(l2, IDT_VECTORING_INFO_FIELD) & IDT_VECTORING_BITS,
+		   vmx_get(l2, IDT_VECTORING_ERROR_CODE));
+	vmx_set(l2, VM_ENTRY_INSTRUCTION_LEN, vmx_get(l2, VM_EXIT_INSTRUCTION_LEN));
+	vmx_set(l2, GUEST_INTERRUPTIBILITY_INFO,
+		vmx_get(l2, GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI);
 }
 
 /* A way to stop a delivery, and to let it go on. */
@@ -289,8 +289,8 @@ struct obstacle {
 
 static void hide_idt(struct l2 *l2)
 {
-	l2_intercept_exception(l2, PF_VECTOR, true);
-	l2_set(l2, GUEST_IDTR_BASE, NOWHERE);
+	vmx_intercept_exception(l2, PF_VECTOR, true);
+	vmx_set(l2, GUEST_IDTR_BASE, NOWHERE);
 }
 
 static void check_page_fault(const struct l2 *l2, const struct injection *row)
@@ -304,7 +304,7 @@ static void check_page_fault(const struct l2 *l2, const struct injection *row)
 
 static void show_idt(struct l2 *l2)
 {
-	l2_set(l2, GUEST_IDTR_BASE, (u64)event_l2_idt());
+	vmx_set(l2, GUEST_IDTR_BASE, (u64)event_l2_idt());
 }
 
 static const struct obstacle page_fault = {
@@ -316,20 +316,20 @@ static const struct obstacle page_fault = {
 
 static void set_ept_page(struct l2 *l2, phys_addr_t page, bool there)
 {
-	pteval_t *entry = l2_ept_entry(l2, page & PAGE_MASK);
+	pteval_t *entry = vmx_ept_entry(l2, page & PAGE_MASK);
 
 	*entry = there ? *entry | VMX_EPT_RWX_MASK : *entry & ~VMX_EPT_RWX_MASK;
 }
 
 static phys_addr_t stack_page(const struct l2 *l2)
 {
-	return virt_to_phys((void *)(l2_get(l2, GUEST_RSP) - 8)) & PAGE_MASK;
+	return virt_to_phys((void *)(vmx_get(l2, GUEST_RSP) - 8)) & PAGE_MASK;
 }
 
 /* The tables may have the address of others that were in use before. */
 static void use_fresh_ept(struct l2 *l2)
 {
-	l2_use_ept(l2);
+	vmx_use_ept(l2);
 	if (invept(VMX_EPT_EXTENT_GLOBAL, 0) != VM_SUCCEED)
 		report_abort("INVEPT of all contexts");
 }
@@ -501,14 +501,14 @@ TEST(interrupt_window, .on = EACH_CPU, .needs = VMX,
 
 	l2_irq_off(l2);
 	if (!broken("lost"))
-		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+		vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, behind_sti, "STI");
 	l2_irq_off(l2);
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, behind_popf, "POPF");
 	l2_irq_off(l2);
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, behind_iret, "IRET");
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
-	l2_inject(l2, INTR_TYPE_EXT_INTR | LOW_VECTOR, 0);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+	vmx_inject(l2, INTR_TYPE_EXT_INTR | LOW_VECTOR, 0);
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_iret, "what L1 was waiting to inject");
 	expect_call(l2, 2, "the window was shut");
 	expect_end(l2);
@@ -521,15 +521,15 @@ TEST(interrupt_window_open, .on = EACH_CPU, .needs = VMX,
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
 
-	l2_set(l2, GUEST_RIP, (u64)injection_point);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+	vmx_set(l2, GUEST_RIP, (u64)injection_point);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "before the move");
 	migrate_quiet();
 	if (broken("lost"))
 		l2_irq_off(l2);
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "after the move");
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "once more");
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	expect_call(l2, 1, "the window was shut");
 	event_l2_free(l2);
 }
@@ -543,9 +543,9 @@ TEST(blocking_at_entry, .on = EACH_CPU, .needs = VMX,
 
 	for (size_t i = 0; i < ARRAY_SIZE(blocking); i++) {
 		l2[i] = event_l2_new(NULL, NULL);
-		l2_set(l2[i], GUEST_RIP, (u64)injection_point);
-		l2_set(l2[i], GUEST_INTERRUPTIBILITY_INFO, broken("lost") ? 0 : blocking[i]);
-		l2_control(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+		vmx_set(l2[i], GUEST_RIP, (u64)injection_point);
+		vmx_set(l2[i], GUEST_INTERRUPTIBILITY_INFO, broken("lost") ? 0 : blocking[i]);
+		vmx_set_controls(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	}
 	migrate_quiet();
 	for (size_t i = 0; i < ARRAY_SIZE(blocking); i++) {
@@ -598,18 +598,18 @@ TEST(blocking_at_exit, .on = EACH_CPU, .needs = VMX,
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		l2[i] = event_l2_new(in_shadow, rows[i].code);
-		l2_control(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
+		vmx_set_controls(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
 		expect_exit(l2[i], EXIT_REASON_RDTSC, rows[i].name);
 		check_rip(l2[i], rows[i].inside, rows[i].name);
 		check_field(l2[i], GUEST_INTERRUPTIBILITY_INFO, ~0ul, rows[i].blocking,
 			    rows[i].name);
-		l2_uncontrol(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
-		l2_control(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
+		vmx_clear_controls(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
+		vmx_set_controls(l2[i], CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	}
 	migrate_quiet();
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (broken("lost"))
-			l2_set(l2[i], GUEST_INTERRUPTIBILITY_INFO, 0);
+			vmx_set(l2[i], GUEST_INTERRUPTIBILITY_INFO, 0);
 		check_window(l2[i], EXIT_REASON_INTERRUPT_WINDOW, rows[i].behind, rows[i].name);
 		event_l2_free(l2[i]);
 	}
@@ -621,8 +621,9 @@ static struct l2 *new_target_of_nmi(void)
 {
 	struct l2 *l2 = new_target(&injections[1]);
 
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL,
+			 PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
 	return l2;
 }
 
@@ -641,7 +642,7 @@ TEST(nmi_window, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 	inject(l2, &injections[1]);
 	expect_event(l2, NMI_VECTOR, NO_CODE, (u64)injection_point, "a second one");
 	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "IRET again");
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
 	expect_call(l2, 1, "the window was shut");
 	event_l2_free(l2);
 }
@@ -663,7 +664,7 @@ static void move_in_nmi_handler(bool again)
 	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "the end of the handler");
 	report(handled.count == 1 && handled.rip == (u64)injection_point,
 	       "the handler ran %u times, for rip 0x%lx", handled.count, handled.rip);
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
 	expect_call(l2, 1, "the window was shut");
 	event_l2_free(l2);
 }
@@ -699,12 +700,12 @@ TEST(nmi_window_blocked_by_l1, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 	struct l2 *l2 = new_target_of_nmi();
 
 	l2_start(l2, iret_then_call, NULL);
-	l2_set(l2, GUEST_INTERRUPTIBILITY_INFO, broken("lost") ? 0 : GUEST_INTR_STATE_NMI);
+	vmx_set(l2, GUEST_INTERRUPTIBILITY_INFO, broken("lost") ? 0 : GUEST_INTR_STATE_NMI);
 	migrate_quiet();
 	expect_call(l2, 1, "NMIs blocked");
 	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, GUEST_INTR_STATE_NMI, "NMIs blocked");
 	check_window(l2, EXIT_REASON_NMI_WINDOW, behind_iret, "IRET");
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
 	expect_call(l2, 2, "the window was shut");
 	expect_end(l2);
 	event_l2_free(l2);
@@ -735,7 +736,7 @@ TEST(nmi_exits, .on = EACH_CPU, .needs = VMX,
 {
 	struct l2 *l2 = event_l2_new(be_moved_and_send_nmi, NULL);
 
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_NMI_EXITING);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_NMI_EXITING);
 	irq_disable();
 	if (expect_exit(l2, EXIT_REASON_EXCEPTION_NMI, "sent by L2 to itself"))
 		check_field(l2, VM_EXIT_INTR_INFO, IDT_VECTORING_BITS,
@@ -769,11 +770,11 @@ TEST(nmi_exits_from_handler, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 {
 	struct l2 *l2 = new_target_of_nmi();
 
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
 	handled.count = 0;
 	handle_exception(NMI_VECTOR, be_moved_and_send_nmi_in_handler);
 	event_give_l2_handler(NMI_VECTOR);
-	l2_inject(l2, injections[1].event, 0);
+	vmx_inject(l2, injections[1].event, 0);
 	if (expect_exit(l2, EXIT_REASON_EXCEPTION_NMI, "sent by the handler"))
 		check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, GUEST_INTR_STATE_NMI,
 			    "in the handler");
@@ -800,7 +801,7 @@ TEST(nmi_blocked_by_l1, .on = EACH_CPU, .needs = VMX,
 {
 	struct l2 *l2 = event_l2_new(send_nmi_then_iret, NULL);
 
-	l2_set(l2, GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
+	vmx_set(l2, GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
 	expect_event(l2, NMI_VECTOR, NO_CODE, (u64)behind_iret, "after IRET");
 	expect_call(l2, 1, "and then");
 	expect_end(l2);
@@ -820,10 +821,10 @@ TEST(intr_pending, .on = EACH_CPU, .needs = VMX,
      .about = "interrupts pending at the entry, moved before: each entry exits until L1 takes them")
 {
 	struct l2 *l2 = event_l2_new(call_twice, NULL);
-	u64 rip = l2_get(l2, GUEST_RIP);
+	u64 rip = vmx_get(l2, GUEST_RIP);
 
 	if (!broken("lost"))
-		l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+		vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	irq_disable();
 	pend(LOW_VECTOR);
 	pend(HIGH_VECTOR);
@@ -831,9 +832,9 @@ TEST(intr_pending, .on = EACH_CPU, .needs = VMX,
 	for (int i = 0; i < 2; i++) {
 		expect_exit(l2, EXIT_REASON_EXTERNAL_INTERRUPT, "two interrupts pending");
 		check_rip(l2, (void *)rip, "no instruction of L2 ran");
-		report_if_failed(!(l2_get(l2, VM_EXIT_INTR_INFO) & INTR_INFO_VALID_MASK),
+		report_if_failed(!(vmx_get(l2, VM_EXIT_INTR_INFO) & INTR_INFO_VALID_MASK),
 				 "VM_EXIT_INTR_INFO is valid: 0x%lx",
-				 l2_get(l2, VM_EXIT_INTR_INFO));
+				 vmx_get(l2, VM_EXIT_INTR_INFO));
 		check_pending(LOW_VECTOR, "not acknowledged");
 		check_pending(HIGH_VECTOR, "not acknowledged");
 	}
@@ -862,8 +863,8 @@ TEST(intr_acknowledged, .on = EACH_CPU, .needs = VMX_ACK_INTR_ON_EXIT,
 {
 	struct l2 *l2 = event_l2_new(call_twice, NULL);
 
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
-	l2_control(l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+	vmx_set_controls(l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
 	irq_disable();
 	pend(LOW_VECTOR);
 	pend(HIGH_VECTOR);
@@ -960,7 +961,7 @@ TEST(intr_behind_tpr, .on = EACH_CPU, .needs = VMX,
 	struct l2 *l2 = event_l2_new(pend_behind_tpr, NULL);
 
 	seen = false;
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	expect_call(l2, 1, "behind CR8");
 	l1_got_nothing("behind CR8");
 	expect_exit(l2, EXIT_REASON_EXTERNAL_INTERRUPT, "CR8 lowered");

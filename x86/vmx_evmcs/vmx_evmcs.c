@@ -148,16 +148,16 @@ static bool take_exit(struct story *story)
 		story->view.wbinvd = true;
 		break;
 	case EXIT_REASON_EXCEPTION_NMI:
-		if (l2_get(l2, VM_EXIT_INTR_INFO) !=
+		if (vmx_get(l2, VM_EXIT_INTR_INFO) !=
 		    (INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION | UD_VECTOR))
 			return false;
 		story->view.ud = true;
-		l2_set(l2, GUEST_RIP, l2_get(l2, GUEST_RIP) + UD2_LENGTH);
+		vmx_set(l2, GUEST_RIP, vmx_get(l2, GUEST_RIP) + UD2_LENGTH);
 		return true;
 	default:
 		return false;
 	}
-	l2_skip(l2);
+	vmx_skip(l2);
 	return true;
 }
 
@@ -194,14 +194,14 @@ static void set_field(struct story *story, enum vmcs_field field, u64 value)
 	struct hv_enlightened_vmcs *evmcs = story->l2->evmcs;
 	u32 clean = evmcs->hv_clean_fields;
 
-	l2_set(story->l2, field, value);
+	vmx_set(story->l2, field, value);
 	if (broken("clean"))
 		evmcs->hv_clean_fields = clean;
 }
 
 static void set_bits(struct story *story, enum vmcs_field field, u64 bits, bool on)
 {
-	u64 value = l2_get(story->l2, field) & ~bits;
+	u64 value = vmx_get(story->l2, field) & ~bits;
 
 	set_field(story, field, on ? value | bits : value);
 }
@@ -245,15 +245,15 @@ static void change_fields(struct story *story)
 	set_field(story, VM_ENTRY_INTR_INFO_FIELD,
 		  odd ? INTR_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | EVENT_VECTOR : 0);
 	if (broken("field")) {
-		l2_set(l2, GUEST_FS_BASE, 0);
-		l2_set(l2, TSC_OFFSET, 0);
+		vmx_set(l2, GUEST_FS_BASE, 0);
+		vmx_set(l2, TSC_OFFSET, 0);
 	}
 }
 
 static struct story *begin_story(void)
 {
 	struct story *story = calloc(1, sizeof(*story));
-	struct l2 *l2 = l2_new_enlightened(go_round, story);
+	struct l2 *l2 = vmx_new_enlightened(go_round, story);
 
 	story->l2 = l2;
 	story->l1_fs_base = rdmsr(MSR_FS_BASE);
@@ -263,10 +263,10 @@ static struct story *begin_story(void)
 	story->msr_map = alloc_page();
 	l2_set_map_bit(story->port_map, QUIET_PORT, true);
 	l2_set_map_bit(story->msr_map + HIGH_MSR_READS_MAP, QUIET_MSR - HIGH_MSRS, true);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL,
-		   CPU_BASED_USE_IO_BITMAPS | CPU_BASED_USE_TSC_OFFSETTING);
-	l2_set(l2, CR0_GUEST_HOST_MASK, X86_CR0_AM);
-	l2_set(l2, CR0_READ_SHADOW, l2_get(l2, GUEST_CR0));
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL,
+			 CPU_BASED_USE_IO_BITMAPS | CPU_BASED_USE_TSC_OFFSETTING);
+	vmx_set(l2, CR0_GUEST_HOST_MASK, X86_CR0_AM);
+	vmx_set(l2, CR0_READ_SHADOW, vmx_get(l2, GUEST_CR0));
 	handle_irq(EVENT_VECTOR, on_event);
 	change_fields(story);
 	return story;
@@ -284,7 +284,7 @@ static void end_story(struct story *story)
 static bool check_look(const struct story *story, const struct view *view, const char *when)
 {
 	const struct fields *fields = &story->fields;
-	bool loads_pat = l2_get(story->l2, VM_ENTRY_CONTROLS) & VM_ENTRY_LOAD_IA32_PAT;
+	bool loads_pat = vmx_get(story->l2, VM_ENTRY_CONTROLS) & VM_ENTRY_LOAD_IA32_PAT;
 	u64 pat = loads_pat ? fields->pat : story->l1_pat;
 	u64 tsc = view->tsc - fields->tsc_offset;
 
@@ -306,7 +306,7 @@ static bool check_round(const struct story *story, const char *when)
 	const struct fields *fields = &story->fields;
 	const struct view *view = &story->view;
 	struct l2 *l2 = story->l2;
-	bool wbinvd = l2_get(l2, SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_WBINVD_EXITING;
+	bool wbinvd = vmx_get(l2, SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_WBINVD_EXITING;
 	bool good;
 
 	good = check_look(story, &story->view, when) && check_look(story, &story->moved, when);
@@ -320,10 +320,10 @@ static bool check_round(const struct story *story, const char *when)
 		wbinvd);
 	good &= report_if_failed(
 		story->round_events == fields->odd && story->moved.events == this_cpu(events) &&
-			!(l2_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
+			!(vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
 		"%s the injected interrupt came %u times (expected %d), and is 0x%lx in the VMCS "
 		"(not valid)",
-		when, story->round_events, fields->odd, l2_get(l2, VM_ENTRY_INTR_INFO_FIELD));
+		when, story->round_events, fields->odd, vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD));
 	good &= report_if_failed(
 		story->seen_fs_base == fields->host_fs_base &&
 			story->seen_sysenter_esp == fields->host_sysenter_esp,
@@ -466,9 +466,9 @@ TEST(page_kept, .on = EACH_CPU, .needs = HV_EVMCS,
 		change_fields(story);
 		move_and_check_page(story, "active, moved");
 		report(l2_is_call(story->l2, HERE) &&
-			       l2_get(story->l2, VM_EXIT_REASON) == EXIT_REASON_VMCALL,
+			       vmx_get(story->l2, VM_EXIT_REASON) == EXIT_REASON_VMCALL,
 		       "the exit is still VMCALL: %s",
-		       l2_exit_name(l2_get(story->l2, VM_EXIT_REASON)));
+		       l2_exit_name(vmx_get(story->l2, VM_EXIT_REASON)));
 		round_is_right(story, "after that:");
 	}
 	end_story(story);
@@ -486,7 +486,7 @@ TEST(assist_page, .on = EACH_CPU, .needs = HV_EVMCS,
 	for (int in_l2 = 0; in_l2 < 2; in_l2++) {
 		const char *when = in_l2 ? "moved in L2" : "moved in L1";
 
-		l2_make_current(story->l2);
+		vmx_make_current(story->l2);
 		was = *page;
 		story->move = in_l2;
 		if (!in_l2)
@@ -549,11 +549,11 @@ static void named_before_move(bool entered_before)
 	begin_two(two);
 	if (entered_before) {
 		good = round_is_right(two[1], "the second, before:");
-		l2_clear(two[1]->l2);
+		vmx_clear(two[1]->l2);
 		change_fields(two[1]);
 	}
 	if (good && round_is_right(two[0], "the first:")) {
-		l2_make_current(two[1]->l2);
+		vmx_make_current(two[1]->l2);
 		move_and_check_page(two[1], "not active, but named by the assist page");
 		if (round_is_right(two[1], "the second, after the move:")) {
 			change_fields(two[0]);
@@ -586,7 +586,7 @@ TEST(cleared, .on = EACH_CPU, .needs = HV_EVMCS,
 	struct story *story = begin_story();
 
 	if (round_is_right(story, "not moved:")) {
-		l2_clear(story->l2);
+		vmx_clear(story->l2);
 		move_and_check_page(story, "cleared, moved");
 		change_fields(story);
 		if (round_is_right(story, "launched again:")) {
@@ -691,15 +691,15 @@ static void exit_by_rows(void *data)
 static void check_exit(const struct l2 *l2, const struct exit_story *story,
 		       const struct exit_row *row, const char *when)
 {
-	report(l2->exit_reason == row->reason && l2_get(l2, VM_EXIT_REASON) == row->reason &&
-		       l2_get(l2, EXIT_QUALIFICATION) == row->qualification &&
-		       l2_get(l2, VM_EXIT_INSTRUCTION_LEN) == row->length &&
-		       l2_get(l2, VM_EXIT_INTR_INFO) == row->interruption &&
-		       !(l2_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK) &&
-		       l2_get(l2, GUEST_RIP) == story->rip && l2_get(l2, GUEST_RSP) == story->rsp,
+	report(l2->exit_reason == row->reason && vmx_get(l2, VM_EXIT_REASON) == row->reason &&
+		       vmx_get(l2, EXIT_QUALIFICATION) == row->qualification &&
+		       vmx_get(l2, VM_EXIT_INSTRUCTION_LEN) == row->length &&
+		       vmx_get(l2, VM_EXIT_INTR_INFO) == row->interruption &&
+		       !(vmx_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK) &&
+		       vmx_get(l2, GUEST_RIP) == story->rip && vmx_get(l2, GUEST_RSP) == story->rsp,
 	       "%s %s: exit %s, rsp 0x%lx; expected %s at 0x%lx, rsp 0x%lx, qualification 0x%lx, "
 	       "length %u, interruption 0x%x",
-	       row->name, when, l2_exit_text(l2), l2_get(l2, GUEST_RSP), l2_exit_name(row->reason),
+	       row->name, when, l2_exit_text(l2), vmx_get(l2, GUEST_RSP), l2_exit_name(row->reason),
 	       story->rip, story->rsp, row->qualification, row->length, row->interruption);
 }
 
@@ -710,11 +710,11 @@ TEST(exit_information, .on = EACH_CPU, .needs = HV_EVMCS,
 	      "in L2 as before, and stay there in a move in L1")
 {
 	struct exit_story story = { 0 };
-	struct l2 *l2 = l2_new_enlightened(exit_by_rows, &story);
+	struct l2 *l2 = vmx_new_enlightened(exit_by_rows, &story);
 
 	l2_intercept_port(l2, ROW_PORT, true);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INVLPG_EXITING);
-	l2_intercept_exception(l2, BP_VECTOR, true);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INVLPG_EXITING);
+	vmx_intercept_exception(l2, BP_VECTOR, true);
 	for (size_t i = 0; i < ARRAY_SIZE(exit_rows); i++) {
 		const struct exit_row *row = &exit_rows[i];
 
@@ -722,7 +722,7 @@ TEST(exit_information, .on = EACH_CPU, .needs = HV_EVMCS,
 			     row->reason == EXIT_REASON_EXCEPTION_NMI;
 		l2_enter(l2);
 		if (broken("exit"))
-			l2_set(l2, VM_EXIT_INSTRUCTION_LEN, 9);
+			vmx_set(l2, VM_EXIT_INSTRUCTION_LEN, 9);
 		check_exit(l2, &story, row, story.move ? "after a move in L2" : "not moved");
 		if (l2->exit_reason != row->reason)
 			break;
@@ -730,7 +730,7 @@ TEST(exit_information, .on = EACH_CPU, .needs = HV_EVMCS,
 			migrate_quiet();
 			check_exit(l2, &story, row, "after a move in L1");
 		}
-		l2_skip(l2);
+		vmx_skip(l2);
 	}
 	l2_free(l2);
 }
@@ -755,7 +755,7 @@ static void check_msr(struct l2 *l2, bool exits, const char *when)
 	bool exited = l2_enter(l2) == EXIT_REASON_MSR_READ;
 
 	if (exited) {
-		l2_skip(l2);
+		vmx_skip(l2);
 		l2_enter(l2);
 	}
 	report(exited == exits && l2_is_call(l2, HERE), "%s: RDMSR %s (expected: %s); then exit %s",
@@ -776,7 +776,7 @@ static void set_told(struct l2 *l2, bool exits)
 static void msr_bitmap_across_moves(bool enlightened)
 {
 	bool move = false;
-	struct l2 *l2 = l2_new_enlightened(read_quiet_msr, &move);
+	struct l2 *l2 = vmx_new_enlightened(read_quiet_msr, &move);
 
 	if (enlightened) {
 		l2->evmcs->hv_enlightenments_control |= HV_EVMCS_ENLIGHTENED_MSR_BITMAP;
@@ -849,10 +849,10 @@ static u64 new_ept(struct l2 *l2, u64 *page, u64 *shown)
 {
 	pteval_t *entry;
 
-	l2_use_ept(l2);
-	entry = l2_ept_entry(l2, virt_to_phys(page));
+	vmx_use_ept(l2);
+	entry = vmx_ept_entry(l2, virt_to_phys(page));
 	*entry = (*entry & ~PT_ADDR_MASK) | virt_to_phys(shown);
-	return l2_get(l2, EPT_POINTER);
+	return vmx_get(l2, EPT_POINTER);
 }
 
 TEST(ept_pointer, .on = EACH_CPU, .needs = ALL_OF(HV_EVMCS, VMX_EPT),
@@ -862,7 +862,7 @@ TEST(ept_pointer, .on = EACH_CPU, .needs = ALL_OF(HV_EVMCS, VMX_EPT),
 {
 	u64 *page[2] = { alloc_page(), alloc_page() }, eptp[2];
 	struct reading reading = { .page = page[0] };
-	struct l2 *l2 = l2_new_enlightened(read_page, &reading);
+	struct l2 *l2 = vmx_new_enlightened(read_page, &reading);
 	pgd_t *first;
 
 	*page[0] = 0x1111;
@@ -870,15 +870,15 @@ TEST(ept_pointer, .on = EACH_CPU, .needs = ALL_OF(HV_EVMCS, VMX_EPT),
 	eptp[0] = new_ept(l2, page[0], page[0]);
 	first = l2->ept;
 	eptp[1] = new_ept(l2, page[0], broken("field") ? page[0] : page[1]);
-	l2_set(l2, EPT_POINTER, eptp[0]);
+	vmx_set(l2, EPT_POINTER, eptp[0]);
 	check_reading(l2, &reading, *page[0], "the first");
-	l2_set(l2, EPT_POINTER, eptp[1]);
+	vmx_set(l2, EPT_POINTER, eptp[1]);
 	migrate_quiet();
 	check_reading(l2, &reading, *page[1], "the second, then moved in L1");
 	reading.move = true;
 	check_reading(l2, &reading, *page[1], "moved in L2");
 	reading.move = false;
-	l2_set(l2, EPT_POINTER, eptp[0]);
+	vmx_set(l2, EPT_POINTER, eptp[0]);
 	check_reading(l2, &reading, *page[0], "the first again");
 	l2_free(l2);
 	l2_free_page_tables(first, 4);

@@ -64,7 +64,7 @@ TEST(ports, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 	if (!moved_turn(l2, "others, moved inside L2"))
 		goto out;
 	/* With bit maps, unconditional I/O exiting counts for nothing. */
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_UNCOND_IO_EXITING);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_UNCOND_IO_EXITING);
 	moved_turn(l2, "others, with unconditional I/O exiting, too");
 out:
 	end(l2);
@@ -118,7 +118,7 @@ TEST(msrs, .on = EACH_CPU, .needs = VMX_MSR_BITMAPS,
 	want_msrs(l2, every_other_msr, 1);
 	if (!turn(l2, "the others, after the move"))
 		goto out;
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_MSR_BITMAPS);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_MSR_BITMAPS);
 	for (int i = 0; i < row_count; i++)
 		wanted[i] = true;
 	if (!broken("lost"))

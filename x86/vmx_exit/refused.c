@@ -107,13 +107,13 @@ static void check_refused(struct l2 *l2, const char *what, u64 reason, u64 detai
 
 	if (reason)
 		report_if_failed(got == (reason | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
-					 l2_get(l2, EXIT_QUALIFICATION) == detail,
+					 vmx_get(l2, EXIT_QUALIFICATION) == detail,
 				 "%s: %s: exit %s; expected that the entry fails with %s, "
 				 "qualification %lu",
 				 when, what, l2_exit_text(l2), l2_exit_name(reason), detail);
 	else
 		report_if_failed(got == L2_NOT_ENTERED &&
-					 l2_get(l2, VM_INSTRUCTION_ERROR) == detail,
+					 vmx_get(l2, VM_INSTRUCTION_ERROR) == detail,
 				 "%s: %s: exit %s; expected no entry, with error %lu (%s)", when,
 				 what, l2_exit_text(l2), detail, vm_instruction_error_name(detail));
 	report_if_failed(l2->launched == launched, "%s: %s: the VMCS was launched by it", when,
@@ -128,22 +128,22 @@ static void check_refusals(struct l2 *l2, u64 *calls, const char *when)
 
 	for (unsigned i = 0; good && i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal *refusal = &refusals[i];
-		u64 right = l2_get(l2, refusal->field);
+		u64 right = vmx_get(l2, refusal->field);
 
 		if (!is_looked_at(refusal))
 			continue;
 		tried++;
 		if (!broken("entry"))
-			l2_set(l2, refusal->field, refusal->value(right));
+			vmx_set(l2, refusal->field, refusal->value(right));
 		check_refused(l2, refusal->what, refusal->reason, refusal->qualification, when);
 		/* What is not 1 would be, had it been entered. */
-		l2_set(l2, refusal->field, right);
+		vmx_set(l2, refusal->field, right);
 		l2_enter(l2);
 		good = report_if_failed(l2_is_call(l2, *calls + 1),
 					"%s: after %s, with the right value again: exit %s", when,
 					refusal->what, l2_exit_text(l2));
 		++*calls;
-		l2_skip(l2);
+		vmx_skip(l2);
 	}
 	report(good, "%s: %u entries were refused, and L2 went on", when, tried);
 }
@@ -171,16 +171,16 @@ TEST(refused_across_move, .on = EACH_CPU, .needs = VMX,
 
 	for (unsigned n = 0; n < 2 * ARRAY_SIZE(chosen); n++) {
 		const struct refusal *refusal = &refusals[chosen[n / 2]];
-		u64 right = l2_get(l2, refusal->field);
+		u64 right = vmx_get(l2, refusal->field);
 
 		if (n % 2)
-			l2_clear(l2);
+			vmx_clear(l2);
 		if (!broken("entry"))
-			l2_set(l2, refusal->field, refusal->value(right));
+			vmx_set(l2, refusal->field, refusal->value(right));
 		migrate_quiet();
 		check_refused(l2, refusal->what, refusal->reason, refusal->qualification,
 			      n % 2 ? "cleared" : "launched before");
-		l2_set(l2, refusal->field, right);
+		vmx_set(l2, refusal->field, right);
 		l2_expect_call(l2, ++calls);
 	}
 	l2_free(l2);
@@ -196,8 +196,8 @@ TEST(msr_load_refused, .on = EACH_CPU, .needs = VMX,
 	u64 star = rdmsr(MSR_STAR);
 	struct vmx_msr_entry *entry;
 
-	l2_load_msr_at_entry(l2, MSR_STAR, star);
-	entry = l2_load_msr_at_entry(l2, MSR_STAR, star);
+	vmx_load_msr_at_entry(l2, MSR_STAR, star);
+	entry = vmx_load_msr_at_entry(l2, MSR_STAR, star);
 	for (int moved = 0; moved < 2; moved++) {
 		const char *when = moved ? "after the move" : "before the move";
 

@@ -70,33 +70,33 @@ static void expect_access(struct l2 *l2, u64 qualification, const char *what)
 {
 	if (!l2_expect(l2, EXIT_REASON_CR_ACCESS, "%s, which changes a bit of L1's", what))
 		return;
-	report(l2_get(l2, EXIT_QUALIFICATION) == qualification,
+	report(vmx_get(l2, EXIT_QUALIFICATION) == qualification,
 	       "%s: the qualification is 0x%lx, expected 0x%lx", what,
-	       l2_get(l2, EXIT_QUALIFICATION), qualification);
-	l2_skip(l2);
+	       vmx_get(l2, EXIT_QUALIFICATION), qualification);
+	vmx_skip(l2);
 }
 
 static void check_masks(bool move)
 {
 	struct l2 *l2 = l2_new(masked_in_l2, &move);
-	u64 cr0 = l2_get(l2, GUEST_CR0) & ~(X86_CR0_TS | X86_CR0_AM), cr4 = l2_get(l2, GUEST_CR4);
+	u64 cr0 = vmx_get(l2, GUEST_CR0) & ~(X86_CR0_TS | X86_CR0_AM), cr4 = vmx_get(l2, GUEST_CR4);
 	u64 cr0_seen = (cr0 & ~CR0_MASK) | CR0_SHADOW, cr4_seen = (cr4 & ~CR4_MASK) | CR4_SHADOW;
 
-	l2_set(l2, GUEST_CR0, cr0);
-	l2_set(l2, CR0_GUEST_HOST_MASK, CR0_MASK);
-	l2_set(l2, CR0_READ_SHADOW, CR0_SHADOW);
-	l2_set(l2, CR4_GUEST_HOST_MASK, CR4_MASK);
-	l2_set(l2, CR4_READ_SHADOW, CR4_SHADOW);
+	vmx_set(l2, GUEST_CR0, cr0);
+	vmx_set(l2, CR0_GUEST_HOST_MASK, CR0_MASK);
+	vmx_set(l2, CR0_READ_SHADOW, CR0_SHADOW);
+	vmx_set(l2, CR4_GUEST_HOST_MASK, CR4_MASK);
+	vmx_set(l2, CR4_READ_SHADOW, CR4_SHADOW);
 	if (l2_expect_call(l2, 1)) {
 		check_seen(&seen[0], cr0_seen, cr4_seen, "at first");
 		check_seen(&seen[1], cr0_seen, cr4_seen, move ? "after the move" : "then");
 		check_seen(&seen[2], cr0_seen ^ X86_CR0_MP, cr4_seen ^ X86_CR4_DE,
 			   "with a bit of its own changed");
-		report(l2_get(l2, GUEST_CR0) == cr0 && l2_get(l2, GUEST_CR4) == cr4,
+		report(vmx_get(l2, GUEST_CR0) == cr0 && vmx_get(l2, GUEST_CR4) == cr4,
 		       "GUEST_CR0 is 0x%lx, expected 0x%lx; GUEST_CR4 0x%lx, expected 0x%lx",
-		       l2_get(l2, GUEST_CR0), cr0, l2_get(l2, GUEST_CR4), cr4);
+		       vmx_get(l2, GUEST_CR0), cr0, vmx_get(l2, GUEST_CR4), cr4);
 		if (broken("lost"))
-			l2_set(l2, CR0_GUEST_HOST_MASK, 0);
+			vmx_set(l2, CR0_GUEST_HOST_MASK, 0);
 		expect_access(l2, MOV_TO_CR(0, 1), "MOV to CR0");
 		expect_access(l2, MOV_TO_CR(4, 2), "MOV to CR4");
 		expect_access(l2, CONTROL_REG_CLTS, "CLTS");
@@ -144,19 +144,19 @@ TEST(cr3_targets, .on = EACH_CPU, .needs = VMX,
 		memcpy(phys_to_virt(cr3[i]), current_page_table(), PAGE_SIZE);
 	}
 	l2 = l2_new(write_targets, cr3);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_CR3_LOAD_EXITING);
-	l2_set(l2, CR3_TARGET_VALUE0, cr3[1]);
-	l2_set(l2, CR3_TARGET_VALUE1, cr3[3]);
-	l2_set(l2, CR3_TARGET_COUNT, broken("lost") ? 0 : 2);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_CR3_LOAD_EXITING);
+	vmx_set(l2, CR3_TARGET_VALUE0, cr3[1]);
+	vmx_set(l2, CR3_TARGET_VALUE1, cr3[3]);
+	vmx_set(l2, CR3_TARGET_COUNT, broken("lost") ? 0 : 2);
 	for (int i = 0; i < 4; i++) {
 		if (i % 2 == 0) {
 			l2_expect(l2, EXIT_REASON_CR_ACCESS, "CR3 value %d, which is no target", i);
-			l2_skip(l2);
+			vmx_skip(l2);
 		}
 		if (!l2_expect_call(l2, i + 1))
 			break;
-		report((l2_get(l2, GUEST_CR3) == cr3[i]) == i % 2, "CR3 is 0x%lx, L2 wrote 0x%lx",
-		       l2_get(l2, GUEST_CR3), cr3[i]);
+		report((vmx_get(l2, GUEST_CR3) == cr3[i]) == i % 2, "CR3 is 0x%lx, L2 wrote 0x%lx",
+		       vmx_get(l2, GUEST_CR3), cr3[i]);
 	}
 	l2_free(l2);
 	for (int i = 0; i < 4; i++)

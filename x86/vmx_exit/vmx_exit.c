@@ -213,11 +213,11 @@ void end(struct l2 *l2)
 void set_control(struct l2 *l2, const struct row *row, bool on)
 {
 	if (row->raises)
-		l2_intercept_exception(l2, row->vector, on);
+		vmx_intercept_exception(l2, row->vector, on);
 	else if (on)
-		l2_control(l2, row->control >> 32, row->control);
+		vmx_set_controls(l2, row->control >> 32, row->control);
 	else
-		l2_uncontrol(l2, row->control >> 32, row->control);
+		vmx_clear_controls(l2, row->control >> 32, row->control);
 }
 
 void before_turn(struct l2 *l2)
@@ -225,17 +225,17 @@ void before_turn(struct l2 *l2)
 	if (!was_moved)
 		return;
 	if (broken("lost")) {
-		l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL,
-			     CPU_BASED_HLT_EXITING | CPU_BASED_USE_IO_BITMAPS);
-		l2_intercept_exception(l2, UD_VECTOR, false);
-		l2_intercept_exception(l2, PF_VECTOR, false);
+		vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL,
+				   CPU_BASED_HLT_EXITING | CPU_BASED_USE_IO_BITMAPS);
+		vmx_intercept_exception(l2, UD_VECTOR, false);
+		vmx_intercept_exception(l2, PF_VECTOR, false);
 		l2_intercept_msr(l2, MSR_IA32_SYSENTER_CS, false, false);
 	}
 	if (broken("gained")) {
-		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL,
-			   CPU_BASED_PAUSE_EXITING | CPU_BASED_RDTSC_EXITING);
-		l2_intercept_exception(l2, DE_VECTOR, true);
-		l2_intercept_exception(l2, PF_VECTOR, true);
+		vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL,
+				 CPU_BASED_PAUSE_EXITING | CPU_BASED_RDTSC_EXITING);
+		vmx_intercept_exception(l2, DE_VECTOR, true);
+		vmx_intercept_exception(l2, PF_VECTOR, true);
 	}
 }
 
@@ -254,8 +254,8 @@ bool skip_turn_end(struct l2 *l2)
 
 void go_on_behind(struct l2 *l2, const struct row *row)
 {
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_TF);
-	l2_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmx_set(l2, GUEST_RFLAGS, vmx_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_TF);
+	vmx_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	l2_go_on_at(l2, (u64)row->after);
 }
 
@@ -267,7 +267,7 @@ const char *row_text(int index)
 /* The library's console, and the PM timer by which it waits. */
 static bool carry_out_io(struct l2 *l2)
 {
-	u64 qualification = l2_get(l2, EXIT_QUALIFICATION);
+	u64 qualification = vmx_get(l2, EXIT_QUALIFICATION);
 	u16 port = qualification >> 16;
 
 	switch (qualification & 0xffff & ~IO_IMMEDIATE) {
@@ -287,7 +287,7 @@ static bool carry_out_io(struct l2 *l2)
 	default:
 		return false;
 	}
-	l2_skip(l2);
+	vmx_skip(l2);
 	return true;
 }
 
@@ -295,16 +295,16 @@ bool carry_out(struct l2 *l2)
 {
 	switch (l2->exit_reason) {
 	case EXIT_REASON_PAUSE_INSTRUCTION:
-		l2_skip(l2);
+		vmx_skip(l2);
 		return true;
 	case EXIT_REASON_IO_INSTRUCTION:
 		return carry_out_io(l2);
 	case EXIT_REASON_CR_ACCESS:
 		/* MOV to CR0 from RAX, behind an instruction that changes it. */
-		if (l2_get(l2, EXIT_QUALIFICATION) != MOV_TO_CR(0, 0))
+		if (vmx_get(l2, EXIT_QUALIFICATION) != MOV_TO_CR(0, 0))
 			return false;
-		l2_set(l2, GUEST_CR0, l2->rax);
-		l2_skip(l2);
+		vmx_set(l2, GUEST_CR0, l2->rax);
+		vmx_skip(l2);
 		return true;
 	}
 	return false;
@@ -335,12 +335,12 @@ static bool check_exception(const struct l2 *l2, const struct row *row, const ch
 			  (is_software(row) ? INTR_TYPE_SOFT_EXCEPTION : INTR_TYPE_HARD_EXCEPTION) |
 			  (coded ? INTR_INFO_DELIVER_CODE_MASK : 0);
 	bool good = report_if_failed(
-		(l2_get(l2, VM_EXIT_INTR_INFO) & ~INTR_INFO_UNBLOCK_NMI) == information,
+		(vmx_get(l2, VM_EXIT_INTR_INFO) & ~INTR_INFO_UNBLOCK_NMI) == information,
 		"%s: %s: the interruption information should be 0x%lx: exit %s", when, row->name,
 		information, l2_exit_text(l2));
 
 	if (coded)
-		good &= report_if_failed(l2_get(l2, VM_EXIT_INTR_ERROR_CODE) == row->error,
+		good &= report_if_failed(vmx_get(l2, VM_EXIT_INTR_ERROR_CODE) == row->error,
 					 "%s: %s: the error code should be 0x%x: exit %s", when,
 					 row->name, row->error, l2_exit_text(l2));
 	return good;
@@ -358,14 +358,14 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 			      row->name, l2_exit_text(l2), l2_exit_name(reason)))
 		return false;
 	if (qualification_of(row) != NOT_CHECKED)
-		good &= report_if_failed(l2_get(l2, EXIT_QUALIFICATION) == qualification,
+		good &= report_if_failed(vmx_get(l2, EXIT_QUALIFICATION) == qualification,
 					 "%s: %s: the qualification should be 0x%lx: exit %s", when,
 					 row->name, qualification, l2_exit_text(l2));
 	if (!row->raises || is_software(row))
-		good &= report_if_failed(l2_get(l2, VM_EXIT_INSTRUCTION_LEN) == length,
+		good &= report_if_failed(vmx_get(l2, VM_EXIT_INSTRUCTION_LEN) == length,
 					 "%s: %s: the instruction length should be %lu: exit %s",
 					 when, row->name, length, l2_exit_text(l2));
-	good &= report_if_failed(!(l2_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK),
+	good &= report_if_failed(!(vmx_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK),
 				 "%s: %s: no event was being delivered: exit %s", when, row->name,
 				 l2_exit_text(l2));
 	return good && (!row->raises || check_exception(l2, row, when));
@@ -472,8 +472,8 @@ TEST(page_fault_masks, .on = EACH_CPU, .needs = VMX,
 		bool bit = n % 2;
 
 		want_vectors(l2, bit ? BIT(PF_VECTOR) : 0);
-		l2_set(l2, PAGE_FAULT_ERROR_CODE_MASK, mask);
-		l2_set(l2, PAGE_FAULT_ERROR_CODE_MATCH, match);
+		vmx_set(l2, PAGE_FAULT_ERROR_CODE_MASK, mask);
+		vmx_set(l2, PAGE_FAULT_ERROR_CODE_MATCH, match);
 		for (int i = 0; i < row_count; i++)
 			if (rows[i].vector == PF_VECTOR)
 				wanted[i] = ((rows[i].error & mask) == match) == bit;
@@ -512,10 +512,10 @@ static void check_first_exit(void (*code)(void *data), enum vmcs_field field, u3
 	struct l2 *l2 = l2_new(code, page);
 
 	if (!broken("lost"))
-		l2_control(l2, field, control);
+		vmx_set_controls(l2, field, control);
 	l2_expect(l2, reason, "the first exit behind the move");
-	report(l2_get(l2, GUEST_RIP) == rip, "it came at RIP 0x%lx, expected 0x%lx",
-	       l2_get(l2, GUEST_RIP), rip);
+	report(vmx_get(l2, GUEST_RIP) == rip, "it came at RIP 0x%lx, expected 0x%lx",
+	       vmx_get(l2, GUEST_RIP), rip);
 	l2_free(l2);
 	free_page(page);
 }
@@ -566,8 +566,8 @@ TEST(triple_fault, .on = EACH_CPU, .needs = VMX,
 	struct l2 *other = l2_new(calls_in_l2, NULL);
 
 	l2_expect(l2, EXIT_REASON_TRIPLE_FAULT, "after a move, #UD without an IDT");
-	report(l2_get(l2, EXIT_QUALIFICATION) == 0, "the qualification is 0x%lx, expected 0",
-	       l2_get(l2, EXIT_QUALIFICATION));
+	report(vmx_get(l2, EXIT_QUALIFICATION) == 0, "the qualification is 0x%lx, expected 0",
+	       vmx_get(l2, EXIT_QUALIFICATION));
 	migrate_quiet();
 	l2_expect_call(other, 1);
 	l2_free(l2);

@@ -10,7 +10,7 @@
 /* Not acknowledged on exit: the interrupt stays in the local APIC, for L1 to take. */
 void intercept_interrupts(struct l2 *l2)
 {
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 }
 
 bool is_interrupt_exit(u64 exit)
@@ -20,7 +20,7 @@ bool is_interrupt_exit(u64 exit)
 
 void begin_with_interrupts_off(struct l2 *l2)
 {
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~(u64)X86_EFLAGS_IF);
+	vmx_set(l2, GUEST_RFLAGS, vmx_get(l2, GUEST_RFLAGS) & ~(u64)X86_EFLAGS_IF);
 }
 
 /* L2's RFLAGS.IF is its own; L1's stays off behind the exit. */

@@ -102,7 +102,7 @@ TEST(ept_pointer_changes, .on = EACH_CPU, .needs = VMX_EPT,
 /* L1 leads L2 to another world's tables, which nothing has used before; no flush is due. */
 static void lead_to(struct world *w, const struct world *other)
 {
-	l2_set_root(w->l2, w->nested, l2_root(other->l2, w->nested));
+	vmx_set_root(w->l2, w->nested, vmx_root(other->l2, w->nested));
 	w->block = other->block;
 	w->magic = other->magic;
 }
@@ -168,7 +168,7 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
      .about = "an EPT page of 2 MiB in the place of 512 of 4 KiB, and back, before and after moves")
 {
 	struct world *w = world_new(true);
-	u64 magic = w->magic, *directory = l2_ept_entry_at(w->l2, GPA_WINDOW, 2);
+	u64 magic = w->magic, *directory = vmx_ept_entry_at(w->l2, GPA_WINDOW, 2);
 	u64 table = *directory;
 	u8 *block = large_block(w, ~magic & GENMASK(63, 32));
 	u64 large = virt_to_phys(block) | EPT_PAGE | VMX_EPT_PAGE_SIZE, large_magic = w->magic;
@@ -178,17 +178,17 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
 	good = check_all(w, 0x18, "4 KiB");
 	*directory = large;
 	w->magic = large_magic;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	move_in_l2(w);
 	good &= check_all(w, 0x18, "2 MiB, made before the move");
 	*directory = table;
 	w->magic = magic;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	good &= check_all(w, 0x18, "4 KiB again, made after the move");
 	migrate_quiet();
 	*directory = large;
 	w->magic = large_magic;
-	l2_flush(w->l2);
+	vmx_flush(w->l2);
 	good &= check_all(w, 0x18, "2 MiB, made after the move");
 	report(good && !w->broken, "L2 sees %d pages, by entries of 4 KiB and of 2 MiB", PLACES);
 	*directory = table;
@@ -201,7 +201,7 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
 static void invept_context(struct world *w)
 {
 	if (!broken("flush"))
-		check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, l2_root(w->l2, true)));
+		check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, vmx_root(w->l2, true)));
 }
 
 static void invept_global(struct world *w)
@@ -212,7 +212,7 @@ static void invept_global(struct world *w)
 
 static void invalidate_vpid(struct world *w, u64 type)
 {
-	u64 vpid = l2_get(w->l2, VIRTUAL_PROCESSOR_ID);
+	u64 vpid = vmx_get(w->l2, VIRTUAL_PROCESSOR_ID);
 
 	if (!broken("flush"))
 		check_success("INVVPID", invvpid(type, vpid, (u64)WINDOW));
@@ -451,8 +451,8 @@ TEST(invept_operands, .on = EACH_CPU, .needs = VMX_EPT,
 	struct l2 *l2 = l2_new(NULL, NULL);
 	u64 eptp;
 
-	l2_use_ept(l2);
-	eptp = l2_get(l2, EPT_POINTER);
+	vmx_use_ept(l2);
+	eptp = vmx_get(l2, EPT_POINTER);
 	check_invept_operands(eptp, "before the move");
 	migrate_quiet();
 	check_invept_operands(eptp, "after the move");
@@ -496,7 +496,7 @@ TEST(invvpid_operands, .on = EACH_CPU, .needs = VMX_VPID,
 {
 	struct l2 *l2 = l2_new(NULL, NULL);
 
-	l2_make_current(l2);
+	vmx_make_current(l2);
 	check_invvpid_operands("before the move");
 	migrate_quiet();
 	check_invvpid_operands("after the move");
@@ -622,8 +622,8 @@ static void five_levels_story(bool nested)
 	u64 *far_pml4, *pml5 = five_levels(w, &far_pml4);
 	bool good;
 
-	l2_set(w->l2, GUEST_CR3, virt_to_phys(pml5));
-	l2_set(w->l2, GUEST_CR4, l2_get(w->l2, GUEST_CR4) | X86_CR4_LA57);
+	vmx_set(w->l2, GUEST_CR3, virt_to_phys(pml5));
+	vmx_set(w->l2, GUEST_CR4, vmx_get(w->l2, GUEST_CR4) | X86_CR4_LA57);
 	good = reads_far(w, "before the move");
 	move_in_l2(w);
 	good &= reads_far(w, "after a move in L2");

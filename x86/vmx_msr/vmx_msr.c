@@ -107,8 +107,8 @@ static struct areas new_areas(struct l2 *l2, const unsigned *count, unsigned see
 							     .value = area_value(kind, i, seed) };
 		areas.entries[kind] = entries;
 		areas.count[kind] = count[kind];
-		l2_set(l2, area_fields[kind].address, virt_to_phys(entries));
-		l2_set(l2, area_fields[kind].count, count[kind] - broken("areas"));
+		vmx_set(l2, area_fields[kind].address, virt_to_phys(entries));
+		vmx_set(l2, area_fields[kind].count, count[kind] - broken("areas"));
 	}
 	return areas;
 }
@@ -193,7 +193,7 @@ static void check_areas(struct l2 *l2, const struct areas *areas, unsigned seed,
 	if (!report_if_failed(l2_is_call(l2, HERE), "%s: L2 should have come to its call: exit %s",
 			      when, l2_exit_text(l2)))
 		return;
-	l2_skip(l2);
+	vmx_skip(l2);
 	for (unsigned i = 0; i < AREA_MSRS; i++) {
 		u64 loaded = last_value(areas, ENTRY_LOAD, i, seed);
 		u64 back = last_value(areas, EXIT_LOAD, i, seed);
@@ -271,7 +271,7 @@ static void check_not_loaded(struct l2 *l2, const struct areas *areas, unsigned 
 	read_msrs(now);
 	write_msrs(own);
 	report(reason == (EXIT_REASON_MSR_LOAD_FAIL | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
-		       l2_get(l2, EXIT_QUALIFICATION) == place + 1,
+		       vmx_get(l2, EXIT_QUALIFICATION) == place + 1,
 	       "%s: exit %s; expected that the entry fails at number %u", what, l2_exit_text(l2),
 	       place + 1);
 	for (unsigned i = 0; i < AREA_MSRS; i++)
@@ -303,7 +303,7 @@ TEST(areas_refused, .on = EACH_CPU, .needs = VMX,
 		good[i] = *entry;
 		if (!broken("refused"))
 			*entry = unloadable[i].entry;
-		l2_clear(l2s[i]);
+		vmx_clear(l2s[i]);
 	}
 	migrate_quiet();
 	for (unsigned i = 0; i < UNLOADABLE; i++) {
@@ -349,7 +349,7 @@ static void check_tsc(struct l2 *l2, const struct vmx_msr_entry *entry, u64 offs
 	       "%s: L2 read 0x%lx (less the offset), the exit stored 0x%lx, L1 read 0x%lx; exit %s",
 	       when, inside, stored, after, l2_exit_name(l2->exit_reason));
 	if (l2_is_call(l2, HERE))
-		l2_skip(l2);
+		vmx_skip(l2);
 }
 
 TEST(tsc_stored, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
@@ -358,13 +358,13 @@ TEST(tsc_stored, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
 	     "L2 or in L1")
 {
 	struct l2 *l2 = l2_new(move_and_read_tsc, NULL);
-	const struct vmx_msr_entry *entry = l2_store_msr_at_exit(l2, MSR_IA32_TSC);
+	const struct vmx_msr_entry *entry = vmx_store_msr_at_exit(l2, MSR_IA32_TSC);
 
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
-	l2_set(l2, TSC_OFFSET, AHEAD);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
+	vmx_set(l2, TSC_OFFSET, AHEAD);
 	check_tsc(l2, entry, AHEAD, "not moved");
 	check_tsc(l2, entry, AHEAD, "moved in L2");
-	l2_set(l2, TSC_OFFSET, -AHEAD);
+	vmx_set(l2, TSC_OFFSET, -AHEAD);
 	migrate_quiet();
 	check_tsc(l2, entry, -AHEAD, "moved in L1 and in L2");
 	l2_free(l2);
@@ -407,9 +407,9 @@ static void write_and_be_moved(void *data)
 static void choose(struct l2 *l2, enum vmcs_field field, u32 bits, bool on)
 {
 	if (on)
-		l2_control(l2, field, bits);
+		vmx_set_controls(l2, field, bits);
 	else
-		l2_uncontrol(l2, field, bits);
+		vmx_clear_controls(l2, field, bits);
 }
 
 /* One choice of the controls, for all registers of a table. */
@@ -427,8 +427,8 @@ static void check_loaded(struct loaded *registers, unsigned count, bool entry_lo
 		choose(l2, VM_ENTRY_CONTROLS, reg->entry_load, entry_load != wrong_choice);
 		choose(l2, VM_EXIT_CONTROLS, reg->exit_save, exit_save);
 		choose(l2, VM_EXIT_CONTROLS, reg->exit_load, exit_load != wrong_choice);
-		l2_set(l2, reg->guest, reg->by_entry);
-		l2_set(l2, reg->host, reg->by_exit);
+		vmx_set(l2, reg->guest, reg->by_entry);
+		vmx_set(l2, reg->host, reg->by_exit);
 	}
 	l2_enter(l2);
 	for (unsigned i = 0; i < count; i++) {
@@ -446,9 +446,9 @@ static void check_loaded(struct loaded *registers, unsigned count, bool entry_lo
 		report(readings.first[i] == first && readings.last[i] == reg->by_l2,
 		       "%s in L2 is 0x%lx, expected 0x%lx; after the move 0x%lx, expected 0x%lx",
 		       reg->name, readings.first[i], first, readings.last[i], reg->by_l2);
-		report(l2_get(l2, reg->guest) == saved && now[i] == back,
+		report(vmx_get(l2, reg->guest) == saved && now[i] == back,
 		       "%s is 0x%lx, expected 0x%lx; in L1 %s is 0x%lx, expected 0x%lx",
-		       vmcs_field_name(reg->guest), l2_get(l2, reg->guest), saved, reg->name,
+		       vmcs_field_name(reg->guest), vmx_get(l2, reg->guest), saved, reg->name,
 		       now[i], back);
 	}
 	report_prefix_pop();
@@ -571,17 +571,17 @@ TEST(bndcfgs, .on = EACH_CPU, .needs = VMX_LOAD_BNDCFGS,
 	u64 own = rdmsr(MSR_IA32_BNDCFGS), now;
 
 	reg.by_entry = NOWHERE(1);
-	l2_control(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_BNDCFGS);
-	l2_control(l2, VM_EXIT_CONTROLS, VM_EXIT_CLEAR_BNDCFGS);
-	l2_set(l2, GUEST_BNDCFGS, broken("load") ? 0 : reg.by_entry);
+	vmx_set_controls(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_BNDCFGS);
+	vmx_set_controls(l2, VM_EXIT_CONTROLS, VM_EXIT_CLEAR_BNDCFGS);
+	vmx_set(l2, GUEST_BNDCFGS, broken("load") ? 0 : reg.by_entry);
 	l2_expect_return(l2);
 	now = rdmsr(MSR_IA32_BNDCFGS);
 	wrmsr(MSR_IA32_BNDCFGS, own);
 	report(readings.first[0] == reg.by_entry && readings.last[0] == reg.by_l2 && now == 0 &&
-		       l2_get(l2, GUEST_BNDCFGS) == reg.by_l2,
+		       vmx_get(l2, GUEST_BNDCFGS) == reg.by_l2,
 	       "in L2 0x%lx and 0x%lx, expected 0x%lx and 0x%lx; saved 0x%lx; in L1 0x%lx",
 	       readings.first[0], readings.last[0], reg.by_entry, reg.by_l2,
-	       l2_get(l2, GUEST_BNDCFGS), now);
+	       vmx_get(l2, GUEST_BNDCFGS), now);
 	l2_free(l2);
 }
 
@@ -598,7 +598,7 @@ static void check_debug(struct loaded *reg, u64 after_exit, bool load, bool save
 
 	choose(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_DEBUG_CONTROLS, load != broken("load"));
 	choose(l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_DEBUG_CONTROLS, save);
-	l2_set(l2, reg->guest, reg->by_entry);
+	vmx_set(l2, reg->guest, reg->by_entry);
 	reg->write(reg->own);
 	l2_enter(l2);
 	now = reg->read();
@@ -607,9 +607,9 @@ static void check_debug(struct loaded *reg, u64 after_exit, bool load, bool save
 	report(readings.first[0] == first && readings.last[0] == reg->by_l2,
 	       "%s in L2 is 0x%lx, expected 0x%lx; after the move 0x%lx, expected 0x%lx", reg->name,
 	       readings.first[0], first, readings.last[0], reg->by_l2);
-	report(l2_get(l2, reg->guest) == saved && now == after_exit,
+	report(vmx_get(l2, reg->guest) == saved && now == after_exit,
 	       "%s is 0x%lx, expected 0x%lx; in L1 %s is 0x%lx, expected 0x%lx",
-	       vmcs_field_name(reg->guest), l2_get(l2, reg->guest), saved, reg->name, now,
+	       vmcs_field_name(reg->guest), vmx_get(l2, reg->guest), saved, reg->name, now,
 	       after_exit);
 	report_prefix_pop();
 	l2_free(l2);
@@ -718,9 +718,9 @@ TEST(xsaves, .on = EACH_CPU, .needs = VMX_XSAVES,
 	wrmsr(MSR_IA32_XSS, one);
 	xss.mask = one | XFEATURE_MASK_FP;
 	l2 = l2_new(save_supervisor_states, &xss);
-	l2_set(l2, XSS_EXIT_BITMAP, broken("load") ? ~one : one | ~states);
+	vmx_set(l2, XSS_EXIT_BITMAP, broken("load") ? ~one : one | ~states);
 	while (l2_enter(l2) == EXIT_REASON_XSAVES && exits++ < 2)
-		l2_skip(l2);
+		vmx_skip(l2);
 	report(l2_is_call(l2, L2_RETURNED) && exits == (one ? 2 : 0),
 	       "IA32_XSS 0x%lx: %u exits of XSAVES, expected %u; at last: exit %s", one, exits,
 	       one ? 2 : 0, l2_exit_text(l2));

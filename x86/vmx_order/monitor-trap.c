@@ -20,7 +20,7 @@
  * injects nothing.
  */
 #include "libcflat.h"
-#include "vmx-event.h"
+#include "nested/vmx/vmx-event.h"
 
 /* 25.8.3: "other event", with vector 0. */
 #define PENDING_MTF_EXIT (7u << 8)
@@ -47,14 +47,14 @@ static const char *const boundaries[] = { trapped_1, trapped_2, trapped_3, trapp
 static void set_trap(struct l2 *l2)
 {
 	if (!broken("lost"))
-		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
+		vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
 }
 
 static struct l2 *new_target(void)
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
 
-	l2_set(l2, GUEST_RIP, (u64)trapped);
+	vmx_set(l2, GUEST_RIP, (u64)trapped);
 	l2_irq_off(l2);
 	return l2;
 }
@@ -93,10 +93,10 @@ TEST(trap_behind_exception, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
 	struct l2 *l2 = new_target();
 
 	set_trap(l2);
-	l2_inject(l2, INTR_TYPE_HARD_EXCEPTION | UD_VECTOR, 0);
+	vmx_inject(l2, INTR_TYPE_HARD_EXCEPTION | UD_VECTOR, 0);
 	migrate_quiet();
 	expect_exit(l2, EXIT_REASON_MONITOR_TRAP_FLAG, "injected");
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
 	expect_event(l2, UD_VECTOR, NO_CODE, (u64)trapped, "then its handler");
 	event_l2_free(l2);
 }
@@ -108,7 +108,7 @@ static void inject_trap(bool set)
 	if (set)
 		set_trap(l2);
 	if (!broken("lost"))
-		l2_inject(l2, PENDING_MTF_EXIT, 0);
+		vmx_inject(l2, PENDING_MTF_EXIT, 0);
 	migrate_quiet();
 	if (expect_trap(l2, trapped, "injected")) {
 		set_trap(l2);
@@ -145,10 +145,10 @@ static void one_step(void *data)
 	if (steps->failed[0])
 		return;
 	if (boundary == boundaries[0])
-		l2_set(l2, GUEST_RIP, (u64)trapped);
+		vmx_set(l2, GUEST_RIP, (u64)trapped);
 	l2_enter(l2);
 	if (l2->exit_reason != EXIT_REASON_MONITOR_TRAP_FLAG ||
-	    l2_get(l2, GUEST_RIP) != (u64)boundary)
+	    vmx_get(l2, GUEST_RIP) != (u64)boundary)
 		snprintf(steps->failed, sizeof(steps->failed), "instead of a trap at %p: %s",
 			 boundary, what_came(l2));
 	steps->done += 1 + (steps->done == 2 && broken("step"));

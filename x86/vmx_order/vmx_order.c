@@ -32,7 +32,7 @@
 #include "x86/nested/steps.h"
 #include "percpu.h"
 #include "processor.h"
-#include "vmx-event.h"
+#include "nested/vmx/vmx-event.h"
 
 /* GUEST_PENDING_DBG_EXCEPTIONS has DR6's bits, and this one (25.4.2, table 25-4). */
 #define PENDING_DBG_ENABLED_BREAKPOINT BIT(12)
@@ -52,7 +52,7 @@ static struct l2 *new_target(void)
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
 
-	l2_set(l2, GUEST_RIP, (u64)nops_and_call);
+	vmx_set(l2, GUEST_RIP, (u64)nops_and_call);
 	l2_irq_off(l2);
 	write_dr6(DR6_INIT);
 	return l2;
@@ -73,8 +73,8 @@ static bool check_db_exit(struct l2 *l2, u64 dr6_bits, const void *rip, const ch
 
 static void clear_step(struct l2 *l2)
 {
-	l2_set(l2, GUEST_RFLAGS, l2_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_TF);
-	l2_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmx_set(l2, GUEST_RFLAGS, vmx_get(l2, GUEST_RFLAGS) & ~X86_EFLAGS_TF);
+	vmx_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
 }
 
 /*
@@ -88,10 +88,10 @@ TEST(pending_step, .on = EACH_CPU, .needs = VMX,
 	struct l2 *exiting = new_target(), *taken = new_target();
 	struct l2 *both[] = { exiting, taken };
 
-	l2_intercept_exception(exiting, DB_VECTOR, true);
+	vmx_intercept_exception(exiting, DB_VECTOR, true);
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-		l2_set(both[i], GUEST_RFLAGS, l2_get(both[i], GUEST_RFLAGS) | X86_EFLAGS_TF);
-		l2_set(both[i], GUEST_PENDING_DBG_EXCEPTIONS, broken("lost") ? 0 : DR6_BS);
+		vmx_set(both[i], GUEST_RFLAGS, vmx_get(both[i], GUEST_RFLAGS) | X86_EFLAGS_TF);
+		vmx_set(both[i], GUEST_PENDING_DBG_EXCEPTIONS, broken("lost") ? 0 : DR6_BS);
 	}
 	migrate_quiet();
 	check_db_exit(exiting, DR6_BS, nops_and_call, "exits");
@@ -120,11 +120,11 @@ TEST(pending_breakpoint, .on = EACH_CPU, .needs = VMX,
 	struct l2 *both[] = { free, blocked };
 
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-		l2_intercept_exception(both[i], DB_VECTOR, true);
-		l2_set(both[i], GUEST_PENDING_DBG_EXCEPTIONS,
-		       broken("lost") ? 0 : DR6_B0 | PENDING_DBG_ENABLED_BREAKPOINT);
+		vmx_intercept_exception(both[i], DB_VECTOR, true);
+		vmx_set(both[i], GUEST_PENDING_DBG_EXCEPTIONS,
+			broken("lost") ? 0 : DR6_B0 | PENDING_DBG_ENABLED_BREAKPOINT);
 	}
-	l2_set(blocked, GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_MOV_SS);
+	vmx_set(blocked, GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_MOV_SS);
 	migrate_quiet();
 	check_db_exit(free, DR6_B0, nops_and_call, "not blocked");
 	check_db_exit(blocked, DR6_B0, (char *)nops_and_call + 1, "blocked by MOV SS");
@@ -162,8 +162,8 @@ TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
 	struct l2 *l2 = event_l2_new(step_and_call, NULL);
 
 	l2_irq_off(l2);
-	l2_intercept_exception(l2, DB_VECTOR, true);
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
+	vmx_intercept_exception(l2, DB_VECTOR, true);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
 	expect_exit(l2, EXIT_REASON_RDTSC, "behind MOV SS");
 	check_rip(l2, in_debug_shadow, "behind MOV SS");
 	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, GUEST_INTR_STATE_MOV_SS,
@@ -172,7 +172,7 @@ TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
 	migrate_quiet();
 	if (broken("lost"))
 		clear_step(l2);
-	l2_uncontrol(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
+	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
 	check_db_exit(l2, DR6_BS, behind_debug_shadow, "one instruction later");
 	clear_step(l2);
 	expect_call(l2, 1, "and then");
@@ -207,7 +207,7 @@ TEST(step_exits, .on = EACH_CPU, .needs = VMX,
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
 	write_dr6(DR6_INIT);
-	l2_intercept_exception(l2, DB_VECTOR, true);
+	vmx_intercept_exception(l2, DB_VECTOR, true);
 	for (int step = 0; step < STEPS; step++) {
 		if (step == 2 && broken("step"))
 			continue;
@@ -215,7 +215,7 @@ TEST(step_exits, .on = EACH_CPU, .needs = VMX,
 		check_field(l2, GUEST_RFLAGS, X86_EFLAGS_TF, step < STEPS - 1 ? X86_EFLAGS_TF : 0,
 			    "a step");
 		/* Clear it is (28.3.4); not in the intel lab (docs/labs.md). */
-		l2_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
+		vmx_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
 		if (step == 2)
 			migrate_quiet();
 	}
@@ -314,10 +314,10 @@ TEST(collisions, .on = EACH_CPU, .needs = VMX,
 
 	for (size_t i = 0; i < ARRAY_SIZE(collisions); i++) {
 		l2[i] = new_target();
-		l2_set(l2[i], GUEST_RFLAGS, l2_get(l2[i], GUEST_RFLAGS) | X86_EFLAGS_IF);
-		l2_intercept_exception(l2[i], NP_VECTOR, collisions[i].np_exits);
-		l2_intercept_exception(l2[i], DF_VECTOR, collisions[i].df_exits);
-		l2_inject(l2[i], collisions[i].event, collisions[i].error_code);
+		vmx_set(l2[i], GUEST_RFLAGS, vmx_get(l2[i], GUEST_RFLAGS) | X86_EFLAGS_IF);
+		vmx_intercept_exception(l2[i], NP_VECTOR, collisions[i].np_exits);
+		vmx_intercept_exception(l2[i], DF_VECTOR, collisions[i].df_exits);
+		vmx_inject(l2[i], collisions[i].event, collisions[i].error_code);
 	}
 	migrate_quiet();
 	for (size_t i = 0; i < ARRAY_SIZE(collisions); i++)
@@ -355,7 +355,7 @@ static void one_round(void *data)
 	struct rounds *rounds = data;
 	const struct kind *kind = &rounds->kinds[rounds->done % rounds->count];
 	struct l2 *l2 = rounds->l2;
-	u64 rip = l2_get(l2, GUEST_RIP);
+	u64 rip = vmx_get(l2, GUEST_RIP);
 	bool good;
 
 	if (rounds->failed[0])
@@ -363,8 +363,8 @@ static void one_round(void *data)
 	if (l2->ept)
 		invept(VMX_EPT_EXTENT_GLOBAL, 0);
 	if (!broken("lost")) {
-		l2_inject(l2, kind->event, kind->error_code);
-		l2_set(l2, VM_ENTRY_INSTRUCTION_LEN, kind->length);
+		vmx_inject(l2, kind->event, kind->error_code);
+		vmx_set(l2, VM_ENTRY_INSTRUCTION_LEN, kind->length);
 	}
 	l2_enter(l2);
 	good = is_event(l2, kind->event & INTR_INFO_VECTOR_MASK, kind->error_code,
@@ -374,7 +374,7 @@ static void one_round(void *data)
 		((struct event_frame *)event_frame_of(l2))->rip = rip;
 		leave_event(l2);
 		if (broken("twice"))
-			l2_inject(l2, kind->event, kind->error_code);
+			vmx_inject(l2, kind->event, kind->error_code);
 		l2_enter(l2);
 		good = event_of(l2) == NO_EVENT && l2_is_call(l2, 1);
 	}
@@ -393,7 +393,7 @@ static void move_during_events(const struct kind *kinds, u32 count, bool ept)
 
 	rounds.l2 = event_l2_new(call_forever, NULL);
 	if (ept)
-		l2_use_ept(rounds.l2);
+		vmx_use_ept(rounds.l2);
 	expect_call(rounds.l2, 1, "the first call");
 	move_during(one_round, &rounds);
 	/* What was in flight when the move was over. */

@@ -233,10 +233,10 @@ static struct l2 *shadowed_l2(void (*code)(void *data), void *data, const struct
 {
 	struct l2 *l2 = l2_new(code, data);
 
-	l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_SHADOW_VMCS);
-	l2_set(l2, VMREAD_BITMAP, virt_to_phys(bitmaps[READ]));
-	l2_set(l2, VMWRITE_BITMAP, virt_to_phys(bitmaps[WRITE]));
-	l2_set(l2, VMCS_LINK_POINTER, which ? virt_to_phys(which->vmcs) : NO_VMCS);
+	vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_SHADOW_VMCS);
+	vmx_set(l2, VMREAD_BITMAP, virt_to_phys(bitmaps[READ]));
+	vmx_set(l2, VMWRITE_BITMAP, virt_to_phys(bitmaps[WRITE]));
+	vmx_set(l2, VMCS_LINK_POINTER, which ? virt_to_phys(which->vmcs) : NO_VMCS);
 	return l2;
 }
 
@@ -259,7 +259,7 @@ static void end(struct l2 *l2)
 
 static void spoil(struct l2 *l2)
 {
-	u64 link = l2_get(l2, VMCS_LINK_POINTER);
+	u64 link = vmx_get(l2, VMCS_LINK_POINTER);
 
 	if (broken("field") && link != NO_VMCS) {
 		vmptrld(link);
@@ -271,14 +271,14 @@ static void spoil(struct l2 *l2)
 		bitmaps[WRITE][i] = ~bitmaps[WRITE][i];
 	}
 	if (broken("link"))
-		l2_set(l2, VMCS_LINK_POINTER, NO_VMCS);
+		vmx_set(l2, VMCS_LINK_POINTER, NO_VMCS);
 	if (broken("control"))
-		l2_uncontrol(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_SHADOW_VMCS);
+		vmx_clear_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_SHADOW_VMCS);
 }
 
 static void moved_in_l1(struct l2 *l2)
 {
-	l2_make_current(l2);
+	vmx_make_current(l2);
 	migrate_quiet();
 	spoil(l2);
 }
@@ -296,13 +296,13 @@ static bool run_sweep(struct l2 *l2, u64 seed, bool move, const char *when)
 
 		if (reason != expected || outcome->exits++)
 			break;
-		l2_skip(l2);
+		vmx_skip(l2);
 	}
 	if (!report_if_failed(l2_is_call(l2, SWEPT),
 			      "%s: L2 should have swept over all fields; at %s: exit %s", when,
 			      vmcs_field_name(vmcs_fields[sweep.at]), l2_exit_text(l2)))
 		return false;
-	l2_skip(l2);
+	vmx_skip(l2);
 	return true;
 }
 
@@ -468,7 +468,7 @@ TEST(beyond_bitmaps, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 
 	while ((reason = l2_enter(l2)) == EXIT_REASON_VMREAD || reason == EXIT_REASON_VMWRITE) {
 		exits[reason == EXIT_REASON_VMREAD ? READ : WRITE]++;
-		l2_skip(l2);
+		vmx_skip(l2);
 	}
 	report(l2_is_call(l2, L2_RETURNED) && exits[READ] == 5 && exits[WRITE] == 5,
 	       "%u exits for VMREAD and %u for VMWRITE, expected 5 and 5; at last: exit %s",
@@ -483,7 +483,7 @@ TEST(no_link, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	struct l2 *l2 = begin(sweep_in_l2, NULL);
 
 	if (!broken("link"))
-		l2_set(l2, VMCS_LINK_POINTER, NO_VMCS);
+		vmx_set(l2, VMCS_LINK_POINTER, NO_VMCS);
 	want(every_other);
 	expect_sweep(l2, NULL, 1, true, "moved in L2");
 	want(nothing);
@@ -506,8 +506,8 @@ TEST(two_shadows, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	moved_in_l1(l2);
 	expect_sweep(other, &second, 1, false, "the second after a move with the first current");
 	expect_sweep(l2, &shadow, 2, false, "the first after it");
-	l2_set(l2, VMCS_LINK_POINTER, virt_to_phys(second.vmcs));
-	l2_set(other, VMCS_LINK_POINTER, virt_to_phys(shadow.vmcs));
+	vmx_set(l2, VMCS_LINK_POINTER, virt_to_phys(second.vmcs));
+	vmx_set(other, VMCS_LINK_POINTER, virt_to_phys(shadow.vmcs));
 	expect_sweep(l2, &second, 0, false, "the first with the second's");
 	expect_sweep(other, &shadow, 1, false, "the second with the first's");
 	check_contents(&shadow, "the first");
@@ -628,7 +628,7 @@ TEST(other_instructions, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 		if (!l2_expect(l2, other_exits[i], "instruction %u of %lu", i + 1,
 			       ARRAY_SIZE(other_exits)))
 			break;
-		l2_skip(l2);
+		vmx_skip(l2);
 	}
 	l2_expect_return(l2);
 	report(operand == virt_to_phys(shadow.vmcs), "VMPTRST has stored nothing: 0x%lx", operand);
@@ -661,16 +661,16 @@ TEST(exit_information, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	memset(bitmaps[WRITE], 0xff, PAGE_SIZE);
 	l2_expect(l2, EXIT_REASON_VMREAD, "VMREAD");
 	migrate_quiet();
-	read = l2_get(l2, VMX_INSTRUCTION_INFO) & INFORMATION_MASK;
+	read = vmx_get(l2, VMX_INSTRUCTION_INFO) & INFORMATION_MASK;
 	report(read == INFORMATION(12, 9), "VMREAD of R9 to R12: information 0x%lx, expected 0x%lx",
 	       read, INFORMATION(12, 9));
-	l2_skip(l2);
+	vmx_skip(l2);
 	l2_expect(l2, EXIT_REASON_VMWRITE, "VMWRITE");
-	write = l2_get(l2, VMX_INSTRUCTION_INFO) & INFORMATION_MASK;
+	write = vmx_get(l2, VMX_INSTRUCTION_INFO) & INFORMATION_MASK;
 	report(write == INFORMATION(13, 6),
 	       "VMWRITE of RSI from R13: information 0x%lx, expected 0x%lx", write,
 	       INFORMATION(13, 6));
-	l2_skip(l2);
+	vmx_skip(l2);
 	l2_expect_return(l2);
 	end(l2);
 }
@@ -706,17 +706,17 @@ static void make_wrong(struct l2 *l2, struct vmcs *linked, enum wrong wrong)
 		linked->revision_id ^= 1;
 		break;
 	case ODD_LINK:
-		l2_set(l2, VMCS_LINK_POINTER, l2_get(l2, VMCS_LINK_POINTER) ^ 16);
+		vmx_set(l2, VMCS_LINK_POINTER, vmx_get(l2, VMCS_LINK_POINTER) ^ 16);
 		break;
 	case NO_SHADOWING:
-		l2_set(l2, SECONDARY_VM_EXEC_CONTROL,
-		       l2_get(l2, SECONDARY_VM_EXEC_CONTROL) ^ SECONDARY_EXEC_SHADOW_VMCS);
+		vmx_set(l2, SECONDARY_VM_EXEC_CONTROL,
+			vmx_get(l2, SECONDARY_VM_EXEC_CONTROL) ^ SECONDARY_EXEC_SHADOW_VMCS);
 		break;
 	case ODD_READ_BITMAP:
-		l2_set(l2, VMREAD_BITMAP, l2_get(l2, VMREAD_BITMAP) ^ 16);
+		vmx_set(l2, VMREAD_BITMAP, vmx_get(l2, VMREAD_BITMAP) ^ 16);
 		break;
 	case ODD_WRITE_BITMAP:
-		l2_set(l2, VMWRITE_BITMAP, l2_get(l2, VMWRITE_BITMAP) ^ 16);
+		vmx_set(l2, VMWRITE_BITMAP, vmx_get(l2, VMWRITE_BITMAP) ^ 16);
 		break;
 	case WRONGS:
 		break;
@@ -728,14 +728,14 @@ static void check_refused(struct l2 *l2, enum wrong wrong)
 	u64 reason = l2_enter(l2), detail;
 
 	if (wrong >= ODD_READ_BITMAP) {
-		detail = reason == L2_NOT_ENTERED ? l2_get(l2, VM_INSTRUCTION_ERROR) : 0;
+		detail = reason == L2_NOT_ENTERED ? vmx_get(l2, VM_INSTRUCTION_ERROR) : 0;
 		report(detail == VMXERR_ENTRY_INVALID_CONTROL_FIELD,
 		       "%s: exit %s; expected no entry, with error %d", wrong_names[wrong],
 		       l2_exit_text(l2), VMXERR_ENTRY_INVALID_CONTROL_FIELD);
 		return;
 	}
 	report(reason == (EXIT_REASON_INVALID_STATE | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
-		       l2_get(l2, EXIT_QUALIFICATION) == ENTRY_FAIL_VMCS_LINK_PTR,
+		       vmx_get(l2, EXIT_QUALIFICATION) == ENTRY_FAIL_VMCS_LINK_PTR,
 	       "%s: exit %s; expected that the entry fails, qualification %d", wrong_names[wrong],
 	       l2_exit_text(l2), ENTRY_FAIL_VMCS_LINK_PTR);
 }
@@ -757,7 +757,7 @@ TEST(refused, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 
 		vmclear(virt_to_phys(linked[wrong]));
 		l2s[wrong] = shadowed_l2(call_in_l2, NULL, &of_its_own);
-		l2_clear(l2s[wrong]);
+		vmx_clear(l2s[wrong]);
 		if (!broken("refused"))
 			make_wrong(l2s[wrong], linked[wrong], wrong);
 	}

@@ -206,10 +206,10 @@ TEST(never_launched, .on = EACH_CPU, .needs = VMX,
 	u64 count = 0;
 	struct l2 *l2 = l2_new(count_calls, &count);
 
-	l2_make_current(l2);
+	vmx_make_current(l2);
 	moved_with(l2);
 	check_current(virt_to_phys(l2->vmcs));
-	check_error("VMRESUME", l2_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
+	check_error("VMRESUME", vmx_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 	l2_expect_call(l2, 1);
 	l2_free(l2);
 }
@@ -223,7 +223,7 @@ TEST(launched, .on = EACH_CPU, .needs = VMX,
 	l2_expect_call(l2, 1);
 	moved_with(l2);
 	check_current(virt_to_phys(l2->vmcs));
-	check_error("VMLAUNCH", l2_launch(l2), VMXERR_VMLAUNCH_NONCLEAR_VMCS);
+	check_error("VMLAUNCH", vmx_launch(l2), VMXERR_VMLAUNCH_NONCLEAR_VMCS);
 	l2_expect_call(l2, 2);
 	l2_free(l2);
 }
@@ -236,11 +236,11 @@ TEST(cleared, .on = EACH_CPU, .needs = VMX,
 	struct l2 *l2 = l2_new(count_calls, &count);
 
 	l2_expect_call(l2, 1);
-	l2_clear(l2);
+	vmx_clear(l2);
 	moved_in_l1();
 	check_current(NO_VMCS);
 	check_result("VMPTRLD", vmptrld(virt_to_phys(l2->vmcs)), VM_SUCCEED);
-	check_error("VMRESUME", l2_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
+	check_error("VMRESUME", vmx_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 	l2_expect_call(l2, 2);
 	l2_free(l2);
 }
@@ -252,7 +252,7 @@ TEST(after_vmxoff, .on = EACH_CPU, .needs = VMX,
 	struct l2 *l2 = l2_new(count_calls, &count);
 
 	l2_expect_call(l2, 1);
-	l2_clear(l2);
+	vmx_clear(l2);
 	vmx_disable();
 	migrate_quiet();
 	vmx_enable();
@@ -274,11 +274,11 @@ static void check_several(int current)
 		if (i % 3)
 			l2_enter(l2s[i]);
 		if (i % 3)
-			l2_skip(l2s[i]);
+			vmx_skip(l2s[i]);
 		if (i % 3 == 2)
-			l2_clear(l2s[i]);
+			vmx_clear(l2s[i]);
 	}
-	l2_make_current(l2s[current]);
+	vmx_make_current(l2s[current]);
 	moved_with(l2s[current]);
 	check_current(virt_to_phys(l2s[current]->vmcs));
 	for (int n = 0; n < L2S; n++) {
@@ -286,10 +286,10 @@ static void check_several(int current)
 		u64 *count = &counts[(current + n) % L2S], before = *count;
 
 		if (l2->launched)
-			check_error("VMLAUNCH of one that was launched", l2_launch(l2),
+			check_error("VMLAUNCH of one that was launched", vmx_launch(l2),
 				    VMXERR_VMLAUNCH_NONCLEAR_VMCS);
 		else
-			check_error("VMRESUME of one that was not", l2_resume(l2),
+			check_error("VMRESUME of one that was not", vmx_resume(l2),
 				    VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 		l2_enter(l2);
 		report(l2_is_call(l2, before + 1) && *count == before + 1,
@@ -470,7 +470,7 @@ TEST(fields_of_exit, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 	struct field_values *before = calloc(1, sizeof(*before));
 
 	l2_intercept_port(l2, 0x80, true);
-	l2_intercept_exception(l2, PF_VECTOR, true);
+	vmx_intercept_exception(l2, PF_VECTOR, true);
 	l2_expect(l2, EXIT_REASON_IO_INSTRUCTION, "OUT to a port that exits");
 	read_fields(before);
 	migrate_quiet();
@@ -479,8 +479,8 @@ TEST(fields_of_exit, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 	l2_start(l2, do_io, NULL);
 	l2_intercept_port(l2, 0x80, false);
 	l2_expect(l2, EXIT_REASON_EXCEPTION_NMI, "a page fault");
-	report(l2_get(l2, EXIT_QUALIFICATION) == NOWHERE(1),
-	       "the exit qualification is the address: 0x%lx", l2_get(l2, EXIT_QUALIFICATION));
+	report(vmx_get(l2, EXIT_QUALIFICATION) == NOWHERE(1),
+	       "the exit qualification is the address: 0x%lx", vmx_get(l2, EXIT_QUALIFICATION));
 	read_fields(before);
 	migrate_quiet();
 	spoil_a_field();
@@ -536,9 +536,9 @@ TEST(fields_not_read, .on = EACH_CPU, .needs = VMX,
 		const char *which = i ? "the other VMCS" : "the current VMCS";
 
 		if (broken("field"))
-			l2_set(l2s[i], GUEST_FS_BASE, 0);
+			vmx_set(l2s[i], GUEST_FS_BASE, 0);
 		for (unsigned n = 0; n < ARRAY_SIZE(expected); n++) {
-			u64 value = l2_get(l2s[i], expected[n].field);
+			u64 value = vmx_get(l2s[i], expected[n].field);
 
 			report(value == expected[n].value, "%s: %s is 0x%lx, L2 has loaded 0x%lx",
 			       which, vmcs_field_name(expected[n].field), value, expected[n].value);
@@ -555,8 +555,8 @@ TEST(instruction_error, .on = EACH_CPU, .needs = VMX,
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
 	u64 error;
 
-	l2_make_current(l2);
-	check_error("VMRESUME", l2_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
+	vmx_make_current(l2);
+	check_error("VMRESUME", vmx_resume(l2), VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 	migrate_quiet();
 	if (broken("field"))
 		vmwrite(0x7ffe, 0);
@@ -654,9 +654,9 @@ static void check_vmcs(const struct l2 *l2)
 		const struct state_register *reg = &registers[i];
 
 		if (reg->there && !is_shared(reg))
-			report_if_failed(l2_get(l2, reg->guest) == reg->value,
+			report_if_failed(vmx_get(l2, reg->guest) == reg->value,
 					 "%s after the exit is 0x%lx, and was 0x%lx in L2",
-					 vmcs_field_name(reg->guest), l2_get(l2, reg->guest),
+					 vmcs_field_name(reg->guest), vmx_get(l2, reg->guest),
 					 reg->value);
 	}
 	report(true, "L2's registers in the VMCS after the exit");
@@ -689,21 +689,21 @@ static void check_state(bool ept, bool write)
 	bool called;
 
 	if (ept)
-		l2_use_ept(l2);
+		vmx_use_ept(l2);
 	for (unsigned i = 0; i < register_count && !write; i++)
 		if (!registers[i].there)
 			continue;
 		else if (is_shared(&registers[i]))
 			registers[i].write(registers[i].value);
 		else
-			l2_set(l2, registers[i].guest, registers[i].value);
+			vmx_set(l2, registers[i].guest, registers[i].value);
 	l2_enter(l2);
 	read_registers(now[0]);
 	called = l2_is_call(l2, 1);
 	report(called, "L2 came to its call: exit %s", l2_exit_text(l2));
 	if (called) {
 		check_vmcs(l2);
-		l2_skip(l2);
+		vmx_skip(l2);
 		check_reading(reading.values[0], "before the move");
 		check_reading(reading.values[1], "after the move");
 		check_own(now[0], true);
@@ -785,9 +785,9 @@ TEST(msr_areas, .on = EACH_CPU, .needs = VMX,
 		u32 index = area_msrs[i].index;
 
 		own[i] = rdmsr(index);
-		l2_load_msr_at_entry(l2, index, broken("registers") ? own[i] : area_msrs[i].value);
-		stored[i] = l2_store_msr_at_exit(l2, index);
-		l2_load_msr_at_exit(l2, index, area_msrs[i].value ^ BY_EXIT);
+		vmx_load_msr_at_entry(l2, index, broken("registers") ? own[i] : area_msrs[i].value);
+		stored[i] = vmx_store_msr_at_exit(l2, index);
+		vmx_load_msr_at_exit(l2, index, area_msrs[i].value ^ BY_EXIT);
 	}
 	l2_enter(l2);
 	for (unsigned i = 0; i < AREA_MSRS; i++) {
@@ -851,24 +851,25 @@ TEST(segments, .on = EACH_CPU, .needs = VMX,
 	for (unsigned i = 0; i < SEGMENTS; i++)
 		for (int part = 0; part < 4; part++) {
 			if (segments[i].fill && (part < 3 || segments[i].values[part]))
-				l2_set(l2, segments[i].parts[part], segments[i].values[part]);
-			was[i][part] = l2_get(l2, segments[i].parts[part]);
+				vmx_set(l2, segments[i].parts[part], segments[i].values[part]);
+			was[i][part] = vmx_get(l2, segments[i].parts[part]);
 		}
-	l2_set(l2, GUEST_GDTR_LIMIT, GDTR_LIMIT);
-	l2_set(l2, GUEST_IDTR_LIMIT, IDTR_LIMIT);
+	vmx_set(l2, GUEST_GDTR_LIMIT, GDTR_LIMIT);
+	vmx_set(l2, GUEST_IDTR_LIMIT, IDTR_LIMIT);
 	l2_expect_return(l2);
 	for (unsigned i = 0; i < SEGMENTS; i++) {
 		for (int part = 0; part < 4; part++)
-			now[part] = l2_get(l2, segments[i].parts[part]);
+			now[part] = vmx_get(l2, segments[i].parts[part]);
 		report(!memcmp(now, was[i], sizeof(now)),
 		       "%s is %04lx, limit %lx, rights %lx, base %lx; was %04lx, %lx, %lx, %lx",
 		       segments[i].name, now[0], now[1], now[2], now[3], was[i][0], was[i][1],
 		       was[i][2], was[i][3]);
 	}
-	report(l2_get(l2, GUEST_GDTR_LIMIT) == GDTR_LIMIT &&
-		       l2_get(l2, GUEST_IDTR_LIMIT) == IDTR_LIMIT,
+	report(vmx_get(l2, GUEST_GDTR_LIMIT) == GDTR_LIMIT &&
+		       vmx_get(l2, GUEST_IDTR_LIMIT) == IDTR_LIMIT,
 	       "the limit of GDTR is 0x%lx, was 0x%x; of IDTR 0x%lx, was 0x%x",
-	       l2_get(l2, GUEST_GDTR_LIMIT), GDTR_LIMIT, l2_get(l2, GUEST_IDTR_LIMIT), IDTR_LIMIT);
+	       vmx_get(l2, GUEST_GDTR_LIMIT), GDTR_LIMIT, vmx_get(l2, GUEST_IDTR_LIMIT),
+	       IDTR_LIMIT);
 	l2_free(l2);
 }
 
@@ -906,7 +907,7 @@ TEST(xcr0, .on = EACH_CPU, .needs = ALL_OF(VMX, AVX),
 	l2 = l2_new(xcr0_in_l2, &after_move);
 	l2_expect(l2, EXIT_REASON_XSETBV, "XSETBV");
 	write_xcr0(l2->registers.rdx << 32 | (u32)l2->rax);
-	l2_skip(l2);
+	vmx_skip(l2);
 	l2_expect_return(l2);
 	report(after_move == XCR0_PATTERN, "XCR0 in L2 after the move is 0x%lx, was 0x%lx",
 	       after_move, XCR0_PATTERN);
@@ -954,11 +955,11 @@ static void enter_with_event(void)
 		return;
 	mine->entered++;
 	if (!broken("event") || mine->entered % 8)
-		l2_inject(mine->l2, INTR_TYPE_EXT_INTR | LONG_VECTOR, 0);
+		vmx_inject(mine->l2, INTR_TYPE_EXT_INTR | LONG_VECTOR, 0);
 	l2_enter(mine->l2);
 	mine->stopped = !l2_is_call(mine->l2, 1) || mine->events != mine->entered;
 	if (!mine->stopped)
-		l2_skip(mine->l2);
+		vmx_skip(mine->l2);
 }
 
 /*
@@ -975,8 +976,8 @@ TEST(moved_in_entry, .on = EACH_CPU, .needs = VMX,
 	for (int i = 0; i < LONG_AREA; i++)
 		area[i] = (struct vmx_msr_entry){ .index = MSR_LSTAR, .value = rdmsr(MSR_LSTAR) };
 	*mine = (struct long_entries){ .l2 = l2_new(call_forever, NULL) };
-	l2_set(mine->l2, VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(area));
-	l2_set(mine->l2, VM_ENTRY_MSR_LOAD_COUNT, LONG_AREA);
+	vmx_set(mine->l2, VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(area));
+	vmx_set(mine->l2, VM_ENTRY_MSR_LOAD_COUNT, LONG_AREA);
 	handle_irq(LONG_VECTOR, count_event);
 	for (int i = 0; i < 10; i++)
 		enter_with_event();
@@ -1027,9 +1028,9 @@ TEST(host_state, .on = EACH_CPU, .needs = VMX,
 
 	for (unsigned i = 0; i < register_count; i++)
 		if (registers[i].there && registers[i].host != SHARED && !broken("host"))
-			l2_set(l2, registers[i].host, registers[i].value);
-	l2_set(l2, HOST_ES_SELECTOR, KERNEL_DS16);
-	l2_set(l2, HOST_DS_SELECTOR, 0);
+			vmx_set(l2, registers[i].host, registers[i].value);
+	vmx_set(l2, HOST_ES_SELECTOR, KERNEL_DS16);
+	vmx_set(l2, HOST_DS_SELECTOR, 0);
 	/* Breakpoints that are never reached, which the exit turns off. */
 	write_dr7(find_register("DR7")->value);
 	l2_enter(l2);

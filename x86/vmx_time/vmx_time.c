@@ -51,7 +51,7 @@ bool use_nested_paging(struct l2 *l2)
 {
 	if (!VMX_EPT[0]->present())
 		return false;
-	l2_use_ept(l2);
+	vmx_use_ept(l2);
 	return true;
 }
 
@@ -104,9 +104,9 @@ TEST(tsc_offset_off, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
 	struct stay stay = { .move = true };
 	struct l2 *l2 = l2_new(look_twice, &stay);
 
-	l2_set(l2, TSC_OFFSET, AHEAD);
+	vmx_set(l2, TSC_OFFSET, AHEAD);
 	if (broken("offset"))
-		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
+		vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
 	stay.before = rdtsc_ordered();
 	l2_enter(l2);
 	stay.after = rdtsc_ordered();
@@ -142,7 +142,8 @@ static void begin_alarm(struct alarm *alarm, void (*code)(void *data), u64 ns)
 	alarm->value = MIN(mul_div(tsc_hz(), ns, NS_PER_SECOND) >> alarm->rate, MOST_TIMER);
 	alarm->patience_ms = PATIENCE_MS + ns / NS_PER_MS;
 	if (!broken("lost"))
-		l2_control(alarm->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+		vmx_set_controls(alarm->l2, PIN_BASED_VM_EXEC_CONTROL,
+				 PIN_BASED_VMX_PREEMPTION_TIMER);
 }
 
 /* The least that the TSC goes on by while so much of the timer is counted down. */
@@ -158,7 +159,7 @@ static u64 enter_with_alarm(struct alarm *alarm)
 {
 	u64 reason;
 
-	l2_set(alarm->l2, VMX_PREEMPTION_TIMER_VALUE, alarm->value / (broken("early") ? 2 : 1));
+	vmx_set(alarm->l2, VMX_PREEMPTION_TIMER_VALUE, alarm->value / (broken("early") ? 2 : 1));
 	alarm->before = rdtsc_ordered();
 	reason = l2_enter(alarm->l2);
 	alarm->after = rdtsc_ordered();
@@ -219,7 +220,8 @@ static void run_one_alarm(struct alarm *alarm)
 {
 	alarm->wanted = 1;
 	if (enter_with_alarm(alarm) == EXIT_REASON_PREEMPTION_TIMER)
-		l2_uncontrol(alarm->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
+		vmx_clear_controls(alarm->l2, PIN_BASED_VM_EXEC_CONTROL,
+				   PIN_BASED_VMX_PREEMPTION_TIMER);
 	else
 		report_fail("the exit of the preemption timer: exit %s", l2_exit_text(alarm->l2));
 	run_with_alarms(alarm);
@@ -293,13 +295,13 @@ TEST(preemption_timer_zero, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 
 	begin_alarm(&alarm, note_running, 0);
 	for (int moved = 0; moved < 2; moved++) {
-		u64 rip = l2_get(alarm.l2, GUEST_RIP);
+		u64 rip = vmx_get(alarm.l2, GUEST_RIP);
 
 		if (moved)
 			migrate_quiet();
 		enter_with_alarm(&alarm);
 		report(alarm.l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER && !alarm.in_time &&
-			       l2_get(alarm.l2, GUEST_RIP) == rip,
+			       vmx_get(alarm.l2, GUEST_RIP) == rip,
 		       "%s: with the timer at 0: exit %s, expected PREEMPTION_TIMER at 0x%lx",
 		       moved ? "after the move" : "before the move", l2_exit_text(alarm.l2), rip);
 	}
@@ -345,14 +347,14 @@ TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
 	/* The first is only to be without the control. */
 	l2_start(alarm.l2, call_at_once, NULL);
 	enter_with_alarm(&alarm);
-	unsaved = l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
+	unsaved = vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
 	report(l2_is_call(alarm.l2, HERE), "L2 came to its call: exit %s", l2_exit_text(alarm.l2));
 	report(unsaved == alarm.value, "not asked for, the exit left the value alone: 0x%lx",
 	       unsaved);
 	l2_start(alarm.l2, be_moved_and_call, &alarm);
-	l2_control(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
+	vmx_set_controls(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
 	enter_with_alarm(&alarm);
-	saved = l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
+	saved = vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
 	if (alarm.fired && !alarm.early) {
 		report_skip("the move has taken longer than the timer can be set for");
 		l2_free(alarm.l2);
@@ -384,15 +386,15 @@ TEST(preemption_timer_expired, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIME
 	struct alarm alarm;
 
 	begin_alarm(&alarm, broken("lost") ? note_running : spin, NS_PER_MS);
-	l2_control(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
+	vmx_set_controls(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
 	enter_with_alarm(&alarm);
 	report(alarm.l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER && !alarm.early,
 	       "the timer's exit: exit %s, after %lu cycles", l2_exit_text(alarm.l2),
 	       alarm.after - alarm.before);
 	migrate_quiet();
-	report(l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE) == 0,
+	report(vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE) == 0,
 	       "the value is 0x%lx after the move, expected 0",
-	       l2_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE));
+	       vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE));
 	l2_free(alarm.l2);
 }
 
@@ -447,7 +449,7 @@ static struct ticks *begin_tick(bool exits)
 	*ticks = (struct ticks){ .patience_ms = PATIENCE_MS + ns / NS_PER_MS };
 	ticks->l2 = l2_new(be_moved_and_wait, ticks);
 	if (exits && !broken("given"))
-		l2_control(ticks->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+		vmx_set_controls(ticks->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	handle_irq_eoi(TIMER_VECTOR, on_tick);
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_TSCDEADLINE);
 	arm_tick(ticks, ns);
@@ -502,9 +504,9 @@ TEST(apic_timer_acknowledged, .on = EACH_CPU, .needs = ALL_OF(VMX_ACK_INTR_ON_EX
 	u64 expected = INTR_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | TIMER_VECTOR, information;
 	u64 later_ns = 100 * NS_PER_MS;
 
-	l2_control(ticks->l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
+	vmx_set_controls(ticks->l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
 	while (l2_enter(ticks->l2) == EXIT_REASON_EXTERNAL_INTERRUPT) {
-		information = l2_get(ticks->l2, VM_EXIT_INTR_INFO);
+		information = vmx_get(ticks->l2, VM_EXIT_INTR_INFO);
 		if (information == expected && !ticks->moved) {
 			eoi();
 			arm_tick(ticks, later_ns *= 2);
@@ -516,10 +518,10 @@ TEST(apic_timer_acknowledged, .on = EACH_CPU, .needs = ALL_OF(VMX_ACK_INTR_ON_EX
 		if (information != expected)
 			break;
 		migrate_quiet();
-		report(l2_get(ticks->l2, VM_EXIT_INTR_INFO) == expected &&
+		report(vmx_get(ticks->l2, VM_EXIT_INTR_INFO) == expected &&
 			       apic_read_bit(APIC_ISR, TIMER_VECTOR) && !ticks->in_l1,
 		       "the same after a move in L1: 0x%lx; in service: %d; taken %u times",
-		       l2_get(ticks->l2, VM_EXIT_INTR_INFO), apic_read_bit(APIC_ISR, TIMER_VECTOR),
+		       vmx_get(ticks->l2, VM_EXIT_INTR_INFO), apic_read_bit(APIC_ISR, TIMER_VECTOR),
 		       ticks->in_l1);
 		asm volatile("int %0" : : "i"(TIMER_VECTOR) : "memory");
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Events of nested guests on SVM. See svm-event.h and l2-event.h. */
-#include "svm-event.h"
+#include "nested/svm/svm-event.h"
 #include "cpuid.h"
 #include "percpu.h"
 #include "processor.h"
@@ -22,11 +22,11 @@ static bool came_twice(const struct l2 *l2)
 /* A second delivery is counted, and left for the first. */
 void event_enter_gif_clear(struct l2 *l2)
 {
-	l2_enter_gif_clear(l2);
+	svm_enter_gif_clear(l2);
 	while (came_twice(l2)) {
 		this_cpu(doubled)++;
 		leave_event(l2);
-		l2_enter_gif_clear(l2);
+		svm_enter_gif_clear(l2);
 	}
 }
 
@@ -67,7 +67,7 @@ void event_state_text(const struct l2 *l2, char *text, size_t size)
 
 void l2_intercept_event(struct l2 *l2, u8 vector)
 {
-	l2_intercept(l2, vector == NMI_VECTOR ? INTERCEPT_NMI : INTERCEPT_INTR);
+	svm_set_intercept(l2, vector == NMI_VECTOR ? INTERCEPT_NMI : INTERCEPT_INTR);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 }
 

@@ -150,9 +150,9 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	control->guest_asid = next_asid();
 	/* Another L2 may have had the ASID. */
 	control->tlb_control = TLB_CONTROL_FLUSH_ALL_ASID;
-	l2_intercept(l2, INTERCEPT_VMRUN);
-	l2_intercept(l2, INTERCEPT_VMMCALL);
-	l2_intercept(l2, INTERCEPT_SHUTDOWN);
+	svm_set_intercept(l2, INTERCEPT_VMRUN);
+	svm_set_intercept(l2, INTERCEPT_VMMCALL);
+	svm_set_intercept(l2, INTERCEPT_SHUTDOWN);
 	copy_own_state(l2->vmcb);
 	l2_start(l2, code, data);
 	return l2;
@@ -171,19 +171,19 @@ void l2_free(struct l2 *l2)
 
 /* ---- intercepts ---- */
 
-void l2_intercept(struct l2 *l2, unsigned intercept)
+void svm_set_intercept(struct l2 *l2, unsigned intercept)
 {
 	assert(intercept / 32 < ARRAY_SIZE(l2->vmcb->control.intercepts));
 	l2->vmcb->control.intercepts[intercept / 32] |= 1u << intercept % 32;
 }
 
-void l2_pass(struct l2 *l2, unsigned intercept)
+void svm_clear_intercept(struct l2 *l2, unsigned intercept)
 {
 	assert(intercept / 32 < ARRAY_SIZE(l2->vmcb->control.intercepts));
 	l2->vmcb->control.intercepts[intercept / 32] &= ~(1u << intercept % 32);
 }
 
-bool l2_intercepts(const struct l2 *l2, unsigned intercept)
+bool svm_intercepts(const struct l2 *l2, unsigned intercept)
 {
 	return l2->vmcb->control.intercepts[intercept / 32] >> intercept % 32 & 1;
 }
@@ -192,7 +192,7 @@ void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
 {
 	static const u32 ranges[] = { 0, 0xc0000000, 0xc0010000 };
 
-	l2_intercept(l2, INTERCEPT_MSR_PROT);
+	svm_set_intercept(l2, INTERCEPT_MSR_PROT);
 	for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
 		u8 *map = l2->msrpm + i * MSRPM_RANGE_BYTES;
 
@@ -207,13 +207,13 @@ void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
 
 void l2_intercept_port(struct l2 *l2, u16 port, bool on)
 {
-	l2_intercept(l2, INTERCEPT_IOIO_PROT);
+	svm_set_intercept(l2, INTERCEPT_IOIO_PROT);
 	l2_set_map_bit(l2->iopm, port, on);
 }
 
 /* ---- nested paging ---- */
 
-void l2_use_npt(struct l2 *l2)
+void svm_use_npt(struct l2 *l2)
 {
 	u64 end = FOUR_GIB;
 
@@ -225,14 +225,14 @@ void l2_use_npt(struct l2 *l2)
 	l2->vmcb->control.n_cr3 = virt_to_phys(l2->npt);
 }
 
-pteval_t *l2_npt_entry(struct l2 *l2, phys_addr_t address)
+pteval_t *svm_npt_entry(struct l2 *l2, phys_addr_t address)
 {
 	return get_pte(l2->npt, (void *)address);
 }
 
 /* ---- running it ---- */
 
-u64 l2_enter_gif_clear(struct l2 *l2)
+u64 svm_enter_gif_clear(struct l2 *l2)
 {
 	struct vmcb_control_area *control = &l2->vmcb->control;
 	void *own;
@@ -251,7 +251,7 @@ u64 l2_enter(struct l2 *l2)
 	u64 exitcode;
 
 	clgi();
-	exitcode = l2_enter_gif_clear(l2);
+	exitcode = svm_enter_gif_clear(l2);
 	stgi();
 	return exitcode;
 }
@@ -275,20 +275,20 @@ bool l2_is_call(const struct l2 *l2, u64 number)
 
 void l2_skip_call(struct l2 *l2)
 {
-	l2_skip(l2, VMMCALL_LENGTH);
+	svm_skip(l2, VMMCALL_LENGTH);
 }
 
-void l2_skip(struct l2 *l2, unsigned length)
+void svm_skip(struct l2 *l2, unsigned length)
 {
 	l2_go_on_at(l2, l2_rip(l2) + length);
 }
 
-void l2_inject(struct l2 *l2, u64 event)
+void svm_inject(struct l2 *l2, u64 event)
 {
 	l2->vmcb->control.eventinj = event | SVM_EVTINJ_VALID;
 }
 
-void l2_virtual_irq(struct l2 *l2, u8 vector)
+void svm_virtual_irq(struct l2 *l2, u8 vector)
 {
 	struct vmcb_control_area *control = &l2->vmcb->control;
 
@@ -413,7 +413,7 @@ bool l2_owns_stack(const struct l2 *l2, u64 rsp)
 
 /* ---- in words ---- */
 
-const char *svm_exit_name(u64 exitcode)
+const char *l2_exit_name(u64 exitcode)
 {
 	static const char *const names[] = {
 		[SVM_EXIT_READ_CR0] = "CR0_READ",
@@ -498,11 +498,6 @@ const char *svm_exit_name(u64 exitcode)
 	return name;
 }
 
-const char *l2_exit_name(u64 exit)
-{
-	return svm_exit_name(exit);
-}
-
 const char *l2_exit_text(const struct l2 *l2)
 {
 	const struct vmcb_control_area *control = &l2->vmcb->control;
@@ -510,7 +505,7 @@ const char *l2_exit_text(const struct l2 *l2)
 
 	snprintf(text, EXIT_TEXT_MAX,
 		 "%s at rip 0x%lx, rax 0x%lx, EXITINFO1 0x%lx, EXITINFO2 0x%lx, EXITINTINFO 0x%lx",
-		 svm_exit_name(control->exitcode), l2->vmcb->save.rip, l2->vmcb->save.rax,
+		 l2_exit_name(control->exitcode), l2->vmcb->save.rip, l2->vmcb->save.rax,
 		 control->exitinfo1, control->exitinfo2, control->exitintinfo);
 	return text;
 }

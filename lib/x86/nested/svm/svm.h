@@ -11,9 +11,9 @@
  *	}
  *
  *	struct l2 *l2 = l2_new(in_l2, NULL);
- *	l2_intercept(l2, INTERCEPT_CPUID);
+ *	svm_set_intercept(l2, INTERCEPT_CPUID);
  *	l2_expect(l2, SVM_EXIT_CPUID, "the intercept after the move");
- *	l2_skip(l2, 2);
+ *	svm_skip(l2, 2);
  *	l2_expect_return(l2);
  *	l2_free(l2);
  *
@@ -70,26 +70,23 @@ void svm_disable(void);
  * is set. Then TLB_CONTROL and EVENTINJ in the VMCB are 0 again. This is the same between the
  * caller's clgi() and stgi(), for what L1 does with GIF clear.
  */
-u64 l2_enter_gif_clear(struct l2 *l2);
+u64 svm_enter_gif_clear(struct l2 *l2);
 
-void l2_intercept(struct l2 *l2, unsigned intercept);
-void l2_pass(struct l2 *l2, unsigned intercept);
-bool l2_intercepts(const struct l2 *l2, unsigned intercept);
+void svm_set_intercept(struct l2 *l2, unsigned intercept);
+void svm_clear_intercept(struct l2 *l2, unsigned intercept);
+bool svm_intercepts(const struct l2 *l2, unsigned intercept);
 
 /* Gives L2 nested page tables that map RAM and devices where they are. */
-void l2_use_npt(struct l2 *l2);
+void svm_use_npt(struct l2 *l2);
 /* Its entry for the 4 KiB page at a physical address of L2's. */
-pteval_t *l2_npt_entry(struct l2 *l2, phys_addr_t address);
+pteval_t *svm_npt_entry(struct l2 *l2, phys_addr_t address);
 
 /* RIP behind an instruction of LENGTH bytes that was intercepted, and no interrupt shadow. */
-void l2_skip(struct l2 *l2, unsigned length);
+void svm_skip(struct l2 *l2, unsigned length);
 /* EVENTINJ for the next entry: a type, a vector, an error code or flags as in svm-defs.h. */
-void l2_inject(struct l2 *l2, u64 event);
+void svm_inject(struct l2 *l2, u64 event);
 /* A virtual interrupt: V_IRQ with this vector, at the priority of its upper half. */
-void l2_virtual_irq(struct l2 *l2, u8 vector);
-
-/* "NPF", "exception #PF", "exit 0x12345" */
-const char *svm_exit_name(u64 exitcode);
+void svm_virtual_irq(struct l2 *l2, u8 vector);
 
 static inline void clgi(void)
 {

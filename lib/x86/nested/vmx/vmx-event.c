@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Events of nested guests on VMX. See vmx-event.h and l2-event.h. */
-#include "vmx-event.h"
+#include "nested/vmx/vmx-event.h"
 #include "apic.h"
 
 EVENT_TRAPS("vmcall");
@@ -71,14 +71,14 @@ void leave_event(struct l2 *l2)
 
 void event_state_text(const struct l2 *l2, char *text, size_t size)
 {
-	snprintf(text, size, "; interruptibility 0x%lx", l2_get(l2, GUEST_INTERRUPTIBILITY_INFO));
+	snprintf(text, size, "; interruptibility 0x%lx", vmx_get(l2, GUEST_INTERRUPTIBILITY_INFO));
 }
 
 /* ---- checks ---- */
 
 bool check_field(const struct l2 *l2, enum vmcs_field field, u64 mask, u64 value, const char *when)
 {
-	u64 is = l2_get(l2, field);
+	u64 is = vmx_get(l2, field);
 
 	return report_if_failed((is & mask) == value, "%s: %s is 0x%lx, %s0x%lx should be 0x%lx",
 				when, vmcs_field_name(field), is, mask == ~0ul ? "" : "of which ",
@@ -89,8 +89,8 @@ bool check_field(const struct l2 *l2, enum vmcs_field field, u64 mask, u64 value
 
 void l2_intercept_event(struct l2 *l2, u8 vector)
 {
-	l2_control(l2, PIN_BASED_VM_EXEC_CONTROL,
-		   vector == NMI_VECTOR ? PIN_BASED_NMI_EXITING : PIN_BASED_EXT_INTR_MASK);
+	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL,
+			 vector == NMI_VECTOR ? PIN_BASED_NMI_EXITING : PIN_BASED_EXT_INTR_MASK);
 }
 
 u64 exit_of_event(u8 vector)

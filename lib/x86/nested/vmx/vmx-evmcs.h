@@ -6,7 +6,7 @@
  * Processors", "Virtual Processor Assist Page"). An L2 that has one is used like any other
  * (vmx.h):
  *
- *	struct l2 *l2 = l2_new_enlightened(in_l2, NULL);
+ *	struct l2 *l2 = vmx_new_enlightened(in_l2, NULL);
  *	l2_expect_return(l2);
  *	l2_free(l2);
  *
@@ -232,7 +232,7 @@ struct hv_vp_assist_page *evmcs_assist_page(void);
 u64 evmcs_assist_register(void);
 
 /* Never fails; the L2 is the caller's until l2_free(). */
-struct l2 *l2_new_enlightened(void (*code)(void *data), void *data);
+struct l2 *vmx_new_enlightened(void (*code)(void *data), void *data);
 
 /* ---- for vmx.c ---- */
 

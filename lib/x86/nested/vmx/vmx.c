@@ -369,7 +369,7 @@ const char *l2_exit_text(const struct l2 *l2)
 
 	if (l2->exit_reason == L2_NOT_ENTERED) {
 		snprintf(text, EXIT_TEXT_MAX, "none, since the entry failed: %s",
-			 l2->evmcs ? vm_instruction_error_name(l2_get(l2, VM_INSTRUCTION_ERROR))
+			 l2->evmcs ? vm_instruction_error_name(vmx_get(l2, VM_INSTRUCTION_ERROR))
 				   : vmx_result_text(VM_FAIL_VALID));
 		return text;
 	}
@@ -377,14 +377,14 @@ const char *l2_exit_text(const struct l2 *l2)
 		snprintf(text, EXIT_TEXT_MAX,
 			 "%s at rip 0x%lx, rax 0x%lx, qualification 0x%lx, instruction length %lu, "
 			 "interruption 0x%lx (error 0x%lx), IDT vectoring 0x%lx",
-			 l2_exit_name(l2->exit_reason), l2_get(l2, GUEST_RIP), l2->rax,
-			 l2_get(l2, EXIT_QUALIFICATION), l2_get(l2, VM_EXIT_INSTRUCTION_LEN),
-			 l2_get(l2, VM_EXIT_INTR_INFO), l2_get(l2, VM_EXIT_INTR_ERROR_CODE),
-			 l2_get(l2, IDT_VECTORING_INFO_FIELD));
+			 l2_exit_name(l2->exit_reason), vmx_get(l2, GUEST_RIP), l2->rax,
+			 vmx_get(l2, EXIT_QUALIFICATION), vmx_get(l2, VM_EXIT_INSTRUCTION_LEN),
+			 vmx_get(l2, VM_EXIT_INTR_INFO), vmx_get(l2, VM_EXIT_INTR_ERROR_CODE),
+			 vmx_get(l2, IDT_VECTORING_INFO_FIELD));
 	if (l2->exit_reason == EXIT_REASON_EPT_VIOLATION ||
 	    l2->exit_reason == EXIT_REASON_EPT_MISCONFIG)
 		snprintf(text + length, EXIT_TEXT_MAX - length, ", physical 0x%lx, linear 0x%lx",
-			 l2_get(l2, GUEST_PHYSICAL_ADDRESS), l2_get(l2, GUEST_LINEAR_ADDRESS));
+			 vmx_get(l2, GUEST_PHYSICAL_ADDRESS), vmx_get(l2, GUEST_LINEAR_ADDRESS));
 	return text;
 }
 
@@ -556,7 +556,7 @@ void vmx_disable(void)
 
 /* ---- fields ---- */
 
-void l2_make_current(const struct l2 *l2)
+void vmx_make_current(const struct l2 *l2)
 {
 	enum vmx_result result;
 
@@ -574,21 +574,21 @@ void l2_make_current(const struct l2 *l2)
 			     vmx_result_text(result));
 }
 
-u64 l2_get(const struct l2 *l2, enum vmcs_field field)
+u64 vmx_get(const struct l2 *l2, enum vmcs_field field)
 {
 	enum vmx_result result;
 	u64 value;
 
 	if (l2->evmcs)
 		return evmcs_get(l2->evmcs, field);
-	l2_make_current(l2);
+	vmx_make_current(l2);
 	result = vmread(field, &value);
 	if (result != VM_SUCCEED)
 		report_abort("VMREAD of %s: %s", vmcs_field_name(field), vmx_result_text(result));
 	return value;
 }
 
-void l2_set(struct l2 *l2, enum vmcs_field field, u64 value)
+void vmx_set(struct l2 *l2, enum vmcs_field field, u64 value)
 {
 	enum vmx_result result;
 
@@ -596,40 +596,41 @@ void l2_set(struct l2 *l2, enum vmcs_field field, u64 value)
 		evmcs_set(l2->evmcs, field, value);
 		return;
 	}
-	l2_make_current(l2);
+	vmx_make_current(l2);
 	result = vmwrite(field, value);
 	if (result != VM_SUCCEED)
 		report_abort("VMWRITE of 0x%lx to %s: %s", value, vmcs_field_name(field),
 			     vmx_result_text(result));
 }
 
-void l2_clear(struct l2 *l2)
+void vmx_clear(struct l2 *l2)
 {
 	phys_addr_t address = virt_to_phys(l2->evmcs ? (void *)l2->evmcs : l2->vmcs);
 	enum vmx_result result;
 
 	/* An enlightened one is known for such only while they are in use. */
 	if (l2->evmcs)
-		l2_make_current(l2);
+		vmx_make_current(l2);
 	result = vmclear(address);
 	if (result != VM_SUCCEED)
 		report_abort("VMCLEAR of 0x%lx: %s", address, vmx_result_text(result));
 	l2->launched = false;
 }
 
-void l2_control(struct l2 *l2, enum vmcs_field field, u32 bits)
+void vmx_set_controls(struct l2 *l2, enum vmcs_field field, u32 bits)
 {
 	assert_msg(vmx_may_set(field, bits), "%s cannot be 0x%x", vmcs_field_name(field), bits);
 	if (field == SECONDARY_VM_EXEC_CONTROL)
-		l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_ACTIVATE_SECONDARY_CONTROLS);
-	l2_set(l2, field, l2_get(l2, field) | bits);
+		vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL,
+				 CPU_BASED_ACTIVATE_SECONDARY_CONTROLS);
+	vmx_set(l2, field, vmx_get(l2, field) | bits);
 }
 
-void l2_uncontrol(struct l2 *l2, enum vmcs_field field, u32 bits)
+void vmx_clear_controls(struct l2 *l2, enum vmcs_field field, u32 bits)
 {
 	assert_msg(vmx_may_clear(field, bits), "%s needs some of 0x%x", vmcs_field_name(field),
 		   bits);
-	l2_set(l2, field, l2_get(l2, field) & ~(u64)bits);
+	vmx_set(l2, field, vmx_get(l2, field) & ~(u64)bits);
 }
 
 /* What must be, and of what is wanted what can be. */
@@ -637,7 +638,7 @@ static void set_controls(struct l2 *l2, enum vmcs_field field, u32 wanted)
 {
 	u64 capability = control_capability(field);
 
-	l2_set(l2, field, (u32)capability | (wanted & capability >> 32));
+	vmx_set(l2, field, (u32)capability | (wanted & capability >> 32));
 }
 
 /* ---- making an L2 ---- */
@@ -659,22 +660,22 @@ static void set_minimal_controls(struct l2 *l2)
 	set_controls(l2, VM_ENTRY_CONTROLS,
 		     VM_ENTRY_IA32E_MODE | VM_ENTRY_LOAD_DEBUG_CONTROLS | VM_ENTRY_LOAD_IA32_PAT |
 			     VM_ENTRY_LOAD_IA32_EFER);
-	l2_set(l2, EXCEPTION_BITMAP, 0);
-	l2_set(l2, PAGE_FAULT_ERROR_CODE_MASK, 0);
-	l2_set(l2, PAGE_FAULT_ERROR_CODE_MATCH, 0);
-	l2_set(l2, CR3_TARGET_COUNT, 0);
-	l2_set(l2, CR0_GUEST_HOST_MASK, 0);
-	l2_set(l2, CR4_GUEST_HOST_MASK, 0);
-	l2_set(l2, CR0_READ_SHADOW, 0);
-	l2_set(l2, CR4_READ_SHADOW, 0);
-	l2_set(l2, VM_EXIT_MSR_STORE_COUNT, 0);
-	l2_set(l2, VM_EXIT_MSR_LOAD_COUNT, 0);
-	l2_set(l2, VM_ENTRY_MSR_LOAD_COUNT, 0);
-	l2_set(l2, VM_ENTRY_INTR_INFO_FIELD, 0);
-	l2_set(l2, MSR_BITMAP, virt_to_phys(l2->msr_bitmap));
-	l2_set(l2, IO_BITMAP_A, virt_to_phys(l2->io_bitmap));
-	l2_set(l2, IO_BITMAP_B, virt_to_phys(l2->io_bitmap + PAGE_SIZE));
-	l2_set(l2, VMCS_LINK_POINTER, NO_VMCS);
+	vmx_set(l2, EXCEPTION_BITMAP, 0);
+	vmx_set(l2, PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmx_set(l2, PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmx_set(l2, CR3_TARGET_COUNT, 0);
+	vmx_set(l2, CR0_GUEST_HOST_MASK, 0);
+	vmx_set(l2, CR4_GUEST_HOST_MASK, 0);
+	vmx_set(l2, CR0_READ_SHADOW, 0);
+	vmx_set(l2, CR4_READ_SHADOW, 0);
+	vmx_set(l2, VM_EXIT_MSR_STORE_COUNT, 0);
+	vmx_set(l2, VM_EXIT_MSR_LOAD_COUNT, 0);
+	vmx_set(l2, VM_ENTRY_MSR_LOAD_COUNT, 0);
+	vmx_set(l2, VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmx_set(l2, MSR_BITMAP, virt_to_phys(l2->msr_bitmap));
+	vmx_set(l2, IO_BITMAP_A, virt_to_phys(l2->io_bitmap));
+	vmx_set(l2, IO_BITMAP_B, virt_to_phys(l2->io_bitmap + PAGE_SIZE));
+	vmx_set(l2, VMCS_LINK_POINTER, NO_VMCS);
 }
 
 /* A segment as its selector has loaded it from this library's GDT. */
@@ -682,9 +683,9 @@ static void copy_segment(struct l2 *l2, enum vmcs_field selector_field, u16 sele
 {
 	int distance = selector_field - GUEST_ES_SELECTOR;
 
-	l2_set(l2, selector_field, selector);
-	l2_set(l2, GUEST_ES_LIMIT + distance, 0xffffffff);
-	l2_set(l2, GUEST_ES_AR_BYTES + distance, selector ? rights : VMX_AR_UNUSABLE_MASK);
+	vmx_set(l2, selector_field, selector);
+	vmx_set(l2, GUEST_ES_LIMIT + distance, 0xffffffff);
+	vmx_set(l2, GUEST_ES_AR_BYTES + distance, selector ? rights : VMX_AR_UNUSABLE_MASK);
 }
 
 #define CODE_RIGHTS (VMX_AR_G_MASK | VMX_AR_L_MASK | VMX_AR_P_MASK | VMX_AR_S_MASK | 0xb)
@@ -705,73 +706,73 @@ static void copy_own_state(struct l2 *l2)
 	copy_segment(l2, GUEST_GS_SELECTOR, read_gs(), DATA_RIGHTS);
 	copy_segment(l2, GUEST_LDTR_SELECTOR, 0, 0);
 	copy_segment(l2, GUEST_TR_SELECTOR, str(), TSS_RIGHTS);
-	l2_set(l2, GUEST_ES_BASE, 0);
-	l2_set(l2, GUEST_CS_BASE, 0);
-	l2_set(l2, GUEST_SS_BASE, 0);
-	l2_set(l2, GUEST_DS_BASE, 0);
-	l2_set(l2, GUEST_FS_BASE, rdmsr(MSR_FS_BASE));
-	l2_set(l2, GUEST_GS_BASE, rdmsr(MSR_GS_BASE));
-	l2_set(l2, GUEST_LDTR_BASE, 0);
-	l2_set(l2, GUEST_TR_BASE, (u64)this_tss());
-	l2_set(l2, GUEST_TR_LIMIT, sizeof(tss64_t) - 1);
-	l2_set(l2, GUEST_GDTR_BASE, gdtr.base);
-	l2_set(l2, GUEST_GDTR_LIMIT, gdtr.limit);
-	l2_set(l2, GUEST_IDTR_BASE, idtr.base);
-	l2_set(l2, GUEST_IDTR_LIMIT, idtr.limit);
-	l2_set(l2, GUEST_CR0, read_cr0());
-	l2_set(l2, GUEST_CR3, read_cr3());
-	l2_set(l2, GUEST_CR4, read_cr4());
-	l2_set(l2, GUEST_DR7, read_dr7());
-	l2_set(l2, GUEST_IA32_DEBUGCTL, rdmsr(MSR_IA32_DEBUGCTLMSR));
+	vmx_set(l2, GUEST_ES_BASE, 0);
+	vmx_set(l2, GUEST_CS_BASE, 0);
+	vmx_set(l2, GUEST_SS_BASE, 0);
+	vmx_set(l2, GUEST_DS_BASE, 0);
+	vmx_set(l2, GUEST_FS_BASE, rdmsr(MSR_FS_BASE));
+	vmx_set(l2, GUEST_GS_BASE, rdmsr(MSR_GS_BASE));
+	vmx_set(l2, GUEST_LDTR_BASE, 0);
+	vmx_set(l2, GUEST_TR_BASE, (u64)this_tss());
+	vmx_set(l2, GUEST_TR_LIMIT, sizeof(tss64_t) - 1);
+	vmx_set(l2, GUEST_GDTR_BASE, gdtr.base);
+	vmx_set(l2, GUEST_GDTR_LIMIT, gdtr.limit);
+	vmx_set(l2, GUEST_IDTR_BASE, idtr.base);
+	vmx_set(l2, GUEST_IDTR_LIMIT, idtr.limit);
+	vmx_set(l2, GUEST_CR0, read_cr0());
+	vmx_set(l2, GUEST_CR3, read_cr3());
+	vmx_set(l2, GUEST_CR4, read_cr4());
+	vmx_set(l2, GUEST_DR7, read_dr7());
+	vmx_set(l2, GUEST_IA32_DEBUGCTL, rdmsr(MSR_IA32_DEBUGCTLMSR));
 	if (vmx_may_set(VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_PAT))
-		l2_set(l2, GUEST_IA32_PAT, rdmsr(MSR_IA32_CR_PAT));
+		vmx_set(l2, GUEST_IA32_PAT, rdmsr(MSR_IA32_CR_PAT));
 	if (vmx_may_set(VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_IA32_EFER))
-		l2_set(l2, GUEST_IA32_EFER, rdmsr(MSR_EFER));
-	l2_set(l2, GUEST_SYSENTER_CS, rdmsr(MSR_IA32_SYSENTER_CS));
-	l2_set(l2, GUEST_SYSENTER_ESP, rdmsr(MSR_IA32_SYSENTER_ESP));
-	l2_set(l2, GUEST_SYSENTER_EIP, rdmsr(MSR_IA32_SYSENTER_EIP));
-	l2_set(l2, GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
-	l2_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
+		vmx_set(l2, GUEST_IA32_EFER, rdmsr(MSR_EFER));
+	vmx_set(l2, GUEST_SYSENTER_CS, rdmsr(MSR_IA32_SYSENTER_CS));
+	vmx_set(l2, GUEST_SYSENTER_ESP, rdmsr(MSR_IA32_SYSENTER_ESP));
+	vmx_set(l2, GUEST_SYSENTER_EIP, rdmsr(MSR_IA32_SYSENTER_EIP));
+	vmx_set(l2, GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
+	vmx_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
 }
 
 /* A host selector has RPL 0, and none but TR's base is taken from a descriptor (27.2.3). */
-void l2_copy_host_state(struct l2 *l2)
+void vmx_copy_host_state(struct l2 *l2)
 {
 	struct descriptor_table_ptr gdtr, idtr;
 
 	sgdt(&gdtr);
 	sidt(&idtr);
-	l2_set(l2, HOST_CS_SELECTOR, read_cs());
-	l2_set(l2, HOST_SS_SELECTOR, read_ss());
-	l2_set(l2, HOST_DS_SELECTOR, read_ds());
-	l2_set(l2, HOST_ES_SELECTOR, read_es());
-	l2_set(l2, HOST_FS_SELECTOR, read_fs());
-	l2_set(l2, HOST_GS_SELECTOR, read_gs());
-	l2_set(l2, HOST_TR_SELECTOR, str());
-	l2_set(l2, HOST_FS_BASE, rdmsr(MSR_FS_BASE));
-	l2_set(l2, HOST_GS_BASE, rdmsr(MSR_GS_BASE));
-	l2_set(l2, HOST_TR_BASE, (u64)this_tss());
-	l2_set(l2, HOST_GDTR_BASE, gdtr.base);
-	l2_set(l2, HOST_IDTR_BASE, idtr.base);
-	l2_set(l2, HOST_CR0, read_cr0());
-	l2_set(l2, HOST_CR3, read_cr3());
-	l2_set(l2, HOST_CR4, read_cr4());
+	vmx_set(l2, HOST_CS_SELECTOR, read_cs());
+	vmx_set(l2, HOST_SS_SELECTOR, read_ss());
+	vmx_set(l2, HOST_DS_SELECTOR, read_ds());
+	vmx_set(l2, HOST_ES_SELECTOR, read_es());
+	vmx_set(l2, HOST_FS_SELECTOR, read_fs());
+	vmx_set(l2, HOST_GS_SELECTOR, read_gs());
+	vmx_set(l2, HOST_TR_SELECTOR, str());
+	vmx_set(l2, HOST_FS_BASE, rdmsr(MSR_FS_BASE));
+	vmx_set(l2, HOST_GS_BASE, rdmsr(MSR_GS_BASE));
+	vmx_set(l2, HOST_TR_BASE, (u64)this_tss());
+	vmx_set(l2, HOST_GDTR_BASE, gdtr.base);
+	vmx_set(l2, HOST_IDTR_BASE, idtr.base);
+	vmx_set(l2, HOST_CR0, read_cr0());
+	vmx_set(l2, HOST_CR3, read_cr3());
+	vmx_set(l2, HOST_CR4, read_cr4());
 	if (vmx_may_set(VM_EXIT_CONTROLS, VM_EXIT_LOAD_IA32_PAT))
-		l2_set(l2, HOST_IA32_PAT, rdmsr(MSR_IA32_CR_PAT));
+		vmx_set(l2, HOST_IA32_PAT, rdmsr(MSR_IA32_CR_PAT));
 	if (vmx_may_set(VM_EXIT_CONTROLS, VM_EXIT_LOAD_IA32_EFER))
-		l2_set(l2, HOST_IA32_EFER, rdmsr(MSR_EFER));
-	l2_set(l2, HOST_IA32_SYSENTER_CS, rdmsr(MSR_IA32_SYSENTER_CS));
-	l2_set(l2, HOST_IA32_SYSENTER_ESP, rdmsr(MSR_IA32_SYSENTER_ESP));
-	l2_set(l2, HOST_IA32_SYSENTER_EIP, rdmsr(MSR_IA32_SYSENTER_EIP));
+		vmx_set(l2, HOST_IA32_EFER, rdmsr(MSR_EFER));
+	vmx_set(l2, HOST_IA32_SYSENTER_CS, rdmsr(MSR_IA32_SYSENTER_CS));
+	vmx_set(l2, HOST_IA32_SYSENTER_ESP, rdmsr(MSR_IA32_SYSENTER_ESP));
+	vmx_set(l2, HOST_IA32_SYSENTER_EIP, rdmsr(MSR_IA32_SYSENTER_EIP));
 }
 
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data)
 {
 	l2->registers = (struct l2_registers){ .rbx = (u64)code, .rdi = (u64)data };
-	l2_set(l2, GUEST_RIP, (u64)vmx_l2_begin);
-	l2_set(l2, GUEST_RSP, l2_stack_top(l2->stack));
-	l2_set(l2, GUEST_INTERRUPTIBILITY_INFO, 0);
-	l2_set(l2, GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	vmx_set(l2, GUEST_RIP, (u64)vmx_l2_begin);
+	vmx_set(l2, GUEST_RSP, l2_stack_top(l2->stack));
+	vmx_set(l2, GUEST_INTERRUPTIBILITY_INFO, 0);
+	vmx_set(l2, GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 }
 
 static struct l2 *build(bool enlightened, void (*code)(void *data), void *data)
@@ -786,13 +787,13 @@ static struct l2 *build(bool enlightened, void (*code)(void *data), void *data)
 	l2->msr_bitmap = alloc_page();
 	l2->io_bitmap = alloc_pages(IO_BITMAPS_ORDER);
 	l2->stack = l2_new_stack();
-	l2_clear(l2);
+	vmx_clear(l2);
 	set_minimal_controls(l2);
 	copy_own_state(l2);
-	l2_copy_host_state(l2);
+	vmx_copy_host_state(l2);
 	/* vmx_enter() writes it into a VMCS. */
 	if (enlightened)
-		l2_set(l2, HOST_RIP, (u64)vmx_exit);
+		vmx_set(l2, HOST_RIP, (u64)vmx_exit);
 	l2_start(l2, code, data);
 	return l2;
 }
@@ -802,7 +803,7 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	return build(false, code, data);
 }
 
-struct l2 *l2_new_enlightened(void (*code)(void *data), void *data)
+struct l2 *vmx_new_enlightened(void (*code)(void *data), void *data)
 {
 	return build(true, code, data);
 }
@@ -817,7 +818,7 @@ void l2_free(struct l2 *l2)
 {
 	/* The processor may keep an active VMCS, and write to it later (25.1). */
 	if (vmx_enabled())
-		l2_clear(l2);
+		vmx_clear(l2);
 	if (l2->ept)
 		l2_free_page_tables(l2->ept, 4);
 	free_area(l2->entry_load);
@@ -835,18 +836,18 @@ void l2_free(struct l2 *l2)
 
 /* ---- what exits ---- */
 
-void l2_intercept_exception(struct l2 *l2, int vector, bool on)
+void vmx_intercept_exception(struct l2 *l2, int vector, bool on)
 {
-	u64 bitmap = l2_get(l2, EXCEPTION_BITMAP) & ~BIT(vector);
+	u64 bitmap = vmx_get(l2, EXCEPTION_BITMAP) & ~BIT(vector);
 
-	l2_set(l2, EXCEPTION_BITMAP, bitmap | (u64)on << vector);
+	vmx_set(l2, EXCEPTION_BITMAP, bitmap | (u64)on << vector);
 }
 
 void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
 {
 	u8 *map = l2->msr_bitmap;
 
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_MSR_BITMAPS);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_MSR_BITMAPS);
 	if (index >= MSR_BITMAP_RANGE) {
 		index -= MSR_BITMAP_HIGH_RANGE;
 		map += MSR_BITMAP_RANGE_BYTES;
@@ -858,7 +859,7 @@ void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
 
 void l2_intercept_port(struct l2 *l2, u16 port, bool on)
 {
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_IO_BITMAPS);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_IO_BITMAPS);
 	l2_set_map_bit(l2->io_bitmap, port, on);
 }
 
@@ -868,31 +869,31 @@ static struct vmx_msr_entry *add_msr(struct l2 *l2, struct vmx_msr_entry **area,
 				     enum vmcs_field address, enum vmcs_field count, u32 index,
 				     u64 value)
 {
-	u64 used = l2_get(l2, count);
+	u64 used = vmx_get(l2, count);
 
 	assert(used < MSR_AREA_ENTRIES);
 	if (!*area) {
 		*area = alloc_page();
-		l2_set(l2, address, virt_to_phys(*area));
+		vmx_set(l2, address, virt_to_phys(*area));
 	}
 	(*area)[used] = (struct vmx_msr_entry){ .index = index, .value = value };
-	l2_set(l2, count, used + 1);
+	vmx_set(l2, count, used + 1);
 	return &(*area)[used];
 }
 
-struct vmx_msr_entry *l2_load_msr_at_entry(struct l2 *l2, u32 index, u64 value)
+struct vmx_msr_entry *vmx_load_msr_at_entry(struct l2 *l2, u32 index, u64 value)
 {
 	return add_msr(l2, &l2->entry_load, VM_ENTRY_MSR_LOAD_ADDR, VM_ENTRY_MSR_LOAD_COUNT, index,
 		       value);
 }
 
-struct vmx_msr_entry *l2_store_msr_at_exit(struct l2 *l2, u32 index)
+struct vmx_msr_entry *vmx_store_msr_at_exit(struct l2 *l2, u32 index)
 {
 	return add_msr(l2, &l2->exit_store, VM_EXIT_MSR_STORE_ADDR, VM_EXIT_MSR_STORE_COUNT, index,
 		       0);
 }
 
-struct vmx_msr_entry *l2_load_msr_at_exit(struct l2 *l2, u32 index, u64 value)
+struct vmx_msr_entry *vmx_load_msr_at_exit(struct l2 *l2, u32 index, u64 value)
 {
 	return add_msr(l2, &l2->exit_load, VM_EXIT_MSR_LOAD_ADDR, VM_EXIT_MSR_LOAD_COUNT, index,
 		       value);
@@ -931,7 +932,7 @@ static pteval_t *ept_entry(pgd_t *ept, phys_addr_t address, int lowest)
 	return &table[ept_index(address, lowest)];
 }
 
-void l2_use_ept(struct l2 *l2)
+void vmx_use_ept(struct l2 *l2)
 {
 	u64 capability = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
 	u64 end = FOUR_GIB;
@@ -943,29 +944,29 @@ void l2_use_ept(struct l2 *l2)
 	for (u64 address = 0; address < end; address += PAGE_SIZE << 9 * (level - 1))
 		*ept_entry(l2->ept, address, level) =
 			address | EPT_LEAF | (level > 1 ? VMX_EPT_PAGE_SIZE : 0);
-	l2_control(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_EPT);
-	l2_set(l2, EPT_POINTER, virt_to_phys(l2->ept) | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB);
+	vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_EPT);
+	vmx_set(l2, EPT_POINTER, virt_to_phys(l2->ept) | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB);
 	/* Other tables may have begun in the same page. */
-	l2_flush_ept(l2);
+	vmx_flush_ept(l2);
 }
 
-void l2_flush_ept(struct l2 *l2)
+void vmx_flush_ept(struct l2 *l2)
 {
 	u64 capability = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
 	u64 type = capability & VMX_EPT_EXTENT_CONTEXT_BIT ? VMX_EPT_EXTENT_CONTEXT
 							   : VMX_EPT_EXTENT_GLOBAL;
-	enum vmx_result result = invept(type, l2_get(l2, EPT_POINTER));
+	enum vmx_result result = invept(type, vmx_get(l2, EPT_POINTER));
 
 	if (result != VM_SUCCEED)
 		report_abort("INVEPT of type %lu: %s", type, vmx_result_text(result));
 }
 
-pteval_t *l2_ept_entry(struct l2 *l2, phys_addr_t address)
+pteval_t *vmx_ept_entry(struct l2 *l2, phys_addr_t address)
 {
 	return ept_entry(l2->ept, address, 1);
 }
 
-pteval_t *l2_ept_entry_at(struct l2 *l2, phys_addr_t address, int level)
+pteval_t *vmx_ept_entry_at(struct l2 *l2, phys_addr_t address, int level)
 {
 	return ept_entry(l2->ept, address, level);
 }
@@ -977,7 +978,7 @@ static enum vmx_result enter(struct l2 *l2, bool resume)
 	u64 flags, failed;
 	void *own;
 
-	l2_make_current(l2);
+	vmx_make_current(l2);
 	l2->entries++;
 	flags = irq_save();
 	own = l2_load_xsave(l2->xsave, l2->xsave_mask);
@@ -986,7 +987,7 @@ static enum vmx_result enter(struct l2 *l2, bool resume)
 	if (failed) {
 		l2->exit_reason = L2_NOT_ENTERED;
 	} else {
-		l2->exit_reason = l2_get(l2, VM_EXIT_REASON);
+		l2->exit_reason = vmx_get(l2, VM_EXIT_REASON);
 		/* An entry that fails by guest state or MSRs is an exit that launches nothing. */
 		if (!(l2->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 			l2->launched = true;
@@ -996,12 +997,12 @@ static enum vmx_result enter(struct l2 *l2, bool resume)
 	return result_of(failed & X86_EFLAGS_CF, failed & X86_EFLAGS_ZF);
 }
 
-enum vmx_result l2_launch(struct l2 *l2)
+enum vmx_result vmx_launch(struct l2 *l2)
 {
 	return enter(l2, false);
 }
 
-enum vmx_result l2_resume(struct l2 *l2)
+enum vmx_result vmx_resume(struct l2 *l2)
 {
 	return enter(l2, true);
 }
@@ -1029,18 +1030,18 @@ bool l2_is_call(const struct l2 *l2, u64 number)
 
 void l2_skip_call(struct l2 *l2)
 {
-	l2_skip(l2);
+	vmx_skip(l2);
 }
 
-void l2_skip(struct l2 *l2)
+void vmx_skip(struct l2 *l2)
 {
-	l2_go_on_at(l2, l2_rip(l2) + l2_get(l2, VM_EXIT_INSTRUCTION_LEN));
+	l2_go_on_at(l2, l2_rip(l2) + vmx_get(l2, VM_EXIT_INSTRUCTION_LEN));
 }
 
-void l2_inject(struct l2 *l2, u32 event, u32 error_code)
+void vmx_inject(struct l2 *l2, u32 event, u32 error_code)
 {
-	l2_set(l2, VM_ENTRY_INTR_INFO_FIELD, event | INTR_INFO_VALID_MASK);
-	l2_set(l2, VM_ENTRY_EXCEPTION_ERROR_CODE, error_code);
+	vmx_set(l2, VM_ENTRY_INTR_INFO_FIELD, event | INTR_INFO_VALID_MASK);
+	vmx_set(l2, VM_ENTRY_EXCEPTION_ERROR_CODE, error_code);
 }
 
 FEATURE(L2, "VMX (CPUID 1:ECX bit 5, and not locked out by IA32_FEATURE_CONTROL)")
@@ -1060,8 +1061,8 @@ FEATURE(L2_TSC_OFFSET, "VMX with TSC offsetting (IA32_VMX_PROCBASED_CTLS bit 3)"
 
 void l2_set_tsc_offset(struct l2 *l2, u64 offset)
 {
-	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
-	l2_set(l2, TSC_OFFSET, offset);
+	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
+	vmx_set(l2, TSC_OFFSET, offset);
 }
 
 /* Those that the bit map does not know always exit (26.1.3). */
@@ -1082,7 +1083,7 @@ static bool pass_msr(struct l2 *l2)
 	default:
 		return false;
 	}
-	l2_skip(l2);
+	vmx_skip(l2);
 	return true;
 }
 
@@ -1104,22 +1105,22 @@ struct l2_registers *l2_registers(struct l2 *l2)
 
 u64 l2_rip(const struct l2 *l2)
 {
-	return l2_get(l2, GUEST_RIP);
+	return vmx_get(l2, GUEST_RIP);
 }
 
 void l2_set_rip(struct l2 *l2, u64 rip)
 {
-	l2_set(l2, GUEST_RIP, rip);
+	vmx_set(l2, GUEST_RIP, rip);
 }
 
 void l2_go_on_at(struct l2 *l2, u64 rip)
 {
-	u64 blocking = l2_get(l2, GUEST_INTERRUPTIBILITY_INFO);
+	u64 blocking = vmx_get(l2, GUEST_INTERRUPTIBILITY_INFO);
 
 	l2_set_rip(l2, rip);
 	if (blocking & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
-		l2_set(l2, GUEST_INTERRUPTIBILITY_INFO,
-		       blocking & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+		vmx_set(l2, GUEST_INTERRUPTIBILITY_INFO,
+			blocking & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 }
 
 u64 l2_rax(const struct l2 *l2)
@@ -1134,22 +1135,22 @@ void l2_set_rax(struct l2 *l2, u64 rax)
 
 u64 l2_rsp(const struct l2 *l2)
 {
-	return l2_get(l2, GUEST_RSP);
+	return vmx_get(l2, GUEST_RSP);
 }
 
 void l2_set_rsp(struct l2 *l2, u64 rsp)
 {
-	l2_set(l2, GUEST_RSP, rsp);
+	vmx_set(l2, GUEST_RSP, rsp);
 }
 
 u64 l2_rflags(const struct l2 *l2)
 {
-	return l2_get(l2, GUEST_RFLAGS);
+	return vmx_get(l2, GUEST_RFLAGS);
 }
 
 void l2_set_rflags(struct l2 *l2, u64 rflags)
 {
-	l2_set(l2, GUEST_RFLAGS, rflags);
+	vmx_set(l2, GUEST_RFLAGS, rflags);
 }
 
 /* The CPU's: no VMCS has it. */
@@ -1165,8 +1166,8 @@ void l2_set_dr6(struct l2 *l2, u64 dr6)
 
 void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
 {
-	l2_set(l2, GUEST_IDTR_BASE, base);
-	l2_set(l2, GUEST_IDTR_LIMIT, limit);
+	vmx_set(l2, GUEST_IDTR_BASE, base);
+	vmx_set(l2, GUEST_IDTR_LIMIT, limit);
 }
 
 void l2_set_xsave(struct l2 *l2, void *area, u64 mask)

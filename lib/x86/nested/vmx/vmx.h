@@ -11,9 +11,9 @@
  *	}
  *
  *	struct l2 *l2 = l2_new(in_l2, NULL);
- *	l2_control(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_HLT_EXITING);
+ *	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_HLT_EXITING);
  *	l2_expect(l2, EXIT_REASON_HLT, "the exit after the move");
- *	l2_skip(l2);
+ *	vmx_skip(l2);
  *	l2_expect_return(l2);
  *	l2_free(l2);
  *
@@ -142,7 +142,7 @@ const char *vm_instruction_error_name(u64 number);
 
 /* Enters VMX operation on this CPU, if it is not in it. l2_new() does it. */
 void vmx_enable(void);
-/* Leaves it. An L2 that is to be entered again later must have been cleared: l2_clear(). */
+/* Leaves it. An L2 that is to be entered again later must have been cleared: vmx_clear(). */
 void vmx_disable(void);
 bool vmx_enabled(void);
 /* The region that this CPU's VMXON has been given. */
@@ -166,7 +166,7 @@ enum vmx_result vmptrld(phys_addr_t vmcs);
 enum vmx_result vmptrst(phys_addr_t *vmcs);
 enum vmx_result vmread(u64 field, u64 *value);
 enum vmx_result vmwrite(u64 field, u64 value);
-/* Where there is no current VMCS, so that they fail; otherwise l2_launch() and l2_resume(). */
+/* Where there is no current VMCS, so that they fail; otherwise vmx_launch() and vmx_resume(). */
 enum vmx_result vmlaunch(void);
 enum vmx_result vmresume(void);
 /* TYPE: VMX_EPT_EXTENT_*. */
@@ -184,44 +184,44 @@ const char *vmx_result_text(enum vmx_result result);
  * that L1's come after the exit; gives the exit reason, all 32 bits of it, or
  * L2_NOT_ENTERED. What L1 has in x87, SSE and AVX registers goes in too and comes back
  * changed, unless l2->xsave is set. L1 comes back with the host state of the VMCS, which
- * is that of the CPU at l2_new() or l2_copy_host_state(); with limits of 0xffff in GDTR and
+ * is that of the CPU at l2_new() or vmx_copy_host_state(); with limits of 0xffff in GDTR and
  * IDTR, DR7 0x400, no LDT, and IA32_DEBUGCTL 0 (28.5).
  */
-void l2_copy_host_state(struct l2 *l2);
+void vmx_copy_host_state(struct l2 *l2);
 /* The same with one of the two instructions, whatever the launch state is. */
-enum vmx_result l2_launch(struct l2 *l2);
-enum vmx_result l2_resume(struct l2 *l2);
+enum vmx_result vmx_launch(struct l2 *l2);
+enum vmx_result vmx_resume(struct l2 *l2);
 
 /* Fields of L2's VMCS, which becomes the current one. */
-u64 l2_get(const struct l2 *l2, enum vmcs_field field);
-void l2_set(struct l2 *l2, enum vmcs_field field, u64 value);
-void l2_make_current(const struct l2 *l2);
+u64 vmx_get(const struct l2 *l2, enum vmcs_field field);
+void vmx_set(struct l2 *l2, enum vmcs_field field, u64 value);
+void vmx_make_current(const struct l2 *l2);
 /* VMCLEAR: the VMCS is in memory, not active, and to be launched. */
-void l2_clear(struct l2 *l2);
+void vmx_clear(struct l2 *l2);
 
 /* Sets or clears bits of controls; aborts for what this CPU cannot do. */
-void l2_control(struct l2 *l2, enum vmcs_field field, u32 bits);
-void l2_uncontrol(struct l2 *l2, enum vmcs_field field, u32 bits);
+void vmx_set_controls(struct l2 *l2, enum vmcs_field field, u32 bits);
+void vmx_clear_controls(struct l2 *l2, enum vmcs_field field, u32 bits);
 
-void l2_intercept_exception(struct l2 *l2, int vector, bool on);
+void vmx_intercept_exception(struct l2 *l2, int vector, bool on);
 
 /* Add to the MSR areas; give the entry, in which an exit stores. */
-struct vmx_msr_entry *l2_load_msr_at_entry(struct l2 *l2, u32 index, u64 value);
-struct vmx_msr_entry *l2_store_msr_at_exit(struct l2 *l2, u32 index);
-struct vmx_msr_entry *l2_load_msr_at_exit(struct l2 *l2, u32 index, u64 value);
+struct vmx_msr_entry *vmx_load_msr_at_entry(struct l2 *l2, u32 index, u64 value);
+struct vmx_msr_entry *vmx_store_msr_at_exit(struct l2 *l2, u32 index);
+struct vmx_msr_entry *vmx_load_msr_at_exit(struct l2 *l2, u32 index, u64 value);
 
 /* Gives L2 extended page tables that map RAM and devices where they are. */
-void l2_use_ept(struct l2 *l2);
+void vmx_use_ept(struct l2 *l2);
 /* Its entry for the 4 KiB page at a physical address of L2's. */
-pteval_t *l2_ept_entry(struct l2 *l2, phys_addr_t address);
+pteval_t *vmx_ept_entry(struct l2 *l2, phys_addr_t address);
 /* INVEPT of what EPT_POINTER names, by whichever type there is. */
-void l2_flush_ept(struct l2 *l2);
+void vmx_flush_ept(struct l2 *l2);
 /* That of 2 MiB (level 2) or more; the tables on the way to it are made. */
-pteval_t *l2_ept_entry_at(struct l2 *l2, phys_addr_t address, int level);
+pteval_t *vmx_ept_entry_at(struct l2 *l2, phys_addr_t address, int level);
 
 /* RIP behind the instruction that has exited, by its length, and no blocking by STI or MOV SS. */
-void l2_skip(struct l2 *l2);
+void vmx_skip(struct l2 *l2);
 /* For the next entry: INTR_TYPE_*, a vector, INTR_INFO_DELIVER_CODE_MASK for an error code. */
-void l2_inject(struct l2 *l2, u32 event, u32 error_code);
+void vmx_inject(struct l2 *l2, u32 event, u32 error_code);
 
 #endif
