@@ -77,6 +77,7 @@ else
 fi
 run faults "$tests/faults" "$build"
 run lab tests/lab.sh
+run packages tests/packages.sh
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

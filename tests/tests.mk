@@ -7,6 +7,7 @@
 #			  migration-stream.c and watched-page.c)
 #   faults.c	  runs build/ferry where things go wrong, and looks for what is left
 #   lab.sh	  lab/intel around a Bochs that only acts
+#   packages.sh	  scripts/packages on distributions that are only acted
 #   check.sh	  runs these and the quick cases, and counts
 
 tests_build := $(build)/tests
