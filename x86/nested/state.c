@@ -195,3 +195,43 @@ TEST(vector_registers_held, .on = EACH_CPU, .needs = L2,
 	xsave_free(after);
 	xsave_free(untouched);
 }
+
+/* ---- XCR0 ---- */
+
+#define XCR0_PATTERN (XFEATURE_MASK_FP | XFEATURE_MASK_SSE)
+
+static void xcr0_in_l2(void *data)
+{
+	u64 *after_move = data;
+
+	write_xcr0(XCR0_PATTERN);
+	migrate_quiet();
+	*after_move = read_xcr0();
+}
+
+/*
+ * A hypervisor that takes XCR0 for L1's own register saves or restores the wrong one while L2
+ * runs.
+ */
+TEST(xcr0, .on = EACH_CPU, .needs = ALL_OF(L2, AVX),
+     .about = "XCR0, which L1 and L2 share, keeps what was written in L2 through a migration in L2")
+{
+	u64 had_osxsave = read_cr4() & X86_CR4_OSXSAVE, xcr0, after_move = 0;
+	struct l2 *l2;
+
+	write_cr4(read_cr4() | X86_CR4_OSXSAVE);
+	xcr0 = read_xcr0();
+	write_xcr0(XCR0_PATTERN | XFEATURE_MASK_YMM);
+	l2 = l2_new(xcr0_in_l2, &after_move);
+	let_l2_write_xcr0(l2);
+	l2_expect_return(l2);
+	report(after_move == XCR0_PATTERN, "XCR0 in L2 after the move is 0x%lx, was 0x%lx",
+	       after_move, XCR0_PATTERN);
+	report(read_xcr0() == XCR0_PATTERN,
+	       "XCR0 in L1 after the exit is 0x%lx, should be L2's 0x%lx", read_xcr0(),
+	       XCR0_PATTERN);
+	write_xcr0(xcr0);
+	if (!had_osxsave)
+		write_cr4(read_cr4() & ~X86_CR4_OSXSAVE);
+	l2_free(l2);
+}

@@ -12,6 +12,18 @@
 void hold_through_move(struct l2 *l2);
 extern char hold_ends[];
 
+/* For the program: hold_ends, with the instruction that l2_call() is. */
+#define HOLD_ENDS(call)                                                                            \
+	asm(".pushsection .text\n"                                                                 \
+	    ".globl hold_ends\n"                                                                   \
+	    "hold_ends:\n"                                                                         \
+	    "	" call "\n"                                                                        \
+	    "	jmp	hold_ends\n"                                                                     \
+	    ".popsection")
+
+/* The program's: whatever L1 has to do for an L2 whose next instruction writes XCR0. */
+void let_l2_write_xcr0(struct l2 *l2);
+
 /* Any address that is neither mapped nor run, canonical. */
 #define NOWHERE(n) (0xffffa50000000000ul + (n)*0x11000)
 

@@ -112,54 +112,6 @@ TEST(tsc_offset_in_memory, .on = EACH_CPU, .needs = SVM,
 	l2_free(l2);
 }
 
-struct msr_look {
-	u64 before, msr, after;	   /* L2's RDTSC, RDMSR, RDTSC */
-	u64 before2, msr2, after2; /* and after the move */
-};
-
-static void look_at_msr(void *data)
-{
-	struct msr_look *look = data;
-
-	look->before = rdtsc_ordered();
-	look->msr = rdmsr(MSR_IA32_TSC);
-	look->after = rdtsc_ordered();
-	be_moved();
-	look->before2 = rdtsc_ordered();
-	look->msr2 = rdmsr(MSR_IA32_TSC);
-	look->after2 = rdtsc_ordered();
-	l2_call(HERE);
-}
-
-static void check_msr(u64 before, u64 msr, u64 after, const char *when)
-{
-	bool good = in_order(before, msr) && in_order(msr, after);
-
-	/* QEMU's TCG by itself does not know the MSR, and reads 0. */
-	report_xfail(!good && !msr && hypervisor_leaf("TCGTCGTCGTCG"), good,
-		     "%s: RDTSC 0x%lx, MSR 0x10 0x%lx, RDTSC 0x%lx", when, before, msr, after);
-}
-
-TEST(tsc_msr, .on = EACH_CPU, .needs = SVM,
-     .about = "in L2 the TSC's MSR, if it is not intercepted, reads what RDTSC does")
-{
-	struct msr_look look = { 0 };
-	struct stay stay = { .offset = AHEAD };
-	struct l2 *l2 = l2_new(look_at_msr, &look);
-
-	if (visit(l2, &stay)) {
-		check_msr(look.before, look.msr, look.after, "before the move");
-		check_msr(look.before2, look.msr2, look.after2, "after the move");
-		look.before -= stay.offset;
-		look.after2 -= stay.offset;
-		report(in_order(stay.before, look.before) && in_order(look.after2, stay.after),
-		       "L1's TSC before, 0x%lx, and after, 0x%lx, embrace L2's less the offset "
-		       "0x%lx: 0x%lx and 0x%lx",
-		       stay.before, stay.after, stay.offset, look.before, look.after2);
-	}
-	l2_free(l2);
-}
-
 /* ======== TSC_RATIO ======== */
 
 #define RATIO_FRACTION_BITS 32

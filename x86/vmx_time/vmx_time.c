@@ -63,41 +63,6 @@ u64 ask_l1(u64 number, u64 question)
 
 /* ======== TSC offset ======== */
 
-static void read_msr_in_l2(void *data)
-{
-	u64 *readings = data;
-
-	for (int i = 0; i < 2; i++) {
-		readings[3 * i] = rdtsc_ordered();
-		readings[3 * i + 1] = rdmsr(MSR_IA32_TSC);
-		readings[3 * i + 2] = rdtsc_ordered();
-		if (!i)
-			be_moved();
-	}
-	l2_call(HERE);
-}
-
-TEST(tsc_msr, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
-     .about = "in L2 RDMSR of the TSC, if it does not exit, reads what RDTSC does (26.3)")
-{
-	u64 readings[6] = { 0 };
-	struct stay stay = { .offset = AHEAD };
-	struct l2 *l2 = l2_new(read_msr_in_l2, readings);
-
-	if (visit(l2, &stay))
-		for (int i = 0; i < 2; i++)
-			report(in_order(stay.before, readings[3 * i] - stay.offset) &&
-				       in_order(readings[3 * i], readings[3 * i + 1]) &&
-				       in_order(readings[3 * i + 1], readings[3 * i + 2]) &&
-				       in_order(readings[3 * i + 2] - stay.offset, stay.after),
-			       "%s: offset 0x%lx: L1 read 0x%lx, then L2 0x%lx by RDTSC, 0x%lx by "
-			       "RDMSR, 0x%lx by RDTSC, then L1 0x%lx",
-			       i ? "after the move" : "before the move", stay.offset, stay.before,
-			       readings[3 * i], readings[3 * i + 1], readings[3 * i + 2],
-			       stay.after);
-	l2_free(l2);
-}
-
 TEST(tsc_offset_off, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
      .about = "the field TSC_OFFSET counts only with its control, also after a move in L2")
 {

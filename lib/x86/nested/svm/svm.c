@@ -39,10 +39,22 @@ u32 svm_asids(void)
 	return cpuid(0x8000000a).b;
 }
 
-FEATURE(SVM, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
+/* All that l2.h asks for is part of SVM. */
+#define SVM_TEXT "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)"
+#define L2_FEATURE(id)                                                                             \
+	FEATURE(id, SVM_TEXT)                                                                      \
+	{                                                                                          \
+		return SVM_present();                                                              \
+	}
+
+FEATURE(SVM, SVM_TEXT)
 {
 	return this_cpu_has(X86_FEATURE_SVM) && !(rdmsr(MSR_VM_CR) & SVM_VM_CR_SVM_DIS);
 }
+
+L2_FEATURE(L2)
+L2_FEATURE(L2_OWN_EFER)
+L2_FEATURE(L2_TSC_OFFSET)
 
 #define SVM_FEATURE(id, bit, text)                                                                 \
 	FEATURE(id, text " (CPUID Fn8000_000A_EDX bit " #bit ")")                                  \
@@ -295,21 +307,6 @@ void svm_virtual_irq(struct l2 *l2, u8 vector)
 	control->v_intr &= ~(V_INTR_PRIO_MASK | 0xfful << V_INTR_VECTOR_SHIFT);
 	control->v_intr |= V_IRQ_MASK | (u64)(vector >> 4) << V_INTR_PRIO_SHIFT |
 			   (u64)vector << V_INTR_VECTOR_SHIFT;
-}
-
-FEATURE(L2, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
-{
-	return SVM_present();
-}
-
-FEATURE(L2_OWN_EFER, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
-{
-	return SVM_present();
-}
-
-FEATURE(L2_TSC_OFFSET, "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)")
-{
-	return SVM_present();
 }
 
 void l2_set_tsc_offset(struct l2 *l2, u64 offset)
