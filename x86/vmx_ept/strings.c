@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * EPT violations of string instructions to and from ports, which a hypervisor may have to carry out
+ * itself (Intel SDM volume 3, 29.3.3, 28.2.1 table 28-7).
+ */
+#include "libcflat.h"
+#include "x86/vmx_ept/vmx_ept.h"
+
+/* Any port that takes and gives a byte and does nothing; L1 lets L2 have it. */
+#define SOME_PORT 0x80
+
+static void write_string(void *from)
+{
+	asm volatile("outsb" : "+S"(from) : "d"((u16)SOME_PORT) : "memory");
+}
+
+static void read_string(void *to)
+{
+	asm volatile("insb" : "+D"(to) : "d"((u16)SOME_PORT) : "memory");
+}
+
+/* L2 has stopped at the walk to place 7, so that no field has the right value by chance. */
+static void stop_elsewhere(struct world *w)
+{
+	struct fault fault = {
+		.kind = NESTED_FAULT,
+		.error = READS | WALK,
+		.linear = (u64)place(7, 0x58),
+		.physical = virt_to_phys(&w->pt[7]),
+	};
+	u64 *entry = vmx_ept_entry(w->l2, virt_to_phys(w->pt));
+	u64 good = *entry;
+
+	*entry = 0;
+	vmx_flush(w->l2);
+	ask(w, READ, place(7, 0x58), 0);
+	l2_enter(w->l2);
+	report(nesting.is_fault(w->l2, &fault), "a walk that is stopped: exit %s, expected %s",
+	       l2_exit_text(w->l2), nesting.fault_text(&fault));
+	*entry = good;
+	vmx_flush(w->l2);
+	finish(w, "the walk");
+}
+
+/* An OUTS or INS with an EPT entry in its way: that of place 2, or of L2's table. */
+static void string_story(void (*code)(void *at), bool walk, u64 bits, u64 error)
+{
+	struct world *w = world_new(true);
+	struct fault fault = {
+		.kind = NESTED_FAULT,
+		.error = error,
+		.linear = (u64)place(2, 0x30),
+		.physical = walk ? virt_to_phys(&w->pt[2]) : GPA_WINDOW + 2 * PAGE_SIZE + 0x30,
+	};
+	u64 *entry = walk ? vmx_ept_entry(w->l2, virt_to_phys(w->pt)) : &w->nested_pt[2];
+	u64 usual;
+	bool good;
+
+	stop_elsewhere(w);
+	usual = *entry;
+	*entry = bits ? (usual & PT_ADDR_MASK) | bits : 0;
+	vmx_flush(w->l2);
+	l2_start(w->l2, code, (void *)place(2, 0x30));
+	good = expect_fault(w, &fault, "before the move");
+	migrate_quiet();
+	good &= expect_fault(w, &fault, "after the move");
+	*entry = usual;
+	vmx_flush(w->l2);
+	l2_expect_return(w->l2);
+	report(good, "a string instruction to or from a port is stopped where its memory is not");
+	world_free(w);
+}
+
+TEST(string_out, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "OUTS whose source EPT does not map: the violation says why and where")
+{
+	string_story(write_string, false, 0, READS | FINAL);
+}
+
+TEST(string_out_walk, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "OUTS for which EPT does not map L2's table: the violation says why and where")
+{
+	string_story(write_string, true, 0, READS | WALK);
+}
+
+TEST(string_in, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "INS whose destination EPT lets only read: the violation says why and where")
+{
+	string_story(read_string, false, READ_ONLY,
+		     WRITES | ALSO_READS | READABLE | EXECUTABLE | FINAL);
+}
