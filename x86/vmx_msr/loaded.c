@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * MSRs that have fields of their own in the VMCS, and controls by which entries and exits load and
+ * save them (Intel SDM volume 3, 25.7.1 and 25.8.1).
+ */
+#include "libcflat.h"
+#include "processor.h"
+#include "x86/vmx_msr/vmx_msr.h"
+
+/* A register that entries may load, and exits save and load, each if a control says so. */
+struct loaded {
+	const char *name;
+	u64 (*read)(void);
+	void (*write)(u64 value);
+	enum vmcs_field guest, host;
+	u32 entry_load, exit_save, exit_load;
+	u64 own, by_entry, by_l2, by_exit;
+};
+
+/* What L2 has read. */
+struct readings {
+	struct loaded *registers;
+	unsigned count;
+	u64 first[2], last[2];
+};
+
+static void write_and_be_moved(void *data)
+{
+	struct readings *readings = data;
+
+	for (unsigned i = 0; i < readings->count; i++) {
+		readings->first[i] = readings->registers[i].read();
+		readings->registers[i].write(readings->registers[i].by_l2);
+	}
+	migrate_quiet();
+	for (unsigned i = 0; broken("l2") && i < readings->count; i++)
+		readings->registers[i].write(readings->registers[i].by_entry);
+	for (unsigned i = 0; i < readings->count; i++)
+		readings->last[i] = readings->registers[i].read();
+}
+
+static void choose(struct l2 *l2, enum vmcs_field field, u32 bits, bool on)
+{
+	if (on)
+		vmx_set_controls(l2, field, bits);
+	else
+		vmx_clear_controls(l2, field, bits);
+}
+
+/* One choice of the controls, for all registers of a table. */
+static void check_loaded(struct loaded *registers, unsigned count, bool entry_load, bool exit_save,
+			 bool exit_load)
+{
+	struct readings readings = { .registers = registers, .count = count };
+	struct l2 *l2 = l2_new(write_and_be_moved, &readings);
+	bool wrong_choice = broken("load");
+	u64 now[2];
+
+	for (unsigned i = 0; i < count; i++) {
+		struct loaded *reg = &registers[i];
+
+		choose(l2, VM_ENTRY_CONTROLS, reg->entry_load, entry_load != wrong_choice);
+		choose(l2, VM_EXIT_CONTROLS, reg->exit_save, exit_save);
+		choose(l2, VM_EXIT_CONTROLS, reg->exit_load, exit_load != wrong_choice);
+		vmx_set(l2, reg->guest, reg->by_entry);
+		vmx_set(l2, reg->host, reg->by_exit);
+	}
+	l2_enter(l2);
+	for (unsigned i = 0; i < count; i++) {
+		now[i] = registers[i].read();
+		registers[i].write(registers[i].own);
+	}
+	report_prefix_pushf("load %d, save %d, load at exit %d", entry_load, exit_save, exit_load);
+	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
+	for (unsigned i = 0; i < count; i++) {
+		const struct loaded *reg = &registers[i];
+		u64 first = entry_load ? reg->by_entry : reg->own;
+		u64 saved = exit_save ? reg->by_l2 : reg->by_entry;
+		u64 back = exit_load ? reg->by_exit : reg->by_l2;
+
+		report(readings.first[i] == first && readings.last[i] == reg->by_l2,
+		       "%s in L2 is 0x%lx, expected 0x%lx; after the move 0x%lx, expected 0x%lx",
+		       reg->name, readings.first[i], first, readings.last[i], reg->by_l2);
+		report(vmx_get(l2, reg->guest) == saved && now[i] == back,
+		       "%s is 0x%lx, expected 0x%lx; in L1 %s is 0x%lx, expected 0x%lx",
+		       vmcs_field_name(reg->guest), vmx_get(l2, reg->guest), saved, reg->name,
+		       now[i], back);
+	}
+	report_prefix_pop();
+	l2_free(l2);
+}
+
+MSR_ACCESS(static, pat, MSR_IA32_CR_PAT)
+MSR_ACCESS(static, efer, MSR_EFER)
+MSR_ACCESS(static, perf_global_ctrl, MSR_CORE_PERF_GLOBAL_CTRL)
+MSR_ACCESS(static, debugctl, MSR_IA32_DEBUGCTLMSR)
+MSR_ACCESS(static, bndcfgs, MSR_IA32_BNDCFGS)
+
+/* PATs: the first four entries are those in use. EFER has one bit that code can live with. */
+static void check_pat_and_efer(bool entry_load, bool exit_save, bool exit_load)
+{
+	u64 efer = rdmsr(MSR_EFER);
+	struct loaded registers[] = {
+		{ .name = "IA32_PAT",
+		  .read = read_pat,
+		  .write = write_pat,
+		  .guest = GUEST_IA32_PAT,
+		  .host = HOST_IA32_PAT,
+		  .entry_load = VM_ENTRY_LOAD_IA32_PAT,
+		  .exit_save = VM_EXIT_SAVE_IA32_PAT,
+		  .exit_load = VM_EXIT_LOAD_IA32_PAT,
+		  .own = rdmsr(MSR_IA32_CR_PAT),
+		  .by_entry = 0x0105040600070406,
+		  .by_l2 = 0x0501060400070406,
+		  .by_exit = 0x0406050100070406 },
+		{ .name = "IA32_EFER",
+		  .read = read_efer,
+		  .write = write_efer,
+		  .guest = GUEST_IA32_EFER,
+		  .host = HOST_IA32_EFER,
+		  .entry_load = VM_ENTRY_LOAD_IA32_EFER,
+		  .exit_save = VM_EXIT_SAVE_IA32_EFER,
+		  .exit_load = VM_EXIT_LOAD_IA32_EFER,
+		  .own = efer,
+		  .by_entry = efer ^ EFER_SCE },
+	};
+
+	/* What L2 writes is always a change, and so is what the exit loads. */
+	registers[1].by_l2 = entry_load ? efer : efer ^ EFER_SCE;
+	registers[1].by_exit = registers[1].by_l2 ^ EFER_SCE;
+	check_loaded(registers, ARRAY_SIZE(registers), entry_load, exit_save, exit_load);
+}
+
+TEST(pat_and_efer_all, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
+     .about = "IA32_PAT and IA32_EFER, loaded and saved by all controls, are L2's in a move in L2 "
+	      "and L1's behind it")
+{
+	check_pat_and_efer(true, true, true);
+}
+
+TEST(pat_and_efer_shared, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
+     .about = "without any control L1 and L2 share IA32_PAT and IA32_EFER, moved in L2")
+{
+	check_pat_and_efer(false, false, false);
+}
+
+TEST(pat_and_efer_kept, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
+     .about = "loaded by the entry alone they are L2's, and L1 has them, too; the fields stay")
+{
+	check_pat_and_efer(true, false, false);
+}
+
+TEST(pat_and_efer_exit, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
+     .about = "saved and loaded by the exit alone they are L1's at the entry, and L1's own behind "
+	      "it")
+{
+	check_pat_and_efer(false, true, true);
+}
+
+/* ---- performance counters ---- */
+
+/* CPUID 0Ah: the version in the lowest byte of EAX, the number of counters in the next. */
+FEATURE(PERF_GLOBAL_CTRL, "IA32_PERF_GLOBAL_CTRL and two counters")
+{
+	return (cpuid(0xa).a & 0xff) >= 2 && (cpuid(0xa).a >> 8 & 0xff) >= 2;
+}
+
+static void check_perf_global_ctrl(bool load)
+{
+	struct loaded registers[] = {
+		{ .name = "IA32_PERF_GLOBAL_CTRL",
+		  .read = read_perf_global_ctrl,
+		  .write = write_perf_global_ctrl,
+		  .guest = GUEST_IA32_PERF_GLOBAL_CTRL,
+		  .host = HOST_IA32_PERF_GLOBAL_CTRL,
+		  .entry_load = VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL,
+		  .exit_load = VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL,
+		  .own = 0,
+		  .by_entry = 1,
+		  .by_l2 = 2,
+		  .by_exit = 3 },
+	};
+
+	wrmsr(MSR_CORE_PERF_GLOBAL_CTRL, 0);
+	check_loaded(registers, 1, load, false, load);
+}
+
+TEST(perf_global_ctrl, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PERF_GLOBAL_CTRL, PERF_GLOBAL_CTRL),
+     .about = "IA32_PERF_GLOBAL_CTRL is loaded by entry and exit, if controls say so, and is L2's "
+	      "in a "
+	      "move")
+{
+	check_perf_global_ctrl(true);
+	check_perf_global_ctrl(false);
+}
+
+/* ---- bounds ---- */
+
+/* It has no host field: an exit clears it (25.7.1), and saves it in any case (28.3.1). */
+TEST(bndcfgs, .on = EACH_CPU, .needs = VMX_LOAD_BNDCFGS,
+     .about = "IA32_BNDCFGS is loaded by the entry, L2's in a move, saved by the exit and 0 in L1")
+{
+	struct loaded reg = { .read = read_bndcfgs, .write = write_bndcfgs, .by_l2 = NOWHERE(2) };
+	struct readings readings = { .registers = &reg, .count = 1 };
+	struct l2 *l2 = l2_new(write_and_be_moved, &readings);
+	u64 own = rdmsr(MSR_IA32_BNDCFGS), now;
+
+	reg.by_entry = NOWHERE(1);
+	vmx_set_controls(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_BNDCFGS);
+	vmx_set_controls(l2, VM_EXIT_CONTROLS, VM_EXIT_CLEAR_BNDCFGS);
+	vmx_set(l2, GUEST_BNDCFGS, broken("load") ? 0 : reg.by_entry);
+	l2_expect_return(l2);
+	now = rdmsr(MSR_IA32_BNDCFGS);
+	wrmsr(MSR_IA32_BNDCFGS, own);
+	report(readings.first[0] == reg.by_entry && readings.last[0] == reg.by_l2 && now == 0 &&
+		       vmx_get(l2, GUEST_BNDCFGS) == reg.by_l2,
+	       "in L2 0x%lx and 0x%lx, expected 0x%lx and 0x%lx; saved 0x%lx; in L1 0x%lx",
+	       readings.first[0], readings.last[0], reg.by_entry, reg.by_l2,
+	       vmx_get(l2, GUEST_BNDCFGS), now);
+	l2_free(l2);
+}
+
+/* ---- debug controls ---- */
+
+/* DR7 and IA32_DEBUGCTL have no host fields: an exit sets them, always (28.5.1). */
+#define DR7_AFTER_EXIT 0x400
+
+static void check_debug(struct loaded *reg, u64 after_exit, bool load, bool save)
+{
+	struct readings readings = { .registers = reg, .count = 1 };
+	struct l2 *l2 = l2_new(write_and_be_moved, &readings);
+	u64 now, saved = save ? reg->by_l2 : reg->by_entry, first = load ? reg->by_entry : reg->own;
+
+	choose(l2, VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_DEBUG_CONTROLS, load != broken("load"));
+	choose(l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_DEBUG_CONTROLS, save);
+	vmx_set(l2, reg->guest, reg->by_entry);
+	reg->write(reg->own);
+	l2_enter(l2);
+	now = reg->read();
+	report_prefix_pushf("load %d, save %d", load, save);
+	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
+	report(readings.first[0] == first && readings.last[0] == reg->by_l2,
+	       "%s in L2 is 0x%lx, expected 0x%lx; after the move 0x%lx, expected 0x%lx", reg->name,
+	       readings.first[0], first, readings.last[0], reg->by_l2);
+	report(vmx_get(l2, reg->guest) == saved && now == after_exit,
+	       "%s is 0x%lx, expected 0x%lx; in L1 %s is 0x%lx, expected 0x%lx",
+	       vmcs_field_name(reg->guest), vmx_get(l2, reg->guest), saved, reg->name, now,
+	       after_exit);
+	report_prefix_pop();
+	l2_free(l2);
+}
+
+/* Breakpoints for execution at 0, where nothing is. */
+static void check_dr7(bool load, bool save)
+{
+	struct loaded reg = { .name = "DR7",
+			      .read = read_dr7,
+			      .write = write_dr7,
+			      .guest = GUEST_DR7,
+			      .own = 0x401,
+			      .by_entry = 0x404,
+			      .by_l2 = 0x410 };
+
+	if (vmx_may_clear(VM_ENTRY_CONTROLS, load ? 0 : VM_ENTRY_LOAD_DEBUG_CONTROLS) &&
+	    vmx_may_clear(VM_EXIT_CONTROLS, save ? 0 : VM_EXIT_SAVE_DEBUG_CONTROLS))
+		check_debug(&reg, DR7_AFTER_EXIT, load, save);
+	else
+		report_skip("needs debug controls that may be off");
+}
+
+TEST(dr7, .on = EACH_CPU, .needs = VMX,
+     .about = "DR7 is loaded and saved with the debug controls, and not without, moved in L2")
+{
+	check_dr7(true, true);
+	check_dr7(true, false);
+	check_dr7(false, true);
+	check_dr7(false, false);
+}
+
+FEATURE(DEBUGCTL, "IA32_DEBUGCTL with BTF and LBR")
+{
+	u64 kept;
+
+	wrmsr_safe(MSR_IA32_DEBUGCTLMSR, DEBUGCTLMSR_BTF | DEBUGCTLMSR_LBR);
+	kept = rdmsr(MSR_IA32_DEBUGCTLMSR);
+	wrmsr_safe(MSR_IA32_DEBUGCTLMSR, 0);
+	return kept == (DEBUGCTLMSR_BTF | DEBUGCTLMSR_LBR);
+}
+
+TEST(debugctl, .on = EACH_CPU, .needs = ALL_OF(VMX, DEBUGCTL),
+     .about =
+	     "IA32_DEBUGCTL is loaded and saved with the debug controls, and not without, moved in "
+	     "L2")
+{
+	struct loaded reg = { .name = "IA32_DEBUGCTL",
+			      .read = read_debugctl,
+			      .write = write_debugctl,
+			      .guest = GUEST_IA32_DEBUGCTL,
+			      .own = DEBUGCTLMSR_LBR,
+			      .by_entry = DEBUGCTLMSR_BTF,
+			      .by_l2 = DEBUGCTLMSR_BTF | DEBUGCTLMSR_LBR };
+
+	check_debug(&reg, 0, true, true);
+	if (vmx_may_clear(VM_ENTRY_CONTROLS, VM_ENTRY_LOAD_DEBUG_CONTROLS) &&
+	    vmx_may_clear(VM_EXIT_CONTROLS, VM_EXIT_SAVE_DEBUG_CONTROLS))
+		check_debug(&reg, 0, false, false);
+}
