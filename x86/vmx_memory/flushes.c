@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * L1 changes tables of L2 and flushes what is cached of them, by INVEPT, INVVPID, an entry or a new
+ * VPID (Intel SDM volume 3, 29.4.3 "Invalidating Cached Translation Information").
+ */
+#include "libcflat.h"
+#include "x86/nested/vmx-nesting.h"
+
+static void invept_context(struct world *w)
+{
+	if (!broken("flush"))
+		check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, vmx_root(w->l2, true)));
+}
+
+static void invept_global(struct world *w)
+{
+	if (!broken("flush"))
+		check_success("INVEPT", invept(VMX_EPT_EXTENT_GLOBAL, 0));
+}
+
+static void invalidate_vpid(struct world *w, u64 type)
+{
+	u64 vpid = vmx_get(w->l2, VIRTUAL_PROCESSOR_ID);
+
+	if (!broken("flush"))
+		check_success("INVVPID", invvpid(type, vpid, (u64)WINDOW));
+}
+
+static void invvpid_address(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_INDIVIDUAL_ADDR);
+}
+
+static void invvpid_context(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_SINGLE_CONTEXT);
+}
+
+static void invvpid_all(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_ALL_CONTEXT);
+}
+
+static void invvpid_non_global(struct world *w)
+{
+	invalidate_vpid(w, VMX_VPID_EXTENT_SINGLE_NON_GLOBAL);
+}
+
+static void new_vpid(struct world *w)
+{
+	use_new_vpid(w->l2);
+}
+
+static void by_entry(struct world *w)
+{
+}
+
+static const struct flush flush_ept_context = { "single-context INVEPT", invept_context };
+static const struct flush flush_ept_global = { "all-context INVEPT", invept_global };
+static const struct flush flush_address = { "individual-address INVVPID", invvpid_address };
+static const struct flush flush_context = { "single-context INVVPID", invvpid_context };
+static const struct flush flush_all = { "all-context INVVPID", invvpid_all };
+static const struct flush flush_non_global = { "INVVPID that retains globals", invvpid_non_global };
+static const struct flush flush_new_vpid = { "a new VPID", new_vpid };
+/* Entries and exits without a VPID flush linear and combined mappings (29.4.3.1). */
+static const struct flush flush_by_entry = { "an entry without VPID", by_entry };
+
+TEST(invept_context, .on = EACH_CPU, .needs = VMX_INVEPT_CONTEXT,
+     .about = "EPT changed by L1 and flushed by single-context INVEPT, moved inside L2")
+{
+	flush_story(true, false, &flush_ept_context, true);
+}
+
+TEST(invept_context_pending, .on = EACH_CPU, .needs = VMX_INVEPT_CONTEXT,
+     .about = "EPT changed by L1 and flushed by single-context INVEPT, moved before the entry")
+{
+	flush_story(true, false, &flush_ept_context, false);
+}
+
+TEST(invept_global, .on = EACH_CPU, .needs = VMX_INVEPT_GLOBAL,
+     .about = "EPT changed by L1 and flushed by all-context INVEPT, moved inside L2")
+{
+	flush_story(true, false, &flush_ept_global, true);
+}
+
+TEST(invept_global_pending, .on = EACH_CPU, .needs = VMX_INVEPT_GLOBAL,
+     .about = "EPT changed by L1 and flushed by all-context INVEPT, moved before the entry")
+{
+	flush_story(true, false, &flush_ept_global, false);
+}
+
+TEST(invept_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_VPID),
+     .about = "EPT of an L2 with a VPID changed by L1 and flushed by single-context INVEPT")
+{
+	make_with(false, true);
+	flush_story(true, false, &flush_ept_context, false);
+	make_with(false, false);
+}
+
+/* All worlds' place 0 leads to page N, flushed by HOW; each is flushed while another ran last. */
+static void lead_all(struct world **worlds, int n, const struct flush *how)
+{
+	for (int i = 0; i < WORLDS; i++) {
+		set_place(worlds[i], 0, page(worlds[i], n), EPT_PAGE);
+		how->now(worlds[i]);
+	}
+}
+
+static bool all_read(struct world **worlds, int n, const char *when)
+{
+	bool good = true;
+
+	for (int i = 0; i < WORLDS; i++)
+		good &= reads(worlds[i], n, 0x18, when);
+	return good;
+}
+
+TEST(invept_several, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_INVEPT_GLOBAL),
+     .about = "EPTs of several L2s changed and flushed while another one's is in use, and moves")
+{
+	struct world *worlds[WORLDS];
+	bool good;
+
+	for (int i = 0; i < WORLDS; i++)
+		worlds[i] = world_new(true);
+	good = all_read(worlds, first_page(0), "before the change");
+	lead_all(worlds, first_page(1), &flush_ept_context);
+	good &= all_read(worlds, first_page(1), "changed before the move");
+	lead_all(worlds, first_page(2), &flush_ept_context);
+	migrate_quiet();
+	good &= all_read(worlds, first_page(2), "changed right before the move");
+	move_in_l2(worlds[1]);
+	lead_all(worlds, first_page(3), &flush_ept_context);
+	good &= all_read(worlds, first_page(3), "changed right after the move");
+	lead_all(worlds, first_page(4), &flush_ept_global);
+	good &= all_read(worlds, first_page(4), "changed after the move");
+	report(good, "%d L2s see what L1 has changed in their EPTs", WORLDS);
+	for (int i = 0; i < WORLDS; i++)
+		world_free(worlds[i]);
+}
+
+TEST(entry_flushes_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2's own tables changed by L1 under EPT, no VPID: the entry flushes")
+{
+	flush_story(true, true, &flush_by_entry, false);
+}
+
+TEST(entry_flushes_cr3, .on = EACH_CPU, .needs = VMX,
+     .about = "L2's own tables changed by L1 without EPT, no VPID: the entry flushes")
+{
+	flush_story(false, true, &flush_by_entry, true);
+}
+
+static void vpid_story(bool nested, const struct flush *flush, bool in_l2)
+{
+	make_with(false, true);
+	flush_story(nested, true, flush, in_l2);
+	make_with(false, false);
+}
+
+TEST(invvpid_address_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_INVVPID_INDIVIDUAL_ADDR),
+     .about = "L2's own tables changed by L1 under EPT, flushed by individual-address INVVPID")
+{
+	vpid_story(true, &flush_address, true);
+}
+
+TEST(invvpid_address_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_INDIVIDUAL_ADDR,
+     .about = "L2's own tables changed by L1 without EPT, flushed by individual-address INVVPID")
+{
+	vpid_story(false, &flush_address, false);
+}
+
+TEST(invvpid_context_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_INVVPID_SINGLE_CONTEXT),
+     .about = "L2's own tables changed by L1 under EPT, flushed by single-context INVVPID")
+{
+	vpid_story(true, &flush_context, false);
+}
+
+TEST(invvpid_context_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_SINGLE_CONTEXT,
+     .about = "L2's own tables changed by L1 without EPT, flushed by single-context INVVPID")
+{
+	vpid_story(false, &flush_context, true);
+}
+
+TEST(invvpid_all_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_ALL_CONTEXT,
+     .about = "L2's own tables changed by L1 without EPT, flushed by all-context INVVPID")
+{
+	vpid_story(false, &flush_all, false);
+}
+
+TEST(invvpid_non_global_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_SINGLE_NON_GLOBAL,
+     .about = "L2's own tables changed by L1, flushed by an INVVPID that retains globals")
+{
+	vpid_story(false, &flush_non_global, false);
+}
+
+TEST(new_vpid_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
+     .about = "L2's own tables changed by L1 under EPT, and L2 entered with a new VPID")
+{
+	vpid_story(true, &flush_new_vpid, false);
+}
+
+TEST(new_vpid_cr3, .on = EACH_CPU, .needs = VMX_VPID,
+     .about = "L2's own tables changed by L1 without EPT, and L2 entered with a new VPID")
+{
+	vpid_story(false, &flush_new_vpid, false);
+}
+
+TEST(invlpg_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; EPT")
+{
+	own_invlpg_story(true);
+}
+
+TEST(invlpg_vpid, .on = EACH_CPU, .needs = VMX_VPID,
+     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; VPID and no EPT")
+{
+	make_with(false, true);
+	own_invlpg_story(false);
+	make_with(false, false);
+}
