@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Numbers that look random and can be had again: each is a function of its seed alone. */
+#ifndef RANDOM_H
+#define RANDOM_H
+
+#include "libcflat.h"
+
+/*
+ * The step of Vigna's splitmix64. Different numbers have different results, and those of
+ * neighbours have nothing in common. Call it on seed, seed + 1, ... for a sequence.
+ */
+static inline u64 scramble(u64 x)
+{
+	x += 0x9e3779b97f4a7c15ul;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ul;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebul;
+	return x ^ x >> 31;
+}
+
+#endif
