@@ -53,6 +53,16 @@ static char **split(const char *words)
 	return words && !*words ? g_new0(char *, 1) : words ? g_strsplit(words, " ", -1) : NULL;
 }
 
+static struct settings settings_with(int repeat, gint64 seed, gboolean accel_chosen)
+{
+	struct settings settings = default_settings;
+
+	settings.repeat = repeat;
+	settings.seed = seed;
+	settings.accel = accel_chosen ? (char *)"tcg" : NULL;
+	return settings;
+}
+
 /*
  * The cases that PATTERNS and PLANS (words, or NULL) mean, "name" or "name(reason)"
  * each; or "error: MESSAGE" with the folder's name taken out.
@@ -63,13 +73,12 @@ static char *chosen(const char *text, gboolean foreign, const char *patterns, co
 	struct folder folder = make_folder(text);
 	g_autoptr(GError) error = NULL;
 	g_auto(GStrv) pattern_list = split(patterns), plan_list = split(plans);
+	struct settings wanted = settings_with(repeat, 1, TRUE);
 	struct selection selection = {
 		.patterns = pattern_list,
 		.plan_names = plan_list,
-		.repeat = repeat,
-		.seed = 1,
+		.wanted = &wanted,
 		.accel = "tcg",
-		.accel_chosen = TRUE,
 		.vmm = &qemu_vmm,
 	};
 	struct suite *suite = suite_load(folder.config, folder.path, foreign, &error);
@@ -238,8 +247,9 @@ static void test_seeds(void)
 	struct folder folder = make_folder(config);
 	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
 	g_auto(GStrv) patterns = split("alpine");
+	struct settings wanted = settings_with(2, 7, FALSE);
 	struct selection selection = {
-		.patterns = patterns, .repeat = 2, .seed = 7, .accel = "tcg", .vmm = &qemu_vmm
+		.patterns = patterns, .wanted = &wanted, .accel = "tcg", .vmm = &qemu_vmm
 	};
 	g_autoptr(GPtrArray) once = select_cases(suite, &selection, NULL);
 	g_autoptr(GPtrArray) again = select_cases(suite, &selection, NULL);
@@ -260,7 +270,7 @@ static void check_without_bochs(struct suite *suite)
 {
 	char *patterns[] = { (char *)"vmx", NULL };
 	struct selection selection = {
-		.patterns = patterns, .repeat = 1, .accel = "tcg", .vmm = &qemu_vmm
+		.patterns = patterns, .wanted = &default_settings, .accel = "tcg", .vmm = &qemu_vmm
 	};
 	g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);
 	const struct test_case *test_case = cases->pdata[0];
@@ -314,10 +324,10 @@ static void test_placement(void)
 	g_setenv("PATH", folder.path, TRUE);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_auto(GStrv) patterns = split(rows[i].pattern);
+		struct settings wanted = settings_with(1, 0, rows[i].accel_chosen);
 		struct selection selection = { .patterns = patterns,
-					       .repeat = 1,
+					       .wanted = &wanted,
 					       .accel = "tcg",
-					       .accel_chosen = rows[i].accel_chosen,
 					       .host = rows[i].host,
 					       .vmm = &qemu_vmm };
 		g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);

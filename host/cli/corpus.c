@@ -14,9 +14,8 @@
 #include "util/paths.h"
 #include "util/text.h"
 
-#define DEFAULT_MOVES 20
 /* Seconds: a broken KVM may have a guest wait for ever. */
-#define PATCHED_TIMEOUT "240"
+#define PATCHED_TIMEOUT 240
 
 static struct {
 	char *logdir, *clock;
@@ -209,27 +208,24 @@ static void tally_clear(struct tally *tally)
 
 struct corpus {
 	struct suite *suite;
+	struct settings wanted;
 	struct case_settings settings;
 	struct environment *environment;
 	GPtrArray *known_issues;
-	guint32 seed;
 	gboolean interrupted;
 };
 
-static char **lab_arguments(const struct tally *tally, const char *seed, const char *moves)
+/* The words `test=GLOB` of a guest's command line, or NULL: it runs all of its tests. */
+static char **test_words(char **globs)
 {
 	g_autoptr(GStrvBuilder) words = g_strv_builder_new();
 
-	g_strv_builder_add_many(words, "--seed", seed, "--moves", moves, NULL);
-	/* Of a few tests none needs as long as a whole program may. */
-	if (tally->tests)
-		g_strv_builder_add_many(words, "--timeout", PATCHED_TIMEOUT, NULL);
-	for (char **glob = tally->tests; glob && *glob; glob++) {
+	for (char **glob = globs; glob && *glob; glob++) {
 		g_autofree char *word = g_strconcat("test=", *glob, NULL);
 
-		g_strv_builder_add_many(words, "--arg", word, NULL);
+		g_strv_builder_add(words, word);
 	}
-	return g_strv_builder_end(words);
+	return globs ? g_strv_builder_end(words) : NULL;
 }
 
 /*
@@ -242,8 +238,7 @@ static gboolean run_in_labs(struct corpus *corpus, char **patterns, const char *
 {
 	struct selection selection = {
 		.patterns = patterns,
-		.repeat = 1,
-		.seed = corpus->seed,
+		.wanted = &corpus->wanted,
 		.accel = "kvm",
 		.host = ANY_LAB,
 		.lab_clock = clock,
@@ -252,12 +247,10 @@ static gboolean run_in_labs(struct corpus *corpus, char **patterns, const char *
 	g_autoptr(GPtrArray) cases = select_cases(corpus->suite, &selection, error);
 	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
 	g_autofree char *logdir = g_build_filename(options.logdir, label, NULL);
-	g_autofree char *seed = g_strdup_printf("%u", corpus->seed);
-	g_autofree char *moves = g_strdup_printf("%d", options.moves);
-	g_auto(GStrv) arguments = lab_arguments(tally, seed, moves);
+	g_auto(GStrv) words = test_words(tally->tests);
 	struct lab_settings lab = {
 		.options = { .modules = modules },
-		.arguments = arguments,
+		.wanted = &corpus->wanted,
 	};
 	struct report report = { .reporter = &tally_reporter, .data = tally };
 
@@ -265,6 +258,9 @@ static gboolean run_in_labs(struct corpus *corpus, char **patterns, const char *
 		return FALSE;
 	g_array_append_val(reports, report);
 	corpus->settings.logdir = logdir;
+	corpus->wanted.args = words;
+	/* A few tests never need as long as a whole program may. */
+	corpus->wanted.timeout = words ? PATCHED_TIMEOUT : 0;
 	corpus->interrupted =
 		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports)
 			.not_run > 0;
@@ -369,12 +365,15 @@ static int run_corpus(GPtrArray *bugs)
 	static const char *const clocks[] = { NULL, "tsc", "hpet" };
 	g_autoptr(GError) error = NULL;
 	struct corpus corpus = {
-		.settings = { .vmm = &qemu_vmm, .accel = "kvm", .timescale = 1 },
-		.seed = options.seed < 0 ? g_random_int() : (guint32)options.seed,
+		.wanted = default_settings,
+		.settings = { .vmm = &qemu_vmm },
 	};
 	int alarms = 0;
 	guint caught = 0;
 
+	corpus.wanted.seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
+	corpus.wanted.moves = options.moves;
+	corpus.settings.wanted = &corpus.wanted;
 	interrupt_watch();
 	corpus.suite = load_suite(NULL, NULL, &error);
 	if (corpus.suite)
@@ -394,7 +393,7 @@ static int run_corpus(GPtrArray *bugs)
 	for (guint i = 0; i < bugs->len && !corpus.interrupted; i++)
 		caught += run_bug(&corpus, bugs->pdata[i]);
 	printf("%u of %u caught, %d false alarms; seed %u\n", caught, bugs->len, alarms,
-	       corpus.seed);
+	       (guint32)corpus.wanted.seed);
 	g_ptr_array_unref(corpus.known_issues);
 	environment_free(corpus.environment);
 	suite_free(corpus.suite);

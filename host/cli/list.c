@@ -10,20 +10,21 @@
 #include "util/text.h"
 
 static struct {
-	char *suite, *bindir, *accel;
 	gboolean verbose, json;
 	char **patterns;
 } options;
+
+static struct settings settings;
 
 static const GOptionEntry entries[] = {
 	{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose,
 	  "Also the tests in each program, and what plans and their options mean", NULL },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "As JSON, one object a case", NULL },
-	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.accel,
+	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
 	  "As if run with kvm or tcg (default: kvm where it works)", "ACCEL" },
-	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.suite, "Of another suite's unittests.cfg",
+	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite, "Of another suite's unittests.cfg",
 	  "CFG" },
-	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &options.bindir,
+	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &settings.bindir,
 	  "Where the suite's flat binaries are (default: beside CFG)", "DIR" },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
 	  "[PATTERN...]" },
@@ -142,17 +143,17 @@ static int list(int argc, char **argv)
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL;
-	struct selection selection = { .vmm = &qemu_vmm, .repeat = 1 };
+	struct selection selection = { .wanted = &settings, .vmm = &qemu_vmm };
 	struct suite *suite = NULL;
 
+	settings = default_settings;
 	g_option_context_set_summary(context, "Lists the cases whose names match a PATTERN, a glob "
 					      "such as 'kvmclock' or '*/storm'.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
-	    !(selection.accel = choose_accel(options.accel, &error)) ||
-	    !(suite = load_suite(options.suite, options.bindir, &error)))
+	    !(selection.accel = choose_accel(settings.accel, &error)) ||
+	    !(suite = load_suite(settings.suite, settings.bindir, &error)))
 		return usage_error("%s", error->message);
-	selection.accel_chosen = options.accel != NULL;
 	selection.patterns = options.patterns;
 	cases = select_cases(suite, &selection, &error);
 	if (!cases)

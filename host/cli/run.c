@@ -21,9 +21,6 @@
 #include "util/text.h"
 
 #define DEFAULT_QEMU  "qemu-system-x86_64"
-#define DEFAULT_MOVES 20
-#define DEFAULT_MEMORY_MIB GUEST_MEMORY_MIB
-#define LEAST_MEMORY_MIB   32
 #define RANDOM_SEED   G_MININT64 /* no --seed was given */
 #define CALIBRATION   "calibrate"
 
@@ -31,17 +28,16 @@
 #define LONGEST_SOCKET_DIR 60
 
 static struct {
-	char *suite, *bindir, *accel, *qemu, *qemu_dst, *machine, *plans, *logdir, *json, *junit, *host;
+	char *plans, *logdir, *json, *junit, *host;
 	struct {
 		char *kernel, *modules, *clock;
 	} lab;
-	int jobs, repeat, moves, timeout, memory;
-	gint64 seed;
-	double timescale;
-	gboolean tap, plain, no_skip, stream, keep_ram;
-	char **args;
+	int jobs;
+	gboolean tap, plain, no_skip, stream;
 	char **patterns;
 } options;
+
+static struct settings wanted;
 
 static const GOptionEntry entries[] = {
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
@@ -56,36 +52,36 @@ static const GOptionEntry entries[] = {
 	  "KVM modules to load into the labs' kernel", "DIR" },
 	{ "lab-clock", 0, 0, G_OPTION_ARG_STRING, &options.lab.clock,
 	  "A lab whose kernel trusts its TSC, or not: tsc or hpet (default: tsc)", "CLOCK" },
-	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.accel,
+	{ "accel", 0, 0, G_OPTION_ARG_STRING, &wanted.accel,
 	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
-	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu,
+	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &wanted.qemu,
 	  "The QEMU to test (default: $QEMU or " DEFAULT_QEMU ")", "BINARY" },
-	{ "qemu-dst", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu_dst,
+	{ "qemu-dst", 0, 0, G_OPTION_ARG_FILENAME, &wanted.qemu_dst,
 	  "Move guests to this QEMU, and from it back to the other, and so on", "BINARY" },
-	{ "machine", 0, 0, G_OPTION_ARG_STRING, &options.machine,
+	{ "machine", 0, 0, G_OPTION_ARG_STRING, &wanted.machine,
 	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
 	  "TYPE" },
 	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plans,
 	  "These plans instead of each program's own, e.g. none,precopy+multifd+tcp", "LIST" },
-	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
+	{ "moves", 0, 0, G_OPTION_ARG_INT, &wanted.moves,
 	  "How often a storm moves a guest, at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
 	  "N" },
-	{ "memory", 0, 0, G_OPTION_ARG_INT, &options.memory,
+	{ "memory", 0, 0, G_OPTION_ARG_INT, &wanted.memory_mib,
 	  "A guest's RAM (default: " G_STRINGIFY(DEFAULT_MEMORY_MIB) ")", "MIB" },
-	{ "repeat", 0, 0, G_OPTION_ARG_INT, &options.repeat, "Run each case N times", "N" },
-	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
+	{ "repeat", 0, 0, G_OPTION_ARG_INT, &wanted.repeat, "Run each case N times", "N" },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, &wanted.seed,
 	  "Make the same random choices as the run that printed this seed", "N" },
-	{ "timescale", 0, 0, G_OPTION_ARG_DOUBLE, &options.timescale,
+	{ "timescale", 0, 0, G_OPTION_ARG_DOUBLE, &wanted.timescale,
 	  "Multiply all deadlines by X (default: as slow as this host was measured to be)", "X" },
-	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout,
+	{ "timeout", 0, 0, G_OPTION_ARG_INT, &wanted.timeout,
 	  "Seconds for each case instead of what unittests.cfg says", "N" },
-	{ "keep-ram", 0, 0, G_OPTION_ARG_NONE, &options.keep_ram,
+	{ "keep-ram", 0, 0, G_OPTION_ARG_NONE, &wanted.keep_ram,
 	  "Compare the guest's memory at source and destination in each move, and keep both images "
 	  "where they differ or the case fails",
 	  NULL },
 	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure",
 	  NULL },
-	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.args,
+	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &wanted.args,
 	  "A further word for the guest's command line, e.g. test='smp*'; may be repeated",
 	  "WORD" },
 	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
@@ -99,9 +95,9 @@ static const GOptionEntry entries[] = {
 	{ "plain", 0, 0, G_OPTION_ARG_NONE, &options.plain, "No live display on a terminal", NULL },
 	{ "stream", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.stream,
 	  "Tell the runner outside of this lab", NULL },
-	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.suite,
+	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &wanted.suite,
 	  "Run another suite's unittests.cfg, e.g. that of kvm-unit-tests", "CFG" },
-	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &options.bindir,
+	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &wanted.bindir,
 	  "Where the suite's flat binaries are (default: beside CFG)", "DIR" },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
 	  "[PATTERN...]" },
@@ -121,10 +117,8 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 
 	options.jobs = g_get_num_processors();
-	options.repeat = 1;
-	options.moves = DEFAULT_MOVES;
-	options.memory = DEFAULT_MEMORY_MIB;
-	options.seed = RANDOM_SEED;
+	wanted = default_settings;
+	wanted.seed = RANDOM_SEED;
 	g_option_context_set_summary(
 		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
 			 "'kvmclock/precopy' or '*/storm'; all without one.");
@@ -135,14 +129,14 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	spell_out_jobs(argc, argv);
 	if (!g_option_context_parse(context, &argc, &argv, error))
 		return FALSE;
-	if (options.jobs < 1 || options.repeat < 1 || options.moves < 1 || options.timeout < 0)
+	if (options.jobs < 1 || wanted.repeat < 1 || wanted.moves < 1 || wanted.timeout < 0)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
-	else if (options.memory < LEAST_MEMORY_MIB)
+	else if (wanted.memory_mib < LEAST_MEMORY_MIB)
 		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
-	else if (options.timescale && !(options.timescale >= 1 && options.timescale <= 10000))
+	else if (wanted.timescale && !(wanted.timescale >= 1 && wanted.timescale <= 10000))
 		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
-	else if (options.seed > G_MAXUINT32 || (options.seed < 0 && options.seed != RANDOM_SEED))
+	else if (wanted.seed > G_MAXUINT32 || (wanted.seed < 0 && wanted.seed != RANDOM_SEED))
 		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
 	else if (options.host && !g_str_equal(options.host, "auto") &&
 		 !g_str_equal(options.host, "local") && !g_strv_contains(lab_names, options.host))
@@ -152,6 +146,8 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 		 !g_str_equal(options.lab.clock, "hpet"))
 		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is tsc or hpet, not '%s'",
 			    options.lab.clock);
+	if (wanted.seed == RANDOM_SEED)
+		wanted.seed = g_random_int();
 	return !*error;
 }
 
@@ -176,18 +172,22 @@ static char *kernel_release(void)
 	return g_strdup(uname(&names) ? "unknown" : names.release);
 }
 
-static struct environment *describe_here(const char *qemu, const char *accel, guint32 seed)
+/* The timescale is not measured yet. OTHER_QEMU may be NULL. */
+static struct environment *describe_here(const char *qemu, const char *other_qemu,
+					 const char *accel)
 {
 	struct environment *environment = g_new0(struct environment, 1);
 
 	environment->host = g_strdup("local");
 	environment->vmm = g_strdup("qemu");
 	environment->binary = g_strdup(qemu);
+	environment->other_binary = g_strdup(other_qemu);
 	environment->accel = g_strdup(accel);
 	environment->kernel = kernel_release();
 	environment->cpu = cpu_name();
 	environment->clock = host_clock_source();
-	environment->seed = seed;
+	environment->seed = wanted.seed;
+	environment->timescale = 1;
 	return environment;
 }
 
@@ -287,50 +287,12 @@ static int exit_status(const struct schedule_outcome *outcome, gboolean complete
 	return EXIT_ALL_PASSED;
 }
 
-static void add_word(GPtrArray *words, const char *name, char *value)
-{
-	g_ptr_array_add(words, g_strdup(name));
-	g_ptr_array_add(words, value);
-}
-
-/* What the runner inside a lab must be told to do as this one would. */
-static char **lab_arguments(guint32 seed)
-{
-	GPtrArray *words = g_ptr_array_new();
-
-	add_word(words, "--seed", g_strdup_printf("%u", seed));
-	add_word(words, "--moves", g_strdup_printf("%d", options.moves));
-	add_word(words, "--memory", g_strdup_printf("%d", options.memory));
-	add_word(words, "--repeat", g_strdup_printf("%d", options.repeat));
-	add_word(words, "--timeout", g_strdup_printf("%d", options.timeout));
-	if (options.timescale)
-		add_word(words, "--timescale", g_strdup_printf("%g", options.timescale));
-	if (options.keep_ram)
-		g_ptr_array_add(words, g_strdup("--keep-ram"));
-	if (options.qemu)
-		add_word(words, "--qemu", g_find_program_in_path(options.qemu));
-	if (options.qemu_dst)
-		add_word(words, "--qemu-dst", g_find_program_in_path(options.qemu_dst));
-	if (options.machine)
-		add_word(words, "--machine", g_strdup(options.machine));
-	if (options.suite)
-		add_word(words, "--suite", g_canonicalize_filename(options.suite, NULL));
-	if (options.bindir)
-		add_word(words, "--bindir", g_canonicalize_filename(options.bindir, NULL));
-	for (char **arg = options.args; arg && *arg; arg++)
-		add_word(words, "--arg", g_strdup(*arg));
-	g_ptr_array_add(words, NULL);
-	return (char **)g_ptr_array_free(words, FALSE);
-}
-
 static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 		     const struct environment *environment, GPtrArray *known_issues)
 {
-	g_auto(GStrv) arguments = lab_arguments(environment->seed);
 	const struct lab_settings lab_settings = {
-		.options = { .kernel = options.lab.kernel,
-			     .modules = options.lab.modules },
-		.arguments = arguments,
+		.options = { .kernel = options.lab.kernel, .modules = options.lab.modules },
+		.wanted = &wanted,
 	};
 	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
 	g_autoptr(GError) error = NULL;
@@ -347,7 +309,7 @@ static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 /* Whether and how QEMU is there is found out before anything starts. */
 static char *find_qemu(GError **error)
 {
-	const char *name = options.qemu ? options.qemu : g_getenv("QEMU");
+	const char *name = wanted.qemu ? wanted.qemu : g_getenv("QEMU");
 	char *path = g_find_program_in_path(name ? name : DEFAULT_QEMU);
 
 	if (!path)
@@ -360,30 +322,28 @@ static char *find_qemu(GError **error)
 
 static char *find_other_qemu(GError **error)
 {
-	char *path = g_find_program_in_path(options.qemu_dst);
+	char *path = g_find_program_in_path(wanted.qemu_dst);
 
 	if (!path)
 		g_set_error(error, FERRY_ERROR, 0, "--qemu-dst: there is no program '%s'",
-			    options.qemu_dst);
+			    wanted.qemu_dst);
 	return path;
 }
 
 /* Machine types that all QEMUs of this run have, where there are two or one was named. */
-static gboolean choose_machines(struct case_settings *settings, GError **error)
+static gboolean choose_machines(struct case_settings *settings, const char *qemu, const char *other,
+				GError **error)
 {
-	const char *other = settings->other_binary;
-
-	if (options.machine) {
-		settings->q35 = settings->pc = options.machine;
-		return qemu_check_machine(settings->binary, options.machine, error) &&
-		       (!other || qemu_check_machine(other, options.machine, error));
+	if (wanted.machine) {
+		settings->q35 = settings->pc = wanted.machine;
+		return qemu_check_machine(qemu, wanted.machine, error) &&
+		       (!other || qemu_check_machine(other, wanted.machine, error));
 	}
 	if (!other)
 		return TRUE;
-	settings->q35 = qemu_newest_common_machine("q35", settings->binary, other, error);
-	settings->pc = settings->q35 ? qemu_newest_common_machine("i440fx", settings->binary, other,
-								  error)
-				     : NULL;
+	settings->q35 = qemu_newest_common_machine("q35", qemu, other, error);
+	settings->pc =
+		settings->q35 ? qemu_newest_common_machine("i440fx", qemu, other, error) : NULL;
 	return settings->pc != NULL;
 }
 
@@ -394,8 +354,8 @@ static double find_timescale(const struct suite *suite, const struct case_settin
 	g_autofree char *problem = NULL;
 	double timescale;
 
-	if (options.timescale)
-		return options.timescale;
+	if (wanted.timescale)
+		return wanted.timescale;
 	for (guint i = 0; i < suite->programs->len; i++) {
 		const struct program *program = suite->programs->pdata[i];
 
@@ -425,38 +385,29 @@ static int run(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
 	g_auto(GStrv) plan_list = NULL;
-	g_autofree char *qemu = NULL, *logdir = NULL, *socket_dir = NULL, *preforked = NULL;
-	struct case_settings settings = { .vmm = &qemu_vmm };
+	g_autofree char *qemu = NULL, *other_qemu = NULL, *logdir = NULL, *socket_dir = NULL;
+	g_autofree char *preforked = NULL;
+	struct case_settings settings = { .wanted = &wanted, .vmm = &qemu_vmm };
+	struct selection selection = { .wanted = &wanted, .vmm = &qemu_vmm };
 	struct environment *environment;
-	struct selection selection = { .vmm = &qemu_vmm };
 	struct suite *suite;
-	guint32 seed;
 	int lock, status;
 
 	if (!parse_options(argc, argv, &error) ||
-	    !(settings.accel = choose_accel(options.accel, &error)) ||
-	    !(suite = load_suite(options.suite, options.bindir, &error)) ||
+	    !(selection.accel = choose_accel(wanted.accel, &error)) ||
+	    !(suite = load_suite(wanted.suite, wanted.bindir, &error)) ||
 	    !(known_issues = load_known_issues(&error)))
 		return usage_error("%s", error->message);
 
-	seed = options.seed == RANDOM_SEED ? g_random_int() : (guint32)options.seed;
 	plan_list = options.plans ? g_strsplit(options.plans, ",", -1) : NULL;
 	selection.patterns = options.patterns;
 	selection.lab_clock = options.lab.clock;
 	selection.plan_names = plan_list;
-	selection.repeat = options.repeat;
-	selection.seed = seed;
-	selection.memory_mib = options.memory;
-	selection.accel = settings.accel;
-	selection.accel_chosen = options.accel != NULL;
 	selection.host = g_strcmp0(options.host, "auto") ? options.host : NULL;
 	cases = select_cases(suite, &selection, &error);
-	if (!cases || !(qemu = find_qemu(&error)))
-		return usage_error("%s", error->message);
-
-	settings.binary = qemu;
-	if ((options.qemu_dst && !(settings.other_binary = find_other_qemu(&error))) ||
-	    !choose_machines(&settings, &error))
+	if (!cases || !(qemu = find_qemu(&error)) ||
+	    (wanted.qemu_dst && !(other_qemu = find_other_qemu(&error))) ||
+	    !choose_machines(&settings, qemu, other_qemu, &error))
 		return usage_error("%s", error->message);
 
 	interrupt_watch();
@@ -464,8 +415,7 @@ static int run(int argc, char **argv)
 	if ((lock = lock_logdir(logdir, &error)) < 0 || !(socket_dir = make_socket_dir(&error)))
 		return usage_error("%s", error->message);
 
-	environment = describe_here(qemu, settings.accel, seed);
-	environment->other_binary = g_strdup(settings.other_binary);
+	environment = describe_here(qemu, other_qemu, selection.accel);
 	environment->machine = g_strdup(suite->foreign ? settings.pc : settings.q35);
 	settings.environment = environment;
 	settings.logdir = logdir;
@@ -473,13 +423,7 @@ static int run(int argc, char **argv)
 	settings.foreign = suite->foreign;
 	settings.emulated_host = options.stream;
 	settings.preforked = preforked = find_preforked();
-	settings.timescale = 1;
-	settings.timeout = options.timeout;
-	settings.moves = options.moves;
-	settings.memory_mib = options.memory;
-	settings.keep_ram = options.keep_ram;
-	settings.timescale = environment->timescale = find_timescale(suite, &settings, environment);
-	settings.test_args = options.args;
+	environment->timescale = find_timescale(suite, &settings, environment);
 	status = run_cases(cases, &settings, environment, known_issues);
 	preforked_end();
 

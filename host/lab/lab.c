@@ -40,7 +40,7 @@ const char *lab_missing(const char *name)
 struct lab {
 	char *name;
 	GPtrArray *cases; /* without a result yet; struct test_case */
-	char **arguments;
+	const struct settings *wanted;
 	char *kernel, *modules, *clock;
 	unsigned machine;   /* of several */
 	char *logdir;	    /* of the cases */
@@ -347,12 +347,12 @@ static const char *accelerator(const struct lab *lab)
 }
 
 /* This lab cannot see the host's files; lab/pack-files knows those of this checkout. */
-static void add_files(GPtrArray *arguments, const struct lab *lab)
+static void add_files(GPtrArray *arguments, const struct lab *lab, char **words)
 {
-	for (char **argument = lab->arguments; *argument; argument++)
-		if (g_str_equal(*argument, "--suite") || g_str_equal(*argument, "--qemu") ||
-		    g_str_equal(*argument, "--qemu-dst"))
-			add_option(arguments, "--file", argument[1]);
+	for (char **word = words; *word; word++)
+		if (g_str_equal(*word, "--suite") || g_str_equal(*word, "--qemu") ||
+		    g_str_equal(*word, "--qemu-dst"))
+			add_option(arguments, "--file", word[1]);
 	for (guint i = 0; i < lab->cases->len; i++) {
 		const struct test_case *test_case = lab->cases->pdata[i];
 		const char *file = test_case->program->file;
@@ -366,6 +366,7 @@ void lab_run(struct lab *lab)
 {
 	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *script = g_strconcat("lab/", lab->name, NULL);
+	g_auto(GStrv) words = settings_to_arguments(lab->wanted);
 
 	add_path(arguments, source_path(script));
 	add_option(arguments, "--kernel", lab->kernel);
@@ -374,7 +375,7 @@ void lab_run(struct lab *lab)
 	add_option(arguments, "--accel", accelerator(lab));
 	add_option(arguments, "--results", lab->logdir);
 	if (g_str_equal(lab->name, "intel"))
-		add_files(arguments, lab);
+		add_files(arguments, lab, words);
 	add(arguments, "--");
 	add_path(arguments, build_path("ferry"));
 	add(arguments, "run");
@@ -382,8 +383,8 @@ void lab_run(struct lab *lab)
 	add(arguments, "--host");
 	add(arguments, "local");
 	add_option(arguments, "--logdir", lab->logdir);
-	for (char **argument = lab->arguments; *argument; argument++)
-		add(arguments, *argument);
+	for (char **word = words; *word; word++)
+		add(arguments, *word);
 	add_plans(arguments, lab->cases);
 	add(arguments, "--");
 	for (guint i = 0; i < lab->cases->len; i++) {
@@ -425,7 +426,7 @@ static gboolean on_start(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
+struct lab *lab_start(const char *name, GPtrArray *cases, const struct settings *wanted,
 		      const struct lab_options *options, const char *logdir,
 		      const struct lab_listener *listener, void *data)
 {
@@ -438,7 +439,7 @@ struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
 
 	lab->name = g_strdup(name);
 	lab->cases = g_ptr_array_copy(cases, NULL, NULL);
-	lab->arguments = g_strdupv(arguments);
+	lab->wanted = wanted;
 	lab->kernel = g_strdup(options->kernel);
 	lab->modules = g_strdup(options->modules);
 	lab->clock = g_strdup(options->clock);
@@ -470,7 +471,6 @@ void lab_free(struct lab *lab)
 	if (lab->environment)
 		environment_free(lab->environment);
 	g_ptr_array_unref(lab->cases);
-	g_strfreev(lab->arguments);
 	g_string_free(lab->line, TRUE);
 	g_free(lab->last_output);
 	g_free(lab->console_path);

@@ -8,6 +8,7 @@
 #define FERRY_HOST_LAB_H
 
 #include "run/case.h"
+#include "suite/settings.h"
 
 /* What a user may want of labs; NULL and 0 for the defaults. */
 struct lab_options {
@@ -40,12 +41,12 @@ extern const char *const lab_names[];
 const char *lab_missing(const char *name);
 
 /*
- * A lab NAME for CASES (of struct test_case, which outlive the lab), to be run with the
- * deadlines, seeds and so on of ARGUMENTS, further arguments for the inner `ferry
- * run`. First its kernel is built, if there is none. The listener is first called from the main
- * loop. Logs of the cases go where they would go here; those of the lab itself to LOGDIR/lab-NAME/.
+ * A lab NAME for CASES (of struct test_case), which the inner `ferry run` runs as WANTED says.
+ * Both outlive the lab. First the lab's kernel is built, if there is none. The listener is first
+ * called from the main loop. Logs of the cases go where they would go here; those of the lab
+ * itself go to LOGDIR/lab-NAME/.
  */
-struct lab *lab_start(const char *name, GPtrArray *cases, char **arguments,
+struct lab *lab_start(const char *name, GPtrArray *cases, const struct settings *wanted,
 		      const struct lab_options *options, const char *logdir,
 		      const struct lab_listener *listener, void *data);
 

@@ -178,8 +178,7 @@ static gint64 read_number(const char *path)
 
 static char *huge_pages_missing(unsigned memory_mib)
 {
-	gint64 wanted =
-		QEMUS_AT_A_TIME * (memory_mib ? memory_mib : GUEST_MEMORY_MIB) / HUGE_PAGE_MIB;
+	gint64 wanted = QEMUS_AT_A_TIME * memory_mib / HUGE_PAGE_MIB;
 	gint64 free = read_number(HUGE_PAGES "free_hugepages");
 	gint64 promised = read_number(HUGE_PAGES "resv_hugepages");
 

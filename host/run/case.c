@@ -551,7 +551,7 @@ static void on_version(void *data, const char *version)
 
 	if (!run->result->vmm_version)
 		run->result->vmm_version = g_strdup(version);
-	else if (run->settings->other_binary && !run->result->other_vmm_version)
+	else if (run->settings->environment->other_binary && !run->result->other_vmm_version)
 		run->result->other_vmm_version = g_strdup(version);
 }
 
@@ -610,11 +610,13 @@ static const struct guest_listener guest_listener = {
 static char *guest_command_line(const struct program *program, const struct case_settings *settings)
 {
 	g_autofree char *words = NULL;
+	char **args = settings->wanted->args;
 
 	if (settings->foreign)
 		return g_strdup(program->test_args);
-	words = settings->test_args ? g_strjoinv(" ", settings->test_args) : g_strdup("");
-	return g_strdup_printf("timescale=%u%s%s%s%s", (unsigned)(settings->timescale + 0.999),
+	words = args ? g_strjoinv(" ", args) : g_strdup("");
+	return g_strdup_printf("timescale=%u%s%s%s%s",
+			       (unsigned)(settings->environment->timescale + 0.999),
 			       *words ? " " : "", words, program->test_args ? " " : "",
 			       program->test_args ? program->test_args : "");
 }
@@ -655,7 +657,7 @@ static struct ram_images *start_images(struct case_run *run)
 	const char *reason = why_no_images(run->test_case->plan);
 
 	ram_images_clear(run->result->logdir);
-	if (!run->settings->keep_ram)
+	if (!run->settings->wanted->keep_ram)
 		return NULL;
 	run->images = ram_images_new(run->result->logdir);
 	if (reason)
@@ -681,15 +683,16 @@ static gboolean start_guest(struct case_run *run, GError **error)
 {
 	const struct program *program = run->test_case->program;
 	const struct case_settings *settings = run->settings;
+	const struct environment *environment = settings->environment;
 	struct vm_config config = {
-		.binary = settings->binary,
-		.other_binary = settings->other_binary,
-		.accel = settings->accel,
+		.binary = environment->binary,
+		.other_binary = environment->other_binary,
+		.accel = environment->accel,
 		.file = program->file,
 		.command_line = run->command_line,
 		.runner_word = settings->foreign ? NULL : "runner=ferry",
 		.smp = program->smp,
-		.memory_mib = settings->memory_mib,
+		.memory_mib = settings->wanted->memory_mib,
 		.machine = *program->machine ? program->machine : NULL,
 		.machine_type = machine_type(program, settings),
 		.extra = run->extra,
@@ -699,7 +702,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.hurry = settings->emulated_host,
 		.gather_ms = settings->emulated_host ? LAB_GATHER_MS : 0,
 		.preforked = settings->preforked,
-		.reply_seconds = settings->timescale *
+		.reply_seconds = environment->timescale *
 				 (settings->emulated_host ? LAB_REPLY_SECONDS : REPLY_SECONDS),
 	};
 
@@ -723,7 +726,10 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 			    const struct case_listener *listener, void *data)
 {
 	struct case_run *run = g_new0(struct case_run, 1);
-	unsigned timeout = settings->timeout ? settings->timeout : test_case->program->timeout;
+	const struct settings *wanted = settings->wanted;
+	unsigned timeout =
+		wanted->timeout ? (unsigned)wanted->timeout : test_case->program->timeout;
+	double milliseconds = timeout * 1000.0 * settings->environment->timescale;
 	g_autoptr(GError) error = NULL;
 
 	run->test_case = test_case;
@@ -742,10 +748,9 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 		conclude(run, VERDICT_ERROR, "%s", error->message);
 		return run;
 	}
-	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, settings->moves,
+	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, wanted->moves,
 			       on_failed, run);
 	if (timeout)
-		run->deadline = g_timeout_add(MIN(timeout * 1000.0 * settings->timescale, G_MAXINT),
-					      on_deadline, run);
+		run->deadline = g_timeout_add(MIN(milliseconds, G_MAXINT), on_deadline, run);
 	return run;
 }

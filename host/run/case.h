@@ -4,27 +4,21 @@
 #define FERRY_HOST_CASE_H
 
 #include "report/result.h"
+#include "suite/settings.h"
 
 /* What is the same for all cases of a run. */
 struct case_settings {
-	const struct environment *environment; /* that results name */
+	const struct settings *wanted; /* by the user */
+	/* What results name. Guests get its binaries, its accelerator and its timescale. */
+	const struct environment *environment;
 	const struct vmm *vmm;
-	const char *binary;
-	const char *other_binary; /* every second VM runs it; NULL: there is one */
 	/* Versioned machine types in place of "q35" and "pc"; NULL: the newest. */
 	const char *q35, *pc;
-	const char *accel;
 	const char *logdir;
 	const char *socket_dir;
 	gboolean foreign;	/* guests of another suite */
-	double timescale;	/* deadlines are multiplied by it */
 	gboolean emulated_host; /* a lab, where starting a process may take seconds */
 	const char *preforked;	/* the library of preforked.h, or NULL */
-	unsigned timeout;	/* seconds; 0: as unittests.cfg says */
-	unsigned memory_mib;	/* of each guest */
-	unsigned moves;		/* that an unasked plan makes at least */
-	gboolean keep_ram;	/* make and compare images of memory in each move */
-	char **test_args;	/* further words of the guest's command line; may be NULL */
 };
 
 struct case_listener {

@@ -235,7 +235,7 @@ static void start_lab(struct schedule *schedule, const char *name, const char *c
 	options.machine = machine;
 	running->schedule = schedule;
 	running->owed = cases->len;
-	running->lab = lab_start(name, cases, settings->arguments, &options,
+	running->lab = lab_start(name, cases, settings->wanted, &options,
 				 schedule->settings->logdir, &lab_listener, running);
 	g_ptr_array_add(schedule->labs, running);
 }

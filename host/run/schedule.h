@@ -21,7 +21,7 @@ struct schedule_outcome {
 /* How the cases of labs are run; see lab_start(). */
 struct lab_settings {
 	struct lab_options options;
-	char **arguments;
+	const struct settings *wanted;
 };
 
 /*

@@ -82,7 +82,7 @@ static char *plan_missing(const struct plan *plan, const struct selection *selec
 		problem = userfault_problem(FALSE);
 	return problem ? g_strdup(problem)
 		       : plan_options_missing(plan->options, selection->accel,
-					      selection->memory_mib);
+					      selection->wanted->memory_mib);
 }
 
 /* Why the case cannot run on this machine, or NULL if it can. */
@@ -174,7 +174,7 @@ static void place(struct test_case *test_case, const struct selection *selection
 		return;
 	if (anywhere || g_str_equal(selection->host, "local")) {
 		test_case->skip_reason = reason_here(program, test_case->plan, selection);
-		if (!anywhere || !*program->needs || selection->accel_chosen)
+		if (!anywhere || !*program->needs || selection->wanted->accel)
 			return;
 		if (!test_case->skip_reason && !better_in_lab(program, selection->accel))
 			return;
@@ -317,16 +317,17 @@ static const char *meant_by(const struct selection *selection, const struct prog
 }
 
 static void add_case(GPtrArray *cases, const struct selection *selection,
-		     const struct program *program, const struct plan *plan, unsigned number)
+		     const struct program *program, const struct plan *plan, int number)
 {
 	struct test_case *test_case = g_new0(struct test_case, 1);
-	g_autofree char *suffix = g_strdup_printf(selection->repeat > 1 ? "#%u" : "", number);
+	const struct settings *wanted = selection->wanted;
+	g_autofree char *suffix = g_strdup_printf(wanted->repeat > 1 ? "#%d" : "", number);
 
 	test_case->program = program;
 	test_case->plan = plan;
 	test_case->name = g_strconcat(program->name, "/", plan->name, suffix, NULL);
 	test_case->log_name = g_strdup(test_case->name);
-	test_case->seed = selection->seed ^ g_str_hash(test_case->name);
+	test_case->seed = (guint32)wanted->seed ^ g_str_hash(test_case->name);
 	place(test_case, selection);
 	g_ptr_array_add(cases, test_case);
 }
@@ -354,7 +355,7 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 			if (!pattern ||
 			    (g_str_equal(pattern, "*") && has_word(program->groups, "nodefault")))
 				continue;
-			for (unsigned number = 1; number <= selection->repeat; number++)
+			for (int number = 1; number <= selection->wanted->repeat; number++)
 				add_case(cases, selection, program, plan, number);
 		}
 	}

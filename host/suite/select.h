@@ -4,6 +4,7 @@
 #define FERRY_HOST_SELECT_H
 
 #include "report/result.h"
+#include "suite/settings.h"
 
 /* As a host: the first lab that offers what the case needs. */
 #define ANY_LAB "lab"
@@ -11,14 +12,11 @@
 struct selection {
 	char **patterns;   /* globs over program or program/plan; NULL or empty: all */
 	char **plan_names; /* these plans instead of the programs' own; NULL: the programs' */
-	unsigned repeat;   /* 1 or more */
-	guint32 seed;
-	unsigned memory_mib; /* of a guest; 0: the default */
-	const char *accel;
+	const struct settings *wanted;
+	const char *accel; /* "kvm" or "tcg": what cases on this machine run with */
 	const char *host; /* "local", the name of a lab, ANY_LAB, or NULL: the first that can run a
 			     case */
 	const char *lab_clock; /* that the user wants in labs, or NULL */
-	gboolean accel_chosen; /* by the user, who therefore wants this machine */
 	const struct vmm *vmm;
 };
 

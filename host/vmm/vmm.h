@@ -45,9 +45,6 @@ enum vm_option {
 	OPTION_NO_RANDOM = 1 << 11,    /* all VMMs have the same things at the same addresses */
 };
 
-/* In MiB, of a guest unless --memory says otherwise. */
-#define GUEST_MEMORY_MIB 128
-
 /* Everything that a machine is made of. Strings are copied where they are kept. */
 struct vm_config {
 	const char *binary;	  /* the VMM's program */

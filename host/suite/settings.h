@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a user may want of a run and of its guests. The command line fills it, and every part
+ * that carries out a wish reads it from here. A lab's inner `ferry run` gets the same wishes as
+ * words.
+ */
+#ifndef FERRY_HOST_SETTINGS_H
+#define FERRY_HOST_SETTINGS_H
+
+#include <glib.h>
+
+#define DEFAULT_MOVES	   20
+#define DEFAULT_MEMORY_MIB 128
+#define LEAST_MEMORY_MIB   32
+
+/* Strings belong to whoever filled them in. The types are those that GOption writes. */
+struct settings {
+	char *suite;	   /* path of another suite's unittests.cfg; NULL: the project's own */
+	char *bindir;	   /* folder of that suite's flat binaries; NULL: beside its file */
+	char *accel;	   /* "kvm" or "tcg"; NULL: kvm where it works */
+	char *qemu;	   /* a program; NULL: $QEMU or the usual one */
+	char *qemu_dst;	   /* the program that every second VM of a guest runs; NULL: the same */
+	char *machine;	   /* a QEMU machine type; NULL: the suite's */
+	int memory_mib;	   /* RAM of each guest, LEAST_MEMORY_MIB or more */
+	int repeat;	   /* how often each case runs, 1 or more */
+	int moves;	   /* how many actions a continuous plan carries out at least, 1 or more */
+	int timeout;	   /* seconds for each case; 0: as unittests.cfg says */
+	double timescale;  /* deadlines are multiplied by it; 0: by what was measured */
+	gint64 seed;	   /* of random choices, 0 to G_MAXUINT32 */
+	gboolean keep_ram; /* compare the guest's memory at both ends, and keep what differs */
+	char **args;	   /* further words of the guest's command line; may be NULL */
+};
+
+/* What is wanted where the user says nothing; the seed is 0. */
+extern const struct settings default_settings;
+
+/*
+ * The arguments that tell an inner `ferry run` to do as SETTINGS say, ended by NULL. Paths are
+ * absolute, since they hold inside a lab, too. There is no `accel`: labs are there for KVM. The
+ * caller frees the array with g_strfreev().
+ */
+char **settings_to_arguments(const struct settings *settings);
+
+#endif
