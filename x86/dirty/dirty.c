@@ -45,6 +45,7 @@
 #include "console.h"
 #include "processor.h"
 #include "pvclock.h"
+#include "random.h"
 #include "smp.h"
 #include "vm.h"
 #include "vmalloc.h"
@@ -127,15 +128,6 @@ struct area {
 static struct area areas[MOST_WRITERS];
 static int writers;
 static atomic_t stop;
-
-/* Vigna's splitmix64: any number into one that has nothing to do with it. */
-static u64 scramble(u64 x)
-{
-	x += 0x9e3779b97f4a7c15ul;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ul;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebul;
-	return x ^ x >> 31;
-}
 
 /* What nobody else writes, and this one nowhere else and at no other time. */
 static u64 stamp(const struct area *area, u64 page, u64 generation)

@@ -53,6 +53,7 @@
 #include "ioapic.h"
 #include "isr.h"
 #include "processor.h"
+#include "random.h"
 #include "smp.h"
 #include "virtio.h"
 #include "vm.h"
@@ -135,15 +136,6 @@ static atomic_t stop;
 
 /* What each chunk holds, and is known to; 0: nobody knows. */
 static u64 generations[MOST_CHUNKS];
-
-/* Vigna's splitmix64: any number into one that has nothing to do with it. */
-static u64 scramble(u64 x)
-{
-	x += 0x9e3779b97f4a7c15ul;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ul;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebul;
-	return x ^ x >> 31;
-}
 
 /* Above all that were; no two boots' are alike, so that a sector of the last one is known. */
 static u64 new_generation(void)
