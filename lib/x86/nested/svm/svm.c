@@ -2,7 +2,6 @@
 /* Nested guests on SVM. See svm.h. */
 #include "nested/svm/svm.h"
 #include "alloc_page.h"
-#include "atomic.h"
 #include "memory.h"
 #include "percpu.h"
 #include "processor.h"
@@ -10,13 +9,8 @@
 #define IOPM_ORDER  2
 #define MSRPM_ORDER 1
 
-/* MSRPM: three ranges of 0x2000 MSRs, 2 bits each (15.11). */
-#define MSRPM_RANGE	  0x2000
-#define MSRPM_RANGE_BYTES 0x800
-
-#define FOUR_GIB      (1ul << 32)
-#define NPT_ENTRY     (PT_PRESENT_MASK | PT_WRITABLE_MASK | PT_USER_MASK)
-#define EXIT_TEXT_MAX 160
+#define FOUR_GIB  (1ul << 32)
+#define NPT_ENTRY (PT_PRESENT_MASK | PT_WRITABLE_MASK | PT_USER_MASK)
 
 void svm_vmrun(phys_addr_t vmcb, struct l2_registers *registers, phys_addr_t own);
 extern char svm_l2_begin[];
@@ -25,7 +19,6 @@ extern char svm_l2_begin[];
 static PER_CPU(void *, host_save);
 static PER_CPU(struct vmcb *, own_vmcb);
 static PER_CPU(u32, last_asid);
-static PER_CPU(char, exit_text[EXIT_TEXT_MAX]);
 
 /* ---- what there is ---- */
 
@@ -179,48 +172,6 @@ void l2_free(struct l2 *l2)
 	free_pages(l2->iopm);
 	free_page(l2->vmcb);
 	free(l2);
-}
-
-/* ---- intercepts ---- */
-
-void svm_set_intercept(struct l2 *l2, unsigned intercept)
-{
-	assert(intercept / 32 < ARRAY_SIZE(l2->vmcb->control.intercepts));
-	l2->vmcb->control.intercepts[intercept / 32] |= 1u << intercept % 32;
-}
-
-void svm_clear_intercept(struct l2 *l2, unsigned intercept)
-{
-	assert(intercept / 32 < ARRAY_SIZE(l2->vmcb->control.intercepts));
-	l2->vmcb->control.intercepts[intercept / 32] &= ~(1u << intercept % 32);
-}
-
-bool svm_intercepts(const struct l2 *l2, unsigned intercept)
-{
-	return l2->vmcb->control.intercepts[intercept / 32] >> intercept % 32 & 1;
-}
-
-void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write)
-{
-	static const u32 ranges[] = { 0, 0xc0000000, 0xc0010000 };
-
-	svm_set_intercept(l2, INTERCEPT_MSR_PROT);
-	for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
-		u8 *map = l2->msrpm + i * MSRPM_RANGE_BYTES;
-
-		if (index - ranges[i] >= MSRPM_RANGE)
-			continue;
-		l2_set_map_bit(map, 2 * (index - ranges[i]), read);
-		l2_set_map_bit(map, 2 * (index - ranges[i]) + 1, write);
-		return;
-	}
-	assert_msg(false, "MSR 0x%x is in no range of the MSRPM", index);
-}
-
-void l2_intercept_port(struct l2 *l2, u16 port, bool on)
-{
-	svm_set_intercept(l2, INTERCEPT_IOIO_PROT);
-	l2_set_map_bit(l2->iopm, port, on);
 }
 
 /* ---- nested paging ---- */
@@ -406,103 +357,4 @@ void l2_call(u64 number)
 bool l2_owns_stack(const struct l2 *l2, u64 rsp)
 {
 	return l2_stack_has(l2->stack, rsp);
-}
-
-/* ---- in words ---- */
-
-const char *l2_exit_name(u64 exitcode)
-{
-	static const char *const names[] = {
-		[SVM_EXIT_READ_CR0] = "CR0_READ",
-		[SVM_EXIT_READ_CR2] = "CR2_READ",
-		[SVM_EXIT_READ_CR3] = "CR3_READ",
-		[SVM_EXIT_READ_CR4] = "CR4_READ",
-		[SVM_EXIT_READ_CR8] = "CR8_READ",
-		[SVM_EXIT_WRITE_CR0] = "CR0_WRITE",
-		[SVM_EXIT_WRITE_CR2] = "CR2_WRITE",
-		[SVM_EXIT_WRITE_CR3] = "CR3_WRITE",
-		[SVM_EXIT_WRITE_CR4] = "CR4_WRITE",
-		[SVM_EXIT_WRITE_CR8] = "CR8_WRITE",
-		[SVM_EXIT_INTR] = "INTR",
-		[SVM_EXIT_NMI] = "NMI",
-		[SVM_EXIT_SMI] = "SMI",
-		[SVM_EXIT_INIT] = "INIT",
-		[SVM_EXIT_VINTR] = "VINTR",
-		[SVM_EXIT_CR0_SEL_WRITE] = "CR0_SEL_WRITE",
-		[SVM_EXIT_IDTR_READ] = "IDTR_READ",
-		[SVM_EXIT_GDTR_READ] = "GDTR_READ",
-		[SVM_EXIT_LDTR_READ] = "LDTR_READ",
-		[SVM_EXIT_TR_READ] = "TR_READ",
-		[SVM_EXIT_IDTR_WRITE] = "IDTR_WRITE",
-		[SVM_EXIT_GDTR_WRITE] = "GDTR_WRITE",
-		[SVM_EXIT_LDTR_WRITE] = "LDTR_WRITE",
-		[SVM_EXIT_TR_WRITE] = "TR_WRITE",
-		[SVM_EXIT_RDTSC] = "RDTSC",
-		[SVM_EXIT_RDPMC] = "RDPMC",
-		[SVM_EXIT_PUSHF] = "PUSHF",
-		[SVM_EXIT_POPF] = "POPF",
-		[SVM_EXIT_CPUID] = "CPUID",
-		[SVM_EXIT_RSM] = "RSM",
-		[SVM_EXIT_IRET] = "IRET",
-		[SVM_EXIT_SWINT] = "SWINT",
-		[SVM_EXIT_INVD] = "INVD",
-		[SVM_EXIT_PAUSE] = "PAUSE",
-		[SVM_EXIT_HLT] = "HLT",
-		[SVM_EXIT_INVLPG] = "INVLPG",
-		[SVM_EXIT_INVLPGA] = "INVLPGA",
-		[SVM_EXIT_IOIO] = "IOIO",
-		[SVM_EXIT_MSR] = "MSR",
-		[SVM_EXIT_TASK_SWITCH] = "TASK_SWITCH",
-		[SVM_EXIT_FERR_FREEZE] = "FERR_FREEZE",
-		[SVM_EXIT_SHUTDOWN] = "SHUTDOWN",
-		[SVM_EXIT_VMRUN] = "VMRUN",
-		[SVM_EXIT_VMMCALL] = "VMMCALL",
-		[SVM_EXIT_VMLOAD] = "VMLOAD",
-		[SVM_EXIT_VMSAVE] = "VMSAVE",
-		[SVM_EXIT_STGI] = "STGI",
-		[SVM_EXIT_CLGI] = "CLGI",
-		[SVM_EXIT_SKINIT] = "SKINIT",
-		[SVM_EXIT_RDTSCP] = "RDTSCP",
-		[SVM_EXIT_ICEBP] = "ICEBP",
-		[SVM_EXIT_WBINVD] = "WBINVD",
-		[SVM_EXIT_MONITOR] = "MONITOR",
-		[SVM_EXIT_MWAIT] = "MWAIT",
-		[SVM_EXIT_MWAIT_COND] = "MWAIT_CONDITIONAL",
-		[SVM_EXIT_XSETBV] = "XSETBV",
-		[SVM_EXIT_RDPRU] = "RDPRU",
-		[SVM_EXIT_INVPCID] = "INVPCID",
-		[SVM_EXIT_NPF] = "NPF",
-	};
-	static PER_CPU(char, text[32]);
-	char *name = this_cpu(text);
-
-	if (exitcode == SVM_EXIT_INVALID)
-		return "INVALID";
-	/* Some give only the lower half. */
-	if (exitcode == (u32)SVM_EXIT_INVALID)
-		return "INVALID with 0 in its upper half";
-	if (exitcode < ARRAY_SIZE(names) && names[exitcode])
-		return names[exitcode];
-	if (exitcode >= SVM_EXIT_READ_DR0 && exitcode <= SVM_EXIT_READ_DR7)
-		snprintf(name, sizeof(text), "DR%lu_READ", exitcode - SVM_EXIT_READ_DR0);
-	else if (exitcode >= SVM_EXIT_WRITE_DR0 && exitcode <= SVM_EXIT_WRITE_DR7)
-		snprintf(name, sizeof(text), "DR%lu_WRITE", exitcode - SVM_EXIT_WRITE_DR0);
-	else if (exitcode >= SVM_EXIT_EXCP_BASE && exitcode <= SVM_EXIT_LAST_EXCP)
-		snprintf(name, sizeof(text), "exception %lu (%s)", exitcode - SVM_EXIT_EXCP_BASE,
-			 exception_mnemonic(exitcode - SVM_EXIT_EXCP_BASE));
-	else
-		snprintf(name, sizeof(text), "0x%lx", exitcode);
-	return name;
-}
-
-const char *l2_exit_text(const struct l2 *l2)
-{
-	const struct vmcb_control_area *control = &l2->vmcb->control;
-	char *text = this_cpu(exit_text);
-
-	snprintf(text, EXIT_TEXT_MAX,
-		 "%s at rip 0x%lx, rax 0x%lx, EXITINFO1 0x%lx, EXITINFO2 0x%lx, EXITINTINFO 0x%lx",
-		 l2_exit_name(control->exitcode), l2->vmcb->save.rip, l2->vmcb->save.rax,
-		 control->exitinfo1, control->exitinfo2, control->exitintinfo);
-	return text;
 }
