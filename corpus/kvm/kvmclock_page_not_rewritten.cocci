@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: the clock page that userspace registers for a vCPU other than the first is never written
+// Breaks: the clock page that user space registers for a vCPU other than the first is never written
 // Noticed by: after a migration the clocks of the guest's CPUs drift apart, and stand on some
 // Files: arch/x86/kvm/x86.c
 // Cases: kvmclock/precopy

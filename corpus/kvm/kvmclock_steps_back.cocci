@@ -6,7 +6,7 @@
 // Cases: kvmclock/precopy
 // Test: moved_* monotonic_* rate_against_host
 //
-// So much that the pause of a move cannot hide it, not even in a lab on a busy machine.
+// The step is so large that the downtime of a migration cannot hide it, not even in a lab on a busy machine.
 
 @@
 identifier kvm, argp;

@@ -6,7 +6,7 @@
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb registers_written_in_l2
 //
-// What must hold: DR6 as L2 reads it is the same before and after a move, and so is
+// What must hold: DR6 as L2 reads it is the same before and after a migration, and so is
 // DR6 in the VMCB at the next #VMEXIT.
 
 @@

@@ -7,8 +7,8 @@
 // Test: inject_* many_events
 //
 // What must hold: an event that L1 injects by EVENTINJ is delivered exactly once,
-// although the move hits between VMRUN and the first instruction of L2. It takes many
-// moves while L1 injects in a loop.
+// although the migration hits between VMRUN and the first instruction of L2. It takes many
+// migrations while L1 injects in a loop.
 
 @@
 identifier dst, from;

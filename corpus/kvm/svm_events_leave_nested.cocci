@@ -6,7 +6,7 @@
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb
 //
-// What must hold: as for svm_guest_mode_not_saved: a vCPU that is moved in L2 is in L2
+// What must hold: as for svm_guest_mode_not_saved: a vCPU that is migrated in L2 is in L2
 // afterwards.
 
 // Meant for SMM that is switched on or off behind the guest's back, and for that only

@@ -10,7 +10,7 @@
 // an intercepted exception), EXITINTINFO names that event, so that L1 can inject it
 // again.
 
-// What "KVM: nSVM: synthesize correct EXITINTINFO on vmexit" (36e2e98363e6) brought.
+// KVM has this since "KVM: nSVM: synthesize correct EXITINTINFO on vmexit" (36e2e98363e6).
 @@
 expression vmcb12, info;
 @@

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_GET_NESTED_STATE always says that GIF is set
-// Noticed by: a hypervisor guest that is moved between #VMEXIT and STGI is interrupted where it cannot be, and crashes
+// Noticed by: a hypervisor guest that is migrated between #VMEXIT and STGI is interrupted where it cannot be, and crashes
 // Files: arch/x86/kvm/svm/nested.c
 // Cases: svm_event/precopy
 // Test: gif_holds_events gif_clear_after_exit
 //
 // What must hold: with GIF clear, after CLGI or #VMEXIT, L1 takes no interrupt and no
-// NMI until STGI, although it is moved in between.
+// NMI until STGI, although it is migrated in between.
 
 @@
 expression svm, state;

@@ -6,8 +6,8 @@
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb
 //
-// What must hold: a vCPU that is moved in L2 is in L2 afterwards: what L1 intercepts
-// still ends in a #VMEXIT to L1, and L1 goes on behind its VMRUN.
+// What must hold: a vCPU that is migrated in L2 is in L2 afterwards: what L1 intercepts
+// still ends in a #VMEXIT to L1, and L1 goes on after its VMRUN.
 
 @@
 expression state, pending;

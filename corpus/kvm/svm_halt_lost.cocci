@@ -6,7 +6,7 @@
 // Cases: svm_event/precopy
 // Test: halt_intr_exit halt_intr_taken
 //
-// What must hold: an L2 that is moved in HLT (not intercepted) stays halted; the next
+// What must hold: an L2 that is migrated in HLT (not intercepted) stays halted; the next
 // interrupt, and nothing else, lets it go on.
 
 @@

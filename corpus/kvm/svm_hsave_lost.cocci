@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: VM_HSAVE_PA is not taken over from userspace
+// Breaks: VM_HSAVE_PA is not taken over from user space
 // Noticed by: VMRUN raises #GP after a migration, and the hypervisor can start no guest any more
 // Files: arch/x86/kvm/svm/svm.c
 // Cases: svm_state/precopy
 // Test: svm_registers
 //
-// What must hold: VM_HSAVE_PA reads the same before and after a move, and VMRUN still
+// What must hold: VM_HSAVE_PA reads the same before and after a migration, and VMRUN still
 // works.
 
 @@

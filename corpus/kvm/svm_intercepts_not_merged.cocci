@@ -7,7 +7,7 @@
 // Test: instructions_all instructions_alternate
 //
 // What must hold: what L1 intercepts and KVM itself does not (RDTSC, PUSHF, INTn, most
-// exceptions, ...) ends in a #VMEXIT also in an L2 that was moved while it ran.
+// exceptions, ...) ends in a #VMEXIT also in an L2 that was migrated while it ran.
 // VMMCALL is no witness: it raises #UD then, which KVM intercepts, and its emulator
 // finds the intercept of L1.
 

@@ -6,7 +6,7 @@
 // Cases: svm_state/precopy
 // Test: l1_flags_and_segments
 //
-// What must hold: RFLAGS of L1 after the first #VMEXIT that follows a move in L2 is
+// What must hold: RFLAGS of L1 after the first #VMEXIT that follows a migration in L2 is
 // what it was at VMRUN. IF shows it after STGI: a pending interrupt comes, or does
 // not.
 

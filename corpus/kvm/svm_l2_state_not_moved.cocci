@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: what userspace restored before the nested state stays in the VMCB of L1 and is not moved into that of L2
+// Breaks: what user space restored before the nested state stays in the VMCB of L1 and is not copied into the VMCB of L2
 // Noticed by: a nested guest ends with an invalid VMRUN after a migration, as if its hypervisor had given it no segments
 // Files: arch/x86/kvm/svm/nested.c
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb segments
 //
 // What must hold: segments, GDTR, IDTR, CPL, CR0, CR4 and EFER of L2 are the same
-// before and after a move in L2.
+// before and after a migration in L2.
 
 @@
 expression svm;

@@ -7,7 +7,7 @@
 // Test: msr_read_first msr_write_first
 //
 // What must hold: RDMSR and WRMSR in L2 of what the bitmap of L1 intercepts end in a
-// #VMEXIT after a move too, above all of MSRs that KVM passes through: STAR, LSTAR,
+// #VMEXIT after a migration too, above all of MSRs that KVM passes through: STAR, LSTAR,
 // CSTAR, SFMASK, FS.base, GS.base, KernelGSbase, SYSENTER_CS.
 
 @@

@@ -6,7 +6,7 @@
 // Cases: svm_event/precopy
 // Test: nmi_blocked_in_l2
 //
-// What must hold: an L2 (NMIs not intercepted) that is moved in its NMI handler takes
+// What must hold: an L2 (NMIs not intercepted) that is migrated in its NMI handler takes
 // the next NMI only after IRET.
 
 @@

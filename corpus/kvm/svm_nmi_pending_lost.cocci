@@ -7,7 +7,7 @@
 // Test: nmi_blocked_in_l2 gif_holds_events
 //
 // What must hold: an NMI that comes while GIF is clear, or in the handler of another
-// NMI, is taken after STGI or IRET, once, although the move was in between.
+// NMI, is taken after STGI or IRET, once, although the migration was in between.
 
 @@
 expression events, waits;

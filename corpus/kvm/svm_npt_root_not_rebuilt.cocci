@@ -7,7 +7,7 @@
 // Test: npt_first_*
 //
 // What must hold: with nested paging an address of L2 means the same page before and
-// after a move, as the nested page table says; an access that the table forbids still
+// after a migration, as the nested page table says; an access that the table forbids still
 // ends in #VMEXIT(NPF).
 
 @@

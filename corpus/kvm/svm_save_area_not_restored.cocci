@@ -6,7 +6,7 @@
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb l1_flags_and_segments
 //
-// What must hold: the first #VMEXIT after a move in L2 brings back all that L1 had at
+// What must hold: the first #VMEXIT after a migration in L2 brings back all that L1 had at
 // VMRUN: RIP, RSP, RAX, RFLAGS, CR0, CR3, CR4, EFER, CS, SS, DS, ES, GDTR, IDTR.
 
 @@

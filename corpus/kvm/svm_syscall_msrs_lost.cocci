@@ -7,7 +7,7 @@
 // Test: registers_from_vmcb registers_written_in_l2
 //
 // What must hold: STAR, LSTAR, CSTAR, SFMASK and KernelGSbase read the same in L2
-// before and after a move, and in L1 after the next #VMEXIT too: VMRUN and #VMEXIT do
+// before and after a migration, and in L1 after the next #VMEXIT too: VMRUN and #VMEXIT do
 // not touch them.
 
 @@

@@ -8,7 +8,7 @@
 //
 // What must hold: with V_GIF_ENABLE, int_ctl.V_GIF at #VMEXIT is what the last STGI or
 // CLGI of L2 made of it; and a V_IRQ that waits for the virtual GIF still waits after
-// a move.
+// a migration.
 
 @@
 expression svm, mask;

@@ -7,7 +7,7 @@
 // Test: virq_behind_if virq_behind_tpr
 //
 // What must hold: a V_IRQ that L2 cannot take yet (RFLAGS.IF clear, or V_TPR too high)
-// is still pending after a move: L2 takes it once it can, and int_ctl.V_IRQ in the
+// is still pending after a migration: L2 takes it once it can, and int_ctl.V_IRQ in the
 // VMCB is still set if a #VMEXIT comes first.
 
 @@

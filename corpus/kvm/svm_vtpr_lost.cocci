@@ -7,7 +7,7 @@
 // Test: tpr_two virq_behind_tpr
 //
 // What must hold: with V_INTR_MASKING, CR8 as L2 reads it (and V_TPR in the VMCB at
-// the next #VMEXIT) is the same before and after a move, and a V_IRQ of lower priority
+// the next #VMEXIT) is the same before and after a migration, and a V_IRQ of lower priority
 // still waits.
 
 @@

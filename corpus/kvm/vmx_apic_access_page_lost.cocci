@@ -6,7 +6,7 @@
 // Cases: vmx_apic_up/precopy
 // Test: apic_accesses
 //
-// What must hold: an access of L2 to the APIC-access page exits after a move in L2, too.
+// What must hold: an access of L2 to the APIC-access page exits after a migration in L2, too.
 
 @@
 identifier vcpu;

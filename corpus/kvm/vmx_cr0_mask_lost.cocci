@@ -7,7 +7,7 @@
 // Test: cr_masks
 //
 // What must hold: a write of L2 that would change a bit of CR0 that is in the mask exits
-// after a move in L2, too, and L2 reads such bits from the shadow.
+// after a migration in L2, too, and L2 reads such bits from the shadow.
 
 @@
 expression vcpu, vmcs12;

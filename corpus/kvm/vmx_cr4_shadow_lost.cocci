@@ -7,7 +7,7 @@
 // Test: cr_masks
 //
 // What must hold: L2 reads the bits of CR4 that are in the mask from the shadow, after a
-// move in L2, too.
+// migration in L2, too.
 
 @@
 expression vmcs12;

@@ -6,10 +6,10 @@
 // Cases: vmx_state_up/precopy
 // Test: launched
 //
-// What must hold: the VMCS that was made current by VMPTRLD is current after a move: VMPTRST
+// What must hold: the VMCS that was made current by VMPTRLD is current after a migration: VMPTRST
 // stores its address, and VMREAD, VMWRITE, VMLAUNCH and VMRESUME act on it.
 
-// Without a current VMCS the state may have no VMCS behind its header, or it is refused.
+// Without a current VMCS the state may have no VMCS after its header, or it is refused.
 @@
 expression state, vcpu;
 identifier vmx;

@@ -6,7 +6,7 @@
 // Cases: vmx_memory_up/precopy
 // Test: ept_first_access
 //
-// What must hold: with EPT an address of L2 means the same page before and after a move,
+// What must hold: with EPT an address of L2 means the same page before and after a migration,
 // as the EPT says; an access that it forbids still ends in an exit.
 
 @@

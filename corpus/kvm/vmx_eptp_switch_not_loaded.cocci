@@ -6,7 +6,7 @@
 // Cases: vmx_ept_up/none
 // Test: eptp_switching
 //
-// What must hold: behind VMFUNC 0 L2 uses the EPT that it has chosen from the list.
+// What must hold: after VMFUNC 0 L2 uses the EPT that it has chosen from the list.
 
 @@
 expression vcpu, vmcs12, new;

@@ -7,7 +7,7 @@
 // Test: launched
 //
 // What must hold: as for vmx_operation_lost and vmx_guest_mode_not_saved: a CPU that has
-// executed VMXON is in VMX operation after a move, with its current VMCS.
+// executed VMXON is in VMX operation after a migration, with its current VMCS.
 
 // The same as svm_events_leave_nested, which says more. VMX has no EFER bit that must
 // come first, and free_nested() forgets VMX operation, too.

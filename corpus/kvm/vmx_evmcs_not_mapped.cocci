@@ -6,8 +6,8 @@
 // Cases: vmx_evmcs_up/precopy
 // Test: moved_in_l2
 //
-// What must hold: an exit of an L2 that was entered by an enlightened VMCS is told in
-// that page, although L2 was moved since its entry.
+// What must hold: an exit of an L2 that was entered by an enlightened VMCS is written to
+// that page, although L2 was migrated since its entry.
 
 // So it was when L2 exited before it ran on, until "KVM: nVMX: Always make an attempt to
 // map eVMCS after migration" of 2021.

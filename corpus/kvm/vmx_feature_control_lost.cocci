@@ -6,7 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: capabilities
 //
-// What must hold: IA32_FEATURE_CONTROL is the same after a move, above all its lock and
+// What must hold: IA32_FEATURE_CONTROL is the same after a migration, above all its lock and
 // the bit that allows VMXON.
 
 @@

@@ -6,7 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: segments
 //
-// What must hold: a vCPU that is moved in L2 is in L2 afterwards: what L1 wants to exit
+// What must hold: a vCPU that is migrated in L2 is in L2 afterwards: what L1 wants to exit
 // still does, and L1 goes on at the RIP of the host state.
 
 @@

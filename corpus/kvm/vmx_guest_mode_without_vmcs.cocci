@@ -6,7 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: segments
 //
-// What must hold: a vCPU that is moved in L2 is in L2 afterwards, with the VMCS that it
+// What must hold: a vCPU that is migrated in L2 is in L2 afterwards, with the VMCS that it
 // was entered with.
 
 @@

@@ -9,7 +9,7 @@
 // What must hold: after an exit L1 has the descriptor tables that are in the host state
 // of the VMCS.
 
-// Without a move most are not hurt: KVM has L1's own registers still. A restore writes
+// Without a migration most are not hurt: KVM has L1's own registers still. A restore writes
 // L2's into their place, before it enters L2.
 @@
 @@

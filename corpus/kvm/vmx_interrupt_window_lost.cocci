@@ -7,7 +7,7 @@
 // Test: interrupt_window
 //
 // What must hold: with interrupt-window exiting L2 exits as soon as it can take an
-// interrupt, although it was moved before.
+// interrupt, although it was migrated before.
 
 @@
 expression control, vmcs12;

@@ -7,7 +7,7 @@
 // Test: registers_written_in_l2
 //
 // What must hold: segment, GDTR and IDTR registers that L2 has loaded are the same after
-// a move in L2, and in the VMCS at the exit.
+// a migration in L2, and in the VMCS at the exit.
 
 // QEMU writes segments before the nested state: for L2 they come from the VMCS alone.
 @@

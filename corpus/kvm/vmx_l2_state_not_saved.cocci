@@ -7,7 +7,7 @@
 // Test: registers_written_in_l2
 //
 // What must hold: CR0, CR3 and CR4 that L2 has written, where L1 does not want an exit,
-// are the same after a move in L2, and in the VMCS at the exit.
+// are the same after a migration in L2, and in the VMCS at the exit.
 
 @@
 expression vcpu, vmcs12;

@@ -6,7 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: launched
 //
-// What must hold: the launch state of the current VMCS is the same after a move:
+// What must hold: the launch state of the current VMCS is the same after a migration:
 // VMLAUNCH of one that was launched fails with error 4, and VMRESUME succeeds.
 
 @@

@@ -7,7 +7,7 @@
 // Test: msrs
 //
 // What must hold: RDMSR and WRMSR in L2 of what the MSR bitmap of L1 makes exit do so
-// after a move, too, above all of MSRs that KVM passes through: FS.base, GS.base,
+// after a migration, too, above all of MSRs that KVM passes through: FS.base, GS.base,
 // KernelGSbase, SYSENTER_CS.
 
 // Not to make it at all would not be noticed: a new MSR bitmap has all bits set, so that

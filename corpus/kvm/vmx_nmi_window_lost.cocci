@@ -7,7 +7,7 @@
 // Test: nmi_window_moved_in_l2
 //
 // What must hold: with NMI-window exiting L2 exits as soon as it can take an NMI,
-// although it was moved before.
+// although it was migrated before.
 
 @@
 expression control, vmcs12;

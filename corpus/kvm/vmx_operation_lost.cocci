@@ -6,7 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: no_current_vmcs
 //
-// What must hold: a CPU that has executed VMXON is in VMX operation after a move, with
+// What must hold: a CPU that has executed VMXON is in VMX operation after a migration, with
 // or without a current VMCS.
 
 @@

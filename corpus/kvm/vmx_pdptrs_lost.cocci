@@ -7,7 +7,7 @@
 // Test: pae_ept pae_ept_pdptes
 //
 // What must hold: with PAE paging and EPT the four PDPTEs of L2 are the same after a
-// move in L2.
+// migration in L2.
 
 @@
 identifier f =~ "^prepare_vmcs02(_rare)?$";

@@ -7,7 +7,7 @@
 // Test: pending_at_exit
 //
 // What must hold: what waits in the pending-debug-exceptions field is the same in the
-// VMCS after an exit and a move in L1, and raises #DB in L2 after the next entry.
+// VMCS after an exit and a migration in L1, and raises #DB in L2 after the next entry.
 
 @@
 expression vmcs12;

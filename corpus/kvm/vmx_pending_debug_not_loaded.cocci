@@ -7,7 +7,7 @@
 // Test: pending_step
 //
 // What must hold: an entry with a debug exception in the pending-debug-exceptions field
-// raises #DB in L2 before its first instruction, or behind the next if MOV SS blocks it.
+// raises #DB in L2 before its first instruction, or after the next one if MOV SS blocks it.
 
 @@
 expression vmcs12;

@@ -6,7 +6,7 @@
 // Cases: vmx_time_up/precopy
 // Test: preemption_timer_across
 //
-// What must hold: a VMX-preemption timer that is running when L2 is moved expires.
+// What must hold: a VMX-preemption timer that is running when L2 is migrated expires.
 
 @@
 identifier from_vmentry;

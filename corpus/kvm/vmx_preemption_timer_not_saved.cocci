@@ -7,7 +7,7 @@
 // Test: preemption_timer_saved
 //
 // What must hold: with "save VMX-preemption timer value" the VMCS has after an exit what
-// was left of the timer, and the time for which L2 has run before a move counts.
+// was left of the timer, and the time for which L2 has run before a migration counts.
 
 // Without that control KVM has a deadline in the saved state. To forget it there is not
 // noticed: QEMU does not carry it, so that the timer begins anew in any case

@@ -6,7 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: fields_not_read
 //
-// What must hold: fields that an exit has saved read the same after a move in L1,
+// What must hold: fields that an exit has saved read the same after a migration in L1,
 // although L1 has read none of them before.
 
 // KVM leaves them where L2 ran until L1 reads one of them, or another VMCS becomes

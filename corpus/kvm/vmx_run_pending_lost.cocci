@@ -7,7 +7,7 @@
 // Test: moved_in_entry
 //
 // What must hold: an event that L1 injects by the VM-entry interruption-information
-// field is delivered exactly once, although the move hits between VMRESUME and the first
+// field is delivered exactly once, although the migration hits between VMRESUME and the first
 // instruction of L2.
 
 @@

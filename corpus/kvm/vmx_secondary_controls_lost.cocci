@@ -7,7 +7,7 @@
 // Test: first_exit_secondary
 //
 // What must hold: what L1 wants to exit by the secondary processor-based controls still
-// does after a move in L2.
+// does after a migration in L2.
 
 @@
 expression vmcs12, control;

@@ -7,7 +7,7 @@
 // Test: fields_of_exit
 //
 // What must hold: what an exit has written into the VMCS, and what L1 has, reads the
-// same after a move.
+// same after a migration.
 
 @@
 identifier vmx;

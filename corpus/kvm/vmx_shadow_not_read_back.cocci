@@ -7,7 +7,7 @@
 // Test: fields
 //
 // What must hold: every field of the current VMCS that VMWRITE has written reads the
-// same after a move.
+// same after a migration.
 
 // With VMCS shadowing, L1's VMREAD and VMWRITE of some fields act on a VMCS of KVM's
 // own; before the state is saved it is read back. VMLAUNCH and VMRESUME do so, too.

@@ -7,7 +7,7 @@
 // Test: moved_in_l2
 //
 // What must hold: what L2 has written into the shadow VMCS by VMWRITE is read by VMREAD
-// after a move in L2, and by L1 after the exit.
+// after a migration in L2, and by L1 after the exit.
 
 @@
 identifier shadow, failed;

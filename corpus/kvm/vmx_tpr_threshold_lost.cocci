@@ -7,7 +7,7 @@
 // Test: tpr_threshold
 //
 // What must hold: a TPR of L2 that falls below the threshold exits, although L2 was
-// moved since its entry.
+// migrated since its entry.
 
 @@
 expression vmcs12;

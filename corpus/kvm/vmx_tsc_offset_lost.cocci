@@ -6,7 +6,7 @@
 // Cases: vmx_time_up/precopy
 // Test: tsc_offset
 //
-// What must hold: before and after a move, RDTSC in L2 gives the TSC of L1 plus the TSC
+// What must hold: before and after a migration, RDTSC in L2 gives the TSC of L1 plus the TSC
 // offset of the VMCS.
 
 @@

@@ -6,7 +6,7 @@
 // Cases: vmx_time_up/precopy
 // Test: tsc_offset
 //
-// What must hold: L1's TSC goes on after a move in L2 as if there was no TSC offset, and
+// What must hold: L1's TSC goes on after a migration in L2 as if there was no TSC offset, and
 // L2's differs from it by the offset.
 
 // KVM was so until "kvm: x86: return L1 TSC on userspace reads" of 2020.

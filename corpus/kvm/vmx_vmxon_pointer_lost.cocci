@@ -6,7 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: vmxon_region_known
 //
-// What must hold: after a move VMCLEAR and VMPTRLD of the VMXON region fail with errors
+// What must hold: after a migration VMCLEAR and VMPTRLD of the VMXON region fail with errors
 // 3 and 10.
 
 @@
