@@ -18,8 +18,8 @@ static const char config[] =
 	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
 
 #define ALL_PLANS                                                                                  \
-	"bgsnapshot, cancel, dstkill, none, pause, postcopy, postcopy-recover, precopy, reset, "   \
-	"snapshot, srckill, storm"
+	"none, pause, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, "      \
+	"storm, snapshot, bgsnapshot"
 
 /* A folder with TEXT as its unittests.cfg and one binary. */
 struct folder {

@@ -80,8 +80,7 @@ static const struct plan *find_base(const char *name)
 
 static char *unknown_plan(const char *name)
 {
-	g_autofree const char **known = plan_names();
-	g_autofree char *suggestion = text_suggest(name, known);
+	g_autofree char *suggestion = text_suggest(name, plan_names());
 
 	return g_strdup_printf("unknown plan '%s'%s", name, suggestion);
 }

@@ -5,25 +5,12 @@
 /* With option `delay`: long enough for any moment of a test to come first. */
 #define LONGEST_DELAY_MS 50
 
-const struct plan *const plans[] = {
-	&plan_bgsnapshot,
-	&plan_cancel,
-	&plan_dstkill,
-	&plan_none,
-	&plan_pause,
-	&plan_postcopy,
-	&plan_postcopy_recover,
-	&plan_precopy,
-	&plan_reset,
-	&plan_snapshot,
-	&plan_srckill,
-	&plan_storm,
-	NULL,
-};
+#define ADDRESS_OF_PLAN(name) &plan_##name,
+const struct plan *const plans[] = { FOR_EACH_PLAN(ADDRESS_OF_PLAN) NULL };
 
-const char **plan_names(void)
+const char *const *plan_names(void)
 {
-	const char **names = g_new0(const char *, G_N_ELEMENTS(plans));
+	static const char *names[G_N_ELEMENTS(plans)];
 
 	for (gsize i = 0; plans[i]; i++)
 		names[i] = plans[i]->name;

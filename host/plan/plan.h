@@ -2,12 +2,13 @@
 /*
  * A plan: what the host does to a guest while it runs. Each plan is one file that
  * describes it; plan.c carries any of them out. To add a plan, write its file and
- * name it in the table of plan.c.
+ * name it in table.h.
  */
 #ifndef FERRY_HOST_PLAN_H
 #define FERRY_HOST_PLAN_H
 
 #include "guest/guest.h"
+#include "plan/table.h"
 
 struct plan_run;
 
@@ -65,11 +66,11 @@ struct plan_run {
 	GHashTable *treated;	 /* values of `test`, of a plan that reboots */
 };
 
-extern const struct plan plan_bgsnapshot, plan_cancel, plan_dstkill, plan_none, plan_pause,
-	plan_postcopy, plan_postcopy_recover, plan_precopy, plan_reset, plan_snapshot, plan_srckill,
-	plan_storm;
+#define DECLARE_PLAN(name) extern const struct plan plan_##name;
+FOR_EACH_PLAN(DECLARE_PLAN)
+#undef DECLARE_PLAN
 
-/* Every plan, ended by NULL. */
+/* Every plan in the order in which they run, ended by NULL. */
 extern const struct plan *const plans[];
 /*
  * The plan NAME, which may have options behind it, "precopy+tcp+xbzrle"; NULL if there is
@@ -77,8 +78,8 @@ extern const struct plan *const plans[];
  * at the same address, with one name for all of them.
  */
 const struct plan *plan_find(const char *name);
-/* The names of all plans, ended by NULL; the caller frees the array, not the names. */
-const char **plan_names(void);
+/* The names of all plans in that order, ended by NULL. */
+const char *const *plan_names(void);
 
 /* FAILED is called, at most once, with one line when the plan cannot be carried out. */
 struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint32 seed,

@@ -12,11 +12,6 @@
 /* What the whole suite is written for; others are skipped. */
 #define ARCHITECTURE "x86_64"
 
-/* In the order in which they are told apart: what fails under the first fails under all. */
-static const char *const default_plans[] = {
-	"none",	   "pause", "precopy", "postcopy", "postcopy-recover", "srckill", "cancel",
-	"dstkill", "reset", "storm",   "snapshot", "bgsnapshot",       NULL,
-};
 static const char *const foreign_plans[] = { "none", NULL };
 static const char *const foreign_migration_plans[] = { "precopy", NULL };
 
@@ -33,7 +28,7 @@ static const char *const *plans_of(const struct suite *suite, const struct progr
 	if (*program->plans)
 		return (const char *const *)program->plans;
 	if (!suite->foreign)
-		return default_plans;
+		return plan_names();
 	return has_word(program->groups, "migration") ? foreign_migration_plans : foreign_plans;
 }
 
@@ -274,8 +269,7 @@ static gboolean check_plan_names(const struct selection *selection, GError **err
 		return FALSE;
 	}
 	if (selection->plan_names && !*selection->plan_names) {
-		g_autofree const char **known = plan_names();
-		g_autofree char *all = g_strjoinv(", ", (char **)known);
+		g_autofree char *all = g_strjoinv(", ", (char **)plan_names());
 
 		g_set_error(error, FERRY_ERROR, 0, "--plan: no plan is named; known: %s", all);
 		return FALSE;

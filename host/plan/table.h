@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of plans. A new plan is a file that defines `struct plan plan_NAME`, and a line here.
+ *
+ * The order is that in which a program's cases run: what fails under one plan is likely to fail
+ * under all that come after it, so the first failure tells the most.
+ */
+#ifndef FERRY_HOST_PLAN_TABLE_H
+#define FERRY_HOST_PLAN_TABLE_H
+
+#define FOR_EACH_PLAN(PLAN)                                                                        \
+	PLAN(none)                                                                                 \
+	PLAN(pause)                                                                                \
+	PLAN(precopy)                                                                              \
+	PLAN(postcopy)                                                                             \
+	PLAN(postcopy_recover)                                                                     \
+	PLAN(srckill)                                                                              \
+	PLAN(cancel)                                                                               \
+	PLAN(dstkill)                                                                              \
+	PLAN(reset)                                                                                \
+	PLAN(storm)                                                                                \
+	PLAN(snapshot)                                                                             \
+	PLAN(bgsnapshot)
+
+#endif
