@@ -4,7 +4,7 @@
  * and VMX. See svm_memory.c and vmx_memory.c for the manuals and for what can be wrong, and
  * l2-memory.h for the stories. Names that end with cr3 there are of this kind, too.
  */
-#include "x86/nested/l2-memory.h"
+#include "x86/nested/memory-world.h"
 
 /* ======== which tables ======== */
 

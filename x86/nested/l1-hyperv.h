@@ -5,6 +5,13 @@
 
 #include "nested/l2.h"
 
+/* The call of an L2 that has come to its end. */
+#define HERE 1
+
+/* Cycles that no test takes. */
+#define AHEAD  (5ul << 50)
+#define BEHIND (-(7ul << 50))
+
 /* L2 exits for interrupts, which are L1's then. Without, they are L2's. */
 void intercept_interrupts(struct l2 *l2);
 /* Whether an exit is for an interrupt of L1's. */

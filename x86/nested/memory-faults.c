@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Page faults in L2, and those that are L1's. See l2-memory.h. */
-#include "x86/nested/l2-memory.h"
+/* Page faults in L2, and those that are L1's. See memory-world.h. */
+#include "x86/nested/memory-world.h"
 #include "exception.h"
 #include "percpu.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* L2 in other modes than 64-bit, moved there. See l2-memory.h. */
-#include "x86/nested/l2-memory.h"
+/* L2 in other modes than 64-bit, moved there. See memory-world.h. */
+#include "x86/nested/memory-world.h"
 #include "alloc_page.h"
 
 /*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What L2, and the walker of its tables, write while it is moved. See l2-memory.h. */
-#include "x86/nested/l2-memory.h"
+/* What L2, and the walker of its tables, write while it is moved. See memory-world.h. */
+#include "x86/nested/memory-world.h"
 #include "alloc_page.h"
 #include "barrier.h"
 #include "percpu.h"

@@ -4,7 +4,7 @@
 #define VMX_NESTING_H
 
 #include "nested/vmx/vmx.h"
-#include "x86/nested/l2-memory.h"
+#include "x86/nested/memory-world.h"
 
 #define EPT_PAGE   (VMX_EPT_RWX_MASK | VMX_EPTP_MT_WB << VMX_EPT_MT_EPTE_SHIFT)
 #define READABLE   (VMX_EPT_READABLE_MASK << EPT_VIOLATION_RWX_SHIFT)

@@ -24,7 +24,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "nested/svm/svm.h"
-#include "x86/nested/l2-memory.h"
+#include "x86/nested/memory-world.h"
 
 #define NPT_PAGE (PT_PRESENT_MASK | PT_WRITABLE_MASK | PT_USER_MASK)
 #define PF_EXIT	 (SVM_EXIT_EXCP_BASE + PF_VECTOR)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-vmx_ept_links := x86/nested/memory.c x86/nested/memory-faults.c x86/nested/memory-modes.c x86/nested/memory-writes.c x86/nested/vmx-nesting.c
+vmx_ept_links := $(wildcard x86/nested/memory-*.c) x86/nested/vmx-nesting.c

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-vmx_hyperv_links := x86/nested/l1-hyperv.c
+vmx_hyperv_links := $(wildcard x86/nested/l1-hyperv-*.c)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-vmx_state_links := x86/nested/state.c x86/nested/state-registers.c
+vmx_state_links := $(wildcard x86/nested/state*.c)
