@@ -45,14 +45,14 @@ static const struct msr architectural[] = {
 	{ "fs_base", MSR_FS_BASE },
 	{ "kernel_gs_base", MSR_KERNEL_GS_BASE },
 	{ "tsc_aux", MSR_TSC_AUX },
-	{ NULL },
+	{},
 };
 
 static const struct msr svm[] = {
 	{ "tsc_ratio", MSR_AMD64_TSC_RATIO },
 	{ "vm_cr", MSR_VM_CR },
 	{ "vm_hsave_pa", MSR_VM_HSAVE_PA },
-	{ NULL },
+	{},
 };
 
 static const struct msr kvm[] = {
@@ -66,7 +66,7 @@ static const struct msr kvm[] = {
 	{ "kvm_pv_eoi_en", MSR_KVM_PV_EOI_EN },
 	{ "kvm_poll_control", MSR_KVM_POLL_CONTROL },
 	{ "kvm_migration_control", MSR_KVM_MIGRATION_CONTROL },
-	{ NULL },
+	{},
 };
 
 static const struct msr hyperv[] = {
@@ -79,7 +79,7 @@ static const struct msr hyperv[] = {
 	{ "hv_simp", HV_X64_MSR_SIMP },
 	{ "hv_reenlightenment_control", HV_X64_MSR_REENLIGHTENMENT_CONTROL },
 	{ "hv_tsc_emulation_control", HV_X64_MSR_TSC_EMULATION_CONTROL },
-	{ NULL },
+	{},
 };
 
 static const struct {

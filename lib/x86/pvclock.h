@@ -21,7 +21,7 @@ struct pvclock_vcpu_time_info {
 	s8 tsc_shift;
 	u8 flags;
 	u8 pad[2];
-} __packed;
+} __packed __aligned(4);
 
 /* In pvclock_vcpu_time_info.flags. */
 #define PVCLOCK_TSC_STABLE_BIT BIT(0)
@@ -32,7 +32,7 @@ struct pvclock_wall_clock {
 	u32 version;
 	u32 sec;
 	u32 nsec;
-} __packed;
+} __packed __aligned(4);
 
 /* In CPUID 0x40000001 EAX. */
 #define KVM_SIGNATURE			   "KVMKVMKVM\0\0\0"

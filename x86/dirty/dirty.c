@@ -925,7 +925,7 @@ static bool verify_function(struct area *area, u64 page, u64 generation)
 {
 	struct function *function = function_of(area, page);
 	u32 wanted = body(area, page, generation);
-	u32 read = *(volatile u32 *)&function->value;
+	u32 read = ((volatile struct function *)function)->value;
 	u32 (*call)(void) = (void *)function;
 	u32 returned;
 	char text[120];

@@ -96,9 +96,11 @@ TEST(tsc_offset_in_memory, .on = EACH_CPU, .needs = SVM,
 
 	change.l2 = l2;
 	if (visit(l2, &stay)) {
-		if (check_look(&stay, &change.before, "before the change") &
-		    check_look(&stay, &change.changed, "after the change") &
-		    check_look(&stay, &change.moved, "after the change and the move"))
+		bool before = check_look(&stay, &change.before, "before the change");
+		bool changed = check_look(&stay, &change.changed, "after the change");
+		bool moved = check_look(&stay, &change.moved, "after the change and the move");
+
+		if (before && changed && moved)
 			report_pass("L2 kept the offset that it was entered with, 0x%lx",
 				    stay.offset);
 		left = l2->vmcb->control.tsc_offset;
