@@ -1,33 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The project's own tests. "make check" builds and runs all of them:
-#   unit-*.c	  one subject of host/ each, linked with the runner's objects
-#   fake-qemu.c	  stands in for QEMU and acts out what goes wrong (see there)
-#   filtering-qemu.c	  QEMU, but a page of its guest's memory goes wrong (with
-#			  migration-stream.c and watched-page.c)
-#   faults.c	  runs build/ferry where things go wrong, and looks for what is left
-#   lab.sh	  lab/intel around a Bochs that only acts
-#   packages.sh	  scripts/packages on distributions that are only acted
-#   check.sh	  runs these and the quick cases, and counts
+#   unit/		  one file for each subject of host/, linked with the runner's objects
+#   faults/	  runs ferry where things go wrong, and looks for what is left behind
+#   fake-qemu/	  stands in for QEMU and acts out what goes wrong
+#   filtering-qemu/ runs QEMU and damages a page of its guest's memory
+#   lab.sh	  runs lab/intel around a Bochs that only acts
+#   packages.sh	  runs scripts/packages on distributions that are only acted
+#   check.sh	  runs all of these and some quick cases, and counts the results
+# Each file in unit/ is a program of its own; each of the other folders is one program.
 
 tests_build := $(build)/tests
-unit_programs := $(patsubst tests/%.c,$(tests_build)/%,$(wildcard tests/unit-*.c))
-filtering_sources := tests/filtering-qemu.c tests/migration-stream.c tests/watched-page.c
-faults_sources := $(filter-out tests/unit-%.c tests/%-qemu.c $(filtering_sources),$(wildcard tests/*.c))
-faults_objects := $(faults_sources:%.c=$(build)/%.o)
-filtering_objects := $(filtering_sources:%.c=$(build)/%.o)
-qemus := $(tests_build)/fake-qemu $(tests_build)/filtering-qemu
-tests_objects := $(unit_programs:%=%.o) $(faults_objects) $(filtering_objects) \
-	$(tests_build)/fake-qemu.o
-# Rows of a table leave out what does not matter to them.
+tests_objects_of = $(patsubst tests/%.c,$(tests_build)/objects/%.o,$(wildcard tests/$(1)/*.c))
+unit_programs := $(patsubst tests/unit/%.c,$(tests_build)/unit-%,$(wildcard tests/unit/*.c))
+folder_programs := $(addprefix $(tests_build)/,faults fake-qemu filtering-qemu)
+tests_objects := $(call tests_objects_of,unit) $(call tests_objects_of,faults) \
+	$(call tests_objects_of,fake-qemu) $(call tests_objects_of,filtering-qemu)
+# Rows of a table leave out the members that do not matter to them.
 TESTS_CFLAGS := $(HOST_CPPFLAGS) $(HOST_CFLAGS) -Wno-missing-field-initializers
-# The whole runner, with its main() out of the way.
+# The whole runner, with its main() renamed so that a test can have its own.
 host_parts := $(filter-out $(build)/host/cli/main.o,$(host_objects)) $(tests_build)/ferry.o
 
-check: all $(unit_programs) $(tests_build)/faults $(qemus)
+check: all $(unit_programs) $(folder_programs)
 	@tests/check.sh $(build)
 
-$(unit_programs): %: %.o $(host_parts)
+$(unit_programs): $(tests_build)/unit-%: $(tests_build)/objects/unit/%.o $(host_parts)
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
@@ -35,19 +32,16 @@ $(tests_build)/ferry.o: $(build)/host/cli/main.o tests/tests.mk
 	@mkdir -p $(@D)
 	$(quiet)$(OBJCOPY) --redefine-sym main=ferry_main $< $@
 
-$(tests_build)/faults: $(faults_objects)
+$(tests_build)/faults: $(call tests_objects_of,faults)
+$(tests_build)/fake-qemu: $(call tests_objects_of,fake-qemu)
+$(tests_build)/filtering-qemu: $(call tests_objects_of,filtering-qemu)
+# It is started very often, and uses the C library alone.
+$(tests_build)/fake-qemu: HOST_LIBRARY_LIBS :=
+$(folder_programs):
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
-$(tests_build)/fake-qemu: $(tests_build)/fake-qemu.o
-	$(say) LINK $@
-	$(quiet)$(CC) -o $@ $^
-
-$(tests_build)/filtering-qemu: $(filtering_objects)
-	$(say) LINK $@
-	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
-
-$(tests_objects): $(build)/%.o: %.c tests/tests.mk $(host_flags)
+$(tests_objects): $(tests_build)/objects/%.o: tests/%.c tests/tests.mk $(host_flags)
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(quiet)$(CC) $(TESTS_CFLAGS) -MMD -MP -c -o $@ $<

@@ -4,7 +4,7 @@
  * reasons (appendix C), bits of the controls (chapter 25, "Virtual Machine Control
  * Structures"), of exit information (chapter 28, "VM Exits"), capabilities (appendix A),
  * VM-instruction errors (31.4); chapters by the edition of December 2023. The names are Linux's
- * asm/vmx.h and uapi/asm/vmx.h; tests/unit-constants.c holds the exit reasons against the latter.
+ * asm/vmx.h and uapi/asm/vmx.h; tests/unit/constants.c holds the exit reasons against the latter.
  * For assembly too.
  */
 #ifndef X86_VMX_DEFS_H
