@@ -14,6 +14,13 @@ include $(build)/config.mak
 $(build)/config.mak: configure
 	./configure $(build)
 
+# On the command line it counts for a folder that was configured without it, too.
+ifeq ($(origin CROSS_COMPILE),command line)
+CC := $(CROSS_COMPILE)gcc
+AR := $(CROSS_COMPILE)ar
+OBJCOPY := $(CROSS_COMPILE)objcopy
+endif
+
 WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
 
 # Warnings are errors for us. Packagers, whose compilers we have not seen, say "make WERROR=0".
