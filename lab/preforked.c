@@ -122,7 +122,7 @@ static char **wait_for_requests(int socket, char **argv, int *argc)
 	pid_t child;
 
 	/* A guest that waits for the answer to its request should not delay it. */
-	child_hurry();
+	child_raise_priority();
 	for (;;) {
 		length = receive(socket);
 		if (length < 0)
@@ -140,7 +140,7 @@ static char **wait_for_requests(int socket, char **argv, int *argc)
 	}
 	close(socket);
 	child_bind(request.runner, SIGKILL);
-	if (!request.hurry)
+	if (!request.high_priority)
 		child_take_turns(getpid());
 	randomize_mappings();
 	arrange_files();

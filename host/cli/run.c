@@ -359,7 +359,7 @@ static double find_timescale(const struct suite *suite, const struct case_settin
 	for (guint i = 0; i < suite->programs->len; i++) {
 		const struct program *program = suite->programs->pdata[i];
 
-		if (suite->foreign || !g_str_equal(program->name, CALIBRATION))
+		if (suite->kvm_unit_tests || !g_str_equal(program->name, CALIBRATION))
 			continue;
 		timescale = speed_timescale(program, settings, environment, &problem);
 		if (problem)
@@ -416,11 +416,11 @@ static int run(int argc, char **argv)
 		return usage_error("%s", error->message);
 
 	environment = describe_here(qemu, other_qemu, selection.accel);
-	environment->machine = g_strdup(suite->foreign ? settings.pc : settings.q35);
+	environment->machine = g_strdup(suite->kvm_unit_tests ? settings.pc : settings.q35);
 	settings.environment = environment;
 	settings.logdir = logdir;
 	settings.socket_dir = socket_dir;
-	settings.foreign = suite->foreign;
+	settings.kvm_unit_tests = suite->kvm_unit_tests;
 	settings.emulated_host = options.stream;
 	settings.preforked = preforked = find_preforked();
 	environment->timescale = find_timescale(suite, &settings, environment);

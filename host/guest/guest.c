@@ -24,18 +24,25 @@ struct question {
 };
 
 struct order {
-	enum { ORDER_NONE, ORDER_PAUSE, ORDER_MOVE, ORDER_RESET, ORDER_SNAPSHOT, ORDER_BREAK } kind;
+	enum {
+		ORDER_NONE,
+		ORDER_PAUSE,
+		ORDER_MIGRATION,
+		ORDER_RESET,
+		ORDER_SNAPSHOT,
+		ORDER_BREAK
+	} kind;
 	gboolean begun;
-	gboolean was_reset, booted;  /* what a reset waits for */
-	struct move_stats reset;     /* what the VMM told of it */
-	gint64 microseconds;	     /* of a pause */
-	int file;		     /* of a snapshot */
-	gboolean running;	     /* while it is made */
-	gboolean was_saved;	     /* to the file */
-	struct move_stats saved;     /* what the VMM told of that */
-	struct move_options options; /* of a move */
-	struct break_options breaking;
-	move_done_function done;
+	gboolean was_reset, booted;	  /* what a reset waits for */
+	struct action_stats reset;	  /* what the VMM told of it */
+	gint64 microseconds;		  /* of a pause */
+	int file;			  /* of a snapshot */
+	gboolean running;		  /* while it is made */
+	gboolean was_saved;		  /* to the file */
+	struct action_stats saved;	  /* what the VMM told of that */
+	struct migration_options options; /* of a move */
+	struct broken_migration_options breaking;
+	action_done_function done;
 	void *data;
 };
 
@@ -55,8 +62,8 @@ struct guest {
 	gboolean in_other; /* the guest is carried by the other of two binaries */
 
 	/* The guest as it goes on where it was saved while it ran. */
-	struct guest *original;
-	unsigned originals; /* so far */
+	struct guest *snapshot_source;
+	unsigned snapshot_sources; /* so far */
 	char *console_path;
 
 	struct console *console;
@@ -69,7 +76,7 @@ struct guest {
 
 	unsigned boots; /* that have said hello */
 	/* In this boot: */
-	guint64 moves;
+	guint64 actions;
 	gint64 pause_min_ns, pause_max_ns; /* summed */
 };
 
@@ -120,7 +127,7 @@ static char *answer_time(struct guest *guest, guint64 sequence)
 	return g_strdup_printf("realtime=%" G_GINT64_FORMAT " monotonic=%" G_GINT64_FORMAT
 			       " moves=%" G_GUINT64_FORMAT " pause_min=%" G_GINT64_FORMAT
 			       " pause_max=%" G_GINT64_FORMAT,
-			       clock_ns(CLOCK_REALTIME), monotonic, guest->moves,
+			       clock_ns(CLOCK_REALTIME), monotonic, guest->actions,
 			       guest->pause_min_ns, guest->pause_max_ns);
 }
 
@@ -224,7 +231,7 @@ static void retire(struct guest *guest)
 	adopt(guest);
 }
 
-static void on_order_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_order_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct guest *guest = data;
 	struct order order = guest->order;
@@ -237,10 +244,10 @@ static void on_order_done(void *data, const struct move_stats *stats, const char
 	/* One that was broken off is none, unless the guest stood still. */
 	if (stats && order.kind != ORDER_RESET &&
 	    (order.kind != ORDER_BREAK || stats->pause_max_ns)) {
-		guest->moves++;
+		guest->actions++;
 		guest->pause_min_ns += stats->pause_min_ns;
 		guest->pause_max_ns += stats->pause_max_ns;
-		if (order.kind == ORDER_MOVE)
+		if (order.kind == ORDER_MIGRATION)
 			retire(guest);
 		else if (order.kind == ORDER_SNAPSHOT)
 			adopt(guest);
@@ -248,14 +255,14 @@ static void on_order_done(void *data, const struct move_stats *stats, const char
 	answer_waiting_questions(guest);
 	order.done(order.data, stats, problem);
 	/* Last, since the guest may have ended there, and tell so now. */
-	if (stats && (order.kind == ORDER_MOVE || order.kind == ORDER_SNAPSHOT))
+	if (stats && (order.kind == ORDER_MIGRATION || order.kind == ORDER_SNAPSHOT))
 		guest->vmm->release_output(guest->vm);
 }
 
 static void finish_reset(struct guest *guest)
 {
 	struct order *order = &guest->order;
-	struct move_stats stats = order->reset;
+	struct action_stats stats = order->reset;
 
 	if (!order->was_reset || (console_speaks_protocol(guest->console) && !order->booted))
 		return;
@@ -263,7 +270,7 @@ static void finish_reset(struct guest *guest)
 	on_order_done(guest, &stats, NULL);
 }
 
-static void on_reset(void *data, const struct move_stats *stats, const char *problem)
+static void on_reset(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct guest *guest = data;
 
@@ -281,7 +288,7 @@ static void on_hello(struct guest *guest)
 {
 	guest->boots++;
 	forget_questions(guest);
-	guest->moves = 0;
+	guest->actions = 0;
 	guest->pause_min_ns = guest->pause_max_ns = 0;
 	guest->order.booted = TRUE;
 }
@@ -313,10 +320,10 @@ static int open_snapshot(struct guest *guest)
 	return file;
 }
 
-static void on_restored(void *data, const struct move_stats *stats, const char *problem)
+static void on_restored(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct guest *guest = data;
-	struct move_stats whole = guest->order.saved;
+	struct action_stats whole = guest->order.saved;
 
 	close_snapshot(guest);
 	if (problem) {
@@ -343,38 +350,38 @@ static void start_from_snapshot(struct guest *guest)
  * The VMM that was saved while its guest ran, with that guest. It has told as much of the
  * console as the copy begins with, and its logs are the copy's, but for the console's.
  */
-static struct guest *split(struct guest *guest, const struct move_stats *stats)
+static struct guest *split(struct guest *guest, const struct action_stats *stats)
 {
-	struct guest *original = g_new0(struct guest, 1);
+	struct guest *source = g_new0(struct guest, 1);
 	g_autoptr(GError) error = NULL;
 
-	original->vmm = guest->vmm;
-	original->config = guest->config;
-	original->vm = g_steal_pointer(&guest->vm);
-	original->vmm->give_to(original->vm, original);
-	original->retired = g_ptr_array_new();
+	source->vmm = guest->vmm;
+	source->config = guest->config;
+	source->vm = g_steal_pointer(&guest->vm);
+	source->vmm->give_to(source->vm, source);
+	source->retired = g_ptr_array_new();
 	/* What was asked before is asked by both. */
-	original->questions = g_queue_copy(guest->questions);
-	for (GList *link = original->questions->head; link; link = link->next)
+	source->questions = g_queue_copy(guest->questions);
+	for (GList *link = source->questions->head; link; link = link->next)
 		link->data = question_copy(link->data);
-	original->console = console_copy(guest->console, &console_listener, original);
-	original->boots = guest->boots;
-	original->moves = guest->moves + 1;
-	original->pause_min_ns = guest->pause_min_ns + stats->pause_min_ns;
-	original->pause_max_ns = guest->pause_max_ns + stats->pause_max_ns;
-	original->console_path =
-		g_strdup_printf("%s-original-%u", guest->console_path, ++guest->originals);
-	original->console_log = log_file_create(original->console_path, &error);
-	if (!original->console_log)
+	source->console = console_copy(guest->console, &console_listener, source);
+	source->boots = guest->boots;
+	source->actions = guest->actions + 1;
+	source->pause_min_ns = guest->pause_min_ns + stats->pause_min_ns;
+	source->pause_max_ns = guest->pause_max_ns + stats->pause_max_ns;
+	source->console_path =
+		g_strdup_printf("%s-original-%u", guest->console_path, ++guest->snapshot_sources);
+	source->console_log = log_file_create(source->console_path, &error);
+	if (!source->console_log)
 		fail(guest, "%s", error->message);
-	return original;
+	return source;
 }
 
 /*
  * The file is to be all that is left of the guest, so its VMM ends first; if the guest ran
  * while it was saved, there are two of it now.
  */
-static void on_saved(void *data, const struct move_stats *stats, const char *problem)
+static void on_saved(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct guest *guest = data;
 
@@ -386,10 +393,10 @@ static void on_saved(void *data, const struct move_stats *stats, const char *pro
 	guest->order.saved = *stats;
 	guest->order.was_saved = TRUE;
 	if (guest->order.running) {
-		guest->original = split(guest, stats);
+		guest->snapshot_source = split(guest, stats);
 		if (guest->failed)
 			return;
-		guest->listener->original(guest->data, guest->original);
+		guest->listener->snapshot_source(guest->data, guest->snapshot_source);
 		start_from_snapshot(guest);
 		return;
 	}
@@ -398,12 +405,12 @@ static void on_saved(void *data, const struct move_stats *stats, const char *pro
 	guest->vm = NULL;
 }
 
-void guest_go_on(struct guest *original, const struct guest_listener *listener, void *data)
+void guest_go_on(struct guest *source, const struct guest_listener *listener, void *data)
 {
-	original->listener = listener;
-	original->data = data;
-	answer_waiting_questions(original);
-	original->vmm->release_output(original->vm);
+	source->listener = listener;
+	source->data = data;
+	answer_waiting_questions(source);
+	source->vmm->release_output(source->vm);
 }
 
 static void save(struct guest *guest)
@@ -421,18 +428,19 @@ static void begin_order_when_ready(struct guest *guest)
 	if (order->kind == ORDER_NONE || order->begun || guest->unread_answers || !guest->vm ||
 	    guest->failed)
 		return;
-	if ((order->kind == ORDER_MOVE || order->kind == ORDER_BREAK) && !guest->destination_ready)
+	if ((order->kind == ORDER_MIGRATION || order->kind == ORDER_BREAK) &&
+	    !guest->destination_ready)
 		return;
-	if (order->kind == ORDER_SNAPSHOT && guest->original)
+	if (order->kind == ORDER_SNAPSHOT && guest->snapshot_source)
 		return;
 	order->begun = TRUE;
 	switch (order->kind) {
 	case ORDER_PAUSE:
 		guest->vmm->pause(guest->vm, order->microseconds, on_order_done, guest);
 		break;
-	case ORDER_MOVE:
-		guest->vmm->move(guest->vm, guest->destination, &order->options, on_order_done,
-				 guest);
+	case ORDER_MIGRATION:
+		guest->vmm->migrate(guest->vm, guest->destination, &order->options, on_order_done,
+				    guest);
 		break;
 	case ORDER_RESET:
 		order->booted = FALSE;
@@ -440,8 +448,8 @@ static void begin_order_when_ready(struct guest *guest)
 		guest->vmm->reset(guest->vm, on_reset, guest);
 		break;
 	case ORDER_BREAK:
-		guest->vmm->break_move(guest->vm, guest->destination, &order->breaking,
-				       on_order_done, guest);
+		guest->vmm->break_migration(guest->vm, guest->destination, &order->breaking,
+					    on_order_done, guest);
 		break;
 	case ORDER_SNAPSHOT:
 		save(guest);
@@ -451,17 +459,17 @@ static void begin_order_when_ready(struct guest *guest)
 	}
 }
 
-void guest_end_original(struct guest *guest, gboolean keep)
+void guest_end_snapshot_source(struct guest *guest, gboolean keep)
 {
-	struct guest *original = g_steal_pointer(&guest->original);
+	struct guest *source = g_steal_pointer(&guest->snapshot_source);
 
 	if (!keep)
-		unlink(original->console_path);
-	guest_free(original);
+		unlink(source->console_path);
+	guest_free(source);
 	begin_order_when_ready(guest);
 }
 
-void guest_snapshot(struct guest *guest, gboolean running, move_done_function done, void *data)
+void guest_snapshot(struct guest *guest, gboolean running, action_done_function done, void *data)
 {
 	g_assert(guest->order.kind == ORDER_NONE);
 	guest->order = (struct order){
@@ -470,7 +478,7 @@ void guest_snapshot(struct guest *guest, gboolean running, move_done_function do
 	begin_order_when_ready(guest);
 }
 
-void guest_pause(struct guest *guest, gint64 microseconds, move_done_function done, void *data)
+void guest_pause(struct guest *guest, gint64 microseconds, action_done_function done, void *data)
 {
 	g_assert(guest->order.kind == ORDER_NONE);
 	guest->order = (struct order){
@@ -479,7 +487,7 @@ void guest_pause(struct guest *guest, gint64 microseconds, move_done_function do
 	begin_order_when_ready(guest);
 }
 
-void guest_reset(struct guest *guest, move_done_function done, void *data)
+void guest_reset(struct guest *guest, action_done_function done, void *data)
 {
 	g_assert(guest->order.kind == ORDER_NONE);
 	guest->order = (struct order){ .kind = ORDER_RESET, .done = done, .data = data };
@@ -516,18 +524,18 @@ static void start_destination(struct guest *guest)
 		fail(guest, "no destination for the move: %s", error->message);
 }
 
-void guest_move(struct guest *guest, const struct move_options *options, move_done_function done,
-		void *data)
+void guest_migrate(struct guest *guest, const struct migration_options *options,
+		   action_done_function done, void *data)
 {
 	g_assert(guest->order.kind == ORDER_NONE);
 	guest->order = (struct order){
-		.kind = ORDER_MOVE, .options = *options, .done = done, .data = data
+		.kind = ORDER_MIGRATION, .options = *options, .done = done, .data = data
 	};
 	start_destination(guest);
 }
 
-void guest_break_move(struct guest *guest, const struct break_options *options,
-		      move_done_function done, void *data)
+void guest_break_migration(struct guest *guest, const struct broken_migration_options *options,
+			   action_done_function done, void *data)
 {
 	g_assert(guest->order.kind == ORDER_NONE);
 	guest->order = (struct order){
@@ -755,11 +763,6 @@ const struct console *guest_console(const struct guest *guest)
 	return guest->console;
 }
 
-guint64 guest_moves(const struct guest *guest)
-{
-	return guest->moves;
-}
-
 const char *guest_log_problem(const struct guest *guest)
 {
 	const char *problem = log_file_problem(guest->console_log);
@@ -775,13 +778,13 @@ const char *guest_waits_for(const struct guest *guest)
 		return "waits for the new boot's first line";
 	if (guest->order.kind == ORDER_RESET)
 		return "in the middle of a reset";
-	if ((guest->order.kind == ORDER_MOVE || guest->order.kind == ORDER_BREAK) &&
+	if ((guest->order.kind == ORDER_MIGRATION || guest->order.kind == ORDER_BREAK) &&
 	    !guest->order.begun)
 		return "waiting for the destination to start";
-	if (guest->order.kind == ORDER_MOVE || guest->order.kind == ORDER_BREAK)
+	if (guest->order.kind == ORDER_MIGRATION || guest->order.kind == ORDER_BREAK)
 		return "in the middle of a move";
 	if (guest->order.kind == ORDER_SNAPSHOT)
-		return guest->original && !guest->order.begun
+		return guest->snapshot_source && !guest->order.begun
 			       ? "waiting for the original of the last snapshot"
 		       : guest->order.was_saved ? "being restored from a snapshot"
 						: "being saved to a snapshot";
@@ -792,8 +795,8 @@ const char *guest_waits_for(const struct guest *guest)
 
 void guest_free(struct guest *guest)
 {
-	if (guest->original)
-		guest_free(guest->original);
+	if (guest->snapshot_source)
+		guest_free(guest->snapshot_source);
 	if (guest->vm)
 		guest->vmm->free(guest->vm);
 	if (guest->destination)

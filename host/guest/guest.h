@@ -34,8 +34,9 @@ struct guest_listener {
 	 * There are two now: GUEST was saved while it ran, and goes on when it is told to
 	 * (guest_go_on()), while a copy of it is the one that was asked to be saved.
 	 */
-	void (*original)(void *data, struct guest *original);
-	/* The guest asks whether its disk holds what it has said: the answer, which the caller frees. */
+	void (*snapshot_source)(void *data, struct guest *source);
+	/* The guest asks whether its disk holds what it has said: the answer, which the caller
+	 * frees. */
 	char *(*disk_asked)(void *data);
 	/* The guest, and every process that carried it, has ended. */
 	void (*ended)(void *data, const struct vm_exit *exit);
@@ -59,17 +60,17 @@ struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config,
  * Each of these does one thing to the guest and then calls DONE. One at a time.
  * They begin when the guest has read all answers that it was given.
  */
-void guest_pause(struct guest *guest, gint64 microseconds, move_done_function done, void *data);
-void guest_move(struct guest *guest, const struct move_options *options, move_done_function done,
-		void *data);
+void guest_pause(struct guest *guest, gint64 microseconds, action_done_function done, void *data);
+void guest_migrate(struct guest *guest, const struct migration_options *options,
+		   action_done_function done, void *data);
 /* A move that is begun and broken off: the guest stays. */
-void guest_break_move(struct guest *guest, const struct break_options *options,
-		      move_done_function done, void *data);
+void guest_break_migration(struct guest *guest, const struct broken_migration_options *options,
+			   action_done_function done, void *data);
 /*
  * Done when the new boot has said hello; a guest that does not speak the protocol, when
  * the machine was reset.
  */
-void guest_reset(struct guest *guest, move_done_function done, void *data);
+void guest_reset(struct guest *guest, action_done_function done, void *data);
 
 /*
  * The guest is stopped and saved to a file, its VMM ends, and another one goes on with it
@@ -77,19 +78,17 @@ void guest_reset(struct guest *guest, move_done_function done, void *data);
  * when that began. The listener gets the original; there is one at a time, and the next
  * snapshot waits for its end.
  */
-void guest_snapshot(struct guest *guest, gboolean running, move_done_function done, void *data);
+void guest_snapshot(struct guest *guest, gboolean running, action_done_function done, void *data);
 
 /* The original goes on; what it does is told to LISTENER, from the main loop. */
-void guest_go_on(struct guest *original, const struct guest_listener *listener, void *data);
+void guest_go_on(struct guest *source, const struct guest_listener *listener, void *data);
 /* Ends the original of GUEST. Its console's log is kept if KEEP. Not from inside its calls. */
-void guest_end_original(struct guest *guest, gboolean keep);
+void guest_end_snapshot_source(struct guest *guest, gboolean keep);
 
 /* The byte that a guest waits for after a migration sentence. */
 void guest_answer_sentence(struct guest *guest);
 
 const struct console *guest_console(const struct guest *guest);
-/* How many moves and pauses have ended well in this boot. */
-guint64 guest_moves(const struct guest *guest);
 /* Why a log is not complete, or NULL. */
 const char *guest_log_problem(const struct guest *guest);
 /* What the guest, or a move, is waiting for, in a few words for a message, or NULL. */

@@ -7,11 +7,11 @@
  * memory from after the snapshot under devices from before it.
  *
  * It proves that the guest ran while it was saved. The original is followed to the end of
- * its test (original.c), the copy is the guest that the plan goes on with.
+ * its test (snapshot-source.c), the copy is the guest that the plan goes on with.
  */
 #include "plan/plan.h"
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	if (problem)
 		plan_failed(data, problem);
@@ -19,7 +19,7 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 		plan_failed(data, "the snapshot was not a background one: the guest did not run "
 				  "while it was saved");
 	else
-		plan_moved(data, stats);
+		plan_acted(data, stats);
 }
 
 static void take_snapshot(struct plan_run *run)
@@ -32,5 +32,5 @@ const struct plan plan_bgsnapshot = {
 	.about = "saved to a file while it runs on, and restored as it was when that began",
 	.capabilities = VMM_CAN_SAVE | VMM_CAN_SAVE_RUNNING,
 	.takes = OPTIONS_OF_A_MACHINE,
-	.move = take_snapshot,
+	.act = take_snapshot,
 };

@@ -19,7 +19,7 @@
 static void attempt(struct plan_run *run);
 static void begin_and_cancel(struct plan_run *run);
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
 	g_autofree char *text = NULL;
@@ -37,22 +37,22 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 							 : "nothing had been sent");
 		plan_failed(run, text);
 	} else if (--run->attempts) {
-		g_array_append_val(run->moves, *stats);
+		g_array_append_val(run->actions, *stats);
 		attempt(run);
 	} else {
-		plan_moved(run, stats);
+		plan_acted(run, stats);
 	}
 }
 
 static void attempt(struct plan_run *run)
 {
-	const struct break_options options = {
-		.how = run->plan->move == begin_and_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
+	const struct broken_migration_options options = {
+		.how = run->plan->act == begin_and_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
 		.bandwidth = BANDWIDTH,
 		.after_ms = g_rand_int_range(run->random, 0, LATEST_MOMENT_MS),
 	};
 
-	guest_break_move(run->guest, &options, on_done, run);
+	guest_break_migration(run->guest, &options, on_done, run);
 }
 
 static void begin_and_cancel(struct plan_run *run)
@@ -72,15 +72,15 @@ static void begin_and_kill(struct plan_run *run)
 const struct plan plan_cancel = {
 	.name = "cancel",
 	.about = "live migrations that are cancelled in mid-flight; the guest stays",
-	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_BREAK_MOVE,
-	.takes = OPTIONS_OF_A_BROKEN_MOVE,
-	.move = begin_and_cancel,
+	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
+	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
+	.act = begin_and_cancel,
 };
 
 const struct plan plan_dstkill = {
 	.name = "dstkill",
 	.about = "live migrations whose destination is killed in mid-flight; the guest stays",
-	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_BREAK_MOVE,
-	.takes = OPTIONS_OF_A_BROKEN_MOVE,
-	.move = begin_and_kill,
+	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
+	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
+	.act = begin_and_kill,
 };

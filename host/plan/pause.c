@@ -10,12 +10,12 @@
 #define SHORTEST_PAUSE_US 1000
 #define LONGEST_PAUSE_US  60000
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	if (problem)
 		plan_failed(data, problem);
 	else
-		plan_moved(data, stats);
+		plan_acted(data, stats);
 }
 
 static void pause_guest(struct plan_run *run)
@@ -28,5 +28,5 @@ const struct plan plan_pause = {
 	.name = "pause",
 	.about = "stopped and continued, wherever the guest asks to be moved",
 	.capabilities = VMM_CAN_PAUSE,
-	.move = pause_guest,
+	.act = pause_guest,
 };

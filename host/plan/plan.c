@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Carries out plans: answers migration sentences, and keeps unasked moves going. */
+/* Carries out plans: answers migration sentences, and repeats the actions of continuous plans. */
 #include "plan/plan.h"
 
 /* With option `delay`: long enough for any moment of a test to come first. */
@@ -27,7 +27,7 @@ struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint3
 	run->guest = guest;
 	run->random = g_rand_new_with_seed(seed);
 	run->wanted = wanted;
-	run->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
+	run->actions = g_array_new(FALSE, FALSE, sizeof(struct action_stats));
 	run->treated = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	run->failed = failed;
 	run->data = data;
@@ -39,7 +39,7 @@ void plan_end(struct plan_run *run)
 	if (run->delay)
 		g_source_remove(run->delay);
 	g_rand_free(run->random);
-	g_array_unref(run->moves);
+	g_array_unref(run->actions);
 	g_hash_table_unref(run->treated);
 	g_free(run->test);
 	g_free(run);
@@ -51,9 +51,9 @@ static const char *test_key(struct plan_run *run)
 	return run->test ? run->test : "";
 }
 
-static gboolean would_move(struct plan_run *run)
+static gboolean would_act(struct plan_run *run)
 {
-	return run->plan->move &&
+	return run->plan->act &&
 	       !(run->plan->reboots && g_hash_table_contains(run->treated, test_key(run)));
 }
 
@@ -62,21 +62,21 @@ static gboolean on_delay_over(gpointer data)
 	struct plan_run *run = data;
 
 	run->delay = 0;
-	run->plan->move(run);
+	run->plan->act(run);
 	return G_SOURCE_REMOVE;
 }
 
-static void move(struct plan_run *run)
+static void act(struct plan_run *run)
 {
 	if (run->plan->reboots)
 		g_hash_table_add(run->treated, g_strdup(test_key(run)));
-	run->moving = TRUE;
+	run->acting = TRUE;
 	run->attempts = 0;
 	if (run->plan->options & OPTION_DELAY)
 		run->delay = g_timeout_add(g_rand_int_range(run->random, 0, LONGEST_DELAY_MS + 1),
 					   on_delay_over, run);
 	else
-		run->plan->move(run);
+		run->plan->act(run);
 }
 
 static void answer_sentence(struct plan_run *run)
@@ -85,33 +85,33 @@ static void answer_sentence(struct plan_run *run)
 	guest_answer_sentence(run->guest);
 }
 
-void plan_moved(struct plan_run *run, const struct move_stats *stats)
+void plan_acted(struct plan_run *run, const struct action_stats *stats)
 {
 	if (stats)
-		g_array_append_val(run->moves, *stats);
-	run->moving = FALSE;
+		g_array_append_val(run->actions, *stats);
+	run->acting = FALSE;
 	/* Who asked does not wait any more. */
 	if (run->plan->reboots)
-		run->sentence_waits = run->continuous = FALSE;
+		run->sentence_waits = run->repeats = FALSE;
 	if (run->sentence_waits)
 		answer_sentence(run);
-	if (run->continuous)
-		move(run);
+	if (run->repeats)
+		act(run);
 }
 
 void plan_failed(struct plan_run *run, const char *problem)
 {
-	run->moving = FALSE;
-	run->continuous = FALSE;
+	run->acting = FALSE;
+	run->repeats = FALSE;
 	run->failed(run->data, problem);
 }
 
 void plan_hello(struct plan_run *run)
 {
-	if (!run->plan->unasked || run->continuous)
+	if (!run->plan->continuous || run->repeats)
 		return;
-	run->continuous = TRUE;
-	move(run);
+	run->repeats = TRUE;
+	act(run);
 }
 
 /*
@@ -120,38 +120,38 @@ void plan_hello(struct plan_run *run)
  */
 void plan_sentence(struct plan_run *run, enum sentence sentence)
 {
-	gboolean repeated = sentence == SENTENCE_END && !run->continuous && !run->sentence_waits;
+	gboolean repeated = sentence == SENTENCE_END && !run->repeats && !run->sentence_waits;
 
 	/*
 	 * kvm-unit-tests' guests say "End" twice, in case a move splits the line; only the
 	 * first is a question.
 	 */
-	if (repeated && run->plan->move)
+	if (repeated && run->plan->act)
 		return;
-	if (!run->plan->move || sentence == SENTENCE_SKIPPED) {
+	if (!run->plan->act || sentence == SENTENCE_SKIPPED) {
 		answer_sentence(run);
 		return;
 	}
 	switch (sentence) {
 	case SENTENCE_MIGRATE:
-		if (!run->moving && !would_move(run)) {
+		if (!run->acting && !would_act(run)) {
 			answer_sentence(run);
 			break;
 		}
 		run->sentence_waits = TRUE;
-		if (!run->moving)
-			move(run);
+		if (!run->acting)
+			act(run);
 		break;
 	case SENTENCE_BEGIN:
 		answer_sentence(run);
-		run->continuous = TRUE;
-		if (!run->moving && would_move(run))
-			move(run);
+		run->repeats = TRUE;
+		if (!run->acting && would_act(run))
+			act(run);
 		break;
 	case SENTENCE_END:
-		if (!run->plan->unasked)
-			run->continuous = FALSE;
-		if (run->moving)
+		if (!run->plan->continuous)
+			run->repeats = FALSE;
+		if (run->acting)
 			run->sentence_waits = TRUE;
 		else
 			answer_sentence(run);
@@ -176,19 +176,19 @@ char *plan_answer_boot(struct plan_run *run, unsigned boot)
 
 gboolean plan_wants_more(struct plan_run *run)
 {
-	return run->plan->unasked && run->moves->len < run->wanted;
+	return run->plan->continuous && run->actions->len < run->wanted;
 }
 
 char *plan_shortfall(struct plan_run *run)
 {
-	if (!run->plan->move)
+	if (!run->plan->act)
 		return NULL;
-	if (!run->moves->len)
+	if (!run->actions->len)
 		return g_strdup_printf(
 			"plan %s never got to move the guest: it ended without %s", run->plan->name,
-			run->plan->unasked ? "staying long enough" : "asking to be moved");
+			run->plan->continuous ? "staying long enough" : "asking to be moved");
 	if (plan_wants_more(run) && console_speaks_protocol(guest_console(run->guest)))
 		return g_strdup_printf("plan %s made only %u of %u moves before the guest ended",
-				       run->plan->name, run->moves->len, run->wanted);
+				       run->plan->name, run->actions->len, run->wanted);
 	return NULL;
 }

@@ -16,10 +16,10 @@ struct plan_run;
 #define OPTIONS_OF_A_MACHINE                                                                       \
 	(OPTION_DIRTY_RING | OPTION_HUGE_PAGES | OPTION_MEMFD | OPTION_DELAY | OPTION_NO_RANDOM)
 #define OPTIONS_OF_A_POSTCOPY (OPTIONS_OF_A_MACHINE | OPTION_MULTIFD | OPTION_TCP)
-#define OPTIONS_OF_A_BROKEN_MOVE                                                                   \
+#define OPTIONS_OF_A_BROKEN_MIGRATION                                                              \
 	(OPTIONS_OF_A_POSTCOPY | OPTION_XBZRLE | OPTION_COMPRESS | OPTION_AUTO_CONVERGE |          \
 	 OPTION_EXEC)
-#define OPTIONS_OF_A_WHOLE_MOVE (OPTIONS_OF_A_BROKEN_MOVE | OPTION_FILE)
+#define OPTIONS_OF_A_WHOLE_MIGRATION (OPTIONS_OF_A_BROKEN_MIGRATION | OPTION_FILE)
 
 struct plan {
 	const char *name;
@@ -30,14 +30,14 @@ struct plan {
 	unsigned options;
 	const struct plan *base;
 	/*
-	 * Does the thing once and calls plan_moved() or plan_failed(). NULL: nothing is
+	 * Does the thing once and calls plan_acted() or plan_failed(). NULL: nothing is
 	 * ever done.
 	 */
-	void (*move)(struct plan_run *run);
+	void (*act)(struct plan_run *run);
 	/* The source of a live migration is killed when it has sent all. */
 	gboolean kills_source;
 	/* Moves the guest again and again from its first line on, asked or not. */
-	gboolean unasked;
+	gboolean continuous;
 	/*
 	 * The guest boots again in the move, and forgets all. Each test is treated so once,
 	 * at its first request, and begins anew; a machine that was not reset is a failure.
@@ -50,15 +50,15 @@ struct plan_run {
 	const struct plan *plan;
 	struct guest *guest;
 	GRand *random;	 /* of this case, from the run's seed */
-	unsigned wanted; /* moves that an unasked plan makes at least */
-	GArray *moves;	 /* of struct move_stats, in order */
+	unsigned wanted; /* moves that a continuous plan makes at least */
+	GArray *actions; /* of struct action_stats, in order */
 	char *test;	 /* the last that has begun, "test=NAME cpu=N"; NULL if none has */
 
 	/* Private to plan.c and to the plan's own file. */
 	void (*failed)(void *data, const char *problem);
 	void *data;
-	gboolean moving;
-	gboolean continuous;	 /* again and again, until told otherwise */
+	gboolean acting;
+	gboolean repeats;	 /* again and again, until told otherwise */
 	gboolean sentence_waits; /* answer it when this move has ended */
 	guint delay;		 /* the timer before a move, or 0 */
 	unsigned attempts;	 /* at the move in progress */
@@ -105,10 +105,10 @@ char *plan_shortfall(struct plan_run *run);
  * For the plans' files: the move has ended well, or cannot. Without STATS it does not count
  * among the moves that the plan wants.
  */
-void plan_moved(struct plan_run *run, const struct move_stats *stats);
+void plan_acted(struct plan_run *run, const struct action_stats *stats);
 void plan_failed(struct plan_run *run, const char *problem);
 
 /* A live migration that proves that it was one; a plan's `move` (plan-precopy.c). */
-void plan_move_live(struct plan_run *run);
+void plan_migrate(struct plan_run *run);
 
 #endif

@@ -20,7 +20,7 @@
 
 static void attempt(struct plan_run *run);
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
 	g_autofree char *text = NULL;
@@ -28,7 +28,7 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 	if (problem) {
 		plan_failed(run, problem);
 	} else if (stats->early && stats->cuts) {
-		plan_moved(run, stats);
+		plan_acted(run, stats);
 	} else if (run->attempts < MOST_ATTEMPTS) {
 		attempt(run);
 	} else {
@@ -42,20 +42,20 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 
 static void attempt(struct plan_run *run)
 {
-	struct move_options options = { .bandwidth = BANDWIDTH >> run->attempts,
-					.postcopy = TRUE,
-					.late_bandwidth = LATE_BANDWIDTH >> run->attempts };
+	struct migration_options options = { .bandwidth = BANDWIDTH >> run->attempts,
+					     .postcopy = TRUE,
+					     .late_bandwidth = LATE_BANDWIDTH >> run->attempts };
 
 	options.cuts = g_rand_int_range(run->random, 1, MOST_CUTS + 1);
 	options.cut_after_ms = g_rand_int_range(run->random, 0, LATEST_CUT_MS + 1);
 	run->attempts++;
-	guest_move(run->guest, &options, on_done, run);
+	guest_migrate(run->guest, &options, on_done, run);
 }
 
 const struct plan plan_postcopy_recover = {
 	.name = "postcopy-recover",
 	.about = "postcopy whose stream is cut in mid-flight, and mended",
-	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_MOVE_POSTCOPY | VMM_CAN_RECOVER_POSTCOPY,
+	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY | VMM_CAN_RECOVER_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY,
-	.move = attempt,
+	.act = attempt,
 };

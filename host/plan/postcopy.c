@@ -23,7 +23,7 @@
 
 static void attempt(struct plan_run *run);
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
 	g_autofree char *text = NULL;
@@ -31,7 +31,7 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 	if (problem) {
 		plan_failed(run, problem);
 	} else if (stats->early && (stats->bytes_left || stats->pages_awaited) && !stats->unused) {
-		plan_moved(run, stats);
+		plan_acted(run, stats);
 	} else if (run->attempts < MOST_ATTEMPTS) {
 		attempt(run);
 	} else if (stats->unused) {
@@ -48,18 +48,19 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 
 static void attempt(struct plan_run *run)
 {
-	struct move_options options = { .bandwidth = BANDWIDTH >> run->attempts, .postcopy = TRUE };
+	struct migration_options options = { .bandwidth = BANDWIDTH >> run->attempts,
+					     .postcopy = TRUE };
 
 	options.late_bandwidth = LATE_BANDWIDTH
 				 << g_rand_int_range(run->random, 0, LATE_BANDWIDTH_LOG);
 	run->attempts++;
-	guest_move(run->guest, &options, on_done, run);
+	guest_migrate(run->guest, &options, on_done, run);
 }
 
 const struct plan plan_postcopy = {
 	.name = "postcopy",
 	.about = "live migration that takes the guest first and its memory afterwards",
-	.capabilities = VMM_CAN_MOVE_LIVE | VMM_CAN_MOVE_POSTCOPY,
+	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY,
-	.move = attempt,
+	.act = attempt,
 };

@@ -19,12 +19,12 @@
 
 static void attempt(struct plan_run *run, guint64 bandwidth);
 
-static gboolean was_live(const struct move_stats *stats)
+static gboolean was_live(const struct action_stats *stats)
 {
 	return stats->pages_sent > stats->pages_in_ram;
 }
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
 	g_autofree char *text = NULL;
@@ -32,16 +32,16 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 	if (problem) {
 		plan_failed(run, problem);
 	} else if (was_live(stats) && !stats->unused) {
-		plan_moved(run, stats);
+		plan_acted(run, stats);
 	} else if (stats->unused && run->attempts < MOST_ATTEMPTS_WITH_OPTIONS) {
 		attempt(run, BANDWIDTH_WITH_OPTIONS >> run->attempts);
 	} else if (!stats->unused && run->attempts < MOST_ATTEMPTS) {
 		guint64 slower = run->attempts;
 
 		attempt(run, MAX(1, stats->bytes * 1000 / SLOW_COPY_MS / slower));
-	} else if (run->plan->unasked && run->moves->len) {
+	} else if (run->plan->continuous && run->actions->len) {
 		/* Nobody asked: the guest may have been asleep. The next one may find it awake. */
-		plan_moved(run, NULL);
+		plan_acted(run, NULL);
 	} else if (was_live(stats)) {
 		text = plan_options_idle(stats->unused, run->attempts);
 		plan_failed(run, text);
@@ -56,14 +56,14 @@ static void on_done(void *data, const struct move_stats *stats, const char *prob
 
 static void attempt(struct plan_run *run, guint64 bandwidth)
 {
-	struct move_options options = { .bandwidth = bandwidth,
-					.kill_source = run->plan->kills_source };
+	struct migration_options options = { .bandwidth = bandwidth,
+					     .kill_source = run->plan->kills_source };
 
 	run->attempts++;
-	guest_move(run->guest, &options, on_done, run);
+	guest_migrate(run->guest, &options, on_done, run);
 }
 
-void plan_move_live(struct plan_run *run)
+void plan_migrate(struct plan_run *run)
 {
 	attempt(run, 0);
 }
@@ -71,7 +71,7 @@ void plan_move_live(struct plan_run *run)
 const struct plan plan_precopy = {
 	.name = "precopy",
 	.about = "live migration, wherever the guest asks to be moved",
-	.capabilities = VMM_CAN_MOVE_LIVE,
-	.takes = OPTIONS_OF_A_WHOLE_MOVE,
-	.move = plan_move_live,
+	.capabilities = VMM_CAN_MIGRATE,
+	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
+	.act = plan_migrate,
 };

@@ -9,12 +9,12 @@
  */
 #include "plan/plan.h"
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	if (problem)
 		plan_failed(data, problem);
 	else
-		plan_moved(data, stats);
+		plan_acted(data, stats);
 }
 
 static void reset_guest(struct plan_run *run)
@@ -26,6 +26,6 @@ const struct plan plan_reset = {
 	.name = "reset",
 	.about = "reset where a test first asks to be moved; the test then begins anew",
 	.capabilities = VMM_CAN_RESET,
-	.move = reset_guest,
+	.act = reset_guest,
 	.reboots = TRUE,
 };

@@ -7,12 +7,12 @@
  */
 #include "plan/plan.h"
 
-static void on_done(void *data, const struct move_stats *stats, const char *problem)
+static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	if (problem)
 		plan_failed(data, problem);
 	else
-		plan_moved(data, stats);
+		plan_acted(data, stats);
 }
 
 static void take_snapshot(struct plan_run *run)
@@ -25,5 +25,5 @@ const struct plan plan_snapshot = {
 	.about = "saved to a file and restored by another VMM, wherever the guest asks to be moved",
 	.capabilities = VMM_CAN_SAVE,
 	.takes = OPTIONS_OF_A_MACHINE,
-	.move = take_snapshot,
+	.act = take_snapshot,
 };

@@ -10,8 +10,8 @@
 const struct plan plan_srckill = {
 	.name = "srckill",
 	.about = "live migration whose source is killed when it has sent all",
-	.capabilities = VMM_CAN_MOVE_LIVE,
-	.takes = OPTIONS_OF_A_WHOLE_MOVE,
-	.move = plan_move_live,
+	.capabilities = VMM_CAN_MIGRATE,
+	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
+	.act = plan_migrate,
 	.kills_source = TRUE,
 };

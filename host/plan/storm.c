@@ -9,8 +9,8 @@
 const struct plan plan_storm = {
 	.name = "storm",
 	.about = "live migrations back to back while the guest works",
-	.capabilities = VMM_CAN_MOVE_LIVE,
-	.takes = OPTIONS_OF_A_WHOLE_MOVE,
-	.move = plan_move_live,
-	.unasked = TRUE,
+	.capabilities = VMM_CAN_MIGRATE,
+	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
+	.act = plan_migrate,
+	.continuous = TRUE,
 };

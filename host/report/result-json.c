@@ -73,24 +73,25 @@ static void add_marks(JsonBuilder *builder, const struct result *result)
 	json_builder_end_array(builder);
 }
 
-static void add_moves(JsonBuilder *builder, const struct result *result)
+static void add_actions(JsonBuilder *builder, const struct result *result)
 {
 	json_builder_set_member_name(builder, "moves");
 	json_builder_begin_array(builder);
-	for (guint i = 0; i < result->moves->len; i++) {
-		const struct move_stats *move = &g_array_index(result->moves, struct move_stats, i);
+	for (guint i = 0; i < result->actions->len; i++) {
+		const struct action_stats *action =
+			&g_array_index(result->actions, struct action_stats, i);
 
 		json_builder_begin_object(builder);
-		add_number(builder, "started_ns", move->started);
-		add_number(builder, "total_ns", move->total_ns);
-		add_number(builder, "pause_min_ns", move->pause_min_ns);
-		add_number(builder, "pause_max_ns", move->pause_max_ns);
-		add_number(builder, "bytes", move->bytes);
-		add_number(builder, "passes", move->passes);
-		add_number(builder, "pages_sent", move->pages_sent);
-		add_number(builder, "pages_in_ram", move->pages_in_ram);
-		if (move->cuts)
-			add_number(builder, "cuts", move->cuts);
+		add_number(builder, "started_ns", action->started);
+		add_number(builder, "total_ns", action->total_ns);
+		add_number(builder, "pause_min_ns", action->pause_min_ns);
+		add_number(builder, "pause_max_ns", action->pause_max_ns);
+		add_number(builder, "bytes", action->bytes);
+		add_number(builder, "passes", action->passes);
+		add_number(builder, "pages_sent", action->pages_sent);
+		add_number(builder, "pages_in_ram", action->pages_in_ram);
+		if (action->cuts)
+			add_number(builder, "cuts", action->cuts);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -117,7 +118,7 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	environment_add_json(builder, result->environment);
 	add_tests(builder, result);
 	add_marks(builder, result);
-	add_moves(builder, result);
+	add_actions(builder, result);
 }
 
 /* ---- back ---- */
@@ -163,9 +164,9 @@ static void read_mark(struct result *result, JsonObject *object)
 	g_ptr_array_add(result->marks, mark);
 }
 
-static void read_move(struct result *result, JsonObject *object)
+static void read_action(struct result *result, JsonObject *object)
 {
-	struct move_stats move = {
+	struct action_stats action = {
 		.started = qmp_number(object, "started_ns"),
 		.total_ns = qmp_number(object, "total_ns"),
 		.pause_min_ns = qmp_number(object, "pause_min_ns"),
@@ -177,7 +178,7 @@ static void read_move(struct result *result, JsonObject *object)
 		.cuts = MAX(0, qmp_number(object, "cuts")),
 	};
 
-	g_array_append_val(result->moves, move);
+	g_array_append_val(result->actions, action);
 }
 
 static void read_array(struct result *result, JsonObject *object, const char *name,
@@ -221,7 +222,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->beyond_tests = qmp_number(object, "failed_beyond_tests");
 	read_array(result, object, "tests", read_test);
 	read_array(result, object, "marks", read_mark);
-	read_array(result, object, "moves", read_move);
+	read_array(result, object, "moves", read_action);
 	return result;
 }
 

@@ -58,7 +58,7 @@ struct result *result_new(const struct test_case *test_case, const struct enviro
 	result->environment = environment;
 	result->tests = g_ptr_array_new_with_free_func((GDestroyNotify)test_result_free);
 	result->marks = g_ptr_array_new_with_free_func((GDestroyNotify)mark_free);
-	result->moves = g_array_new(FALSE, FALSE, sizeof(struct move_stats));
+	result->actions = g_array_new(FALSE, FALSE, sizeof(struct action_stats));
 	return result;
 }
 
@@ -73,7 +73,7 @@ void result_free(struct result *result)
 	g_free(result->logdir);
 	g_ptr_array_unref(result->tests);
 	g_ptr_array_unref(result->marks);
-	g_array_unref(result->moves);
+	g_array_unref(result->actions);
 	g_free(result);
 }
 
@@ -91,28 +91,29 @@ const char *result_mark(const struct result *result, const char *name, const cha
 	return value;
 }
 
-static void append_moves(GString *text, const struct result *result)
+static void append_actions(GString *text, const struct result *result)
 {
 	const struct plan *plan = result->test_case->plan;
-	const char *noun = plan->reboots			     ? "reset"
-			   : plan->capabilities & VMM_CAN_BREAK_MOVE ? "broken move"
-			   : plan->capabilities & VMM_CAN_SAVE	     ? "snapshot"
-			   : plan->capabilities & VMM_CAN_MOVE_LIVE  ? "move"
-								     : "pause";
+	const char *noun = plan->reboots				  ? "reset"
+			   : plan->capabilities & VMM_CAN_BREAK_MIGRATION ? "broken move"
+			   : plan->capabilities & VMM_CAN_SAVE		  ? "snapshot"
+			   : plan->capabilities & VMM_CAN_MIGRATE	  ? "move"
+									  : "pause";
 	gint64 shortest = G_MAXINT64, longest = 0;
 	g_autofree char *from = NULL, *to = NULL;
 
-	for (guint i = 0; i < result->moves->len; i++) {
-		const struct move_stats *move = &g_array_index(result->moves, struct move_stats, i);
-		gint64 time = plan->reboots ? move->total_ns : move->pause_min_ns;
+	for (guint i = 0; i < result->actions->len; i++) {
+		const struct action_stats *action =
+			&g_array_index(result->actions, struct action_stats, i);
+		gint64 time = plan->reboots ? action->total_ns : action->pause_min_ns;
 
 		shortest = MIN(shortest, time);
 		longest = MAX(longest, time);
 	}
 	from = text_duration(shortest);
 	to = text_duration(longest);
-	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->moves->len, noun,
-			       result->moves->len == 1 ? "" : "s",
+	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->actions->len, noun,
+			       result->actions->len == 1 ? "" : "s",
 			       plan->reboots ? "back after" : "stopped for", from, to);
 }
 
@@ -126,8 +127,8 @@ char *result_summary(const struct result *result)
 	g_string_append_printf(text, "%u checks", result->checks);
 	if (result->skipped_checks)
 		g_string_append_printf(text, ", %u skipped", result->skipped_checks);
-	if (result->moves->len)
-		append_moves(text, result);
+	if (result->actions->len)
+		append_actions(text, result);
 	g_string_append_printf(text, "; %s", duration);
 	return g_string_free(text, FALSE);
 }

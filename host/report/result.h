@@ -79,7 +79,7 @@ struct result {
 	GPtrArray *tests;      /* of struct test_result */
 	gboolean beyond_tests; /* something failed that is no test's, and that no issue explains */
 	GPtrArray *marks;      /* of struct mark, without clock marks */
-	GArray *moves;	       /* of struct move_stats */
+	GArray *actions;       /* of struct action_stats */
 };
 
 void test_case_free(struct test_case *test_case);

@@ -11,7 +11,7 @@
 #include "guest/disk-check.h"
 #include "suite/guest-image.h"
 #include "guest/machine-check.h"
-#include "guest/original.h"
+#include "guest/snapshot-source.h"
 #include "util/text.h"
 
 /* How long QEMU may take for an answer on a fast host. */
@@ -39,13 +39,14 @@ struct case_run {
 	char **extra;	    /* arguments for the VMM */
 	struct guest *guest;
 	struct plan_run *plan;
-	struct original *original; /* of the last snapshot of a running guest, until it is over */
-	struct vm_exit *exit;	   /* of the guest, if it was first */
+	struct snapshot_source
+		*snapshot_source; /* of the last snapshot of a running guest, until it is over */
+	struct vm_exit *exit;	  /* of the guest, if it was first */
 	struct clock_check *clock_check;
 	struct machine_check *machine_check;
-	struct ram_images *images;	   /* or NULL */
-	struct disk_check *disk;	   /* NULL for a guest without */
-	struct disk_check *originals_disk; /* before there is an original */
+	struct ram_images *images;		 /* or NULL */
+	struct disk_check *disk;		 /* NULL for a guest without */
+	struct disk_check *snapshot_source_disk; /* before there is an original */
 	struct result *result;
 	gint64 started, test_started; /* monotonic, us */
 	guint deadline, idle;
@@ -79,8 +80,8 @@ static void run_free(struct case_run *run)
 		g_source_remove(run->idle);
 	if (run->plan)
 		plan_end(run->plan);
-	if (run->original)
-		original_free(run->original);
+	if (run->snapshot_source)
+		snapshot_source_free(run->snapshot_source);
 	if (run->exit)
 		g_free(run->exit->stderr_end);
 	g_free(run->exit);
@@ -91,7 +92,7 @@ static void run_free(struct case_run *run)
 	if (run->images)
 		g_free(ram_images_end(run->images, FALSE));
 	disk_check_free(run->disk);
-	disk_check_free(run->originals_disk);
+	disk_check_free(run->snapshot_source_disk);
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
@@ -120,8 +121,8 @@ static gboolean tell_end(gpointer data)
 
 	run->idle = 0;
 	if (run->plan) {
-		g_array_unref(result->moves);
-		result->moves = g_array_ref(run->plan->moves);
+		g_array_unref(result->actions);
+		result->actions = g_array_ref(run->plan->actions);
 	}
 	result->duration_ns = (g_get_monotonic_time() - run->started) * 1000;
 	if (run->images)
@@ -182,7 +183,7 @@ static char *whereabouts(struct case_run *run)
 
 	if (run->test)
 		g_string_append_printf(text, " in test %s", run->test);
-	if (!run->settings->foreign && !console_speaks_protocol(guest_console(run->guest)))
+	if (!run->settings->kvm_unit_tests && !console_speaks_protocol(guest_console(run->guest)))
 		g_string_append(text, "; the guest never said hello");
 	if (*last)
 		g_string_append_printf(text, "; last line: %s", last);
@@ -206,7 +207,7 @@ static void conclude_status(struct case_run *run, int status)
 	gboolean ours = console_speaks_protocol(guest_console(run->guest));
 	g_autofree char *where = whereabouts(run), *shortfall = NULL;
 
-	if (!ours && !run->settings->foreign)
+	if (!ours && !run->settings->kvm_unit_tests)
 		conclude(run, VERDICT_FAIL, "the guest left with status %d%s", status, where);
 	else if (ours && run->bye != status && status != GUEST_ABORTED)
 		conclude(run, VERDICT_FAIL, "the guest left with status %d without a word%s",
@@ -277,7 +278,7 @@ static void on_ended(void *data, const struct vm_exit *exit)
 {
 	struct case_run *run = data;
 
-	if (!run->original) {
+	if (!run->snapshot_source) {
 		conclude_exit(run, exit);
 		return;
 	}
@@ -303,12 +304,13 @@ static struct test_result *add_test(struct case_run *run, const struct machine_l
 	return test;
 }
 
-static void on_original_test_failed(void *data, const struct machine_line *line, const char *reason)
+static void on_snapshot_source_test_failed(void *data, const struct machine_line *line,
+					   const char *reason)
 {
 	add_test(data, line, reason);
 }
 
-static void on_original_over(void *data, const char *problem, const char *failure)
+static void on_snapshot_source_over(void *data, const char *problem, const char *failure)
 {
 	struct case_run *run = data;
 
@@ -316,15 +318,15 @@ static void on_original_over(void *data, const char *problem, const char *failur
 		remember_first(&run->violation, problem);
 	if (failure)
 		remember_first(&run->first_fail, failure);
-	original_free(g_steal_pointer(&run->original));
-	guest_end_original(run->guest, problem || failure);
+	snapshot_source_free(g_steal_pointer(&run->snapshot_source));
+	guest_end_snapshot_source(run->guest, problem || failure);
 	if (run->exit)
 		conclude_exit(run, run->exit);
 }
 
-static const struct original_listener original_listener = {
-	.test_failed = on_original_test_failed,
-	.over = on_original_over,
+static const struct snapshot_source_listener snapshot_source_listener = {
+	.test_failed = on_snapshot_source_test_failed,
+	.over = on_snapshot_source_over,
 };
 
 /* The disk that is open is the original's from now on; the copy gets a copy. */
@@ -336,19 +338,19 @@ static void on_stands_still(void *data)
 	if (!run->disk)
 		return;
 	/* Of a snapshot that was not made. */
-	disk_check_free(run->originals_disk);
-	run->originals_disk = disk_check_split(run->disk, &error);
-	if (!run->originals_disk)
+	disk_check_free(run->snapshot_source_disk);
+	run->snapshot_source_disk = disk_check_split(run->disk, &error);
+	if (!run->snapshot_source_disk)
 		conclude(run, VERDICT_ERROR, "%s", error->message);
 }
 
-static void on_original(void *data, struct guest *original)
+static void on_snapshot_source(void *data, struct guest *source)
 {
 	struct case_run *run = data;
 
-	run->original =
-		original_follow(original, run->test != NULL, g_steal_pointer(&run->originals_disk),
-				&original_listener, run);
+	run->snapshot_source = snapshot_source_follow(source, run->test != NULL,
+						      g_steal_pointer(&run->snapshot_source_disk),
+						      &snapshot_source_listener, run);
 }
 
 static void on_failed(void *data, const char *problem)
@@ -598,7 +600,7 @@ static const struct guest_listener guest_listener = {
 	.wants_more = on_wants_more,
 	.boot_asked = on_boot_asked,
 	.stands_still = on_stands_still,
-	.original = on_original,
+	.snapshot_source = on_snapshot_source,
 	.disk_asked = on_disk_asked,
 	.ended = on_ended,
 	.failed = on_failed,
@@ -612,7 +614,7 @@ static char *guest_command_line(const struct program *program, const struct case
 	g_autofree char *words = NULL;
 	char **args = settings->wanted->args;
 
-	if (settings->foreign)
+	if (settings->kvm_unit_tests)
 		return g_strdup(program->test_args);
 	words = args ? g_strjoinv(" ", args) : g_strdup("");
 	return g_strdup_printf("timescale=%u%s%s%s%s",
@@ -622,13 +624,13 @@ static char *guest_command_line(const struct program *program, const struct case
 }
 
 /* "-cpu max" is everything that the host offers, unless the program says otherwise. */
-static char **extra_arguments(const struct program *program, gboolean foreign)
+static char **extra_arguments(const struct program *program, gboolean kvm_unit_tests)
 {
 	static const char *const cpu[] = { "-cpu", "max", NULL };
 	GStrvBuilder *builder = g_strv_builder_new();
 	char **arguments;
 
-	if (!foreign && !g_strv_contains((const char *const *)program->qemu_params, "-cpu"))
+	if (!kvm_unit_tests && !g_strv_contains((const char *const *)program->qemu_params, "-cpu"))
 		g_strv_builder_addv(builder, (const char **)cpu);
 	g_strv_builder_addv(builder, (const char **)program->qemu_params);
 	arguments = g_strv_builder_end(builder);
@@ -641,12 +643,12 @@ static const char *why_no_images(const struct plan *plan)
 {
 	if (plan->kills_source)
 		return "the source is killed when it has sent all";
-	if (plan->capabilities & VMM_CAN_MOVE_POSTCOPY)
+	if (plan->capabilities & VMM_CAN_MIGRATE_POSTCOPY)
 		return "the guest runs while its memory comes";
 	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
 		return "the guest runs while it is saved";
-	if (plan->capabilities & (VMM_CAN_MOVE_LIVE | VMM_CAN_SAVE) &&
-	    !(plan->capabilities & VMM_CAN_BREAK_MOVE))
+	if (plan->capabilities & (VMM_CAN_MIGRATE | VMM_CAN_SAVE) &&
+	    !(plan->capabilities & VMM_CAN_BREAK_MIGRATION))
 		return NULL;
 	return "the guest stays where it is";
 }
@@ -671,7 +673,7 @@ static const char *machine_type(const struct program *program, const struct case
 	const char *machine = *program->machine ? program->machine : NULL;
 
 	if (!machine)
-		return settings->foreign ? settings->pc : settings->q35;
+		return settings->kvm_unit_tests ? settings->pc : settings->q35;
 	if (g_str_equal(machine, "q35") || g_str_has_prefix(machine, "q35,"))
 		return settings->q35;
 	if (g_str_equal(machine, "pc") || g_str_has_prefix(machine, "pc,"))
@@ -690,16 +692,16 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.accel = environment->accel,
 		.file = program->file,
 		.command_line = run->command_line,
-		.runner_word = settings->foreign ? NULL : "runner=ferry",
+		.runner_word = settings->kvm_unit_tests ? NULL : "runner=ferry",
 		.smp = program->smp,
 		.memory_mib = settings->wanted->memory_mib,
 		.machine = *program->machine ? program->machine : NULL,
 		.machine_type = machine_type(program, settings),
 		.extra = run->extra,
-		.foreign = settings->foreign,
+		.kvm_unit_test = settings->kvm_unit_tests,
 		.uses = run->test_case->plan->capabilities,
 		.options = run->test_case->plan->options,
-		.hurry = settings->emulated_host,
+		.high_priority = settings->emulated_host,
 		.gather_ms = settings->emulated_host ? LAB_GATHER_MS : 0,
 		.preforked = settings->preforked,
 		.reply_seconds = environment->timescale *
@@ -738,7 +740,7 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 	run->data = data;
 	run->bye = -1;
 	run->command_line = guest_command_line(test_case->program, settings);
-	run->extra = extra_arguments(test_case->program, settings->foreign);
+	run->extra = extra_arguments(test_case->program, settings->kvm_unit_tests);
 	run->clock_check = clock_check_new();
 	run->machine_check = machine_check_new();
 	run->started = run->test_started = g_get_monotonic_time();

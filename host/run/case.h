@@ -16,9 +16,9 @@ struct case_settings {
 	const char *q35, *pc;
 	const char *logdir;
 	const char *socket_dir;
-	gboolean foreign;	/* guests of another suite */
-	gboolean emulated_host; /* a lab, where starting a process may take seconds */
-	const char *preforked;	/* the library of preforked.h, or NULL */
+	gboolean kvm_unit_tests; /* guests of another suite */
+	gboolean emulated_host;	 /* a lab, where starting a process may take seconds */
+	const char *preforked;	 /* the library of preforked.h, or NULL */
 };
 
 struct case_listener {

@@ -12,8 +12,8 @@
 /* What the whole suite is written for; others are skipped. */
 #define ARCHITECTURE "x86_64"
 
-static const char *const foreign_plans[] = { "none", NULL };
-static const char *const foreign_migration_plans[] = { "precopy", NULL };
+static const char *const kvm_unit_tests_plans[] = { "none", NULL };
+static const char *const kvm_unit_tests_migration_plans[] = { "precopy", NULL };
 
 static gboolean has_word(char **words, const char *word)
 {
@@ -27,9 +27,10 @@ static const char *const *plans_of(const struct suite *suite, const struct progr
 		return (const char *const *)selection->plan_names;
 	if (*program->plans)
 		return (const char *const *)program->plans;
-	if (!suite->foreign)
+	if (!suite->kvm_unit_tests)
 		return plan_names();
-	return has_word(program->groups, "migration") ? foreign_migration_plans : foreign_plans;
+	return has_word(program->groups, "migration") ? kvm_unit_tests_migration_plans
+						      : kvm_unit_tests_plans;
 }
 
 /* A pattern without '/' means programs, with '/' cases. */
@@ -239,7 +240,7 @@ static gboolean check_words(const struct suite *suite, GError **error)
 
 static gboolean check_binaries(const struct suite *suite, GPtrArray *cases, GError **error)
 {
-	for (guint i = 0; !suite->foreign && i < cases->len; i++) {
+	for (guint i = 0; !suite->kvm_unit_tests && i < cases->len; i++) {
 		const struct program *program =
 			((const struct test_case *)cases->pdata[i])->program;
 

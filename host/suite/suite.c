@@ -381,7 +381,8 @@ static void read_assignment(struct reader *reader, char *text, char **lines, gui
 	key->read(reader, value);
 }
 
-struct suite *suite_load(const char *path, const char *bindir, gboolean foreign, GError **error)
+struct suite *suite_load(const char *path, const char *bindir, gboolean kvm_unit_tests,
+			 GError **error)
 {
 	g_autofree char *contents = NULL;
 	g_auto(GStrv) lines = NULL;
@@ -393,7 +394,7 @@ struct suite *suite_load(const char *path, const char *bindir, gboolean foreign,
 		return NULL;
 	suite = g_new0(struct suite, 1);
 	suite->path = g_strdup(path);
-	suite->foreign = foreign;
+	suite->kvm_unit_tests = kvm_unit_tests;
 	suite->programs = g_ptr_array_new_with_free_func((GDestroyNotify)program_free);
 	reader.suite = suite;
 	reader.complaints = g_string_new(NULL);

@@ -29,9 +29,9 @@ struct program {
 };
 
 struct suite {
-	char *path;	     /* of the unittests.cfg */
-	gboolean foreign;    /* another project's suite (--suite) */
-	GPtrArray *programs; /* of struct program, in the file's order */
+	char *path;		 /* of the unittests.cfg */
+	gboolean kvm_unit_tests; /* another project's suite (--suite) */
+	GPtrArray *programs;	 /* of struct program, in the file's order */
 };
 
 /*
@@ -39,7 +39,8 @@ struct suite {
  * file is gathered into one error, each a line "FILE:LINE: what is wrong and what
  * to do". Whether plans and needs are known is for the caller to check.
  */
-struct suite *suite_load(const char *path, const char *bindir, gboolean foreign, GError **error);
+struct suite *suite_load(const char *path, const char *bindir, gboolean kvm_unit_tests,
+			 GError **error);
 void suite_free(struct suite *suite);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Binds a child to the life of the runner, and lets it hurry. See child.h. Of this file
+ * Binds a child to the life of the runner, and raises its priority. See child.h. Of this file
  * lab/preforked.c is made, too, so it uses the C library alone.
  */
 #include <dirent.h>
@@ -27,7 +27,7 @@ void child_bind(pid_t runner, int death_signal)
 
 #define FIRST_OF_ALL (-20)
 
-void child_hurry(void)
+void child_raise_priority(void)
 {
 	setpriority(PRIO_PROCESS, 0, FIRST_OF_ALL);
 }

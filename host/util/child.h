@@ -19,7 +19,7 @@ void child_bind(pid_t runner, int death_signal);
  * CPU is all there is, a guest that asks to be moved looks for the answer all the time, and so
  * takes half of it from the VMM that is starting to take it in. Needs root; does nothing without.
  */
-void child_hurry(void);
+void child_raise_priority(void);
 void child_take_turns(pid_t child);
 
 /*

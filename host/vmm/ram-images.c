@@ -20,7 +20,7 @@
 
 struct ram_images {
 	char *source, *destination, *new_source, *new_destination;
-	unsigned moves;	    /* that were looked at */
+	unsigned actions;   /* that were looked at */
 	unsigned differing; /* of these, in which something was not the same */
 	unsigned there;	    /* the move that the images are of; 0: there are none */
 	gsize pages_there;  /* that differ in them */
@@ -118,7 +118,7 @@ static void show_page(struct ram_images *images, gsize page, const guint8 *sourc
 		first++;
 	g_string_append_printf(images->pages,
 			       "\nmove %u, page 0x%" G_GSIZE_MODIFIER "x, first at offset 0x%03x: ",
-			       images->moves, page * PAGE_BYTES, (unsigned)first);
+			       images->actions, page * PAGE_BYTES, (unsigned)first);
 	first -= first % SHOWN_BYTES;
 	show_bytes(images->pages, "source", source + first);
 	show_bytes(images->pages, ", destination", destination + first);
@@ -161,7 +161,7 @@ static void keep_or_remove(struct ram_images *images, gsize count)
 		remove_new(images);
 		return;
 	}
-	images->there = images->moves;
+	images->there = images->actions;
 	images->pages_there = count;
 	if (g_rename(images->new_source, images->source) < 0 ||
 	    g_rename(images->new_destination, images->destination) < 0)
@@ -176,7 +176,7 @@ void ram_images_compare(struct ram_images *images)
 	if (images->problem || !(source = map(images, images->new_source)) ||
 	    !(destination = map(images, images->new_destination)))
 		return;
-	images->moves++;
+	images->actions++;
 	size = g_mapped_file_get_length(source);
 	if (g_mapped_file_get_length(destination) != size || size % PAGE_BYTES) {
 		ram_images_give_up(images, "the images are not of one size");
@@ -196,14 +196,14 @@ static const char *plural(gsize count)
 
 static void tell_moves(const struct ram_images *images, GString *text)
 {
-	if (!images->moves)
+	if (!images->actions)
 		g_string_append(text, "there are no images: no move came to its end");
 	else if (!images->differing)
 		g_string_append_printf(text, "source and destination held the same in %u move%s",
-				       images->moves, plural(images->moves));
+				       images->actions, plural(images->actions));
 	else
 		g_string_append_printf(text, "source and destination differed in %u of %u move%s",
-				       images->differing, images->moves, plural(images->moves));
+				       images->differing, images->actions, plural(images->actions));
 }
 
 char *ram_images_end(struct ram_images *images, gboolean failed)

@@ -17,11 +17,11 @@ struct vm;
 /* What a VMM can do; plans name what they need. */
 enum vmm_capability {
 	VMM_CAN_PAUSE = 1 << 0,
-	VMM_CAN_MOVE_LIVE = 1 << 1,
+	VMM_CAN_MIGRATE = 1 << 1,
 	VMM_CAN_RESET = 1 << 2,
-	VMM_CAN_MOVE_POSTCOPY = 1 << 3,
+	VMM_CAN_MIGRATE_POSTCOPY = 1 << 3,
 	VMM_CAN_SAVE = 1 << 4,
-	VMM_CAN_BREAK_MOVE = 1 << 5,
+	VMM_CAN_BREAK_MIGRATION = 1 << 5,
 	VMM_CAN_SAVE_RUNNING = 1 << 6,
 	VMM_CAN_RECOVER_POSTCOPY = 1 << 7,
 };
@@ -59,7 +59,7 @@ struct vm_config {
 	const char *machine_type; /* in place of the machine's, e.g. "pc-q35-7.2"; NULL: as it is */
 	const char *disk;	  /* a raw image, for a device with `drive=disk`; NULL for none */
 	char **extra;		  /* further arguments for the VMM; may be NULL */
-	gboolean foreign;	  /* a guest of kvm-unit-tests: its machine, its test devices */
+	gboolean kvm_unit_test;	  /* a guest of kvm-unit-tests: its machine, its test devices */
 
 	const char *label;	     /* short, for the transcript: "1", "2", ... */
 	struct log_file *transcript; /* of the control channel; must outlive the VM */
@@ -67,7 +67,7 @@ struct vm_config {
 	const char *command_path;    /* where to write the command line, or NULL */
 	unsigned reply_seconds;	     /* how long the control channel may be silent when asked */
 	const char *incoming;	     /* wait for a move on this socket path; NULL: boot the guest */
-	gboolean hurry;		     /* until it can take its guest: child.h */
+	gboolean high_priority;	     /* until it can take its guest: child.h */
 	unsigned gather_ms;	     /* let console output gather before it is read; 0: at once */
 	const char *preforked;	     /* the library of preforked.h; NULL: the usual start */
 	int restore;		     /* this open file, from save(); 0: nothing is restored */
@@ -109,7 +109,7 @@ struct vm_listener {
 };
 
 /* How one move, one pause, or one reset went. Times are of the host's clocks. */
-struct move_stats {
+struct action_stats {
 	gint64 started;	      /* CLOCK_REALTIME, ns */
 	gint64 total_ns;      /* from the order to the end */
 	gint64 pause_min_ns;  /* the guest stood still for at least this long ... */
@@ -132,7 +132,7 @@ struct move_stats {
 	gint64 saved_at, restored_at;
 };
 
-struct move_options {
+struct migration_options {
 	guint64 bandwidth;    /* bytes a second; 0 for no limit */
 	gboolean kill_source; /* when it has sent all */
 	/* The guest goes as soon as the stream flows; LATE_BANDWIDTH is for what is left then. */
@@ -144,14 +144,15 @@ struct move_options {
 };
 
 /* How a move is broken off in mid-flight; the guest then stays where it is. */
-struct break_options {
+struct broken_migration_options {
 	enum { BREAK_BY_CANCEL, BREAK_BY_DEATH } how; /* of the destination */
 	guint64 bandwidth;			      /* bytes a second */
 	guint after_ms;				      /* when the stream flows */
 };
 
 /* PROBLEM is NULL after success; else STATS is NULL. */
-typedef void (*move_done_function)(void *data, const struct move_stats *stats, const char *problem);
+typedef void (*action_done_function)(void *data, const struct action_stats *stats,
+				     const char *problem);
 
 struct vmm {
 	const char *name;
@@ -166,33 +167,34 @@ struct vmm {
 	/* Delivers held output from now on. */
 	void (*release_output)(struct vm *vm);
 	/* Stops the guest for MICROSECONDS and lets it go on. */
-	void (*pause)(struct vm *vm, gint64 microseconds, move_done_function done, void *data);
+	void (*pause)(struct vm *vm, gint64 microseconds, action_done_function done, void *data);
 	/*
 	 * Moves the guest to TO, which must be ready. All that the guest wrote in VM is
 	 * delivered before `done`. If the move fails, the guest may go on in VM.
 	 */
-	void (*move)(struct vm *vm, struct vm *to, const struct move_options *options,
-		     move_done_function done, void *data);
+	void (*migrate)(struct vm *vm, struct vm *to, const struct migration_options *options,
+			action_done_function done, void *data);
 	/*
 	 * Begins to move the guest to TO, which must be ready, and breaks that off. After
 	 * that TO is of no use any more. The stats are those of the moment before.
 	 */
-	void (*break_move)(struct vm *vm, struct vm *to, const struct break_options *options,
-			   move_done_function done, void *data);
+	void (*break_migration)(struct vm *vm, struct vm *to,
+				const struct broken_migration_options *options,
+				action_done_function done, void *data);
 	/*
 	 * Resets the machine as a whole, which goes on running; `done` when that has
 	 * happened. What the new boot writes may be delivered before.
 	 */
-	void (*reset)(struct vm *vm, move_done_function done, void *data);
+	void (*reset)(struct vm *vm, action_done_function done, void *data);
 	/*
 	 * Writes all of the guest to FILE, which messages call PATH (it must outlive the
 	 * call), and stops it before; RUNNING: only for a moment. What the guest wrote until
 	 * it was stopped is delivered before `done`; what it writes after that is held.
 	 */
 	void (*save)(struct vm *vm, int file, const char *path, gboolean running,
-		     move_done_function done, void *data);
+		     action_done_function done, void *data);
 	/* Waits until a VM with `restore`, which is ready, has its guest, and lets that go on. */
-	void (*restore)(struct vm *vm, move_done_function done, void *data);
+	void (*restore)(struct vm *vm, action_done_function done, void *data);
 	/* Asks the process to end; `exited` follows. */
 	void (*quit)(struct vm *vm);
 	/* Kills the process; `exited` follows, with `ordered`. */

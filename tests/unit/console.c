@@ -369,7 +369,7 @@ static void test_over_long_lines(void)
 }
 
 /* Another suite's guest may print what it likes. */
-static void test_foreign(void)
+static void test_kvm_unit_tests(void)
 {
 	g_autofree char *text = read_all("enabling apic\r\n"
 					 "@ home\n"
@@ -401,7 +401,7 @@ static void test_foreign(void)
 			"13 other 'without end'\n");
 }
 
-static void test_foreign_never_speaks(void)
+static void test_kvm_unit_tests_never_speaks(void)
 {
 	static const char bytes[] = "@7+70 end test=x\nPASS: y\n";
 	gboolean speaks;
@@ -473,8 +473,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/nul", test_nul);
 	g_test_add_func("/console/invalid-utf8", test_invalid_utf8);
 	g_test_add_func("/console/over-long-lines", test_over_long_lines);
-	g_test_add_func("/console/foreign", test_foreign);
-	g_test_add_func("/console/foreign-never-speaks", test_foreign_never_speaks);
+	g_test_add_func("/console/kvm-unit-tests", test_kvm_unit_tests);
+	g_test_add_func("/console/kvm-unit-tests-never-speaks", test_kvm_unit_tests_never_speaks);
 	g_test_add_func("/console/sentences", test_sentences);
 	g_test_add_func("/console/last-line-printable", test_last_line_is_printable);
 	g_test_add_func("/console/any-bytes", test_any_bytes);

@@ -57,9 +57,8 @@ static void test_start(void)
 
 		g_assert_cmpint(pipe2(in, O_CLOEXEC), ==, 0);
 		g_assert_cmpint(pipe2(out, O_CLOEXEC), ==, 0);
-		pid = preforked_start(preloaded, arguments,
-					(int[]){ in[0], out[1], out[1], in[0] },
-					(int[]){ 0, 1, 2, 7 }, 4, FALSE);
+		pid = preforked_start(preloaded, arguments, (int[]){ in[0], out[1], out[1], in[0] },
+				      (int[]){ 0, 1, 2, 7 }, 4, FALSE);
 		g_assert_cmpint(pid, >, 0);
 		g_assert_cmpint(pid, !=, last);
 		last = pid;
@@ -123,12 +122,12 @@ static void test_cannot(void)
 		for (int again = 0; again < 2; again++)
 			g_assert_cmpint(
 				preforked_start(rows[i].library ? rows[i].library : preloaded,
-						  arguments, (int[]){ 1 }, (int[]){ 1 }, 1, FALSE),
+						arguments, (int[]){ 1 }, (int[]){ 1 }, 1, FALSE),
 				==, 0);
 	}
 }
 
-static void test_hurry(void)
+static void test_high_priority(void)
 {
 	char *arguments[] = { (char *)"sh", (char *)"-c", (char *)"cut -d ' ' -f 19 /proc/$$/stat",
 			      NULL };
@@ -138,18 +137,19 @@ static void test_hurry(void)
 		g_test_skip("priorities are root's");
 		return;
 	}
-	for (int hurry = 0; hurry < 2; hurry++) {
+	for (int high_priority = 0; high_priority < 2; high_priority++) {
 		g_autofree char *text = NULL;
 		int out[2];
 		pid_t pid;
 
 		g_assert_cmpint(pipe2(out, O_CLOEXEC), ==, 0);
-		pid = preforked_start(preloaded, arguments, &out[1], (int[]){ 1 }, 1, hurry);
+		pid = preforked_start(preloaded, arguments, &out[1], (int[]){ 1 }, 1,
+				      high_priority);
 		g_assert_cmpint(pid, >, 0);
 		close(out[1]);
 		text = read_all(out[0]);
 		wait_for(pid);
-		g_assert_cmpstr(text, ==, hurry ? "-20\n" : "0\n");
+		g_assert_cmpstr(text, ==, high_priority ? "-20\n" : "0\n");
 		close(out[0]);
 	}
 }
@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/preforked/start", test_start);
 	g_test_add_func("/preforked/script", test_script);
 	g_test_add_func("/preforked/cannot", test_cannot);
-	g_test_add_func("/preforked/hurry", test_hurry);
+	g_test_add_func("/preforked/high-priority", test_high_priority);
 	status = g_test_run();
 	preforked_end();
 	return status;

@@ -63,7 +63,7 @@ static void make_run(struct run *run)
 {
 	static const char *const names[] = { "pro/pass", "pro/fail", "pro/xfail", "pro/skip",
 					     "pro/error" };
-	struct move_stats move = { .total_ns = 3000000, .pause_min_ns = 1000, .pages_sent = 5 };
+	struct action_stats action = { .total_ns = 3000000, .pause_min_ns = 1000, .pages_sent = 5 };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
 		struct result *result = result_new(&run->cases[i], &environment);
@@ -76,7 +76,7 @@ static void make_run(struct run *run)
 		result->detail = i == VERDICT_FAIL ? g_strdup("#0 f at a<b>.c:1\n#1 g") : NULL;
 		result->logdir = i == VERDICT_SKIP ? NULL : g_strdup("logs/" NASTY);
 		if (i != VERDICT_SKIP) {
-			g_array_append_val(result->moves, move);
+			g_array_append_val(result->actions, action);
 			add_test(result);
 			add_mark(result);
 		}

@@ -67,8 +67,8 @@ static struct settings settings_with(int repeat, gint64 seed, gboolean accel_cho
  * The cases that PATTERNS and PLANS (words, or NULL) mean, "name" or "name(reason)"
  * each; or "error: MESSAGE" with the folder's name taken out.
  */
-static char *chosen(const char *text, gboolean foreign, const char *patterns, const char *plans,
-		    unsigned repeat)
+static char *chosen(const char *text, gboolean kvm_unit_tests, const char *patterns,
+		    const char *plans, unsigned repeat)
 {
 	struct folder folder = make_folder(text);
 	g_autoptr(GError) error = NULL;
@@ -81,7 +81,7 @@ static char *chosen(const char *text, gboolean foreign, const char *patterns, co
 		.accel = "tcg",
 		.vmm = &qemu_vmm,
 	};
-	struct suite *suite = suite_load(folder.config, folder.path, foreign, &error);
+	struct suite *suite = suite_load(folder.config, folder.path, kvm_unit_tests, &error);
 	GString *told = g_string_new(NULL);
 	GPtrArray *cases;
 
@@ -230,7 +230,7 @@ static void test_complaints_about_the_suite(void)
 }
 
 /* Another suite's programs run alone, or move if they are in the group `migration`. */
-static void test_foreign(void)
+static void test_kvm_unit_tests(void)
 {
 	g_autofree char *told = chosen("[a]\nfile = alpha.flat\n"
 				       "[m]\nfile = alpha.flat\ngroups = migration\n"
@@ -352,7 +352,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/select/nodefault", test_all_leaves_out_nodefault);
 	g_test_add_func("/select/repeat", test_repeat);
 	g_test_add_func("/select/complaints", test_complaints_about_the_suite);
-	g_test_add_func("/select/foreign", test_foreign);
+	g_test_add_func("/select/kvm-unit-tests", test_kvm_unit_tests);
 	g_test_add_func("/select/seeds", test_seeds);
 	g_test_add_func("/select/placement", test_placement);
 	return g_test_run();

@@ -8,7 +8,7 @@
 #include "util/text.h"
 
 /* Writes CONFIG to a file and reads it; the message names the file CFG. */
-static struct suite *load(const char *config, gboolean foreign, char **message)
+static struct suite *load(const char *config, gboolean kvm_unit_tests, char **message)
 {
 	g_autofree char *path = NULL;
 	g_autoptr(GError) error = NULL;
@@ -18,7 +18,7 @@ static struct suite *load(const char *config, gboolean foreign, char **message)
 	g_assert_no_error(error);
 	close(fd);
 	g_assert_true(g_file_set_contents(path, config, -1, &error));
-	suite = suite_load(path, "bin", foreign, &error);
+	suite = suite_load(path, "bin", kvm_unit_tests, &error);
 	g_unlink(path);
 	if (error) {
 		g_auto(GStrv) pieces = g_strsplit(error->message, path, -1);
@@ -294,7 +294,7 @@ static void test_file_is_not_there(void)
 }
 
 /* Stanzas as kvm-unit-tests' x86/unittests.cfg has them. */
-static void test_foreign_suite(void)
+static void test_kvm_unit_tests_suite(void)
 {
 	g_autofree char *message = NULL;
 	struct suite *suite = load(
@@ -334,7 +334,7 @@ static void test_foreign_suite(void)
 
 	g_assert_cmpstr(message, ==, NULL);
 	g_assert_cmpuint(suite->programs->len, ==, 5);
-	g_assert_true(suite->foreign);
+	g_assert_true(suite->kvm_unit_tests);
 	g_assert_cmpstr(program(suite, 1)->test_args, ==, "cpuid");
 	g_assert_cmpstr(program(suite, 2)->test_args, ==, "-exit_monitor_from_l2_test -vmx_*");
 	assert_words(program(suite, 3)->qemu_params, "-cpu|host,hv_time|-device|hyperv-testdev");
@@ -376,7 +376,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/suite/complaints", test_complaints);
 	g_test_add_func("/suite/bad-shell-words", test_bad_shell_words);
 	g_test_add_func("/suite/file-not-there", test_file_is_not_there);
-	g_test_add_func("/suite/foreign", test_foreign_suite);
+	g_test_add_func("/suite/kvm-unit-tests", test_kvm_unit_tests_suite);
 	g_test_add_func("/suite/any-bytes", test_any_bytes);
 	return g_test_run();
 }

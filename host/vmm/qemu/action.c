@@ -5,43 +5,44 @@
  */
 #include "vmm/qemu/action.h"
 
-struct qemu_move *qemu_move_begin(struct qemu *from, struct qemu *to, move_done_function done,
-				  void *data)
+struct qemu_action *qemu_action_begin(struct qemu *from, struct qemu *to, action_done_function done,
+				      void *data)
 {
-	struct qemu_move *move = g_new0(struct qemu_move, 1);
+	struct qemu_action *action = g_new0(struct qemu_action, 1);
 
-	move->from = from;
-	move->to = to;
-	move->done = done;
-	move->data = data;
-	move->started = g_get_real_time();
-	from->move = move;
+	action->from = from;
+	action->to = to;
+	action->done = done;
+	action->data = data;
+	action->started = g_get_real_time();
+	from->action = action;
 	if (to)
-		to->move = move;
-	return move;
+		to->action = action;
+	return action;
 }
 
-static void detach(struct qemu_move *move)
+static void detach(struct qemu_action *action)
 {
-	if (move->timer)
-		g_source_remove(move->timer);
-	if (move->moment)
-		g_source_remove(move->moment);
-	if (move->hold)
-		g_source_remove(move->hold);
-	move->from->move = NULL;
-	if (move->to)
-		move->to->move = NULL;
+	if (action->timer)
+		g_source_remove(action->timer);
+	if (action->moment)
+		g_source_remove(action->moment);
+	if (action->hold)
+		g_source_remove(action->hold);
+	action->from->action = NULL;
+	if (action->to)
+		action->to->action = NULL;
 }
 
-void qemu_move_finish(struct qemu_move *move, const struct move_stats *stats, const char *problem)
+void qemu_action_finish(struct qemu_action *action, const struct action_stats *stats,
+			const char *problem)
 {
-	detach(move);
-	move->done(move->data, stats, problem);
-	g_free(move);
+	detach(action);
+	action->done(action->data, stats, problem);
+	g_free(action);
 }
 
-void qemu_move_fail(struct qemu_move *move, const char *format, ...)
+void qemu_action_fail(struct qemu_action *action, const char *format, ...)
 {
 	g_autofree char *problem = NULL;
 	va_list arguments;
@@ -49,44 +50,44 @@ void qemu_move_fail(struct qemu_move *move, const char *format, ...)
 	va_start(arguments, format);
 	problem = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
-	qemu_move_finish(move, NULL, problem);
+	qemu_action_finish(action, NULL, problem);
 }
 
-void qemu_move_forget(struct qemu *qemu)
+void qemu_action_forget(struct qemu *qemu)
 {
-	struct qemu_move *move = qemu->move;
+	struct qemu_action *action = qemu->action;
 
-	if (!move)
+	if (!action)
 		return;
-	detach(move);
-	g_free(move);
+	detach(action);
+	g_free(action);
 }
 
-void qemu_move_progress(struct qemu *qemu)
+void qemu_action_progress(struct qemu *qemu)
 {
-	if (qemu->move && qemu->move->progress)
-		qemu->move->progress(qemu->move);
+	if (qemu->action && qemu->action->progress)
+		qemu->action->progress(qemu->action);
 }
 
-void qemu_move_on_reply(void *data, JsonNode *value, const char *problem)
+void qemu_action_on_reply(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (problem && qemu->move && !qemu->move->finishing)
-		qemu_move_fail(qemu->move, "%s", problem);
+	if (problem && qemu->action && !qemu->action->finishing)
+		qemu_action_fail(qemu->action, "%s", problem);
 }
 
-JsonObject *qemu_move_figures(struct qemu_move *move, JsonNode *value, const char *problem)
+JsonObject *qemu_action_figures(struct qemu_action *action, JsonNode *value, const char *problem)
 {
-	if (!move)
+	if (!action)
 		return NULL;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
 		return json_node_get_object(value);
-	qemu_move_fail(move, "%s", problem ? problem : "query-migrate answers with nonsense");
+	qemu_action_fail(action, "%s", problem ? problem : "query-migrate answers with nonsense");
 	return NULL;
 }
 
-gboolean qemu_move_read_pages(JsonObject *figures, struct move_stats *stats)
+gboolean qemu_action_read_pages(JsonObject *figures, struct action_stats *stats)
 {
 	JsonObject *ram = qmp_object(figures, "ram");
 	gint64 page_size = qmp_number(ram, "page-size");
@@ -104,10 +105,10 @@ gboolean qemu_move_read_pages(JsonObject *figures, struct move_stats *stats)
 	return TRUE;
 }
 
-void qemu_move_take_time(const struct qemu_move *move, struct move_stats *stats)
+void qemu_action_take_time(const struct qemu_action *action, struct action_stats *stats)
 {
-	stats->started = move->started * NS_PER_US;
-	stats->total_ns = (g_get_real_time() - move->started) * NS_PER_US;
+	stats->started = action->started * NS_PER_US;
+	stats->total_ns = (g_get_real_time() - action->started) * NS_PER_US;
 }
 
 /* ---- after a migration ---- */
@@ -133,18 +134,18 @@ static void on_instances(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (has_migration(value))
 		qmp_execute(qemu->qmp, "query-yank", NULL, on_instances, qemu);
 	else
-		qemu->move->settled(qemu->move);
+		qemu->action->settled(qemu->action);
 }
 
-void qemu_move_settle(struct qemu_move *move, void (*settled)(struct qemu_move *move))
+void qemu_action_settle(struct qemu_action *action, void (*settled)(struct qemu_action *action))
 {
-	move->settled = settled;
-	qmp_execute(move->from->qmp, "query-yank", NULL, on_instances, move->from);
+	action->settled = settled;
+	qmp_execute(action->from->qmp, "query-yank", NULL, on_instances, action->from);
 }
 
 /* ---- pause ---- */
@@ -152,16 +153,16 @@ void qemu_move_settle(struct qemu_move *move, void (*settled)(struct qemu_move *
 static void on_resumed(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
-	struct move_stats stats = { 0 };
+	struct qemu_action *action = qemu->action;
+	struct action_stats stats = { 0 };
 
-	if (!move)
+	if (!action)
 		return;
 	if (problem) {
-		qemu_move_fail(move, "%s", problem);
+		qemu_action_fail(action, "%s", problem);
 		return;
 	}
-	qemu_move_take_time(move, &stats);
+	qemu_action_take_time(action, &stats);
 	/*
 	 * QEMU stops the clocks between our `stop` and its STOP event, and starts them
 	 * between the RESUME event and its answer to `cont`.
@@ -169,15 +170,15 @@ static void on_resumed(void *data, JsonNode *value, const char *problem)
 	stats.pause_max_ns = stats.total_ns;
 	stats.pause_min_ns =
 		CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0, stats.pause_max_ns);
-	qemu_move_finish(move, &stats, NULL);
+	qemu_action_finish(action, &stats, NULL);
 }
 
 static gboolean on_pause_over(gpointer data)
 {
-	struct qemu_move *move = data;
+	struct qemu_action *action = data;
 
-	move->timer = 0;
-	qmp_execute(move->from->qmp, "cont", NULL, on_resumed, move->from);
+	action->timer = 0;
+	qmp_execute(action->from->qmp, "cont", NULL, on_resumed, action->from);
 	return G_SOURCE_REMOVE;
 }
 
@@ -185,49 +186,50 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (problem)
-		qemu_move_fail(qemu->move, "%s", problem);
+		qemu_action_fail(qemu->action, "%s", problem);
 	else
-		qemu->move->timer = g_timeout_add(qemu->move->pause_ms, on_pause_over, qemu->move);
+		qemu->action->timer =
+			g_timeout_add(qemu->action->pause_ms, on_pause_over, qemu->action);
 }
 
-void qemu_pause(struct vm *vm, gint64 microseconds, move_done_function done, void *data)
+void qemu_pause(struct vm *vm, gint64 microseconds, action_done_function done, void *data)
 {
 	struct qemu *qemu = (struct qemu *)vm;
-	struct qemu_move *move = qemu_move_begin(qemu, NULL, done, data);
+	struct qemu_action *action = qemu_action_begin(qemu, NULL, done, data);
 
-	move->pause_ms = MAX(1, microseconds / 1000);
+	action->pause_ms = MAX(1, microseconds / 1000);
 	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
 }
 
 /* ---- reset ---- */
 
-static void finish_reset(struct qemu_move *move)
+static void finish_reset(struct qemu_action *action)
 {
-	struct move_stats stats = { 0 };
+	struct action_stats stats = { 0 };
 
-	if (!move->reset || !move->reboot_forbidden)
+	if (!action->reset || !action->reboot_forbidden)
 		return;
-	qemu_move_take_time(move, &stats);
-	qemu_move_finish(move, &stats, NULL);
+	qemu_action_take_time(action, &stats);
+	qemu_action_finish(action, &stats, NULL);
 }
 
 void qemu_reset_done(struct qemu *qemu)
 {
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
-	qemu->move->reset = TRUE;
-	finish_reset(qemu->move);
+	qemu->action->reset = TRUE;
+	finish_reset(qemu->action);
 }
 
 static gboolean on_reset_stuck(gpointer data)
 {
-	struct qemu_move *move = data;
+	struct qemu_action *action = data;
 
-	move->timer = 0;
-	qemu_move_fail(move, "QEMU did not reset the machine in time");
+	action->timer = 0;
+	qemu_action_fail(action, "QEMU did not reset the machine in time");
 	return G_SOURCE_REMOVE;
 }
 
@@ -243,33 +245,34 @@ static void on_reset_reply(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (problem && qemu->move)
-		qemu_move_fail(qemu->move, "%s", problem);
+	if (problem && qemu->action)
+		qemu_action_fail(qemu->action, "%s", problem);
 }
 
 static void on_reboot_forbidden(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (problem) {
-		qemu_move_fail(qemu->move, "%s", problem);
+		qemu_action_fail(qemu->action, "%s", problem);
 		return;
 	}
-	qemu->move->reboot_forbidden = TRUE;
-	finish_reset(qemu->move);
+	qemu->action->reboot_forbidden = TRUE;
+	finish_reset(qemu->action);
 }
 
 static void on_reboot_allowed(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (problem) {
-		qemu_move_fail(qemu->move,
-			       "%s; plan reset needs a QEMU that has it (--qemu BINARY)", problem);
+		qemu_action_fail(qemu->action,
+				 "%s; plan reset needs a QEMU that has it (--qemu BINARY)",
+				 problem);
 		return;
 	}
 	qmp_execute(qemu->qmp, "system_reset", NULL, on_reset_reply, qemu);
@@ -281,11 +284,11 @@ static void on_reboot_allowed(void *data, JsonNode *value, const char *problem)
  * reset, and not when it carries it out (qemu_system_reset_request()), so a reboot is
  * forbidden again at once.
  */
-void qemu_reset(struct vm *vm, move_done_function done, void *data)
+void qemu_reset(struct vm *vm, action_done_function done, void *data)
 {
 	struct qemu *qemu = (struct qemu *)vm;
-	struct qemu_move *move = qemu_move_begin(qemu, NULL, done, data);
+	struct qemu_action *action = qemu_action_begin(qemu, NULL, done, data);
 
-	move->timer = g_timeout_add_seconds(qemu->reply_seconds, on_reset_stuck, move);
+	action->timer = g_timeout_add_seconds(qemu->reply_seconds, on_reset_stuck, action);
 	set_reboot_action(qemu, "reset", on_reboot_allowed);
 }

@@ -14,38 +14,38 @@ static void on_reply(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (problem && qemu->move)
-		qemu_move_fail(qemu->move, "%s", problem);
+	if (problem && qemu->action)
+		qemu_action_fail(qemu->action, "%s", problem);
 }
 
-static const char *way(const struct qemu_move *move)
+static const char *way(const struct qemu_action *action)
 {
-	return move->how == BREAK_BY_CANCEL ? "was cancelled" : "had lost its destination";
+	return action->how == BREAK_BY_CANCEL ? "was cancelled" : "had lost its destination";
 }
 
 /* ---- the guest goes on ---- */
 
-static void finish(struct qemu_move *move)
+static void finish(struct qemu_action *action)
 {
-	struct move_stats stats = move->flight;
+	struct action_stats stats = action->flight;
 
-	qemu_move_take_time(move, &stats);
+	qemu_action_take_time(action, &stats);
 	/* Most often it was never stopped. */
-	if (move->from->stop_time >= move->started)
+	if (action->from->stop_time >= action->started)
 		stats.pause_max_ns = stats.total_ns;
-	qemu_move_finish(move, &stats, NULL);
+	qemu_action_finish(action, &stats, NULL);
 }
 
 static void on_continued(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (problem)
-		qemu_move_fail(qemu->move, "%s", problem);
+		qemu_action_fail(qemu->action, "%s", problem);
 	else
-		finish(qemu->move);
+		finish(qemu->action);
 }
 
 static void on_status(void *data, JsonNode *value, const char *problem)
@@ -55,26 +55,26 @@ static void on_status(void *data, JsonNode *value, const char *problem)
 				     ? qmp_string(json_node_get_object(value), "status")
 				     : NULL;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (problem || !status) {
-		qemu_move_fail(qemu->move, "%s",
-			       problem ? problem : "query-status answers with nonsense");
+		qemu_action_fail(qemu->action, "%s",
+				 problem ? problem : "query-status answers with nonsense");
 	} else if (g_str_equal(status, "running")) {
-		finish(qemu->move);
-	} else if (qemu->move->how == BREAK_BY_DEATH &&
+		finish(qemu->action);
+	} else if (qemu->action->how == BREAK_BY_DEATH &&
 		   (g_str_equal(status, "paused") || g_str_equal(status, "postmigrate"))) {
 		/* It had been stopped to go: who moves it decides what becomes of it. */
 		qmp_execute(qemu->qmp, "cont", NULL, on_continued, qemu);
 	} else {
-		qemu_move_fail(qemu->move, "QEMU left the guest stopped (%s) when the move %s",
-			       status, way(qemu->move));
+		qemu_action_fail(qemu->action, "QEMU left the guest stopped (%s) when the move %s",
+				 status, way(qemu->action));
 	}
 }
 
-static void ask_for_status(struct qemu_move *move)
+static void ask_for_status(struct qemu_action *action)
 {
-	qmp_execute(move->from->qmp, "query-status", NULL, on_status, move->from);
+	qmp_execute(action->from->qmp, "query-status", NULL, on_status, action->from);
 }
 
 /* ---- mid-flight ---- */
@@ -82,33 +82,33 @@ static void ask_for_status(struct qemu_move *move)
 static void on_flight_told(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
+	struct qemu_action *action = qemu->action;
 	JsonObject *figures;
 
-	figures = qemu_move_figures(move, value, problem);
+	figures = qemu_action_figures(action, value, problem);
 	if (!figures)
 		return;
 	if (g_strcmp0(qmp_string(figures, "status"), "active") ||
-	    !qemu_move_read_pages(figures, &move->flight)) {
-		qemu_move_fail(move, "the move was not in flight when it was to be broken off");
+	    !qemu_action_read_pages(figures, &action->flight)) {
+		qemu_action_fail(action, "the move was not in flight when it was to be broken off");
 		return;
 	}
-	move->flight.bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
-	move->broken = TRUE;
+	action->flight.bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
+	action->broken = TRUE;
 	/* A destination whose stream ends does so as well, and in no good order. */
-	move->to->exit.ordered = TRUE;
-	if (move->how == BREAK_BY_CANCEL)
+	action->to->exit.ordered = TRUE;
+	if (action->how == BREAK_BY_CANCEL)
 		qmp_execute(qemu->qmp, "migrate_cancel", NULL, on_reply, qemu);
 	else
-		qemu_kill(&move->to->vm);
+		qemu_kill(&action->to->vm);
 }
 
 static gboolean on_moment(gpointer data)
 {
-	struct qemu_move *move = data;
+	struct qemu_action *action = data;
 
-	move->moment = 0;
-	qmp_execute(move->from->qmp, "query-migrate", NULL, on_flight_told, move->from);
+	action->moment = 0;
+	qmp_execute(action->from->qmp, "query-migrate", NULL, on_flight_told, action->from);
 	return G_SOURCE_REMOVE;
 }
 
@@ -118,76 +118,77 @@ static void on_failure_told(void *data, JsonNode *value, const char *problem)
 	const char *reason = NULL;
 	g_autofree char *printable = NULL;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
 		reason = qmp_string(json_node_get_object(value), "error-desc");
 	printable = text_printable(reason ? reason : "no reason given", -1);
-	qemu_move_fail(qemu->move, "QEMU says that the migration failed: %s", printable);
+	qemu_action_fail(qemu->action, "QEMU says that the migration failed: %s", printable);
 }
 
-static void progress(struct qemu_move *move)
+static void progress(struct qemu_action *action)
 {
-	struct qemu *from = move->from;
+	struct qemu *from = action->from;
 	g_autofree char *death = NULL;
 
-	if (move->finishing)
+	if (action->finishing)
 		return;
 	if (!from->pid && WIFSIGNALED(from->exit.wait_status)) {
 		death = vm_exit_describe(&from->exit);
-		qemu_move_fail(move, "the source died in mid-move (%s)", death);
+		qemu_action_fail(action, "the source died in mid-move (%s)", death);
 	} else if (!from->pid) {
-		qemu_move_forget(from); /* the guest ended of itself; its exit is told */
+		qemu_action_forget(from); /* the guest ended of itself; its exit is told */
 	} else if (has_status(from, "completed")) {
-		qemu_move_fail(move, "QEMU completed a move that %s",
-			       move->broken ? way(move) : "should have been in mid-flight");
-	} else if (!move->broken && !move->to->pid) {
-		death = vm_exit_describe(&move->to->exit);
-		qemu_move_fail(move, "the destination died in mid-move (%s)", death);
-	} else if (!move->broken && has_status(from, "failed")) {
-		move->finishing = TRUE;
+		qemu_action_fail(action, "QEMU completed a move that %s",
+				 action->broken ? way(action) : "should have been in mid-flight");
+	} else if (!action->broken && !action->to->pid) {
+		death = vm_exit_describe(&action->to->exit);
+		qemu_action_fail(action, "the destination died in mid-move (%s)", death);
+	} else if (!action->broken && has_status(from, "failed")) {
+		action->finishing = TRUE;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_failure_told, from);
-	} else if (!move->broken && has_status(from, "active") && !move->in_flight) {
-		move->in_flight = TRUE;
-		move->moment = g_timeout_add(move->after_ms, on_moment, move);
-	} else if (move->broken &&
-		   has_status(from, move->how == BREAK_BY_CANCEL ? "cancelled" : "failed")) {
-		move->finishing = TRUE;
-		qemu_move_settle(move, ask_for_status);
+	} else if (!action->broken && has_status(from, "active") && !action->in_flight) {
+		action->in_flight = TRUE;
+		action->moment = g_timeout_add(action->after_ms, on_moment, action);
+	} else if (action->broken &&
+		   has_status(from, action->how == BREAK_BY_CANCEL ? "cancelled" : "failed")) {
+		action->finishing = TRUE;
+		qemu_action_settle(action, ask_for_status);
 	}
 }
 
 static gboolean on_stuck(gpointer data)
 {
-	struct qemu_move *move = data;
-	const char *status = move->from->migration_status;
+	struct qemu_action *action = data;
+	const char *status = action->from->migration_status;
 
-	move->timer = 0;
-	if (move->broken)
-		qemu_move_fail(move,
-			       "the source did not notice in time that the move %s "
-			       "(migration %s)",
-			       way(move), status ? status : "not begun");
+	action->timer = 0;
+	if (action->broken)
+		qemu_action_fail(action,
+				 "the source did not notice in time that the move %s "
+				 "(migration %s)",
+				 way(action), status ? status : "not begun");
 	else
-		qemu_move_fail(move, "the move did not get going in time (migration %s)",
-			       status ? status : "not begun");
+		qemu_action_fail(action, "the move did not get going in time (migration %s)",
+				 status ? status : "not begun");
 	return G_SOURCE_REMOVE;
 }
 
-void qemu_break_move(struct vm *vm, struct vm *to_vm, const struct break_options *options,
-		     move_done_function done, void *data)
+void qemu_break_migration(struct vm *vm, struct vm *to_vm,
+			  const struct broken_migration_options *options, action_done_function done,
+			  void *data)
 {
 	struct qemu *from = (struct qemu *)vm, *to = (struct qemu *)to_vm;
-	struct qemu_move *move = qemu_move_begin(from, to, done, data);
+	struct qemu_action *action = qemu_action_begin(from, to, done, data);
 	JsonObject *arguments = json_object_new();
 	g_autofree char *uri = qemu_option_target(to);
 
-	move->progress = progress;
-	move->how = options->how;
-	move->after_ms = options->after_ms;
+	action->progress = progress;
+	action->how = options->how;
+	action->after_ms = options->after_ms;
 	g_clear_pointer(&from->migration_status, g_free);
-	move->timer =
-		g_timeout_add_seconds(MOVE_DEADLINE_FACTOR * from->reply_seconds, on_stuck, move);
+	action->timer = g_timeout_add_seconds(ACTION_DEADLINE_FACTOR * from->reply_seconds,
+					      on_stuck, action);
 	json_object_set_int_member(arguments, "max-bandwidth", options->bandwidth);
 	qmp_execute(from->qmp, "migrate-set-parameters", arguments, on_reply, from);
 

@@ -30,14 +30,14 @@ static gboolean figures_are_final(JsonObject *figures)
  * Stamps from outside of the move tell nothing of the pause: the host's clock was
  * set, or QEMU stamps wrongly.
  */
-static gboolean stamps_fit(const struct qemu_move *move)
+static gboolean stamps_fit(const struct qemu_action *action)
 {
-	const gint64 stamps[] = { move->from->stop_time, move->from->migration_time,
-				  move->to->resume_time, move->to->migration_time };
+	const gint64 stamps[] = { action->from->stop_time, action->from->migration_time,
+				  action->to->resume_time, action->to->migration_time };
 	gint64 now = g_get_real_time();
 
 	for (gsize i = 0; i < G_N_ELEMENTS(stamps); i++)
-		if (stamps[i] < move->started || stamps[i] > now)
+		if (stamps[i] < action->started || stamps[i] > now)
 			return FALSE;
 	return TRUE;
 }
@@ -46,37 +46,39 @@ static gboolean stamps_fit(const struct qemu_move *move)
  * The source says "postcopy-active" just before it stops the guest. The destination is
  * "completed" only when all memory has come, long after the guest runs there.
  */
-static void note_postcopy(const struct qemu_move *move, JsonObject *ram, struct move_stats *stats)
+static void note_postcopy(const struct qemu_action *action, JsonObject *ram,
+			  struct action_stats *stats)
 {
-	gint64 arrived = move->runs_there ? move->runs_there : move->to->migration_time;
+	gint64 arrived = action->runs_there ? action->runs_there : action->to->migration_time;
 	gint64 sent_late = qmp_number(ram, "postcopy-bytes"); /* QEMU 7.0 */
 
 	stats->early = TRUE;
-	stats->cuts = move->cuts_made;
-	stats->bytes_left = MAX(move->bytes_left, (guint64)MAX(0, sent_late));
+	stats->cuts = action->cuts_made;
+	stats->bytes_left = MAX(action->bytes_left, (guint64)MAX(0, sent_late));
 	stats->pages_awaited = MAX(0, qmp_number(ram, "postcopy-requests"));
-	stats->pause_max_ns = MAX(stats->pause_min_ns, (arrived - move->switched) * NS_PER_US);
+	stats->pause_max_ns = MAX(stats->pause_min_ns, (arrived - action->switched) * NS_PER_US);
 }
 
 static void on_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
-	struct move_stats stats = { 0 };
+	struct qemu_action *action = qemu->action;
+	struct action_stats stats = { 0 };
 	JsonObject *figures, *ram;
 	gint64 downtime_ms, stopped;
 
-	figures = qemu_move_figures(move, value, problem);
+	figures = qemu_action_figures(action, value, problem);
 	if (!figures)
 		return;
 	ram = qmp_object(figures, "ram");
 	downtime_ms = qmp_number(figures, "downtime");
-	if (downtime_ms < 0 || !qemu_move_read_pages(figures, &stats)) {
-		qemu_move_fail(move, "query-migrate does not tell downtime, page size and pages");
+	if (downtime_ms < 0 || !qemu_action_read_pages(figures, &stats)) {
+		qemu_action_fail(action,
+				 "query-migrate does not tell downtime, page size and pages");
 		return;
 	}
-	qemu_move_take_time(move, &stats);
-	if (!figures_are_final(figures) && ++move->questions < MOST_QUESTIONS) {
+	qemu_action_take_time(action, &stats);
+	if (!figures_are_final(figures) && ++action->questions < MOST_QUESTIONS) {
 		qmp_execute(qemu->qmp, "query-migrate", NULL, on_figures, qemu);
 		return;
 	}
@@ -86,19 +88,19 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	 * The destination says "completed" when the guest runs.
 	 */
 	stopped = qemu->migration_time - (downtime_ms + 1) * 1000;
-	stats.pause_min_ns = MAX(0, move->to->resume_time - qemu->stop_time) * NS_PER_US;
+	stats.pause_min_ns = MAX(0, action->to->resume_time - qemu->stop_time) * NS_PER_US;
 	stats.pause_max_ns =
-		MAX(stats.pause_min_ns, (move->to->migration_time - stopped) * NS_PER_US);
-	if (move->switched)
-		note_postcopy(move, ram, &stats);
-	stats.unused = qemu_option_unused(move, figures);
-	if (!stamps_fit(move)) {
+		MAX(stats.pause_min_ns, (action->to->migration_time - stopped) * NS_PER_US);
+	if (action->switched)
+		note_postcopy(action, ram, &stats);
+	stats.unused = qemu_option_unused(action, figures);
+	if (!stamps_fit(action)) {
 		stats.pause_min_ns = 0;
 		stats.pause_max_ns = stats.total_ns;
 	}
 	/* What the guest wrote before it was stopped comes before what it writes now. */
 	qemu_drain_console(qemu);
-	qemu_move_finish(move, &stats, NULL);
+	qemu_action_finish(action, &stats, NULL);
 }
 
 static void on_failure_told(void *data, JsonNode *value, const char *problem)
@@ -107,14 +109,14 @@ static void on_failure_told(void *data, JsonNode *value, const char *problem)
 	const char *reason = NULL, *last_words = NULL;
 	g_autofree char *printable = NULL;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
 		reason = qmp_string(json_node_get_object(value), "error-desc");
 	printable = text_printable(reason ? reason : "no reason given", -1);
-	last_words = qemu->move->to->exit.stderr_end;
-	qemu_move_fail(qemu->move, "QEMU says that the migration failed: %s%s%s", printable,
-		       last_words ? "; destination: " : "", last_words ? last_words : "");
+	last_words = qemu->action->to->exit.stderr_end;
+	qemu_action_fail(qemu->action, "QEMU says that the migration failed: %s%s%s", printable,
+			 last_words ? "; destination: " : "", last_words ? last_words : "");
 }
 
 static void on_source_lives(void *data, JsonNode *value, const char *problem)
@@ -122,10 +124,10 @@ static void on_source_lives(void *data, JsonNode *value, const char *problem)
 	struct qemu *qemu = data;
 	g_autofree char *death = NULL;
 
-	if (!qemu->move || qemu->move->finishing)
+	if (!qemu->action || qemu->action->finishing)
 		return;
-	death = vm_exit_describe(&qemu->move->to->exit);
-	qemu_move_fail(qemu->move, "the destination died in mid-move (%s)", death);
+	death = vm_exit_describe(&qemu->action->to->exit);
+	qemu_action_fail(qemu->action, "the destination died in mid-move (%s)", death);
 }
 
 /* ---- post-copy ---- */
@@ -135,10 +137,10 @@ static void on_rest_told(void *data, JsonNode *value, const char *problem)
 	struct qemu *qemu = data;
 	JsonObject *ram;
 
-	if (!qemu->move || problem || !JSON_NODE_HOLDS_OBJECT(value))
+	if (!qemu->action || problem || !JSON_NODE_HOLDS_OBJECT(value))
 		return;
 	ram = qmp_object(json_node_get_object(value), "ram");
-	qemu->move->bytes_left = MAX(0, qmp_number(ram, "remaining"));
+	qemu->action->bytes_left = MAX(0, qmp_number(ram, "remaining"));
 }
 
 /* QEMU starts the guest and answers in one thread: this comes when it runs. */
@@ -146,26 +148,26 @@ static void on_runs_there(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (qemu->move && !problem)
-		qemu->move->runs_there = g_get_real_time();
+	if (qemu->action && !problem)
+		qemu->action->runs_there = g_get_real_time();
 }
 
-static void advance_postcopy(struct qemu_move *move)
+static void advance_postcopy(struct qemu_action *action)
 {
-	struct qemu *from = move->from, *to = move->to;
+	struct qemu *from = action->from, *to = action->to;
 
-	if (!move->switch_ordered && has_status(from, "active")) {
-		move->switch_ordered = TRUE;
-		qmp_execute(from->qmp, "migrate-start-postcopy", NULL, qemu_move_on_reply, from);
+	if (!action->switch_ordered && has_status(from, "active")) {
+		action->switch_ordered = TRUE;
+		qmp_execute(from->qmp, "migrate-start-postcopy", NULL, qemu_action_on_reply, from);
 	}
-	if (!move->switched && has_status(from, "postcopy-active")) {
-		move->switched = from->migration_time;
+	if (!action->switched && has_status(from, "postcopy-active")) {
+		action->switched = from->migration_time;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_rest_told, from);
 	}
-	if (move->switched)
-		qemu_recover_advance(move);
-	if (move->switched && to->resume_time && to->pid && !move->asked_arrival) {
-		move->asked_arrival = TRUE;
+	if (action->switched)
+		qemu_recover_advance(action);
+	if (action->switched && to->resume_time && to->pid && !action->asked_arrival) {
+		action->asked_arrival = TRUE;
 		qmp_execute(to->qmp, "query-status", NULL, on_runs_there, to);
 	}
 }
@@ -174,81 +176,81 @@ static void advance_postcopy(struct qemu_move *move)
  * The destination has ended while memory was still to come. If the guest has ended of
  * itself there, that is its end; all that can be said of the move is that it was early.
  */
-static void end_postcopy_without_destination(struct qemu_move *move)
+static void end_postcopy_without_destination(struct qemu_action *action)
 {
-	struct move_stats stats = { .started = move->started * NS_PER_US, .early = TRUE };
-	g_autofree char *death = vm_exit_describe(&move->to->exit);
+	struct action_stats stats = { .started = action->started * NS_PER_US, .early = TRUE };
+	g_autofree char *death = vm_exit_describe(&action->to->exit);
 
-	if (WIFSIGNALED(move->to->exit.wait_status)) {
-		qemu_move_fail(move, "the destination died in mid-move (%s)", death);
+	if (WIFSIGNALED(action->to->exit.wait_status)) {
+		qemu_action_fail(action, "the destination died in mid-move (%s)", death);
 		return;
 	}
-	stats.bytes_left = move->bytes_left;
-	stats.total_ns = (g_get_real_time() - move->started) * NS_PER_US;
+	stats.bytes_left = action->bytes_left;
+	stats.total_ns = (g_get_real_time() - action->started) * NS_PER_US;
 	stats.pause_max_ns = stats.total_ns;
-	qemu_drain_console(move->from);
-	qemu_move_finish(move, &stats, NULL);
+	qemu_drain_console(action->from);
+	qemu_action_finish(action, &stats, NULL);
 }
 
 /* ---- a source that is killed ---- */
 
-static void progress(struct qemu_move *move);
+static void progress(struct qemu_action *action);
 
 /* It is not given the time to work out the rest. */
 static void on_last_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
+	struct qemu_action *action = qemu->action;
 
-	if (!move)
+	if (!action)
 		return;
 	if (problem || !JSON_NODE_HOLDS_OBJECT(value) ||
-	    !qemu_move_read_pages(json_node_get_object(value), &move->flight)) {
-		qemu_move_fail(move, "%s", problem ? problem : "query-migrate tells no pages");
+	    !qemu_action_read_pages(json_node_get_object(value), &action->flight)) {
+		qemu_action_fail(action, "%s", problem ? problem : "query-migrate tells no pages");
 		return;
 	}
-	move->flight.unused = qemu_option_unused(move, json_node_get_object(value));
+	action->flight.unused = qemu_option_unused(action, json_node_get_object(value));
 	qemu_kill(&qemu->vm);
-	move->source_killed = TRUE;
-	progress(move);
+	action->source_killed = TRUE;
+	progress(action);
 }
 
-static void finish_without_source(struct qemu_move *move)
+static void finish_without_source(struct qemu_action *action)
 {
-	struct move_stats stats = move->flight;
+	struct action_stats stats = action->flight;
 
-	qemu_move_take_time(move, &stats);
+	qemu_action_take_time(action, &stats);
 	/* Nobody has told when the source stopped the guest: it may have been at once. */
 	stats.pause_max_ns = stats.total_ns;
-	if (stamps_fit(move))
+	if (stamps_fit(action))
 		stats.pause_min_ns =
-			MAX(0, move->to->resume_time - move->from->stop_time) * NS_PER_US;
-	qemu_drain_console(move->from);
-	qemu_move_finish(move, &stats, NULL);
+			MAX(0, action->to->resume_time - action->from->stop_time) * NS_PER_US;
+	qemu_drain_console(action->from);
+	qemu_action_finish(action, &stats, NULL);
 }
 
-static void advance_without_source(struct qemu_move *move)
+static void advance_without_source(struct qemu_action *action)
 {
-	struct qemu *from = move->from, *to = move->to;
+	struct qemu *from = action->from, *to = action->to;
 
-	if (!move->asked_figures) {
-		move->asked_figures = TRUE;
+	if (!action->asked_figures) {
+		action->asked_figures = TRUE;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_last_figures, from);
-	} else if (!move->source_killed && !from->pid) {
+	} else if (!action->source_killed && !from->pid) {
 		g_autofree char *death = vm_exit_describe(&from->exit);
 
-		qemu_move_fail(move, "the source died before it was killed (%s)", death);
-	} else if (move->source_killed && has_status(to, "completed")) {
-		finish_without_source(move);
-	} else if (move->source_killed && !to->pid && to->resume_time) {
+		qemu_action_fail(action, "the source died before it was killed (%s)", death);
+	} else if (action->source_killed && has_status(to, "completed")) {
+		finish_without_source(action);
+	} else if (action->source_killed && !to->pid && to->resume_time) {
 		to->migration_time = g_get_real_time(); /* the guest has come, and has ended */
-		finish_without_source(move);
-	} else if (move->source_killed && !to->pid) {
+		finish_without_source(action);
+	} else if (action->source_killed && !to->pid) {
 		g_autofree char *death = vm_exit_describe(&to->exit);
 
-		qemu_move_fail(move,
-			       "the destination died with the source, which had sent all (%s)",
-			       death);
+		qemu_action_fail(action,
+				 "the destination died with the source, which had sent all (%s)",
+				 death);
 	}
 }
 
@@ -258,15 +260,15 @@ static void on_continued(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *to = data;
 
-	if (!to->move)
+	if (!to->action)
 		return;
 	if (problem) {
-		qemu_move_fail(to->move, "%s", problem);
+		qemu_action_fail(to->action, "%s", problem);
 		return;
 	}
-	to->move->continued = TRUE;
+	to->action->continued = TRUE;
 	to->migration_time = g_get_real_time(); /* it runs now, and did not before */
-	progress(to->move);
+	progress(to->action);
 }
 
 static void let_go_on(struct qemu *to)
@@ -282,125 +284,129 @@ static void on_destination_written(struct qemu *to)
 
 static void on_source_written(struct qemu *from)
 {
-	qemu_write_ram(from->move->to, ram_images_destination(from->images),
+	qemu_write_ram(from->action->to, ram_images_destination(from->images),
 		       on_destination_written);
 }
 
 /* Nobody runs: the source has sent all, and the destination has it. */
-static void keep_images(struct qemu_move *move)
+static void keep_images(struct qemu_action *action)
 {
-	struct qemu *from = move->from, *to = move->to;
+	struct qemu *from = action->from, *to = action->to;
 
-	if (!move->keeping) {
-		move->keeping = TRUE;
+	if (!action->keeping) {
+		action->keeping = TRUE;
 		if (!ram_images_wanted(from->images))
 			let_go_on(to);
 		else
 			qemu_write_ram(from, ram_images_begin(from->images), on_source_written);
 	} else if (!to->pid && to->resume_time) {
 		to->migration_time = g_get_real_time(); /* the guest went on, and has ended */
-		move->continued = TRUE;
+		action->continued = TRUE;
 	} else if (!to->pid) {
 		g_autofree char *death = vm_exit_describe(&to->exit);
 
-		qemu_move_fail(move, "the destination died before the guest went on (%s)", death);
+		qemu_action_fail(action, "the destination died before the guest went on (%s)",
+				 death);
 	}
 }
 
-static void progress(struct qemu_move *move)
+static void progress(struct qemu_action *action)
 {
 	gboolean sent, arrived;
 
-	if (move->finishing)
+	if (action->finishing)
 		return;
-	if (move->postcopy)
-		advance_postcopy(move);
-	sent = has_status(move->from, "completed");
-	arrived = has_status(move->to, "completed");
+	if (action->postcopy)
+		advance_postcopy(action);
+	sent = has_status(action->from, "completed");
+	arrived = has_status(action->to, "completed");
 	if (sent)
-		qemu_option_sent(move->to);
-	if (move->kill_source && sent) {
-		advance_without_source(move);
+		qemu_option_sent(action->to);
+	if (action->kill_source && sent) {
+		advance_without_source(action);
 		return;
 	}
-	if (!move->from->pid && WIFSIGNALED(move->from->exit.wait_status)) {
-		g_autofree char *death = vm_exit_describe(&move->from->exit);
+	if (!action->from->pid && WIFSIGNALED(action->from->exit.wait_status)) {
+		g_autofree char *death = vm_exit_describe(&action->from->exit);
 
-		qemu_move_fail(move, "the source died in mid-move (%s)", death);
+		qemu_action_fail(action, "the source died in mid-move (%s)", death);
 		return;
-	} else if (!move->from->pid) {
+	} else if (!action->from->pid) {
 		/* The guest ended of itself, so there is nothing left to move; its exit is told. */
-		qemu_move_forget(move->from);
+		qemu_action_forget(action->from);
 		return;
-	} else if (has_status(move->from, "failed")) {
-		move->finishing = TRUE;
-		qmp_execute(move->from->qmp, "query-migrate", NULL, on_failure_told, move->from);
-	} else if (!move->to->pid && !arrived) {
+	} else if (has_status(action->from, "failed")) {
+		action->finishing = TRUE;
+		qmp_execute(action->from->qmp, "query-migrate", NULL, on_failure_told,
+			    action->from);
+	} else if (!action->to->pid && !arrived) {
 		/*
 		 * A guest that runs on the destination may end, and QEMU with it, before
 		 * QEMU has told us that the guest has arrived.
 		 */
-		if (move->switched && move->to->resume_time && !sent) {
-			end_postcopy_without_destination(move);
+		if (action->switched && action->to->resume_time && !sent) {
+			end_postcopy_without_destination(action);
 			return;
-		} else if (sent && move->to->resume_time) {
-			move->to->migration_time = g_get_real_time();
+		} else if (sent && action->to->resume_time) {
+			action->to->migration_time = g_get_real_time();
 			arrived = TRUE;
-		} else if (!move->to->resume_time && !move->asked_source) {
+		} else if (!action->to->resume_time && !action->asked_source) {
 			/*
 			 * A guest that ends on the source takes the stream with it, and the
 			 * destination's end may be seen first: does the source live?
 			 */
-			move->asked_source = TRUE;
-			qmp_execute(move->from->qmp, "query-migrate", NULL, on_source_lives,
-				    move->from);
+			action->asked_source = TRUE;
+			qmp_execute(action->from->qmp, "query-migrate", NULL, on_source_lives,
+				    action->from);
 		}
 	}
-	if (sent && arrived && !move->finishing && move->to->starts_stopped && !move->continued) {
-		keep_images(move);
+	if (sent && arrived && !action->finishing && action->to->starts_stopped &&
+	    !action->continued) {
+		keep_images(action);
 		return;
 	}
-	if (sent && arrived && !move->finishing) {
-		move->finishing = TRUE;
-		qmp_execute(move->from->qmp, "query-migrate", NULL, on_figures, move->from);
+	if (sent && arrived && !action->finishing) {
+		action->finishing = TRUE;
+		qmp_execute(action->from->qmp, "query-migrate", NULL, on_figures, action->from);
 	}
 }
 
-static gboolean on_move_stuck(gpointer data)
+static gboolean on_action_stuck(gpointer data)
 {
-	struct qemu_move *move = data;
+	struct qemu_action *action = data;
 
-	move->timer = 0;
-	qemu_move_fail(move, "the move did not end in time; source: migration %s, destination: %s",
-		       move->from->migration_status ? move->from->migration_status : "not begun",
-		       move->to->migration_status ? move->to->migration_status : "not begun");
+	action->timer = 0;
+	qemu_action_fail(
+		action, "the move did not end in time; source: migration %s, destination: %s",
+		action->from->migration_status ? action->from->migration_status : "not begun",
+		action->to->migration_status ? action->to->migration_status : "not begun");
 	return G_SOURCE_REMOVE;
 }
 
-void qemu_move(struct vm *vm, struct vm *to_vm, const struct move_options *options,
-	       move_done_function done, void *data)
+void qemu_migrate(struct vm *vm, struct vm *to_vm, const struct migration_options *options,
+		  action_done_function done, void *data)
 {
 	struct qemu *from = (struct qemu *)vm, *to = (struct qemu *)to_vm;
-	struct qemu_move *move = qemu_move_begin(from, to, done, data);
+	struct qemu_action *action = qemu_action_begin(from, to, done, data);
 	g_autofree char *uri = qemu_option_target(to);
 	JsonObject *arguments;
 
-	move->progress = progress;
-	move->postcopy = options->postcopy;
-	move->cuts_wanted = options->cuts;
-	move->cut_after_ms = options->cut_after_ms;
-	move->kill_source = options->kill_source;
+	action->progress = progress;
+	action->postcopy = options->postcopy;
+	action->cuts_wanted = options->cuts;
+	action->cut_after_ms = options->cut_after_ms;
+	action->kill_source = options->kill_source;
 	g_clear_pointer(&from->migration_status, g_free);
-	move->timer = g_timeout_add_seconds(MOVE_DEADLINE_FACTOR * from->reply_seconds,
-					    on_move_stuck, move);
+	action->timer = g_timeout_add_seconds(ACTION_DEADLINE_FACTOR * from->reply_seconds,
+					      on_action_stuck, action);
 	if (options->postcopy) {
 		arguments = json_object_new();
 		json_object_set_int_member(arguments, "max-postcopy-bandwidth",
 					   options->late_bandwidth);
-		qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_move_on_reply,
+		qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply,
 			    from);
 	}
-	qemu_option_begin(move, options->bandwidth);
+	qemu_option_begin(action, options->bandwidth);
 
 	arguments = json_object_new();
 	json_object_set_string_member(arguments, "uri", uri);

@@ -182,7 +182,7 @@ void qemu_option_on_channel_reply(void *data, JsonNode *value, const char *probl
 		qemu->listener->unable(qemu->owner, &qemu->vm, reason);
 		return;
 	}
-	qemu_move_on_reply(data, value, problem);
+	qemu_action_on_reply(data, value, problem);
 }
 
 void qemu_option_sent(struct qemu *to)
@@ -236,14 +236,14 @@ static void set_speed(struct qemu *qemu, guint64 bandwidth, unsigned downtime_ms
 				   bandwidth ? bandwidth : UNLIMITED_BANDWIDTH);
 	if (qemu->options & HELD_OPTIONS)
 		json_object_set_int_member(arguments, "downtime-limit", downtime_ms);
-	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_move_on_reply, qemu);
+	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply, qemu);
 }
 
-static void let_go(struct qemu_move *move)
+static void let_go(struct qemu_action *action)
 {
-	g_source_remove(move->hold);
-	move->hold = 0;
-	set_speed(move->from, 0, DOWNTIME_LIMIT_MS);
+	g_source_remove(action->hold);
+	action->hold = 0;
+	set_speed(action->from, 0, DOWNTIME_LIMIT_MS);
 }
 
 static gboolean is_positive(JsonObject *object, const char *name)
@@ -252,15 +252,15 @@ static gboolean is_positive(JsonObject *object, const char *name)
 }
 
 /* So that a pass over the BYTES that are left takes a while, and not forever. */
-static void slow_down(struct qemu_move *move, guint64 bytes)
+static void slow_down(struct qemu_action *action, guint64 bytes)
 {
 	guint64 bandwidth =
 		CLAMP(bytes * 1000 / HELD_PASS_MS, HELD_AGAIN_BANDWIDTH, HELD_BANDWIDTH);
 
-	if (bandwidth == move->held_bandwidth)
+	if (bandwidth == action->held_bandwidth)
 		return;
-	move->held_bandwidth = bandwidth;
-	set_speed(move->from, bandwidth, HELD_DOWNTIME_MS);
+	action->held_bandwidth = bandwidth;
+	set_speed(action->from, bandwidth, HELD_DOWNTIME_MS);
 }
 
 /* Auto-converge tells of itself only while it works. */
@@ -282,53 +282,54 @@ static unsigned seen_at_work(JsonObject *figures)
 static void on_held_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
+	struct qemu_action *action = qemu->action;
 	JsonObject *figures;
 
-	if (!move || !move->hold || problem || !JSON_NODE_HOLDS_OBJECT(value))
+	if (!action || !action->hold || problem || !JSON_NODE_HOLDS_OBJECT(value))
 		return;
 	figures = json_node_get_object(value);
-	move->seen |= seen_at_work(figures);
-	if (!(qemu->options & HELD_OPTIONS & ~move->seen) ||
-	    g_get_real_time() - move->started > LONGEST_HOLD_MS * 1000)
-		let_go(move);
-	else if (move->slowed)
-		slow_down(move, MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining")));
+	action->seen |= seen_at_work(figures);
+	if (!(qemu->options & HELD_OPTIONS & ~action->seen) ||
+	    g_get_real_time() - action->started > LONGEST_HOLD_MS * 1000)
+		let_go(action);
+	else if (action->slowed)
+		slow_down(action, MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining")));
 }
 
 static gboolean on_hold(gpointer data)
 {
-	struct qemu_move *move = data;
+	struct qemu_action *action = data;
 
-	if (has_status(move->from, "active"))
-		qmp_execute(move->from->qmp, "query-migrate", NULL, on_held_figures, move->from);
+	if (has_status(action->from, "active"))
+		qmp_execute(action->from->qmp, "query-migrate", NULL, on_held_figures,
+			    action->from);
 	return G_SOURCE_CONTINUE;
 }
 
-void qemu_option_begin(struct qemu_move *move, guint64 bandwidth)
+void qemu_option_begin(struct qemu_action *action, guint64 bandwidth)
 {
-	struct qemu *from = move->from;
+	struct qemu *from = action->from;
 	gboolean held = from->options & HELD_OPTIONS;
 
 	if (held) {
-		move->hold = g_timeout_add(HELD_QUESTION_MS, on_hold, move);
+		action->hold = g_timeout_add(HELD_QUESTION_MS, on_hold, action);
 		bandwidth = bandwidth ? MIN(bandwidth, HELD_BANDWIDTH) : HELD_BANDWIDTH;
 	}
 	set_speed(from, bandwidth, held ? HELD_DOWNTIME_MS : DOWNTIME_LIMIT_MS);
 }
 
-void qemu_option_pass(struct qemu_move *move, gint64 pass)
+void qemu_option_pass(struct qemu_action *action, gint64 pass)
 {
-	if (!move->hold || move->slowed || pass < 2)
+	if (!action->hold || action->slowed || pass < 2)
 		return;
-	move->slowed = TRUE;
-	slow_down(move, 0);
+	action->slowed = TRUE;
+	slow_down(action, 0);
 }
 
-unsigned qemu_option_unused(const struct qemu_move *move, JsonObject *figures)
+unsigned qemu_option_unused(const struct qemu_action *action, JsonObject *figures)
 {
 	const unsigned told =
 		OPTION_MULTIFD | OPTION_XBZRLE | OPTION_COMPRESS | OPTION_AUTO_CONVERGE;
 
-	return move->from->options & told & ~(move->seen | seen_at_work(figures));
+	return action->from->options & told & ~(action->seen | seen_at_work(figures));
 }

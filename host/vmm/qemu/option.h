@@ -31,11 +31,11 @@ void qemu_option_on_channel_reply(void *data, JsonNode *value, const char *probl
  * held in flight: slow, until the figures tell that they work. Called for the bandwidth in
  * bytes a second (0: no limit) that a move begins with ...
  */
-void qemu_option_begin(struct qemu_move *move, guint64 bandwidth);
+void qemu_option_begin(struct qemu_action *action, guint64 bandwidth);
 /* ... and for each pass over memory. */
-void qemu_option_pass(struct qemu_move *move, gint64 pass);
+void qemu_option_pass(struct qemu_action *action, gint64 pass);
 
 /* The options (enum vm_option) that did nothing, as the FIGURES of query-migrate show. */
-unsigned qemu_option_unused(const struct qemu_move *move, JsonObject *figures);
+unsigned qemu_option_unused(const struct qemu_action *action, JsonObject *figures);
 
 #endif

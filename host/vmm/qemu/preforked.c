@@ -90,8 +90,7 @@ static gboolean send_request(int socket, struct preforked_request *request, size
 			     const int *files)
 {
 	char control[CMSG_SPACE(sizeof(int) * PREFORKED_FILES)] = { 0 };
-	struct iovec bytes = { request,
-			       offsetof(struct preforked_request, arguments) + arguments };
+	struct iovec bytes = { request, offsetof(struct preforked_request, arguments) + arguments };
 	struct msghdr message = {
 		.msg_iov = &bytes,
 		.msg_iovlen = 1,
@@ -119,9 +118,11 @@ static pid_t receive_answer(int socket)
 }
 
 pid_t preforked_start(const char *library, char **arguments, const int *files, const int *targets,
-			unsigned count, int hurry)
+		      unsigned count, int high_priority)
 {
-	struct preforked_request request = { .runner = getpid(), .hurry = hurry, .files = count };
+	struct preforked_request request = { .runner = getpid(),
+					     .high_priority = high_priority,
+					     .files = count };
 	struct waiting *waiting;
 	size_t length;
 	pid_t pid;

@@ -24,7 +24,7 @@
 /* The file descriptors come with it. The answer is a pid_t, negative if it is an errno. */
 struct preforked_request {
 	pid_t runner;
-	int hurry; /* child_hurry() */
+	int high_priority; /* child_raise_priority() */
 	unsigned files;
 	int targets[PREFORKED_FILES]; /* what the child knows them as */
 	char arguments[PREFORKED_BYTES];
@@ -38,7 +38,7 @@ struct preforked_request {
  * then it has to be started in the usual way.
  */
 pid_t preforked_start(const char *library, char **arguments, const int *files, const int *targets,
-			unsigned count, int hurry);
+		      unsigned count, int high_priority);
 
 /* Ends the programs that wait, not their children. */
 void preforked_end(void);

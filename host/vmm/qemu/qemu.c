@@ -63,7 +63,7 @@ void qemu_break(struct qemu *qemu, const char *problem)
 
 void qemu_become_ready(struct qemu *qemu)
 {
-	if (qemu->hurries)
+	if (qemu->high_priority)
 		child_take_turns(qemu->pid);
 	qemu->listener->ready(qemu->owner, &qemu->vm);
 }
@@ -139,7 +139,7 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	negotiate(qemu);
 	qemu_set_capability(qemu, "events", on_setup_reply);
 	/* QEMU asks the kernel whether it can do this. */
-	if (qemu->uses & VMM_CAN_MOVE_POSTCOPY)
+	if (qemu->uses & VMM_CAN_MIGRATE_POSTCOPY)
 		qemu_set_capability(qemu, "postcopy-ram", on_use_reply);
 	if (qemu->uses & VMM_CAN_SAVE_RUNNING)
 		qemu_set_capability(qemu, "background-snapshot", on_use_reply);
@@ -212,7 +212,7 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 
 	if (g_str_equal(name, "STOP")) {
 		qemu->stop_time = microseconds;
-		if (!qemu->move)
+		if (!qemu->action)
 			qmp_execute(qemu->qmp, "query-status", NULL, on_status, qemu);
 	} else if (g_str_equal(name, "RESUME")) {
 		qemu->resume_time = microseconds;
@@ -223,8 +223,8 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 		if (!has_status(qemu, "setup"))
 			qemu_option_drop_channel(qemu);
 	} else if (g_str_equal(name, "MIGRATION_PASS")) {
-		if (qemu->move)
-			qemu_option_pass(qemu->move, qmp_number(details, "pass"));
+		if (qemu->action)
+			qemu_option_pass(qemu->action, qmp_number(details, "pass"));
 		return;
 	} else if (g_str_equal(name, "RESET")) {
 		on_reset(qemu, details);
@@ -237,7 +237,7 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 	} else {
 		return;
 	}
-	qemu_move_progress(qemu);
+	qemu_action_progress(qemu);
 }
 
 static void on_qmp_broken(void *data, const char *problem)
@@ -405,12 +405,12 @@ static void on_process_end(GPid pid, gint wait_status, gpointer data)
 	if (qemu->quit_deadline)
 		g_source_remove(qemu->quit_deadline);
 	qemu->quit_deadline = 0;
-	qemu_move_progress(qemu);
+	qemu_action_progress(qemu);
 	/*
 	 * A move that has begun releases the output in the end; nothing else does. One that
 	 * kills its source outlives it, until the guest has left.
 	 */
-	if (qemu->move && (qemu->output_held || qemu->exit.ordered))
+	if (qemu->action && (qemu->output_held || qemu->exit.ordered))
 		qemu->exit_held = TRUE;
 	else
 		tell_exit(qemu);
@@ -436,7 +436,7 @@ static void qemu_release_output(struct vm *vm)
 
 struct child_orders {
 	pid_t runner;
-	gboolean hurry, predictable;
+	gboolean high_priority, predictable;
 };
 
 static void in_child(gpointer data)
@@ -444,8 +444,8 @@ static void in_child(gpointer data)
 	const struct child_orders *orders = data;
 
 	child_bind(orders->runner, SIGKILL);
-	if (orders->hurry)
-		child_hurry();
+	if (orders->high_priority)
+		child_raise_priority();
 	if (orders->predictable)
 		child_be_predictable();
 }
@@ -475,7 +475,7 @@ static const char *argument(char **arguments, const char *name)
 static char *machine_of(const struct vm_config *config)
 {
 	const char *properties = config->machine ? strchr(config->machine, ',') : NULL;
-	gboolean ours = !config->machine && !config->foreign;
+	gboolean ours = !config->machine && !config->kvm_unit_test;
 
 	if (config->machine_type)
 		return g_strconcat(config->machine_type,
@@ -491,7 +491,7 @@ static void add_memory(GPtrArray *arguments, const struct vm_config *config)
 	const char *named = argument(config->extra, "-m");
 	g_autofree char *size = named ? g_strdup(named) : g_strdup_printf("%u", config->memory_mib);
 
-	if (!config->foreign && !named) {
+	if (!config->kvm_unit_test && !named) {
 		add(arguments, "-m");
 		add(arguments, size);
 	}
@@ -510,7 +510,7 @@ static void add_memory(GPtrArray *arguments, const struct vm_config *config)
  */
 static void add_machine(GPtrArray *arguments, const struct vm_config *config)
 {
-	gboolean reliable = g_str_equal(config->accel, "tcg") && !config->foreign;
+	gboolean reliable = g_str_equal(config->accel, "tcg") && !config->kvm_unit_test;
 	g_autofree char *machine = machine_of(config);
 
 	if (machine) {
@@ -520,7 +520,7 @@ static void add_machine(GPtrArray *arguments, const struct vm_config *config)
 	add(arguments, "-accel");
 	g_ptr_array_add(arguments, qemu_option_accel(reliable ? RELIABLE_TCG : config->accel,
 						     config->options));
-	if (!config->foreign && !has_argument(config->extra, "-bios")) {
+	if (!config->kvm_unit_test && !has_argument(config->extra, "-bios")) {
 		add(arguments, "-bios");
 		add(arguments, FIRMWARE);
 	}
@@ -542,7 +542,7 @@ static GPtrArray *command_line(const struct vm_config *config, const char *runne
 	g_ptr_array_add(arguments, g_strdup_printf("%u", config->smp));
 	add(arguments, "-device");
 	add(arguments, "isa-debug-exit,iobase=0xf4,iosize=0x4");
-	if (config->foreign) {
+	if (config->kvm_unit_test) {
 		add(arguments, "-device");
 		add(arguments, "pc-testdev");
 		add(arguments, "-device");
@@ -633,7 +633,7 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	const int targets[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, MONITOR_FD,
 				RESTORE_FD };
 	unsigned count = config->restore ? 5 : 4;
-	struct child_orders orders = { getpid(), qemu->hurries,
+	struct child_orders orders = { getpid(), qemu->high_priority,
 				       config->options & OPTION_NO_RANDOM };
 	g_autoptr(GError) problem = NULL;
 	gboolean started;
@@ -650,7 +650,7 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 	qemu->stderr_start = lseek(files[2], 0, SEEK_END);
 	if (config->preforked && !orders.predictable)
 		qemu->pid = preforked_start(config->preforked, (char **)arguments->pdata, files,
-					      targets, count, qemu->hurries);
+					    targets, count, qemu->high_priority);
 	started = qemu->pid > 0 ||
 		  g_spawn_async_with_pipes_and_fds(
 			  NULL, (const char *const *)arguments->pdata, NULL,
@@ -721,7 +721,7 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->gather_ms = config->gather_ms;
 	qemu->restores = config->restore != 0;
 	qemu->output_held = qemu->incoming || qemu->restores;
-	qemu->hurries = config->hurry && qemu->output_held;
+	qemu->high_priority = config->high_priority && qemu->output_held;
 	qemu->console = console[0];
 	qemu->output = output[0];
 	if (!qemu_option_make_channel(qemu, error) ||
@@ -748,7 +748,7 @@ static void qemu_free(struct vm *vm)
 {
 	struct qemu *qemu = (struct qemu *)vm;
 
-	qemu_move_forget(qemu);
+	qemu_action_forget(qemu);
 	unwatch_console(qemu);
 	if (qemu->quit_deadline)
 		g_source_remove(qemu->quit_deadline);
@@ -763,16 +763,16 @@ static void qemu_free(struct vm *vm)
 
 const struct vmm qemu_vmm = {
 	.name = "qemu",
-	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MOVE_LIVE | VMM_CAN_RESET | VMM_CAN_MOVE_POSTCOPY |
-			VMM_CAN_SAVE | VMM_CAN_BREAK_MOVE | VMM_CAN_SAVE_RUNNING |
+	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MIGRATE | VMM_CAN_RESET | VMM_CAN_MIGRATE_POSTCOPY |
+			VMM_CAN_SAVE | VMM_CAN_BREAK_MIGRATION | VMM_CAN_SAVE_RUNNING |
 			VMM_CAN_RECOVER_POSTCOPY,
 	.start = qemu_start,
 	.send = qemu_send,
 	.give_to = qemu_give_to,
 	.release_output = qemu_release_output,
 	.pause = qemu_pause,
-	.move = qemu_move,
-	.break_move = qemu_break_move,
+	.migrate = qemu_migrate,
+	.break_migration = qemu_break_migration,
 	.reset = qemu_reset,
 	.save = qemu_save,
 	.restore = qemu_restore,

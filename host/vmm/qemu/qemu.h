@@ -13,7 +13,7 @@
 #include "vmm/qemu/qmp.h"
 #include "vmm/vmm.h"
 
-struct qemu_move;
+struct qemu_action;
 
 struct qemu {
 	struct vm vm;
@@ -22,13 +22,13 @@ struct qemu {
 
 	GPid pid; /* 0 once it was waited for */
 	guint child_watch;
-	int console; /* socket; the other end is QEMU's stdin */
-	int output;  /* pipe; the other end is QEMU's stdout */
+	int console;	     /* socket; the other end is QEMU's stdin */
+	int output;	     /* pipe; the other end is QEMU's stdout */
 	guint console_watch; /* for there to be output, or for it to gather */
 	unsigned gather_ms;
 	gboolean output_held;
-	gboolean hurries;   /* until it can take its guest it goes first: child.h */
-	gboolean exit_held; /* ended while the output was held */
+	gboolean high_priority; /* until it can take its guest it goes first: child.h */
+	gboolean exit_held;	/* ended while the output was held */
 	struct vm_exit exit;
 	char *stderr_path;
 	gint64 stderr_start; /* what the file held before this process wrote to it */
@@ -55,7 +55,7 @@ struct qemu {
 	gint64 migration_time;	/* of the last MIGRATION event */
 	char *migration_status; /* that it told, or NULL */
 
-	struct qemu_move *move; /* that this QEMU is part of, as source or destination */
+	struct qemu_action *action; /* that this QEMU is part of, as source or destination */
 };
 
 /* Tells the owner, once, that this QEMU cannot be talked to any more. */
@@ -76,22 +76,23 @@ void qemu_drain_console(struct qemu *qemu);
 void qemu_hold_console(struct qemu *qemu);
 
 /* An event came that a move may wait for, or QEMU has ended. */
-void qemu_move_progress(struct qemu *qemu);
+void qemu_action_progress(struct qemu *qemu);
 
 /* The machine was reset, and not by the guest. */
 void qemu_reset_done(struct qemu *qemu);
 
 /* A QEMU that is freed in the middle of a move takes the move with it; nobody is told. */
-void qemu_move_forget(struct qemu *qemu);
+void qemu_action_forget(struct qemu *qemu);
 
-void qemu_pause(struct vm *vm, gint64 microseconds, move_done_function done, void *data);
-void qemu_move(struct vm *vm, struct vm *to, const struct move_options *options,
-	       move_done_function done, void *data);
-void qemu_break_move(struct vm *vm, struct vm *to, const struct break_options *options,
-		     move_done_function done, void *data);
-void qemu_reset(struct vm *vm, move_done_function done, void *data);
-void qemu_save(struct vm *vm, int file, const char *path, gboolean running, move_done_function done,
-	       void *data);
-void qemu_restore(struct vm *vm, move_done_function done, void *data);
+void qemu_pause(struct vm *vm, gint64 microseconds, action_done_function done, void *data);
+void qemu_migrate(struct vm *vm, struct vm *to, const struct migration_options *options,
+		  action_done_function done, void *data);
+void qemu_break_migration(struct vm *vm, struct vm *to,
+			  const struct broken_migration_options *options, action_done_function done,
+			  void *data);
+void qemu_reset(struct vm *vm, action_done_function done, void *data);
+void qemu_save(struct vm *vm, int file, const char *path, gboolean running,
+	       action_done_function done, void *data);
+void qemu_restore(struct vm *vm, action_done_function done, void *data);
 
 #endif

@@ -16,7 +16,7 @@ static void on_written(void *data, JsonNode *value, const char *problem)
 
 	if (problem)
 		ram_images_give_up(qemu->images, problem);
-	if (qemu->move)
+	if (qemu->action)
 		qemu->ram_written(qemu);
 }
 

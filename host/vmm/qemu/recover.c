@@ -17,53 +17,55 @@
 static void on_resumed(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
+	struct qemu_action *action = qemu->action;
 
-	if (!move)
+	if (!action)
 		return;
 	if (problem)
-		qemu_move_fail(move, "the source would not go on after the cut: %s", problem);
+		qemu_action_fail(action, "the source would not go on after the cut: %s", problem);
 	else
-		qemu_move_progress(qemu);
+		qemu_action_progress(qemu);
 }
 
 static void on_listening(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
+	struct qemu_action *action = qemu->action;
 	JsonObject *arguments;
 	g_autofree char *uri = NULL;
 
-	if (!move)
+	if (!action)
 		return;
 	if (problem) {
-		qemu_move_fail(move, "the destination would not go on after the cut: %s", problem);
+		qemu_action_fail(action, "the destination would not go on after the cut: %s",
+				 problem);
 		return;
 	}
 	uri = g_strconcat("unix:", qemu->incoming, NULL);
 	arguments = json_object_new();
 	json_object_set_string_member(arguments, "uri", uri);
 	json_object_set_boolean_member(arguments, "resume", TRUE);
-	move->cut = CUT_MENDING;
-	qmp_execute(move->from->qmp, "migrate", arguments, on_resumed, move->from);
+	action->cut = CUT_MENDING;
+	qmp_execute(action->from->qmp, "migrate", arguments, on_resumed, action->from);
 }
 
 static void on_left_told(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
+	struct qemu_action *action = qemu->action;
 	JsonObject *arguments, *figures;
 	g_autofree char *uri = NULL;
 
-	figures = qemu_move_figures(move, value, problem);
+	figures = qemu_action_figures(action, value, problem);
 	if (!figures)
 		return;
-	move->bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
-	move->cut_in_flight = move->bytes_left > 0;
-	uri = g_strconcat("unix:", move->to->incoming, NULL);
+	action->bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
+	action->cut_in_flight = action->bytes_left > 0;
+	uri = g_strconcat("unix:", action->to->incoming, NULL);
 	arguments = json_object_new();
 	json_object_set_string_member(arguments, "uri", uri);
-	qmp_execute_at_once(move->to->qmp, "migrate-recover", arguments, on_listening, move->to);
+	qmp_execute_at_once(action->to->qmp, "migrate-recover", arguments, on_listening,
+			    action->to);
 }
 
 /* It may have sent all by now; then there is nothing to cut any more. */
@@ -71,17 +73,17 @@ static void on_cut_reply(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (problem && qemu->move && has_status(qemu, "postcopy-active"))
-		qemu_move_fail(qemu->move, "%s", problem);
+	if (problem && qemu->action && has_status(qemu, "postcopy-active"))
+		qemu_action_fail(qemu->action, "%s", problem);
 }
 
 static gboolean on_moment(gpointer data)
 {
-	struct qemu_move *move = data;
+	struct qemu_action *action = data;
 
-	move->moment = 0;
-	move->cut = CUT_ORDERED;
-	qmp_execute(move->from->qmp, "migrate-pause", NULL, on_cut_reply, move->from);
+	action->moment = 0;
+	action->cut = CUT_ORDERED;
+	qmp_execute(action->from->qmp, "migrate-pause", NULL, on_cut_reply, action->from);
 	return G_SOURCE_REMOVE;
 }
 
@@ -91,28 +93,28 @@ static void send_the_rest(struct qemu *from)
 	JsonObject *arguments = json_object_new();
 
 	json_object_set_int_member(arguments, "max-postcopy-bandwidth", LAST_BANDWIDTH);
-	qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_move_on_reply, from);
+	qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply, from);
 }
 
-void qemu_recover_advance(struct qemu_move *move)
+void qemu_recover_advance(struct qemu_action *action)
 {
-	struct qemu *from = move->from, *to = move->to;
+	struct qemu *from = action->from, *to = action->to;
 
-	switch (move->cut) {
+	switch (action->cut) {
 	case CUT_NONE:
 		/* The guest has to be there: before that QEMU cannot pause the move. */
-		if (!move->cuts_wanted || !has_status(from, "postcopy-active") ||
+		if (!action->cuts_wanted || !has_status(from, "postcopy-active") ||
 		    !to->resume_time || !to->pid)
 			return;
-		move->cut = CUT_PLANNED;
-		move->moment = g_timeout_add(move->cut_after_ms, on_moment, move);
+		action->cut = CUT_PLANNED;
+		action->moment = g_timeout_add(action->cut_after_ms, on_moment, action);
 		return;
 	case CUT_PLANNED:
 		return;
 	case CUT_ORDERED:
 		if (!has_status(from, "postcopy-paused") || !has_status(to, "postcopy-paused"))
 			return;
-		move->cut = CUT_MADE;
+		action->cut = CUT_MADE;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_left_told, from);
 		return;
 	case CUT_MADE:
@@ -120,11 +122,11 @@ void qemu_recover_advance(struct qemu_move *move)
 	case CUT_MENDING:
 		if (!has_status(from, "postcopy-active") && !has_status(from, "completed"))
 			return;
-		move->cuts_made += move->cut_in_flight;
-		if (!--move->cuts_wanted)
+		action->cuts_made += action->cut_in_flight;
+		if (!--action->cuts_wanted)
 			send_the_rest(from);
-		move->cut = CUT_NONE;
-		qemu_recover_advance(move);
+		action->cut = CUT_NONE;
+		qemu_recover_advance(action);
 		return;
 	}
 }

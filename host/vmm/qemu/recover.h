@@ -6,6 +6,6 @@
 #include "vmm/qemu/action.h"
 
 /* Something has happened in MOVE, a post-copy one: cuts and mends its stream as it is to. */
-void qemu_recover_advance(struct qemu_move *move);
+void qemu_recover_advance(struct qemu_action *action);
 
 #endif

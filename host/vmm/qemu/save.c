@@ -23,24 +23,25 @@
 
 static gboolean on_stuck(gpointer data)
 {
-	struct qemu_move *move = data;
+	struct qemu_action *action = data;
 
-	move->timer = 0;
-	qemu_move_fail(move, "QEMU did not %s the guest in time (migration %s)",
-		       move->saving ? "save" : "restore",
-		       move->from->migration_status ? move->from->migration_status : "not begun");
+	action->timer = 0;
+	qemu_action_fail(action, "QEMU did not %s the guest in time (migration %s)",
+			 action->saving ? "save" : "restore",
+			 action->from->migration_status ? action->from->migration_status
+							: "not begun");
 	return G_SOURCE_REMOVE;
 }
 
-static struct qemu_move *begin(struct qemu *qemu, void (*progress)(struct qemu_move *move),
-			       move_done_function done, void *data)
+static struct qemu_action *begin(struct qemu *qemu, void (*progress)(struct qemu_action *action),
+				 action_done_function done, void *data)
 {
-	struct qemu_move *move = qemu_move_begin(qemu, NULL, done, data);
+	struct qemu_action *action = qemu_action_begin(qemu, NULL, done, data);
 
-	move->progress = progress;
-	move->timer =
-		g_timeout_add_seconds(MOVE_DEADLINE_FACTOR * qemu->reply_seconds, on_stuck, move);
-	return move;
+	action->progress = progress;
+	action->timer = g_timeout_add_seconds(ACTION_DEADLINE_FACTOR * qemu->reply_seconds,
+					      on_stuck, action);
+	return action;
 }
 
 /* ---- save ---- */
@@ -48,37 +49,38 @@ static struct qemu_move *begin(struct qemu *qemu, void (*progress)(struct qemu_m
 static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
-	struct move_stats stats = { 0 };
+	struct qemu_action *action = qemu->action;
+	struct action_stats stats = { 0 };
 	JsonObject *figures;
 	const char *reason;
 
-	figures = qemu_move_figures(move, value, problem);
+	figures = qemu_action_figures(action, value, problem);
 	if (!figures)
 		return;
 	reason = qmp_string(figures, "error-desc");
 	if (has_status(qemu, "failed")) {
 		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
 
-		qemu_move_fail(move, "QEMU could not save the guest to %s: %s", move->path, text);
+		qemu_action_fail(action, "QEMU could not save the guest to %s: %s", action->path,
+				 text);
 		return;
 	}
-	if (!qemu_move_read_pages(figures, &stats)) {
-		qemu_move_fail(move, "query-migrate does not tell page size and pages");
+	if (!qemu_action_read_pages(figures, &stats)) {
+		qemu_action_fail(action, "query-migrate does not tell page size and pages");
 		return;
 	}
-	qemu_move_take_time(move, &stats);
-	stats.saved_at = (move->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
+	qemu_action_take_time(action, &stats);
+	stats.saved_at = (action->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
 	stats.early =
-		move->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
-	if (move->running) {
+		action->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
+	if (action->running) {
 		stats.pause_max_ns = stats.total_ns;
 		stats.pause_min_ns = CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0,
 					   stats.pause_max_ns);
 	} else {
 		qemu_drain_console(qemu);
 	}
-	qemu_move_finish(move, &stats, NULL);
+	qemu_action_finish(action, &stats, NULL);
 }
 
 static void on_image_written(struct qemu *qemu)
@@ -86,9 +88,9 @@ static void on_image_written(struct qemu *qemu)
 	qmp_execute(qemu->qmp, "query-migrate", NULL, on_saved_figures, qemu);
 }
 
-static void ask_for_figures(struct qemu_move *move)
+static void ask_for_figures(struct qemu_action *action)
 {
-	struct qemu *qemu = move->from;
+	struct qemu *qemu = action->from;
 
 	if (qemu->images && ram_images_wanted(qemu->images) && has_status(qemu, "completed"))
 		qemu_write_ram(qemu, ram_images_begin(qemu->images), on_image_written);
@@ -96,23 +98,23 @@ static void ask_for_figures(struct qemu_move *move)
 		on_image_written(qemu);
 }
 
-static void on_saving(struct qemu_move *move)
+static void on_saving(struct qemu_action *action)
 {
-	struct qemu *qemu = move->from;
+	struct qemu *qemu = action->from;
 
-	if (move->finishing)
+	if (action->finishing)
 		return;
 	if (!qemu->pid && WIFSIGNALED(qemu->exit.wait_status)) {
 		g_autofree char *death = vm_exit_describe(&qemu->exit);
 
-		qemu_move_fail(move, "QEMU died while it saved the guest (%s)", death);
+		qemu_action_fail(action, "QEMU died while it saved the guest (%s)", death);
 	} else if (!qemu->pid) {
 		/* The guest ended of itself; its exit is told, and all that it wrote. */
 		qemu->output_held = FALSE;
-		qemu_move_forget(qemu);
+		qemu_action_forget(qemu);
 	} else if (has_status(qemu, "completed") || has_status(qemu, "failed")) {
-		move->finishing = TRUE;
-		qemu_move_settle(move, ask_for_figures);
+		action->finishing = TRUE;
+		qemu_action_settle(action, ask_for_figures);
 	}
 }
 
@@ -121,20 +123,20 @@ static void migrate_to_file(struct qemu *qemu)
 	JsonObject *arguments = json_object_new();
 
 	json_object_set_string_member(arguments, "uri", "fd:" FD_NAME);
-	qmp_execute(qemu->qmp, "migrate", arguments, qemu_move_on_reply, qemu);
+	qmp_execute(qemu->qmp, "migrate", arguments, qemu_action_on_reply, qemu);
 }
 
 static void on_stopped(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (!qemu->move)
+	if (!qemu->action)
 		return;
 	if (problem) {
-		qemu_move_fail(qemu->move, "%s", problem);
+		qemu_action_fail(qemu->action, "%s", problem);
 		return;
 	}
-	if (qemu->move->running) {
+	if (qemu->action->running) {
 		qemu_drain_console(qemu);
 		qemu_hold_console(qemu);
 		qemu->listener->stands_still(qemu->owner, &qemu->vm);
@@ -142,22 +144,22 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 	migrate_to_file(qemu);
 }
 
-void qemu_save(struct vm *vm, int file, const char *path, gboolean running, move_done_function done,
-	       void *data)
+void qemu_save(struct vm *vm, int file, const char *path, gboolean running,
+	       action_done_function done, void *data)
 {
 	struct qemu *qemu = (struct qemu *)vm;
-	struct qemu_move *move = begin(qemu, on_saving, done, data);
+	struct qemu_action *action = begin(qemu, on_saving, done, data);
 	JsonObject *arguments = json_object_new();
 
-	move->saving = TRUE;
-	move->path = path;
+	action->saving = TRUE;
+	action->path = path;
 	g_clear_pointer(&qemu->migration_status, g_free);
 	json_object_set_string_member(arguments, "fdname", FD_NAME);
-	qmp_execute_with_file(qemu->qmp, "getfd", arguments, file, qemu_move_on_reply, qemu);
+	qmp_execute_with_file(qemu->qmp, "getfd", arguments, file, qemu_action_on_reply, qemu);
 	arguments = json_object_new();
 	json_object_set_int_member(arguments, "max-bandwidth", UNLIMITED_BANDWIDTH);
-	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_move_on_reply, qemu);
-	move->running = running;
+	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply, qemu);
+	action->running = running;
 	qemu->resume_time = 0;
 	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
 }
@@ -167,18 +169,18 @@ void qemu_save(struct vm *vm, int file, const char *path, gboolean running, move
 static void on_running(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_move *move = qemu->move;
-	struct move_stats stats = { 0 };
+	struct qemu_action *action = qemu->action;
+	struct action_stats stats = { 0 };
 
-	if (!move)
+	if (!action)
 		return;
 	if (problem) {
-		qemu_move_fail(move, "%s", problem);
+		qemu_action_fail(action, "%s", problem);
 		return;
 	}
-	qemu_move_take_time(move, &stats);
+	qemu_action_take_time(action, &stats);
 	stats.restored_at = qemu->resume_time * NS_PER_US;
-	qemu_move_finish(move, &stats, NULL);
+	qemu_action_finish(action, &stats, NULL);
 }
 
 static void go_on(struct qemu *qemu)
@@ -192,17 +194,17 @@ static void on_restored_image_written(struct qemu *qemu)
 	go_on(qemu);
 }
 
-static void on_restoring(struct qemu_move *move)
+static void on_restoring(struct qemu_action *action)
 {
-	struct qemu *qemu = move->from;
+	struct qemu *qemu = action->from;
 
 	if (!qemu->pid) {
 		g_autofree char *death = vm_exit_describe(&qemu->exit);
 
-		qemu_move_fail(move, "the guest could not be restored (%s)", death);
-	} else if (has_status(qemu, "completed") && !move->finishing) {
+		qemu_action_fail(action, "the guest could not be restored (%s)", death);
+	} else if (has_status(qemu, "completed") && !action->finishing) {
 		/* A guest that was saved when it stood still does so still. */
-		move->finishing = TRUE;
+		action->finishing = TRUE;
 		if (qemu->images && ram_images_wanted(qemu->images))
 			qemu_write_ram(qemu, ram_images_destination(qemu->images),
 				       on_restored_image_written);
@@ -211,7 +213,7 @@ static void on_restoring(struct qemu_move *move)
 	}
 }
 
-void qemu_restore(struct vm *vm, move_done_function done, void *data)
+void qemu_restore(struct vm *vm, action_done_function done, void *data)
 {
 	begin((struct qemu *)vm, on_restoring, done, data);
 }

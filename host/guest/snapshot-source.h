@@ -3,15 +3,15 @@
  * The other life of a guest that was saved while it ran: the copy is what the plan goes on
  * with; the original is followed from here to the end of the test that it was saved in.
  */
-#ifndef FERRY_HOST_ORIGINAL_H
-#define FERRY_HOST_ORIGINAL_H
+#ifndef FERRY_HOST_SNAPSHOT_SOURCE_H
+#define FERRY_HOST_SNAPSHOT_SOURCE_H
 
 #include "guest/disk-check.h"
 #include "guest/guest.h"
 
-struct original;
+struct snapshot_source;
 
-struct original_listener {
+struct snapshot_source_listener {
 	/* A test failed there; REASON is one line, or NULL. */
 	void (*test_failed)(void *data, const struct machine_line *line, const char *reason);
 	/*
@@ -26,8 +26,10 @@ struct original_listener {
  * requests to be moved are answered, and nothing is done. DISK (which may be NULL) is freed with
  * the original.
  */
-struct original *original_follow(struct guest *guest, gboolean in_test, struct disk_check *disk,
-				 const struct original_listener *listener, void *data);
-void original_free(struct original *original);
+struct snapshot_source *snapshot_source_follow(struct guest *guest, gboolean in_test,
+					       struct disk_check *disk,
+					       const struct snapshot_source_listener *listener,
+					       void *data);
+void snapshot_source_free(struct snapshot_source *source);
 
 #endif
