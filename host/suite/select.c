@@ -74,7 +74,7 @@ static char *plan_missing(const struct plan *plan, const struct selection *selec
 
 	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
 		problem = userfault_problem(TRUE);
-	else if (plan->capabilities & VMM_CAN_MOVE_POSTCOPY)
+	else if (plan->capabilities & VMM_CAN_MIGRATE_POSTCOPY)
 		problem = userfault_problem(FALSE);
 	return problem ? g_strdup(problem)
 		       : plan_options_missing(plan->options, selection->accel,
