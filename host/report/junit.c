@@ -65,8 +65,7 @@ static gboolean junit_end(void *data, guint not_run, GError **error)
 {
 	struct junit *junit = data;
 	g_autofree char *head = g_strdup_printf(
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"ferry\" "
-		"tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"ferry\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
 		junit->tests, junit->failures, junit->errors, junit->skipped, junit->seconds);
 	gboolean written;
 

@@ -372,9 +372,9 @@ static void on_unable(void *data, const char *reason)
 static gboolean on_deadline(gpointer data)
 {
 	struct case_run *run = data;
-	const char *wait = run->exit ? "the original of the last snapshot has not come to its "
-				       "test's end"
-				     : guest_waits_for(run->guest);
+	const char *wait =
+		run->exit ? "the original of the last snapshot has not come to its test's end"
+			  : guest_waits_for(run->guest);
 	g_autofree char *where = whereabouts(run);
 
 	run->deadline = 0;

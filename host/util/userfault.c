@@ -18,8 +18,7 @@ static const char *problem_of(int error)
 {
 	if (error == ENOSYS)
 		return "userfaultfd, and this kernel is built without it (CONFIG_USERFAULTFD)";
-	return "userfaultfd, and this user may not use it (be root, or: "
-	       "sysctl vm.unprivileged_userfaultfd=1)";
+	return "userfaultfd, and this user may not use it (be root, or: sysctl vm.unprivileged_userfaultfd=1)";
 }
 
 static void ask(void)
@@ -38,8 +37,7 @@ static void ask(void)
 	}
 	if (ioctl(fd, UFFDIO_API, &api) < 0 || !(api.features & UFFD_FEATURE_PAGEFAULT_FLAG_WP))
 		userfault.problem_with_writes =
-			"write protection by userfaultfd, and this kernel has none (Linux 5.7 has, "
-			"with CONFIG_USERFAULTFD)";
+			"write protection by userfaultfd, and this kernel has none (Linux 5.7 has, with CONFIG_USERFAULTFD)";
 	close(fd);
 }
 

@@ -487,11 +487,7 @@ static void reset_guest(bool by_guest)
 
 static void tell_figures(void)
 {
-	say("{\"return\": {\"status\": \"%s\", \"downtime\": 3, \"total-time\": 5, "
-	    "\"error-desc\": \"%s\", \"ram\": {\"page-size\": 4096, \"mbps\": 480.5, "
-	    "\"postcopy-requests\": 7, \"remaining\": 400000, "
-	    "\"transferred\": 300000, \"dirty-sync-count\": 3, "
-	    "\"normal\": 80, \"duplicate\": %d, \"total\": %d}}}",
+	say("{\"return\": {\"status\": \"%s\", \"downtime\": 3, \"total-time\": 5, \"error-desc\": \"%s\", \"ram\": {\"page-size\": 4096, \"mbps\": 480.5, \"postcopy-requests\": 7, \"remaining\": 400000, \"transferred\": 300000, \"dirty-sync-count\": 3, \"normal\": 80, \"duplicate\": %d, \"total\": %d}}}",
 	    flight < 0 ? "completed" : "active", failure, PAGES_IN_RAM, PAGES_IN_RAM * 4096);
 }
 
@@ -734,23 +730,15 @@ static const struct script scripts[] = {
 	{ "ignores-quit", SOURCE, "quit", be_silent },
 	{ "dies-on-quit", SOURCE, "quit", die_by_signal, SIGSEGV },
 	{ "not-live", ANY, "query-migrate", say_text, 0,
-	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": "
-	  "4096, "
-	  "\"transferred\": 1000, \"dirty-sync-count\": 2, \"normal\": 20, \"duplicate\": 80, "
-	  "\"total\": 409600}}}" },
+	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": 4096, \"transferred\": 1000, \"dirty-sync-count\": 2, \"normal\": 20, \"duplicate\": 80, \"total\": 409600}}}" },
 	{ "no-figures", ANY, "query-migrate", say_text, 0,
-	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": "
-	  "4096, "
-	  "\"total\": 409600}}}" },
+	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": 4096, \"total\": 409600}}}" },
 	{ "refuses-use", ANY, "migrate-set-capabilities", refuse_use, 0,
 	  "Userfaultfd is not to be had" },
 	{ "refuses-postcopy", ANY, "migrate-start-postcopy", refuse, 0, "Too early" },
 	{ "not-early", ANY, "start", send_all_first },
 	{ "nothing-late", ANY, "query-migrate", say_text, 0,
-	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"total-time\": 9, \"ram\": "
-	  "{\"page-size\": 4096, \"mbps\": 1.5, \"transferred\": 1000, \"dirty-sync-count\": 2, "
-	  "\"normal\": 20, \"duplicate\": 80, \"total\": 409600, \"postcopy-requests\": 0, "
-	  "\"postcopy-bytes\": 0, \"remaining\": 0}}}" },
+	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"total-time\": 9, \"ram\": {\"page-size\": 4096, \"mbps\": 1.5, \"transferred\": 1000, \"dirty-sync-count\": 2, \"normal\": 20, \"duplicate\": 80, \"total\": 409600, \"postcopy-requests\": 0, \"postcopy-bytes\": 0, \"remaining\": 0}}}" },
 	{ "refuses-file", ANY, "migrate", refuse, 0, "unknown migration protocol" },
 	{ "deaf", ANY, "migrate-incoming", say_text, 0, "{\"return\": {}}" },
 	{ "refuses-pause", ANY, "migrate-pause", refuse, 0, "Not in the mood" },
@@ -764,11 +752,9 @@ static const struct script scripts[] = {
 	{ "stopped-by-lost-destination", SOURCE, "lost-destination", stop_for_good, 0,
 	  "internal-error" },
 	{ "nothing-sent", ANY, "query-migrate", say_text, 0,
-	  "{\"return\": {\"status\": \"active\", \"ram\": {\"page-size\": 4096, \"normal\": 0, "
-	  "\"duplicate\": 0, \"remaining\": 409600, \"total\": 409600}}}" },
+	  "{\"return\": {\"status\": \"active\", \"ram\": {\"page-size\": 4096, \"normal\": 0, \"duplicate\": 0, \"remaining\": 409600, \"total\": 409600}}}" },
 	{ "nothing-left", ANY, "query-migrate", say_text, 0,
-	  "{\"return\": {\"status\": \"active\", \"ram\": {\"page-size\": 4096, \"normal\": 20, "
-	  "\"duplicate\": 80, \"remaining\": 0, \"total\": 409600}}}" },
+	  "{\"return\": {\"status\": \"active\", \"ram\": {\"page-size\": 4096, \"normal\": 20, \"duplicate\": 80, \"remaining\": 0, \"total\": 409600}}}" },
 	{ "not-in-flight", ANY, "query-migrate", say_text, 0,
 	  "{\"return\": {\"status\": \"completed\", \"ram\": {\"page-size\": 4096}}}" },
 	{ "completes-too-early", SOURCE, "mid-move", complete_too_early },

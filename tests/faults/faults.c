@@ -527,8 +527,7 @@ static void start_more(void)
 			if ((fault->script != NULL) != fake || !is_wanted(fault))
 				continue;
 			if (fault->needs_kvm && !all.has_kvm)
-				printf("ok %u /faults/%s # SKIP needs /dev/kvm, which cannot be "
-				       "used\n",
+				printf("ok %u /faults/%s # SKIP needs /dev/kvm, which cannot be used\n",
 				       ++all.number, fault->name);
 			else
 				start(fault);

@@ -210,8 +210,8 @@ static gboolean change_a_page(int memory, off_t ram)
 		if (page.generation < least || !change_page(memory, ram + offset, &page))
 			continue;
 		fprintf(stderr,
-			"filtering-qemu: page 0x%jx of RAM, CPU %u's page %u, had generation "
-			"%" PRIu64 " at %s; now byte %d is changed\n",
+			"filtering-qemu: page 0x%jx of RAM, CPU %u's page %u, had generation %" PRIu64
+			" at %s; now byte %d is changed\n",
 			(intmax_t)offset, page.cpu, page.number, page.generation, all.order,
 			CHANGED_BYTE);
 		return TRUE;

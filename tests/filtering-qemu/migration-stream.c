@@ -331,8 +331,9 @@ static void tell(const struct stream *stream, const struct page *page, const cha
 	struct watched_page is = { 0 };
 
 	watched_page_read(page->last, &is);
-	say("page 0x%" G_GINT64_MODIFIER "x of RAM, CPU %u's page %u, came last in pass %u%s with "
-	    "generation %" G_GUINT64_FORMAT "; now %s",
+	say("page 0x%" G_GINT64_MODIFIER
+	    "x of RAM, CPU %u's page %u, came last in pass %u%s with generation %" G_GUINT64_FORMAT
+	    "; now %s",
 	    page->offset, is.cpu, is.number, page->last_pass,
 	    stream->postcopy ? " (post-copy)" : "", is.generation, now);
 }

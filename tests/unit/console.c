@@ -236,8 +236,8 @@ static void test_messages(void)
 		{ "@2+25 a\n",
 		  "violation: console line 2: the guest had sent 25 bytes, 22 came: 3 lost\n"
 		  "@2 a\n" },
-		{ "@2+20 a\n", "violation: console line 2: the guest had sent 20 bytes, 22 came: 2 "
-			       "too many\n@2 a\n" },
+		{ "@2+20 a\n",
+		  "violation: console line 2: the guest had sent 20 bytes, 22 came: 2 too many\n@2 a\n" },
 		/* One loss is told once. */
 		{ "@2+25 a\n@3+33 b\n",
 		  "violation: console line 2: the guest had sent 25 bytes, 22 came: 3 lost\n"
@@ -256,20 +256,20 @@ static void test_messages(void)
 		  "violation: console line 2: a damaged machine line: @2+22 a =c\n" },
 		{ "@2+22  a\n", "violation: console line 2: a damaged machine line: @2+22  a\n" },
 		{ "@2+22\n", "violation: console line 2: a damaged machine line: @2+22\n" },
-		{ "@2+22 a\tb=c\n", "violation: console line 2: a damaged machine line: "
-				    "@2+22 a\\x09b=c\n" },
-		{ "@2+22 a b c=d\n", "violation: console line 2: a damaged machine line: "
-				     "@2+22 a b c=d\n" },
-		{ "@2+22 a b=\x1b\n", "violation: console line 2: a damaged machine line: "
-				      "@2+22 a b=\\x1b\n" },
+		{ "@2+22 a\tb=c\n",
+		  "violation: console line 2: a damaged machine line: @2+22 a\\x09b=c\n" },
+		{ "@2+22 a b c=d\n",
+		  "violation: console line 2: a damaged machine line: @2+22 a b c=d\n" },
+		{ "@2+22 a b=\x1b\n",
+		  "violation: console line 2: a damaged machine line: @2+22 a b=\\x1b\n" },
 		{ "@\n", "violation: console line 2: a damaged machine line: @\n" },
 		{ "@-1+5 a\n", "violation: console line 2: a damaged machine line: @-1+5 a\n" },
 		/* The second boot starts anew, and has to be one that was ordered. */
 		{ "@1+0 hello\n@2+11 a\n",
 		  "violation: console line 2: the guest boots again, and nobody has reset it\n"
 		  "@1 hello\n@2 a\n" },
-		{ "@2+22 hello\n", "violation: console line 2: a hello that is not machine line 1 "
-				   "at byte 0\n@2 hello\n" },
+		{ "@2+22 hello\n",
+		  "violation: console line 2: a hello that is not machine line 1 at byte 0\n@2 hello\n" },
 		/* QEMU's serial port of a terminal says \r\n. */
 		{ "@2+22 a\r\n", "@2 a\n" },
 	};
@@ -335,10 +335,10 @@ static void test_nul(void)
 	unsigned violations;
 
 	damaged = read_split(in_machine_line, sizeof(in_machine_line) - 1, 0, &violations, NULL);
-	g_assert_cmpstr(damaged, ==,
-			"@1 hello protocol='1'\n"
-			"violation: console line 2: a damaged machine line: "
-			"@2+22 got answer=1\\x00garbage\n");
+	g_assert_cmpstr(
+		damaged, ==,
+		"@1 hello protocol='1'\n"
+		"violation: console line 2: a damaged machine line: @2+22 got answer=1\\x00garbage\n");
 	good = read_split(in_human_line, sizeof(in_human_line) - 1, 0, &violations, NULL);
 	g_assert_cmpuint(violations, ==, 0);
 	g_assert_true(g_str_has_suffix(good, "@2 a\n"));
@@ -348,9 +348,9 @@ static void test_invalid_utf8(void)
 {
 	g_autofree char *text = read_all(HELLO "@2+22 a b=\xff\n");
 
-	g_assert_cmpstr(text, ==,
-			"@1 hello protocol='1'\nviolation: console line 2: a damaged machine line: "
-			"@2+22 a b=\\xff\n");
+	g_assert_cmpstr(
+		text, ==,
+		"@1 hello protocol='1'\nviolation: console line 2: a damaged machine line: @2+22 a b=\\xff\n");
 }
 
 static void test_over_long_lines(void)

@@ -109,11 +109,9 @@ static const struct row {
 	{ "nothing-said", make_stale, "0", "0" },
 	{ "elsewhere", make_stale, "51", "49" },
 	{ "zero", leave, "100", "1", 1, 100,
-	  "the disk's sector 100 holds 0x0 at byte 0 \\(not 0x[0-9a-f]+\\), and may hold only "
-	  "generation 7, which the guest has flushed" },
+	  "the disk's sector 100 holds 0x0 at byte 0 \\(not 0x[0-9a-f]+\\), and may hold only generation 7, which the guest has flushed" },
 	{ "stale", make_stale, "0", "100", 1, 50,
-	  "the disk's sector 50 holds generation 6 of sector 50, and may hold only generation 7, "
-	  "which the guest has flushed" },
+	  "the disk's sector 50 holds generation 6 of sector 50, and may hold only generation 7, which the guest has flushed" },
 	{ "two", make_two_stale, "0", "100", 2, 20,
 	  "the disk's sector 20 holds generation 6 of sector 20, .*; 2 sectors are wrong" },
 	{ "exchanged", exchange, "0", "100", 1, 50,
@@ -178,9 +176,9 @@ static void test_bad_marks(void)
 		g_autofree char *problem =
 			tell(check, marks[i].sector, marks[i].count, marks[i].generation);
 
-		g_assert_cmpstr(problem, ==,
-				"disk mark names sectors that the disk of 2048 has not, or no "
-				"generation (console line 9)");
+		g_assert_cmpstr(
+			problem, ==,
+			"disk mark names sectors that the disk of 2048 has not, or no generation (console line 9)");
 	}
 	g_assert_null(tell(check, "2048", "0", "1"));
 	disk_check_free(check);

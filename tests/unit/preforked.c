@@ -13,9 +13,8 @@
 
 /* Of a program, as it sees itself. */
 static const char inspect[] =
-	"echo parent $PPID; set -- $(cut -d ' ' -f 6 /proc/$$/stat); [ $1 = $$ ] && echo leads; "
-	"echo preload ${LD_PRELOAD-none} ${" PREFORKED_SOCKET "-none}; "
-	"echo files; ls /proc/$$/fd; read word; echo got $word; exit 7";
+	"echo parent $PPID; set -- $(cut -d ' ' -f 6 /proc/$$/stat); [ $1 = $$ ] && echo leads; echo preload ${LD_PRELOAD-none} ${" PREFORKED_SOCKET
+	"-none}; echo files; ls /proc/$$/fd; read word; echo got $word; exit 7";
 
 static char *library(void)
 {

@@ -10,9 +10,8 @@ static char *folder;
 static char *make_qemu(const char *name, const char *list)
 {
 	char *path = g_build_filename(folder, name, NULL);
-	g_autofree char *script = g_strdup_printf("#!/bin/sh\ncat <<'END'\nSupported machines "
-						  "are:\n%s\nEND\n",
-						  list);
+	g_autofree char *script =
+		g_strdup_printf("#!/bin/sh\ncat <<'END'\nSupported machines are:\n%s\nEND\n", list);
 
 	g_assert_true(g_file_set_contents(path, script, -1, NULL));
 	g_assert_cmpint(g_chmod(path, 0700), ==, 0);

@@ -160,8 +160,7 @@ static void test_conversation(void)
 			"{\"execute\":\"third\"}\n");
 	say(peer,
 	    "{\"return\": {}}\n"
-	    "{\"timestamp\": {\"seconds\": 5, \"microseconds\": 7}, \"event\": \"MIGRATION\", "
-	    "\"data\": {\"status\": \"active\"}}\n"
+	    "{\"timestamp\": {\"seconds\": 5, \"microseconds\": 7}, \"event\": \"MIGRATION\", \"data\": {\"status\": \"active\"}}\n"
 	    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such\\nthing\"}}\n"
 	    "{\"return\": {}}\n"
 	    "{\"timestamp\": {\"seconds\": 6, \"microseconds\": 0}, \"event\": \"STOP\"}\n");

@@ -79,10 +79,10 @@ static void test_equal_and_failed(struct fixture *fixture, gconstpointer data)
 	move(fixture, 3, NULL, 0);
 	ram_images_freeze(fixture->images);
 	g_assert_false(ram_images_wanted(fixture->images));
-	check_end(fixture, TRUE,
-		  "source and destination held the same in 1 move; images of move 1, 0 pages not "
-		  "the same: /*/ram-source /*/ram-destination",
-		  TRUE);
+	check_end(
+		fixture, TRUE,
+		"source and destination held the same in 1 move; images of move 1, 0 pages not the same: /*/ram-source /*/ram-destination",
+		TRUE);
 }
 
 static void test_one_page(struct fixture *fixture, gconstpointer data)
@@ -93,13 +93,11 @@ static void test_one_page(struct fixture *fixture, gconstpointer data)
 	move(fixture, 3, offsets, 2);
 	/* This one has less to tell than the last. */
 	move(fixture, 3, NULL, 0);
-	check_end(fixture, FALSE,
-		  "source and destination differed in 1 of 3 moves; images of move 2, 1 page not "
-		  "the same: /*/ram-source /*/ram-destination\n"
-		  "move 2, page 0x1000, first at offset 0x7fe: "
-		  "source 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00, "
-		  "destination 00 00 00 00 00 00 00 00 00 00 00 00 00 00 5a 5a",
-		  TRUE);
+	check_end(
+		fixture, FALSE,
+		"source and destination differed in 1 of 3 moves; images of move 2, 1 page not the same: /*/ram-source /*/ram-destination\n"
+		"move 2, page 0x1000, first at offset 0x7fe: source 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00, destination 00 00 00 00 00 00 00 00 00 00 00 00 00 00 5a 5a",
+		TRUE);
 }
 
 /* Each is shown once; the files are of the last. */
@@ -110,12 +108,12 @@ static void test_again_and_another(struct fixture *fixture, gconstpointer data)
 
 	move(fixture, 2, offsets, 1);
 	move(fixture, 2, offsets, 2);
-	check_end(fixture, TRUE,
-		  "source and destination differed in 2 of 2 moves; images of move 2, 2 pages not "
-		  "the same: *\n"
-		  "move 1, page 0x0, first at offset 0x005: *\n"
-		  "move 2, page 0x1000, first at offset 0x006: * 5a 00 00 00 00 00 00 00 00 00",
-		  TRUE);
+	check_end(
+		fixture, TRUE,
+		"source and destination differed in 2 of 2 moves; images of move 2, 2 pages not the same: *\n"
+		"move 1, page 0x0, first at offset 0x005: *\n"
+		"move 2, page 0x1000, first at offset 0x006: * 5a 00 00 00 00 00 00 00 00 00",
+		TRUE);
 	g_assert_true(g_file_get_contents(fixture->destination, &bytes, NULL, NULL));
 	g_assert_cmpint(bytes[PAGE + 6], ==, 0x5a);
 }

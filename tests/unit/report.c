@@ -210,8 +210,7 @@ static void test_no_result(void)
 		"{\"verdict\": \"MAYBE\"}",
 		"{\"verdict\": \"FAIL\", \"tests\": 5, \"moves\": {}, \"marks\": [1, null]}",
 		"{\"verdict\": \"PASS\", \"tests\": [{}], \"moves\": [{}], \"marks\": [{}]}",
-		"{\"verdict\": \"PASS\", \"tests\": [{\"test\": {}, \"cpu\": \"x\"}], \"reason\": "
-		"[]}",
+		"{\"verdict\": \"PASS\", \"tests\": [{\"test\": {}, \"cpu\": \"x\"}], \"reason\": []}",
 	};
 	struct test_case test_case = { .program = &program,
 				       .plan = &plan_precopy,

@@ -114,9 +114,7 @@ static void test_patterns(void)
 		const char *patterns, *plans, *cases;
 	} rows[] = {
 		{ "alpha", NULL,
-		  "alpha/none alpha/pause alpha/precopy alpha/postcopy alpha/postcopy-recover "
-		  "alpha/srckill alpha/cancel alpha/dstkill alpha/reset alpha/storm alpha/snapshot "
-		  "alpha/bgsnapshot" },
+		  "alpha/none alpha/pause alpha/precopy alpha/postcopy alpha/postcopy-recover alpha/srckill alpha/cancel alpha/dstkill alpha/reset alpha/storm alpha/snapshot alpha/bgsnapshot" },
 		{ "al*", "none", "alpha/none alpine/none" },
 		{ "alp?a", "storm", "alpha/storm" },
 		{ "alpha/precopy", NULL, "alpha/precopy" },
@@ -156,19 +154,15 @@ static void test_patterns(void)
 		{ "al*/precopy+*", "precopy precopy+tcp", "alpha/precopy+tcp alpine/precopy+tcp" },
 		{ "alpha/precopy+tcp", "precopy precopy+tcp", "alpha/precopy+tcp" },
 		{ "alpha", "precopy+dirtyring",
-		  "alpha/precopy+dirtyring(plan precopy+dirtyring needs KVM for its dirty rings, "
-		  "and this runs on TCG)" },
+		  "alpha/precopy+dirtyring(plan precopy+dirtyring needs KVM for its dirty rings, and this runs on TCG)" },
 		{ "alpha", "precopy+memfd+tcp precopy+tcp+memfd",
 		  "error: --plan: 'precopy+memfd+tcp' is named twice" },
 		{ "alpha", "precopy+xbzrl",
 		  "error: --plan: plan 'precopy' has no option 'xbzrl' (did you mean 'xbzrle'?)" },
 		{ "alpha", "precopy+",
-		  "error: --plan: plan 'precopy' has no option ''; known: multifd, xbzrle, "
-		  "compress, "
-		  "autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay, norandom" },
+		  "error: --plan: plan 'precopy' has no option ''; known: multifd, xbzrle, compress, autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay, norandom" },
 		{ "alpha", "postcopy+nothing-like-it",
-		  "error: --plan: plan 'postcopy' has no option 'nothing-like-it'; known: multifd, "
-		  "dirtyring, hugepages, memfd, tcp, delay, norandom" },
+		  "error: --plan: plan 'postcopy' has no option 'nothing-like-it'; known: multifd, dirtyring, hugepages, memfd, tcp, delay, norandom" },
 		{ "alpha", "none+tcp",
 		  "error: --plan: plan 'none' takes no options, and 'none+tcp' names some" },
 		{ "alpha", "precopy+tcp+exec",
@@ -176,8 +170,7 @@ static void test_patterns(void)
 		{ "alpha", "precpy+tcp",
 		  "error: --plan: unknown plan 'precpy' (did you mean 'precopy'?)" },
 		{ "lost", NULL,
-		  "error: DIR/unittests.cfg:30: [lost]: DIR/lost.flat does not exist; correct "
-		  "'file', or run make" },
+		  "error: DIR/unittests.cfg:30: [lost]: DIR/lost.flat does not exist; correct 'file', or run make" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -213,11 +206,9 @@ static void test_complaints_about_the_suite(void)
 		const char *text, *told;
 	} rows[] = {
 		{ "[a]\nfile = alpha.flat\n\n[b]\nfile = alpha.flat\nplans = none strom\n",
-		  "error: DIR/unittests.cfg:4: [b]: unknown plan 'strom' (did you mean "
-		  "'storm'?)" },
+		  "error: DIR/unittests.cfg:4: [b]: unknown plan 'strom' (did you mean 'storm'?)" },
 		{ "[a]\nfile = alpha.flat\nneeds = kvmclok\n",
-		  "error: DIR/unittests.cfg:1: [a] names the unknown need 'kvmclok' (did you mean "
-		  "'kvmclock'?)" },
+		  "error: DIR/unittests.cfg:1: [a] names the unknown need 'kvmclok' (did you mean 'kvmclock'?)" },
 		{ "[a]\nfile = alpha.flat\nplans = none none\n",
 		  "error: DIR/unittests.cfg:1: [a] names the plan 'none' twice" },
 	};
@@ -276,9 +267,9 @@ static void check_without_bochs(struct suite *suite)
 	const struct test_case *test_case = cases->pdata[0];
 
 	g_assert_cmpstr(test_case->host, ==, "local");
-	g_assert_cmpstr(test_case->skip_reason, ==,
-			"needs KVM, and this runs on TCG; "
-			"the intel lab has no Bochs (scripts/packages --install lab intel)");
+	g_assert_cmpstr(
+		test_case->skip_reason, ==,
+		"needs KVM, and this runs on TCG; the intel lab has no Bochs (scripts/packages --install lab intel)");
 }
 
 /* A need that this machine does not meet: a lab does, unless the user wants none. */

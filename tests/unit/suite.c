@@ -205,8 +205,7 @@ static void test_complaints(void)
 		{ "[a]\nfile = a\nextra_parms = -m 1\n",
 		  "CFG:3: unknown key 'extra_parms' (did you mean 'extra_params'?)" },
 		{ "[a]\nfile = a\ncolour = red\n",
-		  "CFG:3: unknown key 'colour'; known: file, smp, groups, timeout, arch, accel, "
-		  "machine, check, qemu_params, extra_params, test_args, needs, plans, disk" },
+		  "CFG:3: unknown key 'colour'; known: file, smp, groups, timeout, arch, accel, machine, check, qemu_params, extra_params, test_args, needs, plans, disk" },
 		{ "[a]\nfile = a\nsmp = 0\n", "CFG:3: smp = '0' is not a number from 1 to 255" },
 		{ "[a]\nfile = a\nsmp = 256\n",
 		  "CFG:3: smp = '256' is not a number from 1 to 255" },
@@ -239,17 +238,14 @@ static void test_complaints(void)
 		{ "[a]\nfile = a\n[b\n", "CFG:3: '[b' is neither [NAME] nor KEY = VALUE" },
 		{ "[a]\nfile = a\ntest_args = \"\"\"never\nclosed\n",
 		  "CFG:3: \"\"\" is never closed" },
-		{ "[a/b]\nfile = a\n", "CFG:1: a program's name is not empty and holds no '/', "
-				       "'*', '?', bracket or space: "
-				       "'a/b'" },
-		{ "[]\nfile = a\n", "CFG:1: a program's name is not empty and holds no '/', '*', "
-				    "'?', bracket or space: "
-				    "''" },
+		{ "[a/b]\nfile = a\n",
+		  "CFG:1: a program's name is not empty and holds no '/', '*', '?', bracket or space: 'a/b'" },
+		{ "[]\nfile = a\n",
+		  "CFG:1: a program's name is not empty and holds no '/', '*', '?', bracket or space: ''" },
 		/* All at once, in the file's order. */
 		{ "[a]\nfile = a\nsmp = 0\nshape = round\n[a]\n",
 		  "CFG:3: smp = '0' is not a number from 1 to 255\n"
-		  "CFG:4: unknown key 'shape'; known: file, smp, groups, timeout, arch, accel, "
-		  "machine, check, qemu_params, extra_params, test_args, needs, plans, disk\n"
+		  "CFG:4: unknown key 'shape'; known: file, smp, groups, timeout, arch, accel, machine, check, qemu_params, extra_params, test_args, needs, plans, disk\n"
 		  "CFG:5: duplicate name [a], first used at line 1\n"
 		  "CFG:6: [a], which begins at line 5, has no 'file = NAME.flat'" },
 	};
