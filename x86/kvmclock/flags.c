@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The flags
+ */
+#include "processor.h"
+#include "smp.h"
+#include "x86/kvmclock/kvmclock.h"
+
+struct line {
+	struct pvclock_vcpu_time_info info, again;
+	u64 tsc;
+};
+
+static struct line lines[MAX_CPUS];
+
+static void take_line(void *unused)
+{
+	struct line *line = &lines[smp_id()];
+
+	line->info = pvclock_snapshot(this_cpu(this_clock).page);
+	line->tsc = rdtsc_ordered();
+}
+
+static void take_line_again(void *unused)
+{
+	lines[smp_id()].again = pvclock_snapshot(this_cpu(this_clock).page);
+}
+
+static bool lines_changed(void)
+{
+	int cpu;
+
+	for_each_cpu (cpu)
+		if (lines[cpu].info.version != lines[cpu].again.version)
+			return true;
+	return false;
+}
+
+/* Rounding to nanoseconds, twice. */
+#define LINE_TOLERANCE_NS 2
+
+/*
+ * PVCLOCK_TSC_STABLE_BIT: "time measures taken across multiple cpus are guaranteed to be
+ * monotonic". With one TSC for all, that means one line for all. All clock pages are
+ * copied, and again: if none was rewritten in between, all were valid at once, and must
+ * give the same time for the same TSC. This sees errors smaller than a read takes, which
+ * monotonic_all_cpus cannot; it sees no TSCs that are apart, which that one does.
+ */
+TEST(stable_flag, .needs = KVMCLOCK_STABLE_BIT,
+     .about = "clock pages with PVCLOCK_TSC_STABLE_BIT on all CPUs describe one line")
+{
+	int cpu, attempt, stable = 0, off = 0;
+	u64 time;
+
+	start_clocks(pvclock_best_msrs());
+	/* KVM rewrites them all a little after the last has been registered. */
+	delay_us(UPDATE_DELAY_US);
+	for (attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+		on_cpus(take_line, NULL);
+		on_cpus(take_line_again, NULL);
+		if (!lines_changed())
+			break;
+	}
+	stop_clocks();
+	if (attempt == MOST_ATTEMPTS) {
+		report_skip("clock pages were rewritten in all of %d attempts", MOST_ATTEMPTS);
+		return;
+	}
+	for_each_cpu (cpu)
+		stable += lines[cpu].info.flags & PVCLOCK_TSC_STABLE_BIT;
+	if (stable < cpu_count()) {
+		report_skip("KVM sets PVCLOCK_TSC_STABLE_BIT on %d of %d CPUs", stable,
+			    cpu_count());
+		return;
+	}
+	time = pvclock_time_at(&lines[0].info, lines[0].tsc);
+	for_each_cpu (cpu) {
+		s64 apart = pvclock_time_at(&lines[cpu].info, lines[0].tsc) - time;
+
+		off += !report_if_failed(apart >= -LINE_TOLERANCE_NS && apart <= LINE_TOLERANCE_NS,
+					 "CPU %d's line is %ld ns off CPU 0's at TSC %lu "
+					 "(tsc_timestamp %lu and %lu, system_time %lu and %lu)",
+					 cpu, apart, lines[0].tsc, lines[cpu].info.tsc_timestamp,
+					 lines[0].info.tsc_timestamp, lines[cpu].info.system_time,
+					 lines[0].info.system_time);
+	}
+	report(!off, "the clock pages of %d CPUs describe one line", cpu_count());
+}
+
+static u8 flags_seen[MAX_CPUS];
+
+/* "Checking and clearing the flag must be an atomic operation." */
+static void clear_stopped(void *unused)
+{
+	flags_seen[smp_id()] = __atomic_fetch_and(&this_cpu(this_clock).page->flags,
+						  (u8)~PVCLOCK_GUEST_STOPPED, __ATOMIC_SEQ_CST);
+}
+
+/* Waits for less time in each attempt, since a guest may be moved ever so often. */
+static void stay_unstopped(void *delay)
+{
+	on_cpus(clear_stopped, NULL);
+	on_cpus(register_again_here, NULL);
+	delay_us(*(u64 *)delay);
+	on_cpus(register_again_here, NULL);
+	on_cpus(clear_stopped, NULL);
+	*(u64 *)delay /= 2;
+}
+
+static int count_stopped(void)
+{
+	int cpu, stopped = 0;
+
+	for_each_cpu (cpu)
+		stopped += !!(flags_seen[cpu] & PVCLOCK_GUEST_STOPPED);
+	return stopped;
+}
+
+static void report_not_stopped(const char *when)
+{
+	u64 delay = UPDATE_DELAY_US;
+	int cpu;
+
+	if (!undisturbed(stay_unstopped, &delay))
+		return;
+	for_each_cpu (cpu)
+		report_if_failed(!(flags_seen[cpu] & PVCLOCK_GUEST_STOPPED),
+				 "%s: CPU %d: PVCLOCK_GUEST_STOPPED came back though nobody "
+				 "stopped the guest (flags 0x%x)",
+				 when, cpu, flags_seen[cpu]);
+	report(!count_stopped(), "%s: PVCLOCK_GUEST_STOPPED stays clear on %d CPUs", when,
+	       cpu_count());
+}
+
+/*
+ * A VMM that does not tell KVM (KVM_KVMCLOCK_CTRL) that it stopped the guest, or tells it
+ * for some vCPUs only or before their clock pages are known; a KVM that forgets, or that
+ * puts the flag back after the guest has cleared it. The guest then takes the pause for a
+ * lockup of its own. VMM and KVM are not told apart. Only the vCPU that runs sees its flag
+ * in time, so each one looks at its own.
+ */
+TEST(guest_stopped, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
+     .about = "PVCLOCK_GUEST_STOPPED is set on every CPU by a pause, and by nothing else")
+{
+	struct host_time begin, end;
+	int cpu;
+
+	start_clocks(pvclock_best_msrs());
+	report_not_stopped("before");
+	ask_host_time(&begin);
+	on_cpus(clear_stopped, NULL);
+	migrate_quiet();
+	on_cpus(clear_stopped, NULL);
+	ask_host_time(&end);
+	if (end.moves != begin.moves) {
+		for_each_cpu (cpu)
+			report_if_failed(
+				flags_seen[cpu] & PVCLOCK_GUEST_STOPPED,
+				"CPU %d: PVCLOCK_GUEST_STOPPED is clear after %lu moves or "
+				"pauses (flags 0x%x)",
+				cpu, end.moves - begin.moves, flags_seen[cpu]);
+		report(count_stopped() == cpu_count(),
+		       "PVCLOCK_GUEST_STOPPED is set on %d of %d CPUs after %lu moves or pauses",
+		       count_stopped(), cpu_count(), end.moves - begin.moves);
+	}
+	report_not_stopped("afterwards");
+	stop_clocks();
+}

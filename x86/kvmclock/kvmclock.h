@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the program kvmclock share: each CPU's clock, and the host's time. */
+#ifndef KVMCLOCK_H
+#define KVMCLOCK_H
+
+#include "libcflat.h"
+#include "percpu.h"
+#include "pvclock.h"
+
+#define NS_PER_MS     1000000l
+#define NS_PER_SECOND 1000000000l
+#define PPM	      1000000
+
+/* adjtimex(2) slews CLOCK_MONOTONIC by up to 500 ppm. It does not slew the TSC, nor kvmclock. */
+#define MOST_SLEW_PPM 500
+
+/*
+ * Without PVCLOCK_TSC_STABLE_BIT, KVM reads TSC and time one after the other, and does so for
+ * each vCPU separately. If KVM is itself a guest, its host may let others run in between: QEMU's
+ * TCG with one thread for all CPUs runs each of them for 100 ms (TCG_KICK_PERIOD). Schedulers on
+ * hardware take less.
+ */
+#define UNSTABLE_SLACK_NS (100 * NS_PER_MS)
+
+/* KVM rewrites all clock pages 100 ms after a vCPU has registered another page. */
+#define UPDATE_DELAY_US 150000
+
+/* What unused memory is filled with. It is an even version; as flags it says "not stopped". */
+#define PATTERN	      0x54
+#define PATTERN_WORD  0x5454545454545454ul
+#define DECOY_VERSION 0x54545454
+
+/* How far an abandoned clock page is ahead: no real error of a clock is as large. */
+#define DECOY_AHEAD_NS (3600 * NS_PER_SECOND)
+
+/* ---- each CPU's clock ---- */
+
+struct cpu_clock {
+	/* A CPU uses one of them at a time. They are whole pages, with nothing else in them. */
+	struct pvclock_vcpu_time_info *pages[2];
+	struct pvclock_vcpu_time_info *page; /* the one that is registered */
+	const struct pvclock_msrs *msrs;
+};
+
+DECLARE_PER_CPU(struct cpu_clock, this_clock);
+
+/* This CPU's clock; allocates its pages at the first call. */
+struct cpu_clock *my_clock(void);
+/* This CPU's time in ns. */
+u64 clock_now(void);
+
+/* Registers pages[PAGE] with these MSRs. */
+void clock_on(struct cpu_clock *clock, const struct pvclock_msrs *msrs, int page);
+void clock_off(struct cpu_clock *clock);
+/* The page that is not registered. */
+struct pvclock_vcpu_time_info *other_page(struct cpu_clock *clock);
+
+/* All CPUs' clocks. start_here() is for on_cpu(); its argument is a struct pvclock_msrs. */
+void start_clocks(const struct pvclock_msrs *msrs);
+void stop_clocks(void);
+void start_here(void *msrs);
+
+/* For on_cpu(): registers the page that is registered already. */
+void register_again_here(void *unused);
+/* Gives KVM every reason to write to all clock pages that it knows. */
+void stir(void);
+
+/* Fills a page with PATTERN; checks that nobody has written to it from offset FROM on. */
+void fill(void *page);
+void report_untouched(const void *page, size_t from, const char *what);
+
+/* Checks that the MSR for the system time holds WROTE. */
+void report_registered(const struct pvclock_msrs *msrs, u64 wrote);
+
+/* ---- the host's time ---- */
+
+/* Returns the number of the question, or 0 if nobody answers. With break=host time stands still. */
+u64 ask_host_time(struct host_time *time);
+
+/* All CPUs' clocks before and after one moment of the host's clock. Too large for a stack. */
+struct reading {
+	u64 before[MAX_CPUS], after[MAX_CPUS];
+	struct host_time host;
+	bool answered;
+};
+
+/* Also prints marks, with which the runner checks the same by itself. */
+void take_reading(struct reading *reading);
+bool was_moved(const struct reading *from, const struct reading *to);
+
+/*
+ * Checks that between two readings no CPU's clock went back, and that each went as far as the
+ * host's clock, less at most the time for which the host held the guest.
+ */
+void check_elapsed(const struct reading *from, const struct reading *to, const char *when);
+
+/* How often to try again because an action of the host came in between. */
+#define MOST_ATTEMPTS 20
+
+/*
+ * Calls stretch(DATA) until the host has done nothing to the guest during the call. False if
+ * that did not succeed; this has then been reported as a skip.
+ */
+bool undisturbed(void (*stretch)(void *data), void *data);
+
+#endif

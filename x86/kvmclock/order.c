@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Never backwards
+ */
+#include "atomic.h"
+#include "processor.h"
+#include "smp.h"
+#include "x86/kvmclock/kvmclock.h"
+
+#define READS	     1000000
+#define FEWEST_READS 1000
+
+/* What readers have seen, of one clock or of all. */
+struct order {
+	u64 last; /* the latest time that anybody has read */
+	atomic64_t reads, back;
+	s64 worst;
+	int worst_cpu;
+	u8 flags; /* that all had */
+};
+
+static void order_begin(struct order *order)
+{
+	*order = (struct order){ .flags = 0xff };
+}
+
+/* Not before what is in order->last already: rdtsc_ordered() waits for that to be read. */
+static void read_in_order(void *data)
+{
+	struct order *order = data;
+	u64 last = READ_ONCE(order->last), seen, time;
+	u8 flags;
+
+	time = pvclock_read_flags(this_cpu(this_clock).page, &flags);
+	atomic64_inc(&order->reads);
+	if (order->flags & ~flags)
+		__atomic_and_fetch(&order->flags, flags, __ATOMIC_SEQ_CST);
+	if (time < last) {
+		atomic64_inc(&order->back);
+		if ((s64)(last - time) > order->worst) {
+			order->worst = last - time;
+			order->worst_cpu = smp_id();
+		}
+	}
+	while ((seen = READ_ONCE(order->last)) < time && cmpxchg(&order->last, seen, time) != seen)
+		;
+}
+
+static void check_order(const struct order *order, const char *who)
+{
+	s64 slack = order->flags & PVCLOCK_TSC_STABLE_BIT ? 0 : UNSTABLE_SLACK_NS;
+
+	report(order->worst <= slack,
+	       "%s: time went back %ld times in %ld reads, at most by %ld ns, on CPU %d (%s, so "
+	       "that "
+	       "%ld ns are allowed)",
+	       who, atomic64_read(&order->back), atomic64_read(&order->reads), order->worst,
+	       order->worst_cpu, slack ? "not always stable" : "stable all the time", slack);
+}
+
+#define REPEAT_PROBES 32
+#define REPEAT_NS     (300 * NS_PER_MS)
+
+/*
+ * How often to call once(data): `most` times on a host that is fast enough to be done with
+ * it soon, fewer on others, `fewest` on any. Calls it some times to find out.
+ */
+static u64 repetitions(void (*once)(void *data), void *data, u64 most, u64 fewest)
+{
+	struct stopwatch watch;
+	u64 count;
+
+	stopwatch_start(&watch);
+	for (int i = 0; i < REPEAT_PROBES; i++)
+		once(data);
+	count = REPEAT_PROBES * REPEAT_NS / MAX(stopwatch_ns(&watch), 1ul);
+	return MIN(MAX(count, fewest), most);
+}
+
+static void read_many_in_order(void *order)
+{
+	for (u64 n = repetitions(read_in_order, order, READS, FEWEST_READS); n; n--)
+		read_in_order(order);
+}
+
+/*
+ * A KVM whose next description of the line lies below the last one's end; a TSC that was
+ * set back by a move. PVCLOCK_TSC_STABLE_BIT promises order across CPUs, and a reader
+ * trusts it on one CPU too (Linux __pvclock_clocksource_read() keeps a last value without).
+ */
+TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = KVMCLOCK,
+     .about = "on one CPU time never goes back, whatever is done to the guest meanwhile")
+{
+	static struct order order;
+
+	start_clocks(pvclock_best_msrs());
+	order_begin(&order);
+	read_many_in_order(&order);
+	check_order(&order, "one CPU");
+	stop_clocks();
+}
+
+/*
+ * vCPUs whose clock pages describe different lines, or whose TSCs are apart, though the
+ * flag promises one time for all: seen when one CPU reads less than another read before.
+ * The test does not know whether page or TSC is wrong; stable_flag compares the pages.
+ */
+TEST(monotonic_all_cpus, .needs = ALL_OF(KVMCLOCK, SMP),
+     .about = "across all CPUs stable time never goes back, without a lock")
+{
+	static struct order order;
+
+	start_clocks(pvclock_best_msrs());
+	order_begin(&order);
+	on_cpus(read_many_in_order, &order);
+	if (order.flags & PVCLOCK_TSC_STABLE_BIT)
+		check_order(&order, "all CPUs");
+	else
+		report_skip("KVM did not set PVCLOCK_TSC_STABLE_BIT on all CPUs all the time");
+	stop_clocks();
+}
+
+#define REGISTRATIONS	     100000
+#define FEWEST_REGISTRATIONS 300
+
+static void register_in_order(void *data)
+{
+	struct cpu_clock *clock = my_clock();
+
+	read_in_order(data);
+	clock_on(clock, clock->msrs, clock->page == clock->pages[0]);
+	read_in_order(data);
+}
+
+static void check_no_step_back(const struct pvclock_msrs *msrs)
+{
+	struct order order;
+
+	start_clocks(msrs);
+	order_begin(&order);
+	for (u64 n = repetitions(register_in_order, &order, REGISTRATIONS, FEWEST_REGISTRATIONS); n;
+	     n--)
+		register_in_order(&order);
+	check_order(&order, "registering again and again");
+	stop_clocks();
+}
+
+/*
+ * Each registration has KVM describe the line anew. One that takes TSC and time apart,
+ * or that forgets an offset, makes a step; a step forward is seen by marks and by
+ * rate_against_host, one backward here.
+ */
+TEST(reregister_monotonic_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
+     .about = "time never goes back when a clock page is registered anew")
+{
+	check_no_step_back(&pvclock_new_msrs);
+}
+
+TEST(reregister_monotonic_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
+     .about = "the same by the old MSR, with which KVM may keep time in another way")
+{
+	check_no_step_back(&pvclock_old_msrs);
+}
+
+static struct order order_of_all;
+static bool work_is_over;
+
+static void work_until_over(void *unused)
+{
+	struct deadline deadline;
+
+	deadline_start(&deadline, ANSWER_DEADLINE_MS);
+	while (!READ_ONCE(work_is_over) && !deadline_passed(&deadline))
+		read_in_order(&order_of_all);
+}
+
+static void read_meanwhile(void)
+{
+	read_in_order(&order_of_all);
+}
+
+#define WORKING_MOVES 3
+
+/*
+ * The move hits the guest between any two instructions: with one CPU's clock page already
+ * rewritten and another's not, or between the read of the page and that of the TSC. A KVM
+ * that lets a vCPU run before all its clock is set is seen by a step back at that moment.
+ */
+TEST(moved_while_working, .needs = KVMCLOCK,
+     .about = "time never goes back on CPUs that read it all the while they are moved")
+{
+	int cpu;
+
+	start_clocks(pvclock_best_msrs());
+	order_begin(&order_of_all);
+	WRITE_ONCE(work_is_over, false);
+	for_each_cpu (cpu)
+		if (cpu != smp_id())
+			on_cpu_async(cpu, work_until_over, NULL);
+	for (int i = 0; i < WORKING_MOVES; i++)
+		migrate_quiet_while(read_meanwhile);
+	read_many_in_order(&order_of_all);
+	WRITE_ONCE(work_is_over, true);
+	for_each_cpu (cpu)
+		on_cpu_wait(cpu);
+	check_order(&order_of_all, "working");
+	stop_clocks();
+}

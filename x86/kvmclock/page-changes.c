@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A guest may move its clock page at any time, and the VMM is not told: it learns the
+ * address when it next reads the vCPU's MSRs, which it does late in a move, and not at all
+ * for a pause. A VMM or a KVM that goes by an address from before takes the time from an
+ * abandoned page, or has it written there, or restores it. So here the guest says that it
+ * wants to be moved, and only then goes to another page, by one instruction that makes no
+ * exit to the VMM; the old page becomes a decoy, a clock page like any other that is one
+ * hour ahead. Afterwards:
+ *
+ * - no time may have come from the decoy: a clock that is an hour ahead is this;
+ * - nobody may have written to the decoy;
+ * - the new page must be in use: KVM writes to it when asked, and marks it when the guest
+ *   was stopped (PVCLOCK_GUEST_STOPPED);
+ * - the MSR must hold the new address.
+ *
+ * The same from KVM and from the VMM looks alike, but for a decoy that was written to: that
+ * only KVM can have done, told by whomever.
+ *
+ * page_moved_*: each CPU leaves its page once, after the request and before the move. This
+ * sees all of the above. page_moving_*: it goes to and fro until the host has answered, so
+ * that the move falls on any instruction of it; each stay is looked at when it ends.
+ */
+#include "atomic.h"
+#include "processor.h"
+#include "smp.h"
+#include "x86/kvmclock/kvmclock.h"
+
+static struct reading first_reading, last_reading;
+
+struct hopper {
+	bool hops; /* does this CPU change pages? */
+	struct pvclock_vcpu_time_info decoy;
+	u64 last, count, stops, decoys_written, back, leaps;
+	struct pvclock_vcpu_time_info written;
+	s64 worst;
+	bool stable;
+};
+
+static struct hopper hoppers[MAX_CPUS];
+static bool hop_now, hop_on;
+
+/* Makes the page that this CPU does not use a decoy. */
+static void make_decoy(struct cpu_clock *clock, struct hopper *hopper)
+{
+	struct pvclock_vcpu_time_info *page = other_page(clock);
+
+	hopper->decoy = pvclock_snapshot(clock->page);
+	hopper->decoy.version = DECOY_VERSION;
+	hopper->decoy.system_time += DECOY_AHEAD_NS;
+	hopper->decoy.flags &= ~PVCLOCK_GUEST_STOPPED;
+	*page = hopper->decoy;
+}
+
+static void look_at_decoy(struct cpu_clock *clock, struct hopper *hopper)
+{
+	struct pvclock_vcpu_time_info *page = other_page(clock);
+
+	if (memcmp(page, &hopper->decoy, sizeof(*page)) && !hopper->decoys_written++)
+		hopper->written = *page;
+}
+
+static void look_at_time(struct cpu_clock *clock, struct hopper *hopper)
+{
+	u8 flags;
+	u64 time = pvclock_read_flags(clock->page, &flags);
+	s64 step = time - hopper->last;
+
+	hopper->stable &= flags & PVCLOCK_TSC_STABLE_BIT;
+	hopper->back += step < (hopper->stable ? 0 : -UNSTABLE_SLACK_NS);
+	hopper->leaps += step > DECOY_AHEAD_NS / 2;
+	if (step < hopper->worst || step > DECOY_AHEAD_NS / 2)
+		hopper->worst = step;
+	hopper->last = time;
+}
+
+static bool is_stopped(const struct pvclock_vcpu_time_info *page)
+{
+	return READ_ONCE(page->flags) & PVCLOCK_GUEST_STOPPED;
+}
+
+static void hop(struct cpu_clock *clock, struct hopper *hopper)
+{
+	look_at_decoy(clock, hopper);
+	clock_on(clock, clock->msrs, clock->page == clock->pages[0]);
+	/* Now the other page is the one that was used until now. */
+	hopper->stops += is_stopped(other_page(clock));
+	make_decoy(clock, hopper);
+	look_at_time(clock, hopper);
+	hopper->count++;
+}
+
+static void hop_here(void)
+{
+	hop(my_clock(), &hoppers[smp_id()]);
+}
+
+static void hop_begin(void *unused)
+{
+	struct hopper *hopper = &hoppers[smp_id()];
+	struct cpu_clock *clock = my_clock();
+	bool hops = hopper->hops;
+
+	*hopper = (struct hopper){ .hops = hops, .last = clock_now(), .stable = true };
+	__atomic_fetch_and(&clock->page->flags, (u8)~PVCLOCK_GUEST_STOPPED, __ATOMIC_SEQ_CST);
+	make_decoy(clock, hopper);
+}
+
+/* What a CPU other than the boot CPU does from before the request until after the answer. */
+static void hop_when_told(void *unused)
+{
+	struct deadline deadline;
+
+	deadline_start(&deadline, ANSWER_DEADLINE_MS);
+	while (!READ_ONCE(hop_now) && !deadline_passed(&deadline))
+		;
+	do
+		hop_here();
+	while (READ_ONCE(hop_on) && !deadline_passed(&deadline));
+}
+
+static void hop_meanwhile(void)
+{
+	WRITE_ONCE(hop_now, true);
+	if (hoppers[0].hops && (READ_ONCE(hop_on) || !hoppers[0].count))
+		hop_here();
+}
+
+static void check_hopper(void *moved)
+{
+	struct hopper *hopper = &hoppers[smp_id()];
+	struct cpu_clock *clock = my_clock();
+	struct pvclock_vcpu_time_info *old = other_page(clock);
+	int cpu = smp_id();
+	u32 version;
+
+	look_at_time(clock, hopper);
+	look_at_decoy(clock, hopper);
+	hopper->stops += is_stopped(clock->page);
+	report(!hopper->leaps && !hopper->back,
+	       "CPU %d: time went on while the page changed %lu times: %lu leaps, %lu steps back "
+	       "(worst step %ld ns; an abandoned page is %ld ns ahead)",
+	       cpu, hopper->count, hopper->leaps, hopper->back, hopper->worst, DECOY_AHEAD_NS);
+	report(!hopper->decoys_written,
+	       "CPU %d: nobody wrote to an abandoned clock page (%lu times; version %u, "
+	       "tsc_timestamp %lu, system_time %lu, flags 0x%x at %p)",
+	       cpu, hopper->decoys_written, hopper->written.version, hopper->written.tsc_timestamp,
+	       hopper->written.system_time, hopper->written.flags, old);
+	report_registered(clock->msrs, (u64)clock->page | KVM_MSR_ENABLED);
+	if (*(bool *)moved)
+		report(hopper->stops,
+		       "CPU %d: KVM set PVCLOCK_GUEST_STOPPED on the page in use at the move", cpu);
+	version = pvclock_snapshot(clock->page).version;
+	delay_us(UPDATE_DELAY_US);
+	pvclock_register(clock->msrs, clock->page);
+	report(pvclock_snapshot(clock->page).version != version,
+	       "CPU %d: the page in use, %p, is written (version %u, now %u)", cpu, clock->page,
+	       version, pvclock_snapshot(clock->page).version);
+	look_at_decoy(clock, hopper);
+	report(!hopper->decoys_written, "CPU %d: nor did anybody later", cpu);
+}
+
+static void move_pages(int first, int last, bool again_and_again)
+{
+	bool moved;
+	int cpu;
+
+	start_clocks(pvclock_best_msrs());
+	take_reading(&first_reading);
+	hop_now = false;
+	hop_on = again_and_again;
+	for_each_cpu (cpu)
+		hoppers[cpu].hops = cpu >= first && cpu <= last;
+	on_cpus(hop_begin, NULL);
+	for_each_cpu (cpu)
+		if (cpu && hoppers[cpu].hops)
+			on_cpu_async(cpu, hop_when_told, NULL);
+	migrate_quiet_while(hop_meanwhile);
+	/* A host that answers before the guest has looked once. */
+	hop_meanwhile();
+	WRITE_ONCE(hop_on, false);
+	for_each_cpu (cpu)
+		on_cpu_wait(cpu);
+	take_reading(&last_reading);
+	moved = was_moved(&first_reading, &last_reading);
+	check_elapsed(&first_reading, &last_reading, "with another page");
+	for_each_cpu (cpu)
+		if (hoppers[cpu].hops)
+			on_cpu(cpu, check_hopper, &moved);
+	stop_clocks();
+}
+
+TEST(page_moved_boot_cpu, .needs = KVMCLOCK,
+     .about = "the boot CPU's clock page moves just before the guest is moved")
+{
+	move_pages(0, 0, false);
+}
+
+TEST(page_moved_other_cpu, .needs = ALL_OF(KVMCLOCK, SMP),
+     .about = "another CPU's clock page moves just before the guest is moved")
+{
+	move_pages(cpu_count() - 1, cpu_count() - 1, false);
+}
+
+TEST(page_moved_all_cpus, .needs = KVMCLOCK,
+     .about = "all clock pages move just before the guest is moved")
+{
+	move_pages(0, cpu_count() - 1, false);
+}
+
+TEST(page_moving_boot_cpu, .needs = KVMCLOCK,
+     .about = "the boot CPU's clock page moves to and fro while the guest is moved")
+{
+	move_pages(0, 0, true);
+}
+
+TEST(page_moving_other_cpu, .needs = ALL_OF(KVMCLOCK, SMP),
+     .about = "another CPU's clock page moves to and fro while the guest is moved")
+{
+	move_pages(cpu_count() - 1, cpu_count() - 1, true);
+}
+
+TEST(page_moving_all_cpus, .needs = KVMCLOCK,
+     .about = "all clock pages move to and fro while the guest is moved")
+{
+	move_pages(0, cpu_count() - 1, true);
+}

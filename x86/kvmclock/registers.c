@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The registers
+ */
+#include "alloc_page.h"
+#include "processor.h"
+#include "smp.h"
+#include "vm.h"
+#include "x86/kvmclock/kvmclock.h"
+
+/*
+ * A KVM that does not know the MSR, writes somewhere else, or writes only later leaves
+ * the page as it was filled; one that writes a larger structure hits what lies behind.
+ * Linux reads its clock right after the write, so the page must be valid by then.
+ */
+static void check_enable(const struct pvclock_msrs *msrs)
+{
+	struct pvclock_vcpu_time_info info;
+	struct cpu_clock *clock = my_clock();
+	u64 begin, end, tsc;
+
+	fill(clock->pages[0]);
+	clock_on(clock, msrs, 0);
+	info = pvclock_snapshot(clock->page);
+	tsc = rdtsc_ordered();
+	report_registered(msrs, (u64)clock->page | KVM_MSR_ENABLED);
+	if (!report(info.version != DECOY_VERSION && info.tsc_to_system_mul,
+		    "CPU %d: KVM wrote the clock page at %p as soon as it was registered "
+		    "(version 0x%x, mul 0x%x, shift %d)",
+		    smp_id(), clock->page, info.version, info.tsc_to_system_mul, info.tsc_shift)) {
+		clock_off(clock);
+		return;
+	}
+	report(info.tsc_timestamp <= tsc, "CPU %d: the TSC, %lu, has got past tsc_timestamp, %lu",
+	       smp_id(), tsc, info.tsc_timestamp);
+	report_untouched(clock->page, sizeof(info), "enabled");
+	begin = clock_now();
+	delay_us(1000);
+	end = clock_now();
+	report(end > begin, "CPU %d: the clock goes: from %lu to %lu ns in 1 ms", smp_id(), begin,
+	       end);
+	clock_off(clock);
+}
+
+TEST(enable_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
+     .about = "MSR_KVM_SYSTEM_TIME_NEW enables a clock page, which is valid at once")
+{
+	check_enable(&pvclock_new_msrs);
+}
+
+TEST(enable_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
+     .about = "MSR_KVM_SYSTEM_TIME enables a clock page, which is valid at once")
+{
+	check_enable(&pvclock_old_msrs);
+}
+
+/*
+ * "The hypervisor may update this structure at any time it sees fit until anything with
+ * bit0 == 0 is written": a KVM that goes on corrupts memory that a guest has freed. It
+ * is given reasons to write (other vCPUs register anew) and longer than it postpones.
+ */
+static void check_disable(const struct pvclock_msrs *msrs)
+{
+	struct cpu_clock *clock;
+	u64 values[2];
+
+	start_clocks(pvclock_best_msrs());
+	clock = my_clock();
+	values[0] = 0;
+	values[1] = (u64)clock->pages[0]; /* an address, but not bit 0 */
+	for (int i = 0; i < 2; i++) {
+		clock_on(clock, msrs, 0);
+		wrmsr(msrs->system_time, values[i]);
+		fill(clock->page);
+		report_registered(msrs, values[i]);
+		delay_us(UPDATE_DELAY_US);
+		report_untouched(clock->page, 0,
+				 i ? "disabled by an address without bit 0" : "disabled by 0");
+	}
+	stop_clocks();
+}
+
+TEST(disable_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
+     .about = "a clock disabled by MSR_KVM_SYSTEM_TIME_NEW is no longer written")
+{
+	check_disable(&pvclock_new_msrs);
+}
+
+TEST(disable_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
+     .about = "a clock disabled by MSR_KVM_SYSTEM_TIME is no longer written")
+{
+	check_disable(&pvclock_old_msrs);
+}
+
+/*
+ * A KVM that adds the new page to the old one, or takes the new one only at some later
+ * time: the old page, filled with a pattern, must stay so, and the new one be written.
+ */
+static void check_reregister(const struct pvclock_msrs *msrs)
+{
+	struct pvclock_vcpu_time_info *old;
+	struct cpu_clock *clock;
+	u32 version;
+	u64 before, after;
+	u8 flags;
+
+	start_clocks(msrs);
+	clock = my_clock();
+	old = clock->page;
+	fill(clock->pages[1]);
+	before = pvclock_read_flags(old, &flags);
+	clock_on(clock, msrs, 1);
+	after = clock_now();
+	fill(old);
+	report_registered(msrs, (u64)clock->page | KVM_MSR_ENABLED);
+	report(after >= before && after - before < DECOY_AHEAD_NS,
+	       "CPU %d: the clock went on from the new page: %lu ns, then %lu ns", smp_id(), before,
+	       after);
+	version = pvclock_snapshot(clock->page).version;
+	stir();
+	report(pvclock_snapshot(clock->page).version != version,
+	       "CPU %d: KVM goes on to write the new page (version %u, later %u)", smp_id(),
+	       version, pvclock_snapshot(clock->page).version);
+	report_untouched(clock->page, sizeof(*clock->page), "on another page");
+	report_untouched(old, 0, "left for another page");
+	stop_clocks();
+}
+
+TEST(reregister_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
+     .about = "a second write of MSR_KVM_SYSTEM_TIME_NEW moves the clock to another page")
+{
+	check_reregister(&pvclock_new_msrs);
+}
+
+TEST(reregister_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
+     .about = "a second write of MSR_KVM_SYSTEM_TIME moves the clock to another page")
+{
+	check_reregister(&pvclock_old_msrs);
+}
+
+/* 4-byte aligned, anywhere in a page that ends behind it. */
+static void check_offset(struct cpu_clock *clock, size_t offset)
+{
+	struct pvclock_vcpu_time_info *at = (void *)clock->pages[0] + offset, info;
+
+	fill(clock->pages[0]);
+	pvclock_register(clock->msrs, at);
+	info = pvclock_snapshot(at);
+	report(info.version != DECOY_VERSION && info.tsc_to_system_mul,
+	       "CPU %d: the clock at offset %lu of a page was written (version 0x%x, mul 0x%x)",
+	       smp_id(), offset, info.version, info.tsc_to_system_mul);
+	pvclock_disable(clock->msrs);
+	memset(at, PATTERN, sizeof(*at));
+	report_untouched(clock->pages[0], 0, "a clock at an offset");
+}
+
+/* What msr.rst does not allow: refused with #GP, or taken and of no consequence. */
+static void check_odd_value(struct cpu_clock *clock, u64 value, const char *what)
+{
+	u64 before = rdmsr(clock->msrs->system_time), after;
+	int vector = wrmsr_safe(clock->msrs->system_time, value);
+
+	after = rdmsr(clock->msrs->system_time);
+	report(vector ? vector == GP_VECTOR && after == before : after == value,
+	       "CPU %d: %s, 0x%lx, is %s (MSR 0x%x before 0x%lx, now 0x%lx)", smp_id(), what, value,
+	       vector ? "refused" : "taken", clock->msrs->system_time, before, after);
+}
+
+/*
+ * A KVM that does not check the address it is given writes to memory that it does not
+ * own, or to the wrong guest memory. Behind every odd value the clock must still be
+ * good for a right one. What KVM does with an address that is no RAM is not written
+ * anywhere, so that more cannot be asked. A structure that crosses a page's end is
+ * not excluded by msr.rst; a KVM that leaves it unwritten (kvm_gpc_activate() takes none)
+ * passes all the same.
+ */
+TEST(odd_values, .on = EACH_CPU, .needs = KVMCLOCK,
+     .about = "odd offsets work as documented, and odd addresses do no harm")
+{
+	struct cpu_clock *clock = my_clock();
+	u8 *two_pages = alloc_pages(1);
+	struct pvclock_vcpu_time_info *crossing = (void *)(two_pages + PAGE_SIZE - 16);
+	u64 before, after;
+
+	clock_on(clock, pvclock_best_msrs(), 1);
+	before = clock_now();
+	check_offset(clock, 4);
+	check_offset(clock, PAGE_SIZE / 2 + 12);
+	check_offset(clock, PAGE_SIZE - sizeof(struct pvclock_vcpu_time_info));
+
+	check_odd_value(clock, ~0ul, "all ones");
+	check_odd_value(clock, 1ul << 46 | KVM_MSR_ENABLED, "an address far behind memory");
+	fill(clock->pages[0]);
+	check_odd_value(clock, (u64)clock->pages[0] | 2 | KVM_MSR_ENABLED,
+			"an address with bit 1 set");
+	pvclock_disable(clock->msrs);
+	report_untouched(clock->pages[0], 2 + sizeof(*crossing), "bit 1 set");
+
+	fill(two_pages);
+	fill(two_pages + PAGE_SIZE);
+	check_odd_value(clock, (u64)crossing | KVM_MSR_ENABLED, "a structure across two pages");
+	pvclock_disable(clock->msrs);
+	report_info("CPU %d: KVM %s a clock page that crosses the end of a page", smp_id(),
+		    crossing->version == DECOY_VERSION ? "does not write" : "writes");
+	memset(crossing, PATTERN, sizeof(*crossing));
+	report_untouched(two_pages, 0, "across two pages");
+	report_untouched(two_pages + PAGE_SIZE, 0, "across two pages");
+	free_pages(two_pages);
+
+	clock_on(clock, pvclock_best_msrs(), 0);
+	after = clock_now();
+	report(after > before && after - before < DECOY_AHEAD_NS,
+	       "CPU %d: the clock goes on afterwards: %lu ns, then %lu ns", smp_id(), before,
+	       after);
+	clock_off(clock);
+}
