@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the program dirty share: areas of memory, the CPUs that write them, and what
+ * a test says about how its pages are written. The head of dirty.c tells how the tests work.
+ */
+#ifndef DIRTY_H
+#define DIRTY_H
+
+#include "libcflat.h"
+#include "atomic.h"
+#include "vm.h"
+
+#define MOST_WRITERS 8
+
+#define PAGE_WORDS (PAGE_SIZE / sizeof(u64))
+#define LAST_WORD  (PAGE_WORDS - 1)
+
+/* A stamp's parts: the page, the CPU, the generation. None comes near these limits. */
+#define STAMP_CPU_SHIFT	       16
+#define STAMP_GENERATION_SHIFT 24
+
+/* A block of this order can be mapped as one 2 MiB page. */
+#define LARGE_PAGE_ORDER 9
+
+/* Bits of a page table's entry that the CPU's page walker sets. */
+#define USED_BITS (PT_ACCESSED_MASK | PT_DIRTY_MASK)
+
+struct area;
+
+/* How a test's pages are written. A "page" may be less than a page, or lie across two. */
+struct kind {
+	/* How many on a fast host, and on any host. Powers of two. */
+	u64 pages, least;
+	/* Memory comes in a block of at least this order. */
+	unsigned order;
+	/* Called on the writer's CPU. The memory is zeroed. May be NULL. */
+	void (*set_up)(struct area *area);
+	void (*clean_up)(struct area *area);
+	/* The page holds the generation before this one. Now it gets this one. */
+	void (*write)(struct area *area, u64 page, u64 generation);
+	/* Whether the page holds the whole of this generation. If not, it has complained. */
+	bool (*verify)(struct area *area, u64 page, u64 generation);
+	/* A quicker verify() for the writer to call before it writes. NULL: verify() itself. */
+	bool (*glance)(struct area *area, u64 page, u64 generation);
+	/* The first and the last word are stamps; they are written first and last. */
+	bool stamped;
+	/* Called on the boot CPU while the writer writes. May be NULL. */
+	void (*disturb)(struct area *area);
+	/* Called on the writer's CPU after an action, when its pages are verified. May be NULL. */
+	void (*also)(struct area *area);
+};
+
+/* One CPU's memory. */
+struct area {
+	const struct kind *kind;
+	int cpu;
+	u8 *memory;
+	u64 pages, multiplier, seed;
+	/* The writer's notes: the generation and position that it writes next. */
+	u64 generation, position;
+	atomic_t wrong; /* complaints */
+	/*
+	 * The boot CPU's notes while it looks at this area: how many positions are left, and the
+	 * generation below which no page may be. It has that from page look_floor_page, or from
+	 * the writer's notes if that is not below `pages`.
+	 */
+	u64 look_left, look_floor, look_floor_page;
+	/* The page that break= makes stale. */
+	u8 *victim;
+	/*
+	 * The same memory at other addresses. With 4 KiB pages they are in reverse order, and the
+	 * first page is there again behind the last one.
+	 */
+	u8 *view;
+	u64 view_step;
+	/* Members that only some kinds use. */
+	u64 *untouched;
+	u64 added;
+	u64 old_cr4;
+	u64 last_time;
+	u64 last_steal;
+};
+
+/* The first `writers` of these are in use. Area N is CPU N's. */
+extern struct area areas[MOST_WRITERS];
+extern int writers;
+
+/* ---- what an area holds ---- */
+
+/* What is written at one time to one page, and nowhere else and never again. */
+u64 stamp(const struct area *area, u64 page, u64 generation);
+/* The value for the rest of a page, derived from its stamp. */
+u64 body(const struct area *area, u64 page, u64 generation);
+u64 *words_of(const struct area *area, u64 page);
+/* Which page comes at this position of the writer's order. */
+u64 page_at(const struct area *area, u64 position);
+
+/* Fails the test: page PAGE is wrong at address AT. */
+void complain(struct area *area, u64 page, const void *at, const char *what);
+/* Whether the word, or all COUNT words, hold WANTED. If not, they have complained. */
+bool check_word(struct area *area, u64 page, const u64 *at, u64 wanted, u64 generation);
+bool check_words(struct area *area, u64 page, const u64 *at, u64 count, u64 wanted, u64 generation);
+/* For a kind that is `stamped`: checks the first and the last word. */
+bool verify_stamps(struct area *area, u64 page, u64 generation);
+
+/* Maps all of the area's memory once more, at area->view, with these bits in the entries. */
+void map_view(struct area *area, u64 bits);
+void unmap_view(struct area *area);
+
+/* ---- running ---- */
+
+/* The whole test: sets up an area on each CPU, writes during each action, and compares. */
+void run(const struct kind *kind);
+/* With this many pages in each area: a power of two. */
+void run_with(const struct kind *kind, u64 pages);
+/* Allocates area->memory, which the caller frees with free_pages(). */
+void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages);
+u64 power_of_two_below(u64 n);
+
+/* Writes the next page. */
+void step(struct area *area);
+/* All writers write, for at least a generation, and until the host has answered a request. */
+void write_and_migrate(void);
+/* For on_cpu(), when nobody writes: verifies all pages of an area. */
+void compare(void *area);
+
+#endif

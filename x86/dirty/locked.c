@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Read-modify-writes
+ */
+#include "processor.h"
+#include "vmalloc.h"
+#include "x86/dirty/dirty.h"
+
+/* Words of one cache line. */
+#define GUARD_BEFORE 2
+#define NEIGHBOUR    3 /* the writer's, generation after generation */
+#define GUARD_AFTER  4
+#define COUNTER	     5 /* the disturber's */
+#define GUARD	     0x6775617264697321ul
+
+#define UNLOCKED_PAUSES 200
+
+static void write_neighbour(struct area *area, u64 page, u64 generation)
+{
+	u64 *words = words_of(area, page);
+
+	if (!generation)
+		words[GUARD_BEFORE] = words[GUARD_AFTER] = GUARD;
+	WRITE_ONCE(words[NEIGHBOUR], stamp(area, page, generation));
+}
+
+static bool verify_neighbour(struct area *area, u64 page, u64 generation)
+{
+	const u64 *words = words_of(area, page);
+
+	return check_word(area, page, &words[NEIGHBOUR], stamp(area, page, generation),
+			  generation) &&
+	       check_word(area, page, &words[GUARD_BEFORE], GUARD, generation) &&
+	       check_word(area, page, &words[GUARD_AFTER], GUARD, generation);
+}
+
+/* What a lock is for: whoever writes the neighbour in between, loses that write. */
+static void unlocked_or(u64 *word)
+{
+	u64 value = READ_ONCE(*word);
+
+	for (int i = 0; i < UNLOCKED_PAUSES; i++)
+		pause();
+	WRITE_ONCE(*word, value);
+}
+
+static void change_nothing(struct area *area)
+{
+	u64 *words = words_of(area, area->added % area->pages);
+	u64 value;
+
+	if (broken("unlocked")) {
+		unlocked_or(&words[NEIGHBOUR]);
+		return;
+	}
+	cmpxchg(&words[GUARD_BEFORE], GUARD, GUARD);
+	/* Over the writer's own word: at once, or not at all. */
+	asm volatile("lock orq $0, %0" : "+m"(words[NEIGHBOUR]) : : "memory", "cc");
+	value = READ_ONCE(words[NEIGHBOUR]);
+	cmpxchg(&words[NEIGHBOUR], value, value);
+	value = 0;
+	asm volatile("lock xaddq %1, %0" : "+m"(words[NEIGHBOUR]), "+r"(value) : : "memory", "cc");
+	__atomic_fetch_add(&words[COUNTER], 1, __ATOMIC_SEQ_CST);
+	area->added++;
+}
+
+static void check_added(struct area *area)
+{
+	u64 sum = 0;
+	char text[120];
+
+	for (u64 page = 0; page < area->pages; page++)
+		sum += words_of(area, page)[COUNTER];
+	if (sum == area->added)
+		return;
+	snprintf(text, sizeof(text),
+		 "LOCK XADD of 1 was done %lu times, all counters add up to "
+		 "%lu",
+		 area->added, sum);
+	complain(area, 0, &words_of(area, 0)[COUNTER], text);
+}
+
+static const struct kind no_change = {
+	.pages = 64,
+	.least = 8,
+	.write = write_neighbour,
+	.verify = verify_neighbour,
+	.disturb = change_nothing,
+	.also = check_added,
+};
+
+/*
+ * A read-modify-write that is done as a read and a write somewhere on its way (in an
+ * emulator, between two mappings, by a page that is exchanged in between) brings back the
+ * value from before a neighbour's write. With one CPU only the guest itself could do it.
+ */
+TEST(no_change, .about = "locked read-modify-writes that change nothing undo no other CPU's write")
+{
+	run(&no_change);
+}
+
+static void lock_or_0(u64 *word)
+{
+	asm volatile("lock orq $0, %0" : "+m"(*word) : : "memory", "cc");
+}
+
+static void lock_xadd_0(u64 *word)
+{
+	u64 nothing = 0;
+
+	asm volatile("lock xaddq %1, %0" : "+m"(*word), "+r"(nothing) : : "memory", "cc");
+}
+
+static void lock_cmpxchg_same(u64 *word)
+{
+	cmpxchg(word, GUARD, GUARD);
+}
+
+static void lock_cmpxchg_fails(u64 *word)
+{
+	cmpxchg(word, ~GUARD, 0ul);
+}
+
+static void xchg_same(u64 *word)
+{
+	(void)xchg(word, GUARD);
+}
+
+static void or_0(u64 *word)
+{
+	asm volatile("orq $0, %0" : "+m"(*word) : : "memory", "cc");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(u64 *word);
+} no_changes[] = {
+	{ "lock or 0", lock_or_0 },
+	{ "lock xadd 0", lock_xadd_0 },
+	{ "lock cmpxchg(x, x)", lock_cmpxchg_same },
+	{ "lock cmpxchg that fails", lock_cmpxchg_fails },
+	{ "xchg(x)", xchg_same },
+	{ "or 0", or_0 },
+};
+
+static void report_dirtied(pteval_t *const *entries, u64 *const *words, const char *when)
+{
+	bool all = true;
+
+	for (u64 i = 0; i < ARRAY_SIZE(no_changes); i++)
+		all &= report_if_failed(
+			(*entries[i] & USED_BITS) == USED_BITS && *words[i] == GUARD,
+			"%s: %s: the entry is 0x%lx without A or D, or 0x%lx is not 0x%lx",
+			no_changes[i].name, when, *entries[i], *words[i], GUARD);
+	report(all, "%s: %lu read-modify-writes have set A and D", when, ARRAY_SIZE(no_changes));
+}
+
+/* A write is a write, says the SDM of all these, also if it changes nothing. */
+TEST(no_change_is_write, .on = EACH_CPU,
+     .about = "a read-modify-write that changes nothing is a write, and stays one when moved")
+{
+	u64 *words[ARRAY_SIZE(no_changes)];
+	pteval_t *entries[ARRAY_SIZE(no_changes)];
+
+	for (u64 i = 0; i < ARRAY_SIZE(no_changes); i++) {
+		words[i] = vmalloc(PAGE_SIZE);
+		*words[i] = GUARD;
+		entries[i] = get_pte(current_page_table(), words[i]);
+		__atomic_and_fetch(entries[i], ~USED_BITS, __ATOMIC_SEQ_CST);
+		invlpg(words[i]);
+	}
+	migrate_quiet();
+	for (u64 i = 0; i < ARRAY_SIZE(no_changes); i++)
+		no_changes[i].run(words[i]);
+	report_dirtied(entries, words, "after the first move");
+	migrate_quiet();
+	for (u64 i = 0; broken("clean") && i < ARRAY_SIZE(no_changes); i++)
+		__atomic_and_fetch(entries[i], ~USED_BITS, __ATOMIC_SEQ_CST);
+	report_dirtied(entries, words, "moved once more");
+	for (u64 i = 0; i < ARRAY_SIZE(no_changes); i++)
+		vfree(words[i]);
+}

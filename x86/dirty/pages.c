@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Whole pages
+ */
+#include "alloc_page.h"
+#include "console.h"
+#include "words.h"
+#include "x86/dirty/dirty.h"
+
+bool verify_stamps(struct area *area, u64 page, u64 generation)
+{
+	const u64 *words = words_of(area, page);
+	u64 wanted = stamp(area, page, generation);
+
+	return check_word(area, page, &words[0], wanted, generation) &&
+	       check_word(area, page, &words[LAST_WORD], wanted, generation);
+}
+
+static void write_stamps(struct area *area, u64 page, u64 generation)
+{
+	u64 *words = words_of(area, page);
+
+	WRITE_ONCE(words[0], stamp(area, page, generation));
+	WRITE_ONCE(words[LAST_WORD], stamp(area, page, generation));
+}
+
+static const struct kind staircase = {
+	.pages = 256,
+	.least = 16,
+	.write = write_stamps,
+	.verify = verify_stamps,
+	.stamped = true,
+};
+
+/* Two writes for a page: the longest staircase that there is time for. */
+TEST(staircase, .about = "pages written in order are a staircase with one step, at every instant")
+{
+	run(&staircase);
+}
+
+static void write_whole(struct area *area, u64 page, u64 generation)
+{
+	u64 *words = words_of(area, page);
+
+	WRITE_ONCE(words[0], stamp(area, page, generation));
+	fill_words(words + 1, PAGE_WORDS - 2, body(area, page, generation));
+	WRITE_ONCE(words[LAST_WORD], stamp(area, page, generation));
+}
+
+static bool verify_whole(struct area *area, u64 page, u64 generation)
+{
+	return verify_stamps(area, page, generation) &&
+	       check_words(area, page, words_of(area, page) + 1, PAGE_WORDS - 2,
+			   body(area, page, generation), generation);
+}
+
+static const struct kind dense = {
+	.pages = 64,
+	.least = 8,
+	.write = write_whole,
+	.verify = verify_whole,
+	.stamped = true,
+};
+
+TEST(dense, .about = "pages rewritten as a whole, in random order, are of one generation each")
+{
+	run(&dense);
+}
+
+#define CHECKSUM_WORD (LAST_WORD - 1)
+
+static void write_sparsely(struct area *area, u64 page, u64 generation)
+{
+	u64 *words = words_of(area, page);
+	u64 value = body(area, page, generation);
+	u64 at = 1 + value % (CHECKSUM_WORD - 1);
+
+	WRITE_ONCE(words[0], stamp(area, page, generation));
+	WRITE_ONCE(words[CHECKSUM_WORD], words[CHECKSUM_WORD] + value - words[at]);
+	WRITE_ONCE(words[at], value);
+	WRITE_ONCE(words[LAST_WORD], stamp(area, page, generation));
+}
+
+static bool verify_checksum(struct area *area, u64 page, u64 generation)
+{
+	const u64 *words = words_of(area, page);
+	u64 sum = 0;
+
+	if (!verify_stamps(area, page, generation))
+		return false;
+	for (u64 i = 1; i < CHECKSUM_WORD; i++)
+		sum += words[i];
+	return check_word(area, page, &words[CHECKSUM_WORD], sum, generation);
+}
+
+static const struct kind sparse = {
+	.pages = 128,
+	.least = 8,
+	.write = write_sparsely,
+	.verify = verify_checksum,
+	.glance = verify_stamps,
+	.stamped = true,
+};
+
+/* Nearly all of a page stays as it was many generations ago: what XBZRLE is made for. */
+TEST(sparse, .about = "one word of a page at a time, and each page's checksum is right")
+{
+	run(&sparse);
+}
+
+static const struct kind flood = {
+	.pages = 2048,
+	.least = 32,
+	.write = write_whole,
+	.verify = verify_whole,
+	.glance = verify_stamps,
+	.stamped = true,
+};
+
+static u64 flood_pages(void)
+{
+	u64 pages = argument_number("pages", 0);
+
+	return power_of_two_below(pages ? pages : scaled_count(flood.pages, flood.least));
+}
+
+/* Whether the stream ever comes to an end is the plan's affair. */
+TEST(flood, .about = "many MiB, written as fast as it goes, are right in the end")
+{
+	run_with(&flood, flood_pages());
+}
+
+/* ---- zero pages ---- */
+
+#define ONE_BYTE	0x5a
+#define UNTOUCHED_ORDER 2
+
+/* By turns: zero, different words, zero, one byte all over. */
+static u64 fill_of(const struct area *area, u64 page, u64 generation)
+{
+	switch ((generation + page) % 4) {
+	case 1:
+		return body(area, page, generation);
+	case 3:
+		return ONE_BYTE * 0x0101010101010101ul;
+	default:
+		return 0;
+	}
+}
+
+static void write_fill(struct area *area, u64 page, u64 generation)
+{
+	fill_words(words_of(area, page), PAGE_WORDS, fill_of(area, page, generation));
+}
+
+static bool verify_fill(struct area *area, u64 page, u64 generation)
+{
+	return check_words(area, page, words_of(area, page), PAGE_WORDS,
+			   fill_of(area, page, generation), generation);
+}
+
+/* As they come from the host, if they are zero. Another boot may have used them. */
+static void set_up_untouched(struct area *area)
+{
+	area->untouched = alloc_pages_dirty(UNTOUCHED_ORDER);
+	if (first_unlike(area->untouched, PAGE_WORDS << UNTOUCHED_ORDER, 0))
+		fill_words(area->untouched, PAGE_WORDS << UNTOUCHED_ORDER, 0);
+}
+
+static void clean_up_untouched(struct area *area)
+{
+	free_pages(area->untouched);
+}
+
+static void check_untouched(struct area *area)
+{
+	check_words(area, area->pages, area->untouched, PAGE_WORDS << UNTOUCHED_ORDER, 0, 0);
+}
+
+static const struct kind zero = {
+	.pages = 64,
+	.least = 8,
+	.set_up = set_up_untouched,
+	.clean_up = clean_up_untouched,
+	.write = write_fill,
+	.verify = verify_fill,
+	.also = check_untouched,
+};
+
+TEST(zero, .about = "pages that become zero, that were zero, and that never were touched")
+{
+	run(&zero);
+}
+
+/* ---- how fast ---- */
+
+#define RATE_MS 20
+
+static u64 bytes_per_second(void (*write)(struct area *area), struct area *area)
+{
+	struct stopwatch watch;
+	u64 bytes = 0, ns;
+
+	/* The hypervisor's own work at the first touch does not count. */
+	write(area);
+	stopwatch_start(&watch);
+	do {
+		write(area);
+		bytes += area->pages * PAGE_SIZE;
+		ns = stopwatch_ns(&watch);
+	} while (ns < RATE_MS * 1000000ul);
+	return bytes * 1000 / MAX(ns / 1000000, 1ul);
+}
+
+static void write_generation(struct area *area)
+{
+	for (u64 i = 0; i < area->pages; i++)
+		step(area);
+}
+
+static void write_by_stosb(struct area *area)
+{
+	for (u64 page = 0; page < area->pages; page++) {
+		u64 *at = words_of(area, page);
+		u64 count = PAGE_SIZE;
+
+		asm volatile("rep stosb" : "+D"(at), "+c"(count) : "a"(0) : "memory");
+	}
+}
+
+static void write_by_stosq(struct area *area)
+{
+	for (u64 page = 0; page < area->pages; page++)
+		fill_words(words_of(area, page), PAGE_WORDS, 0);
+}
+
+static void write_unchecked(struct area *area)
+{
+	for (u64 i = 0; i < area->pages; i++)
+		area->kind->write(area, page_at(area, i), area->generation);
+}
+
+/*
+ * The writer's checks must not make it slow: there would be nothing to catch. memset()
+ * of each page is what is quicker here: a CPU knows REP STOSB as a whole, an emulator may go byte
+ * by byte.
+ */
+TEST(dirty_rate, .about = "tells how fast `flood` writes, with checks and without, and memset()")
+{
+	u64 pages = flood_pages();
+	u64 written, unchecked, memset;
+
+	writers = 1;
+	new_area(&areas[0], &flood, 0, pages);
+	written = bytes_per_second(write_generation, &areas[0]);
+	report(!atomic_read(&areas[0].wrong), "%lu generations of %lu pages, none wrong",
+	       areas[0].generation - 1, pages);
+	unchecked = bytes_per_second(write_unchecked, &areas[0]);
+	memset = MAX(bytes_per_second(write_by_stosb, &areas[0]),
+		     bytes_per_second(write_by_stosq, &areas[0]));
+	free_pages(areas[0].memory);
+	mark("dirty_rate",
+	     "pages=%lu bytes_per_second=%lu unchecked_bytes_per_second=%lu "
+	     "memset_bytes_per_second=%lu",
+	     pages, written, unchecked, memset);
+}
