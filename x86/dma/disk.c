@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The disk
+ */
+#include "alloc_page.h"
+#include "console.h"
+#include "random.h"
+#include "smp.h"
+#include "vm.h"
+#include "x86/dma/dma.h"
+
+struct virtio_device disk;
+struct lane lanes[MOST_LANES];
+int lane_count;
+
+/* What each chunk holds, and is known to; 0: nobody knows. */
+u64 generations[MOST_CHUNKS];
+
+/* Above all that were; no two boots' are alike, so that a sector of the last one is known. */
+static u64 new_generation(void)
+{
+	u64 highest = current_boot() * 1000000;
+
+	for (int i = 0; i < MOST_CHUNKS; i++)
+		highest = MAX(highest, generations[i]);
+	return highest + 1;
+}
+
+FEATURE(VIRTIO_BLK, "a virtio-blk device")
+{
+	return virtio_find(VIRTIO_ID_BLOCK) != PCIDEVADDR_INVALID;
+}
+
+/* ---- what the host is told ---- */
+
+static void tell_host(const struct lane *lane, u64 generation)
+{
+	mark("disk", "sector=%lu count=%lu generation=%lu", lane->first_chunk * CHUNK_SECTORS,
+	     lane->chunks * CHUNK_SECTORS, generation);
+}
+
+/* All chunks of each lane hold one generation, and were flushed. */
+void let_host_compare(void)
+{
+	struct lane *first = &lanes[0];
+	char answer[128];
+
+	if (broken("disk")) {
+		make_available(first, next_request(first), VIRTIO_BLK_T_OUT, first->first_chunk + 1,
+			       generations[first->first_chunk] - 1);
+		virtqueue_kick(&first->queue);
+		wait_for_returns(first);
+	}
+	for (int i = 0; i < lane_count; i++)
+		tell_host(&lanes[i], generations[lanes[i].first_chunk]);
+	if (host_ask("disk", answer, sizeof(answer)) && answer_number(answer, "wrong"))
+		report_fail("%s: the host finds %lu sectors of the image wrong, the first %lu",
+			    disk.name, answer_number(answer, "wrong"),
+			    answer_number(answer, "first"));
+}
+
+/* ---- a test ---- */
+
+static void new_lane(struct lane *lane, const struct kind *kind, int index, u64 chunks)
+{
+	unsigned order = 0;
+
+	*lane = (struct lane){ .kind = kind,
+			       .cpu = index,
+			       .chunks = chunks,
+			       .first_chunk = chunks * index,
+			       .seed = scramble(argument_number("seed", 1) * 256 + index) };
+	lane->multiplier = lane->seed | 1;
+	virtqueue_open(&disk, &lane->queue, index, QUEUE_SIZE, index, BLK_VECTOR + index);
+	assert(kind->requests * DESCRIPTORS_A_CHAIN <= lane->queue.size);
+	assert(2 * kind->requests <= chunks);
+	while (1u << order < kind->requests)
+		order++;
+	lane->buffers = alloc_pages(order);
+	lane->headers = alloc_page();
+	lane->statuses = alloc_page();
+	for (unsigned i = 0; i < kind->requests; i++) {
+		lane->requests[i].buffer = lane->buffers + i * PAGE_SIZE;
+		lane->requests[i].header = (struct virtio_blk_req *)lane->headers + i;
+		lane->requests[i].status = (u8 *)lane->statuses + i;
+	}
+}
+
+void free_lane(struct lane *lane)
+{
+	free_pages(lane->buffers);
+	free_page(lane->headers);
+	free_page(lane->statuses);
+}
+
+static u64 power_of_two_below(u64 n)
+{
+	while (n & (n - 1))
+		n &= n - 1;
+	return n;
+}
+
+/* False, with a skip, if this machine's disk cannot be driven so. */
+bool open_disk(const struct kind *kind)
+{
+	pcidevaddr_t pci = virtio_find(VIRTIO_ID_BLOCK);
+	u64 chunks;
+
+	if (!virtio_has_interface(pci, kind->interface) ||
+	    !virtio_has_interrupts(pci, kind->interrupts)) {
+		report_skip("the disk has not this interface, or no such interrupts");
+		return false;
+	}
+	virtio_open(&disk, pci, kind->interface, kind->interrupts,
+		    BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_MQ));
+	lane_count = 1;
+	if (disk.features & BIT(VIRTIO_BLK_F_MQ))
+		lane_count = MIN((u64)cpu_count(),
+				 virtio_config_read(&disk, VIRTIO_BLK_CONFIG_NUM_QUEUES, 2));
+	lane_count = MIN(lane_count, MOST_LANES);
+	/* An INTx that two queues share tells the one of the other's returns. */
+	if (kind->depth == 1 && kind->interrupts == VIRTIO_INTX)
+		lane_count = 1;
+	chunks = virtio_config_read(&disk, VIRTIO_BLK_CONFIG_CAPACITY, 8) / CHUNK_SECTORS;
+	chunks = power_of_two_below(MIN(chunks, scaled_count(MOST_CHUNKS, 1)) / lane_count);
+	chunks = MAX(chunks, 2ul * kind->requests);
+	for (int i = 0; i < lane_count; i++)
+		new_lane(&lanes[i], kind, i, chunks);
+	virtio_driver_ok(&disk);
+	return true;
+}
+
+void close_disk(void)
+{
+	virtio_close(&disk);
+	for (int i = 0; i < lane_count; i++)
+		free_lane(&lanes[i]);
+}
+
+/* All chunks at one generation, that none of them ever had. */
+void write_all(void)
+{
+	u64 generation = new_generation();
+
+	for (int i = 0; i < lane_count; i++) {
+		tell_host(&lanes[i], 0);
+		make_for_all_chunks(&lanes[i], VIRTIO_BLK_T_OUT, generation);
+	}
+}
+
+void check_all(void)
+{
+	for (int i = 0; i < lane_count; i++)
+		make_for_all_chunks(&lanes[i], VIRTIO_BLK_T_IN, 0);
+}
+
+u64 sum_of_wrong(void)
+{
+	u64 wrong = 0;
+
+	for (int i = 0; i < lane_count; i++)
+		wrong += lanes[i].wrong;
+	return wrong;
+}
+
+static struct lane *spoiled_lane(void)
+{
+	return &lanes[lane_count - 1];
+}
+
+void spoil_something(void)
+{
+	struct lane *lane = spoiled_lane();
+
+	lane->spoil_buffer = broken("buffer");
+	lane->spoil_return = broken("twice");
+	lane->spoil_interrupt = broken("interrupt");
+	if (broken("sector"))
+		generations[lane->first_chunk + 1]++;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the program dma share: the disk, its queues, and the requests in them. The
+ * head of dma.c tells how the tests work.
+ */
+#ifndef DMA_H
+#define DMA_H
+
+#include "libcflat.h"
+#include "atomic.h"
+#include "disk-sector.h"
+#include "virtio.h"
+
+#define MOST_LANES     2
+#define MOVES_PER_TEST 2
+
+/* The data of a request is a chunk: a page of memory, and as much of the disk. */
+#define CHUNK_SECTORS (PAGE_SIZE / DISK_SECTOR_SIZE)
+#define CHUNK_WORDS   (PAGE_SIZE / sizeof(u64))
+
+/* How much of the disk all lanes use together. Less if the disk is smaller. */
+#define MOST_CHUNKS 256
+
+#define MOST_REQUESTS	    64
+#define DESCRIPTORS_A_CHAIN 3
+#define QUEUE_SIZE	    256
+
+/* How long a device may take to return what it has. */
+#define RETURN_MS 20000
+
+/* Further complaints of a lane say nothing new, so they are only counted. */
+#define MOST_COMPLAINTS 3
+
+#define BLK_VECTOR 0x60
+#define RNG_VECTOR 0x68
+#define EDU_VECTOR 0x69
+
+/* What a status byte holds before the device writes it. */
+#define STATUS_UNTOUCHED 0xff
+
+struct request {
+	u64 number; /* in its lane, counted from 1 */
+	u32 type;   /* VIRTIO_BLK_T_* */
+	bool in_flight, unchecked;
+	u64 chunk, generation;
+	u64 *buffer;
+	struct virtio_blk_req *header;
+	volatile u8 *status;
+};
+
+/* How a test makes its requests. */
+struct kind {
+	enum virtio_interface interface;
+	enum virtio_interrupts interrupts;
+	/* How many buffers there are (a power of two), and how many the device has at most. */
+	unsigned requests, depth;
+	/* A buffer is not looked at before its next use, or before the action is over. */
+	bool untouched;
+};
+
+/* A queue, the CPU that drives it, and its part of the disk. */
+struct lane {
+	const struct kind *kind;
+	struct virtqueue queue;
+	int cpu;
+	struct request requests[MOST_REQUESTS];
+	void *buffers, *headers, *statuses;
+	u64 first_chunk, chunks, multiplier, seed;
+	u64 made, returned; /* requests */
+	int interrupts_seen;
+	unsigned wrong; /* complaints */
+	bool stuck;
+	bool unpublished; /* requests are put into the ring, but its index stays as it is */
+	/* Damage that break= asks for, to be done at the next chance. */
+	bool spoil_buffer, spoil_return, spoil_interrupt;
+};
+
+/* The disk that is open. Its first `lane_count` lanes are in use. */
+extern struct virtio_device disk;
+extern struct lane lanes[MOST_LANES];
+extern int lane_count;
+
+/* Which generation each chunk holds, by the driver's notes. 0: not known. */
+extern u64 generations[MOST_CHUNKS];
+
+DECLARE_FEATURE(VIRTIO_BLK);
+
+/* ---- requests: dma.c ---- */
+
+/* Fails the test: REQUEST is wrong, or the lane as a whole if it is NULL. */
+__printf(3, 4) void complain(struct lane *lane, const struct request *request, const char *format,
+			     ...);
+
+/* The next request to use, or NULL if the device has to return some first. */
+struct request *next_request(struct lane *lane);
+void set_descriptor(struct virtq_desc *desc, const volatile void *memory, u32 length, u16 flags,
+		    u16 next);
+/* Puts a request into the ring. TYPE is VIRTIO_BLK_T_*. The caller notifies the device. */
+void make_available(struct lane *lane, struct request *request, u32 type, u64 chunk,
+		    u64 generation);
+/* Takes and checks what the device has returned. If interrupts are used, only after one came. */
+void take_returned(struct lane *lane);
+/* Checks what a read has brought. False if it has complained. */
+bool check_buffer(struct lane *lane, const struct request *request);
+/* The same, if that has been put off. */
+void check_if_due(struct lane *lane, struct request *request);
+
+/* ---- many requests: mix.c ---- */
+
+/* All lanes make requests until the host has answered a request to migrate. */
+void work_and_migrate(void);
+void wait_for_returns(struct lane *lane);
+/* When the device has nothing: checks that driver and device have counted the same. */
+void compare_rings(struct lane *lane);
+/* One request for each chunk of the lane, in order. A write writes GENERATION. */
+void make_for_all_chunks(struct lane *lane, u32 type, u64 generation);
+void flush(struct lane *lane);
+
+/* ---- the disk: disk.c ---- */
+
+/* Opens the disk and makes its lanes. False, with a skip, if it cannot be driven like this. */
+bool open_disk(const struct kind *kind);
+void close_disk(void);
+/* Frees the buffers of a lane. */
+void free_lane(struct lane *lane);
+
+/* Writes all chunks, with a generation that none of them ever had; reads and checks them all. */
+void write_all(void);
+void check_all(void);
+
+/* Has the host compare the image. Each lane's chunks hold one generation, and are flushed. */
+void let_host_compare(void);
+
+/* How many complaints there were in all lanes. */
+u64 sum_of_wrong(void);
+/* Arranges the damage that break= asks for. */
+void spoil_something(void);
+
+#endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The entropy device
+ */
+#include "alloc_page.h"
+#include "random.h"
+#include "vm.h"
+#include "words.h"
+#include "x86/dma/dma.h"
+
+FEATURE(VIRTIO_RNG, "a virtio-rng device")
+{
+	return virtio_find(VIRTIO_ID_RNG) != PCIDEVADDR_INVALID;
+}
+
+#define RNG_VECTOR 0x68
+
+#define RNG_BUFFERS  8
+#define LEAST_LENGTH 64
+#define MOST_LENGTH  512
+
+struct rng_buffer {
+	u64 number;
+	bool in_flight;
+	u32 length;
+	u64 *words;			    /* a page */
+	u64 old[MOST_LENGTH / sizeof(u64)]; /* what they held the last time */
+};
+
+static struct {
+	struct virtio_device device;
+	struct virtqueue queue;
+	struct rng_buffer buffers[RNG_BUFFERS];
+	u64 made, returned, bytes;
+	unsigned wrong;
+	int interrupts_seen;
+	bool spoil;
+} rng;
+
+static u64 rng_poison(const struct rng_buffer *buffer)
+{
+	return 0xdead000000000000ul | buffer->number;
+}
+
+static __printf(2, 3) void complain_of_rng(const struct rng_buffer *buffer, const char *format, ...)
+{
+	char what[256], of[100] = "";
+	va_list arguments;
+
+	if (++rng.wrong > MOST_COMPLAINTS)
+		return;
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	if (buffer)
+		snprintf(of, sizeof(of), "; buffer %lu (descriptor %u, %u bytes at physical 0x%lx)",
+			 buffer->number, (unsigned)(buffer - rng.buffers), buffer->length,
+			 virt_to_phys(buffer->words));
+	report_fail("%s queue 0: %s%s", rng.device.name, what, of);
+}
+
+static void give_buffers(void)
+{
+	bool given_any = false;
+
+	for (int i = 0; i < RNG_BUFFERS; i++) {
+		struct rng_buffer *buffer = &rng.buffers[i];
+
+		if (buffer->in_flight)
+			continue;
+		buffer->number = ++rng.made;
+		buffer->in_flight = true;
+		buffer->length =
+			LEAST_LENGTH + scramble(buffer->number) % (MOST_LENGTH - LEAST_LENGTH + 1);
+		fill_words(buffer->words, CHUNK_WORDS, rng_poison(buffer));
+		set_descriptor(&rng.queue.desc[i], buffer->words, buffer->length,
+			       VIRTQ_DESC_F_WRITE, 0);
+		virtqueue_add(&rng.queue, i);
+		given_any = true;
+	}
+	if (given_any)
+		virtqueue_kick(&rng.queue);
+}
+
+/* Every whole word up to `filled` bytes is new, and none behind them is. */
+static void check_rng_buffer(struct rng_buffer *buffer, u32 filled)
+{
+	u64 old_poison = rng_poison(buffer);
+	u32 words = filled / sizeof(u64), behind = (filled + sizeof(u64) - 1) / sizeof(u64);
+	const u64 *at;
+
+	if (!filled || filled > buffer->length) {
+		complain_of_rng(buffer, "the device says that it wrote %u bytes", filled);
+		return;
+	}
+	if (rng.spoil) {
+		rng.spoil = false;
+		buffer->words[words - 1] = old_poison;
+	}
+	for (u32 i = 0; i < words; i++) {
+		u64 held = buffer->words[i];
+
+		if (held == old_poison || held == buffer->old[i] || !held) {
+			complain_of_rng(
+				buffer,
+				"word %u of %u that were filled (physical 0x%lx) held 0x%lx, "
+				"%s",
+				i, words, virt_to_phys(&buffer->words[i]), held,
+				held == old_poison ? "its poison: it was not written"
+				: held		   ? "what it held the last time"
+						   : "zero");
+			break;
+		}
+	}
+	memcpy(buffer->old, buffer->words, words * sizeof(u64));
+	at = first_unlike(buffer->words + behind, CHUNK_WORDS - behind, old_poison);
+	if (at)
+		complain_of_rng(buffer,
+				"behind the %u bytes that were filled physical 0x%lx held 0x%lx, "
+				"may hold only its poison 0x%lx",
+				filled, virt_to_phys(at), *at, old_poison);
+}
+
+static void take_filled(void)
+{
+	int interrupts = atomic_read(&rng.queue.interrupts);
+	struct virtq_used_elem element;
+
+	if (interrupts == rng.interrupts_seen)
+		return;
+	rng.interrupts_seen = interrupts;
+	while (virtqueue_get(&rng.queue, &element)) {
+		struct rng_buffer *buffer = &rng.buffers[element.id % RNG_BUFFERS];
+
+		if (element.id >= RNG_BUFFERS || !buffer->in_flight) {
+			complain_of_rng(buffer, "was returned (used element %u), and was not given",
+					(u16)(rng.queue.last_used_idx - 1));
+			continue;
+		}
+		buffer->in_flight = false;
+		rng.returned++;
+		rng.bytes += element.len;
+		check_rng_buffer(buffer, element.len);
+	}
+}
+
+static void rng_turn(void)
+{
+	take_filled();
+	give_buffers();
+}
+
+static void run_rng(enum virtio_interface interface, enum virtio_interrupts interrupts)
+{
+	pcidevaddr_t pci = virtio_find(VIRTIO_ID_RNG);
+
+	if (!virtio_has_interface(pci, interface) || !virtio_has_interrupts(pci, interrupts)) {
+		report_skip("the device has not this interface, or no such interrupts");
+		return;
+	}
+	memset(&rng, 0, sizeof(rng));
+	virtio_open(&rng.device, pci, interface, interrupts, 0);
+	virtqueue_open(&rng.device, &rng.queue, 0, QUEUE_SIZE, 0, RNG_VECTOR);
+	assert(RNG_BUFFERS <= rng.queue.size);
+	for (int i = 0; i < RNG_BUFFERS; i++)
+		rng.buffers[i].words = alloc_page();
+	virtio_driver_ok(&rng.device);
+	for (int move = 0; move < MOVES_PER_TEST; move++) {
+		rng_turn();
+		migrate_quiet_while(rng_turn);
+		rng.spoil = move == 0 && broken("buffer");
+		if (!wait_until((take_filled(), rng.made == rng.returned), RETURN_MS)) {
+			complain_of_rng(NULL,
+					"%lu of %lu buffers were not returned: avail idx %u, used "
+					"idx %u (physical 0x%lx), of which %u were seen; %d "
+					"interrupts",
+					rng.made - rng.returned, rng.made, rng.queue.avail_idx,
+					rng.queue.used->idx,
+					virt_to_phys((const void *)&rng.queue.used->idx),
+					rng.queue.last_used_idx,
+					atomic_read(&rng.queue.interrupts));
+			break;
+		}
+	}
+	report(!rng.wrong, "%s: %d moves, %lu buffers, %lu bytes: %u times something wrong",
+	       rng.device.name, MOVES_PER_TEST, rng.returned, rng.bytes, rng.wrong);
+	virtio_close(&rng.device);
+	for (int i = 0; i < RNG_BUFFERS; i++)
+		free_page(rng.buffers[i].words);
+}
+
+/*
+ * The VMM gives it no more than some KiB a second (max-bytes, period), so that most buffers
+ * wait at the device, and are moved with it.
+ */
+TEST(rng_modern_msix, .needs = VIRTIO_RNG,
+     .about = "virtio-rng, modern, MSI-X: buffers are filled as a whole, once each")
+{
+	run_rng(VIRTIO_MODERN, VIRTIO_MSIX);
+}
+
+TEST(rng_legacy_intx, .needs = VIRTIO_RNG,
+     .about = "virtio-rng, legacy, INTx: buffers are filled as a whole, once each")
+{
+	run_rng(VIRTIO_LEGACY, VIRTIO_INTX);
+}
