@@ -9,7 +9,7 @@
  *	       a socket, or from a file
  * COMMAND     a QMP command: when QEMU is given it, a byte of a page of its guest changes
  *
- * The pages are those of the test `dense` of x86/dirty.c. Its stderr, which is QEMU's, tells
+ * The pages are those of the test `dense` of x86/dirty/pages.c. Its stderr, which is QEMU's, tells
  * which it was. A stream comes over one Unix socket, and what is left of one that was cut over
  * another; QEMU gets them as file descriptors, so that no file of ours is left by a SIGKILL.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The form of a page of `dense`: see stamp(), body() and write_whole() in x86/dirty.c. */
+/* The form of a page of `dense`: see stamp() and body() in x86/dirty/dirty.c, write_whole() in x86/dirty/pages.c. */
 #include <string.h>
 
 #include "watched-page.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pages that the test `dense` of x86/dirty.c watches, known by what they hold: who damages one
+ * Pages that the test `dense` of x86/dirty/pages.c watches, known by what they hold: who damages one
  * on purpose can tell which page it was, and has not to be told where it is.
  */
 #ifndef FERRY_TESTS_WATCHED_PAGE_H
