@@ -101,7 +101,7 @@ next_sector:
 	jne	1b
 	movw	$ATA_DATA, %dx
 	movl	$SECTOR_LONGS, %ecx
-	addr32 rep insl
+	rep insl %dx, %es:(%edi)
 	popw	%cx
 	loop	next_sector
 	addl	$BLOCK_SECTORS, %ebp

@@ -40,7 +40,7 @@ GUEST_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -ffreestanding -fno-pic -fn
 		-mcmodel=small -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-optimize-sibling-calls \
 		-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 		-fno-common -fno-strict-aliasing $(WARNINGS) $(GUEST_COMPILER_CFLAGS)
-GUEST_LDFLAGS := -m64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-n \
+GUEST_LDFLAGS := -m64 -nostdlib -static -Wl,--build-id=none -Wl,-n \
 		 -Wl,--fatal-warnings -Wl,-z,noexecstack
 $(eval $(call remember,guest,$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)))
 guest_flags := $(build)/guest.flags

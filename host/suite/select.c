@@ -316,7 +316,7 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 {
 	struct test_case *test_case = g_new0(struct test_case, 1);
 	const struct settings *wanted = selection->wanted;
-	g_autofree char *suffix = g_strdup_printf(wanted->repeat > 1 ? "#%d" : "", number);
+	g_autofree char *suffix = wanted->repeat > 1 ? g_strdup_printf("#%d", number) : g_strdup("");
 
 	test_case->program = program;
 	test_case->plan = plan;

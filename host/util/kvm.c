@@ -42,19 +42,18 @@ static struct {
  */
 static gboolean refuses_arch_capabilities(int fd, int vm)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1, .entry.index = MSR_IA32_ARCH_CAPABILITIES };
+	g_autofree struct kvm_msrs *msrs = g_malloc0(sizeof(*msrs) + sizeof(msrs->entries[0]));
 	gboolean refuses;
 	int vcpu;
 
-	if (ioctl(fd, KVM_GET_MSRS, &msr) != 1)
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = MSR_IA32_ARCH_CAPABILITIES;
+	if (ioctl(fd, KVM_GET_MSRS, msrs) != 1)
 		return FALSE;
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	if (vcpu < 0)
 		return FALSE;
-	refuses = ioctl(vcpu, KVM_SET_MSRS, &msr) != 1;
+	refuses = ioctl(vcpu, KVM_SET_MSRS, msrs) != 1;
 	close(vcpu);
 	return refuses;
 }
