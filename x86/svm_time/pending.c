@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * L1's APIC timer that has expired and whose interrupt is pending when L2 is migrated.
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "processor.h"
+#include "x86/svm_time/svm_time.h"
+
+static bool is_requested(void)
+{
+	return apic_read_bit(APIC_IRR, TIMER_VECTOR);
+}
+
+static void count_start(void *data)
+{
+	(*(volatile u32 *)data)++;
+	l2_call(HERE);
+}
+
+/*
+ * What a hypervisor does that looks for work a last time before VMRUN: the interrupt comes
+ * between CLGI and VMRUN, which sets GIF. It is recognized before L2's first instruction.
+ */
+TEST(expired_under_clgi, .on = EACH_CPU, .needs = SVM,
+     .about = "a timer that expires while GIF is clear, moved so, ends L2 before its first "
+	      "instruction")
+{
+	u32 starts = 0;
+	struct l2 *l2 = l2_new(count_start, &starts);
+	u64 rip = l2->vmcb->save.rip;
+	struct arming arming = { .mode = APIC_LVT_TIMER_ONESHOT, .ns = NS_PER_MS };
+	bool requested, still;
+	u32 early;
+
+	set_route(l2, TO_L1);
+	begin_ticks(l2);
+	arm_timer(&arming);
+	requested = wait_until(is_requested(), PATIENCE_MS);
+	be_moved();
+	still = is_requested();
+	early = ticks_so_far();
+	l2_enter(l2);
+	report(requested && still && !early,
+	       "while GIF was clear the interrupt was requested (%d, after the move %d) and not "
+	       "taken "
+	       "(%u times)",
+	       requested, still, early);
+	report(l2->vmcb->control.exitcode == SVM_EXIT_INTR && l2->vmcb->save.rip == rip && !starts,
+	       "VMRUN ended with INTR at L2's first instruction, 0x%lx: exit %s", rip,
+	       l2_exit_text(l2));
+	check_places(TO_L1, l2->vmcb->control.exitcode == SVM_EXIT_INTR, 1, 1);
+	run_to_call(l2);
+	report(starts == 1, "then L2 ran once: %u times", starts);
+	end_ticks();
+	l2_free(l2);
+}
+
+struct held {
+	bool requested, still;
+	u32 early, after;
+};
+
+static void hold_and_be_moved(void *data)
+{
+	struct held *held = data;
+
+	irq_disable();
+	held->requested = wait_until(is_requested(), PATIENCE_MS);
+	be_moved();
+	held->still = is_requested();
+	held->early = ticks_so_far();
+	irq_enable();
+	held->after = ticks_so_far();
+	delay_us(LINGER_US);
+	l2_call(HERE);
+}
+
+/*
+ * Without V_INTR_MASKING L2's IF holds up L1's interrupt, intercepted or not (15.21.1). A
+ * hypervisor that restores the local APIC and asks at once whether the interrupt can be
+ * delivered may ask while it has L1's IF in hand.
+ */
+static void held_up(enum route route)
+{
+	struct held held = { 0 };
+	struct l2 *l2 = l2_new(hold_and_be_moved, &held);
+	struct arming arming = { .mode = APIC_LVT_TIMER_ONESHOT, .ns = NS_PER_MS };
+	u32 exits;
+
+	set_route(l2, route);
+	l2->vmcb->save.rflags &= ~X86_EFLAGS_IF;
+	begin_ticks(l2);
+	arm_timer(&arming);
+	exits = run_to_call(l2);
+	report(held.requested && held.still && !held.early,
+	       "while L2 had interrupts off the timer's was requested (%d, after the move %d) and "
+	       "not "
+	       "taken (%u times)",
+	       held.requested, held.still, held.early);
+	report(held.after == 1, "STI let it in at once: %u times", held.after);
+	check_places(route, exits, 1, 1);
+	end_ticks();
+	l2_free(l2);
+}
+
+TEST(held_up_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about =
+	     "a timer that expires while L2 has interrupts off, moved so, ends L2 at its STI, once")
+{
+	held_up(TO_L1);
+}
+
+TEST(held_up_not_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "the same without the intercept interrupts L2 behind its STI, once")
+{
+	held_up(TO_L2);
+}

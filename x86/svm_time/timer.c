@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * L1's APIC timer that expires while L2 is migrated.
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "isr.h"
+#include "muldiv.h"
+#include "processor.h"
+#include "smp.h"
+#include "x86/svm_time/svm_time.h"
+
+struct wait {
+	bool periodic, halt;
+	u32 wanted, at_move, halts;
+	bool moved, came;
+};
+
+static void be_moved_and_wait(void *data)
+{
+	struct wait *wait = data;
+
+	if (wait->periodic)
+		await_ticks(2);
+	be_moved_with(watch_ticks_and_move);
+	WRITE_ONCE(wait->moved, true);
+	wait->at_move = ticks_so_far();
+	wait->wanted = wait->periodic ? wait->at_move + 3 : 1;
+	if (wait->halt) {
+		irq_disable();
+		while (ticks_so_far() < wait->wanted && !this_cpu(timer_ticks).rescued) {
+			wait->halts++;
+			safe_halt();
+			irq_disable();
+		}
+		irq_enable();
+	}
+	wait->came = await_ticks(wait->wanted);
+	watch_ticks();
+	if (wait->periodic)
+		apic_cleanup_timer();
+	delay_us(LINGER_US);
+	l2_call(HERE);
+}
+
+/*
+ * Where in a move the timer expires: late in it, so that it may be while the guest stands
+ * still, or after it. It changes from CPU to CPU and round to round.
+ */
+static u64 expiry_ns(bool after)
+{
+	u64 percent = after || (smp_id() + current_round()) % 2 ? 130 : 90;
+
+	return last_move_ns() * percent / 100 + 2 * NS_PER_MS;
+}
+
+#define PERIOD_NS (10 * NS_PER_MS)
+
+/*
+ * A hypervisor that looks for L1's interrupts only in L1, that restores the local APIC before
+ * L2 and takes its interrupt for L2's, or drops the one that was about to become an exit. L2's
+ * TSC is far off: a deadline that is compared with it comes at once, or never.
+ */
+static void timer_in_flight(u32 mode, enum route route)
+{
+	struct wait wait = { .periodic = mode == APIC_LVT_TIMER_PERIODIC };
+	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
+	struct arming arming = { .mode = mode };
+	u32 exits, most = 1;
+	u64 ns, paused;
+
+	set_route(l2, route);
+	l2->vmcb->control.tsc_offset = smp_id() % 2 ? AHEAD : BEHIND;
+	begin_ticks(l2);
+	arming.ns = wait.periodic ? PERIOD_NS * timescale() : expiry_ns(false);
+	arm_timer(&arming);
+	exits = run_to_call(l2);
+	ns = stopwatch_ns(&this_cpu(timer_ticks).watch);
+	report(wait.came, "%u of %u interrupts came in time (%u until the move was over)",
+	       ticks_so_far(), wait.wanted, wait.at_move);
+	if (wait.periodic) {
+		not_early(&arming, ns, 0, &paused);
+		most = mul_div(ns + paused, apic_hz_at_most(), NS_PER_SECOND) / arming.count;
+	}
+	check_places(route, exits, wait.wanted, most);
+	if (mode != APIC_LVT_TIMER_ONESHOT)
+		check_first(&arming);
+	end_ticks();
+	l2_free(l2);
+}
+
+TEST(oneshot_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "L1's one-shot APIC timer ends L2 with INTR once, across a move")
+{
+	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L1);
+}
+
+TEST(oneshot_intercepted_always, .on = EACH_CPU, .needs = SVM,
+     .about = "the same with V_INTR_MASKING, where L2 with interrupts off cannot hold it up")
+{
+	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L1_ALWAYS);
+}
+
+TEST(oneshot_not_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "the same timer without the intercept interrupts L2 once, and no exit comes of it")
+{
+	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L2);
+}
+
+TEST(periodic_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "L1's periodic timer goes on after a move in L2: one exit INTR for each interrupt, "
+	      "none too many")
+{
+	timer_in_flight(APIC_LVT_TIMER_PERIODIC, TO_L1);
+}
+
+TEST(periodic_not_intercepted, .on = EACH_CPU, .needs = SVM,
+     .about = "the same without the intercept: all interrupts are L2's")
+{
+	timer_in_flight(APIC_LVT_TIMER_PERIODIC, TO_L2);
+}
+
+TEST(deadline_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, TSC_DEADLINE),
+     .about = "L1's TSC deadline, moved while L2 with another TSC runs, ends L2 once, not before "
+	      "its time")
+{
+	timer_in_flight(APIC_LVT_TIMER_TSCDEADLINE, TO_L1);
+}
+
+TEST(deadline_not_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, TSC_DEADLINE),
+     .about = "the same without the intercept: L2 gets the interrupt at L1's deadline")
+{
+	timer_in_flight(APIC_LVT_TIMER_TSCDEADLINE, TO_L2);
+}
+
+static void take_and_be_moved(void *data)
+{
+	struct wait *wait = data;
+
+	wait->came = await_ticks(1);
+	be_moved();
+	wait->at_move = ticks_so_far();
+	delay_us(LINGER_US);
+	l2_call(HERE);
+}
+
+/* A hypervisor, or a VMM, that arms a timer by its initial count though nothing is left of it. */
+TEST(oneshot_kept_expired, .on = EACH_CPU, .needs = SVM,
+     .about = "a one-shot APIC timer that has fired does not fire again because L2 is moved")
+{
+	struct wait wait = { 0 };
+	struct l2 *l2 = l2_new(take_and_be_moved, &wait);
+	struct arming arming = { .mode = APIC_LVT_TIMER_ONESHOT, .ns = NS_PER_MS };
+	u32 exits;
+
+	set_route(l2, TO_L1);
+	begin_ticks(l2);
+	this_cpu(timer_ticks).keep = true;
+	arm_timer(&arming);
+	exits = run_to_call(l2);
+	report(wait.came, "it came before the move (%u times until after it)", wait.at_move);
+	check_places(TO_L1, exits, 1, 1);
+	end_ticks();
+	l2_free(l2);
+}
+
+/* A hypervisor or a VMM that carries the initial count and not the current one. */
+TEST(oneshot_kept_armed, .on = EACH_CPU, .needs = SVM,
+     .about = "a one-shot APIC timer that is armed when L2 is moved does not fire before its time")
+{
+	struct wait wait = { 0 };
+	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
+	struct arming arming = { .mode = APIC_LVT_TIMER_ONESHOT, .ns = expiry_ns(true) };
+	u32 exits;
+
+	set_route(l2, TO_L1);
+	begin_ticks(l2);
+	arm_timer(&arming);
+	exits = run_to_call(l2);
+	check_places(TO_L1, exits, 1, 1);
+	check_first(&arming);
+	end_ticks();
+	l2_free(l2);
+}
+
+/* ---- L2 halted ---- */
+
+/* Another CPU wakes the one that halts, if nothing else does. */
+struct rescuer {
+	int cpu;
+	const struct wait *wait;
+	bool over;
+};
+
+static void on_rescue(isr_regs_t *regs)
+{
+}
+
+static void rescue_in_time(void *data)
+{
+	struct rescuer *rescuer = data;
+
+	wait_until(READ_ONCE(rescuer->wait->moved), ANSWER_DEADLINE_MS);
+	if (wait_until(READ_ONCE(rescuer->over), cpu_ptr(timer_ticks, rescuer->cpu)->patience_ms))
+		return;
+	WRITE_ONCE(cpu_ptr(timer_ticks, rescuer->cpu)->rescued, true);
+	apic_send_ipi(rescuer->cpu, RESCUE_VECTOR);
+}
+
+/*
+ * A halted L2 is a state of the vCPU that a move carries by itself (its "MP state"), and
+ * L1's interrupt has to end both that and L2. Behind the move the timer is not yet due.
+ */
+static void halted(enum route route)
+{
+	struct wait wait = { .halt = true };
+	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
+	struct arming arming = { .mode = APIC_LVT_TIMER_TSCDEADLINE };
+	struct rescuer rescuer = { .cpu = smp_id(), .wait = &wait };
+	int other = other_cpu();
+	u32 exits;
+
+	set_route(l2, route);
+	begin_ticks(l2);
+	handle_irq_eoi(RESCUE_VECTOR, on_rescue);
+	on_cpu_async(other, rescue_in_time, &rescuer);
+	arming.ns = expiry_ns(true);
+	arm_timer(&arming);
+	exits = run_to_call(l2);
+	WRITE_ONCE(rescuer.over, true);
+	on_cpu_wait(other);
+	unhandle_irq(RESCUE_VECTOR);
+	report(!this_cpu(timer_ticks).rescued && wait.came,
+	       "the timer woke L2 after the move%s (it halted %u times)",
+	       this_cpu(timer_ticks).rescued ? ", but only with another CPU's help" : "",
+	       wait.halts);
+	check_places(route, exits - (route != TO_L2 && this_cpu(timer_ticks).rescued), 1, 1);
+	check_first(&arming);
+	end_ticks();
+	l2_free(l2);
+}
+
+TEST(halted_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP, TSC_DEADLINE),
+     .about = "L2, halted after a move, is ended by L1's timer, and goes on behind its HLT")
+{
+	halted(TO_L1);
+}
+
+TEST(halted_not_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP, TSC_DEADLINE),
+     .about = "L2, halted after a move, is woken by L1's timer, which interrupts it itself")
+{
+	halted(TO_L2);
+}
