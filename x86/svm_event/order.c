@@ -17,7 +17,7 @@
 #include "percpu.h"
 #include "processor.h"
 #include "smp.h"
-#include "nested/svm/svm-event.h"
+#include "x86/svm_event/svm_event.h"
 
 /* ======== debug exceptions: l2-steps.c has more ======== */
 
@@ -97,12 +97,6 @@ enum kind {
 	INTERCEPTED_NMI,
 	KINDS,
 };
-
-static void inject(struct l2 *l2, u64 event)
-{
-	if (!broken("lost"))
-		svm_inject(l2, event);
-}
 
 /* Of one kind, through L2 and back; false, and said so, if not that came and nothing else. */
 static bool one_event(struct l2 *l2, enum kind kind, u32 round)
