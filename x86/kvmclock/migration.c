@@ -108,9 +108,9 @@ static void leave_page(void *unused)
 	memset((u8 *)page + sizeof(*page), PATTERN, PAGE_SIZE - sizeof(*page));
 	before->tsc = rdtsc_ordered();
 	if (smp_id()) {
-		WRITE_ONCE(page->system_time, PATTERN_WORD);
-		WRITE_ONCE(page->tsc_timestamp, PATTERN_WORD);
-		WRITE_ONCE(page->tsc_to_system_mul, DECOY_VERSION);
+		page->system_time = PATTERN_WORD;
+		page->tsc_timestamp = PATTERN_WORD;
+		page->tsc_to_system_mul = DECOY_VERSION;
 	}
 }
 
