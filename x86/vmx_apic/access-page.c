@@ -8,14 +8,14 @@
 #include "processor.h"
 #include "x86/vmx_apic/vmx_apic.h"
 
-/* Table 28-6. */
+/* The qualifications are those of table 28-6. */
 static const struct step access_steps[] = {
 	EXITS(LOAD_32, APIC_ID, INST_READ),
 	EXITS(STORE_32, APIC_EOI, INST_WRITE),
 	EXITS(LOAD_32, APIC_TASKPRI, INST_READ),
 	EXITS(STORE_32, APIC_TASKPRI, INST_WRITE),
 	EXITS(LOAD_8, 0xfff, INST_READ),
-	/* moved */
+	/* migration */
 	EXITS(LOAD_32, APIC_LVR, INST_READ),
 	EXITS(STORE_32, APIC_ICR, INST_WRITE),
 	EXITS(LOAD_8, APIC_TASKPRI, INST_READ),
@@ -33,18 +33,19 @@ static void check_accesses(bool ept)
 }
 
 TEST(apic_accesses, .on = EACH_CPU, .needs = VMX_APIC_ACCESSES,
-     .about = "loads from and stores to the APIC-access page exit with offset and type")
+     .about =
+	     "L2's accesses to the APIC-access page exit with offset and type, before and after a migration")
 {
 	check_accesses(false);
 }
 
 TEST(apic_accesses_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_APIC_ACCESSES, VMX_EPT),
-     .about = "the same with EPT")
+     .about = "L2's accesses to the APIC-access page exit with offset and type, with EPT")
 {
 	check_accesses(true);
 }
 
-/* What L2 finds in two pages, one after the other, or that it exits. */
+/* What L2 reads in two pages, one after the other, or how often the access exits. */
 static struct look {
 	u32 read[2];
 	unsigned exits[2];
@@ -71,10 +72,9 @@ static void expect_look(struct l2 *l2, bool first, bool second, const char *when
 		vmx_skip(l2);
 	report(look.exits[0] == first && look.exits[1] == second &&
 		       (first || look.read[0] == 0x1111) && (second || look.read[1] == 0x2222),
-	       "%s: the first page: %u exits, read 0x%x; the second: %u exits, read 0x%x; expected "
-	       "%d and %d exits, else 0x1111 and 0x2222",
+	       "%s: the first page: %u exits, read 0x%x; the second: %u exits, read 0x%x; expected %d and %d exits, else 0x1111 and 0x2222",
 	       when, look.exits[0], look.read[0], look.exits[1], look.read[1], first, second);
-	if (report_if_failed(l2_is_call(l2, HERE), "%s: L2 should have looked at both: exit %s",
+	if (report_if_failed(l2_is_call(l2, HERE), "%s: L2 should look at both pages: exit %s",
 			     when, l2_exit_text(l2)))
 		vmx_skip(l2);
 }
@@ -85,32 +85,32 @@ static void check_changed(bool ept)
 
 	*(u32 *)(access_page + APIC_LVR) = 0x1111;
 	*(u32 *)(other_page + APIC_LVR) = 0x2222;
-	expect_look(l2, true, false, "before the move");
+	expect_look(l2, true, false, "before the migration");
 	migrate_quiet();
 	vmx_set(l2, APIC_ACCESS_ADDR, virt_to_phys(broken("access") ? access_page : other_page));
-	expect_look(l2, false, true, "the second page behind a move");
+	expect_look(l2, false, true, "the second page after a migration");
 	vmx_set(l2, APIC_ACCESS_ADDR, virt_to_phys(access_page));
 	migrate_quiet();
-	expect_look(l2, true, false, "the first page again before a move");
+	expect_look(l2, true, false, "the first page again before a migration");
 	vmx_clear_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
-	expect_look(l2, false, false, "none");
+	expect_look(l2, false, false, "no APIC-access page");
 	free_l2(l2);
 }
 
 TEST(apic_access_page_changed, .on = EACH_CPU, .needs = VMX_APIC_ACCESSES,
-     .about = "of two pages that one is the APIC-access page that L1 has chosen, before a move or "
-	      "after it")
+     .about =
+	     "L1 makes another page the APIC-access page, before or after a migration: only that one exits")
 {
 	check_changed(false);
 }
 
 TEST(apic_access_page_changed_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_APIC_ACCESSES, VMX_EPT),
-     .about = "the same with EPT")
+     .about = "L1 changes the APIC-access page under EPT, before or after a migration")
 {
 	check_changed(true);
 }
 
-/* With the TPR shadow offset 80h is VTPR (30.4.2, 30.4.3). Begun with VTPR 0xf3, threshold 5. */
+/* With the TPR shadow, offset 80h is VTPR (30.4.2, 30.4.3). For VTPR 0xf3 and threshold 5. */
 static const struct step page_steps[] = {
 	PASSES(LOAD_32, APIC_TASKPRI, 0xf3),
 	PASSES(LOAD_8, APIC_TASKPRI, 0xf3),
@@ -118,7 +118,7 @@ static const struct step page_steps[] = {
 	PASSES(LOAD_CR8, 0, 5),
 	EXITS(LOAD_32, APIC_PROCPRI, INST_READ),
 	BELOW(STORE_32, APIC_TASKPRI, 0x4c),
-	/* moved */
+	/* migration */
 	PASSES(LOAD_32, APIC_TASKPRI, 0x4c),
 	PASSES(STORE_CR8, 0, 12),
 	PASSES(LOAD_32, APIC_TASKPRI, 0xc0),
@@ -142,13 +142,14 @@ static void check_tpr_in_page(bool ept)
 }
 
 TEST(tpr_in_page, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_APIC_ACCESSES),
-     .about = "with the TPR shadow offset 80h of the APIC-access page is VTPR, and the rest exits")
+     .about =
+	     "with the TPR shadow, offset 80h of the APIC-access page is VTPR, and other offsets exit")
 {
 	check_tpr_in_page(false);
 }
 
 TEST(tpr_in_page_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_APIC_ACCESSES, VMX_EPT),
-     .about = "the same with EPT")
+     .about = "with the TPR shadow and EPT, offset 80h of the APIC-access page is VTPR")
 {
 	check_tpr_in_page(true);
 }

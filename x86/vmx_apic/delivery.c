@@ -11,7 +11,7 @@
 
 /* ======== virtual-interrupt delivery ======== */
 
-/* By falling priority; the first two are of one class. */
+/* Vectors of falling priority. The first two are of the same class. */
 #define FIRST_VECTOR  0x63
 #define SECOND_VECTOR 0x62
 #define THIRD_VECTOR  0x51
@@ -19,16 +19,16 @@
 #define IN_HANDLER    2
 #define MOST_TAKEN    8
 
-/* GUEST_INTR_STATUS (25.4.2): the vectors that are requested and in service. */
+/* GUEST_INTR_STATUS (25.4.2): RVI is the highest vector requested, SVI the one in service. */
 #define RVI(vector) ((u64)(vector))
 #define SVI(vector) ((u64)(vector) << 8)
 
-/* What L2 took, and how many at certain points of its way. */
+/* Which interrupts L2 has taken, and how many at some points of its code. */
 static struct taken {
 	volatile unsigned count;
 	u8 vectors[MOST_TAKEN];
 	unsigned at[4];
-	bool call; /* the first handler calls L1, is moved, and calls L1 again */
+	bool call; /* the first handler asks for a migration, and then calls L1 */
 } taken;
 
 static bool apic_bit(u32 reg, u8 vector)
@@ -82,7 +82,7 @@ static struct l2 *begin_delivery(void (*code)(void *data))
 	return l2;
 }
 
-/* The three are requested, as an L1 does it: in VIRR, and the highest in RVI. */
+/* Requests three interrupts as a hypervisor does it: in VIRR, with the highest one in RVI. */
 static void request_three(struct l2 *l2)
 {
 	set_apic_bit(APIC_IRR, FIRST_VECTOR, true);
@@ -98,7 +98,7 @@ static void end_delivery(struct l2 *l2)
 	free_l2(l2);
 }
 
-/* L1's own interrupts make L2 exit. */
+/* Enters L2 until it exits for something else than an interrupt of L1. */
 static u64 enter_beside_interrupts(struct l2 *l2)
 {
 	while (l2_enter(l2) == EXIT_REASON_EXTERNAL_INTERRUPT)
@@ -109,7 +109,7 @@ static u64 enter_beside_interrupts(struct l2 *l2)
 static void expect_call_beside_interrupts(struct l2 *l2, u64 number)
 {
 	enter_beside_interrupts(l2);
-	report(l2_is_call(l2, number), "L2 came to its call %lu: exit %s", number,
+	report(l2_is_call(l2, number), "L2 should make its call %lu: exit %s", number,
 	       l2_exit_text(l2));
 	if (l2_is_call(l2, number) && number != L2_RETURNED)
 		vmx_skip(l2);
@@ -123,7 +123,7 @@ static void check_taken(unsigned count, const u8 *expected)
 	       expected[1], count > 2 ? expected[2] : 0);
 }
 
-/* Nothing is requested, nothing is in service. */
+/* No interrupt is requested or in service. */
 static void check_idle(struct l2 *l2)
 {
 	bool any = false;
@@ -149,11 +149,11 @@ static void lower_priority(void *unused)
 	taken.at[3] = taken.count;
 }
 
-/* Begun with VTPR 0xf0; moved with all three pending. */
+/* VTPR begins as 0xf0, so all three interrupts are pending when L2 asks for the migration. */
 TEST(interrupts_pending, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE, VMX_VIRTUAL_INTR_DELIVERY),
-     .about = "virtual interrupts that are pending in a move are delivered by priority, and not "
-	      "before VTPR lets them")
+     .about =
+	     "pending virtual interrupts survive a migration, and come by priority when VTPR lets them")
 {
 	struct l2 *l2 = begin_delivery(lower_priority);
 
@@ -162,7 +162,7 @@ TEST(interrupts_pending, .on = EACH_CPU,
 	expect_call_beside_interrupts(l2, L2_RETURNED);
 	check_taken(3, vectors);
 	report(taken.at[0] == 0 && taken.at[1] == 0 && taken.at[2] == 2 && taken.at[3] == 3,
-	       "with CR8 15, 6, 5 and 0 it had taken %u, %u, %u and %u; expected 0, 0, 2 and 3",
+	       "with CR8 15, 6, 5 and 0 L2 had taken %u, %u, %u and %u interrupts; expected 0, 0, 2 and 3",
 	       taken.at[0], taken.at[1], taken.at[2], taken.at[3]);
 	check_idle(l2);
 	end_delivery(l2);
@@ -176,11 +176,10 @@ static void wait_for_nothing(void *unused)
 	taken.at[0] = taken.count;
 }
 
-/* The first is in service: nothing else may come, and RVI is the second. */
+/* While the first one is in service no other may come, and the second one is in RVI. */
 TEST(interrupts_in_service, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE, VMX_VIRTUAL_INTR_DELIVERY),
-     .about = "a virtual interrupt that is in service in a move stays so, and the others wait for "
-	      "its EOI")
+     .about = "a virtual interrupt in service stays so in a migration, and others wait for its EOI")
 {
 	struct l2 *l2 = begin_delivery(wait_for_nothing);
 	u64 expected = RVI(SECOND_VECTOR) | SVI(FIRST_VECTOR);
@@ -191,11 +190,10 @@ TEST(interrupts_in_service, .on = EACH_CPU,
 	report(vmx_get(l2, GUEST_INTR_STATUS) == expected && apic_bit(APIC_ISR, FIRST_VECTOR) &&
 		       !apic_bit(APIC_IRR, FIRST_VECTOR) &&
 		       *apic_register(APIC_PROCPRI) == (FIRST_VECTOR & 0xf0),
-	       "the guest interrupt status is 0x%lx, expected 0x%lx; in service: %d, requested: "
-	       "%d; VPPR is 0x%x, expected 0x%x",
+	       "the guest interrupt status is 0x%lx, expected 0x%lx; in service: %d, requested: %d; VPPR is 0x%x, expected 0x%x",
 	       vmx_get(l2, GUEST_INTR_STATUS), expected, apic_bit(APIC_ISR, FIRST_VECTOR),
 	       apic_bit(APIC_IRR, FIRST_VECTOR), *apic_register(APIC_PROCPRI), FIRST_VECTOR & 0xf0);
-	report(taken.count == 1, "it had taken %u, expected 1", taken.count);
+	report(taken.count == 1, "L2 had taken %u interrupts, expected 1", taken.count);
 	migrate_quiet();
 	expect_call_beside_interrupts(l2, L2_RETURNED);
 	check_taken(3, vectors);
@@ -203,11 +201,11 @@ TEST(interrupts_in_service, .on = EACH_CPU,
 	end_delivery(l2);
 }
 
-/* An exit behind the WRMSR, for vectors that are in the bit map (30.1.4). */
+/* L2 exits after the WRMSR if the vector is in the EOI-exit bit map (30.1.4). */
 TEST(eoi_exits, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE, VMX_VIRTUAL_INTR_DELIVERY),
-     .about = "the EOI of a vector in the EOI-exit bit map exits with it, moved before and in L1, "
-	      "and of no other")
+     .about =
+	     "only the EOI of a vector in the EOI-exit bit map exits, across migrations in L2 and in L1")
 {
 	struct l2 *l2 = begin_delivery(lower_priority);
 	unsigned eois = 0;
@@ -222,8 +220,7 @@ TEST(eoi_exits, .on = EACH_CPU,
 		migrate_quiet();
 	}
 	report(l2_is_call(l2, L2_RETURNED) && eois == 1,
-	       "L2 came to its end after %u EOI exits, expected 1: exit %s", eois,
-	       l2_exit_text(l2));
+	       "L2 should return after 1 EOI exit, had %u: exit %s", eois, l2_exit_text(l2));
 	check_taken(3, vectors);
 	check_idle(l2);
 	end_delivery(l2);
@@ -244,7 +241,7 @@ static void send_to_self(void *unused)
 
 TEST(self_ipi, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE, VMX_VIRTUAL_INTR_DELIVERY),
-     .about = "a self-IPI of L2 comes without an exit, at once or when IF is set behind a move")
+     .about = "L2's self-IPI comes without an exit: at once, or after a migration when L2 sets IF")
 {
 	static const u8 expected[] = { THIRD_VECTOR, SELF_VECTOR };
 	struct l2 *l2 = begin_delivery(send_to_self);
@@ -252,15 +249,15 @@ TEST(self_ipi, .on = EACH_CPU,
 	expect_call_beside_interrupts(l2, L2_RETURNED);
 	check_taken(2, expected);
 	report(taken.at[0] == 1 && taken.at[1] == 1 && taken.at[2] == 2,
-	       "it had taken %u, with IF off %u, with IF on %u; expected 1, 1 and 2", taken.at[0],
-	       taken.at[1], taken.at[2]);
+	       "L2 had taken %u interrupts, then with IF clear %u, with IF set %u; expected 1, 1 and 2",
+	       taken.at[0], taken.at[1], taken.at[2]);
 	check_idle(l2);
 	end_delivery(l2);
 }
 
 /* ======== posted interrupts ======== */
 
-/* 30.6: 256 requests, the bit for an outstanding notification; 64 bytes. */
+/* The posted-interrupt descriptor (30.6): 64 bytes, with bit 0 of OUTSTANDING as the ON bit. */
 struct posted_interrupts {
 	u64 requests[4];
 	u64 outstanding;
@@ -270,7 +267,7 @@ struct posted_interrupts {
 #define NOTIFICATION_VECTOR 0x71
 #define DEADLINE_MS	    5000
 
-/* L2 has L1's own APIC for what is not virtualized, and so can notify itself. */
+/* L2 uses L1's own APIC for what is not virtualized, so it can send the notification itself. */
 static void notify(void *unused)
 {
 	migrate_quiet();
@@ -280,8 +277,8 @@ static void notify(void *unused)
 
 TEST(posted_interrupts, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE, VMX_VIRTUAL_INTR_DELIVERY, VMX_POSTED_INTR),
-     .about = "interrupts that were posted before a move in L2 are delivered at the notification "
-	      "after it")
+     .about =
+	     "interrupts posted before a migration in L2 are delivered at the notification after it")
 {
 	static struct posted_interrupts descriptor;
 	struct l2 *l2 = begin_delivery(notify);
@@ -294,10 +291,10 @@ TEST(posted_interrupts, .on = EACH_CPU,
 	vmx_set_controls(l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
 	vmx_set(l2, POSTED_INTR_NV, NOTIFICATION_VECTOR);
 	vmx_set(l2, POSTED_INTR_DESC_ADDR, virt_to_phys(&descriptor));
-	/* An interrupt of L1's that has made L2 exit is acknowledged, and in service. */
+	/* The exit has acknowledged an interrupt of L1, so that needs an EOI. */
 	if (l2_enter(l2) == EXIT_REASON_EXTERNAL_INTERRUPT)
 		eoi();
-	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
+	report(l2_is_call(l2, L2_RETURNED), "L2 should return: exit %s", l2_exit_text(l2));
 	check_taken(3, vectors);
 	report(!descriptor.requests[1] && !(descriptor.outstanding & 1),
 	       "requests are 0x%lx, outstanding is 0x%lx; expected 0", descriptor.requests[1],

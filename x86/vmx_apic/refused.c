@@ -6,12 +6,12 @@
 #include "libcflat.h"
 #include "x86/vmx_apic/vmx_apic.h"
 
-/* Each for itself is wrong, the rest being as it should: 27.2.1.1. */
+/* Each row makes one thing wrong for 27.2.1.1; everything else is right. */
 static const struct wrong {
 	const char *what;
 	u32 primary, secondary;
 	enum vmcs_field field;
-	u64 change; /* bits of the field that are the other way round */
+	u64 change; /* bits of the field to invert */
 } wrongs[] = {
 	{ "a virtual-APIC page at an odd address", CPU_BASED_TPR_SHADOW, 0, VIRTUAL_APIC_PAGE_ADDR,
 	  16 },
@@ -47,7 +47,7 @@ static void change(struct l2 *l2, const struct wrong *wrong)
 }
 
 TEST(refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "what L1 has set wrong about the virtual APIC before a move is refused after it")
+     .about = "a VM entry with wrong APIC controls, set before a migration, fails after it")
 {
 	struct l2 *first = new_l2(call_in_l2, NULL, false, 0), *l2s[WRONGS] = { NULL };
 

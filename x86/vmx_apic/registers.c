@@ -9,7 +9,7 @@
 
 #define PATTERN(offset) (0x5a000000 | (offset) << 8)
 
-/* In the page, but for VTPR, stands PATTERN of each register's offset. */
+/* Gives each register the PATTERN() of its offset. check_steps() sets VTPR again. */
 static void fill_registers(void)
 {
 	for (u32 offset = 0; offset < 0x400; offset += 0x10)
@@ -23,7 +23,7 @@ static const struct step register_steps[] = {
 	EXITS(LOAD_32, APIC_TMCCT, INST_READ),
 	EXITS(LOAD_32, 0x400, INST_READ),
 	WRITTEN(STORE_32, APIC_SPIV, 0x1ff),
-	/* moved */
+	/* migration */
 	PASSES(LOAD_32, APIC_SPIV, 0x1ff),
 	PASSES(LOAD_32, APIC_LVTERR, PATTERN(APIC_LVTERR)),
 	WRITTEN(STORE_32, APIC_LVT0, 0x10700),
@@ -34,13 +34,13 @@ static const struct step register_steps[] = {
 	PASSES(LOAD_32, APIC_IRR + 0x70, PATTERN(APIC_IRR + 0x70)),
 };
 
-/* Only a part exits for the MSRs (30.5): reads are all from the page. */
+/* All reads of the MSRs come from the page, without an exit (30.5). */
 static const struct step x2apic_register_steps[] = {
 	PASSES(RDMSR, X2APIC(APIC_ID), PATTERN(APIC_ID)),
 	PASSES(RDMSR, X2APIC(APIC_LVTERR), PATTERN(APIC_LVTERR)),
 	PASSES(RDMSR, X2APIC(APIC_TMCCT), PATTERN(APIC_TMCCT)),
 	PASSES(WRMSR, X2APIC(APIC_TASKPRI), 0x66),
-	/* moved */
+	/* migration */
 	PASSES(RDMSR, X2APIC(APIC_TASKPRI), 0x66),
 	PASSES(RDMSR, X2APIC(APIC_LVTERR), PATTERN(APIC_LVTERR)),
 	PASSES(RDMSR, X2APIC(APIC_IRR) + 7, PATTERN(APIC_IRR + 0x70)),
@@ -49,8 +49,7 @@ static const struct step x2apic_register_steps[] = {
 TEST(apic_registers, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_APIC_ACCESSES, VMX_APIC_REGISTER_VIRT),
      .about =
-	     "registers of the APIC are read from the virtual-APIC page, and what is written exits "
-	     "behind it")
+	     "L2 reads APIC registers from the virtual-APIC page; writes to it exit, before and after a migration")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW,
 					 SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |
@@ -66,7 +65,7 @@ TEST(apic_registers, .on = EACH_CPU,
 
 TEST(x2apic_registers, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE, VMX_APIC_REGISTER_VIRT),
-     .about = "the x2APIC's MSRs are read from the virtual-APIC page")
+     .about = "L2 reads the x2APIC's MSRs from the virtual-APIC page, before and after a migration")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW,
 					 SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |

@@ -10,7 +10,7 @@
 
 /* ======== the TPR shadow ======== */
 
-/* Begun with VTPR 0xcf: the lower half is not in CR8, and goes at the first write. */
+/* For VTPR 0xcf: CR8 has only its upper half, and the first write to CR8 clears the lower one. */
 static const struct step cr8_steps[] = {
 	PASSES(LOAD_CR8, 0, 12),
 	PASSES(STORE_CR8, 0, 0),
@@ -18,7 +18,7 @@ static const struct step cr8_steps[] = {
 	PASSES(STORE_CR8, 0, 15),
 	PASSES(LOAD_CR8, 0, 15),
 	PASSES(STORE_CR8, 0, 9),
-	/* moved */
+	/* migration */
 	PASSES(LOAD_CR8, 0, 9),
 	PASSES(STORE_CR8, 0, 3),
 	PASSES(LOAD_CR8, 0, 3),
@@ -28,7 +28,8 @@ static const struct step cr8_steps[] = {
 };
 
 TEST(tpr_shadow, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "CR8 of L2 is VTPR in the virtual-APIC page, without exits, and L1's TPR its own")
+     .about =
+	     "TPR shadow: L2's CR8 is VTPR, which survives a migration without exits and apart from L1's TPR")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW, 0);
 
@@ -64,9 +65,12 @@ static void write_cr8_through_move(void *unused)
 	spoil_cr8();
 }
 
-/* The page is written to past all page tables while its last copy may be on its way. */
+/*
+ * A broken hypervisor does not see that the processor writes to the virtual-APIC page, since that
+ * goes through no page table, and does not send the page again.
+ */
 TEST(tpr_shadow_meanwhile, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "VTPR, which L2 writes by CR8 while it is moved, is what was written last")
+     .about = "TPR shadow: what L2 writes to CR8 during a migration is in VTPR after it")
 {
 	struct l2 *l2 = new_l2(write_cr8_through_move, NULL, false, 0);
 
@@ -83,7 +87,7 @@ TEST(tpr_shadow_meanwhile, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 
 /* ======== the TPR threshold ======== */
 
-/* Begun with VTPR 0xf0 and the threshold 6; behind each exit the threshold is VTPR's class. */
+/* For VTPR 0xf0 and the threshold 6. After each exit the threshold becomes VTPR's class. */
 static const struct step threshold_steps[] = {
 	PASSES(STORE_CR8, 0, 6),
 	PASSES(STORE_CR8, 0, 8),
@@ -91,7 +95,7 @@ static const struct step threshold_steps[] = {
 	BELOW(STORE_CR8, 0, 5),
 	PASSES(LOAD_CR8, 0, 5),
 	PASSES(STORE_CR8, 0, 14),
-	/* moved */
+	/* migration */
 	PASSES(STORE_CR8, 0, 5),
 	BELOW(STORE_CR8, 0, 3),
 	PASSES(STORE_CR8, 0, 4),
@@ -103,8 +107,7 @@ static const struct step threshold_steps[] = {
 };
 
 TEST(tpr_threshold, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "MOV to CR8 exits behind itself when it brings VTPR below the threshold, and only "
-	      "then")
+     .about = "TPR threshold: MOV to CR8 causes an exit only if it takes VTPR below the threshold")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW, 0);
 
@@ -112,9 +115,9 @@ TEST(tpr_threshold, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 	free_l2(l2);
 }
 
-/* 27.2.1.1: without virtualized APIC accesses such an entry is refused. */
+/* Without virtualized APIC accesses a VM entry fails if VTPR is below the threshold (27.2.1.1). */
 TEST(tpr_threshold_refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "an entry with VTPR below the threshold is refused, by what they are after a move")
+     .about = "TPR threshold: a VM entry with VTPR below it fails after a migration")
 {
 	struct l2 *l2 = new_l2(call_in_l2, NULL, false, 0);
 	u64 reason;
@@ -135,10 +138,10 @@ TEST(tpr_threshold_refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 	free_l2(l2);
 }
 
-/* 27.7.7: with them it is an exit at once. */
+/* With virtualized APIC accesses the VM entry succeeds, and L2 exits at once (27.7.7). */
 TEST(tpr_threshold_at_entry, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_APIC_ACCESSES),
-     .about = "an entry with VTPR below the threshold exits before L2 does anything, also after a "
-	      "move")
+     .about =
+	     "TPR threshold: with VTPR below it L2 exits before its first instruction, also after a migration")
 {
 	struct l2 *l2 = new_l2(call_in_l2, NULL, false, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
 

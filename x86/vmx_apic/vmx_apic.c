@@ -1,36 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's virtual APIC across a move (Intel SDM volume 3: 25.6.8 the controls for APIC
- * virtualization, chapter 30 "APIC Virtualization and Virtual Interrupts", 27.2.1.1 and 27.7.7
- * the TPR threshold at entries, 28.2.1 the qualifications, 30.6 posted interrupts).
+ * L2's virtual APIC across a migration (Intel SDM volume 3: 25.6.8 "Controls for APIC
+ * Virtualization", chapter 30 "APIC Virtualization and Virtual Interrupts", 27.2.1.1 and 27.7.7 for
+ * the TPR threshold at VM entries, 28.2.1 for exit qualifications). This file has what the tests
+ * share; the tests are in the other files of this folder.
  *
- * L2's APIC is a page of L1's memory, which the processor writes to by its physical address:
- * past a hypervisor's tables, and so past what it knows of pages that are written while the
- * machine is moved. What is not in the page is in the VMCS: the TPR threshold, the addresses of
- * two pages, RVI and SVI. A broken hypervisor loses the last TPR, or takes L1's for L2's; it
- * forgets the threshold or compares with another; it maps other pages on the other side, so that
- * an access does not exit, or one does that should not; or it loses a virtual interrupt that is
- * pending or in service, and delivers one that the priority should hold back.
+ * The registers of L2's APIC are in a page of L1's memory, the virtual-APIC page. The processor
+ * writes to it by its physical address, so no page table tells the hypervisor that the page has
+ * become dirty. The VMCS holds the rest: the TPR threshold, RVI and SVI, and the addresses of the
+ * virtual-APIC page and the APIC-access page.
  *
- * L2 goes through tables of steps: accesses to CR8, MSRs and the APIC-access page. Each step says
- * whether it exits, with which reason and qualification, and what is read, so that an exit too
- * many is seen as well. RIP tells an exit that comes before the instruction from one that comes
- * behind it. Of an interrupt, the handler notes which and when.
+ * A broken hypervisor loses the last write to VTPR, or mixes it up with L1's TPR; it loses the TPR
+ * threshold; it maps another page on the destination, so that an access exits that should not, or
+ * does not exit though it should; or it loses a virtual interrupt that is pending or in service, or
+ * delivers one that the task priority should hold back.
  *
- * Not here: instructions in the APIC-access page, at which Bochs 2.7 ends; accesses to it in the
- * delivery of events.
+ * L2 goes through tables of steps: accesses to CR8, to MSRs and to the APIC-access page. Each step
+ * says whether it exits, with which reason and qualification, and which value is read; so an exit
+ * too many is seen as well. RIP tells whether an exit came before or after the instruction. The
+ * handler of the virtual interrupts notes which ones came, and when.
  *
- * What cannot be told apart: a page that was not sent after its last write, and one that the
- * entry after the move has written to.
+ * Not tested, because Bochs 2.7 ends there: instructions in the APIC-access page, and accesses to
+ * it by the delivery of events.
  *
- * On the command line: break=WHAT, to spoil the test on purpose:
+ * The tests cannot tell a page that was not sent after its last write from one that the first VM
+ * entry after the migration has written to.
  *
- * vtpr       after each move VTPR is another
- * threshold  where it is moved, the TPR threshold is 0
- * access     where it is moved, the APIC-access page is another
- * registers  where it is moved, a register in the virtual-APIC page is another
- * interrupt  of the virtual interrupts that are pending when L2 is moved, one is not
- * refused    what an entry should be refused for is not there
+ * break=WHAT on the command line spoils a test on purpose:
+ *
+ * vtpr       VTPR changes after each migration
+ * threshold  the TPR threshold becomes 0 before L2 is migrated
+ * access     the APIC-access page becomes another one before L2 is migrated
+ * registers  a register in the virtual-APIC page changes before L2 is migrated
+ * interrupt  one of the virtual interrupts is not requested
+ * refused    VM entries have nothing wrong for which they should be refused
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -42,7 +45,7 @@
 #define MOST_STEPS 40
 #define NEVER	   MOST_STEPS
 
-/* ======== accesses of L2, with RIP before and behind ======== */
+/* ======== accesses of L2, with the RIP before and after each ======== */
 
 #define ACCESS(name, setup, instruction)                                                           \
 	u64 name(u64 where, u64 value);                                                            \
@@ -96,7 +99,7 @@ static bool is_in_page(enum op op)
 
 struct outcome {
 	unsigned exits;
-	u64 reason, qualification, rip; /* of the first */
+	u64 reason, qualification, rip; /* of the first exit */
 	u64 read;
 };
 
@@ -147,7 +150,7 @@ static void steps_in_l2(void *unused)
 	}
 }
 
-/* A page of the APIC's own, 4 KiB wide wherever it is mapped (30.4.5). */
+/* Maps a page of 4 KiB: the APIC-access page should not be part of a larger one (30.4.5). */
 static u8 *new_window(const u8 *page)
 {
 	u8 *address = alloc_vpage();
@@ -170,7 +173,7 @@ struct l2 *new_l2(void (*code)(void *data), void *data, bool ept, u32 secondary)
 	vmx_set(l2, TPR_THRESHOLD, 0);
 	if (ept) {
 		vmx_use_ept(l2);
-		/* Entries of their own for both pages. */
+		/* Both pages get EPT entries of their own, of 4 KiB. */
 		vmx_ept_entry(l2, virt_to_phys(access_page));
 		vmx_ept_entry(l2, virt_to_phys(other_page));
 	}
@@ -197,11 +200,11 @@ void free_l2(struct l2 *l2)
 	free_page(other_page);
 }
 
-/* Behind an exit: where L2 goes on. */
+/* After an exit, lets L2 go on with its next step. */
 static void go_on(struct l2 *l2, const struct step *step)
 {
 	if (step->exit == EXIT_REASON_TPR_BELOW_THRESHOLD) {
-		/* Or the next entry would fail, or exit. */
+		/* With VTPR below the threshold the next VM entry would fail, or exit at once. */
 		vmx_set(l2, TPR_THRESHOLD, vtpr() >> 4);
 	} else if (step->exit == EXIT_REASON_APIC_ACCESS) {
 		vmx_skip(l2);
@@ -229,31 +232,29 @@ static bool check_step(const struct step *step, const struct outcome *outcome, c
 	const char *name = accesses[step->op].name;
 	unsigned number = step - round.steps + 1;
 
-	if (!report_if_failed(outcome->exits == !!step->exit,
-			      "%s: step %u, %s 0x%lx: %u exits, the first %s, qualification 0x%lx; "
-			      "expected %s",
-			      when, number, name, step->where, outcome->exits,
-			      outcome->exits ? l2_exit_name(outcome->reason) : "none",
-			      outcome->qualification,
-			      step->exit ? l2_exit_name(step->exit) : "none"))
+	if (!report_if_failed(
+		    outcome->exits == !!step->exit,
+		    "%s: step %u, %s 0x%lx: %u exits, the first %s, qualification 0x%lx; expected %s",
+		    when, number, name, step->where, outcome->exits,
+		    outcome->exits ? l2_exit_name(outcome->reason) : "none", outcome->qualification,
+		    step->exit ? l2_exit_name(step->exit) : "none"))
 		return false;
 	if (step->exit)
-		return report_if_failed(outcome->reason == step->exit &&
-						outcome->qualification == step->qualification &&
-						outcome->rip == expected_rip(step),
-					"%s: step %u, %s 0x%lx: exit %s, qualification 0x%lx, RIP "
-					"0x%lx; expected %u, 0x%lx, 0x%lx",
-					when, number, name, step->where,
-					l2_exit_name(outcome->reason), outcome->qualification,
-					outcome->rip, step->exit, step->qualification,
-					expected_rip(step));
+		return report_if_failed(
+			outcome->reason == step->exit &&
+				outcome->qualification == step->qualification &&
+				outcome->rip == expected_rip(step),
+			"%s: step %u, %s 0x%lx: exit %s, qualification 0x%lx, RIP 0x%lx; expected %u, 0x%lx, 0x%lx",
+			when, number, name, step->where, l2_exit_name(outcome->reason),
+			outcome->qualification, outcome->rip, step->exit, step->qualification,
+			expected_rip(step));
 	return !is_load(step->op) ||
 	       report_if_failed(outcome->read == step->value,
 				"%s: step %u, %s 0x%lx gave 0x%lx, expected 0x%lx", when, number,
 				name, step->where, outcome->read, step->value);
 }
 
-/* L2 goes once through the steps, moved before the one at MOVE_AT. */
+/* L2 goes through the steps once, and asks for a migration before the step number MOVE_AT. */
 static void run_steps(struct l2 *l2, const struct step *steps, unsigned count, unsigned move_at,
 		      const char *when)
 {
@@ -284,19 +285,19 @@ static void run_steps(struct l2 *l2, const struct step *steps, unsigned count, u
 	for (unsigned i = 0; i < done; i++)
 		good &= check_step(&steps[i], &round.outcomes[i], when);
 	good &= report_if_failed(l2_is_call(l2, HERE),
-				 "%s: L2 should have made %u steps; in step %u: exit %s", when,
+				 "%s: L2 should make %u steps, but left in step %u: exit %s", when,
 				 count, round.at + 1, l2_exit_text(l2));
 	report(good, "%s: %u steps of L2", when, count);
 	if (l2_is_call(l2, HERE))
 		vmx_skip(l2);
 }
 
-/* All steps in one go, with a move in the middle, and behind a move of L1. */
 void check_steps(struct l2 *l2, const struct step *steps, unsigned count, unsigned middle,
 		 u64 threshold, u32 priority)
 {
 	for (int i = 0; i < 3; i++) {
-		static const char *const when[] = { "not moved", "moved in L2", "moved in L1" };
+		static const char *const when[] = { "no migration", "migration in L2",
+						    "migration in L1" };
 
 		vmx_set(l2, TPR_THRESHOLD, threshold);
 		*apic_register(APIC_TASKPRI) = priority;

@@ -17,8 +17,8 @@ enum op { LOAD_8, LOAD_32, LOAD_64, STORE_8, STORE_32, LOAD_CR8, STORE_CR8, RDMS
 struct step {
 	enum op op;
 	u64 where; /* offset into the page, or MSR */
-	u64 value; /* to be stored; of a load that does not exit: expected */
-	u32 exit;  /* or 0 */
+	u64 value; /* what is stored, or what a load that does not exit should read */
+	u32 exit;  /* the exit reason, or 0 for no exit */
 	u64 qualification;
 };
 
@@ -26,7 +26,7 @@ struct step {
 	{                                                                                          \
 		op, where, value, 0, 0                                                             \
 	}
-/* Stores that exit behind the instruction (30.1.2, 30.4.3.2). */
+/* Stores that exit after the instruction (30.1.2, 30.4.3.2). */
 #define BELOW(op, where, value)                                                                    \
 	{                                                                                          \
 		op, where, value, EXIT_REASON_TPR_BELOW_THRESHOLD, 0                               \
@@ -35,7 +35,7 @@ struct step {
 	{                                                                                          \
 		op, offset, value, EXIT_REASON_APIC_WRITE, offset                                  \
 	}
-/* Accesses that exit before it. */
+/* Accesses that exit before the instruction. */
 #define EXITS(op, offset, type)                                                                    \
 	{                                                                                          \
 		op, offset, 0, EXIT_REASON_APIC_ACCESS, (offset) | TYPE_LINEAR_APIC_##type         \

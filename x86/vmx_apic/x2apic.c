@@ -9,7 +9,7 @@
 #include "processor.h"
 #include "x86/vmx_apic/vmx_apic.h"
 
-/* Begun with VTPR 0xf3, threshold 5. */
+/* For VTPR 0xf3 and threshold 5. */
 static const struct step x2apic_steps[] = {
 	PASSES(RDMSR, X2APIC(APIC_TASKPRI), 0xf3),
 	PASSES(WRMSR, X2APIC(APIC_TASKPRI), 0x5a),
@@ -17,7 +17,7 @@ static const struct step x2apic_steps[] = {
 	PASSES(RDMSR, X2APIC(APIC_TASKPRI), 0x5a),
 	BELOW(WRMSR, X2APIC(APIC_TASKPRI), 0x4c),
 	PASSES(WRMSR, X2APIC(APIC_TASKPRI), 0xff),
-	/* moved */
+	/* migration */
 	PASSES(RDMSR, X2APIC(APIC_TASKPRI), 0xff),
 	PASSES(STORE_CR8, 0, 12),
 	PASSES(RDMSR, X2APIC(APIC_TASKPRI), 0xc0),
@@ -28,7 +28,7 @@ static const struct step x2apic_steps[] = {
 };
 
 TEST(x2apic_tpr, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE),
-     .about = "with x2APIC mode virtualized MSR 808h is VTPR, without exits but by the threshold")
+     .about = "virtualized x2APIC mode: MSR 808h is VTPR, and only the TPR threshold makes it exit")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW,
 					 SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE);
@@ -62,10 +62,10 @@ static void fault_in_l2(void *data)
 	faults->off = vector_of_tpr_write(0);
 }
 
-/* L1's own APIC is in xAPIC mode, and so has no such MSR. */
+/* L1's own APIC has to be in xAPIC mode, in which MSR 808h does not exist. */
 TEST(x2apic_tpr_faults, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE),
-     .about = "a TPR beyond 8 bits raises #GP, and so does any when x2APIC mode is no longer "
-	      "virtualized")
+     .about =
+	     "WRMSR of 808h raises #GP beyond 8 bits, and always when x2APIC mode is not virtualized")
 {
 	struct faults faults = { 0 };
 	struct l2 *l2 = new_l2(fault_in_l2, &faults, false, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE);
