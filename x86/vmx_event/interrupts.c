@@ -15,9 +15,9 @@ static void call_twice(void *data)
 	l2_call(2);
 }
 
-/* A hypervisor that acknowledges what it should not, or lets L2 run first. */
+/* A broken hypervisor acknowledges the interrupts at the exit, or lets L2 run first. */
 TEST(intr_pending, .on = EACH_CPU, .needs = VMX,
-     .about = "interrupts pending at the entry, moved before: each entry exits until L1 takes them")
+     .about = "interrupts pending before a migration make each VM entry exit until L1 takes them")
 {
 	struct l2 *l2 = event_l2_new(call_twice, NULL);
 	u64 rip = vmx_get(l2, GUEST_RIP);
@@ -52,13 +52,13 @@ static void check_acknowledged(struct l2 *l2, u8 vector)
 	check_field(l2, VM_EXIT_INTR_INFO, ~0ul, INTR_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | vector,
 		    "acknowledged");
 	report(apic_read_bit(APIC_ISR, vector) && !vector_is_pending(vector),
-	       "vector 0x%x is in service and not pending", vector);
+	       "vector 0x%x should be in service and not pending", vector);
 }
 
-/* A hypervisor that loses one, or its priority, or acknowledges the same one twice. */
+/* A broken hypervisor loses an interrupt, ignores priority, or acknowledges one twice. */
 TEST(intr_acknowledged, .on = EACH_CPU, .needs = VMX_ACK_INTR_ON_EXIT,
-     .about = "acknowledged at the exit, the higher of two is first; moved in its service, the "
-	      "lower one waits for EOI")
+     .about =
+	     "the higher of two interrupts is acknowledged at the exit; the lower waits for EOI, across a migration")
 {
 	struct l2 *l2 = event_l2_new(call_twice, NULL);
 
@@ -83,7 +83,7 @@ TEST(intr_acknowledged, .on = EACH_CPU, .needs = VMX_ACK_INTR_ON_EXIT,
 }
 
 struct behind_if {
-	bool exit; /* and come back, before L2 sets IF */
+	bool exit; /* L2 exits and is entered again before it sets IF */
 };
 
 static void pend_behind_if(void *data)
@@ -114,7 +114,7 @@ static void take_behind_if(bool exit)
 	}
 	expect_event(l2, HIGH_VECTOR, NO_CODE, (u64)behind_sti, "L2 has set IF");
 	report(apic_read_bit(APIC_ISR, HIGH_VECTOR) && !vector_is_pending(HIGH_VECTOR),
-	       "it is in service in the local APIC, and no longer pending");
+	       "the interrupt should be in service in the local APIC, and no longer pending");
 	eoi();
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_sti, "the lower one");
 	eoi();
@@ -123,17 +123,20 @@ static void take_behind_if(bool exit)
 	event_l2_free(l2);
 }
 
-/* A hypervisor that gives them to L1, or forgets which waited behind L2's IF. */
+/* A broken hypervisor gives the interrupts to L1, or forgets those that L2's IF held back. */
 TEST(intr_taken_by_l2, .on = EACH_CPU, .needs = VMX,
-     .about = "moved with interrupts pending behind its IF, L2 takes them when it sets IF, in "
-	      "their order, once")
+     .about =
+	     "interrupts that L2's IF holds back survive a migration, and come once, in order, when L2 sets IF")
 {
 	take_behind_if(false);
 }
 
-/* One that knows of them only where they came: L1's entry is another beginning. */
+/*
+ * A broken hypervisor looks for pending interrupts only when they come, and not at a VM entry of
+ * L1.
+ */
 TEST(intr_taken_behind_exit, .on = EACH_CPU, .needs = VMX,
-     .about = "the same where L2 has exited in between")
+     .about = "interrupts that L2's IF holds back during an exit come when L2 sets IF")
 {
 	take_behind_if(true);
 }
@@ -144,7 +147,7 @@ static void pend_behind_tpr(void *data)
 	pend(LOW_VECTOR);
 	migrate_quiet();
 	report(vector_is_pending(LOW_VECTOR) && read_cr8() == VECTOR_CLASS(LOW_VECTOR),
-	       "behind CR8 %lu vector 0x%x is pending", read_cr8(), LOW_VECTOR);
+	       "with CR8 %lu vector 0x%x should be pending", read_cr8(), LOW_VECTOR);
 	l2_call(1);
 	if (!broken("lost"))
 		write_cr8(0);
@@ -152,17 +155,17 @@ static void pend_behind_tpr(void *data)
 	l2_call(2);
 }
 
-/* A hypervisor that lets it out of the move past the priority, or not at all any more. */
+/* After the migration a broken hypervisor delivers the interrupt at once, or never. */
 TEST(intr_behind_tpr, .on = EACH_CPU, .needs = VMX,
-     .about = "moved with an interrupt pending behind the task priority: it exits when L2 lowers "
-	      "CR8, once")
+     .about =
+	     "an interrupt that CR8 holds back survives a migration, and exits once when L2 lowers CR8")
 {
 	struct l2 *l2 = event_l2_new(pend_behind_tpr, NULL);
 
 	seen = false;
 	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
-	expect_call(l2, 1, "behind CR8");
-	l1_got_nothing("behind CR8");
+	expect_call(l2, 1, "held back by CR8");
+	l1_got_nothing("held back by CR8");
 	expect_exit(l2, EXIT_REASON_EXTERNAL_INTERRUPT, "CR8 lowered");
 	l1_got("CR8 lowered", LOW_VECTOR);
 	seen = true;

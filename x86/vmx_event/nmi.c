@@ -22,9 +22,13 @@ static struct l2 *new_target_of_nmi(void)
 	return l2;
 }
 
-/* A window that opens too early lets a second NMI into the handler; one that is lost, never. */
+/*
+ * A broken hypervisor forgets the blocking, so that the window opens early and L1 injects a second
+ * NMI into the handler; or it forgets the window, so that the second NMI never comes.
+ */
 TEST(nmi_window, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
-     .about = "moved while L2's NMI handler has begun: the NMI window opens behind its IRET")
+     .about =
+	     "an NMI window survives a migration in L1 during L2's NMI handler: it opens after IRET")
 {
 	struct l2 *l2 = new_target_of_nmi();
 
@@ -33,16 +37,16 @@ TEST(nmi_window, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, GUEST_INTR_STATE_NMI, "in the handler");
 	migrate_quiet();
 	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "IRET");
-	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "open still");
+	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "the window is still open");
 	inject(l2, &injections[INJECT_NMI]);
-	expect_event(l2, NMI_VECTOR, NO_CODE, (u64)injection_point, "a second one");
+	expect_event(l2, NMI_VECTOR, NO_CODE, (u64)injection_point, "a second NMI");
 	check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "IRET again");
 	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
-	expect_call(l2, 1, "the window was shut");
+	expect_call(l2, 1, "the window is off");
 	event_l2_free(l2);
 }
 
-/* With `again`, the handler has run once before. */
+/* With AGAIN, the handler has run once before. */
 static void move_in_nmi_handler(bool again)
 {
 	struct l2 *l2 = new_target_of_nmi();
@@ -50,7 +54,7 @@ static void move_in_nmi_handler(bool again)
 	handle_exception(NMI_VECTOR, be_moved_in_handler);
 	event_give_l2_handler(NMI_VECTOR);
 	if (again) {
-		handled.count = 1; /* no move */
+		handled.count = 1; /* no migration */
 		inject(l2, &injections[INJECT_NMI]);
 		check_window(l2, EXIT_REASON_NMI_WINDOW, injection_point, "the first run's end");
 	}
@@ -60,23 +64,24 @@ static void move_in_nmi_handler(bool again)
 	report(handled.count == 1 && handled.rip == (u64)injection_point,
 	       "the handler ran %u times, for rip 0x%lx", handled.count, handled.rip);
 	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
-	expect_call(l2, 1, "the window was shut");
+	expect_call(l2, 1, "the window is off");
 	event_l2_free(l2);
 }
 
 TEST(nmi_window_moved_in_l2, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
-     .about = "moved in L2's NMI handler: the NMI window opens behind its IRET")
+     .about = "an NMI window survives a migration in L2's NMI handler: it opens after IRET")
 {
 	move_in_nmi_handler(false);
 }
 
 /*
- * As above, with nothing that the delivery touches new to the CPU. A delivery that faults
- * comes to the hypervisor, which has to remember for itself then that NMIs are blocked;
- * after one that does not, the CPU alone knows it.
+ * The handler's first run has mapped all pages that the delivery touches. A delivery that faults
+ * goes through the hypervisor, which then knows that NMIs are blocked; after a delivery without
+ * faults only the CPU knows it.
  */
 TEST(nmi_window_moved_in_second, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
-     .about = "the same in the handler's second run, whose delivery meets no missing page")
+     .about =
+	     "an NMI window survives a migration in the handler's second run, when all its pages are mapped")
 {
 	move_in_nmi_handler(true);
 }
@@ -88,9 +93,9 @@ static void iret_then_call(void *data)
 	l2_call(2);
 }
 
-/* A hypervisor that forgets what L1 says of a handler that it has never seen begin. */
+/* A broken hypervisor forgets blocking that L1 sets, since it has seen no NMI handler begin. */
 TEST(nmi_window_blocked_by_l1, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
-     .about = "virtual-NMI blocking that L1 sets before the move ends with L2's IRET")
+     .about = "virtual-NMI blocking that L1 sets before a migration ends with L2's IRET")
 {
 	struct l2 *l2 = new_target_of_nmi();
 
@@ -101,7 +106,7 @@ TEST(nmi_window_blocked_by_l1, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
 	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, GUEST_INTR_STATE_NMI, "NMIs blocked");
 	check_window(l2, EXIT_REASON_NMI_WINDOW, behind_iret, "IRET");
 	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_NMI_WINDOW_EXITING);
-	expect_call(l2, 2, "the window was shut");
+	expect_call(l2, 2, "the window is off");
 	expect_end(l2);
 	event_l2_free(l2);
 }
@@ -123,11 +128,11 @@ static void be_moved_and_send_nmi(void *data)
 }
 
 /*
- * A hypervisor that delivers the NMI besides telling of it, or forgets in the move that NMIs are
- * blocked behind such an exit until L1's next IRET (28.5.5), or the one that waits for that.
+ * NMIs are blocked after such an exit until L1's next IRET (28.5.5). A broken hypervisor also
+ * delivers the NMI that caused the exit, or the migration loses the blocking or the pending NMI.
  */
 TEST(nmi_exits, .on = EACH_CPU, .needs = VMX,
-     .about = "an NMI exits; a second, moved while it is blocked, comes after L1's IRET, once")
+     .about = "an NMI exits; a second one, blocked during a migration, comes once, after L1's IRET")
 {
 	struct l2 *l2 = event_l2_new(be_moved_and_send_nmi, NULL);
 
@@ -138,7 +143,7 @@ TEST(nmi_exits, .on = EACH_CPU, .needs = VMX,
 			    INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | NMI_VECTOR, "the NMI");
 	send_nmi();
 	migrate_quiet();
-	report(!l1_count(), "NMIs are blocked behind the exit (%u)", l1_count());
+	report(!l1_count(), "NMIs are blocked after the exit (L1 got %u)", l1_count());
 	dispatch(NMI_VECTOR);
 	l1_got("after IRET", NMI_VECTOR, NMI_VECTOR);
 	irq_enable();
@@ -159,9 +164,10 @@ static void be_moved_and_send_nmi_in_handler(struct ex_regs *regs)
 	send_nmi();
 }
 
-/* A hypervisor that takes the one kind of blocking for the other. */
+/* A broken hypervisor takes virtual-NMI blocking for blocking by NMI. */
 TEST(nmi_exits_from_handler, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
-     .about = "moved in L2's NMI handler, an NMI of L1's exits though virtual NMIs are blocked")
+     .about =
+	     "after a migration in L2's NMI handler an NMI of L1 exits though virtual NMIs are blocked")
 {
 	struct l2 *l2 = new_target_of_nmi();
 
@@ -190,9 +196,10 @@ static void send_nmi_then_iret(void *data)
 	l2_call(1);
 }
 
-/* A hypervisor that does not load this blocking. */
+/* A broken hypervisor does not load blocking by NMI at the VM entry. */
 TEST(nmi_blocked_by_l1, .on = EACH_CPU, .needs = VMX,
-     .about = "blocking by NMI that L1 sets holds an NMI of L2's until its IRET, moved meanwhile")
+     .about =
+	     "blocking by NMI that L1 sets survives a migration in L2, and holds an NMI until L2's IRET")
 {
 	struct l2 *l2 = event_l2_new(send_nmi_then_iret, NULL);
 

@@ -8,10 +8,10 @@
 #include "processor.h"
 #include "x86/vmx_event/vmx_event.h"
 
-/* Nothing is ever mapped there. */
+/* An address at which nothing is ever mapped. */
 #define NOWHERE (VMALLOC_END + (1ul << 30))
 
-/* The exit has stopped this event. */
+/* The exit tells of this event, which it has stopped. */
 static void check_vectoring(const struct l2 *l2, const struct injection *row, u64 rip)
 {
 	check_field(l2, IDT_VECTORING_INFO_FIELD, IDT_VECTORING_BITS,
@@ -26,7 +26,7 @@ static void check_vectoring(const struct l2 *l2, const struct injection *row, u6
 			 vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD));
 }
 
-/* As hypervisors do, from what the exit has said (28.2.4). */
+/* Injects what the exit has stopped, as hypervisors do (28.2.4). */
 static void inject_again(struct l2 *l2)
 {
 	if (broken("lost"))
@@ -38,7 +38,7 @@ static void inject_again(struct l2 *l2)
 		vmx_get(l2, GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI);
 }
 
-/* A way to stop a delivery, and to let it go on. */
+/* A way to stop the delivery of an event, and to let it go on later. */
 struct obstacle {
 	void (*raise)(struct l2 *l2);
 	void (*check)(const struct l2 *l2, const struct injection *row);
@@ -85,7 +85,7 @@ static phys_addr_t stack_page(const struct l2 *l2)
 	return virt_to_phys((void *)(vmx_get(l2, GUEST_RSP) - 8)) & PAGE_MASK;
 }
 
-/* The tables may have the address of others that were in use before. */
+/* The new tables may be where older ones were, of which translations are cached. */
 static void use_fresh_ept(struct l2 *l2)
 {
 	vmx_use_ept(l2);
@@ -99,7 +99,7 @@ static void take_gates(struct l2 *l2)
 	set_ept_page(l2, virt_to_phys(event_l2_idt()), false);
 }
 
-/* Of the qualification the low bits say what was tried: a read, a write (28.2.1, table 28-7). */
+/* The low bits of the qualification tell a read from a write (28.2.1, table 28-7). */
 static void check_gates(const struct l2 *l2, const struct injection *row)
 {
 	check_field(l2, GUEST_PHYSICAL_ADDRESS, ~0ul,
@@ -146,8 +146,8 @@ static const struct obstacle no_stack = {
 };
 
 /*
- * A hypervisor that tells of the fault and forgets the event that it stopped, or tells of
- * another; and that delivers it on its own as well, so that L1's is the second.
+ * A broken hypervisor tells L1 of the fault and not of the event that it stopped, or of another
+ * event; or it also delivers the event by itself, so that the one that L1 injects is the second.
  */
 static void stop_deliveries(const struct obstacle *obstacle, const struct injection *rows,
 			    size_t count)
@@ -176,32 +176,35 @@ static void stop_deliveries(const struct obstacle *obstacle, const struct inject
 }
 
 TEST(fault_in_delivery, .on = EACH_CPU, .needs = VMX,
-     .about = "an injected event that met a #PF is told of, and delivered once when injected "
-	      "again after the move")
+     .about =
+	     "an event whose delivery meets a #PF is in IDT vectoring, and can be injected again after a migration")
 {
 	stop_deliveries(&page_fault, injections, ARRAY_SIZE(injections));
 }
 
-TEST(fault_in_delivery_int1, .on = EACH_CPU, .needs = VMX, .about = "the same of INT1")
+TEST(fault_in_delivery_int1, .on = EACH_CPU, .needs = VMX,
+     .about = "INT1 whose delivery meets a #PF is in IDT vectoring, and can be injected again")
 {
 	stop_deliveries(&page_fault, int1, ARRAY_SIZE(int1));
 }
 
 TEST(gate_without_page, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "an injected event whose gate met an EPT violation is told of, and delivered once "
-	      "when injected again after the move")
+     .about =
+	     "an event whose gate meets an EPT violation is in IDT vectoring, and can be injected again")
 {
 	stop_deliveries(&no_gates, injections, ARRAY_SIZE(injections));
 }
 
-TEST(gate_without_page_int1, .on = EACH_CPU, .needs = VMX_EPT, .about = "the same of INT1")
+TEST(gate_without_page_int1, .on = EACH_CPU, .needs = VMX_EPT,
+     .about =
+	     "INT1 whose gate meets an EPT violation is in IDT vectoring, and can be injected again")
 {
 	stop_deliveries(&no_gates, int1, ARRAY_SIZE(int1));
 }
 
 TEST(stack_without_page, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "an injected event whose frame met an EPT violation is told of, and delivered once "
-	      "when injected again after the move")
+     .about =
+	     "an event whose stack meets an EPT violation is in IDT vectoring, and can be injected again")
 {
 	stop_deliveries(&no_stack, injections, ARRAY_SIZE(injections));
 }

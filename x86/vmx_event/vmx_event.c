@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events of nested guests on VMX while they are moved: whatever was in flight, pending or
- * held back is delivered exactly once.
+ * Events of nested guests on VMX across a migration: an event that was being delivered, pending or
+ * held back is delivered exactly once. This file has injection; the other files of this folder
+ * have vectoring, windows, NMIs and interrupts.
  *
- * The truth: Intel SDM volume 3: 25.4.2 (interruptibility, activity, pending debug exceptions),
- * 25.8.3 (VM-entry interruption information), 26.2 and 26.3 (what exits and what is blocked),
- * 27.6 (event injection), 27.7 (windows and pending debug exceptions at entry), 28.2 (exit
- * information, IDT vectoring), 28.3.4 (what an exit saves), 6.9 (order of events).
+ * Intel SDM volume 3: 25.4.2 (interruptibility and activity state, pending debug exceptions),
+ * 25.8.3 (VM-entry interruption information), 26.2 and 26.3 (what exits and what is blocked), 27.6
+ * (event injection), 27.7 (windows and pending debug exceptions at VM entry), 28.2 (exit
+ * information, IDT vectoring), 28.3.4 (what an exit saves), 6.9 (priority of events).
  *
- * A broken hypervisor forgets an event that was pending when it saved a guest, or delivers it
- * a second time after it was restored; lets in what the guest had blocked, by RFLAGS.IF, STI,
- * MOV SS, the task priority or a running NMI handler; opens a window too early, too late or
- * never; delivers to L1 what is L2's or the other way round; or comes back with a vector, error
- * code, length or return address that is not the event's.
+ * A broken hypervisor forgets an event that was pending when it saved the guest, or delivers it a
+ * second time after it was restored. It lets in an event that was blocked by RFLAGS.IF, STI, MOV
+ * SS, the task priority or a running NMI handler. It opens an interrupt window too early, too late
+ * or never. It delivers to L1 what is L2's, or the other way round. Or vector, error code,
+ * instruction length or return address are not those of the event.
  *
- * How the tests see it: every event in L2 is an exit (l2-event.h), and the order of L2's exits
- * is the order of events.
+ * The tests see it because every event in L2 is an exit (nested/l2-event.h), so that the order of
+ * L2's exits is the order of events.
  *
- * They cannot tell an event that is late by some instructions from one that is in time where
- * it comes from an interrupt controller, since nothing says how fast that is; windows, blocking
- * and single steps are held to the very instruction.
+ * The tests cannot tell an event of an interrupt controller that comes some instructions late from
+ * one that is in time, since no specification says how fast it is. Windows, blocking and single
+ * steps have to be exact to the instruction.
  *
- * On the command line: break=WHAT, to spoil a test on purpose:
+ * break=WHAT on the command line spoils a test on purpose:
  *
  * lost    L1 injects nothing, and sends nothing
- * twice   L1 injects it again after it was delivered
+ * twice   L1 injects the event again after it was delivered
  * code    L1 injects another error code
  * length  L1 injects another instruction length
  */
@@ -33,7 +34,7 @@
 #include "processor.h"
 #include "x86/vmx_event/vmx_event.h"
 
-/* Each type, but INT1; lengths that no instruction of the kind has are allowed (25.8.3). */
+/* All types of events but INT1. Any instruction length is allowed (25.8.3). */
 const struct injection injections[INJECTIONS] = {
 	[INJECT_INTERRUPT] = { "an interrupt", INTR_TYPE_EXT_INTR | HIGH_VECTOR, 0, 0 },
 	[INJECT_NMI] = { "an NMI", INTR_TYPE_NMI_INTR | NMI_VECTOR, 0, 0 },
@@ -50,7 +51,6 @@ const struct injection injections[INJECTIONS] = {
 	[INJECT_INTO] = { "INTO", INTR_TYPE_SOFT_EXCEPTION | OF_VECTOR, 0, 3 },
 };
 
-/* The privileged software exception. */
 const struct injection int1[1] = {
 	{ "INT1", INTR_TYPE_PRIV_SW_EXCEPTION | DB_VECTOR, 0, 1 },
 };
@@ -79,14 +79,12 @@ void inject(struct l2 *l2, const struct injection *row)
 	vmx_set(l2, VM_ENTRY_INSTRUCTION_LEN, row->length + broken("length"));
 }
 
-/* Whatever length is injected, there is an instruction where the event returns to. */
 L2_CODE(injection_point, (void),
 	"	.globl injection_point\n"
 	"	.fill 16, 1, 0x90\n"
 	"	mov $1, %eax\n"
 	"	vmcall\n");
 
-/* Where the event is to come, with interrupts off for those that do not need them on. */
 struct l2 *new_target(const struct injection *row)
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
@@ -104,7 +102,6 @@ static u64 return_address(const struct injection *row)
 
 #define CR2_VALUE 0x123456789000
 
-/* L2 is entered, gets its event, and goes on where that has come from. */
 void check_delivery(struct l2 *l2, const struct injection *row)
 {
 	u64 rsp = vmx_get(l2, GUEST_RSP);
@@ -123,7 +120,7 @@ void check_delivery(struct l2 *l2, const struct injection *row)
 			 vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD));
 	report_if_failed(!(vmx_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK) &&
 				 !(vmx_get(l2, VM_EXIT_INTR_INFO) & INTR_INFO_VALID_MASK),
-			 "the exit tells of an event: IDT vectoring 0x%lx, interruption 0x%lx",
+			 "the exit should have no event: IDT vectoring 0x%lx, interruption 0x%lx",
 			 vmx_get(l2, IDT_VECTORING_INFO_FIELD), vmx_get(l2, VM_EXIT_INTR_INFO));
 	report_if_failed(vmx_get(l2, GUEST_INTERRUPTIBILITY_INFO) ==
 				 (nmi ? GUEST_INTR_STATE_NMI : 0),
@@ -136,8 +133,8 @@ void check_delivery(struct l2 *l2, const struct injection *row)
 }
 
 /*
- * A hypervisor that loses what L1 has asked for on the way to the other side, or where the
- * first delivery there cannot read the IDT or write the stack yet; that delivers it again; or
+ * A broken hypervisor loses the injected event in the migration, or when the first delivery on the
+ * destination meets an IDT or a stack that is not mapped yet; it delivers the event twice; or it
  * takes the return address from elsewhere.
  */
 static void inject_across_move(const struct injection *rows, size_t count)
@@ -156,19 +153,20 @@ static void inject_across_move(const struct injection *rows, size_t count)
 }
 
 TEST(inject, .on = EACH_CPU, .needs = VMX,
-     .about = "events of each type, injected by L1 before the move, are delivered once, as set")
+     .about =
+	     "events of all types that L1 injects before a migration are delivered once after it, unchanged")
 {
 	inject_across_move(injections, ARRAY_SIZE(injections));
 }
 
 TEST(inject_int1, .on = EACH_CPU, .needs = VMX,
-     .about = "INT1, injected by L1 before the move, is delivered once, as set")
+     .about = "INT1 that L1 injects before a migration is delivered once after it, unchanged")
 {
 	inject_across_move(int1, ARRAY_SIZE(int1));
 }
 
 TEST(inject_zero_length, .on = EACH_CPU, .needs = VMX_ZERO_LEN_INS,
-     .about = "software events injected with length 0 return to where L2 was, after a move")
+     .about = "software events injected with length 0 before a migration return to where L2 was")
 {
 	static const struct injection rows[] = {
 		{ "a software interrupt", INTR_TYPE_SOFT_INTR | LOW_VECTOR, 0, 0 },
@@ -178,7 +176,7 @@ TEST(inject_zero_length, .on = EACH_CPU, .needs = VMX_ZERO_LEN_INS,
 	inject_across_move(rows, ARRAY_SIZE(rows));
 }
 
-/* ======== moved in L2's handler ======== */
+/* ======== migrated in L2's handler ======== */
 
 struct handled handled;
 
@@ -191,7 +189,7 @@ void be_moved_in_handler(struct ex_regs *regs)
 	migrate_quiet();
 }
 
-/* A hypervisor that takes what it has delivered for what it is still to deliver. */
+/* A broken hypervisor delivers the event again, since it takes it for one not delivered yet. */
 static void move_in_handler(const struct injection *row)
 {
 	struct l2 *l2 = new_target(row);
@@ -203,11 +201,10 @@ static void move_in_handler(const struct injection *row)
 		handle_irq(vector_of(row), be_moved_in_handler);
 	event_give_l2_handler(vector_of(row));
 	inject(l2, row);
-	expect_call(l2, 1, "moved in the handler");
+	expect_call(l2, 1, "migrated in the handler");
 	report(handled.count == 1 && handled.rip == return_address(row) &&
 		       handled.error_code == row->error_code,
-	       "the handler ran %u times, for rip 0x%lx and error code 0x%lx, should be once, "
-	       "0x%lx and 0x%x",
+	       "the handler ran %u times, for rip 0x%lx and error code 0x%lx, expected once, 0x%lx and 0x%x",
 	       handled.count, handled.rip, handled.error_code, return_address(row),
 	       row->error_code);
 	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, 0, "after the handler");
@@ -216,15 +213,15 @@ static void move_in_handler(const struct injection *row)
 	event_l2_free(l2);
 }
 
-#define MOVE_IN_HANDLER(id, row)                                                                   \
+#define MOVE_IN_HANDLER(id, row, what)                                                             \
 	TEST(moved_in_handler_##id, .on = EACH_CPU, .needs = VMX,                                  \
-	     .about = "what L1 has injected is delivered once if L2 is moved in its handler")      \
+	     .about = what " that L1 injects comes once, also if L2 is migrated in its handler")   \
 	{                                                                                          \
 		move_in_handler(&injections[row]);                                                 \
 	}
 
-MOVE_IN_HANDLER(interrupt, INJECT_INTERRUPT)
-MOVE_IN_HANDLER(nmi, INJECT_NMI)
-MOVE_IN_HANDLER(exception, INJECT_GP)
-MOVE_IN_HANDLER(software_interrupt, INJECT_SOFTWARE_INTERRUPT)
-MOVE_IN_HANDLER(software_exception, INJECT_INT3)
+MOVE_IN_HANDLER(interrupt, INJECT_INTERRUPT, "an interrupt")
+MOVE_IN_HANDLER(nmi, INJECT_NMI, "an NMI")
+MOVE_IN_HANDLER(exception, INJECT_GP, "#GP")
+MOVE_IN_HANDLER(software_interrupt, INJECT_SOFTWARE_INTERRUPT, "INT n")
+MOVE_IN_HANDLER(software_exception, INJECT_INT3, "INT3")

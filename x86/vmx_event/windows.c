@@ -7,7 +7,7 @@
 #include "processor.h"
 #include "x86/vmx_event/vmx_event.h"
 
-/* Three ways to set IF: the first has a shadow of one instruction, the others have none. */
+/* Three ways to set IF: STI blocks interrupts for one more instruction, POPF and IRET do not. */
 L2_CODE(open_windows, (void),
 	"	.globl open_windows, behind_sti, behind_popf, behind_iret\n"
 	"	sti\n"
@@ -36,7 +36,7 @@ L2_CODE(open_windows, (void),
 static void move_then_open(void *data)
 {
 	irq_disable();
-	/* No exit in between: L1's next entry would repair what the move has lost. */
+	/* There is no exit in between: L1's next VM entry would repair what the migration lost. */
 	migrate_quiet();
 	open_windows();
 	l2_call(2);
@@ -50,10 +50,10 @@ void check_window(struct l2 *l2, u64 reason, const void *rip, const char *when)
 	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, 0, when);
 }
 
-/* A hypervisor that forgets the window in the move, or that takes IF of L1 for L2's. */
+/* A broken hypervisor loses the window in the migration, or takes L1's IF for L2's. */
 TEST(interrupt_window, .on = EACH_CPU, .needs = VMX,
-     .about = "moved in L2 with interrupts off: an interrupt window opens behind the shadow of "
-	      "STI, behind POPF and IRET")
+     .about =
+	     "an interrupt window survives a migration in L2: it opens after STI's shadow, POPF and IRET")
 {
 	struct l2 *l2 = event_l2_new(move_then_open, NULL);
 
@@ -68,33 +68,35 @@ TEST(interrupt_window, .on = EACH_CPU, .needs = VMX,
 	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
 	vmx_inject(l2, INTR_TYPE_EXT_INTR | LOW_VECTOR, 0);
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_iret, "what L1 was waiting to inject");
-	expect_call(l2, 2, "the window was shut");
+	expect_call(l2, 2, "the window is off");
 	expect_end(l2);
 	event_l2_free(l2);
 }
 
-/* A hypervisor that takes the first of these exits for the end of it. */
+/* A broken hypervisor opens the window once, and not at each VM entry. */
 TEST(interrupt_window_open, .on = EACH_CPU, .needs = VMX,
-     .about = "an interrupt window that is open exits before L2 runs, at each entry, moved between")
+     .about =
+	     "an open interrupt window exits at each VM entry before L2 runs, also after a migration")
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
 
 	vmx_set(l2, GUEST_RIP, (u64)injection_point);
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
-	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "before the move");
+	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "before the migration");
 	migrate_quiet();
 	if (broken("lost"))
 		l2_irq_off(l2);
-	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "after the move");
+	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "after the migration");
 	check_window(l2, EXIT_REASON_INTERRUPT_WINDOW, injection_point, "once more");
 	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INTR_WINDOW_EXITING);
-	expect_call(l2, 1, "the window was shut");
+	expect_call(l2, 1, "the window is off");
 	event_l2_free(l2);
 }
 
-/* A hypervisor that does not load the blocking, or not from what it has restored. */
+/* A broken hypervisor does not load the blocking, or loses it in the migration. */
 TEST(blocking_at_entry, .on = EACH_CPU, .needs = VMX,
-     .about = "blocking by STI and by MOV SS, set by L1 before the move, lasts one instruction")
+     .about =
+	     "blocking by STI and by MOV SS that L1 sets before a migration lasts one instruction after it")
 {
 	static const u32 blocking[] = { GUEST_INTR_STATE_STI, GUEST_INTR_STATE_MOV_SS };
 	struct l2 *l2[ARRAY_SIZE(blocking)];
@@ -139,9 +141,9 @@ static void in_shadow(void *data)
 	l2_call(1);
 }
 
-/* A hypervisor that does not tell of the blocking at an exit, or ends it with its own exits. */
+/* A broken hypervisor does not save the blocking at an exit, or ends it by exits of its own. */
 TEST(blocking_at_exit, .on = EACH_CPU, .needs = VMX,
-     .about = "an exit in the shadow of STI or MOV SS tells of it, and L2 goes on in it")
+     .about = "blocking by STI and by MOV SS is saved at an exit, and survives a migration in L1")
 {
 	static const struct {
 		void (*code)(void);
