@@ -7,15 +7,15 @@
 #include "x86/vmx_evmcs/vmx_evmcs.h"
 
 TEST(changed_before_move, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "what L1 has changed in an active enlightened VMCS before a move holds at the entry "
-	      "behind it")
+     .about =
+	     "what L1 changes in an active enlightened VMCS before a migration holds at the next entry")
 {
 	struct story *story = begin_story();
 
-	if (round_is_right(story, "not moved:")) {
+	if (round_is_right(story, "no migration:")) {
 		change_fields(story);
 		move_in_l1(story);
-		if (round_is_right(story, "changed, then moved:")) {
+		if (round_is_right(story, "changed, then a migration:")) {
 			change_fields(story);
 			round_is_right(story, "changed once more:");
 		}
@@ -24,25 +24,26 @@ TEST(changed_before_move, .on = EACH_CPU, .needs = HV_EVMCS,
 }
 
 TEST(changed_after_move, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "what L1 changes in an active enlightened VMCS behind a move holds at the next entry")
+     .about =
+	     "what L1 changes in an active enlightened VMCS after a migration holds at the next entry")
 {
 	struct story *story = begin_story();
 
-	if (round_is_right(story, "not moved:")) {
+	if (round_is_right(story, "no migration:")) {
 		move_in_l1(story);
 		change_fields(story);
-		round_is_right(story, "moved, then changed:");
+		round_is_right(story, "a migration, then changed:");
 	}
 	end_story(story);
 }
 
 TEST(moved_before_first_entry, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "an enlightened VMCS that was made before a move is launched behind it")
+     .about = "an enlightened VMCS that was made before a migration can be launched after it")
 {
 	struct story *story = begin_story();
 
 	move_in_l1(story);
-	if (round_is_right(story, "launched after the move:")) {
+	if (round_is_right(story, "launched after a migration:")) {
 		change_fields(story);
 		round_is_right(story, "resumed:");
 	}
@@ -50,13 +51,14 @@ TEST(moved_before_first_entry, .on = EACH_CPU, .needs = HV_EVMCS,
 }
 
 TEST(moved_in_l2, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "an L2 by an enlightened VMCS goes on when it was moved, and L1's next changes hold")
+     .about =
+	     "an L2 on an enlightened VMCS goes on after a migration in L2, and L1's next changes hold")
 {
 	struct story *story = begin_story();
 
 	for (int i = 0; i < 3; i++) {
 		story->move = i < 2;
-		if (!round_is_right(story, i < 2 ? "moved in L2:" : "changed after that:"))
+		if (!round_is_right(story, i < 2 ? "a migration in L2:" : "changed after that:"))
 			break;
 		change_fields(story);
 	}

@@ -34,7 +34,7 @@ static void check_reading(struct l2 *l2, struct reading *reading, u64 expected, 
 	l2_skip_call(l2);
 }
 
-/* A root of its own, that is the L2's then; of the page it shows another one. */
+/* Gives L2 another EPT, in which PAGE leads to SHOWN. */
 static u64 new_ept(struct l2 *l2, u64 *page, u64 *shown)
 {
 	pteval_t *entry;
@@ -46,9 +46,8 @@ static u64 new_ept(struct l2 *l2, u64 *page, u64 *shown)
 }
 
 TEST(ept_pointer, .on = EACH_CPU, .needs = ALL_OF(HV_EVMCS, VMX_EPT),
-     .about = "another EPT pointer holds from the next entry on, and is kept, across moves in L1 "
-	      "and in "
-	      "L2")
+     .about =
+	     "another EPT pointer holds from the next entry on, and survives migrations in L1 and in L2")
 {
 	u64 *page[2] = { alloc_page(), alloc_page() }, eptp[2];
 	struct reading reading = { .page = page[0] };
@@ -64,9 +63,9 @@ TEST(ept_pointer, .on = EACH_CPU, .needs = ALL_OF(HV_EVMCS, VMX_EPT),
 	check_reading(l2, &reading, *page[0], "the first");
 	vmx_set(l2, EPT_POINTER, eptp[1]);
 	migrate_quiet();
-	check_reading(l2, &reading, *page[1], "the second, then moved in L1");
+	check_reading(l2, &reading, *page[1], "the second, after a migration in L1");
 	reading.move = true;
-	check_reading(l2, &reading, *page[1], "moved in L2");
+	check_reading(l2, &reading, *page[1], "the second, after a migration in L2");
 	reading.move = false;
 	vmx_set(l2, EPT_POINTER, eptp[0]);
 	check_reading(l2, &reading, *page[0], "the first again");

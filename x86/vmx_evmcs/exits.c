@@ -10,7 +10,7 @@
 /* OUT of one byte to a port in an immediate (28.2.1, "Exit Qualification for I/O Instructions"). */
 #define OUT_QUALIFICATION ((u64)ROW_PORT << 16 | BIT(6))
 
-/* In this order. */
+/* L2 exits in this order. */
 static const struct exit_row {
 	const char *name;
 	u32 reason;
@@ -27,7 +27,7 @@ static const struct exit_row {
 };
 
 struct exit_story {
-	/* Where each row's instruction is, as L2 says. */
+	/* RIP and RSP at each row's instruction, as L2 notes them. */
 	u64 rip, rsp;
 	bool move;
 };
@@ -73,17 +73,15 @@ static void check_exit(const struct l2 *l2, const struct exit_story *story,
 		       vmx_get(l2, VM_EXIT_INTR_INFO) == row->interruption &&
 		       !(vmx_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK) &&
 		       vmx_get(l2, GUEST_RIP) == story->rip && vmx_get(l2, GUEST_RSP) == story->rsp,
-	       "%s %s: exit %s, rsp 0x%lx; expected %s at 0x%lx, rsp 0x%lx, qualification 0x%lx, "
-	       "length %u, interruption 0x%x",
+	       "%s %s: exit %s, rsp 0x%lx; expected %s at 0x%lx, rsp 0x%lx, qualification 0x%lx, length %u, interruption 0x%x",
 	       row->name, when, l2_exit_text(l2), vmx_get(l2, GUEST_RSP), l2_exit_name(row->reason),
 	       story->rip, story->rsp, row->qualification, row->length, row->interruption);
 }
 
-/* Two of the exits follow a move in L2, and one is looked at again after a move in L1. */
+/* L2 asks for a migration before two of the exits. One exit is checked again after one in L1. */
 TEST(exit_information, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "an exit's reason, qualification and the rest are in the enlightened VMCS, after a "
-	      "move "
-	      "in L2 as before, and stay there in a move in L1")
+     .about =
+	     "an exit's information is in the enlightened VMCS after a migration in L2, and survives one in L1")
 {
 	struct exit_story story = { 0 };
 	struct l2 *l2 = vmx_new_enlightened(exit_by_rows, &story);
@@ -99,12 +97,13 @@ TEST(exit_information, .on = EACH_CPU, .needs = HV_EVMCS,
 		l2_enter(l2);
 		if (broken("exit"))
 			vmx_set(l2, VM_EXIT_INSTRUCTION_LEN, 9);
-		check_exit(l2, &story, row, story.move ? "after a move in L2" : "not moved");
+		check_exit(l2, &story, row,
+			   story.move ? "after a migration in L2" : "without a migration");
 		if (l2->exit_reason != row->reason)
 			break;
 		if (row->reason == EXIT_REASON_INVLPG) {
 			migrate_quiet();
-			check_exit(l2, &story, row, "after a move in L1");
+			check_exit(l2, &story, row, "after a migration in L1");
 		}
 		vmx_skip(l2);
 	}

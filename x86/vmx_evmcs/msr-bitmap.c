@@ -19,7 +19,7 @@ static void read_quiet_msr(void *data)
 	}
 }
 
-/* Whether L2's RDMSR exits, and then it comes to its call. */
+/* L2's RDMSR should exit or not, and then L2 makes its call. */
 static void check_msr(struct l2 *l2, bool exits, const char *when)
 {
 	bool exited = l2_enter(l2) == EXIT_REASON_MSR_READ;
@@ -34,7 +34,7 @@ static void check_msr(struct l2 *l2, bool exits, const char *when)
 	l2_skip_call(l2);
 }
 
-/* A change that L1 tells of by the clean bit. */
+/* Changes the bit map, and clears the clean bit to tell the hypervisor. */
 static void set_told(struct l2 *l2, bool exits)
 {
 	u32 clean = l2->evmcs->hv_clean_fields;
@@ -53,20 +53,20 @@ static void msr_bitmap_across_moves(bool enlightened)
 		l2->evmcs->hv_clean_fields &= ~(u32)HV_EVMCS_CLEAN_ENLIGHTENMENTSCONTROL;
 	}
 	check_msr(l2, false, "not intercepted");
-	check_msr(l2, false, "the same again");
+	check_msr(l2, false, "not intercepted, second entry");
 	set_told(l2, true);
 	check_msr(l2, true, "intercepted");
 	set_told(l2, false);
 	migrate_quiet();
-	check_msr(l2, false, "changed, then moved in L1");
+	check_msr(l2, false, "changed, then a migration in L1");
 	if (enlightened) {
 		migrate_quiet();
-		check_msr(l2, false, "moved in L1 unchanged");
+		check_msr(l2, false, "unchanged, after a migration in L1");
 	}
 	set_told(l2, true);
 	check_msr(l2, true, "then changed");
 	move = true;
-	check_msr(l2, true, "moved in L2 before the RDMSR");
+	check_msr(l2, true, "a migration in L2 before the RDMSR");
 	move = false;
 	set_told(l2, false);
 	check_msr(l2, false, "then changed");
@@ -74,13 +74,15 @@ static void msr_bitmap_across_moves(bool enlightened)
 }
 
 TEST(msr_bitmap, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "changes to the MSR bit map hold at the next entry, across moves in L1 and in L2")
+     .about =
+	     "changes to the MSR bit map hold at the next entry, across migrations in L1 and in L2")
 {
 	msr_bitmap_across_moves(false);
 }
 
 TEST(enlightened_msr_bitmap, .on = EACH_CPU, .needs = HV_EVMCS_MSR_BITMAP,
-     .about = "the same where L1 has promised to tell of changes by the clean bit")
+     .about =
+	     "changes to an enlightened MSR bit map, told by the clean bit, hold across migrations")
 {
 	msr_bitmap_across_moves(true);
 }

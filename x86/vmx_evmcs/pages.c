@@ -12,7 +12,7 @@
 
 /* ======== the page in memory ======== */
 
-/* Where two pages are not the same, but for clean bits, which a hypervisor may clear. */
+/* The first offset at which two pages differ, or -1. A hypervisor may clear clean bits. */
 static int first_difference(const struct hv_enlightened_vmcs *was,
 			    const struct hv_enlightened_vmcs *is)
 {
@@ -34,13 +34,12 @@ static void check_page(const struct hv_enlightened_vmcs *was, const struct hv_en
 	int from = at < 0 ? 0 : at & ~7;
 
 	report(at < 0,
-	       "%s: the page is as L1 has left it: at 0x%x it was 0x%lx and is 0x%lx (clean bits "
-	       "0x%x, then 0x%x)",
+	       "%s: the page should be as L1 has left it: at 0x%x it was 0x%lx and is 0x%lx (clean bits 0x%x, then 0x%x)",
 	       what, at, *(const u64 *)((const u8 *)was + from),
 	       *(const u64 *)((const u8 *)is + from), was->hv_clean_fields, is->hv_clean_fields);
 }
 
-/* Moved in L1. What was changed is put back. */
+/* Checks that a migration in L1 changes nothing in the page, and puts back what it changed. */
 static void move_and_check_page(struct story *story, const char *what)
 {
 	struct hv_enlightened_vmcs *evmcs = story->l2->evmcs, *was = alloc_page();
@@ -56,17 +55,17 @@ static void move_and_check_page(struct story *story, const char *what)
 }
 
 TEST(page_kept, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "a move in L1 changes nothing in the active enlightened VMCS, the last exit's fields "
-	      "included, but may clear clean bits")
+     .about =
+	     "a migration in L1 changes nothing in the active enlightened VMCS, but may clear clean bits")
 {
 	struct story *story = begin_story();
 
-	if (round_is_right(story, "not moved:")) {
+	if (round_is_right(story, "no migration:")) {
 		change_fields(story);
-		move_and_check_page(story, "active, moved");
+		move_and_check_page(story, "active, after a migration");
 		report(l2_is_call(story->l2, HERE) &&
 			       vmx_get(story->l2, VM_EXIT_REASON) == EXIT_REASON_VMCALL,
-		       "the exit is still VMCALL: %s",
+		       "the exit should still be VMCALL: %s",
 		       l2_exit_name(vmx_get(story->l2, VM_EXIT_REASON)));
 		round_is_right(story, "after that:");
 	}
@@ -75,27 +74,25 @@ TEST(page_kept, .on = EACH_CPU, .needs = HV_EVMCS,
 
 TEST(assist_page, .on = EACH_CPU, .needs = HV_EVMCS,
      .about =
-	     "HV_X64_MSR_VP_ASSIST_PAGE keeps its value across moves in L1 and in L2, and the page "
-	     "all but APIC_ASSIST")
+	     "HV_X64_MSR_VP_ASSIST_PAGE and the page (but APIC_ASSIST) survive migrations in L1 and in L2")
 {
 	struct story *story = begin_story();
 	struct hv_vp_assist_page *page = evmcs_assist_page(), was;
 	const size_t begin = offsetof(struct hv_vp_assist_page, vtl_control);
 
 	for (int in_l2 = 0; in_l2 < 2; in_l2++) {
-		const char *when = in_l2 ? "moved in L2" : "moved in L1";
+		const char *when = in_l2 ? "migration in L2" : "migration in L1";
 
 		vmx_make_current(story->l2);
 		was = *page;
 		story->move = in_l2;
 		if (!in_l2)
 			move_in_l1(story);
-		else if (!round_is_right(story, "moved in L2:"))
+		else if (!round_is_right(story, "a migration in L2:"))
 			break;
 		report(rdmsr(HV_X64_MSR_VP_ASSIST_PAGE) == evmcs_assist_register() &&
 			       !memcmp((u8 *)&was + begin, (u8 *)page + begin, sizeof(was) - begin),
-		       "%s: the register reads 0x%lx, expected 0x%lx; enlightened entries %d "
-		       "(%d), by 0x%lx (0x%lx)",
+		       "%s: the register reads 0x%lx, expected 0x%lx; enlightened entries %d (%d), by 0x%lx (0x%lx)",
 		       when, rdmsr(HV_X64_MSR_VP_ASSIST_PAGE), evmcs_assist_register(),
 		       page->enlighten_vmentry, was.enlighten_vmentry, page->current_nested_vmcs,
 		       was.current_nested_vmcs);
@@ -105,7 +102,7 @@ TEST(assist_page, .on = EACH_CPU, .needs = HV_EVMCS,
 
 /* ======== two of them ======== */
 
-/* Two L2s with other values each. */
+/* Two L2s with different values. */
 static void begin_two(struct story *two[2])
 {
 	for (int i = 0; i < 2; i++)
@@ -121,8 +118,8 @@ static void end_two(struct story *two[2])
 }
 
 TEST(switched_after_move, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "of two enlightened VMCSs, entered in turn, each keeps what is its own when L1 "
-	      "switches behind a move")
+     .about =
+	     "two enlightened VMCSs keep their own fields when L1 switches between them after a migration")
 {
 	struct story *two[2];
 
@@ -130,15 +127,15 @@ TEST(switched_after_move, .on = EACH_CPU, .needs = HV_EVMCS,
 	if (round_is_right(two[0], "the first:") && round_is_right(two[1], "the second:")) {
 		move_in_l1(two[1]);
 		change_fields(two[0]);
-		if (round_is_right(two[0], "the first, after the move:"))
+		if (round_is_right(two[0], "the first, after the migration:"))
 			round_is_right(two[1], "the second, after that:");
 	}
 	end_two(two);
 }
 
 /*
- * The assist page names the other one when the VM is moved, and nobody has entered that: it is not
- * active, and none of the hypervisor's business before the entry.
+ * During the migration the assist page names an enlightened VMCS that is not active. A hypervisor
+ * must not write to it before L1 enters it.
  */
 static void named_before_move(bool entered_before)
 {
@@ -154,7 +151,7 @@ static void named_before_move(bool entered_before)
 	if (good && round_is_right(two[0], "the first:")) {
 		vmx_make_current(two[1]->l2);
 		move_and_check_page(two[1], "not active, but named by the assist page");
-		if (round_is_right(two[1], "the second, after the move:")) {
+		if (round_is_right(two[1], "the second, after the migration:")) {
 			change_fields(two[0]);
 			round_is_right(two[0], "the first, after that:");
 		}
@@ -163,14 +160,15 @@ static void named_before_move(bool entered_before)
 }
 
 TEST(named_before_move_new, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "a move does not touch an enlightened VMCS that was never entered, though the assist "
-	      "page names it while another is active")
+     .about =
+	     "a migration changes nothing in an enlightened VMCS that the assist page names and nobody entered")
 {
 	named_before_move(false);
 }
 
 TEST(named_before_move_cleared, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "the same for one that was entered, and then cleared by VMCLEAR")
+     .about =
+	     "a migration changes nothing in an enlightened VMCS that the assist page names after VMCLEAR")
 {
 	named_before_move(true);
 }
@@ -179,14 +177,13 @@ TEST(named_before_move_cleared, .on = EACH_CPU, .needs = HV_EVMCS,
 
 TEST(cleared, .on = EACH_CPU, .needs = HV_EVMCS,
      .about =
-	     "VMCLEAR leaves all of it in memory; moved then, it is as it was, and can be launched "
-	     "again")
+	     "an enlightened VMCS survives VMCLEAR and then a migration unchanged, and can be launched again")
 {
 	struct story *story = begin_story();
 
-	if (round_is_right(story, "not moved:")) {
+	if (round_is_right(story, "no migration:")) {
 		vmx_clear(story->l2);
-		move_and_check_page(story, "cleared, moved");
+		move_and_check_page(story, "cleared, after a migration");
 		change_fields(story);
 		if (round_is_right(story, "launched again:")) {
 			change_fields(story);
@@ -202,10 +199,9 @@ static void be_moved_and_call(void *data)
 	l2_call(HERE);
 }
 
-/* VMCSs work again when the last enlightened one was cleared, and the assist page says so. */
 TEST(back_to_vmcs, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "after the last enlightened VMCS ordinary ones work, with moves in L1 and L2, and "
-	      "enlightened ones again after those")
+     .about =
+	     "ordinary VMCSs survive migrations after the last enlightened one, and enlightened ones work again")
 {
 	struct story *story = begin_story();
 	bool good = round_is_right(story, "enlightened:");
@@ -215,7 +211,7 @@ TEST(back_to_vmcs, .on = EACH_CPU, .needs = HV_EVMCS,
 	if (broken("assist"))
 		wrmsr(HV_X64_MSR_VP_ASSIST_PAGE, PAGE_SIZE);
 	migrate_quiet();
-	report(!rdmsr(HV_X64_MSR_VP_ASSIST_PAGE), "the assist page is off: 0x%lx",
+	report(!rdmsr(HV_X64_MSR_VP_ASSIST_PAGE), "the assist page should be off: 0x%lx",
 	       rdmsr(HV_X64_MSR_VP_ASSIST_PAGE));
 	l2 = l2_new(be_moved_and_call, NULL);
 	good = l2_expect_call(l2, HERE) && good;

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2s by Hyper-V's enlightened VMCS, across moves (TLFS "Nested Virtualization": "Enlightened
- * VMCS", "Clean Fields", "Enlightened MSR Bitmap"; "Virtual Processors", "Virtual Processor
- * Assist Page"; what the fields do is the SDM's affair).
+ * L2s on Hyper-V's enlightened VMCS, across migrations (TLFS "Nested Virtualization": "Enlightened
+ * VMCS", "Clean Fields", "Enlightened MSR Bitmap"; "Virtual Processors": "Virtual Processor Assist
+ * Page"; the Intel SDM for what the fields do). This file has the L2 that the tests share.
  *
- * The truth: an enlightened VMCS is L1's memory. The hypervisor may write to it while it is
- * active, that is, from an entry by it until VMCLEAR; it may keep parts of it over an entry as far
- * as L1 has left their clean bits set; and which one the next entry is by the VP assist page says
- * at that entry. So of a page that has never been entered no byte may change, of one that is active
- * nothing that L1 relies on, and what L1 has changed, and told by clearing clean bits, has to
- * hold at the next entry, whether the move was before the change or behind it.
+ * An enlightened VMCS is a page of L1's memory. It is active from a VM entry by it until VMCLEAR,
+ * and only then may the hypervisor write to it. Over an entry the hypervisor may keep those parts
+ * whose clean bits L1 has left set. The VP assist page names the enlightened VMCS at each entry.
+ * So three things must hold. In a page that was never entered no byte changes. In an active page
+ * nothing changes that L1 relies on. And what L1 changes, and tells of by clearing clean bits,
+ * holds at the next entry, whether the migration came before the change or after it.
  *
- * In a move a hypervisor has the page's contents twice: in L1's memory, and in what it keeps
- * itself and saves. A broken one takes the older of the two, or forgets that the VMCS is an
- * enlightened one, or which; takes clean bits for valid whose fields it has never read; writes what
- * it has kept into the page that the assist page names now; or does not put an exit's information
- * into the page after L2 was moved.
+ * In a migration the hypervisor has the contents twice: in L1's memory, and in a copy of its own,
+ * which it saves. A broken one takes the older of the two. It forgets that the VMCS is an
+ * enlightened one, or which. It trusts clean bits whose fields it has never read. It writes its
+ * copy into the page that the assist page names now. Or it does not put an exit's information into
+ * the page after a migration in L2.
  *
- * L2 shows each group of fields (those that share a clean bit) by one that it or L1 can see.
- * Not seen: fields that have no effect here; what the hypervisor does with a field whose
- * clean bit stays set though it has changed, which is its own choice; VM_INSTRUCTION_ERROR.
+ * Fields that share a clean bit form a group, and L2 shows one field of each group that it or L1
+ * can see.
  *
- * On the command line: break=WHAT, to spoil the test on purpose:
+ * Not tested: fields without an effect here; fields that change while their clean bit stays set,
+ * with which the hypervisor may do as it likes; VM_INSTRUCTION_ERROR.
+ *
+ * break=WHAT on the command line spoils a test on purpose:
  *
  * clean   L1 leaves the clean bits set when it changes a field, or an enlightened MSR bit map
- * field   two fields, and the MSR bit map, are not as L1 has changed them
- * assist  somebody changes the assist page in a move in L1, and leaves an address in its register
- * write   somebody writes to an enlightened VMCS in a move in L1
- * exit    somebody changes the length of an exit's instruction
+ * field   two fields, and the MSR bit map, get other values than L1 thinks
+ * assist  the assist page changes after a migration in L1; its register keeps an address
+ * write   an enlightened VMCS changes after a migration in L1
+ * exit    the length of an exit's instruction changes
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -38,13 +40,13 @@
 #include "processor.h"
 #include "x86/vmx_evmcs/vmx_evmcs.h"
 
-/* Where the bit map has reads of the MSRs from here on (25.6.9). */
+/* The MSR bit map has reads of MSRs from HIGH_MSRS on at this offset (25.6.9). */
 #define HIGH_MSRS	   0xc0000000
 #define HIGH_MSR_READS_MAP 0x400
 
 #define EVENT_VECTOR 0x61
 
-/* No test takes as many cycles. */
+/* A TSC offset that is longer than any test. */
 #define FAR_AWAY (1ul << 50)
 
 static PER_CPU(u32, events);
@@ -65,7 +67,7 @@ static void look(struct view *view)
 	view->events = this_cpu(events);
 }
 
-/* Each of the last may exit; L1 skips it then. */
+/* L2's code. The instructions after the second look() may exit; L1 then skips them. */
 static void go_round(void *data)
 {
 	struct story *story = data;
@@ -88,7 +90,7 @@ static void go_round(void *data)
 
 #define UD2_LENGTH 2
 
-/* Whether it was one of the instructions that may. */
+/* Notes and skips an instruction that may exit. False: it was another exit. */
 static bool take_exit(struct story *story)
 {
 	struct l2 *l2 = story->l2;
@@ -120,7 +122,7 @@ static bool take_exit(struct story *story)
 	return true;
 }
 
-/* One round of L2, from call to call. */
+/* L2 goes round once, from call to call. */
 static bool run_round(struct story *story, const char *when)
 {
 	u32 events_before = this_cpu(events);
@@ -138,8 +140,7 @@ static bool run_round(struct story *story, const char *when)
 	wrmsr(MSR_IA32_SYSENTER_ESP, story->l1_sysenter_esp);
 	story->round_events = this_cpu(events) - events_before;
 	if (!l2_is_call(story->l2, HERE)) {
-		report_fail("%s: L2 should have come to its call: exit %s", when,
-			    l2_exit_text(story->l2));
+		report_fail("%s: L2 should make its call: exit %s", when, l2_exit_text(story->l2));
 		return false;
 	}
 	l2_skip_call(story->l2);
@@ -165,7 +166,6 @@ static void set_bits(struct story *story, enum vmcs_field field, u64 bits, bool 
 	set_field(story, field, on ? value | bits : value);
 }
 
-/* Other values than the generation before, in each group. */
 void change_fields(struct story *story)
 {
 	static const u8 pat_types[] = { 1, 4, 5, 6 };
@@ -183,7 +183,7 @@ void change_fields(struct story *story)
 		.host_fs_base = 0x3333000000 + number * PAGE_SIZE,
 		.host_sysenter_esp = 0x4444000000 + number * PAGE_SIZE,
 	};
-	/* The last entry, which no page uses. */
+	/* The last entry of the PAT is one that no page uses. */
 	fields->pat = (story->l1_pat & ~(0xfful << 56)) | (u64)pat_types[number % 4] << 56;
 	set_bits(story, GUEST_RFLAGS, X86_EFLAGS_ID, odd);
 	set_field(story, GUEST_FS_BASE, fields->fs_base);
@@ -253,8 +253,7 @@ static bool check_look(const struct story *story, const struct view *view, const
 			view->sysenter_esp == fields->sysenter_esp && view->pat == pat &&
 			!!(view->cr0 & X86_CR0_AM) == fields->odd &&
 			tsc - story->before <= story->after - story->before,
-		"%s L2 saw RFLAGS 0x%lx (ID expected %d), FS base 0x%lx (0x%lx), SYSENTER_ESP "
-		"0x%lx (0x%lx), PAT 0x%lx (0x%lx), CR0 0x%lx (AM %d), TSC 0x%lx (0x%lx to 0x%lx)",
+		"%s L2 saw RFLAGS 0x%lx (ID expected %d), FS base 0x%lx (0x%lx), SYSENTER_ESP 0x%lx (0x%lx), PAT 0x%lx (0x%lx), CR0 0x%lx (AM %d), TSC 0x%lx (0x%lx to 0x%lx)",
 		when, view->rflags, fields->odd, view->fs_base, fields->fs_base, view->sysenter_esp,
 		fields->sysenter_esp, view->pat, pat, view->cr0, fields->odd, view->tsc,
 		story->before + fields->tsc_offset, story->after + fields->tsc_offset);
@@ -273,15 +272,13 @@ static bool check_round(const struct story *story, const char *when)
 		view->port == fields->odd && view->msr == fields->odd &&
 			view->invlpg == fields->odd && view->wbinvd == wbinvd &&
 			view->ud == fields->odd,
-		"%s these exited: port %d, MSR %d, INVLPG %d, WBINVD %d, #UD %d (expected %d; "
-		"WBINVD %d)",
+		"%s exits: port %d, MSR %d, INVLPG %d, WBINVD %d, #UD %d (expected %d each, but WBINVD %d)",
 		when, view->port, view->msr, view->invlpg, view->wbinvd, view->ud, fields->odd,
 		wbinvd);
 	good &= report_if_failed(
 		story->round_events == fields->odd && story->moved.events == this_cpu(events) &&
 			!(vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
-		"%s the injected interrupt came %u times (expected %d), and is 0x%lx in the VMCS "
-		"(not valid)",
+		"%s the injected interrupt came %u times (expected %d), and is 0x%lx in the VMCS (expected: not valid)",
 		when, story->round_events, fields->odd, vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD));
 	good &= report_if_failed(
 		story->seen_fs_base == fields->host_fs_base &&
@@ -292,13 +289,12 @@ static bool check_round(const struct story *story, const char *when)
 	return good;
 }
 
-/* One round, with one line to say that all of it was right. */
 bool round_is_right(struct story *story, const char *when)
 {
 	if (!run_round(story, when))
 		return false;
 	if (check_round(story, when))
-		report_pass("%s what L1 has set is what was seen", when);
+		report_pass("%s L2 and L1 saw what L1 has set", when);
 	return true;
 }
 

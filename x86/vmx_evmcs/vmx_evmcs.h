@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the program vmx_evmcs share: an L2 by an enlightened VMCS that goes round after
- * round, and shows what the fields of each clean bit are.
+ * What the files of the program vmx_evmcs share: an L2 on an enlightened VMCS that goes through the
+ * same code again and again, and shows one field of each clean bit.
  */
 #ifndef VMX_EVMCS_PROGRAM_H
 #define VMX_EVMCS_PROGRAM_H
@@ -9,12 +9,12 @@
 #include "nested/vmx/vmx-evmcs.h"
 #include "nested/vmx/vmx.h"
 
-/* The call of an L2 that has gone round once. */
+/* The call that L2 makes when it has gone round once. */
 #define HERE 1
 
 /*
- * A port and an MSR that may be read and written, and that nobody else uses. The MSR is one that
- * KVM lets an L2 have, so that what it has computed from L1's bit map decides.
+ * A port and an MSR that nobody else uses, and that may be read and written. KVM lets an L2 have
+ * this MSR, so that L1's bit map alone decides whether an access exits.
  */
 #define QUIET_PORT 0x80
 #define QUIET_MSR  MSR_KERNEL_GS_BASE
@@ -26,19 +26,19 @@ struct view {
 	bool port, msr, invlpg, wbinvd, ud;
 };
 
-/* What a generation of fields should look like: the two alternate, or take other values. */
+/* What L1 has set: switches are on in every second generation, values always change. */
 struct fields {
-	u64 number;
-	bool odd;
+	u64 number; /* of the generation */
+	bool odd;   /* the switches are on */
 	u64 fs_base, sysenter_esp, pat, tsc_offset;
 	u64 host_fs_base, host_sysenter_esp;
 };
 
 struct story {
 	struct l2 *l2;
-	u8 *port_map, *msr_map; /* with the port, and the MSR, in them */
-	bool move;		/* L2 asks to be moved in its next round */
-	struct view view, moved;
+	u8 *port_map, *msr_map;	 /* bit maps by which QUIET_PORT and QUIET_MSR exit */
+	bool move;		 /* L2 asks to be migrated in its next round */
+	struct view view, moved; /* before and after the migration */
 	u32 round_events;
 	u64 l1_fs_base, l1_sysenter_esp, l1_pat;
 	u64 before, after; /* L1's TSC around the last round */
