@@ -9,10 +9,10 @@
 #define HOPS 6
 
 struct hopper {
-	u64 index[HOPS]; /* of the EPTP list */
-	u64 seen[HOPS];	 /* word 0x18 of place 0 behind each */
-	u64 leaf, entry; /* of VMFUNC that exits */
-	u64 moved_behind;
+	u64 index[HOPS]; /* the entries of the EPTP list to switch to */
+	u64 seen[HOPS];	 /* what L2 reads in word 0x18 of place 0 after each */
+	u64 leaf, entry; /* for a single VMFUNC, after the hops */
+	u64 moved_after; /* the hop after which L2 asks for a migration */
 };
 
 static void vmfunc(u64 leaf, u64 index)
@@ -20,14 +20,14 @@ static void vmfunc(u64 leaf, u64 index)
 	asm volatile("vmfunc" : : "a"(leaf), "c"(index) : "memory");
 }
 
-/* First all hops without an exit, moved behind one of them, then single ones as L1 says. */
+/* L2's code: all hops without an exit, with a migration after one of them; then single VMFUNCs. */
 static void hop(void *data)
 {
 	struct hopper *hopper = data;
 
 	for (u64 i = 0; i < HOPS; i++) {
 		vmfunc(0, broken("hop") ? 0 : hopper->index[i]);
-		if (i == hopper->moved_behind)
+		if (i == hopper->moved_after)
 			migrate_quiet();
 		hopper->seen[i] = *place(0, 0x18);
 		*place(1, 0x20) = i;
@@ -49,10 +49,10 @@ static bool check_hops(struct world **worlds, const struct hopper *hopper)
 		u64 should = content(w, first_page(0), 0x18);
 
 		good &= report_if_failed(hopper->seen[i] == should,
-					 "behind hop %d to EPT %lu L2 reads 0x%lx, expected 0x%lx",
+					 "after hop %d to EPT %lu L2 reads 0x%lx, expected 0x%lx",
 					 i, hopper->index[i], hopper->seen[i], should);
 	}
-	/* The last write through each. */
+	/* Each EPT's page should have the last write through that EPT. */
 	for (int n = 0; n < WORLDS; n++) {
 		u64 is = *(u64 *)(page(worlds[n], first_page(1)) + 0x20);
 		u64 should = content(worlds[n], first_page(1), 0x20);
@@ -67,14 +67,14 @@ static bool check_hops(struct world **worlds, const struct hopper *hopper)
 	return good;
 }
 
-/* The VMCS has the EPTP that L2 has gone to. */
+/* The VMCS should have the EPTP that L2 has switched to. */
 static void check_eptp(const struct l2 *l2, const u64 *list, u64 index, const char *when)
 {
 	report(vmx_root(l2, true) == list[index], "%s: EPT_POINTER is 0x%lx, expected 0x%lx", when,
 	       vmx_root(l2, true), list[index]);
 }
 
-/* L2's next VMFUNC exits, and changes nothing. */
+/* L2's next VMFUNC should exit and change nothing. */
 static void expect_exit(struct l2 *l2, struct hopper *hopper, const u64 *list, u64 leaf, u64 entry,
 			u64 current, const char *what)
 {
@@ -84,7 +84,7 @@ static void expect_exit(struct l2 *l2, struct hopper *hopper, const u64 *list, u
 	hopper->entry = entry;
 	l2_expect(l2, EXIT_REASON_VMFUNC, "%s", what);
 	check_eptp(l2, list, current, what);
-	/* Again, from the same place, and then over it. */
+	/* L2 does the same VMFUNC again, and then L1 skips it. */
 	start = vmx_get(l2, GUEST_RIP);
 	l2_enter(l2);
 	report(l2->exit_reason == EXIT_REASON_VMFUNC && vmx_get(l2, GUEST_RIP) == start,
@@ -96,7 +96,7 @@ static void expect_exit(struct l2 *l2, struct hopper *hopper, const u64 *list, u
 
 static void hop_story(bool vpid)
 {
-	struct hopper hopper = { .index = { 0, 1, 2, 1, 0, 2 }, .moved_behind = 3 };
+	struct hopper hopper = { .index = { 0, 1, 2, 1, 0, 2 }, .moved_after = 3 };
 	struct world *worlds[WORLDS];
 	u64 *list = alloc_page();
 	struct l2 *l2;
@@ -107,7 +107,7 @@ static void hop_story(bool vpid)
 		list[i] = vmx_root(worlds[i]->l2, true);
 	}
 	make_with(false, false);
-	/* An EPTP of no levels, which no entry would take. */
+	/* An EPTP with no levels, which is invalid. */
 	list[VMFUNC_EPTP_ENTRIES - 1] = list[1] & ~0x38ul;
 	l2 = worlds[0]->l2;
 	l2_start(l2, hop, &hopper);
@@ -115,22 +115,22 @@ static void hop_story(bool vpid)
 	vmx_set(l2, VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
 	vmx_set(l2, EPTP_LIST_ADDRESS, virt_to_phys(list));
 	if (l2_expect_call(l2, DONE)) {
-		report(check_hops(worlds, &hopper), "L2 goes through the EPT that it went to");
-		check_eptp(l2, list, 2, "behind the exit");
+		report(check_hops(worlds, &hopper), "L2 uses the EPT that it has switched to");
+		check_eptp(l2, list, 2, "after the exit");
 		expect_exit(l2, &hopper, list, 0, VMFUNC_EPTP_ENTRIES, 2, "beyond the list");
 		migrate_quiet();
-		check_eptp(l2, list, 2, "after a move in L1");
+		check_eptp(l2, list, 2, "after a migration in L1");
 		expect_exit(l2, &hopper, list, 0, VMFUNC_EPTP_ENTRIES - 1, 2,
 			    "to an EPTP that is invalid");
 		expect_exit(l2, &hopper, list, 1, 0, 2, "a VM function that is off");
 		report(hopper.seen[0] == content(worlds[2], first_page(0), 0x18) &&
 			       hopper.seen[1] == hopper.seen[0],
-		       "L2 reads 0x%lx, and 0x%lx behind VMFUNC that exits, expected 0x%lx",
+		       "L2 reads 0x%lx, and 0x%lx after a VMFUNC that exits, expected 0x%lx",
 		       hopper.seen[0], hopper.seen[1], content(worlds[2], first_page(0), 0x18));
 		hopper.leaf = 0;
 		hopper.entry = 1;
 		l2_expect_call(l2, DONE);
-		check_eptp(l2, list, 1, "gone to another one after the move");
+		check_eptp(l2, list, 1, "switched to another one after a migration");
 		report(hopper.seen[1] == content(worlds[1], first_page(0), 0x18),
 		       "L2 reads 0x%lx, expected 0x%lx", hopper.seen[1],
 		       content(worlds[1], first_page(0), 0x18));
@@ -141,13 +141,14 @@ static void hop_story(bool vpid)
 }
 
 TEST(eptp_switching, .on = EACH_CPU, .needs = VMX_EPTP_SWITCHING,
-     .about = "L2 changes its EPT by VMFUNC, before and after moves; wrong ones exit")
+     .about = "L2 switches its EPT by VMFUNC, before and after migrations; a wrong VMFUNC exits")
 {
 	hop_story(false);
 }
 
 TEST(eptp_switching_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_EPTP_SWITCHING, VMX_VPID),
-     .about = "the same with a VPID: nothing of the other EPT is seen")
+     .about =
+	     "L2 with a VPID switches its EPT by VMFUNC, and sees no stale translations, across migrations")
 {
 	hop_story(true);
 }

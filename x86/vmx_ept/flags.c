@@ -7,7 +7,7 @@
 #include "x86/vmx_ept/vmx_ept.h"
 
 TEST(used_flags_ept, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "accessed and dirty flags in an EPT survive a move and are set after it")
+     .about = "accessed and dirty flags in an EPT survive a migration and are set after it")
 {
 	make_with(true, false);
 	used_story(true, false);
@@ -15,13 +15,15 @@ TEST(used_flags_ept, .on = EACH_CPU, .needs = VMX_EPT_AD,
 }
 
 TEST(used_bits_guest, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "accessed and dirty flags in L2's tables under an EPT that has none")
+     .about =
+	     "accessed and dirty flags in L2's tables survive a migration, under an EPT without such flags")
 {
 	used_story(true, true);
 }
 
 TEST(used_bits_guest_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "accessed and dirty flags in L2's tables under an EPT that has them")
+     .about =
+	     "accessed and dirty flags in L2's tables survive a migration, under an EPT with such flags")
 {
 	make_with(true, false);
 	used_story(true, true);
@@ -29,7 +31,7 @@ TEST(used_bits_guest_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 }
 
 TEST(used_during_move_ept, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "accessed and dirty flags that are set while memory is being moved, EPT's and L2's")
+     .about = "accessed and dirty flags that are set during a migration, in EPT and in L2's tables")
 {
 	make_with(true, false);
 	used_during_move_story(true);
@@ -39,14 +41,15 @@ TEST(used_during_move_ept, .on = EACH_CPU, .needs = VMX_EPT_AD,
 #define USED_FLAGS (VMX_EPT_ACCESS_BIT | VMX_EPT_DIRTY_BIT)
 #define L2_TABLES  4
 
-/* The EPT entries on the way to a page of L2's, from the highest. */
+/* Finds the EPT entries on the way to an address of L2, from the highest level down. */
 static void find_way(struct l2 *l2, phys_addr_t address, u64 **way)
 {
 	for (int level = 4; level >= 1; level--)
 		way[4 - level] = vmx_ept_entry_at(l2, address, level);
 }
 
-/* What the walk for place 0 goes through: the tables of L2's that are only on its way. */
+/* Finds the EPT entries on the way to each of L2's tables through which the walk for place 0 goes.
+ */
 static void find_tables(const struct world *w, u64 *(*ways)[4])
 {
 	const u64 *tables[L2_TABLES] = { w->pml4, w->pdpt, w->pd, w->pt };
@@ -61,7 +64,7 @@ static void clear_way(u64 *const *way)
 		*way[i] &= ~USED_FLAGS;
 }
 
-/* Every entry accessed, the last dirty or not. */
+/* Each entry should be accessed, and the last one dirty or not. */
 static bool check_way(u64 *const *way, bool dirty, const char *what, const char *when)
 {
 	bool good = true;
@@ -86,7 +89,8 @@ static bool check_walk(u64 *(*tables)[4], u64 *const *data, const char *when)
 }
 
 TEST(walks_set_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "L2's walks set all accessed flags on their way, and the dirty flags of L2's tables")
+     .about =
+	     "L2's page walks set accessed flags in EPT on their way, and dirty flags for L2's tables")
 {
 	u64 *tables[L2_TABLES][4], *data[4];
 	struct world *w;
@@ -97,23 +101,23 @@ TEST(walks_set_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 	find_tables(w, tables);
 	find_way(w->l2, GPA_WINDOW, data);
 	vmx_flush(w->l2);
-	good = reads(w, first_page(0), 0x18, "before the move");
+	good = reads(w, first_page(0), 0x18, "before the migration");
 	move_in_l2(w);
-	good &= check_walk(tables, data, "used before the move");
+	good &= check_walk(tables, data, "used before the migration");
 	for (int i = 0; i < L2_TABLES; i++)
 		clear_way(tables[i]);
 	clear_way(data);
 	vmx_flush(w->l2);
-	good &= reads(w, first_page(0), 0x18, "after the move");
+	good &= reads(w, first_page(0), 0x18, "after the migration");
 	if (broken("used"))
 		*tables[3][3] &= ~VMX_EPT_DIRTY_BIT;
-	good &= check_walk(tables, data, "cleared and used after the move");
-	report(good && !w->broken, "L2's walks are seen in the flags of its EPT");
+	good &= check_walk(tables, data, "cleared and used after the migration");
+	report(good && !w->broken, "L2's page walks have set the flags in its EPT");
 	make_with(false, false);
 	world_free(w);
 }
 
-/* EPTP bit 6, changed by L1: whether flags are set at all. */
+/* L1 changes EPTP bit 6, by which flags are set at all. */
 static void turn_flags(struct world *w, bool on)
 {
 	u64 eptp = vmx_root(w->l2, true) & ~VMX_EPTP_AD_ENABLE_BIT;
@@ -122,7 +126,7 @@ static void turn_flags(struct world *w, bool on)
 	vmx_flush(w->l2);
 }
 
-/* Which of the places have an entry with a flag. */
+/* A mask of the places whose EPT entries have FLAG. */
 static u64 flagged(const struct world *w, u64 flag)
 {
 	u64 mask = 0;
@@ -138,29 +142,30 @@ static bool touches(struct world *w, u64 read, u64 written, u64 accessed, u64 di
 {
 	w->request = (struct request){ .deed = TOUCH, .value = read, .length = written };
 	return finish(w, when) &&
-	       report_if_failed(flagged(w, VMX_EPT_ACCESS_BIT) == accessed &&
-					flagged(w, VMX_EPT_DIRTY_BIT) == dirty,
-				"%s: of the places 0x%lx are accessed and 0x%lx dirty, expected "
-				"0x%lx and 0x%lx",
-				when, flagged(w, VMX_EPT_ACCESS_BIT), flagged(w, VMX_EPT_DIRTY_BIT),
-				accessed, dirty);
+	       report_if_failed(
+		       flagged(w, VMX_EPT_ACCESS_BIT) == accessed &&
+			       flagged(w, VMX_EPT_DIRTY_BIT) == dirty,
+		       "%s: of the places 0x%lx are accessed and 0x%lx dirty, expected 0x%lx and 0x%lx",
+		       when, flagged(w, VMX_EPT_ACCESS_BIT), flagged(w, VMX_EPT_DIRTY_BIT),
+		       accessed, dirty);
 }
 
 TEST(used_flags_off, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "an EPT's accessed and dirty flags are set while EPTP bit 6 is on, moved in both")
+     .about =
+	     "accessed and dirty flags in EPT are set only while EPTP bit 6 is on, across migrations")
 {
 	struct world *w = world_new(true);
 	bool good = touches(w, 0x01, 0x02, 0, 0, "off");
 
 	move_in_l2(w);
-	good &= touches(w, 0x01, 0x02, 0, 0, "off, after a move");
+	good &= touches(w, 0x01, 0x02, 0, 0, "off, after a migration");
 	turn_flags(w, !broken("used"));
-	good &= touches(w, 0x01, 0x02, 0x03, 0x02, "turned on after a move");
+	good &= touches(w, 0x01, 0x02, 0x03, 0x02, "turned on after a migration");
 	turn_flags(w, false);
 	migrate_quiet();
-	good &= touches(w, 0x04, 0x09, 0x03, 0x02, "turned off before a move");
+	good &= touches(w, 0x04, 0x09, 0x03, 0x02, "turned off before a migration");
 	turn_flags(w, true);
-	good &= touches(w, 0x04, 0x08, 0x0f, 0x0a, "turned on again after a move");
+	good &= touches(w, 0x04, 0x08, 0x0f, 0x0a, "turned on again after a migration");
 	report(good && !w->broken, "accessed and dirty flags are set while EPTP bit 6 is on");
 	world_free(w);
 }

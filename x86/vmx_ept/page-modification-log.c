@@ -36,8 +36,8 @@ static u64 log_index(const struct log *log)
 }
 
 /*
- * The places in the log, four bits each, in their order; other pages that L2 or its walks have
- * written to are between them. Whatever is logged is the address of a page.
+ * The places that are in the log, in order, four bits each. The log also has other pages that L2 or
+ * its page walks have written to. Each entry should be the address of a page.
  */
 static u64 logged(const struct log *log, const char *when)
 {
@@ -73,31 +73,33 @@ static bool logs(struct log *log, int first, int second, u64 expected, const cha
 }
 
 TEST(pml, .on = EACH_CPU, .needs = VMX_PML,
-     .about = "what L2 makes dirty is in the page-modification log, in order, across moves")
+     .about =
+	     "the page-modification log has the pages that L2 makes dirty, in order, across migrations")
 {
 	struct log log = log_new();
-	bool good = logs(&log, 0, 2, 0x02, "before the moves");
+	bool good = logs(&log, 0, 2, 0x02, "before the migrations");
 
-	/* What is dirty already is not logged again. */
-	good &= logs(&log, 1, 2, 0x021, "before the moves");
+	/* A page that is dirty already is not logged again. */
+	good &= logs(&log, 1, 2, 0x021, "before the migrations");
 	move_in_l2(log.w);
-	good &= logs(&log, 2, 4, 0x0214, "after a move in L2");
+	good &= logs(&log, 2, 4, 0x0214, "after a migration in L2");
 	migrate_quiet();
-	good &= logs(&log, 4, 6, 0x02146, "after a move in L1");
+	good &= logs(&log, 4, 6, 0x02146, "after a migration in L1");
 	log.w->nested_pt[1] &= ~VMX_EPT_DIRTY_BIT;
 	vmx_flush(log.w->l2);
-	good &= logs(&log, 1, 6, 0x021461, "made clean after a move");
-	report(good && !log.w->broken, "the log has each page that L2 made dirty");
+	good &= logs(&log, 1, 6, 0x021461, "made clean after a migration");
+	report(good && !log.w->broken, "the log has each page that L2 has made dirty");
 	log_free(&log);
 }
 
 TEST(pml_full, .on = EACH_CPU, .needs = VMX_PML,
-     .about = "a full log exits before the write, stays full through a move, and L2 goes on")
+     .about =
+	     "a full page-modification log exits before the write, also after a migration; then L2 goes on")
 {
 	struct log log = log_new();
 	struct l2 *l2 = log.w->l2;
 	u64 *word = (u64 *)(page(log.w, first_page(3)) + 0x68), before = *word;
-	/* All but the places is dirty then. */
+	/* After this all pages are dirty but those of the places. */
 	bool good = logs(&log, 0, 1, 0x01, "before it is full");
 
 	vmx_set(l2, GUEST_PML_INDEX, 0);
@@ -108,10 +110,11 @@ TEST(pml_full, .on = EACH_CPU, .needs = VMX_PML,
 			 GPA_WINDOW + 2 * PAGE_SIZE);
 	ask(log.w, WRITE, place(3, 0x68), ~before);
 	for (int moved = 0; moved < 2; moved++) {
-		l2_expect(l2, EXIT_REASON_PML_FULL, moved ? "after the move" : "the log is full");
+		l2_expect(l2, EXIT_REASON_PML_FULL,
+			  moved ? "after the migration" : "the log is full");
 		good &= report_if_failed(*word == before &&
 						 !(log.w->nested_pt[3] & VMX_EPT_DIRTY_BIT),
-					 "the page was written to and is not in the log");
+					 "the page was written to before it was logged");
 		if (!moved)
 			migrate_quiet();
 	}
@@ -122,6 +125,6 @@ TEST(pml_full, .on = EACH_CPU, .needs = VMX_PML,
 		       log_index(&log) == 0,
 	       "L2 went on: 0x%lx, expected 0x%lx; entry 1 is 0x%lx, expected 0x%lx; index %lu",
 	       *word, ~before, log.entries[1], GPA_WINDOW + 3 * PAGE_SIZE, log_index(&log));
-	report(good && !log.w->broken, "a full log has exited, and lost nothing");
+	report(good && !log.w->broken, "a full log has caused an exit, and lost nothing");
 	log_free(&log);
 }

@@ -6,7 +6,7 @@
 #include "libcflat.h"
 #include "x86/vmx_ept/vmx_ept.h"
 
-/* Any port that takes and gives a byte and does nothing; L1 lets L2 have it. */
+/* A port that may be read and written without effect, and that L2 uses without exits. */
 #define SOME_PORT 0x80
 
 static void write_string(void *from)
@@ -19,7 +19,7 @@ static void read_string(void *to)
 	asm volatile("insb" : "+D"(to) : "d"((u16)SOME_PORT) : "memory");
 }
 
-/* L2 has stopped at the walk to place 7, so that no field has the right value by chance. */
+/* Stops L2 at the walk to place 7, so that no field of the next exit is right by chance. */
 static void stop_elsewhere(struct world *w)
 {
 	struct fault fault = {
@@ -35,14 +35,15 @@ static void stop_elsewhere(struct world *w)
 	vmx_flush(w->l2);
 	ask(w, READ, place(7, 0x58), 0);
 	l2_enter(w->l2);
-	report(nesting.is_fault(w->l2, &fault), "a walk that is stopped: exit %s, expected %s",
+	report(nesting.is_fault(w->l2, &fault), "a walk that EPT stops: exit %s, expected %s",
 	       l2_exit_text(w->l2), nesting.fault_text(&fault));
 	*entry = good;
 	vmx_flush(w->l2);
 	finish(w, "the walk");
 }
 
-/* An OUTS or INS with an EPT entry in its way: that of place 2, or of L2's table. */
+/* An OUTS or INS that an EPT entry stops: the one of place 2 or, if WALK, that of L2's page table.
+ */
 static void string_story(void (*code)(void *at), bool walk, u64 bits, u64 error)
 {
 	struct world *w = world_new(true);
@@ -61,30 +62,31 @@ static void string_story(void (*code)(void *at), bool walk, u64 bits, u64 error)
 	*entry = bits ? (usual & PT_ADDR_MASK) | bits : 0;
 	vmx_flush(w->l2);
 	l2_start(w->l2, code, (void *)place(2, 0x30));
-	good = expect_fault(w, &fault, "before the move");
+	good = expect_fault(w, &fault, "before the migration");
 	migrate_quiet();
-	good &= expect_fault(w, &fault, "after the move");
+	good &= expect_fault(w, &fault, "after the migration");
 	*entry = usual;
 	vmx_flush(w->l2);
 	l2_expect_return(w->l2);
-	report(good, "a string instruction to or from a port is stopped where its memory is not");
+	report(good, "an EPT violation stops a string instruction to or from a port");
 	world_free(w);
 }
 
 TEST(string_out, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "OUTS whose source EPT does not map: the violation says why and where")
+     .about =
+	     "OUTS from a page that EPT does not map: the violation says why and where, across a migration")
 {
 	string_story(write_string, false, 0, READS | FINAL);
 }
 
 TEST(string_out_walk, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "OUTS for which EPT does not map L2's table: the violation says why and where")
+     .about = "OUTS with L2's page table not mapped by EPT: the violation says why and where")
 {
 	string_story(write_string, true, 0, READS | WALK);
 }
 
 TEST(string_in, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "INS whose destination EPT lets only read: the violation says why and where")
+     .about = "INS to a page that EPT makes read-only: the violation says why and where")
 {
 	string_story(read_string, false, READ_ONLY,
 		     WRITES | ALSO_READS | READABLE | EXECUTABLE | FINAL);

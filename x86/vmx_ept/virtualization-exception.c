@@ -19,7 +19,7 @@ struct convertible {
 
 static PER_CPU(struct convertible, convertible);
 
-/* In L2, which sees RAM where it is, and so its EPT. */
+/* L2's handler repairs the EPT entry, since L2 sees its EPT, which is RAM. */
 static void on_virtualization_exception(struct ex_regs *regs)
 {
 	struct convertible *c = &this_cpu(convertible);
@@ -43,7 +43,7 @@ static void check_information(const struct vmx_ve_information *seen)
 	       seen->guest_physical_address);
 }
 
-/* While `busy' is not 0, and where the entry says so, there is an exit. */
+/* There is an exit and no #VE while `busy' is not 0, or if the EPT entry suppresses #VE. */
 static bool exits(struct world *w, int i, u64 entry, const char *what)
 {
 	struct fault fault = {
@@ -63,7 +63,8 @@ static bool exits(struct world *w, int i, u64 entry, const char *what)
 }
 
 TEST(virtualization_exception, .on = EACH_CPU, .needs = VMX_EPT_VIOLATION_VE,
-     .about = "#VE comes to L2 in the place of an EPT violation, moved in its handler")
+     .about =
+	     "#VE comes to L2 in place of an EPT violation, once, also if L2 is migrated in its handler")
 {
 	handler before = handle_exception(VE_VECTOR, on_virtualization_exception);
 	struct convertible *c = &this_cpu(convertible);
@@ -74,13 +75,14 @@ TEST(virtualization_exception, .on = EACH_CPU, .needs = VMX_EPT_VIOLATION_VE,
 	vmx_set(c->w->l2, VE_INFORMATION_ADDRESS, virt_to_phys(c->information));
 	c->w->nested_pt[0] = 0;
 	vmx_flush(c->w->l2);
-	good = reads(c->w, first_page(0), 0x18, "what #VE has repaired");
+	good = reads(c->w, first_page(0), 0x18, "a page that the handler of #VE has mapped");
 	report(c->exceptions == 1, "%lu times #VE, expected 1", c->exceptions);
 	check_information(&c->seen);
 	good &= exits(c->w, 1, VMX_EPT_SUPPRESS_VE_BIT, "an entry that suppresses #VE");
 	c->information->busy = 0xffffffff;
 	good &= exits(c->w, 2, 0, "while another #VE is handled");
-	report(good && c->exceptions == 1, "the others have exited; %lu times #VE", c->exceptions);
+	report(good && c->exceptions == 1,
+	       "the other accesses should exit; %lu times #VE, expected 1", c->exceptions);
 	handle_exception(VE_VECTOR, before);
 	world_free(c->w);
 	free_page(c->information);

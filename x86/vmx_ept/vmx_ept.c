@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * EPT and what there is only with it, across a move: violations and misconfigurations, accessed
- * and dirty flags, page-modification logging, EPTP switching. vmx_memory has the rest of memory.
+ * EPT, and what exists only with EPT, across a migration: violations and misconfigurations here;
+ * #VE, accessed and dirty flags, page-modification logging and EPTP switching in the other files
+ * of this folder. vmx_memory has the rest of L2's memory.
  *
- * The truth: Intel SDM volume 3, 29.3.3 (violations and misconfigurations), 28.2.1 (table 28-7:
- * what they tell), 29.3.5 (accessed and dirty flags), 29.3.6 (page-modification logging),
- * 26.5.6 (VM functions).
+ * Intel SDM volume 3: 29.3.3 (violations and misconfigurations), 28.2.1 (table 28-7: what they
+ * tell), 29.3.5 (accessed and dirty flags), 29.3.6 (page-modification logging), 26.5.6 (VM
+ * functions), 26.5.7 (#VE).
  *
- * A broken hypervisor loses the flags or the log that only its own walker has written, since it
- * does not count that as a change of memory; sets none after a move; forgets at which entry of
- * the log it was, or which EPT L2 has gone to by itself; tells L1 of a violation by what it knew
- * of the one before. Every L2 is stopped at a place of its own, where nothing was done yet: what
- * the exit says is compared to the last bit, before the move and when L2 stops there again
- * after it; when L1 has repaired the entry, L2 goes on, and has done its access once.
+ * A broken hypervisor loses flags or log entries that only its own page walk has written, since it
+ * does not count these as changes of memory. It sets no flags after a migration. It forgets the
+ * index of the log, or which EPT L2 has switched to by itself. Or it tells L1 of a violation with
+ * what it knew of the one before.
  *
- * Not told apart: flags that were lost in the move from flags that were never set, but for plan
- * none. Nothing is said of accessed flags that are set without need, which 29.3.5 allows.
+ * Each L2 stops at an access of its own, before it has done anything. The test compares all that
+ * the exit says, before the migration and again after it, when L2 stops at the same access. Then
+ * L1 repairs the EPT entry, and L2 goes on and must do its access exactly once.
  *
- * On the command line: break=WHAT, to spoil the guest on purpose. l2-memory.h has most; besides
+ * The tests cannot tell flags that the migration lost from flags that were never set, except with
+ * the plan `none'. They accept accessed flags that are set without need, as 29.3.5 allows.
  *
- * index  the index of the page-modification log is read wrong
- * hop    L2 goes to another entry of the EPTP list than L1 thinks
+ * break=WHAT on the command line spoils a test on purpose. x86/nested/memory-world.h lists most
+ * values; besides there are
+ *
+ * index  L1 reads the index of the page-modification log wrong
+ * hop    L2 switches to another entry of the EPTP list than L1 thinks
  */
 #include "libcflat.h"
 #include "processor.h"
@@ -31,7 +35,7 @@ FEATURE(RESERVED_ADDRESS_BITS, "physical addresses of fewer than 52 bits")
 	return (cpuid(0x80000008).a & 0xff) < 52;
 }
 
-/* The access, the rights that there are, and whether it is that of a table on the way. */
+/* The access, the rights of the entry, and whether a walk of L2's tables makes the access. */
 #define VIOLATION(text, access, entry, rights, which)                                              \
 	.name = text, .deed = access, .kind = NESTED_FAULT, .bits = entry,                         \
 	.error = (rights) | (which)
@@ -45,13 +49,13 @@ static const struct stop violations[] = {
 	{ VIOLATION("fetch, not present", FETCH, 0, FETCHES, FINAL) },
 	{ VIOLATION("fetch, not executable", FETCH, NO_FETCH, FETCHES | READABLE | WRITABLE,
 		    FINAL) },
-	{ VIOLATION("string copy, not present behind the destination's first page", COPY, 0, WRITES,
+	{ VIOLATION("string copy, not present after the destination's first page", COPY, 0, WRITES,
 		    FINAL),
 	  COPY_TO_PLACE_3 },
-	{ VIOLATION("string copy, read-only behind the destination's first page", COPY, READ_ONLY,
+	{ VIOLATION("string copy, read-only after the destination's first page", COPY, READ_ONLY,
 		    WRITES | READABLE | EXECUTABLE, FINAL),
 	  COPY_TO_PLACE_3 },
-	{ VIOLATION("string copy, not present behind the source's first page", COPY, 0, READS,
+	{ VIOLATION("string copy, not present after the source's first page", COPY, 0, READS,
 		    FINAL),
 	  COPY_FROM_PLACE_4 },
 	{ VIOLATION("read, L2's table not present", READ, 0, READS, WALK), .walk = true },
@@ -59,19 +63,21 @@ static const struct stop violations[] = {
 };
 
 TEST(ept_violation, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "EPT violations say why and where; moved at them, repaired, the access is done once")
+     .about =
+	     "EPT violations say why and where, also after a migration; once repaired, the access is done once")
 {
 	stop_at_all(violations, ARRAY_SIZE(violations), false);
 }
 
 TEST(ept_violation_warm, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "the same with pages that L2 has used before L1 took them away")
+     .about =
+	     "EPT violations at pages that L2 has used before L1 took them away, across a migration")
 {
 	stop_at_all(violations, ARRAY_SIZE(violations), true);
 }
 
 TEST(ept_execute_only, .on = EACH_CPU, .needs = VMX_EPT_EXECUTE_ONLY,
-     .about = "EPT violations by pages that may only be executed, moved at them")
+     .about = "EPT violations at pages that may only be executed, across a migration")
 {
 	static const struct stop execute_only[] = {
 		{ VIOLATION("read, execute-only", READ, EPT_PAGE & ~0x3ul, READS | EXECUTABLE,
@@ -86,9 +92,9 @@ TEST(ept_execute_only, .on = EACH_CPU, .needs = VMX_EPT_EXECUTE_ONLY,
 	stop_at_all(execute_only, ARRAY_SIZE(execute_only), true);
 }
 
-/* With accessed and dirty flags for EPT a walk counts as a write; the processor says both. */
+/* With accessed and dirty flags for EPT, a walk of L2's tables counts as a write (table 28-7). */
 TEST(ept_walk_writes, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "the walk of L2's tables counts as a write in an EPT with accessed and dirty flags")
+     .about = "the walk of L2's tables counts as a write if EPT has accessed and dirty flags")
 {
 	static const struct stop walks[] = {
 		{ VIOLATION("read, L2's table not present", READ, 0, WRITES | ALSO_READS, WALK),
@@ -108,7 +114,8 @@ TEST(ept_walk_writes, .on = EACH_CPU, .needs = VMX_EPT_AD,
 }
 
 TEST(ept_walk_reads_and_writes, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "bits 0 and 1 of the qualification are both set for such a walk (table 28-7)")
+     .about =
+	     "a walk of L2's tables counts as read and write (bits 0 and 1) if EPT has accessed and dirty flags")
 {
 	static const struct stop walk[] = {
 		{ VIOLATION("read, L2's table read-only", READ, READ_ONLY,
@@ -137,19 +144,20 @@ static const struct stop misconfigurations[] = {
 };
 
 TEST(ept_misconfig, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "EPT misconfigurations exit with the address; moved at them, repaired, L2 goes on")
+     .about = "EPT misconfigurations say where, also after a migration; once repaired, L2 goes on")
 {
 	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), false);
 }
 
 TEST(ept_misconfig_warm, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "the same with pages that L2 has used before L1 spoiled their entries")
+     .about = "EPT misconfigurations at pages that L2 has used before L1 spoiled their entries")
 {
 	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), true);
 }
 
 TEST(ept_reserved, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, RESERVED_ADDRESS_BITS),
-     .about = "an address beyond the CPU's in an EPT entry is a misconfiguration, moved at it")
+     .about =
+	     "an EPT entry with an address beyond the CPU's is a misconfiguration, across a migration")
 {
 	static const struct stop reserved[] = {
 		{ MISCONFIGURED("read, reserved bit 51", READ, EPT_PAGE | BIT(51)) },
@@ -160,9 +168,12 @@ TEST(ept_reserved, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, RESERVED_ADDRESS_BIT
 	stop_at_all(reserved, ARRAY_SIZE(reserved), true);
 }
 
-/* ---- entries that L2 makes itself ---- */
+/* ---- EPT entries that L2 makes itself ---- */
 
-/* L2 sees its EPT, which is RAM. What was not present is cached nowhere (29.4.2). */
+/*
+ * L2 writes to its EPT, which is RAM that it sees. L1 needs no flush after that, since entries that
+ * are not present are not cached (29.4.2).
+ */
 static bool maps_itself(struct world *w, int i, const char *when)
 {
 	u64 entry = w->nested_pt[i], should = content(w, first_page(i), 0x18);
@@ -176,26 +187,27 @@ static bool maps_itself(struct world *w, int i, const char *when)
 }
 
 TEST(ept_from_inside, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "an EPT entry that L2 writes itself counts at once, before and after moves")
+     .about = "an EPT entry that L2 writes itself counts at once, before and after migrations")
 {
 	struct world *w = world_new(true);
-	bool good = maps_itself(w, 1, "before the move");
+	bool good = maps_itself(w, 1, "before the migration");
 
 	w->nested_pt[3] = 0;
 	vmx_flush(w->l2);
 	move_in_l2(w);
 	ask(w, WRITE, &w->nested_pt[3], virt_to_phys(page(w, first_page(3))) | EPT_PAGE);
-	good &= finish(w, "L2 writes its EPT after the move");
-	good &= check_all(w, 0x18, "after the move");
-	good &= maps_itself(w, 1, "after the move");
+	good &= finish(w, "L2 writes its EPT after the migration");
+	good &= check_all(w, 0x18, "after the migration");
+	good &= maps_itself(w, 1, "after the migration");
 	migrate_quiet();
-	good &= maps_itself(w, 5, "after a move in L1");
-	report(good && !w->broken, "L2 sees what it maps itself");
+	good &= maps_itself(w, 5, "after a migration in L1");
+	report(good && !w->broken, "L2 sees the pages that it has mapped itself");
 	world_free(w);
 }
 
 TEST(ept_first_fault, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "what EPT does not map is an EPT violation at once after a move inside L2")
+     .about =
+	     "L2's first access after a migration in L2 causes an EPT violation if EPT does not map it")
 {
 	first_fault_story(READS | FINAL);
 }
