@@ -6,7 +6,7 @@
 #include "libcflat.h"
 #include "x86/vmx_shadow/vmx_shadow.h"
 
-/* What exits with VMCS shadowing as it does without. */
+/* These exit with VMCS shadowing as they do without. */
 static const u32 other_exits[] = { EXIT_REASON_VMPTRST,	 EXIT_REASON_VMPTRLD, EXIT_REASON_VMCLEAR,
 				   EXIT_REASON_VMON,	 EXIT_REASON_VMCALL,  EXIT_REASON_VMLAUNCH,
 				   EXIT_REASON_VMRESUME, EXIT_REASON_VMOFF };
@@ -24,8 +24,8 @@ static void others_in_l2(void *data)
 }
 
 TEST(other_instructions, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "all other VMX instructions exit with VMCS shadowing on, before a move in L2 and "
-	      "after")
+     .about =
+	     "all other VMX instructions exit despite VMCS shadowing, before and after a migration in L2")
 {
 	phys_addr_t operand = 0;
 	struct l2 *l2 = new_l2(others_in_l2, &operand);
@@ -38,12 +38,13 @@ TEST(other_instructions, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 		vmx_skip(l2);
 	}
 	l2_expect_return(l2);
-	report(operand == virt_to_phys(shadow.vmcs), "VMPTRST has stored nothing: 0x%lx", operand);
+	report(operand == virt_to_phys(shadow.vmcs), "VMPTRST should store nothing: 0x%lx",
+	       operand);
 	check_contents(&shadow, "after that");
 	free_l2(l2);
 }
 
-/* Table 28-15: the register operand, that it is one, and the register with the field. */
+/* The instruction information (table 28-15): that the operand is a register, and both registers. */
 #define INFORMATION(operand, field) ((u64)(operand) << 3 | BIT(10) | (u64)(field) << 28)
 #define INFORMATION_MASK	    INFORMATION(15, 15)
 
@@ -58,8 +59,7 @@ static void exits_in_l2(void *data)
 
 TEST(exit_information, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
      .about =
-	     "the instruction information of a VMREAD and a VMWRITE that exit names the registers, "
-	     "after a move, too")
+	     "the instruction information of VMREAD and VMWRITE names their registers, also after a migration")
 {
 	struct l2 *l2 = new_l2(exits_in_l2, NULL);
 	u64 read, write;

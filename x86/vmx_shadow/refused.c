@@ -20,10 +20,10 @@ enum wrong {
 static const char *const wrong_names[WRONGS] = {
 	"a linked VMCS without the shadow indicator",
 	"a linked VMCS of another revision",
-	"a link pointer that is no page",
-	"a linked shadow VMCS, and no VMCS shadowing",
-	"a VMREAD bit map that is no page",
-	"a VMWRITE bit map that is no page",
+	"a link pointer that is not aligned to a page",
+	"a linked shadow VMCS while VMCS shadowing is off",
+	"a VMREAD bit map that is not aligned to a page",
+	"a VMWRITE bit map that is not aligned to a page",
 };
 
 static void make_wrong(struct l2 *l2, struct vmcs *linked, enum wrong wrong)
@@ -66,7 +66,7 @@ static void check_refused(struct l2 *l2, enum wrong wrong)
 	}
 	report(reason == (EXIT_REASON_INVALID_STATE | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
 		       vmx_get(l2, EXIT_QUALIFICATION) == ENTRY_FAIL_VMCS_LINK_PTR,
-	       "%s: exit %s; expected that the entry fails, qualification %d", wrong_names[wrong],
+	       "%s: exit %s; expected a failed entry with qualification %d", wrong_names[wrong],
 	       l2_exit_text(l2), ENTRY_FAIL_VMCS_LINK_PTR);
 }
 
@@ -77,7 +77,8 @@ static void call_in_l2(void *data)
 }
 
 TEST(refused, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "a link pointer or bit map that L1 has set wrong before a move is refused after it")
+     .about =
+	     "a VM entry with a wrong link pointer or bit map, set before a migration, fails after it")
 {
 	struct l2 *l2 = new_l2(call_in_l2, NULL), *l2s[WRONGS];
 	struct vmcs *linked[WRONGS];

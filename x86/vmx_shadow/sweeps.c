@@ -28,40 +28,39 @@ static bool writes_of_first_half(unsigned i, enum access access)
 }
 
 TEST(moved_in_l2, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "L2, moved between two VMWRITEs, has all its values in the shadow VMCS, and so has "
-	      "L1")
+     .about =
+	     "all that L2 writes to the shadow VMCS survives a migration between two VMWRITEs, for L2 and L1")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
-	expect_sweep(l2, &shadow, 1, true, "moved in L2");
+	expect_sweep(l2, &shadow, 1, true, "migrated in L2");
 	check_contents(&shadow, "after that");
-	expect_sweep(l2, &shadow, 2, false, "when L1 has looked");
+	expect_sweep(l2, &shadow, 2, false, "after L1 has looked");
 	free_l2(l2);
 }
 
 TEST(moved_in_l1, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
      .about =
-	     "a shadow VMCS that L1 has filled, moved before the first entry and after an exit, is "
-	     "L2's")
+	     "L2 finds what L1 has written to the shadow VMCS, after migrations before an entry and after an exit")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
 	moved_in_l1(l2);
-	expect_sweep(l2, &shadow, 1, false, "moved before the entry");
+	expect_sweep(l2, &shadow, 1, false, "a migration before the entry");
 	moved_in_l1(l2);
-	expect_sweep(l2, &shadow, 2, false, "moved after the exit");
+	expect_sweep(l2, &shadow, 2, false, "a migration after the exit");
 	check_contents(&shadow, "after that");
 	free_l2(l2);
 }
 
-/* The second way of SDM 25.10: as an ordinary VMCS. */
+/* L1 may also read a shadow VMCS by making it an ordinary one (25.10). */
 TEST(made_ordinary, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "what L2 has written is there when L1 makes the shadow VMCS an ordinary one after a "
-	      "move")
+     .about =
+	     "what L2 has written is there when L1 makes the shadow VMCS an ordinary one after a migration")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
-	expect_sweep(l2, &shadow, 1, false, "before the move");
+	expect_sweep(l2, &shadow, 1, false, "before the migration");
 	check_succeeds("VMCLEAR", vmclear(virt_to_phys(shadow.vmcs)));
 	moved_in_l1(l2);
 	shadow.vmcs->revision_id &= ~VMCS_SHADOW_INDICATOR;
@@ -71,32 +70,33 @@ TEST(made_ordinary, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 }
 
 TEST(bitmaps, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "bit maps that L1 changes before and after a move decide what exits, each for itself")
+     .about =
+	     "VMREAD and VMWRITE bit maps that L1 changes before and after a migration decide what exits")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
 	want(every_other);
-	expect_sweep(l2, &shadow, 1, false, "before the move");
+	expect_sweep(l2, &shadow, 1, false, "before the migration");
 	want(in_pairs);
 	moved_in_l1(l2);
-	expect_sweep(l2, &shadow, 2, false, "changed just before the move");
+	expect_sweep(l2, &shadow, 2, false, "changed just before the migration");
 	want(writes_of_first_half);
-	expect_sweep(l2, &shadow, 0, false, "changed after the move");
+	expect_sweep(l2, &shadow, 0, false, "changed after the migration");
 	want(all);
-	expect_sweep(l2, &shadow, 1, false, "when all exit");
+	expect_sweep(l2, &shadow, 1, false, "when all accesses exit");
 	check_contents(&shadow, "after that");
 	free_l2(l2);
 }
 
 TEST(bitmaps_in_l2, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "the bit maps decide what exits on both sides of a move in L2")
+     .about = "VMREAD and VMWRITE bit maps decide what exits before and after a migration in L2")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
 	want(in_pairs);
 	if (broken("bitmaps"))
 		spoil(l2);
-	expect_sweep(l2, &shadow, 1, true, "moved in L2");
+	expect_sweep(l2, &shadow, 1, true, "migrated in L2");
 	check_contents(&shadow, "after that");
 	free_l2(l2);
 }
@@ -117,9 +117,10 @@ static void beyond_in_l2(void *data)
 	}
 }
 
-/* 31.3: a bit among 63 to 15 makes it exit. */
+/* VMREAD and VMWRITE exit if one of bits 63 to 15 of the field's number is set (31.3). */
 TEST(beyond_bitmaps, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "a field beyond the bit maps exits, and does not go by the bits of another")
+     .about =
+	     "VMREAD and VMWRITE of a field number beyond the bit maps exit, before and after a migration")
 {
 	struct l2 *l2 = new_l2(beyond_in_l2, NULL);
 	unsigned exits[2] = { 0 };
@@ -137,38 +138,39 @@ TEST(beyond_bitmaps, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 }
 
 TEST(no_link, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "with a VMCS link pointer of all ones what does not exit fails with VMfailInvalid")
+     .about = "without a linked VMCS, VMREAD and VMWRITE that do not exit fail with VMfailInvalid")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
 	if (!broken("link"))
 		vmx_set(l2, VMCS_LINK_POINTER, NO_VMCS);
 	want(every_other);
-	expect_sweep(l2, NULL, 1, true, "moved in L2");
+	expect_sweep(l2, NULL, 1, true, "migrated in L2");
 	want(no_access);
 	moved_in_l1(l2);
-	expect_sweep(l2, NULL, 1, false, "moved in L1");
-	check_contents(&shadow, "of the shadow VMCS that was not linked");
+	expect_sweep(l2, NULL, 1, false, "migrated in L1");
+	check_contents(&shadow, "the shadow VMCS that was not linked");
 	free_l2(l2);
 }
 
 TEST(two_shadows, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "L2s and shadow VMCSs belong together as the link pointers say, exchanged behind a "
-	      "move")
+     .about =
+	     "two L2s use the shadow VMCSs of their link pointers, which L1 exchanges after a migration")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL), *other;
 	struct shadow second = new_shadow(2);
 
 	other = shadowed_l2(sweep_in_l2, NULL, &second);
 	expect_sweep(l2, &shadow, 1, false, "the first");
-	expect_sweep(other, &second, 0, true, "the second, moved in L2");
+	expect_sweep(other, &second, 0, true, "the second, migrated in L2");
 	moved_in_l1(l2);
-	expect_sweep(other, &second, 1, false, "the second after a move with the first current");
+	expect_sweep(other, &second, 1, false,
+		     "the second after a migration with the first current");
 	expect_sweep(l2, &shadow, 2, false, "the first after it");
 	vmx_set(l2, VMCS_LINK_POINTER, virt_to_phys(second.vmcs));
 	vmx_set(other, VMCS_LINK_POINTER, virt_to_phys(shadow.vmcs));
-	expect_sweep(l2, &second, 0, false, "the first with the second's");
-	expect_sweep(other, &shadow, 1, false, "the second with the first's");
+	expect_sweep(l2, &second, 0, false, "the first with the second's shadow VMCS");
+	expect_sweep(other, &shadow, 1, false, "the second with the first's shadow VMCS");
 	check_contents(&shadow, "the first");
 	check_contents(&second, "the second");
 	l2_free(other);
@@ -201,8 +203,7 @@ static void write_through_move(void *unused)
 
 TEST(written_meanwhile, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
      .about =
-	     "L2 writes and reads its shadow VMCS while it is moved: it reads what it has written, "
-	     "and L1 what was written last")
+	     "L2 reads what it writes to the shadow VMCS during a migration, and L1 what was written last")
 {
 	struct l2 *l2 = new_l2(write_through_move, NULL);
 	u64 rip = 0, reason = 0;
@@ -227,8 +228,8 @@ TEST(written_meanwhile, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 }
 
 TEST(current_in_l1, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "a shadow VMCS that is L1's current one stays so in a move, with its fields, and "
-	      "cannot be entered")
+     .about =
+	     "a shadow VMCS that is L1's current VMCS survives a migration with its fields, and cannot be entered")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 	phys_addr_t current = 0;
@@ -250,8 +251,8 @@ TEST(current_in_l1, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	report(launch == VM_FAIL_INVALID && resume == VM_FAIL_INVALID,
 	       "VMLAUNCH and VMRESUME of it: %s and %s, expected VMfailInvalid",
 	       result_names[launch], result_names[resume]);
-	check_current_contents(&shadow, "after the move");
+	check_current_contents(&shadow, "after the migration");
 	vmclear(virt_to_phys(shadow.vmcs));
-	expect_sweep(l2, &shadow, 1, false, "as L2's");
+	expect_sweep(l2, &shadow, 1, false, "linked to L2 again");
 	free_l2(l2);
 }

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * VMCS shadowing across a move (Intel SDM volume 3: 25.10 ordinary and shadow VMCSs, 25.6.15
- * the VMREAD and VMWRITE bit maps, 27.3.1.5 the VMCS link pointer, 31.3 VMREAD and VMWRITE in
- * VMX non-root operation).
+ * VMCS shadowing across a migration (Intel SDM volume 3: 25.10 "VMCS Types: Ordinary and Shadow",
+ * 25.6.15 for the VMREAD and VMWRITE bit maps, 27.3.1.5 for the VMCS link pointer, 31.3 for VMREAD
+ * and VMWRITE in VMX non-root operation). This file has what the tests share; the tests are in the
+ * other files of this folder.
  *
- * With it an L2 that is a hypervisor itself reads and writes fields of a second VMCS, the shadow
- * VMCS of the VMCS link pointer, and exits only where a bit map of L1's says so. A hypervisor
- * may keep that second VMCS in a cache of its own while L2 runs. A broken one leaves this behind
- * when the machine is moved, so that L2 finds older values or L1 does afterwards; or it takes the
- * shadow VMCS for the current one, forgets the link pointer, goes by bit maps as they were, or by
- * none.
+ * With VMCS shadowing, an L2 that is a hypervisor itself reads and writes the fields of a second
+ * VMCS, the shadow VMCS, to which the VMCS link pointer leads. It exits only for fields that a bit
+ * map of L1 names. A hypervisor may cache the shadow VMCS while L2 runs.
  *
- * L2 reads every field, writes every field and reads it again. Whether each of these may exit
- * is in the bit maps, what VMREAD has to give is what was written last, by L2 or by L1, and what
- * a field keeps of a value (a CPU need not keep reserved bits) is what it keeps for L1. Afterwards
- * L1 makes the shadow VMCS its current one and finds what L2 has written.
+ * A broken hypervisor leaves this cache behind in a migration, so that L2, or L1 afterwards, finds
+ * older values. Or it takes the shadow VMCS for the current one, loses the link pointer, or
+ * follows no bit maps or bit maps as they were before.
  *
- * What cannot be told apart: a shadow VMCS that was lost in the move, and one that an exit or
- * entry has lost, but for plan none. Where the error of an instruction that fails in L2 goes is
- * not looked at, nor is the field VM_INSTRUCTION_ERROR, which changes by looking.
+ * L2 reads each field, writes each field, and reads each again. The bit maps say which of these
+ * accesses may exit. VMREAD has to give what L2 or L1 wrote last; a CPU need not keep reserved
+ * bits of a field, so the test learns beforehand which bits L1's VMWRITE keeps. Afterwards L1
+ * makes the shadow VMCS its current one, and must find what L2 has written.
  *
- * On the command line: break=WHAT, to spoil the test on purpose after each of its moves:
+ * The tests cannot tell a shadow VMCS that the migration lost from one that a VM exit or entry
+ * lost, except with the plan `none'. They do not look at the error of an instruction that fails in
+ * L2, nor at the field VM_INSTRUCTION_ERROR, which reading may change.
  *
- * field    one field of the shadow VMCS has another bit
- * bitmaps  each bit of both bit maps is the other way round
+ * break=WHAT on the command line spoils a test on purpose, after each of its migrations:
+ *
+ * field    one field of the shadow VMCS has another value
+ * bitmaps  each bit of both bit maps is inverted
  * link     the VMCS link pointer is all ones
- * control  there is no VMCS shadowing
- * refused  (before the move) what an entry should be refused for is not there
- * other    (before the move) L2 executes none of the instructions that exit
+ * control  VMCS shadowing is off
+ * refused  (before the migration) VM entries have nothing wrong for which they should be refused
+ * other    (before the migration) L2 executes none of the instructions that exit
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -36,16 +38,15 @@
 
 #define SWEPT 1
 
-/* Of many that are wrong so many are named. */
+/* So many failures are reported one by one. */
 #define MOST_SHOWN 3
 
 /* ======== the shadow VMCS ======== */
 
-/* One CPU runs a test at a time, and these are its. */
 struct shadow shadow;
 u8 *bitmaps[2]; /* by access: what exits */
 static bool wanted[2][VMCS_FIELD_COUNT];
-/* What this CPU's VMCSs have, and what a field keeps. */
+/* Which fields the VMCSs of this CPU have, and which of them VMWRITE may write. */
 static bool is_there[VMCS_FIELD_COUNT], is_writable[VMCS_FIELD_COUNT];
 u64 kept[SEEDS][VMCS_FIELD_COUNT];
 
@@ -68,7 +69,6 @@ void check_succeeds(const char *instruction, enum vmx_result result)
 			 vmx_result_text(result));
 }
 
-/* Of the current VMCS. */
 void fill_fields(u64 seed)
 {
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
@@ -80,7 +80,6 @@ void fill_fields(u64 seed)
 		is_there[i] = vmread(vmcs_fields[i], &kept[seed][i]) == VM_SUCCEED;
 }
 
-/* Not active and in memory, as the link pointer has to have it; full of values of SEED. */
 struct shadow new_shadow(u64 seed)
 {
 	struct shadow new = { .vmcs = shadow_alloc() };
@@ -101,7 +100,6 @@ void free_shadow(struct shadow *old)
 	free_page(old->vmcs);
 }
 
-/* What L1 finds in a shadow VMCS, which is its current one. */
 void check_current_contents(const struct shadow *which, const char *when)
 {
 	unsigned there = 0, wrong = 0;
@@ -130,7 +128,7 @@ void check_contents(const struct shadow *which, const char *when)
 	check_succeeds("VMCLEAR", vmclear(virt_to_phys(which->vmcs)));
 }
 
-/* ======== what exits ======== */
+/* ======== bit maps ======== */
 
 bool no_access(unsigned i, enum access access)
 {
@@ -146,9 +144,9 @@ void want(bool (*chosen)(unsigned i, enum access access))
 		}
 }
 
-/* ======== L2 ======== */
+/* ======== a sweep: L2's side ======== */
 
-/* What has become of one VMREAD or VMWRITE. */
+/* The outcome of one VMREAD or VMWRITE. */
 struct outcome {
 	unsigned exits;
 	enum vmx_result result;
@@ -159,8 +157,8 @@ struct outcome {
 enum step { FIRST_READ, WRITING, SECOND_READ, STEPS };
 
 static struct sweep {
-	u64 seed;  /* of what it writes */
-	bool move; /* in the middle of writing */
+	u64 seed;  /* of the values that L2 writes */
+	bool move; /* L2 asks for a migration in the middle of writing */
 	volatile enum step step;
 	volatile unsigned at;
 	struct outcome outcomes[STEPS][VMCS_FIELD_COUNT];
@@ -252,9 +250,9 @@ void moved_in_l1(struct l2 *l2)
 	spoil(l2);
 }
 
-/* ======== a sweep, from L1's side ======== */
+/* ======== a sweep: L1's side ======== */
 
-/* Lets L2 sweep, with what exits not carried out. False: that is not where it came to. */
+/* Lets L2 sweep. L1 skips what exits. False: L2 did not come to the end of its sweep. */
 static bool run_sweep(struct l2 *l2, u64 seed, bool move, const char *when)
 {
 	sweep = (struct sweep){ .seed = seed, .move = move };
@@ -268,7 +266,7 @@ static bool run_sweep(struct l2 *l2, u64 seed, bool move, const char *when)
 		vmx_skip(l2);
 	}
 	if (!report_if_failed(l2_is_call(l2, SWEPT),
-			      "%s: L2 should have swept over all fields; at %s: exit %s", when,
+			      "%s: L2 should sweep over all fields, but left at %s: exit %s", when,
 			      vmcs_field_name(vmcs_fields[sweep.at]), l2_exit_text(l2)))
 		return false;
 	vmx_skip(l2);
@@ -285,7 +283,7 @@ static enum vmx_result expected_result(bool linked, unsigned i, enum access acce
 static const char *const step_names[] = { "VMREAD", "VMWRITE", "the second VMREAD" };
 const char *const result_names[] = { "VMsucceed", "VMfailInvalid", "VMfailValid", "an exception" };
 
-/* What is wrong with one access, in words, or NULL. Follows what L2 has written. */
+/* What is wrong with one access, in words, or NULL. A VMWRITE of L2 changes the expected value. */
 static const char *access_error(struct shadow *which, enum step step, unsigned i)
 {
 	const struct outcome *outcome = &sweep.outcomes[step][i];

@@ -47,7 +47,7 @@ void check_succeeds(const char *instruction, enum vmx_result result);
 void check_current_contents(const struct shadow *which, const char *when);
 void check_contents(const struct shadow *which, const char *when);
 
-/* An L2 that runs CODE with DATA, and has `shadow' and bit maps by which nothing exits. */
+/* An L2 that runs CODE with DATA, linked to `shadow', with bit maps by which nothing exits. */
 struct l2 *new_l2(void (*code)(void *data), void *data);
 void free_l2(struct l2 *l2);
 
