@@ -7,7 +7,7 @@
 #include "processor.h"
 #include "x86/vmx_msr/vmx_msr.h"
 
-/* A register that entries may load, and exits save and load, each if a control says so. */
+/* A register that a VM entry may load, and an exit save and load, each if a control says so. */
 struct loaded {
 	const char *name;
 	u64 (*read)(void);
@@ -17,7 +17,7 @@ struct loaded {
 	u64 own, by_entry, by_l2, by_exit;
 };
 
-/* What L2 has read. */
+/* What L2 reads before it writes, and after the migration. */
 struct readings {
 	struct loaded *registers;
 	unsigned count;
@@ -47,7 +47,7 @@ static void choose(struct l2 *l2, enum vmcs_field field, u32 bits, bool on)
 		vmx_clear_controls(l2, field, bits);
 }
 
-/* One choice of the controls, for all registers of a table. */
+/* Checks one setting of the controls, for all registers of a table. */
 static void check_loaded(struct loaded *registers, unsigned count, bool entry_load, bool exit_save,
 			 bool exit_load)
 {
@@ -71,7 +71,7 @@ static void check_loaded(struct loaded *registers, unsigned count, bool entry_lo
 		registers[i].write(registers[i].own);
 	}
 	report_prefix_pushf("load %d, save %d, load at exit %d", entry_load, exit_save, exit_load);
-	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
+	report(l2_is_call(l2, L2_RETURNED), "L2 should return: exit %s", l2_exit_text(l2));
 	for (unsigned i = 0; i < count; i++) {
 		const struct loaded *reg = &registers[i];
 		u64 first = entry_load ? reg->by_entry : reg->own;
@@ -79,7 +79,7 @@ static void check_loaded(struct loaded *registers, unsigned count, bool entry_lo
 		u64 back = exit_load ? reg->by_exit : reg->by_l2;
 
 		report(readings.first[i] == first && readings.last[i] == reg->by_l2,
-		       "%s in L2 is 0x%lx, expected 0x%lx; after the move 0x%lx, expected 0x%lx",
+		       "%s in L2 is 0x%lx, expected 0x%lx; after the migration 0x%lx, expected 0x%lx",
 		       reg->name, readings.first[i], first, readings.last[i], reg->by_l2);
 		report(vmx_get(l2, reg->guest) == saved && now[i] == back,
 		       "%s is 0x%lx, expected 0x%lx; in L1 %s is 0x%lx, expected 0x%lx",
@@ -96,7 +96,7 @@ MSR_ACCESS(static, perf_global_ctrl, MSR_CORE_PERF_GLOBAL_CTRL)
 MSR_ACCESS(static, debugctl, MSR_IA32_DEBUGCTLMSR)
 MSR_ACCESS(static, bndcfgs, MSR_IA32_BNDCFGS)
 
-/* PATs: the first four entries are those in use. EFER has one bit that code can live with. */
+/* Only the first four entries of IA32_PAT are in use. EFER.SCE may change without harm. */
 static void check_pat_and_efer(bool entry_load, bool exit_save, bool exit_load)
 {
 	u64 efer = rdmsr(MSR_EFER);
@@ -125,34 +125,35 @@ static void check_pat_and_efer(bool entry_load, bool exit_save, bool exit_load)
 		  .by_entry = efer ^ EFER_SCE },
 	};
 
-	/* What L2 writes is always a change, and so is what the exit loads. */
+	/* L2 always writes another value than before, and the exit loads another one again. */
 	registers[1].by_l2 = entry_load ? efer : efer ^ EFER_SCE;
 	registers[1].by_exit = registers[1].by_l2 ^ EFER_SCE;
 	check_loaded(registers, ARRAY_SIZE(registers), entry_load, exit_save, exit_load);
 }
 
 TEST(pat_and_efer_all, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
-     .about = "IA32_PAT and IA32_EFER, loaded and saved by all controls, are L2's in a move in L2 "
-	      "and L1's behind it")
+     .about =
+	     "IA32_PAT and IA32_EFER survive a migration in L2, with all controls that load and save them on")
 {
 	check_pat_and_efer(true, true, true);
 }
 
 TEST(pat_and_efer_shared, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
-     .about = "without any control L1 and L2 share IA32_PAT and IA32_EFER, moved in L2")
+     .about =
+	     "IA32_PAT and IA32_EFER, shared by L1 and L2 without any control, survive a migration in L2")
 {
 	check_pat_and_efer(false, false, false);
 }
 
 TEST(pat_and_efer_kept, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
-     .about = "loaded by the entry alone they are L2's, and L1 has them, too; the fields stay")
+     .about =
+	     "IA32_PAT and IA32_EFER that only the VM entry loads survive a migration in L2, and L1 gets them")
 {
 	check_pat_and_efer(true, false, false);
 }
 
 TEST(pat_and_efer_exit, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_EFER),
-     .about = "saved and loaded by the exit alone they are L1's at the entry, and L1's own behind "
-	      "it")
+     .about = "IA32_PAT and IA32_EFER that only the exit saves and loads survive a migration in L2")
 {
 	check_pat_and_efer(false, true, true);
 }
@@ -186,9 +187,8 @@ static void check_perf_global_ctrl(bool load)
 }
 
 TEST(perf_global_ctrl, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PERF_GLOBAL_CTRL, PERF_GLOBAL_CTRL),
-     .about = "IA32_PERF_GLOBAL_CTRL is loaded by entry and exit, if controls say so, and is L2's "
-	      "in a "
-	      "move")
+     .about =
+	     "IA32_PERF_GLOBAL_CTRL survives a migration in L2, loaded by entry and exit or shared")
 {
 	check_perf_global_ctrl(true);
 	check_perf_global_ctrl(false);
@@ -196,9 +196,10 @@ TEST(perf_global_ctrl, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PERF_GLOBAL_CTRL
 
 /* ---- bounds ---- */
 
-/* It has no host field: an exit clears it (25.7.1), and saves it in any case (28.3.1). */
+/* IA32_BNDCFGS has no host field: an exit clears it (25.7.1), and always saves it (28.3.1). */
 TEST(bndcfgs, .on = EACH_CPU, .needs = VMX_LOAD_BNDCFGS,
-     .about = "IA32_BNDCFGS is loaded by the entry, L2's in a move, saved by the exit and 0 in L1")
+     .about =
+	     "IA32_BNDCFGS that the VM entry loads survives a migration in L2; the exit saves and clears it")
 {
 	struct loaded reg = { .read = read_bndcfgs, .write = write_bndcfgs, .by_l2 = NOWHERE(2) };
 	struct readings readings = { .registers = &reg, .count = 1 };
@@ -214,7 +215,7 @@ TEST(bndcfgs, .on = EACH_CPU, .needs = VMX_LOAD_BNDCFGS,
 	wrmsr(MSR_IA32_BNDCFGS, own);
 	report(readings.first[0] == reg.by_entry && readings.last[0] == reg.by_l2 && now == 0 &&
 		       vmx_get(l2, GUEST_BNDCFGS) == reg.by_l2,
-	       "in L2 0x%lx and 0x%lx, expected 0x%lx and 0x%lx; saved 0x%lx; in L1 0x%lx",
+	       "in L2 IA32_BNDCFGS is 0x%lx and later 0x%lx, expected 0x%lx and 0x%lx; saved as 0x%lx; in L1 0x%lx",
 	       readings.first[0], readings.last[0], reg.by_entry, reg.by_l2,
 	       vmx_get(l2, GUEST_BNDCFGS), now);
 	l2_free(l2);
@@ -222,7 +223,7 @@ TEST(bndcfgs, .on = EACH_CPU, .needs = VMX_LOAD_BNDCFGS,
 
 /* ---- debug controls ---- */
 
-/* DR7 and IA32_DEBUGCTL have no host fields: an exit sets them, always (28.5.1). */
+/* DR7 and IA32_DEBUGCTL have no host fields: every exit sets them to fixed values (28.5.1). */
 #define DR7_AFTER_EXIT 0x400
 
 static void check_debug(struct loaded *reg, u64 after_exit, bool load, bool save)
@@ -238,10 +239,10 @@ static void check_debug(struct loaded *reg, u64 after_exit, bool load, bool save
 	l2_enter(l2);
 	now = reg->read();
 	report_prefix_pushf("load %d, save %d", load, save);
-	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
+	report(l2_is_call(l2, L2_RETURNED), "L2 should return: exit %s", l2_exit_text(l2));
 	report(readings.first[0] == first && readings.last[0] == reg->by_l2,
-	       "%s in L2 is 0x%lx, expected 0x%lx; after the move 0x%lx, expected 0x%lx", reg->name,
-	       readings.first[0], first, readings.last[0], reg->by_l2);
+	       "%s in L2 is 0x%lx, expected 0x%lx; after the migration 0x%lx, expected 0x%lx",
+	       reg->name, readings.first[0], first, readings.last[0], reg->by_l2);
 	report(vmx_get(l2, reg->guest) == saved && now == after_exit,
 	       "%s is 0x%lx, expected 0x%lx; in L1 %s is 0x%lx, expected 0x%lx",
 	       vmcs_field_name(reg->guest), vmx_get(l2, reg->guest), saved, reg->name, now,
@@ -250,7 +251,7 @@ static void check_debug(struct loaded *reg, u64 after_exit, bool load, bool save
 	l2_free(l2);
 }
 
-/* Breakpoints for execution at 0, where nothing is. */
+/* The values are breakpoints for execution at address 0, where there is no code. */
 static void check_dr7(bool load, bool save)
 {
 	struct loaded reg = { .name = "DR7",
@@ -265,11 +266,12 @@ static void check_dr7(bool load, bool save)
 	    vmx_may_clear(VM_EXIT_CONTROLS, save ? 0 : VM_EXIT_SAVE_DEBUG_CONTROLS))
 		check_debug(&reg, DR7_AFTER_EXIT, load, save);
 	else
-		report_skip("needs debug controls that may be off");
+		report_skip("needs debug controls that may be 0");
 }
 
 TEST(dr7, .on = EACH_CPU, .needs = VMX,
-     .about = "DR7 is loaded and saved with the debug controls, and not without, moved in L2")
+     .about =
+	     "DR7 survives a migration in L2, and is loaded and saved only with the debug controls")
 {
 	check_dr7(true, true);
 	check_dr7(true, false);
@@ -289,8 +291,7 @@ FEATURE(DEBUGCTL, "IA32_DEBUGCTL with BTF and LBR")
 
 TEST(debugctl, .on = EACH_CPU, .needs = ALL_OF(VMX, DEBUGCTL),
      .about =
-	     "IA32_DEBUGCTL is loaded and saved with the debug controls, and not without, moved in "
-	     "L2")
+	     "IA32_DEBUGCTL survives a migration in L2, and is loaded and saved only with the debug controls")
 {
 	struct loaded reg = { .name = "IA32_DEBUGCTL",
 			      .read = read_debugctl,

@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * MSRs that entries and exits of VMX load and save, across a move (Intel SDM volume 3: 25.7.2 and
- * 25.8.2 the MSR areas, 27.4 loading MSRs at entries, 28.4 and 28.6 saving and loading them at
- * exits, 25.7.1 and 25.8.1 the controls for IA32_PAT, IA32_EFER, IA32_PERF_GLOBAL_CTRL,
- * IA32_BNDCFGS and the debug controls, 25.6.20 the XSS-exiting bit map, appendix A.6).
+ * MSRs that VM entries and exits load and save, across a migration (Intel SDM volume 3: 25.7.2 and
+ * 25.8.2 for the MSR areas, 27.4 for loading MSRs at entries, 28.4 and 28.6 for saving and loading
+ * them at exits, 25.7.1 and 25.8.1 for the controls of IA32_PAT, IA32_EFER, IA32_PERF_GLOBAL_CTRL,
+ * IA32_BNDCFGS and the debug controls, 25.6.20 for the XSS-exiting bit map, appendix A.6). This
+ * file has the MSR areas; loaded.c has MSRs with fields of their own, xsaves.c the XSS-exiting bit
+ * map.
  *
- * A hypervisor carries out the MSR areas by itself, entry by entry, and of some MSRs keeps one
- * copy for L1 and one for L2. When the machine is moved inside L2 it has to restore L2's values
- * without taking the areas or the fields of the VMCS for them again, and afterwards L1's by what
- * the areas and controls say then. A broken one loads the entry's values a second time on the other
- * side, saves the field where it was not asked to, gives L1 what L2 had or the other way round,
- * goes by areas as they were before the move, or stops in a long area too early.
+ * A hypervisor carries out the MSR areas itself, entry by entry, and keeps two copies of some
+ * MSRs, one for L1 and one for L2. When L2 is migrated, it has to restore L2's values without
+ * using the areas or the VMCS fields again; at the next exit it has to give L1 what the areas and
+ * controls say then.
+ *
+ * A broken hypervisor loads the values of the VM entry a second time on the destination. It saves
+ * a field although no control asks for it. It gives L1 what was L2's, or the other way round. It
+ * uses the areas as they were before the migration. Or it stops before the end of a long area.
  *
  * Each place has a value of its own: what L1 had, what the entry loads, what L2 writes, what the
- * exit loads; and so what is read shows where it came from. What the areas carry with few entries
- * is vmx_state's business.
+ * exit loads. So a value that is read tells where it came from. vmx_state tests what short areas
+ * carry.
  *
- * What cannot be told apart: an area that was read too early, and one that was not read again.
+ * The tests cannot tell an area that was read too early from one that was not read again.
  *
- * On the command line: break=WHAT, to spoil the test on purpose:
+ * break=WHAT on the command line spoils a test on purpose:
  *
  * areas     each area ends one entry early
- * tsc       what was stored of the TSC is older than it should be
- * refused   the entry that may not be loaded may
- * load      what the entry should load, or the exit, is loaded by the other choice of the control
- * l2        behind each move L2 has other values
+ * tsc       the stored TSC is taken for an older one
+ * refused   the MSR area has nothing wrong for which the entry should fail
+ * load      entries and exits load by the opposite choice of the controls
+ * l2        L2's values change after each migration
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -33,7 +37,7 @@
 
 #define HERE 1
 
-/* Counters wrap: only distances mean anything. */
+/* Counters wrap, so only their distance tells which one is later. */
 static bool in_order(u64 first, u64 second)
 {
 	return (s64)(second - first) >= 0;
@@ -47,7 +51,7 @@ static void call_in_l2(void *data)
 
 /* ======== MSR areas ======== */
 
-/* L1 and L2 share these, and no code here depends on them. */
+/* MSRs that L1 and L2 share, and on which no code here depends. */
 static const u32 area_msrs[] = { MSR_LSTAR, MSR_CSTAR, MSR_KERNEL_GS_BASE };
 
 #define AREA_MSRS ARRAY_SIZE(area_msrs)
@@ -62,7 +66,7 @@ static const struct {
 	[EXIT_LOAD] = { VM_EXIT_MSR_LOAD_ADDR, VM_EXIT_MSR_LOAD_COUNT },
 };
 
-/* Three areas, each of so many entries, with room for some behind them. */
+/* The three MSR areas. Each has COUNT entries, and SPARE more that must not be used. */
 struct areas {
 	struct vmx_msr_entry *entries[AREA_KINDS];
 	unsigned count[AREA_KINDS];
@@ -71,7 +75,7 @@ struct areas {
 #define UNTOUCHED 0x5a5a5a5a5a5a5a5aul
 #define SPARE	  AREA_MSRS
 
-/* So many entries has an area at most (A.6). */
+/* The most entries that an area may have (A.6). */
 static unsigned most_entries(void)
 {
 	return VMX_MISC_MAX_MSRS(rdmsr(MSR_IA32_VMX_MISC));
@@ -91,7 +95,10 @@ static unsigned area_order(unsigned count)
 	return order;
 }
 
-/* The MSRs in turns, so that the last of each counts; behind the end, what must not count. */
+/*
+ * The entries have the MSRs in turn, so that the last entry of each MSR counts. The spare entries
+ * must not count.
+ */
 static struct areas new_areas(struct l2 *l2, const unsigned *count, unsigned seed)
 {
 	struct areas areas;
@@ -116,7 +123,7 @@ static void free_areas(struct areas *areas)
 		free_pages(areas->entries[kind]);
 }
 
-/* What an area of so many entries leaves in an MSR: the value of its last entry for it. */
+/* What an area leaves in an MSR: the value of the last entry for it. */
 static u64 last_value(const struct areas *areas, enum area_kind kind, unsigned msr, unsigned seed)
 {
 	unsigned last = areas->count[kind] - 1;
@@ -126,7 +133,7 @@ static u64 last_value(const struct areas *areas, enum area_kind kind, unsigned m
 	return area_value(kind, last, seed);
 }
 
-/* One stay in L2: what it reads of the MSRs, and what it writes there afterwards. */
+/* One stay in L2, which reads the MSRs and then writes BY_L2() to them. */
 static struct stay {
 	bool move;
 	unsigned seed;
@@ -172,11 +179,11 @@ static void check_stored(const struct areas *areas, const char *when)
 			report_fail("%s: entry %u of %u to be stored has 0x%lx, expected 0x%lx",
 				    when, i + 1, count, value, expected);
 	}
-	report(!wrong, "%s: the exit stores %u entries and none behind them: %u are wrong", when,
+	report(!wrong, "%s: the exit stores %u entries and none after them: %u are wrong", when,
 	       count, wrong);
 }
 
-/* L2 stays once, with the areas that are set, and L1's own MSRs come back in the end. */
+/* L2 stays once, with the areas of its VMCS. L1's own MSRs come back in the end. */
 static void check_areas(struct l2 *l2, const struct areas *areas, unsigned seed, bool move,
 			const char *when)
 {
@@ -187,8 +194,8 @@ static void check_areas(struct l2 *l2, const struct areas *areas, unsigned seed,
 	l2_enter(l2);
 	read_msrs(now);
 	write_msrs(own);
-	if (!report_if_failed(l2_is_call(l2, HERE), "%s: L2 should have come to its call: exit %s",
-			      when, l2_exit_text(l2)))
+	if (!report_if_failed(l2_is_call(l2, HERE), "%s: L2 should make its call: exit %s", when,
+			      l2_exit_text(l2)))
 		return;
 	vmx_skip(l2);
 	for (unsigned i = 0; i < AREA_MSRS; i++) {
@@ -203,24 +210,22 @@ static void check_areas(struct l2 *l2, const struct areas *areas, unsigned seed,
 }
 
 TEST(areas_full, .on = EACH_CPU, .needs = VMX,
-     .about = "MSR areas of the most entries that may be are carried out in their order to the "
-	      "last, "
-	      "moved in L2")
+     .about =
+	     "MSR areas of the greatest size are carried out in order to the last entry, across a migration in L2")
 {
 	unsigned most = most_entries(), count[AREA_KINDS] = { most, most, most };
 	struct l2 *l2 = l2_new(swap_msrs, NULL);
 	struct areas areas = new_areas(l2, count, 0);
 
 	report_info("%u entries", most);
-	check_areas(l2, &areas, 0, true, "moved in L2");
+	check_areas(l2, &areas, 0, true, "migration in L2");
 	l2_free(l2);
 	free_areas(&areas);
 }
 
 TEST(areas_changed, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "MSR areas that L1 changes, replaces and shortens before a move and after it count as "
-	     "they are")
+	     "MSR areas that L1 replaces and shortens before and after a migration count as they are then")
 {
 	static const unsigned counts[][AREA_KINDS] = {
 		{ 30, 40, 50 }, { 7, 50, 4 }, { 90, 3, 60 }, { 5, 6, 7 }
@@ -229,22 +234,22 @@ TEST(areas_changed, .on = EACH_CPU, .needs = VMX,
 	struct areas areas[ARRAY_SIZE(counts)];
 
 	areas[0] = new_areas(l2, counts[0], 0);
-	check_areas(l2, &areas[0], 0, false, "before the move");
+	check_areas(l2, &areas[0], 0, false, "before the migration");
 	areas[1] = new_areas(l2, counts[1], 1);
 	migrate_quiet();
-	check_areas(l2, &areas[1], 1, false, "changed before a move in L1");
+	check_areas(l2, &areas[1], 1, false, "changed before a migration in L1");
 	areas[2] = new_areas(l2, counts[2], 2);
-	check_areas(l2, &areas[2], 2, false, "changed behind it");
+	check_areas(l2, &areas[2], 2, false, "changed after a migration in L1");
 	areas[3] = new_areas(l2, counts[3], 3);
-	check_areas(l2, &areas[3], 3, true, "changed before a move in L2");
+	check_areas(l2, &areas[3], 3, true, "changed before a migration in L2");
 	l2_free(l2);
 	for (unsigned i = 0; i < ARRAY_SIZE(areas); i++)
 		free_areas(&areas[i]);
 }
 
-/* ---- entries that may not be loaded ---- */
+/* ---- MSR-area entries that fail ---- */
 
-/* 27.4; the qualification is the number of the entry, from 1 on. */
+/* What 27.4 forbids. The exit qualification is the number of the entry, counted from 1. */
 static const struct {
 	const char *what;
 	struct vmx_msr_entry entry;
@@ -253,7 +258,7 @@ static const struct {
 	{ "GS.base", { .index = MSR_GS_BASE, .value = 0 } },
 	{ "an entry with reserved bits", { .index = MSR_LSTAR, .reserved = 1 } },
 	{ "an address that is not canonical", { .index = MSR_LSTAR, .value = BIT(62) } },
-	{ "an MSR that is not there", { .index = 0x3fffffff } },
+	{ "an MSR that does not exist", { .index = 0x3fffffff } },
 };
 
 #define UNLOADABLE ARRAY_SIZE(unloadable)
@@ -269,21 +274,20 @@ static void check_not_loaded(struct l2 *l2, const struct areas *areas, unsigned 
 	write_msrs(own);
 	report(reason == (EXIT_REASON_MSR_LOAD_FAIL | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
 		       vmx_get(l2, EXIT_QUALIFICATION) == place + 1,
-	       "%s: exit %s; expected that the entry fails at number %u", what, l2_exit_text(l2),
-	       place + 1);
+	       "%s: exit %s; expected a failed VM entry at number %u of the area", what,
+	       l2_exit_text(l2), place + 1);
 	for (unsigned i = 0; i < AREA_MSRS; i++)
 		report_if_failed(now[i] == last_value(areas, EXIT_LOAD, i, seed),
-				 "%s: L1's MSR 0x%x is 0x%lx, expected 0x%lx of the exit's area",
+				 "%s: L1's MSR 0x%x is 0x%lx, expected 0x%lx from the exit's area",
 				 what, area_msrs[i], now[i], last_value(areas, EXIT_LOAD, i, seed));
 	report_if_failed(areas->entries[EXIT_STORE][0].value == UNTOUCHED,
-			 "%s: the exit has stored 0x%lx, and should store nothing", what,
+			 "%s: the exit has stored 0x%lx, but should store nothing", what,
 			 areas->entries[EXIT_STORE][0].value);
 }
 
 TEST(areas_refused, .on = EACH_CPU, .needs = VMX,
-     .about = "an entry fails at the place in its area that L1 has set wrong before a move, and "
-	      "loads "
-	      "L1's MSRs")
+     .about =
+	     "a VM entry fails at the MSR-area entry that L1 made wrong before a migration, and loads L1's MSRs")
 {
 	unsigned most = most_entries(), count[AREA_KINDS] = { most, 6, 6 };
 	unsigned places[UNLOADABLE] = { 0, 1, most / 2, most - 2, most - 1 };
@@ -332,7 +336,7 @@ static void move_and_read_tsc(void *unused)
 	}
 }
 
-/* The offset is for instructions of L2 (25.6.5), and not for what the exit stores. */
+/* The TSC offset applies to instructions of L2 (25.6.5), and not to what the exit stores. */
 static void check_tsc(struct l2 *l2, const struct vmx_msr_entry *entry, u64 offset,
 		      const char *when)
 {
@@ -343,7 +347,7 @@ static void check_tsc(struct l2 *l2, const struct vmx_msr_entry *entry, u64 offs
 	stored = entry->value - (broken("tsc") ? 1ul << 40 : 0);
 	inside = last_tsc_of_l2 - offset;
 	report(l2_is_call(l2, HERE) && in_order(inside, stored) && in_order(stored, after),
-	       "%s: L2 read 0x%lx (less the offset), the exit stored 0x%lx, L1 read 0x%lx; exit %s",
+	       "%s: L2 read 0x%lx (less the offset), the exit stored 0x%lx, L1 read 0x%lx: expected in this order; exit %s",
 	       when, inside, stored, after, l2_exit_name(l2->exit_reason));
 	if (l2_is_call(l2, HERE))
 		vmx_skip(l2);
@@ -351,18 +355,17 @@ static void check_tsc(struct l2 *l2, const struct vmx_msr_entry *entry, u64 offs
 
 TEST(tsc_stored, .on = EACH_CPU, .needs = VMX_TSC_OFFSETTING,
      .about =
-	     "the TSC that an exit stores is L1's, between what L2 has read and L1 reads, moved in "
-	     "L2 or in L1")
+	     "the TSC that an exit stores is L1's, without the offset, after migrations in L2 and in L1")
 {
 	struct l2 *l2 = l2_new(move_and_read_tsc, NULL);
 	const struct vmx_msr_entry *entry = vmx_store_msr_at_exit(l2, MSR_IA32_TSC);
 
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_TSC_OFFSETTING);
 	vmx_set(l2, TSC_OFFSET, AHEAD);
-	check_tsc(l2, entry, AHEAD, "not moved");
-	check_tsc(l2, entry, AHEAD, "moved in L2");
+	check_tsc(l2, entry, AHEAD, "no migration");
+	check_tsc(l2, entry, AHEAD, "migration in L2");
 	vmx_set(l2, TSC_OFFSET, -AHEAD);
 	migrate_quiet();
-	check_tsc(l2, entry, -AHEAD, "moved in L1 and in L2");
+	check_tsc(l2, entry, -AHEAD, "migration in L1 and in L2");
 	l2_free(l2);
 }

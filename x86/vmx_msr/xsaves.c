@@ -8,7 +8,7 @@
 #include "xsave.h"
 #include "x86/vmx_msr/vmx_msr.h"
 
-/* The states that IA32_XSS may have: CPUID 0Dh, 1. */
+/* The state components that IA32_XSS may have (CPUID leaf 0Dh, subleaf 1). */
 static u64 supervisor_states(void)
 {
 	struct cpuid r = cpuid_indexed(0xd, 1);
@@ -37,11 +37,11 @@ static void save_supervisor_states(void *data)
 	}
 }
 
-/* Of XSS, what XSAVES is asked for and the bit map, one bit must be in all three (26.1.3). */
+/* XSAVES exits if IA32_XSS, its operand and the XSS-exiting bit map have a bit in common (26.1.3).
+ */
 TEST(xsaves, .on = EACH_CPU, .needs = VMX_XSAVES,
-     .about = "XSAVES exits for states in the XSS-exiting bit map that IA32_XSS has, before and "
-	      "after "
-	      "a move in L2")
+     .about =
+	     "XSAVES exits by IA32_XSS and the XSS-exiting bit map, before and after a migration in L2")
 {
 	struct xss xss = { .area = alloc_pages(2) };
 	u64 states = supervisor_states(), own = rdmsr(MSR_IA32_XSS), cr4 = read_cr4();
