@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What memory of L2's is on VMX, for the stories that SVM has, too (Intel SDM volume 3, chapter
- * 29, and 28.2.1 for what exits tell). See vmx-nesting.h and l2-memory.h.
+ * Memory of an L2 on VMX, for the stories that VMX shares with SVM (Intel SDM volume 3, chapter
+ * 29, and 28.2.1 for what exits tell). See vmx-nesting.h and memory-world.h.
  *
- * The linear address of a misconfiguration is undefined, and so are bits 11:9 of a violation's
- * qualification without advanced information; none is looked at.
+ * No test looks at the linear address of a misconfiguration, which is undefined, nor at bits 11:9
+ * of a violation's qualification, which are undefined on CPUs without advanced information.
  */
 #include "x86/nested/vmx-nesting.h"
 #include "percpu.h"
 
-/* Of the qualification, what every CPU says. */
+/* The bits of the qualification that every CPU defines. */
 #define ALWAYS_THERE (GENMASK(5, 0) | FINAL)
 #define SHARED_VPID  0xffff
 
@@ -59,7 +59,7 @@ void check_success(const char *instruction, enum vmx_result result)
 			 vmx_result_text(result));
 }
 
-/* All of an L2's VPID, by whichever type there is. */
+/* Flushes an L2's VPID by an INVVPID type that the CPU has. */
 static void flush_vpid(struct l2 *l2)
 {
 	bool single = feature_VMX_INVVPID_SINGLE_CONTEXT.present();
@@ -104,7 +104,7 @@ void vmx_flush(struct l2 *l2)
 		flush_vpid(l2);
 }
 
-/* With EPT what is cached belongs to EPT_POINTER, too, so that nothing needs a flush. */
+/* With EPT, cached translations belong to an EPT_POINTER as well, so that no flush is needed. */
 static void share_vpid(struct l2 *l2)
 {
 	use_vpid(l2, SHARED_VPID);
@@ -117,7 +117,7 @@ static void exit_on_page_faults(struct l2 *l2, bool on)
 	vmx_intercept_exception(l2, PF_VECTOR, on);
 }
 
-/* L1 and L2 share it. */
+/* L1 and L2 share CR2. */
 static u64 own_cr2(const struct l2 *l2)
 {
 	return read_cr2();
@@ -223,11 +223,11 @@ static void set_mode(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_b
 	set_segment(l2, GUEST_CS_SELECTOR, mode->code, code_base);
 	for (size_t i = 0; i < ARRAY_SIZE(data); i++)
 		set_segment(l2, data[i], mode->data, 0);
-	/* There are no handlers: whatever comes is an exit that was not expected. */
+	/* L2 has no handlers, so any exception becomes an exit that the test does not expect. */
 	vmx_set(l2, EXCEPTION_BITMAP, 0xffffffff);
 }
 
-/* An entry reads them from memory, but with EPT, where they are of the VMCS (27.3.2.4). */
+/* With EPT a VM entry takes the PDPTEs from the VMCS, without it from memory (27.3.2.4). */
 static void set_pdptes(struct l2 *l2, const u64 *entries)
 {
 	if (!l2->ept)
@@ -243,7 +243,7 @@ const struct nesting nesting = {
 	.dirty = VMX_EPT_DIRTY_BIT,
 	.write_missing = EPT_VIOLATION_ACC_WRITE | FINAL,
 	.write_protected = EPT_VIOLATION_ACC_WRITE | FINAL | READABLE | EXECUTABLE,
-	.cr2_name = "CR2 behind the exit",
+	.cr2_name = "CR2 after the exit",
 	.halt = EXIT_REASON_HLT,
 	.prepare = prepare,
 	.use = use_ept,

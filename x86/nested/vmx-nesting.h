@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vmx_memory and vmx_ept share: VMX's nesting of l2-memory.h, and how its L2s are made. */
+/* What vmx_memory and vmx_ept share: `nesting' of memory-world.h for VMX, and how L2s are made. */
 #ifndef VMX_NESTING_H
 #define VMX_NESTING_H
 
@@ -12,20 +12,20 @@
 #define EXECUTABLE (VMX_EPT_EXECUTABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
 #define FINAL	   (EPT_VIOLATION_GVA_IS_VALID | EPT_VIOLATION_GVA_TRANSLATED)
 #define WALK	   EPT_VIOLATION_GVA_IS_VALID
-/* In struct fault's error, of a write: bit 0 may be 1 or 0, the instruction reads, too. */
+/* In struct fault's error, of an instruction that reads and writes: bit 0 may be 1 or 0. */
 #define ALSO_READS BIT(63)
 
 /* Whether this CPU's next L2s have accessed and dirty flags in their EPT, and a VPID. */
 void make_with(bool used_flags, bool vpid);
 
-/* The same that `nesting' has. */
+/* Functions that `nesting' has as well. */
 u64 vmx_root(const struct l2 *l2, bool nested);
 void vmx_set_root(struct l2 *l2, bool nested, u64 root);
 void vmx_flush(struct l2 *l2);
 
-/* A VPID of which nothing is cached. */
+/* Gives an L2 a VPID of which nothing is cached. */
 void use_new_vpid(struct l2 *l2);
-/* A check, silent if it passes. */
+/* Reports an instruction that does not succeed. */
 void check_success(const char *instruction, enum vmx_result result);
 
 #endif

@@ -8,7 +8,7 @@
 #include "processor.h"
 #include "x86/nested/vmx-nesting.h"
 
-/* An address that needs the fifth level, at which L2 finds its window again. */
+/* An address that needs the fifth level. L2 sees its window there as well. */
 #define FAR_WINDOW (1ul << 48)
 
 FEATURE(LA57, "57-bit linear addresses in VMX operation (CR4.LA57), L1 with 48")
@@ -17,7 +17,7 @@ FEATURE(LA57, "57-bit linear addresses in VMX operation (CR4.LA57), L1 with 48")
 	       !(read_cr4() & X86_CR4_LA57);
 }
 
-/* What has four levels in both halves has the same addresses in five. */
+/* Five levels of tables in which all addresses of the four levels lead to the same pages. */
 static u64 *five_levels(const struct world *w, u64 **far_pml4)
 {
 	u64 *pml5 = alloc_page();
@@ -34,10 +34,10 @@ static bool reads_far(struct world *w, const char *when)
 	u64 should = content(w, first_page(2), 0x28);
 
 	ask(w, READ, (u64 *)(FAR_WINDOW + 2 * PAGE_SIZE + 0x28), 0);
-	return finish(w, when) && report_if_failed(w->request.value == should,
-						   "%s: L2 reads 0x%lx through five levels, "
-						   "expected 0x%lx",
-						   when, w->request.value, should);
+	return finish(w, when) &&
+	       report_if_failed(w->request.value == should,
+				"%s: L2 reads 0x%lx through five levels, expected 0x%lx", when,
+				w->request.value, should);
 }
 
 static void five_levels_story(bool nested)
@@ -48,28 +48,30 @@ static void five_levels_story(bool nested)
 
 	vmx_set(w->l2, GUEST_CR3, virt_to_phys(pml5));
 	vmx_set(w->l2, GUEST_CR4, vmx_get(w->l2, GUEST_CR4) | X86_CR4_LA57);
-	good = reads_far(w, "before the move");
+	good = reads_far(w, "before the migration");
 	move_in_l2(w);
-	good &= reads_far(w, "after a move in L2");
-	report(!(read_cr4() & X86_CR4_LA57), "L1 has four levels behind the exit: CR4 0x%lx",
+	good &= reads_far(w, "after a migration in L2");
+	report(!(read_cr4() & X86_CR4_LA57), "L1 should have four levels after the exit: CR4 0x%lx",
 	       read_cr4());
 	migrate_quiet();
-	good &= reads_far(w, "after a move in L1");
-	good &= check_all(w, 0x18, "after a move in L1");
-	report(good && !w->broken, "L2 with five levels, L1 with four");
+	good &= reads_far(w, "after a migration in L1");
+	good &= check_all(w, 0x18, "after a migration in L1");
+	report(good && !w->broken, "L2 uses five levels, and L1 four");
 	world_free(w);
 	free_page(far_pml4);
 	free_page(pml5);
 }
 
 TEST(five_levels_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, LA57),
-     .about = "L2 with five levels of tables under EPT, and L1 with four, moved in both")
+     .about =
+	     "an L2 with 5-level paging under EPT survives migrations in L2 and in an L1 with 4-level paging")
 {
 	five_levels_story(true);
 }
 
 TEST(five_levels_cr3, .on = EACH_CPU, .needs = ALL_OF(VMX, LA57),
-     .about = "L2 with five levels of tables, no EPT, and L1 with four, moved in both")
+     .about =
+	     "an L2 with 5-level paging without EPT survives migrations in L2 and in an L1 with 4-level paging")
 {
 	five_levels_story(false);
 }

@@ -66,38 +66,39 @@ static const struct flush flush_new_vpid = { "a new VPID", new_vpid };
 static const struct flush flush_by_entry = { "an entry without VPID", by_entry };
 
 TEST(invept_context, .on = EACH_CPU, .needs = VMX_INVEPT_CONTEXT,
-     .about = "EPT changed by L1 and flushed by single-context INVEPT, moved inside L2")
+     .about = "L2 sees changes to its EPT after single-context INVEPT, across a migration in L2")
 {
 	flush_story(true, false, &flush_ept_context, true);
 }
 
 TEST(invept_context_pending, .on = EACH_CPU, .needs = VMX_INVEPT_CONTEXT,
-     .about = "EPT changed by L1 and flushed by single-context INVEPT, moved before the entry")
+     .about = "L2 sees changes to its EPT after single-context INVEPT and a migration in L1")
 {
 	flush_story(true, false, &flush_ept_context, false);
 }
 
 TEST(invept_global, .on = EACH_CPU, .needs = VMX_INVEPT_GLOBAL,
-     .about = "EPT changed by L1 and flushed by all-context INVEPT, moved inside L2")
+     .about = "L2 sees changes to its EPT after all-context INVEPT, across a migration in L2")
 {
 	flush_story(true, false, &flush_ept_global, true);
 }
 
 TEST(invept_global_pending, .on = EACH_CPU, .needs = VMX_INVEPT_GLOBAL,
-     .about = "EPT changed by L1 and flushed by all-context INVEPT, moved before the entry")
+     .about = "L2 sees changes to its EPT after all-context INVEPT and a migration in L1")
 {
 	flush_story(true, false, &flush_ept_global, false);
 }
 
 TEST(invept_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_VPID),
-     .about = "EPT of an L2 with a VPID changed by L1 and flushed by single-context INVEPT")
+     .about =
+	     "an L2 with a VPID sees changes to its EPT after single-context INVEPT and a migration in L1")
 {
 	make_with(false, true);
 	flush_story(true, false, &flush_ept_context, false);
 	make_with(false, false);
 }
 
-/* All worlds' place 0 leads to page N, flushed by HOW; each is flushed while another ran last. */
+/* Lets place 0 of all worlds lead to page N, and flushes each while another one ran last. */
 static void lead_all(struct world **worlds, int n, const struct flush *how)
 {
 	for (int i = 0; i < WORLDS; i++) {
@@ -116,7 +117,8 @@ static bool all_read(struct world **worlds, int n, const char *when)
 }
 
 TEST(invept_several, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_INVEPT_GLOBAL),
-     .about = "EPTs of several L2s changed and flushed while another one's is in use, and moves")
+     .about =
+	     "several L2s see changes to their EPTs, flushed while another EPT is in use, across migrations")
 {
 	struct world *worlds[WORLDS];
 	bool good;
@@ -125,28 +127,30 @@ TEST(invept_several, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_INV
 		worlds[i] = world_new(true);
 	good = all_read(worlds, first_page(0), "before the change");
 	lead_all(worlds, first_page(1), &flush_ept_context);
-	good &= all_read(worlds, first_page(1), "changed before the move");
+	good &= all_read(worlds, first_page(1), "changed before the migration");
 	lead_all(worlds, first_page(2), &flush_ept_context);
 	migrate_quiet();
-	good &= all_read(worlds, first_page(2), "changed right before the move");
+	good &= all_read(worlds, first_page(2), "changed right before the migration");
 	move_in_l2(worlds[1]);
 	lead_all(worlds, first_page(3), &flush_ept_context);
-	good &= all_read(worlds, first_page(3), "changed right after the move");
+	good &= all_read(worlds, first_page(3), "changed right after the migration");
 	lead_all(worlds, first_page(4), &flush_ept_global);
-	good &= all_read(worlds, first_page(4), "changed after the move");
+	good &= all_read(worlds, first_page(4), "changed after the migration");
 	report(good, "%d L2s see what L1 has changed in their EPTs", WORLDS);
 	for (int i = 0; i < WORLDS; i++)
 		world_free(worlds[i]);
 }
 
 TEST(entry_flushes_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2's own tables changed by L1 under EPT, no VPID: the entry flushes")
+     .about =
+	     "L2 under EPT without a VPID sees L1's changes to its tables at the next entry, across a migration")
 {
 	flush_story(true, true, &flush_by_entry, false);
 }
 
 TEST(entry_flushes_cr3, .on = EACH_CPU, .needs = VMX,
-     .about = "L2's own tables changed by L1 without EPT, no VPID: the entry flushes")
+     .about =
+	     "L2 without EPT and VPID sees L1's changes to its tables at the next entry, across a migration")
 {
 	flush_story(false, true, &flush_by_entry, true);
 }
@@ -159,61 +163,70 @@ static void vpid_story(bool nested, const struct flush *flush, bool in_l2)
 }
 
 TEST(invvpid_address_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_INVVPID_INDIVIDUAL_ADDR),
-     .about = "L2's own tables changed by L1 under EPT, flushed by individual-address INVVPID")
+     .about =
+	     "L2 under EPT sees L1's changes to its tables after individual-address INVVPID, across a migration")
 {
 	vpid_story(true, &flush_address, true);
 }
 
 TEST(invvpid_address_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_INDIVIDUAL_ADDR,
-     .about = "L2's own tables changed by L1 without EPT, flushed by individual-address INVVPID")
+     .about =
+	     "L2 without EPT sees L1's changes to its tables after individual-address INVVPID, across a migration")
 {
 	vpid_story(false, &flush_address, false);
 }
 
 TEST(invvpid_context_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_INVVPID_SINGLE_CONTEXT),
-     .about = "L2's own tables changed by L1 under EPT, flushed by single-context INVVPID")
+     .about =
+	     "L2 under EPT sees L1's changes to its tables after single-context INVVPID, across a migration")
 {
 	vpid_story(true, &flush_context, false);
 }
 
 TEST(invvpid_context_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_SINGLE_CONTEXT,
-     .about = "L2's own tables changed by L1 without EPT, flushed by single-context INVVPID")
+     .about =
+	     "L2 without EPT sees L1's changes to its tables after single-context INVVPID, across a migration")
 {
 	vpid_story(false, &flush_context, true);
 }
 
 TEST(invvpid_all_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_ALL_CONTEXT,
-     .about = "L2's own tables changed by L1 without EPT, flushed by all-context INVVPID")
+     .about =
+	     "L2 without EPT sees L1's changes to its tables after all-context INVVPID, across a migration")
 {
 	vpid_story(false, &flush_all, false);
 }
 
 TEST(invvpid_non_global_cr3, .on = EACH_CPU, .needs = VMX_INVVPID_SINGLE_NON_GLOBAL,
-     .about = "L2's own tables changed by L1, flushed by an INVVPID that retains globals")
+     .about = "L2 without EPT sees L1's changes to its tables after INVVPID that retains globals")
 {
 	vpid_story(false, &flush_non_global, false);
 }
 
 TEST(new_vpid_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
-     .about = "L2's own tables changed by L1 under EPT, and L2 entered with a new VPID")
+     .about =
+	     "L2 under EPT sees L1's changes to its tables when it gets a new VPID, across a migration")
 {
 	vpid_story(true, &flush_new_vpid, false);
 }
 
 TEST(new_vpid_cr3, .on = EACH_CPU, .needs = VMX_VPID,
-     .about = "L2's own tables changed by L1 without EPT, and L2 entered with a new VPID")
+     .about =
+	     "L2 without EPT sees L1's changes to its tables when it gets a new VPID, across a migration")
 {
 	vpid_story(false, &flush_new_vpid, false);
 }
 
 TEST(invlpg_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; EPT")
+     .about =
+	     "L2 under EPT sees changes that it makes to its tables before a migration after its INVLPG")
 {
 	own_invlpg_story(true);
 }
 
 TEST(invlpg_vpid, .on = EACH_CPU, .needs = VMX_VPID,
-     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; VPID and no EPT")
+     .about =
+	     "L2 with a VPID sees changes that it makes to its tables before a migration after its INVLPG")
 {
 	make_with(false, true);
 	own_invlpg_story(false);

@@ -37,16 +37,16 @@ static void check_invept_operands(u64 eptp, const char *when)
 }
 
 TEST(invept_operands, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "INVEPT fails for wrong operands, and for these alone, before and after a move")
+     .about = "INVEPT fails for wrong operands, and only for these, before and after a migration")
 {
 	struct l2 *l2 = l2_new(NULL, NULL);
 	u64 eptp;
 
 	vmx_use_ept(l2);
 	eptp = vmx_get(l2, EPT_POINTER);
-	check_invept_operands(eptp, "before the move");
+	check_invept_operands(eptp, "before the migration");
 	migrate_quiet();
-	check_invept_operands(eptp, "after the move");
+	check_invept_operands(eptp, "after the migration");
 	l2_free(l2);
 }
 
@@ -83,13 +83,13 @@ static void check_invvpid_operands(const char *when)
 }
 
 TEST(invvpid_operands, .on = EACH_CPU, .needs = VMX_VPID,
-     .about = "INVVPID fails for wrong operands, and for these alone, before and after a move")
+     .about = "INVVPID fails for wrong operands, and only for these, before and after a migration")
 {
 	struct l2 *l2 = l2_new(NULL, NULL);
 
 	vmx_make_current(l2);
-	check_invvpid_operands("before the move");
+	check_invvpid_operands("before the migration");
 	migrate_quiet();
-	check_invvpid_operands("after the move");
+	check_invvpid_operands("after the migration");
 	l2_free(l2);
 }

@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory as L2 sees it, across a move: which tables it goes through, with EPT and without,
- * flushes, VPIDs, page faults, paging modes, what it writes. vmx_ept has what only EPT has.
+ * Memory as L2 sees it, across a migration: which page tables it goes through, with EPT and
+ * without, flushes, VPIDs, page faults, paging modes, and what L2 writes. vmx_ept has what exists
+ * only with EPT.
  *
- * The truth: Intel SDM volume 3, 29.3 (EPT), 29.4 (caching of translations), chapter 31 (INVEPT,
- * INVVPID), 27.3.1.6 and 27.3.2.4 (PDPTEs), 28.2.1 (#PF that exits), 4.7, 4.8 and 4.10 (page
- * faults, accessed and dirty flags, TLB).
+ * Intel SDM volume 3: 29.3 (EPT), 29.4 (caching of translations), chapter 31 (INVEPT, INVVPID),
+ * 27.3.1.6 and 27.3.2.4 (PDPTEs), 28.2.1 (#PF that exits), 4.7, 4.8 and 4.10 (page faults,
+ * accessed and dirty flags, TLB).
  *
- * What is the same on SVM is in the files called l2-*.c, tests without EPT in l2-cr3.c;
- * l2-memory.h tells of the worlds.
+ * What SVM has as well is in x86/nested/memory-*.c; tests without EPT are in x86/nested/cr3.c;
+ * x86/nested/memory-world.h tells how the tests see L2's memory.
  *
- * A broken hypervisor walks other tables than L2's after a move (L1's, those of an L2 that
- * ran before, none, those of the EPT_POINTER of before): L2 reads what belongs elsewhere or
- * stops where it should not. Or it keeps shadows of tables and no longer sees that L1 changes
- * them; or it does not log as dirty what L2, or the walker of its tables, writes, so that the
- * destination has old bytes: counters that fall behind, accessed and dirty flags that are gone.
- * Or it mixes up the page faults of L2 and L1: wrong address, wrong CR2; twice, never.
+ * After a migration a broken hypervisor walks other tables than L2's: L1's, those of an L2 that
+ * ran before, none, or those of an older EPT_POINTER. Then L2 reads what belongs elsewhere, or
+ * stops where it should not. Or the hypervisor keeps shadows of tables and no longer sees that L1
+ * changes them. Or it does not log as dirty what L2 writes, or what a page walk writes to L2's
+ * tables, so that the destination has old bytes: counters go back, accessed and dirty flags are
+ * gone. Or it mixes up the page faults of L1 and L2, with a wrong address, a wrong CR2, twice, or
+ * never.
  *
- * A test cannot tell a stale TLB from a stale shadow page, nor a byte that was not sent from
- * one that was never written. Without a flush either mapping is right, so nothing is said
- * of that; nor of accessed flags that are set without need, which 4.8 allows.
+ * The tests cannot tell a stale TLB from a stale shadow page, nor a byte that was not sent from
+ * one that was never written. They accept both mappings as long as L1 has not flushed, and
+ * accessed flags that are set without need, as 4.8 allows.
  *
- * On the command line: break=WHAT, to spoil the guest on purpose. l2-memory.h has most; besides
+ * break=WHAT on the command line spoils a test on purpose. x86/nested/memory-world.h lists most
+ * values; besides there are
  *
  * flush    L1 leaves out INVEPT and INVVPID
- * operand  INVEPT and INVVPID are given right operands in the place of wrong ones
+ * operand  INVEPT and INVVPID get right operands in place of wrong ones
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -33,39 +36,43 @@
 /* ======== which tables ======== */
 
 TEST(ept_moved_in_l2, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2 goes through its EPT after a move inside L2")
+     .about = "L2 goes through its EPT after a migration in L2")
 {
 	remap_story(true, true);
 }
 
 TEST(ept_moved_in_l1, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2 goes through its EPT after a move between two entries")
+     .about = "L2 goes through its EPT after a migration in L1, between two VM entries")
 {
 	remap_story(true, false);
 }
 
-/* ---- several ---- */
+/* ---- several L2s ---- */
 
 TEST(several_epts, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2s with different EPTs at the same addresses, moved in one of them")
+     .about =
+	     "several L2s keep to their own EPTs at the same addresses after a migration in one of them")
 {
 	several_story(true, false);
 }
 
 TEST(ept_and_no_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2s with EPT and one without, entered in turn, moved in the latter")
+     .about =
+	     "L2s with EPT and one without keep to their own tables after a migration in the one without")
 {
 	several_story(true, true);
 }
 
 TEST(ept_among_others, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "an L2 with EPT among some without, moved inside it")
+     .about =
+	     "L2s without EPT and one with it keep to their own tables after a migration in the one with it")
 {
 	several_story(false, true);
 }
 
 TEST(several_vpids_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
-     .about = "L2s with EPTs and VPIDs of their own, moved in one of them: no stale translation")
+     .about =
+	     "L2s with their own EPTs and VPIDs see no stale translation after a migration in one of them")
 {
 	make_with(false, true);
 	several_story(true, false);
@@ -73,7 +80,8 @@ TEST(several_vpids_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
 }
 
 TEST(several_vpids_cr3, .on = EACH_CPU, .needs = VMX_VPID,
-     .about = "L2s with CR3s and VPIDs of their own, moved in one of them: no stale translation")
+     .about =
+	     "L2s with their own CR3s and VPIDs see no stale translation after a migration in one of them")
 {
 	make_with(false, true);
 	several_story(false, false);
@@ -81,24 +89,26 @@ TEST(several_vpids_cr3, .on = EACH_CPU, .needs = VMX_VPID,
 }
 
 TEST(one_vpid_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
-     .about = "L2s with different EPTs and one VPID, which is never flushed")
+     .about = "L2s with different EPTs share a VPID that is never flushed, across a migration")
 {
 	shared_tag_story(true);
 }
 
 TEST(one_vpid_cr3, .on = EACH_CPU, .needs = VMX_VPID,
-     .about = "L2s with different CR3s and one VPID, flushed before each entry")
+     .about =
+	     "L2s with different CR3s share a VPID that is flushed before each entry, across a migration")
 {
 	shared_tag_story(false);
 }
 
 TEST(ept_pointer_changes, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "EPT_POINTER is changed between entries, also just before a move")
+     .about =
+	     "an EPT_POINTER that L1 changes between entries, also right before a migration, counts at once")
 {
 	other_tables_story(true);
 }
 
-/* L1 leads L2 to another world's tables, which nothing has used before; no flush is due. */
+/* L1 gives L2 another world's tables, which nothing has used before, so that no flush is needed. */
 static void lead_to(struct world *w, const struct world *other)
 {
 	vmx_set_root(w->l2, w->nested, vmx_root(other->l2, w->nested));
@@ -110,17 +120,17 @@ static void changes_behind_move(bool nested)
 {
 	struct world *w = world_new(nested), *others[] = { world_new(nested), world_new(nested) };
 	struct world first = *w;
-	bool good = check_all(w, 0x18, "before the move");
+	bool good = check_all(w, 0x18, "before the migration");
 
 	move_in_l2(w);
 	lead_to(w, others[0]);
-	good &= check_all(w, 0x18, "other tables right after a move in L2");
-	good &= check_writes(w, 0x20, "other tables right after a move in L2");
+	good &= check_all(w, 0x18, "other tables right after a migration in L2");
+	good &= check_writes(w, 0x20, "other tables right after a migration in L2");
 	migrate_quiet();
 	lead_to(w, others[1]);
-	good &= check_all(w, 0x18, "other tables right after a move in L1");
-	good &= check_writes(w, 0x20, "other tables right after a move in L1");
-	report(good && !w->broken, "L2 goes through %s that it was given right after a move",
+	good &= check_all(w, 0x18, "other tables right after a migration in L1");
+	good &= check_writes(w, 0x20, "other tables right after a migration in L1");
+	report(good && !w->broken, "L2 goes through %s that it was given right after a migration",
 	       kind(nested));
 	w->block = first.block;
 	world_free(w);
@@ -129,13 +139,14 @@ static void changes_behind_move(bool nested)
 }
 
 TEST(ept_pointer_after_move, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "an EPT_POINTER that L1 writes right after a move counts at the next entry")
+     .about = "an EPT_POINTER that L1 writes right after a migration counts at the next entry")
 {
 	changes_behind_move(true);
 }
 
 TEST(ept_pointer_after_move_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
-     .about = "the same with a VPID, whose translations belong to EPT_POINTER")
+     .about =
+	     "with a VPID, an EPT_POINTER that L1 writes right after a migration counts at the next entry")
 {
 	make_with(false, true);
 	changes_behind_move(true);
@@ -143,14 +154,14 @@ TEST(ept_pointer_after_move_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_V
 }
 
 TEST(cr3_after_move, .on = EACH_CPU, .needs = VMX,
-     .about = "a GUEST_CR3 that L1 writes right after a move counts at the next entry")
+     .about = "a GUEST_CR3 that L1 writes right after a migration counts at the next entry")
 {
 	changes_behind_move(false);
 }
 
 /* ---- levels ---- */
 
-/* 2 MiB with other contents than the world's pages: a magic of their own. */
+/* A block of 2 MiB with other contents than the world's pages. */
 static u8 *large_block(struct world *w, u64 magic)
 {
 	u8 *block = alloc_pages(9);
@@ -164,7 +175,8 @@ static u8 *large_block(struct world *w, u64 magic)
 }
 
 TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
-     .about = "an EPT page of 2 MiB in the place of 512 of 4 KiB, and back, before and after moves")
+     .about =
+	     "L1 replaces 512 EPT pages of 4 KiB by one of 2 MiB, and back, before and after migrations")
 {
 	struct world *w = world_new(true);
 	u64 magic = w->magic, *directory = vmx_ept_entry_at(w->l2, GPA_WINDOW, 2);
@@ -179,16 +191,16 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
 	w->magic = large_magic;
 	vmx_flush(w->l2);
 	move_in_l2(w);
-	good &= check_all(w, 0x18, "2 MiB, made before the move");
+	good &= check_all(w, 0x18, "2 MiB, made before the migration");
 	*directory = table;
 	w->magic = magic;
 	vmx_flush(w->l2);
-	good &= check_all(w, 0x18, "4 KiB again, made after the move");
+	good &= check_all(w, 0x18, "4 KiB again, made after the migration");
 	migrate_quiet();
 	*directory = large;
 	w->magic = large_magic;
 	vmx_flush(w->l2);
-	good &= check_all(w, 0x18, "2 MiB, made after the move");
+	good &= check_all(w, 0x18, "2 MiB, made after the migration");
 	report(good && !w->broken, "L2 sees %d pages, by entries of 4 KiB and of 2 MiB", PLACES);
 	*directory = table;
 	world_free(w);
@@ -198,13 +210,14 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
 /* ======== page faults ======== */
 
 TEST(faults_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2 under EPT faults again and again, moved in the middle: each CR2 once")
+     .about =
+	     "page faults of L2 under EPT come once each, with the right CR2, across a migration in L2")
 {
 	storm_story(true, false);
 }
 
 TEST(fault_handler_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2 is moved in its handler of #PF before it reads CR2, EPT")
+     .about = "CR2 of L2 under EPT survives a migration in L2's handler of #PF")
 {
 	storm_story(true, true);
 }
@@ -212,7 +225,8 @@ TEST(fault_handler_ept, .on = EACH_CPU, .needs = VMX_EPT,
 /* ---- L1's and L2's faults in turn ---- */
 
 TEST(faults_in_turn_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L1 and L2 fault in turn, moved in L1 before an entry and after one; EPT")
+     .about =
+	     "page faults of L1 and of L2 under EPT, in turn, have the right CR2 after migrations in L1")
 {
 	turns_story(true);
 }
@@ -220,18 +234,22 @@ TEST(faults_in_turn_ept, .on = EACH_CPU, .needs = VMX_EPT,
 /* ---- #PF that exits ---- */
 
 TEST(repaired_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L2's #PF exits, L1 is moved there, repairs: error and address are right, CR2 stays")
+     .about =
+	     "#PF of L2 under EPT exits with the right error and address, across a migration in L1")
 {
 	repaired_story(true);
 }
 
-TEST(repaired_cr3, .on = EACH_CPU, .needs = VMX, .about = "the same without EPT")
+TEST(repaired_cr3, .on = EACH_CPU, .needs = VMX,
+     .about =
+	     "#PF of L2 without EPT exits with the right error and address, across a migration in L1")
 {
 	repaired_story(false);
 }
 
 TEST(passed_on_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "L1 injects each #PF that exits: L2's handler finds the CR2 of L1, once")
+     .about =
+	     "#PF that exits and that L1 injects comes to L2 under EPT once, with the CR2 that L1 has set")
 {
 	passed_on_story(true);
 }
@@ -239,51 +257,53 @@ TEST(passed_on_ept, .on = EACH_CPU, .needs = VMX_EPT,
 /* ======== other modes than 64-bit ======== */
 
 TEST(real_mode_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_UNRESTRICTED_GUEST, VMX_LOAD_EFER),
-     .about = "L2 in real mode under EPT, moved there")
+     .about = "an L2 in real mode under EPT survives a migration in L2")
 {
 	mode_story(&real_mode, true);
 }
 
 TEST(protected_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_UNRESTRICTED_GUEST, VMX_LOAD_EFER),
-     .about = "L2 in protected mode with paging off under EPT, moved there")
+     .about = "an L2 in protected mode without paging under EPT survives a migration in L2")
 {
 	mode_story(&protected_mode, true);
 }
 
 TEST(pse_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
-     .about = "L2 with 32-bit page tables and 4 MiB pages under EPT, moved there")
+     .about = "an L2 with 32-bit page tables and 4 MiB pages under EPT survives a migration in L2")
 {
 	mode_story(&pse_mode, true);
 }
 
 TEST(pae_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
-     .about = "L2 with PAE under EPT, moved there")
+     .about = "an L2 with PAE paging under EPT survives a migration in L2")
 {
 	mode_story(&pae_mode, true);
 }
 
 TEST(pae_ept_pdptes, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
-     .about = "PDPTEs that are in the VMCS, and no longer in memory, are L2's after a move in L2")
+     .about =
+	     "PDPTEs that are only in the VMCS, and no longer in memory, survive a migration in L2")
 {
 	mode_story(&pae_hidden_mode, true);
 }
 
 TEST(long_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
-     .about = "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, under EPT, moved there")
+     .about =
+	     "an L2 with 4-level paging, 2 MiB and 4 KiB pages under EPT survives a migration in L2")
 {
 	mode_story(&long_mode, true);
 }
 
-/* ======== writes while memory is being moved ======== */
+/* ======== writes during a migration ======== */
 
 TEST(writes_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "what L2 writes through EPT pages of 4 KiB while it is moved arrives, every word")
+     .about = "every word that L2 writes through EPT pages of 4 KiB during a migration arrives")
 {
 	writes_story(true, SMALL_PAGES);
 }
 
 TEST(writes_ept_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "the same in an EPT with accessed and dirty flags")
+     .about = "every word that L2 writes through an EPT with accessed and dirty flags arrives")
 {
 	make_with(true, false);
 	writes_story(true, SMALL_PAGES);
@@ -291,27 +311,27 @@ TEST(writes_ept_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 }
 
 TEST(writes_ept_2mib, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
-     .about = "what L2 writes through an EPT page of 2 MiB while it is moved arrives, every word")
+     .about = "every word that L2 writes through an EPT page of 2 MiB during a migration arrives")
 {
 	writes_story(true, LARGE_PAGES);
 }
 
 TEST(writes_ept_1gib, .on = EACH_CPU, .needs = VMX_EPT_1GB_PAGE,
-     .about = "what L2 writes through an EPT page of 1 GiB while it is moved arrives, every word")
+     .about = "every word that L2 writes through an EPT page of 1 GiB during a migration arrives")
 {
 	writes_story(true, HUGE_PAGES);
 }
 
 TEST(crowd_ept, .needs = ALL_OF(VMX_EPT, SMP),
-     .about = "L2s on all CPUs write through EPTs while they are moved")
+     .about = "every word that L2s on all CPUs write through EPTs during a migration arrives")
 {
 	crowd_story(true);
 }
 
-/* ======== the first access after the move ======== */
+/* ======== the first access after the migration ======== */
 
 TEST(ept_first_access, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "the first access of L2 after a move inside it goes through its EPT")
+     .about = "L2's first access after a migration in L2 goes through its EPT")
 {
 	first_access_story();
 }
