@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * firing
+ */
+#include "smp.h"
+#include "x86/hyperv_stimer/hyperv_stimer.h"
+
+/* ======== one-shot ======== */
+
+/*
+ * A hypervisor that takes the count for a length instead of a moment, that delivers
+ * before the moment, more than once, with another timer's index or to another CPU, or
+ * leaves the timer enabled. Timers 0 to 3 expire in the reverse of the order of their
+ * arming, so that one cannot pass for another.
+ */
+TEST(oneshot, .on = EACH_CPU, .needs = TIMERS,
+     .about = "each one-shot timer fires once, not before its count, with the right message")
+{
+	u64 now;
+
+	begin();
+	now = hv_ref_count();
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		arm(i, HV_STIMER_SINT(SINT_OF(i)), now + in_units(12 - 2 * i));
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		wait_fired(i, 1);
+	linger(4);
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++) {
+		check_once(i, "one-shot");
+		check_disabled_after(i);
+	}
+	end();
+}
+
+/* A hypervisor that mixes up SINTs, or that has a slot too few. */
+TEST(oneshot_every_sint, .on = EACH_CPU, .needs = TIMERS,
+     .about = "a timer's message comes to the slot of the SINT in its configuration, 1 to 15")
+{
+	int good = 0;
+
+	begin();
+	for (int sint = 1; sint <= LAST_SINT; sint++) {
+		int index = sint % HV_SYNIC_STIMER_COUNT;
+
+		arm(index, HV_STIMER_SINT(sint), from_now(in_units(2)));
+		wait_fired(index, 1);
+		if (this_cpu(timers[index]).fired == 1 && !this_cpu(timers[index]).fault.kind)
+			good++;
+		else
+			check_once(index, "every SINT");
+	}
+	report(good == LAST_SINT, "messages to %d of %d SINTs", good, LAST_SINT);
+	end();
+}
+
+/*
+ * "If a one-shot is enabled and the specified count is in the past, it will expire
+ * immediately": one that waits for the counter to wrap leaves a guest waiting that was a
+ * little late to arm its timer.
+ */
+TEST(oneshot_in_the_past, .on = EACH_CPU, .needs = TIMERS,
+     .about = "a one-shot timer whose count has passed fires at once, with that count")
+{
+	begin();
+	arm(0, HV_STIMER_SINT(SINT_OF(0)), hv_ref_count() - 1);
+	arm(1, HV_STIMER_SINT(SINT_OF(1)), 1);
+	arm(2, HV_STIMER_SINT(SINT_OF(2)) | HV_STIMER_LAZY, hv_ref_count());
+	for (int i = 0; i < 3; i++)
+		wait_fired(i, 1);
+	linger(2);
+	for (int i = 0; i < 3; i++) {
+		check_once(i, "count in the past");
+		check_disabled_after(i);
+	}
+	end();
+}
+
+/* ======== periodic ======== */
+
+static void check_periodic(u64 flags, const char *what)
+{
+	begin();
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++) {
+		arm(i, HV_STIMER_SINT(SINT_OF(i)) | HV_STIMER_PERIODIC | flags, in_units(4 + i));
+		check_register(i, "CONFIG", hv_stimer_config(i),
+			       this_cpu(timers[i]).config | HV_STIMER_ENABLE);
+		if (wait_fired(i, PERIODS))
+			stop_and_check(i, was_moved(), what);
+		else
+			check_timer(i, PERIODS, AS_TIME_ALLOWS, was_moved(), what);
+		hv_stimer_stop(i);
+	}
+	end();
+}
+
+/*
+ * A hypervisor that counts the period from when it came to deliver the last message
+ * drifts by its own delay: then an expiration_time is not a whole number of periods after
+ * the last. If the last message was taken out of its slot before the next was due, that
+ * number is one. Without messages (direct mode) a drift cannot be told from being late.
+ */
+TEST(periodic, .on = EACH_CPU, .needs = TIMERS,
+     .about = "a periodic timer's expirations are whole periods apart, the first a period "
+	      "after it was enabled")
+{
+	check_periodic(0, "periodic");
+}
+
+/* A lazy timer may leave out what is late. For what is not late there is no difference. */
+TEST(periodic_lazy, .on = EACH_CPU, .needs = TIMERS,
+     .about = "the same for lazy timers, where nothing is late")
+{
+	check_periodic(HV_STIMER_LAZY, "lazy");
+}
+
+/* ======== auto-enable ======== */
+
+/*
+ * A hypervisor that ignores AutoEnable leaves Windows, which arms its timers by the
+ * count alone, without any. One that starts at the write of the configuration fires
+ * for no reason.
+ */
+TEST(auto_enable, .on = EACH_CPU, .needs = TIMERS,
+     .about = "with AutoEnable writing a count starts the timer, and nothing else does")
+{
+	u64 oneshot = HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_AUTO_ENABLE;
+	u64 periodic = HV_STIMER_SINT(SINT_OF(1)) | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
+	u64 far;
+
+	begin();
+	hv_stimer_set_config(0, oneshot);
+	hv_stimer_set_config(1, periodic);
+	linger(4);
+	check_register(0, "CONFIG before the count is written", hv_stimer_config(0), oneshot);
+	check_register(1, "CONFIG before the count is written", hv_stimer_config(1), periodic);
+	check_never(0, "AutoEnable before the count is written");
+	check_never(1, "AutoEnable before the count is written");
+
+	far = from_now(3600 * HV_TICKS_PER_SECOND);
+	hv_stimer_set_count(0, far);
+	report(hv_stimer_config(0) == (oneshot | HV_STIMER_ENABLE),
+	       "writing a count enables: CONFIG 0x%lx", hv_stimer_config(0));
+	hv_stimer_set_count(0, 0);
+	report(hv_stimer_config(0) == oneshot, "writing 0 disables: CONFIG 0x%lx",
+	       hv_stimer_config(0));
+
+	note_arming(0, oneshot, from_now(in_units(4)));
+	hv_stimer_set_count(0, this_cpu(timers[0]).count);
+	note_arming(1, periodic, in_units(4));
+	hv_stimer_set_count(1, this_cpu(timers[1]).count);
+	this_cpu(timers[1]).armed_after = hv_ref_count();
+	wait_fired(0, 1);
+	wait_fired(1, PERIODS);
+	linger(2);
+	check_once(0, "auto-enabled one-shot");
+	check_disabled_after(0);
+	stop_and_check(1, was_moved(), "auto-enabled periodic");
+
+	/* And once more by the count alone. */
+	note_arming(0, oneshot, from_now(in_units(4)));
+	hv_stimer_set_count(0, this_cpu(timers[0]).count);
+	wait_fired(0, 1);
+	check_once(0, "auto-enabled again");
+	end();
+}
+
+/* ======== direct mode ======== */
+
+/*
+ * A hypervisor that sends a message as well, or instead; that takes SINT 0 in a direct
+ * timer's configuration for a reason to disable it; that uses another vector. The local
+ * APIC keeps one interrupt of a vector, so of a periodic timer some may be merged.
+ */
+TEST(direct, .on = EACH_CPU, .needs = DIRECT_TIMERS,
+     .about = "a timer in direct mode raises its vector, not early and not too often, and "
+	      "sends no message")
+{
+	begin();
+	for (int i = 0; i < 2; i++) {
+		arm(i, direct_config(i), from_now(in_units(6 - 2 * i)));
+		report(hv_stimer_config(i) == (direct_config(i) | HV_STIMER_ENABLE) || fired(i),
+		       "direct one-shot is enabled: CONFIG 0x%lx", hv_stimer_config(i));
+	}
+	for (int i = 2; i < HV_SYNIC_STIMER_COUNT; i++)
+		arm(i, direct_config(i) | HV_STIMER_PERIODIC, in_units(2 + i));
+	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		wait_fired(i, i < 2 ? 1 : PERIODS);
+	linger(2);
+	for (int i = 0; i < 2; i++) {
+		check_once(i, "direct one-shot");
+		check_disabled_after(i);
+	}
+	for (int i = 2; i < HV_SYNIC_STIMER_COUNT; i++) {
+		if (fired(i) >= PERIODS)
+			stop_and_check(i, was_moved(), "direct periodic");
+		else
+			check_timer(i, PERIODS, AS_TIME_ALLOWS, true, "direct periodic");
+		hv_stimer_stop(i);
+	}
+	report(all_slots_empty(), "no messages of timers in direct mode");
+	end();
+}
+
+/* ======== all together ======== */
+
+static void arm_all(void *unused)
+{
+	for (int i = 0; i < 3; i++)
+		arm(i, HV_STIMER_SINT(SINT_OF(i)) | HV_STIMER_PERIODIC, in_units(8 + 3 * i));
+	arm(3, HV_STIMER_SINT(SINT_OF(3)), from_now(in_units(20)));
+}
+
+/*
+ * A hypervisor whose timers share what they should not: one message buffer, one pending
+ * bit. The other CPUs' timers run too, so that messages that went to the wrong CPU are
+ * seen as wrong ones here: counts differ by CPU.
+ */
+TEST(all_at_once, .on = EACH_CPU, .needs = TIMERS,
+     .about = "all four timers on all CPUs at once, each as if it were alone")
+{
+	begin();
+	on_cpus(arm_all, NULL);
+	for (int i = 0; i < 3; i++)
+		wait_fired(i, PERIODS);
+	wait_fired(3, 1);
+	for (int i = 0; i < 3; i++) {
+		if (fired(i) >= PERIODS)
+			stop_and_check(i, was_moved(), "all at once");
+		else
+			check_timer(i, PERIODS, AS_TIME_ALLOWS, was_moved(), "all at once");
+	}
+	check_once(3, "all at once");
+	end_with(true);
+}
+
+/*
+ * Four messages for one slot at one moment: the first goes in, the others wait for the
+ * EOMs that the handler sends because MessagePending says so. A hypervisor that does not
+ * set it, that forgets a message that found the slot busy, or that delivers only one of
+ * several, loses timers.
+ */
+TEST(four_on_one_sint, .on = EACH_CPU, .needs = TIMERS,
+     .about = "four timers that expire at once on one SINT: four messages, one for each")
+{
+	u64 when;
+
+	begin();
+	for (int round = 0; round < 4; round++) {
+		when = from_now(in_units(4));
+		for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+			arm(i, HV_STIMER_SINT(5), when);
+		for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+			wait_fired(i, 1);
+		linger(2);
+		for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+			if (fired(i) != 1 || this_cpu(timers[i]).fault.kind || round == 3)
+				check_once(i, "one SINT");
+	}
+	end();
+}
