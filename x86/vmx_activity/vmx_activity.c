@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Activity states of nested guests on VMX while they are moved: an L2 that is halted, shut down or
- * waits for a SIPI is so on the other side, too, until what wakes it comes; and INIT, which is
- * for L1.
+ * Activity states of nested guests on VMX across a migration: an L2 that is halted, in shutdown or
+ * waits for a SIPI stays so on the destination until something wakes it. And INIT, which is for
+ * L1.
  *
- * The truth: Intel SDM volume 3: 25.4.2 (activity states), 26.2 (what exits, and what is blocked
- * in which state), 26.5.1 (the VMX-preemption timer), 27.7.2 (entries to inactive states), 28.1
- * and 28.3.4 (the state that an exit saves), 24.8 (INIT in VMX operation).
+ * Intel SDM volume 3: 25.4.2 (activity states), 26.2 (what exits, and what is blocked in which
+ * state), 26.5.1 (the VMX-preemption timer), 27.7.2 (entries to inactive states), 28.1 and 28.3.4
+ * (the state that an exit saves), 24.8 (INIT in VMX operation).
  *
- * A broken hypervisor saves an L2 that sleeps as one that runs, and so wakes it for nothing;
- * restores it as a sleeping L1, and never wakes it, or wakes L1; forgets the timer or the INIT
- * that was running or waiting; or lets an event in that the state blocks.
+ * A broken hypervisor saves a sleeping L2 as a running one, and so wakes it for nothing. It
+ * restores L2 as a sleeping L1, and never wakes it, or wakes L1. It forgets a timer that is
+ * running, or an INIT that is pending. Or it lets in an event that the state blocks.
  *
- * How the tests see it: L2 has nothing to do but to sleep, so that the move comes while it does;
- * what wakes it is its next exit, or its next event (l2-event.h). With one CPU, timers wake
- * it again and again, until the move is over; with two, the other one moves the machine, wakes
- * L2, and sees to it that the test ends.
+ * L2 does nothing but sleep, so that the migration comes while it sleeps. What wakes it is its
+ * next exit or its next event (nested/l2-event.h). In tests with one CPU, timers wake L2 again and
+ * again until the migration is over. In tests with two CPUs, the other CPU asks for the migration,
+ * wakes L2, and makes sure that the test ends.
  *
- * Late is no failure short of a deadline. A wake-up that is not wanted is seen only if it shows:
- * by an exit, by an instruction of L2, or by an activity state.
+ * A wake-up that is late is no failure before the deadline. The tests see an unwanted wake-up only
+ * by an exit, an instruction of L2 or its activity state.
  *
- * On the command line: break=WHAT, to spoil a test on purpose:
+ * break=WHAT on the command line spoils a test on purpose:
  *
  * awake  L2 does not sleep
- * early  timers are set for half of their time, and other CPUs send before the move
- * other  what wakes L2 is not what should
+ * early  timers are set for half of their time, and other CPUs send before the migration
+ * other  something else wakes L2 than what should
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -38,11 +38,11 @@
 #define NS_PER_MS     1000000ul
 #define NS_PER_SECOND 1000000000ul
 
-/* adjtimex(2) slews a host's timers by up to 500 ppm, and the TSC not. */
+/* adjtimex(2) slews a host's timers by up to 500 ppm, but not the TSC. */
 #define SLEW_PPM 1000
 
 #define NAP_MS 20
-/* A host that is so late that this is not enough to fall asleep in is taken for broken. */
+/* L2 must have fallen asleep before a timer of this length comes, even on a very slow host. */
 #define MOST_NAP_MS 10000
 #define SIPI_VECTOR 0x9a
 
@@ -62,7 +62,7 @@ L2_CODE(run_and_call, (void),
 	"	mov $1, %eax\n"
 	"	vmcall\n");
 
-/* L2 at RIP, in this state. */
+/* An L2 that begins at RIP in an activity state. */
 static struct l2 *new_sleeper(void (*rip)(void), u32 state)
 {
 	struct l2 *l2 = event_l2_new(NULL, NULL);
@@ -73,7 +73,7 @@ static struct l2 *new_sleeper(void (*rip)(void), u32 state)
 	return l2;
 }
 
-/* It is awake, and goes on. */
+/* Checks that L2 slept until now, wakes it, and lets it make its call. */
 static void end_sleeper(struct l2 *l2, const void *rip)
 {
 	check_rip(l2, rip, "asleep");
@@ -84,21 +84,22 @@ static void end_sleeper(struct l2 *l2, const void *rip)
 	event_l2_free(l2);
 }
 
-/* ======== timers, again and again until the move is over ======== */
+/* ======== timers, again and again until the migration is over ======== */
 
 /* How L2 sleeps, by which timer it is woken, and what has gone wrong. */
 struct naps {
 	struct l2 *l2;
-	unsigned rate; /* of the preemption timer */
+	unsigned rate; /* of the preemption timer, as in IA32_VMX_MISC */
 	u64 rip;       /* where it sleeps */
 	u32 state;     /* in which it sleeps */
-	bool taken;    /* by L2, not an exit */
-	u64 ms;	       /* of the next one */
+	bool taken;    /* L2 takes the interrupt, and does not exit */
+	u64 ms;	       /* the length of the next nap */
 	u32 done;
 	char failed[300];
 };
 
-/* Timers that are never early, however the TSC of the host's clock and the guest's differ. */
+/* The shortest time that a nap may take, given how the host's clock and the guest's TSC may differ.
+ */
 static u64 least(u64 cycles)
 {
 	return cycles - cycles / 1000000 * SLEW_PPM;
@@ -134,11 +135,11 @@ static void nap_by_preemption_timer(void *data)
 
 static void check_naps(const struct naps *naps)
 {
-	report(!naps->failed[0], "%u naps while it was moved%s%s", naps->done,
+	report(!naps->failed[0], "%u naps of L2 during a migration%s%s", naps->done,
 	       naps->failed[0] ? ": " : "", naps->failed);
 }
 
-/* A hypervisor whose timer counts in running guests only, or that forgets the state. */
+/* A broken hypervisor counts the timer only while L2 runs, or loses the activity state. */
 static void sleep_by_preemption_timer(void (*code)(void), const void *rip, u32 before, u32 state)
 {
 	struct naps naps = { .rip = (u64)rip, .state = state };
@@ -155,15 +156,16 @@ static void sleep_by_preemption_timer(void (*code)(void), const void *rip, u32 b
 }
 
 TEST(preemption_timer_hlt, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_HLT),
-     .about = "entered halted and moved, L2 sleeps until the preemption timer exits, not before "
-	      "its time, and is still halted")
+     .about =
+	     "an L2 entered in HLT state survives a migration asleep, until the preemption timer exits in time")
 {
 	sleep_by_preemption_timer(run_and_call, run_and_call, GUEST_ACTIVITY_HLT,
 				  GUEST_ACTIVITY_HLT);
 }
 
 TEST(preemption_timer_halted, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
-     .about = "the same of an L2 that has halted itself")
+     .about =
+	     "an L2 that has executed HLT survives a migration asleep, until the preemption timer exits in time")
 {
 	sleep_by_preemption_timer(halt_forever, behind_hlt, GUEST_ACTIVITY_ACTIVE,
 				  GUEST_ACTIVITY_HLT);
@@ -171,7 +173,8 @@ TEST(preemption_timer_halted, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 
 TEST(preemption_timer_shutdown, .on = EACH_CPU,
      .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_SHUTDOWN),
-     .about = "entered in shutdown and moved, L2 stays there until the preemption timer exits")
+     .about =
+	     "an L2 entered in shutdown state survives a migration so, until the preemption timer exits in time")
 {
 	sleep_by_preemption_timer(run_and_call, run_and_call, GUEST_ACTIVITY_SHUTDOWN,
 				  GUEST_ACTIVITY_SHUTDOWN);
@@ -186,7 +189,7 @@ static void nap_by_apic_timer(void *data)
 {
 	struct naps *naps = data;
 	u64 start, due, end, rip = 0;
-	bool good, late; /* the timer came before L2 has executed HLT */
+	bool good, late; /* late: the timer came before L2 executed HLT */
 
 	if (naps->failed[0])
 		return;
@@ -214,14 +217,14 @@ static void nap_by_apic_timer(void *data)
 	else
 		check_nap(naps, good, end - start, due - start);
 	l1_forget();
-	/* Whoever should have got it: L2's handlers acknowledge nothing. */
+	/* If L2 got an event, even a wrong one, L1 sends the EOI: L2's handlers do not. */
 	if (event_of(naps->l2) != NO_EVENT) {
 		eoi();
 		leave_event(naps->l2);
 	}
 }
 
-/* A hypervisor that wakes L1 instead of L2, or knows of no interrupt for one that sleeps. */
+/* A broken hypervisor wakes L1 instead of L2, or loses interrupts for an L2 that sleeps. */
 static void sleep_by_apic_timer(bool taken)
 {
 	struct naps naps = {
@@ -250,20 +253,21 @@ static void sleep_by_apic_timer(bool taken)
 }
 
 TEST(apic_timer_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
-     .about = "halted and moved, L2 sleeps until L1's timer, which makes it exit, once")
+     .about = "a halted L2 survives a migration asleep, until L1's APIC timer makes it exit, once")
 {
 	sleep_by_apic_timer(false);
 }
 
 TEST(apic_timer_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
-     .about = "halted and moved, L2 sleeps until the timer that it takes itself, once")
+     .about =
+	     "a halted L2 survives a migration asleep, until it takes the APIC timer's interrupt, once")
 {
 	sleep_by_apic_timer(true);
 }
 
-/* ======== what does not sleep ======== */
+/* ======== an L2 that is entered halted, and wakes at once ======== */
 
-/* A hypervisor that sleeps first; the preemption timer ends the test then. */
+/* A broken hypervisor lets L2 sleep. Then the preemption timer ends the test. */
 static void forbid_sleep(struct l2 *l2)
 {
 	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
@@ -273,8 +277,8 @@ static void forbid_sleep(struct l2 *l2)
 }
 
 TEST(hlt_injected, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_HLT),
-     .about = "an event injected with the activity state HLT, moved before, wakes L2, which then "
-	      "is active")
+     .about =
+	     "an event injected in HLT state before a migration wakes L2 after it, and L2 is active")
 {
 	struct l2 *l2 = new_sleeper(run_and_call, GUEST_ACTIVITY_HLT);
 
@@ -290,7 +294,8 @@ TEST(hlt_injected, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACT
 }
 
 TEST(hlt_interrupt_window, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_HLT),
-     .about = "entered halted with IF set, moved before, an interrupt window exits at once")
+     .about =
+	     "an interrupt window in HLT state with IF set, set up before a migration, exits at once")
 {
 	struct l2 *l2 = new_sleeper(run_and_call, GUEST_ACTIVITY_HLT);
 
@@ -306,7 +311,7 @@ TEST(hlt_interrupt_window, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER,
 
 TEST(hlt_nmi_window, .on = EACH_CPU,
      .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_HLT, VMX_VIRTUAL_NMIS),
-     .about = "entered halted, moved before, an NMI window exits at once")
+     .about = "an NMI window in HLT state, set up before a migration, exits at once")
 {
 	struct l2 *l2 = new_sleeper(run_and_call, GUEST_ACTIVITY_HLT);
 
@@ -321,7 +326,7 @@ TEST(hlt_nmi_window, .on = EACH_CPU,
 	end_sleeper(l2, run_and_call);
 }
 
-/* ======== woken by another CPU: l2-wake.h ======== */
+/* ======== woken by another CPU: wake.h ======== */
 
 static void send_low(int cpu)
 {
@@ -338,7 +343,7 @@ static void send_sipi(int cpu)
 	apic_icr_write(APIC_DM_STARTUP | (SIPI_VECTOR + broken("other")), cpu_apic_id(cpu));
 }
 
-/* Enters L2, which sleeps; what has woken it is its next exit. L1 has interrupts off. */
+/* Enters L2, which sleeps until something makes it exit. L1 has interrupts off. */
 static void sleep_until_woken(struct l2 *l2, struct waker *waker)
 {
 	wake_after_move(waker);
@@ -349,7 +354,10 @@ static void sleep_until_woken(struct l2 *l2, struct waker *waker)
 	check_wake(waker);
 }
 
-/* Woken by what L1 wants. The state that the exit saves is asked of an interrupt and INIT. */
+/*
+ * Something that makes L2 exit wakes it. After an NMI the saved activity state is not checked here,
+ * but in nmi_exits_halted.
+ */
 static void wake_by_exit(u32 control, u64 reason, void (*send)(int cpu), u8 vector)
 {
 	struct waker waker = { .send = send };
@@ -369,7 +377,7 @@ static void wake_by_exit(u32 control, u64 reason, void (*send)(int cpu), u8 vect
 	end_sleeper(l2, behind_hlt);
 }
 
-/* Woken by what L2 takes. */
+/* An event that L2 takes wakes it. */
 static void wake_by_event(void (*send)(int cpu), u8 vector)
 {
 	struct waker waker = { .send = send };
@@ -386,26 +394,28 @@ static void wake_by_event(void (*send)(int cpu), u8 vector)
 }
 
 TEST(intr_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 halted in a move sleeps on; an IPI that is L1's wakes it by an exit, once")
+     .about =
+	     "a halted L2 survives a migration asleep, until another CPU's IPI makes it exit, once")
 {
 	wake_by_exit(PIN_BASED_EXT_INTR_MASK, EXIT_REASON_EXTERNAL_INTERRUPT, send_low, LOW_VECTOR);
 }
 
 TEST(intr_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 halted in a move sleeps on; an IPI that it takes wakes it, once")
+     .about = "a halted L2 survives a migration asleep, until it takes another CPU's IPI, once")
 {
 	wake_by_event(send_low, LOW_VECTOR);
 }
 
 TEST(nmi_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 halted in a move sleeps on; an NMI that is L1's wakes it by an exit, once")
+     .about =
+	     "a halted L2 survives a migration asleep, until another CPU's NMI makes it exit, once")
 {
 	wake_by_exit(PIN_BASED_NMI_EXITING, EXIT_REASON_EXCEPTION_NMI, apic_send_nmi, NMI_VECTOR);
 }
 
-/* Were it active, L1's next entry would wake L2 for nothing (28.1). */
+/* If the saved state were active, L1's next VM entry would wake L2 for nothing (28.1). */
 TEST(nmi_exits_halted, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "an L2 that is halted is still halted behind the exit for an NMI")
+     .about = "an exit for an NMI saves the activity state HLT of a halted L2, after a migration")
 {
 	struct waker waker = { .send = apic_send_nmi };
 	struct l2 *l2 =
@@ -421,20 +431,21 @@ TEST(nmi_exits_halted, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
 }
 
 TEST(nmi_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 halted in a move sleeps on; an NMI that it takes wakes it, once")
+     .about = "a halted L2 survives a migration asleep, until it takes another CPU's NMI, once")
 {
 	wake_by_event(apic_send_nmi, NMI_VECTOR);
 }
 
 TEST(init_exits_halted, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 halted in a move sleeps on; INIT wakes it by an exit, once")
+     .about =
+	     "a halted L2 survives a migration asleep, until another CPU's INIT makes it exit, once")
 {
 	wake_by_exit(0, EXIT_REASON_INIT_SIGNAL, send_init, 0);
 }
 
 /* ======== wait-for-SIPI ======== */
 
-/* In this state nothing wakes it but a SIPI; what is for L1 waits for the exit (26.2). */
+/* Only a SIPI wakes an L2 in wait-for-SIPI; interrupts and NMIs for L1 wait for the exit (26.2). */
 static void wait_for_sipi(void (*disturb)(int cpu), u8 vector, bool timer)
 {
 	struct waker waker = { .disturb = disturb, .send = send_sipi };
@@ -459,28 +470,30 @@ static void wait_for_sipi(void (*disturb)(int cpu), u8 vector, bool timer)
 }
 
 TEST(wait_for_sipi, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, SMP),
-     .about = "entered in wait-for-SIPI and moved, L2 waits for the SIPI, which exits with its "
-	      "vector")
+     .about =
+	     "an L2 in wait-for-SIPI survives a migration so, until the SIPI exits with its vector")
 {
 	wait_for_sipi(NULL, 0, false);
 }
 
 TEST(wait_for_sipi_intr, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, SMP),
-     .about = "in wait-for-SIPI an interrupt does not exit; L1 gets it after the SIPI")
+     .about =
+	     "in wait-for-SIPI, after a migration, an interrupt does not exit; L1 gets it after the SIPI")
 {
 	wait_for_sipi(send_low, LOW_VECTOR, false);
 }
 
 TEST(wait_for_sipi_nmi, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, SMP),
-     .about = "in wait-for-SIPI an NMI does not exit; L1 gets it after the SIPI")
+     .about =
+	     "in wait-for-SIPI, after a migration, an NMI does not exit; L1 gets it after the SIPI")
 {
 	wait_for_sipi(apic_send_nmi, NMI_VECTOR, false);
 }
 
-/* "The timer does not cause a VM exit if it counts down to zero in the wait-for-SIPI state." */
+/* 26.5.1: the timer causes no VM exit if it reaches zero in the wait-for-SIPI state. */
 TEST(wait_for_sipi_timer, .on = EACH_CPU,
      .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, VMX_PREEMPTION_TIMER, SMP),
-     .about = "in wait-for-SIPI the preemption timer does not exit")
+     .about = "in wait-for-SIPI, across a migration, the preemption timer does not exit")
 {
 	wait_for_sipi(NULL, 0, true);
 }
@@ -498,9 +511,9 @@ static void call_once(void *data)
 	l2_call(1);
 }
 
-/* A hypervisor that resets the CPU under L1, or L2's; or for which an INIT is lost in a move. */
+/* A broken hypervisor resets L1's or L2's CPU, or loses the INIT in a migration. */
 TEST(init_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "L2 is moved at any instruction; an INIT from another CPU exits it, once")
+     .about = "an INIT from another CPU makes a running L2 exit, once, after a migration in L2")
 {
 	struct waker waker = { .send = send_init };
 	struct l2 *l2 = event_l2_new(spin_forever, NULL);
@@ -518,9 +531,10 @@ static void send_init_to(void *data)
 	send_init(*(int *)data);
 }
 
-/* In VMX root operation INIT is blocked (24.8); behind the entry it is not. */
+/* INIT is blocked in VMX root operation, but not after the VM entry (24.8). */
 TEST(init_pending, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "an INIT that comes to L1 and is moved there waits for the entry, and exits, once")
+     .about =
+	     "an INIT that is pending in L1 survives a migration, and makes L2 exit once, at the VM entry")
 {
 	struct l2 *l2 = event_l2_new(call_once, NULL);
 	u64 rip = vmx_get(l2, GUEST_RIP);

@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The monitor trap flag of nested guests on VMX while they are moved; a part of vmx_order.
+ * The monitor trap flag of nested guests on VMX across a migration.
  *
- * The truth: Intel SDM volume 3: 26.5.2 (after which instruction boundary the exit is pending),
- * 27.6.2 (an entry that injects a pending exit), 27.7.8 (an entry before which one is pending).
+ * Intel SDM volume 3: 26.5.2 (after which instruction the exit is pending), 27.6.2 (a VM entry
+ * that injects a pending exit), 27.7.8 (a pending exit at a VM entry).
  *
- * A broken hypervisor forgets the exit that is due behind an instruction that it carries out
- * itself: an access to a port ends in its userspace, where the machine may be saved before L1 has
- * had the exit (KVM_STATE_NESTED_MTF_PENDING of the KVM API is for that). Or it gives the exit one
- * instruction early, counts an injected event for an instruction, or forgets on the other side
- * that the flag was set.
+ * A broken hypervisor loses the exit that is due after an instruction that it carries out itself.
+ * An access to a port ends in the VMM's userspace, where the machine may be saved before L1 has
+ * had the exit; KVM has KVM_STATE_NESTED_MTF_PENDING for that. Or the exit comes one instruction
+ * early, or an injected event counts as an instruction, or the flag is lost in the migration.
  *
- * How the tests see it: L1 compares L2's RIP at each exit with the boundary that has to come next,
- * so that an exit that is missing and one too many show at once. An exit that is lost at the very
- * moment of a move shows only if the move comes there: trap_moved_anywhere asks for the move while
- * L2 does little else than access a port.
+ * At each exit L1 compares L2's RIP with the next instruction boundary, so that a lost exit and
+ * one too many show at once.
  *
- * On the command line, as in vmx_order: break=step skips a boundary, break=lost sets no flag and
- * injects nothing.
+ * An exit that is lost at the moment of a migration shows only if the migration comes at that
+ * moment. trap_moved_anywhere asks for the migration while L2 does little else than access a port.
+ *
+ * break=step on the command line skips a boundary, break=lost sets no flag and injects nothing.
  */
 #include "libcflat.h"
 #include "nested/vmx/vmx-event.h"
 
-/* 25.8.3: "other event", with vector 0. */
+/* The interruption type "other event" with vector 0 (25.8.3). */
 #define PENDING_MTF_EXIT (7u << 8)
 
-/* IN is carried out by the hypervisor, in userspace. VMCALL is for an L2 that is not trapped. */
+/* The VMM carries out IN, in userspace. L2 reaches VMCALL only if the traps are missing. */
 L2_CODE(trapped, (void),
 	"	nop\n"
 	"trapped_1:\n"
@@ -59,7 +58,7 @@ static struct l2 *new_target(void)
 	return l2;
 }
 
-/* L2 goes on, and what comes next is a trap here. */
+/* L2 goes on, and its next exit should be a trap at BOUNDARY. */
 static bool expect_trap(struct l2 *l2, const void *boundary, const char *when)
 {
 	return expect_exit(l2, EXIT_REASON_MONITOR_TRAP_FLAG, when) &&
@@ -67,8 +66,8 @@ static bool expect_trap(struct l2 *l2, const void *boundary, const char *when)
 }
 
 TEST(trap_exits, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
-     .about = "the monitor trap flag: an exit behind each instruction, moved before one that the "
-	      "hypervisor carries out and behind it")
+     .about =
+	     "monitor trap flag: an exit after each instruction, across migrations around an access to a port")
 {
 	struct l2 *l2 = new_target();
 
@@ -84,11 +83,10 @@ TEST(trap_exits, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
 	event_l2_free(l2);
 }
 
-/* An entry that injects an event ends before the first instruction of its handler. */
+/* If a VM entry injects an event, the exit comes before the handler's first instruction. */
 TEST(trap_behind_exception, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
      .about =
-	     "the monitor trap flag: behind an injected exception, moved before, the exit is where "
-	     "its handler begins")
+	     "monitor trap flag: after an exception injected before a migration, the exit is where its handler begins")
 {
 	struct l2 *l2 = new_target();
 
@@ -97,7 +95,7 @@ TEST(trap_behind_exception, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
 	migrate_quiet();
 	expect_exit(l2, EXIT_REASON_MONITOR_TRAP_FLAG, "injected");
 	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
-	expect_event(l2, UD_VECTOR, NO_CODE, (u64)trapped, "then its handler");
+	expect_event(l2, UD_VECTOR, NO_CODE, (u64)trapped, "the handler after that");
 	event_l2_free(l2);
 }
 
@@ -112,24 +110,25 @@ static void inject_trap(bool set)
 	migrate_quiet();
 	if (expect_trap(l2, trapped, "injected")) {
 		set_trap(l2);
-		expect_trap(l2, trapped_1, "then a step");
+		expect_trap(l2, trapped_1, "a step after that");
 	}
 	event_l2_free(l2);
 }
 
 TEST(trap_injected, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
-     .about = "a pending exit that the entry injects, moved before, comes before L2 runs")
+     .about = "monitor trap flag: a pending exit injected before a migration comes before L2 runs")
 {
 	inject_trap(true);
 }
 
 TEST(trap_injected_alone, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
-     .about = "the same of an L2 without the flag")
+     .about =
+	     "a pending monitor-trap exit injected before a migration comes without the flag as well")
 {
 	inject_trap(false);
 }
 
-/* Steps of one L2, until the first that is wrong. */
+/* Steps of one L2, until the first wrong one. */
 struct steps {
 	struct l2 *l2;
 	u64 done;
@@ -155,17 +154,17 @@ static void one_step(void *data)
 }
 
 TEST(trap_moved_anywhere, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
-     .about = "the monitor trap flag: an exit behind each instruction of an L2 that goes on while "
-	      "it is moved")
+     .about =
+	     "monitor trap flag: an exit after each instruction that L2 executes during a migration")
 {
 	struct steps steps = { .l2 = new_target() };
 
 	set_trap(steps.l2);
 	move_during(one_step, &steps);
-	/* What was in flight when the move was over. */
+	/* Some more steps, for one that the end of the migration has met. */
 	for (size_t i = 0; i < BOUNDARIES; i++)
 		one_step(&steps);
-	report(!steps.failed[0], "%lu steps while it was moved%s%s", steps.done,
+	report(!steps.failed[0], "%lu steps of L2 during a migration%s%s", steps.done,
 	       steps.failed[0] ? ": " : "", steps.failed);
 	event_l2_free(steps.l2);
 }

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The order of events of nested guests on VMX while they are moved: debug exceptions, which
- * are traps behind an instruction that is done; faults in the delivery of faults; and many
- * events of all kinds, at whatever instruction the move comes.
+ * The order of events of nested guests on VMX across a migration: debug exceptions, which are
+ * traps after an instruction; faults in the delivery of events; and many events of all kinds, with
+ * the migration at any instruction. monitor-trap.c has the monitor trap flag.
  *
- * The truth: Intel SDM volume 3: 25.4.2 (pending debug exceptions), 26.2 (exceptions that
- * exit), 27.6 and 27.7.3 (what an entry delivers), 28.2 and 28.3.4 (what an exit tells and
- * saves), 6.15 (double faults), 18.3 (debug exceptions).
+ * Intel SDM volume 3: 25.4.2 (pending debug exceptions), 26.2 (exceptions that exit), 27.6 and
+ * 27.7.3 (what a VM entry delivers), 28.2 and 28.3.4 (what an exit tells and saves), 6.15 (double
+ * faults), 18.3 (debug exceptions).
  *
- * A broken hypervisor loses a debug exception that was due, gives two for one instruction, the
- * one before a move and the one after, or another DR6; takes the second of two faults for the
- * first, or delivers one of them again; or saves a guest between an event's request and its
- * delivery, and forgets it.
+ * A broken hypervisor loses a debug exception that was due, delivers one both before and after the
+ * migration, or gives another DR6. It takes the second of two faults for the first, or delivers
+ * one of them again. Or it saves a guest between the request for an event and its delivery, and
+ * forgets the event.
  *
- * How the tests see it: every event in L2 is an exit (l2-event.h). Steps are held to the very
- * instruction. Where the move comes at a moment of its own choice, each event is another than
- * the last, and has to come once, where L2 was, before L2 goes on.
+ * The tests see it because every event in L2 is an exit (nested/l2-event.h). Steps have to be
+ * exact to the instruction. Where the migration comes at any moment, each event differs from the
+ * last, and has to come once, at L2's RIP, before L2 goes on.
  *
- * What goes wrong at one instruction only is seen when the move happens to come there: these
- * tests ask for it again and again where that matters, and can still miss it.
+ * A failure at one instruction only shows if the migration comes at that instruction. The tests
+ * try many times where that matters, and can still miss it.
  *
- * On the command line: break=WHAT, to spoil a test on purpose:
+ * break=WHAT on the command line spoils a test on purpose:
  *
  * lost   the pending debug exception, the breakpoint or an injected event is left out
- * twice  an injected event is injected again
- * step   a step is skipped
- * gate   the gate that should be missing is there
+ * twice  L1 injects an event again
+ * step   the test skips a step
+ * gate   the gate that should not be present is present
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -37,7 +37,7 @@
 /* GUEST_PENDING_DBG_EXCEPTIONS has DR6's bits, and this one (25.4.2, table 25-4). */
 #define PENDING_DBG_ENABLED_BREAKPOINT BIT(12)
 
-/* Bit 12 of the information on an event is not always defined (25.9.2, 25.9.3). */
+/* Bit 12 of the interruption information is not always defined (25.9.2, 25.9.3). */
 #define EVENT_BITS (INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK | 0x7ff)
 
 #define HARD(vector)	       (INTR_TYPE_HARD_EXCEPTION | (vector))
@@ -60,7 +60,7 @@ static struct l2 *new_target(void)
 
 /* ======== pending debug exceptions ======== */
 
-/* An exit for #DB says in its qualification what DR6 would; DR6 stays (28.2.1, 28.1). */
+/* An exit for #DB has the bits of DR6 in its qualification, and leaves DR6 alone (28.2.1, 28.1). */
 static bool check_db_exit(struct l2 *l2, u64 dr6_bits, const void *rip, const char *when)
 {
 	if (!expect_exit(l2, EXIT_REASON_EXCEPTION_NMI, when))
@@ -78,12 +78,12 @@ static void clear_step(struct l2 *l2)
 }
 
 /*
- * As an exit saves it that came behind an instruction with TF set. A hypervisor that forgets the
- * field in the move; that steps once more; or that adds the step to DR6 though the #DB exits.
+ * The VMCS is as an exit leaves it after an instruction with TF set. A broken hypervisor loses the
+ * field in the migration, steps once more, or sets DR6.BS though the #DB exits.
  */
 TEST(pending_step, .on = EACH_CPU, .needs = VMX,
-     .about = "a single step in the pending debug exceptions, moved before the entry, exits or is "
-	      "delivered before L2 runs")
+     .about =
+	     "a pending single step survives a migration in L1, and exits or is delivered before L2 runs")
 {
 	struct l2 *exiting = new_target(), *taken = new_target();
 	struct l2 *both[] = { exiting, taken };
@@ -95,7 +95,7 @@ TEST(pending_step, .on = EACH_CPU, .needs = VMX,
 	}
 	migrate_quiet();
 	check_db_exit(exiting, DR6_BS, nops_and_call, "exits");
-	report(read_dr6() == DR6_INIT, "DR6 is 0x%lx behind the exit, was 0x%x", read_dr6(),
+	report(read_dr6() == DR6_INIT, "DR6 is 0x%lx after the exit, was 0x%x", read_dr6(),
 	       DR6_INIT);
 	clear_step(exiting);
 	expect_call(exiting, 1, "and then");
@@ -103,7 +103,7 @@ TEST(pending_step, .on = EACH_CPU, .needs = VMX,
 	if (event_of(taken) == DB_VECTOR)
 		((struct event_frame *)event_frame_of(taken))->rflags &= ~X86_EFLAGS_TF;
 	event_came(taken, DB_VECTOR, NO_CODE, (u64)nops_and_call, "taken by L2");
-	report((read_dr6() & (DR6_BS | DR6_B0)) == DR6_BS, "DR6.BS is set in L2: 0x%lx",
+	report((read_dr6() & (DR6_BS | DR6_B0)) == DR6_BS, "DR6.BS should be set in L2: 0x%lx",
 	       read_dr6());
 	expect_call(taken, 1, "and then");
 	event_l2_free(exiting);
@@ -111,10 +111,10 @@ TEST(pending_step, .on = EACH_CPU, .needs = VMX,
 	write_dr6(DR6_INIT);
 }
 
-/* A hypervisor that does not know that MOV SS holds them back, or by how much. */
+/* A broken hypervisor ignores that MOV SS holds the breakpoint back, or by how much. */
 TEST(pending_breakpoint, .on = EACH_CPU, .needs = VMX,
-     .about = "a breakpoint in the pending debug exceptions comes before L2 runs; behind MOV SS, "
-	      "one instruction later")
+     .about =
+	     "a pending breakpoint survives a migration and comes before L2 runs; one instruction later after MOV SS")
 {
 	struct l2 *free = new_target(), *blocked = new_target();
 	struct l2 *both[] = { free, blocked };
@@ -153,22 +153,20 @@ static void step_and_call(void *data)
 	l2_call(1);
 }
 
-/* A hypervisor that loses what has been recognized and not been delivered when L2 exits. */
+/* A broken hypervisor loses a #DB that was recognized but not delivered when L2 exits. */
 TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
-     .about = "a step that MOV SS holds back is in the VMCS after an exit, and comes after the "
-	      "move, "
-	      "once")
+     .about =
+	     "a step that MOV SS holds back is in the VMCS after an exit, and comes once after a migration")
 {
 	struct l2 *l2 = event_l2_new(step_and_call, NULL);
 
 	l2_irq_off(l2);
 	vmx_intercept_exception(l2, DB_VECTOR, true);
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_RDTSC_EXITING);
-	expect_exit(l2, EXIT_REASON_RDTSC, "behind MOV SS");
-	check_rip(l2, in_debug_shadow, "behind MOV SS");
-	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, GUEST_INTR_STATE_MOV_SS,
-		    "behind MOV SS");
-	check_field(l2, GUEST_PENDING_DBG_EXCEPTIONS, ~0ul, DR6_BS, "behind MOV SS");
+	expect_exit(l2, EXIT_REASON_RDTSC, "after MOV SS");
+	check_rip(l2, in_debug_shadow, "after MOV SS");
+	check_field(l2, GUEST_INTERRUPTIBILITY_INFO, ~0ul, GUEST_INTR_STATE_MOV_SS, "after MOV SS");
+	check_field(l2, GUEST_PENDING_DBG_EXCEPTIONS, ~0ul, DR6_BS, "after MOV SS");
 	migrate_quiet();
 	if (broken("lost"))
 		clear_step(l2);
@@ -180,7 +178,7 @@ TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
 	event_l2_free(l2);
 }
 
-/* ======== breakpoints and single steps: l2-steps.c has more ======== */
+/* ======== breakpoints and single steps: steps.c has more ======== */
 
 static volatile bool store_seen;
 
@@ -189,7 +187,7 @@ static void see_store(struct ex_regs *regs)
 	store_seen = true;
 }
 
-/* Asked of L1's own. */
+/* L1 tries a breakpoint of its own. */
 FEATURE(L2_BREAKPOINTS, "a CPU whose breakpoints work")
 {
 	store_seen = false;
@@ -200,9 +198,10 @@ FEATURE(L2_BREAKPOINTS, "a CPU whose breakpoints work")
 	return store_seen;
 }
 
-/* A hypervisor that loses TF, or the #DB that is due, or gives two for one instruction. */
+/* A broken hypervisor loses TF or a #DB that is due, or gives two for one instruction. */
 TEST(step_exits, .on = EACH_CPU, .needs = VMX,
-     .about = "single steps: an intercepted #DB exits after each instruction, moved in between")
+     .about =
+	     "single steps: an intercepted #DB exits after each instruction, across a migration in L1")
 {
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
@@ -214,12 +213,12 @@ TEST(step_exits, .on = EACH_CPU, .needs = VMX,
 		check_db_exit(l2, DR6_BS, steps[step], "a step");
 		check_field(l2, GUEST_RFLAGS, X86_EFLAGS_TF, step < STEPS - 1 ? X86_EFLAGS_TF : 0,
 			    "a step");
-		/* Clear it is (28.3.4); not in the intel lab (docs/labs.md). */
+		/* An exit clears this field (28.3.4), but not in the intel lab (docs/labs.md). */
 		vmx_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
 		if (step == 2)
 			migrate_quiet();
 	}
-	report(read_dr6() == DR6_INIT, "DR6 is 0x%lx behind the exits, was 0x%x", read_dr6(),
+	report(read_dr6() == DR6_INIT, "DR6 is 0x%lx after the exits, was 0x%x", read_dr6(),
 	       DR6_INIT);
 	expect_call(l2, 1, "after the steps");
 	expect_end(l2);
@@ -227,34 +226,35 @@ TEST(step_exits, .on = EACH_CPU, .needs = VMX,
 }
 
 TEST(step_moved_in_handler, .on = EACH_CPU, .needs = VMX,
-     .about = "single steps: L2 gets #DB after each instruction, moved in its handler")
+     .about = "single steps: L2 gets #DB after each instruction, across a migration in its handler")
 {
 	step_in_l2(MOVED_IN_HANDLER);
 }
 
 TEST(step_moved_anywhere, .on = EACH_CPU, .needs = VMX,
-     .about = "single steps: L2 gets #DB after each instruction, stepping while it is moved")
+     .about =
+	     "single steps: L2 gets #DB after each instruction that it executes during a migration")
 {
 	step_in_l2(MOVED_ANYWHERE);
 }
 
 /* ======== faults in the delivery of events ======== */
 
-/* An event that meets a gate that is not present, and what comes of it. */
+/* An event whose gate is not present, and what should happen. */
 struct collision {
 	const char *name;
 	u32 event, error_code;
 	bool np_exits, df_exits;
-	/* The exit, or an event in L2: its vector with VMCALL. */
+	/* The exit reason. With VMCALL, L2 gets the event with this vector. */
 	u64 reason;
 	u32 vector, code;
-	u32 vectoring; /* IDT vectoring; none is told of behind a double fault (28.2.4) */
+	u32 vectoring; /* the IDT vectoring; there is none for a double fault (28.2.4) */
 };
 
-/* #NP's error code: the gate, in the IDT, and not by an instruction (6.13). */
+/* #NP's error code: the gate, bit 1 for the IDT, and bit 0 for an external event (6.13). */
 #define GATE_CODE(vector) ((vector) << 3 | 3)
 
-/* 6.15, table 6-5; an exception that exits does so before it can be a double fault (26.2). */
+/* Table 6-5 of 6.15. An exception that exits does so before it can become a double fault (26.2). */
 static const struct collision collisions[] = {
 	{ "an interrupt, then #NP", INTR_TYPE_EXT_INTR | HIGH_VECTOR, 0, false, false,
 	  EXIT_REASON_VMCALL, NP_VECTOR, GATE_CODE(HIGH_VECTOR), 0 },
@@ -305,10 +305,10 @@ static void check_collision(struct l2 *l2, const struct collision *row)
 	report_prefix_pop();
 }
 
-/* A hypervisor that delivers the first of the two all the same, or tells of the wrong one. */
+/* A broken hypervisor delivers the first event as well, or tells of the wrong one. */
 TEST(collisions, .on = EACH_CPU, .needs = VMX,
-     .about = "events injected before the move that fault in their delivery give what they "
-	      "should, once: the fault, #DF, a triple fault, or the exit of one of these")
+     .about =
+	     "events injected before a migration that fault in delivery become #NP, #DF, a triple fault or an exit, once")
 {
 	struct l2 *l2[ARRAY_SIZE(collisions)];
 
@@ -338,7 +338,7 @@ struct kind {
 	u32 event, error_code, length;
 };
 
-/* Rounds of events in one L2, until the first that is wrong. */
+/* Events in one L2, until the first wrong one. */
 struct rounds {
 	struct l2 *l2;
 	const struct kind *kinds;
@@ -347,8 +347,8 @@ struct rounds {
 };
 
 /*
- * Each time L2's pages have to be found anew, so that the delivery takes more than one attempt,
- * and the move often comes between two of them.
+ * INVEPT takes L2's pages away each time, so that the delivery needs more than one attempt, and the
+ * migration often comes between two attempts.
  */
 static void one_round(void *data)
 {
@@ -370,7 +370,7 @@ static void one_round(void *data)
 	good = is_event(l2, kind->event & INTR_INFO_VECTOR_MASK, kind->error_code,
 			rip + kind->length);
 	if (good) {
-		/* A length that no instruction has had: L2 goes on where it was. */
+		/* No instruction has caused the event, so L2 goes on where it was. */
 		((struct event_frame *)event_frame_of(l2))->rip = rip;
 		leave_event(l2);
 		if (broken("twice"))
@@ -396,10 +396,10 @@ static void move_during_events(const struct kind *kinds, u32 count, bool ept)
 		vmx_use_ept(rounds.l2);
 	expect_call(rounds.l2, 1, "the first call");
 	move_during(one_round, &rounds);
-	/* What was in flight when the move was over. */
+	/* Some more events, for one that the end of the migration has met. */
 	for (u32 i = 0; i < count; i++)
 		one_round(&rounds);
-	report(!rounds.failed[0], "%u events while it was moved%s%s", rounds.done,
+	report(!rounds.failed[0], "%u events during a migration%s%s", rounds.done,
 	       rounds.failed[0] ? ": " : "", rounds.failed);
 	event_l2_free(rounds.l2);
 }
@@ -424,26 +424,27 @@ static const struct kind software_kinds[] = {
 };
 
 TEST(interrupts_in_flight, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "interrupts and NMIs that L1 injects one after another while it is moved come once")
+     .about = "interrupts and NMIs that L1 injects during a migration come once each")
 {
 	move_during_events(interrupt_kinds, ARRAY_SIZE(interrupt_kinds), true);
 }
 
 TEST(exceptions_in_flight, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "exceptions that L1 injects one after another while it is moved come once")
+     .about = "exceptions that L1 injects during a migration come once each")
 {
 	move_during_events(exception_kinds, ARRAY_SIZE(exception_kinds), true);
 }
 
 TEST(software_events_in_flight, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "software interrupts and exceptions that L1 injects one after another while it is "
-	      "moved come once")
+     .about =
+	     "software interrupts and exceptions that L1 injects during a migration come once each")
 {
 	move_during_events(software_kinds, ARRAY_SIZE(software_kinds), true);
 }
 
 TEST(events_in_flight_without_ept, .on = EACH_CPU, .needs = VMX,
-     .about = "interrupts and NMIs come once if L2 has L1's page tables, too")
+     .about =
+	     "interrupts and NMIs that L1 injects into an L2 without EPT during a migration come once each")
 {
 	move_during_events(interrupt_kinds, ARRAY_SIZE(interrupt_kinds), false);
 }
