@@ -72,6 +72,9 @@ extern u32 operand_ecx, operand_port;
 extern struct descriptor_table_ptr operand_gdtr, operand_idtr, operand_scratch;
 extern u8 operand_buffer[64];
 /* The instructions know these as numbers. */
+/* Selectors that are free for tests: a TSS that is not busy, a stack that is not present. */
+#define TSS_SPARE      0x50
+#define NP_STACK       0x60
 #define INVLPG_ADDRESS 0x5000
 #define SIDT_OFFSET    8
 #define SWINT_VECTOR   0x51

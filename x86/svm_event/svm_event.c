@@ -48,6 +48,17 @@ void request_interrupt(struct l2 *l2, u8 vector)
 		svm_virtual_irq(l2, vector);
 }
 
+void send_nmi(void)
+{
+	if (!broken("lost"))
+		apic_send_nmi(smp_id());
+}
+
+void call_once(void *data)
+{
+	l2_call(1);
+}
+
 /*
  * QEMU's TCG takes a virtual interrupt for an exception if a page of the hypervisor's is
  * missing while it is delivered (docs/findings.md), as after a move. There, L2 looks at what

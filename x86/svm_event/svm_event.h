@@ -9,6 +9,11 @@
 void inject(struct l2 *l2, u64 event);
 void request_interrupt(struct l2 *l2, u8 vector);
 
+/* Sends an NMI to this CPU, if not break=lost. */
+void send_nmi(void);
+
+/* An L2's function: makes call 1. */
+void call_once(void *data);
 /* An L2's function, its data being a u32: counts its runs. */
 void count_run(void *data);
 

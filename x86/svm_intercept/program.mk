@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-svm_intercept_links := x86/nested/instructions.c
+svm_intercept_links := $(wildcard x86/nested/instructions*.c)

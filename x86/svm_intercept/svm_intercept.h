@@ -18,7 +18,10 @@ bool turn_after_move_with_gif_clear(struct l2 *l2, const char *when);
 /* An L2's function that returns. */
 void nothing(void *unused);
 
-/* Rows of ports and MSRs (maps.c): whether L1 wants an exit, and what it says. */
+/* How many bits a physical address has on this CPU. */
+u32 physical_bits(void);
+
+/* Rows of ports and MSRs (ports.c, msrs.c): whether L1 wants an exit, and what it says. */
 bool port_should_exit(const struct l2 *l2, const struct row *row);
 bool check_port(const struct l2 *l2, const struct row *row, const char *when);
 bool msr_should_exit(const struct l2 *l2, const struct row *row);

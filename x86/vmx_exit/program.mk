@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-vmx_exit_links := x86/nested/instructions.c
+vmx_exit_links := $(wildcard x86/nested/instructions*.c)

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Events that wait while GIF is clear (15.17), between CLGI and STGI or between #VMEXIT and STGI.
+ */
+#include "libcflat.h"
+#include "apic.h"
+#include "x86/nested/interrupts.h"
+#include "processor.h"
+#include "x86/svm_event/svm_event.h"
+
+static void do_nothing(void *data)
+{
+}
+
+/*
+ * A hypervisor that restores a guest with GIF set lets the events in at once; one that
+ * forgets what waited for GIF loses them.
+ */
+TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
+     .about = "moved between CLGI and STGI: an NMI and two interrupts wait, and come once each")
+{
+	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+
+	clgi();
+	pend(LOW_VECTOR);
+	pend(HIGH_VECTOR);
+	send_nmi();
+	migrate_quiet();
+	delay_us(EVENT_SILENCE_US);
+	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
+	check_pending(LOW_VECTOR, "before STGI");
+	check_pending(HIGH_VECTOR, "before STGI");
+	irq_disable();
+	stgi();
+	l1_got("after STGI, interrupts off", NMI_VECTOR);
+	check_pending(LOW_VECTOR, "interrupts off");
+	check_pending(HIGH_VECTOR, "interrupts off");
+	irq_enable();
+	l1_got("interrupts on", HIGH_VECTOR, LOW_VECTOR);
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
+     .about = "the same with interrupts on at STGI: the NMI first, the higher vector first")
+{
+	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+
+	clgi();
+	pend(LOW_VECTOR);
+	pend(HIGH_VECTOR);
+	send_nmi();
+	migrate_quiet();
+	delay_us(EVENT_SILENCE_US);
+	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", NMI_VECTOR, HIGH_VECTOR, LOW_VECTOR);
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* A timer runs on while GIF is clear; only its interrupt waits. */
+TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
+     .about = "an APIC timer that expires between CLGI and STGI, moved there, comes after STGI")
+{
+	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+
+	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
+	clgi();
+	apic_start_timer(apic_timer_hz() / 100);
+	migrate_quiet();
+	report(wait_until(vector_is_pending(TIMER_VECTOR), EVENT_PATIENCE_MS),
+	       "the timer expires while GIF is clear");
+	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", TIMER_VECTOR);
+	apic_cleanup_timer();
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/*
+ * An exit that leaves GIF set lets both in at once. What pends at VMRUN exits in the
+ * order of its priority, and again and again until L1 sets GIF.
+ */
+TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
+     .about = "moved between #VMEXIT and STGI with an NMI and an interrupt pending, once each")
+{
+	struct l2 *l2 = event_l2_new(call_once, NULL);
+	u64 rip;
+
+	svm_set_intercept(l2, INTERCEPT_INTR);
+	svm_set_intercept(l2, INTERCEPT_NMI);
+	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
+	clgi();
+	svm_enter_gif_clear(l2);
+	call_came(l2, 1, "with nothing pending");
+	rip = l2->vmcb->save.rip;
+	pend(LOW_VECTOR);
+	send_nmi();
+	migrate_quiet();
+	delay_us(EVENT_SILENCE_US);
+	report(!l1_count(), "nothing comes between #VMEXIT and STGI (%u)", l1_count());
+	svm_enter_gif_clear(l2);
+	exit_came(l2, SVM_EXIT_NMI, "VMRUN with both pending");
+	check_rip(l2, (void *)rip, "no instruction of L2 ran");
+	report(!l1_count(), "nothing comes between #VMEXIT and STGI (%u)", l1_count());
+	stgi();
+	l1_got("after STGI", NMI_VECTOR, LOW_VECTOR);
+	expect_end(l2);
+	event_l2_free(l2);
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The MSR permission map (15.11). The head of svm_intercept.c says what is tested and how.
+ */
+#include "migrate.h"
+#include "processor.h"
+#include "x86/svm_intercept/svm_intercept.h"
+
+/*
+ * The first and the last of the map's three ranges; neighbours that hypervisors let L2 have
+ * directly; outside of the ranges.
+ */
+static const u32 msrs[] = {
+	0x0,
+	MSR_IA32_SYSENTER_CS,
+	MSR_IA32_SYSENTER_ESP,
+	MSR_IA32_SYSENTER_EIP,
+	MSR_IA32_CR_PAT,
+	0x1fff,
+	0xc0000000,
+	MSR_EFER,
+	MSR_STAR,
+	MSR_LSTAR,
+	MSR_CSTAR,
+	MSR_SYSCALL_MASK,
+	MSR_FS_BASE,
+	MSR_GS_BASE,
+	MSR_KERNEL_GS_BASE,
+	0xc0001fff,
+	0xc0010000,
+	MSR_K7_HWCR,
+	MSR_VM_CR,
+	MSR_VM_HSAVE_PA,
+	0xc0011fff,
+	0x2000,
+	0x40000000,
+	0xbfffffff,
+	0xc0002000,
+	0xc000ffff,
+	0xc0012000,
+	0xffffffff,
+};
+
+static struct row msr_rows[2 * ARRAY_SIZE(msrs)];
+static char msr_names[2 * ARRAY_SIZE(msrs)][24];
+
+/* The bit of the map for reads, that for writes is the next; -1 outside of its ranges (15.11). */
+static int msrpm_bit(u32 index)
+{
+	switch (index & ~0x1fffu) {
+	case 0:
+		return 2 * index;
+	case 0xc0000000:
+		return 8 * 0x800 + 2 * (index & 0x1fff);
+	case 0xc0010000:
+		return 8 * 0x1000 + 2 * (index & 0x1fff);
+	}
+	return -1;
+}
+
+bool msr_should_exit(const struct l2 *l2, const struct row *row)
+{
+	int bit = msrpm_bit(row->number) + row->write;
+
+	return svm_intercepts(l2, INTERCEPT_MSR_PROT) &&
+	       (msrpm_bit(row->number) < 0 || l2->msrpm[bit / 8] >> bit % 8 & 1);
+}
+
+bool check_msr(const struct l2 *l2, const struct row *row, const char *when)
+{
+	return report_if_failed(l2->vmcb->control.exitinfo1 == row->write,
+				"%s: %s: EXITINFO1 is %lu and not %u", when, row->name,
+				l2->vmcb->control.exitinfo1, row->write);
+}
+
+static struct l2 *begin_msrs(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(msr_rows); i++) {
+		bool write = i % 2;
+		u32 msr = msrs[i / 2];
+
+		snprintf(msr_names[i], sizeof(msr_names[i]), "%s 0x%x", write ? "WRMSR" : "RDMSR",
+			 msr);
+		msr_rows[i] = (struct row){
+			.name = msr_names[i],
+			.run = write ? run_wrmsr : run_rdmsr,
+			.at = write ? at_wrmsr : at_rdmsr,
+			.after = write ? after_wrmsr : after_rdmsr,
+			.exit = SVM_EXIT_MSR,
+			.always = msrpm_bit(msr) < 0,
+			.number = msr,
+			.write = write,
+		};
+	}
+	return begin(msr_rows, ARRAY_SIZE(msr_rows));
+}
+
+/*
+ * A hypervisor that takes reads for writes, an MSR for its neighbour or one range for another;
+ * whose own map lets through what L1 wants to see; that hands #GP for an MSR which does not exist
+ * to L2 instead of the exit to L1.
+ */
+TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
+     .about =
+	     "moved inside L2: in patterns that tell any two bits of the map apart, the right exit")
+{
+	struct l2 *l2 = begin_msrs();
+	bool good = true;
+	int pattern;
+
+	move_inside = true;
+	for (pattern = 0; good && pattern < PATTERNS; pattern++) {
+		report_prefix_pushf("pattern %d", pattern);
+		want_msrs(l2, in_pattern, pattern);
+		good = quiet_turn(l2, "moved inside L2");
+		report_prefix_pop();
+	}
+	report(good, "%d reads and writes in %d patterns", row_count, pattern);
+	end(l2);
+}
+
+TEST(msrs_all, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2, every MSR that L1 intercepts still exits")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, all, 0);
+	if (turn(l2, "all, before the move"))
+		moved_turn(l2, "all, moved inside L2");
+	end(l2);
+}
+
+/* A hypervisor that looks at the map though L1 does not intercept MSRs at all. */
+TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2: without MSR_PROT the map means nothing; with it, it does at once")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, all, 0);
+	svm_clear_intercept(l2, INTERCEPT_MSR_PROT);
+	if (moved_turn(l2, "all bits but not MSR_PROT, moved inside L2")) {
+		svm_set_intercept(l2, INTERCEPT_MSR_PROT);
+		turn(l2, "all bits and MSR_PROT");
+	}
+	end(l2);
+}
+
+/* A hypervisor that merges the maps once for an L2, and not at every entry. */
+TEST(msrs_changed, .on = EACH_CPU, .needs = SVM,
+     .about = "bits that L1 changes in memory count from the next entry on, the move inside L2 "
+	      "before")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, every_other, 0);
+	if (moved_turn(l2, "reads, moved inside L2")) {
+		want_msrs(l2, every_other, 1);
+		if (turn(l2, "writes, changed after the move")) {
+			want_msrs(l2, none, 0);
+			turn(l2, "neither");
+		}
+	}
+	end(l2);
+}
+
+TEST(msrs_moved_in_l1, .on = EACH_CPU, .needs = SVM,
+     .about = "moved in L1 with GIF clear, right before VMRUN: the map counts as it is then")
+{
+	struct l2 *l2 = begin_msrs();
+
+	want_msrs(l2, every_other, 1);
+	if (turn(l2, "writes, before the move")) {
+		want_msrs(l2, every_other, 0);
+		turn_after_move_with_gif_clear(l2, "reads, moved in L1");
+	}
+	end(l2);
+}
+
+/* ======== the first access to an MSR after the move ======== */
+
+/*
+ * An exit between the move and the access would let the next VMRUN merge the maps anew. These
+ * MSRs are ones that a hypervisor likes to leave to its guests.
+ */
+static void read_at_once(void *data)
+{
+	migrate_quiet();
+	rdmsr(MSR_LSTAR);
+}
+
+static void write_at_once(void *data)
+{
+	migrate_quiet();
+	wrmsr(MSR_KERNEL_GS_BASE, 0x5000);
+}
+
+static void check_first_msr(void (*code)(void *data), u32 index, bool write)
+{
+	struct l2 *l2 = l2_new(code, NULL);
+
+	l2_intercept_msr(l2, index, !write, write);
+	l2_expect(l2, SVM_EXIT_MSR, "MSR 0x%x, first after the move", index);
+	report(l2->vmcb->control.exitinfo1 == write && (u32)l2->registers.rcx == index,
+	       "EXITINFO1 is %lu, RCX 0x%lx", l2->vmcb->control.exitinfo1, l2->registers.rcx);
+	l2_free(l2);
+}
+
+TEST(msr_read_first, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2, an intercepted RDMSR exits if it is the first thing that L2 does")
+{
+	check_first_msr(read_at_once, MSR_LSTAR, false);
+}
+
+TEST(msr_write_first, .on = EACH_CPU, .needs = SVM,
+     .about = "moved inside L2, an intercepted WRMSR exits if it is the first thing that L2 does")
+{
+	check_first_msr(write_at_once, MSR_KERNEL_GS_BASE, true);
+}
