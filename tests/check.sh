@@ -54,9 +54,9 @@ run() {
 	skipped=$((skipped + skips))
 }
 
-# quick ACCEL: the programs of the suite, left alone, moved and reset
+# quick ACCEL PLANS: some programs of the suite themselves
 quick() {
-	run "quick-$1" "$build/ferry" run --tap --accel "$1" --plan none,precopy,reset \
+	run "quick-$1" "$build/ferry" run --tap --accel "$1" --plan "$2" \
 		--logdir "$build/check-logs/$1" selftest console kvmclock
 }
 
@@ -67,10 +67,11 @@ for program in "$tests"/unit-*; do
 	esac
 	run "$(basename "$program")" "$program" --tap
 done
-quick tcg
-# ferry knows whether KVM can be used; it says why where it cannot.
+# QEMU 7.2's TCG loses writes in live migrations (docs/findings.md).
+quick tcg none,pause,reset
+# ferry says why where KVM cannot be used.
 if why=$("$build/ferry" list --accel kvm selftest 2>&1 >/dev/null); then
-	quick kvm
+	quick kvm none,precopy,reset
 else
 	echo "quick-kvm: skipped: $why"
 	skipped=$((skipped + 1))

@@ -1,152 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Carries out the runs of fault-table.c and prints the Test Anything Protocol. Of
- * each it checks the exit status, the words, the JSON verdict, that the case's logs
- * were kept, that no process is left that descends from the run (all of them have a
- * mark in their environment), and that its private folder for temporary files is
- * empty. Runs with fake-qemu mostly wait, and go side by side; those with a real
- * QEMU share the CPUs.
+ * Carries out the runs of the tables in this folder and prints the Test Anything Protocol. Runs
+ * with fake-qemu mostly wait, so many go side by side; those with a real QEMU share the CPUs.
  *
- * Usage: faults BUILD [PATTERN]
+ * Usage: faults BUILD [PATTERN...]
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <json-glib/json-glib.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "faults.h"
+#include "run.h"
 
 #define MOST_FAKE_RUNS 12
 #define MOST_REAL_RUNS 2
 
-/* A run that takes longer than any deadline of its own has got stuck. */
-#define STUCK_SECONDS 150
-/* How long the death of the runner may take to reach what it had started. */
-#define LAST_GASP_MS	  5000
-#define TICK_MS		  3
+/* Lines of a failed run's output that are printed. */
 #define MOST_OUTPUT_LINES 40
 
 #define MARK "FERRY_TEST_RUN"
 
-struct run {
-	const struct fault *fault;
-	char *folder;	 /* keeps the output, the logs and the results */
-	char *temporary; /* its TMPDIR: short, since sockets go there */
-	char *mark;
-	GPid pid;
-	guint ticker, guard;
-	gint64 moment; /* monotonic, us; 0 until it was chosen */
-	int held;
-	gboolean stuck;
-	GString *problems; /* one a line */
+/* The rows that wait for the longest deadlines come first. */
+static const struct fault_table *const tables[] = {
+	&silence_faults,	&qemu_faults,	&migration_faults, &postcopy_faults,
+	&snapshot_faults,	&guest_faults,	&lab_faults,	   &file_faults,
+	&usage_faults,		&signal_faults, &misbehave_faults, &broken_guest_faults,
+	&damaged_memory_faults,
 };
 
 static struct {
 	const char *build;
 	char *folder, *temporary;
-	const char *pattern;
+	char **patterns;
+	GPtrArray *wanted; /* of const struct fault: the rows to run */
 	GRand *random;
 	guint32 seed;
-	gsize next[2]; /* fault to look at next: real and fake */
-	unsigned running[2];
+	gsize next[2];	     /* the next row to look at for a real QEMU, and for a fake one */
+	unsigned running[2]; /* likewise */
 	unsigned number, failed;
 	GMainLoop *loop;
 	gboolean has_kvm;
 } all;
 
-/* ---- processes ---- */
-
-static char *read_proc(const char *pid, const char *file, gsize *length)
-{
-	g_autofree char *path = g_build_filename("/proc", pid, file, NULL);
-	char *text;
-
-	return g_file_get_contents(path, &text, length, NULL) ? text : NULL;
-}
-
-/* Does one of the strings in LENGTH BYTES (and a NUL), ended by NUL each, equal WORD? */
-static gboolean has_string(const char *bytes, gsize length, const char *word)
-{
-	for (const char *end = bytes + length; bytes && bytes < end; bytes += strlen(bytes) + 1)
-		if (g_str_equal(bytes, word))
-			return TRUE;
-	return FALSE;
-}
-
-static void for_each_process(const struct run *run,
-			     void (*found)(GPid pid, const char *name, void *data), void *data)
-{
-	GDir *proc = g_dir_open("/proc", 0, NULL);
-	const char *entry;
-
-	while ((entry = g_dir_read_name(proc))) {
-		g_autofree char *environment = NULL;
-		gsize length = 0;
-
-		if (!g_ascii_isdigit(*entry))
-			continue;
-		environment = read_proc(entry, "environ", &length);
-		if (has_string(environment, length, run->mark))
-			found(atoi(entry), entry, data);
-	}
-	g_dir_close(proc);
-}
-
-struct search {
-	const struct run *run;
-	struct run_vmms vmms;
-};
-
-static void look_for_vmm(GPid pid, const char *name, void *data)
-{
-	struct search *search = data;
-	struct run_vmms *vmms = &search->vmms;
-	gsize length = 0;
-	g_autofree char *command = read_proc(name, "cmdline", &length);
-
-	if (pid == search->run->pid || !has_string(command, length, "-kernel"))
-		return;
-	vmms->oldest = vmms->count ? MIN(vmms->oldest, pid) : pid;
-	vmms->newest = MAX(vmms->newest, pid);
-	vmms->count++;
-}
-
-struct run_vmms run_find_vmms(const struct run *run)
-{
-	struct search search = { .run = run };
-
-	for_each_process(run, look_for_vmm, &search);
-	return search.vmms;
-}
-
-static void list_process(GPid pid, const char *name, void *data)
-{
-	gsize length = 0;
-	g_autofree char *command = read_proc(name, "cmdline", &length);
-
-	g_string_append_printf(data, " %d (%s)", pid, command && *command ? command : "?");
-}
-
-/* " PID (NAME) ..." of all that the run started and that still lives. */
-static GString *list_processes(const struct run *run)
-{
-	GString *list = g_string_new(NULL);
-
-	for_each_process(run, list_process, list);
-	return list;
-}
-
-static void kill_process(GPid pid, const char *name, void *data)
-{
-	kill(pid, SIGKILL);
-}
-
-/* ---- what the table's functions use ---- */
+/* ---- what the tables' functions use ---- */
 
 char *run_path(const struct run *run, const char *name)
 {
@@ -168,6 +67,11 @@ int run_signal(const struct run *run)
 	return run->fault->signal;
 }
 
+unsigned run_count(struct run *run)
+{
+	return ++run->count;
+}
+
 gboolean run_random_moment_came(struct run *run, unsigned most_ms)
 {
 	if (!run->moment)
@@ -176,144 +80,11 @@ gboolean run_random_moment_came(struct run *run, unsigned most_ms)
 	return g_get_monotonic_time() >= run->moment;
 }
 
-/* ---- checks ---- */
-
-static G_GNUC_PRINTF(2, 3) void complain(struct run *run, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	g_string_append_vprintf(run->problems, format, arguments);
-	va_end(arguments);
-	g_string_append_c(run->problems, '\n');
-}
-
-void run_complain(struct run *run, const char *text)
-{
-	complain(run, "%s", text);
-}
-
-static void check_status(struct run *run, int wait_status)
-{
-	int status =
-		WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-
-	if (run->stuck)
-		complain(run, "it did not end within %d s and was killed", STUCK_SECONDS);
-	else if (status != run->fault->status)
-		complain(run, "exit status %d, not %d", status, run->fault->status);
-}
-
-static void check_words(struct run *run)
-{
-	g_autofree char *path = run_path(run, "output"), *output = NULL;
-
-	g_file_get_contents(path, &output, NULL, NULL);
-	if (!output)
-		complain(run, "there is no %s", path);
-	else if (!g_regex_match_simple(run->fault->words, output, G_REGEX_MULTILINE, 0))
-		complain(run, "the output does not match '%s'", run->fault->words);
-}
-
-static void check_result(struct run *run, JsonObject *result)
-{
-	const char *verdict = json_object_get_string_member_with_default(result, "verdict", "");
-	const char *reason = json_object_get_string_member_with_default(result, "reason", "");
-	const char *logs = json_object_get_string_member_with_default(result, "logs", NULL);
-	static const char *const kept[] = { "command", "console", "qmp", "stderr" };
-
-	if (!*verdict || !strstr(run->fault->verdict, verdict))
-		complain(run, "the JSON verdict is %s, not %s", verdict, run->fault->verdict);
-	if (strchr(reason, '\n'))
-		complain(run, "the reason has more than one line");
-	for (gsize i = 0; logs && !run->fault->keeps_no_logs && i < G_N_ELEMENTS(kept); i++) {
-		g_autofree char *path = g_build_filename(logs, kept[i], NULL);
-
-		if (!g_file_test(path, G_FILE_TEST_EXISTS))
-			complain(run, "the log %s was not kept", path);
-	}
-}
-
-static void check_results(struct run *run)
-{
-	g_autofree char *path = run_path(run, "json"), *text = NULL;
-	g_auto(GStrv) lines = NULL;
-	unsigned results = 0;
-
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		text = g_strdup("");
-	lines = g_strsplit(text, "\n", -1);
-	for (char **line = lines; *line; line++) {
-		g_autoptr(GError) error = NULL;
-		g_autoptr(JsonNode) node = NULL;
-
-		if (!**line)
-			continue;
-		node = g_utf8_validate(*line, -1, NULL) ? json_from_string(*line, &error) : NULL;
-		results++;
-		if (!node)
-			complain(run, "a line of JSON is damaged: %s", *line);
-		else if (run->fault->verdict)
-			check_result(run, json_node_get_object(node));
-	}
-	if (results != MAX(run->fault->cases, run->fault->verdict != NULL))
-		complain(run, "%u cases have a verdict in %s", results, path);
-}
-
-static void check_processes(struct run *run)
-{
-	gint64 end = g_get_monotonic_time() + LAST_GASP_MS * 1000;
-	GString *left = list_processes(run);
-
-	/* The kernel kills the orphans of what was killed: soon, not at once. */
-	while ((run->fault->leaves_folder || run->fault->vmm_has_child) && left->len &&
-	       g_get_monotonic_time() < end) {
-		g_string_free(left, TRUE);
-		g_usleep(TICK_MS * 1000);
-		left = list_processes(run);
-	}
-	if (left->len)
-		complain(run, "processes are left:%s", left->str);
-	g_string_free(left, TRUE);
-	for_each_process(run, kill_process, NULL);
-}
-
-static void remove_folder(const char *path)
-{
-	GDir *folder = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (folder && (name = g_dir_read_name(folder))) {
-		g_autofree char *child = g_build_filename(path, name, NULL);
-
-		if (g_file_test(child, G_FILE_TEST_IS_DIR) &&
-		    !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
-			remove_folder(child);
-		else
-			g_unlink(child);
-	}
-	if (folder)
-		g_dir_close(folder);
-	g_rmdir(path);
-}
-
-static void check_temporary(struct run *run)
-{
-	GDir *folder = g_dir_open(run->temporary, 0, NULL);
-	const char *name;
-
-	while (!run->fault->leaves_folder && folder && (name = g_dir_read_name(folder)))
-		complain(run, "%s is left in its TMPDIR", name);
-	if (folder)
-		g_dir_close(folder);
-	remove_folder(run->temporary);
-}
-
 /* ---- the course of a run ---- */
 
 static void start_more(void);
 
-/* Where the logs stay behind, as in CI, this is all that is known of what went wrong. */
+/* In CI nobody can look at the logs afterwards, so the output goes into the log of CI. */
 static void print_output(const struct run *run)
 {
 	g_autofree char *path = run_path(run, "output"), *output = NULL;
@@ -354,11 +125,7 @@ static void on_end(GPid pid, gint wait_status, gpointer data)
 	g_source_remove(run->guard);
 	if (run->held >= 0)
 		close(run->held);
-	check_status(run, wait_status);
-	check_words(run);
-	check_results(run);
-	check_processes(run);
-	check_temporary(run);
+	check_run(run, wait_status);
 	tell(run);
 	all.running[run->fault->script != NULL]--;
 	g_free(run->folder);
@@ -384,7 +151,7 @@ static gboolean on_stuck(gpointer data)
 	struct run *run = data;
 
 	run->stuck = TRUE;
-	for_each_process(run, kill_process, NULL);
+	kill_processes(run);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -395,7 +162,7 @@ static char *replace(const char *text, const char *word, const char *by)
 	return g_strjoinv(by, pieces);
 }
 
-/* A project of the run's own: ferry finds its unittests.cfg by where it is itself. */
+/* ferry finds unittests.cfg from its own path, so one with another unittests.cfg is a copy. */
 static char *make_project(struct run *run)
 {
 	g_autofree char *ferry = g_build_filename(all.build, "ferry", NULL);
@@ -423,7 +190,7 @@ static void add_default(GString *line, const struct fault *fault, const char *op
 		g_string_append_printf(line, " %s %s", option, value);
 }
 
-/* What to run, as one line for a shell. */
+/* The command line for the shell. The caller frees it. */
 static char *command(struct run *run)
 {
 	const struct fault *fault = run->fault;
@@ -439,7 +206,7 @@ static char *command(struct run *run)
 	g_string_append_printf(line, "%s %s", ferry, arguments);
 	if (g_str_has_prefix(fault->arguments, "run")) {
 		g_string_append_printf(line, " --plain --json %s/json", run->folder);
-		add_default(line, fault, "--accel", "tcg");
+		add_default(line, fault, "--accel", fault->on_kvm ? "kvm" : "tcg");
 		add_default(line, fault, "--seed", "1");
 		add_default(line, fault, "--logdir", logs);
 		if (!fault->default_deadlines)
@@ -513,7 +280,25 @@ static void start(const struct fault *fault)
 
 static gboolean is_wanted(const struct fault *fault)
 {
-	return !all.pattern || g_pattern_match_simple(all.pattern, fault->name);
+	for (char **pattern = all.patterns; *pattern; pattern++)
+		if (g_pattern_match_simple(*pattern, fault->name))
+			return TRUE;
+	return !*all.patterns;
+}
+
+static void select_wanted(void)
+{
+	all.wanted = g_ptr_array_new();
+	for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
+		for (gsize j = 0; j < tables[i]->count; j++)
+			if (is_wanted(&tables[i]->rows[j]))
+				g_ptr_array_add(all.wanted, (gpointer)&tables[i]->rows[j]);
+}
+
+static void skip(const struct fault *fault)
+{
+	printf("ok %u /faults/%s # SKIP needs /dev/kvm, which cannot be used\n", ++all.number,
+	       fault->name);
 }
 
 static void start_more(void)
@@ -521,14 +306,13 @@ static void start_more(void)
 	static const unsigned most[] = { MOST_REAL_RUNS, MOST_FAKE_RUNS };
 
 	for (int fake = 0; fake <= 1; fake++)
-		while (all.running[fake] < most[fake] && all.next[fake] < fault_count) {
-			const struct fault *fault = &faults[all.next[fake]++];
+		while (all.running[fake] < most[fake] && all.next[fake] < all.wanted->len) {
+			const struct fault *fault = all.wanted->pdata[all.next[fake]++];
 
-			if ((fault->script != NULL) != fake || !is_wanted(fault))
+			if ((fault->script != NULL) != fake)
 				continue;
-			if (fault->needs_kvm && !all.has_kvm)
-				printf("ok %u /faults/%s # SKIP needs /dev/kvm, which cannot be used\n",
-				       ++all.number, fault->name);
+			if (fault->on_kvm && !all.has_kvm)
+				skip(fault);
 			else
 				start(fault);
 		}
@@ -536,16 +320,7 @@ static void start_more(void)
 		g_main_loop_quit(all.loop);
 }
 
-static unsigned count_wanted(void)
-{
-	unsigned count = 0;
-
-	for (gsize i = 0; i < fault_count; i++)
-		count += is_wanted(&faults[i]);
-	return count;
-}
-
-/* ferry itself knows best: it lists a case for KVM only where KVM works. */
+/* ferry lists cases for KVM only where KVM works. */
 static gboolean ask_for_kvm(void)
 {
 	g_autofree char *ferry = g_build_filename(all.build, "ferry", NULL);
@@ -566,18 +341,19 @@ static gboolean on_start(gpointer data)
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
-		fprintf(stderr, "Usage: faults BUILD [PATTERN]\n");
+		fprintf(stderr, "Usage: faults BUILD [PATTERN...]\n");
 		return 2;
 	}
 	all.build = g_canonicalize_filename(argv[1], NULL);
-	all.pattern = argv[2];
+	all.patterns = argv + 2;
 	all.folder = g_build_filename(all.build, "tests", "fault-logs", NULL);
 	all.temporary = g_dir_make_tmp("ft-XXXXXX", NULL);
 	all.seed = g_random_int();
 	all.random = g_rand_new_with_seed(all.seed);
 	all.has_kvm = ask_for_kvm();
 	all.loop = g_main_loop_new(NULL, FALSE);
-	printf("1..%u\n", count_wanted());
+	select_wanted();
+	printf("1..%u\n", all.wanted->len);
 	g_idle_add(on_start, NULL);
 	g_main_loop_run(all.loop);
 	remove_folder(all.temporary);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Guests that go wrong: each test of the program misbehave (x86/misbehave.c) in its own way. */
+#include "faults.h"
+
+/* One test of misbehave, and what the runner says of it behind the case's name. */
+#define MISBEHAVE(test, expected_verdict, expected)                                                \
+	{                                                                                          \
+		.name = "guest-" test, .arguments = "run misbehave --arg test=" test, .status = 1, \
+		.verdict = expected_verdict,                                                       \
+		.words = "^" expected_verdict " +misbehave/none: " expected                        \
+	}
+
+#define MISBEHAVE_ON_KVM(test, expected_verdict, expected)                                         \
+	{                                                                                          \
+		.name = "guest-" test "-kvm", .arguments = "run misbehave --arg test=" test,       \
+		.status = 1, .verdict = expected_verdict, .on_kvm = TRUE,                          \
+		.words = "^" expected_verdict " +misbehave/none: " expected                        \
+	}
+
+static const struct fault rows[] = {
+	{ .name = "guest-turns",
+	  .arguments = "run selftest/none --accel tcg --arg turns=sometimes",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  selftest/none: turns=sometimes is none of always, slow, never" },
+	{ .name = "guest-hang",
+	  .arguments = "run misbehave --arg test=hang --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: no end within 8 s in test hang on CPU 0; last line: PASS: hang: about to hang" },
+	{ .name = "guest-hang_all",
+	  .arguments = "run misbehave --arg test=hang_all --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/none: no end within 8 s in test hang_all on CPU 0" },
+	{ .name = "guest-never_answers",
+	  .arguments = "run misbehave --arg test=never_answers --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: no end within 8 s in test never_answers on CPU 0; .*; the guest has not read the runner's answer" },
+	{ .name = "guest-never_answers-in-storm",
+	  .on_kvm = TRUE,
+	  .arguments = "run misbehave --plan storm --arg test=never_answers --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^FAIL  misbehave/storm: no end within 8 s in test never_answers" },
+	MISBEHAVE(
+		"triple_fault", "FAIL",
+		"the guest reset itself, by a triple fault or by order in test triple_fault on CPU 0"),
+	MISBEHAVE("reset", "FAIL",
+		  "the guest reset itself, by a triple fault or by order in test reset on CPU 0"),
+	{ .name = "guest-triple_fault-under-reset",
+	  .arguments = "run misbehave --plan reset --arg test=triple_fault",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/reset: the guest reset itself, by a triple fault or by order in test triple_fault on CPU 0" },
+	{ .name = "guest-unclean_machine",
+	  .arguments = "run misbehave --plan reset --arg test=unclean_machine",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/reset: the machine was not reset: CPU 2: boots is 0x2 and was 0x1 at the first boot \\(console line \\d+\\)" },
+	MISBEHAVE("failing_check", "FAIL", ".*two is \"three\".* \\(console line \\d+\\)"),
+	MISBEHAVE(
+		"unexpected_exception", "FAIL",
+		"unexpected exception 14 at 0x[0-9a-f]+ on CPU 0 in test unexpected_exception(.*\n)+ +#\\d write_to at misbehave\\.c:\\d+\n( +#\\d inner at misbehave\\.c:\\d+\n)? +#\\d outer at misbehave\\.c:\\d+\n"),
+	MISBEHAVE(
+		"stack_overflow", "FAIL",
+		"unexpected exception \\d+ at 0x[0-9a-f]+ on CPU 0(.*\n)+ +#\\d recurse at misbehave\\.c"),
+	MISBEHAVE("null_call", "FAIL", "unexpected exception 14 at 0x0 on CPU 0 in test null_call"),
+	MISBEHAVE("failed_assertion", "FAIL", ".*failed_assertion"),
+	MISBEHAVE("missed_deadline", "FAIL",
+		  "missed_deadline: waited 50 ms in vain for something that never comes"),
+	MISBEHAVE("no_check", "FAIL", ".*no_check"),
+	MISBEHAVE("sequence_gap", "FAIL",
+		  "console line \\d+: machine line \\d+ follows \\d+: 1 lost"),
+	MISBEHAVE("lost_bytes", "FAIL",
+		  "console line \\d+: the guest had sent \\d+ bytes, \\d+ came: 7 lost"),
+	MISBEHAVE("doubled_bytes", "FAIL",
+		  "console line \\d+: the guest had sent \\d+ bytes, \\d+ came: 7 too many"),
+	MISBEHAVE("early_exit", "FAIL",
+		  "the guest left with status 0 without a word in test early_exit on CPU 0"),
+
+	/* A slow host does not reach 32 MiB before the deadline. */
+	{ .name = "guest-flood",
+	  .arguments = "run misbehave --arg test=flood --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL or ERROR",
+	  .words =
+		  "^FAIL  misbehave/none: no end within 8 s in test flood on CPU 0; last line: this line is|^ERROR misbehave/none: the guest floods its console: more than 32 MiB" },
+	{ .name = "guest-flood_no_newline",
+	  .arguments = "run misbehave --arg test=flood_no_newline --timeout 8",
+	  .status = 1,
+	  .verdict = "FAIL or ERROR",
+	  .words =
+		  "^FAIL  misbehave/none: no end within 8 s in test flood_no_newline on CPU 0|^ERROR misbehave/none: the guest floods its console: more than 32 MiB" },
+	{ .name = "guest-garbage",
+	  .arguments = "run misbehave --arg test=garbage",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .words = "^PASS  misbehave/none " },
+	{ .name = "guest-unknown_question",
+	  .arguments = "run misbehave --arg test=unknown_question",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .words = "^PASS  misbehave/none " },
+	{ .name = "guest-not-asked",
+	  .arguments = "run misbehave",
+	  .status = 0,
+	  .verdict = "SKIP",
+	  .words = "^SKIP  misbehave/none: " },
+	MISBEHAVE_ON_KVM("triple_fault", "FAIL",
+			 "the guest reset itself, by a triple fault or by order"),
+	MISBEHAVE_ON_KVM("reset", "FAIL", "the guest reset itself, by a triple fault or by order"),
+	MISBEHAVE_ON_KVM("unexpected_exception", "FAIL",
+			 "unexpected exception 14 at (.*\n)+ +#\\d outer at misbehave\\.c:\\d+\n"),
+	MISBEHAVE_ON_KVM("stack_overflow", "FAIL", "unexpected exception \\d+ at "),
+};
+
+const struct fault_table misbehave_faults = { rows, G_N_ELEMENTS(rows) };

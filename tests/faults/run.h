@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One run that is being carried out: what faults.c, processes.c and checks.c share. */
+#ifndef FERRY_TESTS_RUN_H
+#define FERRY_TESTS_RUN_H
+
+#include "faults.h"
+
+/* A run that takes longer than any deadline of its own has got stuck, and is killed. */
+#define STUCK_SECONDS 150
+/* How often `act` is called, and how often a check that waits looks again. */
+#define TICK_MS 3
+
+struct run {
+	const struct fault *fault;
+	char *folder;	 /* keeps the output, the logs and the results */
+	char *temporary; /* its TMPDIR, with a short path because sockets are made there */
+	char *mark;	 /* "NAME=VALUE" in the environment of all its processes */
+	GPid pid;
+	guint ticker, guard;
+	gint64 moment; /* monotonic, us; 0 until it was chosen */
+	unsigned count;
+	int held;
+	gboolean stuck;
+	GString *problems; /* one a line */
+};
+
+/* Makes the run fail, like run_complain(). */
+void complain(struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* ---- processes.c: all that descend from the run, by its mark in their environment ---- */
+
+/* " PID (NAME) ..." of those that live. */
+GString *list_processes(const struct run *run);
+void kill_processes(const struct run *run);
+
+/* ---- checks.c ---- */
+
+/* Checks all that the row says of a run that ended with WAIT_STATUS, and what is left of it. */
+void check_run(struct run *run, int wait_status);
+
+/* Removes the folder PATH with all that is in it. */
+void remove_folder(const char *path);
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the user gives to ferry, and is wrong: QEMUs, command lines, unittests.cfg. */
+#include "faults.h"
+
+static const struct fault rows[] = {
+	/* QEMUs that are none, or do not fit together. */
+	{ "qemu-not-there", "run selftest/none --qemu /nowhere/qemu", NULL, 2, NULL,
+	  "^ferry: there is no program '/nowhere/qemu'; install QEMU" },
+	{ "qemu-is-no-qemu", "run selftest/none --qemu cat", NULL, 1, "ERROR",
+	  "^ERROR selftest/none: qemu did not start \\(exit status 1: .*\\)" },
+	{ "two-qemus", "run selftest --plan storm --qemu @FAKE@ --qemu-dst @FAKE@", "", 0, "PASS",
+	  "^PASS  selftest/storm between 7.2.0 and 7.2.0 " },
+	{ "qemu-dst-not-there", "run selftest/none --qemu-dst /nowhere/qemu", "", 2, NULL,
+	  "^ferry: --qemu-dst: there is no program '/nowhere/qemu'" },
+	{ "qemu-dst-is-no-qemu", "run selftest/none --qemu-dst false", "", 2, NULL,
+	  "^ferry: '.*false -machine help' failed: " },
+	{ "no-common-machine", "run selftest/none --qemu-dst true", "", 2, NULL,
+	  "^ferry: no machine type pc-q35-X.Y is known to both .*; name one that is with --machine TYPE" },
+	{ "machine-of-one-only", "run selftest/none --machine pc-q35-7.11", "", 2, NULL,
+	  "^ferry: --machine: .* has no 'pc-q35-7.11' \\(did you mean 'pc-q35-7.10'\\?\\)" },
+	{ "qemu-says-nothing", "run selftest/none --qemu true", NULL, 1, "ERROR",
+	  "^ERROR selftest/none: qemu did not start \\(exit status 0\\)" },
+	{ "qemu-refuses-arguments",
+	  "run selftest --plan none --suite @DIR@/unittests.cfg --bindir @BUILD@/x86", NULL, 1,
+	  "ERROR", "^ERROR selftest/none: qemu did not start \\(exit status 1: .*nonesuch.*\\)",
+	  .config = "[selftest]\nfile = selftest.flat\nextra_params = -device nonesuch\n" },
+
+	/* Command lines. */
+	{ "no-arguments", "", NULL, 2, NULL, "^Usage: ferry COMMAND" },
+	{ "unknown-command", "rum", NULL, 2, NULL,
+	  "^ferry: unknown command 'rum' \\(did you mean 'run'\\?\\)" },
+	{ "help", "--help", NULL, 0, NULL, "^  ferry run +run cases" },
+	{ "unknown-option", "run --plam none", NULL, 2, NULL, "^ferry: Unknown option --plam" },
+	{ "unknown-plan", "run selftest --plan none,precpy", NULL, 2, NULL,
+	  "^ferry: --plan: unknown plan 'precpy' \\(did you mean 'precopy'\\?\\)" },
+	{ "no-plan", "run selftest --plan ''", NULL, 2, NULL, "^ferry: --plan: no plan is named" },
+	{ "plan-twice", "run selftest --plan none,none", NULL, 2, NULL,
+	  "^ferry: --plan: 'none' is named twice" },
+	{ "unknown-accel", "run selftest --accel hvf", NULL, 2, NULL,
+	  "^ferry: --accel is kvm or tcg, not 'hvf'" },
+	{ "unknown-host", "run selftest --host moon", NULL, 2, NULL,
+	  "^ferry: --host is .*, not 'moon'" },
+	{ "pattern-typo", "run selftets", NULL, 2, NULL,
+	  "^ferry: no case matches 'selftets' \\(did you mean 'selftest'\\?\\)" },
+	{ "seed-out-of-range", "run selftest --seed 4294967296", NULL, 2, NULL,
+	  "^ferry: --seed is a number from 0 to 4294967295" },
+	{ "seed-negative", "run selftest --seed -2", NULL, 2, NULL,
+	  "^ferry: --seed is a number from 0 to 4294967295" },
+	{ "no-jobs", "run selftest -j 0", NULL, 2, NULL,
+	  "^ferry: --jobs, --repeat and --moves are 1 or more" },
+	{ "no-repeat", "run selftest --repeat=-1", NULL, 2, NULL,
+	  "^ferry: --jobs, --repeat and --moves are 1 or more" },
+	{ "timescale-out-of-range", "run selftest --timescale 0.5", NULL, 2, NULL,
+	  "^ferry: --timescale is a number from 1 to 10000", .default_deadlines = TRUE },
+	{ "long-timeout", "run selftest/none --timeout 2000000000", "", 0, "PASS", "^PASS " },
+	{ "no-skip", "run kvmclock/none --no-skip", NULL, 1, "SKIP",
+	  "^SKIP  kvmclock/none: needs kvmclock, which KVM offers and TCG does not" },
+	{ "suite-not-there", "run --suite /nowhere/unittests.cfg", NULL, 2, NULL,
+	  "^ferry: .*/nowhere/unittests.cfg" },
+
+	/* unittests.cfg. */
+	{ "config-complaints", "run", "", 2, NULL,
+	  "^ferry: .*unittests.cfg:3: smp = 'two' is not a number from 1 to 255\n"
+	  ".*unittests.cfg:4: unknown key 'grops' \\(did you mean 'groups'\\?\\)\n"
+	  ".*unittests.cfg:5: duplicate name \\[a\\], first used at line 1$",
+	  .config =
+		  "[a]\nfile = selftest.flat\nsmp = two\ngrops = x\n[a]\nfile = selftest.flat\n" },
+	{ "config-missing-file", "run", "", 2, NULL,
+	  "^ferry: .*unittests.cfg:1: \\[a\\]: .*/x86/absent.flat does not exist; correct 'file', or run make$",
+	  .config = "[a]\nfile = absent.flat\n" },
+	{ "config-unknown-need", "run", "", 2, NULL,
+	  "^ferry: .*unittests.cfg:1: \\[a\\] names the unknown need 'kvmm' \\(did you mean 'kvm'\\?\\)",
+	  .config = "[a]\nfile = selftest.flat\nneeds = kvmm\n" },
+	{ "config-empty", "run", "", 2, NULL, "^ferry: .*unittests.cfg:\\d+: holds no program",
+	  .config = "\n" },
+};
+
+const struct fault_table usage_faults = { rows, G_N_ELEMENTS(rows) };
