@@ -98,7 +98,8 @@ struct naps {
 	char failed[300];
 };
 
-/* The shortest time that a nap may take, given how the host's clock and the guest's TSC may differ.
+/*
+ * The shortest time that a nap may take, given how the host's clock and the guest's TSC may differ.
  */
 static u64 least(u64 cycles)
 {

@@ -48,7 +48,8 @@ static void find_way(struct l2 *l2, phys_addr_t address, u64 **way)
 		way[4 - level] = vmx_ept_entry_at(l2, address, level);
 }
 
-/* Finds the EPT entries on the way to each of L2's tables through which the walk for place 0 goes.
+/*
+ * Finds the EPT entries on the way to each of L2's tables through which the walk for place 0 goes.
  */
 static void find_tables(const struct world *w, u64 *(*ways)[4])
 {

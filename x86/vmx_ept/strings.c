@@ -42,7 +42,8 @@ static void stop_elsewhere(struct world *w)
 	finish(w, "the walk");
 }
 
-/* An OUTS or INS that an EPT entry stops: the one of place 2 or, if WALK, that of L2's page table.
+/*
+ * An OUTS or INS that an EPT entry stops: the one of place 2 or, if WALK, that of L2's page table.
  */
 static void string_story(void (*code)(void *at), bool walk, u64 bits, u64 error)
 {

@@ -37,7 +37,8 @@ static void save_supervisor_states(void *data)
 	}
 }
 
-/* XSAVES exits if IA32_XSS, its operand and the XSS-exiting bit map have a bit in common (26.1.3).
+/*
+ * XSAVES exits if IA32_XSS, its operand and the XSS-exiting bit map have a bit in common (26.1.3).
  */
 TEST(xsaves, .on = EACH_CPU, .needs = VMX_XSAVES,
      .about =

@@ -31,7 +31,8 @@ extern u64 kept[SEEDS][VMCS_FIELD_COUNT];
 /* A shadow VMCS with nothing in it. */
 struct vmcs *shadow_alloc(void);
 
-/* A shadow VMCS full of values of SEED, neither active nor current, as the link pointer needs it.
+/*
+ * A shadow VMCS full of values of SEED, neither active nor current, as the link pointer needs it.
  */
 struct shadow new_shadow(u64 seed);
 void free_shadow(struct shadow *old);
@@ -42,7 +43,8 @@ void fill_fields(u64 seed);
 /* Reports an instruction that does not succeed. */
 void check_succeeds(const char *instruction, enum vmx_result result);
 
-/* L1 reads what the shadow VMCS should hold. The first of these expects it to be L1's current one.
+/*
+ * L1 reads what the shadow VMCS should hold. The first of these expects it to be L1's current one.
  */
 void check_current_contents(const struct shadow *which, const char *when);
 void check_contents(const struct shadow *which, const char *when);

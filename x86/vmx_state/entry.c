@@ -10,10 +10,12 @@
 #include "x86/vmx_state/vmx_state.h"
 
 #define LONG_VECTOR 0x62
-/* As many as every CPU takes: a hypervisor that loads them itself is at it for a while. */
+/*
+ * Every CPU takes as many, and a hypervisor needs a while to load them, which makes entries long.
+ */
 #define LONG_AREA 512
 
-/* One L2, entered with an event each time. */
+/* An L2 that gets an event at each entry. */
 struct long_entries {
 	struct l2 *l2;
 	u64 entered, events;
@@ -51,11 +53,13 @@ static void enter_with_event(void)
 }
 
 /*
- * A hypervisor that emulates VMRESUME may be stopped when it has begun, and L2 has not: what the
- * entry has still to do must come with the move. Twice, since it may be stopped elsewhere.
+ * A hypervisor that emulates VMRESUME may be stopped by the migration before L2 runs. What the
+ * entry has still to do must come with the migration. A broken hypervisor loses it, or does it
+ * twice.
  */
 TEST(moved_in_entry, .on = EACH_CPU, .needs = VMX,
-     .about = "what an entry injects comes once, also if the machine is moved while it is entering")
+     .about =
+	     "an event that a VM entry injects comes once, also if the migration hits the entry itself")
 {
 	struct vmx_msr_entry *area = alloc_pages(1);
 	struct long_entries *mine = &this_cpu(long_entries);

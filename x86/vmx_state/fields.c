@@ -9,7 +9,7 @@
 #include "processor.h"
 #include "x86/vmx_state/vmx_state.h"
 
-/* What VMREAD gives of every field, where it gives something. */
+/* What VMREAD gives for each field, and whether it succeeds. */
 struct field_values {
 	bool there[VMCS_FIELD_COUNT];
 	u64 values[VMCS_FIELD_COUNT];
@@ -31,7 +31,7 @@ static unsigned fill_fields(u64 seed)
 	return written;
 }
 
-/* The error of the last instruction changes by looking. */
+/* VM_INSTRUCTION_ERROR changes when VMREAD of another field fails. */
 static bool is_stable(u32 field)
 {
 	return field != VM_INSTRUCTION_ERROR;
@@ -47,7 +47,7 @@ static void check_fields(const struct field_values *before, const char *which)
 
 		there += readable;
 		report_if_failed(readable == before->there[i],
-				 "%s: %s %s, and was not so before the move", which,
+				 "%s: %s %s, unlike before the migration", which,
 				 vmcs_field_name(vmcs_fields[i]),
 				 readable ? "can be read" : "cannot be read");
 		if (!readable || !before->there[i] || !is_stable(vmcs_fields[i]))
@@ -61,8 +61,7 @@ static void check_fields(const struct field_values *before, const char *which)
 				 "%s: the upper half of %s is 0x%lx, was 0x%lx", which,
 				 vmcs_field_name(vmcs_fields[i]), upper, before->values[i] >> 32);
 	}
-	report(there, "%s: %u of %u fields can be read, and are as they were", which, there,
-	       VMCS_FIELD_COUNT);
+	report(there, "%s: %u of %u fields can be read", which, there, VMCS_FIELD_COUNT);
 }
 
 static void spoil_a_field(void)
@@ -81,13 +80,13 @@ static void spoil_a_field(void)
 }
 
 /*
- * Two VMCSs, the first of which is current when the machine is moved: a hypervisor keeps
- * the fields of the current one somewhere else than those of the others. What VMWRITE has
- * written is what VMREAD gives then: a CPU need not keep bits that are reserved.
+ * A hypervisor keeps the fields of the current VMCS elsewhere than those of others, so there are
+ * two VMCSs. The values that count are those that VMREAD gives before the migration, since a CPU
+ * need not keep reserved bits.
  */
 TEST(fields, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "every field that VMWRITE takes is the same after a move, of the current VMCS and of another")
+	     "all fields that VMWRITE takes survive a migration, in the current VMCS and in another one")
 {
 	struct vmcs *vmcs[2] = { vmcs_alloc(), vmcs_alloc() };
 	struct field_values *before[2];
@@ -127,9 +126,9 @@ static void do_io(void *data)
 	asm volatile("mov (%0), %%al" : : "r"(NOWHERE(1)) : "al", "memory");
 }
 
-/* Those that an exit writes, of an I/O instruction and of a page fault. */
 TEST(fields_of_exit, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
-     .about = "what an exit has written into the VMCS is the same after a move")
+     .about =
+	     "the fields that an exit writes survive a migration in L1 (an I/O exit and a page fault)")
 {
 	struct l2 *l2 = l2_new(do_io, NULL);
 	struct field_values *before = calloc(1, sizeof(*before));
@@ -145,7 +144,8 @@ TEST(fields_of_exit, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 	l2_intercept_port(l2, 0x80, false);
 	l2_expect(l2, EXIT_REASON_EXCEPTION_NMI, "a page fault");
 	report(vmx_get(l2, EXIT_QUALIFICATION) == NOWHERE(1),
-	       "the exit qualification is the address: 0x%lx", vmx_get(l2, EXIT_QUALIFICATION));
+	       "the exit qualification should be the address: 0x%lx",
+	       vmx_get(l2, EXIT_QUALIFICATION));
 	read_fields(before);
 	migrate_quiet();
 	spoil_a_field();
@@ -157,7 +157,7 @@ TEST(fields_of_exit, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 #define LOADED_GDTR_LIMIT 0x97
 #define LOADED_IDTR_LIMIT 0xfdf
 
-/* Of L1's own tables, with other limits: nothing that L2 does needs what is cut off. */
+/* L2's code. It loads L1's own tables with lower limits; L2 needs no entry beyond these. */
 static void load_segments(void *data)
 {
 	struct descriptor_table_ptr gdtr, idtr;
@@ -174,12 +174,11 @@ static void load_segments(void *data)
 }
 
 /*
- * A hypervisor may leave what an exit saves where L2 ran, until L1 asks for it. The second L2
- * makes another VMCS current before that.
+ * A hypervisor may leave what an exit saves in the VMCS that the CPU uses for L2, until L1 reads
+ * it. The second L2 makes another VMCS current before L1 does so.
  */
 TEST(fields_not_read, .on = EACH_CPU, .needs = VMX,
-     .about =
-	     "what L2 has loaded is in the VMCS after a move in L1 that has read none of it before")
+     .about = "guest state of the last exit that L1 has not read yet survives a migration in L1")
 {
 	static const struct {
 		enum vmcs_field field;
@@ -208,14 +207,14 @@ TEST(fields_not_read, .on = EACH_CPU, .needs = VMX,
 			report(value == expected[n].value, "%s: %s is 0x%lx, L2 has loaded 0x%lx",
 			       which, vmcs_field_name(expected[n].field), value, expected[n].value);
 		}
-		report(l2_is_call(l2s[i], 1), "%s: L2 came to its call: exit %s", which,
+		report(l2_is_call(l2s[i], 1), "%s: L2 should make its call: exit %s", which,
 		       l2_exit_text(l2s[i]));
 		l2_free(l2s[i]);
 	}
 }
 
 TEST(instruction_error, .on = EACH_CPU, .needs = VMX,
-     .about = "the VM-instruction error of a VMCS is the same after a move")
+     .about = "the VM-instruction error of a VMCS survives a migration")
 {
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
 	u64 error;

@@ -10,7 +10,7 @@
 
 #define TABLE_LIMIT_AFTER_EXIT 0xffff
 
-/* What the exit does not take from the VMCS, but always sets (28.5). */
+/* What an exit sets to fixed values, and does not take from the VMCS (28.5). */
 struct flow {
 	u64 rflags, cs, ss, ds, es, fs, gs, tr, ldtr, gdt_limit, idt_limit, debugctl;
 };
@@ -29,12 +29,12 @@ static struct flow read_flow(const struct l2 *l2)
 }
 
 /*
- * The host state is changed after it was taken from the CPU, so that L1 comes back with
- * registers that it never had: a hypervisor that puts L1's away at the entry has others.
+ * L1 makes the host state differ from its registers, so that it gets registers that it never had. A
+ * broken hypervisor gives back the registers that L1 had at the entry.
  */
 TEST(host_state, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "L1 comes back with the host state of the VMCS, and not with what it had, when L2 was moved")
+	     "after a migration in L2 an exit gives L1 the host state of the VMCS, not its older registers")
 {
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
 	struct tables tables = fill_values();
@@ -46,7 +46,7 @@ TEST(host_state, .on = EACH_CPU, .needs = VMX,
 			vmx_set(l2, registers[i].host, registers[i].value);
 	vmx_set(l2, HOST_ES_SELECTOR, KERNEL_DS16);
 	vmx_set(l2, HOST_DS_SELECTOR, 0);
-	/* Breakpoints that are never reached, which the exit turns off. */
+	/* These breakpoints are never reached. The exit turns them off. */
 	write_dr7(find_register("DR7")->value);
 	l2_enter(l2);
 	if (broken("host"))
@@ -59,13 +59,13 @@ TEST(host_state, .on = EACH_CPU, .needs = VMX,
 			registers[i].write(registers[i].own);
 	write_ds(ds);
 	write_es(es);
-	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
+	report(l2_is_call(l2, L2_RETURNED), "L2 should return: exit %s", l2_exit_text(l2));
 	for (unsigned i = 0; i < register_count; i++)
 		if (registers[i].there && registers[i].host != SHARED)
 			report(now[i] == registers[i].value,
-			       "L1's %s is 0x%lx, %s is 0x%lx, and it was 0x%lx", registers[i].name,
-			       now[i], vmcs_field_name(registers[i].host), registers[i].value,
-			       registers[i].own);
+			       "L1's %s is 0x%lx; expected what %s has, 0x%lx, and not the older 0x%lx",
+			       registers[i].name, now[i], vmcs_field_name(registers[i].host),
+			       registers[i].value, registers[i].own);
 	report(flow.rflags == X86_EFLAGS_FIXED, "L1's RFLAGS is 0x%lx, expected 0x2", flow.rflags);
 	report(flow.cs == KERNEL_CS && flow.ss == KERNEL_DS && !flow.ds && flow.es == KERNEL_DS16 &&
 		       !flow.fs && !flow.gs && flow.tr == TSS_MAIN && !flow.ldtr,
@@ -80,7 +80,7 @@ TEST(host_state, .on = EACH_CPU, .needs = VMX,
 	       flow.debugctl);
 	report(rdmsr(MSR_GS_BASE) == gs_base, "L1's GS base is 0x%lx, was 0x%lx",
 	       rdmsr(MSR_GS_BASE), gs_base);
-	report(irqs_enabled(), "interrupts are on again in L1");
+	report(irqs_enabled(), "interrupts should be on again in L1");
 	l2_free(l2);
 	free_tables(&tables);
 }

@@ -20,7 +20,10 @@ static const struct {
 };
 
 #define AREA_MSRS ARRAY_SIZE(area_msrs)
-/* The entry loads the value; L2 changes one bit of it, and the exit loads it with another. */
+/*
+ * The entry loads the value, L2 inverts one bit of it, and the exit loads it with another bit
+ * inverted.
+ */
 #define BY_L2	0x100
 #define BY_EXIT 0x200
 
@@ -37,7 +40,7 @@ static void msrs_in_l2(void *data)
 
 TEST(msr_areas, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "MSRs that the entry loads, the exit stores and the exit loads, with L2 moved between")
+	     "MSRs that the MSR areas load and store survive a migration in L2, and L1 gets its own back")
 {
 	u64 in_l2[AREA_MSRS] = { 0 }, own[AREA_MSRS], now[AREA_MSRS];
 	struct vmx_msr_entry *stored[AREA_MSRS];
@@ -56,18 +59,17 @@ TEST(msr_areas, .on = EACH_CPU, .needs = VMX,
 		now[i] = rdmsr(area_msrs[i].index);
 		wrmsr(area_msrs[i].index, own[i]);
 	}
-	report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s", l2_exit_text(l2));
+	report(l2_is_call(l2, L2_RETURNED), "L2 should return: exit %s", l2_exit_text(l2));
 	for (unsigned i = 0; i < AREA_MSRS; i++) {
 		u64 value = area_msrs[i].value;
 
-		report(in_l2[i] == value, "%s in L2 is 0x%lx, the entry should have loaded 0x%lx",
+		report(in_l2[i] == value, "%s in L2 is 0x%lx, the entry should load 0x%lx",
 		       area_msrs[i].name, in_l2[i], value);
 		report(stored[i]->value == (value ^ BY_L2),
-		       "the exit has stored %s as 0x%lx, should be L2's 0x%lx", area_msrs[i].name,
+		       "the exit stored %s as 0x%lx, expected L2's 0x%lx", area_msrs[i].name,
 		       stored[i]->value, value ^ BY_L2);
-		report(now[i] == (value ^ BY_EXIT),
-		       "%s in L1 is 0x%lx, the exit should have loaded 0x%lx", area_msrs[i].name,
-		       now[i], value ^ BY_EXIT);
+		report(now[i] == (value ^ BY_EXIT), "%s in L1 is 0x%lx, the exit should load 0x%lx",
+		       area_msrs[i].name, now[i], value ^ BY_EXIT);
 	}
 	l2_free(l2);
 }

@@ -31,7 +31,7 @@ static bool has_rdtscp(void)
 		.guest = GUEST_##suffix, .host = HOST_##suffix, .value = pattern,                  \
 		.condition = condition_                                                            \
 	}
-/* The field for L1 is called otherwise, or there is none. */
+/* The host-state field has another name, or there is none. */
 #define IN_VMCS_AS(label, accessors, guest_field, host_field, pattern)                             \
 	{                                                                                          \
 		.name = label, .read = read_##accessors, .write = write_##accessors,               \
@@ -48,7 +48,7 @@ struct state_register registers[] = {
 	IN_VMCS("CR3", cr3, CR3, 0, NULL),
 	IN_VMCS("CR4", cr4, CR4, 0, NULL),
 	IN_VMCS("EFER", efer, IA32_EFER, 0, has_efer_control),
-	/* The first four entries are those in use. */
+	/* Only the first four entries are in use. */
 	IN_VMCS("PAT", pat, IA32_PAT, 0x0105040600070406, has_pat_control),
 	IN_VMCS_AS("SYSENTER_CS", sysenter_cs, GUEST_SYSENTER_CS, HOST_IA32_SYSENTER_CS, 0x2b10),
 	IN_VMCS_AS("SYSENTER_ESP", sysenter_esp, GUEST_SYSENTER_ESP, HOST_IA32_SYSENTER_ESP,
@@ -63,10 +63,10 @@ struct state_register registers[] = {
 	IN_CPU("DR2", dr2, NOWHERE(22), NULL),
 	IN_CPU("DR3", dr3, NOWHERE(23), NULL),
 	IN_CPU("DR6", dr6, 0xffff0ff0 | BIT(1) | BIT(3), NULL),
-	/* Four execution breakpoints, at what is in DR0 to DR3. An exit makes it 0x400. */
+	/* Four execution breakpoints, at the addresses in DR0 to DR3. An exit sets DR7 to 0x400. */
 	IN_VMCS_AS("DR7", dr7, GUEST_DR7, SHARED, 0x455),
 	IN_CPU("CR2", cr2, NOWHERE(1), NULL),
-	/* Below every vector that is in use. */
+	/* This is below the class of every vector in use. */
 	IN_CPU("CR8", cr8, 1, NULL),
 	IN_CPU("STAR", star, 0x00230010aabbccdd, NULL),
 	IN_CPU("LSTAR", lstar, NOWHERE(2), NULL),
@@ -94,10 +94,10 @@ static void check_vmcs(const struct l2 *l2)
 					 vmcs_field_name(reg->guest), vmx_get(l2, reg->guest),
 					 reg->value);
 	}
-	report(true, "L2's registers in the VMCS after the exit");
+	report(true, "L2's registers are in the VMCS after the exit");
 }
 
-/* L1 has the host state of the VMCS; of what is shared, what L2 has left. */
+/* L1 should have the host state of the VMCS, and shared registers as L2 has left them. */
 static void check_own(const u64 *now, bool shared_too)
 {
 	for (unsigned i = 0; i < register_count; i++) {
@@ -112,7 +112,7 @@ static void check_own(const u64 *now, bool shared_too)
 				 "L1's %s after the exit is 0x%lx, expected 0x%lx", reg->name,
 				 now[i], expected);
 	}
-	report(true, "L1's registers after the exit");
+	report(true, "L1 has its registers after the exit");
 }
 
 static void check_state(bool ept, bool write)
@@ -135,17 +135,16 @@ static void check_state(bool ept, bool write)
 	l2_enter(l2);
 	read_registers(now[0]);
 	called = l2_is_call(l2, 1);
-	report(called, "L2 came to its call: exit %s", l2_exit_text(l2));
+	report(called, "L2 should make its call: exit %s", l2_exit_text(l2));
 	if (called) {
 		check_vmcs(l2);
 		vmx_skip(l2);
-		check_reading(reading.values[0], "before the move");
-		check_reading(reading.values[1], "after the move");
+		check_reading(reading.values[0], "before the migration");
+		check_reading(reading.values[1], "after the migration");
 		check_own(now[0], true);
 		l2_enter(l2);
 		read_registers(now[1]);
-		report(l2_is_call(l2, L2_RETURNED), "L2 came to its end: exit %s",
-		       l2_exit_text(l2));
+		report(l2_is_call(l2, L2_RETURNED), "L2 should return: exit %s", l2_exit_text(l2));
 		check_reading(reading.values[0], "after another exit and entry");
 		check_own(now[1], false);
 	}
@@ -157,23 +156,27 @@ static void check_state(bool ept, bool write)
 }
 
 TEST(registers_from_vmcs, .on = EACH_CPU, .needs = VMX,
-     .about = "control, debug, system call registers of L2 and L1, set in the VMCS, moved in L2")
+     .about =
+	     "L2's control, debug and system-call registers, set in the VMCS, survive a migration in L2")
 {
 	check_state(false, false);
 }
 
-TEST(registers_from_vmcs_ept, .on = EACH_CPU, .needs = VMX_EPT, .about = "the same with EPT")
+TEST(registers_from_vmcs_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "with EPT, L2's registers that are set in the VMCS survive a migration in L2")
 {
 	check_state(true, false);
 }
 
 TEST(registers_written_in_l2, .on = EACH_CPU, .needs = VMX,
-     .about = "registers that L2 itself has written survive a move and come out in the VMCS")
+     .about =
+	     "registers that L2 writes survive a migration in L2, and are in the VMCS after the exit")
 {
 	check_state(false, true);
 }
 
-TEST(registers_written_in_l2_ept, .on = EACH_CPU, .needs = VMX_EPT, .about = "the same with EPT")
+TEST(registers_written_in_l2_ept, .on = EACH_CPU, .needs = VMX_EPT,
+     .about = "with EPT, registers that L2 writes survive a migration in L2, and are in the VMCS")
 {
 	check_state(true, true);
 }

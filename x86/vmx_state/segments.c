@@ -22,7 +22,7 @@ struct segment {
 			 __VA_ARGS__                                                               \
 	}
 
-/* What 64-bit code does not look at. GS and TR keep the bases of this CPU. */
+/* The values are parts that 64-bit code does not use. GS and TR keep the bases of this CPU. */
 static const struct segment segments[] = {
 	SEGMENT(CS, false, { 0 }),
 	SEGMENT(SS, false, { 0 }),
@@ -39,7 +39,8 @@ static const struct segment segments[] = {
 #define IDTR_LIMIT 0xfef
 
 TEST(segments, .on = EACH_CPU, .needs = VMX,
-     .about = "selectors, access rights, limits and bases of L2's segments survive a move in L2")
+     .about =
+	     "selectors, access rights, limits and bases of L2's segments survive a migration in L2")
 {
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
 	u64 was[SEGMENTS][4], now[4];

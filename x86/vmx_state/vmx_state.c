@@ -1,34 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The state of VMX, of a nested guest and of the guest that runs it, across a move (Intel
- * SDM volume 3: 25 the VMCS, 25.1 and 25.11.3 its launch state, 27.3.2 loading guest state,
- * 28.3 saving it, 28.5 loading host state, 31.3 the instructions).
+ * The state of VMX, of a nested guest and of the guest that runs it, across a migration (Intel SDM
+ * volume 3: chapter 25 for the VMCS, 25.1 and 25.11.3 for its launch state, 27.3.2 for loading
+ * guest state, 28.3 for saving it, 28.5 for loading host state, 31.3 for the instructions). This
+ * file has VMX operation, the current VMCS and launch states, and what the other files of this
+ * folder share.
  *
- * What a hypervisor has to carry over: whether the CPU is in VMX operation and which VMCS is
- * current; of each VMCS whether it was launched and all of its fields, some of which it may
- * keep in the region in memory and others in itself; and in L2 two states at once, L2's own
- * and the one that L1 will have behind the next exit, which is the host state in the VMCS and
- * not what L1 had before. A broken one loses VMX operation or the current VMCS, takes a
- * launched VMCS for a clear one, loses a field, saves L1's registers in the place of L2's, or
- * takes L1 back to registers that it had at the entry. Everything is filled with values that
- * occur nowhere else, the machine is moved, and every one is read: by VMREAD, by L2 before
- * the move and after, and by L1 behind the exit.
+ * A hypervisor has to carry over whether the CPU is in VMX operation and which VMCS is the current
+ * one; and of each VMCS its launch state and all its fields, some of which it may keep outside the
+ * VMCS region. In L2 it has two states at once: L2's own, and the one that L1 will have after the
+ * next exit. That is the host state of the VMCS, and not what L1 had before the entry.
  *
- * Not told apart: a register that is lost in the move from one that is lost at the entry or
- * exit, but for plan none, where there is no move; and a VMXON region that is wrong from a
- * VMXON region that is not known, since no instruction reads it.
+ * A broken hypervisor loses VMX operation or the current VMCS, takes a launched VMCS for a clear
+ * one, loses a field, saves L1's registers in place of L2's, or gives L1 the registers that it had
+ * at the entry.
  *
- * Not here: memory of a VMCS region that is written to while the VMCS is active, and bit maps
- * that change while L2 runs. What then happens is undefined (25.11.1 and 25.11.4).
+ * The tests fill everything with values that occur nowhere else, and read every value after the
+ * migration: by VMREAD, in L2, and in L1 after the exit.
  *
- * On the command line: break=WHAT, to spoil the guest on purpose after each of its moves:
+ * The tests cannot tell a register that the migration lost from one that a VM entry or exit lost,
+ * except with the plan `none'; nor a wrong VMXON region from an unknown one, since no instruction
+ * reads it.
  *
- * vmxoff     it is no longer in VMX operation
+ * Not tested, because the result is undefined (25.11.1, 25.11.4): writes to the VMCS region in
+ * memory while the VMCS is active, and bit maps that change while L2 runs.
+ *
+ * break=WHAT on the command line spoils a test on purpose, after each of its migrations:
+ *
+ * vmxoff     L1 leaves VMX operation
  * vmcs       there is no current VMCS
- * launch     the current VMCS has been cleared
- * field      one field of a VMCS has another bit; one of them in each test
- * registers  every register of L2's is L1's
- * host       L1 has its registers back as they were, and not its host state
+ * launch     the current VMCS is cleared
+ * field      one field of a VMCS changes, another one in each test
+ * registers  L2's registers are L1's
+ * host       L1 gets back the registers that it had, and not its host state
  * vectors    x87, SSE and AVX registers are in their initial state
  * event      some entries have no event
  */
@@ -39,7 +43,6 @@
 
 #define NO_VMCS (~0ul)
 
-/* A check of how an instruction has ended. */
 bool check_result(const char *instruction, enum vmx_result result, enum vmx_result expected)
 {
 	static const char *const names[] = { "VMsucceed", "VMfailInvalid", "VMfailValid",
@@ -50,7 +53,6 @@ bool check_result(const char *instruction, enum vmx_result result, enum vmx_resu
 	return result == expected;
 }
 
-/* The same for one that has to fail with this error in the current VMCS. */
 void check_error(const char *instruction, enum vmx_result result, u64 expected)
 {
 	u64 error = 0;
@@ -102,7 +104,8 @@ static void check_ud(const char *instruction, enum vmx_result result)
 }
 
 TEST(outside_operation, .on = EACH_CPU, .needs = VMX,
-     .about = "a CPU that has left VMX operation is outside after a move, with CR4.VMXE set too")
+     .about =
+	     "a CPU outside VMX operation stays outside in a migration, with CR4.VMXE clear and set")
 {
 	phys_addr_t unused;
 	struct vmcs *vmcs = vmcs_alloc();
@@ -111,12 +114,13 @@ TEST(outside_operation, .on = EACH_CPU, .needs = VMX,
 	vmx_enable();
 	vmx_disable();
 	migrate_quiet();
-	report(!(read_cr4() & X86_CR4_VMXE), "CR4.VMXE is off after the move: CR4 0x%lx",
+	report(!(read_cr4() & X86_CR4_VMXE), "CR4.VMXE should be 0 after the migration: CR4 0x%lx",
 	       read_cr4());
 	check_ud("VMPTRST", vmptrst(&unused));
 	write_cr4(read_cr4() | X86_CR4_VMXE);
 	migrate_quiet();
-	report(read_cr4() & X86_CR4_VMXE, "CR4.VMXE is on after the move: CR4 0x%lx", read_cr4());
+	report(read_cr4() & X86_CR4_VMXE, "CR4.VMXE should be 1 after the migration: CR4 0x%lx",
+	       read_cr4());
 	check_ud("VMPTRST", vmptrst(&unused));
 	check_ud("VMCLEAR", vmclear(virt_to_phys(vmcs)));
 	check_ud("VMPTRLD", vmptrld(virt_to_phys(vmcs)));
@@ -132,7 +136,7 @@ TEST(outside_operation, .on = EACH_CPU, .needs = VMX,
 }
 
 TEST(no_current_vmcs, .on = EACH_CPU, .needs = VMX,
-     .about = "a CPU in VMX operation without a current VMCS is that after a move, too")
+     .about = "a CPU stays in VMX operation without a current VMCS in a migration")
 {
 	struct vmcs *vmcs = vmcs_alloc();
 	u64 value, cr4;
@@ -141,7 +145,7 @@ TEST(no_current_vmcs, .on = EACH_CPU, .needs = VMX,
 	vmx_enable();
 	moved_in_l1();
 	cr4 = read_cr4();
-	report(cr4 & X86_CR4_VMXE, "CR4.VMXE is on after the move: CR4 0x%lx", cr4);
+	report(cr4 & X86_CR4_VMXE, "CR4.VMXE should be 1 after the migration: CR4 0x%lx", cr4);
 	report(asm_safe("mov %0, %%cr4", "r"(cr4 & ~X86_CR4_VMXE)) == GP_VECTOR,
 	       "clearing CR4.VMXE in VMX operation: %s, expected #GP",
 	       exception_mnemonic(exception_vector()));
@@ -158,13 +162,14 @@ TEST(no_current_vmcs, .on = EACH_CPU, .needs = VMX,
 	check_current(virt_to_phys(vmcs));
 	vmclear(virt_to_phys(vmcs));
 	free_page(vmcs);
-	/* What break=vmxoff has left behind. */
+	/* With break=vmxoff L1 has left VMX operation. */
 	if (!vmx_enabled())
 		vmx_enable();
 }
 
 TEST(vmxon_region_known, .on = EACH_CPU, .needs = VMX,
-     .about = "after a move the VMXON region is known and no other is taken for it")
+     .about =
+	     "the address of the VMXON region survives a migration: VMCLEAR and VMPTRLD of it fail")
 {
 	struct vmcs *vmcs = vmcs_alloc();
 
@@ -185,7 +190,7 @@ TEST(vmxon_region_known, .on = EACH_CPU, .needs = VMX,
 		vmx_enable();
 }
 
-/* As the move should have left it, but for break=. */
+/* Asks for a migration in L1. With break= it loses the current VMCS or the launch state. */
 static void moved_with(struct l2 *l2)
 {
 	migrate_quiet();
@@ -196,7 +201,7 @@ static void moved_with(struct l2 *l2)
 }
 
 TEST(never_launched, .on = EACH_CPU, .needs = VMX,
-     .about = "a current VMCS that was never launched stays so and can be launched after a move")
+     .about = "a current VMCS that was never launched survives a migration, and can be launched")
 {
 	u64 count = 0;
 	struct l2 *l2 = l2_new(count_calls, &count);
@@ -210,7 +215,7 @@ TEST(never_launched, .on = EACH_CPU, .needs = VMX,
 }
 
 TEST(launched, .on = EACH_CPU, .needs = VMX,
-     .about = "a current VMCS that was launched stays so and can be resumed after a move")
+     .about = "a current VMCS that was launched survives a migration, and can be resumed")
 {
 	u64 count = 0;
 	struct l2 *l2 = l2_new(count_calls, &count);
@@ -224,8 +229,7 @@ TEST(launched, .on = EACH_CPU, .needs = VMX,
 }
 
 TEST(cleared, .on = EACH_CPU, .needs = VMX,
-     .about =
-	     "a VMCS that was launched and cleared has its fields, and can be launched, after a move")
+     .about = "a VMCS that was launched and cleared survives a migration, and can be launched")
 {
 	u64 count = 0;
 	struct l2 *l2 = l2_new(count_calls, &count);
@@ -241,7 +245,7 @@ TEST(cleared, .on = EACH_CPU, .needs = VMX,
 }
 
 TEST(after_vmxoff, .on = EACH_CPU, .needs = VMX,
-     .about = "a VMCS that was cleared before VMXOFF can be launched after a move and VMXON")
+     .about = "a VMCS that was cleared before VMXOFF can be launched after a migration and VMXON")
 {
 	u64 count = 0;
 	struct l2 *l2 = l2_new(count_calls, &count);
@@ -258,7 +262,7 @@ TEST(after_vmxoff, .on = EACH_CPU, .needs = VMX,
 
 #define L2S 6
 
-/* 0, 3: never launched; 1, 4: launched; 2, 5: launched, then cleared. One of them is current. */
+/* L2s 0 and 3 were never launched, 1 and 4 are launched, 2 and 5 were launched and then cleared. */
 static void check_several(int current)
 {
 	u64 counts[L2S] = { 0 };
@@ -281,35 +285,35 @@ static void check_several(int current)
 		u64 *count = &counts[(current + n) % L2S], before = *count;
 
 		if (l2->launched)
-			check_error("VMLAUNCH of one that was launched", vmx_launch(l2),
+			check_error("VMLAUNCH of a launched VMCS", vmx_launch(l2),
 				    VMXERR_VMLAUNCH_NONCLEAR_VMCS);
 		else
-			check_error("VMRESUME of one that was not", vmx_resume(l2),
+			check_error("VMRESUME of a VMCS that is not launched", vmx_resume(l2),
 				    VMXERR_VMRESUME_NONLAUNCHED_VMCS);
 		l2_enter(l2);
 		report(l2_is_call(l2, before + 1) && *count == before + 1,
-		       "L2 %d of %d goes on with its call %lu: exit %s", (current + n) % L2S, L2S,
-		       before + 1, l2_exit_text(l2));
+		       "L2 %d of %d should go on with its call %lu: exit %s", (current + n) % L2S,
+		       L2S, before + 1, l2_exit_text(l2));
 	}
 	for (int i = 0; i < L2S; i++)
 		l2_free(l2s[i]);
 }
 
 TEST(several_launched, .on = EACH_CPU, .needs = VMX,
-     .about = "of six VMCSs each keeps its launch state and its L2, with a launched one current")
+     .about = "six VMCSs survive a migration with their launch states; the current one is launched")
 {
 	check_several(4);
 }
 
 TEST(several_not_launched, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "of six VMCSs each keeps its launch state and its L2, with one current that was not launched")
+	     "six VMCSs survive a migration with their launch states; the current one is not launched")
 {
 	check_several(3);
 }
 
 TEST(capabilities, .on = EACH_CPU, .needs = VMX,
-     .about = "IA32_FEATURE_CONTROL and the capability MSRs are the same after a move")
+     .about = "IA32_FEATURE_CONTROL and the VMX capability MSRs survive a migration")
 {
 	u64 before[MSR_IA32_VMX_VMFUNC - MSR_IA32_VMX_BASIC + 1], value, control;
 	int there[ARRAY_SIZE(before)];
@@ -326,10 +330,10 @@ TEST(capabilities, .on = EACH_CPU, .needs = VMX,
 				 "MSR 0x%x is 0x%lx (exception %d), was 0x%lx (exception %d)",
 				 MSR_IA32_VMX_BASIC + i, value, now, before[i], there[i]);
 	}
-	report(true, "%lu capability MSRs", ARRAY_SIZE(before));
+	report(true, "%lu VMX capability MSRs", ARRAY_SIZE(before));
 	report(rdmsr(MSR_IA32_FEAT_CTL) == control && control & FEAT_CTL_LOCKED,
-	       "IA32_FEATURE_CONTROL is 0x%lx, was 0x%lx, with its lock", rdmsr(MSR_IA32_FEAT_CTL),
-	       control);
+	       "IA32_FEATURE_CONTROL is 0x%lx, was 0x%lx, and should have its lock bit",
+	       rdmsr(MSR_IA32_FEAT_CTL), control);
 	report(wrmsr_safe(MSR_IA32_FEAT_CTL, control) == GP_VECTOR,
 	       "writing IA32_FEATURE_CONTROL, which is locked: %s, expected #GP",
 	       exception_mnemonic(exception_vector()));
