@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The flags
+ * kvmclock: the flags in a clock page, PVCLOCK_TSC_STABLE_BIT and PVCLOCK_GUEST_STOPPED
+ * (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW). A part of the program kvmclock:
+ * see kvmclock.c.
  */
 #include "processor.h"
 #include "smp.h"
@@ -36,24 +38,27 @@ static bool lines_changed(void)
 	return false;
 }
 
-/* Rounding to nanoseconds, twice. */
+/* Both times are rounded to nanoseconds. */
 #define LINE_TOLERANCE_NS 2
 
 /*
- * PVCLOCK_TSC_STABLE_BIT: "time measures taken across multiple cpus are guaranteed to be
- * monotonic". With one TSC for all, that means one line for all. All clock pages are
- * copied, and again: if none was rewritten in between, all were valid at once, and must
- * give the same time for the same TSC. This sees errors smaller than a read takes, which
- * monotonic_all_cpus cannot; it sees no TSCs that are apart, which that one does.
+ * A broken KVM sets PVCLOCK_TSC_STABLE_BIT on clock pages that describe different lines. msr.rst
+ * says of the flag: "time measures taken across multiple cpus are guaranteed to be monotonic".
+ * All CPUs have one TSC then, so their clock pages must give the same time for the same TSC.
+ *
+ * The test copies all clock pages twice. If no version has changed in between, all copies were
+ * valid at one moment. It sees errors that are smaller than a read takes, which
+ * monotonic_all_cpus cannot see. It does not see TSCs that differ, which monotonic_all_cpus
+ * does.
  */
 TEST(stable_flag, .needs = KVMCLOCK_STABLE_BIT,
-     .about = "clock pages with PVCLOCK_TSC_STABLE_BIT on all CPUs describe one line")
+     .about = "all clock pages with PVCLOCK_TSC_STABLE_BIT give the same time for the same TSC")
 {
 	int cpu, attempt, stable = 0, off = 0;
 	u64 time;
 
 	start_clocks(pvclock_best_msrs());
-	/* KVM rewrites them all a little after the last has been registered. */
+	/* KVM rewrites all pages a little after the last one has been registered. */
 	delay_us(UPDATE_DELAY_US);
 	for (attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
 		on_cpus(take_line, NULL);
@@ -77,12 +82,12 @@ TEST(stable_flag, .needs = KVMCLOCK_STABLE_BIT,
 	for_each_cpu (cpu) {
 		s64 apart = pvclock_time_at(&lines[cpu].info, lines[0].tsc) - time;
 
-		off += !report_if_failed(apart >= -LINE_TOLERANCE_NS && apart <= LINE_TOLERANCE_NS,
-					 "CPU %d's line is %ld ns off CPU 0's at TSC %lu "
-					 "(tsc_timestamp %lu and %lu, system_time %lu and %lu)",
-					 cpu, apart, lines[0].tsc, lines[cpu].info.tsc_timestamp,
-					 lines[0].info.tsc_timestamp, lines[cpu].info.system_time,
-					 lines[0].info.system_time);
+		off += !report_if_failed(
+			apart >= -LINE_TOLERANCE_NS && apart <= LINE_TOLERANCE_NS,
+			"CPU %d's line is %ld ns off CPU 0's at TSC %lu (tsc_timestamp %lu and %lu, system_time %lu and %lu)",
+			cpu, apart, lines[0].tsc, lines[cpu].info.tsc_timestamp,
+			lines[0].info.tsc_timestamp, lines[cpu].info.system_time,
+			lines[0].info.system_time);
 	}
 	report(!off, "the clock pages of %d CPUs describe one line", cpu_count());
 }
@@ -96,7 +101,10 @@ static void clear_stopped(void *unused)
 						  (u8)~PVCLOCK_GUEST_STOPPED, __ATOMIC_SEQ_CST);
 }
 
-/* Waits for less time in each attempt, since a guest may be moved ever so often. */
+/*
+ * Waits half as long in each further attempt: the host may act on the guest so often that a
+ * longer wait is never undisturbed.
+ */
 static void stay_unstopped(void *delay)
 {
 	on_cpus(clear_stopped, NULL);
@@ -124,23 +132,27 @@ static void report_not_stopped(const char *when)
 	if (!undisturbed(stay_unstopped, &delay))
 		return;
 	for_each_cpu (cpu)
-		report_if_failed(!(flags_seen[cpu] & PVCLOCK_GUEST_STOPPED),
-				 "%s: CPU %d: PVCLOCK_GUEST_STOPPED came back though nobody "
-				 "stopped the guest (flags 0x%x)",
-				 when, cpu, flags_seen[cpu]);
+		report_if_failed(
+			!(flags_seen[cpu] & PVCLOCK_GUEST_STOPPED),
+			"%s: CPU %d: PVCLOCK_GUEST_STOPPED came back though nobody stopped the guest (flags 0x%x)",
+			when, cpu, flags_seen[cpu]);
 	report(!count_stopped(), "%s: PVCLOCK_GUEST_STOPPED stays clear on %d CPUs", when,
 	       cpu_count());
 }
 
 /*
- * A VMM that does not tell KVM (KVM_KVMCLOCK_CTRL) that it stopped the guest, or tells it
- * for some vCPUs only or before their clock pages are known; a KVM that forgets, or that
- * puts the flag back after the guest has cleared it. The guest then takes the pause for a
- * lockup of its own. VMM and KVM are not told apart. Only the vCPU that runs sees its flag
- * in time, so each one looks at its own.
+ * A broken VMM does not tell KVM that it has stopped the guest (KVM_KVMCLOCK_CTRL), or tells it
+ * for some vCPUs only, or before their clock pages are known. A broken KVM forgets it, or sets
+ * the flag again after the guest has cleared it. The guest then takes the pause for a lockup of
+ * its own.
+ *
+ * The test clears the flags, asks for an action, and looks at them again. Each CPU looks at its
+ * own flag, since KVM sets it when the vCPU runs. The test cannot tell a broken VMM from a
+ * broken KVM.
  */
 TEST(guest_stopped, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
-     .about = "PVCLOCK_GUEST_STOPPED is set on every CPU by a pause, and by nothing else")
+     .about =
+	     "PVCLOCK_GUEST_STOPPED is set on every CPU when the VMM stops the guest, and only then")
 {
 	struct host_time begin, end;
 	int cpu;
@@ -156,11 +168,10 @@ TEST(guest_stopped, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 		for_each_cpu (cpu)
 			report_if_failed(
 				flags_seen[cpu] & PVCLOCK_GUEST_STOPPED,
-				"CPU %d: PVCLOCK_GUEST_STOPPED is clear after %lu moves or "
-				"pauses (flags 0x%x)",
+				"CPU %d: PVCLOCK_GUEST_STOPPED is clear after %lu actions (flags 0x%x)",
 				cpu, end.moves - begin.moves, flags_seen[cpu]);
 		report(count_stopped() == cpu_count(),
-		       "PVCLOCK_GUEST_STOPPED is set on %d of %d CPUs after %lu moves or pauses",
+		       "PVCLOCK_GUEST_STOPPED is set on %d of %d CPUs after %lu actions",
 		       count_stopped(), cpu_count(), end.moves - begin.moves);
 	}
 	report_not_stopped("afterwards");

@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * kvmclock: the clock that KVM keeps in a guest's memory.
+ * kvmclock: the clock that KVM keeps in a guest's memory. It has a "clock page" for each CPU, which
+ * describes a line: from the line and its TSC a CPU computes the time in nanoseconds.
  *
- * The truth: Linux Documentation/virt/kvm/x86/msr.rst, cpuid.rst and timekeeping.rst,
- * arch/x86/include/asm/pvclock-abi.h, and for PVCLOCK_GUEST_STOPPED the KVM API
- * documentation, KVM_KVMCLOCK_CTRL. A move goes wrong where userspace carries the
- * clock's value (KVM_GET_CLOCK, KVM_SET_CLOCK), the TSC and the address of each
- * vCPU's clock page separately, and they do not fit together on the other side.
+ * Specification: Linux Documentation/virt/kvm/x86/msr.rst, cpuid.rst and timekeeping.rst;
+ * arch/x86/include/asm/pvclock-abi.h; KVM API, KVM_KVMCLOCK_CTRL (for PVCLOCK_GUEST_STOPPED).
  *
- * Two measures stand beside the clock under test: the library's time source (ACPI PM
- * timer), for every wait, and the runner's CLOCK_MONOTONIC, asked for as host_time().
- * The guest reads its clock before it asks and after it has the answer, so that its
- * clock at the moment of the answer lies in between; nothing here depends on how fast
- * the guest runs. A clock may stand still while the host holds the guest or may count
- * that time once: both are seen in the field, and neither is an error.
+ * In a live migration the VMM carries three things separately: the clock's value (KVM_GET_CLOCK,
+ * KVM_SET_CLOCK), the TSC, and the address of each vCPU's clock page. If they do not fit
+ * together on the destination, the guest's time goes back, or jumps ahead. The same may happen
+ * in the other actions of a plan: a pause, a reset, a save and restore.
  *
- * Where a whole test cannot tell two causes apart, its comment says so. In general: a
- * wrong time may be KVM's, or the VMM's that gave KVM a wrong one. The QMP transcript
- * and KVM's ioctls (strace) tell them apart; the guest cannot.
+ * Two other clocks measure the one under test. Every wait uses the library's time source, the
+ * ACPI PM timer. The elapsed time is compared with the runner's CLOCK_MONOTONIC, which the guest
+ * asks for by host_time(). The guest reads its clock before the question and after the answer,
+ * so its clock at the moment of the answer lies in between. Hence nothing depends on how fast
+ * the guest runs. A clock may stand still while the host holds the guest, or it may count that
+ * time once. Both are correct.
  *
- * On the command line: break=reader, break=page (see pvclock.h), and break=host, which
- * makes the host's clock stand still, as this program sees it.
+ * What no test here can tell apart: a KVM with a wrong time, and a VMM that gave KVM a wrong
+ * time. The QMP transcript and KVM's ioctls (strace) tell. If a single test has more such
+ * limits, its comment says so.
+ *
+ * On the command line: break=reader and break=page (see pvclock.h) spoil the guest's clock.
+ * break=host makes the host's clock stand still for this program.
+ *
+ * The tests are in the other files of this folder. This one has what they share.
  */
 #include "alloc_page.h"
 #include "console.h"
@@ -29,10 +34,10 @@
 #include "vm.h"
 #include "x86/kvmclock/kvmclock.h"
 
-/* Roundings: the runner gets to know of a pause's ends in microseconds. */
+/* The runner knows the beginning and the end of a pause to the microsecond. */
 #define ROUNDING_NS (NS_PER_MS / 10)
 
-/* ---- every CPU's clock ---- */
+/* ---- each CPU's clock ---- */
 
 PER_CPU(struct cpu_clock, this_clock);
 
@@ -99,7 +104,6 @@ void register_again_here(void *unused)
 	pvclock_register(clock->msrs, clock->page);
 }
 
-/* Gives KVM every reason to write to the clock pages that it knows of. */
 void stir(void)
 {
 	on_cpus(register_again_here, NULL);
@@ -112,7 +116,7 @@ void fill(void *page)
 	memset(page, PATTERN, PAGE_SIZE);
 }
 
-/* The offset of the first byte, from `from` on, that is not as filled; or PAGE_SIZE. */
+/* The offset of the first byte from FROM on that is not PATTERN. PAGE_SIZE if there is none. */
 static size_t first_touched(const void *page, size_t from)
 {
 	const u8 *bytes = page;
@@ -134,9 +138,9 @@ void report_untouched(const void *page, size_t from, const char *what)
 		report_pass("CPU %d: %s: nobody wrote to the page at %p%s", smp_id(), what, page,
 			    from ? " behind the structure" : "");
 	else
-		report_fail("CPU %d: %s: somebody wrote to the page at %p, offset %lu: 0x%x is "
-			    "there instead of 0x%x",
-			    smp_id(), what, page, at, ((const u8 *)page)[at], PATTERN);
+		report_fail(
+			"CPU %d: %s: somebody wrote to the page at %p: at offset %lu is 0x%x instead of 0x%x",
+			smp_id(), what, page, at, ((const u8 *)page)[at], PATTERN);
 }
 
 void report_registered(const struct pvclock_msrs *msrs, u64 wrote)
@@ -149,7 +153,6 @@ void report_registered(const struct pvclock_msrs *msrs, u64 wrote)
 
 /* ---- the host's time ---- */
 
-/* Returns the question's number, 0 if nobody answers. */
 u64 ask_host_time(struct host_time *time)
 {
 	static u64 standing_monotonic, standing_realtime;
@@ -187,7 +190,6 @@ static void read_after(void *data)
 	((struct reading *)data)->after[smp_id()] = clock_now();
 }
 
-/* Also leaves marks, by which the runner checks the same on its own. */
 void take_reading(struct reading *reading)
 {
 	u64 question;
@@ -204,12 +206,11 @@ void take_reading(struct reading *reading)
 		     reading->before[cpu], reading->after[cpu], question);
 }
 
-bool was_moved(const struct reading *from, const struct reading *to)
+bool host_acted(const struct reading *from, const struct reading *to)
 {
 	return to->host.moves != from->host.moves;
 }
 
-/* Between two readings, on every CPU: not backwards, and as much as on the host. */
 void check_elapsed(const struct reading *from, const struct reading *to, const char *when)
 {
 	s64 host = to->host.monotonic - from->host.monotonic;
@@ -228,20 +229,18 @@ void check_elapsed(const struct reading *from, const struct reading *to, const c
 		}
 		if (!to->answered)
 			continue;
-		bad += !report_if_failed(least <= host + tolerance,
-					 "%s: CPU %d: the clock ran ahead: at least %ld ns passed "
-					 "on it, %ld ns on the host (tolerance %ld ns)",
-					 when, cpu, least, host, tolerance);
-		bad += !report_if_failed(most >= host - pause - tolerance,
-					 "%s: CPU %d: the clock fell behind: at most %ld ns passed "
-					 "on it, %ld ns on the host, which held the guest for at "
-					 "most %ld ns (tolerance %ld ns)",
-					 when, cpu, most, host, pause, tolerance);
+		bad += !report_if_failed(
+			least <= host + tolerance,
+			"%s: CPU %d: the clock ran ahead: at least %ld ns passed on it, %ld ns on the host (tolerance %ld ns)",
+			when, cpu, least, host, tolerance);
+		bad += !report_if_failed(
+			most >= host - pause - tolerance,
+			"%s: CPU %d: the clock fell behind: at most %ld ns passed on it, %ld ns on the host, which held the guest for at most %ld ns (tolerance %ld ns)",
+			when, cpu, most, host, pause, tolerance);
 	}
 	if (to->answered)
 		report(!bad,
-		       "%s: %d clocks went with the host's: %ld ns, of which the guest was "
-		       "held for at most %ld",
+		       "%s: %d clocks went as the host's clock did: %ld ns, of which the host held the guest for at most %ld",
 		       when, cpu_count(), host, pause);
 	else
 		report(!bad, "%s: %d clocks went forward (nobody tells the host's time)", when,
@@ -249,8 +248,8 @@ void check_elapsed(const struct reading *from, const struct reading *to, const c
 }
 
 /*
- * Runs stretch(data) until the guest has not been moved or paused meanwhile. A move
- * has ended when the host answers, so there is always some time before the next.
+ * The host answers a request after its action has ended. So there is always some time before the
+ * next one.
  */
 bool undisturbed(void (*stretch)(void *data), void *data)
 {
@@ -263,6 +262,6 @@ bool undisturbed(void (*stretch)(void *data), void *data)
 		if (begin.moves == end.moves)
 			return true;
 	}
-	report_skip("the guest was moved in all of %d attempts", MOST_ATTEMPTS);
+	report_skip("the host acted on the guest in all of %d attempts", MOST_ATTEMPTS);
 	return false;
 }

@@ -86,7 +86,7 @@ struct reading {
 
 /* Also prints marks, with which the runner checks the same by itself. */
 void take_reading(struct reading *reading);
-bool was_moved(const struct reading *from, const struct reading *to);
+bool host_acted(const struct reading *from, const struct reading *to);
 
 /*
  * Checks that between two readings no CPU's clock went back, and that each went as far as the

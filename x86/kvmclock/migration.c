@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Across a migration
+ * kvmclock: what must be true after a live migration, and after every other action. A part of
+ * the program kvmclock: see kvmclock.c.
  */
 #include "atomic.h"
 #include "console.h"
@@ -31,52 +32,53 @@ static void check_msrs(const char *when)
 	       cpu_count());
 }
 
-static void check_move(const struct pvclock_msrs *msrs)
+static void check_action(const struct pvclock_msrs *msrs)
 {
 	start_clocks(msrs);
 	take_reading(&first_reading);
 	migrate();
 	take_reading(&last_reading);
 	check_elapsed(&first_reading, &last_reading,
-		      was_moved(&first_reading, &last_reading) ? "moved" : "not moved");
+		      host_acted(&first_reading, &last_reading) ? "in an action" : "left alone");
 	check_msrs("afterwards");
 	stop_clocks();
 }
 
 /*
- * A VMM that saves the clock before the guest stops, or sets it after the guest runs; that
- * gives the destination a TSC and a clock of different moments; a KVM that keeps the old
- * host's TSC in a clock page. Forward by up to as long as the host held the guest is
- * right, and so is standing still meanwhile.
+ * A broken VMM saves the clock before the guest stops, or sets it after the guest runs again, or
+ * gives the destination a TSC and a clock of different moments. A broken KVM keeps the source's
+ * TSC in a clock page. The test compares the time that passes on each clock with the host's. A
+ * clock may go ahead by as long as the host held the guest, or may stand still meanwhile.
  */
 TEST(moved_new, .needs = KVMCLOCK_NEW_MSRS,
-     .about = "across a move no clock goes back, or further than the host's; MSRs stay")
+     .about = "no clock goes back or ahead of the host's in an action; the new MSRs stay unchanged")
 {
-	check_move(&pvclock_new_msrs);
+	check_action(&pvclock_new_msrs);
 }
 
-/* The same with MSRs that a VMM may forget to carry, and with the clock not stable. */
+/* A VMM may forget to carry the old MSRs. With them KVM does not call its clock stable. */
 TEST(moved_old, .needs = KVMCLOCK_OLD_MSRS,
-     .about = "the same with clocks that the old MSRs enabled")
+     .about = "no clock goes back or ahead of the host's in an action; the old MSRs stay unchanged")
 {
-	check_move(&pvclock_old_msrs);
+	check_action(&pvclock_old_msrs);
 }
 
-#define MANY_MOVES 20
+#define MANY_ACTIONS 20
 
 /*
- * An error too small to be seen in one move adds up: the bounds for all moves together
- * have the same constant as those for one. What stays within what the host held the guest
- * for cannot be seen, as standing still is allowed.
+ * Errors that are too small to be seen after one action add up. The tolerance after all actions
+ * is the same as after one. An error below the time for which the host held the guest cannot be
+ * seen, since a clock may stand still meanwhile.
  */
-TEST(moved_twenty_times, .needs = KVMCLOCK, .about = "after 20 moves the errors have not added up")
+TEST(moved_twenty_times, .needs = KVMCLOCK,
+     .about = "the clock's errors do not add up in 20 actions")
 {
 	start_clocks(pvclock_best_msrs());
 	take_reading(&first_reading);
-	for (int i = 0; i < MANY_MOVES; i++)
+	for (int i = 0; i < MANY_ACTIONS; i++)
 		migrate_quiet();
 	take_reading(&last_reading);
-	check_elapsed(&first_reading, &last_reading, "20 requests to be moved");
+	check_elapsed(&first_reading, &last_reading, "20 actions");
 	check_msrs("afterwards");
 	if (last_reading.answered)
 		mark("drift", "moves=%lu host=%lu clock=%lu held_at_most=%lu",
@@ -95,9 +97,10 @@ struct page_before {
 static struct page_before pages_before[MAX_CPUS];
 
 /*
- * Where it is safe, what the page says is spoilt, too: a VMM may read the boot CPU's
- * clock page for the time (QEMU where KVM_GET_CLOCK is not reliable), and would be right
- * to trust it. The version is KVM's to go on from.
+ * Fills the clock page behind the structure. On CPUs other than the boot CPU it also spoils the
+ * structure. On the boot CPU that would not be safe: a VMM may read the time from its clock
+ * page, as QEMU does where KVM_GET_CLOCK is not reliable. The version stays, as KVM counts on
+ * from it.
  */
 static void leave_page(void *unused)
 {
@@ -122,20 +125,16 @@ static void check_rewritten(void *unused)
 
 	report(info.version != before->info.version && info.tsc_timestamp > before->tsc &&
 		       info.tsc_timestamp <= rdtsc_ordered(),
-	       "CPU %d: the clock page was written after the guest had left: version %u, before "
-	       "%u; "
-	       "tsc_timestamp %lu, the TSC before was %lu, now is %lu",
+	       "CPU %d: KVM wrote the clock page after the guest had left it: version %u, before %u; tsc_timestamp %lu, the TSC before was %lu, now is %lu",
 	       smp_id(), info.version, before->info.version, info.tsc_timestamp, before->tsc,
 	       rdtsc_ordered());
 	report(info.tsc_to_system_mul != DECOY_VERSION && info.system_time != PATTERN_WORD,
-	       "CPU %d: what the guest had scribbled into its clock page is gone (mul %u, "
-	       "system_time "
-	       "%lu)",
+	       "CPU %d: the clock page is no longer as the guest has spoilt it (mul %u, system_time %lu)",
 	       smp_id(), info.tsc_to_system_mul, info.system_time);
-	report_untouched(page, sizeof(*page), "moved");
+	report_untouched(page, sizeof(*page), "after the action");
 }
 
-/* Returns whether the host has done anything to the guest. */
+/* Returns whether the host has acted on the guest. */
 static bool leave_and_migrate(void)
 {
 	struct host_time begin, end;
@@ -148,14 +147,15 @@ static bool leave_and_migrate(void)
 }
 
 /*
- * A destination that only copies the clock page leaves the guest with a line drawn for
- * the other host's TSC. It goes unnoticed while both hosts have the same TSC and the clock
- * stands still with it, as in a test on one machine: so this looks at the page itself. The
- * source has no reason to rewrite it, as this waits until it has; one that did so as its
- * last act would pass.
+ * A broken destination copies the clock page as memory and does not write it, so that the guest
+ * reads a line that was drawn for the source's TSC. If both ends run on one machine, their TSCs
+ * are the same, and the guest's time looks right. So this test looks at the page itself.
+ *
+ * The test waits until the source has no more reason to write the page. A source that writes it
+ * as its last act passes.
  */
 TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
-     .about = "the destination writes every clock page anew, and repairs a spoilt one")
+     .about = "the destination writes every clock page anew, even one that the guest has spoilt")
 {
 	int cpu;
 
@@ -166,7 +166,7 @@ TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 		for_each_cpu (cpu)
 			on_cpu(cpu, check_rewritten, NULL);
 	} else {
-		report_info("the host did not move the guest");
+		report_info("the host left the guest alone");
 		on_cpus(register_again_here, NULL);
 	}
 	take_reading(&last_reading);
@@ -174,7 +174,7 @@ TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 	stop_clocks();
 }
 
-/* ======== clocks that are not there during the move ======== */
+/* ---- clocks that are off during an action ---- */
 
 static u64 times[MAX_CPUS];
 
@@ -199,16 +199,17 @@ static void check_still_off(void *unused)
 
 	report(!(value & KVM_MSR_ENABLED), "CPU %d: MSR 0x%x is still disabled (reads 0x%lx)",
 	       smp_id(), clock->msrs->system_time, value);
-	report_untouched(clock->pages[0], 0, "disabled before the move");
-	report_untouched(clock->pages[1], 0, "disabled before the move");
+	report_untouched(clock->pages[0], 0, "disabled before the action");
+	report_untouched(clock->pages[1], 0, "disabled before the action");
 }
 
 /*
- * A VMM that restores an address that the guest has taken back has KVM write to memory
- * that is something else by now. Where nothing moves the guest this repeats disable_*.
+ * A broken VMM restores an address that the guest has taken back. KVM then writes to memory that
+ * the guest uses for other things. If the host leaves the guest alone, this test repeats
+ * disable_new.
  */
 TEST(disabled_stays_disabled, .needs = KVMCLOCK,
-     .about = "a clock that was disabled before a move stays so, its page untouched")
+     .about = "a clock that is disabled stays so in an action, and nobody writes to its page")
 {
 	int cpu;
 
@@ -221,12 +222,12 @@ TEST(disabled_stays_disabled, .needs = KVMCLOCK,
 }
 
 /*
- * A VMM that sets the clock only if a vCPU uses it at the time of the move; a KVM that
- * starts another line for a late one. All clocks are disabled while the guest is moved, and
- * enabled again on other pages.
+ * A broken VMM sets the clock only if a vCPU uses it at the time of the migration. A broken KVM
+ * starts another line for a clock that is enabled later. The test disables all clocks before the
+ * action, and enables them afterwards on other pages.
  */
 TEST(enabled_after_move, .needs = KVMCLOCK,
-     .about = "clocks that are off during a move go on from where they would be")
+     .about = "a clock that is off during an action goes on afterwards as if it had been on")
 {
 	start_clocks(pvclock_best_msrs());
 	take_reading(&first_reading);
@@ -234,7 +235,7 @@ TEST(enabled_after_move, .needs = KVMCLOCK,
 	migrate_quiet();
 	start_clocks(pvclock_best_msrs());
 	take_reading(&last_reading);
-	check_elapsed(&first_reading, &last_reading, "off during the move");
+	check_elapsed(&first_reading, &last_reading, "off during the action");
 	stop_clocks();
 }
 
@@ -250,11 +251,11 @@ static bool is_stable(int cpu)
 }
 
 /*
- * The same for CPUs whose clocks were never on, beside the boot CPU's that always was: they
- * must come in on its line.
+ * A broken KVM starts another line for a CPU whose clock was never on. Here the boot CPU's clock
+ * is on all the time, and the others' clocks must agree with it when they are enabled.
  */
 TEST(late_cpu_same_line, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "a CPU that enables its clock only after a move has the boot CPU's time")
+     .about = "a CPU that enables its clock only after an action has the boot CPU's time")
 {
 	struct cpu_clock *clock = my_clock();
 	u64 before, after;
@@ -274,8 +275,7 @@ TEST(late_cpu_same_line, .needs = ALL_OF(KVMCLOCK, SMP),
 		after = clock_now();
 		slack = is_stable(0) && is_stable(cpu) ? 0 : UNSTABLE_SLACK_NS;
 		report((s64)(times[cpu] - before) >= -slack && (s64)(after - times[cpu]) >= -slack,
-		       "CPU %d: late, its time is %lu ns, CPU 0's %lu ns before and %lu ns after "
-		       "(%ld ns allowed)",
+		       "CPU %d: enabled late, its time is %lu ns, CPU 0's %lu ns before and %lu ns after (%ld ns allowed)",
 		       cpu, times[cpu], before, after, slack);
 	}
 	clock_off(clock);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Never backwards
- */
+/* kvmclock: time never goes back. A part of the program kvmclock: see kvmclock.c. */
 #include "atomic.h"
 #include "processor.h"
 #include "smp.h"
@@ -10,13 +8,13 @@
 #define READS	     1000000
 #define FEWEST_READS 1000
 
-/* What readers have seen, of one clock or of all. */
+/* What all readers together have seen. */
 struct order {
-	u64 last; /* the latest time that anybody has read */
+	u64 last; /* the latest time that any of them has read */
 	atomic64_t reads, back;
 	s64 worst;
 	int worst_cpu;
-	u8 flags; /* that all had */
+	u8 flags; /* those that were set at every read */
 };
 
 static void order_begin(struct order *order)
@@ -24,7 +22,7 @@ static void order_begin(struct order *order)
 	*order = (struct order){ .flags = 0xff };
 }
 
-/* Not before what is in order->last already: rdtsc_ordered() waits for that to be read. */
+/* Reads the time after it has read order->last: rdtsc_ordered() waits for earlier loads. */
 static void read_in_order(void *data)
 {
 	struct order *order = data;
@@ -51,9 +49,7 @@ static void check_order(const struct order *order, const char *who)
 	s64 slack = order->flags & PVCLOCK_TSC_STABLE_BIT ? 0 : UNSTABLE_SLACK_NS;
 
 	report(order->worst <= slack,
-	       "%s: time went back %ld times in %ld reads, at most by %ld ns, on CPU %d (%s, so "
-	       "that "
-	       "%ld ns are allowed)",
+	       "%s: time went back %ld times in %ld reads, at most by %ld ns, on CPU %d (%s, so %ld ns are allowed)",
 	       who, atomic64_read(&order->back), atomic64_read(&order->reads), order->worst,
 	       order->worst_cpu, slack ? "not always stable" : "stable all the time", slack);
 }
@@ -62,8 +58,8 @@ static void check_order(const struct order *order, const char *who)
 #define REPEAT_NS     (300 * NS_PER_MS)
 
 /*
- * How often to call once(data): `most` times on a host that is fast enough to be done with
- * it soon, fewer on others, `fewest` on any. Calls it some times to find out.
+ * How often to call once(DATA): MOST times if that takes REPEAT_NS or less, fewer times on a
+ * slower host, but at least FEWEST times. It calls once() some times to find out.
  */
 static u64 repetitions(void (*once)(void *data), void *data, u64 most, u64 fewest)
 {
@@ -84,12 +80,12 @@ static void read_many_in_order(void *order)
 }
 
 /*
- * A KVM whose next description of the line lies below the last one's end; a TSC that was
- * set back by a move. PVCLOCK_TSC_STABLE_BIT promises order across CPUs, and a reader
- * trusts it on one CPU too (Linux __pvclock_clocksource_read() keeps a last value without).
+ * A broken KVM describes the line anew so that it begins below the end of the last one. A broken
+ * action sets the TSC back. Without PVCLOCK_TSC_STABLE_BIT a small step back is allowed: Linux
+ * keeps the last value then (__pvclock_clocksource_read()).
  */
 TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = KVMCLOCK,
-     .about = "on one CPU time never goes back, whatever is done to the guest meanwhile")
+     .about = "time never goes back on one CPU, whatever the host does to the guest")
 {
 	static struct order order;
 
@@ -101,12 +97,12 @@ TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = KVMCLOCK,
 }
 
 /*
- * vCPUs whose clock pages describe different lines, or whose TSCs are apart, though the
- * flag promises one time for all: seen when one CPU reads less than another read before.
- * The test does not know whether page or TSC is wrong; stable_flag compares the pages.
+ * A broken KVM sets PVCLOCK_TSC_STABLE_BIT, though clock pages describe different lines or TSCs
+ * differ. The test sees it when one CPU reads less than another CPU has read before. It cannot
+ * tell a wrong page from a wrong TSC. stable_flag compares the pages alone.
  */
 TEST(monotonic_all_cpus, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "across all CPUs stable time never goes back, without a lock")
+     .about = "time never goes back across all CPUs while it is stable, without a lock")
 {
 	static struct order order;
 
@@ -146,18 +142,18 @@ static void check_no_step_back(const struct pvclock_msrs *msrs)
 }
 
 /*
- * Each registration has KVM describe the line anew. One that takes TSC and time apart,
- * or that forgets an offset, makes a step; a step forward is seen by marks and by
- * rate_against_host, one backward here.
+ * Each registration makes KVM describe the line anew. A broken KVM does not take TSC and time at
+ * one moment, or forgets an offset, so that the time steps. This test sees a step back. Marks
+ * and rate_against_host see a step ahead.
  */
 TEST(reregister_monotonic_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
-     .about = "time never goes back when a clock page is registered anew")
+     .about = "time never goes back when a clock page is registered again (new MSR)")
 {
 	check_no_step_back(&pvclock_new_msrs);
 }
 
 TEST(reregister_monotonic_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
-     .about = "the same by the old MSR, with which KVM may keep time in another way")
+     .about = "time never goes back when a clock page is registered again (old MSR)")
 {
 	check_no_step_back(&pvclock_old_msrs);
 }
@@ -179,15 +175,15 @@ static void read_meanwhile(void)
 	read_in_order(&order_of_all);
 }
 
-#define WORKING_MOVES 3
+#define WORKING_ACTIONS 3
 
 /*
- * The move hits the guest between any two instructions: with one CPU's clock page already
- * rewritten and another's not, or between the read of the page and that of the TSC. A KVM
- * that lets a vCPU run before all its clock is set is seen by a step back at that moment.
+ * The action hits the guest between any two instructions: when one CPU's clock page is rewritten
+ * and another's is not, or between the read of the page and the read of the TSC. A broken KVM
+ * lets a vCPU run before all of its clock is set. The test then sees a step back at that moment.
  */
 TEST(moved_while_working, .needs = KVMCLOCK,
-     .about = "time never goes back on CPUs that read it all the while they are moved")
+     .about = "time never goes back on CPUs that read it all through an action")
 {
 	int cpu;
 
@@ -197,7 +193,7 @@ TEST(moved_while_working, .needs = KVMCLOCK,
 	for_each_cpu (cpu)
 		if (cpu != smp_id())
 			on_cpu_async(cpu, work_until_over, NULL);
-	for (int i = 0; i < WORKING_MOVES; i++)
+	for (int i = 0; i < WORKING_ACTIONS; i++)
 		migrate_quiet_while(read_meanwhile);
 	read_many_in_order(&order_of_all);
 	WRITE_ONCE(work_is_over, true);

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest may move its clock page at any time, and the VMM is not told: it learns the
- * address when it next reads the vCPU's MSRs, which it does late in a move, and not at all
- * for a pause. A VMM or a KVM that goes by an address from before takes the time from an
- * abandoned page, or has it written there, or restores it. So here the guest says that it
- * wants to be moved, and only then goes to another page, by one instruction that makes no
- * exit to the VMM; the old page becomes a decoy, a clock page like any other that is one
- * hour ahead. Afterwards:
+ * kvmclock: a VMM that does not know the current clock page. A part of the program kvmclock: see
+ * kvmclock.c.
  *
- * - no time may have come from the decoy: a clock that is an hour ahead is this;
- * - nobody may have written to the decoy;
- * - the new page must be in use: KVM writes to it when asked, and marks it when the guest
- *   was stopped (PVCLOCK_GUEST_STOPPED);
- * - the MSR must hold the new address.
+ * A guest may change its clock page at any time, and nobody tells the VMM. The VMM learns the
+ * address when it next reads the vCPU's MSRs: late in a migration, and not at all for a pause. A
+ * broken VMM or KVM uses an older address. Then it takes the time from an abandoned page, or has
+ * the time written there, or restores that address.
  *
- * The same from KVM and from the VMM looks alike, but for a decoy that was written to: that
- * only KVM can have done, told by whomever.
+ * In these tests the guest first asks for an action. Only then it goes to another page, by one
+ * instruction that makes no exit to the VMM. The old page becomes a decoy: a clock page like any
+ * other, but one hour ahead. Afterwards the tests check that
  *
- * page_moved_*: each CPU leaves its page once, after the request and before the move. This
- * sees all of the above. page_moving_*: it goes to and fro until the host has answered, so
- * that the move falls on any instruction of it; each stay is looked at when it ends.
+ * - no time has come from the decoy: the clock is not an hour ahead;
+ * - nobody has written to the decoy;
+ * - the new page is in use: KVM writes to it when asked, and marks it with PVCLOCK_GUEST_STOPPED if
+ *   the VMM has stopped the guest;
+ * - the MSR holds the new address.
+ *
+ * The tests cannot tell a broken KVM from a broken VMM, with one exception: only KVM can have
+ * written to a decoy.
+ *
+ * In page_moved_* each CPU leaves its page once, after the request and before the action. These
+ * tests see all of the above. In page_moving_* it changes pages to and fro until the host has
+ * answered, so that the action may come at any instruction. Each stay is checked when it ends.
  */
 #include "atomic.h"
 #include "processor.h"
@@ -29,7 +33,7 @@
 static struct reading first_reading, last_reading;
 
 struct hopper {
-	bool hops; /* does this CPU change pages? */
+	bool hops; /* whether this CPU changes pages */
 	struct pvclock_vcpu_time_info decoy;
 	u64 last, count, stops, decoys_written, back, leaps;
 	struct pvclock_vcpu_time_info written;
@@ -40,7 +44,7 @@ struct hopper {
 static struct hopper hoppers[MAX_CPUS];
 static bool hop_now, hop_on;
 
-/* Makes the page that this CPU does not use a decoy. */
+/* Makes a decoy of the page that this CPU does not use. */
 static void make_decoy(struct cpu_clock *clock, struct hopper *hopper)
 {
 	struct pvclock_vcpu_time_info *page = other_page(clock);
@@ -83,7 +87,7 @@ static void hop(struct cpu_clock *clock, struct hopper *hopper)
 {
 	look_at_decoy(clock, hopper);
 	clock_on(clock, clock->msrs, clock->page == clock->pages[0]);
-	/* Now the other page is the one that was used until now. */
+	/* Now the other page is the one that was in use until now. */
 	hopper->stops += is_stopped(other_page(clock));
 	make_decoy(clock, hopper);
 	look_at_time(clock, hopper);
@@ -106,7 +110,7 @@ static void hop_begin(void *unused)
 	make_decoy(clock, hopper);
 }
 
-/* What a CPU other than the boot CPU does from before the request until after the answer. */
+/* Other CPUs run this from before the request until after the answer. */
 static void hop_when_told(void *unused)
 {
 	struct deadline deadline;
@@ -126,7 +130,7 @@ static void hop_meanwhile(void)
 		hop_here();
 }
 
-static void check_hopper(void *moved)
+static void check_hopper(void *acted)
 {
 	struct hopper *hopper = &hoppers[smp_id()];
 	struct cpu_clock *clock = my_clock();
@@ -138,18 +142,17 @@ static void check_hopper(void *moved)
 	look_at_decoy(clock, hopper);
 	hopper->stops += is_stopped(clock->page);
 	report(!hopper->leaps && !hopper->back,
-	       "CPU %d: time went on while the page changed %lu times: %lu leaps, %lu steps back "
-	       "(worst step %ld ns; an abandoned page is %ld ns ahead)",
+	       "CPU %d: time went on while the page changed %lu times: %lu leaps, %lu steps back (worst step %ld ns; an abandoned page is %ld ns ahead)",
 	       cpu, hopper->count, hopper->leaps, hopper->back, hopper->worst, DECOY_AHEAD_NS);
 	report(!hopper->decoys_written,
-	       "CPU %d: nobody wrote to an abandoned clock page (%lu times; version %u, "
-	       "tsc_timestamp %lu, system_time %lu, flags 0x%x at %p)",
+	       "CPU %d: nobody wrote to an abandoned clock page (%lu times; version %u, tsc_timestamp %lu, system_time %lu, flags 0x%x at %p)",
 	       cpu, hopper->decoys_written, hopper->written.version, hopper->written.tsc_timestamp,
 	       hopper->written.system_time, hopper->written.flags, old);
 	report_registered(clock->msrs, (u64)clock->page | KVM_MSR_ENABLED);
-	if (*(bool *)moved)
+	if (*(bool *)acted)
 		report(hopper->stops,
-		       "CPU %d: KVM set PVCLOCK_GUEST_STOPPED on the page in use at the move", cpu);
+		       "CPU %d: KVM set PVCLOCK_GUEST_STOPPED on the page that was in use at the action",
+		       cpu);
 	version = pvclock_snapshot(clock->page).version;
 	delay_us(UPDATE_DELAY_US);
 	pvclock_register(clock->msrs, clock->page);
@@ -157,12 +160,12 @@ static void check_hopper(void *moved)
 	       "CPU %d: the page in use, %p, is written (version %u, now %u)", cpu, clock->page,
 	       version, pvclock_snapshot(clock->page).version);
 	look_at_decoy(clock, hopper);
-	report(!hopper->decoys_written, "CPU %d: nor did anybody later", cpu);
+	report(!hopper->decoys_written, "CPU %d: nobody wrote to the abandoned page later", cpu);
 }
 
-static void move_pages(int first, int last, bool again_and_again)
+static void change_pages(int first, int last, bool again_and_again)
 {
-	bool moved;
+	bool acted;
 	int cpu;
 
 	start_clocks(pvclock_best_msrs());
@@ -176,52 +179,52 @@ static void move_pages(int first, int last, bool again_and_again)
 		if (cpu && hoppers[cpu].hops)
 			on_cpu_async(cpu, hop_when_told, NULL);
 	migrate_quiet_while(hop_meanwhile);
-	/* A host that answers before the guest has looked once. */
+	/* The host may have answered before the guest has called this once. */
 	hop_meanwhile();
 	WRITE_ONCE(hop_on, false);
 	for_each_cpu (cpu)
 		on_cpu_wait(cpu);
 	take_reading(&last_reading);
-	moved = was_moved(&first_reading, &last_reading);
+	acted = host_acted(&first_reading, &last_reading);
 	check_elapsed(&first_reading, &last_reading, "with another page");
 	for_each_cpu (cpu)
 		if (hoppers[cpu].hops)
-			on_cpu(cpu, check_hopper, &moved);
+			on_cpu(cpu, check_hopper, &acted);
 	stop_clocks();
 }
 
 TEST(page_moved_boot_cpu, .needs = KVMCLOCK,
-     .about = "the boot CPU's clock page moves just before the guest is moved")
+     .about = "the boot CPU's clock goes on if it changes its page just before an action")
 {
-	move_pages(0, 0, false);
+	change_pages(0, 0, false);
 }
 
 TEST(page_moved_other_cpu, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "another CPU's clock page moves just before the guest is moved")
+     .about = "another CPU's clock goes on if it changes its page just before an action")
 {
-	move_pages(cpu_count() - 1, cpu_count() - 1, false);
+	change_pages(cpu_count() - 1, cpu_count() - 1, false);
 }
 
 TEST(page_moved_all_cpus, .needs = KVMCLOCK,
-     .about = "all clock pages move just before the guest is moved")
+     .about = "all clocks go on if their pages change just before an action")
 {
-	move_pages(0, cpu_count() - 1, false);
+	change_pages(0, cpu_count() - 1, false);
 }
 
 TEST(page_moving_boot_cpu, .needs = KVMCLOCK,
-     .about = "the boot CPU's clock page moves to and fro while the guest is moved")
+     .about = "the boot CPU's clock goes on while its page changes to and fro during an action")
 {
-	move_pages(0, 0, true);
+	change_pages(0, 0, true);
 }
 
 TEST(page_moving_other_cpu, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "another CPU's clock page moves to and fro while the guest is moved")
+     .about = "another CPU's clock goes on while its page changes to and fro during an action")
 {
-	move_pages(cpu_count() - 1, cpu_count() - 1, true);
+	change_pages(cpu_count() - 1, cpu_count() - 1, true);
 }
 
 TEST(page_moving_all_cpus, .needs = KVMCLOCK,
-     .about = "all clock pages move to and fro while the guest is moved")
+     .about = "all clocks go on while their pages change to and fro during an action")
 {
-	move_pages(0, cpu_count() - 1, true);
+	change_pages(0, cpu_count() - 1, true);
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The rate
- */
+/* kvmclock: the rate. A part of the program kvmclock: see kvmclock.c. */
 #include "muldiv.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/kvmclock/kvmclock.h"
 
-/* The TSC at a moment of the time source: between these two. */
+/* The TSC at a moment of the time source lies between these two. */
 struct tsc_moment {
 	u64 ns;
 	u64 least, most;
@@ -20,7 +18,7 @@ struct rate_check {
 #define RATE_PROBES 8
 #define RATE_NS	    (50 * NS_PER_MS)
 
-/* The narrowest of some probes: an exit to the VMM lies in each. */
+/* Takes the narrowest of some probes: each reads the time source, which is an exit to the VMM. */
 static struct tsc_moment probe(struct stopwatch *watch)
 {
 	struct tsc_moment best = { .most = ~0ul };
@@ -55,14 +53,14 @@ static void measure_rate(void *data)
 }
 
 /*
- * A KVM that computes tsc_to_system_mul or tsc_shift wrongly, or for another TSC
- * frequency than the vCPU's (TSC scaling, a move to a host with another frequency): the
- * clock page says how many ticks there are in a second, and the time source counts them.
- * Both sides of each look at the time source are taken into account. The time source is
- * the VMM's; one that runs at the wrong rate looks the same.
+ * A broken KVM computes tsc_to_system_mul or tsc_shift wrongly, or for another TSC frequency
+ * than the vCPU's: with TSC scaling, or after a migration to a host with another frequency. The
+ * clock page says how many ticks the TSC makes in a second, and the test counts them by the time
+ * source. It allows for the time that each look at the time source takes. It cannot tell a wrong
+ * clock page from a time source that runs at a wrong rate, which is the VMM's.
  */
 TEST(rate_against_tsc, .on = EACH_CPU, .needs = KVMCLOCK,
-     .about = "tsc_to_system_mul and tsc_shift are those of the TSC")
+     .about = "tsc_to_system_mul and tsc_shift of a clock page fit the TSC's frequency")
 {
 	struct pvclock_vcpu_time_info info;
 	struct rate_check check;
@@ -74,8 +72,7 @@ TEST(rate_against_tsc, .on = EACH_CPU, .needs = KVMCLOCK,
 		hz = pvclock_tsc_hz(&info);
 		slew = hz / PPM * MOST_SLEW_PPM;
 		report(hz + slew >= check.least_hz && hz <= check.most_hz + slew,
-		       "CPU %d: mul %u and shift %d stand for %lu Hz, %s measures %lu to %lu Hz "
-		       "(tolerance %d ppm)",
+		       "CPU %d: mul %u and shift %d stand for %lu Hz, %s measures %lu to %lu Hz (tolerance %d ppm)",
 		       smp_id(), info.tsc_to_system_mul, info.tsc_shift, hz, time_source_name(),
 		       check.least_hz, check.most_hz, MOST_SLEW_PPM);
 	}
@@ -87,12 +84,12 @@ TEST(rate_against_tsc, .on = EACH_CPU, .needs = KVMCLOCK,
 static struct reading first_reading, last_reading;
 
 /*
- * The same with what counts: time itself, over a stretch that is long against asking.
- * A reader that is wrong and a KVM that is wrong look alike here; rate_against_tsc does
- * not use the reader's arithmetic.
+ * A broken KVM lets time pass too quickly or too slowly. The test compares it with the host's
+ * clock over a stretch that is much longer than asking the host takes. It cannot tell a wrong
+ * reader from a wrong KVM. rate_against_tsc can, as it does not use the reader's arithmetic.
  */
 TEST(rate_against_host, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
-     .about = "as much time passes on all clocks as on the host's")
+     .about = "as much time passes on all clocks as on the host's clock")
 {
 	start_clocks(pvclock_best_msrs());
 	take_reading(&first_reading);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The registers
+ * kvmclock: the MSRs that enable, change and disable a clock page
+ * (Documentation/virt/kvm/x86/msr.rst). A part of the program kvmclock: see kvmclock.c.
  */
 #include "alloc_page.h"
 #include "processor.h"
@@ -9,9 +10,10 @@
 #include "x86/kvmclock/kvmclock.h"
 
 /*
- * A KVM that does not know the MSR, writes somewhere else, or writes only later leaves
- * the page as it was filled; one that writes a larger structure hits what lies behind.
- * Linux reads its clock right after the write, so the page must be valid by then.
+ * A broken KVM does not know the MSR, writes the structure somewhere else, or writes it too
+ * late: then the page stays as it was filled. If it writes a larger structure, it changes what
+ * lies behind. Linux reads its clock right after the write of the MSR, so the page must be valid
+ * by then.
  */
 static void check_enable(const struct pvclock_msrs *msrs)
 {
@@ -25,20 +27,19 @@ static void check_enable(const struct pvclock_msrs *msrs)
 	tsc = rdtsc_ordered();
 	report_registered(msrs, (u64)clock->page | KVM_MSR_ENABLED);
 	if (!report(info.version != DECOY_VERSION && info.tsc_to_system_mul,
-		    "CPU %d: KVM wrote the clock page at %p as soon as it was registered "
-		    "(version 0x%x, mul 0x%x, shift %d)",
+		    "CPU %d: KVM wrote the clock page at %p as soon as it was registered (version 0x%x, mul 0x%x, shift %d)",
 		    smp_id(), clock->page, info.version, info.tsc_to_system_mul, info.tsc_shift)) {
 		clock_off(clock);
 		return;
 	}
-	report(info.tsc_timestamp <= tsc, "CPU %d: the TSC, %lu, has got past tsc_timestamp, %lu",
+	report(info.tsc_timestamp <= tsc, "CPU %d: the TSC, %lu, is past tsc_timestamp, %lu",
 	       smp_id(), tsc, info.tsc_timestamp);
 	report_untouched(clock->page, sizeof(info), "enabled");
 	begin = clock_now();
 	delay_us(1000);
 	end = clock_now();
-	report(end > begin, "CPU %d: the clock goes: from %lu to %lu ns in 1 ms", smp_id(), begin,
-	       end);
+	report(end > begin, "CPU %d: the clock goes on: from %lu to %lu ns in 1 ms", smp_id(),
+	       begin, end);
 	clock_off(clock);
 }
 
@@ -55,9 +56,10 @@ TEST(enable_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
 }
 
 /*
- * "The hypervisor may update this structure at any time it sees fit until anything with
- * bit0 == 0 is written": a KVM that goes on corrupts memory that a guest has freed. It
- * is given reasons to write (other vCPUs register anew) and longer than it postpones.
+ * msr.rst: "The hypervisor may update this structure at any time it sees fit until anything with
+ * bit0 == 0 is written". A broken KVM goes on, and corrupts memory that the guest has freed. The
+ * test gives KVM reasons to write, as other vCPUs register their pages anew, and waits for
+ * longer than KVM puts an update off.
  */
 static void check_disable(const struct pvclock_msrs *msrs)
 {
@@ -67,7 +69,7 @@ static void check_disable(const struct pvclock_msrs *msrs)
 	start_clocks(pvclock_best_msrs());
 	clock = my_clock();
 	values[0] = 0;
-	values[1] = (u64)clock->pages[0]; /* an address, but not bit 0 */
+	values[1] = (u64)clock->pages[0]; /* an address without bit 0 */
 	for (int i = 0; i < 2; i++) {
 		clock_on(clock, msrs, 0);
 		wrmsr(msrs->system_time, values[i]);
@@ -81,20 +83,20 @@ static void check_disable(const struct pvclock_msrs *msrs)
 }
 
 TEST(disable_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
-     .about = "a clock disabled by MSR_KVM_SYSTEM_TIME_NEW is no longer written")
+     .about = "KVM writes no more to a clock page that MSR_KVM_SYSTEM_TIME_NEW has disabled")
 {
 	check_disable(&pvclock_new_msrs);
 }
 
 TEST(disable_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
-     .about = "a clock disabled by MSR_KVM_SYSTEM_TIME is no longer written")
+     .about = "KVM writes no more to a clock page that MSR_KVM_SYSTEM_TIME has disabled")
 {
 	check_disable(&pvclock_old_msrs);
 }
 
 /*
- * A KVM that adds the new page to the old one, or takes the new one only at some later
- * time: the old page, filled with a pattern, must stay so, and the new one be written.
+ * A broken KVM writes both pages, or changes to the new page too late. The test fills the old
+ * page with a pattern, which must stay, while the new page must be written.
  */
 static void check_reregister(const struct pvclock_msrs *msrs)
 {
@@ -114,7 +116,7 @@ static void check_reregister(const struct pvclock_msrs *msrs)
 	fill(old);
 	report_registered(msrs, (u64)clock->page | KVM_MSR_ENABLED);
 	report(after >= before && after - before < DECOY_AHEAD_NS,
-	       "CPU %d: the clock went on from the new page: %lu ns, then %lu ns", smp_id(), before,
+	       "CPU %d: the clock goes on from the new page: %lu ns, then %lu ns", smp_id(), before,
 	       after);
 	version = pvclock_snapshot(clock->page).version;
 	stir();
@@ -127,18 +129,18 @@ static void check_reregister(const struct pvclock_msrs *msrs)
 }
 
 TEST(reregister_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
-     .about = "a second write of MSR_KVM_SYSTEM_TIME_NEW moves the clock to another page")
+     .about = "the clock goes on in another page after a second write of MSR_KVM_SYSTEM_TIME_NEW")
 {
 	check_reregister(&pvclock_new_msrs);
 }
 
 TEST(reregister_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
-     .about = "a second write of MSR_KVM_SYSTEM_TIME moves the clock to another page")
+     .about = "the clock goes on in another page after a second write of MSR_KVM_SYSTEM_TIME")
 {
 	check_reregister(&pvclock_old_msrs);
 }
 
-/* 4-byte aligned, anywhere in a page that ends behind it. */
+/* An offset that is a multiple of 4, so that the structure ends within the page. */
 static void check_offset(struct cpu_clock *clock, size_t offset)
 {
 	struct pvclock_vcpu_time_info *at = (void *)clock->pages[0] + offset, info;
@@ -154,7 +156,7 @@ static void check_offset(struct cpu_clock *clock, size_t offset)
 	report_untouched(clock->pages[0], 0, "a clock at an offset");
 }
 
-/* What msr.rst does not allow: refused with #GP, or taken and of no consequence. */
+/* A value that msr.rst does not allow must be refused with #GP, or be taken and do nothing. */
 static void check_odd_value(struct cpu_clock *clock, u64 value, const char *what)
 {
 	u64 before = rdmsr(clock->msrs->system_time), after;
@@ -167,15 +169,16 @@ static void check_odd_value(struct cpu_clock *clock, u64 value, const char *what
 }
 
 /*
- * A KVM that does not check the address it is given writes to memory that it does not
- * own, or to the wrong guest memory. Behind every odd value the clock must still be
- * good for a right one. What KVM does with an address that is no RAM is not written
- * anywhere, so that more cannot be asked. A structure that crosses a page's end is
- * not excluded by msr.rst; a KVM that leaves it unwritten (kvm_gpc_activate() takes none)
- * passes all the same.
+ * A broken KVM does not check the address that it is given, and writes to memory that it does
+ * not own, or to the wrong guest memory. After every odd value the clock must work with a right
+ * one.
+ *
+ * No document says what KVM does with an address that is not RAM, so the test asks for no more.
+ * msr.rst does not exclude a structure that crosses the end of a page. KVM does not write such a
+ * one (kvm_gpc_activate() refuses it), which passes.
  */
 TEST(odd_values, .on = EACH_CPU, .needs = KVMCLOCK,
-     .about = "odd offsets work as documented, and odd addresses do no harm")
+     .about = "a clock page works at every offset, and addresses that are not allowed do no harm")
 {
 	struct cpu_clock *clock = my_clock();
 	u8 *two_pages = alloc_pages(1);

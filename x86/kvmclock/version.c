@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The version
+ * kvmclock: the version in a clock page, which is odd while KVM writes it
+ * (Documentation/virt/kvm/x86/msr.rst). A part of the program kvmclock: see kvmclock.c.
  */
 #include "barrier.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/kvmclock/kvmclock.h"
 
-/* What one CPU sees of another's clock page while KVM rewrites it. */
+/* What one CPU has seen of another's clock page while KVM rewrote it. */
 struct watch {
 	const struct pvclock_vcpu_time_info *page;
 	bool stop;
@@ -49,7 +50,7 @@ static void watch_once(struct watch *watch)
 	watch->last = copy;
 }
 
-/* Enough versions seen; or as many as could be in this time, where CPUs share a core. */
+/* The watcher stops after so many versions, or after this time where CPUs share a core. */
 #define WATCH_VERSIONS 50000
 #define WATCH_NS       (1500 * NS_PER_MS)
 #define WATCH_PER_LOOK 64
@@ -69,10 +70,10 @@ static void watch_and_stop(void *data)
 }
 
 /*
- * KVM's reasons to write are the guest's writes of the MSR. On the boot CPU the two MSRs
- * in turn, if there are both: KVM then changes its way to keep the time, and so what it
- * writes (boot_vcpu_runs_old_kvmclock). The pauses differ, so that the other CPU sees
- * every version more than once, and in all its stages.
+ * KVM writes the page when the guest writes the MSR. The boot CPU uses the two MSRs in turn if
+ * there are both: KVM then changes the way in which it keeps the time, and so what it writes
+ * (boot_vcpu_runs_old_kvmclock). The pauses differ, so that the other CPU sees each version more
+ * than once and at different stages.
  */
 static void rewrite_until_stopped(void *data)
 {
@@ -100,9 +101,7 @@ static void check_watch(const struct watch *watch, int writer, int reader)
 	       reader, writer, watch->versions, watch->samples);
 	if (watch->torn)
 		report_fail(
-			"CPU %d saw two contents for one version of CPU %d's clock page (%lu "
-			"times; version %u with tsc_timestamp %lu, system_time %lu, and with %lu, "
-			"%lu)",
+			"CPU %d saw two contents for one version of CPU %d's clock page (%lu times; version %u with tsc_timestamp %lu, system_time %lu, and with %lu, %lu)",
 			reader, writer, watch->torn, a->version, a->tsc_timestamp, a->system_time,
 			b->tsc_timestamp, b->system_time);
 	else
@@ -131,13 +130,13 @@ static void hammer(int writer, int reader)
 }
 
 /*
- * A KVM that writes a clock page without making its version odd before and even again
- * after, or in another order, lets a reader on another CPU see parts of two. Then one
- * version is seen with two contents. What is never seen within the test cannot be told
- * from what never happens: that an odd version was seen at all is not demanded.
+ * A broken KVM does not make the version odd before it writes a clock page and even afterwards,
+ * or does so in another order. A reader on another CPU may then see parts of two lines. The test
+ * sees it when one version has two contents. What it never sees may still happen, and it does
+ * not demand to see an odd version.
  */
 TEST(version_protocol, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "another CPU never sees a torn clock page, nor a version with two contents")
+     .about = "another CPU never sees a clock page that has two contents under one version")
 {
 	int other = cpu_count() - 1;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The wall clock
+ * kvmclock: the wall clock, which tells the real time at which the system time was 0
+ * (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_WALL_CLOCK_NEW). A part of the program kvmclock:
+ * see kvmclock.c.
  */
 #include "alloc_page.h"
 #include "processor.h"
@@ -9,8 +11,8 @@
 #include "x86/kvmclock/kvmclock.h"
 
 /*
- * KVM takes wall clock and system time at one moment where the clock is stable, else
- * one after the other (see UNSTABLE_SLACK_NS).
+ * KVM takes wall clock and system time at one moment if the clock is stable, and otherwise one
+ * after the other (see UNSTABLE_SLACK_NS).
  */
 #define WALL_CLOCK_TOLERANCE_NS NS_PER_MS
 
@@ -56,8 +58,7 @@ static void compare_wall_clock(struct wall_clock_check *check, const char *when)
 	early = wall + check->before - check->host.realtime;
 	late = wall + check->after - check->host.realtime;
 	report(early <= tolerance && late >= -tolerance,
-	       "%s: CPU %d: wall clock and system time make the host's CLOCK_REALTIME, %lu ns, but "
-	       "for something between %ld and %ld ns (tolerance %ld ns)",
+	       "%s: CPU %d: wall clock plus system time is the host's CLOCK_REALTIME, %lu ns, give or take something between %ld and %ld ns (tolerance %ld ns)",
 	       when, smp_id(), check->host.realtime, early, late, tolerance);
 }
 
@@ -75,20 +76,22 @@ static void check_wall_clock(const struct pvclock_msrs *msrs)
 }
 
 /*
- * A KVM that gives the wall clock of another moment than system time's 0: off by the
- * length of pauses, by the host's uptime, or by time zones. The guest asks KVM anew after
- * a move, since only the moment of the write is promised; what a move does to a wall clock
- * page that the guest left registered is not. A host whose CLOCK_REALTIME is set while
- * the test runs cannot be told from a broken KVM.
+ * A broken KVM gives the wall clock of another moment than the one at which system time was 0.
+ * It is then off by the length of pauses, by the host's uptime, or by a time zone.
+ *
+ * The guest asks for the wall clock again after an action, since KVM promises it only for the
+ * moment of the write. Nothing is promised about a wall clock page that stays registered during
+ * an action. The test cannot tell a broken KVM from a host whose CLOCK_REALTIME is set while the
+ * test runs.
  */
 TEST(wall_clock_new, .on = EACH_CPU, .needs = ALL_OF(KVMCLOCK_NEW_MSRS, HOST_ANSWERS),
-     .about = "MSR_KVM_WALL_CLOCK_NEW and system time make the host's real time")
+     .about = "the wall clock by MSR_KVM_WALL_CLOCK_NEW plus system time is the host's real time")
 {
 	check_wall_clock(&pvclock_new_msrs);
 }
 
 TEST(wall_clock_old, .on = EACH_CPU, .needs = ALL_OF(KVMCLOCK_OLD_MSRS, HOST_ANSWERS),
-     .about = "MSR_KVM_WALL_CLOCK and system time make the host's real time")
+     .about = "the wall clock by MSR_KVM_WALL_CLOCK plus system time is the host's real time")
 {
 	check_wall_clock(&pvclock_old_msrs);
 }
