@@ -44,7 +44,7 @@ static const struct fault rows[] = {
 	  .status = 1,
 	  .verdict = "FAIL",
 	  .words =
-		  "^FAIL  dirty/none: no_change_is_write: cpu 0: .*: moved once more: the entry is 0x[0-9a-f]+ without A or D" },
+		  "^FAIL  dirty/none: no_change_is_write: cpu 0: .*: after the second action: the entry is 0x[0-9a-f]+ without A or D" },
 	BROKEN_DMA(
 		"blk_modern_polled", "buffer",
 		"virtio-blk 02.0 \\(modern, polled\\) queue 1: sector \\d+, word 63 \\(physical 0x[0-9a-f]+\\): held 0xdead[0-9a-f]+ \\(the poison of request \\d+: nothing was written here\\), may hold only 0x"),

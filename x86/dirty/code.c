@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Code
+ * dirty: code that changes (Intel SDM volume 3, "Self-Modifying Code"). A part of the program
+ * dirty: see dirty.c.
  */
 #include "barrier.h"
 #include "x86/dirty/dirty.h"
@@ -8,7 +9,7 @@
 #define MOV_EAX_IMM32 0xb8
 #define RET	      0xc3
 
-/* mov eax, imm32; ret. Every other page's lies across its end, within the operand. */
+/* mov eax, imm32; ret. In every other page it crosses the end of the page, within the operand. */
 struct function {
 	u8 mov;
 	u32 value;
@@ -33,7 +34,7 @@ static void write_function(struct area *area, u64 page, u64 generation)
 	};
 }
 
-/* What is no such function must not be called. */
+/* Calls the function only if it looks right. */
 static bool verify_function(struct area *area, u64 page, u64 generation)
 {
 	struct function *function = function_of(area, page);
@@ -52,8 +53,7 @@ static bool verify_function(struct area *area, u64 page, u64 generation)
 			 wanted, generation);
 	} else {
 		snprintf(text, sizeof(text),
-			 "is %02x %08x %02x, not mov eax, 0x%x of generation "
-			 "%lu; ret",
+			 "is %02x %08x %02x, not mov eax, 0x%x of generation %lu; ret",
 			 function->mov, read, function->ret, wanted, generation);
 	}
 	complain(area, page, function, text);
@@ -74,8 +74,12 @@ static const struct kind code = {
 	.verify = verify_function,
 };
 
-/* Of a translator, or a decoder's cache, the new code must be known on the other side too. */
-TEST(code, .about = "code that is rewritten and run does what was written last")
+/*
+ * A broken emulator, or one that caches decoded instructions, runs old code on the destination.
+ * A broken dirty log loses the new code. The test reads the code before it runs it, so the
+ * message tells which of the two it was.
+ */
+TEST(code, .about = "code that is rewritten while the guest is migrated does what was written last")
 {
 	run(&code);
 }

@@ -1,42 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory that is written to while the VM is moved.
+ * dirty: memory that is written to while the guest is migrated.
  *
- * What must be true of any hypervisor: at every instant a byte of memory holds what was
- * last written to it, by whatever instruction, through whatever mapping, by the guest, by
- * its CPUs' page walkers or by the hypervisor itself; whether the VM is being moved or not
- * (Intel SDM volume 3, "Memory Ordering", "Self-Modifying Code", "Accessed and Dirty Flags";
- * KVM API, KVM_GET_DIRTY_LOG and KVM_CLEAR_DIRTY_LOG).
+ * Specification: KVM API, KVM_GET_DIRTY_LOG and KVM_CLEAR_DIRTY_LOG; Intel SDM volume 3, "Memory
+ * Ordering", "Self-Modifying Code", "Accessed and Dirty Flags". At every moment a byte of memory
+ * holds what was last written to it. It does not matter by which instruction and through which
+ * mapping it was written, nor whether the guest, a page walk of its CPUs or the hypervisor wrote
+ * it. This must hold during a live migration and every other action of the host.
  *
- * A broken one overlooks a write: it does not write-protect a page again or flush a TLB
- * after it has read the dirty log, forgets the second page of a write that crosses into
- * it, does not log what its emulator, a page walk or its own write of a clock page has
- * changed, sends a page while it changes and not again, takes a page for zero that is not,
- * or leaves one out that has become zero. Then the VM has on the other side a page that is
- * older than the rest, or half of it is.
+ * A broken hypervisor overlooks a write. After it has read the dirty log, it does not
+ * write-protect a page again or does not flush a TLB. It forgets the second page of a write that
+ * crosses into it. It does not log what its emulator, a page walk or its own write of a clock
+ * page has changed. It sends a page while the page changes, and does not send it again. It takes
+ * a page for zero that is not zero, or leaves out a page that has become zero. Then a page on
+ * the destination is older than the rest, as a whole or in part.
  *
- * The tests see it because each CPU has an area of its own, which it writes page by page in
- * a fixed order, random for most: generation 1, then 2, and so on. So at every instant the
- * pages read, in that order, k ... k, k-1 ... k-1: a staircase with one step. Before it
- * writes a page the writer looks whether the last generation is there, and whole. The boot
- * CPU looks at the others' areas while they write: read in the opposite order, generations
- * never go down. Once the VM has been moved all writers halt, and every page is compared
- * with what it has to hold. With one CPU, it does all of this by itself while it waits.
+ * How the tests see it: each CPU has an area of its own and writes it page by page in a fixed
+ * order, first with generation 1, then with generation 2, and so on. So at every moment the
+ * pages hold, in that order, k, k, ... k, k-1, ... k-1: a staircase with one step. The order is
+ * random for most tests. Before the writer writes a page, it checks that the page holds the
+ * whole of the last generation. Meanwhile the boot CPU looks at the others' areas: in the
+ * reverse order generations never go down. After the action all writers halt, and every page is
+ * compared with what it has to hold. If there is one CPU, it does all this by itself while it
+ * waits for the host.
  *
- * What they cannot tell apart: a stale page of an area, and a stale page of the writer's
- * own notes (generation and position, in `areas`), unless it is ahead of the notes; who
- * lost the write, KVM's dirty log or the VMM; and what went stale within a page and was
- * written anew before anybody looked, where the writer looks at no more than a page's first
+ * What the tests cannot tell apart: a stale page of an area, and a stale page of the writer's
+ * own notes (generation and position, in `areas`), unless the page is ahead of the notes; a
+ * write that KVM's dirty log has lost, and one that the VMM has lost. They do not see a stale
+ * word that is written again before anybody looks, where the writer looks only at a page's first
  * and last word (`flood`, `sparse`).
  *
  * On the command line: `pages=N`, how many pages each CPU has in `flood`; `seed=N`; and
- * break=WHAT, to spoil the guest on purpose after its first move in each test:
+ * break=WHAT, which spoils memory on purpose after the first action of each test:
  *
- * stale     a page is as it was one generation ago, when the writers halt
- * torn      the same, for the second half of the page
- * late      as stale, but found only by the writer, when it goes on
+ * stale     a page is as it was one generation ago when the writers halt
+ * torn      the second half of a page is as it was one generation ago
+ * late      as stale, but only the writer finds it when it goes on
  * unlocked  read-modify-writes are not locked, so that a write in between is lost
- * clean     entries that a write has set A and D in have lost them when moved once more
+ * clean     entries in which a write has set A and D lose them in the second action
  */
 #include "alloc_page.h"
 #include "random.h"
@@ -44,15 +45,14 @@
 #include "words.h"
 #include "x86/dirty/dirty.h"
 
-#define MOVES_PER_TEST 2
+#define ACTIONS_PER_TEST 2
 
-/* Of one area: the rest would only say the same. */
+/* Further complaints about an area say nothing new, so they are only counted. */
 #define MOST_COMPLAINTS 3
 
 struct area areas[MOST_WRITERS];
 int writers;
 
-/* What nobody else writes, and this one nowhere else and at no other time. */
 u64 stamp(const struct area *area, u64 page, u64 generation)
 {
 	return generation << STAMP_GENERATION_SHIFT | (u64)area->cpu << STAMP_CPU_SHIFT | page;
@@ -68,7 +68,7 @@ u64 *words_of(const struct area *area, u64 page)
 	return (u64 *)(area->memory + page * PAGE_SIZE);
 }
 
-/* The pages' order: a permutation, since the multiplier is odd and `pages` a power of two. */
+/* The order is a permutation, since the multiplier is odd and `pages` is a power of two. */
 u64 page_at(const struct area *area, u64 position)
 {
 	return (position * area->multiplier + area->seed) & (area->pages - 1);
@@ -76,7 +76,10 @@ u64 page_at(const struct area *area, u64 position)
 
 /* ---- what is wrong ---- */
 
-/* "generation 7". Nobody writes what is ahead of the notes: then it is these that are stale. */
+/*
+ * Says "generation 7", for example. Nobody writes a generation that is ahead of the notes. If a
+ * page holds one, the notes are stale.
+ */
 static const char *stamp_text(const struct area *area, u64 page, u64 value, char *text, size_t size)
 {
 	u64 generation = value >> STAMP_GENERATION_SHIFT;
@@ -93,10 +96,10 @@ void complain(struct area *area, u64 page, const void *at, const char *what)
 {
 	if (atomic_inc_return(&area->wrong) > MOST_COMPLAINTS)
 		return;
-	report_fail("CPU %d's page %lu, %p (physical 0x%lx): %s; the writer is at generation %lu, "
-		    "page %lu of %lu; seen by CPU %d",
-		    area->cpu, page, at, virt_to_phys(at), what, READ_ONCE(area->generation),
-		    READ_ONCE(area->position), area->pages, smp_id());
+	report_fail(
+		"CPU %d's page %lu, %p (physical 0x%lx): %s; the writer is at generation %lu, page %lu of %lu; seen by CPU %d",
+		area->cpu, page, at, virt_to_phys(at), what, READ_ONCE(area->generation),
+		READ_ONCE(area->position), area->pages, smp_id());
 }
 
 bool check_word(struct area *area, u64 page, const u64 *at, u64 wanted, u64 generation)
@@ -139,7 +142,10 @@ static void remember_victim(void)
 	victims_position = area->position;
 }
 
-/* Some kinds' generations take turns, so that an even number of them is nothing. */
+/*
+ * Some kinds' pages hold the same in every other generation. So the page must be an odd number
+ * of generations behind.
+ */
 static void write_until_past_is_stale(void *unused)
 {
 	struct area *area = victims_area();
@@ -235,7 +241,7 @@ void run_with(const struct kind *kind, u64 pages)
 	writers = MIN(cpu_count(), MOST_WRITERS);
 	for (int i = 0; i < writers; i++)
 		new_area(&areas[i], kind, i, pages);
-	for (int i = 0; i < MOVES_PER_TEST; i++)
+	for (int i = 0; i < ACTIONS_PER_TEST; i++)
 		run_action(i == 0 && (broken("stale") || broken("torn") || broken("late")));
 	for (int i = 0; i < writers; i++) {
 		struct area *area = &areas[i];
@@ -246,8 +252,8 @@ void run_with(const struct kind *kind, u64 pages)
 		free_pages(area->memory);
 	}
 	report(!wrong,
-	       "%d moves, %d writers, %lu pages each, %lu generations: %lu times something wrong",
-	       MOVES_PER_TEST, writers, pages, generations, wrong);
+	       "%d actions, %d writers, %lu pages each, %lu generations: %lu times something wrong",
+	       ACTIONS_PER_TEST, writers, pages, generations, wrong);
 }
 
 void run(const struct kind *kind)

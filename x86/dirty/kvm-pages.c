@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * KVM
+ * dirty: pages that KVM writes, kvmclock and the steal time
+ * (Documentation/virt/kvm/x86/msr.rst). A part of the program dirty: see dirty.c.
  */
 #include "processor.h"
 #include "pvclock.h"
@@ -22,11 +23,11 @@ struct kvm_steal_time {
 #define STEAL_WORDS (sizeof(struct kvm_steal_time) / sizeof(u64))
 #define CLOCK_WORDS (sizeof(struct pvclock_vcpu_time_info) / sizeof(u64))
 
-/* Where they are in the page; the writer fills all the rest of it. */
+/* Where KVM's structures are in the page, in words. The writer fills the rest of the page. */
 #define STEAL_AT 128
 #define CLOCK_AT 300
 
-/* KVM writes the steal time whenever the vCPU is loaded, the clock when it is registered. */
+/* KVM writes the steal time when it loads the vCPU, and the clock when it is registered. */
 #define HYPERVISOR_MS 2000
 
 static bool has_steal_time(void)
@@ -67,7 +68,7 @@ static void clean_up_kvm_pages(struct area *area)
 		wrmsr(MSR_KVM_STEAL_TIME, 0);
 }
 
-/* Three stretches: before, between and behind what is KVM's. */
+/* The guest's words: before, between and behind the structures that KVM writes. */
 static const struct {
 	u64 from, to;
 } guests_words[] = {
@@ -87,7 +88,7 @@ static void write_around(struct area *area, u64 page, u64 generation)
 	WRITE_ONCE(words[LAST_WORD], stamp(area, page, generation));
 }
 
-/* The parts that the writer fills. */
+/* Checks the words that the writer fills. */
 static bool verify_around(struct area *area, u64 page, u64 generation)
 {
 	const u64 *words = words_of(area, page);
@@ -102,7 +103,7 @@ static bool verify_around(struct area *area, u64 page, u64 generation)
 	return true;
 }
 
-/* A page that nobody writes on the other side shows what it showed before the move. */
+/* A page that nobody writes on the destination still shows the time of the source. */
 static void check_clock(struct area *area)
 {
 	struct pvclock_vcpu_time_info *clock = clock_in(area);
@@ -117,7 +118,8 @@ static void check_clock(struct area *area)
 	memset(clock, 0, sizeof(*clock));
 	pvclock_register(pvclock_best_msrs(), clock);
 	if (!wait_until(READ_ONCE(clock->tsc_to_system_mul), HYPERVISOR_MS))
-		complain(area, 0, clock, "nobody wrote the clock that has been registered again");
+		complain(area, 0, clock,
+			 "KVM did not write the clock after it was registered again");
 	else
 		area->last_time = pvclock_read(clock);
 }
@@ -129,7 +131,7 @@ static void check_steal(struct area *area)
 	char text[120];
 
 	if (!wait_until(READ_ONCE(steal->version) != version, HYPERVISOR_MS))
-		complain(area, 0, steal, "nobody writes the steal time any more");
+		complain(area, 0, steal, "KVM no longer writes the steal time");
 	if (READ_ONCE(steal->steal) < area->last_steal) {
 		snprintf(text, sizeof(text), "steal time went back from %lu to %lu",
 			 area->last_steal, READ_ONCE(steal->steal));
@@ -157,9 +159,14 @@ static const struct kind kvm_pages = {
 	.also = check_kvm_pages,
 };
 
-/* KVM marks a page dirty itself where it writes one, by an address that it keeps. */
+/*
+ * KVM writes these pages by an address that it keeps, and has to mark them dirty by itself. A
+ * broken KVM does not, so that the destination gets an old page: with an old time, or with old
+ * words of the guest beside it.
+ */
 TEST(kvm_pages, .needs = KVM_PAGES,
-     .about = "pages that KVM writes go on being written, and what is beside in them stays")
+     .about =
+	     "KVM goes on writing its pages after a migration, and the guest's words in them are kept")
 {
 	run(&kvm_pages);
 }

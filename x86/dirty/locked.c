@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Read-modify-writes
+ * dirty: read-modify-writes that change nothing (Intel SDM volume 3, "Locked Atomic
+ * Operations"). A part of the program dirty: see dirty.c.
  */
 #include "processor.h"
 #include "vmalloc.h"
 #include "x86/dirty/dirty.h"
 
-/* Words of one cache line. */
+/* Words of one cache line. The writer writes the neighbour, the boot CPU counts. */
 #define GUARD_BEFORE 2
-#define NEIGHBOUR    3 /* the writer's, generation after generation */
+#define NEIGHBOUR    3 /* the writer's generations */
 #define GUARD_AFTER  4
-#define COUNTER	     5 /* the disturber's */
+#define COUNTER	     5 /* the boot CPU's count */
 #define GUARD	     0x6775617264697321ul
 
 #define UNLOCKED_PAUSES 200
@@ -34,7 +35,7 @@ static bool verify_neighbour(struct area *area, u64 page, u64 generation)
 	       check_word(area, page, &words[GUARD_AFTER], GUARD, generation);
 }
 
-/* What a lock is for: whoever writes the neighbour in between, loses that write. */
+/* What break=unlocked does: a write to the word that comes in between is lost. */
 static void unlocked_or(u64 *word)
 {
 	u64 value = READ_ONCE(*word);
@@ -54,7 +55,7 @@ static void change_nothing(struct area *area)
 		return;
 	}
 	cmpxchg(&words[GUARD_BEFORE], GUARD, GUARD);
-	/* Over the writer's own word: at once, or not at all. */
+	/* On the writer's own word. This must happen at once, or a write is lost. */
 	asm volatile("lock orq $0, %0" : "+m"(words[NEIGHBOUR]) : : "memory", "cc");
 	value = READ_ONCE(words[NEIGHBOUR]);
 	cmpxchg(&words[NEIGHBOUR], value, value);
@@ -74,9 +75,8 @@ static void check_added(struct area *area)
 	if (sum == area->added)
 		return;
 	snprintf(text, sizeof(text),
-		 "LOCK XADD of 1 was done %lu times, all counters add up to "
-		 "%lu",
-		 area->added, sum);
+		 "LOCK XADD of 1 was done %lu times, but all counters add up to %lu", area->added,
+		 sum);
 	complain(area, 0, &words_of(area, 0)[COUNTER], text);
 }
 
@@ -90,9 +90,9 @@ static const struct kind no_change = {
 };
 
 /*
- * A read-modify-write that is done as a read and a write somewhere on its way (in an
- * emulator, between two mappings, by a page that is exchanged in between) brings back the
- * value from before a neighbour's write. With one CPU only the guest itself could do it.
+ * A broken hypervisor does a read-modify-write as a read and a write: in an emulator, between
+ * two mappings, or because the page is exchanged in between. The write then brings back the
+ * value from before another CPU's write. If there is one CPU, only the guest itself could do it.
  */
 TEST(no_change, .about = "locked read-modify-writes that change nothing undo no other CPU's write")
 {
@@ -155,9 +155,14 @@ static void report_dirtied(pteval_t *const *entries, u64 *const *words, const ch
 	report(all, "%s: %lu read-modify-writes have set A and D", when, ARRAY_SIZE(no_changes));
 }
 
-/* A write is a write, says the SDM of all these, also if it changes nothing. */
+/*
+ * The SDM says of all these instructions that they write, even if they change nothing. A broken
+ * hypervisor takes them for reads, and does not set the dirty bit. A broken dirty log loses the
+ * page table in which the bits are set.
+ */
 TEST(no_change_is_write, .on = EACH_CPU,
-     .about = "a read-modify-write that changes nothing is a write, and stays one when moved")
+     .about =
+	     "a read-modify-write that changes nothing sets the dirty bit, and it survives an action")
 {
 	u64 *words[ARRAY_SIZE(no_changes)];
 	pteval_t *entries[ARRAY_SIZE(no_changes)];
@@ -172,11 +177,11 @@ TEST(no_change_is_write, .on = EACH_CPU,
 	migrate_quiet();
 	for (u64 i = 0; i < ARRAY_SIZE(no_changes); i++)
 		no_changes[i].run(words[i]);
-	report_dirtied(entries, words, "after the first move");
+	report_dirtied(entries, words, "after the first action");
 	migrate_quiet();
 	for (u64 i = 0; broken("clean") && i < ARRAY_SIZE(no_changes); i++)
 		__atomic_and_fetch(entries[i], ~USED_BITS, __ATOMIC_SEQ_CST);
-	report_dirtied(entries, words, "moved once more");
+	report_dirtied(entries, words, "after the second action");
 	for (u64 i = 0; i < ARRAY_SIZE(no_changes); i++)
 		vfree(words[i]);
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Other mappings
+ * dirty: writes through other mappings, and by other instructions than mov. A part of the
+ * program dirty: see dirty.c.
  */
 #include "processor.h"
 #include "vmalloc.h"
 #include "x86/dirty/dirty.h"
 
-/* Within one table of the lowest level, which maps nothing else. */
+/* The view lies within one page table of the lowest level, which maps nothing else. */
 #define VIEW_SIZE	(2ul << 20)
 #define MOST_VIEW_PAGES 256
 
-/* No other CPU uses these addresses, so that one CPU's tables and TLB entries are its own affair.
- */
+/* Each CPU has addresses of its own, so that nobody else needs to flush their TLB entries. */
 static u8 *view_space(int cpu)
 {
 	static u8 *space[MOST_WRITERS];
@@ -24,7 +24,7 @@ static u8 *view_space(int cpu)
 	return space[cpu];
 }
 
-/* Page PAGE of the view, from 0 to pages: the last is the first again. */
+/* Where page PAGE of the view is in memory. The page behind the last is the first one again. */
 static phys_addr_t behind_view(const struct area *area, u64 page)
 {
 	return virt_to_phys(area->memory) + (area->pages - 1 - page % area->pages) * PAGE_SIZE;
@@ -62,7 +62,7 @@ static void write_through_either(struct area *area, u64 page, u64 generation)
 	WRITE_ONCE(words[LAST_WORD], stamp(area, page, generation));
 }
 
-/* By the mapping that it was not written through. */
+/* Looks through the mapping through which the page was not written. */
 static bool verify_through_other(struct area *area, u64 page, u64 generation)
 {
 	bool small = (generation + page) & 1;
@@ -96,17 +96,20 @@ static const struct kind two_mappings = {
 };
 
 /*
- * KVM may map the guest's memory with large pages too, has to split them while it keeps
- * a dirty log, and finds all mappings of a page by its reverse map.
+ * KVM may map the guest's memory with large pages. It has to split them while it keeps a dirty
+ * log, and finds all mappings of a page by its reverse map. A broken KVM overlooks one of the
+ * two mappings, so that writes through it are not logged, or go to another page.
  */
-TEST(two_mappings, .about = "pages written by turns through a 2 MiB and a 4 KiB mapping are right")
+TEST(two_mappings,
+     .about = "pages written by turns through a 2 MiB and a 4 KiB mapping hold the last write")
 {
 	run(&two_mappings);
 }
 
 /*
- * 64 bytes across the end of each page of the view, whose next page is not the next in
- * RAM. They are written from offset 1 on, so that each size has a write that crosses.
+ * 64 bytes across the end of each page of the view. The next page of the view is not the next
+ * one in RAM. They are written from offset 1 on, so that some write of every size crosses the
+ * end.
  */
 #define WINDOW	     64
 #define WINDOW_WORDS (WINDOW / sizeof(u64))
@@ -147,7 +150,7 @@ static u8 *window_of(const struct area *area, u64 page)
 	return area->view + (page + 1) * PAGE_SIZE - WINDOW / 2;
 }
 
-/* What the window holds; STOS has one value for all. */
+/* What the window holds. STOS stores one value all over. */
 static void window_pattern(const struct area *area, u64 page, u64 generation, u64 *pattern)
 {
 	enum method method = method_of(page, generation);
@@ -161,7 +164,7 @@ static void window_pattern(const struct area *area, u64 page, u64 generation, u6
 	}
 }
 
-/* COUNT writes of the method's width. */
+/* Writes COUNT times, with the width of the method. */
 static void write_by(enum method method, u8 *to, const u8 *from, u64 count)
 {
 	u64 width = method_width[method];
@@ -223,7 +226,7 @@ static void write_by(enum method method, u8 *to, const u8 *from, u64 count)
 		case BY_MOVNTI:
 			asm volatile("movnti %0, (%1)" : : "r"(value), "r"(to) : "memory");
 			break;
-		default: /* XMM0 is nobody's: compiled code uses none. */
+		default: /* Compiled code does not use XMM0. */
 			asm volatile("movdqu (%1), %%xmm0; movdqu %%xmm0, (%0)"
 				     :
 				     : "r"(to), "r"(from)
@@ -236,7 +239,7 @@ static void write_by(enum method method, u8 *to, const u8 *from, u64 count)
 static void write_window(struct area *area, u64 page, u64 generation)
 {
 	enum method method = method_of(page, generation);
-	/* One word more: values are read 8 bytes at a time, whatever of them is written. */
+	/* One word more, since values are read 8 bytes at a time, even if fewer are written. */
 	u64 pattern[WINDOW_WORDS + 1];
 	const u8 *from = (const u8 *)pattern;
 	u8 *to = window_of(area, page);
@@ -286,10 +289,12 @@ static const struct kind crossing = {
 };
 
 /*
- * An emulator that splits a write at the end of a page must log both pages, and a string
- * instruction that is interrupted by a fault must go on where it was.
+ * A broken emulator splits a write at the end of a page and logs only one of the pages. Or a
+ * string instruction that is interrupted by a fault goes on at the wrong place.
  */
-TEST(crossing, .about = "unaligned writes of all sizes, and string instructions, across pages")
+TEST(crossing,
+     .about =
+	     "unaligned writes of all sizes and string instructions reach both pages that they cross")
 {
 	run(&crossing);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whole pages
+ * dirty: pages that are written whole, in part, quickly, or with zeros. A part of the program
+ * dirty: see dirty.c, which tells what a broken hypervisor does to them.
  */
 #include "alloc_page.h"
 #include "console.h"
@@ -32,8 +33,9 @@ static const struct kind staircase = {
 	.stamped = true,
 };
 
-/* Two writes for a page: the longest staircase that there is time for. */
-TEST(staircase, .about = "pages written in order are a staircase with one step, at every instant")
+/* Two words a page, which makes the longest staircase that there is time for. */
+TEST(staircase,
+     .about = "pages that are written in order are one generation apart at most, at every moment")
 {
 	run(&staircase);
 }
@@ -62,7 +64,7 @@ static const struct kind dense = {
 	.stamped = true,
 };
 
-TEST(dense, .about = "pages rewritten as a whole, in random order, are of one generation each")
+TEST(dense, .about = "pages that are rewritten as a whole in random order are never half old")
 {
 	run(&dense);
 }
@@ -102,8 +104,8 @@ static const struct kind sparse = {
 	.stamped = true,
 };
 
-/* Nearly all of a page stays as it was many generations ago: what XBZRLE is made for. */
-TEST(sparse, .about = "one word of a page at a time, and each page's checksum is right")
+/* Most of a page stays as it was many generations ago. XBZRLE is made for such pages. */
+TEST(sparse, .about = "pages of which one word changes at a time keep their checksums")
 {
 	run(&sparse);
 }
@@ -124,8 +126,10 @@ static u64 flood_pages(void)
 	return power_of_two_below(pages ? pages : scaled_count(flood.pages, flood.least));
 }
 
-/* Whether the stream ever comes to an end is the plan's affair. */
-TEST(flood, .about = "many MiB, written as fast as it goes, are right in the end")
+/* Whether the migration ever ends under such a load is the plan's business. */
+TEST(flood,
+     .about =
+	     "many MiB, written as fast as possible while the guest is migrated, hold the last write")
 {
 	run_with(&flood, flood_pages());
 }
@@ -135,7 +139,7 @@ TEST(flood, .about = "many MiB, written as fast as it goes, are right in the end
 #define ONE_BYTE	0x5a
 #define UNTOUCHED_ORDER 2
 
-/* By turns: zero, different words, zero, one byte all over. */
+/* By turns: zeros, random words, zeros, one byte all over. */
 static u64 fill_of(const struct area *area, u64 page, u64 generation)
 {
 	switch ((generation + page) % 4) {
@@ -159,7 +163,10 @@ static bool verify_fill(struct area *area, u64 page, u64 generation)
 			   fill_of(area, page, generation), generation);
 }
 
-/* As they come from the host, if they are zero. Another boot may have used them. */
+/*
+ * New pages hold zeros, as they come from the host. If an earlier boot has used them, they are
+ * filled with zeros here.
+ */
 static void set_up_untouched(struct area *area)
 {
 	area->untouched = alloc_pages_dirty(UNTOUCHED_ORDER);
@@ -187,7 +194,7 @@ static const struct kind zero = {
 	.also = check_untouched,
 };
 
-TEST(zero, .about = "pages that become zero, that were zero, and that never were touched")
+TEST(zero, .about = "pages that become zero, stop being zero, or were never touched are right")
 {
 	run(&zero);
 }
@@ -201,7 +208,7 @@ static u64 bytes_per_second(void (*write)(struct area *area), struct area *area)
 	struct stopwatch watch;
 	u64 bytes = 0, ns;
 
-	/* The hypervisor's own work at the first touch does not count. */
+	/* The first write to a page makes the hypervisor work, which does not count. */
 	write(area);
 	stopwatch_start(&watch);
 	do {
@@ -241,11 +248,13 @@ static void write_unchecked(struct area *area)
 }
 
 /*
- * The writer's checks must not make it slow: there would be nothing to catch. memset()
- * of each page is what is quicker here: a CPU knows REP STOSB as a whole, an emulator may go byte
- * by byte.
+ * The writer's checks must not make it slow, or there is nothing to catch. memset() of each page
+ * is measured by the quicker of two instructions: a CPU does REP STOSB as a whole, an emulator
+ * may go byte by byte.
  */
-TEST(dirty_rate, .about = "tells how fast `flood` writes, with checks and without, and memset()")
+TEST(dirty_rate,
+     .about =
+	     "measures how fast `flood` writes with and without its checks, and how fast memset() is")
 {
 	u64 pages = flood_pages();
 	u64 written, unchecked, memset;
@@ -260,7 +269,6 @@ TEST(dirty_rate, .about = "tells how fast `flood` writes, with checks and withou
 		     bytes_per_second(write_by_stosq, &areas[0]));
 	free_pages(areas[0].memory);
 	mark("dirty_rate",
-	     "pages=%lu bytes_per_second=%lu unchecked_bytes_per_second=%lu "
-	     "memset_bytes_per_second=%lu",
+	     "pages=%lu bytes_per_second=%lu unchecked_bytes_per_second=%lu memset_bytes_per_second=%lu",
 	     pages, written, unchecked, memset);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Walks
+ * dirty: bits that the CPU's page walker sets in page tables (Intel SDM volume 3, "Accessed and
+ * Dirty Flags"). A part of the program dirty: see dirty.c.
  */
 #include "processor.h"
 #include "vmalloc.h"
 #include "x86/dirty/dirty.h"
 
-/* Of the view's pages, small or large, of which the table maps nothing else. */
+/* The entry of a page of the view. Its table maps nothing else, and all pages have one size. */
 static pteval_t *entry_of(const struct area *area, u64 page)
 {
 	int level;
@@ -18,14 +19,14 @@ static void set_up_walks(struct area *area)
 {
 	map_view(area, PAGE_DATA);
 	area->view_step = PAGE_SIZE;
-	/* The table: between two generations nobody writes it but the walker. */
+	/* Makes the table the victim: between two generations only the walker writes it. */
 	area->victim = (u8 *)entry_of(area, 0);
 }
 
 #define LARGE_PAGE_SIZE (PAGE_SIZE << LARGE_PAGE_ORDER)
 #define LARGE_VIEW_SIZE (LARGE_PAGE_SIZE * 512)
 
-/* All large pages of the view are the same memory. */
+/* All large pages of the view map the same memory. */
 static void set_up_large_walks(struct area *area)
 {
 	static u8 *space[MOST_WRITERS];
@@ -48,11 +49,14 @@ static void clean_up_large_walks(struct area *area)
 	for (u64 page = 0; page < area->pages; page++)
 		WRITE_ONCE(entries[page], 0);
 	flush_tlb_all();
-	/* It is no address of a small view. */
+	/* Other tests must not take this address for a view of small pages. */
 	area->view = NULL;
 }
 
-/* In odd generations every page is used, even ones are written; before, no entry says so. */
+/*
+ * In odd generations every page is used, and even pages are written. In even ones bits are
+ * cleared.
+ */
 static void use_or_clear(struct area *area, u64 page, u64 generation)
 {
 	volatile u64 *at = (u64 *)(area->view + page * area->view_step);
@@ -67,7 +71,7 @@ static void use_or_clear(struct area *area, u64 page, u64 generation)
 	}
 }
 
-/* A CPU may read ahead, and so set accessed bits by itself; dirty bits never. */
+/* A CPU may read ahead, and so set accessed bits by itself. It never does so with dirty bits. */
 static bool verify_used_bits(struct area *area, u64 page, u64 generation)
 {
 	pteval_t entry = READ_ONCE(*entry_of(area, page));
@@ -105,15 +109,18 @@ static const struct kind large_walks = {
 };
 
 /*
- * With nested paging it is the CPU that writes the guest's tables, by an access that KVM sees
- * as a fault of its own; with shadow paging it is KVM.
+ * With nested paging the CPU writes the guest's page tables, by an access for which KVM gets a
+ * fault of its own. With shadow paging KVM writes them. A broken KVM does not log the page
+ * table, so that the bits are lost. Or it sets bits for pages that nobody has used.
  */
-TEST(walks, .about = "accessed and dirty bits that a page walk has set are not lost, nor made up")
+TEST(walks,
+     .about = "accessed and dirty bits of 4 KiB pages are neither lost nor made up by a migration")
 {
 	run(&walks);
 }
 
-TEST(large_walks, .about = "the same for the entries of 2 MiB pages")
+TEST(large_walks,
+     .about = "accessed and dirty bits of 2 MiB pages are neither lost nor made up by a migration")
 {
 	run(&large_walks);
 }

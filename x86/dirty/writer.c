@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writing, looking, comparing
+ * dirty: the CPUs that write their areas, and the boot CPU that looks at them meanwhile. A part
+ * of the program dirty: see dirty.c.
  */
 #include "barrier.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/dirty/dirty.h"
 
-/* For every writer to go once through its area. */
+/* How long all writers may take to go through their areas once. */
 #define GENERATION_MS 30000
 
-/* Pages that the boot CPU looks at in one turn of its waiting. */
+/* How many pages the boot CPU looks at in one turn. */
 #define LOOKS_PER_TURN 8
 
 static atomic_t stop;
@@ -36,12 +37,15 @@ static void write_until_stop(void *area)
 {
 	while (!atomic_read(&stop)) {
 		step(area);
-		/* An emulator that has one thread for all CPUs would stay for 100 ms with this. */
+		/*
+		 * Without this, an emulator with one thread for all CPUs runs this one for 100
+		 * ms.
+		 */
 		pause();
 	}
 }
 
-/* The writer is at work: backwards through the order, generations never go down. */
+/* While the writer is at work: in the reverse order generations never go down. */
 static void look_at(struct area *area)
 {
 	char text[160], whose[40] = "the notes";
@@ -56,7 +60,7 @@ static void look_at(struct area *area)
 	page = page_at(area, --area->look_left);
 	floor = area->look_floor;
 	words = words_of(area, page);
-	/* Not begun before done; x86 keeps reads in their order. */
+	/* Reads the last word first, since it is written last. x86 keeps reads in order. */
 	done = READ_ONCE(words[LAST_WORD]);
 	begun = READ_ONCE(words[0]);
 	ceiling = READ_ONCE(area->generation);
@@ -80,7 +84,7 @@ static void look_at(struct area *area)
 	complain(area, page, words, text);
 }
 
-/* The boot CPU's turn: a step in its own area, a look at another, if there is another. */
+/* The boot CPU's turn: it writes a page of its own area, and looks at another area. */
 static void write_and_look(void)
 {
 	static int turn;
@@ -96,7 +100,6 @@ static void write_and_look(void)
 		other->kind->disturb(other);
 }
 
-/* Nobody writes now. */
 void compare(void *data)
 {
 	struct area *area = data;
@@ -117,7 +120,6 @@ static bool all_reached(const u64 *generations)
 	return true;
 }
 
-/* All writers write; for no less than a generation, then while the VM is moved. */
 void write_and_migrate(void)
 {
 	u64 goals[MOST_WRITERS];
