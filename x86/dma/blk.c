@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The disk tests
+ * dma: a virtio disk that works while the guest is migrated. A part of the program dma: see
+ * dma.c, which tells what a broken hypervisor does and how the tests see it.
  */
 #include "x86/dma/dma.h"
 
@@ -12,9 +13,9 @@ static void run(const struct kind *kind)
 	if (!open_disk(kind))
 		return;
 	write_all();
-	for (int move = 0; move < MOVES_PER_TEST; move++) {
+	for (int action = 0; action < ACTIONS_PER_TEST; action++) {
 		work_and_migrate();
-		if (move == 0)
+		if (action == 0)
 			spoil_something();
 		for (int i = 0; i < lane_count; i++) {
 			wait_for_returns(&lanes[i]);
@@ -26,21 +27,20 @@ static void run(const struct kind *kind)
 	for (int i = 0; i < lane_count; i++) {
 		flush(&lanes[i]);
 		made += lanes[i].made;
-		/* INTx counts for all queues at once. */
+		/* An INTx counts for all queues at once. */
 		if (kind->interrupts == VIRTIO_MSIX || !i)
 			interrupts += atomic_read(&lanes[i].queue.interrupts);
 	}
 	if (!sum_of_wrong())
 		let_host_compare();
 	report(!sum_of_wrong(),
-	       "%s: %d moves, %d queues, %lu requests, %d interrupts: %lu times "
-	       "something wrong",
-	       disk.name, MOVES_PER_TEST, lane_count, made, interrupts, sum_of_wrong());
+	       "%s: %d actions, %d queues, %lu requests, %d interrupts: %lu times something wrong",
+	       disk.name, ACTIONS_PER_TEST, lane_count, made, interrupts, sum_of_wrong());
 	close_disk();
 }
 
 TEST(blk_modern_polled, .needs = VIRTIO_BLK,
-     .about = "virtio-blk, modern interface, polled: nothing lost, doubled or torn")
+     .about = "no request is lost, doubled or torn by a migration: virtio-blk, modern, polled")
 {
 	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_POLLED, 16, 16, false };
 
@@ -48,7 +48,7 @@ TEST(blk_modern_polled, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_modern_intx, .needs = VIRTIO_BLK,
-     .about = "virtio-blk, modern interface, INTx: nothing lost, doubled or torn")
+     .about = "no request is lost, doubled or torn by a migration: virtio-blk, modern, INTx")
 {
 	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_INTX, 16, 16, false };
 
@@ -56,7 +56,7 @@ TEST(blk_modern_intx, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_modern_msix, .needs = VIRTIO_BLK,
-     .about = "virtio-blk, modern interface, MSI-X: nothing lost, doubled or torn")
+     .about = "no request is lost, doubled or torn by a migration: virtio-blk, modern, MSI-X")
 {
 	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 16, 16, false };
 
@@ -64,7 +64,7 @@ TEST(blk_modern_msix, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_legacy_polled, .needs = VIRTIO_BLK,
-     .about = "virtio-blk, legacy interface, polled: nothing lost, doubled or torn")
+     .about = "no request is lost, doubled or torn by a migration: virtio-blk, legacy, polled")
 {
 	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_POLLED, 16, 16, false };
 
@@ -72,7 +72,7 @@ TEST(blk_legacy_polled, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_legacy_intx, .needs = VIRTIO_BLK,
-     .about = "virtio-blk, legacy interface, INTx: nothing lost, doubled or torn")
+     .about = "no request is lost, doubled or torn by a migration: virtio-blk, legacy, INTx")
 {
 	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_INTX, 16, 16, false };
 
@@ -80,7 +80,7 @@ TEST(blk_legacy_intx, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
-     .about = "virtio-blk, legacy interface, MSI-X: nothing lost, doubled or torn")
+     .about = "no request is lost, doubled or torn by a migration: virtio-blk, legacy, MSI-X")
 {
 	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_MSIX, 16, 16, false };
 
@@ -88,11 +88,11 @@ TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
 }
 
 /*
- * One request at a time: each interrupt is the only one that tells of it, so that the first
- * one that is lost stops its queue.
+ * There is one request at a time, and only its interrupt tells that it was returned. So the
+ * first interrupt that is lost stops its queue.
  */
 TEST(blk_one_at_a_time_intx, .needs = VIRTIO_BLK,
-     .about = "one request at a time, INTx: every completion's interrupt comes")
+     .about = "no interrupt is lost by a migration: virtio-blk, one request at a time, INTx")
 {
 	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_INTX, 2, 1, false };
 
@@ -100,31 +100,34 @@ TEST(blk_one_at_a_time_intx, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_one_at_a_time_msix, .needs = VIRTIO_BLK,
-     .about = "one request at a time, MSI-X: every completion's interrupt comes")
+     .about = "no interrupt is lost by a migration: virtio-blk, one request at a time, MSI-X")
 {
 	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 2, 1, false };
 
 	run(&kind);
 }
 
-/* What the device has written stays as it was until long after: no CPU has marked its page. */
+/*
+ * A broken hypervisor does not log what the device writes. Here no CPU touches the buffers until
+ * long afterwards, so that nothing else marks their pages dirty.
+ */
 TEST(blk_buffers_untouched, .needs = VIRTIO_BLK,
-     .about = "buffers that only the device has touched since are moved as it left them")
+     .about = "buffers that only a virtio-blk device has touched survive a migration")
 {
 	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_POLLED, 32, 2, true };
 
 	run(&kind);
 }
 
-/* ---- rings that nobody looks at ---- */
+/* ---- rings that no CPU touches ---- */
 
 static u16 given;
 static struct stopwatch pace;
 
-/* At this rate the requests last for longer than a move takes. */
+/* At this rate the requests last for longer than an action takes. */
 #define PACE_MS 4
 
-/* All is in the ring; only the index grows. */
+/* All requests are in the ring already. Only its index grows. */
 static void give_one_more(void)
 {
 	struct lane *lane = &lanes[0];
@@ -138,9 +141,9 @@ static void give_one_more(void)
 }
 
 /*
- * Buffers, status bytes and used ring are written by the device alone while the VM is moved:
- * the driver prepares all before, and then does no more than to give one request after the
- * other away.
+ * A broken hypervisor does not log what the device writes into its used ring. Here only the
+ * device writes to buffers, status bytes and used ring during the action: the driver prepares
+ * all requests before, and then only gives them away one by one.
  */
 static void run_unseen(const struct kind *kind)
 {
@@ -151,7 +154,7 @@ static void run_unseen(const struct kind *kind)
 	if (!open_disk(kind))
 		return;
 	write_all();
-	for (int move = 0; move < MOVES_PER_TEST; move++) {
+	for (int action = 0; action < ACTIONS_PER_TEST; action++) {
 		given = lane->queue.avail_idx;
 		lane->unpublished = true;
 		while ((request = next_request(lane))) {
@@ -161,7 +164,7 @@ static void run_unseen(const struct kind *kind)
 		lane->unpublished = false;
 		stopwatch_start(&pace);
 		migrate_quiet_while(give_one_more);
-		if (move == 0)
+		if (action == 0)
 			spoil_something();
 		virtqueue_publish(&lane->queue, lane->queue.avail_idx);
 		virtqueue_kick(&lane->queue);
@@ -171,13 +174,14 @@ static void run_unseen(const struct kind *kind)
 	check_all();
 	if (!sum_of_wrong())
 		let_host_compare();
-	report(!sum_of_wrong(), "%s: %d moves, %lu requests: %lu times something wrong", disk.name,
-	       MOVES_PER_TEST, lane->made, sum_of_wrong());
+	report(!sum_of_wrong(), "%s: %d actions, %lu requests: %lu times something wrong",
+	       disk.name, ACTIONS_PER_TEST, lane->made, sum_of_wrong());
 	close_disk();
 }
 
 TEST(blk_rings_unseen_modern, .needs = VIRTIO_BLK,
-     .about = "a used ring and buffers that no CPU looks at during the move (modern)")
+     .about =
+	     "a used ring and buffers that no CPU looks at survive a migration: virtio-blk, modern")
 {
 	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_POLLED, 32, 32, true };
 
@@ -185,7 +189,8 @@ TEST(blk_rings_unseen_modern, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_rings_unseen_legacy, .needs = VIRTIO_BLK,
-     .about = "a used ring and buffers that no CPU looks at during the move (legacy)")
+     .about =
+	     "a used ring and buffers that no CPU looks at survive a migration: virtio-blk, legacy")
 {
 	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_POLLED, 32, 32, true };
 

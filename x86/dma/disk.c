@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The disk
+ * dma: the disk as a whole, how it is opened, written and compared. A part of the program dma:
+ * see dma.c.
  */
 #include "alloc_page.h"
 #include "console.h"
@@ -13,10 +14,12 @@ struct virtio_device disk;
 struct lane lanes[MOST_LANES];
 int lane_count;
 
-/* What each chunk holds, and is known to; 0: nobody knows. */
 u64 generations[MOST_CHUNKS];
 
-/* Above all that were; no two boots' are alike, so that a sector of the last one is known. */
+/*
+ * Above all that were used. It depends on the boot, so that nobody takes a sector of an earlier
+ * boot for one of this boot.
+ */
 static u64 new_generation(void)
 {
 	u64 highest = current_boot() * 1000000;
@@ -39,7 +42,6 @@ static void tell_host(const struct lane *lane, u64 generation)
 	     lane->chunks * CHUNK_SECTORS, generation);
 }
 
-/* All chunks of each lane hold one generation, and were flushed. */
 void let_host_compare(void)
 {
 	struct lane *first = &lanes[0];
@@ -59,7 +61,7 @@ void let_host_compare(void)
 			    answer_number(answer, "first"));
 }
 
-/* ---- a test ---- */
+/* ---- the disk ---- */
 
 static void new_lane(struct lane *lane, const struct kind *kind, int index, u64 chunks)
 {
@@ -100,7 +102,6 @@ static u64 power_of_two_below(u64 n)
 	return n;
 }
 
-/* False, with a skip, if this machine's disk cannot be driven so. */
 bool open_disk(const struct kind *kind)
 {
 	pcidevaddr_t pci = virtio_find(VIRTIO_ID_BLOCK);
@@ -108,7 +109,7 @@ bool open_disk(const struct kind *kind)
 
 	if (!virtio_has_interface(pci, kind->interface) ||
 	    !virtio_has_interrupts(pci, kind->interrupts)) {
-		report_skip("the disk has not this interface, or no such interrupts");
+		report_skip("the disk does not have this interface, or not these interrupts");
 		return false;
 	}
 	virtio_open(&disk, pci, kind->interface, kind->interrupts,
@@ -118,7 +119,10 @@ bool open_disk(const struct kind *kind)
 		lane_count = MIN((u64)cpu_count(),
 				 virtio_config_read(&disk, VIRTIO_BLK_CONFIG_NUM_QUEUES, 2));
 	lane_count = MIN(lane_count, MOST_LANES);
-	/* An INTx that two queues share tells the one of the other's returns. */
+	/*
+	 * Two queues share an INTx. One's interrupt would tell that the other's request was
+	 * returned.
+	 */
 	if (kind->depth == 1 && kind->interrupts == VIRTIO_INTX)
 		lane_count = 1;
 	chunks = virtio_config_read(&disk, VIRTIO_BLK_CONFIG_CAPACITY, 8) / CHUNK_SECTORS;
@@ -137,7 +141,6 @@ void close_disk(void)
 		free_lane(&lanes[i]);
 }
 
-/* All chunks at one generation, that none of them ever had. */
 void write_all(void)
 {
 	u64 generation = new_generation();

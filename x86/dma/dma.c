@@ -1,46 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory that devices write, and a disk, while the VM is moved.
+ * dma: memory that devices write, and a disk, while the guest is migrated.
  *
- * What must be true of any hypervisor: a request that a driver has made available to a device
- * is carried out once, is returned once, and what the device wrote for it is in memory as a
- * whole, whether the VM was moved meanwhile or not; a write that was returned is what a later
- * read gives, and after a flush it is on the disk (VIRTIO 1.2, 2.7 "Split Virtqueues", 4.1
- * "Virtio Over PCI Bus", 5.2 "Block Device", 5.4 "Entropy Device"). If the driver asked for
- * an interrupt, one comes after the request was returned (2.7.7, 4.1.5.3 and 4.1.5.4).
+ * Specification: VIRTIO 1.2, 2.7 "Split Virtqueues", 4.1 "Virtio Over PCI Bus", 5.2 "Block
+ * Device", 5.4 "Entropy Device"; for interrupts 2.7.7, 4.1.5.3 and 4.1.5.4. A request that a
+ * driver has made available is carried out once and returned once. What the device writes for it
+ * is in memory as a whole. A later read gives what a returned write has written, and after a
+ * flush it is on the disk. If the driver has asked for an interrupt, one comes after the request
+ * is returned. All this must hold during a live migration and every other action of the host.
  *
- * A broken one does not log the pages that its devices write, or logs them where they are
- * mapped and not where they are written; lets a device write after it has sent the last pages;
- * forgets requests that it has taken from a ring and not returned, or takes them again; moves
- * the indices of a ring at another time than the ring; loses an interrupt that it has raised,
- * a level that is high, a pending bit of MSI-X; lets both sides write one disk, or reads on the
- * other side what it has cached from before.
+ * A broken hypervisor does not log the pages that its devices write, or logs others, or lets a
+ * device write after it has sent the last pages. It forgets requests that it has taken from a ring
+ * and not returned, or takes them again. It saves the indices of a ring at another moment than the
+ * ring. It loses an interrupt: one that it has raised, a level that is high, a pending bit of
+ * MSI-X. It lets source and destination write one disk, or reads on the destination what it has
+ * cached from before.
  *
- * The tests see it because every sector of the disk carries its number, a generation and a
- * checksum, all buffers hold a poison of their own before a device gets them, and each queue's
- * driver keeps notes of what every sector has to hold. While the VM is moved requests are in
- * flight all the time. Once it was moved, all have to be returned: each with its status, its
- * length and its whole buffer; indices have to agree; then the whole disk is read, flushed,
- * and told to the host, which compares the image. Where interrupts are used nobody looks at a
- * ring before one has come, so that a lost one leaves its queue standing still.
+ * How the tests see it: every sector of the disk carries its number, a generation and a
+ * checksum. All buffers are filled with a poison of their own before a device gets them. The
+ * driver of each queue keeps notes of what every sector has to hold. Requests are in flight all
+ * through the action. After it all of them have to be returned, each with its status, its length
+ * and its whole buffer, and the indices of driver and device have to agree. Then the whole disk
+ * is read, flushed, and told to the host, which compares the image. If interrupts are used,
+ * nobody looks at a ring before one has come, so that a lost interrupt stops its queue.
  *
- * What they cannot tell apart: who lost a write, a device that did not log it or a stream that
- * did not carry it; a request that was not carried out, and one whose return was lost, but for
- * what ring and interrupts tell; a disk that lost a write, and one that has it and reads what
- * was there before (the host's comparison can). A VMM finishes the requests that its disk
- * works at before it lets the VM go: what it has taken from the ring and not yet returned is
- * only moved along where it is the entropy device's. QEMU's edu device is not moved at all, not
- * even its BAR: a transfer that it has forgotten is begun anew, so that of it only what it has
- * written counts.
+ * What the tests cannot tell apart: a device that did not log its write, and a stream that did
+ * not carry it; a request that was not carried out, and one whose return was lost, unless ring
+ * and interrupts tell; a disk that has lost a write, and one that holds it but reads what was
+ * there before (the host's comparison can tell).
  *
- * On the command line: `seed=N`; and break=WHAT, to spoil the guest on purpose after its
- * first move in each test:
+ * What is not tested: before a VMM stops the guest it finishes the requests that its disk works
+ * on. So only the entropy device has requests that are taken from the ring, not yet returned,
+ * and carried to the destination. QEMU's edu device is not migrated at all, not even its BAR. A
+ * transfer that it has forgotten is begun again, so that only what it has written counts.
+ *
+ * On the command line: `seed=N`; and break=WHAT, which spoils the guest on purpose after the
+ * first action of each test:
  *
  * buffer    the last words of a page that the device has written are as they were before
- * sector    a sector is written behind the notes' back
- * twice     an element of the used ring is looked at a second time
- * interrupt an interrupt is not noticed
- * disk      a sector is written once more behind the last flush, before the host compares
+ * sector    a sector is written and the driver's notes do not know it
+ * twice     the driver looks at an element of the used ring a second time
+ * interrupt the driver does not notice an interrupt
+ * disk      a sector is written again after the last flush, before the host compares
  */
 #include "disk-sector.h"
 #include "vm.h"
@@ -73,13 +74,13 @@ void complain(struct lane *lane, const struct request *request, const char *form
 		snprintf(of, sizeof(of), "; request %lu (flush, descriptor %u)", request->number,
 			 descriptor_of(lane, request));
 	else if (request)
-		snprintf(of, sizeof(of),
-			 "; request %lu (%s of sectors %lu-%lu, descriptor %u, buffer at physical "
-			 "0x%lx)",
-			 request->number, type_name(request->type), request->chunk * CHUNK_SECTORS,
-			 request->chunk * CHUNK_SECTORS + CHUNK_SECTORS - 1,
-			 descriptor_of(lane, request), virt_to_phys(request->buffer));
-	/* What is wrong comes first: a summary may have no room for all of it. */
+		snprintf(
+			of, sizeof(of),
+			"; request %lu (%s of sectors %lu-%lu, descriptor %u, buffer at physical 0x%lx)",
+			request->number, type_name(request->type), request->chunk * CHUNK_SECTORS,
+			request->chunk * CHUNK_SECTORS + CHUNK_SECTORS - 1,
+			descriptor_of(lane, request), virt_to_phys(request->buffer));
+	/* What is wrong comes first, since a summary may not have room for the whole line. */
 	report_fail("%s queue %d: %s%s", disk.name, lane->queue.index, what, of);
 }
 
@@ -108,7 +109,7 @@ static bool is_sector(const u64 *words, u64 number, u64 generation)
 			     disk_sector_data(number, generation));
 }
 
-/* "generation 7 of sector 12, whole", "the poison of request 5: nothing was written here" */
+/* Says "generation 7 of sector 12, whole", for example. */
 static const char *describe(const u64 *sector, u64 held, char *text, size_t size)
 {
 	if (held >> 48 == 0xdead)
@@ -137,12 +138,12 @@ bool check_buffer(struct lane *lane, const struct request *request)
 		fill_sector(wanted, number, request->generation);
 		for (n = 0; n < DISK_SECTOR_WORDS - 1 && sector[n] == wanted[n]; n++)
 			;
-		complain(lane, request,
-			 "sector %lu, word %u (physical 0x%lx): held 0x%lx (%s), may hold only "
-			 "0x%lx, of generation %lu",
-			 number, n, virt_to_phys(&sector[n]), sector[n],
-			 describe(sector, sector[n], text, sizeof(text)), wanted[n],
-			 request->generation);
+		complain(
+			lane, request,
+			"sector %lu, word %u (physical 0x%lx): held 0x%lx (%s), may hold only 0x%lx, of generation %lu",
+			number, n, virt_to_phys(&sector[n]), sector[n],
+			describe(sector, sector[n], text, sizeof(text)), wanted[n],
+			request->generation);
 		return false;
 	}
 	return true;
@@ -174,7 +175,7 @@ void set_descriptor(struct virtq_desc *desc, const volatile void *memory, u32 le
 	*desc = (struct virtq_desc){ virt_to_phys((const void *)memory), length, flags, next };
 }
 
-/* Header, data and status each in a descriptor of their own, as the legacy interface wants it. */
+/* Header, data and status have a descriptor each, as the legacy interface requires. */
 void make_available(struct lane *lane, struct request *request, u32 type, u64 chunk, u64 generation)
 {
 	u16 head = descriptor_of(lane, request);
@@ -214,14 +215,14 @@ static void on_return(struct lane *lane, const struct virtq_used_elem *element)
 
 	if (element->id % DESCRIPTORS_A_CHAIN || slot >= lane->kind->requests ||
 	    !request->in_flight) {
-		complain(lane, slot < lane->kind->requests ? request : NULL,
-			 "used element %u (physical 0x%lx) returns descriptor %u, which the device "
-			 "does not have: a second time, or never given",
-			 (u16)(lane->queue.last_used_idx - 1),
-			 virt_to_phys((const void *)&lane->queue.used
-					      ->ring[(u16)(lane->queue.last_used_idx - 1) %
-						     lane->queue.size]),
-			 element->id);
+		complain(
+			lane, slot < lane->kind->requests ? request : NULL,
+			"used element %u (physical 0x%lx) returns descriptor %u, which the device does not have: a second time, or never given",
+			(u16)(lane->queue.last_used_idx - 1),
+			virt_to_phys((const void *)&lane->queue.used
+					     ->ring[(u16)(lane->queue.last_used_idx - 1) %
+						    lane->queue.size]),
+			element->id);
 		return;
 	}
 	request->in_flight = false;
@@ -245,7 +246,6 @@ static void on_return(struct lane *lane, const struct virtq_used_elem *element)
 		check_if_due(lane, request);
 }
 
-/* What the device has returned; not before an interrupt told so, if one is to come. */
 void take_returned(struct lane *lane)
 {
 	struct virtq_used_elem element;

@@ -11,8 +11,8 @@
 #include "disk-sector.h"
 #include "virtio.h"
 
-#define MOST_LANES     2
-#define MOVES_PER_TEST 2
+#define MOST_LANES	 2
+#define ACTIONS_PER_TEST 2
 
 /* The data of a request is a chunk: a page of memory, and as much of the disk. */
 #define CHUNK_SECTORS (PAGE_SIZE / DISK_SECTOR_SIZE)

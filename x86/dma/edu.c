@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * edu
- */
+/* dma: QEMU's edu device (QEMU, docs/specs/edu). A part of the program dma: see dma.c. */
 #include "alloc_page.h"
 #include "atomic.h"
 #include "io.h"
@@ -25,7 +23,7 @@
 #define EDU_DMA_RUN	  1
 #define EDU_DMA_TO_MEMORY 2
 #define EDU_DMA_INTERRUPT 4
-/* Its own memory: 4 KiB, whose last byte QEMU 7.2 lets no transfer reach. */
+/* The device's memory has 4 KiB. In QEMU 7.2 no transfer may reach its last byte. */
 #define EDU_BUFFER 0x40000
 #define EDU_BYTES  2048
 
@@ -41,8 +39,8 @@ static struct {
 	pcidevaddr_t pci;
 	volatile u8 *registers;
 	u64 *source, *targets[EDU_PAGES];
-	unsigned page;	/* whose turn it is */
-	bool to_memory; /* the second half: from the device */
+	unsigned page;	/* the one that is being transferred */
+	bool to_memory; /* the second half of a transfer: from the device to memory */
 	bool running;
 	unsigned transfers, forgotten;
 	int interrupts_seen;
@@ -71,7 +69,7 @@ static bool edu_is_there(void)
 	       pci_config_readw(edu.pci, PCI_COMMAND) & PCI_COMMAND_MEMORY;
 }
 
-/* The VM was moved: there is another edu now, with no address and nothing in it. */
+/* After a migration there is another edu device, with no address and nothing in it. */
 static bool edu_forgot(void)
 {
 	u8 msi = pci_find_cap(edu.pci, PCI_CAP_ID_MSI);
@@ -81,9 +79,9 @@ static bool edu_forgot(void)
 }
 
 /*
- * What it was told before a reset it may still do when it can write to memory again: it is let
- * to do that only when it has nothing to do. At any point the VM may be moved: then it has
- * forgotten, which the caller finds.
+ * After a reset the device may still carry out an old order as soon as it is a bus master again.
+ * So it becomes one only when it has nothing to do. The guest may be migrated at any point: then
+ * the device has forgotten this, which the caller finds out.
  */
 static void edu_begin(void)
 {
@@ -112,7 +110,7 @@ static void edu_start(u64 source, u64 target, u32 command)
 	edu.running = true;
 }
 
-/* One page after the other, into the device and out of it again. */
+/* Transfers one page after the other, into the device and out of it again. */
 static void edu_turn(void)
 {
 	bool done;
@@ -131,7 +129,7 @@ static void edu_turn(void)
 	}
 	done = !(readl(edu_register(EDU_DMA_COMMAND)) & EDU_DMA_RUN);
 	if (edu_forgot()) {
-		/* From its beginning: what it had read it has forgotten as well. */
+		/* Begins the page again, since the device has also forgotten what it has read. */
 		edu.forgotten++;
 		edu.running = edu.to_memory = false;
 		edu_begin();
@@ -151,10 +149,11 @@ static void edu_turn(void)
 }
 
 /*
- * A device whose transfers take their time, into pages that no CPU touches. It is not moved
- * with the guest: see the head of this file.
+ * A broken hypervisor does not log what this device writes. Its transfers take long, and no CPU
+ * touches their pages. Since the device is not migrated, a transfer may have to be begun again.
  */
-TEST(edu_dma, .needs = EDU, .about = "pages that QEMU's edu device has written are moved whole")
+TEST(edu_dma, .needs = EDU,
+     .about = "pages that QEMU's edu device has written survive a migration as a whole")
 {
 	unsigned wrong = 0;
 	char slot[8];
@@ -191,8 +190,7 @@ TEST(edu_dma, .needs = EDU, .about = "pages that QEMU's edu device has written a
 			at && *at == behind ? ", as before: nothing was written here" : "", wanted);
 	}
 	report(!wrong,
-	       "edu: %u transfers, begun anew %u times because the device was not moved: "
-	       "%u pages wrong",
+	       "edu: %u transfers, begun again %u times because the device is not migrated: %u pages wrong",
 	       edu.transfers, edu.forgotten, wrong);
 	pci_no_interrupts(edu.pci);
 	unhandle_irq(EDU_VECTOR);

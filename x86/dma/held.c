@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Interrupts that wait
+ * dma: interrupts of a disk that wait during an action (PCI Local Bus Specification 3.0, 6.2.2
+ * "Device Control" and 6.8.2 "MSI-X"; Intel SDM volume 3, "Advanced Programmable Interrupt
+ * Controller (APIC)"). A part of the program dma: see dma.c.
+ *
+ * A broken hypervisor loses an interrupt that is held back somewhere, or delivers it though it
+ * is held back. The tests hold it back, have the disk return requests, ask for an action, and
+ * let the interrupt go. They cannot tell a bit that was lost from one that was never set, unless
+ * it can be seen waiting.
  */
 #include "apic.h"
 #include "ioapic.h"
 #include "processor.h"
 #include "x86/dma/dma.h"
 
-/* Where an interrupt is held back while the VM is moved. */
+/* A place where an interrupt is held back during the action. */
 struct hold {
 	const char *name;
 	enum virtio_interrupts interrupts;
 	void (*hold)(void);
 	void (*let_go)(void);
-	/* Whether it can be seen waiting there. May be NULL. */
+	/* Whether an interrupt is seen waiting there. NULL if it cannot be seen. */
 	bool (*waits)(void);
 };
 
@@ -64,7 +71,7 @@ static bool waits_at_apic(void)
 
 #define REQUESTS_PER_HOLD 4
 
-/* Only the device has said that it is done; nobody has been told. */
+/* At the action only the device knows that the requests are returned. Nobody has been told. */
 static void run_held(const struct hold *hold)
 {
 	const struct kind kind = { VIRTIO_MODERN, hold->interrupts, 8, REQUESTS_PER_HOLD, false };
@@ -75,7 +82,7 @@ static void run_held(const struct hold *hold)
 	if (!open_disk(&kind))
 		return;
 	write_all();
-	for (int move = 0; move < MOVES_PER_TEST; move++) {
+	for (int action = 0; action < ACTIONS_PER_TEST; action++) {
 		before = atomic_read(&lane->queue.interrupts);
 		hold->hold();
 		while ((request = next_request(lane)))
@@ -84,27 +91,27 @@ static void run_held(const struct hold *hold)
 		wait_for(lane->queue.used->idx == lane->queue.avail_idx, RETURN_MS,
 			 "%s to return %d requests", disk.name, REQUESTS_PER_HOLD);
 		if (hold->waits && !wait_until(hold->waits(), RETURN_MS))
-			complain(lane, NULL, "no interrupt waits %s before the move", hold->name);
+			complain(lane, NULL, "no interrupt waits %s before the action", hold->name);
 		migrate_quiet();
 		if (hold->waits && !hold->waits())
-			complain(lane, NULL, "no interrupt waits %s after the move any more",
+			complain(lane, NULL, "no interrupt waits %s after the action any more",
 				 hold->name);
 		if (atomic_read(&lane->queue.interrupts) != before)
-			complain(lane, NULL, "%d interrupts came although held back %s",
+			complain(lane, NULL, "%d interrupts came although they were held back %s",
 				 atomic_read(&lane->queue.interrupts) - before, hold->name);
 		hold->let_go();
 		wait_for_returns(lane);
 		compare_rings(lane);
 	}
 	report(!sum_of_wrong(),
-	       "%s: interrupts held back %s during %d moves: %lu times something "
-	       "wrong",
-	       disk.name, hold->name, MOVES_PER_TEST, sum_of_wrong());
+	       "%s: interrupts held back %s during %d actions: %lu times something wrong",
+	       disk.name, hold->name, ACTIONS_PER_TEST, sum_of_wrong());
 	close_disk();
 }
 
 TEST(held_in_msix_table, .needs = VIRTIO_BLK,
-     .about = "an MSI-X message that was masked during the move comes when it is unmasked")
+     .about =
+	     "an MSI-X message that is masked in the table during an action comes when it is unmasked")
 {
 	static const struct hold hold = { "in the MSI-X table", VIRTIO_MSIX, hold_at_table,
 					  let_go_at_table, waits_at_table };
@@ -113,7 +120,8 @@ TEST(held_in_msix_table, .needs = VIRTIO_BLK,
 }
 
 TEST(held_at_ioapic, .needs = VIRTIO_BLK,
-     .about = "a level that was high at a masked pin of the IOAPIC interrupts after the move")
+     .about =
+	     "a high level at a masked pin of the IOAPIC during an action interrupts when it is unmasked")
 {
 	static const struct hold hold = { "at the IOAPIC", VIRTIO_INTX, hold_at_ioapic,
 					  let_go_at_ioapic, NULL };
@@ -122,7 +130,8 @@ TEST(held_at_ioapic, .needs = VIRTIO_BLK,
 }
 
 TEST(held_by_intx_disable, .needs = VIRTIO_BLK,
-     .about = "INTx that was disabled in the device's command register comes after the move")
+     .about =
+	     "an INTx that is disabled in the command register during an action comes when it is enabled")
 {
 	static const struct hold hold = { "by INTx Disable", VIRTIO_INTX, hold_at_device,
 					  let_go_at_device, waits_at_device };
@@ -131,7 +140,8 @@ TEST(held_by_intx_disable, .needs = VIRTIO_BLK,
 }
 
 TEST(held_in_apic_msix, .needs = VIRTIO_BLK,
-     .about = "an MSI-X message that waits in the local APIC during the move is delivered after")
+     .about =
+	     "an MSI-X message that waits in the local APIC during an action is delivered afterwards")
 {
 	static const struct hold hold = { "in the local APIC", VIRTIO_MSIX, irq_disable, irq_enable,
 					  waits_at_apic };
@@ -140,7 +150,8 @@ TEST(held_in_apic_msix, .needs = VIRTIO_BLK,
 }
 
 TEST(held_in_apic_intx, .needs = VIRTIO_BLK,
-     .about = "a level interrupt that waits in the local APIC during the move is delivered after")
+     .about =
+	     "a level interrupt that waits in the local APIC during an action is delivered afterwards")
 {
 	static const struct hold hold = { "in the local APIC", VIRTIO_INTX, irq_disable, irq_enable,
 					  waits_at_apic };

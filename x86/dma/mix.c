@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The mix
- */
+/* dma: many requests, and waiting for them. A part of the program dma: see dma.c. */
 #include "processor.h"
 #include "smp.h"
 #include "vm.h"
 #include "x86/dma/dma.h"
 
-/* Every so many requests one is a flush. */
+/* Of so many requests one is a flush. */
 #define FLUSH_EVERY 16
 
-/* In one turn: the CPU that waits for the host has to look for its answer. */
+/* How many in one turn: the CPU that waits for the host has to look for its answer in between. */
 #define REQUESTS_PER_TURN 4
 
 static atomic_t stop;
@@ -22,9 +20,9 @@ static u64 chunk_at(const struct lane *lane, u64 position)
 }
 
 /*
- * Request N of the lane: a write to the next chunk, then a read of one that was written a
- * while ago, and so on. A chunk's last request has been returned when its next one is made:
- * between the two lie more requests than there are buffers.
+ * The next request of the lane: a write to the next chunk, then a read of a chunk that was
+ * written a while ago, and so on. When a chunk's next request is made, its last one has been
+ * returned, since more requests lie between them than there are buffers.
  */
 static void make_next(struct lane *lane, struct request *request)
 {
@@ -60,7 +58,10 @@ static void turn_until_stop(void *data)
 {
 	while (!atomic_read(&stop)) {
 		turn(data);
-		/* An emulator that has one thread for all CPUs would stay for 100 ms with this. */
+		/*
+		 * Without this, an emulator with one thread for all CPUs runs this one for 100
+		 * ms.
+		 */
 		pause();
 	}
 }
@@ -70,7 +71,7 @@ static void turn_of_first(void)
 	turn(&lanes[0]);
 }
 
-/* Which request the device still has, or keeps to itself that it has returned it. */
+/* Names a request that the device still has, or whose return no interrupt has told. */
 static void complain_of_missing(struct lane *lane)
 {
 	struct virtqueue *queue = &lane->queue;
@@ -81,14 +82,14 @@ static void complain_of_missing(struct lane *lane)
 	for (unsigned i = 0; i < lane->kind->requests && !request; i++)
 		if (lane->requests[i].in_flight)
 			request = &lane->requests[i];
-	complain(lane, request,
-		 "not returned: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; "
-		 "%s; %d interrupts; device status 0x%x",
-		 queue->avail_idx, used, virt_to_phys((const void *)&queue->used->idx),
-		 queue->last_used_idx,
-		 used != queue->last_used_idx ? "it was, and no interrupt told so"
-					      : "the device still has it",
-		 atomic_read(&queue->interrupts), virtio_status(&disk));
+	complain(
+		lane, request,
+		"not returned: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %s; %d interrupts; device status 0x%x",
+		queue->avail_idx, used, virt_to_phys((const void *)&queue->used->idx),
+		queue->last_used_idx,
+		used != queue->last_used_idx ? "it was, and no interrupt told so"
+					     : "the device still has it",
+		atomic_read(&queue->interrupts), virtio_status(&disk));
 }
 
 void wait_for_returns(struct lane *lane)
@@ -99,7 +100,6 @@ void wait_for_returns(struct lane *lane)
 		complain_of_missing(lane);
 }
 
-/* Nothing is with the device: then both have counted the same. */
 void compare_rings(struct lane *lane)
 {
 	struct virtqueue *queue = &lane->queue;
@@ -107,16 +107,15 @@ void compare_rings(struct lane *lane)
 	if (lane->stuck)
 		return;
 	if (queue->used->idx != queue->avail_idx || queue->avail->idx != queue->avail_idx)
-		complain(lane, NULL,
-			 "all was returned, but avail idx is %u (physical 0x%lx) and used idx %u "
-			 "(physical 0x%lx), and both may only be %u",
-			 queue->avail->idx, virt_to_phys(&queue->avail->idx), queue->used->idx,
-			 virt_to_phys((const void *)&queue->used->idx), queue->avail_idx);
+		complain(
+			lane, NULL,
+			"all was returned, but avail idx is %u (physical 0x%lx) and used idx %u (physical 0x%lx), and both may only be %u",
+			queue->avail->idx, virt_to_phys(&queue->avail->idx), queue->used->idx,
+			virt_to_phys((const void *)&queue->used->idx), queue->avail_idx);
 	for (unsigned i = 0; i < lane->kind->requests; i++)
 		check_if_due(lane, &lane->requests[i]);
 }
 
-/* One kind of request for each chunk of a lane, in order; GENERATION is what is written. */
 void make_for_all_chunks(struct lane *lane, u32 type, u64 generation)
 {
 	u64 done = 0;
@@ -155,7 +154,6 @@ void flush(struct lane *lane)
 	wait_for_returns(lane);
 }
 
-/* All lanes at work; returns when all requests have been returned, after the move. */
 void work_and_migrate(void)
 {
 	atomic_set(&stop, 0);

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A reset
+ * dma: a driver that resets its device (VIRTIO 1.2, 2.1 "Device Status Field" and 2.4 "Device
+ * Reset"). A part of the program dma: see dma.c.
  */
 #include "alloc_page.h"
 #include "vm.h"
 #include "words.h"
 #include "x86/dma/dma.h"
 
-/* What a sector may hold that a request was about when the device was reset. */
+/*
+ * The device was reset while it had a write of this chunk. The chunk may hold any generation
+ * from OLDEST to NEWEST.
+ */
 static void settle_chunk(struct lane *lane, struct request *request, u64 newest, u64 oldest)
 {
 	u64 generation = request->buffer[DISK_SECTOR_GENERATION_WORD];
@@ -19,9 +23,10 @@ static void settle_chunk(struct lane *lane, struct request *request, u64 newest,
 }
 
 /*
- * As the driver of a guest that gives up and starts anew: from the reset on the device may
- * write nothing any more, and it begins with rings that are empty. A write that was with it
- * may have happened, or not, but no half of it.
+ * A broken device goes on to write after its reset, or takes up its old rings. The test resets
+ * it right after an action, as the driver of a guest does that starts again, and fills all that
+ * the device could still write to with a poison. A write that the device had may have happened
+ * or not, but not in part. Then the test uses the device again, with empty rings.
  */
 static void run_reset(const struct kind *kind)
 {
@@ -40,7 +45,7 @@ static void run_reset(const struct kind *kind)
 	virtio_reset(&disk);
 	memcpy(after, generations, sizeof(after));
 	for (int i = 0; i < lane_count; i++) {
-		/* Poison for all that it could still write to; it may write none of it. */
+		/* The device must not write to any of this any more. */
 		old[i] = lanes[i];
 		used_idx[i] = old[i].queue.used->idx;
 		fill_words(old[i].buffers, CHUNK_WORDS * kind->requests, ~0ul);
@@ -51,7 +56,7 @@ static void run_reset(const struct kind *kind)
 	for (int i = 0; i < lane_count; i++) {
 		struct lane *lane = &lanes[i];
 
-		/* In small groups, to see each before its buffer is used again. */
+		/* One at a time, to check each before its buffer is used again. */
 		for (u64 chunk = lane->first_chunk; chunk < lane->first_chunk + lane->chunks;) {
 			struct request *first = &lane->requests[lane->made % kind->requests],
 				       *request;
@@ -72,16 +77,16 @@ static void run_reset(const struct kind *kind)
 		const u64 *at = first_unlike(old[i].buffers, CHUNK_WORDS * kind->requests, ~0ul);
 
 		if (at)
-			complain(&lanes[i], NULL,
-				 "after its reset the device wrote 0x%lx to a buffer at physical "
-				 "0x%lx, which may hold only 0x%lx",
-				 *at, virt_to_phys(at), ~0ul);
+			complain(
+				&lanes[i], NULL,
+				"after its reset the device wrote 0x%lx to a buffer at physical 0x%lx, which may hold only 0x%lx",
+				*at, virt_to_phys(at), ~0ul);
 		if (old[i].queue.used->idx != used_idx[i])
-			complain(&lanes[i], NULL,
-				 "after its reset the device counted its used idx (physical 0x%lx) "
-				 "from %u to %u",
-				 virt_to_phys((const void *)&old[i].queue.used->idx), used_idx[i],
-				 old[i].queue.used->idx);
+			complain(
+				&lanes[i], NULL,
+				"after its reset the device counted its used idx (physical 0x%lx) from %u to %u",
+				virt_to_phys((const void *)&old[i].queue.used->idx), used_idx[i],
+				old[i].queue.used->idx);
 		free_pages(old[i].queue.memory);
 		free_lane(&old[i]);
 	}
@@ -92,13 +97,14 @@ static void run_reset(const struct kind *kind)
 	}
 	check_all();
 	wrong += sum_of_wrong();
-	report(!wrong, "%s: reset behind a move, and used again: %lu times something wrong",
+	report(!wrong, "%s: reset after an action, and used again: %lu times something wrong",
 	       disk.name, wrong);
 	close_disk();
 }
 
 TEST(blk_reset_modern, .needs = VIRTIO_BLK,
-     .about = "a device that is reset just after the move writes no more, and works again (modern)")
+     .about =
+	     "a virtio-blk device that is reset just after an action writes no more and works again: modern")
 {
 	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 16, 16, false };
 
@@ -106,7 +112,8 @@ TEST(blk_reset_modern, .needs = VIRTIO_BLK,
 }
 
 TEST(blk_reset_legacy, .needs = VIRTIO_BLK,
-     .about = "a device that is reset just after the move writes no more, and works again (legacy)")
+     .about =
+	     "a virtio-blk device that is reset just after an action writes no more and works again: legacy")
 {
 	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_INTX, 16, 16, false };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The entropy device
+ * dma: the virtio entropy device (VIRTIO 1.2, 5.4 "Entropy Device"). A part of the program dma:
+ * see dma.c.
  */
 #include "alloc_page.h"
 #include "random.h"
@@ -24,7 +25,7 @@ struct rng_buffer {
 	bool in_flight;
 	u32 length;
 	u64 *words;			    /* a page */
-	u64 old[MOST_LENGTH / sizeof(u64)]; /* what they held the last time */
+	u64 old[MOST_LENGTH / sizeof(u64)]; /* what the buffer's words held the last time */
 };
 
 static struct {
@@ -82,7 +83,7 @@ static void give_buffers(void)
 		virtqueue_kick(&rng.queue);
 }
 
-/* Every whole word up to `filled` bytes is new, and none behind them is. */
+/* Every whole word of the FILLED bytes must be new, and no byte behind them. */
 static void check_rng_buffer(struct rng_buffer *buffer, u32 filled)
 {
 	u64 old_poison = rng_poison(buffer);
@@ -103,9 +104,8 @@ static void check_rng_buffer(struct rng_buffer *buffer, u32 filled)
 		if (held == old_poison || held == buffer->old[i] || !held) {
 			complain_of_rng(
 				buffer,
-				"word %u of %u that were filled (physical 0x%lx) held 0x%lx, "
-				"%s",
-				i, words, virt_to_phys(&buffer->words[i]), held,
+				"word %u of %u that were filled (physical 0x%lx) held 0x%lx, %s", i,
+				words, virt_to_phys(&buffer->words[i]), held,
 				held == old_poison ? "its poison: it was not written"
 				: held		   ? "what it held the last time"
 						   : "zero");
@@ -115,10 +115,10 @@ static void check_rng_buffer(struct rng_buffer *buffer, u32 filled)
 	memcpy(buffer->old, buffer->words, words * sizeof(u64));
 	at = first_unlike(buffer->words + behind, CHUNK_WORDS - behind, old_poison);
 	if (at)
-		complain_of_rng(buffer,
-				"behind the %u bytes that were filled physical 0x%lx held 0x%lx, "
-				"may hold only its poison 0x%lx",
-				filled, virt_to_phys(at), *at, old_poison);
+		complain_of_rng(
+			buffer,
+			"behind the %u bytes that were filled physical 0x%lx held 0x%lx, may hold only its poison 0x%lx",
+			filled, virt_to_phys(at), *at, old_poison);
 }
 
 static void take_filled(void)
@@ -133,8 +133,10 @@ static void take_filled(void)
 		struct rng_buffer *buffer = &rng.buffers[element.id % RNG_BUFFERS];
 
 		if (element.id >= RNG_BUFFERS || !buffer->in_flight) {
-			complain_of_rng(buffer, "was returned (used element %u), and was not given",
-					(u16)(rng.queue.last_used_idx - 1));
+			complain_of_rng(
+				buffer,
+				"was returned (used element %u), but the device did not have it",
+				(u16)(rng.queue.last_used_idx - 1));
 			continue;
 		}
 		buffer->in_flight = false;
@@ -155,7 +157,7 @@ static void run_rng(enum virtio_interface interface, enum virtio_interrupts inte
 	pcidevaddr_t pci = virtio_find(VIRTIO_ID_RNG);
 
 	if (!virtio_has_interface(pci, interface) || !virtio_has_interrupts(pci, interrupts)) {
-		report_skip("the device has not this interface, or no such interrupts");
+		report_skip("the device does not have this interface, or not these interrupts");
 		return;
 	}
 	memset(&rng, 0, sizeof(rng));
@@ -165,42 +167,41 @@ static void run_rng(enum virtio_interface interface, enum virtio_interrupts inte
 	for (int i = 0; i < RNG_BUFFERS; i++)
 		rng.buffers[i].words = alloc_page();
 	virtio_driver_ok(&rng.device);
-	for (int move = 0; move < MOVES_PER_TEST; move++) {
+	for (int action = 0; action < ACTIONS_PER_TEST; action++) {
 		rng_turn();
 		migrate_quiet_while(rng_turn);
-		rng.spoil = move == 0 && broken("buffer");
+		rng.spoil = action == 0 && broken("buffer");
 		if (!wait_until((take_filled(), rng.made == rng.returned), RETURN_MS)) {
-			complain_of_rng(NULL,
-					"%lu of %lu buffers were not returned: avail idx %u, used "
-					"idx %u (physical 0x%lx), of which %u were seen; %d "
-					"interrupts",
-					rng.made - rng.returned, rng.made, rng.queue.avail_idx,
-					rng.queue.used->idx,
-					virt_to_phys((const void *)&rng.queue.used->idx),
-					rng.queue.last_used_idx,
-					atomic_read(&rng.queue.interrupts));
+			complain_of_rng(
+				NULL,
+				"%lu of %lu buffers were not returned: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %d interrupts",
+				rng.made - rng.returned, rng.made, rng.queue.avail_idx,
+				rng.queue.used->idx,
+				virt_to_phys((const void *)&rng.queue.used->idx),
+				rng.queue.last_used_idx, atomic_read(&rng.queue.interrupts));
 			break;
 		}
 	}
-	report(!rng.wrong, "%s: %d moves, %lu buffers, %lu bytes: %u times something wrong",
-	       rng.device.name, MOVES_PER_TEST, rng.returned, rng.bytes, rng.wrong);
+	report(!rng.wrong, "%s: %d actions, %lu buffers, %lu bytes: %u times something wrong",
+	       rng.device.name, ACTIONS_PER_TEST, rng.returned, rng.bytes, rng.wrong);
 	virtio_close(&rng.device);
 	for (int i = 0; i < RNG_BUFFERS; i++)
 		free_page(rng.buffers[i].words);
 }
 
 /*
- * The VMM gives it no more than some KiB a second (max-bytes, period), so that most buffers
- * wait at the device, and are moved with it.
+ * A broken hypervisor loses requests that its device has taken and not yet returned, or does not
+ * log what the device writes. The VMM gives the device only some KiB a second (max-bytes,
+ * period), so that most buffers wait in the device during the action.
  */
 TEST(rng_modern_msix, .needs = VIRTIO_RNG,
-     .about = "virtio-rng, modern, MSI-X: buffers are filled as a whole, once each")
+     .about = "no buffer that waits in virtio-rng is lost or torn by a migration: modern, MSI-X")
 {
 	run_rng(VIRTIO_MODERN, VIRTIO_MSIX);
 }
 
 TEST(rng_legacy_intx, .needs = VIRTIO_RNG,
-     .about = "virtio-rng, legacy, INTx: buffers are filled as a whole, once each")
+     .about = "no buffer that waits in virtio-rng is lost or torn by a migration: legacy, INTx")
 {
 	run_rng(VIRTIO_LEGACY, VIRTIO_INTX);
 }
