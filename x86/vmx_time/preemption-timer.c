@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The VMX-preemption timer across a migration (Intel SDM volume 3, 26.5.1 "VMX-Preemption Timer",
+ * 28.3.4 for its saved value).
+ *
+ * The timer counts by the TSC, so L1's TSC tells whether it was early, and how much of its value
+ * must be gone.
+ */
+#include "libcflat.h"
+#include "muldiv.h"
+#include "processor.h"
+#include "x86/vmx_time/vmx_time.h"
+
+/* adjtimex(2) slews a host's timers by up to 500 ppm, and the TSC not. */
+#define SLEW_PPM 1000
+
+#define MOST_TIMER 0xfffffffful
+
+/* The timer of one L2: it counts down by 1 when bit `rate` of the TSC changes (26.5.1). */
+struct alarm {
+	struct l2 *l2;
+	unsigned rate;
+	u64 value;
+	volatile u32 fired;
+	u32 early;
+	u64 before, after, first_early;
+	/* Of L2. */
+	u32 wanted;
+	u64 patience_ms;
+	bool in_time;
+	u64 l2_before, l2_after;
+};
+
+static void begin_alarm(struct alarm *alarm, void (*code)(void *data), u64 ns)
+{
+	*alarm = (struct alarm){ .l2 = l2_new(code, alarm) };
+	alarm->rate = VMX_MISC_PREEMPTION_TIMER_RATE(rdmsr(MSR_IA32_VMX_MISC));
+	alarm->value = MIN(mul_div(tsc_hz(), ns, NS_PER_SECOND) >> alarm->rate, MOST_TIMER);
+	alarm->patience_ms = PATIENCE_MS + ns / NS_PER_MS;
+	if (!broken("lost"))
+		vmx_set_controls(alarm->l2, PIN_BASED_VM_EXEC_CONTROL,
+				 PIN_BASED_VMX_PREEMPTION_TIMER);
+}
+
+/* The least that the TSC goes on by while so much of the timer is counted down. */
+static u64 least_cycles(const struct alarm *alarm, u64 counts)
+{
+	u64 cycles = counts ? (counts - 1) << alarm->rate : 0;
+
+	return cycles - cycles / 1000000 * SLEW_PPM;
+}
+
+/* One entry with the timer at its value. */
+static u64 enter_with_alarm(struct alarm *alarm)
+{
+	u64 reason;
+
+	vmx_set(alarm->l2, VMX_PREEMPTION_TIMER_VALUE, alarm->value / (broken("early") ? 2 : 1));
+	alarm->before = rdtsc_ordered();
+	reason = l2_enter(alarm->l2);
+	alarm->after = rdtsc_ordered();
+	if (reason != EXIT_REASON_PREEMPTION_TIMER)
+		return reason;
+	alarm->fired++;
+	if (alarm->after - alarm->before < least_cycles(alarm, alarm->value) && !alarm->early++)
+		alarm->first_early = alarm->after - alarm->before;
+	return reason;
+}
+
+static void await_alarms(void *data)
+{
+	struct alarm *alarm = data;
+
+	be_moved();
+	alarm->wanted += alarm->fired;
+	alarm->in_time = wait_until(alarm->fired >= alarm->wanted, alarm->patience_ms);
+}
+
+/* Enters L2 until it has come to its end. */
+static void run_with_alarms(struct alarm *alarm)
+{
+	while (enter_with_alarm(alarm) == EXIT_REASON_PREEMPTION_TIMER)
+		;
+	report(l2_is_call(alarm->l2, L2_RETURNED), "L2 came to its end: exit %s",
+	       l2_exit_text(alarm->l2));
+	report(!alarm->early,
+	       "the preemption timer, %lu counts of %lu cycles, expired %u times, %u times early (the first after %lu cycles)",
+	       alarm->value, 1ul << alarm->rate, alarm->fired, alarm->early, alarm->first_early);
+	report(alarm->in_time,
+	       "%lu ms (times timescale) after the last move it had expired %u times",
+	       alarm->patience_ms, alarm->wanted);
+	l2_free(alarm->l2);
+}
+
+TEST(preemption_timer, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about = "the preemption timer, set at each entry, is never early, and goes on after a move")
+{
+	struct alarm alarm;
+
+	begin_alarm(&alarm, await_alarms, 5 * NS_PER_MS);
+	alarm.wanted = 3;
+	run_with_alarms(&alarm);
+}
+
+static void await_one_alarm(void *data)
+{
+	struct alarm *alarm = data;
+
+	be_moved();
+	alarm->in_time = wait_until(alarm->fired, alarm->patience_ms);
+}
+
+/* The timer's first expiration, after which L2 goes on without it. */
+static void run_one_alarm(struct alarm *alarm)
+{
+	alarm->wanted = 1;
+	if (enter_with_alarm(alarm) == EXIT_REASON_PREEMPTION_TIMER)
+		vmx_clear_controls(alarm->l2, PIN_BASED_VM_EXEC_CONTROL,
+				   PIN_BASED_VMX_PREEMPTION_TIMER);
+	else
+		report_fail("the exit of the preemption timer: exit %s", l2_exit_text(alarm->l2));
+	run_with_alarms(alarm);
+}
+
+/* It runs while L2 is moved, and expires afterwards: so long as the move before took, twice. */
+TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about =
+	     "a preemption timer that is running when L2 is moved expires once, not before its time")
+{
+	struct alarm alarm;
+
+	be_moved();
+	begin_alarm(&alarm, await_one_alarm, 2 * last_move_ns() + 20 * NS_PER_MS);
+	run_one_alarm(&alarm);
+}
+
+/* Two moves more than it takes, and patience: then it is not late, but does not expire. */
+static void be_moved_until_alarm(void *data)
+{
+	struct alarm *alarm = data;
+	u64 start = rdtsc_ordered(), late_moves = 0;
+	struct stopwatch late;
+
+	while (!alarm->fired &&
+	       (late_moves < 3 || stopwatch_ns(&late) / NS_PER_MS < PATIENCE_MS * timescale())) {
+		be_moved();
+		if (!late_moves)
+			stopwatch_start(&late);
+		if ((rdtsc_ordered() - start) >> alarm->rate >= alarm->value)
+			late_moves++;
+	}
+	alarm->in_time = alarm->fired;
+}
+
+/*
+ * A hypervisor that begins the timer anew wherever L2 goes on never lets it expire, as long as
+ * moves take less than its time: it is that of one move and a half.
+ */
+TEST(preemption_timer_across_moves, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about =
+	     "a preemption timer that is longer than a move expires, although L2 is moved again and again")
+{
+	u64 start = rdtsc_ordered(), end, cycles;
+	struct alarm alarm;
+
+	be_moved();
+	end = rdtsc_ordered();
+	if (end < start) {
+		report_fail("L1's TSC stepped back in a move, from 0x%lx to 0x%lx", start, end);
+		return;
+	}
+	cycles = end - start;
+	begin_alarm(&alarm, be_moved_until_alarm,
+		    mul_div(cycles + cycles / 2, NS_PER_SECOND, tsc_hz()) + 20 * NS_PER_MS);
+	run_one_alarm(&alarm);
+}
+
+static void note_running(void *data)
+{
+	struct alarm *alarm = data;
+
+	alarm->in_time = true;
+	l2_call(HERE);
+}
+
+TEST(preemption_timer_zero, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
+     .about = "a preemption timer of 0 exits before L2 has done anything, before and after a move")
+{
+	struct alarm alarm;
+
+	begin_alarm(&alarm, note_running, 0);
+	for (int moved = 0; moved < 2; moved++) {
+		u64 rip = vmx_get(alarm.l2, GUEST_RIP);
+
+		if (moved)
+			migrate_quiet();
+		enter_with_alarm(&alarm);
+		report(alarm.l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER && !alarm.in_time &&
+			       vmx_get(alarm.l2, GUEST_RIP) == rip,
+		       "%s: with the timer at 0: exit %s, expected PREEMPTION_TIMER at 0x%lx",
+		       moved ? "after the move" : "before the move", l2_exit_text(alarm.l2), rip);
+	}
+	l2_free(alarm.l2);
+}
+
+static void be_moved_and_call(void *data)
+{
+	struct alarm *alarm = data;
+
+	alarm->l2_before = rdtsc_ordered();
+	be_moved();
+	alarm->l2_after = rdtsc_ordered();
+	l2_call(HERE);
+}
+
+static void call_at_once(void *data)
+{
+	l2_call(HERE);
+}
+
+/* Cycles for which the host may have held this machine since a reading of its time. */
+static u64 longest_pause(const struct host_time *before)
+{
+	struct host_time now;
+
+	if (!host_time(&now))
+		return mul_div(last_move_ns(), tsc_hz(), NS_PER_SECOND);
+	return mul_div(now.pause_max - before->pause_max, tsc_hz(), NS_PER_SECOND);
+}
+
+TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
+     .about = "an exit saves what is left of the preemption timer where asked, and the move counts")
+{
+	struct alarm alarm;
+	struct host_time host_before;
+	u64 saved, most, least, unsaved;
+
+	host_time(&host_before);
+	begin_alarm(&alarm, be_moved_and_call, 0);
+	alarm.value = MOST_TIMER;
+	/* The first is only to be without the control. */
+	l2_start(alarm.l2, call_at_once, NULL);
+	enter_with_alarm(&alarm);
+	unsaved = vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
+	report(l2_is_call(alarm.l2, HERE), "L2 came to its call: exit %s", l2_exit_text(alarm.l2));
+	report(unsaved == alarm.value, "not asked for, the exit left the value alone: 0x%lx",
+	       unsaved);
+	l2_start(alarm.l2, be_moved_and_call, &alarm);
+	vmx_set_controls(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
+	enter_with_alarm(&alarm);
+	saved = vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
+	if (alarm.fired && !alarm.early) {
+		report_skip("the move has taken longer than the timer can be set for");
+		l2_free(alarm.l2);
+		return;
+	}
+	if (broken("saved"))
+		saved = alarm.value;
+	/* The VMM reads the TSC and the VMCS one after the other: in between only one of them
+	 * counts. */
+	most = alarm.after - alarm.before + longest_pause(&host_before);
+	most = ((most + most / 1000000 * SLEW_PPM) >> alarm.rate) + 1;
+	least = least_cycles(&alarm, (alarm.l2_after - alarm.l2_before) >> alarm.rate) >>
+		alarm.rate;
+	report(l2_is_call(alarm.l2, HERE), "L2 came to its call: exit %s", l2_exit_text(alarm.l2));
+	report(alarm.value - saved <= most && alarm.value - saved >= least,
+	       "0x%lx was saved, 0x%lx counts of 0x%lx are gone; of the TSC's 0x%lx to 0x%lx",
+	       saved, alarm.value - saved, alarm.value, least, most);
+	l2_free(alarm.l2);
+}
+
+static void spin(void *data)
+{
+	for (;;)
+		pause();
+}
+
+TEST(preemption_timer_expired, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
+     .about = "a preemption timer that has expired is saved as 0, and stays so through a move")
+{
+	struct alarm alarm;
+
+	begin_alarm(&alarm, broken("lost") ? note_running : spin, NS_PER_MS);
+	vmx_set_controls(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
+	enter_with_alarm(&alarm);
+	report(alarm.l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER && !alarm.early,
+	       "the timer's exit: exit %s, after %lu cycles", l2_exit_text(alarm.l2),
+	       alarm.after - alarm.before);
+	migrate_quiet();
+	report(vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE) == 0,
+	       "the value is 0x%lx after the move, expected 0",
+	       vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE));
+	l2_free(alarm.l2);
+}
