@@ -201,11 +201,11 @@ TEST(interrupts_in_service, .on = EACH_CPU,
 	end_delivery(l2);
 }
 
-/* L2 exits after the WRMSR if the vector is in the EOI-exit bit map (30.1.4). */
+/* L2 exits after the WRMSR if the vector is in the EOI-exit bitmap (30.1.4). */
 TEST(eoi_exits, .on = EACH_CPU,
      .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE, VMX_VIRTUAL_INTR_DELIVERY),
      .about =
-	     "only the EOI of a vector in the EOI-exit bit map exits, across migrations in L2 and in L1")
+	     "only the EOI of a vector in the EOI-exit bitmap exits, across migrations in L2 and in L1")
 {
 	struct l2 *l2 = begin_delivery(lower_priority);
 	unsigned eois = 0;

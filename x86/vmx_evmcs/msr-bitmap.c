@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Changes to the MSR bit map of an enlightened VMCS (TLFS "Nested Virtualization": "Enlightened MSR
+ * Changes to the MSR bitmap of an enlightened VMCS (TLFS "Nested Virtualization": "Enlightened MSR
  * Bitmap").
  */
 #include "libcflat.h"
@@ -34,7 +34,7 @@ static void check_msr(struct l2 *l2, bool exits, const char *when)
 	l2_skip_call(l2);
 }
 
-/* Changes the bit map, and clears the clean bit to tell the hypervisor. */
+/* Changes the bitmap, and clears the clean bit to tell the hypervisor. */
 static void set_told(struct l2 *l2, bool exits)
 {
 	u32 clean = l2->evmcs->hv_clean_fields;
@@ -75,14 +75,14 @@ static void msr_bitmap_across_moves(bool enlightened)
 
 TEST(msr_bitmap, .on = EACH_CPU, .needs = HV_EVMCS,
      .about =
-	     "changes to the MSR bit map hold at the next entry, across migrations in L1 and in L2")
+	     "changes to the MSR bitmap hold at the next entry, across migrations in L1 and in L2")
 {
 	msr_bitmap_across_moves(false);
 }
 
 TEST(enlightened_msr_bitmap, .on = EACH_CPU, .needs = HV_EVMCS_MSR_BITMAP,
      .about =
-	     "changes to an enlightened MSR bit map, told by the clean bit, hold across migrations")
+	     "changes to an enlightened MSR bitmap, told by the clean bit, hold across migrations")
 {
 	msr_bitmap_across_moves(true);
 }

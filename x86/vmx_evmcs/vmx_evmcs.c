@@ -25,8 +25,8 @@
  *
  * break=WHAT on the command line spoils a test on purpose:
  *
- * clean   L1 leaves the clean bits set when it changes a field, or an enlightened MSR bit map
- * field   two fields, and the MSR bit map, get other values than L1 thinks
+ * clean   L1 leaves the clean bits set when it changes a field, or an enlightened MSR bitmap
+ * field   two fields, and the MSR bitmap, get other values than L1 thinks
  * assist  the assist page changes after a migration in L1; its register keeps an address
  * write   an enlightened VMCS changes after a migration in L1
  * exit    the length of an exit's instruction changes
@@ -40,7 +40,7 @@
 #include "processor.h"
 #include "x86/vmx_evmcs/vmx_evmcs.h"
 
-/* The MSR bit map has reads of MSRs from HIGH_MSRS on at this offset (25.6.9). */
+/* The MSR bitmap has reads of MSRs from HIGH_MSRS on at this offset (25.6.9). */
 #define HIGH_MSRS	   0xc0000000
 #define HIGH_MSR_READS_MAP 0x400
 

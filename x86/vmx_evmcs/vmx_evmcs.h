@@ -14,7 +14,7 @@
 
 /*
  * A port and an MSR that nobody else uses, and that may be read and written. KVM lets an L2 have
- * this MSR, so that L1's bit map alone decides whether an access exits.
+ * this MSR, so that L1's bitmap alone decides whether an access exits.
  */
 #define QUIET_PORT 0x80
 #define QUIET_MSR  MSR_KERNEL_GS_BASE
@@ -36,7 +36,7 @@ struct fields {
 
 struct story {
 	struct l2 *l2;
-	u8 *port_map, *msr_map;	 /* bit maps by which QUIET_PORT and QUIET_MSR exit */
+	u8 *port_map, *msr_map;	 /* bitmaps by which QUIET_PORT and QUIET_MSR exit */
 	bool move;		 /* L2 asks to be migrated in its next round */
 	struct view view, moved; /* before and after the migration */
 	u32 round_events;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The bit maps of ports and MSRs: Intel SDM volume 3, 25.6.4, 25.6.9 and 26.1.3. A part of
+ * The bitmaps of ports and MSRs: Intel SDM volume 3, 25.6.4, 25.6.9 and 26.1.3. A part of
  * vmx_exit.c, whose head says what is tested and how, and what break= does.
  */
 #include "processor.h"
 #include "x86/vmx_exit/vmx_exit.h"
 
-/* ======== ports and MSRs, by bit maps ======== */
+/* ======== ports and MSRs, by bitmaps ======== */
 
 #define PORT_ROW(label, stub, port, bytes, qualification)                                          \
 	{                                                                                          \
@@ -15,7 +15,7 @@
 		.information = (qualification) | IO_PORT(port), .number = port, .size = bytes      \
 	}
 
-/* Ports without devices, but for 0x80. Two bit maps meet at 0x8000. */
+/* Ports without devices, but for 0x80. Two bitmaps meet at 0x8000. */
 static const struct row ports[] = {
 	PORT_ROW("OUT to 0x80", out8, 0x80, 1, IO_SIZE_1),
 	PORT_ROW("IN from 0x81", in8, 0x81, 1, IO_SIZE_1 | IO_IN),
@@ -44,7 +44,7 @@ static void want_ports(struct l2 *l2, const u16 *set, int count)
 }
 
 TEST(ports, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
-     .about = "moved inside L2, ports exit by L1's bit maps, where one of an access's ports is set")
+     .about = "moved inside L2, ports exit by L1's bitmaps, where one of an access's ports is set")
 {
 	static const u16 every[] = { 0x80, 0x81, 0x5670, 0x5674, 0x7fff, 0x8000, 0xfffe };
 	static const u16 some[] = { 0x80, 0x5671, 0x8000 };
@@ -63,7 +63,7 @@ TEST(ports, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 	want_ports(l2, others, ARRAY_SIZE(others));
 	if (!moved_turn(l2, "others, moved inside L2"))
 		goto out;
-	/* With bit maps, unconditional I/O exiting counts for nothing. */
+	/* With bitmaps, unconditional I/O exiting counts for nothing. */
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_UNCOND_IO_EXITING);
 	moved_turn(l2, "others, with unconditional I/O exiting, too");
 out:
@@ -79,7 +79,7 @@ out:
 #define MSR_ROWS(label, msr)                                                                       \
 	MSR_ROW("RDMSR of " label, rdmsr, msr, false), MSR_ROW("WRMSR to " label, wrmsr, msr, true)
 
-/* The last is in no range of the bit map, and always exits. */
+/* The last is in no range of the bitmap, and always exits. */
 #define OUTSIDE_RANGES 0x40000000
 static const struct row msrs[] = {
 	MSR_ROWS("SYSENTER_CS", MSR_IA32_SYSENTER_CS),
@@ -99,7 +99,7 @@ static bool every_other_msr(int place, int first)
 }
 
 TEST(msrs, .on = EACH_CPU, .needs = VMX_MSR_BITMAPS,
-     .about = "moved inside L2, RDMSR and WRMSR exit by L1's bit map; without a bit map, all do")
+     .about = "moved inside L2, RDMSR and WRMSR exit by L1's bitmap; without a bitmap, all do")
 {
 	struct l2 *l2 = begin(msrs, ARRAY_SIZE(msrs));
 
@@ -122,7 +122,7 @@ TEST(msrs, .on = EACH_CPU, .needs = VMX_MSR_BITMAPS,
 	for (int i = 0; i < row_count; i++)
 		wanted[i] = true;
 	if (!broken("lost"))
-		moved_turn(l2, "without a bit map, moved inside L2");
+		moved_turn(l2, "without a bitmap, moved inside L2");
 out:
 	end(l2);
 }

@@ -53,7 +53,7 @@ static const struct refusal refusals[] = {
 	{ "VM-exit controls of 0", VM_EXIT_CONTROLS, zero, CONTROLS },
 	{ "VM-entry controls of 0", VM_ENTRY_CONTROLS, zero, CONTROLS },
 	{ "511 CR3 targets", CR3_TARGET_COUNT, many_targets, CONTROLS },
-	{ "an MSR bit map at an odd address", MSR_BITMAP, odd, CONTROLS },
+	{ "an MSR bitmap at an odd address", MSR_BITMAP, odd, CONTROLS },
 	{ "an event of a reserved type", VM_ENTRY_INTR_INFO_FIELD, reserved_type, CONTROLS },
 	{ "HOST_CR0 without PE", HOST_CR0, without_pe, HOST },
 	{ "HOST_CR4 without VMXE", HOST_CR4, without_vmxe, HOST },

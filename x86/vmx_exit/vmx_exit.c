@@ -12,7 +12,7 @@
  * exit that is its own business; or it fills in another reason, qualification, length or RIP.
  *
  * An L2 executes one instruction of each kind, one after the other, as l2-instructions.h says.
- * Bit maps, control registers and entries that are refused are in vmx-exit-*.c.
+ * Bitmaps, control registers and entries that are refused are in vmx-exit-*.c.
  *
  * What this cannot tell apart: a wish that was lost in the move, and one that was lost in an
  * entry afterwards that the move has made necessary. "before the move" in the text of a

@@ -3,7 +3,7 @@
  * MSRs that VM entries and exits load and save, across a migration (Intel SDM volume 3: 25.7.2 and
  * 25.8.2 for the MSR areas, 27.4 for loading MSRs at entries, 28.4 and 28.6 for saving and loading
  * them at exits, 25.7.1 and 25.8.1 for the controls of IA32_PAT, IA32_EFER, IA32_PERF_GLOBAL_CTRL,
- * IA32_BNDCFGS and the debug controls, 25.6.20 for the XSS-exiting bit map, appendix A.6). This
+ * IA32_BNDCFGS and the debug controls, 25.6.20 for the XSS-exiting bitmap, appendix A.6). This
  * file has the MSR areas; loaded.c has MSRs with fields of their own, xsaves.c the XSS-exiting bit
  * map.
  *

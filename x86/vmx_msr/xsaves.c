@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * XSAVES and the XSS-exiting bit map (Intel SDM volume 3, 25.6.20, 26.1.3).
+ * XSAVES and the XSS-exiting bitmap (Intel SDM volume 3, 25.6.20, 26.1.3).
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -38,11 +38,11 @@ static void save_supervisor_states(void *data)
 }
 
 /*
- * XSAVES exits if IA32_XSS, its operand and the XSS-exiting bit map have a bit in common (26.1.3).
+ * XSAVES exits if IA32_XSS, its operand and the XSS-exiting bitmap have a bit in common (26.1.3).
  */
 TEST(xsaves, .on = EACH_CPU, .needs = VMX_XSAVES,
      .about =
-	     "XSAVES exits by IA32_XSS and the XSS-exiting bit map, before and after a migration in L2")
+	     "XSAVES exits by IA32_XSS and the XSS-exiting bitmap, before and after a migration in L2")
 {
 	struct xss xss = { .area = alloc_pages(2) };
 	u64 states = supervisor_states(), own = rdmsr(MSR_IA32_XSS), cr4 = read_cr4();

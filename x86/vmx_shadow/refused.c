@@ -22,8 +22,8 @@ static const char *const wrong_names[WRONGS] = {
 	"a linked VMCS of another revision",
 	"a link pointer that is not aligned to a page",
 	"a linked shadow VMCS while VMCS shadowing is off",
-	"a VMREAD bit map that is not aligned to a page",
-	"a VMWRITE bit map that is not aligned to a page",
+	"a VMREAD bitmap that is not aligned to a page",
+	"a VMWRITE bitmap that is not aligned to a page",
 };
 
 static void make_wrong(struct l2 *l2, struct vmcs *linked, enum wrong wrong)
@@ -78,7 +78,7 @@ static void call_in_l2(void *data)
 
 TEST(refused, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
      .about =
-	     "a VM entry with a wrong link pointer or bit map, set before a migration, fails after it")
+	     "a VM entry with a wrong link pointer or bitmap, set before a migration, fails after it")
 {
 	struct l2 *l2 = new_l2(call_in_l2, NULL), *l2s[WRONGS];
 	struct vmcs *linked[WRONGS];

@@ -71,7 +71,7 @@ TEST(made_ordinary, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 
 TEST(bitmaps, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
      .about =
-	     "VMREAD and VMWRITE bit maps that L1 changes before and after a migration decide what exits")
+	     "VMREAD and VMWRITE bitmaps that L1 changes before and after a migration decide what exits")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
@@ -89,7 +89,7 @@ TEST(bitmaps, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 }
 
 TEST(bitmaps_in_l2, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
-     .about = "VMREAD and VMWRITE bit maps decide what exits before and after a migration in L2")
+     .about = "VMREAD and VMWRITE bitmaps decide what exits before and after a migration in L2")
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
@@ -120,7 +120,7 @@ static void beyond_in_l2(void *data)
 /* VMREAD and VMWRITE exit if one of bits 63 to 15 of the field's number is set (31.3). */
 TEST(beyond_bitmaps, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
      .about =
-	     "VMREAD and VMWRITE of a field number beyond the bit maps exit, before and after a migration")
+	     "VMREAD and VMWRITE of a field number beyond the bitmaps exit, before and after a migration")
 {
 	struct l2 *l2 = new_l2(beyond_in_l2, NULL);
 	unsigned exits[2] = { 0 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * VMCS shadowing across a migration (Intel SDM volume 3: 25.10 "VMCS Types: Ordinary and Shadow",
- * 25.6.15 for the VMREAD and VMWRITE bit maps, 27.3.1.5 for the VMCS link pointer, 31.3 for VMREAD
+ * 25.6.15 for the VMREAD and VMWRITE bitmaps, 27.3.1.5 for the VMCS link pointer, 31.3 for VMREAD
  * and VMWRITE in VMX non-root operation). This file has what the tests share; the tests are in the
  * other files of this folder.
  *
@@ -11,9 +11,9 @@
  *
  * A broken hypervisor leaves this cache behind in a migration, so that L2, or L1 afterwards, finds
  * older values. Or it takes the shadow VMCS for the current one, loses the link pointer, or
- * follows no bit maps or bit maps as they were before.
+ * follows no bitmaps or bitmaps as they were before.
  *
- * L2 reads each field, writes each field, and reads each again. The bit maps say which of these
+ * L2 reads each field, writes each field, and reads each again. The bitmaps say which of these
  * accesses may exit. VMREAD has to give what L2 or L1 wrote last; a CPU need not keep reserved
  * bits of a field, so the test learns beforehand which bits L1's VMWRITE keeps. Afterwards L1
  * makes the shadow VMCS its current one, and must find what L2 has written.
@@ -25,7 +25,7 @@
  * break=WHAT on the command line spoils a test on purpose, after each of its migrations:
  *
  * field    one field of the shadow VMCS has another value
- * bitmaps  each bit of both bit maps is inverted
+ * bitmaps  each bit of both bitmaps is inverted
  * link     the VMCS link pointer is all ones
  * control  VMCS shadowing is off
  * refused  (before the migration) VM entries have nothing wrong for which they should be refused
@@ -128,7 +128,7 @@ void check_contents(const struct shadow *which, const char *when)
 	check_succeeds("VMCLEAR", vmclear(virt_to_phys(which->vmcs)));
 }
 
-/* ======== bit maps ======== */
+/* ======== bitmaps ======== */
 
 bool no_access(unsigned i, enum access access)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the program vmx_shadow share: a shadow VMCS, the bit maps, and an L2 that
+ * What the files of the program vmx_shadow share: a shadow VMCS, the bitmaps, and an L2 that
  * sweeps over all fields.
  */
 #ifndef VMX_SHADOW_H
@@ -49,14 +49,14 @@ void check_succeeds(const char *instruction, enum vmx_result result);
 void check_current_contents(const struct shadow *which, const char *when);
 void check_contents(const struct shadow *which, const char *when);
 
-/* An L2 that runs CODE with DATA, linked to `shadow', with bit maps by which nothing exits. */
+/* An L2 that runs CODE with DATA, linked to `shadow', with bitmaps by which nothing exits. */
 struct l2 *new_l2(void (*code)(void *data), void *data);
 void free_l2(struct l2 *l2);
 
-/* Another L2 with the same bit maps, linked to a shadow VMCS or, if WHICH is NULL, to none. */
+/* Another L2 with the same bitmaps, linked to a shadow VMCS or, if WHICH is NULL, to none. */
 struct l2 *shadowed_l2(void (*code)(void *data), void *data, const struct shadow *which);
 
-/* Sets the bit maps: field number I of vmcs_fields exits if chosen() says so. */
+/* Sets the bitmaps: field number I of vmcs_fields exits if chosen() says so. */
 void want(bool (*chosen)(unsigned i, enum access access));
 bool no_access(unsigned i, enum access access);
 

@@ -23,7 +23,7 @@
  * reads it.
  *
  * Not tested, because the result is undefined (25.11.1, 25.11.4): writes to the VMCS region in
- * memory while the VMCS is active, and bit maps that change while L2 runs.
+ * memory while the VMCS is active, and bitmaps that change while L2 runs.
  *
  * break=WHAT on the command line spoils a test on purpose, after each of its migrations:
  *

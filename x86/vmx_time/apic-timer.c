@@ -18,7 +18,7 @@ struct ticks {
 	struct l2 *l2;
 	u64 due, arrived;
 	volatile u32 in_l1, in_l2;
-	volatile bool moved; /* L2 */
+	volatile bool moved; /* the migration in L2 is over */
 	bool in_time;
 	u64 patience_ms;
 };
@@ -51,7 +51,7 @@ static void arm_tick(struct ticks *ticks, u64 ns)
 		ticks->due = apic_arm_deadline(rdtsc() + mul_div(tsc_hz(), ns, NS_PER_SECOND));
 }
 
-/* A deadline that passes after the move, if that takes no longer than the last one. */
+/* Arms the timer for after the migration in L2, if that takes no longer than the last one. */
 static struct ticks *begin_tick(bool exits)
 {
 	struct ticks *ticks = &this_cpu(this_ticks);
@@ -71,20 +71,22 @@ static struct ticks *begin_tick(bool exits)
 
 static void end_tick(struct ticks *ticks, u32 in_l1, u32 in_l2)
 {
-	report(l2_is_call(ticks->l2, L2_RETURNED), "L2 came to its end: exit %s",
+	report(l2_is_call(ticks->l2, L2_RETURNED), "L2 should return: exit %s",
 	       l2_exit_text(ticks->l2));
 	report(ticks->in_time && ticks->in_l1 == in_l1 && ticks->in_l2 == in_l2,
 	       "the timer interrupted L1 %u times and L2 %u times, expected %u and %u",
 	       ticks->in_l1, ticks->in_l2, in_l1, in_l2);
-	report(in_order(ticks->due, ticks->arrived), "at TSC 0x%lx, not before 0x%lx",
-	       ticks->arrived, ticks->due);
+	report(in_order(ticks->due, ticks->arrived),
+	       "the timer came at TSC 0x%lx, expected not before 0x%lx", ticks->arrived,
+	       ticks->due);
 	apic_cleanup_timer();
 	unhandle_irq(TIMER_VECTOR);
 	l2_free(ticks->l2);
 }
 
 TEST(apic_timer_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
-     .about = "L1's timer, running while L2 is moved, makes L2 exit, and L1 takes it, once")
+     .about =
+	     "L1's APIC timer that runs during a migration in L2 makes L2 exit, and L1 takes it, once")
 {
 	struct ticks *ticks = begin_tick(true);
 	u32 exits = 0;
@@ -97,7 +99,7 @@ TEST(apic_timer_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
 
 TEST(apic_timer_in_l2, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
      .about =
-	     "without external-interrupt exiting L2 takes L1's timer itself, once, moved meanwhile")
+	     "L1's APIC timer that runs during a migration in L2 comes to L2, once, if it should not exit")
 {
 	struct ticks *ticks = begin_tick(false);
 
@@ -106,12 +108,13 @@ TEST(apic_timer_in_l2, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
 }
 
 /*
- * The exit takes the interrupt from the APIC: L1 has its vector and calls its handler (28.2.2).
- * Where it comes before the move, L2 is asking for that and has the console: then once more, later.
+ * The exit acknowledges the interrupt, so L1 gets its vector and calls the handler itself (28.2.2).
+ * If the timer comes while L2 is still asking for the migration, and so holds the console, L1 arms
+ * it once more.
  */
 TEST(apic_timer_acknowledged, .on = EACH_CPU, .needs = ALL_OF(VMX_ACK_INTR_ON_EXIT, TSC_DEADLINE),
      .about =
-	     "acknowledged on exit, L1's timer is in service with its vector in the VMCS, after a move")
+	     "L1's APIC timer that an exit acknowledges is in service, vector in the VMCS, across migrations")
 {
 	struct ticks *ticks = begin_tick(true);
 	u64 expected = INTR_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | TIMER_VECTOR, information;
@@ -133,7 +136,7 @@ TEST(apic_timer_acknowledged, .on = EACH_CPU, .needs = ALL_OF(VMX_ACK_INTR_ON_EX
 		migrate_quiet();
 		report(vmx_get(ticks->l2, VM_EXIT_INTR_INFO) == expected &&
 			       apic_read_bit(APIC_ISR, TIMER_VECTOR) && !ticks->in_l1,
-		       "the same after a move in L1: 0x%lx; in service: %d; taken %u times",
+		       "after a migration in L1 the interruption information is 0x%lx; in service: %d; taken %u times",
 		       vmx_get(ticks->l2, VM_EXIT_INTR_INFO), apic_read_bit(APIC_ISR, TIMER_VECTOR),
 		       ticks->in_l1);
 		asm volatile("int %0" : : "i"(TIMER_VECTOR) : "memory");

@@ -11,12 +11,12 @@
 #include "processor.h"
 #include "x86/vmx_time/vmx_time.h"
 
-/* adjtimex(2) slews a host's timers by up to 500 ppm, and the TSC not. */
+/* adjtimex(2) slews a host's timers by up to 500 ppm, but not the TSC. */
 #define SLEW_PPM 1000
 
 #define MOST_TIMER 0xfffffffful
 
-/* The timer of one L2: it counts down by 1 when bit `rate` of the TSC changes (26.5.1). */
+/* The timer of one L2. It counts down by 1 whenever bit RATE of the TSC changes (26.5.1). */
 struct alarm {
 	struct l2 *l2;
 	unsigned rate;
@@ -24,7 +24,7 @@ struct alarm {
 	volatile u32 fired;
 	u32 early;
 	u64 before, after, first_early;
-	/* Of L2. */
+	/* For L2's code. */
 	u32 wanted;
 	u64 patience_ms;
 	bool in_time;
@@ -42,7 +42,7 @@ static void begin_alarm(struct alarm *alarm, void (*code)(void *data), u64 ns)
 				 PIN_BASED_VMX_PREEMPTION_TIMER);
 }
 
-/* The least that the TSC goes on by while so much of the timer is counted down. */
+/* How far the TSC goes at least while the timer counts down by COUNTS. */
 static u64 least_cycles(const struct alarm *alarm, u64 counts)
 {
 	u64 cycles = counts ? (counts - 1) << alarm->rate : 0;
@@ -50,7 +50,7 @@ static u64 least_cycles(const struct alarm *alarm, u64 counts)
 	return cycles - cycles / 1000000 * SLEW_PPM;
 }
 
-/* One entry with the timer at its value. */
+/* Enters L2 once, with the timer set to its value. */
 static u64 enter_with_alarm(struct alarm *alarm)
 {
 	u64 reason;
@@ -76,24 +76,25 @@ static void await_alarms(void *data)
 	alarm->in_time = wait_until(alarm->fired >= alarm->wanted, alarm->patience_ms);
 }
 
-/* Enters L2 until it has come to its end. */
+/* Enters L2 until it returns. */
 static void run_with_alarms(struct alarm *alarm)
 {
 	while (enter_with_alarm(alarm) == EXIT_REASON_PREEMPTION_TIMER)
 		;
-	report(l2_is_call(alarm->l2, L2_RETURNED), "L2 came to its end: exit %s",
+	report(l2_is_call(alarm->l2, L2_RETURNED), "L2 should return: exit %s",
 	       l2_exit_text(alarm->l2));
 	report(!alarm->early,
 	       "the preemption timer, %lu counts of %lu cycles, expired %u times, %u times early (the first after %lu cycles)",
 	       alarm->value, 1ul << alarm->rate, alarm->fired, alarm->early, alarm->first_early);
 	report(alarm->in_time,
-	       "%lu ms (times timescale) after the last move it had expired %u times",
+	       "%lu ms (times timescale) after the last migration it should have expired %u times",
 	       alarm->patience_ms, alarm->wanted);
 	l2_free(alarm->l2);
 }
 
 TEST(preemption_timer, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
-     .about = "the preemption timer, set at each entry, is never early, and goes on after a move")
+     .about =
+	     "a preemption timer that is set at each entry goes on after a migration in L2, and is never early")
 {
 	struct alarm alarm;
 
@@ -110,7 +111,7 @@ static void await_one_alarm(void *data)
 	alarm->in_time = wait_until(alarm->fired, alarm->patience_ms);
 }
 
-/* The timer's first expiration, after which L2 goes on without it. */
+/* Enters L2 until the timer expires. Then L2 goes on without it. */
 static void run_one_alarm(struct alarm *alarm)
 {
 	alarm->wanted = 1;
@@ -122,10 +123,12 @@ static void run_one_alarm(struct alarm *alarm)
 	run_with_alarms(alarm);
 }
 
-/* It runs while L2 is moved, and expires afterwards: so long as the move before took, twice. */
+/*
+ * The timer is set for twice the time of a first migration, so that it runs during the next one and
+ * expires after it.
+ */
 TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
-     .about =
-	     "a preemption timer that is running when L2 is moved expires once, not before its time")
+     .about = "a preemption timer that runs during a migration in L2 expires once, and not early")
 {
 	struct alarm alarm;
 
@@ -134,7 +137,10 @@ TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 	run_one_alarm(&alarm);
 }
 
-/* Two moves more than it takes, and patience: then it is not late, but does not expire. */
+/*
+ * L2's code: asks for migrations until the timer expires, or has been due for two more migrations
+ * and for PATIENCE_MS.
+ */
 static void be_moved_until_alarm(void *data)
 {
 	struct alarm *alarm = data;
@@ -153,12 +159,12 @@ static void be_moved_until_alarm(void *data)
 }
 
 /*
- * A hypervisor that begins the timer anew wherever L2 goes on never lets it expire, as long as
- * moves take less than its time: it is that of one move and a half.
+ * A broken hypervisor begins the timer anew after each migration. Then it never expires as long as
+ * migrations take less than its time, which is one and a half times that of a first migration.
  */
 TEST(preemption_timer_across_moves, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
      .about =
-	     "a preemption timer that is longer than a move expires, although L2 is moved again and again")
+	     "a preemption timer that is longer than a migration expires during repeated migrations in L2")
 {
 	u64 start = rdtsc_ordered(), end, cycles;
 	struct alarm alarm;
@@ -166,7 +172,8 @@ TEST(preemption_timer_across_moves, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIME
 	be_moved();
 	end = rdtsc_ordered();
 	if (end < start) {
-		report_fail("L1's TSC stepped back in a move, from 0x%lx to 0x%lx", start, end);
+		report_fail("L1's TSC stepped back in a migration, from 0x%lx to 0x%lx", start,
+			    end);
 		return;
 	}
 	cycles = end - start;
@@ -184,7 +191,8 @@ static void note_running(void *data)
 }
 
 TEST(preemption_timer_zero, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
-     .about = "a preemption timer of 0 exits before L2 has done anything, before and after a move")
+     .about =
+	     "a preemption timer of 0 exits before L2's first instruction, before and after a migration")
 {
 	struct alarm alarm;
 
@@ -198,7 +206,8 @@ TEST(preemption_timer_zero, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 		report(alarm.l2->exit_reason == EXIT_REASON_PREEMPTION_TIMER && !alarm.in_time &&
 			       vmx_get(alarm.l2, GUEST_RIP) == rip,
 		       "%s: with the timer at 0: exit %s, expected PREEMPTION_TIMER at 0x%lx",
-		       moved ? "after the move" : "before the move", l2_exit_text(alarm.l2), rip);
+		       moved ? "after the migration" : "before the migration",
+		       l2_exit_text(alarm.l2), rip);
 	}
 	l2_free(alarm.l2);
 }
@@ -218,7 +227,7 @@ static void call_at_once(void *data)
 	l2_call(HERE);
 }
 
-/* Cycles for which the host may have held this machine since a reading of its time. */
+/* For how many cycles the host may have stopped this machine since BEFORE. */
 static u64 longest_pause(const struct host_time *before)
 {
 	struct host_time now;
@@ -229,7 +238,8 @@ static u64 longest_pause(const struct host_time *before)
 }
 
 TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
-     .about = "an exit saves what is left of the preemption timer where asked, and the move counts")
+     .about =
+	     "an exit saves what is left of the preemption timer if asked to, and the migration counts")
 {
 	struct alarm alarm;
 	struct host_time host_before;
@@ -238,33 +248,34 @@ TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
 	host_time(&host_before);
 	begin_alarm(&alarm, be_moved_and_call, 0);
 	alarm.value = MOST_TIMER;
-	/* The first is only to be without the control. */
+	/* The first entry is without the control that saves the value. */
 	l2_start(alarm.l2, call_at_once, NULL);
 	enter_with_alarm(&alarm);
 	unsaved = vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
-	report(l2_is_call(alarm.l2, HERE), "L2 came to its call: exit %s", l2_exit_text(alarm.l2));
-	report(unsaved == alarm.value, "not asked for, the exit left the value alone: 0x%lx",
-	       unsaved);
+	report(l2_is_call(alarm.l2, HERE), "L2 should make its call: exit %s",
+	       l2_exit_text(alarm.l2));
+	report(unsaved == alarm.value,
+	       "without the control the exit should leave the value alone: 0x%lx", unsaved);
 	l2_start(alarm.l2, be_moved_and_call, &alarm);
 	vmx_set_controls(alarm.l2, VM_EXIT_CONTROLS, VM_EXIT_SAVE_VMX_PREEMPTION_TIMER);
 	enter_with_alarm(&alarm);
 	saved = vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
 	if (alarm.fired && !alarm.early) {
-		report_skip("the move has taken longer than the timer can be set for");
+		report_skip("the migration has taken longer than the timer can be set for");
 		l2_free(alarm.l2);
 		return;
 	}
 	if (broken("saved"))
 		saved = alarm.value;
-	/* The VMM reads the TSC and the VMCS one after the other: in between only one of them
-	 * counts. */
+	/* The VMM reads the TSC and the VMCS one after the other. In between only one goes on. */
 	most = alarm.after - alarm.before + longest_pause(&host_before);
 	most = ((most + most / 1000000 * SLEW_PPM) >> alarm.rate) + 1;
 	least = least_cycles(&alarm, (alarm.l2_after - alarm.l2_before) >> alarm.rate) >>
 		alarm.rate;
-	report(l2_is_call(alarm.l2, HERE), "L2 came to its call: exit %s", l2_exit_text(alarm.l2));
+	report(l2_is_call(alarm.l2, HERE), "L2 should make its call: exit %s",
+	       l2_exit_text(alarm.l2));
 	report(alarm.value - saved <= most && alarm.value - saved >= least,
-	       "0x%lx was saved, 0x%lx counts of 0x%lx are gone; of the TSC's 0x%lx to 0x%lx",
+	       "0x%lx was saved, 0x%lx counts of 0x%lx are gone; by the TSC 0x%lx to 0x%lx should be",
 	       saved, alarm.value - saved, alarm.value, least, most);
 	l2_free(alarm.l2);
 }
@@ -276,7 +287,7 @@ static void spin(void *data)
 }
 
 TEST(preemption_timer_expired, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
-     .about = "a preemption timer that has expired is saved as 0, and stays so through a move")
+     .about = "a preemption timer that has expired is saved as 0, which survives a migration in L1")
 {
 	struct alarm alarm;
 
@@ -288,7 +299,7 @@ TEST(preemption_timer_expired, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIME
 	       alarm.after - alarm.before);
 	migrate_quiet();
 	report(vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE) == 0,
-	       "the value is 0x%lx after the move, expected 0",
+	       "the value is 0x%lx after the migration, expected 0",
 	       vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE));
 	l2_free(alarm.l2);
 }
