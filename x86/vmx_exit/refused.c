@@ -106,11 +106,11 @@ static void check_refused(struct l2 *l2, const char *what, u64 reason, u64 detai
 	u64 got = l2_enter(l2);
 
 	if (reason)
-		report_if_failed(got == (reason | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
-					 vmx_get(l2, EXIT_QUALIFICATION) == detail,
-				 "%s: %s: exit %s; expected that the entry fails with %s, "
-				 "qualification %lu",
-				 when, what, l2_exit_text(l2), l2_exit_name(reason), detail);
+		report_if_failed(
+			got == (reason | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
+				vmx_get(l2, EXIT_QUALIFICATION) == detail,
+			"%s: %s: exit %s; expected that the entry fails with %s, qualification %lu",
+			when, what, l2_exit_text(l2), l2_exit_name(reason), detail);
 	else
 		report_if_failed(got == L2_NOT_ENTERED &&
 					 vmx_get(l2, VM_INSTRUCTION_ERROR) == detail,
@@ -162,8 +162,8 @@ TEST(refused, .on = EACH_CPU, .needs = VMX,
 
 /* The move lies between what is wrong and the entry that has to see it. */
 TEST(refused_across_move, .on = EACH_CPU, .needs = VMX,
-     .about = "an entry is refused for what was written into the VMCS before a move, launched or "
-	      "not")
+     .about =
+	     "an entry is refused for what was written into the VMCS before a move, launched or not")
 {
 	static const unsigned chosen[] = { 2, 9, 18, 24, ARRAY_SIZE(refusals) - 1 };
 	u64 calls = 0;
@@ -189,8 +189,7 @@ TEST(refused_across_move, .on = EACH_CPU, .needs = VMX,
 /* An MSR that the entry may not load (27.4): the qualification is its number in the area. */
 TEST(msr_load_refused, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "an entry that may not load an MSR fails with reason 34 and its number, after a move, "
-	     "too")
+	     "an entry that may not load an MSR fails with reason 34 and its number, after a move, too")
 {
 	struct l2 *l2 = l2_new(calls_in_l2, NULL);
 	u64 star = rdmsr(MSR_STAR);

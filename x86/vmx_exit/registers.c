@@ -111,8 +111,8 @@ static void check_masks(bool move)
 }
 
 TEST(cr_masks, .on = EACH_CPU, .needs = VMX,
-     .about = "CR0 and CR4 are read from the shadows and exit by L1's masks, before and after a "
-	      "move")
+     .about =
+	     "CR0 and CR4 are read from the shadows and exit by L1's masks, before and after a move")
 {
 	check_masks(false);
 	check_masks(true);

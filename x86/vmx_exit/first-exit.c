@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The first exit of L2 after a migration in L2 (Intel SDM volume 3, 25.6.2 for the controls).
+ */
+#include "libcflat.h"
+#include "alloc_page.h"
+#include "migrate.h"
+#include "x86/vmx_exit/vmx_exit.h"
+
+extern char first_invlpg[], first_sgdt[];
+
+static void invlpg_behind_move(void *data)
+{
+	migrate_quiet();
+	asm volatile("first_invlpg: invlpg (%0)" : : "r"(data) : "memory");
+	l2_call(1);
+}
+
+static void sgdt_behind_move(void *data)
+{
+	migrate_quiet();
+	asm volatile("first_sgdt: sgdt (%0)" : : "r"(data) : "memory");
+	l2_call(1);
+}
+
+static void check_first_exit(void (*code)(void *data), enum vmcs_field field, u32 control,
+			     u64 reason, u64 rip)
+{
+	char *page = alloc_page();
+	struct l2 *l2 = l2_new(code, page);
+
+	if (!broken("lost"))
+		vmx_set_controls(l2, field, control);
+	l2_expect(l2, reason, "the first exit behind the move");
+	report(vmx_get(l2, GUEST_RIP) == rip, "it came at RIP 0x%lx, expected 0x%lx",
+	       vmx_get(l2, GUEST_RIP), rip);
+	l2_free(l2);
+	free_page(page);
+}
+
+/*
+ * L1's next entry has a hypervisor compute anew what L2 runs with: so what a move has lost can be
+ * seen until the first exit, and no further. Neither instruction is one that the hypervisor
+ * wants to see for itself.
+ */
+TEST(first_exit_primary, .on = EACH_CPU, .needs = VMX,
+     .about = "INVLPG, which L1 wants to exit, does so as the first exit behind a move in L2")
+{
+	check_first_exit(invlpg_behind_move, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INVLPG_EXITING,
+			 EXIT_REASON_INVLPG, (u64)first_invlpg);
+}
+
+TEST(first_exit_secondary, .on = EACH_CPU, .needs = VMX_DESC_EXITING,
+     .about = "so does SGDT, which one of the secondary controls makes exit")
+{
+	check_first_exit(sgdt_behind_move, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_DESC,
+			 EXIT_REASON_GDTR_IDTR, (u64)first_sgdt);
+}
