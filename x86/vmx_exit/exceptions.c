@@ -21,30 +21,32 @@ static u32 all_vectors(void)
 
 TEST(exceptions, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "moved inside L2, exceptions exit by L1's exception bitmap, with vector, error code and qualification")
+	     "exceptions exit by L1's exception bitmap, before and after migrations in L2 and in L1")
 {
 	struct l2 *l2 = begin(exceptions, ALL_EXCEPTIONS);
 	u32 some = BIT(DE_VECTOR) | BIT(BP_VECTOR) | BIT(NM_VECTOR) | BIT(SS_VECTOR) |
 		   BIT(PF_VECTOR) | BIT(XM_VECTOR);
 
 	want_vectors(l2, all_vectors());
-	if (!turn(l2, "all, before the move") || !moved_turn(l2, "all, moved inside L2"))
+	if (!turn(l2, "all, before the migration") ||
+	    !moved_turn(l2, "all, after a migration in L2"))
 		goto out;
 	want_vectors(l2, 0);
-	if (!turn(l2, "none, before the move") || !moved_turn(l2, "none, moved inside L2"))
+	if (!turn(l2, "none, before the migration") ||
+	    !moved_turn(l2, "none, after a migration in L2"))
 		goto out;
 	want_vectors(l2, some);
-	if (!turn_after_move(l2, "some, moved in L1"))
+	if (!turn_after_move(l2, "some, after a migration in L1"))
 		goto out;
 	want_vectors(l2, all_vectors() & ~some);
-	moved_turn(l2, "the others, moved inside L2");
+	moved_turn(l2, "the others, after a migration in L2");
 out:
 	end(l2);
 }
 
-/* Each vector alone, with one move: a bit that is taken for another, or one that others need. */
+/* A broken hypervisor takes one bit for another, or needs a second bit for an exit. */
 TEST(exceptions_one_by_one, .on = EACH_CPU, .needs = VMX,
-     .about = "moved inside L2: with one vector in the exception bitmap, that one exits")
+     .about = "a vector that is alone in the exception bitmap exits, after a migration in L2")
 {
 	struct l2 *l2 = begin(exceptions, ALL_EXCEPTIONS);
 	bool good = true;
@@ -60,14 +62,14 @@ TEST(exceptions_one_by_one, .on = EACH_CPU, .needs = VMX,
 		good = quiet_turn(l2, "alone");
 		report_prefix_pop();
 	}
-	report(good, "each of %d vectors alone in the exception bitmap", count);
+	report(good, "%d vectors, each alone in the exception bitmap", count);
 	end(l2);
 }
 
-/* A page fault exits if bit 14 is 1 and its error code, masked, is MATCH; or neither (26.2). */
+/* A page fault exits if bit 14 is 1 and its masked error code is MATCH, or if neither is (26.2). */
 TEST(page_fault_masks, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "moved inside L2, page faults exit by bit 14 of the bitmap and the error code's mask and match")
+	     "page faults exit by the bitmap's bit 14 and the error code's mask and match, across migrations in L2")
 {
 	static const struct {
 		u32 mask, match;
@@ -94,9 +96,9 @@ TEST(page_fault_masks, .on = EACH_CPU, .needs = VMX,
 			if (rows[i].vector == PF_VECTOR)
 				wanted[i] = ((rows[i].error & mask) == match) == bit;
 		report_prefix_pushf("bit %d, mask 0x%x, match 0x%x", bit, mask, match);
-		good = n % 4 == 1
-			       ? moved_turn(l2, "moved inside L2")
-			       : quiet_turn(l2, was_moved ? "after the move" : "before the move");
+		good = n % 4 == 1 ? moved_turn(l2, "after a migration in L2")
+				  : quiet_turn(l2, was_moved ? "after the migration"
+							     : "before the migration");
 		report_prefix_pop();
 	}
 	report(good, "%lu combinations of bit, mask and match", 2 * ARRAY_SIZE(filters));
@@ -116,12 +118,12 @@ static void triple_fault_in_l2(void *data)
 }
 
 TEST(triple_fault, .on = EACH_CPU, .needs = VMX,
-     .about = "a triple fault of L2, which was moved, ends L2 and not the machine; another L2 runs")
+     .about = "a triple fault of L2 after a migration in L2 is an exit, and another L2 goes on")
 {
 	struct l2 *l2 = l2_new(triple_fault_in_l2, NULL);
 	struct l2 *other = l2_new(calls_in_l2, NULL);
 
-	l2_expect(l2, EXIT_REASON_TRIPLE_FAULT, "after a move, #UD without an IDT");
+	l2_expect(l2, EXIT_REASON_TRIPLE_FAULT, "after a migration, #UD without an IDT");
 	report(vmx_get(l2, EXIT_QUALIFICATION) == 0, "the qualification is 0x%lx, expected 0",
 	       vmx_get(l2, EXIT_QUALIFICATION));
 	migrate_quiet();

@@ -31,27 +31,27 @@ static void check_first_exit(void (*code)(void *data), enum vmcs_field field, u3
 
 	if (!broken("lost"))
 		vmx_set_controls(l2, field, control);
-	l2_expect(l2, reason, "the first exit behind the move");
-	report(vmx_get(l2, GUEST_RIP) == rip, "it came at RIP 0x%lx, expected 0x%lx",
+	l2_expect(l2, reason, "the first exit after the migration");
+	report(vmx_get(l2, GUEST_RIP) == rip, "the exit came at RIP 0x%lx, expected 0x%lx",
 	       vmx_get(l2, GUEST_RIP), rip);
 	l2_free(l2);
 	free_page(page);
 }
 
 /*
- * L1's next entry has a hypervisor compute anew what L2 runs with: so what a move has lost can be
- * seen until the first exit, and no further. Neither instruction is one that the hypervisor
- * wants to see for itself.
+ * At L1's next VM entry a hypervisor computes the controls of L2 anew. So a control that a
+ * migration lost shows only until the first exit. The hypervisor itself needs no exit for either
+ * instruction.
  */
 TEST(first_exit_primary, .on = EACH_CPU, .needs = VMX,
-     .about = "INVLPG, which L1 wants to exit, does so as the first exit behind a move in L2")
+     .about = "INVLPG exits by a primary control as L2's first exit after a migration in L2")
 {
 	check_first_exit(invlpg_behind_move, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_INVLPG_EXITING,
 			 EXIT_REASON_INVLPG, (u64)first_invlpg);
 }
 
 TEST(first_exit_secondary, .on = EACH_CPU, .needs = VMX_DESC_EXITING,
-     .about = "so does SGDT, which one of the secondary controls makes exit")
+     .about = "SGDT exits by a secondary control as L2's first exit after a migration in L2")
 {
 	check_first_exit(sgdt_behind_move, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_DESC,
 			 EXIT_REASON_GDTR_IDTR, (u64)first_sgdt);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The bitmaps of ports and MSRs: Intel SDM volume 3, 25.6.4, 25.6.9 and 26.1.3. A part of
- * vmx_exit.c, whose head says what is tested and how, and what break= does.
+ * Exits by the bitmaps of ports and MSRs (Intel SDM volume 3, 25.6.4, 25.6.9 and 26.1.3).
+ * vmx_exit.c says what is tested and how, and what break= does.
  */
 #include "processor.h"
 #include "x86/vmx_exit/vmx_exit.h"
-
-/* ======== ports and MSRs, by bitmaps ======== */
 
 #define PORT_ROW(label, stub, port, bytes, qualification)                                          \
 	{                                                                                          \
@@ -15,7 +13,7 @@
 		.information = (qualification) | IO_PORT(port), .number = port, .size = bytes      \
 	}
 
-/* Ports without devices, but for 0x80. Two bitmaps meet at 0x8000. */
+/* No port but 0x80 has a device. Two bitmaps meet at 0x8000. */
 static const struct row ports[] = {
 	PORT_ROW("OUT to 0x80", out8, 0x80, 1, IO_SIZE_1),
 	PORT_ROW("IN from 0x81", in8, 0x81, 1, IO_SIZE_1 | IO_IN),
@@ -27,7 +25,7 @@ static const struct row ports[] = {
 	PORT_ROW("IN from 0xfffe", in8, 0xfffe, 1, IO_SIZE_1 | IO_IN),
 };
 
-/* Those whose bits are set; an access exits if the bit of any of its ports is set (25.6.4). */
+/* Sets the bits of some ports. An access exits if the bit of any of its ports is set (25.6.4). */
 static void want_ports(struct l2 *l2, const u16 *set, int count)
 {
 	for (int i = 0; i < row_count; i++)
@@ -44,7 +42,8 @@ static void want_ports(struct l2 *l2, const u16 *set, int count)
 }
 
 TEST(ports, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
-     .about = "moved inside L2, ports exit by L1's bitmaps, where one of an access's ports is set")
+     .about =
+	     "port accesses exit if L1's bitmaps have any of their ports, before and after migrations")
 {
 	static const u16 every[] = { 0x80, 0x81, 0x5670, 0x5674, 0x7fff, 0x8000, 0xfffe };
 	static const u16 some[] = { 0x80, 0x5671, 0x8000 };
@@ -52,20 +51,21 @@ TEST(ports, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 	struct l2 *l2 = begin(ports, ARRAY_SIZE(ports));
 
 	want_ports(l2, every, ARRAY_SIZE(every));
-	if (!turn(l2, "all, before the move") || !moved_turn(l2, "all, moved inside L2"))
+	if (!turn(l2, "all, before the migration") ||
+	    !moved_turn(l2, "all, after a migration in L2"))
 		goto out;
 	want_ports(l2, NULL, 0);
-	if (!moved_turn(l2, "none, moved inside L2"))
+	if (!moved_turn(l2, "none, after a migration in L2"))
 		goto out;
 	want_ports(l2, some, ARRAY_SIZE(some));
-	if (!turn_after_move(l2, "some, moved in L1"))
+	if (!turn_after_move(l2, "some, after a migration in L1"))
 		goto out;
 	want_ports(l2, others, ARRAY_SIZE(others));
-	if (!moved_turn(l2, "others, moved inside L2"))
+	if (!moved_turn(l2, "the others, after a migration in L2"))
 		goto out;
-	/* With bitmaps, unconditional I/O exiting counts for nothing. */
+	/* With bitmaps, unconditional I/O exiting has no effect. */
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_UNCOND_IO_EXITING);
-	moved_turn(l2, "others, with unconditional I/O exiting, too");
+	moved_turn(l2, "the others, with unconditional I/O exiting as well");
 out:
 	end(l2);
 }
@@ -79,7 +79,7 @@ out:
 #define MSR_ROWS(label, msr)                                                                       \
 	MSR_ROW("RDMSR of " label, rdmsr, msr, false), MSR_ROW("WRMSR to " label, wrmsr, msr, true)
 
-/* The last is in no range of the bitmap, and always exits. */
+/* This MSR is in no range of the bitmap, and always exits. */
 #define OUTSIDE_RANGES 0x40000000
 static const struct row msrs[] = {
 	MSR_ROWS("SYSENTER_CS", MSR_IA32_SYSENTER_CS),
@@ -99,30 +99,32 @@ static bool every_other_msr(int place, int first)
 }
 
 TEST(msrs, .on = EACH_CPU, .needs = VMX_MSR_BITMAPS,
-     .about = "moved inside L2, RDMSR and WRMSR exit by L1's bitmap; without a bitmap, all do")
+     .about =
+	     "RDMSR and WRMSR exit by L1's bitmap, and all without a bitmap, before and after migrations")
 {
 	struct l2 *l2 = begin(msrs, ARRAY_SIZE(msrs));
 
 	want_msrs(l2, all, 0);
-	if (!turn(l2, "all, before the move") || !moved_turn(l2, "all, moved inside L2"))
+	if (!turn(l2, "all, before the migration") ||
+	    !moved_turn(l2, "all, after a migration in L2"))
 		goto out;
 	want_msrs(l2, none, 0);
-	if (!moved_turn(l2, "none, moved inside L2"))
+	if (!moved_turn(l2, "none, after a migration in L2"))
 		goto out;
 	want_msrs(l2, every_other, 0);
-	if (!turn_after_move(l2, "reads, moved in L1"))
+	if (!turn_after_move(l2, "reads, after a migration in L1"))
 		goto out;
 	want_msrs(l2, every_other_msr, 0);
-	if (!moved_turn(l2, "every other, moved inside L2"))
+	if (!moved_turn(l2, "every other, after a migration in L2"))
 		goto out;
 	want_msrs(l2, every_other_msr, 1);
-	if (!turn(l2, "the others, after the move"))
+	if (!turn(l2, "the others, after the migration"))
 		goto out;
 	vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_USE_MSR_BITMAPS);
 	for (int i = 0; i < row_count; i++)
 		wanted[i] = true;
 	if (!broken("lost"))
-		moved_turn(l2, "without a bitmap, moved inside L2");
+		moved_turn(l2, "without a bitmap, after a migration in L2");
 out:
 	end(l2);
 }

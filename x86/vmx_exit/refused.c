@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Entries that are refused: Intel SDM volume 3, 27.2 to 27.4 and 27.8. A part of vmx_exit.c,
- * whose head says what is tested and how, and what break= does.
+ * VM entries that are refused (Intel SDM volume 3, 27.2 to 27.4 and 27.8). vmx_exit.c says what is
+ * tested and how, and what break= does.
  */
 #include "migrate.h"
 #include "processor.h"
 #include "x86/vmx_exit/vmx_exit.h"
 
-/* ======== entries that are refused ======== */
-
-/* A value that must not be, and what the entry has to say to it. */
+/* A value that a field must not have, and how the VM entry should fail. */
 struct refusal {
 	const char *what;
 	enum vmcs_field field;
 	u64 (*value)(u64 good);
 	u64 reason; /* EXIT_REASON_INVALID_STATE, _MSR_LOAD_FAIL; 0: a VM-instruction error */
-	u64 qualification; /* or the error */
+	u64 qualification; /* or the VM-instruction error */
 };
 
 #define VALUE(name, expression)                                                                    \
@@ -85,7 +83,7 @@ static const struct refusal refusals[] = {
 	  EXIT_REASON_INVALID_STATE, ENTRY_FAIL_VMCS_LINK_PTR },
 };
 
-/* Whether a CPU must look at the field: those of PAT and EFER only if a control says so. */
+/* A CPU must check the fields of PAT and EFER only if a control says so. */
 static bool is_looked_at(const struct refusal *refusal)
 {
 	switch (refusal->field) {
@@ -109,18 +107,18 @@ static void check_refused(struct l2 *l2, const char *what, u64 reason, u64 detai
 		report_if_failed(
 			got == (reason | VMX_EXIT_REASONS_FAILED_VMENTRY) &&
 				vmx_get(l2, EXIT_QUALIFICATION) == detail,
-			"%s: %s: exit %s; expected that the entry fails with %s, qualification %lu",
-			when, what, l2_exit_text(l2), l2_exit_name(reason), detail);
+			"%s: %s: exit %s; expected a failed entry with %s, qualification %lu", when,
+			what, l2_exit_text(l2), l2_exit_name(reason), detail);
 	else
 		report_if_failed(got == L2_NOT_ENTERED &&
 					 vmx_get(l2, VM_INSTRUCTION_ERROR) == detail,
 				 "%s: %s: exit %s; expected no entry, with error %lu (%s)", when,
 				 what, l2_exit_text(l2), detail, vm_instruction_error_name(detail));
-	report_if_failed(l2->launched == launched, "%s: %s: the VMCS was launched by it", when,
-			 what);
+	report_if_failed(l2->launched == launched,
+			 "%s: %s: the refused entry should not launch the VMCS", when, what);
 }
 
-/* Each value that must not be, and then L2 once more with the right one. */
+/* Tries each wrong value, and then enters L2 with the right one. */
 static void check_refusals(struct l2 *l2, u64 *calls, const char *when)
 {
 	unsigned tried = 0;
@@ -136,7 +134,7 @@ static void check_refusals(struct l2 *l2, u64 *calls, const char *when)
 		if (!broken("entry"))
 			vmx_set(l2, refusal->field, refusal->value(right));
 		check_refused(l2, refusal->what, refusal->reason, refusal->qualification, when);
-		/* What is not 1 would be, had it been entered. */
+		/* With the right value L2 goes on at its next call. */
 		vmx_set(l2, refusal->field, right);
 		l2_enter(l2);
 		good = report_if_failed(l2_is_call(l2, *calls + 1),
@@ -149,21 +147,22 @@ static void check_refusals(struct l2 *l2, u64 *calls, const char *when)
 }
 
 TEST(refused, .on = EACH_CPU, .needs = VMX,
-     .about = "entries with invalid controls, host or guest state are refused alike after a move")
+     .about =
+	     "entries with invalid controls, host or guest state are refused before and after a migration")
 {
 	struct l2 *l2 = l2_new(calls_in_l2, NULL);
 	u64 calls = 0;
 
-	check_refusals(l2, &calls, "before the move");
+	check_refusals(l2, &calls, "before the migration");
 	migrate_quiet();
-	check_refusals(l2, &calls, "after the move");
+	check_refusals(l2, &calls, "after the migration");
 	l2_free(l2);
 }
 
-/* The move lies between what is wrong and the entry that has to see it. */
+/* A broken hypervisor checks a field when L1 writes it, and not at the entry after a migration. */
 TEST(refused_across_move, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "an entry is refused for what was written into the VMCS before a move, launched or not")
+	     "an entry is refused for what L1 wrote to a VMCS, launched or not, before a migration")
 {
 	static const unsigned chosen[] = { 2, 9, 18, 24, ARRAY_SIZE(refusals) - 1 };
 	u64 calls = 0;
@@ -186,10 +185,10 @@ TEST(refused_across_move, .on = EACH_CPU, .needs = VMX,
 	l2_free(l2);
 }
 
-/* An MSR that the entry may not load (27.4): the qualification is its number in the area. */
+/* The qualification is the number of the forbidden MSR in the area, counted from 1 (27.4). */
 TEST(msr_load_refused, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "an entry that may not load an MSR fails with reason 34 and its number, after a move, too")
+	     "an entry that loads a forbidden MSR fails with reason 34, before and after a migration")
 {
 	struct l2 *l2 = l2_new(calls_in_l2, NULL);
 	u64 star = rdmsr(MSR_STAR);
@@ -198,7 +197,7 @@ TEST(msr_load_refused, .on = EACH_CPU, .needs = VMX,
 	vmx_load_msr_at_entry(l2, MSR_STAR, star);
 	entry = vmx_load_msr_at_entry(l2, MSR_STAR, star);
 	for (int moved = 0; moved < 2; moved++) {
-		const char *when = moved ? "after the move" : "before the move";
+		const char *when = moved ? "after the migration" : "before the migration";
 
 		if (!broken("entry"))
 			entry->index = MSR_FS_BASE;

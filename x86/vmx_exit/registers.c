@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The masks, shadows and targets of control registers: Intel SDM volume 3, 25.6.6, 25.6.7 and
- * 26.1.3. A part of vmx_exit.c, whose head says what is tested and how, and what break= does.
+ * Exits by the masks, shadows and targets of control registers (Intel SDM volume 3, 25.6.6, 25.6.7
+ * and 26.1.3). vmx_exit.c says what is tested and how, and what break= does.
  */
 #include "alloc_page.h"
 #include "migrate.h"
@@ -12,8 +12,8 @@
 /* ======== CR0 and CR4: masks and shadows; CR3's targets ======== */
 
 /*
- * Bits in the mask are L1's: L2 reads them from the shadow, and a write that would change one
- * there exits (25.6.6). The others are L2's own.
+ * L1 owns the bits in the mask: L2 reads them from the shadow, and a write that differs from the
+ * shadow exits (25.6.6). L2 owns the other bits.
  */
 #define CR0_MASK   (X86_CR0_TS | X86_CR0_AM | X86_CR0_NE)
 #define CR0_SHADOW (X86_CR0_TS)
@@ -33,10 +33,10 @@ static struct control_registers read_control_registers(void)
 	return now;
 }
 
-/* What L2 sees, and what it has written that does not exit. */
+/* What L2 reads: at first, after the migration, after writes that do not exit, and at the end. */
 static struct control_registers seen[4];
 
-/* The writes behind the call exit; those that do not may raise #GP, and L2 goes on. */
+/* L2's code. The writes after the call exit. One that does not may raise #GP, and L2 goes on. */
 static void masked_in_l2(void *data)
 {
 	bool *move = data;
@@ -45,7 +45,7 @@ static void masked_in_l2(void *data)
 	if (*move)
 		migrate_quiet();
 	seen[1] = read_control_registers();
-	/* As in the shadow, and another bit of its own: no exit. */
+	/* L1's bits are as in the shadow, and one bit of L2's changes: there is no exit. */
 	write_cr0(seen[1].cr0 ^ X86_CR0_MP);
 	write_cr4(seen[1].cr4 ^ X86_CR4_DE);
 	seen[2] = read_control_registers();
@@ -68,7 +68,7 @@ static void check_seen(const struct control_registers *now, u64 cr0, u64 cr4, co
 
 static void expect_access(struct l2 *l2, u64 qualification, const char *what)
 {
-	if (!l2_expect(l2, EXIT_REASON_CR_ACCESS, "%s, which changes a bit of L1's", what))
+	if (!l2_expect(l2, EXIT_REASON_CR_ACCESS, "%s that changes a bit of L1's", what))
 		return;
 	report(vmx_get(l2, EXIT_QUALIFICATION) == qualification,
 	       "%s: the qualification is 0x%lx, expected 0x%lx", what,
@@ -89,9 +89,9 @@ static void check_masks(bool move)
 	vmx_set(l2, CR4_READ_SHADOW, CR4_SHADOW);
 	if (l2_expect_call(l2, 1)) {
 		check_seen(&seen[0], cr0_seen, cr4_seen, "at first");
-		check_seen(&seen[1], cr0_seen, cr4_seen, move ? "after the move" : "then");
+		check_seen(&seen[1], cr0_seen, cr4_seen, move ? "after the migration" : "then");
 		check_seen(&seen[2], cr0_seen ^ X86_CR0_MP, cr4_seen ^ X86_CR4_DE,
-			   "with a bit of its own changed");
+			   "with a bit of L2's changed");
 		report(vmx_get(l2, GUEST_CR0) == cr0 && vmx_get(l2, GUEST_CR4) == cr4,
 		       "GUEST_CR0 is 0x%lx, expected 0x%lx; GUEST_CR4 0x%lx, expected 0x%lx",
 		       vmx_get(l2, GUEST_CR0), cr0, vmx_get(l2, GUEST_CR4), cr4);
@@ -112,7 +112,7 @@ static void check_masks(bool move)
 
 TEST(cr_masks, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "CR0 and CR4 are read from the shadows and exit by L1's masks, before and after a move")
+	     "CR0 and CR4 are read from the shadows, and exit by L1's masks, before and after a migration")
 {
 	check_masks(false);
 	check_masks(true);
@@ -130,7 +130,7 @@ static void write_targets(void *data)
 }
 
 TEST(cr3_targets, .on = EACH_CPU, .needs = VMX,
-     .about = "after a move inside L2, MOV to CR3 exits but for the values of the CR3 targets")
+     .about = "MOV to CR3 exits except for the CR3-target values, after a migration in L2")
 {
 	u64 targets = VMX_MISC_CR3_TARGETS(rdmsr(MSR_IA32_VMX_MISC)), cr3[4];
 	struct l2 *l2;

@@ -1,34 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * VMX's exits across a move: Intel SDM volume 3, 25.6 (which control makes what exit), 26.1
- * (instructions that exit), 26.2 (exceptions), 28.2 (exit reason, qualification, instruction
- * length, event information), 27.2 to 27.4 and 27.8 (which entries are refused, and how).
+ * Exits of VMX across a migration (Intel SDM volume 3: 25.6 for the controls that cause exits,
+ * 26.1 for instructions, 26.2 for exceptions, 28.2 for exit reason, qualification, instruction
+ * length and event information, 27.2 to 27.4 and 27.8 for entries that are refused). This file has
+ * instructions and what the other files of this folder share; those have exceptions, bitmaps,
+ * control registers, refused entries, and the first exit after a migration.
  *
- * L1 writes its wishes into a VMCS. A hypervisor runs L2 on a VMCS of its own, which has to
- * make exit what L1 wants and what the hypervisor needs for itself, and gives L1 the first
- * kind only. When the machine is moved while L2 runs, that second VMCS stays behind and is
- * made anew on the other side. A broken hypervisor forgets some wish there, so that L2
- * executes what L1 wanted to see; or it keeps one that L1 has taken back; or it hands L1 an
- * exit that is its own business; or it fills in another reason, qualification, length or RIP.
+ * L1 sets controls in a VMCS. The hypervisor runs L2 on a VMCS of its own, which has to cause the
+ * exits that L1 wants and those that the hypervisor itself needs; L1 gets only the first kind. In
+ * a migration this second VMCS is left behind, and made anew on the destination.
  *
- * An L2 executes one instruction of each kind, one after the other, as l2-instructions.h says.
- * Bitmaps, control registers and entries that are refused are in vmx-exit-*.c.
+ * A broken hypervisor loses one of L1's controls there, so that L2 executes what L1 wanted to
+ * exit; it keeps a control that L1 has cleared; it gives L1 an exit that only the hypervisor
+ * needs; or an exit has a wrong reason, qualification, instruction length or RIP.
  *
- * What this cannot tell apart: a wish that was lost in the move, and one that was lost in an
- * entry afterwards that the move has made necessary. "before the move" in the text of a
- * failure means that the move is not to blame.
+ * L2 executes one instruction of each kind, one after the other: x86/nested/instructions.h.
  *
- * Not here: external interrupts, NMIs, windows, INIT and SIPI; TASK_SWITCH, which long mode
- * does not have; what only virtual APICs and EPT cause; the monitor trap flag; GETSEC, RSM,
- * ENCLS. The qualification of MWAIT, which says whether a monitor was armed, is not checked.
- * Nor is an entry with a RIP that is not canonical, which Bochs 2.7 lets in.
+ * The tests cannot tell a control that the migration lost from one that a VM entry lost which the
+ * migration made necessary. "before the migration" in the text of a failure means that the
+ * migration is not to blame.
  *
- * On the command line: break=WHAT, to spoil the test on purpose:
+ * Not tested: external interrupts, NMIs, windows, INIT and SIPI; TASK_SWITCH, which long mode does
+ * not have; exits that only virtual APICs and EPT cause; the monitor trap flag; GETSEC, RSM,
+ * ENCLS; the qualification of MWAIT, which says whether a monitor was armed; and an entry with a
+ * RIP that is not canonical, which Bochs 2.7 accepts.
  *
- * lost         after the first move in each test L1 no longer wants HLT, I/O, #UD, one MSR
- * gained       after it L1 wants PAUSE, RDTSC and #DE, which the test does not know
- * information  after it another qualification and length are expected
- * entry        what an entry should be refused for is not in the VMCS
+ * break=WHAT on the command line spoils a test on purpose:
+ *
+ * lost         after the first migration of a test L1 clears the controls for HLT, I/O, #UD, one
+ * MSR gained       after it L1 sets those for PAUSE, RDTSC and #DE, which the test does not expect
+ * information  after it the test expects another qualification and instruction length
+ * entry        the VMCS has nothing wrong for which an entry should be refused
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -37,17 +39,17 @@
 #include "processor.h"
 #include "x86/vmx_exit/vmx_exit.h"
 
-/* What anything may take longer than it should, at full speed. */
+/* How late anything may be, at full speed. */
 #define PATIENCE_MS 5000
 
 #define TURN_END 77
 
 /* ======== rows ======== */
 
-/* A VMCS, by its physical address; a descriptor for INVEPT and INVVPID. */
+/* Operands: the physical address of a VMCS, and a descriptor for INVEPT and INVVPID. */
 u64 operand_vmcs, operand_invept[2];
 
-/* As INSTRUCTIONS in l2-instructions.h; memory operands by their displacement. */
+/* Like INSTRUCTIONS in x86/nested/instructions.h. Memory operands are displacements. */
 #define VMX_INSTRUCTIONS(X)                                                                        \
 	X(out_immediate, "xor %eax, %eax", "out %al, $0x80", "")                                   \
 	X(in_register, "mov $0x5670, %edx", "in %dx, %ax", "")                                     \
@@ -116,7 +118,7 @@ static bool has_invvpid(void)
 				 .control = wish, ##__VA_ARGS__                                    \
 	}
 #define NO NOT_CHECKED
-/* In non-root operation they always exit (26.1.2). */
+/* These always exit in VMX non-root operation (26.1.2). */
 #define ALWAYS 0, .always = true, .only_in_l2 = true
 
 static const struct row instructions[] = {
@@ -175,7 +177,7 @@ static const struct row instructions[] = {
 	ROW(invvpid, INVVPID, (u64)operand_invept, ALWAYS, .there = has_invvpid),
 };
 
-/* ======== what l2-instructions.c needs ======== */
+/* ======== what x86/nested/instructions*.c needs ======== */
 
 struct l2 *begin(const struct row *table, int count)
 {
@@ -190,9 +192,8 @@ struct l2 *begin_instructions(void)
 }
 
 /*
- * KVM 6.1 forgets an interrupt that is held off when L2 exits (docs/findings.md), which
- * vmx_event's intr_taken_behind_exit is about, until something has it look again: a priority that
- * falls.
+ * KVM 6.1 forgets an interrupt that waits for L2's RFLAGS.IF when L2 exits (docs/findings.md; the
+ * test intr_taken_behind_exit of vmx_event). A falling task priority makes it look again.
  */
 static void take_wakeup(void)
 {
@@ -262,7 +263,7 @@ const char *row_text(int index)
 	return rows[index].name;
 }
 
-/* The library's console, and the PM timer by which it waits. */
+/* L1 carries out the library's accesses to its console, and to the PM timer by which it waits. */
 static bool carry_out_io(struct l2 *l2)
 {
 	u64 qualification = vmx_get(l2, EXIT_QUALIFICATION);
@@ -298,7 +299,7 @@ bool carry_out(struct l2 *l2)
 	case EXIT_REASON_IO_INSTRUCTION:
 		return carry_out_io(l2);
 	case EXIT_REASON_CR_ACCESS:
-		/* MOV to CR0 from RAX, behind an instruction that changes it. */
+		/* MOV to CR0 from RAX, after an instruction that changes it. */
 		if (vmx_get(l2, EXIT_QUALIFICATION) != MOV_TO_CR(0, 0))
 			return false;
 		vmx_set(l2, GUEST_CR0, l2->rax);
@@ -310,7 +311,7 @@ bool carry_out(struct l2 *l2)
 
 /* ---- what an exit says ---- */
 
-/* Of #DB it is what DR6 would be: a single step (28.2.1). */
+/* The qualification of #DB has the bits of DR6, here BS for a single step (28.2.1). */
 #define SINGLE_STEP BIT(14)
 
 static u64 qualification_of(const struct row *row)
@@ -320,7 +321,7 @@ static u64 qualification_of(const struct row *row)
 	return row->vector == DB_VECTOR ? SINGLE_STEP : row->address;
 }
 
-/* INT3 and INTO, but not BOUND. */
+/* INT3 and INTO raise software exceptions, BOUND does not. */
 static bool is_software(const struct row *row)
 {
 	return row->vector == BP_VECTOR || row->vector == OF_VECTOR;
@@ -352,7 +353,7 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 	u64 length = row->after - row->at + spoiled;
 	bool good = true;
 
-	if (!report_if_failed(l2->exit_reason == reason, "%s: %s: exit %s and not %s", when,
+	if (!report_if_failed(l2->exit_reason == reason, "%s: %s: exit %s, expected %s", when,
 			      row->name, l2_exit_text(l2), l2_exit_name(reason)))
 		return false;
 	if (qualification_of(row) != NOT_CHECKED)
@@ -364,25 +365,26 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 					 "%s: %s: the instruction length should be %lu: exit %s",
 					 when, row->name, length, l2_exit_text(l2));
 	good &= report_if_failed(!(vmx_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_VALID_MASK),
-				 "%s: %s: no event was being delivered: exit %s", when, row->name,
-				 l2_exit_text(l2));
+				 "%s: %s: no event should be in IDT vectoring: exit %s", when,
+				 row->name, l2_exit_text(l2));
 	return good && (!row->raises || check_exception(l2, row, when));
 }
 
 /* ======== instructions ======== */
 
-/* A hypervisor that takes one control for its neighbour, or goes on with those before the move. */
+/* A broken hypervisor mixes up two controls, or goes on with those from before the migration. */
 TEST(instructions_changed, .on = EACH_CPU, .needs = VMX,
-     .about = "what L1 changes between two entries counts from the next on, the move between")
+     .about =
+	     "execution controls that L1 changes before or after a migration count at the next entry")
 {
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, every_other, 0);
-	if (turn(l2, "every other, before the move")) {
+	if (turn(l2, "every other, before the migration")) {
 		want(l2, every_other, 1);
-		if (turn_after_move(l2, "the others, moved in L1")) {
+		if (turn_after_move(l2, "the others, after a migration in L1")) {
 			want(l2, every_other, 0);
-			moved_turn(l2, "every other again, moved inside L2");
+			moved_turn(l2, "every other again, after a migration in L2");
 		}
 	}
 	end(l2);
