@@ -2,7 +2,7 @@
 /*
  * A result as a JSON object and back. docs/results.md lists the members.
  */
-#include "vmm/qemu/qmp.h"
+#include "util/json-member.h"
 #include "report/result-json.h"
 
 static void add_string(JsonBuilder *builder, const char *name, const char *value)
@@ -141,13 +141,13 @@ static void read_test(struct result *result, JsonObject *object)
 {
 	struct test_result *test = g_new0(struct test_result, 1);
 
-	test->name = g_strdup(qmp_string(object, "test"));
-	test->verdict = g_strdup(qmp_string(object, "verdict"));
-	test->reason = g_strdup(qmp_string(object, "reason"));
-	test->cpu = qmp_number(object, "cpu");
-	test->round = qmp_number(object, "round");
-	test->checks = qmp_number(object, "checks");
-	test->duration_ns = qmp_number(object, "duration_ns");
+	test->name = g_strdup(member_string(object, "test"));
+	test->verdict = g_strdup(member_string(object, "verdict"));
+	test->reason = g_strdup(member_string(object, "reason"));
+	test->cpu = member_number(object, "cpu");
+	test->round = member_number(object, "round");
+	test->checks = member_number(object, "checks");
+	test->duration_ns = member_number(object, "duration_ns");
 	g_ptr_array_add(result->tests, test);
 }
 
@@ -156,26 +156,26 @@ static void read_mark(struct result *result, JsonObject *object)
 	struct mark *mark = g_new0(struct mark, 1);
 	g_autoptr(GList) keys = json_object_get_members(object);
 
-	mark->name = g_strdup(qmp_string(object, "name"));
+	mark->name = g_strdup(member_string(object, "name"));
 	mark->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	for (GList *key = keys; key; key = key->next)
 		g_hash_table_replace(mark->values, g_strdup(key->data),
-				     g_strdup(qmp_string(object, key->data)));
+				     g_strdup(member_string(object, key->data)));
 	g_ptr_array_add(result->marks, mark);
 }
 
 static void read_action(struct result *result, JsonObject *object)
 {
 	struct action_stats action = {
-		.started = qmp_number(object, "started_ns"),
-		.total_ns = qmp_number(object, "total_ns"),
-		.pause_min_ns = qmp_number(object, "pause_min_ns"),
-		.pause_max_ns = qmp_number(object, "pause_max_ns"),
-		.bytes = qmp_number(object, "bytes"),
-		.passes = qmp_number(object, "passes"),
-		.pages_sent = qmp_number(object, "pages_sent"),
-		.pages_in_ram = qmp_number(object, "pages_in_ram"),
-		.cuts = MAX(0, qmp_number(object, "cuts")),
+		.started = member_number(object, "started_ns"),
+		.total_ns = member_number(object, "total_ns"),
+		.pause_min_ns = member_number(object, "pause_min_ns"),
+		.pause_max_ns = member_number(object, "pause_max_ns"),
+		.bytes = member_number(object, "bytes"),
+		.passes = member_number(object, "passes"),
+		.pages_sent = member_number(object, "pages_sent"),
+		.pages_in_ram = member_number(object, "pages_in_ram"),
+		.cuts = MAX(0, member_number(object, "cuts")),
 	};
 
 	g_array_append_val(result->actions, action);
@@ -205,21 +205,21 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	struct result *result;
 	enum verdict verdict;
 
-	if (!read_verdict(qmp_string(object, "verdict"), &verdict))
+	if (!read_verdict(member_string(object, "verdict"), &verdict))
 		return NULL;
 	result = result_new(test_case, environment);
 	result->verdict = verdict;
-	result->reason = g_strdup(qmp_string(object, "reason"));
-	result->detail = g_strdup(qmp_string(object, "detail"));
-	result->memory = g_strdup(qmp_string(object, "memory"));
-	result->warning = g_strdup(qmp_string(object, "warning"));
-	result->vmm_version = g_strdup(qmp_string(object, "vmm_version"));
-	result->other_vmm_version = g_strdup(qmp_string(object, "other_vmm_version"));
-	result->logdir = g_strdup(qmp_string(object, "logs"));
-	result->duration_ns = qmp_number(object, "duration_ns");
-	result->checks = qmp_number(object, "checks");
-	result->skipped_checks = qmp_number(object, "checks_skipped");
-	result->beyond_tests = qmp_number(object, "failed_beyond_tests");
+	result->reason = g_strdup(member_string(object, "reason"));
+	result->detail = g_strdup(member_string(object, "detail"));
+	result->memory = g_strdup(member_string(object, "memory"));
+	result->warning = g_strdup(member_string(object, "warning"));
+	result->vmm_version = g_strdup(member_string(object, "vmm_version"));
+	result->other_vmm_version = g_strdup(member_string(object, "other_vmm_version"));
+	result->logdir = g_strdup(member_string(object, "logs"));
+	result->duration_ns = member_number(object, "duration_ns");
+	result->checks = member_number(object, "checks");
+	result->skipped_checks = member_number(object, "checks_skipped");
+	result->beyond_tests = member_number(object, "failed_beyond_tests");
 	read_array(result, object, "tests", read_test);
 	read_array(result, object, "marks", read_mark);
 	read_array(result, object, "moves", read_action);
@@ -231,16 +231,16 @@ struct environment *environment_from_json(JsonObject *object)
 	struct environment *environment = g_new0(struct environment, 1);
 	JsonNode *timescale = json_object_get_member(object, "timescale");
 
-	environment->host = g_strdup(qmp_string(object, "host"));
-	environment->vmm = g_strdup(qmp_string(object, "vmm"));
-	environment->binary = g_strdup(qmp_string(object, "binary"));
-	environment->other_binary = g_strdup(qmp_string(object, "other_binary"));
-	environment->machine = g_strdup(qmp_string(object, "machine"));
-	environment->accel = g_strdup(qmp_string(object, "accel"));
-	environment->kernel = g_strdup(qmp_string(object, "kernel"));
-	environment->cpu = g_strdup(qmp_string(object, "cpu"));
-	environment->clock = g_strdup(qmp_string(object, "clock"));
-	environment->seed = qmp_number(object, "run_seed");
+	environment->host = g_strdup(member_string(object, "host"));
+	environment->vmm = g_strdup(member_string(object, "vmm"));
+	environment->binary = g_strdup(member_string(object, "binary"));
+	environment->other_binary = g_strdup(member_string(object, "other_binary"));
+	environment->machine = g_strdup(member_string(object, "machine"));
+	environment->accel = g_strdup(member_string(object, "accel"));
+	environment->kernel = g_strdup(member_string(object, "kernel"));
+	environment->cpu = g_strdup(member_string(object, "cpu"));
+	environment->clock = g_strdup(member_string(object, "clock"));
+	environment->seed = member_number(object, "run_seed");
 	environment->timescale =
 		timescale && JSON_NODE_HOLDS_VALUE(timescale) ? json_node_get_double(timescale) : 1;
 	return environment;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Members of a JSON object that came from another process, which may have sent anything. OBJECT
+ * may be NULL. What is returned lives as long as OBJECT does.
+ */
+#ifndef FERRY_HOST_UTIL_JSON_MEMBER_H
+#define FERRY_HOST_UTIL_JSON_MEMBER_H
+
+#include <json-glib/json-glib.h>
+
+/* NULL if there is no such member, or it is of another type. */
+JsonObject *member_object(JsonObject *object, const char *name);
+const char *member_string(JsonObject *object, const char *name);
+
+/* -1 if there is no such member, or it is no value. */
+gint64 member_number(JsonObject *object, const char *name);
+
+#endif
