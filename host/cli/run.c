@@ -11,7 +11,7 @@
 #include "cli/command.h"
 #include "util/interrupt.h"
 #include "util/kvm.h"
-#include "lab/lab.h"
+#include "lab/kinds.h"
 #include "vmm/qemu/preforked.h"
 #include "vmm/qemu/machine.h"
 #include "run/schedule.h"
@@ -31,9 +31,10 @@ static struct {
 	char *plans, *logdir, *json, *junit, *host;
 	struct {
 		char *kernel, *modules, *clock;
+		int boot_seconds;
 	} lab;
 	int jobs;
-	gboolean tap, plain, no_skip, stream;
+	gboolean tap, plain, no_skip, stream, emulated_host, prefork;
 	char **patterns;
 } options;
 
@@ -43,7 +44,7 @@ static const GOptionEntry entries[] = {
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 	  "Fill N CPUs with guests (default: all of this machine)", "N" },
 	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
-	  "Where the VMM runs: local, amd or intel (labs), or auto, the first that can (default: "
+	  "Where the VMM runs: local, the name of a lab, or auto, the first that can (default: "
 	  "auto)",
 	  "HOST" },
 	{ "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.lab.kernel,
@@ -52,6 +53,9 @@ static const GOptionEntry entries[] = {
 	  "KVM modules to load into the labs' kernel", "DIR" },
 	{ "lab-clock", 0, 0, G_OPTION_ARG_STRING, &options.lab.clock,
 	  "A lab whose kernel trusts its TSC, or not: tsc or hpet (default: tsc)", "CLOCK" },
+	{ "lab-boot", 0, 0, G_OPTION_ARG_INT, &options.lab.boot_seconds,
+	  "How long a lab may take to start the runner inside (default: minutes, by the kind)",
+	  "SECONDS" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &wanted.accel,
 	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &wanted.qemu,
@@ -94,7 +98,11 @@ static const GOptionEntry entries[] = {
 	  "Print results in the Test Anything Protocol", NULL },
 	{ "plain", 0, 0, G_OPTION_ARG_NONE, &options.plain, "No live display on a terminal", NULL },
 	{ "stream", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.stream,
-	  "Tell the runner outside of this lab", NULL },
+	  "Print what happens as JSON events, for the runner outside of this lab", NULL },
+	{ "emulated-host", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.emulated_host,
+	  "This machine's CPU is emulated: a VMM may take seconds to answer", NULL },
+	{ "prefork", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.prefork,
+	  "Start QEMU once and fork it for each VM", NULL },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &wanted.suite,
 	  "Run another suite's unittests.cfg, e.g. that of kvm-unit-tests", "CFG" },
 	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &wanted.bindir,
@@ -112,9 +120,25 @@ static void spell_out_jobs(int argc, char **argv)
 			argv[i] = g_strconcat("--jobs=", argv[i] + 2, NULL);
 }
 
+static void check_lab_options(GError **error)
+{
+	const char *host = options.host, *clock = options.lab.clock;
+	g_autofree char *hosts = lab_kind_hosts();
+	g_autofree char *clocks = g_strjoinv(" or ", (char **)lab_clocks());
+
+	if (host && !g_str_equal(host, "auto") && !g_str_equal(host, "local") &&
+	    !lab_kind_find(host))
+		g_set_error(error, FERRY_ERROR, 0, "--host is %s, not '%s'", hosts, host);
+	else if (options.lab.boot_seconds < 0)
+		g_set_error(error, FERRY_ERROR, 0, "--lab-boot is a number of seconds");
+	else if (clock && !g_strv_contains(lab_clocks(), clock))
+		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is %s, not '%s'", clocks, clock);
+}
+
 static gboolean parse_options(int argc, char **argv, GError **error)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autofree char *hosts = lab_kind_hosts(), *description = NULL;
 
 	options.jobs = g_get_num_processors();
 	wanted = default_settings;
@@ -122,9 +146,11 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	g_option_context_set_summary(
 		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
 			 "'kvmclock/precopy' or '*/storm'; all without one.");
-	g_option_context_set_description(
-		context, "Exit status: 0 all passed, 1 some case failed, 2 usage or set-up, "
-			 "130 interrupted.\n");
+	description =
+		g_strdup_printf("HOST is %s; all but the first two are labs.\n\nExit status: 0 all "
+				"passed, 1 some case failed, 2 usage or set-up, 130 interrupted.\n",
+				hosts);
+	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	spell_out_jobs(argc, argv);
 	if (!g_option_context_parse(context, &argc, &argv, error))
@@ -138,14 +164,8 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
 	else if (wanted.seed > G_MAXUINT32 || (wanted.seed < 0 && wanted.seed != RANDOM_SEED))
 		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
-	else if (options.host && !g_str_equal(options.host, "auto") &&
-		 !g_str_equal(options.host, "local") && !g_strv_contains(lab_names, options.host))
-		g_set_error(error, FERRY_ERROR, 0, "--host is auto, local, amd or intel, not '%s'",
-			    options.host);
-	else if (options.lab.clock && !g_str_equal(options.lab.clock, "tsc") &&
-		 !g_str_equal(options.lab.clock, "hpet"))
-		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is tsc or hpet, not '%s'",
-			    options.lab.clock);
+	else
+		check_lab_options(error);
 	if (wanted.seed == RANDOM_SEED)
 		wanted.seed = g_random_int();
 	return !*error;
@@ -291,7 +311,9 @@ static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 		     const struct environment *environment, GPtrArray *known_issues)
 {
 	const struct lab_settings lab_settings = {
-		.options = { .kernel = options.lab.kernel, .modules = options.lab.modules },
+		.options = { .kernel = options.lab.kernel,
+			     .modules = options.lab.modules,
+			     .boot_seconds = options.lab.boot_seconds },
 		.wanted = &wanted,
 	};
 	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
@@ -370,12 +392,12 @@ static double find_timescale(const struct suite *suite, const struct case_settin
 	return 1;
 }
 
-/* In a lab alone: where the CPU is real, starting QEMU is no matter. The caller frees it. */
+/* The library that makes QEMU wait for forks, or NULL. The caller frees it. */
 static char *find_preforked(void)
 {
 	g_autofree char *path = build_path("lab/preforked.so");
 
-	if (!options.stream || !g_file_test(path, G_FILE_TEST_EXISTS))
+	if (!options.prefork || !g_file_test(path, G_FILE_TEST_EXISTS))
 		return NULL;
 	return g_canonicalize_filename(path, NULL);
 }
@@ -421,7 +443,7 @@ static int run(int argc, char **argv)
 	settings.logdir = logdir;
 	settings.socket_dir = socket_dir;
 	settings.kvm_unit_tests = suite->kvm_unit_tests;
-	settings.emulated_host = options.stream;
+	settings.emulated_host = options.emulated_host;
 	settings.preforked = preforked = find_preforked();
 	environment->timescale = find_timescale(suite, &settings, environment);
 	status = run_cases(cases, &settings, environment, known_issues);

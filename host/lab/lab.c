@@ -1,149 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs cases in a lab: first lab/build-kernel, unless a kernel is given, then
- * lab/NAME with this same runner inside, whose JSON stream (report-stream.c) is
- * turned back into results. A case that the lab still owes when it ends is an
- * error, with the last that the lab had to say.
+ * Runs cases in a lab: first lab/build-kernel, unless a kernel is given, then lab/NAME with this
+ * same runner inside. A case that the lab still owes when it ends is an error, for the last that
+ * the lab had to say. No wait for a lab is without a limit.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <glib-unix.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "util/child.h"
-#include "util/kvm.h"
+#include "lab/command-line.h"
 #include "lab/lab.h"
-#include "vmm/qemu/qmp.h"
-#include "report/result-json.h"
-#include "util/paths.h"
+#include "lab/results.h"
+#include "lab/script.h"
 #include "util/text.h"
 
-/* In the order in which they are preferred: the first is many times as fast. */
-const char *const lab_names[] = { "amd", "intel", NULL };
-
-const char *lab_missing(const char *name)
-{
-	g_autofree char *bochs = NULL;
-
-	if (!g_str_equal(name, "intel") || kvm_offers_vmx())
-		return NULL;
-	bochs = g_find_program_in_path(g_getenv("BOCHS") ?: "bochs");
-	return bochs ? NULL : "the intel lab has no Bochs (scripts/packages --install lab intel)";
-}
-
-/* How many of the lab's last lines an error tells. */
+/* How many of the lab's last lines are an error's detail. */
 #define LAST_LINES 20
+/* Of a busy machine with one slow CPU. */
+#define KERNEL_BUILD_SECONDS (4 * 60 * 60)
+/* What lab/NAME exits with if it was used wrongly or misses something, and if the lab failed. */
+#define STATUS_USAGE  2
+#define STATUS_FAILED 70
 
 struct lab {
-	char *name;
-	GPtrArray *cases; /* without a result yet; struct test_case */
+	const struct lab_kind *kind;
 	const struct settings *wanted;
-	char *kernel, *modules, *clock;
-	unsigned machine;   /* of several */
+	struct lab_options options;
 	char *logdir;	    /* of the cases */
-	char *console_path; /* of the lab's own console and errors */
+	char *folder;	    /* of the lab's own logs */
+	char *console_path; /* of the script's errors, which tell what became of the machine */
 	const struct lab_listener *listener;
 	void *data;
+	struct lab_results *results;
 
-	GPid pid; /* 0 if no process runs */
-	guint child_watch, output_watch, idle;
-	int output;
-	GString *line; /* of the process' output, as far as it has come */
-	gboolean building;
-	char *last_output; /* the last whole line of the kernel's build */
-	struct environment *environment;
+	struct lab_script *script; /* that runs, or NULL */
+	char *kernel_line;	   /* the last line of the kernel's build: where the kernel is */
+	guint limit;		   /* the timer that ends a script of which nothing is heard */
+	guint idle;
 };
-
-/* ---- results ---- */
-
-static const struct test_case *find_case(struct lab *lab, const char *name)
-{
-	for (guint i = 0; name && i < lab->cases->len; i++) {
-		const struct test_case *test_case = lab->cases->pdata[i];
-
-		if (g_str_equal(test_case->name, name))
-			return test_case;
-	}
-	return NULL;
-}
-
-static void hand_out(struct lab *lab, struct result *result)
-{
-	g_ptr_array_remove(lab->cases, (gpointer)result->test_case);
-	lab->listener->result(lab->data, result);
-}
-
-static void on_event(struct lab *lab, JsonObject *event)
-{
-	const char *name = qmp_string(event, "event");
-	const struct test_case *test_case = find_case(lab, qmp_string(event, "case"));
-	const char *doing = qmp_string(event, "doing");
-	struct result *result;
-
-	if (!g_strcmp0(name, "environment") && !lab->environment) {
-		lab->environment = environment_from_json(event);
-		g_free(lab->environment->host);
-		lab->environment->host = g_strdup(lab->name);
-	}
-	if (!test_case || !lab->environment)
-		return;
-	if (!g_strcmp0(name, "started"))
-		lab->listener->started(lab->data, test_case);
-	else if (!g_strcmp0(name, "progress") && doing)
-		lab->listener->progress(lab->data, test_case, doing);
-	else if (!g_strcmp0(name, "ended") &&
-		 (result = result_from_json(event, test_case, lab->environment)))
-		hand_out(lab, result);
-}
-
-/* The last lines of the lab's console, for an error's detail. */
-static char *last_words(struct lab *lab)
-{
-	g_autofree char *text = NULL;
-	g_auto(GStrv) lines = NULL;
-	GString *words = g_string_new(NULL);
-	guint count;
-
-	if (!g_file_get_contents(lab->console_path, &text, NULL, NULL))
-		return g_string_free(words, FALSE);
-	lines = g_strsplit(g_strchomp(text), "\n", -1);
-	count = g_strv_length(lines);
-	for (guint i = count > LAST_LINES ? count - LAST_LINES : 0; i < count; i++) {
-		g_autofree char *line = text_printable(g_strchomp(lines[i]), -1);
-
-		g_string_append_printf(words, "%s%s", words->len ? "\n" : "", line);
-	}
-	return g_string_free(words, FALSE);
-}
-
-static struct environment *unknown_environment(struct lab *lab)
-{
-	struct environment *environment = g_new0(struct environment, 1);
-
-	environment->host = g_strdup(lab->name);
-	environment->vmm = g_strdup("qemu");
-	environment->timescale = 1;
-	return environment;
-}
-
-/* Everything that is still owed has this verdict, for this reason. */
-static void give_up(struct lab *lab, enum verdict verdict, const char *reason, const char *detail)
-{
-	if (!lab->environment)
-		lab->environment = unknown_environment(lab);
-	while (lab->cases->len) {
-		struct result *result = result_new(lab->cases->pdata[0], lab->environment);
-
-		result->verdict = verdict;
-		result->reason = g_strdup(reason);
-		result->detail = g_strdup(detail);
-		result->logdir = g_path_get_dirname(lab->console_path);
-		hand_out(lab, result);
-	}
-}
 
 static gboolean tell_finished(gpointer data)
 {
@@ -159,259 +53,246 @@ static void finish(struct lab *lab)
 	lab->idle = g_idle_add(tell_finished, lab);
 }
 
-/* ---- the process: first the kernel's build, then the lab ---- */
-
-static void on_line(struct lab *lab, const char *line)
+static void end_script(struct lab *lab)
 {
-	g_autoptr(JsonParser) parser = NULL;
-	JsonNode *root;
-
-	if (lab->building) {
-		g_free(lab->last_output);
-		lab->last_output = g_strdup(line);
-		return;
-	}
-	parser = json_parser_new();
-	if (json_parser_load_from_data(parser, line, -1, NULL) &&
-	    (root = json_parser_get_root(parser)) && JSON_NODE_HOLDS_OBJECT(root))
-		on_event(lab, json_node_get_object(root));
+	if (lab->limit)
+		g_source_remove(lab->limit);
+	lab->limit = 0;
+	g_clear_pointer(&lab->script, lab_script_free);
 }
 
-static void take(struct lab *lab, const char *bytes, gsize length)
+/* ---- how a lab failed ---- */
+
+/* The last lines of the lab's console, for an error's detail. The caller frees it. */
+static char *last_lines(const struct lab *lab)
 {
-	char *newline;
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	GString *told = g_string_new(NULL);
+	guint count;
 
-	g_string_append_len(lab->line, bytes, length);
-	while ((newline = memchr(lab->line->str, '\n', lab->line->len))) {
-		g_autofree char *line = g_strndup(lab->line->str, newline - lab->line->str);
+	if (!g_file_get_contents(lab->console_path, &text, NULL, NULL))
+		return g_string_free(told, FALSE);
+	lines = g_strsplit(g_strchomp(text), "\n", -1);
+	count = g_strv_length(lines);
+	for (guint i = count > LAST_LINES ? count - LAST_LINES : 0; i < count; i++) {
+		g_autofree char *line = text_printable(g_strchomp(lines[i]), -1);
 
-		g_string_erase(lab->line, 0, newline - lab->line->str + 1);
-		on_line(lab, line);
+		g_string_append_printf(told, "%s%s", told->len ? "\n" : "", line);
 	}
+	return g_string_free(told, FALSE);
 }
 
-/* Takes all that there is to read now; FALSE at the end of the stream. */
-static gboolean drain(struct lab *lab)
+/*
+ * What the script said last: the last of LINES that it marked as its own, without the mark; else
+ * the last that holds anything. The caller frees it.
+ */
+static char *last_words(const struct lab *lab, const char *lines)
 {
-	char bytes[16384];
-	ssize_t length;
+	g_autofree char *mark = g_strdup_printf("lab/%s: ", lab->kind->name);
+	const char *own = g_strrstr(lines, mark), *last = strrchr(lines, '\n');
+	const char *words = own ? own + strlen(mark) : last ? last + 1 : lines;
 
-	for (;;) {
-		length = read(lab->output, bytes, sizeof(bytes));
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length <= 0)
-			return length < 0 && errno == EAGAIN;
-		take(lab, bytes, length);
-	}
+	return g_strndup(words, strcspn(words, "\n"));
 }
 
-static gboolean on_output(gint fd, GIOCondition condition, gpointer data)
+static void fail(struct lab *lab, const char *reason)
+{
+	g_autofree char *lines = last_lines(lab);
+
+	lab_results_give_up(lab->results, reason, lines, lab->folder);
+	finish(lab);
+}
+
+static void fail_with_last_words(struct lab *lab)
+{
+	g_autofree char *lines = last_lines(lab), *words = last_words(lab, lines);
+	g_autofree char *reason = g_strdup_printf("the %s lab failed%s%s", lab->kind->name,
+						  *words ? ": " : "", words);
+
+	lab_results_give_up(lab->results, reason, lines, lab->folder);
+	finish(lab);
+}
+
+static void on_lab_ended(void *data, int wait_status)
 {
 	struct lab *lab = data;
+	gboolean killed = WIFSIGNALED(wait_status);
+	int status = killed ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+	g_autofree char *reason = NULL;
 
-	if (drain(lab))
-		return G_SOURCE_CONTINUE;
-	lab->output_watch = 0;
+	end_script(lab);
+	if (!lab_results_owed(lab->results)->len) {
+		finish(lab);
+	} else if (!killed && (status == STATUS_USAGE || status == STATUS_FAILED)) {
+		fail_with_last_words(lab);
+	} else {
+		reason = g_strdup_printf("the %s lab ended (%s %d) before this case's verdict",
+					 lab->kind->name, killed ? "signal" : "status", status);
+		fail(lab, reason);
+	}
+}
+
+/* ---- limits ---- */
+
+static gboolean on_limit(gpointer data)
+{
+	struct lab *lab = data;
+	gboolean up = lab_results_timescale(lab->results) > 0;
+	g_autofree char *reason = g_strdup_printf(
+		up ? "the %s lab failed: nothing was heard of it for as long as any case may take"
+		   : "the %s lab failed: its runner had not started within %u s",
+		lab->kind->name, lab->options.boot_seconds);
+
+	lab->limit = 0;
+	end_script(lab);
+	fail(lab, reason);
 	return G_SOURCE_REMOVE;
 }
 
-static void close_output(struct lab *lab)
+/* Seconds that the longest of the cases may take, by the lab's deadlines; 0: there is no limit. */
+static double longest_case(const struct lab *lab)
 {
-	if (lab->output_watch)
-		g_source_remove(lab->output_watch);
-	lab->output_watch = 0;
-	if (lab->output >= 0)
-		close(lab->output);
-	lab->output = -1;
-	g_string_truncate(lab->line, 0);
-}
-
-static void kernel_is_built(struct lab *lab, int wait_status)
-{
-	g_autofree char *reason = NULL, *words = NULL;
-
-	lab->building = FALSE;
-	if (g_spawn_check_wait_status(wait_status, NULL) && lab->last_output) {
-		lab->kernel = g_strdup(lab->last_output);
-		lab->listener->ready(lab->data);
-		return;
-	}
-	words = last_words(lab);
-	reason = g_strdup_printf(
-		"the %s lab has no kernel, and lab/build-kernel could not make one", lab->name);
-	give_up(lab, VERDICT_ERROR, reason, words);
-	finish(lab);
-}
-
-static void on_exit_of_process(GPid pid, gint wait_status, gpointer data)
-{
-	struct lab *lab = data;
-	g_autofree char *reason = NULL, *words = NULL;
-
-	lab->pid = 0;
-	lab->child_watch = 0;
-	drain(lab);
-	close_output(lab);
-	if (lab->building) {
-		kernel_is_built(lab, wait_status);
-		return;
-	}
-	if (lab->cases->len) {
-		words = last_words(lab);
-		reason = g_strdup_printf("the %s lab ended (%s %d) before this case's verdict",
-					 lab->name, WIFSIGNALED(wait_status) ? "signal" : "status",
-					 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status)
-								  : WEXITSTATUS(wait_status));
-		give_up(lab, VERDICT_ERROR, reason, words);
-	}
-	finish(lab);
-}
-
-/* The script ends its machine when it is told to end. */
-static void in_child(gpointer runner)
-{
-	child_bind(GPOINTER_TO_INT(runner), SIGTERM);
-}
-
-static void spawn(struct lab *lab, GPtrArray *arguments)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *reason = NULL;
-	int errors = open(lab->console_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	gboolean started;
-
-	g_ptr_array_add(arguments, NULL);
-	started = errors >= 0 &&
-		  g_spawn_async_with_pipes_and_fds(
-			  NULL, (const char *const *)arguments->pdata, NULL,
-			  G_SPAWN_DO_NOT_REAP_CHILD, in_child, GINT_TO_POINTER(getpid()), -1, -1,
-			  errors, NULL, NULL, 0, &lab->pid, NULL, &lab->output, NULL, &error);
-	if (errors >= 0)
-		close(errors);
-	if (!started) {
-		reason = g_strdup_printf("the %s lab cannot be started: %s", lab->name,
-					 error ? error->message : g_strerror(errno));
-		give_up(lab, VERDICT_ERROR, reason, NULL);
-		finish(lab);
-		return;
-	}
-	g_unix_set_fd_nonblocking(lab->output, TRUE, NULL);
-	lab->child_watch = g_child_watch_add(lab->pid, on_exit_of_process, lab);
-	lab->output_watch = g_unix_fd_add(lab->output, G_IO_IN | G_IO_HUP, on_output, lab);
-}
-
-static void add(GPtrArray *arguments, const char *argument)
-{
-	g_ptr_array_add(arguments, g_strdup(argument));
-}
-
-static void add_option(GPtrArray *arguments, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	add(arguments, name);
-	add(arguments, value);
-}
-
-/* A path that holds inside the lab too: absolute. Frees PATH. */
-static void add_path(GPtrArray *arguments, char *path)
-{
-	g_ptr_array_add(arguments, g_canonicalize_filename(path, NULL));
-	g_free(path);
-}
-
-/* The plans of CASES, which need not be those that programs have by themselves. */
-static void add_plans(GPtrArray *arguments, GPtrArray *cases)
-{
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	const GPtrArray *cases = lab_results_owed(lab->results);
+	double longest = 0;
 
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
+		unsigned timeout = lab->wanted->timeout ? (unsigned)lab->wanted->timeout
+							: test_case->program->timeout;
 
-		/* The same plan has the same name, to the address. */
-		if (!g_ptr_array_find(names, test_case->plan->name, NULL))
-			g_ptr_array_add(names, (gpointer)test_case->plan->name);
+		if (!timeout)
+			return 0;
+		longest = MAX(longest, timeout * lab_results_timescale(lab->results));
 	}
-	g_ptr_array_add(names, NULL);
-	add(arguments, "--plan");
-	g_ptr_array_add(arguments, g_strjoinv(",", (char **)names->pdata));
+	return longest;
 }
 
-/* On a host of the same kind whose KVM nests, the lab runs at the speed of hardware. */
-static const char *accelerator(const struct lab *lab)
+/* Something was heard of the lab: from now on it may be silent for this long. */
+static void begin_limit(struct lab *lab)
 {
-	if (g_str_equal(lab->name, "intel"))
-		return kvm_offers_vmx() ? "kvm" : "bochs";
-	return kvm_offers_svm() ? "kvm" : "tcg";
+	gboolean up = lab_results_timescale(lab->results) > 0;
+	double seconds = up ? longest_case(lab) : 0;
+
+	if (lab->limit)
+		g_source_remove(lab->limit);
+	lab->limit = 0;
+	if (!up)
+		lab->limit = g_timeout_add_seconds(lab->options.boot_seconds, on_limit, lab);
+	else if (seconds)
+		/* Whatever else the runner inside does takes less than a boot. */
+		lab->limit =
+			g_timeout_add_seconds(seconds + lab->options.boot_seconds, on_limit, lab);
 }
 
-/* This lab cannot see the host's files; lab/pack-files knows those of this checkout. */
-static void add_files(GPtrArray *arguments, const struct lab *lab, char **words)
+static void on_lab_line(void *data, const char *line)
 {
-	for (char **word = words; *word; word++)
-		if (g_str_equal(*word, "--suite") || g_str_equal(*word, "--qemu") ||
-		    g_str_equal(*word, "--qemu-dst"))
-			add_option(arguments, "--file", word[1]);
-	for (guint i = 0; i < lab->cases->len; i++) {
-		const struct test_case *test_case = lab->cases->pdata[i];
-		const char *file = test_case->program->file;
+	struct lab *lab = data;
 
-		if (g_file_test(file, G_FILE_TEST_EXISTS))
-			add_option(arguments, "--file", file);
-	}
+	lab_results_take(lab->results, line);
+	if (lab_results_timescale(lab->results) > 0)
+		begin_limit(lab);
+}
+
+/* ---- the course: the kernel, the lab, the end ---- */
+
+static void start_script(struct lab *lab, char **arguments,
+			 const struct lab_script_listener *listener)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *reason = NULL;
+
+	lab->script = lab_script_start(arguments, lab->console_path, listener, lab, &error);
+	if (lab->script)
+		return;
+	reason = g_strdup_printf("the %s lab cannot be started: %s", lab->kind->name,
+				 error->message);
+	fail(lab, reason);
+}
+
+/* Of several machines of one kind, one tells for all. */
+static G_GNUC_PRINTF(2, 3) void note(struct lab *lab, const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list arguments;
+
+	if (lab->options.machine > 1)
+		return;
+	va_start(arguments, format);
+	text = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	lab->listener->note(lab->data, text);
 }
 
 void lab_run(struct lab *lab)
 {
-	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
-	g_autofree char *script = g_strconcat("lab/", lab->name, NULL);
-	g_auto(GStrv) words = settings_to_arguments(lab->wanted);
+	static const struct lab_script_listener listener = {
+		.line = on_lab_line,
+		.ended = on_lab_ended,
+	};
+	g_auto(GStrv) arguments = lab_command_line(lab->kind, &lab->options, lab->wanted,
+						   lab_results_owed(lab->results), lab->logdir);
 
-	add_path(arguments, source_path(script));
-	add_option(arguments, "--kernel", lab->kernel);
-	add_option(arguments, "--modules", lab->modules);
-	add_option(arguments, "--clock", lab->clock);
-	add_option(arguments, "--accel", accelerator(lab));
-	add_option(arguments, "--results", lab->logdir);
-	if (g_str_equal(lab->name, "intel"))
-		add_files(arguments, lab, words);
-	add(arguments, "--");
-	add_path(arguments, build_path("ferry"));
-	add(arguments, "run");
-	add(arguments, "--stream");
-	add(arguments, "--host");
-	add(arguments, "local");
-	add_option(arguments, "--logdir", lab->logdir);
-	for (char **word = words; *word; word++)
-		add(arguments, *word);
-	add_plans(arguments, lab->cases);
-	add(arguments, "--");
-	for (guint i = 0; i < lab->cases->len; i++) {
-		const struct test_case *test_case = lab->cases->pdata[i];
-		g_autofree char *pattern =
-			g_strconcat(test_case->program->name, "/", test_case->plan->name, NULL);
-
-		add(arguments, pattern);
-	}
-	spawn(lab, arguments);
+	note(lab, "the %s lab%s%s is booting", lab->kind->name,
+	     lab->options.clock ? ", clock " : "", lab->options.clock ? lab->options.clock : "");
+	start_script(lab, arguments, &listener);
+	if (lab->script)
+		begin_limit(lab);
 }
 
+static void on_kernel_line(void *data, const char *line)
+{
+	struct lab *lab = data;
+
+	g_free(lab->kernel_line);
+	lab->kernel_line = g_strdup(line);
+}
+
+static void on_kernel_ended(void *data, int wait_status)
+{
+	struct lab *lab = data;
+	g_autofree char *reason = NULL;
+
+	end_script(lab);
+	if (g_spawn_check_wait_status(wait_status, NULL) && lab->kernel_line) {
+		lab->options.kernel = lab->kernel_line;
+		lab->listener->ready(lab->data);
+		return;
+	}
+	reason =
+		g_strdup_printf("the %s lab has no kernel, and lab/build-kernel could not make one",
+				lab->kind->name);
+	fail(lab, reason);
+}
+
+static gboolean on_kernel_limit(gpointer data)
+{
+	struct lab *lab = data;
+	g_autofree char *reason = g_strdup_printf(
+		"the %s lab has no kernel: lab/build-kernel did not end within %u s",
+		lab->kind->name, KERNEL_BUILD_SECONDS);
+
+	lab->limit = 0;
+	end_script(lab);
+	fail(lab, reason);
+	return G_SOURCE_REMOVE;
+}
+
+/* Of several labs the first builds the kernel, and the others wait for it. */
 static void build_kernel(struct lab *lab)
 {
-	g_autofree char *text =
-		g_strdup_printf("the %s lab: looking for its kernel, or building it "
-				"(some minutes, once)",
-				lab->name);
+	static const struct lab_script_listener listener = {
+		.line = on_kernel_line,
+		.ended = on_kernel_ended,
+	};
+	g_autofree char *path = lab_script_path("build-kernel");
+	char *arguments[] = { path, NULL };
 
-	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
-
-	/* Whichever comes first builds it, and the others wait. */
-	if (lab->machine <= 1)
-		lab->listener->note(lab->data, text);
-	lab->building = TRUE;
-	add_path(arguments, source_path("lab/build-kernel"));
-	spawn(lab, arguments);
+	note(lab, "the %s lab: looking for its kernel, or building it (some minutes, once)",
+	     lab->kind->name);
+	start_script(lab, arguments, &listener);
+	if (lab->script)
+		lab->limit = g_timeout_add_seconds(KERNEL_BUILD_SECONDS, on_kernel_limit, lab);
 }
 
 static gboolean on_start(gpointer data)
@@ -419,38 +300,35 @@ static gboolean on_start(gpointer data)
 	struct lab *lab = data;
 
 	lab->idle = 0;
-	if (lab->kernel)
+	if (lab->options.kernel)
 		lab->listener->ready(lab->data);
 	else
 		build_kernel(lab);
 	return G_SOURCE_REMOVE;
 }
 
-struct lab *lab_start(const char *name, GPtrArray *cases, const struct settings *wanted,
+struct lab *lab_start(const struct lab_kind *kind, GPtrArray *cases, const struct settings *wanted,
 		      const struct lab_options *options, const char *logdir,
 		      const struct lab_listener *listener, void *data)
 {
 	struct lab *lab = g_new0(struct lab, 1);
 	g_autofree char *number =
 		options->machine > 1 ? g_strdup_printf("-%u", options->machine) : g_strdup("");
-	g_autofree char *folder =
-		g_strdup_printf("%s/lab-%s%s%s%s", logdir, name, options->clock ? "-" : "",
-				options->clock ? options->clock : "", number);
 
-	lab->name = g_strdup(name);
-	lab->cases = g_ptr_array_copy(cases, NULL, NULL);
+	lab->kind = kind;
 	lab->wanted = wanted;
-	lab->kernel = g_strdup(options->kernel);
-	lab->modules = g_strdup(options->modules);
-	lab->clock = g_strdup(options->clock);
-	lab->machine = options->machine;
+	lab->options = *options;
+	if (!options->boot_seconds)
+		lab->options.boot_seconds = kind->boot_seconds;
 	lab->logdir = g_canonicalize_filename(logdir, NULL);
-	lab->console_path = g_build_filename(folder, "console", NULL);
+	lab->folder =
+		g_strdup_printf("%s/lab-%s%s%s%s", logdir, kind->name, options->clock ? "-" : "",
+				options->clock ? options->clock : "", number);
+	lab->console_path = g_build_filename(lab->folder, "console", NULL);
 	lab->listener = listener;
 	lab->data = data;
-	lab->output = -1;
-	lab->line = g_string_new(NULL);
-	g_mkdir_with_parents(folder, 0755);
+	lab->results = lab_results_new(kind->name, cases, listener, data);
+	g_mkdir_with_parents(lab->folder, 0755);
 	unlink(lab->console_path);
 	lab->idle = g_idle_add(on_start, lab);
 	return lab;
@@ -460,24 +338,11 @@ void lab_free(struct lab *lab)
 {
 	if (lab->idle)
 		g_source_remove(lab->idle);
-	if (lab->pid) {
-		g_source_remove(lab->child_watch);
-		/* The script ends its machine when it is told to end. */
-		kill(lab->pid, SIGTERM);
-		while (waitpid(lab->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-	close_output(lab);
-	if (lab->environment)
-		environment_free(lab->environment);
-	g_ptr_array_unref(lab->cases);
-	g_string_free(lab->line, TRUE);
-	g_free(lab->last_output);
+	end_script(lab);
+	lab_results_free(lab->results);
+	g_free(lab->kernel_line);
 	g_free(lab->console_path);
+	g_free(lab->folder);
 	g_free(lab->logdir);
-	g_free(lab->kernel);
-	g_free(lab->modules);
-	g_free(lab->clock);
-	g_free(lab->name);
 	g_free(lab);
 }

@@ -7,14 +7,16 @@
 #ifndef FERRY_HOST_LAB_H
 #define FERRY_HOST_LAB_H
 
-#include "run/case.h"
+#include "lab/kinds.h"
+#include "report/result.h"
 #include "suite/settings.h"
 
-/* What a user may want of labs; NULL and 0 for the defaults. */
+/* What a user may want of labs; NULL and 0 for the defaults. Strings outlive the lab. */
 struct lab_options {
-	const char *kernel;  /* a bzImage */
-	const char *modules; /* a folder of KVM modules */
-	const char *clock;   /* "tsc" or "hpet" */
+	const char *kernel;    /* a bzImage */
+	const char *modules;   /* a folder of KVM modules */
+	const char *clock;     /* one of the kind's clocks */
+	unsigned boot_seconds; /* that may pass until the runner inside speaks */
 	unsigned machine; /* of several of the same kind, from 1; for the name of its log folder */
 };
 
@@ -26,7 +28,7 @@ struct lab_listener {
 	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab.
 	 */
 	void (*result)(void *data, struct result *result);
-	/* Something that takes minutes has begun, e.g. building a kernel; one line. */
+	/* Something that takes a while has begun, e.g. building a kernel or booting; one line. */
 	void (*note)(void *data, const char *text);
 	/* All cases have their results, and no process is left. */
 	void (*finished)(void *data);
@@ -34,23 +36,21 @@ struct lab_listener {
 
 struct lab;
 
-/* The names of labs, ended by NULL. */
-extern const char *const lab_names[];
-
-/* Why the lab NAME cannot be started on this machine whatever it is given, or NULL. */
-const char *lab_missing(const char *name);
-
 /*
- * A lab NAME for CASES (of struct test_case), which the inner `ferry run` runs as WANTED says.
- * Both outlive the lab. First the lab's kernel is built, if there is none. The listener is first
- * called from the main loop. Logs of the cases go where they would go here; those of the lab
- * itself go to LOGDIR/lab-NAME/.
+ * A lab of this KIND for CASES (of struct test_case), which the inner `ferry run` runs as WANTED
+ * says. Both outlive the lab. First the lab's kernel is built, if there is none. The listener is
+ * first called from the main loop. Logs of the cases go where they would go here; those of the lab
+ * itself go to LOGDIR/lab-KIND/.
  */
-struct lab *lab_start(const char *name, GPtrArray *cases, const struct settings *wanted,
+struct lab *lab_start(const struct lab_kind *kind, GPtrArray *cases, const struct settings *wanted,
 		      const struct lab_options *options, const char *logdir,
 		      const struct lab_listener *listener, void *data);
 
-/* Boots the machine, which keeps a CPU of this one busy until it has finished. */
+/*
+ * Boots the machine, which keeps a CPU of this one busy until it has finished. It is ended, and its
+ * cases are errors, if its runner does not start in time, or is silent for longer than the longest
+ * of the cases may take.
+ */
 void lab_run(struct lab *lab);
 
 /* Kills the lab, if it still runs, and everything in it. */

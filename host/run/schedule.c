@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs cases side by side. */
 #include "util/interrupt.h"
+#include "lab/kinds.h"
 #include "suite/known-issues.h"
 #include "run/schedule.h"
 
@@ -225,7 +226,7 @@ static const struct lab_listener lab_listener = {
 	.finished = on_lab_finished,
 };
 
-static void start_lab(struct schedule *schedule, const char *name, const char *clock,
+static void start_lab(struct schedule *schedule, const struct lab_kind *kind, const char *clock,
 		      unsigned machine, GPtrArray *cases, const struct lab_settings *settings)
 {
 	struct lab_running *running = g_new0(struct lab_running, 1);
@@ -235,7 +236,7 @@ static void start_lab(struct schedule *schedule, const char *name, const char *c
 	options.machine = machine;
 	running->schedule = schedule;
 	running->owed = cases->len;
-	running->lab = lab_start(name, cases, settings->wanted, &options,
+	running->lab = lab_start(kind, cases, settings->wanted, &options,
 				 schedule->settings->logdir, &lab_listener, running);
 	g_ptr_array_add(schedule->labs, running);
 }
@@ -264,7 +265,7 @@ static gboolean repeats(const struct test_case *a, const struct test_case *b)
  * program differ by their plan: one by one in turn they come out even, if each program begins one
  * further than the one before it. Else one of two machines gets all moves of `none,precopy`.
  */
-static void start_labs(struct schedule *schedule, const char *name, const char *clock,
+static void start_labs(struct schedule *schedule, const struct lab_kind *kind, const char *clock,
 		       GPtrArray *cases, const struct lab_settings *settings)
 {
 	g_autoptr(GPtrArray) shares =
@@ -288,28 +289,33 @@ static void start_labs(struct schedule *schedule, const char *name, const char *
 		GPtrArray *share = shares->pdata[i];
 
 		if (share->len)
-			start_lab(schedule, name, clock, ++machine, share, settings);
+			start_lab(schedule, kind, clock, ++machine, share, settings);
 	}
+}
+
+static void give_to_labs(struct schedule *schedule, const struct lab_kind *kind, const char *clock,
+			 GPtrArray *cases, const struct lab_settings *settings)
+{
+	g_autoptr(GPtrArray) placed = placed_in(cases, kind->name, clock);
+
+	start_labs(schedule, kind, clock, placed, settings);
 }
 
 /* Gives each lab its cases, of each kind of clock, and the rest to this machine. */
 static void distribute(struct schedule *schedule, GPtrArray *cases,
 		       const struct lab_settings *settings)
 {
-	static const char *const clocks[] = { NULL, "tsc", "hpet" };
-
 	for (guint i = 0; i < cases->len; i++) {
 		struct test_case *test_case = cases->pdata[i];
 
 		if (g_str_equal(test_case->host, "local"))
 			g_queue_push_tail(schedule->waiting, test_case);
 	}
-	for (const char *const *name = lab_names; *name; name++)
-		for (gsize i = 0; i < G_N_ELEMENTS(clocks); i++) {
-			g_autoptr(GPtrArray) placed = placed_in(cases, *name, clocks[i]);
-
-			start_labs(schedule, *name, clocks[i], placed, settings);
-		}
+	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++) {
+		give_to_labs(schedule, kind, NULL, cases, settings);
+		for (const char *const *clock = kind->clocks; *clock; clock++)
+			give_to_labs(schedule, kind, *clock, cases, settings);
+	}
 }
 
 static gboolean on_start(gpointer data)

@@ -78,37 +78,21 @@ static const char *missing_clock_not_tsc(const char *accel)
 	       "is not, with --lab-clock hpet)";
 }
 
-/* Labs are named where the machine that they emulate has what is needed. */
 static const struct need {
 	const char *name;
 	const char *(*missing)(const char *accel);
-	const char *labs[3]; /* ended by NULL */
 	/* TCG meets it, but a lab with real KVM is the better place. */
 	gboolean rather_kvm;
 	const char *lab_clock; /* that a lab must have for it; NULL: any */
 } needs[] = {
-	{ .name = "kvm", .missing = missing_kvm, .labs = { "amd", "intel" } },
-	{ .name = "kvmclock", .missing = missing_kvmclock, .labs = { "amd", "intel" } },
-	{ .name = "hyperv", .missing = missing_hyperv, .labs = { "amd", "intel" } },
-	{ .name = "svm", .missing = missing_svm, .labs = { "amd" }, .rather_kvm = TRUE },
-	{ .name = "vmx", .missing = missing_vmx, .labs = { "intel" } },
-	{ .name = "clock_tsc",
-	  .missing = missing_clock_tsc,
-	  .labs = { "amd", "intel" },
-	  .lab_clock = "tsc" },
-	{ .name = "clock_not_tsc",
-	  .missing = missing_clock_not_tsc,
-	  .labs = { "amd", "intel" },
-	  .lab_clock = "hpet" },
+	{ .name = "kvm", .missing = missing_kvm },
+	{ .name = "kvmclock", .missing = missing_kvmclock },
+	{ .name = "hyperv", .missing = missing_hyperv },
+	{ .name = "svm", .missing = missing_svm, .rather_kvm = TRUE },
+	{ .name = "vmx", .missing = missing_vmx },
+	{ .name = "clock_tsc", .missing = missing_clock_tsc, .lab_clock = "tsc" },
+	{ .name = "clock_not_tsc", .missing = missing_clock_not_tsc, .lab_clock = "hpet" },
 };
-
-gboolean need_met_by_lab(const char *need, const char *lab)
-{
-	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
-		if (g_str_equal(needs[i].name, need))
-			return g_strv_contains(needs[i].labs, lab);
-	return FALSE;
-}
 
 const char *const *need_names(void)
 {

@@ -14,9 +14,6 @@ unsigned most_vcpus(const char *accel);
 /* The words that `needs` in unittests.cfg knows, ended by NULL. */
 const char *const *need_names(void);
 
-/* Does the lab NAME meet NEED, whatever kernel is in it? The kernel has the last word. */
-gboolean need_met_by_lab(const char *need, const char *lab);
-
 /* Does ACCEL on this machine meet NEED only in a way that tells little of KVM? */
 gboolean need_met_by_emulation(const char *need, const char *accel);
 

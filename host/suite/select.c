@@ -2,7 +2,7 @@
 /* Turns a suite and a command line into cases. */
 #include <string.h>
 
-#include "lab/lab.h"
+#include "lab/kinds.h"
 #include "suite/needs.h"
 #include "plan/option.h"
 #include "suite/select.h"
@@ -117,12 +117,12 @@ static const char *repeated(char **names)
 }
 
 /* A lab runs KVM, and checks the rest itself. */
-static gboolean lab_offers(const char *lab, const struct program *program)
+static gboolean lab_offers(const struct lab_kind *lab, const struct program *program)
 {
 	if (g_str_equal(program->accel, "tcg"))
 		return FALSE;
 	for (char **need = program->needs; *need; need++)
-		if (!need_met_by_lab(*need, lab))
+		if (!lab_kind_offers(lab, *need))
 			return FALSE;
 	return TRUE;
 }
@@ -175,15 +175,15 @@ static void place(struct test_case *test_case, const struct selection *selection
 		if (!test_case->skip_reason && !better_in_lab(program, selection->accel))
 			return;
 	}
-	for (const char *const *lab = lab_names; *lab; lab++) {
-		if (named ? !g_str_equal(*lab, selection->host) : !lab_offers(*lab, program))
+	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++) {
+		if (named ? !g_str_equal(lab->name, selection->host) : !lab_offers(lab, program))
 			continue;
-		if (anywhere && lab_missing(*lab)) {
-			add_reason(&test_case->skip_reason, lab_missing(*lab));
+		if (anywhere && lab->missing()) {
+			add_reason(&test_case->skip_reason, lab->missing());
 			continue;
 		}
 		g_clear_pointer(&test_case->skip_reason, g_free);
-		test_case->host = *lab;
+		test_case->host = lab->name;
 		test_case->lab_clock = lab_clock_of(program, selection);
 		return;
 	}

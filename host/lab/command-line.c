@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Makes the command line of a lab. See command-line.h. */
+#include "lab/command-line.h"
+#include "lab/script.h"
+#include "util/paths.h"
+
+static void add(GPtrArray *arguments, const char *argument)
+{
+	g_ptr_array_add(arguments, g_strdup(argument));
+}
+
+static void add_option(GPtrArray *arguments, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	add(arguments, name);
+	add(arguments, value);
+}
+
+/* The plans of CASES, which need not be those that programs have by themselves. */
+static void add_plans(GPtrArray *arguments, const GPtrArray *cases)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		/* A plan's name has one address, whichever case has the plan. */
+		if (!g_ptr_array_find(names, test_case->plan->name, NULL))
+			g_ptr_array_add(names, (gpointer)test_case->plan->name);
+	}
+	g_ptr_array_add(names, NULL);
+	add(arguments, "--plan");
+	g_ptr_array_add(arguments, g_strjoinv(",", (char **)names->pdata));
+}
+
+static void add_patterns(GPtrArray *arguments, const GPtrArray *cases)
+{
+	add(arguments, "--");
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		g_ptr_array_add(arguments, g_strconcat(test_case->program->name, "/",
+						       test_case->plan->name, NULL));
+	}
+}
+
+/* Files that this lab needs and cannot see. lab/pack-files knows those of this checkout. */
+static void add_files(GPtrArray *arguments, const GPtrArray *cases, char **words)
+{
+	for (char **word = words; *word; word++)
+		if (g_str_equal(*word, "--suite") || g_str_equal(*word, "--qemu") ||
+		    g_str_equal(*word, "--qemu-dst"))
+			add_option(arguments, "--file", word[1]);
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		if (g_file_test(test_case->program->file, G_FILE_TEST_EXISTS))
+			add_option(arguments, "--file", test_case->program->file);
+	}
+}
+
+static void add_inner_run(GPtrArray *arguments, gboolean emulated, char **words,
+			  const GPtrArray *cases, const char *logdir)
+{
+	g_autofree char *ferry = build_path("ferry");
+
+	g_ptr_array_add(arguments, g_canonicalize_filename(ferry, NULL));
+	add(arguments, "run");
+	add(arguments, "--stream");
+	if (emulated) {
+		add(arguments, "--emulated-host");
+		add(arguments, "--prefork");
+	}
+	add_option(arguments, "--host", "local");
+	add_option(arguments, "--logdir", logdir);
+	for (char **word = words; *word; word++)
+		add(arguments, *word);
+	add_plans(arguments, cases);
+	add_patterns(arguments, cases);
+}
+
+char **lab_command_line(const struct lab_kind *kind, const struct lab_options *options,
+			const struct settings *wanted, const GPtrArray *cases, const char *logdir)
+{
+	GPtrArray *arguments = g_ptr_array_new();
+	g_auto(GStrv) words = settings_to_arguments(wanted);
+	gboolean emulated = !kind->is_hardware();
+
+	g_ptr_array_add(arguments, lab_script_path(kind->name));
+	add_option(arguments, "--kernel", options->kernel);
+	add_option(arguments, "--modules", options->modules);
+	add_option(arguments, "--clock", options->clock);
+	add_option(arguments, "--accel", emulated ? kind->emulator : "kvm");
+	add_option(arguments, "--results", logdir);
+	if (emulated && !kind->shares_files)
+		add_files(arguments, cases, words);
+	add(arguments, "--");
+	add_inner_run(arguments, emulated, words, cases, logdir);
+	g_ptr_array_add(arguments, NULL);
+	return (char **)g_ptr_array_free(arguments, FALSE);
+}

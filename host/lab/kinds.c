@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The table of lab kinds. A new lab machine is a script lab/NAME and a row here. See kinds.h. */
+#include "lab/kinds.h"
+#include "util/kvm.h"
+
+/* The machine's kernel can be told to trust its TSC, or not to. */
+static const char *const both_clocks[] = { "tsc", "hpet", NULL };
+
+static const char *const offered_by_amd[] = { "kvm",	   "kvmclock",	    "hyperv", "svm",
+					      "clock_tsc", "clock_not_tsc", NULL };
+static const char *const offered_by_intel[] = { "kvm",	     "kvmclock",      "hyperv", "vmx",
+						"clock_tsc", "clock_not_tsc", NULL };
+
+/* QEMU, which emulates the amd lab, is asked for before any case starts, in a lab or not. */
+static const char *amd_missing(void)
+{
+	return NULL;
+}
+
+static const char *intel_missing(void)
+{
+	g_autofree char *bochs = NULL;
+
+	if (kvm_offers_vmx())
+		return NULL;
+	bochs = g_find_program_in_path(g_getenv("BOCHS") ?: "bochs");
+	return bochs ? NULL : "the intel lab has no Bochs (scripts/packages --install lab intel)";
+}
+
+/* amd comes first, since Bochs is many times as slow as QEMU's TCG. */
+const struct lab_kind lab_kinds[] = {
+	{
+		.name = "amd",
+		.offers = offered_by_amd,
+		.clocks = both_clocks,
+		.missing = amd_missing,
+		.emulator = "tcg",
+		.is_hardware = kvm_offers_svm,
+		.shares_files = TRUE,
+		.boot_seconds = 600,
+	},
+	{
+		.name = "intel",
+		.offers = offered_by_intel,
+		.clocks = both_clocks,
+		.missing = intel_missing,
+		.emulator = "bochs",
+		.is_hardware = kvm_offers_vmx,
+		.shares_files = FALSE,
+		.boot_seconds = 1800,
+	},
+	{ 0 },
+};
+
+const struct lab_kind *lab_kind_find(const char *name)
+{
+	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++)
+		if (g_str_equal(kind->name, name))
+			return kind;
+	return NULL;
+}
+
+gboolean lab_kind_offers(const struct lab_kind *kind, const char *need)
+{
+	return g_strv_contains(kind->offers, need);
+}
+
+const char *const *lab_clocks(void)
+{
+	static GPtrArray *clocks;
+
+	if (clocks)
+		return (const char *const *)clocks->pdata;
+	clocks = g_ptr_array_new();
+	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++)
+		for (const char *const *clock = kind->clocks; *clock; clock++)
+			if (!g_ptr_array_find_with_equal_func(clocks, *clock, g_str_equal, NULL))
+				g_ptr_array_add(clocks, (gpointer)*clock);
+	g_ptr_array_add(clocks, NULL);
+	return (const char *const *)clocks->pdata;
+}
+
+char *lab_kind_hosts(void)
+{
+	GString *text = g_string_new("auto, local");
+
+	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++)
+		g_string_append_printf(text, "%s%s", kind[1].name ? ", " : " or ", kind->name);
+	return g_string_free(text, FALSE);
+}

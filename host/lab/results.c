@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Results out of a lab. See results.h. */
+#include "lab/results.h"
+#include "report/result-json.h"
+#include "util/json-member.h"
+
+struct lab_results {
+	char *host;
+	GPtrArray *owed;
+	const struct lab_listener *listener;
+	void *data;
+	struct environment *environment; /* NULL until the runner inside has told it */
+};
+
+struct lab_results *lab_results_new(const char *host, GPtrArray *cases,
+				    const struct lab_listener *listener, void *data)
+{
+	struct lab_results *results = g_new0(struct lab_results, 1);
+
+	results->host = g_strdup(host);
+	results->owed = g_ptr_array_copy(cases, NULL, NULL);
+	results->listener = listener;
+	results->data = data;
+	return results;
+}
+
+void lab_results_free(struct lab_results *results)
+{
+	if (results->environment)
+		environment_free(results->environment);
+	g_ptr_array_unref(results->owed);
+	g_free(results->host);
+	g_free(results);
+}
+
+const GPtrArray *lab_results_owed(const struct lab_results *results)
+{
+	return results->owed;
+}
+
+double lab_results_timescale(const struct lab_results *results)
+{
+	return results->environment ? results->environment->timescale : 0;
+}
+
+static const struct test_case *find_case(struct lab_results *results, const char *name)
+{
+	for (guint i = 0; name && i < results->owed->len; i++) {
+		const struct test_case *test_case = results->owed->pdata[i];
+
+		if (g_str_equal(test_case->name, name))
+			return test_case;
+	}
+	return NULL;
+}
+
+static void hand_out(struct lab_results *results, struct result *result)
+{
+	g_ptr_array_remove(results->owed, (gpointer)result->test_case);
+	results->listener->result(results->data, result);
+}
+
+static void on_event(struct lab_results *results, JsonObject *event)
+{
+	const char *name = member_string(event, "event");
+	const struct test_case *test_case = find_case(results, member_string(event, "case"));
+	const char *doing = member_string(event, "doing");
+	struct result *result;
+
+	if (!g_strcmp0(name, "environment") && !results->environment) {
+		results->environment = environment_from_json(event);
+		/* It calls itself local. */
+		g_free(results->environment->host);
+		results->environment->host = g_strdup(results->host);
+	}
+	if (!test_case || !results->environment)
+		return;
+	if (!g_strcmp0(name, "started"))
+		results->listener->started(results->data, test_case);
+	else if (!g_strcmp0(name, "progress") && doing)
+		results->listener->progress(results->data, test_case, doing);
+	else if (!g_strcmp0(name, "ended") &&
+		 (result = result_from_json(event, test_case, results->environment)))
+		hand_out(results, result);
+}
+
+void lab_results_take(struct lab_results *results, const char *line)
+{
+	g_autoptr(JsonParser) parser = json_parser_new();
+	JsonNode *root;
+
+	if (json_parser_load_from_data(parser, line, -1, NULL) &&
+	    (root = json_parser_get_root(parser)) && JSON_NODE_HOLDS_OBJECT(root))
+		on_event(results, json_node_get_object(root));
+}
+
+static struct environment *unknown_environment(const char *host)
+{
+	struct environment *environment = g_new0(struct environment, 1);
+
+	environment->host = g_strdup(host);
+	environment->vmm = g_strdup("qemu");
+	environment->timescale = 1;
+	return environment;
+}
+
+void lab_results_give_up(struct lab_results *results, const char *reason, const char *detail,
+			 const char *logdir)
+{
+	if (!results->environment)
+		results->environment = unknown_environment(results->host);
+	while (results->owed->len) {
+		struct result *result = result_new(results->owed->pdata[0], results->environment);
+
+		result->verdict = VERDICT_ERROR;
+		result->reason = g_strdup(reason);
+		result->detail = g_strdup(detail);
+		result->logdir = g_strdup(logdir);
+		hand_out(results, result);
+	}
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A script below lab/ at work: how it is found, started, listened to and ended. */
+#ifndef FERRY_HOST_LAB_SCRIPT_H
+#define FERRY_HOST_LAB_SCRIPT_H
+
+#include <glib.h>
+
+struct lab_script;
+
+struct lab_script_listener {
+	/* The script wrote LINE, without its newline, on standard output. */
+	void (*line)(void *data, const char *line);
+	/*
+	 * The script has ended with WAIT_STATUS (waitpid(2)), all of its lines were delivered, and
+	 * no process of its session is left. The struct may be freed.
+	 */
+	void (*ended)(void *data, int wait_status);
+};
+
+/* The absolute path of lab/NAME. The caller frees it. */
+char *lab_script_path(const char *name);
+
+/*
+ * The environment of scripts, which tells them by FERRY_BUILD where make has put what they use.
+ * The caller frees it with g_strfreev().
+ */
+char **lab_script_environment(void);
+
+/*
+ * Starts the script with ARGUMENTS, ended by NULL, of which the first is its path. Its errors are
+ * appended to the file ERRORS_PATH. The listener is called from the main loop.
+ */
+struct lab_script *lab_script_start(char **arguments, const char *errors_path,
+				    const struct lab_script_listener *listener, void *data,
+				    GError **error);
+
+/* Ends the script, if it still runs, and every process of its session. */
+void lab_script_free(struct lab_script *script);
+
+#endif
