@@ -1,17 +1,82 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The runner as it runs inside a lab (--stream), where it starts QEMU by forking a prepared one. */
+/*
+ * Labs from both sides. First the runner as it runs inside a lab with an emulated CPU, where QEMU
+ * is forked. Then the runner outside, around a script lab/amd that fails in one way or another.
+ */
+#include <signal.h>
+
 #include "faults.h"
 
+#define INSIDE " --host local --stream --emulated-host --prefork"
+
+/* The project of the run, and SCRIPT as the file NAME of its folder lab/. */
+#define CONFIG "[selftest]\nfile = selftest.flat\n"
+#define SCRIPT(name, script)                                                                       \
+	"mkdir @DIR@/lab && cat >@DIR@/lab/" name " <<'END'\n#!/bin/sh\n" script "\nEND\n"         \
+	"chmod +x @DIR@/lab/" name " && exec \"$@\""
+#define LAB(script) .config = CONFIG, .wrapper = SCRIPT("amd", script), .keeps_no_logs = TRUE
+#define OUTSIDE	    "run selftest/none --host amd --kernel /dev/null"
+/* Neither it nor its children heed SIGTERM. It has begun once its errors are in the log. */
+#define HANG "trap '' TERM; echo hanging >&2; sleep 300 & timeout 300 sleep 300 & wait; sleep 300"
+
+static gboolean signal_when_hanging(struct run *run)
+{
+	g_autofree char *path = run_path(run, "logs/lab-amd/console"), *text = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL) || !*text)
+		return FALSE;
+	kill(run_runner(run), run_signal(run));
+	return TRUE;
+}
+
 static const struct fault rows[] = {
-	{ "in-a-lab", "run selftest --plan precopy --host local --stream", "", 0, "PASS",
-	  "\"verdict\":\"PASS\"" },
-	{ "in-a-lab-dies", "run selftest/none --host local --stream", "dies-at-start", 1, "ERROR",
+	{ "in-a-lab", "run selftest --plan precopy" INSIDE, "", 0, "PASS", "\"verdict\":\"PASS\"" },
+	{ "in-a-lab-dies", "run selftest/none" INSIDE, "dies-at-start", 1, "ERROR",
 	  "qemu did not start \\(exit status 1: fake-qemu: -machine: no machine today" },
 	/* Plan cancel starts a destination each time, and the guest stays at the source. */
-	{ "in-a-lab-real", "run console --plan pause,cancel --host local --stream", NULL, 0, "PASS",
+	{ "in-a-lab-real", "run console --plan pause,cancel" INSIDE, NULL, 0, "PASS",
 	  "\"verdict\":\"PASS\"", .cases = 2 },
-	{ "in-a-lab-real-kvm", "run console --plan precopy,storm --host local --stream", NULL, 0,
-	  "PASS", "\"verdict\":\"PASS\"", .cases = 2, .on_kvm = TRUE },
+	{ "in-a-lab-real-kvm", "run console --plan precopy,storm" INSIDE, NULL, 0, "PASS",
+	  "\"verdict\":\"PASS\"", .cases = 2, .on_kvm = TRUE },
+
+	{ "lab-fails", OUTSIDE, "", 1, "ERROR",
+	  "^the amd lab is booting$(.|\n)*"
+	  "^ERROR selftest/none on amd: the amd lab failed: the machine died before it was up$",
+	  LAB("echo 'lab/amd: the kernel said:' >&2; echo '  panic' >&2\n"
+	      "echo 'lab/amd: the machine died before it was up' >&2; sleep 300 & exit 70") },
+	{ "lab-misses-something", OUTSIDE, "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab failed: no busybox here$",
+	  LAB("echo 'lab/amd: no busybox here' >&2; exit 2") },
+	{ "lab-ends-without-verdict", OUTSIDE, "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab ended \\(status 0\\) before this case's "
+	  "verdict$",
+	  LAB("echo no event") },
+	{ "lab-is-killed", OUTSIDE, "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab ended \\(signal 9\\) before this case's "
+	  "verdict$",
+	  LAB("sleep 300 & kill -KILL $$") },
+	{ "lab-hangs", OUTSIDE " --lab-boot 1", "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab failed: its runner had not started within 1 s$",
+	  LAB(HANG) },
+	/* The runner inside was heard once, and never again. */
+	{ "lab-falls-silent", OUTSIDE " --lab-boot 1 --timeout 1", "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab failed: nothing was heard of it for as long as "
+	  "any case may take$",
+	  LAB("echo '{\"event\":\"environment\",\"host\":\"local\",\"timescale\":1}'\n" HANG) },
+	{ "lab-hangs-interrupted", OUTSIDE, "", 130, NULL, "^interrupted: 1 of 1 cases",
+	  .act = signal_when_hanging, .signal = SIGTERM, LAB(HANG) },
+	{ "lab-hangs-killed", OUTSIDE, "", 137, NULL, "^the amd lab is booting$",
+	  .act = signal_when_hanging, .signal = SIGKILL, .leaves_folder = TRUE,
+	  LAB("echo waiting >&2; sleep 300 & trap \"kill $!\" TERM; wait") },
+	{ "lab-not-there", OUTSIDE, "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab cannot be started: .*No such file",
+	  .config = CONFIG, .keeps_no_logs = TRUE },
+	{ "lab-without-kernel", "run selftest/none --host amd", "", 1, "ERROR",
+	  "^the amd lab: looking for its kernel, or building it(.|\n)*"
+	  "^ERROR selftest/none on amd: the amd lab has no kernel, and lab/build-kernel could not "
+	  "make one$",
+	  .config = CONFIG, .keeps_no_logs = TRUE,
+	  .wrapper = SCRIPT("build-kernel", "echo no source >&2; exit 2") },
 };
 
 const struct fault_table lab_faults = { rows, G_N_ELEMENTS(rows) };
