@@ -10,15 +10,11 @@
  * second.
  */
 #include "boot.h"
+#include "long-mode.h"
 
 #define MULTIBOOT_HEADER_MAGIC 0x1badb002
 #define MULTIBOOT_MEMORY_INFO  0x2
 
-#define CR0_PE	       (1 << 0)
-#define CR0_PG_WP      ((1 << 31) | (1 << 16))
-#define CR4_PAE	       (1 << 5)
-#define MSR_EFER       0xc0000080
-#define EFER_LME_NXE   ((1 << 8) | (1 << 11))
 #define CPUID_LM_NX    ((1 << 29) | (1 << 20))
 #define COM1_DATA      0x3f8
 #define DEBUG_EXIT     0xf4
@@ -57,18 +53,7 @@ start:
 	cmp	$CPUID_LM_NX, %edx
 	jne	no_long_mode
 
-	mov	%cr4, %eax
-	or	$CR4_PAE, %eax
-	mov	%eax, %cr4
-	mov	$boot_pml4, %eax
-	mov	%eax, %cr3
-	mov	$MSR_EFER, %ecx
-	rdmsr
-	or	$EFER_LME_NXE, %eax
-	wrmsr
-	mov	%cr0, %eax
-	or	$CR0_PG_WP, %eax
-	mov	%eax, %cr0
+	turn_on_long_mode
 	lgdt	boot_gdt_pointer
 	ljmp	$0x08, $start64
 
@@ -88,13 +73,7 @@ no_long_mode:
 
 	.code64
 start64:
-	mov	$0x10, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %ss
-	xor	%eax, %eax
-	mov	%eax, %fs
-	mov	%eax, %gs
+	load_data_segments
 	mov	$boot_stack_top, %rsp
 	xor	%ebp, %ebp
 	/* It returns the top of a stack that has a guard page. */
@@ -111,13 +90,7 @@ start64:
  */
 	.globl	ap_start64
 ap_start64:
-	mov	$0x10, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %ss
-	xor	%eax, %eax
-	mov	%eax, %fs
-	mov	%eax, %gs
+	load_data_segments
 
 	/* Leaf 0xb, EDX has all 32 bits of the id; leaf 1, EBX 31:24 has 8. */
 	xor	%eax, %eax

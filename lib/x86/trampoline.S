@@ -4,13 +4,9 @@
  * SDM volume 3, "Multiple-Processor Initialization"). Copied to TRAMPOLINE_BASE.
  */
 #include "boot.h"
+#include "long-mode.h"
 
-#define CR0_PE	     (1 << 0)
-#define CR0_CD_NW    ((1 << 30) | (1 << 29))
-#define CR0_PG_WP    ((1 << 31) | (1 << 16))
-#define CR4_PAE	     (1 << 5)
-#define MSR_EFER     0xc0000080
-#define EFER_LME_NXE ((1 << 8) | (1 << 11))
+#define CR0_CD_NW ((1 << 30) | (1 << 29))
 
 #define AT(label) (label - trampoline_start + TRAMPOLINE_BASE)
 
@@ -36,18 +32,7 @@ trampoline32:
 	mov	$0x10, %eax
 	mov	%eax, %ds
 	mov	%eax, %ss
-	mov	%cr4, %eax
-	or	$CR4_PAE, %eax
-	mov	%eax, %cr4
-	mov	$boot_pml4, %eax
-	mov	%eax, %cr3
-	mov	$MSR_EFER, %ecx
-	rdmsr
-	or	$EFER_LME_NXE, %eax
-	wrmsr
-	mov	%cr0, %eax
-	or	$CR0_PG_WP, %eax
-	mov	%eax, %cr0
+	turn_on_long_mode
 	ljmp	$0x08, $ap_start64
 
 	.balign	16

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* struct l2_registers of l2.h for assembly: svm-entry.S and vmx-entry.S. */
+/*
+ * What entries into an L2 on SVM and VMX have in common, for svm-entry.S and vmx-entry.S: struct
+ * l2_registers of l2.h, L1's registers, and where an L2 begins.
+ */
 #ifndef X86_L2_ENTRY_H
 #define X86_L2_ENTRY_H
 
@@ -20,7 +23,29 @@
 #define L2_R14 0x60
 #define L2_R15 0x68
 
-/* From what RSI points to; RSI itself last. Flags stay. */
+/* The registers that a C function must leave as they were. */
+	.macro	save_l1_registers
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	.endm
+
+	.macro	return_to_l1
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	cld
+	ret
+	.endm
+
+/* Loads L2's registers from where RSI points, RSI itself last. Leaves the flags alone. */
 	.macro	load_l2_registers
 	mov	L2_RBX(%rsi), %rbx
 	mov	L2_RCX(%rsi), %rcx
@@ -38,7 +63,7 @@
 	mov	L2_RSI(%rsi), %rsi
 	.endm
 
-/* To where the pointer on top of the stack points; then RSI is that pointer. */
+/* Stores L2's registers where the pointer on top of the stack points, and puts it into RSI. */
 	.macro	save_l2_registers
 	push	%rsi
 	mov	8(%rsp), %rsi
@@ -57,6 +82,22 @@
 	mov	%r15, L2_R15(%rsi)
 	pop	%rbx
 	mov	%rbx, L2_RSI(%rsi)
+	.endm
+
+/*
+ * Where an L2 begins that l2_start() has set up: its function is in RBX, the argument in RDI.
+ * When the function returns, L2 makes the call L2_RETURNED (RAX). The exit leaves RIP at the
+ * call, so that an L2 that is entered again makes it again. Only L1 can come behind the call,
+ * if the hypervisor has run it without an exit.
+ */
+	.macro	l2_begin name, call
+	.globl	\name
+\name:
+	xor	%ebp, %ebp
+	call	*%rbx
+	xor	%eax, %eax
+	\call
+	call	l2_lost
 	.endm
 
 #endif

@@ -15,13 +15,7 @@
  */
 	.globl	svm_vmrun
 svm_vmrun:
-	push	%rbp
-	mov	%rsp, %rbp
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	save_l1_registers
 	push	%rdi
 	push	%rdx
 	push	%rsi
@@ -47,27 +41,8 @@ svm_vmrun_instruction:
 	mov	%rdx, %rax
 	vmload	%rax
 
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	cld
-	ret
+	return_to_l1
 
-/*
- * Where a nested guest that svm.c has built begins: code in RBX, its argument in
- * RDI. When the code returns, VMMCALL with RAX = L2_RETURNED; again, if it is
- * entered again. An exit by VMMCALL stays before it, so behind it nobody ever comes who
- * is still in L2.
- */
-	.globl	svm_l2_begin
-svm_l2_begin:
-	xor	%ebp, %ebp
-	call	*%rbx
-	xor	%eax, %eax
-	vmmcall
-	call	l2_lost
+	l2_begin svm_l2_begin, vmmcall
 
 	.section .note.GNU-stack, "", @progbits

@@ -21,13 +21,7 @@
  */
 	.globl	vmx_enter
 vmx_enter:
-	push	%rbp
-	mov	%rsp, %rbp
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	save_l1_registers
 	push	%rdi
 
 	test	%rdx, %rdx
@@ -68,27 +62,8 @@ vmx_exit:
 	pop	%rsi
 	xor	%eax, %eax
 
-3:	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	cld
-	ret
+3:	return_to_l1
 
-/*
- * Where a nested guest that vmx.c has built begins: code in RBX, its argument in
- * RDI. When the code returns, VMCALL with RAX = L2_RETURNED; again, if it is
- * entered again. An exit by VMCALL stays before it, so behind it nobody ever comes who
- * is still in L2.
- */
-	.globl	vmx_l2_begin
-vmx_l2_begin:
-	xor	%ebp, %ebp
-	call	*%rbx
-	xor	%eax, %eax
-	vmcall
-	call	l2_lost
+	l2_begin vmx_l2_begin, vmcall
 
 	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The steps into long mode that the boot CPU (boot.S) and the others (trampoline.S) have in
+ * common: Intel SDM volume 3, "Initializing IA-32e Mode". For assembly.
+ */
+#ifndef X86_LONG_MODE_H
+#define X86_LONG_MODE_H
+
+#define CR0_PE	     (1 << 0)
+#define CR0_PG_WP    ((1 << 31) | (1 << 16))
+#define CR4_PAE	     (1 << 5)
+#define MSR_EFER     0xc0000080
+#define EFER_LME_NXE ((1 << 8) | (1 << 11))
+
+/* clang-format off */
+
+/* Paging by boot_pml4. The next far jump into a 64-bit segment ends compatibility mode. */
+	.macro	turn_on_long_mode
+	mov	%cr4, %eax
+	or	$CR4_PAE, %eax
+	mov	%eax, %cr4
+	mov	$boot_pml4, %eax
+	mov	%eax, %cr3
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_LME_NXE, %eax
+	wrmsr
+	mov	%cr0, %eax
+	or	$CR0_PG_WP, %eax
+	mov	%eax, %cr0
+	.endm
+
+/* The flat data segment in DS, ES and SS; none in FS and GS. */
+	.macro	load_data_segments
+	mov	$0x10, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	xor	%eax, %eax
+	mov	%eax, %fs
+	mov	%eax, %gs
+	.endm
+
+#endif
