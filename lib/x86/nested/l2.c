@@ -7,44 +7,74 @@
 
 #define L2_STACK_ORDER 2
 
+static struct l2_common *common(const struct l2 *l2)
+{
+	return (struct l2_common *)l2;
+}
+
+u64 l2_entries(const struct l2 *l2)
+{
+	return common(l2)->entries;
+}
+
+bool l2_is_call(const struct l2 *l2, u64 number)
+{
+	return l2_is_any_call(l2) && l2_rax(l2) == number;
+}
+
 /* ---- the stack ---- */
 
-u8 *l2_new_stack(void)
+void l2_new_stack(struct l2 *l2)
 {
-	return alloc_pages(L2_STACK_ORDER);
+	common(l2)->stack = alloc_pages(L2_STACK_ORDER);
 }
 
-u64 l2_stack_top(const u8 *stack)
+void l2_free_stack(struct l2 *l2)
 {
-	return (u64)stack + (PAGE_SIZE << L2_STACK_ORDER);
+	free_pages(common(l2)->stack);
 }
 
-bool l2_stack_has(const u8 *stack, u64 rsp)
+u64 l2_stack_top(const struct l2 *l2)
 {
-	return rsp - (u64)stack <= PAGE_SIZE << L2_STACK_ORDER;
+	return (u64)common(l2)->stack + (PAGE_SIZE << L2_STACK_ORDER);
+}
+
+bool l2_owns_stack(const struct l2 *l2, u64 rsp)
+{
+	return rsp - (u64)common(l2)->stack <= PAGE_SIZE << L2_STACK_ORDER;
 }
 
 /* ---- around an entry ---- */
 
-void *l2_load_xsave(const void *area, u64 mask)
+void l2_set_xsave(struct l2 *l2, void *area, u64 mask)
 {
-	void *own;
-
-	if (!area)
-		return NULL;
-	own = xsave_alloc();
-	xsave(own, mask);
-	xrstor(area, mask);
-	return own;
+	common(l2)->xsave = area;
+	common(l2)->xsave_mask = mask;
 }
 
-void l2_save_xsave(void *area, u64 mask, void *own)
+void *l2_before_entry(struct l2 *l2)
 {
-	if (!area)
+	struct l2_common *own = common(l2);
+	void *l1_state;
+
+	own->entries++;
+	if (!own->xsave)
+		return NULL;
+	l1_state = xsave_alloc();
+	xsave(l1_state, own->xsave_mask);
+	xrstor(own->xsave, own->xsave_mask);
+	return l1_state;
+}
+
+void l2_after_entry(struct l2 *l2, void *l1_state)
+{
+	const struct l2_common *own = common(l2);
+
+	if (!own->xsave)
 		return;
-	xsave(area, mask);
-	xrstor(own, mask);
-	xsave_free(own);
+	xsave(own->xsave, own->xsave_mask);
+	xrstor(l1_state, own->xsave_mask);
+	xsave_free(l1_state);
 }
 
 void l2_lost(void)

@@ -97,17 +97,25 @@ const char *l2_exit_name(u64 exit);
 
 /* ---- for svm.c and vmx.c ---- */
 
-/* L2's stack; what RSP is at its beginning; whether a stack pointer is into it. */
-u8 *l2_new_stack(void);
-u64 l2_stack_top(const u8 *stack);
-bool l2_stack_has(const u8 *stack, u64 rsp);
+/* What struct l2 of either kind begins with. */
+struct l2_common {
+	u8 *stack;
+	void *xsave;	/* L2's own XSAVE area, or NULL: l2_set_xsave() */
+	u64 xsave_mask; /* what of it is L2's own */
+	u64 entries;	/* so far */
+};
+
+/* L2's stack, and RSP at its beginning. */
+void l2_new_stack(struct l2 *l2);
+void l2_free_stack(struct l2 *l2);
+u64 l2_stack_top(const struct l2 *l2);
 
 /*
- * Around an entry, where L2 has an XSAVE area of its own: L2's state for L1's, and back. The
- * first gives what the second needs. Without an area, NULL, they do nothing.
+ * Around an entry: counts it, and exchanges L1's x87, SSE and AVX state for L2's, if L2 has its
+ * own. The second function is given what the first one has returned.
  */
-void *l2_load_xsave(const void *area, u64 mask);
-void l2_save_xsave(void *area, u64 mask, void *own);
+void *l2_before_entry(struct l2 *l2);
+void l2_after_entry(struct l2 *l2, void *l1_state);
 
 /* A bit of an I/O or MSR bit map. */
 void l2_set_map_bit(u8 *map, u32 bit, bool value);

@@ -128,7 +128,7 @@ void l2_start(struct l2 *l2, void (*code)(void *data), void *data)
 
 	l2->registers = (struct l2_registers){ .rbx = (u64)code, .rdi = (u64)data };
 	save->rip = (u64)svm_l2_begin;
-	save->rsp = l2_stack_top(l2->stack);
+	save->rsp = l2_stack_top(l2);
 	l2->vmcb->control.interrupt_shadow = 0;
 }
 
@@ -148,7 +148,7 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	l2->vmcb = alloc_page();
 	l2->iopm = alloc_pages(IOPM_ORDER);
 	l2->msrpm = alloc_pages(MSRPM_ORDER);
-	l2->stack = l2_new_stack();
+	l2_new_stack(l2);
 	control = &l2->vmcb->control;
 	control->iopm_base_pa = virt_to_phys(l2->iopm);
 	control->msrpm_base_pa = virt_to_phys(l2->msrpm);
@@ -167,7 +167,7 @@ void l2_free(struct l2 *l2)
 {
 	if (l2->npt)
 		l2_free_page_tables(l2->npt, 4);
-	free_pages(l2->stack);
+	l2_free_stack(l2);
 	free_pages(l2->msrpm);
 	free_pages(l2->iopm);
 	free_page(l2->vmcb);
@@ -200,10 +200,9 @@ u64 svm_enter_gif_clear(struct l2 *l2)
 	struct vmcb_control_area *control = &l2->vmcb->control;
 	void *own;
 
-	l2->entries++;
-	own = l2_load_xsave(l2->xsave, l2->xsave_mask);
+	own = l2_before_entry(l2);
 	svm_vmrun(virt_to_phys(l2->vmcb), &l2->registers, virt_to_phys(this_cpu(own_vmcb)));
-	l2_save_xsave(l2->xsave, l2->xsave_mask, own);
+	l2_after_entry(l2, own);
 	control->tlb_control = TLB_CONTROL_DO_NOTHING;
 	control->eventinj = 0;
 	return control->exitcode;
@@ -229,11 +228,6 @@ u64 l2_exit(const struct l2 *l2)
 bool l2_is_any_call(const struct l2 *l2)
 {
 	return l2_exit(l2) == SVM_EXIT_VMMCALL;
-}
-
-bool l2_is_call(const struct l2 *l2, u64 number)
-{
-	return l2_is_any_call(l2) && l2->vmcb->save.rax == number;
 }
 
 void l2_skip_call(struct l2 *l2)
@@ -338,23 +332,7 @@ void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
 	l2->vmcb->save.idtr.limit = limit;
 }
 
-void l2_set_xsave(struct l2 *l2, void *area, u64 mask)
-{
-	l2->xsave = area;
-	l2->xsave_mask = mask;
-}
-
-u64 l2_entries(const struct l2 *l2)
-{
-	return l2->entries;
-}
-
 void l2_call(u64 number)
 {
 	asm volatile("vmmcall" : "+a"(number) : : "memory");
-}
-
-bool l2_owns_stack(const struct l2 *l2, u64 rsp)
-{
-	return l2_stack_has(l2->stack, rsp);
 }

@@ -34,16 +34,12 @@
 #include "vm.h"
 
 struct l2 {
+	struct l2_common common; /* first, as l2.c takes it to be */
 	struct vmcb *vmcb;
 	struct l2_registers registers; /* RAX is in the VMCB */
 	u8 *iopm;    /* 12 KiB, nothing intercepted */
 	u8 *msrpm;   /* 8 KiB, nothing intercepted */
 	pgd_t *npt;  /* nested page tables, or NULL: L2 uses L1's physical addresses as they are */
-	void *xsave; /* L2's own XSAVE area in the standard form, or NULL: x87, SSE, AVX are shared
-		      */
-	u64 xsave_mask; /* what of it is L2's own */
-	u64 entries;	/* VMRUNs so far */
-	u8 *stack;
 };
 
 /* CPUs with SVM that is not disabled, and features of theirs (CPUID Fn8000_000A_EDX). */
@@ -66,8 +62,8 @@ void svm_disable(void);
 
 /*
  * l2_enter() is one VMRUN, with GIF clear around it and set afterwards; gives EXITCODE. What
- * L1 has in x87, SSE and AVX registers goes in too and comes back changed, unless l2->xsave
- * is set. Then TLB_CONTROL and EVENTINJ in the VMCB are 0 again. This is the same between the
+ * L1 has in x87, SSE and AVX registers goes in too and comes back changed, unless l2_set_xsave()
+ * has given L2 its own. Then TLB_CONTROL and EVENTINJ in the VMCB are 0 again. This is the same between the
  * caller's clgi() and stgi(), for what L1 does with GIF clear.
  */
 u64 svm_enter_gif_clear(struct l2 *l2);

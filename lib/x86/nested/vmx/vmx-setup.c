@@ -148,7 +148,7 @@ void l2_start(struct l2 *l2, void (*code)(void *data), void *data)
 {
 	l2->registers = (struct l2_registers){ .rbx = (u64)code, .rdi = (u64)data };
 	vmx_set(l2, GUEST_RIP, (u64)vmx_l2_begin);
-	vmx_set(l2, GUEST_RSP, l2_stack_top(l2->stack));
+	vmx_set(l2, GUEST_RSP, l2_stack_top(l2));
 	vmx_set(l2, GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmx_set(l2, GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 }
@@ -164,7 +164,7 @@ static struct l2 *build(bool enlightened, void (*code)(void *data), void *data)
 		l2->vmcs = vmcs_alloc();
 	l2->msr_bitmap = alloc_page();
 	l2->io_bitmap = alloc_pages(IO_BITMAPS_ORDER);
-	l2->stack = l2_new_stack();
+	l2_new_stack(l2);
 	vmx_clear(l2);
 	set_minimal_controls(l2);
 	copy_own_state(l2);
@@ -202,7 +202,7 @@ void l2_free(struct l2 *l2)
 	free_area(l2->entry_load);
 	free_area(l2->exit_store);
 	free_area(l2->exit_load);
-	free_pages(l2->stack);
+	l2_free_stack(l2);
 	free_pages(l2->io_bitmap);
 	free_page(l2->msr_bitmap);
 	if (l2->evmcs)

@@ -14,11 +14,10 @@ static enum vmx_result enter(struct l2 *l2, bool resume)
 	void *own;
 
 	vmx_make_current(l2);
-	l2->entries++;
 	flags = irq_save();
-	own = l2_load_xsave(l2->xsave, l2->xsave_mask);
+	own = l2_before_entry(l2);
 	failed = vmx_enter(&l2->entry, resume, l2->evmcs ? evmcs_host_rsp(l2->evmcs) : NULL);
-	l2_save_xsave(l2->xsave, l2->xsave_mask, own);
+	l2_after_entry(l2, own);
 	if (failed) {
 		l2->exit_reason = L2_NOT_ENTERED;
 	} else {
@@ -56,11 +55,6 @@ u64 l2_exit(const struct l2 *l2)
 bool l2_is_any_call(const struct l2 *l2)
 {
 	return l2_exit(l2) == EXIT_REASON_VMCALL;
-}
-
-bool l2_is_call(const struct l2 *l2, u64 number)
-{
-	return l2_is_any_call(l2) && l2->rax == number;
 }
 
 void l2_skip_call(struct l2 *l2)
@@ -192,23 +186,7 @@ void l2_set_idtr(struct l2 *l2, u64 base, u16 limit)
 	vmx_set(l2, GUEST_IDTR_LIMIT, limit);
 }
 
-void l2_set_xsave(struct l2 *l2, void *area, u64 mask)
-{
-	l2->xsave = area;
-	l2->xsave_mask = mask;
-}
-
-u64 l2_entries(const struct l2 *l2)
-{
-	return l2->entries;
-}
-
 void l2_call(u64 number)
 {
 	asm volatile("vmcall" : "+a"(number) : : "memory");
-}
-
-bool l2_owns_stack(const struct l2 *l2, u64 rsp)
-{
-	return l2_stack_has(l2->stack, rsp);
 }

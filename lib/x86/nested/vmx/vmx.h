@@ -46,6 +46,7 @@ struct vmx_registers {
 struct hv_enlightened_vmcs;
 
 struct l2 {
+	struct l2_common common; /* first, as l2.c takes it to be */
 	struct vmcs *vmcs;
 	struct hv_enlightened_vmcs *evmcs; /* in place of it, or NULL: vmx-evmcs.h */
 	bool launched;			   /* its launch state, as L1 knows it */
@@ -62,12 +63,7 @@ struct l2 {
 	pgd_t *ept;	/* or NULL: L2 uses L1's physical addresses as they are */
 	/* The areas of VM_ENTRY_MSR_LOAD_ADDR, VM_EXIT_MSR_STORE_ADDR, VM_EXIT_MSR_LOAD_ADDR. */
 	struct vmx_msr_entry *entry_load, *exit_store, *exit_load;
-	void *xsave; /* L2's own XSAVE area in the standard form, or NULL: x87, SSE, AVX are shared
-		      */
-	u64 xsave_mask; /* what of it is L2's own */
-	u64 entries;	/* so far */
 	u64 exit_reason;
-	u8 *stack;
 };
 
 /* What l2_enter() gives if the instruction failed: no exit, and so no exit reason. */
@@ -183,9 +179,9 @@ const char *vmx_result_text(enum vmx_result result);
  * l2_enter() is one VMLAUNCH or VMRESUME, by launch state, with interrupts off around it, so
  * that L1's come after the exit; gives the exit reason, all 32 bits of it, or
  * L2_NOT_ENTERED. What L1 has in x87, SSE and AVX registers goes in too and comes back
- * changed, unless l2->xsave is set. L1 comes back with the host state of the VMCS, which
- * is that of the CPU at l2_new() or vmx_copy_host_state(); with limits of 0xffff in GDTR and
- * IDTR, DR7 0x400, no LDT, and IA32_DEBUGCTL 0 (28.5).
+ * changed, unless l2_set_xsave() has given L2 its own. L1 comes back with the host state of the
+ * VMCS, which is that of the CPU at l2_new() or vmx_copy_host_state(); with limits of 0xffff in
+ * GDTR and IDTR, DR7 0x400, no LDT, and IA32_DEBUGCTL 0 (28.5).
  */
 void vmx_copy_host_state(struct l2 *l2);
 /* The same with one of the two instructions, whatever the launch state is. */
