@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * checks
+ * hyperv_stimer: arming timers, waiting for them, and checking what they did. A part of the
+ * program hyperv_stimer: see hyperv_stimer.c.
  */
 #include "processor.h"
 #include "smp.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"
 
-/* ======== arranging ======== */
+/* ---- arranging ---- */
 
-/* Whether the guest was moved or paused since begin(), as far as anybody can tell. */
-static u64 moves_at_begin;
+/* How many actions the host had done at begin(), or 0 if nobody tells. */
+static u64 actions_at_begin;
 
-static u64 count_moves(void)
+static u64 count_actions(void)
 {
 	struct host_time time = { 0 };
 
@@ -19,9 +20,9 @@ static u64 count_moves(void)
 	return time.moves;
 }
 
-bool was_moved(void)
+bool host_acted(void)
 {
-	return count_moves() != moves_at_begin;
+	return count_actions() != actions_at_begin;
 }
 
 static void prepare_here(void *unused)
@@ -33,24 +34,20 @@ static void prepare_here(void *unused)
 		hv_sint_unmask(sint, HV_SINT_VECTOR(sint), 0);
 }
 
-/* On all CPUs: every SINT but 0 has its vector, every timer is stopped. */
 void begin(void)
 {
 	hv_synic_start_all();
 	on_cpus(prepare_here, NULL);
-	moves_at_begin = count_moves();
+	actions_at_begin = count_actions();
 }
 
-/* A last look, and everything off. */
 void end_with(bool elsewhere_too)
 {
 	const struct hv_synic *synic = &this_cpu(hv_synic);
 	u32 elsewhere = elsewhere_too ? 0 : hv_synic_elsewhere();
 
 	report(!this_cpu(strays) && synic->interrupts == synic->arrivals && !elsewhere,
-	       "nothing else came: %u interrupts (%u of them not in service in the local APIC) for "
-	       "%u "
-	       "firings, %u of no timer; other CPUs got %u",
+	       "nothing else came: %u interrupts (%u of them not in service in the local APIC) for %u firings, %u of no timer; other CPUs got %u",
 	       synic->interrupts, synic->not_in_service, synic->arrivals, this_cpu(strays),
 	       elsewhere);
 	hv_synic_stop_all();
@@ -69,7 +66,7 @@ void note_arming(int index, u64 config, u64 count)
 		(struct timer){ .config = config, .count = count, .armed_before = now };
 }
 
-/* As the TLFS says: the count, then Enable. The timer is disabled before. */
+/* As the TLFS says: first the count, then Enable. */
 void arm(int index, u64 config, u64 count)
 {
 	note_arming(index, config, count);
@@ -93,7 +90,6 @@ u32 fired(int index)
 	return READ_ONCE(this_cpu(timers[index]).fired);
 }
 
-/* Until the timer has fired this often, and a good deal longer than that should take. */
 bool wait_fired(int index, u32 times)
 {
 	const struct timer *timer = &this_cpu(timers[index]);
@@ -106,16 +102,14 @@ bool wait_fired(int index, u32 times)
 	return wait_until(fired(index) >= times, ticks / HV_TICKS_PER_MS + PATIENCE_MS);
 }
 
-/* Lets time pass in which nothing more may come. */
 void linger(u64 units)
 {
 	if (!hv_wait_ref_count(from_now(in_units(units))))
 		report_fail("the reference counter does not go on: %lu", hv_ref_count());
 }
 
-/* ======== judging ======== */
+/* ---- checking ---- */
 
-/* For check_timer(): as often as a periodic timer can by now. */
 #define AS_TIME_ALLOWS (~0u)
 
 /* How often a periodic timer can have fired since it was armed. */
@@ -126,11 +120,8 @@ static u32 most_periods(int index)
 	return (hv_ref_count() - timer->armed_before) / timer->count;
 }
 
-/*
- * Fired as often as it should have, and rightly each time. `moved`: or it may have been.
- * The timer may be running: how often it has fired is read before the time that allows it.
- */
-bool check_timer(int index, u32 least, u32 most, bool moved, const char *what)
+/* A timer may be running: read how often it has fired before the time that allows for it. */
+bool check_timer(int index, u32 least, u32 most, bool acted, const char *what)
 {
 	const struct timer *timer = &this_cpu(timers[index]);
 	u32 times = fired(index);
@@ -141,8 +132,8 @@ bool check_timer(int index, u32 least, u32 most, bool moved, const char *what)
 
 	if (most == AS_TIME_ALLOWS)
 		most = most_periods(index);
-	if (!fault->kind && !moved)
-		fault = &timer->may_come_of_a_move;
+	if (!fault->kind && !acted)
+		fault = &timer->may_come_of_an_action;
 	if (times < least)
 		report_fail("%s: timer %d of CPU %d fired %u times instead of %u%s: %s", what,
 			    index, smp_id(), times, least, most > least ? " or more" : "",
@@ -154,11 +145,10 @@ bool check_timer(int index, u32 least, u32 most, bool moved, const char *what)
 		report_fail("%s: timer %d of CPU %d: %s; armed at %lu with CONFIG 0x%lx COUNT %lu",
 			    what, index, smp_id(), fault_text(timer, fault, text, sizeof(text)),
 			    timer->armed_before, timer->config, timer->count);
-	else if (periodic && !direct && !moved && times &&
+	else if (periodic && !direct && !acted && times &&
 		 timer->first.expiration > timer->armed_after + timer->count)
 		report_fail(
-			"%s: timer %d of CPU %d: its first expiration_time, %lu, is more than a "
-			"period, %lu, after it was enabled between %lu and %lu",
+			"%s: timer %d of CPU %d: its first expiration_time, %lu, is more than a period, %lu, after it was enabled between %lu and %lu",
 			what, index, smp_id(), timer->first.expiration, timer->count,
 			timer->armed_before, timer->armed_after);
 	else if (!least && !most)
@@ -166,7 +156,7 @@ bool check_timer(int index, u32 least, u32 most, bool moved, const char *what)
 	else
 		report_pass("%s: timer %d%s fired %u times, at most %lu ticks late%s", what, index,
 			    direct ? ", direct," : "", times, direct ? 0 : timer->latest,
-			    moved ? " (moved meanwhile)" : "");
+			    acted ? " (the host acted on the guest meanwhile)" : "");
 	return times >= least && times <= most && !fault->kind;
 }
 
@@ -186,7 +176,6 @@ bool check_register(int index, const char *what, u64 is, u64 should)
 				index, smp_id(), what, is, should);
 }
 
-/* After a one-shot has fired: "it is automatically marked as disabled". */
 void check_disabled_after(int index)
 {
 	const struct timer *timer = &this_cpu(timers[index]);
@@ -195,7 +184,7 @@ void check_disabled_after(int index)
 	check_register(index, "COUNT", hv_stimer_count(index), timer->count);
 }
 
-void stop_and_check(int index, bool moved, const char *what)
+void stop_and_check(int index, bool acted, const char *what)
 {
 	u32 before, most;
 
@@ -206,7 +195,7 @@ void stop_and_check(int index, bool moved, const char *what)
 	report_if_failed(fired(index) == before,
 			 "%s: timer %d of CPU %d fired %u times more after it was stopped", what,
 			 index, smp_id(), fired(index) - before);
-	check_timer(index, MIN((u32)PERIODS, before), most, moved, what);
+	check_timer(index, MIN((u32)PERIODS, before), most, acted, what);
 }
 
 u64 direct_config(int index)

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * firing
+ * hyperv_stimer: timers that fire as they are told, one-shot and periodic, by messages and in
+ * direct mode (Hyper-V TLFS, "Timers"). A part of the program hyperv_stimer: see
+ * hyperv_stimer.c.
  */
 #include "smp.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"
 
-/* ======== one-shot ======== */
+/* ---- one-shot ---- */
 
 /*
- * A hypervisor that takes the count for a length instead of a moment, that delivers
- * before the moment, more than once, with another timer's index or to another CPU, or
- * leaves the timer enabled. Timers 0 to 3 expire in the reverse of the order of their
- * arming, so that one cannot pass for another.
+ * A broken hypervisor takes the count for a length and not for a moment. Or it delivers before
+ * that moment, or more than once, or with another timer's index, or to another CPU, or leaves
+ * the timer enabled. Timers 0 to 3 are armed in one order and expire in the reverse order, so
+ * that none can pass for another.
  */
 TEST(oneshot, .on = EACH_CPU, .needs = TIMERS,
      .about = "each one-shot timer fires once, not before its count, with the right message")
@@ -32,9 +34,10 @@ TEST(oneshot, .on = EACH_CPU, .needs = TIMERS,
 	end();
 }
 
-/* A hypervisor that mixes up SINTs, or that has a slot too few. */
+/* A broken hypervisor mixes up SINTs, or has too few message slots. */
 TEST(oneshot_every_sint, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a timer's message comes to the slot of the SINT in its configuration, 1 to 15")
+     .about =
+	     "a timer's message comes to the slot of the SINT in its configuration, for SINTs 1 to 15")
 {
 	int good = 0;
 
@@ -54,9 +57,9 @@ TEST(oneshot_every_sint, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * "If a one-shot is enabled and the specified count is in the past, it will expire
- * immediately": one that waits for the counter to wrap leaves a guest waiting that was a
- * little late to arm its timer.
+ * TLFS: "If a one-shot is enabled and the specified count is in the past, it will expire
+ * immediately". A broken hypervisor waits for the counter to wrap. Then a guest that was a
+ * little late to arm its timer waits for ever.
  */
 TEST(oneshot_in_the_past, .on = EACH_CPU, .needs = TIMERS,
      .about = "a one-shot timer whose count has passed fires at once, with that count")
@@ -75,7 +78,7 @@ TEST(oneshot_in_the_past, .on = EACH_CPU, .needs = TIMERS,
 	end();
 }
 
-/* ======== periodic ======== */
+/* ---- periodic ---- */
 
 static void check_periodic(u64 flags, const char *what)
 {
@@ -85,43 +88,47 @@ static void check_periodic(u64 flags, const char *what)
 		check_register(i, "CONFIG", hv_stimer_config(i),
 			       this_cpu(timers[i]).config | HV_STIMER_ENABLE);
 		if (wait_fired(i, PERIODS))
-			stop_and_check(i, was_moved(), what);
+			stop_and_check(i, host_acted(), what);
 		else
-			check_timer(i, PERIODS, AS_TIME_ALLOWS, was_moved(), what);
+			check_timer(i, PERIODS, AS_TIME_ALLOWS, host_acted(), what);
 		hv_stimer_stop(i);
 	}
 	end();
 }
 
 /*
- * A hypervisor that counts the period from when it came to deliver the last message
- * drifts by its own delay: then an expiration_time is not a whole number of periods after
- * the last. If the last message was taken out of its slot before the next was due, that
- * number is one. Without messages (direct mode) a drift cannot be told from being late.
+ * A broken hypervisor counts the next period from the moment at which it delivered the last
+ * message, so that the timer drifts by its delay. Then an expiration_time is not a whole number
+ * of periods after the last one. That number must be one if the last message was taken out of
+ * its slot before the next one was due. Without messages, in direct mode, a drift cannot be told
+ * from being late.
  */
 TEST(periodic, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a periodic timer's expirations are whole periods apart, the first a period "
-	      "after it was enabled")
+     .about =
+	     "a periodic timer's expirations are whole periods apart, and the first is one after enabling")
 {
 	check_periodic(0, "periodic");
 }
 
-/* A lazy timer may leave out what is late. For what is not late there is no difference. */
+/*
+ * A lazy timer may leave out an expiration that is late. The test makes none late, so that there
+ * is no difference.
+ */
 TEST(periodic_lazy, .on = EACH_CPU, .needs = TIMERS,
-     .about = "the same for lazy timers, where nothing is late")
+     .about = "a lazy periodic timer's expirations are whole periods apart if none is late")
 {
 	check_periodic(HV_STIMER_LAZY, "lazy");
 }
 
-/* ======== auto-enable ======== */
+/* ---- auto-enable ---- */
 
 /*
- * A hypervisor that ignores AutoEnable leaves Windows, which arms its timers by the
- * count alone, without any. One that starts at the write of the configuration fires
- * for no reason.
+ * A broken hypervisor ignores AutoEnable. Windows arms its timers by the count alone, and would
+ * have no timer that works. Or the hypervisor starts the timer when the configuration is
+ * written, so that it fires for no reason.
  */
 TEST(auto_enable, .on = EACH_CPU, .needs = TIMERS,
-     .about = "with AutoEnable writing a count starts the timer, and nothing else does")
+     .about = "with AutoEnable, writing a count starts a timer, and nothing else does")
 {
 	u64 oneshot = HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_AUTO_ENABLE;
 	u64 periodic = HV_STIMER_SINT(SINT_OF(1)) | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
@@ -154,9 +161,9 @@ TEST(auto_enable, .on = EACH_CPU, .needs = TIMERS,
 	linger(2);
 	check_once(0, "auto-enabled one-shot");
 	check_disabled_after(0);
-	stop_and_check(1, was_moved(), "auto-enabled periodic");
+	stop_and_check(1, host_acted(), "auto-enabled periodic");
 
-	/* And once more by the count alone. */
+	/* Starts it again by the count alone. */
 	note_arming(0, oneshot, from_now(in_units(4)));
 	hv_stimer_set_count(0, this_cpu(timers[0]).count);
 	wait_fired(0, 1);
@@ -164,16 +171,16 @@ TEST(auto_enable, .on = EACH_CPU, .needs = TIMERS,
 	end();
 }
 
-/* ======== direct mode ======== */
+/* ---- direct mode ---- */
 
 /*
- * A hypervisor that sends a message as well, or instead; that takes SINT 0 in a direct
- * timer's configuration for a reason to disable it; that uses another vector. The local
- * APIC keeps one interrupt of a vector, so of a periodic timer some may be merged.
+ * A broken hypervisor sends a message as well, or instead of the interrupt. Or it disables a
+ * direct timer because its configuration has SINT 0, or uses another vector. The local APIC
+ * keeps only one interrupt of a vector, so some of a periodic timer's may be merged.
  */
 TEST(direct, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "a timer in direct mode raises its vector, not early and not too often, and "
-	      "sends no message")
+     .about =
+	     "a timer in direct mode raises its vector, neither early nor too often, and sends no message")
 {
 	begin();
 	for (int i = 0; i < 2; i++) {
@@ -192,7 +199,7 @@ TEST(direct, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 	}
 	for (int i = 2; i < HV_SYNIC_STIMER_COUNT; i++) {
 		if (fired(i) >= PERIODS)
-			stop_and_check(i, was_moved(), "direct periodic");
+			stop_and_check(i, host_acted(), "direct periodic");
 		else
 			check_timer(i, PERIODS, AS_TIME_ALLOWS, true, "direct periodic");
 		hv_stimer_stop(i);
@@ -201,7 +208,7 @@ TEST(direct, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 	end();
 }
 
-/* ======== all together ======== */
+/* ---- many timers ---- */
 
 static void arm_all(void *unused)
 {
@@ -211,12 +218,12 @@ static void arm_all(void *unused)
 }
 
 /*
- * A hypervisor whose timers share what they should not: one message buffer, one pending
- * bit. The other CPUs' timers run too, so that messages that went to the wrong CPU are
- * seen as wrong ones here: counts differ by CPU.
+ * In a broken hypervisor timers share what they should not: a message buffer, or a pending bit.
+ * The other CPUs' timers run, too. Their counts differ, so a message that goes to the wrong CPU
+ * is seen to be wrong.
  */
 TEST(all_at_once, .on = EACH_CPU, .needs = TIMERS,
-     .about = "all four timers on all CPUs at once, each as if it were alone")
+     .about = "all four timers on all CPUs work at once, each as if it were alone")
 {
 	begin();
 	on_cpus(arm_all, NULL);
@@ -225,22 +232,22 @@ TEST(all_at_once, .on = EACH_CPU, .needs = TIMERS,
 	wait_fired(3, 1);
 	for (int i = 0; i < 3; i++) {
 		if (fired(i) >= PERIODS)
-			stop_and_check(i, was_moved(), "all at once");
+			stop_and_check(i, host_acted(), "all at once");
 		else
-			check_timer(i, PERIODS, AS_TIME_ALLOWS, was_moved(), "all at once");
+			check_timer(i, PERIODS, AS_TIME_ALLOWS, host_acted(), "all at once");
 	}
 	check_once(3, "all at once");
 	end_with(true);
 }
 
 /*
- * Four messages for one slot at one moment: the first goes in, the others wait for the
- * EOMs that the handler sends because MessagePending says so. A hypervisor that does not
- * set it, that forgets a message that found the slot busy, or that delivers only one of
- * several, loses timers.
+ * Four messages go to one slot at one moment. The first one goes in. The others wait for the
+ * EOMs that the handler sends, because MessagePending tells it to. A broken hypervisor does not
+ * set MessagePending, or forgets a message that found the slot busy, or delivers only one of
+ * several. Then a timer never fires.
  */
 TEST(four_on_one_sint, .on = EACH_CPU, .needs = TIMERS,
-     .about = "four timers that expire at once on one SINT: four messages, one for each")
+     .about = "four timers that expire at once on one SINT send four messages, one for each")
 {
 	u64 when;
 

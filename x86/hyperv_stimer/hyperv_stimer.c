@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Hyper-V's synthetic timers: four on every CPU, one-shot or periodic, which tell of
- * their expiration by a message in a SynIC slot, or in direct mode by an interrupt.
+ * hyperv_stimer: Hyper-V's synthetic timers. Every CPU has four. They are one-shot or periodic.
+ * When they expire they send a message to a SynIC slot, or raise an interrupt in direct mode.
  *
- * The truth: TLFS "Timers", sections "Synthetic Timers" and "Synthetic Timer MSRs", and
- * "Inter-Partition Communication" for messages, slots and EOM. In short: never before
- * the expiration, any time after it; a one-shot's count is a moment of the reference
- * counter, a periodic one's the length from its enabling on; a count of 0 stops.
+ * Specification: Hyper-V TLFS, "Timers", sections "Synthetic Timers" and "Synthetic Timer MSRs";
+ * for messages, slots and EOM "Inter-Partition Communication". In short: a timer never fires
+ * before its expiration, and may fire any time after it. The count of a one-shot timer is a
+ * moment of the reference counter. The count of a periodic timer is a length, which begins when
+ * the timer is enabled. A count of 0 stops a timer.
  *
- * Every message is looked at in the interrupt that brings it, against what the timer was
- * armed with and against the message before (note_message). The reference counter is
- * the measure of what is early. A wait has a deadline by the library's time source, and a
- * timer that does not come in time is a failure which says what it was armed with and
- * what its registers hold now. How late a timer is is nobody's fault here: a test cannot
- * tell a slow hypervisor from a busy host.
+ * How the tests see a broken hypervisor: the interrupt handler checks every message against what
+ * the timer was armed with, and against the message before (note_message()). A timer is early if
+ * it fires before its time by the reference counter. Waits have deadlines by the library's time
+ * source. If a timer does not fire by then, the test fails, and tells what the timer was armed
+ * with and what its registers hold now. How late a timer is does not matter: a test cannot tell
+ * a slow hypervisor from a busy host.
  *
- * A hypervisor may lose the phase of a periodic timer in a move (the TLFS does not say),
- * and skip an expiration for which it came too late; neither may happen for no reason.
- * So the tests ask the runner whether the guest was moved meanwhile, and are strict if not.
+ * In an action of the host (a live migration, a pause, a reset, a save and restore) a hypervisor
+ * may lose the phase of a periodic timer, of which the TLFS says nothing, and may leave out an
+ * expiration for which it is too late. Neither may happen for no reason. So the tests ask the
+ * runner whether there was an action meanwhile, and are strict if there was none.
  *
- * What KVM is known not to do, and the tests mark by hv_report_strict() (Linux 6.1,
- * arch/x86/kvm/hyperv.c):
- *  - a timer enabled with SINT 0 at once, not by changing an enabled one, stays enabled
- *    (stimer_set_config() looks at the old Enable; stimer_set_count() not at all);
- *  - a message for a masked SINT counts as not delivered, and comes again with the next
- *    EOM (synic_set_irq() fails, stimer_send_msg() with it);
- *  - SCONTROL is kept, but messages are delivered whether it is on or not.
+ * KVM is known not to do the following (Linux 6.1, arch/x86/kvm/hyperv.c). The tests check it by
+ * hv_report_strict():
+ * - A timer that is enabled with SINT 0 at once, and not by a change while it is enabled, stays
+ *   enabled (stimer_set_config() looks at the old Enable; stimer_set_count() does not look at all).
+ * - A message for a masked SINT counts as not delivered, and comes again with the next EOM
+ *   (synic_set_irq() fails, and stimer_send_msg() with it).
+ * - SCONTROL keeps its value, but messages are delivered whether it is on or off.
+ *
+ * The tests are in the other files of this folder. This one has what they share: what a timer
+ * does.
  */
 #include "libcflat.h"
 
@@ -34,12 +39,11 @@
 #include "x86/hyperv_stimer/hyperv_stimer.h"
 
 PER_CPU(struct timer, timers[HV_SYNIC_STIMER_COUNT]);
-/* Firings that belong to no timer. */
 PER_CPU(u32, strays);
 
 static void set_fault(struct timer *timer, enum fault_kind kind, u64 is, u64 should)
 {
-	struct fault *fault = kind >= OFF_PHASE ? &timer->may_come_of_a_move : &timer->fault;
+	struct fault *fault = kind >= OFF_PHASE ? &timer->may_come_of_an_action : &timer->fault;
 
 	if (!fault->kind)
 		*fault = (struct fault){ kind, timer->fired + 1, is, should };
@@ -100,7 +104,7 @@ static void note_message(struct timer *timer, const struct hv_arrival *arrival,
 		set_fault(timer, TWICE, now->expiration, timer->last.expiration);
 }
 
-/* There is no message: what can be known is how often it may have fired by now. */
+/* There is no message, so all that is known is how often the timer may have fired by now. */
 static void note_direct(struct timer *timer, const struct firing *now)
 {
 	u64 due = timer->count;
@@ -113,7 +117,6 @@ static void note_direct(struct timer *timer, const struct firing *now)
 		set_fault(timer, EARLY, now->seen, due);
 }
 
-/* In the interrupt handler, on the CPU whose timer it is. */
 void note_firing(const struct hv_arrival *arrival)
 {
 	bool direct = arrival->sint == HV_NO_SINT;
@@ -152,18 +155,19 @@ const char *fault_text(const struct timer *timer, const struct fault *fault, cha
 		       size_t size)
 {
 	static const char *const formats[] = {
-		[NOT_ARMED] = "it came though not armed so (CONFIG 0x%lx, COUNT %lu)",
+		[NOT_ARMED] = "it came though it was not armed like this (CONFIG 0x%lx, COUNT %lu)",
 		[WRONG_MESSAGE] = "its message holds 0x%lx instead of 0x%lx",
-		[WRONG_SINT] = "its message lay in the slot of SINT %lu instead of %lu",
+		[WRONG_SINT] = "its message was in the slot of SINT %lu instead of %lu",
 		[WRONG_EXPIRATION] = "expiration_time %lu is not the count, %lu",
 		[EARLY] = "it came early: at %lu instead of %lu or later",
 		[DELIVERED_EARLY] = "delivery_time %lu is before expiration_time %lu",
 		[DELIVERED_LATER] = "delivery_time %lu is after the moment it came, %lu",
 		[TWICE] = "the same expiration twice: %lu, after %lu",
-		[TOO_SOON] = "expiration_time %lu is less than a period after: should be %lu",
-		[OFF_PHASE] = "expiration_time %lu is not whole periods after the last, %lu",
-		[SKIPPED] = "an expiration was left out though nothing was late: %lu "
-			    "instead of %lu",
+		[TOO_SOON] =
+			"expiration_time %lu is less than a period after the last one: it should be %lu",
+		[OFF_PHASE] = "expiration_time %lu is not whole periods after the last one, %lu",
+		[SKIPPED] =
+			"an expiration was left out though nothing was late: %lu instead of %lu",
 	};
 	int length = snprintf(text, size, "firing %u: ", fault->number);
 
@@ -171,19 +175,18 @@ const char *fault_text(const struct timer *timer, const struct fault *fault, cha
 	return text;
 }
 
-/* What this CPU's timer was armed with, and what its registers say now. */
 const char *state_of(int index, char *text, size_t size)
 {
 	const struct timer *timer = &this_cpu(timers[index]);
 	int sint = HV_STIMER_SINT_OF(timer->config);
 	const struct hv_message_header *slot = &this_cpu(hv_synic).messages->slot[sint].header;
 
-	snprintf(text, size,
-		 "armed at %lu with CONFIG 0x%lx COUNT %lu; now, at %lu, CONFIG 0x%lx COUNT %lu, "
-		 "SINT%d 0x%lx, its slot 0x%x flags 0x%x",
-		 timer->armed_before, timer->config, timer->count, hv_ref_count(),
-		 hv_stimer_config(index), hv_stimer_count(index), sint,
-		 rdmsr(HV_X64_MSR_SINT0 + sint), READ_ONCE(slot->message_type),
-		 READ_ONCE(slot->message_flags));
+	snprintf(
+		text, size,
+		"armed at %lu with CONFIG 0x%lx COUNT %lu; now, at %lu, CONFIG 0x%lx COUNT %lu, SINT%d 0x%lx, its slot 0x%x flags 0x%x",
+		timer->armed_before, timer->config, timer->count, hv_ref_count(),
+		hv_stimer_config(index), hv_stimer_count(index), sint,
+		rdmsr(HV_X64_MSR_SINT0 + sint), READ_ONCE(slot->message_type),
+		READ_ONCE(slot->message_flags));
 	return text;
 }

@@ -64,7 +64,7 @@ struct timer {
 	struct firing first, last;
 	u64 latest; /* the longest time from expiration to seen */
 	u64 shift;  /* by how much the phase changed, the last time that it did */
-	struct fault fault, may_come_of_a_move;
+	struct fault fault, may_come_of_an_action;
 
 	/* How long the CPU has run since the last firing, and the longest such time. */
 	u64 running, longest_silence;
@@ -89,8 +89,8 @@ void begin(void);
 void end(void);
 /* Other CPUs' timers were running, too. */
 void end_with(bool elsewhere_too);
-/* Whether the host has done anything to the guest since begin(). False if nobody tells. */
-bool was_moved(void);
+/* Whether the host has acted on the guest since begin(). False if nobody tells. */
+bool host_acted(void);
 
 /* Arms a timer that is disabled. note_arming() only notes what the caller arms it with. */
 void arm(int index, u64 config, u64 count);
@@ -118,13 +118,13 @@ void stop_by(int index, enum way_to_stop way);
 
 /*
  * Checks that the timer fired at least LEAST and at most MOST times, and that each firing was
- * right. MOVED: the host may have done something to the guest meanwhile.
+ * right. ACTED: the host may have acted on the guest meanwhile.
  */
-bool check_timer(int index, u32 least, u32 most, bool moved, const char *what);
+bool check_timer(int index, u32 least, u32 most, bool acted, const char *what);
 bool check_once(int index, const char *what);
 bool check_never(int index, const char *what);
 /* Stops a periodic timer, checks that it has stopped, and what it did before. */
-void stop_and_check(int index, bool moved, const char *what);
+void stop_and_check(int index, bool acted, const char *what);
 
 bool check_register(int index, const char *what, u64 is, u64 should);
 /* After a one-shot has fired: "it is automatically marked as disabled". */

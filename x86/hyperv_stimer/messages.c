@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * messages
+ * hyperv_stimer: messages that have to wait, or that find no way (Hyper-V TLFS, "Inter-Partition
+ * Communication", "SynIC Message Page" and "SynIC MSRs"). A part of the program hyperv_stimer:
+ * see hyperv_stimer.c.
  */
 #include "smp.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"
 
-/* Has timer `first` put its message into the slot, where it stays. False: reported. */
+/*
+ * Has timer FIRST put its message into the slot, where the message stays. False, with a failure,
+ * if that did not work.
+ */
 static bool occupy_slot(int first, int sint, u64 flags)
 {
 	struct hv_synic *synic = &this_cpu(hv_synic);
@@ -17,15 +22,14 @@ static bool occupy_slot(int first, int sint, u64 flags)
 	interrupts = synic->interrupts;
 	arm(first, HV_STIMER_SINT(sint), from_now(in_units(2)));
 	if (!wait_until(READ_ONCE(synic->interrupts) != interrupts, PATIENCE_MS)) {
-		check_once(first, "the message to occupy the slot");
+		check_once(first, "the message that is to occupy the slot");
 		return false;
 	}
-	return report_if_failed(READ_ONCE(slot->header.message_type) == HVMSG_TIMER_EXPIRED &&
-					slot->timer.timer_index == (u32)first,
-				"CPU %d, SINT %d: an interrupt without the message of timer %d: "
-				"type 0x%x, timer %u",
-				smp_id(), sint, first, slot->header.message_type,
-				slot->timer.timer_index);
+	return report_if_failed(
+		READ_ONCE(slot->header.message_type) == HVMSG_TIMER_EXPIRED &&
+			slot->timer.timer_index == (u32)first,
+		"CPU %d, SINT %d: an interrupt without the message of timer %d: type 0x%x, timer %u",
+		smp_id(), sint, first, slot->header.message_type, slot->timer.timer_index);
 }
 
 static bool is_pending(int sint)
@@ -34,15 +38,14 @@ static bool is_pending(int sint)
 	       HV_MESSAGE_FLAG_PENDING;
 }
 
-/* The slot still has the first message; the second waits, and no interrupt came of it. */
+/* The slot must still have the first message, and the second must wait without an interrupt. */
 static void check_waiting(int first, int second, int sint, u32 interrupts, const char *when)
 {
 	const struct hv_message *slot = &this_cpu(hv_synic).messages->slot[sint];
 	char text[300];
 
 	report(is_pending(sint),
-	       "%s: MessagePending is set in SINT %d's slot, which timer %d's "
-	       "message keeps from timer %d's: flags 0x%x%s%s",
+	       "%s: MessagePending is set in SINT %d's slot, where timer %d's message is in the way of timer %d's: flags 0x%x%s%s",
 	       when, sint, first, second, slot->header.message_flags, is_pending(sint) ? "" : "; ",
 	       is_pending(sint) ? "" : state_of(second, text, sizeof(text)));
 	report(slot->header.message_type == HVMSG_TIMER_EXPIRED &&
@@ -56,7 +59,7 @@ static void check_waiting(int first, int second, int sint, u32 interrupts, const
 	       READ_ONCE(this_cpu(hv_synic).interrupts) - interrupts);
 }
 
-/* Empties the slot and says EOM: exactly one message follows, the one that waited. */
+/* Empties the slot and says EOM. Exactly one message must follow: the one that waited. */
 static void check_eom_brings(int first, int second, int sint)
 {
 	struct hv_synic *synic = &this_cpu(hv_synic);
@@ -76,8 +79,7 @@ static void check_eom_brings(int first, int second, int sint)
 	check_once(second, "after EOM");
 	check_disabled_after(second);
 	report(READ_ONCE(synic->interrupts) - interrupts == 1 && !fired(first),
-	       "one message, one interrupt follow EOM: %u interrupts, the first timer's message "
-	       "%u times more",
+	       "one message and one interrupt follow EOM: %u interrupts, the first timer's message %u times more",
 	       READ_ONCE(synic->interrupts) - interrupts, fired(first));
 }
 
@@ -99,27 +101,27 @@ static void check_busy(u64 flags)
 }
 
 /*
- * A hypervisor that overwrites a message, throws the second one away, does not set
- * MessagePending (a guest then never says EOM), or does nothing at EOM. The handler's EOI
- * comes before the second timer expires, so it cannot do the EOM's work.
+ * A broken hypervisor overwrites the first message, throws the second one away, does nothing at
+ * EOM, or does not set MessagePending, so that the guest never says EOM. The handler sends its
+ * EOI before the second timer expires. So the EOI cannot do the EOM's work.
  */
 TEST(busy_slot, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message for a busy slot waits: MessagePending is set, and EOM brings it, once")
+     .about = "a message for a busy slot waits: MessagePending is set, and EOM brings it once")
 {
 	check_busy(0);
 }
 
-/* The same where the hypervisor does the EOI, and has no EOI of the guest to look at. */
+/* With AutoEOI the hypervisor gets no EOI of the guest that could do the EOM's work. */
 TEST(busy_slot_auto_eoi, .on = EACH_CPU, .needs = TIMERS,
-     .about = "the same for a SINT with AutoEOI")
+     .about = "a message for a busy slot of a SINT with AutoEOI waits, and EOM brings it once")
 {
 	check_busy(HV_SYNIC_SINT_AUTO_EOI);
 }
 
 /*
- * A periodic timer's messages may be left out while the slot is busy, for how many is
- * nobody's promise; but then it has to go on, and in phase. A hypervisor that waits for
- * an acknowledgement of a message that it did not send stops here for good.
+ * While the slot is busy, messages of a periodic timer may be left out, and nobody promises how
+ * many. Afterwards the timer has to go on, and in phase. A broken hypervisor waits for the
+ * acknowledgement of a message that it has not sent, and stops for good.
  */
 TEST(busy_slot_periodic, .on = EACH_CPU, .needs = TIMERS,
      .about = "a periodic timer goes on in phase after its slot was busy")
@@ -138,11 +140,11 @@ TEST(busy_slot_periodic, .on = EACH_CPU, .needs = TIMERS,
 		if (wait_fired(1, PERIODS)) {
 			hv_stimer_stop(1);
 			last = this_cpu(timers[1]).last.expiration;
-			/* What it was late for is no fault: it was the slot. */
-			this_cpu(timers[1]).may_come_of_a_move = (struct fault){ 0 };
-			report(was_moved() || (last - this_cpu(timers[1]).first.expiration) %
-							      this_cpu(timers[1]).count ==
-						      0,
+			/* If it was late, that was because the slot was busy. */
+			this_cpu(timers[1]).may_come_of_an_action = (struct fault){ 0 };
+			report(host_acted() || (last - this_cpu(timers[1]).first.expiration) %
+							       this_cpu(timers[1]).count ==
+						       0,
 			       "whole periods from the first message to the last");
 		}
 		check_timer(1, PERIODS, AS_TIME_ALLOWS, true, "after a busy slot");
@@ -151,12 +153,12 @@ TEST(busy_slot_periodic, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * "If the SINTx is masked, the interrupt is lost" - the message is not: it lies in its
- * slot, and counts as delivered. A hypervisor that takes it for undelivered sends it
- * again at the next EOM.
+ * TLFS: "If the SINTx is masked, the interrupt is lost". The message is not lost: it is in its
+ * slot, and counts as delivered. A broken hypervisor thinks that it is not delivered, and sends
+ * it again at the next EOM.
  */
 TEST(masked_sint, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a masked SINT's message comes without an interrupt, and only once")
+     .about = "a message for a masked SINT comes without an interrupt, and only once")
 {
 	struct hv_message *slot = &this_cpu(hv_synic).messages->slot[8], message;
 	bool came;
@@ -175,12 +177,12 @@ TEST(masked_sint, .on = EACH_CPU, .needs = TIMERS,
 	hv_take_message(8, &message);
 	hv_eom();
 	linger(4);
-	hv_report_strict(READ_ONCE(slot->header.message_type) == HVMSG_NONE,
-			 "EOM does not bring the same message again: type 0x%x, timer %u, "
-			 "expiration_time %lu, CONFIG 0x%lx",
-			 slot->header.message_type, slot->timer.timer_index,
-			 slot->timer.expiration_time, hv_stimer_config(0));
-	/* It is to be over now in any case. */
+	hv_report_strict(
+		READ_ONCE(slot->header.message_type) == HVMSG_NONE,
+		"EOM does not bring the same message again: type 0x%x, timer %u, expiration_time %lu, CONFIG 0x%lx",
+		slot->header.message_type, slot->timer.timer_index, slot->timer.expiration_time,
+		hv_stimer_config(0));
+	/* From here on the message must not come again, even on a KVM that does so. */
 	hv_stimer_stop(0);
 	hv_take_message(8, &message);
 	hv_sint_unmask(8, HV_SINT_VECTOR(8), 0);
@@ -192,9 +194,13 @@ TEST(masked_sint, .on = EACH_CPU, .needs = TIMERS,
 	hv_synic_stop_all();
 }
 
-/* "If the SIM page is disabled [...] the message remains queued." */
+/*
+ * TLFS: "If the SIM page is disabled [...] the message remains queued." A broken hypervisor
+ * loses the message.
+ */
 TEST(no_message_page, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message that finds no message page waits until there is one, and an EOM")
+     .about =
+	     "a message waits while there is no message page, and an EOM brings it when there is one")
 {
 	struct hv_message_page *page;
 
@@ -210,16 +216,17 @@ TEST(no_message_page, .on = EACH_CPU, .needs = TIMERS,
 	hv_eom();
 	wait_fired(0, 1);
 	linger(4);
-	check_once(0, "with the message page again");
+	check_once(0, "with the message page on again");
 	end();
 }
 
 /*
- * "When clear, message queuing and event flag notifications cannot be directed to this
- * virtual processor."
+ * TLFS, of SCONTROL: "When clear, message queuing and event flag notifications cannot be
+ * directed to this virtual processor." A broken hypervisor delivers the message anyway, or never
+ * again.
  */
 TEST(scontrol_off, .on = EACH_CPU, .needs = TIMERS,
-     .about = "while SCONTROL is off no message comes; then the timer works again")
+     .about = "no message comes while SCONTROL is off; afterwards timers work again")
 {
 	begin();
 	wrmsr(HV_X64_MSR_SCONTROL, 0);
@@ -240,12 +247,12 @@ TEST(scontrol_off, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * The waiting message is nowhere in the guest: a hypervisor keeps it, or knows from the
- * registers that it has to make it again. If it does neither, a guest that says EOM as
- * it should waits for ever.
+ * The message that waits is nowhere in the guest. A hypervisor has to keep it, or has to know
+ * from the registers that it must make it again. A broken hypervisor does neither. Then a guest
+ * that says EOM as it should waits for ever.
  */
 TEST(busy_slot_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message that waits for a busy slot is still waiting after a move")
+     .about = "a message that waits for a busy slot survives an action, and EOM brings it once")
 {
 	int sint = 9;
 	u32 interrupts;
@@ -256,10 +263,10 @@ TEST(busy_slot_across_move, .on = EACH_CPU, .needs = TIMERS,
 		arm(3, HV_STIMER_SINT(sint), from_now(in_units(2)));
 		hv_wait_ref_count(this_cpu(timers[3]).count);
 		wait_until(is_pending(sint), PATIENCE_MS);
-		check_waiting(2, 3, sint, interrupts, "before the move");
+		check_waiting(2, 3, sint, interrupts, "before the action");
 		migrate_quiet();
 		linger(3);
-		check_waiting(2, 3, sint, interrupts, "after the move");
+		check_waiting(2, 3, sint, interrupts, "after the action");
 		check_eom_brings(2, 3, sint);
 	}
 	hv_synic_stop_all();

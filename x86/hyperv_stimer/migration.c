@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * migration
+ * hyperv_stimer: timers and their registers survive a live migration, and every other action. A
+ * part of the program hyperv_stimer: see hyperv_stimer.c.
  */
 #include "console.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"
 
-/* What the last move took by the reference counter. */
-static u64 last_move;
+/* How long the last action took by the reference counter. */
+static u64 action_ticks;
 
 static void migrate_timed(void)
 {
 	u64 begin = hv_ref_count();
 
 	migrate_quiet();
-	last_move = hv_ref_count() - begin;
+	action_ticks = hv_ref_count() - begin;
 }
 
 /*
- * A hypervisor whose timers are not restored, or not with all that makes them fire at
- * their time: then one never comes. One that arms again what has fired: then it comes
- * twice. One that takes the time for which the guest stood still for time that has passed:
- * early. The first move tells how long a move takes, the others have the timers expire all
- * along it: before, during the pause, and after.
+ * A broken hypervisor does not restore the timers, or not all that makes them fire: then a timer
+ * never fires. Or it arms a timer again that has fired, which then fires twice. Or it counts the
+ * time for which the guest stood still as time that has passed, so that a timer fires early.
+ *
+ * The first action tells how long an action takes. In the others the timers expire all along the
+ * action: before it, while the guest stands still, and after it.
  */
 TEST(oneshot_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a one-shot armed before a move fires once, not before its time, wherever that "
-	      "falls")
+     .about =
+	     "a one-shot timer that is armed before an action fires once and not early, whenever it is due")
 {
 	u32 before, during, sum_before = 0, sum_after = 0;
 
@@ -35,7 +37,7 @@ TEST(oneshot_across_move, .on = EACH_CPU, .needs = TIMERS,
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
 			arm(i, HV_STIMER_SINT(SINT_OF(i)),
-			    from_now(in_units(3) + last_move * (4 * round + i + 1) / 7));
+			    from_now(in_units(3) + action_ticks * (4 * round + i + 1) / 7));
 		before = this_cpu(hv_synic).arrivals;
 		migrate_timed();
 		during = READ_ONCE(this_cpu(hv_synic).arrivals) - before;
@@ -44,17 +46,17 @@ TEST(oneshot_across_move, .on = EACH_CPU, .needs = TIMERS,
 			wait_fired(i, 1);
 		linger(3);
 		for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++) {
-			check_once(i, "across a move");
+			check_once(i, "across an action");
 			check_disabled_after(i);
 		}
 		sum_after += READ_ONCE(this_cpu(hv_synic).arrivals) - before - during;
 	}
 	mark("oneshot", "cpu=%d before_end_of_move=%u after=%u move_ticks=%lu", smp_id(),
-	     sum_before, sum_after, last_move);
+	     sum_before, sum_after, action_ticks);
 	end();
 }
 
-/* How long the CPU ran, without the times at which it did not get to run. */
+/* Counts for how long the CPU runs, but not the stretches in which it did not get to run. */
 static void beat(void)
 {
 	static PER_CPU(u64, last_beat);
@@ -70,20 +72,20 @@ static void beat(void)
 	irq_restore(flags);
 }
 
-/* Is moved, and counts how long it ran meanwhile. */
+/* Migrates, and counts for how long the CPU runs meanwhile. */
 static void migrate_and_beat(void)
 {
 	u64 begin = hv_ref_count();
 
 	migrate_request();
 	migrate_await(beat);
-	last_move = hv_ref_count() - begin;
+	action_ticks = hv_ref_count() - begin;
 }
 
 /*
- * While the CPU runs, a timer is silent for a period at most; around a move, for what was
- * left of the period before and a whole one after, if the phase begins anew. The rest is for
- * a host that is late: the timer may wait for a host's CPU that others use.
+ * While its CPU runs, a timer is silent for at most one period. Around an action the rest of one
+ * period and a whole one may add up, if the phase begins again. The timer may also be late, as
+ * it may have to wait for a CPU of the host that others use.
  */
 #define MOST_SILENT_PERIODS 2
 #define MOST_LATE_MS	    500
@@ -98,22 +100,22 @@ static void check_going_on(int index, u32 before, const char *what)
 	const struct timer *timer = &this_cpu(timers[index]);
 	char text[300];
 
-	if (!report_if_failed(fired(index) >= before + 3,
-			      "%s: timer %d of CPU %d does not go on after the move: it fired %u "
-			      "times before, %u after; %s",
-			      what, index, smp_id(), before, fired(index) - before,
-			      state_of(index, text, sizeof(text))))
+	if (!report_if_failed(
+		    fired(index) >= before + 3,
+		    "%s: timer %d of CPU %d does not go on after the action: it fired %u times before, %u after; %s",
+		    what, index, smp_id(), before, fired(index) - before,
+		    state_of(index, text, sizeof(text))))
 		return;
 	check_timer(index, before + 3, AS_TIME_ALLOWS, true, what);
 	report(timer->longest_silence <= most_silence(timer->count),
-	       "%s: timer %d was silent for %lu ticks at most while its CPU ran; its period is %lu "
-	       "(allowed are %lu)",
+	       "%s: timer %d was silent for %lu ticks at most while its CPU ran; its period is %lu (allowed are %lu)",
 	       what, index, timer->longest_silence, timer->count, most_silence(timer->count));
 	/* In direct mode nothing tells the phase. */
 	if (timer->config & HV_STIMER_DIRECT_MODE)
 		return;
 	mark("phase", "cpu=%d timer=%d period=%lu kept=%d shift=%lu fired=%u", smp_id(), index,
-	     timer->count, timer->may_come_of_a_move.kind != OFF_PHASE, timer->shift, timer->fired);
+	     timer->count, timer->may_come_of_an_action.kind != OFF_PHASE, timer->shift,
+	     timer->fired);
 }
 
 static void periodic_across_move(u64 (*config)(int index), const char *what)
@@ -144,43 +146,45 @@ static u64 message_config(int index)
 }
 
 /*
- * As above; and a hypervisor that delivers what was missed in one burst with the same
- * expiration. The phase may change: how much is told in `mark name=phase`.
+ * A broken hypervisor stops the timer, fires early, or delivers all that was missed in one burst
+ * with the same expiration. The phase may change: `mark name=phase` tells by how much.
  */
 TEST(periodic_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "periodic timers go on after a move: no expiration twice, none early, none left "
-	      "out for long")
+     .about =
+	     "a periodic timer goes on after an action: no expiration twice, early, or missing for long")
 {
-	periodic_across_move(message_config, "periodic across a move");
+	periodic_across_move(message_config, "periodic across an action");
 }
 
 TEST(direct_periodic_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "the same in direct mode, by what can be seen without messages")
+     .about = "a periodic timer in direct mode goes on after an action, and is not early")
 {
-	periodic_across_move(direct_config, "direct periodic across a move");
+	periodic_across_move(direct_config, "direct periodic across an action");
 }
 
 TEST(direct_oneshot_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "one-shot timers in direct mode fire once, not early, across a move")
+     .about =
+	     "a one-shot timer in direct mode that is armed before an action fires once and not early")
 {
 	begin();
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
-		arm(i, direct_config(i), from_now(in_units(3) + last_move * (i + 7) / 10));
+		arm(i, direct_config(i), from_now(in_units(3) + action_ticks * (i + 7) / 10));
 	migrate_timed();
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
 		wait_fired(i, 1);
 	linger(3);
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++) {
-		check_once(i, "direct across a move");
+		check_once(i, "direct across an action");
 		check_disabled_after(i);
 	}
 	report(all_slots_empty(), "no messages of timers in direct mode");
 	end();
 }
 
-/* A hypervisor that restores a configuration as if the guest had written it might start. */
+/* A broken hypervisor restores the configuration as if the guest wrote it, and starts the timer. */
 TEST(auto_enable_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a timer that waits for its count to be enabled is started by it after a move")
+     .about =
+	     "a timer with AutoEnable that has no count yet survives an action, and its count starts it")
 {
 	u64 oneshot = HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_AUTO_ENABLE;
 	u64 periodic = HV_STIMER_SINT(SINT_OF(1)) | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
@@ -190,8 +194,8 @@ TEST(auto_enable_across_move, .on = EACH_CPU, .needs = TIMERS,
 	hv_stimer_set_config(1, periodic);
 	migrate_timed();
 	linger(4);
-	check_register(0, "CONFIG after the move", hv_stimer_config(0), oneshot);
-	check_register(1, "CONFIG after the move", hv_stimer_config(1), periodic);
+	check_register(0, "CONFIG after the action", hv_stimer_config(0), oneshot);
+	check_register(1, "CONFIG after the action", hv_stimer_config(1), periodic);
 	check_never(0, "AutoEnable before the count is written");
 	check_never(1, "AutoEnable before the count is written");
 	note_arming(0, oneshot, from_now(in_units(4)));
@@ -200,26 +204,26 @@ TEST(auto_enable_across_move, .on = EACH_CPU, .needs = TIMERS,
 	hv_stimer_set_count(1, this_cpu(timers[1]).count);
 	wait_fired(0, 1);
 	wait_fired(1, 3);
-	check_once(0, "auto-enabled after the move");
-	check_timer(1, 3, AS_TIME_ALLOWS, true, "auto-enabled after the move");
+	check_once(0, "auto-enabled after the action");
+	check_timer(1, 3, AS_TIME_ALLOWS, true, "auto-enabled after the action");
 	end();
 }
 
 /*
- * What is stopped has a count and a configuration all the same: a hypervisor that arms
- * by them and does not look at Enable makes it fire.
+ * A timer that is stopped still has a count and a configuration. A broken hypervisor arms it by
+ * them, and does not look at Enable.
  */
 TEST(stopped_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "timers that were stopped, or have fired, stay silent after a move")
+     .about = "a timer that was stopped, or has fired, stays silent after an action")
 {
 	u64 period = in_units(4);
 
 	begin();
-	/* Has fired. */
+	/* This timer has fired. */
 	arm(0, HV_STIMER_SINT(SINT_OF(0)), from_now(in_units(2)));
 	wait_fired(0, 1);
-	/* Is to fire during the move or after it, and will not. */
-	arm(1, HV_STIMER_SINT(SINT_OF(1)), from_now(in_units(30) + last_move / 2));
+	/* These would be due during the action or after it, but they are stopped. */
+	arm(1, HV_STIMER_SINT(SINT_OF(1)), from_now(in_units(30) + action_ticks / 2));
 	stop_by(1, BY_ENABLE);
 	arm(2, HV_STIMER_SINT(SINT_OF(2)) | HV_STIMER_PERIODIC, in_units(30));
 	stop_by(2, BY_ENABLE);
@@ -232,16 +236,16 @@ TEST(stopped_across_move, .on = EACH_CPU, .needs = TIMERS,
 	migrate_timed();
 	hv_wait_ref_count(this_cpu(timers[1]).count);
 	linger(40);
-	check_once(0, "fired before the move");
+	check_once(0, "fired before the action");
 	check_disabled_after(0);
 	for (int i = 1; i < HV_SYNIC_STIMER_COUNT; i++) {
-		check_never(i, "stopped before the move");
+		check_never(i, "stopped before the action");
 		check_register(i, "CONFIG", hv_stimer_config(i), this_cpu(timers[i]).config);
 	}
-	/* It still works. */
+	/* A stopped timer still works. */
 	arm(3, HV_STIMER_SINT(SINT_OF(3)), from_now(period));
 	wait_fired(3, 1);
-	check_once(3, "armed after the move");
+	check_once(3, "armed after the action");
 	hv_synic_stop_all();
 }
 
@@ -251,7 +255,7 @@ struct timer_registers {
 	u64 config[HV_SYNIC_STIMER_COUNT], count[HV_SYNIC_STIMER_COUNT];
 };
 
-/* Values that no two registers have in common, of timers that are not due for hours. */
+/* No two registers get the same value, and no timer is due for hours. */
 static void make_registers(struct timer_registers *values, u64 base)
 {
 	static const u64 configs[HV_SYNIC_STIMER_COUNT] = {
@@ -267,7 +271,7 @@ static void make_registers(struct timer_registers *values, u64 base)
 		if (configs[i] & HV_STIMER_PERIODIC)
 			values->count[i] -= base;
 	}
-	/* AutoEnable without Enable stays so only with a count of 0. */
+	/* A timer with AutoEnable and without Enable stays so only if its count is 0. */
 	values->count[2] = 0;
 	if (HV_STIMER_DIRECT[0]->present())
 		values->config[3] |= direct_config(3);
@@ -297,22 +301,21 @@ static void check_registers(const char *when)
 		good += check_register(i, "COUNT", hv_stimer_count(i), values->count[i]);
 	}
 	report(good == 2 * HV_SYNIC_STIMER_COUNT,
-	       "%s: %d of %d timer registers of CPU %d read back "
-	       "as written",
-	       when, good, 2 * HV_SYNIC_STIMER_COUNT, smp_id());
+	       "%s: %d of %d timer registers of CPU %d read back as written", when, good,
+	       2 * HV_SYNIC_STIMER_COUNT, smp_id());
 }
 
 /*
- * A VMM that does not carry a register, or carries it to another CPU. The registers of
- * all CPUs are set, each to values of its own.
+ * A broken VMM does not carry a register, or carries it to another CPU. The registers of all
+ * CPUs are set, each to a value of its own.
  */
 TEST(registers_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "every timer register holds after a move what was written before it")
+     .about = "every timer register survives an action")
 {
 	begin();
 	on_cpus(write_registers, NULL);
-	check_registers("before the move");
+	check_registers("before the action");
 	migrate_timed();
-	check_registers("after the move");
+	check_registers("after the action");
 	end();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * stopping
+ * hyperv_stimer: timers that are stopped, or get another count or configuration (Hyper-V TLFS,
+ * "Timers", "Synthetic Timer Configuration Register"). A part of the program hyperv_stimer: see
+ * hyperv_stimer.c.
  */
 #include "smp.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"
@@ -19,7 +21,7 @@ void stop_by(int index, enum way_to_stop way)
 
 #define MOST_ATTEMPTS 10
 
-/* False if the host was away so long that the timer may have fired before the stop. */
+/* False if the host took so long that the timer may have fired before the stop. */
 static bool stops(u64 config, enum way_to_stop way, const char *what)
 {
 	bool periodic = config & HV_STIMER_PERIODIC;
@@ -56,8 +58,8 @@ static void check_stops(u64 config, const char *what)
 }
 
 /*
- * A hypervisor that forgets to cancel what it has set going, or leaves Enable set when
- * the count becomes 0.
+ * A broken hypervisor does not cancel what is under way, or leaves Enable set when the count is
+ * 0.
  */
 TEST(stopped, .on = EACH_CPU, .needs = TIMERS,
      .about = "a timer that is disabled, or whose count becomes 0, does not fire any more")
@@ -73,12 +75,12 @@ TEST(stopped, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * A hypervisor that goes on with the old count after a new one was written, or that fires
- * for both. To change the configuration of an enabled timer is undefined (TLFS
- * "Synthetic Timer Configuration Register"), so it is disabled first.
+ * A broken hypervisor goes on with the old count after a new one is written, or fires for both.
+ * The TLFS leaves a change of the configuration of an enabled timer undefined, so it is disabled
+ * first.
  */
 TEST(rearmed, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a new count, or a new configuration, takes the place of the old one")
+     .about = "a new count or configuration takes the place of the old one")
 {
 	u64 config = HV_STIMER_SINT(SINT_OF(0));
 	u64 early, count;
@@ -110,7 +112,7 @@ TEST(rearmed, .on = EACH_CPU, .needs = TIMERS,
 	hv_stimer_set_count(1, in_units(4));
 	this_cpu(timers[1]).armed_after = hv_ref_count();
 	if (wait_fired(1, PERIODS))
-		stop_and_check(1, was_moved(), "a period of an hour, then a short one");
+		stop_and_check(1, host_acted(), "a period of an hour, then a short one");
 	else
 		check_timer(1, PERIODS, AS_TIME_ALLOWS, true,
 			    "a period of an hour, then a short one");
@@ -121,7 +123,7 @@ TEST(rearmed, .on = EACH_CPU, .needs = TIMERS,
 	hv_stimer_set_config(2, this_cpu(timers[2]).config | HV_STIMER_ENABLE);
 	wait_fired(2, 1);
 	check_once(2, "another SINT");
-	/* Its count is in the past now. */
+	/* Now its count is in the past. */
 	note_arming(2, this_cpu(timers[2]).config, this_cpu(timers[2]).count);
 	hv_stimer_set_config(2, this_cpu(timers[2]).config | HV_STIMER_ENABLE);
 	wait_fired(2, 1);
@@ -130,11 +132,12 @@ TEST(rearmed, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * "It is not permitted to set the SINTx field to zero for an enabled timer (that is not
- * in direct mode). If attempted, the timer will be marked disabled immediately."
+ * TLFS: "It is not permitted to set the SINTx field to zero for an enabled timer (that is not in
+ * direct mode). If attempted, the timer will be marked disabled immediately." A broken
+ * hypervisor leaves the timer enabled.
  */
 TEST(sint0, .on = EACH_CPU, .needs = TIMERS,
-     .about = "without direct mode a timer with SINT 0 cannot be enabled, and never fires")
+     .about = "a timer with SINT 0 cannot be enabled without direct mode, and never fires")
 {
 	u64 soon;
 
