@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Hyper-V's reference clock: a counter of 100 ns ticks that belongs to the whole guest,
- * read from an MSR, or computed from the TSC by a line that the hypervisor keeps in the
- * reference TSC page.
+ * hyperv_clock: Hyper-V's reference clock. It counts ticks of 100 ns for the whole guest. The
+ * guest reads it from an MSR, or computes it from the TSC by a line that the hypervisor keeps in
+ * the reference TSC page.
  *
- * The truth: TLFS "Timers", sections "Reference Counter", "Partition Reference Counter
- * MSR" and "Partition Reference Time Enlightenment". The clock appears to stop while the
- * guest is held, or counts that time: both are seen, and neither is an error. A page
- * whose sequence is 0 says that it is no source of time now, and the MSR has to be read.
+ * Specification: Hyper-V TLFS, "Timers", sections "Reference Counter", "Partition Reference
+ * Counter MSR" and "Partition Reference Time Enlightenment". While the host holds the guest, the
+ * clock may stop or go on. Both are correct. A page whose sequence is 0 is no source of time at
+ * present, and the guest has to read the MSR.
  *
- * A hypervisor moves or pauses the guest and sets the MSR's clock right, but leaves the
- * old line in the page: then the page is off by the pause, or by all that the TSCs of two
- * hosts differ. Windows has hung for minutes after a resume because of such a stale page.
- * Here both are read again and again, the page between two reads of the MSR and the MSR
- * between two of the page, during moves too.
+ * A broken hypervisor pauses or migrates the guest and sets the MSR's clock right, but leaves
+ * the old line in the page. Then the page is wrong by the length of the pause, or by the
+ * difference of two hosts' TSCs. Windows has hung for minutes after a resume because of such a
+ * stale page.
  *
- * Beside the clock stands the runner's CLOCK_MONOTONIC, asked for between two reads
- * (host_time()): how fast the guest runs does not matter. What a test cannot tell: when
- * the MSR and the page agree, and both are wrong in the same way by less than the pause.
+ * How the tests see it: they read both clocks again and again, the page between two reads of the
+ * MSR and the MSR between two reads of the page, also while the guest is migrated. They also
+ * compare the clock with the runner's CLOCK_MONOTONIC, which the guest asks for between two
+ * reads (host_time()). So it does not matter how fast the guest runs.
+ *
+ * What the tests cannot tell: whether MSR and page are both wrong in the same way, by less than
+ * the pause.
+ *
+ * The tests of the page are in page.c, and those of the time that passes in elapsed.c. This file
+ * has what they share, and the tests of order.
  */
 #include "alloc_page.h"
 #include "atomic.h"
@@ -43,7 +49,6 @@ void page_off(void)
 	wrmsr(HV_X64_MSR_REFERENCE_TSC, 0);
 }
 
-/* As TLFS recommends: by the page, or by the MSR while the page is invalid. */
 u64 clock_now(void)
 {
 	u64 time;
@@ -56,16 +61,15 @@ static bool page_is_valid(void)
 	return READ_ONCE(page->tsc_sequence) != HV_REFERENCE_TSC_INVALID;
 }
 
-/* Not an error if it does not: a host without a reliable TSC has none to offer. */
 bool wait_valid(void)
 {
 	return wait_until(page_is_valid(), PATIENCE_MS / 10);
 }
 
-/* ======== the counter ======== */
+/* ---- the counter ---- */
 
 TEST(ref_count, .on = EACH_CPU, .needs = CLOCK,
-     .about = "the reference counter can be read, not written, and goes on")
+     .about = "the reference counter can be read, cannot be written, and goes on")
 {
 	u64 first = hv_ref_count(), second;
 
@@ -77,7 +81,7 @@ TEST(ref_count, .on = EACH_CPU, .needs = CLOCK,
 
 /* ---- order ---- */
 
-/* One clock, or several that are to be one: the latest time that anybody has read. */
+/* Reads of one clock, or of two that should be the same. */
 struct order {
 	clock_function clocks[2];
 	s64 slack;
@@ -117,14 +121,12 @@ static void read_many(void *data)
 static void check_order(const struct order *order, const char *what)
 {
 	report(!atomic64_read(&order->back),
-	       "%s: time went back %ld times in %ld reads, at most by %ld ticks, on CPU %d (%ld "
-	       "are "
-	       "allowed)",
+	       "%s: time went back %ld times in %ld reads, at most by %ld ticks, on CPU %d (%ld are allowed)",
 	       what, atomic64_read(&order->back), atomic64_read(&order->reads), order->worst,
 	       order->worst_cpu, order->slack);
 }
 
-/* Reads by one clock on all CPUs at once, or on this one alone. */
+/* Reads the two clocks in turn, on all CPUs at once or on this one alone. */
 static void check_monotonic(clock_function one, clock_function other, bool all, const char *what)
 {
 	static struct order order;
@@ -139,27 +141,28 @@ static void check_monotonic(clock_function one, clock_function other, bool all, 
 }
 
 /*
- * "Successive accesses to it return strictly monotonically increasing (time) values as
- * seen by any and all virtual processors." Two accesses within a tick cannot be told
- * from the same moment: what is checked is that none is less. A hypervisor whose CPUs'
- * TSCs are apart, or that changes its line so that the new begins below the old.
+ * TLFS: "Successive accesses to it return strictly monotonically increasing (time) values as
+ * seen by any and all virtual processors." In a broken hypervisor CPUs' TSCs differ, or a new
+ * line begins below the end of the old one. Two accesses within a tick look like one moment. So
+ * the test checks only that no read gives less than an earlier one.
  */
 TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = CLOCK,
-     .about = "on one CPU the reference counter never goes back, whatever is done meanwhile")
+     .about =
+	     "the reference counter never goes back on one CPU, whatever the host does to the guest")
 {
 	check_monotonic(hv_ref_count, hv_ref_count, false, "the counter on one CPU");
 	migrate_quiet();
-	check_monotonic(hv_ref_count, hv_ref_count, false, "the counter, after a move");
+	check_monotonic(hv_ref_count, hv_ref_count, false, "the counter, after an action");
 }
 
 TEST(monotonic_all_cpus, .needs = CLOCK,
-     .about = "across all CPUs the reference counter never goes back")
+     .about = "the reference counter never goes back across all CPUs")
 {
 	check_monotonic(hv_ref_count, hv_ref_count, true, "the counter on all CPUs");
 }
 
 TEST(monotonic_page_one_cpu, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "by the TSC page time never goes back on one CPU")
+     .about = "time by the TSC page never goes back on one CPU")
 {
 	page_on();
 	wait_valid();
@@ -168,7 +171,8 @@ TEST(monotonic_page_one_cpu, .on = EACH_CPU, .needs = TSC_PAGE,
 }
 
 TEST(monotonic_page_all_cpus, .needs = TSC_PAGE,
-     .about = "by the TSC page, and by page and counter in turns, time never goes back")
+     .about =
+	     "time never goes back across all CPUs: by the TSC page, and by page and counter in turns")
 {
 	page_on();
 	wait_valid();

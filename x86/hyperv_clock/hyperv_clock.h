@@ -24,7 +24,7 @@
 #define FEWEST_READS 1000
 
 /* How many actions the tests of actions ask for. */
-#define MOVES 2
+#define ACTIONS 2
 
 /* A way to read the clock, in ticks. */
 typedef u64 (*clock_function)(void);

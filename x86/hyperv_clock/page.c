@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * page
+ * hyperv_clock: the reference TSC page (Hyper-V TLFS, "Timers", "Partition Reference Time
+ * Enlightenment"). A part of the program hyperv_clock: see hyperv_clock.c.
  */
 #include "alloc_page.h"
 #include "atomic.h"
@@ -12,7 +13,7 @@
 #include "vm.h"
 #include "x86/hyperv_clock/hyperv_clock.h"
 
-/* The page between two reads of the counter, and the counter between two of the page. */
+/* Results of reading the page between two reads of the counter, and the reverse. */
 struct comparison {
 	atomic64_t valid, invalid, ahead, behind;
 	s64 worst;
@@ -57,8 +58,7 @@ static void compare(void)
 static void check_comparison(const char *when)
 {
 	report(!atomic64_read(&comparison.behind) && !atomic64_read(&comparison.ahead),
-	       "%s: the page was valid %ld times, invalid %ld times; it was behind the counter %ld "
-	       "times, ahead %ld times, by up to %ld ticks (CPU %d, sequence %u; allowed are %d)",
+	       "%s: the page was valid %ld times, invalid %ld times; it was behind the counter %ld times, ahead %ld times, by up to %ld ticks (CPU %d, sequence %u; allowed are %d)",
 	       when, atomic64_read(&comparison.valid), atomic64_read(&comparison.invalid),
 	       atomic64_read(&comparison.behind), atomic64_read(&comparison.ahead),
 	       comparison.worst, comparison.worst_cpu, comparison.worst_sequence, AGREEMENT_TICKS);
@@ -72,11 +72,11 @@ static void compare_many(void *unused)
 }
 
 /*
- * A hypervisor that computes scale or offset wrongly, or by another clock than the
- * counter's. While the page is invalid there is nothing to compare, and the test says so.
+ * A broken hypervisor computes scale or offset wrongly, or by another clock than the counter's.
+ * While the page is invalid there is nothing to compare, and the test says so.
  */
 TEST(page_agrees, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "TSC page and reference counter tell the same time, within 10 ticks (1 us)")
+     .about = "the TSC page and the reference counter tell the same time, within 10 ticks (1 us)")
 {
 	page_on();
 	report(rdmsr(HV_X64_MSR_REFERENCE_TSC) == ((u64)page | HV_REFERENCE_TSC_ENABLE),
@@ -107,9 +107,12 @@ static int words_changed(const struct hv_reference_tsc_page *there)
 	return changed;
 }
 
-/* A hypervisor that goes on writing destroys memory that the guest uses for other things. */
+/*
+ * A broken hypervisor goes on to write, and destroys memory that the guest uses for other
+ * things.
+ */
 TEST(page_off, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "a TSC page that was turned off, or moved, is not written any more")
+     .about = "a TSC page that was turned off, or replaced by another, is no longer written")
 {
 	struct hv_reference_tsc_page *other = alloc_page();
 
@@ -131,7 +134,7 @@ TEST(page_off, .on = EACH_CPU, .needs = TSC_PAGE,
 	free_page(other);
 }
 
-/* What one CPU sees while others have the page written anew. */
+/* What one CPU sees while another has the page written again. */
 struct watch {
 	bool started, stop;
 	struct hv_reference_tsc last;
@@ -172,10 +175,10 @@ static void watch_until_stopped(void *unused)
 #define FEWEST_REWRITES 30
 
 /*
- * "A sequence number which is incremented whenever the scale and/or the offset fields are
- * modified." A hypervisor that writes the fields under a valid sequence lets a reader mix
- * two lines: one sequence is then seen with two contents. What is never seen here cannot
- * be told from what never happens.
+ * TLFS: "A sequence number which is incremented whenever the scale and/or the offset fields are
+ * modified." A broken hypervisor writes the fields under a valid sequence, so that a reader
+ * mixes two lines. The test sees it when one sequence has two contents. What it never sees may
+ * still happen.
  */
 TEST(sequence, .on = EACH_CPU, .needs = ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_TSC, SMP),
      .about = "another CPU never sees two contents of the TSC page under one valid sequence")
@@ -194,8 +197,7 @@ TEST(sequence, .on = EACH_CPU, .needs = ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_T
 	WRITE_ONCE(watch.stop, true);
 	on_cpu_wait(other);
 	report(!watch.torn,
-	       "CPU %d saw one content for each sequence: %lu times not, in %lu samples "
-	       "with %lu changes",
+	       "CPU %d saw one content for each sequence: %lu times not, in %lu samples with %lu changes",
 	       other, watch.torn, watch.samples, watch.changes);
 	report(!watch.reserved, "sequence 0xffffffff was not used: %lu times", watch.reserved);
 	page_off();
@@ -213,19 +215,19 @@ static void compare_until_stopped(void *data)
 }
 
 /*
- * What this program is for: see its head. While the guest is moved the other CPUs compare
- * without a break, and so see the page in its first moments after the move; then all
- * do.
+ * The head of hyperv_clock.c tells what a broken hypervisor does. During the action the other
+ * CPUs compare without a break, so they see the page in its first moments afterwards. Then all
+ * CPUs compare.
  */
 TEST(page_fresh_after_move, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "after a move the TSC page tells the counter's time, or says that it is invalid")
+     .about = "after an action the TSC page tells the counter's time, or says that it is invalid")
 {
 	int cpu;
 
 	page_on();
 	wait_valid();
 	comparison = (struct comparison){ 0 };
-	for (int move = 0; move < MOVES; move++) {
+	for (int action = 0; action < ACTIONS; action++) {
 		u32 sequence = READ_ONCE(page->tsc_sequence);
 
 		atomic_set(&stop_comparing, 0);
@@ -238,7 +240,7 @@ TEST(page_fresh_after_move, .on = EACH_CPU, .needs = TSC_PAGE,
 		for_each_cpu (cpu)
 			if (cpu != smp_id())
 				on_cpu_wait(cpu);
-		check_comparison("across a move");
+		check_comparison("across an action");
 		mark("tsc_page", "cpu=%d sequence=%u sequence_before=%u scale=0x%lx offset=%ld",
 		     smp_id(), page->tsc_sequence, sequence, page->tsc_scale, page->tsc_offset);
 	}
@@ -249,24 +251,24 @@ TEST(page_fresh_after_move, .on = EACH_CPU, .needs = TSC_PAGE,
 	page_off();
 }
 
-/* KVM tells whole kHz, its line is of the host's TSC in other units. */
+/* KVM tells the frequency in whole kHz, and computes the page's line in other units. */
 #define FREQUENCY_TOLERANCE_PPM 1000
 
 static u64 page_tsc_hz(void)
 {
 	struct hv_reference_tsc line = hv_reference_tsc(page);
 
-	/* ticks = tsc * scale / 2^64, hence the TSC's ticks a second: */
+	/* ticks = TSC * scale / 2^64. So a second has this many ticks of the TSC: */
 	return line.scale > HV_TICKS_PER_SECOND ? mul_div(HV_TICKS_PER_SECOND, ~0ul, line.scale)
 						: 0;
 }
 
 /*
- * A VMM that does not carry the TSC's frequency, or a hypervisor that tells the host's
- * when it scales. Only with a valid page is there something to compare with.
+ * A broken VMM does not carry the TSC's frequency, or a broken hypervisor tells the host's
+ * frequency although it scales the TSC. The test compares it with the page, if that is valid.
  */
 TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,
-     .about = "TSC and APIC frequency are told, agree with the TSC page, and hold in a move")
+     .about = "the TSC's and the APIC's frequency fit the TSC page, and survive an action")
 {
 	u64 tsc = rdmsr(HV_X64_MSR_TSC_FREQUENCY), apic = rdmsr(HV_X64_MSR_APIC_FREQUENCY);
 	s64 off;
@@ -277,7 +279,7 @@ TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,
 	       "they cannot be written");
 	migrate_quiet();
 	report(rdmsr(HV_X64_MSR_TSC_FREQUENCY) == tsc && rdmsr(HV_X64_MSR_APIC_FREQUENCY) == apic,
-	       "after a move: TSC %lu Hz, APIC timer %lu Hz", rdmsr(HV_X64_MSR_TSC_FREQUENCY),
+	       "after an action: TSC %lu Hz, APIC timer %lu Hz", rdmsr(HV_X64_MSR_TSC_FREQUENCY),
 	       rdmsr(HV_X64_MSR_APIC_FREQUENCY));
 	if (!HV_REFERENCE_TSC[0]->present())
 		return;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * defaults
+ * hyperv_synic: which registers there are, and what they hold at first (Hyper-V TLFS, "Feature
+ * and Interface Discovery" and "Inter-Partition Communication", "SynIC MSRs"). A part of the
+ * program hyperv_synic: see hyperv_synic.c. The tests of a program run in the order of its
+ * files' names, so these run before others have written the registers.
  */
 #include "processor.h"
 #include "smp.h"
@@ -8,7 +11,7 @@
 
 struct register_group {
 	const char *name;
-	u64 available; /* in EAX of the leaf of features */
+	u64 available; /* a bit of EAX in the leaf of features */
 	u32 first, last;
 	bool read_only;
 };
@@ -44,7 +47,7 @@ static void check_group(const struct register_group *group, bool available)
 	for (u32 msr = group->first; msr <= group->last; msr++) {
 		int reads = rdmsr_safe(msr, &value), writes = 0;
 
-		/* To write what was read changes nothing in those that can be written. */
+		/* If a register can be written, the value that was read changes nothing. */
 		if (!available || group->read_only)
 			writes = wrmsr_safe(msr, value);
 		if ((reads == GP_VECTOR) != !available ||
@@ -59,13 +62,13 @@ static void check_group(const struct register_group *group, bool available)
 }
 
 /*
- * CPUID tells which registers there are. One that is missing has to fault, or a guest
- * that tries it out is misled; one that is there has to be readable. A hypervisor may
- * have registers in spite of CPUID unless it is told not to (KVM_CAP_HYPERV_ENFORCE_CPUID,
+ * CPUID tells which registers there are. A broken hypervisor does not raise #GP for one that is
+ * missing, which misleads a guest that tries it out, or raises #GP for one that is there. It may
+ * offer more registers than CPUID tells unless the VMM forbids it (KVM_CAP_HYPERV_ENFORCE_CPUID,
  * QEMU's hv-enforce-cpuid). Run this with Hyper-V's interface on and off.
  */
 TEST(registers_as_cpuid_says, .on = EACH_CPU, .needs = HV_HOST,
-     .about = "a register that CPUID announces can be read, one that it does not raises #GP")
+     .about = "a register can be read if CPUID announces it, and raises #GP if not")
 {
 	u64 features = hv_features().a;
 
@@ -73,9 +76,12 @@ TEST(registers_as_cpuid_says, .on = EACH_CPU, .needs = HV_HOST,
 		check_group(&groups[i], features & groups[i].available);
 }
 
-/* Every round finds them so again, if the other tests clean up and nothing is left over. */
+/*
+ * A broken hypervisor starts with other values, or a broken reset leaves old ones. Later rounds
+ * find the same values, since the other tests clean up.
+ */
 TEST(defaults, .on = EACH_CPU, .needs = HV_SYNIC,
-     .about = "before anybody writes them SINTs are masked, pages, SCONTROL and timers off")
+     .about = "at first all SINTs are masked, and pages, SCONTROL and timers are off")
 {
 	int masked = 0, stopped = 0;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * event flags
+ * hyperv_synic: event flags (Hyper-V TLFS, "Inter-Partition Communication", "SynIC Event
+ * Flags"). A part of the program hyperv_synic: see hyperv_synic.c.
  */
 #include "hyperv-testdev.h"
 #include "smp.h"
@@ -47,7 +48,7 @@ static bool signal_and_check(int sint, u8 connection)
 	if (hv_signal_event(connection, 0) != HV_STATUS_SUCCESS)
 		problem = "HvCallSignalEvent is refused";
 	wait_until(READ_ONCE(synic->interrupts), PATIENCE_MS);
-	/* While the flag is set there is nothing to notify of. */
+	/* As the flag is still set, this signal must make no interrupt. */
 	hv_signal_event(connection, 0);
 	linger();
 	if (on_vector(HV_SINT_VECTOR(sint)) != 1 || synic->interrupts != 1)
@@ -56,27 +57,28 @@ static bool signal_and_check(int sint, u8 connection)
 		problem = "not one flag alone";
 	else if (!test_and_clear_flag(sint, connection))
 		problem = "not the connection's flag";
-	return report_if_failed(!problem,
-				"SINT %d of CPU %d, flag %u: %s: %u interrupts, %u of vector 0x%x, "
-				"%d flags, %d on other CPUs",
-				sint, smp_id(), connection, problem, synic->interrupts,
-				on_vector(HV_SINT_VECTOR(sint)), HV_SINT_VECTOR(sint),
-				flags_set(smp_id()), flags_elsewhere());
+	return report_if_failed(
+		!problem,
+		"SINT %d of CPU %d, flag %u: %s: %u interrupts, %u of vector 0x%x, %d flags, %d on other CPUs",
+		sint, smp_id(), connection, problem, synic->interrupts,
+		on_vector(HV_SINT_VECTOR(sint)), HV_SINT_VECTOR(sint), flags_set(smp_id()),
+		flags_elsewhere());
 }
 
 /*
- * A hypervisor that sets another flag, or one in another slot or CPU; that notifies again
- * of a flag that is still set, or not again of one that was cleared.
+ * A broken hypervisor sets another flag, or the flag of another slot or CPU. Or it notifies
+ * again of a flag that is still set, or not again of a flag that was cleared.
  */
 TEST(event_flags, .on = EACH_CPU, .needs = TALK,
-     .about = "a signal sets one flag of one SINT, with one interrupt until it is cleared")
+     .about =
+	     "a signal sets one flag of one SINT, and makes one interrupt until the flag is cleared")
 {
 	int good = 0;
 
 	device_begin();
 	hv_hypercall_start();
 	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++) {
-		/* In every word once, and at its ends. */
+		/* Uses every word of the flags once, and both ends of a word. */
 		u8 connection = (sint % 4) * FLAGS_IN_WORD + (sint & 4 ? 63 : sint);
 
 		hv_sint_unmask(sint, HV_SINT_VECTOR(sint), 0);

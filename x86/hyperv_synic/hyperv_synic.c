@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Hyper-V's synthetic interrupt controller: registers, synthetic interrupt sources
- * (SINTs), message slots and event flags. What timers do with it is in hyperv_stimer.c.
+ * hyperv_synic: Hyper-V's synthetic interrupt controller, its registers, synthetic interrupt
+ * sources (SINTs), message slots and event flags. The program hyperv_stimer tests what timers do
+ * with it.
  *
- * The truth: TLFS "Inter-Partition Communication" (SynIC messages, event flags, SynIC
- * MSRs), "Hypercall Interface", and for which register there is "Feature and Interface
- * Discovery".
+ * Specification: Hyper-V TLFS, "Inter-Partition Communication" (SynIC messages, event flags,
+ * SynIC MSRs), "Hypercall Interface", and "Feature and Interface Discovery".
  *
- * The other end of SynIC connections is QEMU's hyperv-testdev (lib/x86/hyperv-testdev.h):
- * it raises a SINT, posts messages back, sets event flags. So a failure of those tests may
- * be KVM's or QEMU's, and the guest cannot tell them apart: SINTs, EOI and EOM are KVM's,
- * slots and flags of the device QEMU's (hw/hyperv/hyperv.c). The device does not move with
- * the guest, hence these tests hold moves off while they use it; across a move there are
- * the registers and the pages here, and busy slots in hyperv_stimer.c.
+ * The other end of a SynIC connection is QEMU's hyperv-testdev (lib/x86/hyperv-testdev.h). It
+ * raises SINTs, sends messages back, and sets event flags. What the tests cannot tell apart: a
+ * failure of KVM, which has SINTs, EOI and EOM, and one of QEMU, which has the device's slots
+ * and flags (hw/hyperv/hyperv.c).
  *
- * What KVM is known not to do, and the tests mark by hv_report_strict() (Linux 6.1):
- *  - SCONTROL is kept, but a SINT is raised whether it is on or not.
+ * The device is not migrated with the guest. So the host leaves the guest alone while a test
+ * uses it. Registers and pages have to survive an action. hyperv_stimer tests the same of
+ * messages that wait for a busy slot.
+ *
+ * KVM is known not to do the following (Linux 6.1). The tests check it by hv_report_strict():
+ * - SCONTROL keeps its value, but a SINT is raised whether SCONTROL is on or off.
+ *
+ * The tests are in the other files of this folder. This one has what they share.
  */
 #include "hyperv-testdev.h"
 #include "smp.h"
@@ -23,7 +27,6 @@
 
 u8 vp_index;
 
-/* SynICs on, and the device; until device_end() nobody moves the guest. */
 void device_begin(void)
 {
 	hv_synic_start_all();
@@ -42,13 +45,11 @@ u32 on_vector(u8 vector)
 	return READ_ONCE(this_cpu(hv_synic).on_vector[vector]);
 }
 
-/* Time for what must not come. */
 void linger(void)
 {
 	delay_us(3000);
 }
 
-/* Raises a SINT; whether that made `count` interrupts of its vector, and none besides. */
 bool raise(int sint, u8 vector, u32 count)
 {
 	hv_synic_forget();
@@ -61,13 +62,12 @@ bool raise(int sint, u8 vector, u32 count)
 
 bool report_raise(int sint, u8 vector, u32 count, const char *what)
 {
-	return report_if_failed(raise(sint, vector, count),
-				"%s: SINT %d of CPU %d (0x%lx) should make %u interrupts of vector "
-				"0x%x: it made %u, %u of all vectors, %u not in service in the "
-				"local APIC, and %u on other CPUs",
-				what, sint, smp_id(), rdmsr(HV_X64_MSR_SINT0 + sint), count, vector,
-				on_vector(vector), this_cpu(hv_synic).interrupts,
-				this_cpu(hv_synic).not_in_service, hv_synic_elsewhere());
+	return report_if_failed(
+		raise(sint, vector, count),
+		"%s: SINT %d of CPU %d (0x%lx) should make %u interrupts of vector 0x%x: it made %u, %u of all vectors, %u not in service in the local APIC, and %u on other CPUs",
+		what, sint, smp_id(), rdmsr(HV_X64_MSR_SINT0 + sint), count, vector,
+		on_vector(vector), this_cpu(hv_synic).interrupts, this_cpu(hv_synic).not_in_service,
+		hv_synic_elsewhere());
 }
 
 struct hv_message *slot_of(int sint)
@@ -75,7 +75,6 @@ struct hv_message *slot_of(int sint)
 	return &this_cpu(hv_synic).messages->slot[sint];
 }
 
-/* How many messages there are in this CPU's slots. */
 int messages_waiting(void)
 {
 	int count = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * interrupts
+ * hyperv_synic: interrupts of SINTs (Hyper-V TLFS, "Inter-Partition Communication", "SINT
+ * Registers"). A part of the program hyperv_synic: see hyperv_synic.c.
  */
 #include "apic.h"
 #include "hyperv-testdev.h"
@@ -9,11 +10,11 @@
 #include "x86/hyperv_synic/hyperv_synic.h"
 
 /*
- * A hypervisor that mixes up SINTs, vectors or CPUs, raises a masked SINT, or keeps what
- * came while it was masked for later. The other CPUs' SynICs are on, and must stay silent.
+ * A broken hypervisor mixes up SINTs, vectors or CPUs, or raises a masked SINT, or does so
+ * later, when the SINT is unmasked. The SynICs of other CPUs are on, and must stay silent.
  */
 TEST(sints, .on = EACH_CPU, .needs = TESTDEV,
-     .about = "each SINT makes one interrupt of its vector, on its CPU alone, none when masked")
+     .about = "each SINT makes one interrupt of its vector on its CPU alone, and none while masked")
 {
 	int good = 0;
 
@@ -25,10 +26,10 @@ TEST(sints, .on = EACH_CPU, .needs = TESTDEV,
 		good += report_raise(sint, vector, 0, "masked");
 		hv_sint_unmask(sint, vector, 0);
 		linger();
-		good += report_if_failed(!on_vector(vector),
-					 "SINT %d of CPU %d: unmasked, and "
-					 "there comes what it was raised for before",
-					 sint, smp_id());
+		good += report_if_failed(
+			!on_vector(vector),
+			"SINT %d of CPU %d: when it is unmasked, the interrupt comes for which it was raised before",
+			sint, smp_id());
 		good += report_raise(sint, vector, 1, "unmasked");
 		good += report_raise(sint, vector, 1, "again");
 		hv_sint_mask(sint);
@@ -41,13 +42,14 @@ TEST(sints, .on = EACH_CPU, .needs = TESTDEV,
 }
 
 /*
- * With AutoEOI the hypervisor clears the bit in the local APIC's ISR when it delivers the
- * interrupt; the handler sends no EOI, so that a hypervisor that does not do it delivers no
- * second one. Without AutoEOI the bit has to be set in the handler. The handler looks at
- * the bit; that it sees the same as the hypervisor is the local APIC's business.
+ * With AutoEOI the hypervisor clears the vector's bit in the local APIC's ISR when it delivers
+ * the interrupt. The handler sends no EOI, so a broken hypervisor that does not clear the bit
+ * delivers no second interrupt. Without AutoEOI the bit has to be set in the handler. The
+ * handler reads the bit in its local APIC. The test cannot tell whether the hypervisor sees the
+ * same.
  */
 TEST(auto_eoi, .on = EACH_CPU, .needs = TESTDEV,
-     .about = "AutoEOI ends the interrupt at its delivery; without it the handler does")
+     .about = "with AutoEOI the delivery ends an interrupt; without it the handler's EOI does")
 {
 	const int sint = 3;
 
@@ -71,11 +73,12 @@ TEST(auto_eoi, .on = EACH_CPU, .needs = TESTDEV,
 }
 
 /*
- * While an interrupt is in service the next one waits for its EOI. A hypervisor that
- * forgets it, or that delivers it twice.
+ * While an interrupt is in service the next one waits for its EOI. A broken hypervisor forgets
+ * it, or delivers it twice.
  */
 TEST(waits_for_eoi, .on = EACH_CPU, .needs = TESTDEV,
-     .about = "a SINT raised with interrupts off, and again, makes one interrupt when they are on")
+     .about =
+	     "a SINT that is raised twice with interrupts off makes one interrupt when they are on")
 {
 	const int sint = 4;
 	const u8 vector = HV_SINT_VECTOR(sint);
@@ -98,9 +101,9 @@ TEST(waits_for_eoi, .on = EACH_CPU, .needs = TESTDEV,
 	device_end();
 }
 
-/* A SINT's vector is the guest's choice, also the same for two. */
+/* Two SINTs may have the same vector. A broken hypervisor keeps only one SINT for each vector. */
 TEST(two_sints_one_vector, .on = EACH_CPU, .needs = TESTDEV,
-     .about = "two SINTs may share a vector: each raises it, and masking one leaves the other")
+     .about = "two SINTs may share a vector: each raises it, and masking one leaves the other on")
 {
 	const int sints[] = { 5, 9 };
 	const u8 vector = HV_SINT_VECTOR(12);
@@ -124,11 +127,12 @@ TEST(two_sints_one_vector, .on = EACH_CPU, .needs = TESTDEV,
 }
 
 /*
- * "When clear, message queuing and event flag notifications cannot be directed to this
- * virtual processor." The route was made while SCONTROL was on, so QEMU has one.
+ * TLFS, of SCONTROL: "When clear, message queuing and event flag notifications cannot be
+ * directed to this virtual processor." A broken hypervisor raises the SINT anyway, or never
+ * again. The route is made while SCONTROL is on, so QEMU has one.
  */
 TEST(scontrol_off, .on = EACH_CPU, .needs = TESTDEV,
-     .about = "while SCONTROL is off no SINT makes an interrupt, and then it does again")
+     .about = "no SINT makes an interrupt while SCONTROL is off; afterwards they work again")
 {
 	const int sint = 6;
 
@@ -148,11 +152,11 @@ TEST(scontrol_off, .on = EACH_CPU, .needs = TESTDEV,
 }
 
 /*
- * A hypervisor that restores what the registers read, and not what follows from them: the
- * vectors that it looks at to deliver, and those with AutoEOI.
+ * A broken hypervisor restores what the registers read, but not what it derives from them: the
+ * vectors that it delivers, and which of them have AutoEOI.
  */
 TEST(interrupts_after_move, .on = EACH_CPU, .needs = TESTDEV,
-     .about = "SINTs and routes made after a move, with SynIC on since before, work as ever")
+     .about = "SINTs that were set up before an action make interrupts after it")
 {
 	const int sint = 10;
 
@@ -164,11 +168,11 @@ TEST(interrupts_after_move, .on = EACH_CPU, .needs = TESTDEV,
 	hv_testdev_begin();
 	for (int i = 0; i < 2; i++) {
 		hv_testdev_route_create(vp_index, sint + i);
-		report_raise(sint + i, HV_SINT_VECTOR(sint + i), 1, "after the move");
+		report_raise(sint + i, HV_SINT_VECTOR(sint + i), 1, "after the action");
 		report_raise(sint + i, HV_SINT_VECTOR(sint + i), 1, "and again");
 		hv_testdev_route_destroy(vp_index, sint + i);
 	}
-	report_pass("SINTs %d and %d after the move", sint, sint + 1);
+	report_pass("SINTs %d and %d after the action", sint, sint + 1);
 	hv_testdev_end();
 	hv_synic_stop_all();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * messages
+ * hyperv_synic: hypercalls and messages (Hyper-V TLFS, "Hypercall Interface" and
+ * "Inter-Partition Communication", "SynIC Message Page"). A part of the program hyperv_synic:
+ * see hyperv_synic.c.
  */
 #include "hyperv-testdev.h"
 #include "processor.h"
@@ -11,11 +13,13 @@
 #define CONNECTION    0x21
 
 /*
- * A hypervisor that lets hypercalls in before the guest has said who it is, or whose page
- * holds no code. The page works on all CPUs, on whichever it was enabled.
+ * A broken hypervisor takes hypercalls before the guest has given its id, or its page holds no
+ * code, or the registers or the page do not survive an action. The page works on all CPUs,
+ * whichever CPU has enabled it.
  */
 TEST(hypercall_page, .on = EACH_CPU, .needs = ALL_OF(HV_HYPERCALL, HV_SYNIC),
-     .about = "the hypercall page needs a guest id, works with it, and goes with it")
+     .about =
+	     "the hypercall page works once the guest has an id, survives an action, and goes with the id")
 {
 	u64 payload = 0;
 	u16 status;
@@ -38,7 +42,7 @@ TEST(hypercall_page, .on = EACH_CPU, .needs = ALL_OF(HV_HYPERCALL, HV_SYNIC),
 	migrate_quiet();
 	report(rdmsr(HV_X64_MSR_GUEST_OS_ID) == HV_GUEST_OS_ID &&
 		       rdmsr(HV_X64_MSR_HYPERCALL) == hv_hypercall_register(),
-	       "after a move: GUEST_OS_ID 0x%lx, HYPERCALL 0x%lx", rdmsr(HV_X64_MSR_GUEST_OS_ID),
+	       "after an action: GUEST_OS_ID 0x%lx, HYPERCALL 0x%lx", rdmsr(HV_X64_MSR_GUEST_OS_ID),
 	       rdmsr(HV_X64_MSR_HYPERCALL));
 	status = hv_post_message(NO_CONNECTION, 1, &payload, sizeof(payload));
 	report(status == HV_STATUS_INVALID_CONNECTION_ID, "and the page works: status %u", status);
@@ -70,8 +74,7 @@ static bool check_message(int sint, const struct hv_message *message, size_t siz
 		message->header.message_type == MESSAGE_TYPE &&
 			message->header.payload_size == size &&
 			!memcmp(message->payload, payload, size),
-		"SINT %d of CPU %d: message type 0x%x instead of 0x%x, payload size "
-		"%u instead of %lu, payload %s",
+		"SINT %d of CPU %d: message type 0x%x instead of 0x%x, payload size %u instead of %lu, payload %s",
 		sint, smp_id(), message->header.message_type, MESSAGE_TYPE,
 		message->header.payload_size, size,
 		memcmp(message->payload, payload, size) ? "wrong" : "right");
@@ -96,20 +99,20 @@ static bool post_and_check(int sint, size_t size, u8 seed)
 		return false;
 	wait_until(READ_ONCE(synic->arrivals), PATIENCE_MS);
 	linger();
-	return report_if_failed(READ_ONCE(synic->arrivals) == 1 && synic->interrupts == 1 &&
-					synic->arrival[0].sint == sint && !messages_waiting() &&
-					!hv_synic_elsewhere(),
-				"SINT %d of CPU %d: %u messages, the first for SINT %d, %u "
-				"interrupts, %d more messages in slots, %u on other CPUs",
-				sint, smp_id(), synic->arrivals,
-				synic->arrivals ? synic->arrival[0].sint : HV_NO_SINT,
-				synic->interrupts, messages_waiting(), hv_synic_elsewhere()) &&
+	return report_if_failed(
+		       READ_ONCE(synic->arrivals) == 1 && synic->interrupts == 1 &&
+			       synic->arrival[0].sint == sint && !messages_waiting() &&
+			       !hv_synic_elsewhere(),
+		       "SINT %d of CPU %d: %u messages, the first for SINT %d, %u interrupts, %d more messages in slots, %u on other CPUs",
+		       sint, smp_id(), synic->arrivals,
+		       synic->arrivals ? synic->arrival[0].sint : HV_NO_SINT, synic->interrupts,
+		       messages_waiting(), hv_synic_elsewhere()) &&
 	       check_message(sint, &synic->arrival[0].message, size, seed);
 }
 
-/* A hypervisor that cuts payloads, or writes to another slot or CPU. */
+/* A broken hypervisor cuts off payloads, or writes to another slot or another CPU. */
 TEST(messages, .on = EACH_CPU, .needs = TALK,
-     .about = "a posted message comes to its connection's slot and no other, whole")
+     .about = "a posted message comes whole to the slot of its connection, and to no other")
 {
 	static const size_t sizes[] = { 0, 1, 8, 24, 239 };
 	int good = 0;
@@ -162,7 +165,10 @@ static void check_busy(u64 flags)
 	linger();
 	report(READ_ONCE(synic->interrupts) == interrupts, "no interrupt for it: %u",
 	       synic->interrupts - interrupts);
-	/* The same as before: the device copies it to its only buffer, and then refuses it. */
+	/*
+	 * Posts the same bytes, since the device copies them to its only buffer before it
+	 * refuses them.
+	 */
 	status = post(32, 'b');
 	report(status == HV_STATUS_INSUFFICIENT_BUFFERS,
 	       "a third one finds no buffer (the device has one): status %u", status);
@@ -187,17 +193,18 @@ static void check_busy(u64 flags)
 }
 
 /*
- * A hypervisor that overwrites the first message, loses the second, does not set
- * MessagePending, or does not tell the sender of the EOM. The handler's EOI came
- * before the second message, so it cannot do the EOM's work.
+ * A broken hypervisor overwrites the first message, loses the second, does not set
+ * MessagePending, or does not tell the sender of the EOM. The handler sends its EOI before the
+ * second message comes. So the EOI cannot do the EOM's work.
  */
 TEST(busy_slot, .on = EACH_CPU, .needs = TALK,
-     .about = "a message for a busy slot waits with MessagePending, and EOM brings it")
+     .about = "a posted message for a busy slot waits with MessagePending set, and EOM brings it")
 {
 	check_busy(0);
 }
 
-TEST(busy_slot_auto_eoi, .on = EACH_CPU, .needs = TALK, .about = "the same for a SINT with AutoEOI")
+TEST(busy_slot_auto_eoi, .on = EACH_CPU, .needs = TALK,
+     .about = "a posted message for a busy slot of a SINT with AutoEOI waits, and EOM brings it")
 {
 	check_busy(HV_SYNIC_SINT_AUTO_EOI);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * registers
+ * hyperv_synic: what registers take and keep (Hyper-V TLFS, "Inter-Partition Communication",
+ * "SynIC MSRs"). A part of the program hyperv_synic: see hyperv_synic.c.
  */
 #include "processor.h"
 #include "smp.h"
@@ -17,7 +18,8 @@ TEST(sversion, .on = EACH_CPU, .needs = HV_SYNIC, .about = "SVERSION is 1, and c
 	       rdmsr(HV_X64_MSR_SVERSION));
 }
 
-TEST(vp_index, .on = EACH_CPU, .needs = HV_VP_INDEX, .about = "every CPU has a VP index of its own")
+TEST(vp_index, .on = EACH_CPU, .needs = HV_VP_INDEX,
+     .about = "every CPU has a VP index of its own, which survives an action")
 {
 	static PER_CPU(u64, index);
 	int cpu, same = 0;
@@ -27,14 +29,15 @@ TEST(vp_index, .on = EACH_CPU, .needs = HV_VP_INDEX, .about = "every CPU has a V
 		same += *cpu_ptr(index, cpu) == this_cpu(index);
 	report(!same, "VP index %lu is that of %d CPUs before", this_cpu(index), same);
 	migrate_quiet();
-	report(rdmsr(HV_X64_MSR_VP_INDEX) == this_cpu(index), "after a move it is %lu, was %lu",
+	report(rdmsr(HV_X64_MSR_VP_INDEX) == this_cpu(index), "after an action it is %lu, was %lu",
 	       rdmsr(HV_X64_MSR_VP_INDEX), this_cpu(index));
 }
 
 /*
- * "Valid values for vector are 16-255 inclusive. Specifying an invalid vector number
- * results in #GP." A hypervisor that takes one raises exceptions' vectors. (With the SINT
- * masked KVM takes any, since Hyper-V as a guest writes 0x10000; that is not asked for.)
+ * TLFS: "Valid values for vector are 16-255 inclusive. Specifying an invalid vector number
+ * results in #GP." A broken hypervisor takes an invalid vector, and raises an exception's. (If
+ * the SINT is masked KVM takes any vector, since Hyper-V as a guest writes 0x10000. The test
+ * does not ask for that.)
  */
 TEST(sint_vectors, .on = EACH_CPU, .needs = HV_SYNIC,
      .about = "SINT vectors 0 to 15 are refused with #GP and change nothing, others are taken")
@@ -91,7 +94,7 @@ static int bytes_changed(const void *page, int which)
 	return changed;
 }
 
-/* All that a guest may write, to values that differ by CPU and SINT. */
+/* Writes all that a guest may write. The values differ by CPU and SINT. */
 static void write_here(void *unused)
 {
 	struct synic_registers *values = &this_cpu(written);
@@ -134,17 +137,17 @@ static void check_here(const char *when)
 }
 
 /*
- * A VMM that does not carry a register, or carries it to another CPU, or that leaves behind
- * the pages, which it may keep apart from the guest's memory (overlays). All CPUs'
- * registers and pages have values of their own.
+ * A broken VMM does not carry a register, or carries it to another CPU. Or it leaves the pages
+ * behind, which it may keep apart from the guest's memory (overlays). The registers and pages of
+ * all CPUs have values of their own.
  */
 TEST(state_across_move, .on = EACH_CPU, .needs = HV_SYNIC,
-     .about = "SynIC registers and pages hold after a move what was written before it")
+     .about = "SynIC registers, and the message and event flag pages, survive an action")
 {
 	hv_synic_start_all();
 	on_cpus(write_here, NULL);
-	check_here("before the move");
+	check_here("before the action");
 	migrate_quiet();
-	check_here("after the move");
+	check_here("after the action");
 	hv_synic_stop_all();
 }
