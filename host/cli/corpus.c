@@ -243,7 +243,7 @@ static gboolean run_in_labs(struct corpus *corpus, char **patterns, const char *
 		.accel = "kvm",
 		.host = ANY_LAB,
 		.lab_clock = clock,
-		.vmm = &qemu_vmm,
+		.vmm = vmms[0],
 	};
 	g_autoptr(GPtrArray) cases = select_cases(corpus->suite, &selection, error);
 	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
@@ -378,7 +378,7 @@ static int run_corpus(GPtrArray *bugs)
 	g_autoptr(GError) error = NULL;
 	struct corpus corpus = {
 		.wanted = default_settings,
-		.settings = { .vmm = &qemu_vmm },
+		.settings = { .vmm = vmms[0] },
 	};
 	int alarms = 0;
 	guint caught = 0;

@@ -143,7 +143,7 @@ static int list(int argc, char **argv)
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL;
-	struct selection selection = { .wanted = &settings, .vmm = &qemu_vmm };
+	struct selection selection = { .wanted = &settings, .vmm = vmms[0] };
 	struct suite *suite = NULL;
 
 	settings = default_settings;

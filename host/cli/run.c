@@ -12,17 +12,15 @@
 #include "util/interrupt.h"
 #include "util/kvm.h"
 #include "lab/kinds.h"
-#include "vmm/qemu/preforked.h"
-#include "vmm/qemu/machine.h"
 #include "run/schedule.h"
 #include "suite/select.h"
 #include "run/speed.h"
 #include "util/paths.h"
 #include "util/text.h"
 
-#define DEFAULT_QEMU  "qemu-system-x86_64"
-#define RANDOM_SEED   G_MININT64 /* no --seed was given */
-#define CALIBRATION   "calibrate"
+#define DEFAULT_QEMU "qemu-system-x86_64"
+#define RANDOM_SEED  G_MININT64 /* no --seed was given */
+#define CALIBRATION  "calibrate"
 
 /* Paths of UNIX sockets are at most 107 bytes long (unix(7)); ours add some 40. */
 #define LONGEST_SOCKET_DIR 60
@@ -199,7 +197,7 @@ static struct environment *describe_here(const char *qemu, const char *other_qem
 	struct environment *environment = g_new0(struct environment, 1);
 
 	environment->host = g_strdup("local");
-	environment->vmm = g_strdup("qemu");
+	environment->vmm = g_strdup(vmms[0]->name);
 	environment->binary = g_strdup(qemu);
 	environment->other_binary = g_strdup(other_qemu);
 	environment->accel = g_strdup(accel);
@@ -328,20 +326,6 @@ static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 	return exit_status(&outcome, complete);
 }
 
-/* Whether and how QEMU is there is found out before anything starts. */
-static char *find_qemu(GError **error)
-{
-	const char *name = wanted.qemu ? wanted.qemu : g_getenv("QEMU");
-	char *path = g_find_program_in_path(name ? name : DEFAULT_QEMU);
-
-	if (!path)
-		g_set_error(error, FERRY_ERROR, 0,
-			    "there is no program '%s'; install QEMU (scripts/packages) or name it "
-			    "with --qemu",
-			    name ? name : DEFAULT_QEMU);
-	return path;
-}
-
 static char *find_other_qemu(GError **error)
 {
 	char *path = g_find_program_in_path(wanted.qemu_dst);
@@ -350,23 +334,6 @@ static char *find_other_qemu(GError **error)
 		g_set_error(error, FERRY_ERROR, 0, "--qemu-dst: there is no program '%s'",
 			    wanted.qemu_dst);
 	return path;
-}
-
-/* Machine types that all QEMUs of this run have, where there are two or one was named. */
-static gboolean choose_machines(struct case_settings *settings, const char *qemu, const char *other,
-				GError **error)
-{
-	if (wanted.machine) {
-		settings->q35 = settings->pc = wanted.machine;
-		return qemu_check_machine(qemu, wanted.machine, error) &&
-		       (!other || qemu_check_machine(other, wanted.machine, error));
-	}
-	if (!other)
-		return TRUE;
-	settings->q35 = qemu_newest_common_machine("q35", qemu, other, error);
-	settings->pc =
-		settings->q35 ? qemu_newest_common_machine("i440fx", qemu, other, error) : NULL;
-	return settings->pc != NULL;
 }
 
 /* Deadlines on this host; measured by the suite's own program, where there is one. */
@@ -409,8 +376,11 @@ static int run(int argc, char **argv)
 	g_auto(GStrv) plan_list = NULL;
 	g_autofree char *qemu = NULL, *other_qemu = NULL, *logdir = NULL, *socket_dir = NULL;
 	g_autofree char *preforked = NULL;
-	struct case_settings settings = { .wanted = &wanted, .vmm = &qemu_vmm };
-	struct selection selection = { .wanted = &wanted, .vmm = &qemu_vmm };
+	struct machine_types types = { 0 };
+	struct case_settings settings = { .wanted = &wanted,
+					  .vmm = vmms[0],
+					  .machine_types = &types };
+	struct selection selection = { .wanted = &wanted, .vmm = vmms[0] };
 	struct environment *environment;
 	struct suite *suite;
 	int lock, status;
@@ -427,9 +397,9 @@ static int run(int argc, char **argv)
 	selection.plan_names = plan_list;
 	selection.host = g_strcmp0(options.host, "auto") ? options.host : NULL;
 	cases = select_cases(suite, &selection, &error);
-	if (!cases || !(qemu = find_qemu(&error)) ||
+	if (!cases || !(qemu = settings.vmm->find_program(wanted.qemu, &error)) ||
 	    (wanted.qemu_dst && !(other_qemu = find_other_qemu(&error))) ||
-	    !choose_machines(&settings, qemu, other_qemu, &error))
+	    !settings.vmm->choose_machine_types(&types, wanted.machine, qemu, other_qemu, &error))
 		return usage_error("%s", error->message);
 
 	interrupt_watch();
@@ -438,7 +408,7 @@ static int run(int argc, char **argv)
 		return usage_error("%s", error->message);
 
 	environment = describe_here(qemu, other_qemu, selection.accel);
-	environment->machine = g_strdup(suite->kvm_unit_tests ? settings.pc : settings.q35);
+	environment->machine = g_strdup(suite->kvm_unit_tests ? types.pc : types.q35);
 	settings.environment = environment;
 	settings.logdir = logdir;
 	settings.socket_dir = socket_dir;
@@ -447,12 +417,15 @@ static int run(int argc, char **argv)
 	settings.preforked = preforked = find_preforked();
 	environment->timescale = find_timescale(suite, &settings, environment);
 	status = run_cases(cases, &settings, environment, known_issues);
-	preforked_end();
+	if (settings.vmm->end)
+		settings.vmm->end();
 
 	rmdir(socket_dir);
 	close(lock);
 	environment_free(environment);
 	suite_free(suite);
+	g_free(types.q35);
+	g_free(types.pc);
 	return status;
 }
 

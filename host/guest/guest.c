@@ -48,7 +48,7 @@ struct order {
 
 struct guest {
 	const struct vmm *vmm;
-	struct vm_config config;
+	struct guest_config config;
 	const struct guest_listener *listener;
 	void *data;
 
@@ -496,18 +496,26 @@ void guest_reset(struct guest *guest, action_done_function done, void *data)
 
 static struct vm *start_vm(struct guest *guest, const char *incoming, int restore, GError **error)
 {
-	struct vm_config config = guest->config;
 	g_autofree char *label = g_strdup_printf("%u", ++guest->vms);
+	gboolean first = !incoming && !restore;
+	struct vm_config config = {
+		.machine = guest->config.machine,
+		.tuning = guest->config.tuning,
+		.endpoint = {
+			.binary = guest->config.binary,
+			.label = label,
+			.transcript = guest->transcript,
+			.stderr_path = guest->stderr_path,
+			.command_path = first ? guest->command_path : NULL,
+			.incoming = incoming,
+			.restore = restore,
+			.images = guest->config.images,
+		},
+	};
 
 	/* The guest goes to and fro between two builds. */
-	if (config.other_binary && (incoming || restore) && !guest->in_other)
-		config.binary = config.other_binary;
-	config.label = label;
-	config.transcript = guest->transcript;
-	config.stderr_path = guest->stderr_path;
-	config.command_path = incoming || restore ? NULL : guest->command_path;
-	config.incoming = incoming;
-	config.restore = restore;
+	if (guest->config.other_binary && !first && !guest->in_other)
+		config.endpoint.binary = guest->config.other_binary;
 	return guest->vmm->start(&config, &vm_listener, guest, error);
 }
 
@@ -728,18 +736,18 @@ static const struct vm_listener vm_listener = {
 
 /* ---- the guest's life ---- */
 
-struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config, const char *logdir,
-			  const char *socket_dir, const struct guest_listener *listener, void *data,
-			  GError **error)
+struct guest *guest_start(const struct guest_config *config, const struct guest_listener *listener,
+			  void *data, GError **error)
 {
 	struct guest *guest = g_new0(struct guest, 1);
+	const char *logdir = config->logdir;
 	g_autofree char *transcript_path = g_build_filename(logdir, "qmp", NULL);
 
-	guest->vmm = vmm;
+	guest->vmm = config->vmm;
 	guest->config = *config;
 	guest->listener = listener;
 	guest->data = data;
-	guest->socket_dir = g_strdup(socket_dir);
+	guest->socket_dir = g_strdup(config->socket_dir);
 	guest->console_path = g_build_filename(logdir, "console", NULL);
 	guest->stderr_path = g_build_filename(logdir, "stderr", NULL);
 	guest->command_path = g_build_filename(logdir, "command", NULL);

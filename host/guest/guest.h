@@ -46,15 +46,24 @@ struct guest_listener {
 	void (*unable)(void *data, const char *reason);
 };
 
+/* All that this points to must outlive the guest, but for the two folders' names. */
+struct guest_config {
+	const struct vmm *vmm;
+	const char *binary;	  /* the VMM's program */
+	const char *other_binary; /* that every second VM of the guest runs; NULL: the same */
+	struct vm_machine machine;
+	struct vm_tuning tuning;
+	struct ram_images *images; /* as struct vm_endpoint has them */
+	const char *logdir;	   /* the folder of the guest's logs, which exists */
+	const char *socket_dir;	   /* the folder of sockets for migrations */
+};
+
 /*
- * Starts the guest that CONFIG describes (`label`, `transcript`, paths and
- * `incoming` are filled in here; the rest must outlive the guest), with its logs in
- * LOGDIR, which exists, and sockets for moves in SOCKET_DIR. The listener is not
- * called before this returns. NULL and ERROR if it cannot be started.
+ * Starts the guest that CONFIG describes. The listener is not called before this returns. NULL
+ * and ERROR if the guest cannot be started.
  */
-struct guest *guest_start(const struct vmm *vmm, const struct vm_config *config, const char *logdir,
-			  const char *socket_dir, const struct guest_listener *listener, void *data,
-			  GError **error);
+struct guest *guest_start(const struct guest_config *config, const struct guest_listener *listener,
+			  void *data, GError **error);
 
 /*
  * Each of these does one thing to the guest and then calls DONE. One at a time.

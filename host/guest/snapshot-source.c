@@ -5,7 +5,6 @@
  * that the saving could have harmed and that this test would have seen.
  */
 #include <string.h>
-#include <sys/wait.h>
 
 #include "guest/clock-check.h"
 #include "guest/snapshot-source.h"
@@ -174,8 +173,7 @@ static void on_ended(void *data, const struct vm_exit *exit)
 	struct snapshot_source *source = data;
 	g_autofree char *death = vm_exit_describe(exit);
 
-	if (!WIFEXITED(exit->wait_status) || exit->reset || source->in_test ||
-	    WEXITSTATUS(exit->wait_status) != 1)
+	if (exit->guest_status != 0 || exit->reset || source->in_test)
 		note_problem(source, "the guest came to a bad end: %s%s" WHOSE,
 			     exit->reset ? "it reset itself, or triple-faulted; " : "", death);
 	end(source);

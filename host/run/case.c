@@ -36,7 +36,6 @@ struct case_run {
 	void *data;
 
 	char *command_line; /* of the guest */
-	char **extra;	    /* arguments for the VMM */
 	struct guest *guest;
 	struct plan_run *plan;
 	struct snapshot_source
@@ -96,7 +95,6 @@ static void run_free(struct case_run *run)
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
-	g_strfreev(run->extra);
 	g_free(run->test);
 	g_free(run->test_name);
 	g_free(run->first_fail);
@@ -246,32 +244,29 @@ static void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 	const struct console *console = guest_console(run->guest);
 	g_autofree char *death = vm_exit_describe(exit), *where = whereabouts(run);
 	const char *log_problem = guest_log_problem(run->guest);
-	int status = WIFEXITED(exit->wait_status) ? WEXITSTATUS(exit->wait_status) : -1;
 
 	if (run->disk)
 		compare_disk(run, NULL, NULL);
 	if (log_problem)
 		conclude(run, VERDICT_ERROR, "%s", log_problem);
-	else if (status < 0)
+	else if (!WIFEXITED(exit->wait_status))
 		conclude(run, VERDICT_ERROR, "%s died%s (%s)", run->settings->vmm->name, where,
 			 death);
 	else if (!console_bytes(console) && (!exit->started || exit->stderr_end))
-		/* QEMU's own failure and a guest's 0 look alike; a guest's leaves no words. */
 		conclude(run, VERDICT_ERROR, "%s did not start (%s)", run->settings->vmm->name,
 			 death);
 	else if (exit->reset)
 		conclude(run, VERDICT_FAIL,
 			 "the guest reset itself, by a triple fault or by order%s", where);
-	else if (!(status & 1))
+	else if (exit->guest_status < 0)
 		conclude(run, VERDICT_ERROR, "%s ended without the guest's leaving (%s)%s",
 			 run->settings->vmm->name, death, where);
-	else if (exit->stderr_end && status == 1 && run->bye < 0 &&
-		 console_speaks_protocol(console))
-		/* QEMU's own failure and a guest's 0 look alike; only ours say bye. */
+	else if (exit->doubtful && run->bye < 0 && console_speaks_protocol(console))
+		/* Only our guests say bye before they leave. */
 		conclude(run, VERDICT_ERROR, "%s failed (%s)%s", run->settings->vmm->name, death,
 			 where);
 	else
-		conclude_status(run, status >> 1);
+		conclude_status(run, exit->guest_status);
 }
 
 static void on_ended(void *data, const struct vm_exit *exit)
@@ -623,21 +618,6 @@ static char *guest_command_line(const struct program *program, const struct case
 			       program->test_args ? program->test_args : "");
 }
 
-/* "-cpu max" is everything that the host offers, unless the program says otherwise. */
-static char **extra_arguments(const struct program *program, gboolean kvm_unit_tests)
-{
-	static const char *const cpu[] = { "-cpu", "max", NULL };
-	GStrvBuilder *builder = g_strv_builder_new();
-	char **arguments;
-
-	if (!kvm_unit_tests && !g_strv_contains((const char *const *)program->qemu_params, "-cpu"))
-		g_strv_builder_addv(builder, (const char **)cpu);
-	g_strv_builder_addv(builder, (const char **)program->qemu_params);
-	arguments = g_strv_builder_end(builder);
-	g_strv_builder_unref(builder);
-	return arguments;
-}
-
 /* Two images of the same moment are to be had where nobody runs at that moment. */
 static const char *why_no_images(const struct plan *plan)
 {
@@ -667,45 +647,38 @@ static struct ram_images *start_images(struct case_run *run)
 	return reason ? NULL : run->images;
 }
 
-/* The type that this run has for the machine of PROGRAM, or NULL: as it is. */
-static const char *machine_type(const struct program *program, const struct case_settings *settings)
-{
-	const char *machine = *program->machine ? program->machine : NULL;
-
-	if (!machine)
-		return settings->kvm_unit_tests ? settings->pc : settings->q35;
-	if (g_str_equal(machine, "q35") || g_str_has_prefix(machine, "q35,"))
-		return settings->q35;
-	if (g_str_equal(machine, "pc") || g_str_has_prefix(machine, "pc,"))
-		return settings->pc;
-	return NULL;
-}
-
 static gboolean start_guest(struct case_run *run, GError **error)
 {
 	const struct program *program = run->test_case->program;
 	const struct case_settings *settings = run->settings;
 	const struct environment *environment = settings->environment;
-	struct vm_config config = {
+	struct guest_config config = {
+		.vmm = settings->vmm,
 		.binary = environment->binary,
 		.other_binary = environment->other_binary,
-		.accel = environment->accel,
-		.file = program->file,
-		.command_line = run->command_line,
-		.runner_word = settings->kvm_unit_tests ? NULL : "runner=ferry",
-		.smp = program->smp,
-		.memory_mib = settings->wanted->memory_mib,
-		.machine = *program->machine ? program->machine : NULL,
-		.machine_type = machine_type(program, settings),
-		.extra = run->extra,
-		.kvm_unit_test = settings->kvm_unit_tests,
-		.uses = run->test_case->plan->capabilities,
-		.options = run->test_case->plan->options,
-		.high_priority = settings->emulated_host,
-		.gather_ms = settings->emulated_host ? LAB_GATHER_MS : 0,
-		.preforked = settings->preforked,
-		.reply_seconds = environment->timescale *
-				 (settings->emulated_host ? LAB_REPLY_SECONDS : REPLY_SECONDS),
+		.machine = {
+			.accel = environment->accel,
+			.file = program->file,
+			.command_line = run->command_line,
+			.runner_word = settings->kvm_unit_tests ? NULL : "runner=ferry",
+			.smp = program->smp,
+			.memory_mib = settings->wanted->memory_mib,
+			.type = *program->machine ? program->machine : NULL,
+			.versions = settings->machine_types,
+			.arguments = program->qemu_params,
+			.kvm_unit_test = settings->kvm_unit_tests,
+			.uses = run->test_case->plan->capabilities,
+			.options = run->test_case->plan->options,
+		},
+		.tuning = {
+			.preforked = settings->preforked,
+			.gather_ms = settings->emulated_host ? LAB_GATHER_MS : 0,
+			.high_priority = settings->emulated_host,
+			.reply_seconds = environment->timescale * (settings->emulated_host ?
+					 LAB_REPLY_SECONDS : REPLY_SECONDS),
+		},
+		.logdir = run->result->logdir,
+		.socket_dir = settings->socket_dir,
 	};
 
 	if (g_mkdir_with_parents(run->result->logdir, 0755) < 0) {
@@ -717,10 +690,9 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		run->disk = disk_check_new(settings->socket_dir, program->disk, error);
 		if (!run->disk)
 			return FALSE;
-		config.disk = disk_check_path(run->disk);
+		config.machine.disk = disk_check_path(run->disk);
 	}
-	run->guest = guest_start(settings->vmm, &config, run->result->logdir, settings->socket_dir,
-				 &guest_listener, run, error);
+	run->guest = guest_start(&config, &guest_listener, run, error);
 	return run->guest != NULL;
 }
 
@@ -740,7 +712,6 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 	run->data = data;
 	run->bye = -1;
 	run->command_line = guest_command_line(test_case->program, settings);
-	run->extra = extra_arguments(test_case->program, settings->kvm_unit_tests);
 	run->clock_check = clock_check_new();
 	run->machine_check = machine_check_new();
 	run->started = run->test_started = g_get_monotonic_time();

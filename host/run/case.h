@@ -12,8 +12,7 @@ struct case_settings {
 	/* What results name. Guests get its binaries, its accelerator and its timescale. */
 	const struct environment *environment;
 	const struct vmm *vmm;
-	/* Versioned machine types in place of "q35" and "pc"; NULL: the newest. */
-	const char *q35, *pc;
+	const struct machine_types *machine_types;
 	const char *logdir;
 	const char *socket_dir;
 	gboolean kvm_unit_tests; /* guests of another suite */

@@ -61,7 +61,8 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 
 	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
 		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);
-	if (test_case->plan->capabilities & ~selection->vmm->capabilities)
+	if (test_case->plan->capabilities & ~selection->vmm->capabilities ||
+	    test_case->plan->options & ~selection->vmm->options)
 		return g_strdup_printf("plan %s needs what the VMM %s cannot do",
 				       test_case->plan->name, selection->vmm->name);
 	return NULL;
@@ -316,7 +317,8 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 {
 	struct test_case *test_case = g_new0(struct test_case, 1);
 	const struct settings *wanted = selection->wanted;
-	g_autofree char *suffix = wanted->repeat > 1 ? g_strdup_printf("#%d", number) : g_strdup("");
+	g_autofree char *suffix =
+		wanted->repeat > 1 ? g_strdup_printf("#%d", number) : g_strdup("");
 
 	test_case->program = program;
 	test_case->plan = plan;

@@ -45,35 +45,57 @@ enum vm_option {
 	OPTION_NO_RANDOM = 1 << 11,    /* all VMMs have the same things at the same addresses */
 };
 
-/* Everything that a machine is made of. Strings are copied where they are kept. */
-struct vm_config {
-	const char *binary;	  /* the VMM's program */
-	const char *other_binary; /* that every second VM of a guest runs; NULL: the same */
+/*
+ * Versions of the two machine types that guests are written for, e.g. "pc-q35-7.2". NULL: the
+ * newest that the VMM has.
+ */
+struct machine_types {
+	char *q35, *pc;
+};
+
+/* What the guest sees. It is the same for each VM that carries the guest. */
+struct vm_machine {
 	const char *accel;	  /* "kvm" or "tcg" */
 	const char *file;	  /* flat binary of the guest */
 	const char *command_line; /* the guest's; NULL for none */
-	const char *runner_word;  /* one more of its words, left out where a person runs it */
+	const char *runner_word;  /* a word more, which a person's command line does not have */
 	unsigned smp;		  /* vCPUs */
 	unsigned memory_mib;
-	const char *machine;	  /* NULL for the default */
-	const char *machine_type; /* in place of the machine's, e.g. "pc-q35-7.2"; NULL: as it is */
-	const char *disk;	  /* a raw image, for a device with `drive=disk`; NULL for none */
-	char **extra;		  /* further arguments for the VMM; may be NULL */
-	gboolean kvm_unit_test;	  /* a guest of kvm-unit-tests: its machine, its test devices */
+	const char *type; /* with its properties, "q35,accel=kvm"; NULL for the default */
+	const struct machine_types *versions; /* of the type, where it is q35 or pc */
+	const char *disk;	/* a raw image, for a device with `drive=disk`; NULL for none */
+	char **arguments;	/* further ones for the VMM; may be NULL */
+	gboolean kvm_unit_test; /* a guest of kvm-unit-tests: its machine, its test devices */
+	unsigned uses;		/* of enum vmm_capability: what the VMM will be asked to do */
+	unsigned options;	/* of enum vm_option */
+};
 
+/* What one VM has for itself: its program, its logs, and where its guest comes from. */
+struct vm_endpoint {
+	const char *binary;	     /* the VMM's program */
 	const char *label;	     /* short, for the transcript: "1", "2", ... */
 	struct log_file *transcript; /* of the control channel; must outlive the VM */
 	const char *stderr_path;     /* appended to by the VMM */
 	const char *command_path;    /* where to write the command line, or NULL */
-	unsigned reply_seconds;	     /* how long the control channel may be silent when asked */
-	const char *incoming;	     /* wait for a move on this socket path; NULL: boot the guest */
-	gboolean high_priority;	     /* until it can take its guest: child.h */
-	unsigned gather_ms;	     /* let console output gather before it is read; 0: at once */
-	const char *preforked;	     /* the library of preforked.h; NULL: the usual start */
+	const char *incoming;	     /* wait for a guest on this socket path; NULL: boot it */
 	int restore;		     /* this open file, from save(); 0: nothing is restored */
-	unsigned uses;		     /* of enum vmm_capability: what it will be asked to do */
-	struct ram_images *images;   /* made in each move, before the guest goes on; or NULL */
-	unsigned options;	     /* of enum vm_option */
+	/* Made at both ends of each migration and snapshot, before the guest goes on; or NULL. */
+	struct ram_images *images;
+};
+
+/* How fast the VMM is on this host, and what makes it faster. The guest does not see it. */
+struct vm_tuning {
+	const char *preforked;	/* path of lab/preforked.so, for starts by fork; NULL: the usual */
+	unsigned gather_ms;	/* gather console output for so long before it is read; 0: not */
+	gboolean high_priority; /* until the VM can take its guest (child.h) */
+	unsigned reply_seconds; /* how long the control channel may be silent when asked */
+};
+
+/* Strings are copied where they are kept. */
+struct vm_config {
+	struct vm_machine machine;
+	struct vm_endpoint endpoint;
+	struct vm_tuning tuning;
 };
 
 struct vm_exit {
@@ -82,6 +104,9 @@ struct vm_exit {
 	gboolean reset;	  /* the guest reset itself, or triple-faulted */
 	gboolean ordered; /* it was meant to end, in whichever way */
 	char *stderr_end; /* the last line that the VMM wrote to stderr, or NULL */
+	int guest_status; /* what the guest left with, 0 to 127; -1: it did not leave */
+	/* The VMM may as well have failed: `guest_status` is what its own failure looks like. */
+	gboolean doubtful;
 };
 
 /* "exit status 1: cannot load ...", "killed by signal 9 (Killed)". The caller frees it. */
@@ -157,6 +182,22 @@ typedef void (*action_done_function)(void *data, const struct action_stats *stat
 struct vmm {
 	const char *name;
 	unsigned capabilities; /* of enum vmm_capability */
+	unsigned options;      /* of enum vm_option, that it knows */
+
+	/*
+	 * The path of the VMM's program NAME (NULL: the one that is used by default), which the
+	 * caller frees; NULL and ERROR if there is none.
+	 */
+	char *(*find_program)(const char *name, GError **error);
+	/*
+	 * Fills in TYPES, whose strings the caller frees, for guests that go between BINARY and
+	 * OTHER (NULL: there is one binary). Both are to be WANTED, unless that is NULL. FALSE
+	 * and ERROR if a binary does not have such a type.
+	 */
+	gboolean (*choose_machine_types)(struct machine_types *types, const char *wanted,
+					 const char *binary, const char *other, GError **error);
+	/* Ends what the VMM keeps between one VM and the next. May be NULL. */
+	void (*end)(void);
 
 	struct vm *(*start)(const struct vm_config *config, const struct vm_listener *listener,
 			    void *owner, GError **error);
@@ -208,6 +249,7 @@ struct vm {
 	const struct vmm *vmm;
 };
 
-extern const struct vmm qemu_vmm;
+/* Every VMM, ended by NULL. The first is the one that is used unless another is asked for. */
+extern const struct vmm *const vmms[];
 
 #endif

@@ -84,7 +84,8 @@ char *qemu_newest_common_machine(const char *kind, const char *binary, const cha
 	return g_strdup(best);
 }
 
-gboolean qemu_check_machine(const char *binary, const char *type, GError **error)
+/* Does BINARY have the machine TYPE? FALSE and ERROR if not. */
+static gboolean check(const char *binary, const char *type, GError **error)
 {
 	g_auto(GStrv) types = machine_types(binary, error);
 	const char *closest;
@@ -99,4 +100,19 @@ gboolean qemu_check_machine(const char *binary, const char *type, GError **error
 			    : "--machine: %s has no '%s'; '-machine help' shows what it has",
 		    binary, type, closest);
 	return FALSE;
+}
+
+gboolean qemu_choose_machine_types(struct machine_types *types, const char *wanted,
+				   const char *binary, const char *other, GError **error)
+{
+	if (wanted) {
+		types->q35 = g_strdup(wanted);
+		types->pc = g_strdup(wanted);
+		return check(binary, wanted, error) && (!other || check(other, wanted, error));
+	}
+	if (!other)
+		return TRUE;
+	types->q35 = qemu_newest_common_machine("q35", binary, other, error);
+	types->pc = types->q35 ? qemu_newest_common_machine("i440fx", binary, other, error) : NULL;
+	return types->pc != NULL;
 }

@@ -3,7 +3,7 @@
 #ifndef FERRY_HOST_QEMU_MACHINE_H
 #define FERRY_HOST_QEMU_MACHINE_H
 
-#include <glib.h>
+#include "vmm/vmm.h"
 
 /*
  * The newest versioned machine type of a KIND ("q35", "i440fx") that both QEMUs have,
@@ -12,7 +12,8 @@
 char *qemu_newest_common_machine(const char *kind, const char *binary, const char *other,
 				 GError **error);
 
-/* Does BINARY have the machine TYPE? FALSE and ERROR if not. */
-gboolean qemu_check_machine(const char *binary, const char *type, GError **error);
+/* As choose_machine_types() of struct vmm. */
+gboolean qemu_choose_machine_types(struct machine_types *types, const char *wanted,
+				   const char *binary, const char *other, GError **error);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The options of a plan, as QEMU has them: migration capabilities and parameters, and the
- * kinds of its URIs (QMP reference, "Migration"); memory backends and -accel (manual page).
+ * kinds of its URIs (QMP reference, "Migration").
  *
  * XBZRLE and auto-converge do something only when memory is gone over several times, and
  * a small guest is copied before they do. Such a move is held in flight: QEMU ends a
@@ -22,9 +22,6 @@
 /* More than one, and not what QEMU does by default. */
 #define MULTIFD_CHANNELS 3
 
-/* Entries for each vCPU, a power of 2; a ring that is full makes QEMU collect it. */
-#define DIRTY_RING_SIZE 4096
-
 /* The default of QEMU, which is what a move that is not held has. */
 #define DOWNTIME_LIMIT_MS 300
 #define HELD_DOWNTIME_MS  1
@@ -43,29 +40,6 @@
 #define THROTTLE_MOST_PERCENT	 80
 
 #define HELD_OPTIONS (OPTION_XBZRLE | OPTION_AUTO_CONVERGE)
-
-/* ---- the machine ---- */
-
-char *qemu_option_accel(const char *accel, unsigned options)
-{
-	if (options & OPTION_DIRTY_RING)
-		return g_strdup_printf("%s,dirty-ring-size=%u", accel, DIRTY_RING_SIZE);
-	return g_strdup(accel);
-}
-
-void qemu_option_add_memory(GPtrArray *arguments, const char *size, unsigned options)
-{
-	const char *kind = options & OPTION_HUGE_PAGES ? ",hugetlb=on,hugetlbsize=2M" : "";
-
-	if (!(options & (OPTION_HUGE_PAGES | OPTION_MEMFD)))
-		return;
-	g_ptr_array_add(arguments, g_strdup("-object"));
-	g_ptr_array_add(arguments, g_strdup_printf("memory-backend-memfd,id=memory,size=%s,"
-						   "share=on%s",
-						   size, kind));
-	g_ptr_array_add(arguments, g_strdup("-machine"));
-	g_ptr_array_add(arguments, g_strdup("memory-backend=memory"));
-}
 
 /* ---- the channel ---- */
 

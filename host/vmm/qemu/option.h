@@ -5,11 +5,6 @@
 
 #include "vmm/qemu/action.h"
 
-/* The value of -accel. The caller frees it. */
-char *qemu_option_accel(const char *accel, unsigned options);
-/* Adds what gives a guest of SIZE ("128M") its memory. */
-void qemu_option_add_memory(GPtrArray *arguments, const char *size, unsigned options);
-
 /* Makes what the stream to QEMU, a destination, goes through. FALSE and ERROR if it cannot be. */
 gboolean qemu_option_make_channel(struct qemu *qemu, GError **error);
 /* The stream flows, or never will: all that the runner holds of the channel is given back. */

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #include "util/child.h"
-#include "util/kvm.h"
+#include "vmm/qemu/command-line.h"
+#include "vmm/qemu/machine.h"
 #include "vmm/qemu/preforked.h"
 #include "vmm/qemu/option.h"
 #include "util/text.h"
@@ -25,33 +26,11 @@
 /* Of console output may wait to be read; more than any user may ask for is not granted. */
 #define OUTPUT_BYTES (1 << 20)
 
-/* The file descriptor under which QEMU finds its monitor. */
-#define MONITOR_FD 3
-
-/* The one under which it finds the file that its guest is restored from. */
-#define RESTORE_FD 4
-
 /*
  * What is used here (events of migration passes, -machine q35 with qboot, `-chardev
  * socket,fd=`, set-action) is all in 6.0.
  */
 #define OLDEST_MAJOR 6
-
-/*
- * qboot boots a multiboot image in milliseconds, where SeaBIOS spends seconds in
- * 16-bit code on a KVM that emulates it.
- */
-#define FIRMWARE "qboot.rom"
-
-/*
- * With a thread for each vCPU, TCG loses a guest's writes to memory now and then while
- * that is being moved; docs/findings.md has what was seen.
- */
-#define RELIABLE_TCG "tcg,thread=single"
-
-/* A guest has no use for these devices; without them QEMU starts sooner. */
-#define DEFAULT_MACHINE "q35"
-#define WITHOUT_DEVICES ",smbus=off,sata=off,usb=off,vmport=off,hpet=off"
 
 void qemu_break(struct qemu *qemu, const char *problem)
 {
@@ -392,6 +371,18 @@ static void qemu_quit(struct vm *vm)
 	qemu->quit_deadline = g_timeout_add_seconds(qemu->reply_seconds, quit_too_late, qemu);
 }
 
+/*
+ * The device isa-debug-exit ends QEMU with the guest's status, doubled, and 1 more. QEMU's own
+ * failures end it with 1, as a guest's 0 does, but leave words on stderr.
+ */
+static void note_guest_status(struct vm_exit *exit)
+{
+	int status = WIFEXITED(exit->wait_status) ? WEXITSTATUS(exit->wait_status) : -1;
+
+	exit->guest_status = status >= 0 && status & 1 ? status >> 1 : -1;
+	exit->doubtful = status == 1 && exit->stderr_end;
+}
+
 static void on_process_end(GPid pid, gint wait_status, gpointer data)
 {
 	struct qemu *qemu = data;
@@ -399,6 +390,7 @@ static void on_process_end(GPid pid, gint wait_status, gpointer data)
 	qemu->child_watch = 0;
 	qemu->exit.wait_status = wait_status;
 	qemu->exit.stderr_end = read_stderr_end(qemu);
+	note_guest_status(&qemu->exit);
 	/* First all that it still told: a move is not to be judged by half of it. */
 	qmp_drain(qemu->qmp);
 	qemu->pid = 0;
@@ -450,207 +442,32 @@ static void in_child(gpointer data)
 		child_be_predictable();
 }
 
-static gboolean has_argument(char **arguments, const char *name)
-{
-	return arguments && g_strv_contains((const char *const *)arguments, name);
-}
-
-static void add(GPtrArray *arguments, const char *argument)
-{
-	g_ptr_array_add(arguments, g_strdup(argument));
-}
-
-/* What stands behind the last NAME of ARGUMENTS, or NULL. */
-static const char *argument(char **arguments, const char *name)
-{
-	const char *value = NULL;
-
-	for (char **word = arguments; word && word[0] && word[1]; word++)
-		if (g_str_equal(word[0], name))
-			value = word[1];
-	return value;
-}
-
-/* The value of -machine, or NULL for QEMU's default. The caller frees it. */
-static char *machine_of(const struct vm_config *config)
-{
-	const char *properties = config->machine ? strchr(config->machine, ',') : NULL;
-	gboolean ours = !config->machine && !config->kvm_unit_test;
-
-	if (config->machine_type)
-		return g_strconcat(config->machine_type,
-				   properties ? properties
-				   : ours     ? WITHOUT_DEVICES
-					      : NULL,
-				   NULL);
-	return g_strdup(ours ? DEFAULT_MACHINE WITHOUT_DEVICES : config->machine);
-}
-
-static void add_memory(GPtrArray *arguments, const struct vm_config *config)
-{
-	const char *named = argument(config->extra, "-m");
-	g_autofree char *size = named ? g_strdup(named) : g_strdup_printf("%u", config->memory_mib);
-
-	if (!config->kvm_unit_test && !named) {
-		add(arguments, "-m");
-		add(arguments, size);
-	}
-	if (g_ascii_isdigit(size[strlen(size) - 1])) {
-		g_autofree char *megabytes = g_strconcat(size, "M", NULL);
-
-		qemu_option_add_memory(arguments, megabytes, config->options);
-	} else {
-		qemu_option_add_memory(arguments, size, config->options);
-	}
-}
-
-/*
- * A guest of another suite gets the machine and the firmware that it was written
- * for: QEMU's defaults, like from kvm-unit-tests' own runner.
- */
-static void add_machine(GPtrArray *arguments, const struct vm_config *config)
-{
-	gboolean reliable = g_str_equal(config->accel, "tcg") && !config->kvm_unit_test;
-	g_autofree char *machine = machine_of(config);
-
-	if (machine) {
-		add(arguments, "-machine");
-		add(arguments, machine);
-	}
-	add(arguments, "-accel");
-	g_ptr_array_add(arguments, qemu_option_accel(reliable ? RELIABLE_TCG : config->accel,
-						     config->options));
-	if (!config->kvm_unit_test && !has_argument(config->extra, "-bios")) {
-		add(arguments, "-bios");
-		add(arguments, FIRMWARE);
-	}
-	add_memory(arguments, config);
-}
-
-static GPtrArray *command_line(const struct vm_config *config, const char *runner_word)
-{
-	GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
-
-	add(arguments, config->binary);
-	add(arguments, "--no-reboot");
-	add(arguments, "-nodefaults");
-	add(arguments, "-no-user-config");
-	add(arguments, "-display");
-	add(arguments, "none");
-	add_machine(arguments, config);
-	add(arguments, "-smp");
-	g_ptr_array_add(arguments, g_strdup_printf("%u", config->smp));
-	add(arguments, "-device");
-	add(arguments, "isa-debug-exit,iobase=0xf4,iosize=0x4");
-	if (config->kvm_unit_test) {
-		add(arguments, "-device");
-		add(arguments, "pc-testdev");
-		add(arguments, "-device");
-		add(arguments, "pci-testdev");
-		add(arguments, "-global");
-		add(arguments, "kvm-pit.lost_tick_policy=discard");
-	}
-	if (g_str_equal(config->accel, "kvm") && kvm_refuses_arch_capabilities()) {
-		add(arguments, "-global");
-		add(arguments, "x86_64-cpu.arch-capabilities=off");
-	}
-	add(arguments, "-serial");
-	add(arguments, "chardev:console");
-	add(arguments, "-chardev");
-	add(arguments, "stdio,id=console,signal=off");
-	if (config->disk) {
-		add(arguments, "-drive");
-		g_ptr_array_add(arguments, g_strdup_printf("if=none,id=disk,format=raw,file=%s",
-							   config->disk));
-	}
-	add(arguments, "-kernel");
-	add(arguments, config->file);
-	if (config->command_line) {
-		add(arguments, "-append");
-		g_ptr_array_add(arguments, g_strdup_printf("%s%s%s", config->command_line,
-							   runner_word ? " " : "",
-							   runner_word ? runner_word : ""));
-	}
-	for (char **extra = config->extra; extra && *extra; extra++)
-		add(arguments, *extra);
-	return arguments;
-}
-
-/* It goes on when the images of its memory have been made. */
-static gboolean starts_stopped(const struct vm_config *config)
-{
-	return config->incoming && config->images && ram_images_wanted(config->images);
-}
-
-static void add_runner_arguments(GPtrArray *arguments, const struct vm_config *config)
-{
-	add(arguments, "-chardev");
-	g_ptr_array_add(arguments, g_strdup_printf("socket,id=qmp,fd=%d", MONITOR_FD));
-	add(arguments, "-mon");
-	add(arguments, "chardev=qmp,mode=control");
-	if (config->incoming || config->restore) {
-		add(arguments, "-incoming");
-		add(arguments, "defer");
-	}
-	if (starts_stopped(config))
-		add(arguments, "-S");
-	g_ptr_array_add(arguments, NULL);
-}
-
-/* The command as a person can run it: without the runner and its plumbing. */
-static gboolean write_command(const struct vm_config *config, GError **error)
-{
-	g_autoptr(GPtrArray) arguments = command_line(config, NULL);
-	GString *text = g_string_new(config->options & OPTION_NO_RANDOM ? "setarch -R " : NULL);
-	struct log_file *log = log_file_create(config->command_path, error);
-	gboolean written = FALSE;
-
-	for (guint i = 0; log && i < arguments->len; i++) {
-		g_autofree char *quoted = g_shell_quote(arguments->pdata[i]);
-		gboolean plain = !strpbrk(arguments->pdata[i], " \t\n'\"\\$`*?[]{}()<>|&;#~") &&
-				 *(char *)arguments->pdata[i];
-
-		g_string_append_printf(text, "%s%s", i ? " " : "",
-				       plain ? (char *)arguments->pdata[i] : quoted);
-	}
-	g_string_append_c(text, '\n');
-	if (log) {
-		log_file_write(log, text->str, text->len);
-		written = !log_file_problem(log);
-		if (!written)
-			g_set_error_literal(error, FERRY_ERROR, 0, log_file_problem(log));
-		log_file_close(log);
-	}
-	g_string_free(text, TRUE);
-	return written;
-}
-
 static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int console, int output,
 		      int monitor, GError **error)
 {
-	g_autoptr(GPtrArray) arguments = command_line(config, config->runner_word);
-	int files[] = { console, output, -1, monitor, config->restore };
+	g_autoptr(GPtrArray) arguments = qemu_command_line(config);
+	int files[] = { console, output, -1, monitor, config->endpoint.restore };
 	const int targets[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, MONITOR_FD,
 				RESTORE_FD };
-	unsigned count = config->restore ? 5 : 4;
+	unsigned count = config->endpoint.restore ? 5 : 4;
 	struct child_orders orders = { getpid(), qemu->high_priority,
-				       config->options & OPTION_NO_RANDOM };
+				       config->machine.options & OPTION_NO_RANDOM };
 	g_autoptr(GError) problem = NULL;
 	gboolean started;
 
-	if (config->command_path && !write_command(config, error))
+	if (config->endpoint.command_path && !qemu_write_command(config, error))
 		return FALSE;
-	add_runner_arguments(arguments, config);
-	files[2] = open(config->stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	files[2] =
+		open(config->endpoint.stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (files[2] < 0) {
-		g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s", config->stderr_path,
-			    g_strerror(errno));
+		g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s",
+			    config->endpoint.stderr_path, g_strerror(errno));
 		return FALSE;
 	}
 	qemu->stderr_start = lseek(files[2], 0, SEEK_END);
-	if (config->preforked && !orders.predictable)
-		qemu->pid = preforked_start(config->preforked, (char **)arguments->pdata, files,
-					    targets, count, qemu->high_priority);
+	if (config->tuning.preforked && !orders.predictable)
+		qemu->pid = preforked_start(config->tuning.preforked, (char **)arguments->pdata,
+					    files, targets, count, qemu->high_priority);
 	started = qemu->pid > 0 ||
 		  g_spawn_async_with_pipes_and_fds(
 			  NULL, (const char *const *)arguments->pdata, NULL,
@@ -659,7 +476,7 @@ static gboolean spawn(struct qemu *qemu, const struct vm_config *config, int con
 			  &qemu->pid, NULL, NULL, NULL, &problem);
 	close(files[2]);
 	if (!started)
-		g_set_error(error, FERRY_ERROR, 0, "cannot start %s: %s", config->binary,
+		g_set_error(error, FERRY_ERROR, 0, "cannot start %s: %s", config->endpoint.binary,
 			    problem->message);
 	return started;
 }
@@ -711,17 +528,17 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->vm.vmm = &qemu_vmm;
 	qemu->listener = listener;
 	qemu->owner = owner;
-	qemu->reply_seconds = config->reply_seconds;
-	qemu->stderr_path = g_strdup(config->stderr_path);
-	qemu->incoming = g_strdup(config->incoming);
-	qemu->uses = config->uses;
-	qemu->images = config->images;
-	qemu->starts_stopped = starts_stopped(config);
-	qemu->options = config->options;
-	qemu->gather_ms = config->gather_ms;
-	qemu->restores = config->restore != 0;
+	qemu->reply_seconds = config->tuning.reply_seconds;
+	qemu->stderr_path = g_strdup(config->endpoint.stderr_path);
+	qemu->incoming = g_strdup(config->endpoint.incoming);
+	qemu->uses = config->machine.uses;
+	qemu->images = config->endpoint.images;
+	qemu->starts_stopped = qemu_starts_stopped(config);
+	qemu->options = config->machine.options;
+	qemu->gather_ms = config->tuning.gather_ms;
+	qemu->restores = config->endpoint.restore != 0;
 	qemu->output_held = qemu->incoming || qemu->restores;
-	qemu->high_priority = config->high_priority && qemu->output_held;
+	qemu->high_priority = config->tuning.high_priority && qemu->output_held;
 	qemu->console = console[0];
 	qemu->output = output[0];
 	if (!qemu_option_make_channel(qemu, error) ||
@@ -737,8 +554,8 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	close(output[1]);
 	close(monitor[1]);
 	qemu->child_watch = g_child_watch_add(qemu->pid, on_process_end, qemu);
-	qemu->qmp = qmp_new(monitor[0], config->transcript, config->label, config->reply_seconds,
-			    &monitor_listener, qemu);
+	qemu->qmp = qmp_new(monitor[0], config->endpoint.transcript, config->endpoint.label,
+			    config->tuning.reply_seconds, &monitor_listener, qemu);
 	if (!qemu->output_held)
 		watch_console(qemu);
 	return &qemu->vm;
@@ -761,11 +578,33 @@ static void qemu_free(struct vm *vm)
 	qemu_release(qemu);
 }
 
+#define DEFAULT_PROGRAM "qemu-system-x86_64"
+
+static char *find_program(const char *wanted, GError **error)
+{
+	const char *usual = g_getenv("QEMU");
+	const char *name = wanted ? wanted : usual ? usual : DEFAULT_PROGRAM;
+	char *path = g_find_program_in_path(name);
+
+	if (!path)
+		g_set_error(error, FERRY_ERROR, 0,
+			    "there is no program '%s'; install QEMU (scripts/packages) or name it "
+			    "with --qemu",
+			    name);
+	return path;
+}
+
 const struct vmm qemu_vmm = {
 	.name = "qemu",
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MIGRATE | VMM_CAN_RESET | VMM_CAN_MIGRATE_POSTCOPY |
 			VMM_CAN_SAVE | VMM_CAN_BREAK_MIGRATION | VMM_CAN_SAVE_RUNNING |
 			VMM_CAN_RECOVER_POSTCOPY,
+	.options = OPTION_MULTIFD | OPTION_XBZRLE | OPTION_COMPRESS | OPTION_AUTO_CONVERGE |
+		   OPTION_DIRTY_RING | OPTION_HUGE_PAGES | OPTION_MEMFD | OPTION_TCP | OPTION_EXEC |
+		   OPTION_FILE | OPTION_DELAY | OPTION_NO_RANDOM,
+	.find_program = find_program,
+	.choose_machine_types = qemu_choose_machine_types,
+	.end = preforked_end,
 	.start = qemu_start,
 	.send = qemu_send,
 	.give_to = qemu_give_to,

@@ -58,6 +58,8 @@ struct qemu {
 	struct qemu_action *action; /* that this QEMU is part of, as source or destination */
 };
 
+extern const struct vmm qemu_vmm;
+
 /* Tells the owner, once, that this QEMU cannot be talked to any more. */
 void qemu_break(struct qemu *qemu, const char *problem);
 

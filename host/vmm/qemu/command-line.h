@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line of a QEMU. */
+#ifndef FERRY_HOST_QEMU_COMMAND_LINE_H
+#define FERRY_HOST_QEMU_COMMAND_LINE_H
+
+#include "vmm/vmm.h"
+
+/* The file descriptor under which QEMU finds its monitor. */
+#define MONITOR_FD 3
+
+/* The one under which it finds the file that its guest is restored from. */
+#define RESTORE_FD 4
+
+/* The arguments that start QEMU for the runner, ended by NULL. The caller unrefs the array. */
+GPtrArray *qemu_command_line(const struct vm_config *config);
+
+/*
+ * Writes the command to CONFIG's `command_path` as a person can run it: without the runner's
+ * monitor and its word for the guest. FALSE and ERROR if it cannot be written.
+ */
+gboolean qemu_write_command(const struct vm_config *config, GError **error);
+
+/* Does the guest that CONFIG's VM takes wait for `cont`, until images of its memory are made? */
+gboolean qemu_starts_stopped(const struct vm_config *config);
+
+#endif
