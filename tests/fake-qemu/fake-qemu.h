@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A program that stands in for QEMU, to be given to the runner with --qemu. It speaks QMP on file
+ * descriptor 3 and a guest's console on standard input and output (docs/protocol.md), and it
+ * "migrates" the few numbers that its guest consists of. The environment variable FERRY_FAKE names
+ * a script: what goes wrong, at which moment, in which process. Without it all goes well.
+ */
+#ifndef FERRY_TESTS_FAKE_QEMU_H
+#define FERRY_TESTS_FAKE_QEMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define QMP_FD	   3
+#define NS_PER_SEC INT64_C(1000000000)
+#define NS_PER_MS  INT64_C(1000000)
+
+#define PAGES_IN_RAM 32768
+
+/* What isa-debug-exit makes of a guest's exit status. */
+#define GUEST_EXIT(status) ((status) << 1 | 1)
+
+/* QMP's greeting of a QEMU of that version. */
+#define GREETING(major, minor)                                                                     \
+	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": " #minor                     \
+	", \"major\": " #major "}, \"package\": \"\"}, \"capabilities\": []}}"
+
+enum role {
+	ANY,
+	SOURCE,	     /* was started with a guest */
+	DESTINATION, /* was started with -incoming */
+};
+
+extern enum role role;
+
+/* ---- scripts.c ---- */
+
+/* Chooses the script NAME; exits if there is none. NULL and "" choose none. */
+void choose_script(const char *name);
+/*
+ * A moment at which a script may act. TRUE if what usually happens then is to happen. MOMENT is a
+ * QMP command, or one of
+ *	"start", "greeting"
+ *	"hello", "machine", "bye"  the guest is about to write that line
+ *	"answered"		   the guest has the answer to its request for an action
+ *	"mid-move"		   the migration is active
+ *	"arrived"		   the guest goes on at the destination
+ *	"lost-destination"	   the connection to the destination has ended
+ *	"late-pages"		   the guest goes on, and some of its memory has not come yet
+ *	"mended"		   the rest of its memory comes, after a cut
+ *	"mid-save"		   the guest is about to be written to a file
+ *	"background"		   it is saved, and is about to go on meanwhile
+ *	"goes-on"		   it does so
+ *	"reset"			   the machine is about to be reset
+ */
+bool usual(const char *moment);
+
+/* ---- guest.c ---- */
+
+/* All that is migrated. */
+struct guest {
+	uint64_t sequence;
+	uint64_t sent;
+	unsigned step;
+	unsigned round;
+	unsigned moves;	   /* how often it was migrated or saved */
+	uint64_t question; /* that it waits for the answer to */
+	int64_t before;	   /* its clock before the question */
+};
+
+extern struct guest guest;
+extern bool guest_runs; /* it is here, and not stopped */
+extern unsigned resets;
+
+/* What scripts change. */
+extern int clock_percent; /* the guest's clock, of the speed of real time */
+extern int clock_leap_ms; /* it leaps so far in the first migration */
+extern struct output {
+	int lost_bytes, doubled_bytes;
+	bool doubled;
+} next_output; /* on the console */
+
+/* Runs the guest until it waits for input. INPUT is the line that it waited for, or NULL. */
+void run_guest(const char *input);
+/* BY_GUEST: the guest itself resets the machine, not whoever talks to its QEMU. */
+void reset_guest(bool by_guest);
+/* The guest begins at its first line, as no reset has made it. */
+void restart_guest(void);
+/* The guest ends, and with it this process. */
+void leave(void);
+/* The guest asks the runner WHAT. */
+void ask(const char *what);
+void print(const char *text);
+void machine_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- monitor.c ---- */
+
+extern struct monitor {
+	const char *command; /* the line of JSON that is being obeyed */
+	char answer_id[32];  /* its answer has to repeat this member */
+	const char *status;  /* that query-status tells */
+	int stamp_seconds;   /* is added to the time of events */
+} monitor;
+
+/* Obeys one line of the runner's. */
+void obey(const char *line);
+/* Writes one line of JSON. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* DATA is JSON, or "". */
+void event(const char *name, const char *data);
+
+/* ---- migration.c ---- */
+
+extern struct migration {
+	bool postcopy, background; /* capabilities that were set */
+	bool slow;		   /* the bandwidth is so small that it does not end by itself */
+	bool cuttable;		   /* a post-copy one does not end before it was cut */
+	bool arrives_stopped;	   /* the guest does not run until `cont` */
+	char *destination;	   /* the path that the guest is to go to */
+	int file;		   /* that came with getfd, or -1 */
+	int slow_stream;	   /* the connection of a slow one, or -1 */
+	int late_stream;	   /* the connection of a post-copy one, or -1 */
+	/* What scripts change. */
+	bool keeps_memory_back; /* a post-copy one */
+	const char *failure;	/* that query-migrate tells */
+} migration;
+
+void migration_event(const char *status);
+void send_guest(const char *path);
+void start_postcopy(void);
+void go_on_sending(const char *path);
+void receive_guest(const char *path);
+void go_on_receiving(const char *path);
+void save_guest(void);
+void restore_guest(int file);
+/* A slow migration ends, and does not succeed. */
+void break_off(const char *status);
+/* The stream of a post-copy migration ends early: on purpose here, or the other side saw it. */
+void cut_stream(void);
+void tell_figures(void);
+
+int connect_to(const char *path);
+
+/* ---- main.c ---- */
+
+int64_t now_ns(void);
+/* Ends the process if the other side has gone. */
+void write_all(int fd, const char *bytes, size_t length);
+
+#endif
