@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * QEMU, to be given to the runner with --qemu, that loses a guest's memory. It starts the real
- * one and sits between that and the rest of the world. FERRY_DAMAGE in the environment says
- * what goes wrong:
+ * A QEMU that damages its guest's memory, to be given to the runner with --qemu. It starts the
+ * real one and passes on what that and the runner tell each other. FERRY_DAMAGE in the environment
+ * says what goes wrong:
  *
  * change, drop, older, newer, cut
- *	       what happens to a guest's stream on its way into QEMU (migration-stream.h): from
- *	       a socket, or from a file
- * COMMAND     a QMP command: when QEMU is given it, a byte of a page of its guest changes
+ *	       happens to a stream on its way into QEMU, from a socket or a file
+ *	       (migration-stream.h)
+ * COMMAND     a QMP command: before QEMU gets it, a byte of a page of its guest changes
  *
- * The pages are those of the test `dense` of x86/dirty/pages.c. Its stderr, which is QEMU's, tells
- * which it was. A stream comes over one Unix socket, and what is left of one that was cut over
- * another; QEMU gets them as file descriptors, so that no file of ours is left by a SIGKILL.
+ * The pages are those of the test `dense` of x86/dirty/pages.c. A line on stderr
+ * says which page it was. A stream comes over a Unix socket, and the rest of one that was cut over
+ * another. QEMU gets these as file descriptors, so that a SIGKILL leaves no file of ours.
  */
 #define _GNU_SOURCE /* memfd_create() */
 #include <errno.h>
@@ -34,14 +34,14 @@
 
 #define QEMU "qemu-system-x86_64"
 
-/* Where the runner gives QEMU its monitor, and the file that it restores a guest from. */
+/* The runner gives QEMU its monitor here, and the file that it restores a guest from. */
 #define MONITOR_FD 3
 #define RESTORE_FD 4
 
-/* What one QEMU takes: a stream, and what is left of it after each cut. */
+/* For one QEMU: a stream, and the rest of it after each cut. */
 #define MOST_STREAMS 8
 
-/* What the runner gives a guest (host/case.c). */
+/* The memory of a guest, unless --memory says otherwise (host/cli/run.c). */
 #define RAM_BYTES (128ul << 20)
 
 static struct {
@@ -54,7 +54,7 @@ static struct {
 	GPtrArray *connections;
 } all;
 
-/* One stream's way through here. */
+/* A stream that passes through here. */
 struct connection {
 	int listener, source, destination;
 	gboolean is_rest; /* of a stream that was cut */
@@ -120,7 +120,7 @@ static gpointer pass_stream(gpointer data)
 	return NULL;
 }
 
-/* Gives the file descriptor that QEMU has for it. */
+/* Listens at PATH in place of QEMU; returns the file descriptor of QEMU for the stream. */
 static int listen_instead(const char *path, gboolean is_rest)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -145,7 +145,7 @@ static int listen_instead(const char *path, gboolean is_rest)
 	return stream[0];
 }
 
-/* What the destination had still to say. */
+/* Waits for what the destination had still to say. */
 static void end_connection(gpointer data, gpointer unused)
 {
 	struct connection *connection = data;
@@ -156,7 +156,7 @@ static void end_connection(gpointer data, gpointer unused)
 
 /* ---- the guest's memory ---- */
 
-/* FALSE if the guest was just about to write the page: it has to be another. */
+/* FALSE if the guest wrote the page at the same time: then another one has to be changed. */
 static gboolean change_page(int memory, off_t at, const struct watched_page *was)
 {
 	struct watched_page is;
@@ -168,7 +168,7 @@ static gboolean change_page(int memory, off_t at, const struct watched_page *was
 	if (pwrite(memory, &changed, 1, at + CHANGED_BYTE) != 1 ||
 	    pread(memory, bytes, PAGE_BYTES, at) != PAGE_BYTES || bytes[CHANGED_BYTE] != changed)
 		return FALSE;
-	/* It is written from its beginning on, and looked at in full before. */
+	/* A writer writes a page from its beginning on, and looks at all of it before. */
 	bytes[CHANGED_BYTE] ^= 1;
 	return watched_page_read(bytes, &is) && is.generation == was->generation;
 }
@@ -186,8 +186,9 @@ static gboolean find_page(int memory, off_t ram, off_t *offset, struct watched_p
 }
 
 /*
- * A page that its writer has already written when it has still to write others is looked at
- * before it is written again. Without such a page any will do.
+ * The least generation of a page that may be changed. A writer looks at a page before it writes it
+ * again, so the damage is sure to be seen where a page has been written already in a generation
+ * that others are still to get. Without such a page any will do.
  */
 static guint64 least_generation(int memory, off_t ram)
 {
@@ -219,7 +220,7 @@ static gboolean change_a_page(int memory, off_t ram)
 	return FALSE;
 }
 
-/* RAM is the mapping that has its size. */
+/* The guest's memory is the mapping in QEMU that has its size. */
 static void change_memory(void)
 {
 	g_autofree char *maps_path = g_strdup_printf("/proc/%d/maps", all.qemu);
@@ -245,7 +246,7 @@ static void change_memory(void)
 
 #define URI "\"unix:"
 
-/* One command of the runner's, for QEMU. */
+/* LINE is a command of the runner. Returns the line for QEMU, which the caller frees. */
 static char *on_command(const char *line)
 {
 	g_autofree char *quoted = g_strdup_printf("\"%s\"", all.order), *path = NULL;
@@ -293,7 +294,7 @@ static void run_qemu(char **argv)
 	die(QEMU);
 }
 
-/* QEMU with a monitor of ours; it does not outlive this process. */
+/* Starts QEMU with a monitor of ours. It does not outlive this process. */
 static void start_qemu(char **argv)
 {
 	int ends[2];
@@ -323,7 +324,7 @@ static void start_qemu(char **argv)
 	all.monitor = ends[1];
 }
 
-/* Ends as QEMU does. */
+/* Returns the exit status of QEMU, or dies by the signal that killed it. */
 static int wait_for_qemu(void)
 {
 	GThread *answers = g_thread_new("answers", pass_answers, NULL);
@@ -332,7 +333,7 @@ static int wait_for_qemu(void)
 	g_thread_new("commands", pass_commands, NULL);
 	while (waitpid(all.qemu, &status, 0) < 0 && errno == EINTR)
 		;
-	/* What it had still to say. */
+	/* QEMU may have said more than was passed on. */
 	g_thread_join(answers);
 	g_ptr_array_foreach(all.connections, end_connection, NULL);
 	if (WIFSIGNALED(status))
@@ -340,7 +341,7 @@ static int wait_for_qemu(void)
 	return WEXITSTATUS(status);
 }
 
-/* The file is not the one that the runner has any more. */
+/* QEMU gets a damaged copy in place of the runner's file. */
 static void damage_file(void)
 {
 	int file = memfd_create("damaged", 0);

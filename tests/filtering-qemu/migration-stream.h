@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Passes a migration of QEMU's on, with one page of memory damaged on its way. */
+/* Passes a migration stream of QEMU on, and damages one page of memory on its way. */
 #ifndef FERRY_TESTS_MIGRATION_STREAM_H
 #define FERRY_TESTS_MIGRATION_STREAM_H
 
 enum damage {
-	DAMAGE_CHANGE, /* one byte of a page is changed where it was last sent */
-	DAMAGE_DROP,   /* a page is not sent for the last time */
-	DAMAGE_OLDER,  /* what is sent last of a page is what was sent first of it */
-	DAMAGE_NEWER,  /* ... or what the guest will only write there later on */
-	DAMAGE_CUT,    /* it ends where the devices should come */
+	DAMAGE_CHANGE, /* in the last sending of a page one byte is changed */
+	DAMAGE_DROP,   /* the last sending of a page is left out */
+	DAMAGE_OLDER,  /* the last sending of a page holds what the first held */
+	DAMAGE_NEWER,  /* the last sending holds what the guest will write there later */
+	DAMAGE_CUT,    /* the stream ends where the devices should come */
 };
 
 /*
- * Reads from IN until its end, or that of OUT. The page is one that watched-page.h knows;
+ * Passes IN on to OUT until one of them ends. The page is one that watched-page.h knows; a line on
  * stderr tells which, or that there was none.
  */
 void migration_stream_pass(int in, int out, enum damage damage);
 
-/* The rest of a post-copy stream that has been cut, over a new connection. */
+/* Likewise the rest of a post-copy stream that was cut, which comes over a new connection. */
 void migration_stream_pass_rest(int in, int out, enum damage damage);
 
 #endif

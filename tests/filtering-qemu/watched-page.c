@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The form of a page of `dense`: see stamp() and body() in x86/dirty/dirty.c, write_whole() in x86/dirty/pages.c. */
+/*
+ * The form of a page of `dense`: stamp() and body() in x86/dirty/dirty.c, write_whole() in
+ * x86/dirty/pages.c.
+ */
 #include <string.h>
 
 #include "watched-page.h"
@@ -10,7 +13,7 @@
 #define CPU_SHIFT	 16
 #define GENERATION_SHIFT 24
 
-/* More than any area has, and any test comes to. */
+/* No test has more CPUs or reaches more generations. */
 #define MOST_CPUS	 8
 #define MOST_GENERATIONS (1 << 24)
 
