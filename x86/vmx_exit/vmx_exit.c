@@ -27,8 +27,8 @@
  *
  * break=WHAT on the command line spoils a test on purpose:
  *
- * lost         after the first migration of a test L1 clears the controls for HLT, I/O, #UD, one
- * MSR gained       after it L1 sets those for PAUSE, RDTSC and #DE, which the test does not expect
+ * lost         after a test's first migration L1 clears controls for HLT, I/O, #UD and one MSR
+ * gained       after it L1 sets those for PAUSE, RDTSC and #DE, which the test does not expect
  * information  after it the test expects another qualification and instruction length
  * entry        the VMCS has nothing wrong for which an entry should be refused
  */
