@@ -53,20 +53,14 @@ static void use_vpid(struct l2 *l2, u16 vpid)
 	vmx_set(l2, VIRTUAL_PROCESSOR_ID, vpid);
 }
 
-void check_success(const char *instruction, enum vmx_result result)
-{
-	report_if_failed(result == VM_SUCCEED, "%s: %s, expected VMsucceed", instruction,
-			 vmx_result_text(result));
-}
-
 /* Flushes an L2's VPID by an INVVPID type that the CPU has. */
 static void flush_vpid(struct l2 *l2)
 {
 	bool single = feature_VMX_INVVPID_SINGLE_CONTEXT.present();
 
-	check_success("INVVPID",
-		      invvpid(single ? VMX_VPID_EXTENT_SINGLE_CONTEXT : VMX_VPID_EXTENT_ALL_CONTEXT,
-			      vmx_get(l2, VIRTUAL_PROCESSOR_ID), 0));
+	vmx_check_success("INVVPID", invvpid(single ? VMX_VPID_EXTENT_SINGLE_CONTEXT
+						    : VMX_VPID_EXTENT_ALL_CONTEXT,
+					     vmx_get(l2, VIRTUAL_PROCESSOR_ID), 0));
 }
 
 void use_new_vpid(struct l2 *l2)

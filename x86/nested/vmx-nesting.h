@@ -25,7 +25,4 @@ void vmx_flush(struct l2 *l2);
 
 /* Gives an L2 a VPID of which nothing is cached. */
 void use_new_vpid(struct l2 *l2);
-/* Reports an instruction that does not succeed. */
-void check_success(const char *instruction, enum vmx_result result);
-
 #endif

@@ -9,13 +9,13 @@
 static void invept_context(struct world *w)
 {
 	if (!broken("flush"))
-		check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, vmx_root(w->l2, true)));
+		vmx_check_success("INVEPT", invept(VMX_EPT_EXTENT_CONTEXT, vmx_root(w->l2, true)));
 }
 
 static void invept_global(struct world *w)
 {
 	if (!broken("flush"))
-		check_success("INVEPT", invept(VMX_EPT_EXTENT_GLOBAL, 0));
+		vmx_check_success("INVEPT", invept(VMX_EPT_EXTENT_GLOBAL, 0));
 }
 
 static void invalidate_vpid(struct world *w, u64 type)
@@ -23,7 +23,7 @@ static void invalidate_vpid(struct world *w, u64 type)
 	u64 vpid = vmx_get(w->l2, VIRTUAL_PROCESSOR_ID);
 
 	if (!broken("flush"))
-		check_success("INVVPID", invvpid(type, vpid, (u64)WINDOW));
+		vmx_check_success("INVVPID", invvpid(type, vpid, (u64)WINDOW));
 }
 
 static void invvpid_address(struct world *w)

@@ -29,10 +29,10 @@ static void check_invept_operands(u64 eptp, const char *when)
 				     when);
 		expect_operand_error("INVEPT of an EPTP with bit 11", invept(1, eptp | BIT(11)),
 				     when);
-		check_success(when, invept(VMX_EPT_EXTENT_CONTEXT, eptp));
+		vmx_check_success(when, invept(VMX_EPT_EXTENT_CONTEXT, eptp));
 	}
 	if (feature_VMX_INVEPT_GLOBAL.present())
-		check_success(when, invept(VMX_EPT_EXTENT_GLOBAL, 0));
+		vmx_check_success(when, invept(VMX_EPT_EXTENT_GLOBAL, 0));
 	report(true, "INVEPT %s", when);
 }
 
@@ -65,19 +65,19 @@ static void check_invvpid_operands(const char *when)
 		expect_operand_error("INVVPID of an address that is not canonical",
 				     invvpid(0, SOME_VPID, NO_CANONICAL), when);
 		expect_operand_error("INVVPID with bit 16", invvpid(0, BIT(16) | 1, 0), when);
-		check_success(when, invvpid(0, SOME_VPID, 0x1000));
+		vmx_check_success(when, invvpid(0, SOME_VPID, 0x1000));
 	}
 	if (feature_VMX_INVVPID_SINGLE_CONTEXT.present()) {
 		expect_operand_error("INVVPID of VPID 0", invvpid(1, no_vpid, 0), when);
 		expect_operand_error("INVVPID with bit 63", invvpid(1, BIT(63) | 1, 0), when);
-		check_success(when, invvpid(1, SOME_VPID, NO_CANONICAL));
+		vmx_check_success(when, invvpid(1, SOME_VPID, NO_CANONICAL));
 	}
 	if (feature_VMX_INVVPID_ALL_CONTEXT.present())
-		check_success(when, invvpid(2, 0, 0));
+		vmx_check_success(when, invvpid(2, 0, 0));
 	if (feature_VMX_INVVPID_SINGLE_NON_GLOBAL.present()) {
 		expect_operand_error("INVVPID of VPID 0 but its globals", invvpid(3, no_vpid, 0),
 				     when);
-		check_success(when, invvpid(3, SOME_VPID, 0));
+		vmx_check_success(when, invvpid(3, SOME_VPID, 0));
 	}
 	report(true, "INVVPID %s", when);
 }

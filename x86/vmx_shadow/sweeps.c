@@ -61,10 +61,10 @@ TEST(made_ordinary, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
 	expect_sweep(l2, &shadow, 1, false, "before the migration");
-	check_succeeds("VMCLEAR", vmclear(virt_to_phys(shadow.vmcs)));
+	vmx_check_success("VMCLEAR", vmclear(virt_to_phys(shadow.vmcs)));
 	moved_in_l1(l2);
 	shadow.vmcs->revision_id &= ~VMCS_SHADOW_INDICATOR;
-	check_succeeds("VMPTRLD", vmptrld(virt_to_phys(shadow.vmcs)));
+	vmx_check_success("VMPTRLD", vmptrld(virt_to_phys(shadow.vmcs)));
 	check_current_contents(&shadow, "without the shadow indicator");
 	free_l2(l2);
 }
@@ -243,14 +243,14 @@ TEST(current_in_l1, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 		vmwrite(GUEST_RSP, 1);
 	if (broken("link"))
 		vmclear(virt_to_phys(shadow.vmcs));
-	check_succeeds("VMPTRST", vmptrst(&current));
+	vmx_check_success("VMPTRST", vmptrst(&current));
 	report(current == virt_to_phys(shadow.vmcs), "the current VMCS is at 0x%lx, expected 0x%lx",
 	       current, virt_to_phys(shadow.vmcs));
 	launch = vmlaunch();
 	resume = vmresume();
 	report(launch == VM_FAIL_INVALID && resume == VM_FAIL_INVALID,
 	       "VMLAUNCH and VMRESUME of it: %s and %s, expected VMfailInvalid",
-	       result_names[launch], result_names[resume]);
+	       vmx_result_name(launch), vmx_result_name(resume));
 	check_current_contents(&shadow, "after the migration");
 	vmclear(virt_to_phys(shadow.vmcs));
 	expect_sweep(l2, &shadow, 1, false, "linked to L2 again");

@@ -63,12 +63,6 @@ struct vmcs *shadow_alloc(void)
 	return vmcs;
 }
 
-void check_succeeds(const char *instruction, enum vmx_result result)
-{
-	report_if_failed(result == VM_SUCCEED, "%s: %s, expected VMsucceed", instruction,
-			 vmx_result_text(result));
-}
-
 void fill_fields(u64 seed)
 {
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
@@ -85,11 +79,11 @@ struct shadow new_shadow(u64 seed)
 	struct shadow new = { .vmcs = shadow_alloc() };
 
 	vmx_enable();
-	check_succeeds("VMCLEAR", vmclear(virt_to_phys(new.vmcs)));
-	check_succeeds("VMPTRLD of a shadow VMCS", vmptrld(virt_to_phys(new.vmcs)));
+	vmx_check_success("VMCLEAR", vmclear(virt_to_phys(new.vmcs)));
+	vmx_check_success("VMPTRLD of a shadow VMCS", vmptrld(virt_to_phys(new.vmcs)));
 	for (int i = SEEDS - 1; i >= 0; i--)
 		fill_fields((seed + i) % SEEDS);
-	check_succeeds("VMCLEAR", vmclear(virt_to_phys(new.vmcs)));
+	vmx_check_success("VMCLEAR", vmclear(virt_to_phys(new.vmcs)));
 	memcpy(new.value, kept[seed], sizeof(new.value));
 	return new;
 }
@@ -122,10 +116,10 @@ void check_current_contents(const struct shadow *which, const char *when)
 
 void check_contents(const struct shadow *which, const char *when)
 {
-	check_succeeds("VMCLEAR", vmclear(virt_to_phys(which->vmcs)));
-	check_succeeds("VMPTRLD of a shadow VMCS", vmptrld(virt_to_phys(which->vmcs)));
+	vmx_check_success("VMCLEAR", vmclear(virt_to_phys(which->vmcs)));
+	vmx_check_success("VMPTRLD of a shadow VMCS", vmptrld(virt_to_phys(which->vmcs)));
 	check_current_contents(which, when);
-	check_succeeds("VMCLEAR", vmclear(virt_to_phys(which->vmcs)));
+	vmx_check_success("VMCLEAR", vmclear(virt_to_phys(which->vmcs)));
 }
 
 /* ======== bitmaps ======== */
@@ -281,7 +275,6 @@ static enum vmx_result expected_result(bool linked, unsigned i, enum access acce
 }
 
 static const char *const step_names[] = { "VMREAD", "VMWRITE", "the second VMREAD" };
-const char *const result_names[] = { "VMsucceed", "VMfailInvalid", "VMfailValid", "an exception" };
 
 /* What is wrong with one access, in words, or NULL. A VMWRITE of L2 changes the expected value. */
 static const char *access_error(struct shadow *which, enum step step, unsigned i)
@@ -318,8 +311,8 @@ static void check_sweep(struct shadow *which, const char *when)
 			if (error && wrong++ < MOST_SHOWN)
 				report_fail("%s: %s of %s in L2: %s: %s, 0x%lx, expected %s, 0x%lx",
 					    when, step_names[step], vmcs_field_name(vmcs_fields[i]),
-					    error, result_names[outcome->result], outcome->value,
-					    result_names[expected_result(which, i, access)],
+					    error, vmx_result_name(outcome->result), outcome->value,
+					    vmx_result_name(expected_result(which, i, access)),
 					    which ? which->value[i] : 0);
 		}
 	report(!wrong, "%s: of %u VMREADs and VMWRITEs of L2 %u exited, and %u were wrong", when,

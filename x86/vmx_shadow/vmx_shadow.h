@@ -40,9 +40,6 @@ void free_shadow(struct shadow *old);
 /* Fills the current VMCS. */
 void fill_fields(u64 seed);
 
-/* Reports an instruction that does not succeed. */
-void check_succeeds(const char *instruction, enum vmx_result result);
-
 /*
  * L1 reads what the shadow VMCS should hold. The first of these expects it to be L1's current one.
  */
@@ -73,8 +70,5 @@ void expect_sweep(struct l2 *l2, struct shadow *which, u64 seed, bool move, cons
 void spoil(struct l2 *l2);
 /* Asks for a migration in L1 while this L2's VMCS is the current one. */
 void moved_in_l1(struct l2 *l2);
-
-/* Names for enum vmx_result. */
-extern const char *const result_names[];
 
 #endif

@@ -45,11 +45,8 @@
 
 bool check_result(const char *instruction, enum vmx_result result, enum vmx_result expected)
 {
-	static const char *const names[] = { "VMsucceed", "VMfailInvalid", "VMfailValid",
-					     "an exception" };
-
 	report(result == expected, "%s: %s, expected %s", instruction, vmx_result_text(result),
-	       names[expected]);
+	       vmx_result_name(expected));
 	return result == expected;
 }
 

@@ -70,6 +70,18 @@ const char *vm_instruction_error_name(u64 number)
 	return find_name(names, ARRAY_SIZE(names), number);
 }
 
+const char *vmx_result_name(enum vmx_result result)
+{
+	static const char *const names[] = {
+		[VM_SUCCEED] = "VMsucceed",
+		[VM_FAIL_INVALID] = "VMfailInvalid",
+		[VM_FAIL_VALID] = "VMfailValid",
+		[VM_EXCEPTION] = "an exception",
+	};
+
+	return names[result];
+}
+
 const char *vmx_result_text(enum vmx_result result)
 {
 	char *text = this_cpu(result_text);
@@ -77,9 +89,8 @@ const char *vmx_result_text(enum vmx_result result)
 
 	switch (result) {
 	case VM_SUCCEED:
-		return "VMsucceed";
 	case VM_FAIL_INVALID:
-		return "VMfailInvalid";
+		return vmx_result_name(result);
 	case VM_EXCEPTION:
 		return exception_mnemonic(exception_vector());
 	case VM_FAIL_VALID:
@@ -90,6 +101,12 @@ const char *vmx_result_text(enum vmx_result result)
 	snprintf(text, RESULT_TEXT_MAX, "VMfailValid %lu (%s)", error,
 		 vm_instruction_error_name(error));
 	return text;
+}
+
+void vmx_check_success(const char *instruction, enum vmx_result result)
+{
+	report_if_failed(result == VM_SUCCEED, "%s: %s, expected VMsucceed", instruction,
+			 vmx_result_text(result));
 }
 
 #define EXIT_NAME(name) [EXIT_REASON_##name] = #name

@@ -172,6 +172,10 @@ enum vmx_result invvpid(u64 type, u64 vpid, u64 linear);
 
 /* "VMsucceed", "VMfailValid 4 (VMLAUNCH_NONCLEAR_VMCS)", "#UD"; good until the next call. */
 const char *vmx_result_text(enum vmx_result result);
+/* Without an error or exception: "VMsucceed", "VMfailInvalid", "VMfailValid", "an exception". */
+const char *vmx_result_name(enum vmx_result result);
+/* Reports a failure unless the instruction has succeeded. */
+void vmx_check_success(const char *instruction, enum vmx_result result);
 
 /* ---- L2 ---- */
 
