@@ -97,8 +97,7 @@ static bool check_handler(const struct row *row, const struct outcome *outcome, 
 	return report_if_failed(
 		outcome->vector == row->vector && outcome->error == row->error &&
 			outcome->rip == rip && outcome->cr2 == row->address,
-		"%s: %s: the handler got %s, error code 0x%x, RIP 0x%lx, CR2 0x%lx and not "
-		"%s, 0x%x, 0x%lx, 0x%lx",
+		"%s: %s: the handler got %s, error code 0x%x, RIP 0x%lx, CR2 0x%lx and not %s, 0x%x, 0x%lx, 0x%lx",
 		when, row->name, exception_mnemonic(outcome->vector), outcome->error, outcome->rip,
 		outcome->cr2, exception_mnemonic(row->vector), row->error, rip, row->address);
 }
@@ -281,7 +280,7 @@ bool moved_turn(struct l2 *l2, const char *when)
 
 	move_inside = true;
 	good = turn(l2, when);
-	return report_if_failed(!move_inside, "%s: L2 has not asked to be moved", when) && good;
+	return report_if_failed(!move_inside, "%s: L2 has not asked to be migrated", when) && good;
 }
 
 bool turn_after_move(struct l2 *l2, const char *when)
@@ -348,31 +347,31 @@ bool in_pattern(int number, int pattern)
 
 /* A hypervisor that forgets wishes when it makes L2's VMCB or VMCS anew on the other side. */
 TEST(instructions_all, .on = EACH_CPU, .needs = L2,
-     .about = "moved inside L2, every instruction that L1 wants to exit still does, as before")
+     .about = "migrated inside L2, every instruction that L1 wants to exit still does, as before")
 {
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, all, 0);
-	if (turn(l2, "all, before the move"))
-		moved_turn(l2, "all, moved inside L2");
+	if (turn(l2, "all, before the migration"))
+		moved_turn(l2, "all, migrated inside L2");
 	end(l2);
 }
 
 /* A hypervisor that hands L1 what it wants for itself. */
 TEST(instructions_none, .on = EACH_CPU, .needs = L2,
-     .about = "moved inside L2, nothing exits that L1 does not want, but what always does")
+     .about = "migrated inside L2, nothing exits that L1 does not want, but what always does")
 {
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, none, 0);
-	if (turn(l2, "none, before the move"))
-		moved_turn(l2, "none, moved inside L2");
+	if (turn(l2, "none, before the migration"))
+		moved_turn(l2, "none, migrated inside L2");
 	end(l2);
 }
 
 TEST(instructions_patterns, .on = EACH_CPU, .needs = L2,
-     .about = "moved inside L2: in patterns that tell any two controls apart, what is on exits, "
-	      "nothing else")
+     .about =
+	     "migrated inside L2: in patterns that tell any two controls apart, what is on exits, nothing else")
 {
 	struct l2 *l2 = begin_instructions();
 	bool good = true;
@@ -382,7 +381,7 @@ TEST(instructions_patterns, .on = EACH_CPU, .needs = L2,
 	for (pattern = 0; good && pattern < PATTERNS; pattern++) {
 		report_prefix_pushf("pattern %d", pattern);
 		want(l2, in_pattern, pattern);
-		good = quiet_turn(l2, pattern ? "moved in the first" : "moved inside L2");
+		good = quiet_turn(l2, pattern ? "moved in the first" : "migrated inside L2");
 		report_prefix_pop();
 	}
 	report(good && !move_inside, "%d instructions in %d patterns", row_count, pattern);

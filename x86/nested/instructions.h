@@ -165,7 +165,7 @@ extern int row_count;
 extern bool is_there[MOST_ROWS];
 extern bool wanted[MOST_ROWS];		  /* L1 wants it to exit */
 extern struct outcome natural[MOST_ROWS]; /* of each row in L1 */
-extern volatile bool move_inside;	  /* L2 will ask to be moved before its next row */
+extern volatile bool move_inside;	  /* L2 will ask to be migrated before its next row */
 extern bool was_moved;			  /* L2 or L1, since begin_rows() */
 extern u32 base_port;
 
@@ -179,7 +179,7 @@ void end_rows(struct l2 *l2);
  */
 bool quiet_turn(struct l2 *l2, const char *when);
 bool turn(struct l2 *l2, const char *when);
-/* The same, and before it L2 asks to be moved, or L1. */
+/* The same, and before it L2 asks to be migrated, or L1. */
 bool moved_turn(struct l2 *l2, const char *when);
 bool turn_after_move(struct l2 *l2, const char *when);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Interrupts and NMIs of L1's local APIC for an L2 that is moved. See svm_event.c and vmx_event.c
- * for the manuals, and for what is the one's or the other's alone.
+ * Interrupts and NMIs of L1's local APIC for an L2 that is migrated. See svm_event.c and
+ * vmx_event.c for the manuals, and for what is the one's or the other's alone.
  *
  * A hypervisor may save a running L2 as L1, take its own kick of a CPU for an interrupt, and
  * forget that NMIs are blocked, or the one that waits for that.
@@ -53,7 +53,7 @@ static void spin_until_seen(void *data)
 
 	irq_disable();
 	sender->running = 1;
-	/* Through a move, which somebody else has asked for. */
+	/* Through a migration, which somebody else has asked for. */
 	wait_until(sender->sent, ANSWER_DEADLINE_MS);
 	await_seen();
 	l2_call(1);
@@ -79,13 +79,13 @@ static void moved_from_outside(void (*send)(int cpu), u8 vector)
 }
 
 TEST(intr_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(L2, SMP),
-     .about = "L2 is moved at any instruction; an interrupt from another CPU exits it, once")
+     .about = "L2 is migrated at any instruction; an interrupt from another CPU exits it, once")
 {
 	moved_from_outside(send_low, LOW_VECTOR);
 }
 
 TEST(nmi_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(L2, SMP),
-     .about = "L2 is moved at any instruction; an NMI from another CPU exits it, once")
+     .about = "L2 is migrated at any instruction; an NMI from another CPU exits it, once")
 {
 	moved_from_outside(apic_send_nmi, NMI_VECTOR);
 }
@@ -150,7 +150,7 @@ void check_two_nmis(void)
 }
 
 TEST(nmi_blocked_in_l2, .on = EACH_CPU, .needs = L2,
-     .about = "moved in L2's NMI handler with a second NMI waiting: it comes after IRET, once")
+     .about = "migrated in L2's NMI handler with a second NMI waiting: it comes after IRET, once")
 {
 	struct l2 *l2 = new_l2_with_two_nmis(true);
 

@@ -113,8 +113,7 @@ static void check_page_row(void)
 	const struct row *row = &this_cpu(this_row);
 
 	report(!row->apart,
-	       "the TSC page was valid %lu times, invalid %lu times, and told another time than "
-	       "the counter %lu times, by %ld ticks (allowed are %d)",
+	       "the TSC page was valid %lu times, invalid %lu times, and told another time than the counter %lu times, by %ld ticks (allowed are %d)",
 	       row->valid, row->invalid, row->apart, row->most_apart, AGREEMENT_TICKS);
 }
 
@@ -137,9 +136,7 @@ static void clock_in_flight(void)
 		done++;
 	}
 	report(done == stays && !row->back,
-	       "%lu stays in L2 of %lu, %lu readings of the counter: %lu steps back, by %lu ticks "
-	       "at "
-	       "most",
+	       "%lu stays in L2 of %lu, %lu readings of the counter: %lu steps back, by %lu ticks at most",
 	       done, stays, row->readings, row->back, row->worst);
 	if (page)
 		check_page_row();
@@ -147,14 +144,15 @@ static void clock_in_flight(void)
 }
 
 TEST(counter_in_flight, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, HV_TIME_REF_COUNT),
-     .about = "the reference counter, read by L1 and L2 in turns, never steps back, nor in a move")
+     .about =
+	     "the reference counter, read by L1 and L2 in turns, never steps back, nor in a migration")
 {
 	clock_in_flight();
 }
 
 TEST(page_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "the TSC page tells the counter's time to L1 and, less TSC_OFFSET, to L2, across a "
-	      "move")
+     .about =
+	     "the TSC page tells the counter's time to L1 and, less TSC_OFFSET, to L2, across a move")
 {
 	page = alloc_page();
 	wrmsr(HV_X64_MSR_REFERENCE_TSC, (u64)page | HV_REFERENCE_TSC_ENABLE);
@@ -176,7 +174,7 @@ static void be_moved_with_page(void *data)
 }
 
 /*
- * L1 asks to be moved, gives the hypervisor the page and enters L2: none of these exits lets a
+ * L1 asks to be migrated, gives the hypervisor the page and enters L2: none of these exits lets a
  * VMM look at the register before it moves L2. The page before, if there was one, is not
  * in use any more.
  */
@@ -205,8 +203,7 @@ static void page_moved(bool had_one)
 	       this_cpu(this_row).readings, this_cpu(this_row).back, this_cpu(this_row).worst);
 	check_page_row();
 	report(!memcmp(old, decoy, sizeof(*old)),
-	       "nobody wrote to the page that is not in use, %p: sequence 0x%x, scale 0x%lx, "
-	       "offset 0x%lx",
+	       "nobody wrote to the page that is not in use, %p: sequence 0x%x, scale 0x%lx, offset 0x%lx",
 	       old, old->tsc_sequence, old->tsc_scale, old->tsc_offset);
 	wrmsr(HV_X64_MSR_REFERENCE_TSC, 0);
 	l2_free(l2);
@@ -217,15 +214,15 @@ static void page_moved(bool had_one)
 }
 
 TEST(page_moved_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "the TSC page, moved to another place just before L2 is entered and moved, goes on "
-	      "there")
+     .about =
+	     "the TSC page, moved to another place just before L2 is entered and moved, goes on there")
 {
 	page_moved(true);
 }
 
 TEST(page_set_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "the TSC page, turned on just before L2 is entered and moved, tells the counter's "
-	      "time")
+     .about =
+	     "the TSC page, turned on just before L2 is entered and moved, tells the counter's time")
 {
 	page_moved(false);
 }

@@ -142,9 +142,7 @@ static void end(struct l2 *l2)
 	u32 elsewhere = hv_synic_elsewhere();
 
 	report(!this_cpu(strays) && synic->interrupts == synic->arrivals && !elsewhere,
-	       "nothing else came: %u interrupts (%u of them not in service in the local APIC) for "
-	       "%u "
-	       "firings, %u of no timer; other CPUs got %u",
+	       "nothing else came: %u interrupts (%u of them not in service in the local APIC) for %u firings, %u of no timer; other CPUs got %u",
 	       synic->interrupts, synic->not_in_service, synic->arrivals, this_cpu(strays),
 	       elsewhere);
 	hv_synic_stop_all();
@@ -200,7 +198,7 @@ static u32 wanted(const struct flight *flight, int timer)
 	return flight->periodic ? flight->at_move[timer] + 3 : 1;
 }
 
-/* A one-shot was armed by the length of the move before this one. */
+/* A one-shot was armed by the length of the migration before this one. */
 static bool await_firings(int timer, u32 times)
 {
 	const struct shot *shot = &this_cpu(shots[timer]);
@@ -268,8 +266,7 @@ static void check_exits(const struct exits *exits, bool intercepted)
 
 	report(!exits->for_nothing && exits->interrupts <= interrupts &&
 		       !!exits->interrupts == intercepted,
-	       "%u exits for interrupts, %u of them without an interrupt for L1; %u interrupts in "
-	       "L1",
+	       "%u exits for interrupts, %u of them without an interrupt for L1; %u interrupts in L1",
 	       exits->interrupts, exits->for_nothing, interrupts);
 }
 
@@ -283,16 +280,13 @@ static void check_timer(int timer, const struct flight *flight, bool intercepted
 	if (flight->periodic)
 		most = (hv_ref_count() - shot->armed) / shot->count;
 	report(flight->came[timer] && here >= least && here <= most && !elsewhere && !shot->bad,
-	       "timer %d, CONFIG 0x%lx COUNT %lu, armed at %lu: fired %u times in L1, %u in L2 (%u "
-	       "before the move was over), there should be %u to %u in %s; %u were wrong: the "
-	       "first "
-	       "seen at %lu, of expiration %lu",
+	       "timer %d, CONFIG 0x%lx COUNT %lu, armed at %lu: fired %u times in L1, %u in L2 (%u before the migration was over), there should be %u to %u in %s; %u were wrong: the first seen at %lu, of expiration %lu",
 	       timer, shot->config, shot->count, shot->armed, shot->in_l1, shot->in_l2,
 	       flight->at_move[timer], least, most, intercepted ? "L1" : "L2", shot->bad,
 	       shot->bad_seen, shot->bad_expiration);
 }
 
-/* One-shots expire in, at the end of, and after a move as long as the last one was. */
+/* One-shots expire in, at the end of, and after a migration as long as the last one was. */
 static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool intercepted)
 {
 	static const int percent[HV_SYNIC_STIMER_COUNT] = { 40, 90, 110, 150 };
@@ -321,8 +315,8 @@ static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool inter
 }
 
 TEST(oneshot_intercepted, .on = EACH_CPU, .needs = TIMERS,
-     .about = "L1's one-shot timers make L2 exit and bring their message once, not early, "
-	      "across a move")
+     .about =
+	     "L1's one-shot timers make L2 exit and bring their message once, not early, across a migration")
 {
 	timers_in_flight(message_config, false, true);
 }
@@ -334,7 +328,7 @@ TEST(oneshot_not_intercepted, .on = EACH_CPU, .needs = TIMERS,
 }
 
 TEST(direct_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "one-shot timers in direct mode make L2 exit once, not early, across a move")
+     .about = "one-shot timers in direct mode make L2 exit once, not early, across a migration")
 {
 	timers_in_flight(direct_config, false, true);
 }
@@ -346,7 +340,8 @@ TEST(direct_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 }
 
 TEST(periodic_intercepted, .on = EACH_CPU, .needs = TIMERS,
-     .about = "periodic timers go on after L2 was moved: every message in L1, none twice or early")
+     .about =
+	     "periodic timers go on after L2 was migrated: every message in L1, none twice or early")
 {
 	timers_in_flight(message_config, true, true);
 }
@@ -404,7 +399,7 @@ static void leave_it_there(void *data)
  * only the hypervisor knows of it. When L2 has exited, L1 takes both.
  */
 TEST(messages_wait, .on = EACH_CPU, .needs = TIMERS,
-     .about = "messages that came while L2 had interrupts off wait, across a move, for L1")
+     .about = "messages that came while L2 had interrupts off wait, across a migration, for L1")
 {
 	struct mailbox box = { .sint = SINT_OF(0) };
 	struct l2 *l2 = l2_new(leave_it_there, &box);
@@ -421,13 +416,11 @@ TEST(messages_wait, .on = EACH_CPU, .needs = TIMERS,
 	wait_until(fired(0) && fired(1), PATIENCE_MS);
 	hv_wait_ref_count(hv_ref_count() + in_units(3));
 	report(box.requested && box.still && !box.early,
-	       "in L2 the interrupt was requested (%d, after the move %d) and not taken (%u times)",
+	       "in L2 the interrupt was requested (%d, after the migration %d) and not taken (%u times)",
 	       box.requested, box.still, box.early);
 	report(box.type == HVMSG_TIMER_EXPIRED && box.expiration == this_cpu(shots[0]).count &&
 		       box.flags & HV_MESSAGE_FLAG_PENDING,
-	       "after the move the slot holds timer 0's message (type 0x%x, expiration %lu, armed "
-	       "for "
-	       "%lu), and another is pending (flags 0x%x)",
+	       "after the migration the slot holds timer 0's message (type 0x%x, expiration %lu, armed for %lu), and another is pending (flags 0x%x)",
 	       box.type, box.expiration, this_cpu(shots[0]).count, box.flags);
 	report(!exits.interrupts, "L2 had no exit for an interrupt: %u", exits.interrupts);
 	for (int i = 0; i < 2; i++)

@@ -91,8 +91,7 @@ void storm_end(u64 should)
 	       "%lu faults for %lu accesses; %lu times not one for one", s->faults, should,
 	       s->miscounted);
 	report(!s->wrong,
-	       "%lu faults had another CR2 or error code; the first: CR2 0x%lx and not 0x%lx, "
-	       "error code 0x%lx",
+	       "%lu faults had another CR2 or error code; the first: CR2 0x%lx and not 0x%lx, error code 0x%lx",
 	       s->wrong, s->first_is, s->first_should, s->first_error);
 }
 
@@ -188,8 +187,7 @@ void turns_story(bool nested)
 	report(!foreign, "%lu times L1's CR2 was neither L1's last nor L2's", foreign);
 	report(!lost, "%lu times %s was not L2's last (once 0x%lx)", lost, nesting.cr2_name, last);
 	report(!turns.wrong_at_entry,
-	       "%lu times L2 was entered with another CR2 than it was to have (first 0x%lx, not "
-	       "0x%lx)",
+	       "%lu times L2 was entered with another CR2 than it was to have (first 0x%lx, not 0x%lx)",
 	       turns.wrong_at_entry, turns.found, turns.should);
 	storm_end(2 * count);
 	world_free(w);

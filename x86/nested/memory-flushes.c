@@ -89,7 +89,7 @@ static bool changes(struct world *w, const struct subject *subject, const struct
 	return good;
 }
 
-/* Changes before the move, one that waits for its flush during it, and changes after it. */
+/* Changes before the migration, one that waits for its flush during it, and changes after it. */
 void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool in_l2)
 {
 	struct world *w = world_new(nested);
@@ -104,7 +104,7 @@ void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool
 	flush->now(w);
 	if (!in_l2)
 		migrate_quiet();
-	good &= reads(w, first_page(1), 0x200, "changed and flushed around the move");
+	good &= reads(w, first_page(1), 0x200, "changed and flushed around the migration");
 	*subject.entry = subject.page;
 	flush->now(w);
 	good &= changes(w, &subject, flush, 0x300);
@@ -113,7 +113,7 @@ void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool
 	world_free(w);
 }
 
-/* L2 exchanges two places in its own tables and flushes by INVLPG, moved in between. */
+/* L2 exchanges two places in its own tables and flushes by INVLPG, migrated in between. */
 void own_invlpg_story(bool nested)
 {
 	struct world *w = world_new(nested);

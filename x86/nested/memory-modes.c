@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* L2 in other modes than 64-bit, moved there. See memory-world.h. */
+/* L2 in other modes than 64-bit, migrated there. See memory-world.h. */
 #include "x86/nested/memory-world.h"
 #include "alloc_page.h"
 
@@ -294,10 +294,10 @@ static bool moded_adds(struct moded *m, int i, u64 offset, u32 n, const char *wh
 	l2_registers(m->l2)->rbx = ADDEND;
 	if (!run_stub(m, m->mode->stubs->add, i * PAGE_SIZE + offset, when))
 		return false;
-	return report_if_failed(*word == should,
-				"%s: L2 added 0x%x %u times in place %d + 0x%lx: L1 finds 0x%x and "
-				"not 0x%x",
-				when, ADDEND, n, i, offset, *word, should);
+	return report_if_failed(
+		*word == should,
+		"%s: L2 added 0x%x %u times in place %d + 0x%lx: L1 finds 0x%x and not 0x%x", when,
+		ADDEND, n, i, offset, *word, should);
 }
 
 static bool uses_all(struct moded *m, u32 n, const char *when)
@@ -311,7 +311,7 @@ static bool uses_all(struct moded *m, u32 n, const char *when)
 	return good && !m->broken;
 }
 
-/* L2 has asked to be moved and went wrong meanwhile: the host's answer is still to come. */
+/* L2 has asked to be migrated and went wrong meanwhile: the host's answer is still to come. */
 static void take_answer(struct moded *m)
 {
 	const struct l2_registers *registers = l2_registers(m->l2);
@@ -335,8 +335,8 @@ static void moded_move(struct moded *m)
 		take_answer(m);
 	migrate_by_hand_end();
 	m->broken = !done;
-	if (!report_if_failed(done, "L2 is moved: exit %s, behind %lu numbers", l2_exit_text(m->l2),
-			      l2_registers(m->l2)->rbp))
+	if (!report_if_failed(done, "L2 is migrated: exit %s, behind %lu numbers",
+			      l2_exit_text(m->l2), l2_registers(m->l2)->rbp))
 		return;
 	last = l2_registers(m->l2)->rbp;
 	if (broken("word"))
@@ -346,7 +346,7 @@ static void moded_move(struct moded *m)
 
 		report_if_failed(
 			is == should,
-			"L2 wrote %u numbers during the move, in place %d last %u: L1 finds %u",
+			"L2 wrote %u numbers during the migration, in place %d last %u: L1 finds %u",
 			last, i, should, is);
 	}
 }
@@ -363,7 +363,7 @@ static bool elsewhere(struct moded *m)
 	else
 		return true;
 	nesting.flush(m->l2);
-	return moded_reads(m, PLACES, 0, 0x48, "another page after the move, flushed");
+	return moded_reads(m, PLACES, 0, 0x48, "another page after the migration, flushed");
 }
 
 /* A PDPTE that L1 changed: the next entry loads it. */
@@ -393,12 +393,12 @@ void mode_story(const struct mode *mode, bool nested)
 
 	for (u64 offset = 0; offset < PAGE_SIZE << BLOCK_ORDER; offset += sizeof(u32))
 		*(u32 *)(m->block + offset) = moded_content(0, offset);
-	good = uses_all(m, 1, "before the move");
+	good = uses_all(m, 1, "before the migration");
 	moded_move(m);
-	good &= uses_all(m, 2, "after the move");
+	good &= uses_all(m, 2, "after the migration");
 	good &= elsewhere(m);
 	good &= other_pdpte(m);
-	report(good && !m->broken, "L2 used %d pages through %s, before the move and after it",
+	report(good && !m->broken, "L2 used %d pages through %s, before the migration and after it",
 	       PLACES,
 	       nested			 ? kind(true)
 	       : mode->paging == UNPAGED ? "no tables"

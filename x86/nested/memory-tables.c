@@ -16,15 +16,15 @@ static void move(struct world *w, bool in_l2)
 void remap_story(bool nested, bool in_l2)
 {
 	struct world *w = world_new(nested);
-	bool good = check_all(w, 0x18, "before the move");
+	bool good = check_all(w, 0x18, "before the migration");
 
-	good &= check_writes(w, 0x20, "before the move");
+	good &= check_writes(w, 0x20, "before the migration");
 	move(w, in_l2);
-	good &= check_all(w, 0x18, "after the move");
-	/* What nobody has touched before the move, too. */
-	good &= check_all(w, 0xff8, "after the move");
-	good &= check_writes(w, 0x20, "after the move");
-	report(good && !w->broken, "L2 sees %d pages through %s, before the move and after it",
+	good &= check_all(w, 0x18, "after the migration");
+	/* What nobody has touched before the migration, too. */
+	good &= check_all(w, 0xff8, "after the migration");
+	good &= check_writes(w, 0x20, "after the migration");
+	report(good && !w->broken, "L2 sees %d pages through %s, before the migration and after it",
 	       PLACES, kind(nested));
 	world_free(w);
 }
@@ -50,9 +50,9 @@ void several_story(bool nested, bool mixed)
 
 	for (int i = 0; i < WORLDS; i++)
 		worlds[i] = world_new(mixed && i == WORLDS - 1 ? !nested : nested);
-	good = visit_all(worlds, 3, "before the move");
+	good = visit_all(worlds, 3, "before the migration");
 	move_in_l2(worlds[WORLDS - 1]);
-	good &= visit_all(worlds, 3, "after the move");
+	good &= visit_all(worlds, 3, "after the migration");
 	report(good, "%d L2s, entered in turn, see each its own %d pages", WORLDS, PLACES);
 	for (int i = 0; i < WORLDS; i++)
 		world_free(worlds[i]);
@@ -71,7 +71,8 @@ void shared_tag_story(bool nested)
 		for (int i = 0; i < WORLDS; i++) {
 			nesting.share_tag(worlds[i]->l2);
 			good &= check_all(worlds[i], 8 * visit,
-					  visit < 3 ? "before the move" : "after the move");
+					  visit < 3 ? "before the migration"
+						    : "after the migration");
 		}
 	}
 	report(good, "%d L2s that share a tag, flushed at each entry, see each its own pages",
@@ -103,7 +104,7 @@ void other_tables_story(bool nested)
 			/* Moved with other tables in the VMCB or VMCS than L2 has run with. */
 			use_tables_of(w, others[0]);
 			migrate_quiet();
-			good &= check_all(w, 0x100, "tables were changed before the move");
+			good &= check_all(w, 0x100, "tables were changed before the migration");
 		}
 	}
 	report(good, "L2 goes through the tables that it is given at each entry");

@@ -68,13 +68,13 @@ void used_story(bool nested, bool guest_tables)
 	clear_used(w, &used);
 	touch(w, 0x03, 0x0c);
 	move_in_l2(w);
-	good = check_used(w, &used, 0x03, 0x0c, "used before the move");
+	good = check_used(w, &used, 0x03, 0x0c, "used before the migration");
 	clear_used(w, &used);
 	touch(w, 0x0c, 0x11);
-	good &= check_used(w, &used, 0x0c, 0x11, "cleared and used after the move");
+	good &= check_used(w, &used, 0x0c, 0x11, "cleared and used after the migration");
 	/* Read first, so that the translation is there when it is written. */
 	touch(w, 0x60, 0);
-	good &= check_used(w, &used, 0x6c, 0x11, "others read after the move");
+	good &= check_used(w, &used, 0x6c, 0x11, "others read after the migration");
 	touch(w, 0, 0x40);
 	good &= check_used(w, &used, 0x6c, 0x51, "written after it was read");
 	report(good && !w->broken, "accessed and dirty bits in %s are what L2 did",
@@ -114,10 +114,10 @@ static bool check_touched(struct world *w, bool guest_tables)
 		else
 			surplus += !!(used.entries[i] & used.dirty);
 	}
-	return report(!missing && !surplus,
-		      "L2 wrote %d pages during the move: %d of their entries in %s are not "
-		      "accessed and dirty, %d others are dirty",
-		      touched, missing, kind(!guest_tables), surplus);
+	return report(
+		!missing && !surplus,
+		"L2 wrote %d pages during the migration: %d of their entries in %s are not accessed and dirty, %d others are dirty",
+		touched, missing, kind(!guest_tables), surplus);
 }
 
 /*
@@ -134,7 +134,7 @@ void used_during_move_story(bool nested)
 	}
 	memset(&this_cpu(toucher), 0, sizeof(this_cpu(toucher)));
 	w->request = (struct request){ .deed = MOVE_MEANWHILE, .meanwhile = touch_next };
-	if (finish(w, "L2 is moved while it writes")) {
+	if (finish(w, "L2 is migrated while it writes")) {
 		if (nested)
 			check_touched(w, false);
 		check_touched(w, true);

@@ -217,7 +217,7 @@ static void l2_write(struct world *w, int i, u64 offset, u64 value)
 void move_in_l2(struct world *w)
 {
 	ask(w, MOVE, NULL, 0);
-	finish(w, "L2 is moved");
+	finish(w, "L2 is migrated");
 }
 
 bool check_all(struct world *w, u64 offset, const char *when)
@@ -253,12 +253,11 @@ bool check_writes(struct world *w, u64 offset, const char *when)
 		bool written = i >= 0 && i < PLACES;
 		u64 should = written ? ~content(w, i, offset) : content(w, n, offset);
 
-		good &= report_if_failed(*word == should,
-					 "%s, %s: L1 finds 0x%lx and not 0x%lx in page %d + 0x%lx, "
-					 "%s",
-					 when, kind(w->nested), *word, should, n, offset,
-					 written ? "which L2 has written"
-						 : "which is not L2's to write");
+		good &= report_if_failed(
+			*word == should,
+			"%s, %s: L1 finds 0x%lx and not 0x%lx in page %d + 0x%lx, %s", when,
+			kind(w->nested), *word, should, n, offset,
+			written ? "which L2 has written" : "which is not L2's to write");
 		*word = content(w, n, offset);
 	}
 	return good;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory as L2 sees it, across a move: what svm_memory and vmx_memory have in common. Both are
+ * Memory as L2 sees it, across a migration: what svm_memory and vmx_memory have in common. Both are
  * linked with the files that are called l2-*.c here; each has a `nesting` of its own, by which
  * these reach what is different.
  *
@@ -39,7 +39,7 @@
  * fault faults that exit are expected at the next word
  * used  one accessed bit, or one dirty bit, is lost
  * cr2   L2's faults are expected at the next word
- * word  a word that L2 has written during the move is lost
+ * word  a word that L2 has written during the migration is lost
  */
 /* ======== L2, which does as it is asked ======== */
 
@@ -53,7 +53,7 @@ enum deed {
 	WRITE_ALL, /* values, into it */
 	TOUCH,	   /* reads the places of the mask in value, writes those in length */
 	INVLPG,
-	MOVE, /* asks to be moved */
+	MOVE, /* asks to be migrated */
 	MOVE_MEANWHILE,
 };
 
@@ -215,27 +215,27 @@ struct flush {
 };
 
 /*
- * L1 changes an entry, of nested tables or of L2's, and flushes: before the move, around it and
- * after it.
+ * L1 changes an entry, of nested tables or of L2's, and flushes: before the migration, around it
+ * and after it.
  */
 void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool in_l2);
-/* L2 changes its tables, is moved, and does INVLPG. */
+/* L2 changes its tables, is migrated, and does INVLPG. */
 void own_invlpg_story(bool nested);
 
 /* ======== stories: what L2 leaves behind (l2-memory-writes.c) ======== */
 
 /* Accessed and dirty bits, of nested tables or of L2's. */
 void used_story(bool nested, bool guest_tables);
-/* Those that are set while memory is being moved. */
+/* Those that are set while memory is being migrated. */
 void used_during_move_story(bool nested);
 
-/* All that L2 writes while it is moved arrives. */
+/* All that L2 writes while it is migrated arrives. */
 enum stairs_kind { SMALL_PAGES, LARGE_PAGES, HUGE_PAGES };
 void writes_story(bool nested, enum stairs_kind kind);
 /* The same of L2s on all CPUs; for CPU 0. */
 void crowd_story(bool nested);
 
-/* The first access of L2 behind a move inside it, before anything has exited. */
+/* The first access of L2 after a migration inside it, before anything has exited. */
 void first_access_story(void);
 void first_fault_story(u64 error);
 
@@ -249,9 +249,9 @@ void storm_begin(void);
 void fault_at(u64 address);
 void storm_end(u64 should);
 
-/* L2 faults again and again, moved in the middle, or in its handler before it reads CR2. */
+/* L2 faults again and again, migrated in the middle, or in its handler before it reads CR2. */
 void storm_story(bool nested, bool in_handler);
-/* L1 and L2 fault in turn, moved in L1. */
+/* L1 and L2 fault in turn, migrated in L1. */
 void turns_story(bool nested);
 /* L1 repairs what L2 faults at; L1 injects it. */
 void repaired_story(bool nested);

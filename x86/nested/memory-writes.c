@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What L2, and the walker of its tables, write while it is moved. See memory-world.h. */
+/* What L2, and the walker of its tables, write while it is migrated. See memory-world.h. */
 #include "x86/nested/memory-world.h"
 #include "alloc_page.h"
 #include "barrier.h"
 #include "percpu.h"
 #include "smp.h"
 
-/* ======== writes while memory is being moved ======== */
+/* ======== writes while memory is being migrated ======== */
 
 /*
  * Numbers 1, 2, 3... go to 64 pages in turn, each to the next word of its page: a staircase,
@@ -72,11 +72,11 @@ static bool check_stairs(const struct stairs *stairs, u64 last, const char *who)
 		first_is = is;
 		first_should = should;
 	}
-	return report(!wrong,
-		      "%s wrote %lu numbers: L1 finds %lu of %d words wrong (first: word %lu of "
-		      "page %lu is %lu and not %lu)",
-		      who, last, wrong, STAIR_TURN, first_slot / STEPS, first_slot % STEPS,
-		      first_is, first_should);
+	return report(
+		!wrong,
+		"%s wrote %lu numbers: L1 finds %lu of %d words wrong (first: word %lu of page %lu is %lu and not %lu)",
+		who, last, wrong, STAIR_TURN, first_slot / STEPS, first_slot % STEPS, first_is,
+		first_should);
 }
 
 #define LARGE_ORDER 9
@@ -166,7 +166,7 @@ void writes_story(bool nested, enum stairs_kind kind)
 	struct staircase *s = &this_cpu(staircase);
 
 	stairs.w->request = (struct request){ .deed = MOVE_MEANWHILE, .meanwhile = climb_on };
-	if (finish(stairs.w, "L2 is moved while it writes")) {
+	if (finish(stairs.w, "L2 is migrated while it writes")) {
 		check_stairs(&stairs, s->n, "L2");
 		next_l2_reads(&stairs, s->n);
 	}
@@ -218,11 +218,11 @@ void crowd_story(bool nested)
 	on_cpus(crowd_here, &crowd);
 }
 
-/* ======== the first access after the move ======== */
+/* ======== the first access after the migration ======== */
 
 /*
- * All of the above comes back to L1 between the move and what it looks at, and the next entry
- * would put right what the move has broken. Here L2 itself looks, at once.
+ * All of the above comes back to L1 between the migration and what it looks at, and the next entry
+ * would put right what the migration has broken. Here L2 itself looks, at once.
  */
 struct first_access {
 	volatile u64 *page;
@@ -278,7 +278,7 @@ void first_fault_story(u64 error)
 	*nesting.entry(l2, virt_to_phys(page)) = 0;
 	l2_enter(l2);
 	report(nesting.is_fault(l2, &fault) && !access.done,
-	       "the first access after the move: exit %s, expected %s", l2_exit_text(l2),
+	       "the first access after the migration: exit %s, expected %s", l2_exit_text(l2),
 	       nesting.fault_text(&fault));
 	l2_free(l2);
 	free_page(page);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Registers of L2 and L1, each with a value that occurs nowhere else, read by L2 before a move
+ * Registers of L2 and L1, each with a value that occurs nowhere else, read by L2 before a migration
  * and after it. See svm_state.c and vmx_state.c for the manuals, and for what L1 sees of them.
  *
- * On the command line: break=registers has L2 find L1's after the move.
+ * On the command line: break=registers has L2 find L1's after the migration.
  */
 #include "x86/nested/state.h"
 #include "alloc_page.h"

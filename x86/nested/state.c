@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's registers that no VMCB and no VMCS has, held in the CPU through a move: general registers,
- * x87, SSE and AVX.
- * See svm_state.c and vmx_state.c for the manuals.
+ * L2's registers that no VMCB and no VMCS has, held in the CPU through a migration: general
+ * registers, x87, SSE and AVX. See svm_state.c and vmx_state.c for the manuals.
  *
  * A hypervisor moves the registers of the side that is running with those of the CPU; a broken one
  * brings back L1's, or what an earlier exit has left in a buffer.
  *
- * On the command line: break=registers and break=vectors have L2 find others after the move.
+ * On the command line: break=registers and break=vectors have L2 find others after the migration.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -92,7 +91,7 @@ void hold_through_move(struct l2 *l2)
 #define PATTERN(n) (0x0101010101010101ul * (n) ^ 0xa5005a00c3003c00ul)
 
 TEST(general_registers, .on = EACH_CPU, .needs = L2,
-     .about = "all of L2's general registers and flags, held in the CPU while it is moved")
+     .about = "all of L2's general registers and flags, held in the CPU while it is migrated")
 {
 	static const char *const names[] = { "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "R8",
 					     "R9",  "R10", "R11", "R12", "R13", "R14", "R15" };
@@ -140,7 +139,8 @@ static void vectors_in_l2(void *data)
 }
 
 TEST(vector_registers, .on = EACH_CPU, .needs = L2,
-     .about = "x87, SSE and AVX registers of L2, and those of L1 beside them, survive a move in L2")
+     .about =
+	     "x87, SSE and AVX registers of L2, and those of L1 beside them, survive a migration in L2")
 {
 	struct vector_state state = { .mask = xsave_enable() };
 	u8 *l1_filled = xsave_alloc(), *l1_after = xsave_alloc(), *untouched = xsave_alloc();
@@ -161,8 +161,8 @@ TEST(vector_registers, .on = EACH_CPU, .needs = L2,
 	xsave(l1_after, state.mask);
 	xrstor(untouched, state.mask);
 
-	xsave_report_image(state.before, state.filled, state.mask, "L2 before the move");
-	xsave_report_image(state.after, state.filled, state.mask, "L2 after the move");
+	xsave_report_image(state.before, state.filled, state.mask, "L2 before the migration");
+	xsave_report_image(state.after, state.filled, state.mask, "L2 after the migration");
 	xsave_report_image(area, state.filled, state.mask, "L2 after the exit");
 	xsave_report_image(l1_after, l1_filled, state.mask, "L1 after the exit");
 
@@ -177,7 +177,8 @@ TEST(vector_registers, .on = EACH_CPU, .needs = L2,
 }
 
 TEST(vector_registers_held, .on = EACH_CPU, .needs = L2,
-     .about = "x87, SSE and AVX registers, held in the CPU while L2 is moved and does nothing else")
+     .about =
+	     "x87, SSE and AVX registers, held in the CPU while L2 is migrated and does nothing else")
 {
 	u64 mask = xsave_enable();
 	u8 *filled = xsave_alloc(), *after = xsave_alloc(), *untouched = xsave_alloc();
@@ -225,7 +226,7 @@ TEST(xcr0, .on = EACH_CPU, .needs = ALL_OF(L2, AVX),
 	l2 = l2_new(xcr0_in_l2, &after_move);
 	let_l2_write_xcr0(l2);
 	l2_expect_return(l2);
-	report(after_move == XCR0_PATTERN, "XCR0 in L2 after the move is 0x%lx, was 0x%lx",
+	report(after_move == XCR0_PATTERN, "XCR0 in L2 after the migration is 0x%lx, was 0x%lx",
 	       after_move, XCR0_PATTERN);
 	report(read_xcr0() == XCR0_PATTERN,
 	       "XCR0 in L1 after the exit is 0x%lx, should be L2's 0x%lx", read_xcr0(),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* L2's registers through a move: what svm_state.c and vmx_state.c share. */
+/* L2's registers through a migration: what svm_state.c and vmx_state.c share. */
 #ifndef L2_STATE_H
 #define L2_STATE_H
 
@@ -88,7 +88,7 @@ struct reading {
 };
 
 /*
- * L2's function, its data being a reading: reads, is moved, reads, calls 1, and reads once more
+ * L2's function, its data being a reading: reads, is migrated, reads, calls 1, and reads once more
  * into the first place.
  */
 void state_in_l2(void *reading);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Debug exceptions in L2 while it is moved: a data breakpoint, and single steps. See svm_event.c
+ * Debug exceptions in L2 while it is migrated: a data breakpoint, and single steps. See svm_event.c
  * and vmx_order.c for the manuals, and for what is the one's or the other's alone.
  *
  * A hypervisor may not load L2's breakpoints on the other side, or L1's instead; lose TF, or the
- * #DB that is due; or give two for one instruction, the one before a move and the one after.
+ * #DB that is due; or give two for one instruction, the one before a migration and the one after.
  *
  * On the command line: break=WHAT, to spoil a test on purpose:
  *
@@ -58,7 +58,7 @@ static void be_moved_and_store(void *data)
 }
 
 TEST(data_breakpoint, .on = EACH_CPU, .needs = ALL_OF(L2, L2_BREAKPOINTS),
-     .about = "a data breakpoint that L2 has set before the move raises #DB after it, once")
+     .about = "a data breakpoint that L2 has set before the migration raises #DB after it, once")
 {
 	struct l2 *l2 = event_l2_new(be_moved_and_store, NULL);
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L1's kvmclock (Linux's Documentation/virt/kvm/x86/msr.rst) while a nested guest is in flight:
- * read by L1 and L2 in one row, and on a page that L1 has registered just before L2 was entered
- * and moved.
+ * L1's kvmclock (Linux's Documentation/virt/kvm/x86/msr.rst) while a nested guest runs. L1 and L2
+ * read it in turns, and read it from a page that L1 has registered just before L2 was entered and
+ * migrated.
  *
- * A hypervisor that computes the page's line with L2's TSC, whenever it has a reason to do so
- * while L2 runs, is days off. One that knows the page only from L1's last exit to userspace goes
- * on writing to the old one. Time is held against the host's, which the runner tells.
+ * A broken hypervisor computes the page's parameters with L2's TSC when it has to compute them
+ * while L2 runs: then the clock is off by days. Or it knows the page's address only from L1's last
+ * exit to userspace, and goes on writing to the old page. The clock is compared with the host's
+ * time, for which the guest asks the runner.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -19,21 +20,24 @@
 #include "pvclock.h"
 #include "smp.h"
 
-/* Even as a version; and an hour, by which no clock is off. */
+/* An even number, as a version has to be; and an hour, by which no clock may be off. */
 #define DECOY_VERSION  0x54545454
 #define DECOY_AHEAD_NS (3600 * NS_PER_SECOND)
 
-/* Without PVCLOCK_TSC_STABLE_BIT: KVM's CPU may be away between TSC and time (kvmclock.c). */
+/* KVM's CPU may be away between reading the TSC and the time (kvmclock.c). */
 #define UNSTABLE_SLACK_NS (100 * NS_PER_MS)
 
 #define READINGS_PER_STAY 50
 
 #define PPM 1000000
-/* adjtimex(2) slews CLOCK_MONOTONIC by so much; the runner tells pauses in microseconds. */
+/* adjtimex(2) slews CLOCK_MONOTONIC by this much. The runner tells pauses in microseconds. */
 #define MOST_SLEW_PPM	 500
 #define HOST_ROUNDING_NS (NS_PER_MS / 10)
 
-/* This CPU's clock, read by L1 and L2 in one row. L2's TSC is `offset` off the page's. */
+/*
+ * This CPU's clock, as L1 and L2 read it one after the other. L2's TSC is `offset' ahead of the
+ * page's.
+ */
 struct clock {
 	struct pvclock_vcpu_time_info *page;
 	u64 offset;
@@ -57,7 +61,7 @@ static u64 read_clock(u64 tsc_offset)
 	s64 step;
 	u64 time;
 
-	/* The TSC belongs to the line that is valid when it is read. */
+	/* The TSC has to be read while these parameters are valid. */
 	do {
 		info = pvclock_snapshot(clock->page);
 		time = pvclock_time_at(&info, rdtsc_ordered() - tsc_offset);
@@ -85,12 +89,11 @@ static void check_clock_row(const char *when)
 	const struct clock *clock = &this_cpu(this_clock);
 
 	report(!clock->back && !clock->leaps,
-	       "%s: %lu readings, %lu steps back, %lu leaps (the worst step: %ld ns; an abandoned "
-	       "page is %ld ns ahead)",
+	       "%s: %lu readings, %lu steps back, %lu leaps (the worst step: %ld ns; an abandoned page is %ld ns ahead)",
 	       when, clock->readings, clock->back, clock->leaps, clock->worst, DECOY_AHEAD_NS);
 }
 
-/* The clock at the host's time, read from L1. */
+/* The clock before and after a reading of the host's time, from L1. */
 struct clock_reading {
 	u64 before, after;
 	bool answered;
@@ -110,13 +113,13 @@ static struct clock_reading clock_and_host(void)
 	reading.host.monotonic = answer_number(answer, "monotonic");
 	reading.host.moves = answer_number(answer, "moves");
 	reading.host.pause_max = answer_number(answer, "pause_max");
-	/* By which the runner checks the same on its own. */
+	/* With this mark, the runner checks the clock on its own. */
 	mark("clock", "clock=kvmclock cpu=%d before=%lu after=%lu answer=%lu", smp_id(),
 	     reading.before, reading.after, question);
 	return reading;
 }
 
-/* The clock may have stood still while the host held the guest, or have gone on. */
+/* While the host stopped the guest, the clock may have stood still or have gone on. */
 static void check_with_host(const struct clock_reading *from, const struct clock_reading *to)
 {
 	s64 host = to->host.monotonic - from->host.monotonic;
@@ -128,9 +131,7 @@ static void check_with_host(const struct clock_reading *from, const struct clock
 		tolerance += UNSTABLE_SLACK_NS;
 	if (to->answered)
 		report(least <= host + tolerance && most >= host - pause - tolerance,
-		       "the clock went with the host's: by %ld to %ld ns while %ld ns passed "
-		       "there, "
-		       "of which the guest was held for %ld ns at most (tolerance %ld ns)",
+		       "the clock went with the host's: by %ld to %ld ns while %ld ns passed there, of which the guest was held for %ld ns at most (tolerance %ld ns)",
 		       least, most, host, pause, tolerance);
 }
 
@@ -151,9 +152,9 @@ static void be_moved_with_clock(void *data)
 }
 
 /*
- * The address of the clock page is in a register of L1's that userspace has not seen yet, and
- * that it reads while L2 runs. L1 asks to be moved, goes to the new page and enters L2: none
- * of these exits lets userspace look. If the old page was a clock, it becomes a decoy.
+ * The address of the clock page is in a register of L1's that userspace has not seen yet, and reads
+ * while L2 runs: L1 asks for the migration, registers the new page and enters L2, and none of these
+ * exits goes to userspace. If the old page was a clock, it becomes a decoy.
  */
 static void page_moved(bool had_one)
 {
@@ -189,16 +190,15 @@ static void page_moved(bool had_one)
 	value = rdmsr(story.msr);
 	to = clock_and_host();
 	if (came) {
-		check_clock_row("in L2, moved, and in L1");
+		check_clock_row("in L2, migrated, and in L1");
 		check_with_host(&from, &to);
 		report(story.msr_in_l2 == wrote && value == wrote,
 		       "MSR 0x%x reads 0x%lx in L2 and 0x%lx in L1 (wrote 0x%lx)", story.msr,
 		       story.msr_in_l2, value, wrote);
-		/* A host that is quick has stopped the guest before it went to the new page. */
+		/* A fast host may have stopped the guest before L1 registered the new page. */
 		if (had_one && from.host.moves != to.host.moves)
 			report((old_flags | new_flags) & PVCLOCK_GUEST_STOPPED,
-			       "KVM set PVCLOCK_GUEST_STOPPED on the page in use: flags 0x%x and "
-			       "0x%x",
+			       "KVM set PVCLOCK_GUEST_STOPPED on the page in use: flags 0x%x and 0x%x",
 			       old_flags, new_flags);
 	}
 	version = pvclock_snapshot(new).version;
@@ -207,8 +207,7 @@ static void page_moved(bool had_one)
 	       "the page in use, %p, is written (version %u, now %u)", new, version,
 	       pvclock_snapshot(new).version);
 	report(!memcmp(old, &decoy, sizeof(decoy)),
-	       "nobody wrote to the page that is not in use, %p: version 0x%x, tsc_timestamp %lu, "
-	       "system_time %lu, flags 0x%x",
+	       "nobody wrote to the page that is not in use, %p: version 0x%x, tsc_timestamp %lu, system_time %lu, flags 0x%x",
 	       old, old->version, old->tsc_timestamp, old->system_time, old->flags);
 	pvclock_disable(pvclock_best_msrs());
 	l2_free(l2);
@@ -218,13 +217,13 @@ static void page_moved(bool had_one)
 
 TEST(clock_page_moved, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, KVMCLOCK),
      .about =
-	     "L1's clock, moved to another page just before L2 is entered and moved, goes on there")
+	     "L1's kvmclock, registered on another page just before L2 is entered and migrated, goes on there")
 {
 	page_moved(true);
 }
 
 TEST(clock_page_set, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, KVMCLOCK),
-     .about = "L1's clock, turned on just before L2 is entered and moved, goes on")
+     .about = "L1's kvmclock, turned on just before L2 is entered and migrated, goes on")
 {
 	page_moved(false);
 }
@@ -246,12 +245,12 @@ static void read_clock_and_exit(void *data)
 }
 
 /*
- * A hypervisor that computes the page's line with L2's TSC, whenever it has a reason to do so
- * while L2 runs, is days off, either at once or back in L1.
+ * A hypervisor that computes the page's parameters with L2's TSC is days off, either at once or
+ * back in L1.
  */
 TEST(clock_never_back, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, KVMCLOCK),
-     .about = "kvmclock, read in turns by L1 and L2, in L2 without pause while it is moved, never "
-	      "steps back")
+     .about =
+	     "kvmclock, read in turns by L1 and L2 and all the time during a migration in L2, never steps back")
 {
 	u64 stays = scaled_count(500, 20), done = 0;
 	struct pvclock_vcpu_time_info *page = alloc_page();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * That no entry into an L2 and no exit is lost or made twice, and that several L2s keep apart,
- * when the machine is moved meanwhile.
+ * No entry into L2 and no exit may be lost or done twice in a migration, and several L2s stay
+ * apart. See svm_time.c and vmx_time.c for the manuals.
  */
 #include "libcflat.h"
 #include "console.h"
@@ -13,17 +13,21 @@
 
 /* ======== round trips ======== */
 
-/* What L1 answers to L2's number, in RBX; any relation that neither side makes by accident. */
+/* What L1 answers to L2's number, in RBX: a relation that neither side makes by accident. */
 #define ANSWER_TO(n)   ((n)*0x9e3779b97f4a7c15)
 #define QUESTION_OF(n) (~(n))
 
-/* A CPU's trips: into L2 and out by a call with their number, counted on both sides. */
+/*
+ * A CPU's round trips: into L2, and out by a call with the trip's number. L1 and L2 both count
+ * them.
+ */
 struct trips {
 	struct l2 *l2;
 	u64 done;				/* counted by L1 */
 	volatile u64 in_l2;			/* by L2 */
-	volatile u64 unanswered, got, expected; /* L2 did not find L1's answer: the first */
-	u64 wrong;				/* L1 did not find L2's number */
+	volatile u64 unanswered, got, expected; /* trips after which L2 did not find L1's answer;
+						   what it found in the first, and should have */
+	u64 wrong;				/* trips in which L1 did not find L2's number */
 	char first_wrong[200];
 };
 
@@ -75,10 +79,7 @@ static void end_trips(u64 least)
 
 	report(trips->done >= least && l2_entries(trips->l2) == trips->done &&
 		       trips->in_l2 == trips->done && !trips->wrong && !trips->unanswered,
-	       "CPU %d: %lu entries (%lu wanted), %lu exits counted by L1, %lu by L2; L1 missed "
-	       "%lu "
-	       "(%s), "
-	       "L2 missed %lu answers (RBX 0x%lx and not 0x%lx)",
+	       "CPU %d: %lu entries (%lu wanted), %lu exits counted by L1, %lu by L2; L1 missed %lu (%s), L2 missed %lu answers (RBX 0x%lx and not 0x%lx)",
 	       smp_id(), l2_entries(trips->l2), least, trips->done, trips->in_l2, trips->wrong,
 	       trips->wrong ? trips->first_wrong : "none", trips->unanswered, trips->got,
 	       trips->expected);
@@ -87,7 +88,7 @@ static void end_trips(u64 least)
 
 struct journey {
 	u64 count;
-	int guide; /* the CPU that asks to be moved */
+	int guide; /* the CPU that asks for the migration */
 	bool over;
 };
 
@@ -100,7 +101,7 @@ static void make_journey(void *data)
 	if (smp_id() == journey->guide) {
 		for (u64 i = 0; i < journey->count / 2; i++)
 			make_trip();
-		/* Round and round until the host has answered. */
+		/* This CPU makes trips until the host has answered. */
 		migrate_request();
 		migrate_await(make_trip);
 		while (this_cpu(this_trips).done < journey->count)
@@ -115,14 +116,14 @@ static void make_journey(void *data)
 }
 
 /*
- * The move may fall on any instruction of L1, of L2 and of the way in and out. A hypervisor
- * that restores a vCPU on the wrong side of an entry or exit, or with the registers of the
- * other side, has a trip made twice or not at all, or L2 and L1 read what the other did not
- * write. Where both sides are set back alike, nobody inside can tell.
+ * The migration may fall on any instruction of L1, of L2, and of entry and exit. A broken
+ * hypervisor restores a vCPU on the wrong side of an entry or exit, or with the registers of the
+ * other side. Then a trip is made twice or not at all, or one side reads what the other did not
+ * write. If both sides are set back alike, nobody inside can tell.
  */
 TEST(round_trips, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
-     .about = "of thousands of round trips on all CPUs at once, moved meanwhile, none is lost or "
-	      "made twice")
+     .about =
+	     "thousands of round trips into L2 on all CPUs at once, migrated meanwhile, are all made, and made once")
 {
 	struct journey journey = { .count = scaled_count(10000, 100), .guide = smp_id() };
 
@@ -134,7 +135,7 @@ static void tell_rate(const char *paging, u64 count)
 	struct stopwatch watch;
 	u64 ns;
 
-	/* The first ones fill caches and shadow page tables. */
+	/* The first trips fill caches and shadow page tables. */
 	for (int i = 0; i < 10; i++)
 		make_trip();
 	stopwatch_start(&watch);
@@ -146,7 +147,8 @@ static void tell_rate(const char *paging, u64 count)
 }
 
 TEST(round_trip_rate, .needs = L2_TSC_OFFSET,
-     .about = "a mark tells how many round trips a second there are; and all of them are counted")
+     .about =
+	     "all round trips into L2 are counted; a mark on the console tells how many there are per second")
 {
 	u64 count = scaled_count(10000, 100);
 
@@ -166,7 +168,7 @@ TEST(round_trip_rate, .needs = L2_TSC_OFFSET,
 
 struct one_of_many {
 	struct stay stay;
-	volatile u64 count; /* as L2 has it on its stack */
+	volatile u64 count; /* L2 has it on its stack */
 };
 
 static void count_turns(void *data)
@@ -186,13 +188,13 @@ static void count_turns(void *data)
 }
 
 /*
- * A hypervisor keeps one L2's state for a vCPU beside L1's: what it does not load anew at
- * each entry is the last L2's, or that of the one that was moved. Half of them use nested
- * paging, where there is such.
+ * A hypervisor keeps the state of one L2 for a vCPU beside L1's. What it does not load anew at each
+ * entry belongs to the L2 before, or to the one that was migrated. Half of the L2s use nested
+ * paging if there is any.
  */
 TEST(several_l2s, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
-     .about = "eight L2s, entered in turn, each keep their TSC offset and their count when one is "
-	      "moved")
+     .about =
+	     "eight L2s, entered in turn, each keep their TSC offset and their count when one is migrated")
 {
 	struct one_of_many many[L2S] = { 0 };
 	struct l2 *l2s[L2S];

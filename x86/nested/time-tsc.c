@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's TSC, less its offset, in step with L1's and with another CPU's.
+ * L2's TSC, less its offset, is in step with L1's and with another CPU's. See svm_time.c and
+ * vmx_time.c for the manuals.
+ *
+ * A broken hypervisor sets the TSC of a CPU that is in L2 later than others, or by another clock,
+ * or does not tell L2 of a change of L1's TSC_ADJUST. A TSC that stands still is not seen.
  */
 #include "libcflat.h"
 #include "barrier.h"
@@ -10,12 +14,12 @@
 #include "processor.h"
 #include "smp.h"
 
-/* What anything may take longer than it should, at full speed. */
+/* How long anything may take at full host speed. */
 #define PATIENCE_MS 5000
 
 /* ---- in a loop ---- */
 
-/* What L1 and L2 of a CPU read of the TSC, in one row: L2's less the offset. */
+/* The readings of the TSC by L1 and L2 of a CPU, one after the other; L2's less the offset. */
 struct row {
 	u64 offset;
 	bool in_l2, move;
@@ -64,12 +68,12 @@ static void read_and_exit(void *unused)
 }
 
 /*
- * Steps back are also those across an exit, an entry, a move: a hypervisor that sets the
- * TSC of the other side by a clock, or later than it was read, has guests see time twice.
+ * The TSC must not step back across an exit, an entry or a migration either. It does if a
+ * hypervisor sets the TSC of one side by a clock, or later than it was read.
  */
 TEST(tsc_never_back, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
-     .about = "read in turns by L1 and L2, in L2 without pause while it is moved, the TSC never "
-	      "steps back")
+     .about =
+	     "the TSC, read in turns by L1 and L2 and all the time during a migration in L2, never steps back")
 {
 	u64 stays = scaled_count(1000, 40), done = 0;
 	struct stay stay = { .offset = BEHIND };
@@ -86,8 +90,7 @@ TEST(tsc_never_back, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 		done++;
 	}
 	report(done == stays && row->readings >= stays * (READINGS_PER_STAY + 2) && !row->back,
-	       "%lu stays of %lu, %lu readings: %lu steps back (the worst by %lu: 0x%lx, then "
-	       "0x%lx)",
+	       "%lu stays of %lu, %lu readings: %lu steps back (the worst by %lu: 0x%lx, then 0x%lx)",
 	       done, stays, row->readings, row->back, row->worst, row->worst_from, row->worst_to);
 	l2_free(l2);
 }
@@ -95,13 +98,13 @@ TEST(tsc_never_back, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 /* ---- two CPUs ---- */
 
 struct table_tennis {
-	u64 offset; /* of the CPU that serves, now */
+	u64 offset; /* of the CPU that serves, at the moment */
 	u64 rounds, served, returned, late, worst;
 	u64 ball;
 	bool with_other, over;
 };
 
-/* The other CPU: reads its TSC whenever it is its turn. */
+/* The other CPU reads its TSC whenever it is its turn. */
 static void return_balls(void *data)
 {
 	struct table_tennis *game = data;
@@ -126,7 +129,7 @@ static void note_late(struct table_tennis *game, u64 first, u64 second)
 	game->worst = MAX(game->worst, first - second);
 }
 
-/* From L1 or L2. Both TSCs, in turns, as one row. */
+/* Compares the TSCs of both CPUs, which are read in turns. This side is in L1 or L2. */
 static void serve(struct table_tennis *game)
 {
 	for (u64 i = 0; i < game->rounds; i++) {
@@ -152,7 +155,7 @@ static void serve_in_l2(void *data)
 	l2_call(HERE);
 }
 
-/* Between L1 and the other CPU; and starts counting anew. */
+/* Compares L1's TSC with the other CPU's, and resets the counters. */
 static u64 late_in_l1(struct table_tennis *game)
 {
 	u64 late;
@@ -165,12 +168,13 @@ static u64 late_in_l1(struct table_tennis *game)
 }
 
 /*
- * A hypervisor that restores a CPU's TSC later or by another clock if it is in L2. TSCs that
- * are not in step between the CPUs without L2 are no fault of nested guests: then there is
- * nothing to check.
+ * A broken hypervisor restores a CPU's TSC later, or by another clock, if the CPU is in L2. TSCs
+ * that are out of step between CPUs in L1 are no fault of nested guests: then there is nothing to
+ * check.
  */
 TEST(tsc_two_cpus, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, SMP),
-     .about = "L2's TSC less its offset is in step with another CPU's in L1, also after a move")
+     .about =
+	     "L2's TSC, less its offset, is in step with another CPU's TSC in L1, before and after a migration")
 {
 	struct table_tennis game = { .rounds = scaled_count(200, 10) };
 	struct l2 *l2 = l2_new(serve_in_l2, &game);
@@ -192,12 +196,11 @@ TEST(tsc_two_cpus, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, SMP),
 	       "%lu readings of %lu on CPU %d, each answered by one on CPU %d: %lu", game.served,
 	       4 * game.rounds, smp_id(), other, game.returned);
 	if (l1_before || l1_after)
-		report_skip("the TSCs of CPU %d and %d are out of step in L1 (%lu and %lu times): "
-			    "L2 saw "
-			    "it %lu times",
-			    smp_id(), other, l1_before, l1_after, in_l2);
+		report_skip(
+			"the TSCs of CPU %d and %d are out of step in L1 (%lu and %lu times): L2 saw it %lu times",
+			smp_id(), other, l1_before, l1_after, in_l2);
 	else
-		report(!in_l2, "L2's TSC and CPU %d's out of order %lu times, by %lu at most",
+		report(!in_l2, "L2's TSC and CPU %d's were out of order %lu times, by %lu at most",
 		       other, in_l2, worst);
 	l2_free(l2);
 }
@@ -210,12 +213,13 @@ FEATURE(TSC_ADJUST, "TSC_ADJUST (CPUID 7 EBX bit 1)")
 }
 
 /*
- * L1's TSC is another after a write to TSC_ADJUST, and so is L2's. A hypervisor that
- * keeps L2's offset as a sum made earlier does not follow. The adjustment is so large that
- * nobody who restores it takes it for what two CPUs may differ by.
+ * A write to TSC_ADJUST changes L1's TSC, and L2's as well. A hypervisor that keeps L2's offset as
+ * a sum that it made earlier does not follow. The adjustment is so large that no hypervisor takes
+ * it for the difference between two CPUs.
  */
 TEST(tsc_adjust, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, TSC_ADJUST),
-     .about = "L2's TSC follows L1's TSC_ADJUST from the next entry on, and both keep it in a move")
+     .about =
+	     "L2's TSC follows a write to L1's TSC_ADJUST at the next entry, and TSC_ADJUST survives a migration in L2")
 {
 	u64 original = rdmsr(MSR_IA32_TSC_ADJUST), adjusted = original + (1ul << 48), value, now;
 	struct stay stay = { .offset = BEHIND };
@@ -226,7 +230,7 @@ TEST(tsc_adjust, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, TSC_ADJUST),
 		wrmsr(MSR_IA32_TSC_ADJUST, adjusted);
 		now = rdtsc_ordered();
 		report(now - stay.after >= 1ul << 48,
-		       "TSC_ADJUST moved L1's TSC on: 0x%lx, then 0x%lx", stay.after, now);
+		       "TSC_ADJUST advanced L1's TSC: 0x%lx, then 0x%lx", stay.after, now);
 		stay.move = true;
 		if (visit(l2, &stay))
 			check_stay(&stay, "with the adjustment");

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's TSC while it is moved: the offset, that it never steps back, and that it stays in step
- * with other CPUs. See svm_time.c and vmx_time.c for the manuals, and for what is the
- * one's or the other's alone.
+ * L2's TSC while it is migrated is L1's plus the offset. See svm_time.c and vmx_time.c for the
+ * manuals and for the tests that only one of them has.
  *
- * A hypervisor may take L2's TSC for L1's, add the offset twice or not at all, or set the TSC
- * of a CPU that is in L2 later or by another clock. What L2 reads is compared with L1's TSC
- * before the entry and after the exit, less the offset. That is exact as to the offset, and says
- * nothing about how fast the TSC goes: a TSC that stands still, or leaps during a move, is not
- * seen.
+ * A broken hypervisor takes L2's TSC for L1's, or adds the offset twice or not at all. L1 reads its
+ * TSC before the entry and after the exit, and what L2 reads, less the offset, has to be between.
+ * The tests cannot tell how fast the TSC goes: they do not see a TSC that stands still, or jumps
+ * during a migration.
  *
  * On the command line: break=offset has every L2 entered with another offset.
  */
@@ -18,7 +16,7 @@
 #include "percpu.h"
 #include "processor.h"
 
-/* ======== being moved ======== */
+/* ======== being migrated ======== */
 
 static u64 last_move = 10 * NS_PER_MS;
 static PER_CPU(struct stopwatch, move_watch);
@@ -56,7 +54,7 @@ bool in_order(u64 first, u64 second)
 	return (s64)(second - first) >= 0;
 }
 
-/* Asked in L1: in L2 CPUID may exit. */
+/* L1 asks for this, since CPUID in L2 may exit. */
 static bool has_rdtscp;
 
 struct look look_at_tsc(void)
@@ -90,13 +88,11 @@ static bool is_as_offset(const struct stay *stay, const struct look *look)
 
 bool check_look(const struct stay *stay, const struct look *look, const char *when)
 {
-	return report_if_failed(is_as_offset(stay, look),
-				"%s: offset 0x%lx: L1 read 0x%lx, then L2 0x%lx by RDTSC and 0x%lx "
-				"by RDTSCP (less the "
-				"offset 0x%lx and 0x%lx), then L1 0x%lx",
-				when, stay->offset, stay->before, look->rdtsc, look->rdtscp,
-				look->rdtsc - stay->offset, look->rdtscp - stay->offset,
-				stay->after);
+	return report_if_failed(
+		is_as_offset(stay, look),
+		"%s: offset 0x%lx: L1 read 0x%lx, then L2 0x%lx by RDTSC and 0x%lx by RDTSCP (less the offset 0x%lx and 0x%lx), then L1 0x%lx",
+		when, stay->offset, stay->before, look->rdtsc, look->rdtscp,
+		look->rdtsc - stay->offset, look->rdtscp - stay->offset, stay->after);
 }
 
 bool visit(struct l2 *l2, struct stay *stay)
@@ -118,28 +114,29 @@ void check_stay(const struct stay *stay, const char *when)
 	bool good = check_look(stay, &stay->first, when);
 
 	if (stay->move)
-		good &= check_look(stay, &stay->last, "after the move inside L2");
+		good &= check_look(stay, &stay->last, "after the migration inside L2");
 	good &= report_if_failed(
 		in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
 		"%s: L1's own TSC has nothing of the offset: 0x%lx, then 0x%lx (offset 0x%lx)",
 		when, stay->before, stay->after, stay->offset);
 	if (good)
-		report_pass("%s: L2's TSC is L1's and the offset 0x%lx", when, stay->offset);
+		report_pass("%s: L2's TSC is L1's plus the offset 0x%lx", when, stay->offset);
 }
 
 /*
- * A hypervisor that reads L2's TSC in a move and writes it as L1's shifts both by the
- * offset; one that writes L1's without the offset leaves L2 with L1's. The offsets of the
- * later stays tell whether what the move has restored is in the way of a new one.
+ * A hypervisor that reads L2's TSC in a migration and writes it as L1's shifts both by the offset.
+ * One that writes L1's TSC without the offset leaves L2 with L1's. The entries after the migration
+ * show whether what was restored interferes with a new offset.
  */
 TEST(tsc_offset, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
      .about =
-	     "L2's TSC is L1's plus TSC_OFFSET, also across a move, and each entry's offset counts")
+	     "L2's TSC is L1's plus TSC_OFFSET, also across a migration, and a new offset takes effect at the next entry")
 {
 	struct stay stay = { 0 };
 	struct l2 *l2 = l2_new(look_twice, &stay);
 	u64 offsets[] = {
-		0, 1, AHEAD, BEHIND /* moved */, 1ul << 63, 0x5555555555555555, BEHIND, -1ul, 0,
+		0,	1,    AHEAD, BEHIND /* with a migration */, 1ul << 63, 0x5555555555555555,
+		BEHIND, -1ul, 0,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
@@ -147,27 +144,27 @@ TEST(tsc_offset, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 		stay.move = i == 3;
 		if (!visit(l2, &stay))
 			break;
-		check_stay(&stay, stay.move ? "before the move" : "in L2");
+		check_stay(&stay, stay.move ? "before the migration" : "in L2");
 	}
 	l2_free(l2);
 }
 
-/* Also the wrap: L2's TSC passes 0 while it is moved, or in the reading before. */
+/* L2's TSC passes 0 during the migration, or before it. */
 TEST(tsc_offset_wraps, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
-     .about = "an offset that has L2's TSC wrap around works like any other, across a move")
+     .about = "an offset that has L2's TSC wrap around works like any other, across a migration")
 {
 	struct stay stay = { .move = true };
 	struct l2 *l2 = l2_new(look_twice, &stay);
 
 	stay.offset = -(rdtsc() + tsc_hz() / 1000);
 	if (visit(l2, &stay))
-		check_stay(&stay, "before the move");
+		check_stay(&stay, "before the migration");
 	l2_free(l2);
 }
 
 /* ---- the MSR ---- */
 
-/* What L2 reads, one after the other: RDTSC, RDMSR, RDTSC. */
+/* What L2 reads one after the other, by RDTSC, RDMSR and RDTSC. */
 struct msr_look {
 	u64 before, msr, after;
 };
@@ -214,8 +211,8 @@ TEST(tsc_msr, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 	struct l2 *l2 = l2_new(look_at_msr_twice, looks);
 
 	if (visit(l2, &stay)) {
-		check_msr(&stay, &looks[0], "before the move");
-		check_msr(&stay, &looks[1], "after the move");
+		check_msr(&stay, &looks[0], "before the migration");
+		check_msr(&stay, &looks[1], "after the migration");
 	}
 	l2_free(l2);
 }

@@ -2,7 +2,7 @@
 /*
  * L2 sleeps, and another CPU wakes it. See l2-wake.h.
  *
- * On the command line: break=early has the other CPU send before the move.
+ * On the command line: break=early has the other CPU send before the migration.
  */
 #include "libcflat.h"
 #include "apic.h"

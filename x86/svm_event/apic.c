@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What L1's local APIC sends while an L2 on SVM is moved: interrupts, its timer, NMIs; and what
+ * What L1's local APIC sends while an L2 on SVM is migrated: interrupts, its timer, NMIs; and what
  * holds them back: RFLAGS.IF of L1 or L2, the task priority, GIF, a running NMI handler. See
  * svm_event.c for the manual.
  *
@@ -113,7 +113,7 @@ TEST(intr_behind_if_of_l1, .on = EACH_CPU, .needs = SVM,
  * as far as L2's first instruction.
  */
 TEST(intr_pending_at_vmrun, .on = EACH_CPU, .needs = SVM,
-     .about = "moved between #VMEXIT(INTR) and STGI: pending until STGI, and exits each VMRUN")
+     .about = "migrated between #VMEXIT(INTR) and STGI: pending until STGI, and exits each VMRUN")
 {
 	struct l2 *l2 = event_l2_new(call_once, NULL);
 	u64 rip = l2->vmcb->save.rip;
@@ -166,7 +166,7 @@ static void timer_of_l1(void (*code)(void *data), bool keep)
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
 	if (!keep)
 		apic_start_timer(apic_timer_hz() / 20);
-	/* It may expire in the middle of the move's conversation: no word before L2's call. */
+	/* It may expire in the middle of the migration's conversation: no word before L2's call. */
 	while (l2_enter(l2) == SVM_EXIT_INTR && exits < 100) {
 		exits++;
 		seen = l1_count();
@@ -187,11 +187,11 @@ TEST(timer_of_l1, .on = EACH_CPU, .needs = SVM,
 }
 
 /*
- * The same where it has expired before the move: a hypervisor that starts a timer by its
+ * The same where it has expired before the migration: a hypervisor that starts a timer by its
  * initial count where the current count is 0.
  */
 TEST(timer_fires_once, .on = EACH_CPU, .needs = SVM,
-     .about = "L1's one-shot APIC timer that has fired before the move does not fire after it")
+     .about = "L1's one-shot APIC timer that has fired before the migration does not fire after it")
 {
 	timer_of_l1(run_after_timer, true);
 }
@@ -213,9 +213,10 @@ static void change_cr8(void *data)
 	write_cr8(L2_CR8);
 	migrate_quiet();
 	is = read_cr8();
-	report(is == L2_CR8, "L2's CR8 after the move: %lu, was %u", is, L2_CR8);
+	report(is == L2_CR8, "L2's CR8 after the migration: %lu, was %u", is, L2_CR8);
 	is = apic_get_tpr();
-	report(is == tpr, "the local APIC's TPR after the move: 0x%lx, should be 0x%lx", is, tpr);
+	report(is == tpr, "the local APIC's TPR after the migration: 0x%lx, should be 0x%lx", is,
+	       tpr);
 	l2_call(1);
 }
 
@@ -303,7 +304,7 @@ static void send_nmi_to_self(void *data)
  * of it by the exit and thinks it done.
  */
 TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "moved between #VMEXIT(NMI) and STGI: L1 gets the NMI after STGI, once")
+     .about = "migrated between #VMEXIT(NMI) and STGI: L1 gets the NMI after STGI, once")
 {
 	struct l2 *l2 = event_l2_new(send_nmi_to_self, NULL);
 
@@ -324,7 +325,7 @@ TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
 
 /* A hypervisor that unblocks NMIs when it tells of the IRET, before it is executed. */
 TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "moved at the exit IRET of L2's NMI handler: a second NMI comes after it, once")
+     .about = "migrated at the exit IRET of L2's NMI handler: a second NMI comes after it, once")
 {
 	struct l2 *l2 = new_l2_with_two_nmis(false);
 	const u8 *iret;

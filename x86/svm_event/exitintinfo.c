@@ -61,7 +61,7 @@ static void fault_in_delivery(u64 event)
 #define FAULT_IN_DELIVERY(name, words, event)                                                      \
 	TEST(fault_delivering_##name, .on = EACH_CPU, .needs = SVM,                                \
 	     .about = words " that met a #PF is in EXITINTINFO, and delivered once when injected " \
-			    "again after the move")                                                \
+			    "again after the migration")                                           \
 	{                                                                                          \
 		fault_in_delivery(event);                                                          \
 	}
@@ -89,7 +89,7 @@ static void in_int(void *data)
 
 /* Of L2's own making: RIP is at INT, so that L2 runs it again. */
 TEST(fault_delivering_int_n, .on = EACH_CPU, .needs = SVM,
-     .about = "INT n in L2 that met a #PF is in EXITINTINFO, and is run again after the move")
+     .about = "INT n in L2 that met a #PF is in EXITINTINFO, and is run again after the migration")
 {
 	struct l2 *l2 = event_l2_new(in_int, NULL);
 	struct vmcb_save_area *save = &l2->vmcb->save;
@@ -165,13 +165,15 @@ static void npf_in_delivery(bool stack, u64 event)
 }
 
 TEST(npf_delivering_interrupt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "an interrupt whose gate met a nested page fault is delivered once after the move")
+     .about =
+	     "an interrupt whose gate met a nested page fault is delivered once after the migration")
 {
 	npf_in_delivery(false, SVM_EVTINJ_TYPE_INTR | HIGH_VECTOR);
 }
 
 TEST(npf_delivering_exception, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "an exception whose frame met a nested page fault is delivered once after the move")
+     .about =
+	     "an exception whose frame met a nested page fault is delivered once after the migration")
 {
 	npf_in_delivery(true, SVM_EVTINJ_TYPE_EXEPT | SVM_EVTINJ_VALID_ERR | GP_VECTOR |
 				      0x5a8ul << SVM_EVTINJ_ERR_SHIFT);

@@ -17,7 +17,7 @@ static void do_nothing(void *data)
  * forgets what waited for GIF loses them.
  */
 TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
-     .about = "moved between CLGI and STGI: an NMI and two interrupts wait, and come once each")
+     .about = "migrated between CLGI and STGI: an NMI and two interrupts wait, and come once each")
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
 
@@ -61,7 +61,7 @@ TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
 
 /* A timer runs on while GIF is clear; only its interrupt waits. */
 TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
-     .about = "an APIC timer that expires between CLGI and STGI, moved there, comes after STGI")
+     .about = "an APIC timer that expires between CLGI and STGI, migrated there, comes after STGI")
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
 
@@ -84,7 +84,7 @@ TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
  * order of its priority, and again and again until L1 sets GIF.
  */
 TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
-     .about = "moved between #VMEXIT and STGI with an NMI and an interrupt pending, once each")
+     .about = "migrated between #VMEXIT and STGI with an NMI and an interrupt pending, once each")
 {
 	struct l2 *l2 = event_l2_new(call_once, NULL);
 	u64 rip;

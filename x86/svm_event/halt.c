@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An L2 on SVM that is halted while it is moved: it sleeps on the other side, too, until what
+ * An L2 on SVM that is halted while it is migrated: it sleeps on the other side, too, until what
  * wakes it comes. See svm_event.c for the manual, and l2-wake.h for who wakes it.
  *
  * A broken hypervisor saves it as one that runs, and so wakes it for nothing; restores it as a
@@ -101,30 +101,30 @@ static void halt_and_take(void (*send)(int cpu), u8 vector)
  * restores it as a halted L1 never wakes it, or wakes L1.
  */
 TEST(halt_intr_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a move sleeps on; an intercepted IPI wakes it by an exit, once")
+     .about = "L2 halted in a migration sleeps on; an intercepted IPI wakes it by an exit, once")
 {
 	halt_and_exit(send_low, LOW_VECTOR);
 }
 
 TEST(halt_intr_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a move sleeps on; an IPI that it takes wakes it, once")
+     .about = "L2 halted in a migration sleeps on; an IPI that it takes wakes it, once")
 {
 	halt_and_take(send_low, LOW_VECTOR);
 }
 
 TEST(halt_nmi_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a move sleeps on; an intercepted NMI wakes it by an exit, once")
+     .about = "L2 halted in a migration sleeps on; an intercepted NMI wakes it by an exit, once")
 {
 	halt_and_exit(apic_send_nmi, NMI_VECTOR);
 }
 
 TEST(halt_nmi_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a move sleeps on; an NMI that it takes wakes it, once")
+     .about = "L2 halted in a migration sleeps on; an NMI that it takes wakes it, once")
 {
 	halt_and_take(apic_send_nmi, NMI_VECTOR);
 }
 
-/* Nobody but L1's timer wakes it, after the move or in its midst. */
+/* Nobody but L1's timer wakes it, after the migration or in its midst. */
 static void halt_with_timer(bool intercepted)
 {
 	struct halting halting;
@@ -154,20 +154,20 @@ static void halt_with_timer(bool intercepted)
 }
 
 TEST(halt_timer_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a move is woken by L1's one-shot timer, with exit INTR, once")
+     .about = "L2 halted in a migration is woken by L1's one-shot timer, with exit INTR, once")
 {
 	halt_with_timer(true);
 }
 
 TEST(halt_timer_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a move is woken by the one-shot timer that it takes, once")
+     .about = "L2 halted in a migration is woken by the one-shot timer that it takes, once")
 {
 	halt_with_timer(false);
 }
 
 /* A hypervisor that halts L1 instead, or L2 although L1 intercepts it. */
 TEST(halt_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "an intercepted HLT exits; moved there, L1 skips it and injects an interrupt")
+     .about = "an intercepted HLT exits; migrated there, L1 skips it and injects an interrupt")
 {
 	struct halting halting = { 0 };
 	struct l2 *l2 = event_l2_new(halt_in_l2, &halting);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The order of events of an L2 on SVM: single steps, which are traps behind an instruction that
- * is done; and many events of all kinds, at whatever instruction the move comes. See svm_event.c
- * for the manual.
+ * is done; and many events of all kinds, at whatever instruction the migration comes. See
+ * svm_event.c for the manual.
  *
  * A broken hypervisor loses the #DB that is due, or gives two for one instruction, the one before
- * a move and the one after; or it saves a guest between an event's request and its delivery, and
- * forgets it.
+ * a migration and the one after; or it saves a guest between an event's request and its delivery,
+ * and forgets it.
  *
  * On the command line: break=lost leaves the injected events out.
  */
@@ -36,10 +36,10 @@ static void check_step(struct l2 *l2, int step, u64 rip)
 
 /*
  * A hypervisor that loses TF, or the #DB that is due, or that gives two for one
- * instruction, the one before a move and the one after.
+ * instruction, the one before a migration and the one after.
  */
 TEST(step_taken_by_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "single steps: L2 gets #DB after each instruction, moved in between")
+     .about = "single steps: L2 gets #DB after each instruction, migrated in between")
 {
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
@@ -55,7 +55,7 @@ TEST(step_taken_by_l2, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(step_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "single steps: an intercepted #DB exits after each instruction, moved in between")
+     .about = "single steps: an intercepted #DB exits after each instruction, migrated in between")
 {
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
@@ -74,7 +74,7 @@ TEST(step_intercepted, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(step_moved_in_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "single steps: L2 gets #DB after each instruction, moved in its handler")
+     .about = "single steps: L2 gets #DB after each instruction, migrated in its handler")
 {
 	step_in_l2(MOVED_IN_HANDLER);
 }
@@ -108,7 +108,7 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 	u64 exitcode = SVM_EXIT_VMMCALL;
 	bool good = true;
 
-	/* After a move it would not be the move that is tested: see after_move(). */
+	/* After a migration it would not be the migration that is tested: see after_move(). */
 	if (kind == VIRTUAL_INTERRUPT && is_tcg())
 		kind = INJECT_INTERRUPT;
 	switch (kind) {
@@ -152,9 +152,9 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 		good &= control->exitcode == exitcode && l2->vmcb->save.rip == rip;
 	good &= !(control->v_intr & V_IRQ_MASK) && !l1_count();
 	if (!good)
-		report_fail("round %u, kind %u, vector 0x%x, error code 0x%lx, rip 0x%lx: %s; L1 "
-			    "got %u events before STGI",
-			    round, kind, vector, code, rip, what_came(l2), l1_count());
+		report_fail(
+			"round %u, kind %u, vector 0x%x, error code 0x%lx, rip 0x%lx: %s; L1 got %u events before STGI",
+			round, kind, vector, code, rip, what_came(l2), l1_count());
 	stgi();
 	if (exitcode != SVM_EXIT_VMMCALL && !(wait_until(l1_count(), EVENT_PATIENCE_MS) &&
 					      l1_count() == 1 && l1_first() == vector)) {
@@ -176,7 +176,7 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 }
 
 /*
- * What goes wrong only when the move comes at a certain instruction: between VMRUN and the
+ * What goes wrong only when the migration comes at a certain instruction: between VMRUN and the
  * delivery, between #VMEXIT and STGI, in the handler. Every event is another than the last.
  */
 TEST(many_events, .on = EACH_CPU, .needs = SVM,

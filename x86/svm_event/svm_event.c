@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events of nested guests while they are moved: whatever was in flight, pending or held
+ * Events of nested guests while they are migrated: whatever was in flight, pending or held
  * back is delivered exactly once.
  *
  * The truth: AMD APM volume 2, chapter 15: 15.17 (GIF), 15.20 (EVENTINJ), 15.21
@@ -61,7 +61,7 @@ void call_once(void *data)
 
 /*
  * QEMU's TCG takes a virtual interrupt for an exception if a page of the hypervisor's is
- * missing while it is delivered (docs/findings.md), as after a move. There, L2 looks at what
+ * missing while it is delivered (docs/findings.md), as after a migration. There, L2 looks at what
  * delivery needs; elsewhere the missing page is a part of the test.
  */
 void after_move(void)
@@ -116,7 +116,7 @@ static void inject_across_move(u64 event, u32 error_code)
 
 #define INJECT(name, words, event, error_code)                                                     \
 	TEST(inject_##name, .on = EACH_CPU, .needs = SVM,                                          \
-	     .about = words " in EVENTINJ during the move is delivered once, as it was set")       \
+	     .about = words " in EVENTINJ during the migration is delivered once, as it was set")  \
 	{                                                                                          \
 		inject_across_move(event, error_code);                                             \
 	}

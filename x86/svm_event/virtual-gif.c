@@ -44,11 +44,11 @@ static struct l2 *begin_vgif(void)
 }
 
 /*
- * A hypervisor that does not carry V_GIF lets the virtual interrupt in after the move;
+ * A hypervisor that does not carry V_GIF lets the virtual interrupt in after the migration;
  * one that takes L2's GIF for L1's does not let L1's events in, or lets L2's out.
  */
 TEST(vgif_holds_virq, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
-     .about = "moved in L2 with virtual GIF clear: V_IRQ waits for L2's STGI, and comes once")
+     .about = "migrated in L2 with virtual GIF clear: V_IRQ waits for L2's STGI, and comes once")
 {
 	struct l2 *l2 = begin_vgif();
 
@@ -80,7 +80,7 @@ TEST(vgif_intercepts, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 	expect_call(l2, 1, "CLGI not intercepted");
 	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 2, "moved");
-	expect_exit(l2, SVM_EXIT_STGI, "STGI after the move");
+	expect_exit(l2, SVM_EXIT_STGI, "STGI after the migration");
 	check_rip(l2, at_stgi, "at STGI");
 	check_v_gif(l2, false, "STGI intercepted");
 	check_virq(l2, true, "STGI intercepted");
@@ -95,7 +95,7 @@ TEST(vgif_intercepts, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 
 /* 15.21.10: V_NMI_BLOCKING is the NMI handler's, until its IRET. */
 TEST(vnmi, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VNMI),
-     .about = "moved in L2's NMI handler with V_NMI pending: it comes after IRET, once")
+     .about = "migrated in L2's NMI handler with V_NMI pending: it comes after IRET, once")
 {
 	volatile u32 runs = 0;
 	struct l2 *l2 = event_l2_new(count_run, (void *)&runs);

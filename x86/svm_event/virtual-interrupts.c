@@ -306,7 +306,7 @@ static void keep_if(void *data)
 }
 
 TEST(if_kept, .on = EACH_CPU, .needs = SVM,
-     .about = "RFLAGS.IF of L2, on and off, is the same after a move, whatever L1's is")
+     .about = "RFLAGS.IF of L2, on and off, is the same after a migration, whatever L1's is")
 {
 	struct l2 *l2 = event_l2_new(keep_if, NULL);
 

@@ -39,8 +39,8 @@ static void check_cr0_writes(const struct row *table, int count)
 	struct l2 *l2 = begin(table, count);
 
 	svm_set_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
-	if (turn(l2, "selective, before the move") &&
-	    moved_turn(l2, "selective, moved inside L2")) {
+	if (turn(l2, "selective, before the migration") &&
+	    moved_turn(l2, "selective, migrated inside L2")) {
 		/* The intercept of all writes goes before the selective one. */
 		svm_set_intercept(l2, INTERCEPT_CR0_WRITE);
 		turn(l2, "both");
@@ -54,13 +54,13 @@ static void check_cr0_writes(const struct row *table, int count)
 
 /* A hypervisor that takes one of the two for the other, or forgets which bits matter. */
 TEST(cr0_selective, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2: selective CR0 writes exit if they change more than TS and MP")
+     .about = "migrated inside L2: selective CR0 writes exit if they change more than TS and MP")
 {
 	check_cr0_writes(cr0_writes, ARRAY_SIZE(cr0_writes));
 }
 
 TEST(cr0_selective_lmsw, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2: LMSW exits by the selective intercept, whatever it writes")
+     .about = "migrated inside L2: LMSW exits by the selective intercept, whatever it writes")
 {
 	check_cr0_writes(lmsw, ARRAY_SIZE(lmsw));
 }

@@ -102,7 +102,7 @@ static struct l2 *begin_msrs(void)
  */
 TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "moved inside L2: in patterns that tell any two bits of the map apart, the right exit")
+	     "migrated inside L2: in patterns that tell any two bits of the map apart, the right exit")
 {
 	struct l2 *l2 = begin_msrs();
 	bool good = true;
@@ -112,7 +112,7 @@ TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
 	for (pattern = 0; good && pattern < PATTERNS; pattern++) {
 		report_prefix_pushf("pattern %d", pattern);
 		want_msrs(l2, in_pattern, pattern);
-		good = quiet_turn(l2, "moved inside L2");
+		good = quiet_turn(l2, "migrated inside L2");
 		report_prefix_pop();
 	}
 	report(good, "%d reads and writes in %d patterns", row_count, pattern);
@@ -120,25 +120,26 @@ TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(msrs_all, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, every MSR that L1 intercepts still exits")
+     .about = "migrated inside L2, every MSR that L1 intercepts still exits")
 {
 	struct l2 *l2 = begin_msrs();
 
 	want_msrs(l2, all, 0);
-	if (turn(l2, "all, before the move"))
-		moved_turn(l2, "all, moved inside L2");
+	if (turn(l2, "all, before the migration"))
+		moved_turn(l2, "all, migrated inside L2");
 	end(l2);
 }
 
 /* A hypervisor that looks at the map though L1 does not intercept MSRs at all. */
 TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2: without MSR_PROT the map means nothing; with it, it does at once")
+     .about =
+	     "migrated inside L2: without MSR_PROT the map means nothing; with it, it does at once")
 {
 	struct l2 *l2 = begin_msrs();
 
 	want_msrs(l2, all, 0);
 	svm_clear_intercept(l2, INTERCEPT_MSR_PROT);
-	if (moved_turn(l2, "all bits but not MSR_PROT, moved inside L2")) {
+	if (moved_turn(l2, "all bits but not MSR_PROT, migrated inside L2")) {
 		svm_set_intercept(l2, INTERCEPT_MSR_PROT);
 		turn(l2, "all bits and MSR_PROT");
 	}
@@ -147,15 +148,15 @@ TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
 
 /* A hypervisor that merges the maps once for an L2, and not at every entry. */
 TEST(msrs_changed, .on = EACH_CPU, .needs = SVM,
-     .about = "bits that L1 changes in memory count from the next entry on, the move inside L2 "
-	      "before")
+     .about =
+	     "bits that L1 changes in memory count from the next entry on, the migration inside L2 before")
 {
 	struct l2 *l2 = begin_msrs();
 
 	want_msrs(l2, every_other, 0);
-	if (moved_turn(l2, "reads, moved inside L2")) {
+	if (moved_turn(l2, "reads, migrated inside L2")) {
 		want_msrs(l2, every_other, 1);
-		if (turn(l2, "writes, changed after the move")) {
+		if (turn(l2, "writes, changed after the migration")) {
 			want_msrs(l2, none, 0);
 			turn(l2, "neither");
 		}
@@ -164,22 +165,22 @@ TEST(msrs_changed, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(msrs_moved_in_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "moved in L1 with GIF clear, right before VMRUN: the map counts as it is then")
+     .about = "migrated in L1 with GIF clear, right before VMRUN: the map counts as it is then")
 {
 	struct l2 *l2 = begin_msrs();
 
 	want_msrs(l2, every_other, 1);
-	if (turn(l2, "writes, before the move")) {
+	if (turn(l2, "writes, before the migration")) {
 		want_msrs(l2, every_other, 0);
-		turn_after_move_with_gif_clear(l2, "reads, moved in L1");
+		turn_after_move_with_gif_clear(l2, "reads, migrated in L1");
 	}
 	end(l2);
 }
 
-/* ======== the first access to an MSR after the move ======== */
+/* ======== the first access to an MSR after the migration ======== */
 
 /*
- * An exit between the move and the access would let the next VMRUN merge the maps anew. These
+ * An exit between the migration and the access would let the next VMRUN merge the maps anew. These
  * MSRs are ones that a hypervisor likes to leave to its guests.
  */
 static void read_at_once(void *data)
@@ -199,20 +200,22 @@ static void check_first_msr(void (*code)(void *data), u32 index, bool write)
 	struct l2 *l2 = l2_new(code, NULL);
 
 	l2_intercept_msr(l2, index, !write, write);
-	l2_expect(l2, SVM_EXIT_MSR, "MSR 0x%x, first after the move", index);
+	l2_expect(l2, SVM_EXIT_MSR, "MSR 0x%x, first after the migration", index);
 	report(l2->vmcb->control.exitinfo1 == write && (u32)l2->registers.rcx == index,
 	       "EXITINFO1 is %lu, RCX 0x%lx", l2->vmcb->control.exitinfo1, l2->registers.rcx);
 	l2_free(l2);
 }
 
 TEST(msr_read_first, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, an intercepted RDMSR exits if it is the first thing that L2 does")
+     .about =
+	     "migrated inside L2, an intercepted RDMSR exits if it is the first thing that L2 does")
 {
 	check_first_msr(read_at_once, MSR_LSTAR, false);
 }
 
 TEST(msr_write_first, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, an intercepted WRMSR exits if it is the first thing that L2 does")
+     .about =
+	     "migrated inside L2, an intercepted WRMSR exits if it is the first thing that L2 does")
 {
 	check_first_msr(write_at_once, MSR_KERNEL_GS_BASE, true);
 }

@@ -134,30 +134,30 @@ static bool port_by_port(struct l2 *l2, u32 port, const char *when)
 
 /*
  * A hypervisor that looks at the bit of the first port only, at one byte of the map, or at the
- * neighbour's; or whose own map comes into the way after the move.
+ * neighbour's; or whose own map comes into the way after the migration.
  */
 TEST(ports_by_bit, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2: an access exits if the map has a bit set for any of its ports")
+     .about = "migrated inside L2: an access exits if the map has a bit set for any of its ports")
 {
 	struct l2 *l2 = begin_ports();
 
-	if (port_by_port(l2, SPARE_PORT, "before the move")) {
+	if (port_by_port(l2, SPARE_PORT, "before the migration")) {
 		move_inside = true;
-		port_by_port(l2, SPARE_PORT, "moved inside L2");
-		port_by_port(l2, SPARE_PORT + 3, "after the move");
+		port_by_port(l2, SPARE_PORT, "migrated inside L2");
+		port_by_port(l2, SPARE_PORT + 3, "after the migration");
 	}
 	end(l2);
 }
 
 /* A hypervisor whose map ends with the last port, though accesses go over it. */
 TEST(ports_last, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2: the last ports, and the three bits behind them")
+     .about = "migrated inside L2: the last ports, and the three bits behind them")
 {
 	struct l2 *l2 = begin_ports();
 
 	move_inside = true;
 	for (u32 port = LAST_PORT - 3; port <= LAST_PORT; port++)
-		port_by_port(l2, port, "moved inside L2");
+		port_by_port(l2, port, "migrated inside L2");
 	end(l2);
 }
 
@@ -170,13 +170,14 @@ static void set_all_ports(struct l2 *l2, u8 byte)
 
 /* A hypervisor that looks at the map though L1 does not intercept ports at all. */
 TEST(ports_off, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2: without IOIO_PROT the map means nothing; with it, it does at once")
+     .about =
+	     "migrated inside L2: without IOIO_PROT the map means nothing; with it, it does at once")
 {
 	struct l2 *l2 = begin_ports();
 
 	memset(l2->iopm, 0xff, LAST_PORT / 8 + 2);
 	svm_clear_intercept(l2, INTERCEPT_IOIO_PROT);
-	if (moved_turn(l2, "all bits but not IOIO_PROT, moved inside L2")) {
+	if (moved_turn(l2, "all bits but not IOIO_PROT, migrated inside L2")) {
 		svm_set_intercept(l2, INTERCEPT_IOIO_PROT);
 		turn(l2, "all bits and IOIO_PROT");
 	}
@@ -185,14 +186,14 @@ TEST(ports_off, .on = EACH_CPU, .needs = SVM,
 
 /* A hypervisor that keeps a copy of the map of the entry before. */
 TEST(ports_changed, .on = EACH_CPU, .needs = SVM,
-     .about = "moved in L1 with GIF clear: bits that L1 changes in memory count from then on")
+     .about = "migrated in L1 with GIF clear: bits that L1 changes in memory count from then on")
 {
 	struct l2 *l2 = begin_ports();
 
 	set_all_ports(l2, 0xff);
-	if (turn(l2, "intercepted, before the move")) {
+	if (turn(l2, "intercepted, before the migration")) {
 		set_all_ports(l2, 0);
-		if (turn_after_move_with_gif_clear(l2, "not any more, moved in L1")) {
+		if (turn_after_move_with_gif_clear(l2, "not any more, migrated in L1")) {
 			set_all_ports(l2, 0xff);
 			turn(l2, "intercepted again");
 		}
@@ -202,7 +203,7 @@ TEST(ports_changed, .on = EACH_CPU, .needs = SVM,
 
 /* Its own test, since an emulated CPU may not tell these. */
 TEST(ports_string_address, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2: EXITINFO1 of string I/O has the size of the address")
+     .about = "migrated inside L2: EXITINFO1 of string I/O has the size of the address")
 {
 	struct l2 *l2 = begin_ports();
 
@@ -210,6 +211,6 @@ TEST(ports_string_address, .on = EACH_CPU, .needs = SVM,
 		is_there[i] = rows[i].information & SVM_IOIO_STR;
 	ignored_info = IOIO_SEGMENT;
 	set_all_ports(l2, 0xff);
-	moved_turn(l2, "moved inside L2");
+	moved_turn(l2, "migrated inside L2");
 	end(l2);
 }

@@ -205,9 +205,9 @@ static void check_refused(const struct spoiled *spoiled, int count)
 		l2_enter(l2);
 		if (l2->vmcb->control.exitcode != SVM_EXIT_VMMCALL ||
 		    l2->vmcb->save.rax != ++call) {
-			report_fail("%s: L2 with its VMCB repaired should have come to its call "
-				    "%lu: exit %s",
-				    spoiled[i].name, call, l2_exit_text(l2));
+			report_fail(
+				"%s: L2 with its VMCB repaired should have come to its call %lu: exit %s",
+				spoiled[i].name, call, l2_exit_text(l2));
 			break;
 		}
 		l2_skip_call(l2);
@@ -219,24 +219,25 @@ out:
 
 /*
  * A hypervisor that runs what it should refuse hands L2 a state that no processor has; one that
- * refuses and forgets to come back to L1 loses L1's own registers. After the move it has made its
- * VMCBs anew.
+ * refuses and forgets to come back to L1 loses L1's own registers. After the migration it has made
+ * its VMCBs anew.
  */
 TEST(invalid_state, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, then VMRUN refuses what is wrong in the state save area, and only "
-	      "it")
+     .about =
+	     "migrated inside L2, then VMRUN refuses what is wrong in the state save area, and only it")
 {
 	check_refused(invalid_states, ARRAY_SIZE(invalid_states));
 }
 
 TEST(invalid_control, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, then VMRUN refuses what is wrong in the control area, and only it")
+     .about =
+	     "migrated inside L2, then VMRUN refuses what is wrong in the control area, and only it")
 {
 	check_refused(invalid_controls, ARRAY_SIZE(invalid_controls));
 }
 
 TEST(invalid_eventinj, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, then VMRUN refuses events that there are not")
+     .about = "migrated inside L2, then VMRUN refuses events that there are not")
 {
 	check_refused(invalid_events, ARRAY_SIZE(invalid_events));
 }

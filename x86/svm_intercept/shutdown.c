@@ -22,7 +22,7 @@ static void shut_down(void *unused)
 
 /* A hypervisor that takes L2's shutdown for the machine's ends or resets it. */
 TEST(shutdown, .on = EACH_CPU, .needs = SVM,
-     .about = "a triple fault of an L2 that was moved is L1's exit, and L1 runs another L2")
+     .about = "a triple fault of an L2 that was migrated is L1's exit, and L1 runs another L2")
 {
 	struct l2 *l2 = l2_new(shut_down, NULL), *next;
 	struct descriptor_table_ptr idtr;
@@ -52,8 +52,8 @@ static void double_fault(void *unused)
 
 /* A hypervisor that knows #DF only where it delivers it itself. */
 TEST(double_fault, .on = EACH_CPU, .needs = SVM,
-     .about = "a double fault of an L2 that was moved exits if L1 intercepts #DF, before the "
-	      "shutdown")
+     .about =
+	     "a double fault of an L2 that was migrated exits if L1 intercepts #DF, before the shutdown")
 {
 	struct l2 *l2 = l2_new(double_fault, NULL);
 

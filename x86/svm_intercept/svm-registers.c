@@ -58,9 +58,9 @@ static void with_svm_disabled(void (*check)(phys_addr_t page, const char *when))
 	page = virt_to_phys(alloc_page());
 	vmsave(page);
 	svm_disable();
-	check(page, "before the move");
+	check(page, "before the migration");
 	migrate_quiet();
-	check(page, "after the move");
+	check(page, "after the migration");
 	l2 = l2_new(nothing, NULL);
 	/* CLGI may have worked. */
 	stgi();
@@ -70,17 +70,17 @@ static void with_svm_disabled(void (*check)(phys_addr_t page, const char *when))
 }
 
 /*
- * A hypervisor that turns SVM on in the move since it was on at another time, or lets the
+ * A hypervisor that turns SVM on in the migration since it was on at another time, or lets the
  * processor's own SVM through.
  */
 TEST(disabled, .on = EACH_CPU, .needs = SVM,
-     .about = "with EFER.SVME clear SVM's instructions raise #UD, before and after a move")
+     .about = "with EFER.SVME clear SVM's instructions raise #UD, before and after a migration")
 {
 	with_svm_disabled(check_disabled);
 }
 
 TEST(disabled_gif, .on = EACH_CPU, .needs = SVM,
-     .about = "with EFER.SVME clear CLGI and STGI raise #UD, before and after a move")
+     .about = "with EFER.SVME clear CLGI and STGI raise #UD, before and after a migration")
 {
 	with_svm_disabled(check_gif_disabled);
 }
@@ -101,7 +101,8 @@ static void check_addresses(phys_addr_t page, phys_addr_t bad, const char *when)
 }
 
 TEST(unaligned_address, .on = EACH_CPU, .needs = SVM,
-     .about = "VMRUN, VMLOAD and VMSAVE of an address that is not a page's raise #GP after a move")
+     .about =
+	     "VMRUN, VMLOAD and VMSAVE of an address that is not a page's raise #GP after a migration")
 {
 	u8 *page = alloc_pages(1);
 	phys_addr_t address = virt_to_phys(page);
@@ -115,7 +116,7 @@ TEST(unaligned_address, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(address_too_high, .on = EACH_CPU, .needs = SVM,
-     .about = "VMRUN, VMLOAD and VMSAVE above the physical addresses raise #GP after a move")
+     .about = "VMRUN, VMLOAD and VMSAVE above the physical addresses raise #GP after a migration")
 {
 	u8 *page = alloc_page();
 	phys_addr_t address = virt_to_phys(page);
@@ -137,7 +138,7 @@ static void check_hsave(u64 value, const char *when)
 
 /* A hypervisor that does not save VM_HSAVE_PA refuses, or crashes at, the next VMRUN. */
 TEST(hsave, .on = EACH_CPU, .needs = SVM,
-     .about = "VM_HSAVE_PA and EFER.SVME outlive a move; what is no page's address raises #GP")
+     .about = "VM_HSAVE_PA and EFER.SVME outlive a migration; what is no page's address raises #GP")
 {
 	void *page = alloc_page();
 	u64 mine = virt_to_phys(page), before;
@@ -146,13 +147,13 @@ TEST(hsave, .on = EACH_CPU, .needs = SVM,
 	svm_enable();
 	before = rdmsr(MSR_VM_HSAVE_PA);
 	wrmsr(MSR_VM_HSAVE_PA, mine);
-	check_hsave(mine, "before the move");
+	check_hsave(mine, "before the migration");
 	migrate_quiet();
-	check_hsave(mine, "after the move");
+	check_hsave(mine, "after the migration");
 	expect_vector(try_wrmsr(MSR_VM_HSAVE_PA, mine + 8), GP_VECTOR, "an unaligned VM_HSAVE_PA",
-		      "after the move");
+		      "after the migration");
 	expect_vector(try_wrmsr(MSR_VM_HSAVE_PA, BIT(physical_bits())), GP_VECTOR,
-		      "VM_HSAVE_PA above the physical addresses", "after the move");
+		      "VM_HSAVE_PA above the physical addresses", "after the migration");
 	check_hsave(mine, "after what was refused");
 	l2 = l2_new(nothing, NULL);
 	l2_expect_return(l2);
@@ -167,12 +168,12 @@ TEST(hsave, .on = EACH_CPU, .needs = SVM,
  */
 TEST(vm_cr, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "VM_CR.R_INIT reads back as written, before and after a move; reserved bits raise #GP")
+	     "VM_CR.R_INIT reads back as written, before and after a migration; reserved bits raise #GP")
 {
 	u64 before = rdmsr(MSR_VM_CR), value;
 
 	expect_vector(try_wrmsr(MSR_VM_CR, before | BIT(32)), GP_VECTOR, "bit 32 of VM_CR",
-		      "before the move");
+		      "before the migration");
 	wrmsr(MSR_VM_CR, before | SVM_VM_CR_R_INIT);
 	value = rdmsr(MSR_VM_CR);
 	report(value == (before | SVM_VM_CR_R_INIT), "VM_CR reads 0x%lx (should be 0x%lx)", value,
@@ -180,7 +181,7 @@ TEST(vm_cr, .on = EACH_CPU, .needs = SVM,
 	migrate_quiet();
 	value = rdmsr(MSR_VM_CR);
 	report(value == (before | SVM_VM_CR_R_INIT),
-	       "after the move: VM_CR reads 0x%lx (should be 0x%lx)", value,
+	       "after the migration: VM_CR reads 0x%lx (should be 0x%lx)", value,
 	       before | SVM_VM_CR_R_INIT);
 	wrmsr(MSR_VM_CR, before);
 	value = rdmsr(MSR_VM_CR);

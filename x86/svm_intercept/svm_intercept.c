@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * SVM's intercepts across a move: AMD APM volume 2, 15.7 to 15.14 (what exits, with which
+ * SVM's intercepts across a migration: AMD APM volume 2, 15.7 to 15.14 (what exits, with which
  * EXITCODE, EXITINFO1, EXITINFO2 and nRIP), 15.5.1 (which VMCBs VMRUN refuses) and 15.30
  * (the MSRs of SVM itself).
  *
  * L1 writes its wishes into a VMCB. A hypervisor runs L2 on a VMCB of its own, which has to
  * intercept what L1 wants and what the hypervisor needs for itself, and gives L1 the first
- * kind only. When the machine is moved while L2 runs, that second VMCB stays behind and
+ * kind only. When the machine is migrated while L2 runs, that second VMCB stays behind and
  * is made anew on the other side. A broken hypervisor forgets some wish there, so that L2
  * executes what L1 wanted to see; or it keeps one that L1 has taken back; or it hands L1 an
  * exit that is its own business; or it fills in another exit code, register or RIP.
@@ -15,9 +15,9 @@
  * Whether an instruction should exit is always read off L1's VMCB and bit maps. These, and what
  * VMRUN and other instructions refuse, are in svm-intercept-*.c.
  *
- * What this cannot tell apart: an intercept that was lost in the move, and one that was lost
- * in an entry afterwards that the move has made necessary. "before the move" in the text of a
- * failure means that the move is not to blame.
+ * What this cannot tell apart: an intercept that was lost in the migration, and one that was lost
+ * in an entry afterwards that the migration has made necessary. "before the migration" in the text
+ * of a failure means that the migration is not to blame.
  *
  * Not here: INTR, NMI, SMI, INIT and VINTR; TASK_SWITCH, which long mode does not have;
  * RSM and SKINIT; #TS and #AC, which need legacy mode or CPL 3; NPF; VM_CR's LOCK and SVMDIS, which
@@ -41,43 +41,43 @@
 
 /* A hypervisor that shifts the words of the intercepts, or takes one for its neighbour. */
 TEST(instructions_alternate, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, every other intercept on: these exit, and the others do not")
+     .about = "migrated inside L2, every other intercept on: these exit, and the others do not")
 {
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, every_other, 0);
-	if (moved_turn(l2, "every other, moved inside L2")) {
+	if (moved_turn(l2, "every other, migrated inside L2")) {
 		want(l2, every_other, 1);
-		turn(l2, "the others, set after the move");
+		turn(l2, "the others, set after the migration");
 	}
 	end(l2);
 }
 
 /* A hypervisor that keeps L2's intercepts from one entry to the next and loses them on the way. */
 TEST(instructions_moved_in_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "moved in L1 with GIF clear, right before VMRUN: L2's intercepts are L1's wishes")
+     .about = "migrated in L1 with GIF clear, right before VMRUN: L2's intercepts are L1's wishes")
 {
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, every_other, 0);
-	if (turn(l2, "every other, before the move")) {
+	if (turn(l2, "every other, before the migration")) {
 		want(l2, every_other, 1);
-		if (turn_after_move_with_gif_clear(l2, "the others, moved in L1"))
+		if (turn_after_move_with_gif_clear(l2, "the others, migrated in L1"))
 			turn(l2, "the others again");
 	}
 	end(l2);
 }
 
-/* A hypervisor that goes on with the intercepts of the entry before the move. */
+/* A hypervisor that goes on with the intercepts of the entry before the migration. */
 TEST(instructions_changed, .on = EACH_CPU, .needs = SVM,
-     .about = "what L1 changes between two entries counts from the next on, the move between")
+     .about = "what L1 changes between two entries counts from the next on, the migration between")
 {
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, all, 0);
-	if (moved_turn(l2, "all, moved inside L2")) {
+	if (moved_turn(l2, "all, migrated inside L2")) {
 		want(l2, none, 0);
-		if (turn(l2, "none, changed after the move")) {
+		if (turn(l2, "none, changed after the migration")) {
 			want(l2, all, 0);
 			turn(l2, "all again");
 		}
@@ -90,9 +90,10 @@ static void one_instruction(int index)
 	struct l2 *l2 = begin(&further_instructions[index], 1);
 
 	want(l2, none, 0);
-	if (turn(l2, "off, before the move")) {
+	if (turn(l2, "off, before the migration")) {
 		want(l2, all, 0);
-		if (turn(l2, "on, before the move") && moved_turn(l2, "on, moved inside L2")) {
+		if (turn(l2, "on, before the migration") &&
+		    moved_turn(l2, "on, migrated inside L2")) {
 			want(l2, none, 0);
 			turn(l2, "off again");
 		}
@@ -106,20 +107,21 @@ FEATURE(RDTSCP_INSTRUCTION, "RDTSCP (CPUID Fn8000_0001_EDX bit 27)")
 }
 
 TEST(instruction_rdtscp, .on = EACH_CPU, .needs = ALL_OF(SVM, RDTSCP_INSTRUCTION),
-     .about = "RDTSCP exits by its own intercept, before and after a move")
+     .about = "RDTSCP exits by its own intercept, before and after a migration")
 {
 	one_instruction(RDTSCP);
 }
 
 TEST(instruction_invd, .on = EACH_CPU, .needs = SVM,
-     .about = "INVD exits if it is intercepted, before and after a move")
+     .about = "INVD exits if it is intercepted, before and after a migration")
 {
 	one_instruction(INVD);
 }
 
 /* Where it does not exit it raises #DB; so this is the order of the two, as well (15.12.2). */
 TEST(instruction_icebp, .on = EACH_CPU, .needs = SVM,
-     .about = "ICEBP exits if it is intercepted and raises #DB if not, before and after a move")
+     .about =
+	     "ICEBP exits if it is intercepted and raises #DB if not, before and after a migration")
 {
 	one_instruction(ICEBP);
 }
@@ -130,14 +132,15 @@ FEATURE(XSETBV_INSTRUCTION, "XSAVE (CPUID Fn0000_0001_ECX bit 26)")
 }
 
 TEST(instruction_xsetbv, .on = EACH_CPU, .needs = ALL_OF(SVM, XSETBV_INSTRUCTION),
-     .about = "XSETBV exits if it is intercepted, before and after a move")
+     .about = "XSETBV exits if it is intercepted, before and after a migration")
 {
 	one_instruction(XSETBV);
 }
 
 /* "A non-intercepted VMMCALL unconditionally raises a #UD exception" (APM volume 3). */
 TEST(instruction_vmmcall, .on = EACH_CPU, .needs = SVM,
-     .about = "VMMCALL exits if it is intercepted and raises #UD if not, before and after a move")
+     .about =
+	     "VMMCALL exits if it is intercepted and raises #UD if not, before and after a migration")
 {
 	one_instruction(VMMCALL);
 }
@@ -149,49 +152,50 @@ TEST(instruction_vmmcall, .on = EACH_CPU, .needs = SVM,
 
 /* A hypervisor that forgets them, or that keeps #PF, #UD or #GP for itself. */
 TEST(exceptions_all, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, every exception that L1 intercepts exits with its error code")
+     .about = "migrated inside L2, every exception that L1 intercepts exits with its error code")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
 	want_vectors(l2, ALL_VECTORS);
-	if (turn(l2, "all, before the move"))
-		moved_turn(l2, "all, moved inside L2");
+	if (turn(l2, "all, before the migration"))
+		moved_turn(l2, "all, migrated inside L2");
 	end(l2);
 }
 
 TEST(exceptions_none, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2, exceptions that L1 does not intercept are L2's own")
+     .about = "migrated inside L2, exceptions that L1 does not intercept are L2's own")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
 	want_vectors(l2, 0);
-	if (turn(l2, "none, before the move"))
-		moved_turn(l2, "none, moved inside L2");
+	if (turn(l2, "none, before the migration"))
+		moved_turn(l2, "none, migrated inside L2");
 	end(l2);
 }
 
 TEST(exceptions_alternate, .on = EACH_CPU, .needs = SVM,
-     .about = "moved inside L2 with every other vector intercepted; then L1 turns them around")
+     .about = "migrated inside L2 with every other vector intercepted; then L1 turns them around")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
 	want_vectors(l2, EVEN_VECTORS);
-	if (moved_turn(l2, "even vectors, moved inside L2")) {
+	if (moved_turn(l2, "even vectors, migrated inside L2")) {
 		want_vectors(l2, ODD_VECTORS);
-		turn(l2, "odd vectors, set after the move");
+		turn(l2, "odd vectors, set after the migration");
 	}
 	end(l2);
 }
 
 TEST(exceptions_moved_in_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "moved in L1 with GIF clear, right before VMRUN: odd vectors exit, even ones do not")
+     .about =
+	     "migrated in L1 with GIF clear, right before VMRUN: odd vectors exit, even ones do not")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
 	want_vectors(l2, EVEN_VECTORS);
-	if (turn(l2, "even vectors, before the move")) {
+	if (turn(l2, "even vectors, before the migration")) {
 		want_vectors(l2, ODD_VECTORS);
-		turn_after_move_with_gif_clear(l2, "odd vectors, moved in L1");
+		turn_after_move_with_gif_clear(l2, "odd vectors, migrated in L1");
 	}
 	end(l2);
 }
@@ -206,9 +210,10 @@ static void one_exception(int index)
 		goto out;
 	}
 	want_vectors(l2, 0);
-	if (turn(l2, "off, before the move")) {
+	if (turn(l2, "off, before the migration")) {
 		want_vectors(l2, ALL_VECTORS);
-		if (turn(l2, "on, before the move") && moved_turn(l2, "on, moved inside L2")) {
+		if (turn(l2, "on, before the migration") &&
+		    moved_turn(l2, "on, migrated inside L2")) {
 			want_vectors(l2, 0);
 			turn(l2, "off again");
 		}
@@ -222,25 +227,25 @@ out:
  * finds RIP behind the instruction; and the same for INTO.
  */
 TEST(exception_bp, .on = EACH_CPU, .needs = SVM,
-     .about = "#BP of INT3 exits at the INT3 if it is intercepted, before and after a move")
+     .about = "#BP of INT3 exits at the INT3 if it is intercepted, before and after a migration")
 {
 	one_exception(INT3_EXCEPTION);
 }
 
 TEST(exception_of, .on = EACH_CPU, .needs = SVM,
-     .about = "#OF of INTO exits at the INTO if it is intercepted, before and after a move")
+     .about = "#OF of INTO exits at the INTO if it is intercepted, before and after a migration")
 {
 	one_exception(INTO_EXCEPTION);
 }
 
 TEST(exception_br, .on = EACH_CPU, .needs = SVM,
-     .about = "#BR of BOUND exits at the BOUND if it is intercepted, before and after a move")
+     .about = "#BR of BOUND exits at the BOUND if it is intercepted, before and after a migration")
 {
 	one_exception(BOUND_EXCEPTION);
 }
 
 TEST(exception_xm, .on = EACH_CPU, .needs = SVM,
-     .about = "#XM of SSE exits if it is intercepted, before and after a move")
+     .about = "#XM of SSE exits if it is intercepted, before and after a migration")
 {
 	one_exception(SSE_EXCEPTION);
 }
@@ -263,7 +268,8 @@ static void pause_for_long(void *unused)
  * and each one without a filter.
  */
 TEST(pause_filter, .on = EACH_CPU, .needs = SVM_PAUSE_FILTER,
-     .about = "moved inside L2: PAUSE exits when the filter has counted down, at once without one")
+     .about =
+	     "migrated inside L2: PAUSE exits when the filter has counted down, at once without one")
 {
 	struct l2 *l2 = l2_new(pause_for_long, NULL);
 

@@ -12,7 +12,7 @@ enum { RDTSCP, INVD, ICEBP, XSETBV, VMMCALL };
 
 /* Runs the rows in L1 and gives an L2 for turns; end() is for it. */
 struct l2 *begin(const struct row *table, int count);
-/* As turn_after_move(), and GIF is clear from before the move to VMRUN. */
+/* As turn_after_move(), and GIF is clear from before the migration to VMRUN. */
 bool turn_after_move_with_gif_clear(struct l2 *l2, const char *when);
 
 /* An L2's function that returns. */

@@ -92,8 +92,8 @@ static const struct stop npfs[] = {
 };
 
 TEST(npf, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "nested page faults say why and where; moved at them, repaired, the access is done "
-	      "once")
+     .about =
+	     "nested page faults say why and where; migrated at them, repaired, the access is done once")
 {
 	stop_at_all(npfs, ARRAY_SIZE(npfs), false);
 }
@@ -105,7 +105,7 @@ TEST(npf_warm, .on = EACH_CPU, .needs = SVM_NPT,
 }
 
 TEST(npf_reserved, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, RESERVED_ADDRESS_BITS, TELLS_RESERVED),
-     .about = "a reserved bit in a nested entry is told in EXITINFO1, moved at the exit")
+     .about = "a reserved bit in a nested entry is told in EXITINFO1, migrated at the exit")
 {
 	static const struct stop reserved[] = {
 		{ .name = "read, reserved bit 51",
@@ -126,13 +126,14 @@ TEST(npf_reserved, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, RESERVED_ADDRESS_BIT
 /* ======== page faults ======== */
 
 TEST(faults_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 under nested paging faults again and again, moved in the middle: each CR2 once")
+     .about =
+	     "L2 under nested paging faults again and again, migrated in the middle: each CR2 once")
 {
 	storm_story(true, false);
 }
 
 TEST(fault_handler_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 is moved in its handler of #PF before it reads CR2, nested paging")
+     .about = "L2 is migrated in its handler of #PF before it reads CR2, nested paging")
 {
 	storm_story(true, true);
 }
@@ -140,7 +141,7 @@ TEST(fault_handler_npt, .on = EACH_CPU, .needs = SVM_NPT,
 /* ---- L1's and L2's faults in turn ---- */
 
 TEST(faults_in_turn_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L1 and L2 fault in turn, moved in L1: each finds its own CR2, nested paging")
+     .about = "L1 and L2 fault in turn, migrated in L1: each finds its own CR2, nested paging")
 {
 	turns_story(true);
 }
@@ -148,7 +149,7 @@ TEST(faults_in_turn_npt, .on = EACH_CPU, .needs = SVM_NPT,
 /* ---- #PF that L1 intercepts ---- */
 
 TEST(intercepted_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L1 intercepts L2's #PF, is moved at one, repairs: EXITINFO is right, CR2 stays")
+     .about = "L1 intercepts L2's #PF, is migrated at one, repairs: EXITINFO is right, CR2 stays")
 {
 	repaired_story(true);
 }
@@ -180,7 +181,7 @@ static void change_cr2(void *data)
 
 TEST(cr2, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L2 is entered with the VMCB's CR2, changes it, is moved, and it is saved at the exit")
+	     "L2 is entered with the VMCB's CR2, changes it, is migrated, and it is saved at the exit")
 {
 	u64 found[2] = { 0 }, first = 0x0000765432100000;
 	struct l2 *l2 = l2_new(change_cr2, found);
@@ -189,8 +190,8 @@ TEST(cr2, .on = EACH_CPU, .needs = SVM,
 	write_cr2(0x4444000);
 	l2_expect_return(l2);
 	report(found[0] == first, "L2 begins with CR2 0x%lx, the VMCB had 0x%lx", found[0], first);
-	report(found[1] == L2_CR2, "after the move L2 has CR2 0x%lx, it had set 0x%lx", found[1],
-	       L2_CR2);
+	report(found[1] == L2_CR2, "after the migration L2 has CR2 0x%lx, it had set 0x%lx",
+	       found[1], L2_CR2);
 	report(l2->vmcb->save.cr2 == L2_CR2, "CR2 in the VMCB is 0x%lx, L2 had set 0x%lx",
 	       l2->vmcb->save.cr2, L2_CR2);
 	l2_free(l2);

@@ -48,19 +48,19 @@ static const struct flush new_asid = { "a new ASID", use_new_asid };
 static const struct flush by_invlpga = { "INVLPGA", flush_window };
 
 TEST(flush_all_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "nested tables changed and flushed by TLB_CONTROL 1, moved inside L2")
+     .about = "nested tables changed and flushed by TLB_CONTROL 1, migrated inside L2")
 {
 	flush_story(true, false, &all, true);
 }
 
 TEST(flush_all_npt_pending, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "nested tables changed and flushed by TLB_CONTROL 1, moved before the entry")
+     .about = "nested tables changed and flushed by TLB_CONTROL 1, migrated before the entry")
 {
 	flush_story(true, false, &all, false);
 }
 
 TEST(flush_all_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L2's own tables changed by L1, flushed by TLB_CONTROL 1, moved before the entry")
+     .about = "L2's own tables changed by L1, flushed by TLB_CONTROL 1, migrated before the entry")
 {
 	flush_story(false, true, &all, false);
 }
@@ -90,13 +90,13 @@ TEST(flush_local_cr3, .on = EACH_CPU, .needs = SVM_FLUSH_BY_ASID,
 }
 
 TEST(new_asid_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "nested tables changed, and L2 entered with a new ASID, moved before the entry")
+     .about = "nested tables changed, and L2 entered with a new ASID, migrated before the entry")
 {
 	flush_story(true, false, &new_asid, false);
 }
 
 TEST(new_asid_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "L2's own tables changed by L1, and L2 entered with a new ASID, moved inside L2")
+     .about = "L2's own tables changed by L1, and L2 entered with a new ASID, migrated inside L2")
 {
 	flush_story(false, true, &new_asid, true);
 }
@@ -114,7 +114,7 @@ TEST(invlpga_cr3, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(invlpg_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 changes its tables, is moved, does INVLPG, sees the change; nested paging")
+     .about = "L2 changes its tables, is migrated, does INVLPG, sees the change; nested paging")
 {
 	own_invlpg_story(true);
 }

@@ -28,7 +28,8 @@ static void change_pat(void *data)
 }
 
 TEST(gpat_own, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "under nested paging L2 has its own PAT, G_PAT; L1's stays, also across a move in L2")
+     .about =
+	     "under nested paging L2 has its own PAT, G_PAT; L1's stays, also across a migration in L2")
 {
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
@@ -39,8 +40,8 @@ TEST(gpat_own, .on = EACH_CPU, .needs = SVM_NPT,
 	l2_expect_call(l2, DONE);
 	report(found[0] == PAT_OF_VMCB, "L2 begins with PAT 0x%lx, G_PAT was 0x%lx", found[0],
 	       PAT_OF_VMCB);
-	report(found[1] == PAT_OF_L2, "after the move L2 has PAT 0x%lx, it had set 0x%lx", found[1],
-	       PAT_OF_L2);
+	report(found[1] == PAT_OF_L2, "after the migration L2 has PAT 0x%lx, it had set 0x%lx",
+	       found[1], PAT_OF_L2);
 	report(l2->vmcb->save.g_pat == PAT_OF_L2, "G_PAT after the exit is 0x%lx, L2 had set 0x%lx",
 	       l2->vmcb->save.g_pat, PAT_OF_L2);
 	report(rdmsr(MSR_IA32_CR_PAT) == PAT_OF_L1,
@@ -55,21 +56,22 @@ TEST(gpat_own, .on = EACH_CPU, .needs = SVM_NPT,
 }
 
 TEST(pat_moved, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "a PAT that L2 has written under nested paging is still L2's after a move inside it")
+     .about =
+	     "a PAT that L2 has written under nested paging is still L2's after a migration inside it")
 {
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
 
 	svm_use_npt(l2);
 	l2_expect_call(l2, DONE);
-	report(found[1] == PAT_OF_L2, "after the move L2 has PAT 0x%lx, it had set 0x%lx", found[1],
-	       PAT_OF_L2);
+	report(found[1] == PAT_OF_L2, "after the migration L2 has PAT 0x%lx, it had set 0x%lx",
+	       found[1], PAT_OF_L2);
 	wrmsr(MSR_IA32_CR_PAT, own);
 	l2_free(l2);
 }
 
 TEST(pat_shared, .on = EACH_CPU, .needs = SVM,
-     .about = "without nested paging L1 and L2 have one PAT, whatever is in G_PAT; moved in L2")
+     .about = "without nested paging L1 and L2 have one PAT, whatever is in G_PAT; migrated in L2")
 {
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
@@ -79,8 +81,8 @@ TEST(pat_shared, .on = EACH_CPU, .needs = SVM,
 	l2_expect_call(l2, DONE);
 	report(found[0] == PAT_OF_L1, "L2 begins with PAT 0x%lx, L1's was 0x%lx", found[0],
 	       PAT_OF_L1);
-	report(found[1] == PAT_OF_L2, "after the move L2 has PAT 0x%lx, it had set 0x%lx", found[1],
-	       PAT_OF_L2);
+	report(found[1] == PAT_OF_L2, "after the migration L2 has PAT 0x%lx, it had set 0x%lx",
+	       found[1], PAT_OF_L2);
 	report(rdmsr(MSR_IA32_CR_PAT) == PAT_OF_L2, "L1 has PAT 0x%lx after the exit, L2 set 0x%lx",
 	       rdmsr(MSR_IA32_CR_PAT), PAT_OF_L2);
 	wrmsr(MSR_IA32_CR_PAT, PAT_RESET);
@@ -96,7 +98,8 @@ static void nothing(void *data)
 }
 
 TEST(gpat_invalid, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "a G_PAT with a reserved type or reserved bits is refused at VMRUN, after a move too")
+     .about =
+	     "a G_PAT with a reserved type or reserved bits is refused at VMRUN, after a migration too")
 {
 	struct l2 *l2 = l2_new(nothing, NULL);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory as L2 sees it, across a move: nested paging, flushes, page faults, PAT.
+ * Memory as L2 sees it, across a migration: nested paging, flushes, page faults, PAT.
  *
  * The truth: APM volume 2, 15.25 (nested paging), 15.16 (TLB control), 15.15 (clean bits),
  * 15.12.15 (intercepted #PF), 15.5 and 15.6 (what VMRUN loads and #VMEXIT saves), 5.3 to 5.5
@@ -9,7 +9,7 @@
  * What is the same on VMX is in the files called l2-*.c, tests without nested paging in l2-cr3.c;
  * l2-memory.h tells of the worlds.
  *
- * A broken hypervisor walks other tables than L2's after a move (L1's, those of an L2 that
+ * A broken hypervisor walks other tables than L2's after a migration (L1's, those of an L2 that
  * ran before, none): L2 reads what belongs elsewhere or stops where it should not. Or it
  * keeps shadows of tables and no longer sees that L1 changes them; or it does not log as
  * dirty what L2, or the walker of its tables, writes, so that the destination has old bytes:
@@ -32,31 +32,31 @@ FEATURE(GIB_PAGES, "1 GiB pages (CPUID Fn8000_0001_EDX bit 26)")
 /* ======== which tables ======== */
 
 TEST(npt_moved_in_l2, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 goes through its nested tables after a move inside L2")
+     .about = "L2 goes through its nested tables after a migration inside L2")
 {
 	remap_story(true, true);
 }
 
 TEST(npt_moved_in_l1, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 goes through its nested tables after a move between two entries")
+     .about = "L2 goes through its nested tables after a migration between two entries")
 {
 	remap_story(true, false);
 }
 
 TEST(several_npts, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2s with different nested tables at the same addresses, moved in one of them")
+     .about = "L2s with different nested tables at the same addresses, migrated in one of them")
 {
 	several_story(true, false);
 }
 
 TEST(npt_and_no_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2s with nested paging and one without, entered in turn, moved in the latter")
+     .about = "L2s with nested paging and one without, entered in turn, migrated in the latter")
 {
 	several_story(true, true);
 }
 
 TEST(npt_among_others, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "an L2 with nested paging among some without, moved inside it")
+     .about = "an L2 with nested paging among some without, migrated inside it")
 {
 	several_story(false, true);
 }
@@ -74,36 +74,37 @@ TEST(one_asid_cr3, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(n_cr3_changes, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "N_CR3 is changed between entries, also just before a move")
+     .about = "N_CR3 is changed between entries, also just before a migration")
 {
 	other_tables_story(true);
 }
 
-/* Clean bits are hints that nothing has changed (15.15); after a move nothing is cached. */
+/* Clean bits are hints that nothing has changed (15.15); after a migration nothing is cached. */
 #define ALL_CLEAN 0xfff
 
 static void clean(bool nested)
 {
 	struct world *w = world_new(nested);
-	bool good = check_all(w, 0x18, "before the move");
+	bool good = check_all(w, 0x18, "before the migration");
 
 	w->l2->vmcb->control.vmcb_clean = ALL_CLEAN;
 	good &= check_all(w, 0x20, "with all clean bits set");
 	migrate_quiet();
-	good &= check_all(w, 0x18, "with all clean bits set after the move");
-	good &= check_writes(w, 0x20, "with all clean bits set after the move");
-	report(good, "L2 sees its pages with all clean bits set, before the move and after it");
+	good &= check_all(w, 0x18, "with all clean bits set after the migration");
+	good &= check_writes(w, 0x20, "with all clean bits set after the migration");
+	report(good,
+	       "L2 sees its pages with all clean bits set, before the migration and after it");
 	world_free(w);
 }
 
 TEST(clean_bits_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "a VMCB whose clean bits are all set is entered after a move, nested paging")
+     .about = "a VMCB whose clean bits are all set is entered after a migration, nested paging")
 {
 	clean(true);
 }
 
 TEST(clean_bits_cr3, .on = EACH_CPU, .needs = SVM,
-     .about = "a VMCB whose clean bits are all set is entered after a move, L2's own CR3")
+     .about = "a VMCB whose clean bits are all set is entered after a migration, L2's own CR3")
 {
 	clean(false);
 }
@@ -111,7 +112,7 @@ TEST(clean_bits_cr3, .on = EACH_CPU, .needs = SVM,
 /* ======== accessed and dirty bits ======== */
 
 TEST(used_bits_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "accessed and dirty bits in nested tables survive a move and are set after it")
+     .about = "accessed and dirty bits in nested tables survive a migration and are set after it")
 {
 	used_story(true, false);
 }
@@ -123,7 +124,7 @@ TEST(used_bits_guest, .on = EACH_CPU, .needs = SVM_NPT,
 }
 
 TEST(used_during_move_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "accessed and dirty bits that are set while memory is being moved, nested paging")
+     .about = "accessed and dirty bits that are set while memory is being migrated, nested paging")
 {
 	used_during_move_story(true);
 }
@@ -131,58 +132,58 @@ TEST(used_during_move_npt, .on = EACH_CPU, .needs = SVM_NPT,
 /* ======== other modes than 64-bit ======== */
 
 TEST(real_mode_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 in real mode under nested paging, moved there")
+     .about = "L2 in real mode under nested paging, migrated there")
 {
 	mode_story(&real_mode, true);
 }
 
 TEST(protected_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 in protected mode with paging off under nested paging, moved there")
+     .about = "L2 in protected mode with paging off under nested paging, migrated there")
 {
 	mode_story(&protected_mode, true);
 }
 
 TEST(protected_no_npt, .on = EACH_CPU, .needs = SVM,
-     .about = "L2 in protected mode with no paging of either kind, moved there")
+     .about = "L2 in protected mode with no paging of either kind, migrated there")
 {
 	mode_story(&protected_mode, false);
 }
 
 TEST(pse_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 with 32-bit page tables and 4 MiB pages under nested paging, moved there")
+     .about = "L2 with 32-bit page tables and 4 MiB pages under nested paging, migrated there")
 {
 	mode_story(&pse_mode, true);
 }
 
 TEST(pae_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 with PAE under nested paging, moved there")
+     .about = "L2 with PAE under nested paging, migrated there")
 {
 	mode_story(&pae_mode, true);
 }
 
 TEST(long_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, under nested paging, moved there")
+	     "L2 with 4 levels, 2 MiB and 4 KiB pages of its own, under nested paging, migrated there")
 {
 	mode_story(&long_mode, true);
 }
 
-/* ======== writes while memory is being moved ======== */
+/* ======== writes while memory is being migrated ======== */
 
 TEST(writes_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "what L2 writes through 4 KiB nested pages while it is moved arrives, every word")
+     .about = "what L2 writes through 4 KiB nested pages while it is migrated arrives, every word")
 {
 	writes_story(true, SMALL_PAGES);
 }
 
 TEST(writes_npt_2mib, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "what L2 writes through a 2 MiB nested page while it is moved arrives, every word")
+     .about = "what L2 writes through a 2 MiB nested page while it is migrated arrives, every word")
 {
 	writes_story(true, LARGE_PAGES);
 }
 
 TEST(writes_npt_1gib, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, GIB_PAGES),
-     .about = "what L2 writes through a 1 GiB nested page while it is moved arrives, every word")
+     .about = "what L2 writes through a 1 GiB nested page while it is migrated arrives, every word")
 {
 	writes_story(true, HUGE_PAGES);
 }
@@ -190,21 +191,22 @@ TEST(writes_npt_1gib, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, GIB_PAGES),
 /* ---- all CPUs ---- */
 
 TEST(crowd_npt, .needs = ALL_OF(SVM_NPT, SMP),
-     .about = "L2s on all CPUs write through nested tables while they are moved")
+     .about = "L2s on all CPUs write through nested tables while they are migrated")
 {
 	crowd_story(true);
 }
 
-/* ======== the first access after the move ======== */
+/* ======== the first access after the migration ======== */
 
 TEST(npt_first_access, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "the first access of L2 after a move inside it goes through its nested tables")
+     .about = "the first access of L2 after a migration inside it goes through its nested tables")
 {
 	first_access_story();
 }
 
 TEST(npt_first_fault, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "what nested tables do not map is a nested page fault at once after a move inside L2")
+     .about =
+	     "what nested tables do not map is a nested page fault at once after a migration inside L2")
 {
 	first_fault_story(FINAL);
 }

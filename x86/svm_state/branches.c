@@ -34,7 +34,7 @@ static void check_last_branch(bool separate)
 	to = rdmsr(MSR_IA32_LASTBRANCHTOIP);
 	l2_expect_return(l2);
 	report(record[0] && record[0] == record[2] && record[1] == record[3],
-	       "L2's last branch is %lx to %lx after the move, was %lx to %lx", record[2],
+	       "L2's last branch is %lx to %lx after the migration, was %lx to %lx", record[2],
 	       record[3], record[0], record[1]);
 	if (separate) {
 		report(l2->vmcb->save.br_from == record[0] && l2->vmcb->save.br_to == record[1],
@@ -54,13 +54,14 @@ static void check_last_branch(bool separate)
 }
 
 TEST(last_branch_separate, .on = EACH_CPU, .needs = SVM_LBRV,
-     .about = "with LBR virtualization L1 and L2 have each its last branch, through a move in L2")
+     .about =
+	     "with LBR virtualization L1 and L2 have each its last branch, through a migration in L2")
 {
 	check_last_branch(true);
 }
 
 TEST(last_branch_shared, .on = EACH_CPU, .needs = SVM_LBRV,
-     .about = "without it they share one, through a move in L2")
+     .about = "without it they share one, through a migration in L2")
 {
 	check_last_branch(false);
 }

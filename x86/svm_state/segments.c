@@ -21,7 +21,7 @@ static void check_segment(const char *name, const struct vmcb_segment *now,
 }
 
 TEST(segments, .on = EACH_CPU, .needs = SVM,
-     .about = "selectors, attributes, limits and bases of L2's segments survive a move in L2")
+     .about = "selectors, attributes, limits and bases of L2's segments survive a migration in L2")
 {
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
 	struct vmcb_save_area *save = &l2->vmcb->save;
@@ -79,7 +79,8 @@ static void read_flow(struct flow *flow)
 }
 
 TEST(l1_flags_and_segments, .on = EACH_CPU, .needs = SVM,
-     .about = "L1's RFLAGS and segment selectors come back after L2, which had others, was moved")
+     .about =
+	     "L1's RFLAGS and segment selectors come back after L2, which had others, was migrated")
 {
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
 	struct flow before, after;
@@ -111,7 +112,8 @@ TEST(l1_flags_and_segments, .on = EACH_CPU, .needs = SVM,
 
 /* What VMLOAD loads is not brought back by #VMEXIT: it is L2's until L1 loads its own. */
 TEST(vmload_state_passes_exit, .on = EACH_CPU, .needs = SVM,
-     .about = "VMLOAD and VMSAVE carry the same state before and after a move in L1 between them")
+     .about =
+	     "VMLOAD and VMSAVE carry the same state before and after a migration in L1 between them")
 {
 	struct vmcb *own = alloc_page(), *other = alloc_page(), *after = alloc_page();
 	struct vmcb_save_area *save = &other->save;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The state of a nested guest and of the guest that runs it, across a move (AMD APM
+ * The state of a nested guest and of the guest that runs it, across a migration (AMD APM
  * volume 2: 15.5 VMRUN, 15.6 #VMEXIT, 15.7.1 state saved on exit, appendix B VMCB,
  * 15.23 LBR virtualization; 4.5 segment registers; 13.1 debug registers).
  *
@@ -8,10 +8,10 @@
  * and #VMEXIT brings back. A broken hypervisor saves one of them in the place of the
  * other, forgets a register of either, or takes L2's controls anew from the VMCB in
  * L1's memory, which L1 may have changed since. Registers of both are filled with
- * values that occur nowhere else, L2 is moved, and every one is read: by L2 before the
+ * values that occur nowhere else, L2 is migrated, and every one is read: by L2 before the
  * move and after, by L1 in the VMCB after the exit, and L1's own after the exit.
  *
- * Not told apart: a register that is lost in the move from one that is lost at the
+ * Not told apart: a register that is lost in the migration from one that is lost at the
  * entry or exit, but for plan none, where there is no move. What the processor keeps of
  * L1 in VM_HSAVE_PA is seen by what it restores, and not by its layout, which is its own.
  */
@@ -143,8 +143,8 @@ static void check_state(bool nested_paging, bool write)
 		report(read_dr7() == 0x400, "L1's DR7 after the exit is 0x%lx, should be 0x400",
 		       read_dr7());
 		report(breakpoint_addresses_are(20), "DR0 to DR3, which L1 and L2 share");
-		check_reading(reading.values[0], "before the move");
-		check_reading(reading.values[1], "after the move");
+		check_reading(reading.values[0], "before the migration");
+		check_reading(reading.values[1], "after the migration");
 		check_vmcb(l2->vmcb);
 		l2_expect_return(l2);
 		check_reading(reading.values[0], "after another exit and entry");
@@ -158,7 +158,7 @@ static void check_state(bool nested_paging, bool write)
 }
 
 TEST(registers_from_vmcb, .on = EACH_CPU, .needs = SVM,
-     .about = "control, debug, system call registers of L2 and L1, set in the VMCB, moved in L2")
+     .about = "control, debug, system call registers of L2 and L1, set in the VMCB, migrated in L2")
 {
 	check_state(false, false);
 }
@@ -170,7 +170,7 @@ TEST(registers_from_vmcb_npt, .on = EACH_CPU, .needs = SVM_NPT,
 }
 
 TEST(registers_written_in_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "registers that L2 itself has written survive a move and come out in the VMCB")
+     .about = "registers that L2 itself has written survive a migration and come out in the VMCB")
 {
 	check_state(false, true);
 }

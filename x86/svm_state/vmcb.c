@@ -67,12 +67,10 @@ TEST(vmcb_changed_while_l2_runs, .on = EACH_CPU, .needs = SVM,
 		report(rewrite.done, "L2 ran on as it had begun");
 		report(rewrite.tsc_after - rewrite.tsc_before < FAR_AWAY / 2 &&
 			       rewrite.tsc_before - tsc < FAR_AWAY / 2,
-		       "the TSC offset is that of the last VMRUN: TSC in L1 %lx, in L2 %lx, then "
-		       "%lx",
+		       "the TSC offset is that of the last VMRUN: TSC in L1 %lx, in L2 %lx, then %lx",
 		       tsc, rewrite.tsc_before, rewrite.tsc_after);
 		report(l2->vmcb->save.efer == efer && l2->vmcb->save.cr3 == cr3,
-		       "the exit writes L2's own state: EFER 0x%lx, was 0x%lx; CR3 0x%lx, was "
-		       "0x%lx",
+		       "the exit writes L2's own state: EFER 0x%lx, was 0x%lx; CR3 0x%lx, was 0x%lx",
 		       l2->vmcb->save.efer, efer, l2->vmcb->save.cr3, cr3);
 		report(control->tsc_offset == FAR_AWAY && svm_intercepts(l2, INTERCEPT_CPUID),
 		       "the exit leaves controls as L1 has changed them: TSC_OFFSET 0x%lx",
@@ -84,7 +82,8 @@ TEST(vmcb_changed_while_l2_runs, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(vmcb_of_another_page, .on = EACH_CPU, .needs = SVM,
-     .about = "two VMCBs that are entered in turn, with a move between, keep each its own state")
+     .about =
+	     "two VMCBs that are entered in turn, with a migration between, keep each its own state")
 {
 	struct reading unused;
 	struct l2 *first = l2_new(moved_in_l2, &unused), *second = l2_new(moved_in_l2, &unused);
@@ -109,7 +108,7 @@ TEST(vmcb_of_another_page, .on = EACH_CPU, .needs = SVM,
 /* ---- SVM's own registers, and being between guests ---- */
 
 TEST(svm_registers, .on = EACH_CPU, .needs = SVM,
-     .about = "EFER.SVME, VM_HSAVE_PA and VM_CR keep their values through a move in L1")
+     .about = "EFER.SVME, VM_HSAVE_PA and VM_CR keep their values through a migration in L1")
 {
 	void *page = alloc_page();
 	u64 efer, hsave, vm_cr;
@@ -130,14 +129,14 @@ TEST(svm_registers, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(off_and_on, .on = EACH_CPU, .needs = SVM,
-     .about = "SVM that is turned off stays off through a move, and can be turned on again")
+     .about = "SVM that is turned off stays off through a migration, and can be turned on again")
 {
 	struct l2 *l2;
 
 	svm_enable();
 	svm_disable();
 	migrate_quiet();
-	report(!(rdmsr(MSR_EFER) & EFER_SVME), "EFER.SVME is off after the move: EFER 0x%lx",
+	report(!(rdmsr(MSR_EFER) & EFER_SVME), "EFER.SVME is off after the migration: EFER 0x%lx",
 	       rdmsr(MSR_EFER));
 	l2 = l2_new(moved_in_l2, NULL);
 	l2_expect_return(l2);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L1's APIC timer that has expired and whose interrupt is pending when L2 is migrated.
+ * L1's APIC timer has expired and its interrupt is pending when L2 is migrated: held back by GIF
+ * (15.17) or by L2's RFLAGS.IF (15.21.1).
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -19,12 +20,13 @@ static void count_start(void *data)
 }
 
 /*
- * What a hypervisor does that looks for work a last time before VMRUN: the interrupt comes
- * between CLGI and VMRUN, which sets GIF. It is recognized before L2's first instruction.
+ * Between CLGI and VMRUN a hypervisor looks a last time for work. An interrupt that comes there is
+ * recognized when VMRUN sets GIF, before L2's first instruction. A broken hypervisor loses it in
+ * the migration, or runs L2 first.
  */
 TEST(expired_under_clgi, .on = EACH_CPU, .needs = SVM,
-     .about = "a timer that expires while GIF is clear, moved so, ends L2 before its first "
-	      "instruction")
+     .about =
+	     "a timer that expires while GIF is clear, migrated before VMRUN, ends L2 before its first instruction")
 {
 	u32 starts = 0;
 	struct l2 *l2 = l2_new(count_start, &starts);
@@ -42,16 +44,14 @@ TEST(expired_under_clgi, .on = EACH_CPU, .needs = SVM,
 	early = ticks_so_far();
 	l2_enter(l2);
 	report(requested && still && !early,
-	       "while GIF was clear the interrupt was requested (%d, after the move %d) and not "
-	       "taken "
-	       "(%u times)",
+	       "while GIF was clear, the interrupt was requested (%d, after the migration %d) and not taken (%u times)",
 	       requested, still, early);
 	report(l2->vmcb->control.exitcode == SVM_EXIT_INTR && l2->vmcb->save.rip == rip && !starts,
 	       "VMRUN ended with INTR at L2's first instruction, 0x%lx: exit %s", rip,
 	       l2_exit_text(l2));
 	check_places(TO_L1, l2->vmcb->control.exitcode == SVM_EXIT_INTR, 1, 1);
 	run_to_call(l2);
-	report(starts == 1, "then L2 ran once: %u times", starts);
+	report(starts == 1, "then L2 ran once (%u times)", starts);
 	end_ticks();
 	l2_free(l2);
 }
@@ -77,9 +77,9 @@ static void hold_and_be_moved(void *data)
 }
 
 /*
- * Without V_INTR_MASKING L2's IF holds up L1's interrupt, intercepted or not (15.21.1). A
- * hypervisor that restores the local APIC and asks at once whether the interrupt can be
- * delivered may ask while it has L1's IF in hand.
+ * Without V_INTR_MASKING, L2's IF holds back L1's interrupt, intercepted or not (15.21.1). A
+ * hypervisor that asks, right after it has restored the local APIC, whether the interrupt can be
+ * delivered may take L1's IF for L2's.
  */
 static void held_up(enum route route)
 {
@@ -94,11 +94,9 @@ static void held_up(enum route route)
 	arm_timer(&arming);
 	exits = run_to_call(l2);
 	report(held.requested && held.still && !held.early,
-	       "while L2 had interrupts off the timer's was requested (%d, after the move %d) and "
-	       "not "
-	       "taken (%u times)",
+	       "while L2 had interrupts off, the timer's interrupt was requested (%d, after the migration %d) and not taken (%u times)",
 	       held.requested, held.still, held.early);
-	report(held.after == 1, "STI let it in at once: %u times", held.after);
+	report(held.after == 1, "STI let the interrupt in at once (%u times)", held.after);
 	check_places(route, exits, 1, 1);
 	end_ticks();
 	l2_free(l2);
@@ -106,13 +104,14 @@ static void held_up(enum route route)
 
 TEST(held_up_intercepted, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "a timer that expires while L2 has interrupts off, moved so, ends L2 at its STI, once")
+	     "a timer that expires while L2 has interrupts off, migrated so, ends L2 at its STI, once")
 {
 	held_up(TO_L1);
 }
 
 TEST(held_up_not_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "the same without the intercept interrupts L2 behind its STI, once")
+     .about =
+	     "a timer that expires while L2 has interrupts off, migrated so, interrupts L2 after its STI, once, if L1 does not intercept it")
 {
 	held_up(TO_L2);
 }

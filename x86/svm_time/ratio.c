@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * TSC_RATIO (15.30.5), by which L1's TSC is multiplied for L2.
+ * TSC_RATIO (15.30.5): what L2 reads is L1's TSC times this ratio, plus TSC_OFFSET.
+ *
+ * A broken hypervisor loses the ratio in a migration, applies it to L1's own TSC, or adds an offset
+ * that was computed for another ratio. L1 reads its TSC before VMRUN and after #VMEXIT, and scales
+ * both by itself: L2's readings have to be between them.
  */
 #include "libcflat.h"
 #include "processor.h"
@@ -8,13 +12,15 @@
 
 #define RATIO_FRACTION_BITS 32
 
-/* 15.30.5: L2's TSC is L1's * TSC_RATIO + TSC_OFFSET, the ratio in units of 2^-32. */
+/* L2's TSC without TSC_OFFSET (15.30.5). The ratio is in units of 2^-32. */
 static u64 scale_tsc(u64 tsc, u64 ratio)
 {
 	return (unsigned __int128)tsc * ratio >> RATIO_FRACTION_BITS;
 }
 
-TEST(ratio_arithmetic, .about = "this program multiplies by a ratio as 15.30.5 says")
+TEST(ratio_arithmetic,
+     .about =
+	     "the multiplication that this program compares L2's TSC with is the one of APM 15.30.5")
 {
 	static const struct {
 		u64 tsc, ratio, scaled;
@@ -40,9 +46,7 @@ static void check_scaled_look(const struct stay *stay, const struct look *look, 
 
 	report(in_order(low, look->rdtsc) && in_order(look->rdtsc, look->rdtscp) &&
 		       in_order(look->rdtscp, high),
-	       "%s: ratio 0x%lx, offset 0x%lx: L1 read 0x%lx (0x%lx for L2), then L2 0x%lx and "
-	       "0x%lx, "
-	       "then L1 0x%lx (0x%lx for L2)",
+	       "%s: ratio 0x%lx, offset 0x%lx: L1 read 0x%lx (0x%lx for L2), then L2 0x%lx and 0x%lx, then L1 0x%lx (0x%lx for L2)",
 	       when, ratio, stay->offset, stay->before, low, look->rdtsc, look->rdtscp, stay->after,
 	       high);
 }
@@ -55,9 +59,9 @@ static void check_ratio_register(u64 ratio, const char *when)
 }
 
 /*
- * The product is of L1's whole TSC: an offset that was computed for another ratio, or L1's
- * own offset left unscaled, puts L2's TSC far off. The ratio is L1's register, no part of the
- * VMCB, and must be carried by itself.
+ * The ratio applies to L1's whole TSC. So an offset that was computed for another ratio, or an
+ * offset of L1's own that is left unscaled, puts L2's TSC far off. The ratio is a register of L1's
+ * and not in the VMCB, so a migration has to carry it by itself.
  */
 static void run_at_ratio(struct l2 *l2, struct stay *stay, u64 ratio, const char *when)
 {
@@ -68,7 +72,8 @@ static void run_at_ratio(struct l2 *l2, struct stay *stay, u64 ratio, const char
 	if (visit(l2, stay)) {
 		check_scaled_look(stay, &stay->first, ratio, when);
 		if (stay->move)
-			check_scaled_look(stay, &stay->last, ratio, "after the move inside L2");
+			check_scaled_look(stay, &stay->last, ratio,
+					  "after the migration inside L2");
 		report(in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
 		       "%s: L1's own TSC is not scaled: 0x%lx, then 0x%lx", when, stay->before,
 		       stay->after);
@@ -88,21 +93,23 @@ static void check_ratios(u64 moved_at)
 	for (size_t i = 0; i < ARRAY_SIZE(ratios); i++) {
 		stay.offset = i % 2 ? BEHIND : AHEAD;
 		stay.move = ratios[i] == moved_at;
-		run_at_ratio(l2, &stay, ratios[i], stay.move ? "before the move" : "in L2");
+		run_at_ratio(l2, &stay, ratios[i], stay.move ? "before the migration" : "in L2");
 	}
 	wrmsr_safe(MSR_AMD64_TSC_RATIO, SVM_TSC_RATIO_DEFAULT);
 	l2_free(l2);
 }
 
 TEST(tsc_ratio_below_one, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_TSC_RATE),
-     .about = "L2's TSC is L1's times TSC_RATIO plus TSC_OFFSET; a ratio of a half survives a move")
+     .about =
+	     "L2's TSC is L1's times TSC_RATIO plus TSC_OFFSET; a ratio of a half survives a migration")
 {
 	check_ratio_register(SVM_TSC_RATIO_DEFAULT, "at the beginning");
 	check_ratios(SVM_TSC_RATIO_DEFAULT / 2);
 }
 
 TEST(tsc_ratio_above_one, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_TSC_RATE),
-     .about = "the same for a move at a ratio of one and a half")
+     .about =
+	     "L2's TSC is L1's times TSC_RATIO plus TSC_OFFSET; a ratio of one and a half survives a migration")
 {
 	check_ratios(SVM_TSC_RATIO_DEFAULT * 3 / 2);
 }

@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Time while a nested guest is in flight: L2's TSC, L1's timers and clock, and that no
- * entry or exit is lost or done twice.
+ * Time while a nested guest runs: L2's TSC, L1's timers and clock. No entry or exit may be lost or
+ * done twice.
  *
- * The truth is AMD's APM volume 2: TSC_OFFSET of the VMCB (15.5.1, appendix B), which is
- * added to what L2 reads of the TSC, and to nothing else; TSC_RATIO (15.30.5), by which
- * L1's TSC is multiplied first; physical interrupts with and without their intercept, with
- * and without V_INTR_MASKING (15.13.1, 15.21.1); GIF (15.17). Of the local APIC's timer the
- * truth is chapter 16.4 and Intel's SDM volume 3 (TSC deadline), of kvmclock Linux's
- * Documentation/virt/kvm/x86/msr.rst.
+ * Manuals: AMD APM volume 2: TSC_OFFSET (15.5.1 and appendix B), which is added to what L2 reads of
+ * the TSC and to nothing else; TSC_RATIO (15.30.5), by which L1's TSC is multiplied first; physical
+ * interrupts with and without their intercept, with and without V_INTR_MASKING (15.13.1, 15.21.1);
+ * GIF (15.17); the local APIC's timer (16.4). Intel SDM volume 3 for the timer's TSC-deadline mode;
+ * Linux's Documentation/virt/kvm/x86/msr.rst for kvmclock.
  *
- * In a move a VMM reads TSC, local APIC and clock while L2 runs, and writes them back into a
- * vCPU that is in L2 already or will be: a hypervisor may take L2's TSC for L1's, add
- * TSC_OFFSET twice or not at all, take it from the VMCB in memory and not from what VMRUN
- * has loaded, forget an interrupt for L1 or give it to L2, or begin L2's last entry anew.
+ * In a migration a VMM reads TSC, local APIC and clock while L2 runs, and writes them into a vCPU
+ * that is in L2 already or will be. A broken hypervisor takes L2's TSC for L1's; adds TSC_OFFSET
+ * twice or not at all; takes TSC_OFFSET from the VMCB in memory and not from what VMRUN has loaded;
+ * forgets an interrupt for L1 or gives it to L2; or repeats L2's last entry.
  *
- * What L2 reads is compared with L1's TSC before VMRUN and after #VMEXIT, less the offset.
- * That is exact as to the offset, and says nothing about how fast the TSC goes: a TSC that
- * stands still, or leaps during a move, is seen only where a test says so. An interrupt's
- * place is known by the stack that it interrupts. Timers are measured by the library's time
- * source, which stands still while the guest does and the APIC may count on: so the
- * host is asked how long that was. Late is no failure short of a deadline.
+ * How the tests see it: L1 reads its TSC before VMRUN and after #VMEXIT, and what L2 reads, less
+ * the offset, has to be between. The stack that an interrupt was taken on tells whether it came to
+ * L1 or L2. Timers are measured by the library's time source. The APIC's timer may go on while the
+ * guest, and this time source with it, stands still; so the tests ask the host how long that was.
  *
- * What is the same on VMX is in l2-time.c, l2-time-clock.c and l2-time-trips.c.
+ * What they cannot tell: how fast the TSC goes. A TSC that stands still, or jumps during a
+ * migration, is seen only where a test says so. Being late is no failure before a deadline has
+ * passed.
  *
- * QEMU's TCG may deliver an interrupt twice that KVM injects (docs/findings.md); such a one
- * comes with interrupts off or is not in service in the local APIC, and is counted apart.
+ * Tests that VMX has as well are in x86/nested/time*.c.
+ *
+ * QEMU's TCG may deliver an interrupt twice that KVM injects (docs/findings.md). The second one
+ * comes with interrupts off, or is not in service in the local APIC; such interrupts are counted
+ * apart.
  */
 #include "libcflat.h"
 #include "processor.h"
@@ -70,13 +72,13 @@ static void change_own_vmcb(void *data)
 }
 
 /*
- * VMRUN loads the VMCB; nothing loads it again while L2 runs, nor does #VMEXIT store
- * TSC_OFFSET (15.6). A hypervisor that goes by the VMCB in memory when it restores an L2
- * in flight gives it an offset that L1 has not yet run it with.
+ * VMRUN loads TSC_OFFSET. Nothing loads it again while L2 runs, and #VMEXIT does not store it
+ * (15.6). A hypervisor that restores a running L2 from the VMCB in memory gives it an offset that
+ * L1 has not yet run it with.
  */
 TEST(tsc_offset_in_memory, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "a TSC_OFFSET written to the VMCB while L2 is in flight counts from the next VMRUN on")
+	     "a TSC_OFFSET that is written to the VMCB while L2 runs takes effect at the next VMRUN, also across a migration")
 {
 	struct change change = { .offset = BEHIND };
 	struct stay stay = { .offset = AHEAD }, next = { .offset = BEHIND };
@@ -87,7 +89,7 @@ TEST(tsc_offset_in_memory, .on = EACH_CPU, .needs = SVM,
 	if (visit(l2, &stay)) {
 		bool before = check_look(&stay, &change.before, "before the change");
 		bool changed = check_look(&stay, &change.changed, "after the change");
-		bool moved = check_look(&stay, &change.moved, "after the change and the move");
+		bool moved = check_look(&stay, &change.moved, "after the change and the migration");
 
 		if (before && changed && moved)
 			report_pass("L2 kept the offset that it was entered with, 0x%lx",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the program svm_time need of each other. */
+/* What the files of the program svm_time share. */
 #ifndef SVM_TIME_H
 #define SVM_TIME_H
 
@@ -8,7 +8,7 @@
 #include "percpu.h"
 #include "x86/nested/time.h"
 
-/* How late anything may be, on a host of full speed. */
+/* How late anything may be at full host speed. */
 #define PATIENCE_MS 5000
 
 /* How long a test waits for an interrupt that must not come again. */
@@ -23,17 +23,23 @@
 struct ticks {
 	const struct l2 *l2;
 	u32 in_l1, in_l2;
-	/* Came though nobody may have sent them: interrupts were off, or not in service. */
+	/*
+	 * Interrupts that came while interrupts were off, or that were not in service in the local
+	 * APIC.
+	 */
 	u32 uncalled;
-	u64 first_tsc; /* L1's TSC at the first */
-	bool once;     /* not periodic: the handler stops it */
-	bool keep;     /* but not this one */
+	u64 first_tsc; /* L1's TSC at the first interrupt */
+	bool once;     /* the handler stops the timer, unless it is periodic ... */
+	bool keep;     /* ... or this is set */
 	bool rescued;
 
-	/* Since the arming, by the time source; and when the first had been seen. */
+	/*
+	 * The time since the timer was armed, by the time source, and when the first interrupt was
+	 * seen.
+	 */
 	struct stopwatch watch;
 	u64 seen_ns;
-	u64 patience_ms; /* for those that this CPU waits for */
+	u64 patience_ms; /* how long to wait for an interrupt */
 };
 
 DECLARE_PER_CPU(struct ticks, timer_ticks);
@@ -41,42 +47,54 @@ DECLARE_PER_CPU(struct ticks, timer_ticks);
 /* Who gets a physical interrupt while L2 runs. */
 enum route {
 	TO_L1,	      /* intercepted */
-	TO_L1_ALWAYS, /* intercepted, V_INTR_MASKING: whatever L2's IF, which is 0 */
-	TO_L2,	      /* not intercepted: through L2's IDT, which is L1's */
+	TO_L1_ALWAYS, /* intercepted, with V_INTR_MASKING, so that L2's IF, which is 0, does not
+			 matter */
+	TO_L2,	      /* not intercepted, so that L2 takes it by its IDT, which is L1's */
 };
 
 void set_route(struct l2 *l2, enum route route);
 
-/* Installs the handler for this CPU's interrupts of the timer; takes it away, with a check. */
+/*
+ * Installs the handler of this CPU's timer; removes it and checks that no interrupt was uncalled
+ * for.
+ */
 void begin_ticks(struct l2 *l2);
 void end_ticks(void);
 
-/* How the timer is armed. GIF stays 0 until VMRUN, so that it can only come to L2's time. */
+/*
+ * How the timer is armed. GIF stays 0 until VMRUN, so that the interrupt comes to L2 or its exit.
+ */
 struct arming {
 	u32 mode;
-	u64 ns;	      /* meant */
-	u32 count;    /* of the APIC's timer */
-	u64 deadline; /* L1's TSC */
-	u64 earliest; /* the same, if the host was held up while it was armed */
+	u64 ns;	      /* wanted */
+	u32 count;    /* the APIC timer's initial count */
+	u64 deadline; /* in L1's TSC */
+	u64 earliest; /* the deadline, if the host stopped the guest while it was being armed */
 	struct host_time host;
 };
 
-/* With mode and ns set. */
+/* Arms the timer; the caller has set mode and ns. GIF is clear afterwards. */
 void arm_timer(struct arming *arming);
-/* No less than the timer's frequency. */
+/* An upper bound of the APIC timer's frequency. */
 u64 apic_hz_at_most(void);
 
-/* This CPU's, in L1 and L2. */
+/* How many interrupts this CPU has had in L1 and L2; waits for so many. For L1 and L2. */
 u32 ticks_so_far(void);
 bool await_ticks(u32 wanted);
-/* To be called in L2 now and then, and while it is migrated. */
+/* L2 calls these often while it waits, and the second one while it is migrated. */
 void watch_ticks(void);
 void watch_ticks_and_move(void);
 
-/* L2 up to its call, entered again after each INTR; gives how many of these there were. */
+/*
+ * Enters L2, and enters it again after each exit INTR, until it calls. Gives the number of those
+ * exits.
+ */
 u32 run_to_call(struct l2 *l2);
 
-/* Whether so many nanoseconds are enough for so many counts; PAUSED: see arm_timer(). */
+/*
+ * Whether the timer may have counted so far in so many nanoseconds, and how long the host stopped
+ * the guest since the timer was armed.
+ */
 bool not_early(const struct arming *arming, u64 ns, u64 counts, u64 *paused);
 /* Checks: the first interrupt was not early; LEAST to MOST interrupts came, all by this route. */
 void check_first(const struct arming *arming);

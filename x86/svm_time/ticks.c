@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L1's APIC timer, armed before L2 is entered, and a count of the interrupts that came of it.
+ * Arms L1's APIC timer before L2 is entered, counts its interrupts in L1 and in L2, and checks
+ * them.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -19,9 +20,9 @@ u32 ticks_so_far(void)
 }
 
 /*
- * A QEMU that does not carry a timer's current count has KVM fire a one-shot as soon as it
- * is restored, even one that has fired before (docs/findings.md). Two tests are about that;
- * for all others the handler stops the timer, and a one-shot may be early.
+ * Some QEMUs do not carry a timer's current count, so that KVM fires a one-shot as soon as it is
+ * restored, even one that has fired before (docs/findings.md). Two tests are about that. For all
+ * others the handler stops the timer, and a one-shot may be early.
  */
 static void on_tick(isr_regs_t *regs)
 {
@@ -45,8 +46,9 @@ static void on_tick(isr_regs_t *regs)
 }
 
 /*
- * Not from the handler, which may come in the middle of it. A look at the time is an exit to
- * the VMM: one at the first tick, and else now and then, for the stopwatch not to lose time.
+ * The handler does not do this, since it may interrupt this function. Reading the time source is an
+ * exit to the VMM, so this reads it at the first interrupt, and otherwise only so often that the
+ * stopwatch loses no time.
  */
 void watch_ticks(void)
 {
@@ -75,8 +77,8 @@ bool await_ticks(u32 wanted)
 }
 
 /*
- * A bound that the timer's frequency does not exceed, so that count / frequency is no longer
- * than the time: the ticks of a stretch that embraces the one of which the time is known.
+ * The counts of a stretch of time that encloses the stretch that was measured, so that the
+ * frequency is at most this, and count / frequency is no longer than the timer takes.
  */
 u64 apic_hz_at_most(void)
 {
@@ -110,7 +112,6 @@ static const char *const route_names[] = {
 
 #define MOST_INTR_EXITS 100000
 
-/* L2 up to its call, entered again after each INTR; gives how many of these there were. */
 u32 run_to_call(struct l2 *l2)
 {
 	const struct ticks *ticks = &this_cpu(timer_ticks);
@@ -119,7 +120,10 @@ u32 run_to_call(struct l2 *l2)
 	/* Nothing may be printed here: L2 may have been interrupted in the middle of a line. */
 	while (l2_enter(l2) == SVM_EXIT_INTR && interrupts < MOST_INTR_EXITS) {
 		interrupts++;
-		/* STGI has let it in; and others perhaps, until the next CLGI. */
+		/*
+		 * STGI has let the interrupt in. It may have let in others as well, until the next
+		 * CLGI.
+		 */
 		for_nothing += READ_ONCE(ticks->in_l1) == before && !ticks->rescued;
 		before = ticks->in_l1;
 	}
@@ -162,7 +166,7 @@ void end_ticks(void)
 			     uncalled);
 }
 
-/* The timer counts slowly, so that a long move does not outlast it. */
+/* With the largest divisor, the timer can be armed for longer than a long migration takes. */
 void arm_timer(struct arming *arming)
 {
 	arming->count = MIN(mul_div(apic_hz_at_most(), arming->ns, NS_PER_SECOND), 0xfffffffful);
@@ -170,7 +174,7 @@ void arm_timer(struct arming *arming)
 	apic_setup_timer(TIMER_VECTOR, arming->mode);
 	apic_write(APIC_TDCR, APIC_TDR_DIV_16);
 	this_cpu(timer_ticks).once = arming->mode != APIC_LVT_TIMER_PERIODIC;
-	/* The last move may have been long, and this one short; and tsc_hz() may be off. */
+	/* The last migration may have been long and this one short; and tsc_hz() may be inexact. */
 	this_cpu(timer_ticks).patience_ms = PATIENCE_MS + 4 * arming->ns / NS_PER_MS;
 	clgi();
 	stopwatch_start(&this_cpu(timer_ticks).watch);
@@ -182,12 +186,15 @@ void arm_timer(struct arming *arming)
 	}
 }
 
-/* Two ticks of the time source, which runs by itself. */
+/* Two ticks of the time source, which is not synchronous with the timer. */
 #define ROUNDING_NS 1000
 #define PPM	    1000000
 #define CLOCKS_PPM  1000
 
-/* ns must have been enough for the timer to count; nothing but the host's pauses helps. */
+/*
+ * The timer must not have counted further than NS allows. It may go on while the host stops the
+ * guest, when the time source stands still.
+ */
 bool not_early(const struct arming *arming, u64 ns, u64 counts, u64 *paused)
 {
 	struct host_time now = { 0 };
@@ -208,22 +215,20 @@ void check_first(const struct arming *arming)
 		return;
 	early = !not_early(arming, ticks->seen_ns, arming->count, &paused);
 	if (arming->mode == APIC_LVT_TIMER_TSCDEADLINE) {
-		/* A move arms it anew, while the guest stands still. */
+		/* A migration arms the deadline anew, while the guest stands still. */
 		u64 earliest = arming->earliest - mul_div(tsc_hz(), paused, NS_PER_SECOND);
 
 		report(in_order(earliest, ticks->first_tsc),
-		       "it came not before its deadline: L1's TSC 0x%lx, armed for 0x%lx (0x%lx if "
-		       "the host was held up, and moved)",
+		       "it did not come before its deadline: L1's TSC 0x%lx, armed for 0x%lx (0x%lx if the host stopped the guest and migrated it)",
 		       ticks->first_tsc, arming->deadline, earliest);
 		return;
 	}
 	report(!early,
-	       "it came not before its time: after %lu ns, and at most %lu ns in which the guest "
-	       "stood still; armed for %u counts at %lu Hz at most",
+	       "it did not come before its time: after %lu ns, and at most %lu ns in which the guest stood still; armed for %u counts at %lu Hz at most",
 	       ticks->seen_ns, paused, arming->count, apic_hz_at_most());
 }
 
-/* A periodic timer may also come to L1 between an exit and the next entry. */
+/* A periodic timer's interrupt may also come to L1 between an exit and the next entry. */
 void check_places(enum route route, u32 exits, u32 least, u32 most)
 {
 	const struct ticks *ticks = &this_cpu(timer_ticks);
@@ -233,8 +238,7 @@ void check_places(enum route route, u32 exits, u32 least, u32 most)
 	bool exits_good = !to_l1 ? !exits : ticks->once ? exits == here : exits <= here;
 
 	report(here >= least && here <= most && !elsewhere && exits_good,
-	       "%s: %u interrupts in L1, %u in L2, %u exits INTR; there should be %u to %u in %s "
-	       "and %s",
+	       "%s: %u interrupts in L1, %u in L2, %u exits INTR; there should be %u to %u in %s and %s",
 	       route_names[route], ticks->in_l1, ticks->in_l2, exits, least, most,
 	       to_l1 ? "L1" : "L2", to_l1 ? "an exit for each" : "no exits");
 }

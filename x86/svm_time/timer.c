@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L1's APIC timer that expires while L2 is migrated.
+ * L1's APIC timer expires while L2 is migrated, or after the migration: intercepted (15.13.1) or
+ * not, with L2 running or halted.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -44,8 +45,8 @@ static void be_moved_and_wait(void *data)
 }
 
 /*
- * Where in a move the timer expires: late in it, so that it may be while the guest stands
- * still, or after it. It changes from CPU to CPU and round to round.
+ * The timer expires late in the migration, so that it may be while the guest stands still, or after
+ * it. Which of the two changes from CPU to CPU and from round to round.
  */
 static u64 expiry_ns(bool after)
 {
@@ -57,9 +58,9 @@ static u64 expiry_ns(bool after)
 #define PERIOD_NS (10 * NS_PER_MS)
 
 /*
- * A hypervisor that looks for L1's interrupts only in L1, that restores the local APIC before
- * L2 and takes its interrupt for L2's, or drops the one that was about to become an exit. L2's
- * TSC is far off: a deadline that is compared with it comes at once, or never.
+ * A broken hypervisor looks for L1's interrupts only in L1; or it restores the local APIC before L2
+ * and takes its interrupt for L2's; or it drops the interrupt that was about to become an exit.
+ * L2's TSC is far off, so that a deadline which is compared with it comes at once or never.
  */
 static void timer_in_flight(u32 mode, enum route route)
 {
@@ -76,7 +77,7 @@ static void timer_in_flight(u32 mode, enum route route)
 	arm_timer(&arming);
 	exits = run_to_call(l2);
 	ns = stopwatch_ns(&this_cpu(timer_ticks).watch);
-	report(wait.came, "%u of %u interrupts came in time (%u until the move was over)",
+	report(wait.came, "%u of %u interrupts came in time (%u until the migration was over)",
 	       ticks_so_far(), wait.wanted, wait.at_move);
 	if (wait.periodic) {
 		not_early(&arming, ns, 0, &paused);
@@ -90,45 +91,50 @@ static void timer_in_flight(u32 mode, enum route route)
 }
 
 TEST(oneshot_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "L1's one-shot APIC timer ends L2 with INTR once, across a move")
+     .about =
+	     "L1's one-shot APIC timer, intercepted, ends L2 with exit INTR once, across a migration")
 {
 	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L1);
 }
 
 TEST(oneshot_intercepted_always, .on = EACH_CPU, .needs = SVM,
-     .about = "the same with V_INTR_MASKING, where L2 with interrupts off cannot hold it up")
+     .about =
+	     "L1's one-shot APIC timer, intercepted with V_INTR_MASKING, ends an L2 that has interrupts off once, across a migration")
 {
 	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L1_ALWAYS);
 }
 
 TEST(oneshot_not_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "the same timer without the intercept interrupts L2 once, and no exit comes of it")
+     .about =
+	     "L1's one-shot APIC timer, not intercepted, interrupts L2 once and causes no exit, across a migration")
 {
 	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L2);
 }
 
 TEST(periodic_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "L1's periodic timer goes on after a move in L2: one exit INTR for each interrupt, "
-	      "none too many")
+     .about =
+	     "L1's periodic timer goes on after a migration in L2, with one exit INTR for each interrupt and no other")
 {
 	timer_in_flight(APIC_LVT_TIMER_PERIODIC, TO_L1);
 }
 
 TEST(periodic_not_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "the same without the intercept: all interrupts are L2's")
+     .about =
+	     "L1's periodic timer, not intercepted, goes on after a migration in L2, and all its interrupts come to L2")
 {
 	timer_in_flight(APIC_LVT_TIMER_PERIODIC, TO_L2);
 }
 
 TEST(deadline_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, TSC_DEADLINE),
-     .about = "L1's TSC deadline, moved while L2 with another TSC runs, ends L2 once, not before "
-	      "its time")
+     .about =
+	     "L1's TSC deadline ends L2, whose TSC differs, once and not early, across a migration in L2")
 {
 	timer_in_flight(APIC_LVT_TIMER_TSCDEADLINE, TO_L1);
 }
 
 TEST(deadline_not_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, TSC_DEADLINE),
-     .about = "the same without the intercept: L2 gets the interrupt at L1's deadline")
+     .about =
+	     "L1's TSC deadline, not intercepted, interrupts L2, whose TSC differs, once and not early, across a migration in L2")
 {
 	timer_in_flight(APIC_LVT_TIMER_TSCDEADLINE, TO_L2);
 }
@@ -144,9 +150,9 @@ static void take_and_be_moved(void *data)
 	l2_call(HERE);
 }
 
-/* A hypervisor, or a VMM, that arms a timer by its initial count though nothing is left of it. */
+/* A broken hypervisor or VMM arms the timer by its initial count though its current count is 0. */
 TEST(oneshot_kept_expired, .on = EACH_CPU, .needs = SVM,
-     .about = "a one-shot APIC timer that has fired does not fire again because L2 is moved")
+     .about = "a one-shot APIC timer that has fired does not fire again because L2 is migrated")
 {
 	struct wait wait = { 0 };
 	struct l2 *l2 = l2_new(take_and_be_moved, &wait);
@@ -158,15 +164,16 @@ TEST(oneshot_kept_expired, .on = EACH_CPU, .needs = SVM,
 	this_cpu(timer_ticks).keep = true;
 	arm_timer(&arming);
 	exits = run_to_call(l2);
-	report(wait.came, "it came before the move (%u times until after it)", wait.at_move);
+	report(wait.came, "it came before the migration (%u times until after it)", wait.at_move);
 	check_places(TO_L1, exits, 1, 1);
 	end_ticks();
 	l2_free(l2);
 }
 
-/* A hypervisor or a VMM that carries the initial count and not the current one. */
+/* A broken hypervisor or VMM carries the initial count and not the current one. */
 TEST(oneshot_kept_armed, .on = EACH_CPU, .needs = SVM,
-     .about = "a one-shot APIC timer that is armed when L2 is moved does not fire before its time")
+     .about =
+	     "a one-shot APIC timer that is armed when L2 is migrated does not fire before its time")
 {
 	struct wait wait = { 0 };
 	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
@@ -185,7 +192,7 @@ TEST(oneshot_kept_armed, .on = EACH_CPU, .needs = SVM,
 
 /* ---- L2 halted ---- */
 
-/* Another CPU wakes the one that halts, if nothing else does. */
+/* Another CPU wakes the halted one if nothing else does, so that the test ends. */
 struct rescuer {
 	int cpu;
 	const struct wait *wait;
@@ -208,8 +215,8 @@ static void rescue_in_time(void *data)
 }
 
 /*
- * A halted L2 is a state of the vCPU that a move carries by itself (its "MP state"), and
- * L1's interrupt has to end both that and L2. Behind the move the timer is not yet due.
+ * That L2 is halted is a state of the vCPU (the "MP state"), which a migration carries by itself.
+ * L1's interrupt has to end both that and L2. The timer is due only after the migration.
  */
 static void halted(enum route route)
 {
@@ -231,7 +238,7 @@ static void halted(enum route route)
 	on_cpu_wait(other);
 	unhandle_irq(RESCUE_VECTOR);
 	report(!this_cpu(timer_ticks).rescued && wait.came,
-	       "the timer woke L2 after the move%s (it halted %u times)",
+	       "the timer woke L2 after the migration%s (it halted %u times)",
 	       this_cpu(timer_ticks).rescued ? ", but only with another CPU's help" : "",
 	       wait.halts);
 	check_places(route, exits - (route != TO_L2 && this_cpu(timer_ticks).rescued), 1, 1);
@@ -241,13 +248,15 @@ static void halted(enum route route)
 }
 
 TEST(halted_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP, TSC_DEADLINE),
-     .about = "L2, halted after a move, is ended by L1's timer, and goes on behind its HLT")
+     .about =
+	     "L1's timer wakes an L2 that halted after a migration, by an exit, and L2 goes on after its HLT")
 {
 	halted(TO_L1);
 }
 
 TEST(halted_not_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP, TSC_DEADLINE),
-     .about = "L2, halted after a move, is woken by L1's timer, which interrupts it itself")
+     .about =
+	     "L1's timer wakes an L2 that halted after a migration, which takes the interrupt itself")
 {
 	halted(TO_L2);
 }
