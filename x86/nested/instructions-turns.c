@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs rows of instructions in L2, and judges what came of each. See instructions.h.
+ * Runs rows of instructions in L2 and judges what came of each, and the tests of rows that SVM and
+ * VMX share. See instructions.h.
  */
 #include "x86/nested/instructions.h"
 #include "apic.h"
@@ -13,7 +14,7 @@
 #define TSS_BUSY   BIT(41)
 #define MANY_EXITS 1000000
 
-/* The tests run on one CPU at a time, and these are its. */
+/* The tests run on one CPU at a time; these belong to it. */
 const struct row *rows;
 int row_count;
 bool is_there[MOST_ROWS];
@@ -26,7 +27,10 @@ u32 base_port;
 static volatile int current = -1;
 static struct outcome outcomes[MOST_ROWS];
 
-/* An exception in L2 (or in L1, when the rows are run there). The table goes on behind it. */
+/*
+ * An exception in L2, or in L1 when the rows are run there. The table continues after the
+ * instruction.
+ */
 static void note_exception(struct ex_regs *regs)
 {
 	const struct row *row = current < 0 ? NULL : &rows[current];
@@ -54,7 +58,7 @@ static void note_wakeup(isr_regs_t *regs)
 {
 }
 
-/* What is written to an MSR is what the row before has read from it in L1. */
+/* A row writes to an MSR what the row before has read from it in L1. */
 static void run_row(int index)
 {
 	current = index;
@@ -88,7 +92,7 @@ static void clear_outcomes(void)
 
 /* ---- L1's side ---- */
 
-/* What a handler in L1 or in L2 was told: it must be the same in both. */
+/* A handler in L1 and a handler in L2 must be told the same. */
 static bool check_handler(const struct row *row, const struct outcome *outcome, const char *when)
 {
 	bool behind = row->traps || row->vector == BP_VECTOR || row->vector == OF_VECTOR;
@@ -108,7 +112,7 @@ static void restore_tr(void)
 	ltr(TSS_MAIN);
 }
 
-/* Runs all rows in L1, where nothing exits, and keeps what came of it. */
+/* Runs all rows in L1, where nothing exits, and keeps the outcomes. */
 static void run_in_l1(void)
 {
 	clear_outcomes();
@@ -141,7 +145,7 @@ struct l2 *begin_rows(const struct row *table, int count)
 	assert(count <= MOST_ROWS);
 	rows = table;
 	row_count = count;
-	/* Asked now: in L2, CPUID may exit. */
+	/* L1 asks this before, since CPUID in L2 may exit. */
 	for (int i = 0; i < count; i++) {
 		is_there[i] = !table[i].there || table[i].there();
 		wanted[i] = table[i].always;
@@ -161,7 +165,7 @@ struct l2 *begin_rows(const struct row *table, int count)
 	operand_dr[6] = read_dr6();
 	operand_dr[7] = read_dr7();
 	sidt(&operand_idtr);
-	/* VM exits make the limit larger, and every selector is within it. */
+	/* VM exits make the limit larger, so that every selector is within it. */
 	sgdt(&operand_gdtr);
 	operand_gdtr.limit = GDT_ENTRIES * 8 - 1;
 	lgdt(&operand_gdtr);
@@ -191,7 +195,7 @@ void end_rows(struct l2 *l2)
 	current = -1;
 }
 
-/* An exit of the row that L2 is at? Then L2 goes on behind it. */
+/* Whether the exit belongs to the row that L2 is at. Then L2 goes on after the row. */
 static bool note_exit(struct l2 *l2, const char *when)
 {
 	const struct row *row = current < 0 ? NULL : &rows[current];
@@ -204,7 +208,10 @@ static bool note_exit(struct l2 *l2, const char *when)
 	return true;
 }
 
-/* Whether what the row did in L2 is what it does in L1, or nothing if it has exited. */
+/*
+ * A row that should exit must do so once and have no other effect in L2. Otherwise it must do in L2
+ * what it did in L1.
+ */
 static bool judge(int index, const char *when)
 {
 	const struct row *row = &rows[index];
@@ -345,9 +352,9 @@ bool in_pattern(int number, int pattern)
 
 /* ======== tests of instructions ======== */
 
-/* A hypervisor that forgets wishes when it makes L2's VMCB or VMCS anew on the other side. */
+/* A broken hypervisor forgets controls when it makes L2's VMCB or VMCS anew on the destination. */
 TEST(instructions_all, .on = EACH_CPU, .needs = L2,
-     .about = "migrated inside L2, every instruction that L1 wants to exit still does, as before")
+     .about = "every instruction that L1 wants to exit still exits after a migration in L2")
 {
 	struct l2 *l2 = begin_instructions();
 
@@ -357,9 +364,10 @@ TEST(instructions_all, .on = EACH_CPU, .needs = L2,
 	end(l2);
 }
 
-/* A hypervisor that hands L1 what it wants for itself. */
+/* A broken hypervisor gives L1 exits that only the hypervisor itself wants. */
 TEST(instructions_none, .on = EACH_CPU, .needs = L2,
-     .about = "migrated inside L2, nothing exits that L1 does not want, but what always does")
+     .about =
+	     "after a migration in L2, no instruction exits that L1 does not want to exit, except those that always do")
 {
 	struct l2 *l2 = begin_instructions();
 
@@ -371,7 +379,7 @@ TEST(instructions_none, .on = EACH_CPU, .needs = L2,
 
 TEST(instructions_patterns, .on = EACH_CPU, .needs = L2,
      .about =
-	     "migrated inside L2: in patterns that tell any two controls apart, what is on exits, nothing else")
+	     "in patterns that distinguish any two controls, exactly the wanted instructions exit, across a migration in L2")
 {
 	struct l2 *l2 = begin_instructions();
 	bool good = true;
@@ -381,7 +389,7 @@ TEST(instructions_patterns, .on = EACH_CPU, .needs = L2,
 	for (pattern = 0; good && pattern < PATTERNS; pattern++) {
 		report_prefix_pushf("pattern %d", pattern);
 		want(l2, in_pattern, pattern);
-		good = quiet_turn(l2, pattern ? "moved in the first" : "migrated inside L2");
+		good = quiet_turn(l2, pattern ? "migrated in the first" : "migrated inside L2");
 		report_prefix_pop();
 	}
 	report(good && !move_inside, "%d instructions in %d patterns", row_count, pattern);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Instructions that L2 executes row by row, and the tests of them that are the same on SVM and
- * VMX. See l2-instructions.h, and svm_intercept.c and vmx_exit.c for the manuals.
- */
+/* The instructions and exceptions that svm_intercept and vmx_exit share. See instructions.h. */
 #include "x86/nested/instructions.h"
 #include "apic.h"
 #include "isr.h"
@@ -53,10 +50,11 @@ void raise_wakeup(void)
 /* ---- exceptions ---- */
 
 /*
- * The vector, the error code, CR2; instructions before; the instruction that raises it;
- * instructions behind; what else there is to say.
+ * Of each: vector, error code, CR2; instructions before; the instruction that raises it;
+ * instructions after; other members of the row.
  *
- * #DB is a single step's: RFLAGS.TF set by POPF counts for the instruction behind it.
+ * #DB comes from a single step: RFLAGS.TF, set by POPF, traps after the instruction that follows
+ * POPF.
  */
 #define EXCEPTIONS(X)                                                                              \
 	X(de, DE_VECTOR, 0, 0, "xor %edx, %edx; mov $1, %eax; xor %ecx, %ecx", "div %ecx", "")     \
@@ -75,7 +73,7 @@ void raise_wakeup(void)
 	X(mf, MF_VECTOR, 0, 0,                                                                     \
 	  "fninit; movl $0x37b, operand_buffer; fldcw operand_buffer; fld1; fldz; fdivrp",         \
 	  "fwait", "fninit")                                                                       \
-	/* Those that the instruction means to raise. */                                           \
+	/* Exceptions that the instruction is made for. */                                         \
 	X(bp, BP_VECTOR, 0, 0, "", "int3", "")                                                     \
 	X(of, OF_VECTOR, 0, 0, TO_32_BITS "mov $0x7fffffff, %eax; inc %eax", "into", TO_64_BITS)   \
 	X(br, BR_VECTOR, 0, 0,                                                                     \
@@ -87,7 +85,7 @@ void raise_wakeup(void)
 	  "divss %xmm1, %xmm0", "movl $0x1f80, operand_buffer; ldmxcsr operand_buffer",            \
 	  .optional = true)
 
-/* INTO and BOUND are no instructions of 64-bit mode. All memory is below 4 GiB. */
+/* 64-bit mode has no INTO and BOUND. All memory is below 4 GiB. */
 #define TO_32_BITS "push $0x20; push $1f; lretq; .code32; 1: "
 #define TO_64_BITS "ljmp $0x08, $2f; .code64; 2: "
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rows: instructions that L2 executes one after the other, each of which has to exit if L1 wants
- * it to, and only then. What is the same on SVM (svm_intercept) and VMX (vmx_exit) is in
- * l2-instructions.c; what that needs of the program, and the program of it, is here.
+ * Rows: instructions that L2 executes one after the other. Each has to exit if L1 wants it to, and
+ * only then. What SVM (svm_intercept) and VMX (vmx_exit) share is in instructions.c and
+ * instructions-turns.c; here is what these and the program need of each other.
  *
- * Each instruction has a label before and one behind it, so that L1 knows by RIP which one it
- * was, checks the exit and lets L2 go on behind it. What does not exit has to do in L2 what it
- * does in L1, where all that can be are executed first: it comes to its end, or raises the same
- * exception.
+ * Each instruction has a label before and one after it. By RIP, L1 knows which one has exited; it
+ * checks the exit and lets L2 go on after the instruction. An instruction that does not exit has to
+ * do in L2 what it does in L1, where they are executed first: it comes to its end, or raises the
+ * same exception.
  */
 #ifndef L2_INSTRUCTIONS_H
 #define L2_INSTRUCTIONS_H
@@ -20,21 +20,21 @@
 struct row {
 	const char *name;
 	void (*run)(void);
-	const char *at, *after; /* the instruction, and where L2 goes on */
-	bool (*there)(void);	/* whether this CPU has it; NULL: each has */
-	/* Only the program knows what these mean. */
-	u64 exit;	 /* EXITCODE, or exit reason; not of exceptions */
+	const char *at, *after; /* the instruction's address, and where L2 goes on */
+	bool (*there)(void);	/* whether this CPU has it; NULL: every CPU has it */
+	/* Only the program knows what these three mean. */
+	u64 exit;	 /* EXITCODE or exit reason; unused for exceptions */
 	u64 information; /* EXITINFO1, or exit qualification */
-	u64 control; /* what L1 sets to have it exit: neighbours that have the same exit together */
-	bool always; /* it exits whatever L1 wants */
-	bool only_in_l2; /* L1 must not execute it; in L2 it raises #UD if it does not exit */
-	bool traps;	 /* RIP of the exit is behind it */
-	/* Exceptions: what the instruction raises. */
-	bool raises, optional; /* optional: some CPUs do not */
+	u64 control; /* what L1 sets to have it exit; rows with the same control are neighbours */
+	bool always; /* it exits, whatever L1 wants */
+	bool only_in_l2; /* not executed in L1; in L2 it raises #UD if it does not exit */
+	bool traps;	 /* the exit's RIP is after the instruction */
+	/* The exception that the instruction raises. */
+	bool raises, optional; /* optional: some CPUs do not raise it */
 	u8 vector;
 	u32 error;
-	u64 address; /* in CR2 */
-	/* MSR; or port, counted from base_port, and bytes. */
+	u64 address; /* what CR2 has then */
+	/* An MSR's number; or a port, counted from base_port, and how many bytes are accessed. */
 	u32 number;
 	u8 size;
 	bool write;
@@ -43,8 +43,8 @@ struct row {
 #define NOT_CHECKED (~0ul)
 
 /*
- * run_ID() executes one instruction at at_ID; behind it lies after_ID. Whatever the instruction
- * does to the stack, or would have done, makes no difference.
+ * run_ID() executes one instruction at at_ID; after_ID is the address after it. Whatever the
+ * instruction does to the stack, or would have done, is undone.
  */
 #define DECLARE_STUB(id, setup, instruction, cleanup)                                              \
 	void run_##id(void);                                                                       \
@@ -62,30 +62,28 @@ struct row {
 	    "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbx; pop %rbp\n"                         \
 	    "ret\n"                                                                                \
 	    ".popsection");
-/* The beginning of its row. */
+/* The first members of its row. */
 #define INSTRUCTION(id) .name = #id, .run = run_##id, .at = at_##id, .after = after_##id
 
-/* What the instructions use. L1 fills it in. */
+/* Operands of the instructions, which L1 sets. */
 extern u64 operand_cr[9], operand_dr[8], operand_xcr0, operand_tss;
 extern u64 operand_value, operand_read, operand_invpcid[2];
 extern u32 operand_ecx, operand_port;
 extern struct descriptor_table_ptr operand_gdtr, operand_idtr, operand_scratch;
 extern u8 operand_buffer[64];
-/* The instructions know these as numbers. */
-/* Selectors that are free for tests: a TSS that is not busy, a stack that is not present. */
+/* Numbers that the instructions contain. */
+/* Free selectors: a TSS that is not busy, and a stack that is not present. */
 #define TSS_SPARE      0x50
 #define NP_STACK       0x60
 #define INVLPG_ADDRESS 0x5000
 #define SIDT_OFFSET    8
 #define SWINT_VECTOR   0x51
 
-/* HLT and MWAIT wait for an interrupt: one that is pending, held off until they are reached. */
+/* HLT and MWAIT wait for an interrupt. This one is pending, and held off until they are reached. */
 #define WAKEUP_VECTOR 0x52
 void raise_wakeup(void);
 
-/*
- * Name; instructions before, none of which exits; the instruction; instructions behind.
- */
+/* Of each: name; instructions before, none of which exits; the instruction; instructions after. */
 #define INSTRUCTIONS(X)                                                                            \
 	X(cr3_read, "", "mov %cr3, %rsi", "")                                                      \
 	X(cr8_read, "", "mov %cr8, %r11", "")                                                      \
@@ -120,7 +118,7 @@ void raise_wakeup(void);
 	X(invpcid, "mov $2, %eax", "invpcid operand_invpcid, %rax", "")                            \
 	X(xsetbv, "mov operand_xcr0, %eax; mov operand_xcr0+4, %edx; xor %ecx, %ecx", "xsetbv",    \
 	  "")                                                                                      \
-	/* For rows with a number. */                                                              \
+	/* Instructions for rows with a number. */                                                 \
 	X(rdmsr, "mov operand_ecx, %ecx; xor %eax, %eax; xor %edx, %edx", "rdmsr",                 \
 	  "mov %eax, operand_read; mov %edx, operand_read+4")                                      \
 	X(wrmsr, "mov operand_ecx, %ecx; mov operand_value, %eax; mov operand_value+4, %edx",      \
@@ -139,7 +137,7 @@ bool has_rdtscp(void);
 bool has_xsave(void);
 bool has_invpcid(void);
 
-/* First those that every CPU and hypervisor gets right, then the others, which have numbers. */
+/* First the exceptions that every CPU and hypervisor gets right, then the others, by number. */
 extern const struct row exceptions[];
 #define USUAL_EXCEPTIONS 12
 enum { INT3_EXCEPTION = USUAL_EXCEPTIONS, INTO_EXCEPTION, BOUND_EXCEPTION, SSE_EXCEPTION };
@@ -150,86 +148,89 @@ enum { INT3_EXCEPTION = USUAL_EXCEPTIONS, INTO_EXCEPTION, BOUND_EXCEPTION, SSE_E
 
 /* ======== running rows: for one CPU at a time ======== */
 
-/* What has become of a row. */
+/* What a row did. */
 struct outcome {
 	u32 exits, passed, exceptions, interrupts;
 	bool wrong; /* an exit was not as it should be */
 	int vector;
 	u32 error;
 	u64 rip, cr2;
-	u64 read; /* from an MSR */
+	u64 read; /* what was read from an MSR */
 };
 
 extern const struct row *rows;
 extern int row_count;
 extern bool is_there[MOST_ROWS];
-extern bool wanted[MOST_ROWS];		  /* L1 wants it to exit */
-extern struct outcome natural[MOST_ROWS]; /* of each row in L1 */
-extern volatile bool move_inside;	  /* L2 will ask to be migrated before its next row */
-extern bool was_moved;			  /* L2 or L1, since begin_rows() */
+extern bool wanted[MOST_ROWS];		  /* L1 wants the row to exit */
+extern struct outcome natural[MOST_ROWS]; /* what each row did in L1 */
+extern volatile bool move_inside;	  /* L2 will ask for a migration before its next row */
+extern bool was_moved;			  /* there was a migration in L2 or L1 since begin_rows() */
 extern u32 base_port;
 
-/* Runs them in L1, where nothing exits; gives an L2 for turns. */
+/* Runs the rows in L1, where nothing exits, and gives an L2 for turns. */
 struct l2 *begin_rows(const struct row *table, int count);
 void end_rows(struct l2 *l2);
 
 /*
- * L2 executes all rows; each must exit if and only if L1 wants it to. WHEN is the check's text. The
- * first of these says only what failed.
+ * A turn: L2 executes all rows, and each must exit if and only if L1 wants it to. WHEN is the
+ * check's text. quiet_turn() only reports failures.
  */
 bool quiet_turn(struct l2 *l2, const char *when);
 bool turn(struct l2 *l2, const char *when);
-/* The same, and before it L2 asks to be migrated, or L1. */
+/* A turn in which L2 asks for a migration first, or before which L1 does. */
 bool moved_turn(struct l2 *l2, const char *when);
 bool turn_after_move(struct l2 *l2, const char *when);
 
 /*
- * L1 wants those rows to exit which are chosen, by the number of their controls in the table: rows
- * that have one control have one number.
+ * Has those rows exit that are chosen by the number of their control: the controls are numbered in
+ * the order of the table, and rows with the same control have the same number.
  */
 typedef bool row_choice(int number, int argument);
 void want(struct l2 *l2, row_choice *chosen, int argument);
-/* The same of a table where each row that reads an MSR is followed by one that writes it. */
+/* Chooses MSRs, in a table where each row that reads an MSR is followed by one that writes it. */
 void want_msrs(struct l2 *l2, row_choice *chosen, int argument);
-/* And of exceptions, by their vectors. */
+/* Chooses exceptions by their vectors. */
 void want_vectors(struct l2 *l2, u32 vectors);
 #define ALL_VECTORS 0xffffffff
 
 row_choice all, none;
-/* From the one with this number on. */
+/* Every other one, beginning with this number. */
 row_choice every_other;
 /*
- * By the bits of the number, and their complements: of any two there is a pattern that has the one
- * on and the other off, so that none works thanks to another.
+ * By a bit of the number, or its complement: for any two rows there is a pattern that has the one
+ * on and the other off, so that no row exits only because another one does.
  */
 row_choice in_pattern;
 #define PATTERNS 12
 
 /* ======== of the program ======== */
 
-/* begin_rows() and end_rows() with what the program does besides. */
+/* begin_rows() and end_rows(), and what the program does besides. */
 struct l2 *begin_instructions(void);
 void end(struct l2 *l2);
 
-/* Has rows with this row's control exit, or no longer. */
+/* Sets or clears the row's control. */
 void set_control(struct l2 *l2, const struct row *row, bool on);
-/* The last thing before each turn: wanted[] may be changed, and the test spoilt. */
+/* Called right before each turn, to change wanted[] or to spoil the test. */
 void before_turn(struct l2 *l2);
 
-/* In L2, the exit that ends a turn; whether the last exit was it, behind which L2 will go on. */
+/*
+ * In L2: ends a turn by an exit. In L1: whether the last exit was that one; then L2 will go on
+ * after it.
+ */
 void end_turn(void);
 bool skip_turn_end(struct l2 *l2);
 
-/* Whether the exit is as the row says it should be: says what is not. */
+/* Whether the exit is as the row says; reports what is not. */
 bool check_information(const struct l2 *l2, const struct row *row, const char *when);
-/* L2 will go on behind the row, whatever the row may have begun. */
+/* Lets L2 go on after the row, whatever the row may have begun. */
 void go_on_behind(struct l2 *l2, const struct row *row);
 /*
- * What L2 does between the rows, in the library, exits like the rows themselves. L1 does it for
- * L2. True if it was such an exit.
+ * What L2 does between the rows, in the library, may exit as the rows do. L1 does it for L2, and
+ * gives true if this was such an exit.
  */
 bool carry_out(struct l2 *l2);
-/* The row for messages, with what is known of the wish. */
+/* The row for messages, and whether L1 wants it to exit. */
 const char *row_text(int index);
 
 #endif

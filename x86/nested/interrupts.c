@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Interrupts and NMIs of L1's local APIC for an L2 that is migrated. See svm_event.c and
- * vmx_event.c for the manuals, and for what is the one's or the other's alone.
+ * vmx_event.c for the manuals and for the tests that only one of them has.
  *
- * A hypervisor may save a running L2 as L1, take its own kick of a CPU for an interrupt, and
- * forget that NMIs are blocked, or the one that waits for that.
+ * A broken hypervisor saves a running L2 as L1; takes the interrupt by which it stops a CPU for one
+ * of the guest's; or forgets that NMIs are blocked, or the NMI that waits for that.
  *
  * On the command line: break=lost sends nothing.
  */
@@ -29,7 +29,7 @@ void await_seen(void)
 
 /* ======== from another CPU ======== */
 
-/* On another CPU, while L2 spins here. */
+/* On another CPU, while L2 spins on this one. */
 struct sender {
 	int cpu;
 	void (*send)(int cpu);
@@ -53,7 +53,7 @@ static void spin_until_seen(void *data)
 
 	irq_disable();
 	sender->running = 1;
-	/* Through a migration, which somebody else has asked for. */
+	/* L2 waits during a migration that another CPU has asked for. */
 	wait_until(sender->sent, ANSWER_DEADLINE_MS);
 	await_seen();
 	l2_call(1);
@@ -68,7 +68,7 @@ static void moved_from_outside(void (*send)(int cpu), u8 vector)
 	l2_intercept_event(l2, vector);
 	on_cpu_async(other_cpu(), move_then_send, &sender);
 	expect_exit(l2, exit_of_event(vector), "sent by another CPU");
-	report(sender.sent, "not before it was sent");
+	report(sender.sent, "L2 did not exit before it was sent");
 	take_intercepted(vector);
 	l1_got("sent by another CPU", vector);
 	seen = true;
@@ -79,20 +79,21 @@ static void moved_from_outside(void (*send)(int cpu), u8 vector)
 }
 
 TEST(intr_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(L2, SMP),
-     .about = "L2 is migrated at any instruction; an interrupt from another CPU exits it, once")
+     .about =
+	     "an interrupt from another CPU exits L2 once, after a migration at any instruction of L2")
 {
 	moved_from_outside(send_low, LOW_VECTOR);
 }
 
 TEST(nmi_from_other_cpu, .on = EACH_CPU, .needs = ALL_OF(L2, SMP),
-     .about = "L2 is migrated at any instruction; an NMI from another CPU exits it, once")
+     .about = "an NMI from another CPU exits L2 once, after a migration at any instruction of L2")
 {
 	moved_from_outside(apic_send_nmi, NMI_VECTOR);
 }
 
 /* ======== NMIs that L2 takes ======== */
 
-/* What the handler of NMIs in L2 saw. */
+/* What L2's NMI handler saw. */
 static struct {
 	volatile u32 begun, ended, nested, early;
 	bool move;
@@ -150,7 +151,8 @@ void check_two_nmis(void)
 }
 
 TEST(nmi_blocked_in_l2, .on = EACH_CPU, .needs = L2,
-     .about = "migrated in L2's NMI handler with a second NMI waiting: it comes after IRET, once")
+     .about =
+	     "a second NMI, pending during a migration in L2's NMI handler, comes after the handler's IRET, once")
 {
 	struct l2 *l2 = new_l2_with_two_nmis(true);
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What svm_event and vmx_event have in common, and have of it for tests of their own. */
+/* What svm_event and vmx_event share in interrupts.c. */
 #ifndef L2_INTERRUPTS_H
 #define L2_INTERRUPTS_H
 
 #include "nested/l2-event.h"
 
-/* From L1 to another of its CPUs: the interrupt LOW_VECTOR. */
+/* Sends LOW_VECTOR from L1 to another of its CPUs. */
 void send_low(int cpu);
 
-/* For an L2 that waits until L1 has seen its interrupt or NMI, as L1 then says. */
+/* An L2 waits by await_seen() until L1 has set `seen', when L1 has seen the interrupt or NMI. */
 extern volatile bool seen;
 void await_seen(void);
 
 /*
- * An L2 that sends an NMI to itself, and a second in the handler of the first, MOVEd there; then
- * it makes its call 1. And how many handlers have begun, and a check of both.
+ * An L2 that sends an NMI to itself, and a second one in the first one's handler, where it is
+ * migrated if MOVE; then it makes call 1. How many handlers have begun, and a check of both NMIs.
  */
 struct l2 *new_l2_with_two_nmis(bool move);
 u32 nmis_begun(void);

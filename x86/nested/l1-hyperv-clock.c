@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L1's Hyper-V reference counter and reference TSC page while a nested guest is in flight.
+ * L1's Hyper-V reference counter and reference TSC page (TLFS, "Timers") while a nested guest runs.
+ * See l1-hyperv-timers.c for the program.
+ *
+ * A broken hypervisor computes the page's parameters with L2's TSC, or knows the page's address
+ * only from L1's last exit to userspace. L1 and L2 read both clocks in turns and compare them.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -13,10 +17,10 @@
 
 #define READINGS_PER_STAY 30
 
-/* 1 us: what the page may be off the counter (hyperv_clock.c). */
+/* 1 us: how much the page may differ from the counter (hyperv_clock.c). */
 #define AGREEMENT_TICKS 10
 
-/* L1's and L2's readings in one row. */
+/* The readings of L1 and L2, one after the other. */
 struct row {
 	u64 offset;
 	bool move;
@@ -49,7 +53,7 @@ static bool page_time(u64 tsc_offset, u64 *time)
 	struct hv_reference_tsc line;
 	u64 tsc;
 
-	/* The TSC belongs to the line that is valid when it is read. */
+	/* The TSC has to be read while these parameters are valid. */
 	do {
 		line = hv_reference_tsc(page);
 		if (line.sequence == HV_REFERENCE_TSC_INVALID)
@@ -145,14 +149,14 @@ static void clock_in_flight(void)
 
 TEST(counter_in_flight, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, HV_TIME_REF_COUNT),
      .about =
-	     "the reference counter, read by L1 and L2 in turns, never steps back, nor in a migration")
+	     "the reference counter, read in turns by L1 and L2 and during a migration in L2, never steps back")
 {
 	clock_in_flight();
 }
 
 TEST(page_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
      .about =
-	     "the TSC page tells the counter's time to L1 and, less TSC_OFFSET, to L2, across a move")
+	     "the TSC page tells the counter's time to L1 and, less TSC_OFFSET, to L2, across a migration in L2")
 {
 	page = alloc_page();
 	wrmsr(HV_X64_MSR_REFERENCE_TSC, (u64)page | HV_REFERENCE_TSC_ENABLE);
@@ -174,9 +178,9 @@ static void be_moved_with_page(void *data)
 }
 
 /*
- * L1 asks to be migrated, gives the hypervisor the page and enters L2: none of these exits lets a
- * VMM look at the register before it moves L2. The page before, if there was one, is not
- * in use any more.
+ * L1 asks for a migration, gives the hypervisor the page, and enters L2. None of these exits lets
+ * the VMM look at the register before it migrates L2. The page before, if there was one, is out of
+ * use.
  */
 static void page_moved(bool had_one)
 {
@@ -215,14 +219,14 @@ static void page_moved(bool had_one)
 
 TEST(page_moved_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
      .about =
-	     "the TSC page, moved to another place just before L2 is entered and moved, goes on there")
+	     "the TSC page, moved to another address just before L2 is entered and migrated, is valid there")
 {
 	page_moved(true);
 }
 
 TEST(page_set_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
      .about =
-	     "the TSC page, turned on just before L2 is entered and moved, tells the counter's time")
+	     "the TSC page, turned on just before L2 is entered and migrated, tells the counter's time")
 {
 	page_moved(false);
 }

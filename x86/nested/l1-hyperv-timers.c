@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Hyper-V's synthetic timers and reference clock, and kvmclock, L1's, while a nested guest is in
- * flight and moved; of svm_hyperv and vmx_hyperv, which are linked with this file.
+ * L1's Hyper-V synthetic timers while a nested guest runs and is migrated. svm_hyperv and
+ * vmx_hyperv share this file and l1-hyperv-clock.c.
  *
- * The truth: TLFS "Timers" and "Inter-Partition Communication" (see hyperv_stimer.c) for
- * what the timers do; the sections that svm_hyperv.c and vmx_hyperv.c name for who gets
- * their interrupts. A timer is a CPU's and a partition's, whatever runs on the CPU: L2 has none of
- * its own here, and no enlightenments. The reference counter is no matter of L2's TSC; the
- * reference TSC page is made for L1's TSC, L2's being TSC_OFFSET off; and so is kvmclock's page
- * (msr.rst).
+ * Manuals: TLFS "Timers" and "Inter-Partition Communication" for what the timers do (see
+ * hyperv_stimer.c); svm_hyperv.c and vmx_hyperv.c name the sections on who gets their interrupts. A
+ * timer belongs to a CPU and a partition, whatever runs on the CPU: L2 has no timers of its own
+ * here, and no enlightenments. L2's TSC does not affect the reference counter. The reference TSC
+ * page is made for L1's TSC, from which L2's differs by TSC_OFFSET.
  *
- * A broken hypervisor looks after its timers only where L1 runs, drops their interrupt when it
- * becomes L2's exit, sends it to L2 all the same, or arms the timers anew by a clock that
- * it has computed with L2's TSC: early, late by days, twice. Each message is looked at in the
- * interrupt that brings it, on whose stack it came, and when by the reference counter. How
- * late a timer is cannot be judged, short of a deadline.
+ * A broken hypervisor handles its timers only while L1 runs; drops the timer's interrupt when it
+ * becomes L2's exit, or sends it to L2 all the same; or arms the timers by a clock that it has
+ * computed with L2's TSC, so that they fire early, late by days, or twice.
  *
- * Interrupts that QEMU's TCG delivers a second time are dropped by the library's handler, and
- * told apart (hv_synic_stop_all).
+ * How the tests see it: the interrupt's handler looks at each message, at the stack that it was
+ * taken on, and at the reference counter. They cannot judge how late a timer is before a deadline
+ * has passed.
+ *
+ * The library's handler drops and counts interrupts that QEMU's TCG delivers a second time
+ * (hv_synic_stop_all).
  *
  * On the command line: break=WHAT, to spoil the test on purpose:
  *
@@ -26,7 +27,7 @@
  * early   the timers are armed for less than what is checked
  * offset  L2 has another TSC offset than what is checked
  * back    a reading of the counter is less than the one before
- * page    L1 turns the clock's page off before L2 is entered
+ * page    L1 turns the TSC page off before L2 is entered
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -42,17 +43,17 @@
 #define TIMERS	      ALL_OF(L2_TSC_OFFSET, HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
 #define DIRECT_TIMERS ALL_OF(L2_TSC_OFFSET, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
 
-/* What anything may take longer than it should, at full speed. */
+/* How long anything may take at full host speed. */
 #define PATIENCE_MS 5000
 
 #define SINT_OF(timer) (2 + (timer))
 
-/* What a timer was armed with, and what came of it. */
+/* How a timer was armed, and how it fired. */
 struct shot {
 	u64 config, count, armed;
 	u32 in_l1, in_l2;
 	u64 first_seen, last_expiration;
-	/* How many were not as they should be, and the first of them. */
+	/* How many firings were wrong, and the first of them. */
 	u32 bad;
 	u64 bad_seen, bad_expiration;
 };
@@ -75,7 +76,7 @@ static u32 all_in_l1(void)
 	return sum;
 }
 
-/* By the message, if there is one; else by the time at which it was seen. */
+/* Judges by the message if there is one, and otherwise by the time of the interrupt. */
 static bool is_right(const struct shot *shot, u64 expiration, u64 seen)
 {
 	bool message = !(shot->config & HV_STIMER_DIRECT_MODE);
@@ -90,7 +91,7 @@ static bool is_right(const struct shot *shot, u64 expiration, u64 seen)
 	return expiration >= (before ? shot->last_expiration : shot->armed) + shot->count;
 }
 
-/* In the library's handler, on the stack of whom it has interrupted. */
+/* Called by the library's handler, on the stack that it has interrupted. */
 static void note_firing(const struct hv_arrival *arrival)
 {
 	bool direct = arrival->sint == HV_NO_SINT;
@@ -176,7 +177,7 @@ static u64 direct_config(int timer)
 
 /* ---- in L2 ---- */
 
-/* What the last move took by the reference counter. */
+/* How long the last migration took by the reference counter. */
 static u64 last_move;
 
 static void be_moved(void)
@@ -198,7 +199,7 @@ static u32 wanted(const struct flight *flight, int timer)
 	return flight->periodic ? flight->at_move[timer] + 3 : 1;
 }
 
-/* A one-shot was armed by the length of the migration before this one. */
+/* A one-shot is armed by how long the migration before this one took. */
 static bool await_firings(int timer, u32 times)
 {
 	const struct shot *shot = &this_cpu(shots[timer]);
@@ -229,12 +230,12 @@ static void fly(void *data)
 
 #define MOST_INTR_EXITS 100000
 
-/* What L2's exits until its call were, apart from that. */
+/* L2's exits before its call. */
 struct exits {
 	u32 interrupts, for_nothing;
 };
 
-/* Up to the next exit: whether it is for an interrupt, which L1 has taken then. */
+/* Enters L2. Gives whether the exit was for an interrupt, which L1 has taken then. */
 static bool enter(struct l2 *l2)
 {
 	bool interrupt = is_interrupt_exit(l2_enter_with_msrs(l2));
@@ -286,7 +287,7 @@ static void check_timer(int timer, const struct flight *flight, bool intercepted
 	       shot->bad_seen, shot->bad_expiration);
 }
 
-/* One-shots expire in, at the end of, and after a migration as long as the last one was. */
+/* One-shots expire in, at the end of, and after a migration that takes as long as the last one. */
 static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool intercepted)
 {
 	static const int percent[HV_SYNIC_STIMER_COUNT] = { 40, 90, 110, 150 };
@@ -298,7 +299,7 @@ static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool inter
 		intercept_interrupts(l2);
 	l2_set_tsc_offset(l2, smp_id() % 2 ? AHEAD : BEHIND);
 	begin(l2);
-	/* So that nothing comes before L2 is there. */
+	/* Nothing may come before L2 runs. */
 	hold_interrupts();
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++) {
 		if (periodic)
@@ -316,50 +317,56 @@ static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool inter
 
 TEST(oneshot_intercepted, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "L1's one-shot timers make L2 exit and bring their message once, not early, across a migration")
+	     "L1's one-shot timers end L2 by an exit and bring their message once, not early, across a migration")
 {
 	timers_in_flight(message_config, false, true);
 }
 
 TEST(oneshot_not_intercepted, .on = EACH_CPU, .needs = TIMERS,
-     .about = "without the intercept they interrupt L2, once each, with L1's message")
+     .about =
+	     "L1's one-shot timers, not intercepted, interrupt L2 with L1's message once, not early, across a migration")
 {
 	timers_in_flight(message_config, false, false);
 }
 
 TEST(direct_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "one-shot timers in direct mode make L2 exit once, not early, across a migration")
+     .about =
+	     "L1's one-shot timers in direct mode end L2 by an exit once, not early, across a migration")
 {
 	timers_in_flight(direct_config, false, true);
 }
 
 TEST(direct_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "without the intercept they interrupt L2, once each")
+     .about =
+	     "L1's one-shot timers in direct mode, not intercepted, interrupt L2 once, not early, across a migration")
 {
 	timers_in_flight(direct_config, false, false);
 }
 
 TEST(periodic_intercepted, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "periodic timers go on after L2 was migrated: every message in L1, none twice or early")
+	     "L1's periodic timers go on after a migration in L2, and bring each message to L1 once, not early")
 {
 	timers_in_flight(message_config, true, true);
 }
 
 TEST(periodic_not_intercepted, .on = EACH_CPU, .needs = TIMERS,
-     .about = "the same without the intercept: all of them come to L2")
+     .about =
+	     "L1's periodic timers, not intercepted, go on after a migration in L2, and interrupt L2 with each message once, not early")
 {
 	timers_in_flight(message_config, true, false);
 }
 
 TEST(direct_periodic_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "the same in direct mode, with the intercept")
+     .about =
+	     "L1's periodic timers in direct mode go on after a migration in L2, and end it once for each period, not early")
 {
 	timers_in_flight(direct_config, true, true);
 }
 
 TEST(direct_periodic_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "the same in direct mode, without the intercept")
+     .about =
+	     "L1's periodic timers in direct mode, not intercepted, go on after a migration in L2, and interrupt it once for each period, not early")
 {
 	timers_in_flight(direct_config, true, false);
 }
@@ -395,11 +402,11 @@ static void leave_it_there(void *data)
 }
 
 /*
- * L2 has interrupts off: the first message lies in its slot, the second waits behind it where
- * only the hypervisor knows of it. When L2 has exited, L1 takes both.
+ * L2 has interrupts off. The first message is in its slot. The second waits for the slot, and only
+ * the hypervisor knows of it. When L2 has exited, L1 takes both.
  */
 TEST(messages_wait, .on = EACH_CPU, .needs = TIMERS,
-     .about = "messages that came while L2 had interrupts off wait, across a migration, for L1")
+     .about = "messages that came while L2 had interrupts off wait for L1, across a migration")
 {
 	struct mailbox box = { .sint = SINT_OF(0) };
 	struct l2 *l2 = l2_new(leave_it_there, &box);

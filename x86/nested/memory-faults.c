@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Page faults in L2, and those that are L1's. See memory-world.h. */
+/* Page faults in L2 and L1: each comes once, with its own CR2. See memory-world.h. */
 #include "x86/nested/memory-world.h"
 #include "exception.h"
 #include "percpu.h"
 
-/* Where nothing is mapped: behind L2's window, and at 1 TiB for L1. */
+/* Addresses where nothing is mapped: after L2's window, and at 1 TiB for L1. */
 #define L2_NOWHERE ((u64)WINDOW + (1ul << 30))
 #define L1_NOWHERE (1ul << 40)
 
-/* The one instruction that may fault; the handler goes on behind it. */
+/* The one instruction that may fault; the handler continues after it. */
 void storm_read(u64 address);
 extern char storm_instruction[], storm_after[];
 asm(".pushsection .text\n"
@@ -133,7 +133,7 @@ void storm_story(bool nested, bool in_handler)
 /* ---- L1's and L2's faults in turn ---- */
 
 struct turns {
-	u64 n, cr2; /* cr2: L2's, at its next entry */
+	u64 n, cr2; /* for cr2: L2's CR2 at its next entry */
 	u64 wrong_at_entry, found, should;
 };
 
@@ -154,8 +154,8 @@ static void fault_in_turn(void *data)
 }
 
 /*
- * VMRUN loads CR2 and #VMEXIT saves it, and neither brings back L1's (APM volume 2, 15.5.1, 15.6);
- * entry and exit of VMX do not touch it (SDM volume 3, 27.3.2, 28.3). So after an exit L1 has its
+ * VMRUN loads CR2 and #VMEXIT saves it, and neither restores L1's (APM volume 2, 15.5.1, 15.6).
+ * Entry and exit of VMX do not touch CR2 (SDM volume 3, 27.3.2, 28.3). So after an exit L1 has its
  * own last CR2 or L2's, and nothing else.
  */
 void turns_story(bool nested)
@@ -187,7 +187,7 @@ void turns_story(bool nested)
 	report(!foreign, "%lu times L1's CR2 was neither L1's last nor L2's", foreign);
 	report(!lost, "%lu times %s was not L2's last (once 0x%lx)", lost, nesting.cr2_name, last);
 	report(!turns.wrong_at_entry,
-	       "%lu times L2 was entered with another CR2 than it was to have (first 0x%lx, not 0x%lx)",
+	       "%lu times L2 was entered with a wrong CR2 (first 0x%lx, not 0x%lx)",
 	       turns.wrong_at_entry, turns.found, turns.should);
 	storm_end(2 * count);
 	world_free(w);
@@ -195,7 +195,10 @@ void turns_story(bool nested)
 
 /* ---- #PF that L1 intercepts ---- */
 
-/* L1 takes an entry of L2's away; L2 stops with CR2 as it was, and reads when L1 repairs it. */
+/*
+ * L1 removes an entry of L2's tables. L2 stops with CR2 unchanged, and reads after L1 has repaired
+ * the entry.
+ */
 void repaired_story(bool nested)
 {
 	struct world *w = world_new(nested);
@@ -212,7 +215,7 @@ void repaired_story(bool nested)
 		nesting.flush(w->l2);
 		nesting.set_cr2(w->l2, sentinel);
 		ask(w, READ, place(i, offset), ~0ul);
-		expect_fault(w, &fault, "L2's fault is L1's");
+		expect_fault(w, &fault, "L2's fault exits to L1");
 		wrong_cr2 += nesting.cr2(w->l2) != sentinel;
 		if (n == count / 2)
 			migrate_quiet();
@@ -227,7 +230,7 @@ void repaired_story(bool nested)
 	world_free(w);
 }
 
-/* L1 passes a #PF on that exits: an injected one has the CR2 that L1 gives it. */
+/* L1 injects a #PF that has exited: L2 has the CR2 that L1 gives it. */
 static void read_nowhere(void *data)
 {
 	u64 count = *(u64 *)data;
@@ -247,7 +250,7 @@ void passed_on_story(bool nested)
 	for (n = 0; n < count; n++) {
 		struct fault fault = { .kind = PAGE_FAULT, .linear = l2_nowhere(n) };
 
-		if (!expect_fault(w, &fault, "L2's fault is L1's"))
+		if (!expect_fault(w, &fault, "L2's fault exits to L1"))
 			break;
 		nesting.inject_page_fault(w->l2, fault.linear);
 		if (n == count / 2)

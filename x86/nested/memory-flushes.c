@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Entries of nested tables or of L2's own tables that are changed and flushed, with a migration
+ * L1 changes entries of nested tables or of L2's own tables and flushes them, with a migration
  * before, between or after. See memory-world.h.
+ *
+ * A broken hypervisor keeps the old translation in a shadow page or TLB. A stale TLB and a stale
+ * shadow page look the same.
  */
 #include "x86/nested/memory-world.h"
 
-/* The one entry that is changed: of nested tables or of L2's, that of place 0. */
+/* The entry that a test changes, of nested tables or of L2's own: place 0's. */
 struct subject {
 	volatile u64 *entry;
-	u64 page, other; /* what it leads to at first, and another page, with all rights */
+	u64 page, other; /* the page that it leads to at first, and another one, with all rights */
 	u64 used;	 /* its accessed and dirty bits */
 	bool nested;
 };
@@ -32,7 +35,7 @@ static struct subject subject_of(struct world *w, bool guest_tables)
 	return subject;
 }
 
-/* Of a write to place 0 at an offset, which may not be, or where there is nothing. */
+/* The fault of a write to place 0 at an offset: PROTECTED, or because nothing is mapped. */
 static struct fault write_fault(const struct subject *subject, u64 offset, bool protected)
 {
 	struct fault fault = {
@@ -47,7 +50,7 @@ static struct fault write_fault(const struct subject *subject, u64 offset, bool 
 	return fault;
 }
 
-/* The access stops, changes nothing; L1 gives the rights back, and it is done once. */
+/* The access stops and changes nothing. When L1 has given the rights back, it is done once. */
 static bool stops_and_goes_on(struct world *w, const struct subject *subject,
 			      const struct flush *flush, bool protected, const char *when)
 {
@@ -89,7 +92,7 @@ static bool changes(struct world *w, const struct subject *subject, const struct
 	return good;
 }
 
-/* Changes before the migration, one that waits for its flush during it, and changes after it. */
+/* Changes entries before and after the migration, and one that is flushed around it. */
 void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool in_l2)
 {
 	struct world *w = world_new(nested);
@@ -113,7 +116,10 @@ void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool
 	world_free(w);
 }
 
-/* L2 exchanges two places in its own tables and flushes by INVLPG, migrated in between. */
+/*
+ * L2 exchanges two places in its own tables and flushes them by INVLPG, with a migration in
+ * between.
+ */
 void own_invlpg_story(bool nested)
 {
 	struct world *w = world_new(nested);

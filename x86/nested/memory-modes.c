@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* L2 in other modes than 64-bit, migrated there. See memory-world.h. */
+/*
+ * L2 in other modes than 64-bit is migrated there. See memory-world.h.
+ *
+ * A broken hypervisor takes L2's page tables for those of another mode, or loses CR0, CR4, EFER or
+ * a segment's size.
+ */
 #include "x86/nested/memory-world.h"
 #include "alloc_page.h"
 
 /*
- * The same few instructions for each size of code, since L2 is not C here: ESI points to the
- * window, which is below 4 GiB; HLT when it is done. The move is asked for as
- * migrate_by_hand_begin() says; meanwhile EBP counts, and every number is written to the
- * page of the window that is next in turn.
+ * L2 is not C in other modes. For each size of code these are the same few instructions: ESI points
+ * to the window, which is below 4 GiB, and HLT ends them. L2 asks for a migration as
+ * migrate_by_hand_begin() says. During the migration, EBP counts, and each number is written to the
+ * next page of the window in turn.
  */
-#define STUB_TURNS "31" /* + 1 writes for a look at the UART */
+#define STUB_TURNS "31" /* one look at the UART in so many + 1 writes */
 #define STUBS(bits)                                                                                \
 	".code" #bits "\n"                                                                         \
 	".balign 16\n"                                                                             \
@@ -54,8 +59,8 @@ DECLARE_STUBS(32);
 DECLARE_STUBS(64);
 
 #define LOW_WINDOW (1ul << 30) /* L2's linear addresses */
-#define LOW_GPA	   (2ul << 30) /* guest-physical ones, where there is no RAM */
-#define LOW_MIB	   1024	       /* below the window all is mapped where it is */
+#define LOW_GPA	   (2ul << 30) /* guest-physical addresses where there is no RAM */
+#define LOW_MIB	   1024	       /* below the window, everything is mapped at its own address */
 
 const struct mode real_mode = {
 	.stubs = &stubs16,
@@ -109,7 +114,7 @@ struct moded {
 	u64 *pt;
 };
 
-/* Page I of the window is this one of the block. */
+/* Page I of the window, as L1 addresses it. */
 static u8 *moded_page(const struct moded *m, int i)
 {
 	return m->block + (m->window == (u64)m->block ? i : PLACES - 1 - i) * PAGE_SIZE;
@@ -124,7 +129,7 @@ static void make_two_levels(struct moded *m)
 	directory[LOW_WINDOW >> 22] = virt_to_phys(m->pt32) | OWN_PAGE;
 }
 
-/* For PAE, whose root has four entries without rights, and for four levels. */
+/* For four levels, and for PAE, whose root has four entries without rights. */
 static void make_directories(struct moded *m, u64 *pdpt, u64 bits)
 {
 	for (u64 i = 0; i < LOW_MIB / 2; i++)
@@ -141,7 +146,7 @@ static void set_moded_entry(struct moded *m, int i, phys_addr_t to)
 		m->pt32[i] = to | OWN_PAGE;
 }
 
-/* Of PAE and of four levels. */
+/* For PAE and four levels. */
 static u64 *pdpt_of(const struct moded *m)
 {
 	return m->mode->paging == PAE && !m->mode->hidden_pdptes ? m->root : m->pdpt;
@@ -170,7 +175,7 @@ static void make_tables(struct moded *m)
 	}
 }
 
-/* 16-bit code jumps within 64 KiB. */
+/* 16-bit code can only jump within 64 KiB. */
 static u64 code_base(const struct mode *mode)
 {
 	return mode == &real_mode ? (u64)mode->stubs->read & ~15ul : 0;
@@ -221,8 +226,8 @@ static void moded_free(struct moded *m)
 }
 
 /*
- * PDPTEs of PAE have no accessed bit: bits 8:5 must be zero (5.2.3), and VMRUN may refuse
- * them otherwise. QEMU's TCG sets it, so that it has to be taken away again.
+ * PDPTEs of PAE have no accessed bit: bits 8:5 must be zero (APM volume 2, 5.2.3), and VMRUN may
+ * refuse other values. QEMU's TCG sets the bit, so it has to be cleared.
  */
 static void check_pdptes(struct moded *m)
 {
@@ -237,7 +242,7 @@ static void check_pdptes(struct moded *m)
 	}
 }
 
-/* L2 does one of its stubs with ESI at an offset of the window. */
+/* L2 runs one of its stubs, with ESI at an offset of the window. */
 static bool enter_stub(struct moded *m, const char *stub, u64 offset)
 {
 	bool done;
@@ -262,13 +267,13 @@ static bool run_stub(struct moded *m, const char *stub, u64 offset, const char *
 
 #define ADDEND 0x10203u
 
-/* What a page of the block holds at first, from its number and an offset. */
+/* What a page of the block holds at first. */
 static u32 moded_content(int page, u64 offset)
 {
 	return 0x5eed0000 ^ (page * PAGE_SIZE + offset) * 0x10001;
 }
 
-/* Which page of the block that is. */
+/* Which page of the block page I of the window is. */
 static int moded_number(const struct moded *m, int i)
 {
 	return (moded_page(m, i) - m->block) / PAGE_SIZE;
@@ -285,7 +290,7 @@ static bool moded_reads(struct moded *m, int page, int i, u64 offset, const char
 				(u32)l2_registers(m->l2)->rbx, should, i, offset);
 }
 
-/* For the Nth time. */
+/* Adds for the Nth time. */
 static bool moded_adds(struct moded *m, int i, u64 offset, u32 n, const char *when)
 {
 	u32 *word = (u32 *)(moded_page(m, i) + offset);
@@ -311,13 +316,14 @@ static bool uses_all(struct moded *m, u32 n, const char *when)
 	return good && !m->broken;
 }
 
-/* L2 has asked to be migrated and went wrong meanwhile: the host's answer is still to come. */
+/* L2 went wrong during a migration that it had asked for. The host's answer is still to come. */
 static void take_answer(struct moded *m)
 {
 	const struct l2_registers *registers = l2_registers(m->l2);
 
 	if ((u16)registers->rdx != 0x3fd || !registers->rbp)
-		report_abort("L2 did not come back from its move: exit %s", l2_exit_text(m->l2));
+		report_abort("L2 did not come back from its migration: exit %s",
+			     l2_exit_text(m->l2));
 	getchar();
 }
 
@@ -335,7 +341,7 @@ static void moded_move(struct moded *m)
 		take_answer(m);
 	migrate_by_hand_end();
 	m->broken = !done;
-	if (!report_if_failed(done, "L2 is migrated: exit %s, behind %lu numbers",
+	if (!report_if_failed(done, "L2 is migrated: exit %s, after %lu numbers",
 			      l2_exit_text(m->l2), l2_registers(m->l2)->rbp))
 		return;
 	last = l2_registers(m->l2)->rbp;
@@ -351,7 +357,7 @@ static void moded_move(struct moded *m)
 	}
 }
 
-/* L1 leads the first page of the window elsewhere, by the tables that there are. */
+/* L1 maps the first page of the window to another page, in the tables that exist. */
 static bool elsewhere(struct moded *m)
 {
 	u8 *other = m->block + PLACES * PAGE_SIZE;
@@ -366,7 +372,7 @@ static bool elsewhere(struct moded *m)
 	return moded_reads(m, PLACES, 0, 0x48, "another page after the migration, flushed");
 }
 
-/* A PDPTE that L1 changed: the next entry loads it. */
+/* L1 changes a PDPTE, which the next entry loads. */
 static bool other_pdpte(struct moded *m)
 {
 	u64 *pdpt = pdpt_of(m);
@@ -375,7 +381,7 @@ static bool other_pdpte(struct moded *m)
 
 	if (m->mode->paging < PAE)
 		return true;
-	/* What the window's entry leads to is at 3 GiB now, too. */
+	/* Maps what the window's entry leads to at 3 GiB as well. */
 	pdpt[3] = pdpt[1];
 	if (m->mode->paging == PAE)
 		nesting.set_pdptes(m->l2, pdpt);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2s that each stop at another kind of nested page fault, are migrated there, and go on when L1
- * has put the entry right. See memory-world.h.
+ * Each of several L2s stops at another kind of nested page fault, is migrated there, and goes on
+ * when L1 has repaired the entry. See memory-world.h.
+ *
+ * A broken hypervisor tells another error code or address after the migration, does half of the
+ * access, or does it twice.
  */
 #include "x86/nested/memory-world.h"
 
@@ -41,7 +44,7 @@ static bool is_stopped(struct world *w, const struct stop *stop)
 	return expect_fault(w, &fault, stop->name);
 }
 
-/* Sets the entry in the way of the access, or puts it right. */
+/* Sets the entry by which the access stops, or repairs it. */
 static void set_stop_entry(struct world *w, const struct stop *stop, u64 bits)
 {
 	volatile u64 *entry = &w->nested_pt[stop->stops_at];
@@ -66,7 +69,7 @@ static bool copied_well(const struct world *w, const struct stop *stop)
 
 	for (int i = 0; i < COPIED; i++)
 		wrong += window_byte(w, stop->to + i) != window_byte(w, stop->from + i);
-	/* And nothing behind or before it. */
+	/* The copy must not have changed what is around it. */
 	for (int i = 1; i <= 8; i++) {
 		u64 around[] = { stop->to - i, stop->to + COPIED + i - 1 };
 
@@ -119,13 +122,13 @@ void stop_at_all(const struct stop *ways, int count, bool warm)
 	for (int i = 0; i < count; i++) {
 		struct world *w = worlds[i];
 
-		/* Still in the way, for an L2 that goes on as it is. */
+		/* The entry still stops an L2 that goes on without a repair. */
 		good &= is_stopped(w, &ways[i]);
 		set_stop_entry(w, &ways[i], nesting.page);
 		good &= finish(w, ways[i].name);
 		good &= !w->broken && stop_effect(w, &ways[i]);
 		world_free(w);
 	}
-	report(good, "%d L2s stopped at nested page faults, which said why and where, went on",
+	report(good, "%d L2s stopped at nested page faults, which said why and where, and went on",
 	       count);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Which tables L2's accesses go through after a migration: its own, those of another L2, or those
- * that L1 has put in their place. See memory-world.h.
+ * that L1 has given it. See memory-world.h.
+ *
+ * A broken hypervisor uses the tables of L1, or of the L2 that ran before.
  */
 #include "x86/nested/memory-world.h"
 
@@ -21,7 +23,7 @@ void remap_story(bool nested, bool in_l2)
 	good &= check_writes(w, 0x20, "before the migration");
 	move(w, in_l2);
 	good &= check_all(w, 0x18, "after the migration");
-	/* What nobody has touched before the migration, too. */
+	/* These words were not touched before the migration. */
 	good &= check_all(w, 0xff8, "after the migration");
 	good &= check_writes(w, 0x20, "after the migration");
 	report(good && !w->broken, "L2 sees %d pages through %s, before the migration and after it",
@@ -53,7 +55,7 @@ void several_story(bool nested, bool mixed)
 	good = visit_all(worlds, 3, "before the migration");
 	move_in_l2(worlds[WORLDS - 1]);
 	good &= visit_all(worlds, 3, "after the migration");
-	report(good, "%d L2s, entered in turn, see each its own %d pages", WORLDS, PLACES);
+	report(good, "%d L2s, entered in turn, each see their own %d pages", WORLDS, PLACES);
 	for (int i = 0; i < WORLDS; i++)
 		world_free(worlds[i]);
 }
@@ -75,7 +77,8 @@ void shared_tag_story(bool nested)
 						    : "after the migration");
 		}
 	}
-	report(good, "%d L2s that share a tag, flushed at each entry, see each its own pages",
+	report(good,
+	       "%d L2s that share an ASID or VPID, flushed at each entry, each see their own pages",
 	       WORLDS);
 	for (int i = 0; i < WORLDS; i++)
 		world_free(worlds[i]);
@@ -99,9 +102,12 @@ void other_tables_story(bool nested)
 
 	for (int round = 0; round < 4; round++) {
 		use_tables_of(w, others[round & 1]);
-		good &= check_all(w, 8 * round, "with tables that it had not the last time");
+		good &= check_all(w, 8 * round, "with tables that it did not have the last time");
 		if (round == 1) {
-			/* Moved with other tables in the VMCB or VMCS than L2 has run with. */
+			/*
+			 * The VMCB or VMCS names other tables in this migration than L2 has run
+			 * with.
+			 */
 			use_tables_of(w, others[0]);
 			migrate_quiet();
 			good &= check_all(w, 0x100, "tables were changed before the migration");

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Accessed and dirty bits of nested tables or of L2's own tables. See memory-world.h.
+ * Accessed and dirty bits of nested tables or of L2's own tables, across a migration. See
+ * memory-world.h.
+ *
+ * A broken hypervisor does not mark the page of a table dirty in which the walker has set a bit:
+ * the destination has the entry as it was before. An accessed bit that is set without need is no
+ * error.
  */
 #include "x86/nested/memory-world.h"
 #include "percpu.h"
 
-/* A table's entries for the places, and which bits say that they were used. */
+/* A table's entries for the places, and their accessed and dirty bits. */
 struct used_entries {
 	volatile u64 *entries;
 	u64 accessed, dirty;
@@ -72,17 +77,17 @@ void used_story(bool nested, bool guest_tables)
 	clear_used(w, &used);
 	touch(w, 0x0c, 0x11);
 	good &= check_used(w, &used, 0x0c, 0x11, "cleared and used after the migration");
-	/* Read first, so that the translation is there when it is written. */
+	/* L2 reads first, so that the translation is cached when it writes. */
 	touch(w, 0x60, 0);
 	good &= check_used(w, &used, 0x6c, 0x11, "others read after the migration");
 	touch(w, 0, 0x40);
 	good &= check_used(w, &used, 0x6c, 0x51, "written after it was read");
-	report(good && !w->broken, "accessed and dirty bits in %s are what L2 did",
+	report(good && !w->broken, "accessed and dirty bits in %s are as L2 has used its pages",
 	       kind(!guest_tables));
 	world_free(w);
 }
 
-/* What L2 does while the host moves it: page after page, the intervals growing. */
+/* What L2 does during the migration: it writes to page after page, at growing intervals. */
 struct toucher {
 	u64 calls, next;
 	int touched;
@@ -121,8 +126,8 @@ static bool check_touched(struct world *w, bool guest_tables)
 }
 
 /*
- * The pages that hold the tables are written by the walker alone: if that is not logged the
- * destination has them as they were before.
+ * Only the walker writes to the pages that hold the tables. If those writes are not logged as
+ * dirty, the destination has the pages as they were before.
  */
 void used_during_move_story(bool nested)
 {

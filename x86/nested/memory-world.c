@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An L2 that does as L1 asks, and the world that it sees: its pages, its tables, and the faults
- * by which it stops. See memory-world.h.
+ * An L2 that does what L1 asks, and its world: its pages, its tables, and the faults by which it
+ * stops. See memory-world.h.
  */
 #include "x86/nested/memory-world.h"
 #include "alloc_page.h"
@@ -257,7 +257,7 @@ bool check_writes(struct world *w, u64 offset, const char *when)
 			*word == should,
 			"%s, %s: L1 finds 0x%lx and not 0x%lx in page %d + 0x%lx, %s", when,
 			kind(w->nested), *word, should, n, offset,
-			written ? "which L2 has written" : "which is not L2's to write");
+			written ? "which L2 has written" : "which L2 should not have written");
 		*word = content(w, n, offset);
 	}
 	return good;
@@ -284,7 +284,8 @@ bool writes(struct world *w, int n, int untouched, u64 offset, const char *when)
 	good = report_if_failed(*there == value, "%s: L2 wrote 0x%lx, L1 finds 0x%lx", when, value,
 				*there);
 	return good & report_if_failed(*not_there == before,
-				       "%s: what L2 wrote is in the page of before", when);
+				       "%s: what L2 wrote is in the page that was mapped before",
+				       when);
 }
 
 /* ======== faults that exit ======== */

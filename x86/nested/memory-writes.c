@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What L2, and the walker of its tables, write while it is migrated. See memory-world.h. */
+/*
+ * What L2 writes during a migration arrives at the destination. See memory-world.h.
+ *
+ * A broken hypervisor does not log as dirty what L2 writes, or the source's dirty log misses pages
+ * that L2 reaches by large nested pages. The tests cannot tell a page that was not sent from a
+ * write that was lost.
+ */
 #include "x86/nested/memory-world.h"
 #include "alloc_page.h"
 #include "barrier.h"
 #include "percpu.h"
 #include "smp.h"
 
-/* ======== writes while memory is being migrated ======== */
+/* ======== writes during a migration ======== */
 
 /*
- * Numbers 1, 2, 3... go to 64 pages in turn, each to the next word of its page: a staircase,
- * in which every word's number is known from the last one alone.
+ * The numbers 1, 2, 3... go to 64 pages in turn, each to the next word of its page. It is a
+ * staircase: the last number tells what each word must be.
  */
 #define STEPS	    64
 #define STAIR_WORDS 512
 #define STAIR_TURN  (STEPS * STAIR_WORDS)
 
 struct staircase {
-	u8 *at;	    /* as L2 sees the first page */
-	u64 stride; /* from page to page */
+	u8 *at;	    /* L2's address of the first page */
+	u64 stride; /* from one page to the next */
 	u64 n;	    /* the last number */
 };
 
@@ -29,7 +35,10 @@ static void climb(struct staircase *s)
 	u64 n = ++s->n, slot = n % STAIR_TURN;
 	volatile u64 *word = (u64 *)(s->at + slot % STEPS * s->stride + slot / STEPS * sizeof(u64));
 
-	/* By stores and by locked instructions, which a hypervisor may emulate apart. */
+	/*
+	 * L2 writes by stores and by locked instructions, which a hypervisor may emulate by other
+	 * code.
+	 */
 	if (n & 1)
 		*word = n;
 	else
@@ -41,7 +50,7 @@ static void climb_on(void)
 	climb(&this_cpu(staircase));
 }
 
-/* A staircase's pages as L1 has them. */
+/* A staircase's pages, as L1 addresses them. */
 struct stairs {
 	struct world *w;
 	u8 *block;
@@ -49,7 +58,7 @@ struct stairs {
 	bool reversed;
 };
 
-/* Behind the staircase's page I, as L2 counts them. */
+/* After the staircase: page I, as L2 counts them. */
 static u8 *stair_page(const struct stairs *stairs, u64 i)
 {
 	return stairs->block + (stairs->reversed ? STEPS - 1 - i : i) * stairs->stride;
@@ -81,7 +90,7 @@ static bool check_stairs(const struct stairs *stairs, u64 last, const char *who)
 
 #define LARGE_ORDER 9
 
-/* 64 pages behind the window in reverse order, each by an entry of its own. */
+/* 64 pages after the window in reverse order, each by an entry of its own. */
 static void small_stairs(struct stairs *stairs)
 {
 	struct world *w = stairs->w;
@@ -111,7 +120,7 @@ static void large_stairs(struct stairs *stairs)
 	w->pd[0] = backing | OWN_PAGE | PT_PAGE_SIZE_MASK;
 }
 
-/* The same, by a nested page of 1 GiB that begins at 0. */
+/* 64 pages spread over one 1 GiB nested page that begins at 0. */
 static void huge_stairs(struct stairs *stairs)
 {
 	large_stairs(stairs);
@@ -141,7 +150,7 @@ static void stairs_free(struct stairs *stairs)
 	free_pages(stairs->block);
 }
 
-/* What L1 has checked another L2 sees as well, through other tables. */
+/* Another L2, through other tables, has to see what L1 has checked. */
 static void next_l2_reads(const struct stairs *stairs, u64 last)
 {
 	struct world *next = world_new(stairs->w->nested);
@@ -221,8 +230,8 @@ void crowd_story(bool nested)
 /* ======== the first access after the migration ======== */
 
 /*
- * All of the above comes back to L1 between the migration and what it looks at, and the next entry
- * would put right what the migration has broken. Here L2 itself looks, at once.
+ * In all other stories L2 exits to L1 after the migration, and L1's next entry could repair what
+ * the migration has broken. Here L2 itself looks first.
  */
 struct first_access {
 	volatile u64 *page;

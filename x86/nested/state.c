@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's registers that no VMCB and no VMCS has, held in the CPU through a migration: general
+ * L2's registers that no VMCB and no VMCS has stay in the CPU during a migration: general
  * registers, x87, SSE and AVX. See svm_state.c and vmx_state.c for the manuals.
  *
- * A hypervisor moves the registers of the side that is running with those of the CPU; a broken one
- * brings back L1's, or what an earlier exit has left in a buffer.
+ * A hypervisor saves these registers from the CPU, whichever side is running. A broken one restores
+ * L1's, or those that an earlier exit has left in a buffer.
  *
- * On the command line: break=registers and break=vectors have L2 find others after the migration.
+ * On the command line: break=registers and break=vectors have L2 find other values after the
+ * migration.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -24,8 +25,8 @@
 /* ---- held ---- */
 
 /*
- * L2 says that it is there, and holds all its registers until it may go on. The flags that
- * it leaves are those of the last comparison.
+ * L2 tells that it is there, and holds all its registers until it may go on. Its flags are those of
+ * the last comparison.
  */
 struct holder {
 	u8 there;
@@ -53,7 +54,9 @@ static void ask_for_move(void *data)
 	WRITE_ONCE(held->go_on, 1);
 }
 
-/* With one CPU L2 is interrupted, and its registers are on its stack meanwhile. */
+/*
+ * With one CPU, an interrupt in L2 asks for the migration, while L2's registers are on its stack.
+ */
 static void asked_by_interrupt(isr_regs_t *regs)
 {
 	eoi();
@@ -91,7 +94,8 @@ void hold_through_move(struct l2 *l2)
 #define PATTERN(n) (0x0101010101010101ul * (n) ^ 0xa5005a00c3003c00ul)
 
 TEST(general_registers, .on = EACH_CPU, .needs = L2,
-     .about = "all of L2's general registers and flags, held in the CPU while it is migrated")
+     .about =
+	     "all of L2's general registers and its flags, held in the CPU, survive a migration in L2")
 {
 	static const char *const names[] = { "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "R8",
 					     "R9",  "R10", "R11", "R12", "R13", "R14", "R15" };
@@ -139,8 +143,7 @@ static void vectors_in_l2(void *data)
 }
 
 TEST(vector_registers, .on = EACH_CPU, .needs = L2,
-     .about =
-	     "x87, SSE and AVX registers of L2, and those of L1 beside them, survive a migration in L2")
+     .about = "x87, SSE and AVX registers of L2, and L1's own, survive a migration in L2")
 {
 	struct vector_state state = { .mask = xsave_enable() };
 	u8 *l1_filled = xsave_alloc(), *l1_after = xsave_alloc(), *untouched = xsave_alloc();
@@ -178,7 +181,7 @@ TEST(vector_registers, .on = EACH_CPU, .needs = L2,
 
 TEST(vector_registers_held, .on = EACH_CPU, .needs = L2,
      .about =
-	     "x87, SSE and AVX registers, held in the CPU while L2 is migrated and does nothing else")
+	     "x87, SSE and AVX registers, held in the CPU by an L2 that does nothing else, survive a migration in L2")
 {
 	u64 mask = xsave_enable();
 	u8 *filled = xsave_alloc(), *after = xsave_alloc(), *untouched = xsave_alloc();
@@ -211,11 +214,11 @@ static void xcr0_in_l2(void *data)
 }
 
 /*
- * A hypervisor that takes XCR0 for L1's own register saves or restores the wrong one while L2
- * runs.
+ * A broken hypervisor takes XCR0 for L1's own register, and saves or restores another value while
+ * L2 runs.
  */
 TEST(xcr0, .on = EACH_CPU, .needs = ALL_OF(L2, AVX),
-     .about = "XCR0, which L1 and L2 share, keeps what was written in L2 through a migration in L2")
+     .about = "XCR0, which L1 and L2 share, keeps what L2 has written through a migration in L2")
 {
 	u64 had_osxsave = read_cr4() & X86_CR4_OSXSAVE, xcr0, after_move = 0;
 	struct l2 *l2;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Debug exceptions in L2 while it is migrated: a data breakpoint, and single steps. See svm_event.c
- * and vmx_order.c for the manuals, and for what is the one's or the other's alone.
+ * Debug exceptions in L2 across a migration: a data breakpoint, and single steps. See svm_event.c
+ * and vmx_order.c for the manuals and for the tests that only one of them has.
  *
- * A hypervisor may not load L2's breakpoints on the other side, or L1's instead; lose TF, or the
- * #DB that is due; or give two for one instruction, the one before a migration and the one after.
+ * A broken hypervisor does not load L2's breakpoints on the destination, or loads L1's; loses TF or
+ * the #DB that is due; or gives two #DBs for one instruction, before the migration and after it.
  *
  * On the command line: break=WHAT, to spoil a test on purpose:
  *
@@ -58,7 +58,7 @@ static void be_moved_and_store(void *data)
 }
 
 TEST(data_breakpoint, .on = EACH_CPU, .needs = ALL_OF(L2, L2_BREAKPOINTS),
-     .about = "a data breakpoint that L2 has set before the migration raises #DB after it, once")
+     .about = "a data breakpoint that L2 has set raises #DB after a migration, once")
 {
 	struct l2 *l2 = event_l2_new(be_moved_and_store, NULL);
 
@@ -75,7 +75,7 @@ TEST(data_breakpoint, .on = EACH_CPU, .needs = ALL_OF(L2, L2_BREAKPOINTS),
 
 /* ======== single steps ======== */
 
-/* IN is carried out by the hypervisor; POPF is the last that began with TF set. */
+/* The hypervisor carries out IN. POPF is the last instruction that begins with TF set. */
 L2_CODE(stepped, (void),
 	"	pushf\n"
 	"	orq $0x100, (%rsp)\n"
@@ -139,7 +139,7 @@ static void step_and_be_moved(void *data)
 	if (step_log.move == MOVED_IN_HANDLER)
 		step_round();
 	else
-		/* Also behind an instruction whose #DB is still to come. */
+		/* The migration may also fall after an instruction whose #DB is still to come. */
 		migrate_quiet_while(step_round);
 	l2_call(1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Debug exceptions in L2: what svm_event and vmx_order have in common. */
+/* Debug exceptions in L2: what svm_event and vmx_order share in steps.c. */
 #ifndef L2_STEPS_H
 #define L2_STEPS_H
 
@@ -14,17 +14,17 @@
 /* Breakpoints of L2 work on this CPU. */
 DECLARE_FEATURE(L2_BREAKPOINTS);
 
-/* ---- for the program's own tests (l2-steps.c) ---- */
+/* ---- for the program's own tests (steps.c) ---- */
 
-/* Watches a variable by breakpoint 0, writes to it, and to it again when it is not watched. */
+/* Writes to a variable that breakpoint 0 watches, and again when it is not watched. */
 void store_watched(void);
 
-/* For event_l2_new(): steps by TF, each of which ends at one of these addresses; then call 1. */
+/* L2's code: single steps by TF, each of which ends at one of these addresses; then call 1. */
 void in_steps(void *data);
 #define STEPS 6
 extern const char *const steps[STEPS];
 
-/* A test of the same, where L2 itself handles its #DB. */
+/* A test of single steps whose #DB L2 itself handles. */
 enum step_move { MOVED_IN_HANDLER, MOVED_ANYWHERE };
 void step_in_l2(enum step_move move);
 

@@ -29,7 +29,7 @@ bool use_nested_paging(struct l2 *l2);
  * RBX.
  */
 u64 ask_l1(u64 number, u64 question);
-/* ---- being migrated (l2-time.c) ---- */
+/* ---- being migrated (time.c) ---- */
 
 /*
  * Asks for a migration and waits for it. MEANWHILE is called again and again; it must take
@@ -44,7 +44,7 @@ void watch_move(void);
 /* How long the last migration took by the time source, so that timers can be set by it. */
 u64 last_move_ns(void);
 
-/* ---- L2's TSC (l2-time.c) ---- */
+/* ---- L2's TSC (time.c) ---- */
 
 /*
  * Whether a counter's readings are in order. Counters wrap around, so only the difference counts.

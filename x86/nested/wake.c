@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2 sleeps, and another CPU wakes it. See l2-wake.h.
+ * L2 sleeps, and another CPU wakes it after a migration. See wake.h.
  *
  * On the command line: break=early has the other CPU send before the migration.
  */
@@ -9,7 +9,7 @@
 #include "x86/nested/wake.h"
 #include "smp.h"
 
-/* Long enough for what should not wake L2 to do so. */
+/* Enough time for what must not wake L2 to do so. */
 #define DISTURBED_US 20000
 
 static void move_then_wake(void *data)
@@ -50,5 +50,5 @@ void check_wake(const struct waker *waker)
 	report(!waker->rescued, "L2 was woken by %s",
 	       waker->rescued ? "a second interrupt or NMI, and not by what was sent first"
 			      : "what was sent");
-	report(!waker->early, "L2 slept until it was sent (%u)", waker->early);
+	report(!waker->early, "L2 slept until it was sent (%u exits before)", waker->early);
 }

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An L2 that sleeps on one CPU while another moves the machine, wakes L2, and sees to it that the
- * test ends.
+ * An L2 sleeps on one CPU, while another CPU asks for a migration, wakes L2, and makes sure that
+ * the test ends.
  */
 #ifndef L2_WAKE_H
 #define L2_WAKE_H
 
 #include "nested/l2-event.h"
 
-/* What the other CPU does, and what it sees. */
+/* What the other CPU does and sees. */
 struct waker {
-	void (*disturb)(int cpu); /* or NULL: what does not wake L2 */
-	void (*send)(int cpu);	  /* or NULL: L2 is woken without the other CPU */
+	void (*disturb)(int cpu); /* something that must not wake L2, or NULL */
+	void (*send)(int cpu);	  /* NULL: L2 is woken without the other CPU */
 	int cpu;
 	volatile u32 sleeping, exits, early, rescued;
 };
 
 /*
- * The other CPU begins. Who knows that L2 is about to sleep sets waker->sleeping, whoever sees its
- * exit waker->exits.
+ * Has the other CPU begin. L2 sets waker->sleeping when it is about to sleep; L1 sets waker->exits
+ * when it sees L2's exit.
  */
 void wake_after_move(struct waker *waker);
-/* Waits for the other CPU, and checks: what it has sent has woken L2, and nothing has before. */
+/*
+ * Waits for the other CPU, and checks that L2 was woken by what that CPU sent and by nothing
+ * before.
+ */
 void check_wake(const struct waker *waker);
 
 #endif

@@ -19,7 +19,7 @@
 #include "smp.h"
 #include "x86/svm_event/svm_event.h"
 
-/* ======== debug exceptions: l2-steps.c has more ======== */
+/* ======== debug exceptions: x86/nested/steps.c has more ======== */
 
 FEATURE(L2_BREAKPOINTS, "a CPU that is not QEMU's TCG, where breakpoints of L2 are its host's")
 {

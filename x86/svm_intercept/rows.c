@@ -141,7 +141,7 @@ const struct row further_instructions[] = {
 	ROW(vmmcall, SVM_EXIT_VMMCALL, NO, .only_in_l2 = true),
 };
 
-/* ======== what l2-instructions.c needs ======== */
+/* ======== what x86/nested/instructions-turns.c needs ======== */
 
 static bool has_nrips, has_decode_assists;
 

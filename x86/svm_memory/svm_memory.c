@@ -168,7 +168,7 @@ TEST(long_npt, .on = EACH_CPU, .needs = SVM_NPT,
 	mode_story(&long_mode, true);
 }
 
-/* ======== writes while memory is being migrated ======== */
+/* ======== writes during a migration ======== */
 
 TEST(writes_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "what L2 writes through 4 KiB nested pages while it is migrated arrives, every word")

@@ -33,7 +33,7 @@
 #include "processor.h"
 #include "x86/svm_time/svm_time.h"
 
-/* ======== what l2-time.c and the others ask for ======== */
+/* ======== what x86/nested/time*.c need ======== */
 
 bool use_nested_paging(struct l2 *l2)
 {
