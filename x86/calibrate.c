@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Not a test of anything: the runner starts it once on each kind of host to learn
- * how fast a guest's code runs there, and scales deadlines by that. Between
- * hardware and an emulator inside an emulator lies a factor of thousands. It is
- * also the smallest program that there can be, which scripts/bench makes use of.
+ * calibrate: how fast a guest's code runs. It tests nothing. The runner starts it once on each
+ * kind of host, and scales deadlines by the result: an emulator inside an emulator is thousands
+ * of times slower than hardware. scripts/bench uses it as the smallest program that there can
+ * be.
  */
 #include "console.h"
 #include "deadline.h"
 #include "report.h"
 #include "test.h"
 
-TEST(speed, .about = "rounds of an empty loop in a millisecond")
+TEST(speed, .about = "counts the rounds of an empty loop in a millisecond")
 {
 	u64 speed = loops_per_ms();
 
@@ -18,7 +18,7 @@ TEST(speed, .about = "rounds of an empty loop in a millisecond")
 	report(speed > 0, "the time source goes forward");
 }
 
-TEST(nothing, .about = "nothing at all, for measuring what a case costs")
+TEST(nothing, .about = "does nothing, for measuring what a case costs")
 {
 	report_pass("the guest runs");
 }

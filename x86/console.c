@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The console under load, while the guest is moved.
+ * console: a serial console under load, while the guest is migrated.
  *
- * What must be true of any hypervisor: a byte that the guest has written to a
- * 16550's THR, with LSR.THRE set before, comes out once and in its place; a byte that
- * comes in is read once. A move, a pause, or a VMM that is replaced in the middle of a
- * string instruction to the port changes nothing about that (National Semiconductor
- * PC16550D data sheet; OUTS with REP is interruptible between bytes, Intel SDM
- * volume 2).
+ * Specification: National Semiconductor PC16550D data sheet; Intel SDM volume 2, "OUTS" and
+ * "REP": an OUTS with REP can be interrupted between bytes. A byte that the guest writes to THR
+ * while LSR.THRE is set comes out once and in its place. A byte that comes in is read once. This
+ * must hold during a live migration and every other action of the host, even in the middle of a
+ * string instruction to the port.
  *
- * A broken one loses what was in the FIFO or on its way to the VMM, sends it again
- * from the other side, restarts a REP OUTSB from its beginning or goes on behind its
- * end, or forgets LSR and the FIFO's mode so that the guest waits for ever. Every
- * machine line carries its number and the count of all bytes before it, so that the
- * runner sees each of these, wherever they happen in the output; a test also carries
- * numbers of its own in its lines, for people. The guest sees only what comes in:
- * answers that do not belong to the last question, and answers that do not come.
+ * A broken hypervisor or VMM loses what is in the FIFO or on its way to the VMM, or sends it
+ * again from the destination. It restarts a REP OUTSB from its beginning, or goes on behind its
+ * end. It forgets LSR or the FIFO's mode, so that the guest waits for ever.
  *
- * What it cannot tell apart: a byte lost by the UART's emulation, by the VMM's
- * character device, and by the runner's end of the socket. And bytes that are
- * exchanged for others of the same number look right in every count.
+ * How the tests see it: every machine line carries its number and the count of all bytes before
+ * it. So the runner sees each of these errors, wherever it happens in the output. Lines also
+ * carry a test's own numbers, for people. The guest itself sees only what comes in: answers that
+ * do not belong to the last question, and answers that do not come.
+ *
+ * What the tests cannot tell apart: a byte that is lost by the UART's emulation, by the VMM's
+ * character device, or by the runner's end of the socket. They do not see bytes that are
+ * exchanged for as many others.
  */
 #include "libcflat.h"
 #include "atomic.h"
@@ -29,12 +29,12 @@
 #include "processor.h"
 #include "smp.h"
 
-#define MOVES_PER_TEST 3
+#define ACTIONS_PER_TEST 3
 
-/* For a CPU to print its next line, in turn with all others. */
+/* How long a CPU may take to print its next line, in turn with all others. */
 #define GOES_ON_MS 10000
 
-/* CPUs that print and ask at once: more only wait for each other. */
+/* How many CPUs print and ask at once. More CPUs would only wait for each other. */
 #define MOST_BUSY_CPUS 4
 
 static atomic_t stop;
@@ -46,7 +46,7 @@ static int busy_cpus(void)
 	return MIN(cpu_count(), MOST_BUSY_CPUS);
 }
 
-/* On the first busy_cpus() CPUs at once. */
+/* Runs on the first busy_cpus() CPUs at once. */
 static void on_busy_cpus(void (*function)(void *data), void *data)
 {
 	int cpu;
@@ -58,7 +58,7 @@ static void on_busy_cpus(void (*function)(void *data), void *data)
 		on_cpu_wait(cpu);
 }
 
-/* `mark name=line` with this CPU's own count: the sequence is over all CPUs. */
+/* Prints a line with this CPU's own count, since the line numbers count all CPUs' lines. */
 static void say_line(const char *test)
 {
 	u64 line = ++this_cpu(lines);
@@ -71,8 +71,8 @@ static void say_line(const char *test)
 }
 
 /*
- * Lines for as long as the test wants, but not so many that the log is nothing else:
- * about one in a millisecond, from all CPUs together.
+ * Prints lines until the test has enough, about one in a millisecond from all CPUs together, so
+ * that the log is not flooded.
  */
 static void talk(void *data)
 {
@@ -125,47 +125,47 @@ static bool all_go_on(void)
 }
 
 /*
- * The other CPUs print while the boot CPU asks to be moved and waits: the line that is
- * on its way at that moment is cut by the move.
+ * The other CPUs print while the boot CPU has asked for an action and waits. The action cuts the
+ * line that is on its way at that moment.
  */
-TEST(lines_from_all_cpus, .about = "lines from every CPU at once come out whole, across moves")
+TEST(lines_from_all_cpus, .about = "lines that every CPU prints at once survive an action whole")
 {
 	u64 printed;
 
 	start_talking("lines_from_all_cpus");
-	for (int i = 0; i < MOVES_PER_TEST; i++) {
+	for (int i = 0; i < ACTIONS_PER_TEST; i++) {
 		migrate_quiet();
 		if (!all_go_on())
 			break;
 	}
 	printed = stop_talking();
-	report(printed >= (u64)busy_cpus() - 1, "%d moves while %lu lines were printed",
-	       MOVES_PER_TEST, printed);
+	report(printed >= (u64)busy_cpus() - 1, "%d actions while %lu lines were printed",
+	       ACTIONS_PER_TEST, printed);
 }
 
-/* Every CPU asks to be moved, one after the other by the host's lock. */
-static void ask_to_be_moved(void *data)
+/* Every CPU asks for an action. The host's lock lets one after the other in. */
+static void ask_for_action(void *data)
 {
 	say_line(data);
 	migrate_quiet();
 	say_line(data);
 }
 
-TEST(requests_from_all_cpus, .about = "every CPU may ask to be moved, all at the same time")
+TEST(requests_from_all_cpus, .about = "every CPU may ask for an action, all at the same time")
 {
 	int good = 0;
 
 	for (int cpu = 0; cpu < busy_cpus(); cpu++)
 		*cpu_ptr(lines, cpu) = 0;
-	on_busy_cpus(ask_to_be_moved, "requests_from_all_cpus");
+	on_busy_cpus(ask_for_action, "requests_from_all_cpus");
 	for (int cpu = 0; cpu < busy_cpus(); cpu++)
 		good += *cpu_ptr(lines, cpu) == 2;
 	report(good == busy_cpus(), "%d CPUs asked and went on", good);
 }
 
 /*
- * A line far longer than the UART's FIFO and than any buffer on the way, whose
- * characters count up: where it is cut and joined wrongly, a reader can see it.
+ * Prints a line that is far longer than the UART's FIFO and any buffer on the way. Its
+ * characters count up, so that a reader can see where it is cut and joined wrongly.
  */
 static void print_long_line(int length)
 {
@@ -180,7 +180,7 @@ static void print_long_line(int length)
 	free(text);
 }
 
-TEST(long_lines, .about = "lines of up to 16 KiB come out whole, across moves")
+TEST(long_lines, .about = "lines of up to 16 KiB survive an action whole")
 {
 	u64 longest = scaled_count(16384, 600);
 	int count = 0;
@@ -204,10 +204,10 @@ static void burst(void *data)
 }
 
 /*
- * As fast as they can: the host's buffers fill, the UART's emulation has to stop the
- * guest, and has to let it go on.
+ * All CPUs print as fast as they can. The host's buffers fill, the UART's emulation has to stop
+ * the guest, and has to let it go on.
  */
-TEST(bursts, .about = "output as fast as it goes, from all CPUs, loses nothing")
+TEST(bursts, .about = "nothing is lost when all CPUs print as fast as they can")
 {
 	u64 rounds = scaled_count(400, 8) / busy_cpus() + 1;
 
@@ -219,8 +219,8 @@ TEST(bursts, .about = "output as fast as it goes, from all CPUs, loses nothing")
 	report_pass("3 bursts of %lu lines from each CPU", rounds);
 }
 
-/* For a plan that moves at its own times: work that lasts, with output all along. */
-TEST(continuous, .about = "output goes on while the guest is moved again and again")
+/* For plans that act at times of their own: work that lasts, and prints all along. */
+TEST(continuous, .about = "CPUs go on printing while the host acts on the guest again and again")
 {
 	u64 printed;
 	bool good;
@@ -237,10 +237,10 @@ TEST(continuous, .about = "output goes on while the guest is moved again and aga
 	report(good, "%lu lines meanwhile", printed);
 }
 
-/* The interrupted instruction may be the one that polls LSR, with nothing to send. */
-TEST(silence, .about = "a guest that has been silent during a move can still speak")
+/* There is nothing to send here, so the action may interrupt the loop that polls LSR. */
+TEST(silence, .about = "a guest that prints nothing during an action can print afterwards")
 {
-	for (int i = 0; i < MOVES_PER_TEST; i++) {
+	for (int i = 0; i < ACTIONS_PER_TEST; i++) {
 		migrate_quiet();
 		printf("silence: %d\n", i);
 	}
@@ -258,7 +258,7 @@ static void ask_often(void *data)
 	struct host_time last = { 0 }, now;
 
 	for (u64 i = 0; i < storm->rounds; i++) {
-		/* It aborts if an answer is not the answer to its question. */
+		/* host_time() aborts if an answer is not the answer to its question. */
 		if (!host_time(&now) || now.monotonic < last.monotonic || now.moves < last.moves)
 			atomic_inc(&storm->wrong);
 		last = now;
@@ -266,10 +266,11 @@ static void ask_often(void *data)
 }
 
 /*
- * host_ask() itself checks the number that comes back; here also what must be true of
- * the host's clock, which a line that was read twice would break.
+ * host_ask() checks the number that comes back. This test also checks that the host's clock does
+ * not go back, which it would if a line was read twice.
  */
-TEST(questions, .needs = HOST_ANSWERS, .about = "questions from all CPUs get their own answers")
+TEST(questions, .needs = HOST_ANSWERS,
+     .about = "questions from all CPUs at once get their own answers")
 {
 	struct storm storm = { .rounds = scaled_count(40, 4) / busy_cpus() + 2 };
 
@@ -277,24 +278,25 @@ TEST(questions, .needs = HOST_ANSWERS, .about = "questions from all CPUs get the
 	report(!atomic_read(&storm.wrong), "%lu questions from each CPU", storm.rounds);
 	migrate_quiet();
 	on_busy_cpus(ask_often, &storm);
-	report(!atomic_read(&storm.wrong), "and again after a move");
+	report(!atomic_read(&storm.wrong), "%lu questions from each CPU after an action",
+	       storm.rounds);
 }
 
-/* Input and output at once; a question may come at any point of somebody's line. */
+/* Input and output come at once: a question may come at any point of another CPU's line. */
 TEST(questions_under_load, .needs = ALL_OF(HOST_ANSWERS, SMP),
-     .about = "answers come in whole while other CPUs print and the guest is moved")
+     .about = "answers come in whole while other CPUs print and the host acts on the guest")
 {
 	struct host_time before, after;
 	bool good = true;
 
 	host_time(&before);
 	start_talking("questions_under_load");
-	for (int i = 0; i < MOVES_PER_TEST && good; i++) {
+	for (int i = 0; i < ACTIONS_PER_TEST && good; i++) {
 		migrate_quiet();
 		good = host_time(&after) && after.monotonic > before.monotonic &&
 		       after.moves >= before.moves && after.pause_max >= after.pause_min;
 		before = after;
 	}
 	stop_talking();
-	report(good, "%d moves, and the host's time after each", MOVES_PER_TEST);
+	report(good, "%d actions, and the host's time after each", ACTIONS_PER_TEST);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Guests that go wrong, for testing the runner and the library's own reports: none
- * of these says anything about a hypervisor. Each test does one thing that the
- * protocol (docs/protocol.md) or good manners forbid, so that whoever runs it can
- * be seen to notice. Started without `test=`, the program runs none of them.
+ * misbehave: guests that go wrong, for tests of the runner and of the library's own reports.
+ * None of them says anything about a hypervisor. Each test does one thing that docs/protocol.md
+ * or common sense forbids, so that one can see whether the runner notices. Without `test=` on
+ * the command line the program runs none of them.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -15,17 +15,17 @@
 
 #define RESET_CONTROL	    0xcf9 /* ICH9 data sheet, 13.7.5 */
 #define RESET_CONTROL_RESET 0x06
-#define KEYBOARD_COMMAND    0x64 /* 8042: pulse the line that resets the CPU */
+#define KEYBOARD_COMMAND    0x64 /* 8042: pulses the line that resets the CPU */
 #define KEYBOARD_RESET	    0xfe
 #define DEBUG_EXIT	    0xf4
 
-/* No test may run by accident. */
+/* Keeps any test from running by accident. */
 FEATURE(ASKED_FOR, "to be asked for by test=NAME, since it misbehaves on purpose")
 {
 	return argument("test");
 }
 
-TEST(hang, .needs = ASKED_FOR, .about = "loops for ever with interrupts off")
+TEST(hang, .needs = ASKED_FOR, .about = "a guest that loops for ever with interrupts off")
 {
 	report(true, "about to hang");
 	irq_disable();
@@ -40,7 +40,8 @@ static void halt_for_ever(void *data)
 		halt();
 }
 
-TEST(hang_all, .needs = ASKED_FOR, .about = "halts for ever on every CPU with interrupts off")
+TEST(hang_all, .needs = ASKED_FOR,
+     .about = "a guest that halts for ever on every CPU with interrupts off")
 {
 	int cpu;
 
@@ -51,7 +52,7 @@ TEST(hang_all, .needs = ASKED_FOR, .about = "halts for ever on every CPU with in
 	halt_for_ever(NULL);
 }
 
-TEST(triple_fault, .needs = ASKED_FOR, .about = "shuts the CPU down by a triple fault")
+TEST(triple_fault, .needs = ASKED_FOR, .about = "a guest that shuts its CPU down by a triple fault")
 {
 	struct descriptor_table_ptr none = { 0, 0 };
 
@@ -60,7 +61,7 @@ TEST(triple_fault, .needs = ASKED_FOR, .about = "shuts the CPU down by a triple 
 	asm volatile("ud2");
 }
 
-TEST(reset, .needs = ASKED_FOR, .about = "resets the machine")
+TEST(reset, .needs = ASKED_FOR, .about = "a guest that resets its machine")
 {
 	report(true, "about to reset");
 	outb(RESET_CONTROL_RESET, RESET_CONTROL);
@@ -69,13 +70,13 @@ TEST(reset, .needs = ASKED_FOR, .about = "resets the machine")
 		pause();
 }
 
-TEST(flood, .needs = ASKED_FOR, .about = "prints without end")
+TEST(flood, .needs = ASKED_FOR, .about = "a guest that prints without end")
 {
 	for (u64 n = 0;; n++)
 		printf("this line is number %lu and by no means the last\n", n);
 }
 
-TEST(flood_no_newline, .needs = ASKED_FOR, .about = "prints one line without end")
+TEST(flood_no_newline, .needs = ASKED_FOR, .about = "a guest that prints one line without end")
 {
 	static char text[4096];
 
@@ -85,9 +86,12 @@ TEST(flood_no_newline, .needs = ASKED_FOR, .about = "prints one line without end
 }
 
 TEST(garbage, .needs = ASKED_FOR,
-     .about = "prints every byte there is, NUL and broken UTF-8 too, then ends well")
+     .about = "a guest that prints every byte, NUL and broken UTF-8 too, and then ends well")
 {
-	/* A linear congruential generator (Knuth, MMIX): the same bytes each time. */
+	/*
+	 * A linear congruential generator (Knuth, MMIX), so that the bytes are the same each
+	 * time.
+	 */
 	u64 random = 1;
 	char bytes[1024];
 
@@ -95,13 +99,16 @@ TEST(garbage, .needs = ASKED_FOR,
 		random = random * 6364136223846793005ull + 1442695040888963407ull;
 		bytes[i] = i < 256 ? i : random >> 56;
 	}
-	/* Overlong, a lone surrogate, beyond the last code point, cut off. */
+	/*
+	 * An overlong form, a lone surrogate, a code point that is too large, and a cut-off
+	 * form.
+	 */
 	console_raw("\xc0\x80 \xed\xa0\x80 \xf5\x80\x80\x80 \xe2\x82\n", 16);
 	console_raw(bytes, sizeof(bytes));
 	report(true, "ends well after the garbage");
 }
 
-TEST(failing_check, .needs = ASKED_FOR, .about = "fails one check of three")
+TEST(failing_check, .needs = ASKED_FOR, .about = "a guest that fails one of three checks")
 {
 	report(true, "one is one");
 	report(false, "two is \"three\"");
@@ -126,7 +133,7 @@ static __noinline void outer(u64 address)
 }
 
 TEST(unexpected_exception, .needs = ASKED_FOR,
-     .about = "writes where nothing is mapped, three calls deep")
+     .about = "a guest that writes where nothing is mapped, three calls deep")
 {
 	report(true, "about to fault");
 	outer(0xffffa00000000010);
@@ -137,13 +144,14 @@ static void fault_here(void *data)
 	outer(0xffffa00000000020);
 }
 
-TEST(exception_on_ap, .needs = ALL_OF(ASKED_FOR, SMP), .about = "the same on another CPU")
+TEST(exception_on_ap, .needs = ALL_OF(ASKED_FOR, SMP),
+     .about = "a guest that writes where nothing is mapped, on another CPU than the boot CPU")
 {
 	report(true, "about to fault");
 	on_cpu(cpu_count() - 1, fault_here, NULL);
 }
 
-TEST(null_call, .needs = ASKED_FOR, .about = "calls a function at address 0")
+TEST(null_call, .needs = ASKED_FOR, .about = "a guest that calls a function at address 0")
 {
 	void (*volatile nowhere)(void) = NULL;
 
@@ -151,7 +159,8 @@ TEST(null_call, .needs = ASKED_FOR, .about = "calls a function at address 0")
 	nowhere();
 }
 
-TEST(unexpected_interrupt, .needs = ASKED_FOR, .about = "gets an interrupt that nobody handles")
+TEST(unexpected_interrupt, .needs = ASKED_FOR,
+     .about = "a guest that gets an interrupt that nobody handles")
 {
 	report(true, "about to be interrupted");
 	apic_send_self_ipi(LAST_TEST_VECTOR);
@@ -164,23 +173,24 @@ static __noinline u64 recurse(u64 depth)
 	volatile u64 frame[32];
 
 	frame[depth % 32] = depth;
-	/* So deep that no stack is: the compiler would not let it be for ever. */
+	/* So deep that every stack ends before. The compiler would not let it recurse for ever. */
 	return depth < 1ul << 32 ? recurse(depth + 1) + frame[depth % 32] : 0;
 }
 
-TEST(stack_overflow, .needs = ASKED_FOR, .about = "runs out of stack")
+TEST(stack_overflow, .needs = ASKED_FOR, .about = "a guest that runs out of stack")
 {
 	report(true, "about to run out of stack");
 	report(recurse(0), "never comes back");
 }
 
-TEST(failed_assertion, .needs = ASKED_FOR, .about = "asserts what is not so")
+TEST(failed_assertion, .needs = ASKED_FOR, .about = "a guest that fails an assertion")
 {
 	report(true, "about to assert");
 	assert_msg(cpu_count() < 0, "%d CPUs", cpu_count());
 }
 
-TEST(missed_deadline, .needs = ASKED_FOR, .about = "waits for what does not come")
+TEST(missed_deadline, .needs = ASKED_FOR,
+     .about = "a guest that waits for something that does not come")
 {
 	static int never;
 
@@ -188,36 +198,39 @@ TEST(missed_deadline, .needs = ASKED_FOR, .about = "waits for what does not come
 	wait_for(READ_ONCE(never), 50, "something that never comes");
 }
 
-TEST(no_check, .needs = ASKED_FOR, .about = "makes no check at all")
+TEST(no_check, .needs = ASKED_FOR, .about = "a test that makes no check")
 {
 }
 
-TEST(sequence_gap, .needs = ASKED_FOR, .about = "leaves out a sequence number")
+TEST(sequence_gap, .needs = ASKED_FOR, .about = "a guest that leaves out a sequence number")
 {
 	report(true, "the next machine line's number is one too high");
 	console_miscount(0, 1);
 }
 
-TEST(lost_bytes, .needs = ASKED_FOR, .about = "claims to have sent more than it has")
+TEST(lost_bytes, .needs = ASKED_FOR,
+     .about = "a guest that claims to have sent more bytes than it has")
 {
 	report(true, "the next machine line's offset is 7 too high");
 	console_miscount(7, 0);
 }
 
-TEST(doubled_bytes, .needs = ASKED_FOR, .about = "claims to have sent less than it has")
+TEST(doubled_bytes, .needs = ASKED_FOR,
+     .about = "a guest that claims to have sent fewer bytes than it has")
 {
 	report(true, "the next machine line's offset is 7 too low");
 	console_miscount(-7, 0);
 }
 
-TEST(early_exit, .needs = ASKED_FOR, .about = "leaves with status 0 without a bye")
+TEST(early_exit, .needs = ASKED_FOR,
+     .about = "a guest that leaves with status 0, and does not say bye")
 {
 	report(true, "about to leave without a word");
 	outb(0, DEBUG_EXIT);
 }
 
 TEST(never_answers, .needs = ALL_OF(ASKED_FOR, HOST_ANSWERS),
-     .about = "asks a question and does not read the answer")
+     .about = "a guest that asks a question and does not read the answer")
 {
 	report(true, "about to ask");
 	machine_line("ask", "what=time");
@@ -227,7 +240,7 @@ TEST(never_answers, .needs = ALL_OF(ASKED_FOR, HOST_ANSWERS),
 }
 
 TEST(unknown_question, .needs = ALL_OF(ASKED_FOR, HOST_ANSWERS),
-     .about = "asks what no runner knows, then ends well")
+     .about = "a guest that asks a question that no runner knows, and then ends well")
 {
 	char answer[128];
 
@@ -235,9 +248,9 @@ TEST(unknown_question, .needs = ALL_OF(ASKED_FOR, HOST_ANSWERS),
 	report(!strcmp(answer, "error=unknown"), "the answer is '%s'", answer);
 }
 
-/* As if a reset had forgotten a register, of a CPU that there is not. */
+/* Looks as if a reset had forgotten a register, of a CPU that does not exist. */
 TEST(unclean_machine, .needs = ASKED_FOR,
-     .about = "tells of a register that holds the number of the boot, and asks to be moved")
+     .about = "a guest with a register that holds the number of the boot, which asks for an action")
 {
 	machine_line("machine", "cpu=%d boots=0x%lx", cpu_count(), current_boot());
 	migrate();
@@ -245,7 +258,7 @@ TEST(unclean_machine, .needs = ASKED_FOR,
 }
 
 TEST(wants_to_move_forever, .needs = ASKED_FOR,
-     .about = "begins continuous migration and never ends it")
+     .about = "a guest that begins continuous migration and never ends it")
 {
 	migrate_begin_continuous();
 	report(true, "about to wait for ever");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * several CPUs
+ * selftest: several CPUs, IPIs, remote calls, locks and TLBs (Intel SDM volume 3,
+ * "Multiple-Processor Management" and "Advanced Programmable Interrupt Controller (APIC)"). A
+ * part of the program selftest: see selftest.c.
  */
 #include "alloc_page.h"
 #include "apic.h"
@@ -14,7 +16,7 @@
 #include "vmalloc.h"
 #include "x86/selftest/selftest.h"
 
-TEST(ipi_to_each, .needs = SMP, .about = "an IPI arrives at its CPU, once, and at no other")
+TEST(ipi_to_each, .needs = SMP, .about = "an IPI arrives once at its CPU, and at no other")
 {
 	int target, cpu;
 
@@ -51,13 +53,15 @@ static void broadcast(void *data)
 		*cpu_ptr(arrived, cpu) = 0;
 	apic_send_ipi_all_but_self(VECTOR_B);
 	report_if_failed(wait_until(all_but_self_arrived() == cpu_count() - 1, ARRIVAL_MS),
-			 "%d of %d got it", all_but_self_arrived(), cpu_count() - 1);
+			 "%d of %d CPUs got the broadcast", all_but_self_arrived(),
+			 cpu_count() - 1);
 	for_each_cpu (cpu)
-		report_if_failed(*cpu_ptr(arrived, cpu) == (cpu != smp_id()), "CPU %d got %d", cpu,
-				 *cpu_ptr(arrived, cpu));
+		report_if_failed(*cpu_ptr(arrived, cpu) == (cpu != smp_id()),
+				 "CPU %d got %d broadcasts", cpu, *cpu_ptr(arrived, cpu));
 }
 
-TEST(ipi_broadcast, .on = EACH_CPU, .needs = SMP, .about = "all but the sender get it, once")
+TEST(ipi_broadcast, .on = EACH_CPU, .needs = SMP,
+     .about = "a broadcast IPI arrives once at every CPU but the sender")
 {
 	handle_irq_eoi(VECTOR_B, count_arrival);
 	broadcast(NULL);
@@ -70,7 +74,7 @@ static void count_nmi(struct ex_regs *regs)
 	this_cpu(arrived)++;
 }
 
-TEST(nmi, .needs = SMP, .about = "an NMI arrives, with interrupts off or on")
+TEST(nmi, .needs = SMP, .about = "an NMI arrives whether interrupts are off or on")
 {
 	handler before = handle_exception(NMI_VECTOR, count_nmi);
 	int cpu;
@@ -89,7 +93,7 @@ TEST(nmi, .needs = SMP, .about = "an NMI arrives, with interrupts off or on")
 
 static void mark_cpu(void *data)
 {
-	/* A call may come while another one, by this CPU itself, is here. */
+	/* Atomic, since two calls may run on one CPU at a time: its own, and another CPU's. */
 	atomic_inc(&((atomic_t *)data)[smp_id()]);
 }
 
@@ -103,7 +107,9 @@ static void call_boot_cpu(void *data)
 	on_cpu(0, mark_cpu, data);
 }
 
-TEST(remote_calls, .about = "on_cpu, on_cpu_async and on_cpus run where and when they should")
+TEST(remote_calls,
+     .about =
+	     "on_cpu(), on_cpu_async() and on_cpus() run a function on the right CPU, and wait as they say")
 {
 	static atomic_t marks[MAX_CPUS], release;
 	int last = cpu_count() - 1;
@@ -142,7 +148,7 @@ static void set_own(void *data)
 	this_cpu(own) = 1000 + smp_id();
 }
 
-TEST(percpu_data, .about = "every CPU has its own copy")
+TEST(percpu_data, .about = "every CPU has its own copy of per-CPU data")
 {
 	int cpu, good = 0;
 
@@ -174,10 +180,11 @@ static void contend(void *data)
 }
 
 /*
- * Two CPUs that both believe that they hold the lock lose an increment. Seldom:
- * a pass after a few rounds on a slow host is weak evidence.
+ * If two CPUs both believe that they hold the lock, an increment is lost. This happens seldom: a
+ * pass after a few rounds on a slow host is weak evidence.
  */
-TEST(locks_and_atomics, .needs = SMP, .about = "no increment is lost under contention")
+TEST(locks_and_atomics, .needs = SMP,
+     .about = "locks and atomic operations lose no increment under contention")
 {
 	static struct contention shared;
 	u64 expected;
@@ -198,14 +205,14 @@ static void meet(void *data)
 		atomic_inc(&shared->atomic);
 		if (rendezvous(&shared->meeting))
 			shared->last_arrivals++;
-		/* All have arrived: nobody can be a round behind. */
+		/* All have arrived, so no CPU can be a round behind. */
 		if (atomic_read(&shared->atomic) < (int)(i + 1) * shared->meeting.count)
 			report_fail("CPU %d left round %lu too early", smp_id(), i);
 		rendezvous(&shared->meeting);
 	}
 }
 
-TEST(rendezvous_of_all, .needs = SMP, .about = "nobody leaves before everybody has come")
+TEST(rendezvous_of_all, .needs = SMP, .about = "no CPU leaves a rendezvous before all have come")
 {
 	static struct contention shared;
 
@@ -225,7 +232,7 @@ static void read_word(void *data)
 	*words[1] = *(volatile u64 *)words[0];
 }
 
-TEST(tlb_flush, .needs = SMP, .about = "a page mapped anew is seen by the other CPUs at once")
+TEST(tlb_flush, .needs = SMP, .about = "when a page is mapped anew, all other CPUs see it at once")
 {
 	u64 *page = vmalloc(PAGE_SIZE), *other = alloc_page();
 	phys_addr_t first = virt_to_phys(page);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * devices
- */
+/* selftest: PCI, time, and the runner's answers. A part of the program selftest: see selftest.c. */
 #include "apic.h"
 #include "console.h"
 #include "pci.h"
 #include "processor.h"
 #include "x86/selftest/selftest.h"
 
-TEST(pci, .about = "configuration space can be read, and BARs measured")
+TEST(pci, .about = "PCI configuration space can be read, and BARs can be measured")
 {
 	pcidevaddr_t device = pci_next_dev(PCIDEVADDR_INVALID);
 	int devices = 0;
@@ -17,17 +15,17 @@ TEST(pci, .about = "configuration space can be read, and BARs measured")
 		report_skip("this machine has no PCI");
 		return;
 	}
-	report(device == PCI_DEVADDR(0, 0, 0), "the first is the host bridge");
+	report(device == PCI_DEVADDR(0, 0, 0), "the first device is the host bridge");
 	report(pci_find_dev(pci_config_readw(device, PCI_VENDOR_ID),
 			    pci_config_readw(device, PCI_DEVICE_ID)) == device,
-	       "it is found by its ids");
+	       "pci_find_dev() finds it by its ids");
 	report(pci_find_dev(0x1234, 0xfffe) == PCIDEVADDR_INVALID,
-	       "what is not there is not found");
+	       "pci_find_dev() does not find what is not there");
 	for (; device != PCIDEVADDR_INVALID; device = pci_next_dev(device), devices++) {
 		report_if_failed(pci_config_readb(device, PCI_VENDOR_ID) ==
 					 (pci_config_readl(device, PCI_VENDOR_ID) & 0xff),
 				 "%x: a byte is not the low byte of the word", device);
-		/* Bridges have two BARs, all else six. */
+		/* Bridges have two BARs, all other devices six. */
 		for (int n = 0; n < (pci_config_readb(device, PCI_HEADER_TYPE) & 0x7f ? 2 : 6);
 		     n++) {
 			struct pci_bar bar = pci_bar(device, n);
@@ -40,7 +38,8 @@ TEST(pci, .about = "configuration space can be read, and BARs measured")
 	report_pass("%d devices on bus 0", devices);
 }
 
-TEST(time_source, .on = EACH_CPU, .about = "time goes forward, and deadlines pass")
+TEST(time_source, .on = EACH_CPU,
+     .about = "the time source goes forward, and delays and deadlines take as long as they should")
 {
 	struct stopwatch watch;
 	struct deadline deadline;
@@ -61,7 +60,8 @@ TEST(time_source, .on = EACH_CPU, .about = "time goes forward, and deadlines pas
 		;
 	now = stopwatch_ns(&watch);
 	report(now >= 2000000 * timescale(), "a deadline of 2 ms passed after %lu ns", now);
-	report(!wait_until(false, 1) && wait_until(true, 0), "wait_until tells which");
+	report(!wait_until(false, 1) && wait_until(true, 0),
+	       "wait_until() tells whether the condition came true");
 }
 
 TEST(host_speed, .about = "the host's speed and the TSC's frequency are measured")
@@ -74,7 +74,8 @@ TEST(host_speed, .about = "the host's speed and the TSC's frequency are measured
 	mark("speed", "loops_per_ms=%lu tsc_hz=%lu apic_timer_hz=%lu", loops, hz, apic_timer_hz());
 }
 
-TEST(host_questions, .needs = HOST_ANSWERS, .about = "the host answers, and its time goes forward")
+TEST(host_questions, .needs = HOST_ANSWERS,
+     .about = "the host answers questions, and its time goes forward")
 {
 	struct host_time first, second;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * exceptions
+ * selftest: exceptions, and each CPU's own registers (Intel SDM volume 3, "Interrupt and
+ * Exception Handling" and "Paging"). A part of the program selftest: see selftest.c.
  */
 #include "apic.h"
 #include "backtrace.h"
@@ -15,7 +16,8 @@
 #include "vmalloc.h"
 #include "x86/selftest/selftest.h"
 
-TEST(fixups, .on = EACH_CPU, .about = "a fault in a chosen instruction is caught, with its details")
+TEST(fixups, .on = EACH_CPU,
+     .about = "a fault in a chosen instruction is caught, with its vector, error code and address")
 {
 	volatile u64 *nowhere = (u64 *)0xffffa00000001238;
 	u64 value;
@@ -39,7 +41,7 @@ TEST(fixups, .on = EACH_CPU, .about = "a fault in a chosen instruction is caught
 	       "no exception afterwards");
 }
 
-TEST(safe_msrs, .about = "rdmsr_safe and wrmsr_safe tell whether there was a #GP")
+TEST(safe_msrs, .about = "rdmsr_safe() and wrmsr_safe() tell whether there was a #GP")
 {
 	u64 efer, value = 1;
 	int vector;
@@ -47,7 +49,7 @@ TEST(safe_msrs, .about = "rdmsr_safe and wrmsr_safe tell whether there was a #GP
 	vector = rdmsr_safe(MSR_EFER, &efer);
 	report(!vector && efer & EFER_LMA && efer == rdmsr(MSR_EFER), "EFER is %lx", efer);
 	report(!wrmsr_safe(MSR_EFER, efer), "EFER can be written back");
-	/* A hypervisor may also let a guest read what does not exist, as 0. */
+	/* A hypervisor may also let a guest read an MSR that does not exist, as 0. */
 	vector = rdmsr_safe(0xdeadbeef, &value);
 	report((vector == GP_VECTOR || !vector) && !value, "MSR 0xdeadbeef: %s",
 	       vector ? exception_mnemonic(vector) : "read as 0");
@@ -68,7 +70,8 @@ static void catch_inner(void *data)
 	asm volatile("mov %0, %%fs" : : "r"(0xfff0));
 }
 
-TEST(catching, .on = EACH_CPU, .about = "an exception anywhere inside a function brings it back")
+TEST(catching, .on = EACH_CPU,
+     .about = "catch_exception() returns when an exception comes anywhere below it")
 {
 	int done = 0;
 	int vector = catch_exception(catch_inner, &done);
@@ -86,22 +89,24 @@ static void skip_ud2(struct ex_regs *regs)
 	regs->rip += 2;
 }
 
-TEST(exception_handlers, .on = EACH_CPU, .about = "a handler runs, and may change where to go on")
+TEST(exception_handlers, .on = EACH_CPU,
+     .about = "an exception handler runs, and may change where to go on")
 {
 	handler before = handle_exception(UD_VECTOR, skip_ud2);
 
 	handled = 0;
 	asm volatile("ud2");
 	report(handled == 1 && !before, "the handler ran once");
-	report(handle_exception(UD_VECTOR, before) == skip_ud2, "and was the one in place");
+	report(handle_exception(UD_VECTOR, before) == skip_ud2,
+	       "handle_exception() returns the handler that was in place");
 }
 
 /*
- * A hypervisor that emulates paging badly would let the access happen, or give
- * wrong bits in the error code.
+ * A broken hypervisor, which emulates paging, lets the access happen, or gives wrong bits in the
+ * error code.
  */
 TEST(page_protection, .on = EACH_CPU,
-     .about = "read-only and no-execute pages fault, with the right error code")
+     .about = "read-only and no-execute pages fault with the right error code")
 {
 	static const u8 ret = 0xc3;
 	u8 *page = vmalloc(PAGE_SIZE);
@@ -111,18 +116,18 @@ TEST(page_protection, .on = EACH_CPU,
 	report(catch_exception((void (*)(void *))page, NULL) == PF_VECTOR &&
 		       exception_cr2() == (u64)page &&
 		       exception_error_code() == (PFERR_FETCH_MASK | PFERR_PRESENT_MASK),
-	       "executing data: error code 0x%x", exception_error_code());
+	       "executing data faults: error code 0x%x", exception_error_code());
 	protect_pages(page, 1, PAGE_TEXT);
 	report(catch_exception((void (*)(void *))page, NULL) == NO_EXCEPTION,
-	       "executing it once it is text");
+	       "it can be executed once it is text");
 	vector = asm_safe("movb $0, (%0)", "r"(page));
 	report(vector == PF_VECTOR &&
 		       exception_error_code() == (PFERR_WRITE_MASK | PFERR_PRESENT_MASK) &&
 		       *page == ret,
-	       "writing to text: error code 0x%x", exception_error_code());
+	       "writing to text faults: error code 0x%x", exception_error_code());
 	protect_pages(page, 1, PAGE_DATA);
 	vector = asm_safe("movb $0, (%0)", "r"(page));
-	report(vector == NO_EXCEPTION && !*page, "writing once it is data");
+	report(vector == NO_EXCEPTION && !*page, "it can be written once it is data");
 	vfree(page);
 
 	vector = asm_safe("movb $0, (%0)", "r"(_text));
@@ -146,11 +151,12 @@ static void run_out_of_stack(void *data)
 }
 
 /*
- * The #PF for the guard page has no stack to be pushed on, which makes it a #DF, and
- * that one has a stack of its own (IST). Where the IST does not work this test does
- * not fail but ends in a triple fault.
+ * The #PF for the guard page has no stack to be pushed on, so it becomes a #DF, which has a
+ * stack of its own (IST). If the IST does not work, this test does not fail but ends in a triple
+ * fault.
  */
-TEST(stack_overflow, .on = EACH_CPU, .about = "running out of stack is a #DF that can be told")
+TEST(stack_overflow, .on = EACH_CPU,
+     .about = "running out of stack is a #DF, and the address tells whose stack it was")
 {
 	u64 depth = 1;
 	u64 bottom = stack_bottom(smp_id());
@@ -162,7 +168,7 @@ TEST(stack_overflow, .on = EACH_CPU, .about = "running out of stack is a #DF tha
 	       "#DF at the end of the stack");
 	report(stack_guard_owner(exception_cr2()) == smp_id(), "cr2 %lx is in the guard page",
 	       exception_cr2());
-	report(catch_exception(run_out_of_stack, &depth) == DF_VECTOR, "and a second time");
+	report(catch_exception(run_out_of_stack, &depth) == DF_VECTOR, "#DF a second time");
 }
 
 static u64 walked[8];
@@ -194,7 +200,7 @@ static __noinline u64 fault_and_walk(void)
 	return (u64)__builtin_return_address(0);
 }
 
-TEST(backtrace, .on = EACH_CPU, .about = "a backtrace names the callers, through an exception too")
+TEST(backtrace, .on = EACH_CPU, .about = "a backtrace names the callers, also through an exception")
 {
 	u64 caller;
 	bool found = false;
@@ -203,21 +209,22 @@ TEST(backtrace, .on = EACH_CPU, .about = "a backtrace names the callers, through
 	walk_from();
 	report(walked_count > 3 && walked[0] == return_addresses[0] &&
 		       walked[1] == return_addresses[1],
-	       "two calls deep, of %d", walked_count);
+	       "the backtrace names two callers, of %d", walked_count);
 	before = handle_exception(UD_VECTOR, walk_in_handler);
 	caller = fault_and_walk();
 	handle_exception(UD_VECTOR, before);
 	for (int i = 0; i < walked_count; i++)
 		found |= walked[i] == caller;
-	report(found, "through an exception");
+	report(found, "the backtrace goes through an exception");
 	report(backtrace_walk(0xffffa00000000000, walked, 8) == 0 &&
 		       backtrace_walk(3, walked, 8) == 0,
-	       "a wild frame pointer ends it");
+	       "a wild frame pointer ends the backtrace");
 }
 
-/* --- the CPU's own registers --- */
+/* ---- the CPU's own registers ---- */
 
-TEST(cpu_setup, .on = EACH_CPU, .about = "every CPU has its own tables, and SSE works")
+TEST(cpu_setup, .on = EACH_CPU,
+     .about = "every CPU has its own descriptor tables and GS base, and SSE works")
 {
 	struct descriptor_table_ptr gdt, idt;
 	u64 in[2] = { 0x0123456789abcdef, ~0ul }, out[2] = { 0 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * interrupts
+ * selftest: interrupts and the APIC timer (Intel SDM volume 3, "Advanced Programmable Interrupt
+ * Controller (APIC)"). A part of the program selftest: see selftest.c.
  */
 #include "apic.h"
 #include "isr.h"
@@ -24,68 +25,71 @@ static void count_and_look(isr_regs_t *regs)
 }
 
 /*
- * A hypervisor that loses the in-service register lets a second interrupt of the
- * same class through before the first has had its EOI. One that has none at all (a
- * purely emulating KVM was seen to acknowledge every interrupt by itself) cannot
- * show the difference between the library's two kinds: that part is skipped.
+ * A broken hypervisor loses the in-service register, and lets a second interrupt of the same
+ * class through before the first one's EOI. If nothing is in service at all, the library's two
+ * kinds of handlers look alike, and that part is skipped: a KVM that emulates everything was
+ * seen to acknowledge each interrupt by itself.
  */
 TEST(eoi_kinds, .on = EACH_CPU,
-     .about = "an interrupt is in service until its EOI, whoever sends it")
+     .about = "an interrupt is in service until its EOI, from the library or from the handler")
 {
 	this_cpu(arrived) = 0;
 	handle_irq_eoi(VECTOR_A, count_arrival);
 	apic_send_self_ipi(VECTOR_A);
-	report(arrives(1) && !apic_read_bit(APIC_ISR, VECTOR_A), "automatic EOI");
+	report(arrives(1) && !apic_read_bit(APIC_ISR, VECTOR_A),
+	       "the library's EOI ends the interrupt");
 
 	handle_irq(VECTOR_A, count_and_eoi);
 	apic_send_self_ipi(VECTOR_A);
-	report(arrives(2) && !apic_read_bit(APIC_ISR, VECTOR_A), "the handler's EOI");
+	report(arrives(2) && !apic_read_bit(APIC_ISR, VECTOR_A),
+	       "the handler's EOI ends the interrupt");
 
 	handle_irq(VECTOR_A, count_and_look);
 	apic_send_self_ipi(VECTOR_A);
-	report(arrives(3), "a handler without EOI");
+	report(arrives(3), "an interrupt comes to a handler without EOI");
 	if (!this_cpu(was_in_service)) {
 		eoi();
 		unhandle_irq(VECTOR_A);
 		report_skip("this hypervisor's APIC shows nothing in service in a handler");
 		return;
 	}
-	report(apic_read_bit(APIC_ISR, VECTOR_A), "no EOI: in service");
+	report(apic_read_bit(APIC_ISR, VECTOR_A), "without EOI it stays in service");
 	apic_send_self_ipi(VECTOR_A);
 	delay_us(200);
 	report(READ_ONCE(this_cpu(arrived)) == 3 && apic_read_bit(APIC_IRR, VECTOR_A),
 	       "a second one waits");
 	eoi();
-	report(arrives(4), "until the EOI");
+	report(arrives(4), "the second one comes after the EOI");
 	eoi();
 	report(!apic_read_bit(APIC_ISR, VECTOR_A) && !apic_read_bit(APIC_IRR, VECTOR_A),
-	       "all done");
+	       "nothing is in service or waits in the end");
 	unhandle_irq(VECTOR_A);
 }
 
 TEST(interrupt_flag, .on = EACH_CPU,
-     .about = "an interrupt waits while they are off, or the priority is high")
+     .about = "an interrupt waits while interrupts are off, and while the task priority is high")
 {
 	this_cpu(arrived) = 0;
 	handle_irq_eoi(VECTOR_A, count_arrival);
 	irq_disable();
 	apic_send_self_ipi(VECTOR_A);
 	delay_us(200);
-	report(!this_cpu(arrived) && apic_read_bit(APIC_IRR, VECTOR_A), "waits for STI");
+	report(!this_cpu(arrived) && apic_read_bit(APIC_IRR, VECTOR_A),
+	       "the interrupt waits for STI");
 	irq_enable();
-	report(arrives(1), "comes with STI");
+	report(arrives(1), "the interrupt comes with STI");
 
 	apic_set_tpr(VECTOR_A & 0xf0);
 	apic_send_self_ipi(VECTOR_A);
 	delay_us(200);
 	report(READ_ONCE(this_cpu(arrived)) == 1 && read_cr8() == VECTOR_A >> 4,
-	       "waits for the priority");
+	       "the interrupt waits for a lower priority");
 	apic_set_tpr(0);
-	report(arrives(2), "comes with the priority");
+	report(arrives(2), "the interrupt comes with a lower priority");
 	unhandle_irq(VECTOR_A);
 }
 
-/* Three self-IPIs, and one to every other CPU, in the mode the CPU is in. */
+/* Sends three self-IPIs in the mode that the local APIC is in. */
 static void check_mode(const char *name)
 {
 	this_cpu(arrived) = 0;
@@ -97,12 +101,13 @@ static void check_mode(const char *name)
 	report(this_cpu(arrived) == 3, "%s: three self-IPIs", name);
 }
 
-TEST(apic_modes, .on = EACH_CPU, .needs = X2APIC, .about = "xAPIC and x2APIC work, there and back")
+TEST(apic_modes, .on = EACH_CPU, .needs = X2APIC,
+     .about = "interrupts arrive in xAPIC and in x2APIC mode, after changes in both directions")
 {
 	bool began_x2apic = is_x2apic_enabled();
 
 	handle_irq_eoi(VECTOR_B, count_arrival);
-	/* An APIC id above 254 has no xAPIC. */
+	/* An APIC id above 254 does not fit into xAPIC mode. */
 	if (cpu_apic_id(smp_id()) < 0xff) {
 		enable_xapic();
 		report(!is_x2apic_enabled(), "xAPIC mode is on");
@@ -119,16 +124,16 @@ TEST(apic_modes, .on = EACH_CPU, .needs = X2APIC, .about = "xAPIC and x2APIC wor
 	unhandle_irq(VECTOR_B);
 }
 
-/* --- timers --- */
+/* ---- timers ---- */
 
 #define TIMER_VECTOR 0x50
 
 /*
- * A broken hypervisor fires early, twice, or not at all. How late a timer may be is
- * not for this test to say: a busy host is late. Early is told by the time source,
- * with half of the time as tolerance since the timer's speed was measured by it.
+ * A broken hypervisor fires early, twice, or not at all. How late a timer is does not matter,
+ * since a busy host is late. The time source tells whether it is early. Half of the time is
+ * tolerance, as the timer's speed was measured by it.
  */
-TEST(apic_timer_oneshot, .on = EACH_CPU, .about = "fires once, and not early")
+TEST(apic_timer_oneshot, .on = EACH_CPU, .about = "a one-shot APIC timer fires once, and not early")
 {
 	u32 count = apic_timer_hz() / 200;
 	struct stopwatch watch;
@@ -139,16 +144,17 @@ TEST(apic_timer_oneshot, .on = EACH_CPU, .about = "fires once, and not early")
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
 	stopwatch_start(&watch);
 	apic_start_timer(count);
-	report(arrives(1), "it fires");
+	report(arrives(1), "the timer fires");
 	ns = stopwatch_ns(&watch);
-	report(ns >= 2500000, "after %lu ns of 5000000", ns);
+	report(ns >= 2500000, "it fires after %lu ns, armed for 5000000", ns);
 	delay_us(12000);
-	report(this_cpu(arrived) == 1 && !apic_read(APIC_TMCCT), "only once");
+	report(this_cpu(arrived) == 1 && !apic_read(APIC_TMCCT), "the timer fires only once");
 	apic_cleanup_timer();
 	unhandle_irq(TIMER_VECTOR);
 }
 
-TEST(apic_timer_periodic, .on = EACH_CPU, .about = "fires again and again until it is stopped")
+TEST(apic_timer_periodic, .on = EACH_CPU,
+     .about = "a periodic APIC timer fires again and again until it is stopped")
 {
 	int seen;
 
@@ -156,19 +162,20 @@ TEST(apic_timer_periodic, .on = EACH_CPU, .about = "fires again and again until 
 	handle_irq_eoi(TIMER_VECTOR, count_arrival);
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_PERIODIC);
 	apic_start_timer(MAX(apic_timer_hz() / 500, 1ul));
-	report(wait_until(READ_ONCE(this_cpu(arrived)) >= 5, ARRIVAL_MS), "five times: %d",
-	       this_cpu(arrived));
+	report(wait_until(READ_ONCE(this_cpu(arrived)) >= 5, ARRIVAL_MS),
+	       "the timer fires five times: %d", this_cpu(arrived));
 	apic_cleanup_timer();
-	/* One may have been on its way. */
+	/* One interrupt may have been on its way. */
 	delay_us(1000);
 	seen = READ_ONCE(this_cpu(arrived));
 	delay_us(8000);
-	report(READ_ONCE(this_cpu(arrived)) == seen, "it is stopped after %d", seen);
+	report(READ_ONCE(this_cpu(arrived)) == seen, "the timer is stopped after %d interrupts",
+	       seen);
 	unhandle_irq(TIMER_VECTOR);
 }
 
 TEST(apic_timer_tsc_deadline, .on = EACH_CPU, .needs = TSC_DEADLINE,
-     .about = "fires once, when the TSC has passed the deadline")
+     .about = "a TSC-deadline timer fires once, when the TSC has passed the deadline")
 {
 	struct host_time before = { 0 }, after = { 0 };
 	u64 deadline, earliest, seen;
@@ -179,15 +186,15 @@ TEST(apic_timer_tsc_deadline, .on = EACH_CPU, .needs = TSC_DEADLINE,
 	host_time(&before);
 	deadline = rdtsc_ordered() + tsc_hz() / 200;
 	earliest = apic_arm_deadline(deadline);
-	report(arrives(1), "it fires");
+	report(arrives(1), "the timer fires");
 	seen = rdtsc_ordered();
 	host_time(&after);
-	/* A move arms it anew, while the guest stands still. */
+	/* An action arms the timer again, while the guest stands still. */
 	earliest -= mul_div(tsc_hz(), after.pause_max - before.pause_max, 1000000000);
 	report(seen >= earliest, "not early: at 0x%lx, armed for 0x%lx", seen, deadline);
 	report(!rdmsr(MSR_IA32_TSC_DEADLINE), "the deadline is 0 afterwards");
 	delay_us(2000);
-	report(this_cpu(arrived) == 1, "only once");
+	report(this_cpu(arrived) == 1, "the timer fires only once");
 	apic_cleanup_timer();
 	unhandle_irq(TIMER_VECTOR);
 }

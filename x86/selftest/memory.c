@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * memory
+ * selftest: the allocators of pages, bytes and address space. A part of the program selftest:
+ * see selftest.c.
  */
 #include "alloc_page.h"
 #include "processor.h"
@@ -16,7 +17,7 @@ static bool is_filled(const u8 *memory, u8 with, size_t size)
 	return memory[size - 1] == with;
 }
 
-TEST(page_allocator, .about = "blocks are aligned, cleared, apart, and come back together")
+TEST(page_allocator, .about = "blocks of pages are aligned, cleared and apart, and can be freed")
 {
 	u64 before = allocated_pages();
 	u8 *blocks[7], *again;
@@ -35,19 +36,20 @@ TEST(page_allocator, .about = "blocks are aligned, cleared, apart, and come back
 	report(allocated_pages() == before + 127, "127 pages are in use");
 	for (unsigned order = 0; order < ARRAY_SIZE(blocks); order++)
 		free_pages(blocks[order]);
-	report(allocated_pages() == before, "none of them after freeing");
+	report(allocated_pages() == before, "none of them is in use after freeing");
 
 	again = alloc_pages(3);
 	report(is_filled(again, 0, PAGE_SIZE << 3), "used pages are cleared again");
 	free_pages(again);
 }
 
-TEST(page_allocator_merges, .about = "64 single pages, freed, become large blocks again")
+TEST(page_allocator_merges,
+     .about = "64 single pages become large blocks again when they are freed")
 {
 	void *pages[64], *large;
 	u64 lowest = ~0ul, highest = 0;
 
-	/* So that the pages come from one place. */
+	/* Makes the pages come from one place. */
 	large = alloc_pages_dirty(6);
 	free_pages(large);
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
@@ -55,7 +57,7 @@ TEST(page_allocator_merges, .about = "64 single pages, freed, become large block
 		lowest = MIN(lowest, (u64)pages[i]);
 		highest = MAX(highest, (u64)pages[i]);
 	}
-	/* Even ones first: nothing can merge until the odd ones follow. */
+	/* Even pages first: nothing can merge until the odd ones follow. */
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i += 2)
 		free_page(pages[i]);
 	for (unsigned i = 1; i < ARRAY_SIZE(pages); i += 2)
@@ -66,7 +68,8 @@ TEST(page_allocator_merges, .about = "64 single pages, freed, become large block
 	free_pages(large);
 }
 
-TEST(byte_allocator, .about = "pieces are aligned, apart, and used again")
+TEST(byte_allocator,
+     .about = "malloc() and its kin return pieces that are aligned and apart, and can be freed")
 {
 	static const size_t sizes[] = { 0, 1, 15, 16, 17, 100, 1000, 2048, 4096, 5000, 70000 };
 	u8 *pieces[ARRAY_SIZE(sizes)];
@@ -97,7 +100,6 @@ TEST(byte_allocator, .about = "pieces are aligned, apart, and used again")
 	report_pass("malloc, memalign and free");
 }
 
-/* Whether reading the byte there faults as a page that is not present does. */
 bool faults_on_read(const volatile void *address)
 {
 	u8 value;
@@ -107,7 +109,8 @@ bool faults_on_read(const volatile void *address)
 	       !(exception_error_code() & (PFERR_PRESENT_MASK | PFERR_WRITE_MASK));
 }
 
-TEST(vmalloc_area, .about = "memory by the page is mapped, guarded, and gone once freed")
+TEST(vmalloc_area,
+     .about = "vmalloc() maps pages between guard pages, and vfree() unmaps and frees them")
 {
 	u64 before = allocated_pages();
 	u8 *memory = vmalloc(3 * PAGE_SIZE - 1);
@@ -115,7 +118,7 @@ TEST(vmalloc_area, .about = "memory by the page is mapped, guarded, and gone onc
 	u8 *same;
 	u64 tables;
 
-	report(is_filled(memory, 0, 3 * PAGE_SIZE), "it is zero");
+	report(is_filled(memory, 0, 3 * PAGE_SIZE), "the memory is zero");
 	memory[0] = 1;
 	memory[3 * PAGE_SIZE - 1] = 2;
 	other[0] = 3;
@@ -125,7 +128,7 @@ TEST(vmalloc_area, .about = "memory by the page is mapped, guarded, and gone onc
 	       "the pages around it are not mapped");
 	tables = allocated_pages() - before;
 	vfree(memory);
-	report(faults_on_read(memory), "it is gone once freed");
+	report(faults_on_read(memory), "the memory is not mapped once it is freed");
 	report(allocated_pages() == before + tables - 4, "its pages are free");
 	vfree(other);
 }

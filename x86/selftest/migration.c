@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * migration
+ * selftest: memory, CPUs and registers survive a live migration, and every other action. A part
+ * of the program selftest: see selftest.c.
  */
 #include "alloc_page.h"
 #include "apic.h"
@@ -23,17 +24,17 @@ static void beat(void *data)
 }
 
 /*
- * A broken move loses pages, stops CPUs, or brings the interrupt controller back in
- * another state. What was lost and is not looked at here, this does not see: the
- * programs about one device or clock do that.
+ * A broken hypervisor or VMM loses pages, stops CPUs, or brings the interrupt controller back in
+ * another state. This test does not see the loss of anything else: for that there are the
+ * programs about one device or clock.
  */
-TEST(survives_a_move, .about = "memory, running CPUs and interrupts are the same after a move")
+TEST(survives_a_move, .about = "memory, running CPUs and interrupts survive an action")
 {
 	const unsigned order = 8;
 	u64 *memory = alloc_pages_dirty(order);
 	u64 step = PAGE_SIZE / sizeof(u64), pages = 1ul << order;
 	u64 wrong = 0, sum;
-	int cpu, moving = 0;
+	int cpu, going = 0;
 
 	for (u64 i = 0; i < pages; i++)
 		memory[i * step] = (u64)&memory[i] * 0x9e3779b97f4a7c15;
@@ -49,9 +50,9 @@ TEST(survives_a_move, .about = "memory, running CPUs and interrupts are the same
 		if (!cpu)
 			continue;
 		sum = READ_ONCE(*cpu_ptr(beats, cpu));
-		moving += wait_until(READ_ONCE(*cpu_ptr(beats, cpu)) != sum, ARRIVAL_MS);
+		going += wait_until(READ_ONCE(*cpu_ptr(beats, cpu)) != sum, ARRIVAL_MS);
 	}
-	report(moving == cpu_count() - 1, "%d of %d other CPUs go on", moving, cpu_count() - 1);
+	report(going == cpu_count() - 1, "%d of %d other CPUs go on", going, cpu_count() - 1);
 	atomic_set(&stop_beating, 1);
 
 	handle_irq_eoi(VECTOR_A, count_arrival);
@@ -67,7 +68,7 @@ TEST(survives_a_move, .about = "memory, running CPUs and interrupts are the same
 	free_pages(memory);
 }
 
-/* Values that no reset leaves there, that every CPU takes, and that nothing here uses. */
+/* No reset leaves these values there, every CPU takes them, and nothing here uses them. */
 static const struct {
 	const char *name;
 	u32 msr;
@@ -82,22 +83,24 @@ static const struct {
 	{ "SYSENTER_ESP", MSR_IA32_SYSENTER_ESP, 0x81234580 },
 	{ "SYSENTER_EIP", MSR_IA32_SYSENTER_EIP, 0x81234590 },
 	{ "KernelGSbase", MSR_KERNEL_GS_BASE, 0xffff888012345678 },
-	/* Only the upper four types, that no page here has. */
+	/* Only the upper four types are unusual, which no page here has. */
 	{ "PAT", MSR_IA32_CR_PAT, 0x0007010500070406 },
 };
 
 #define UNUSUAL_DR0  0x12345000
 #define UNUSUAL_CR8  2
-#define UNUSUAL_TDCR 0x3 /* by 16 */
+#define UNUSUAL_TDCR 0x3 /* divides by 16 */
 
 /*
- * Nothing of this does anything; it only has to be there afterwards. A reset in its
- * middle has to bring all of it back to what it was at the first boot, and the interrupt
- * must not come: under plan reset the runner sees to the one, and the interrupt would be
- * one that nobody handles.
+ * A broken hypervisor or VMM loses one of these registers, or the interrupt that waits. The
+ * values have no effect, they only have to be there afterwards.
+ *
+ * Under plan reset the guest is reset in the middle. The reset has to bring all registers back
+ * to what they were at the first boot, which the runner checks, and the interrupt must not come,
+ * as nobody would handle it.
  */
 TEST(registers_move_along, .on = EACH_CPU,
-     .about = "registers of each CPU, and an interrupt that waits, are the same after a move")
+     .about = "each CPU's registers, and an interrupt that waits, survive an action")
 {
 	u64 before[ARRAY_SIZE(unusual)], value, flags;
 	bool there[ARRAY_SIZE(unusual)];
@@ -136,9 +139,12 @@ TEST(registers_move_along, .on = EACH_CPU,
 	apic_write(APIC_TDCR, divide);
 	report(!this_cpu(arrived), "the interrupt waits");
 	irq_restore(flags);
-	report(wait_until(READ_ONCE(this_cpu(arrived)) == 1, ARRIVAL_MS), "it has come %d times",
-	       this_cpu(arrived));
-	/* Not while it waits: in a nested guest that ends QEMU's TCG (docs/findings.md). */
+	report(wait_until(READ_ONCE(this_cpu(arrived)) == 1, ARRIVAL_MS),
+	       "the interrupt has come %d times", this_cpu(arrived));
+	/*
+	 * Not while the interrupt waits: in a nested guest that ends QEMU's TCG
+	 * (docs/findings.md).
+	 */
 	write_cr8(cr8);
 	unhandle_irq(VECTOR_A);
 }

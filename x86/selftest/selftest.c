@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The library's own tests: what every other program takes for granted. When one
- * of these fails, look here first, and at other programs' results later.
+ * selftest: the library's own tests, of what every other program takes for granted. If one of
+ * these fails, look here first, and at other programs' results later.
  *
- * Most of them do not ask whether the hypervisor is right, but whether the library
- * is; still each runs on the machine that the hypervisor gives, so that a failure
- * has both as suspects. The truth is the Intel SDM, volume 3, and for the C
- * functions ISO C, by the chapters that the library's headers name. Where a test
- * is about the machine, its comment says what a broken one would do.
+ * Most of them ask whether the library is right, and not whether the hypervisor is. But each
+ * runs on the machine that the hypervisor offers, so a failure may be either's, and the tests
+ * cannot tell them apart. If a test is about the machine, its comment says what a broken
+ * hypervisor would do.
+ *
+ * Specification: Intel SDM volume 3, and ISO C for the C functions. The library's headers name
+ * the chapters.
+ *
+ * The tests are in the other files of this folder. This one has what they share.
  */
 #include "apic.h"
 #include "x86/selftest/selftest.h"
@@ -19,7 +23,7 @@ void count_arrival(isr_regs_t *regs)
 	this_cpu(arrived)++;
 }
 
-/* Waits on this CPU; memory is changed by its own handler. */
+/* READ_ONCE(), since this CPU's own handler counts. */
 bool arrives(int count)
 {
 	return wait_until(READ_ONCE(this_cpu(arrived)) >= count, ARRIVAL_MS) &&

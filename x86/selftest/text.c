@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * text
+ * selftest: text and numbers (ISO C, printf() and the functions of string.h and stdlib.h). A
+ * part of the program selftest: see selftest.c.
  */
 #include "libcflat.h"
 
@@ -17,11 +18,11 @@ static void __printf(2, 3) check_format(const char *expected, const char *format
 			 "'%s' became '%s' (%d) and not '%s'", format, text, length, expected);
 }
 
-TEST(printf_formats, .about = "every conversion gives the text that ISO C says")
+TEST(printf_formats, .about = "printf() and its kin format as ISO C says")
 {
-	/* Behind the compiler's back, which knows that this is undefined. */
+	/* Volatile, or the compiler sees that this is undefined. */
 	char *volatile nothing = NULL;
-	/* The same for values that are too large for their conversions. */
+	/* By a pointer, or the compiler sees values that are too large for their conversions. */
 	void (*check_unseen)(const char *expected, const char *format, ...) = check_format;
 	char small[6];
 	int length;
@@ -49,7 +50,7 @@ TEST(printf_formats, .about = "every conversion gives the text that ISO C says")
 	report_pass("formats are right");
 }
 
-TEST(string_functions, .about = "memory and string functions do as in ISO C")
+TEST(string_functions, .about = "memory and string functions do as ISO C says")
 {
 	char text[32] = "0123456789";
 
@@ -78,7 +79,7 @@ TEST(string_functions, .about = "memory and string functions do as in ISO C")
 	       "simple_glob");
 }
 
-TEST(string_to_number, .about = "strtol and its kin do as in ISO C")
+TEST(string_to_number, .about = "strtol() and its kin do as ISO C says")
 {
 	char *end;
 
