@@ -175,12 +175,6 @@ static void note_failed_tests(struct tally *tally, const struct result *result)
 	}
 }
 
-static void *tally_begin(const char *target, const struct environment *environment, guint cases,
-			 GError **error)
-{
-	return NULL;
-}
-
 static void tally_ended(void *data, const struct result *result)
 {
 	struct tally *tally = data;
@@ -196,7 +190,6 @@ static void tally_ended(void *data, const struct result *result)
 }
 
 static const struct reporter tally_reporter = {
-	.begin = tally_begin,
 	.ended = tally_ended,
 };
 
@@ -246,18 +239,18 @@ static gboolean run_in_labs(struct corpus *corpus, char **patterns, const char *
 		.vmm = vmms[0],
 	};
 	g_autoptr(GPtrArray) cases = select_cases(corpus->suite, &selection, error);
-	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
 	g_autofree char *logdir = g_build_filename(options.logdir, label, NULL);
 	g_auto(GStrv) words = test_words(tally->tests);
 	struct lab_settings lab = {
 		.options = { .modules = modules },
 		.wanted = &corpus->wanted,
 	};
-	struct report report = { .reporter = &tally_reporter, .data = tally };
+	struct reports *reports;
 
 	if (!cases)
 		return FALSE;
-	g_array_append_val(reports, report);
+	reports = reports_new();
+	reports_add(reports, &tally_reporter, tally);
 	corpus->settings.logdir = logdir;
 	corpus->wanted.args = words;
 	/* A few tests never need as long as a whole program may. */
@@ -265,6 +258,7 @@ static gboolean run_in_labs(struct corpus *corpus, char **patterns, const char *
 	corpus->interrupted =
 		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports)
 			.not_run > 0;
+	reports_free(reports);
 	return !corpus->interrupted;
 }
 

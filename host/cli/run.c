@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/report-options.h"
 #include "util/interrupt.h"
 #include "util/kvm.h"
 #include "lab/kinds.h"
@@ -26,13 +27,13 @@
 #define LONGEST_SOCKET_DIR 60
 
 static struct {
-	char *plans, *logdir, *json, *junit, *host;
+	char *plans, *logdir, *host;
 	struct {
 		char *kernel, *modules, *clock;
 		int boot_seconds;
 	} lab;
 	int jobs;
-	gboolean tap, plain, no_skip, stream, emulated_host, prefork;
+	gboolean no_skip, emulated_host, prefork;
 	char **patterns;
 } options;
 
@@ -88,15 +89,6 @@ static const GOptionEntry entries[] = {
 	  "WORD" },
 	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
 	  "Where each case keeps its logs (default: build/logs)", "DIR" },
-	{ "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write results as JSON Lines",
-	  "FILE" },
-	{ "junit", 0, 0, G_OPTION_ARG_FILENAME, &options.junit, "Write results as JUnit XML",
-	  "FILE" },
-	{ "tap", 0, 0, G_OPTION_ARG_NONE, &options.tap,
-	  "Print results in the Test Anything Protocol", NULL },
-	{ "plain", 0, 0, G_OPTION_ARG_NONE, &options.plain, "No live display on a terminal", NULL },
-	{ "stream", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.stream,
-	  "Print what happens as JSON events, for the runner outside of this lab", NULL },
 	{ "emulated-host", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.emulated_host,
 	  "This machine's CPU is emulated: a VMM may take seconds to answer", NULL },
 	{ "prefork", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.prefork,
@@ -150,6 +142,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 				hosts);
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
+	report_options_add(context);
 	spell_out_jobs(argc, argv);
 	if (!g_option_context_parse(context, &argc, &argv, error))
 		return FALSE;
@@ -247,51 +240,14 @@ static char *make_socket_dir(GError **error)
 	return g_steal_pointer(&template);
 }
 
-static gboolean add_report(GArray *reports, const struct reporter *reporter, const char *target,
-			   const struct environment *environment, guint cases, GError **error)
-{
-	struct report report = { .reporter = reporter };
-
-	report.data = reporter->begin(target, environment, cases, error);
-	if (!report.data)
-		return FALSE;
-	g_array_append_val(reports, report);
-	return TRUE;
-}
-
-static gboolean begin_reports(GArray *reports, const struct environment *environment, guint cases,
-			      GError **error)
-{
-	const struct reporter *display = &lines_reporter;
-
-	if (options.stream)
-		display = &stream_reporter;
-	else if (options.tap)
-		display = &tap_reporter;
-	else if (!options.plain && isatty(STDOUT_FILENO))
-		display = &live_reporter;
-	return (!options.json ||
-		add_report(reports, &json_reporter, options.json, environment, cases, error)) &&
-	       (!options.junit ||
-		add_report(reports, &junit_reporter, options.junit, environment, cases, error)) &&
-	       add_report(reports, display, NULL, environment, cases, error);
-}
-
 /* FALSE if a report is incomplete; says so. */
-static gboolean end_reports(GArray *reports, guint not_run)
+static gboolean end_reports(struct reports *reports, guint not_run)
 {
-	gboolean complete = TRUE;
+	g_auto(GStrv) problems = reports_end(reports, not_run);
 
-	for (guint i = 0; i < reports->len; i++) {
-		struct report *report = &g_array_index(reports, struct report, i);
-		g_autoptr(GError) error = NULL;
-
-		if (!report->reporter->end(report->data, not_run, &error)) {
-			usage_error("%s", error->message);
-			complete = FALSE;
-		}
-	}
-	return complete;
+	for (char **problem = problems; *problem; problem++)
+		usage_error("%s", *problem);
+	return !*problems;
 }
 
 static int exit_status(const struct schedule_outcome *outcome, gboolean complete)
@@ -314,15 +270,16 @@ static int run_cases(GPtrArray *cases, const struct case_settings *settings,
 			     .boot_seconds = options.lab.boot_seconds },
 		.wanted = &wanted,
 	};
-	g_autoptr(GArray) reports = g_array_new(FALSE, FALSE, sizeof(struct report));
+	struct reports *reports = reports_new();
 	g_autoptr(GError) error = NULL;
 	struct schedule_outcome outcome;
 	gboolean complete;
 
-	if (!begin_reports(reports, environment, cases->len, &error))
+	if (!report_options_begin(reports, environment, cases->len, &error))
 		return usage_error("%s", error->message);
 	outcome = schedule_run(cases, settings, &lab_settings, known_issues, options.jobs, reports);
 	complete = end_reports(reports, outcome.not_run);
+	reports_free(reports);
 	return exit_status(&outcome, complete);
 }
 

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "util/log-file.h"
-#include "report/result.h"
-#include "util/text.h"
+#include "report/reporter.h"
 
 struct junit {
 	struct log_file *file;
@@ -72,16 +71,16 @@ static gboolean junit_end(void *data, guint not_run, GError **error)
 	log_file_write(junit->file, head, strlen(head));
 	log_file_write(junit->file, junit->cases->str, junit->cases->len);
 	log_file_write(junit->file, "</testsuite>\n", strlen("</testsuite>\n"));
-	written = !log_file_problem(junit->file);
-	if (!written)
-		g_set_error_literal(error, FERRY_ERROR, 0, log_file_problem(junit->file));
-	log_file_close(junit->file);
+	written = log_file_finish(junit->file, error);
 	g_string_free(junit->cases, TRUE);
 	g_free(junit);
 	return written;
 }
 
 const struct reporter junit_reporter = {
+	.name = "junit",
+	.about = "Write results as JUnit XML",
+	.takes_file = TRUE,
 	.begin = junit_begin,
 	.ended = junit_ended,
 	.end = junit_end,

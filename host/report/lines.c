@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "report/result.h"
+#include "report/reporter.h"
 #include "util/text.h"
 
 /* With more cases than this, failures are listed once more at the end. */
@@ -105,7 +105,7 @@ static void *begin(const struct environment *environment, guint cases, gboolean 
 	return lines;
 }
 
-static void *lines_begin(const char *target, const struct environment *environment, guint cases,
+static void *plain_begin(const char *target, const struct environment *environment, guint cases,
 			 GError **error)
 {
 	return begin(environment, cases, FALSE);
@@ -285,8 +285,10 @@ static gboolean lines_end(void *data, guint not_run, GError **error)
 	return written;
 }
 
-const struct reporter lines_reporter = {
-	.begin = lines_begin,
+const struct reporter plain_reporter = {
+	.name = "plain",
+	.about = "No live display on a terminal",
+	.begin = plain_begin,
 	.started = lines_started,
 	.note = lines_note,
 	.ended = lines_ended,
@@ -294,6 +296,7 @@ const struct reporter lines_reporter = {
 };
 
 const struct reporter live_reporter = {
+	.name = "live",
 	.begin = live_begin,
 	.started = lines_started,
 	.note = lines_note,

@@ -245,3 +245,13 @@ struct environment *environment_from_json(JsonObject *object)
 		timescale && JSON_NODE_HOLDS_VALUE(timescale) ? json_node_get_double(timescale) : 1;
 	return environment;
 }
+
+void write_json_line(struct log_file *file, JsonBuilder *builder)
+{
+	g_autoptr(JsonNode) root = json_builder_get_root(builder);
+	g_autofree char *text = json_to_string(root, FALSE);
+	g_autofree char *line = g_strconcat(text, "\n", NULL);
+
+	log_file_write(file, line, strlen(line));
+	g_object_unref(builder);
+}

@@ -6,6 +6,7 @@
 #include <json-glib/json-glib.h>
 
 #include "report/result.h"
+#include "util/log-file.h"
 
 /* Adds the members of RESULT to the object that BUILDER is in. */
 void result_add_json(JsonBuilder *builder, const struct result *result);
@@ -20,5 +21,8 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 /* What every result was reached on, out of the same members. */
 struct environment *environment_from_json(JsonObject *object);
 void environment_add_json(JsonBuilder *builder, const struct environment *environment);
+
+/* Writes what BUILDER has built as one line, and frees BUILDER. */
+void write_json_line(struct log_file *file, JsonBuilder *builder);
 
 #endif

@@ -93,27 +93,6 @@ void environment_free(struct environment *environment);
 /* The last value of KEY in a mark NAME, or NULL. */
 const char *result_mark(const struct result *result, const char *name, const char *key);
 
-/*
- * One way to tell about a run. Each is one file. Functions that are NULL are not
- * called; DATA is what `begin` returned.
- */
-struct reporter {
-	/* TARGET is where to, as the option named it. NULL and ERROR if it cannot be written. */
-	void *(*begin)(const char *target, const struct environment *environment, guint cases,
-		       GError **error);
-	void (*started)(void *data, const struct test_case *test_case);
-	/* Something that takes a while and is no case, e.g. a lab's kernel being built. */
-	void (*note)(void *data, const char *text);
-	/* What a running case is doing now, for a live display. */
-	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
-	void (*ended)(void *data, const struct result *result);
-	/* INTERRUPTED: the run ends early. FALSE and ERROR when the report is incomplete. */
-	gboolean (*end)(void *data, guint not_run, GError **error);
-};
-
-extern const struct reporter lines_reporter, live_reporter, json_reporter, tap_reporter,
-	junit_reporter, stream_reporter;
-
 /* "12 tests, 345 checks, 20 moves, paused 2.1 ms to 9.8 ms": what is good to know of a result. */
 char *result_summary(const struct result *result);
 

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tells another runner, which has started this one inside a lab, what happens
- * here: JSON Lines on standard output, each an object with a member `event`.
+ * Tells the runner outside of a lab what happens in this one inside: JSON Lines on standard
+ * output, each an object with a member `event`.
  *
  *	{"event":"environment", ...}	what results here are reached on
  *	{"event":"started","case":NAME}
  *	{"event":"progress","case":NAME,"doing":TEXT}
  *	{"event":"ended", ...}		a result, as docs/results.md has it
  *
- * host/lab.c reads it.
+ * host/lab/results.c reads it.
  */
-#include <string.h>
-
-#include "util/log-file.h"
+#include "report/reporter.h"
 #include "report/result-json.h"
-#include "util/text.h"
+#include "util/log-file.h"
 
 static JsonBuilder *begin_event(const char *name)
 {
@@ -28,15 +26,8 @@ static JsonBuilder *begin_event(const char *name)
 
 static void send_event(struct log_file *stream, JsonBuilder *builder)
 {
-	g_autoptr(JsonNode) root = NULL;
-	g_autofree char *text = NULL, *line = NULL;
-
 	json_builder_end_object(builder);
-	root = json_builder_get_root(builder);
-	text = json_to_string(root, FALSE);
-	line = g_strconcat(text, "\n", NULL);
-	log_file_write(stream, line, strlen(line));
-	g_object_unref(builder);
+	write_json_line(stream, builder);
 }
 
 static void add_case(JsonBuilder *builder, const struct test_case *test_case)
@@ -84,16 +75,11 @@ static void stream_ended(void *data, const struct result *result)
 
 static gboolean stream_end(void *data, guint not_run, GError **error)
 {
-	struct log_file *stream = data;
-	gboolean written = !log_file_problem(stream);
-
-	if (!written)
-		g_set_error_literal(error, FERRY_ERROR, 0, log_file_problem(stream));
-	log_file_close(stream);
-	return written;
+	return log_file_finish(data, error);
 }
 
 const struct reporter stream_reporter = {
+	.name = "stream",
 	.begin = stream_begin,
 	.started = stream_started,
 	.progress = stream_progress,

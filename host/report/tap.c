@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Results on standard output in the Test Anything Protocol, version 13. */
-#include "report/result.h"
+#include "report/reporter.h"
 #include "util/text.h"
 
 struct tap {
@@ -45,6 +45,8 @@ static gboolean tap_end(void *data, guint not_run, GError **error)
 }
 
 const struct reporter tap_reporter = {
+	.name = "tap",
+	.about = "Print results in the Test Anything Protocol",
 	.begin = tap_begin,
 	.ended = tap_ended,
 	.end = tap_end,

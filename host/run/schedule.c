@@ -22,7 +22,7 @@ struct lab_running {
 struct schedule {
 	const struct case_settings *settings;
 	GPtrArray *known_issues; /* or NULL */
-	GArray *reports;
+	struct reports *reports;
 	GMainLoop *loop;
 	GQueue *waiting;    /* of struct test_case */
 	GPtrArray *running; /* of struct running */
@@ -30,14 +30,6 @@ struct schedule {
 	unsigned free_slots, slots;
 	struct schedule_outcome outcome;
 };
-
-#define TELL(schedule, function, ...)                                                              \
-	for (guint i_ = 0; i_ < (schedule)->reports->len; i_++) {                                  \
-		struct report *report_ = &g_array_index((schedule)->reports, struct report, i_);   \
-                                                                                                   \
-		if (report_->reporter->function)                                                   \
-			report_->reporter->function(report_->data, __VA_ARGS__);                   \
-	}
 
 static void count(struct schedule *schedule, const struct result *result)
 {
@@ -62,7 +54,7 @@ static void conclude(struct schedule *schedule, struct result *result)
 	if (schedule->known_issues)
 		known_issues_apply(schedule->known_issues, result);
 	count(schedule, result);
-	TELL(schedule, ended, result);
+	reports_ended(schedule->reports, result);
 	result_free(result);
 }
 
@@ -104,7 +96,7 @@ static void on_progress(void *data, const struct test_case *test_case, const cha
 {
 	struct schedule *schedule = data;
 
-	TELL(schedule, progress, test_case, doing);
+	reports_progress(schedule->reports, test_case, doing);
 }
 
 static const struct case_listener case_listener = {
@@ -160,7 +152,7 @@ static void fill_slots(struct schedule *schedule)
 		running->weight = MIN(test_case->program->smp, schedule->slots);
 		schedule->free_slots -= running->weight;
 		g_ptr_array_add(schedule->running, running);
-		TELL(schedule, started, test_case);
+		reports_started(schedule->reports, test_case);
 		running->run = case_start(test_case, schedule->settings, &case_listener, schedule);
 	}
 	boot_labs(schedule);
@@ -181,21 +173,21 @@ static void on_lab_started(void *data, const struct test_case *test_case)
 {
 	struct lab_running *running = data;
 
-	TELL(running->schedule, started, test_case);
+	reports_started(running->schedule->reports, test_case);
 }
 
 static void on_lab_progress(void *data, const struct test_case *test_case, const char *doing)
 {
 	struct lab_running *running = data;
 
-	TELL(running->schedule, progress, test_case, doing);
+	reports_progress(running->schedule->reports, test_case, doing);
 }
 
 static void on_lab_note(void *data, const char *text)
 {
 	struct lab_running *running = data;
 
-	TELL(running->schedule, note, text);
+	reports_note(running->schedule->reports, text);
 }
 
 static void on_lab_result(void *data, struct result *result)
@@ -339,7 +331,8 @@ static void abandon_all(struct schedule *schedule)
 
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
 				     const struct lab_settings *lab_settings,
-				     GPtrArray *known_issues, unsigned slots, GArray *reports)
+				     GPtrArray *known_issues, unsigned slots,
+				     struct reports *reports)
 {
 	struct schedule schedule = {
 		.settings = settings,

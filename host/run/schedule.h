@@ -3,14 +3,9 @@
 #ifndef FERRY_HOST_SCHEDULE_H
 #define FERRY_HOST_SCHEDULE_H
 
+#include "report/reports.h"
 #include "run/case.h"
 #include "lab/lab.h"
-
-/* A reporter at work: what its `begin` returned goes with it. */
-struct report {
-	const struct reporter *reporter;
-	void *data;
-};
 
 struct schedule_outcome {
 	/* Errors count as failed; what fails as is known counts as skipped. */
@@ -32,6 +27,7 @@ struct lab_settings {
  */
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
 				     const struct lab_settings *lab_settings,
-				     GPtrArray *known_issues, unsigned slots, GArray *reports);
+				     GPtrArray *known_issues, unsigned slots,
+				     struct reports *reports);
 
 #endif

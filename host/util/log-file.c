@@ -68,3 +68,13 @@ void log_file_close(struct log_file *log)
 	g_free(log->problem);
 	g_free(log);
 }
+
+gboolean log_file_finish(struct log_file *log, GError **error)
+{
+	gboolean written = !log->problem;
+
+	if (!written)
+		g_set_error_literal(error, FERRY_ERROR, 0, log->problem);
+	log_file_close(log);
+	return written;
+}

@@ -21,4 +21,7 @@ const char *log_file_problem(struct log_file *log);
 
 void log_file_close(struct log_file *log);
 
+/* Closes it; FALSE and ERROR if a write has failed. */
+gboolean log_file_finish(struct log_file *log, GError **error);
+
 #endif

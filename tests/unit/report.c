@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "util/log-file.h"
+#include "report/reporter.h"
 #include "report/result-json.h"
 
 /* Nothing in here may break a line, a string or an element. */
@@ -310,7 +311,7 @@ static void test_tap_interrupted(void)
 
 static void test_lines(void)
 {
-	g_autofree char *text = report_to_stdout(&lines_reporter, 0);
+	g_autofree char *text = report_to_stdout(&plain_reporter, 0);
 
 	g_assert_cmpuint(count_lines(text, "5 cases on local: qemu, tcg, Linux 6.1 & more"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "PASS  pro/pass ("), ==, 1);
@@ -324,7 +325,7 @@ static void test_lines(void)
 
 static void test_lines_interrupted(void)
 {
-	g_autofree char *text = report_to_stdout(&lines_reporter, 3);
+	g_autofree char *text = report_to_stdout(&plain_reporter, 3);
 
 	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 8 cases have no verdict"), ==, 1);
 }

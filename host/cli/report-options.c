@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Options that choose reports. See report-options.h. */
+#include <unistd.h>
+
+#include "cli/report-options.h"
+
+/* One for each of `reporters`. */
+static struct choice {
+	char *file;	    /* NULL: not chosen */
+	gboolean is_wanted; /* likewise, if it takes no file */
+} * choices;
+
+static GOptionEntry entry_of(const struct reporter *reporter, struct choice *choice)
+{
+	return (GOptionEntry){
+		.long_name = reporter->name,
+		.flags = reporter->about ? 0 : G_OPTION_FLAG_HIDDEN,
+		.arg = reporter->takes_file ? G_OPTION_ARG_FILENAME : G_OPTION_ARG_NONE,
+		.arg_data =
+			reporter->takes_file ? (void *)&choice->file : (void *)&choice->is_wanted,
+		.description = reporter->about,
+		.arg_description = reporter->takes_file ? "FILE" : NULL,
+	};
+}
+
+void report_options_add(GOptionContext *context)
+{
+	static const GOptionEntry end;
+	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(GOptionEntry));
+	guint count = 0;
+
+	while (reporters[count])
+		count++;
+	choices = g_new0(struct choice, count);
+	for (guint i = 0; i < count; i++) {
+		GOptionEntry entry = entry_of(reporters[i], &choices[i]);
+
+		g_array_append_val(entries, entry);
+	}
+	g_array_append_val(entries, end);
+	g_option_context_add_main_entries(context, (const GOptionEntry *)entries->data, NULL);
+}
+
+/* A terminal has the live display, unless another one was chosen. */
+static const struct reporter *choose_display(void)
+{
+	for (guint i = 0; reporters[i]; i++)
+		if (choices[i].is_wanted)
+			return reporters[i];
+	return isatty(STDOUT_FILENO) ? &live_reporter : &plain_reporter;
+}
+
+gboolean report_options_begin(struct reports *reports, const struct environment *environment,
+			      guint cases, GError **error)
+{
+	for (guint i = 0; reporters[i]; i++)
+		if (choices[i].file && !reports_begin(reports, reporters[i], choices[i].file,
+						      environment, cases, error))
+			return FALSE;
+	return reports_begin(reports, choose_display(), NULL, environment, cases, error);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options of `ferry run` that choose reports: one for each line of report/table.h. */
+#ifndef FERRY_HOST_REPORT_OPTIONS_H
+#define FERRY_HOST_REPORT_OPTIONS_H
+
+#include "report/reports.h"
+
+/* Adds the options to those that CONTEXT parses. */
+void report_options_add(GOptionContext *context);
+
+/* Begins the reports that were chosen. FALSE and ERROR if one cannot be written. */
+gboolean report_options_begin(struct reports *reports, const struct environment *environment,
+			      guint cases, GError **error);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interface of a report format: one way to tell about a run. */
+#ifndef FERRY_HOST_REPORTER_H
+#define FERRY_HOST_REPORTER_H
+
+#include "report/result.h"
+#include "report/table.h"
+
+/* Functions that are NULL are not called. DATA is what `begin` returned. */
+struct reporter {
+	const char *name;  /* of its option, without "--" */
+	const char *about; /* for --help; NULL: the option is not listed there */
+	/*
+	 * The option names a file, "FILE", and any number of such reports are written. Otherwise
+	 * the report is printed, and there is one of those.
+	 */
+	gboolean takes_file;
+
+	/* TARGET is the file, or NULL. Returns NULL and sets ERROR if it cannot be written. */
+	void *(*begin)(const char *target, const struct environment *environment, guint cases,
+		       GError **error);
+	void (*started)(void *data, const struct test_case *test_case);
+	/* Something that takes a while and is no case, e.g. a lab's kernel is built. */
+	void (*note)(void *data, const char *text);
+	/* What a running case does now, for a live display. */
+	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	void (*ended)(void *data, const struct result *result);
+	/*
+	 * The last call; frees DATA. NOT_RUN cases have no verdict, since the run was interrupted.
+	 * FALSE and ERROR if the report is incomplete.
+	 */
+	gboolean (*end)(void *data, guint not_run, GError **error);
+};
+
+#define DECLARE_REPORTER(name) extern const struct reporter name##_reporter;
+FOR_EACH_REPORTER(DECLARE_REPORTER)
+#undef DECLARE_REPORTER
+
+/* Every reporter in the order of the table, ended by NULL. */
+extern const struct reporter *const reporters[];
+
+#endif
