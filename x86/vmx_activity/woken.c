@@ -2,6 +2,9 @@
 /*
  * An L2 that sleeps until another CPU wakes it, by an interrupt, an NMI, INIT or a SIPI (Intel SDM
  * volume 3, 25.4.2 and 26.2; 24.8 for INIT in VMX operation).
+ *
+ * The other CPU asks for the migration while L2 sleeps. A broken hypervisor restores a sleeping L1
+ * in place of L2, or a running L2, or loses an INIT that is pending.
  */
 #include "libcflat.h"
 #include "apic.h"

@@ -2,6 +2,9 @@
 /*
  * Accesses of L2 to the APIC-access page (Intel SDM volume 3, 30.4 "Virtualizing Memory-Mapped
  * APIC Accesses", 28.2.1 for the exit qualifications).
+ *
+ * A broken hypervisor maps the page itself, or an older APIC-access page, so that an access reads
+ * and writes it without an exit; or the qualification has another offset or type.
  */
 #include "libcflat.h"
 #include "apic.h"

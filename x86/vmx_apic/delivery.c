@@ -2,6 +2,9 @@
 /*
  * Virtual interrupts of L2: virtual-interrupt delivery and posted interrupts (Intel SDM volume 3,
  * 30.2 "Evaluation and Delivery of Virtual Interrupts", 30.6 "Posted-Interrupt Processing").
+ *
+ * A broken hypervisor loses RVI, SVI or a bit of the virtual-APIC page in a migration, so that an
+ * interrupt is lost, comes twice, or comes past the priority of another one.
  */
 #include "libcflat.h"
 #include "apic.h"

@@ -2,6 +2,9 @@
 /*
  * VM entries that are refused because of the controls for APIC virtualization (Intel SDM volume 3,
  * 27.2.1.1 "VM-Execution Control Fields").
+ *
+ * A broken hypervisor checks the controls when L1 writes them, and not at the VM entry after a
+ * migration.
  */
 #include "libcflat.h"
 #include "x86/vmx_apic/vmx_apic.h"

@@ -2,6 +2,9 @@
 /*
  * APIC-register virtualization: L2 reads its APIC's registers from the virtual-APIC page (Intel
  * SDM volume 3, 30.4 and 30.5).
+ *
+ * A broken hypervisor gives L2 the registers of L1's APIC, loses what L2 has written, or lets
+ * reads exit that should not.
  */
 #include "libcflat.h"
 #include "apic.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * L2's TPR in the virtual-APIC page: the TPR shadow and the TPR threshold (Intel SDM volume 3,
- * 30.1 "Virtual APIC State", 27.2.1.1 and 27.7.7 for the threshold at entries).
+ * 30.1 "Virtual APIC State", 27.2.1.1 and 27.7.7 for the threshold at VM entries).
+ *
+ * A broken hypervisor loses L2's last write to CR8, gives L2 the TPR of L1, or compares VTPR with
+ * another threshold after the migration.
  */
 #include "libcflat.h"
 #include "apic.h"

@@ -2,6 +2,9 @@
 /*
  * L2's TPR as an MSR of the x2APIC (Intel SDM volume 3, 30.5 "Virtualizing MSR-Based APIC
  * Accesses").
+ *
+ * A broken hypervisor gives L2 the TPR of L1's x2APIC, or lets accesses exit that should not, when
+ * it computes L2's MSR bitmap anew after a migration.
  */
 #include "libcflat.h"
 #include "apic.h"

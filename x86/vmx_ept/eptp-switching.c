@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * EPTP switching by VMFUNC (Intel SDM volume 3, 26.5.6.3 "EPTP Switching").
+ *
+ * A broken hypervisor forgets in a migration which EPT L2 has switched to, or the list.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Accessed and dirty flags in EPT entries, and in L2's own tables under an EPT (Intel SDM volume 3,
- * 29.3.5 "Accessed and Dirty Flags for EPT").
+ * Accessed and dirty flags in EPT entries, and in L2's own tables under an EPT (Intel SDM volume
+ * 3, 29.3.5 "Accessed and Dirty Flags for EPT").
+ *
+ * A broken hypervisor does not log a page of tables as dirty when only a page walk has written to
+ * it, so that a migration loses the flags; or it sets none after a migration.
  */
 #include "libcflat.h"
 #include "x86/vmx_ept/vmx_ept.h"

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Page-modification logging (Intel SDM volume 3, 29.3.6).
+ *
+ * A broken hypervisor loses the index in a migration, or the entries that it has written, or logs
+ * a page twice or never.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

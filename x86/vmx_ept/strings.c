@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * EPT violations of string instructions to and from ports, which a hypervisor may have to carry out
- * itself (Intel SDM volume 3, 29.3.3, 28.2.1 table 28-7).
+ * EPT violations of string instructions to and from ports, which a hypervisor may have to carry
+ * out itself (Intel SDM volume 3, 29.3.3, 28.2.1 table 28-7).
+ *
+ * A broken hypervisor finds the missing page in its own emulator, and tells L1 of another address,
+ * or of what it knew of an earlier violation.
  */
 #include "libcflat.h"
 #include "x86/vmx_ept/vmx_ept.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * #VE, which comes to L2 in the place of an EPT violation (Intel SDM volume 3, 26.5.7
- * "Virtualization Exceptions").
+ * #VE, which comes to L2 in place of an EPT violation (Intel SDM volume 3, 26.5.7 "Virtualization
+ * Exceptions").
+ *
+ * A broken hypervisor loses the address of the information area in a migration, or delivers #VE
+ * where there should be an exit, or the other way round.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Interrupts of L1's local APIC that come while L2 runs (Intel SDM volume 3, 25.6.1
- * external-interrupt exiting, 25.7.1 acknowledgment at the exit).
+ * Interrupts of L1's local APIC that come while L2 runs (Intel SDM volume 3, 25.6.1 for
+ * external-interrupt exiting, 25.7.1 for acknowledgment at the exit).
+ *
+ * The local APIC's IRR and ISR tell whether an interrupt is pending or in service, and counts in
+ * L1's handlers how often it came.
  */
 #include "libcflat.h"
 #include "apic.h"

@@ -3,6 +3,9 @@
  * NMIs of L2: those that L1 injects, with virtual NMIs, and those of the local APIC (Intel SDM
  * volume 3, 25.6.1 for the controls, 26.3 for how they change IRET, 28.5.5 for the blocking that
  * exits leave).
+ *
+ * The tests see blocking by when the next NMI or NMI window comes. They cannot tell who has lost
+ * the blocking, the hypervisor or the CPU below it.
  */
 #include "libcflat.h"
 #include "apic.h"

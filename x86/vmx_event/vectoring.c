@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Events whose delivery to L2 fails: the exit tells of them as IDT vectoring, and L1 injects them
- * again (Intel SDM volume 3, 28.2.4 "Information for VM Exits That Occur During Event Delivery").
+ * again (Intel SDM volume 3, 28.2.4 "Information for VM Exits During Event Delivery").
  */
 #include "libcflat.h"
 #include "alloc_page.h"

@@ -2,6 +2,8 @@
 /*
  * When L2 can take an interrupt: interrupt windows, and blocking by STI and by MOV SS (Intel SDM
  * volume 3, 25.4.2 "Guest Non-Register State", 26.2 "Other Causes of VM Exits").
+ *
+ * The exits' RIPs tell at which instruction a window opens.
  */
 #include "libcflat.h"
 #include "processor.h"

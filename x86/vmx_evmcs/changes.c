@@ -2,6 +2,9 @@
 /*
  * What L1 changes in an enlightened VMCS before a migration or after it (TLFS "Nested
  * Virtualization": "Clean Fields").
+ *
+ * A broken hypervisor uses the copy that it has saved, and not what L1 has changed since; or it
+ * takes the clean bits for valid although it has lost its copy.
  */
 #include "libcflat.h"
 #include "x86/vmx_evmcs/vmx_evmcs.h"

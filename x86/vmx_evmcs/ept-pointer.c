@@ -2,6 +2,8 @@
 /*
  * Changes to the EPT pointer of an enlightened VMCS (TLFS "Nested Virtualization": "Clean
  * Fields").
+ *
+ * A broken hypervisor goes on with the EPT from before the change or from before the migration.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

@@ -2,6 +2,9 @@
 /*
  * What an exit leaves in an enlightened VMCS: its reason, qualification and the rest (TLFS "Nested
  * Virtualization": "Enlightened VMCS"; Intel SDM volume 3, 28.2 for the values).
+ *
+ * A broken hypervisor does not write an exit's information into the page after a migration in L2,
+ * or overwrites it in a migration in L1.
  */
 #include "libcflat.h"
 #include "x86/vmx_evmcs/vmx_evmcs.h"

@@ -2,6 +2,9 @@
 /*
  * Changes to the MSR bitmap of an enlightened VMCS (TLFS "Nested Virtualization": "Enlightened MSR
  * Bitmap").
+ *
+ * A broken hypervisor goes on with the bitmap that it has computed before, although L1 has cleared
+ * the clean bit, or although a migration has lost it.
  */
 #include "libcflat.h"
 #include "processor.h"

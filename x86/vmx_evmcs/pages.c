@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The pages of enlightened VMCSs in L1's memory, and the VP assist page that names one of them
- * (TLFS "Nested Virtualization": "Enlightened VMCS"; "Virtual Processors", "Virtual Processor
+ * (TLFS "Nested Virtualization": "Enlightened VMCS"; "Virtual Processors": "Virtual Processor
  * Assist Page").
+ *
+ * A broken hypervisor writes its copy of one enlightened VMCS into the page of another, or writes
+ * to a page that is not active.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

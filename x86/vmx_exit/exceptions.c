@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Exceptions of L2 that exit by L1's exception bitmap, and a triple fault (Intel SDM volume
- * 3, 25.6.3 "Exception Bitmap", 26.2). vmx_exit.c says what is tested and how, and what break=
- * does.
+ * Exceptions of L2 that exit by L1's exception bitmap, and a triple fault (Intel SDM volume 3,
+ * 25.6.3 "Exception Bitmap", 26.2). vmx_exit.c says what is tested and how, and what break= does.
+ *
+ * A broken hypervisor merges its own bitmap with an older one of L1 after a migration, or filters
+ * page faults by another mask.
  */
 #include "libcflat.h"
 #include "desc.h"

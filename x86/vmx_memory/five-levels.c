@@ -2,6 +2,9 @@
 /*
  * L2 with five levels of page tables, while L1 has four (Intel SDM volume 3, 4.5 "4-Level Paging
  * and 5-Level Paging").
+ *
+ * A broken hypervisor walks L2's tables with the number of levels that L1 has, or restores L1's
+ * CR4.LA57 for L2.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L1 changes tables of L2 and flushes what is cached of them, by INVEPT, INVVPID, an entry or a new
+ * L1 changes tables of L2 and flushes cached translations by INVEPT, INVVPID, a VM entry or a new
  * VPID (Intel SDM volume 3, 29.4.3 "Invalidating Cached Translation Information").
+ *
+ * A broken hypervisor keeps shadows of the tables as they were before the flush or before the
+ * migration. L2 sees it by what it reads.
  */
 #include "libcflat.h"
 #include "x86/nested/vmx-nesting.h"

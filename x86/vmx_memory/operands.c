@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Wrong operands of INVEPT and INVVPID (Intel SDM volume 3, chapter 31).
+ *
+ * A broken hypervisor accepts a wrong operand after a migration, or refuses a right one, since it
+ * takes other capabilities for L1's.
  */
 #include "libcflat.h"
 #include "x86/nested/vmx-nesting.h"

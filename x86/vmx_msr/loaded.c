@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * MSRs that have fields of their own in the VMCS, and controls by which entries and exits load and
- * save them (Intel SDM volume 3, 25.7.1 and 25.8.1).
+ * MSRs that have fields of their own in the VMCS, and controls by which VM entries and exits load
+ * and save them (Intel SDM volume 3, 25.7.1 and 25.8.1).
+ *
+ * A broken hypervisor gives L2 the value of the VM entry again after a migration, or gives L1 or
+ * the VMCS a value although the control for it is off.
  */
 #include "libcflat.h"
 #include "processor.h"

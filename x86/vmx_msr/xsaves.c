@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * XSAVES and the XSS-exiting bitmap (Intel SDM volume 3, 25.6.20, 26.1.3).
+ *
+ * A broken hypervisor loses the bitmap or IA32_XSS in a migration, so that XSAVES no longer exits.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

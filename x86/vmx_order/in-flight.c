@@ -2,6 +2,9 @@
 /*
  * Events that L1 injects one after another during a migration, which comes at any instruction
  * (Intel SDM volume 3, 27.6 "Event Injection").
+ *
+ * A broken hypervisor is stopped between L1's VM entry and the delivery of the event, and loses
+ * the event or delivers it twice.
  */
 #include "libcflat.h"
 #include "processor.h"

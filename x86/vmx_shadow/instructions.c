@@ -2,6 +2,8 @@
 /*
  * What an L2 with VMCS shadowing exits for, and what these exits say (Intel SDM volume 3, 31.3,
  * 28.2.5 table 28-15 for the instruction information).
+ *
+ * A broken hypervisor executes a VMX instruction of L2 itself, or tells L1 of other registers.
  */
 #include "libcflat.h"
 #include "x86/vmx_shadow/vmx_shadow.h"

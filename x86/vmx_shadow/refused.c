@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * VM entries that are refused because of VMCS shadowing (Intel SDM volume 3, 27.2.1.1 for the bit
- * maps, 27.3.1.5 for the VMCS link pointer).
+ * VM entries that are refused because of VMCS shadowing (Intel SDM volume 3, 27.2.1.1 for the
+ * bitmaps, 27.3.1.5 for the VMCS link pointer).
+ *
+ * A broken hypervisor checks these when L1 writes them, and not at the VM entry after a migration.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

@@ -2,6 +2,9 @@
 /*
  * L2 reads and writes the fields of a shadow VMCS, and L1 finds what it has written (Intel SDM
  * volume 3, 25.10, 25.6.15).
+ *
+ * A broken hypervisor leaves fields behind in its cache, uses another shadow VMCS, or follows
+ * other bitmaps after the migration.
  */
 #include "libcflat.h"
 #include "processor.h"

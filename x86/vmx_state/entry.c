@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A migration in the middle of a VM entry (Intel SDM volume 3, chapter 27).
+ *
+ * The test cannot choose the moment: it enters L2 all the time during the migration, and can miss
+ * a failure.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

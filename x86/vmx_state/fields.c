@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The fields of VMCSs in L1 across a migration (Intel SDM volume 3, chapter 25, 31.3 VMREAD and
- * VMWRITE).
+ * The fields of VMCSs across a migration in L1 (Intel SDM volume 3, chapter 25, 31.3 for VMREAD
+ * and VMWRITE).
+ *
+ * A broken hypervisor loses a field, mixes up the current VMCS with another one, or does not save
+ * what L2's last exit has left in the CPU.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

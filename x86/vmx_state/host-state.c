@@ -2,6 +2,8 @@
 /*
  * L1's registers after an exit, which are the host state of the VMCS (Intel SDM volume 3, 28.5
  * "Loading Host State").
+ *
+ * A broken hypervisor gives L1 the registers that it had at the VM entry, or those that L2 had.
  */
 #include "libcflat.h"
 #include "desc.h"

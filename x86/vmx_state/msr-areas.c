@@ -2,6 +2,9 @@
 /*
  * MSRs that VM entries and exits load and store by the MSR areas, across a migration in L2 (Intel
  * SDM volume 3, 25.7.2 and 25.8.2).
+ *
+ * A broken hypervisor loads the entry's values again after the migration, or forgets the areas of
+ * the exit.
  */
 #include "libcflat.h"
 #include "processor.h"

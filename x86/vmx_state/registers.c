@@ -2,6 +2,9 @@
 /*
  * Registers of L2 and L1 across a migration in L2 (Intel SDM volume 3, 27.3.2 "Loading Guest
  * State", 28.3 "Saving Guest State", 28.5 "Loading Host State").
+ *
+ * A broken hypervisor saves L1's register in place of L2's, or restores L2's from the VMCS, where
+ * it is older.
  */
 #include "libcflat.h"
 #include "processor.h"

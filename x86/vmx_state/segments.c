@@ -2,6 +2,9 @@
 /*
  * The parts of L2's segments that only the VMCS shows (Intel SDM volume 3, 25.4.1 "Guest Register
  * State").
+ *
+ * A broken hypervisor loads the segments anew from the GDT after a migration, or loses the parts
+ * that 64-bit code does not use.
  */
 #include "libcflat.h"
 #include "desc.h"

@@ -2,6 +2,9 @@
 /*
  * L1's APIC timer, whose interrupt comes while L2 runs (Intel SDM volume 3, 26.2 and 28.2.2 for
  * external interrupts).
+ *
+ * A broken hypervisor loses the interrupt in a migration, delivers it twice, or gives it to L2
+ * instead of L1.
  */
 #include "libcflat.h"
 #include "apic.h"

@@ -3,8 +3,8 @@
  * The VMX-preemption timer across a migration (Intel SDM volume 3, 26.5.1 "VMX-Preemption Timer",
  * 28.3.4 for its saved value).
  *
- * The timer counts by the TSC, so L1's TSC tells whether it was early, and how much of its value
- * must be gone.
+ * A broken hypervisor begins the timer anew after a migration, or forgets it. The timer counts by
+ * the TSC, so L1's TSC tells whether it was early, and how much of its value must be gone.
  */
 #include "libcflat.h"
 #include "muldiv.h"
