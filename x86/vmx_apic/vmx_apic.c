@@ -103,8 +103,7 @@ struct outcome {
 	u64 read;
 };
 
-/* One CPU runs a test at a time, and these are its. */
-u8 *virtual_apic; /* the page; VTPR and so on */
+u8 *virtual_apic;
 u8 *access_page, *other_page, *window, *other_window;
 
 static struct round {

@@ -142,7 +142,7 @@ TEST(nmi_exits, .on = EACH_CPU, .needs = VMX,
 	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_NMI_EXITING);
 	irq_disable();
 	if (expect_exit(l2, EXIT_REASON_EXCEPTION_NMI, "sent by L2 to itself"))
-		check_field(l2, VM_EXIT_INTR_INFO, IDT_VECTORING_BITS,
+		check_field(l2, VM_EXIT_INTR_INFO, INTR_INFO_DEFINED,
 			    INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | NMI_VECTOR, "the NMI");
 	send_nmi();
 	migrate_quiet();

@@ -14,7 +14,7 @@
 /* The exit tells of this event, which it has stopped. */
 static void check_vectoring(const struct l2 *l2, const struct injection *row, u64 rip)
 {
-	check_field(l2, IDT_VECTORING_INFO_FIELD, IDT_VECTORING_BITS,
+	check_field(l2, IDT_VECTORING_INFO_FIELD, INTR_INFO_DEFINED,
 		    row->event | INTR_INFO_VALID_MASK, "not delivered");
 	if (row->event & INTR_INFO_DELIVER_CODE_MASK)
 		check_field(l2, IDT_VECTORING_ERROR_CODE, ~0ul, row->error_code, "not delivered");
@@ -31,7 +31,7 @@ static void inject_again(struct l2 *l2)
 {
 	if (broken("lost"))
 		return;
-	vmx_inject(l2, vmx_get(l2, IDT_VECTORING_INFO_FIELD) & IDT_VECTORING_BITS,
+	vmx_inject(l2, vmx_get(l2, IDT_VECTORING_INFO_FIELD) & INTR_INFO_DEFINED,
 		   vmx_get(l2, IDT_VECTORING_ERROR_CODE));
 	vmx_set(l2, VM_ENTRY_INSTRUCTION_LEN, vmx_get(l2, VM_EXIT_INSTRUCTION_LEN));
 	vmx_set(l2, GUEST_INTERRUPTIBILITY_INFO,
@@ -54,7 +54,7 @@ static void hide_idt(struct l2 *l2)
 
 static void check_page_fault(const struct l2 *l2, const struct injection *row)
 {
-	check_field(l2, VM_EXIT_INTR_INFO, IDT_VECTORING_BITS,
+	check_field(l2, VM_EXIT_INTR_INFO, INTR_INFO_DEFINED,
 		    HARD_WITH_CODE(PF_VECTOR) | INTR_INFO_VALID_MASK, "the fault");
 	check_field(l2, VM_EXIT_INTR_ERROR_CODE, ~0ul, 0, "the fault");
 	check_field(l2, EXIT_QUALIFICATION, ~0ul, NOWHERE + vector_of(row) * sizeof(idt_entry_t),

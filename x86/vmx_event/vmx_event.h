@@ -12,9 +12,6 @@ struct injection {
 	u32 event, error_code, length;
 };
 
-#define HARD(vector)	       (INTR_TYPE_HARD_EXCEPTION | (vector))
-#define HARD_WITH_CODE(vector) (HARD(vector) | (u32)INTR_INFO_DELIVER_CODE_MASK)
-
 enum {
 	INJECT_INTERRUPT,
 	INJECT_NMI,
@@ -66,8 +63,5 @@ extern char behind_sti[], behind_popf[], behind_iret[];
 
 /* L2 exits for REASON at RIP, with nothing that blocks events. */
 void check_window(struct l2 *l2, u64 reason, const void *rip, const char *when);
-
-/* Bit 12 is not defined (25.9.3). */
-#define IDT_VECTORING_BITS (INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK | 0x7ff)
 
 #endif

@@ -8,7 +8,7 @@
  */
 #include "libcflat.h"
 #include "processor.h"
-#include "x86/vmx_order/vmx_order.h"
+#include "nested/vmx/vmx-event.h"
 
 static void call_forever(void *data)
 {

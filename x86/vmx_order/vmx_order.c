@@ -30,13 +30,10 @@
 #include "libcflat.h"
 #include "processor.h"
 #include "x86/nested/steps.h"
-#include "x86/vmx_order/vmx_order.h"
+#include "nested/vmx/vmx-event.h"
 
 /* GUEST_PENDING_DBG_EXCEPTIONS has DR6's bits, and this one (25.4.2, table 25-4). */
 #define PENDING_DBG_ENABLED_BREAKPOINT BIT(12)
-
-/* Bit 12 of the interruption information is not always defined (25.9.2, 25.9.3). */
-#define EVENT_BITS (INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK | 0x7ff)
 
 L2_CODE(nops_and_call, (void),
 	"	.fill 16, 1, 0x90\n"
@@ -60,8 +57,8 @@ static bool check_db_exit(struct l2 *l2, u64 dr6_bits, const void *rip, const ch
 {
 	if (!expect_exit(l2, EXIT_REASON_EXCEPTION_NMI, when))
 		return false;
-	check_field(l2, VM_EXIT_INTR_INFO, EVENT_BITS, INTR_INFO_VALID_MASK | HARD(DB_VECTOR),
-		    when);
+	check_field(l2, VM_EXIT_INTR_INFO, INTR_INFO_DEFINED,
+		    INTR_INFO_VALID_MASK | HARD(DB_VECTOR), when);
 	check_field(l2, EXIT_QUALIFICATION, ~0ul, dr6_bits, when);
 	return check_rip(l2, rip, when);
 }
@@ -284,11 +281,11 @@ static void check_collision(struct l2 *l2, const struct collision *row)
 	else
 		expect_exit(l2, row->reason, "exits");
 	if (row->reason == EXIT_REASON_EXCEPTION_NMI) {
-		check_field(l2, VM_EXIT_INTR_INFO, EVENT_BITS,
+		check_field(l2, VM_EXIT_INTR_INFO, INTR_INFO_DEFINED,
 			    INTR_INFO_VALID_MASK | HARD_WITH_CODE(row->vector), "exits");
 		check_field(l2, VM_EXIT_INTR_ERROR_CODE, ~0ul, row->code, "exits");
 		check_field(l2, IDT_VECTORING_INFO_FIELD,
-			    row->vectoring ? EVENT_BITS : INTR_INFO_VALID_MASK,
+			    row->vectoring ? INTR_INFO_DEFINED : INTR_INFO_VALID_MASK,
 			    row->vectoring ? INTR_INFO_VALID_MASK | row->vectoring : 0, "exits");
 		if (row->vectoring & INTR_INFO_DELIVER_CODE_MASK)
 			check_field(l2, IDT_VECTORING_ERROR_CODE, ~0ul, row->error_code, "exits");

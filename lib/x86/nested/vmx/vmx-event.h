@@ -6,6 +6,13 @@
 #include "nested/l2-event.h"
 #include "nested/vmx/vmx.h"
 
+/* The interruption information of an exception, without its valid bit. */
+#define HARD(vector)	       (INTR_TYPE_HARD_EXCEPTION | (vector))
+#define HARD_WITH_CODE(vector) (HARD(vector) | (u32)INTR_INFO_DELIVER_CODE_MASK)
+
+/* What to compare of an exit's interruption information: bit 12 may be undefined (25.9.2). */
+#define INTR_INFO_DEFINED (INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK | 0x7ff)
+
 /* A check of L2's VMCS. */
 bool check_field(const struct l2 *l2, enum vmcs_field field, u64 mask, u64 value, const char *when);
 
