@@ -31,12 +31,16 @@ struct suite *load_suite(const char *suite_option, const char *bindir_option, GE
 {
 	g_autofree char *path = suite_option ? g_strdup(suite_option) : source_path("unittests.cfg");
 	g_autofree char *bindir = NULL;
+	struct suite *suite;
 
 	if (bindir_option)
 		bindir = g_strdup(bindir_option);
 	else
 		bindir = suite_option ? g_path_get_dirname(path) : build_path("x86");
-	return suite_load(path, bindir, suite_option != NULL, error);
+	suite = suite_load(path, bindir, suite_option != NULL, error);
+	if (suite && suite->warnings)
+		fprintf(stderr, "%s\n", suite->warnings);
+	return suite;
 }
 
 GPtrArray *load_known_issues(GError **error)

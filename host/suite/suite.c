@@ -1,394 +1,283 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads unittests.cfg. The format is that of kvm-unit-tests' docs/unittests.md:
- * stanzas in brackets, `key = value` lines, comments behind '#', and values over
- * several lines between triple quotes. Their runner hands values to a shell, so
- * quotes, backticks and variables in test_args and qemu_params mean what a shell
- * makes of them.
+ * Makes programs of the stanzas of a unittests.cfg. A stanza that names several counts of vCPUs
+ * makes a program for each.
  */
 #include <string.h>
 
+#include "suite/config-file.h"
+#include "suite/keys.h"
 #include "suite/suite.h"
 #include "util/text.h"
 
-#define DEFAULT_TIMEOUT_SECONDS 90 /* kvm-unit-tests' */
-#define MOST_TIMEOUT_SECONDS	86400
-#define MOST_VCPUS		255
-#define MOST_DISK_MIB		1024
-
-struct reader {
+struct loader {
 	struct suite *suite;
 	const char *bindir;
-	GString *complaints;
-	struct program *program; /* the stanza being read, or NULL */
-	GHashTable *seen;	 /* keys of this stanza */
-	unsigned line;
+	struct complaints *complaints; /* the file is refused */
+	struct complaints *warnings;
+	GHashTable *pieces; /* of QEMU arguments, by their names */
 };
 
-static G_GNUC_PRINTF(2, 3) void complain(struct reader *reader, const char *format, ...)
-{
-	va_list arguments;
+/* ---- pieces of QEMU arguments ---- */
 
-	if (reader->complaints->len)
-		g_string_append_c(reader->complaints, '\n');
-	g_string_append_printf(reader->complaints, "%s:%u: ", reader->suite->path, reader->line);
-	va_start(arguments, format);
-	g_string_append_vprintf(reader->complaints, format, arguments);
-	va_end(arguments);
+#define LETTERS_OF_A_PIECE "abcdefghijklmnopqrstuvwxyz0123456789_"
+
+/* "{NAME}" as a whole: the NAME, which the caller frees; else NULL. */
+static char *piece_name(const char *text)
+{
+	size_t length = *text == '{' ? strspn(text + 1, LETTERS_OF_A_PIECE) : 0;
+
+	return length && text[1 + length] == '}' ? g_strndup(text + 1, length) : NULL;
 }
 
-static char **split_words(const char *text)
-{
-	g_auto(GStrv) pieces = g_strsplit_set(text, " \t\n,", -1);
-	GStrvBuilder *words = g_strv_builder_new();
-	char **result;
+static char *expand(struct loader *loader, const char *text, unsigned smp, unsigned line);
 
-	for (char **piece = pieces; *piece; piece++)
-		if (**piece)
-			g_strv_builder_add(words, *piece);
-	result = g_strv_builder_end(words);
-	g_strv_builder_unref(words);
-	return result;
+/* All that a piece can still have in braces is {smp}. */
+static void append_piece(struct loader *loader, GString *result, const char *piece, unsigned smp,
+			 unsigned line)
+{
+	g_autofree char *text = expand(loader, piece, smp, line);
+
+	g_string_append(result, text);
 }
 
-/* The words that a shell makes of TEXT. A shell is asked only where TEXT needs one. */
-static char **shell_words(const char *text, GError **error)
+/*
+ * TEXT with the pieces that it names in place of their names. SMP is what {smp} stands for; 0
+ * leaves that for later. A shell's ${NAME} is none of ours. The caller frees the result.
+ */
+static char *expand(struct loader *loader, const char *text, unsigned smp, unsigned line)
 {
-	g_autofree char *script = NULL, *output = NULL;
-	char *arguments[] = { "/bin/sh", "-c", NULL, NULL };
-	GStrvBuilder *words;
-	char **result;
-	size_t length;
-	int status;
+	GString *result = g_string_new(NULL);
 
-	if (!strpbrk(text, "`$")) {
-		if (!g_shell_parse_argv(text, NULL, &result, error)) {
-			if (!g_error_matches(*error, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING))
-				return NULL;
-			g_clear_error(error);
-			result = g_new0(char *, 1);
+	for (const char *next = text; *next; next++) {
+		g_autofree char *name = piece_name(next);
+		gboolean is_shell = next > text && next[-1] == '$';
+		const char *piece = name ? g_hash_table_lookup(loader->pieces, name) : NULL;
+
+		if (!name || is_shell) {
+			g_string_append_c(result, *next);
+			continue;
 		}
-		return result;
+		if (g_str_equal(name, "smp") && smp)
+			g_string_append_printf(result, "%u", smp);
+		else if (g_str_equal(name, "smp"))
+			g_string_append(result, "{smp}");
+		else if (piece)
+			append_piece(loader, result, piece, smp, line);
+		else
+			complain(loader->complaints, line,
+				 "'{%s}' is not named by a line '{%s} = TEXT' before the first "
+				 "[NAME]",
+				 name, name);
+		next += strlen(name) + 1;
 	}
-	/* One word a line: no test argument holds a newline that matters. */
-	script = g_strdup_printf("printf '%%s\\n' %s", text);
-	arguments[2] = script;
-	if (!g_spawn_sync(NULL, arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL,
-			  &status, error) ||
-	    !g_spawn_check_wait_status(status, error))
-		return NULL;
-	words = g_strv_builder_new();
-	length = strlen(output);
-	if (length && output[length - 1] == '\n')
-		output[length - 1] = '\0';
-	g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
-	for (char **line = lines; *line; line++)
-		g_strv_builder_add(words, *line);
-	result = g_strv_builder_end(words);
-	g_strv_builder_unref(words);
-	return result;
+	return g_string_free(result, FALSE);
 }
 
-static void read_file(struct reader *reader, const char *value)
+static void read_piece(struct loader *loader, const struct assignment *assignment)
 {
-	g_free(reader->program->file);
-	reader->program->file = g_build_filename(reader->bindir, value, NULL);
+	char *name = piece_name(assignment->name);
+
+	if (g_str_equal(name, "smp") || g_hash_table_contains(loader->pieces, name))
+		complain(loader->complaints, assignment->line, "'{%s}' has a meaning already",
+			 name);
+	g_hash_table_insert(loader->pieces, name,
+			    expand(loader, assignment->value, 0, assignment->line));
 }
 
-static void read_smp(struct reader *reader, const char *value)
-{
-	gint64 number;
+/* ---- stanzas ---- */
 
-	/* kvm-unit-tests' word for "as many as the host has". */
-	if (g_str_equal(value, "$MAX_SMP"))
-		number = MIN(g_get_num_processors(), MOST_VCPUS);
-	else if (!text_number(value, 1, MOST_VCPUS, &number)) {
-		complain(reader, "smp = '%s' is not a number from 1 to %d", value, MOST_VCPUS);
-		return;
-	}
-	reader->program->smp = number;
-}
-
-static void read_timeout(struct reader *reader, const char *value)
-{
-	g_autofree char *digits = g_strdup(value);
-	size_t length = strlen(digits);
-	gint64 number;
-
-	/* timeout(1)'s suffix for seconds, which kvm-unit-tests passes through. */
-	if (length > 1 && digits[length - 1] == 's')
-		digits[length - 1] = '\0';
-	if (!text_number(digits, 0, MOST_TIMEOUT_SECONDS, &number)) {
-		complain(reader, "timeout = '%s' is not a number of seconds from 0 (none) to %d",
-			 value, MOST_TIMEOUT_SECONDS);
-		return;
-	}
-	reader->program->timeout = number;
-}
-
-static void read_accel(struct reader *reader, const char *value)
-{
-	if (!g_str_equal(value, "kvm") && !g_str_equal(value, "tcg")) {
-		complain(reader, "accel = '%s' is neither kvm nor tcg", value);
-		return;
-	}
-	g_free(reader->program->accel);
-	reader->program->accel = g_strdup(value);
-}
-
-static void read_check(struct reader *reader, const char *value)
-{
-	g_strfreev(reader->program->checks);
-	reader->program->checks = split_words(value);
-	for (char **check = reader->program->checks; *check; check++)
-		if (!strchr(*check, '='))
-			complain(reader, "check = '%s' is not PATH=VALUE", *check);
-}
-
-static void read_test_args(struct reader *reader, const char *value)
-{
-	g_autoptr(GError) error = NULL;
-	g_auto(GStrv) words = shell_words(value, &error);
-
-	if (!words) {
-		complain(reader, "test_args: %s", error->message);
-		return;
-	}
-	g_free(reader->program->test_args);
-	reader->program->test_args = g_strjoinv(" ", words);
-}
-
-static void read_qemu_params(struct reader *reader, const char *value)
-{
-	g_autoptr(GError) error = NULL;
-	char **words = shell_words(value, &error);
-
-	if (!words) {
-		complain(reader, "qemu_params: %s", error->message);
-		return;
-	}
-	g_strfreev(reader->program->qemu_params);
-	reader->program->qemu_params = words;
-}
-
-static void read_groups(struct reader *reader, const char *value)
-{
-	g_strfreev(reader->program->groups);
-	reader->program->groups = split_words(value);
-}
-
-static void read_needs(struct reader *reader, const char *value)
-{
-	g_strfreev(reader->program->needs);
-	reader->program->needs = split_words(value);
-}
-
-static void read_plans(struct reader *reader, const char *value)
-{
-	g_strfreev(reader->program->plans);
-	reader->program->plans = split_words(value);
-}
-
-static void read_disk(struct reader *reader, const char *value)
-{
-	gint64 number;
-
-	if (!text_number(value, 1, MOST_DISK_MIB, &number))
-		complain(reader, "disk = '%s' is not a number of MiB from 1 to %d", value,
-			 MOST_DISK_MIB);
-	else
-		reader->program->disk = number;
-}
-
-static void read_arch(struct reader *reader, const char *value)
-{
-	g_free(reader->program->arch);
-	reader->program->arch = g_strdup(value);
-}
-
-static void read_machine(struct reader *reader, const char *value)
-{
-	g_free(reader->program->machine);
-	reader->program->machine = g_strdup(value);
-}
-
-static const struct key {
-	const char *name;
-	void (*read)(struct reader *reader, const char *value);
-} keys[] = {
-	{ "file", read_file },
-	{ "smp", read_smp },
-	{ "groups", read_groups },
-	{ "timeout", read_timeout },
-	{ "arch", read_arch },
-	{ "accel", read_accel },
-	{ "machine", read_machine },
-	{ "check", read_check },
-	{ "qemu_params", read_qemu_params },
-	{ "extra_params", read_qemu_params },
-	{ "test_args", read_test_args },
-	{ "needs", read_needs },
-	{ "plans", read_plans },
-	{ "disk", read_disk },
+/* What stands before "=": a key, and the count of vCPUs that it is limited to; 0: any. */
+struct target {
+	const struct key *key; /* NULL: there is none of this name */
+	unsigned smp;
 };
 
-static const struct key *find_key(const char *name)
+/* "timeout" or "timeout.2". */
+static struct target find_target(const struct loader *loader, const char *name)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-		if (g_str_equal(keys[i].name, name))
-			return &keys[i];
-	return NULL;
+	struct target target = { .key = key_find(name) };
+	const char *dot = strrchr(name, '.');
+	g_autofree char *key = dot ? g_strndup(name, dot - name) : NULL;
+	gint64 smp;
+
+	if (!dot || target.key || loader->suite->kvm_unit_tests ||
+	    !text_number(dot + 1, 1, G_MAXINT, &smp))
+		return target;
+	target.key = key_find(key);
+	target.smp = smp;
+	return target;
 }
 
-static void complain_of_key(struct reader *reader, const char *name)
+static gboolean has_count(const GArray *counts, unsigned count)
 {
-	const char *names[G_N_ELEMENTS(keys) + 1] = { NULL };
-	g_autofree char *suggestion = NULL;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-		names[i] = keys[i].name;
-	suggestion = text_suggest(name, names);
-	complain(reader, "unknown key '%s'%s", name, suggestion);
+	for (guint i = 0; i < counts->len; i++)
+		if (g_array_index(counts, unsigned, i) == count)
+			return TRUE;
+	return FALSE;
 }
 
-static void program_free(struct program *program)
+/* Complains of what has no meaning in any of the stanza's programs. */
+static void check_assignments(struct loader *loader, const struct stanza *stanza,
+			      const GArray *counts)
 {
-	g_free(program->name);
-	g_free(program->file);
-	g_strfreev(program->groups);
-	g_free(program->arch);
-	g_free(program->accel);
-	g_free(program->machine);
-	g_strfreev(program->checks);
-	g_free(program->test_args);
-	g_strfreev(program->qemu_params);
-	g_strfreev(program->needs);
-	g_strfreev(program->plans);
-	g_free(program);
-}
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-static void end_stanza(struct reader *reader)
-{
-	struct program *program = reader->program;
+	for (guint i = 0; i < stanza->assignments->len; i++) {
+		const struct assignment *assignment = stanza->assignments->pdata[i];
+		struct target target = find_target(loader, assignment->name);
+		g_autofree char *suggestion = key_suggest(assignment->name);
 
-	if (!program)
-		return;
-	if (!program->file) {
-		complain(reader, "[%s], which begins at line %u, has no 'file = NAME.flat'",
-			 program->name, program->line);
-		program->file = g_strdup("");
+		if (!target.key) {
+			complain(loader->suite->kvm_unit_tests ? loader->warnings
+							       : loader->complaints,
+				 assignment->line, "unknown key '%s'%s", assignment->name,
+				 suggestion);
+			continue;
+		}
+		if (target.smp &&
+		    (!has_count(counts, target.smp) || g_str_equal(target.key->name, "smp")))
+			complain(loader->complaints, assignment->line,
+				 "'%s' is for no program of [%s]", assignment->name, stanza->name);
+		/* Two keys that mean the same have the same function. */
+		if (!g_hash_table_add(
+			    seen, g_strdup_printf("%p %u", (void *)target.key->read, target.smp)))
+			complain(loader->complaints, assignment->line, "'%s' is set twice in [%s]",
+				 assignment->name, stanza->name);
 	}
-	g_hash_table_remove_all(reader->seen);
-	reader->program = NULL;
 }
 
-static void begin_stanza(struct reader *reader, const char *name)
+/* Reads those assignments that are limited to as many vCPUs as LIMIT; 0: that are not limited. */
+static void read_assignments(struct loader *loader, const struct stanza *stanza,
+			     struct program *program, unsigned limit)
 {
-	struct program *program;
+	struct key_context context = {
+		.program = program,
+		.bindir = loader->bindir,
+		.complaints = loader->complaints,
+	};
 
-	end_stanza(reader);
+	for (guint i = 0; i < stanza->assignments->len; i++) {
+		const struct assignment *assignment = stanza->assignments->pdata[i];
+		struct target target = find_target(loader, assignment->name);
+		g_autofree char *value = NULL;
+
+		if (!target.key || target.smp != limit)
+			continue;
+		value = !loader->suite->kvm_unit_tests && target.key == key_find("qemu_params")
+				? expand(loader, assignment->value, program->smp, assignment->line)
+				: g_strdup(assignment->value);
+		context.line = assignment->line;
+		target.key->read(&context, value);
+	}
+}
+
+static void check_name(struct loader *loader, const char *name, unsigned line)
+{
 	if (!*name || strpbrk(name, "/ \t*?[]"))
-		complain(reader,
+		complain(loader->complaints, line,
 			 "a program's name is not empty and holds no '/', '*', '?', bracket or "
 			 "space: '%s'",
 			 name);
-	for (guint i = 0; i < reader->suite->programs->len; i++) {
-		struct program *other = reader->suite->programs->pdata[i];
+	for (guint i = 0; i < loader->suite->programs->len; i++) {
+		struct program *other = loader->suite->programs->pdata[i];
 
 		if (g_str_equal(other->name, name))
-			complain(reader, "duplicate name [%s], first used at line %u", name,
-				 other->line);
+			complain(loader->complaints, line,
+				 "duplicate name [%s], first used at line %u", name, other->line);
 	}
-	program = g_new0(struct program, 1);
-	program->name = g_strdup(name);
-	program->smp = 1;
-	program->timeout = DEFAULT_TIMEOUT_SECONDS;
-	program->arch = g_strdup("");
-	program->accel = g_strdup("");
-	program->machine = g_strdup("");
-	program->groups = g_new0(char *, 1);
-	program->checks = g_new0(char *, 1);
-	program->qemu_params = g_new0(char *, 1);
-	program->needs = g_new0(char *, 1);
-	program->plans = g_new0(char *, 1);
-	program->line = reader->line;
-	g_ptr_array_add(reader->suite->programs, program);
-	reader->program = program;
 }
 
-/* The rest of a value that began with """ behind FIRST; NEXT moves behind it. */
-static char *read_quoted(struct reader *reader, const char *first, char **lines, guint *next)
+/* The program with the most vCPUs has the stanza's name, and the others one that tells theirs. */
+static char *name_with_count(const struct stanza *stanza, unsigned smp, unsigned most)
 {
-	const char *closed = strstr(first, "\"\"\"");
-	unsigned opened_at = reader->line;
-	GString *value;
+	if (smp == most)
+		return g_strdup(stanza->name);
+	return smp == 1 ? g_strdup_printf("%s_up", stanza->name)
+			: g_strdup_printf("%s_smp%u", stanza->name, smp);
+}
 
-	if (closed)
-		return g_strndup(first, closed - first);
-	value = g_string_new(first);
-	for (; lines[*next]; (*next)++) {
-		char *end = strstr(lines[*next], "\"\"\"");
+static void add_program(struct loader *loader, const struct stanza *stanza, unsigned smp,
+			unsigned most)
+{
+	struct program *program = program_new();
 
-		/* A backslash at the end of a line joins it with the next. */
-		if (value->len && value->str[value->len - 1] == '\\')
-			g_string_truncate(value, value->len - 1);
+	program->name = name_with_count(stanza, smp, most);
+	program->smp = smp;
+	program->line = stanza->line;
+	check_name(loader, program->name, stanza->line);
+	read_assignments(loader, stanza, program, 0);
+	read_assignments(loader, stanza, program, smp);
+	if (!program->file) {
+		complain(loader->complaints, stanza->end,
+			 "[%s], which begins at line %u, has no 'file = NAME.flat'", stanza->name,
+			 stanza->line);
+		program->file = g_strdup("");
+	}
+	g_ptr_array_add(loader->suite->programs, program);
+}
+
+/* The counts of vCPUs, the largest first. The caller unrefs the array. */
+static GArray *counts_of(struct loader *loader, const struct stanza *stanza)
+{
+	const char *value = "1";
+	unsigned line = 0;
+
+	for (guint i = 0; i < stanza->assignments->len; i++) {
+		const struct assignment *assignment = stanza->assignments->pdata[i];
+
+		if (!g_str_equal(assignment->name, "smp"))
+			continue;
+		value = assignment->value;
+		line = assignment->line;
+		break;
+	}
+	return key_smp_counts(loader->complaints, line, value);
+}
+
+static void add_stanza(struct loader *loader, const struct stanza *stanza)
+{
+	g_autoptr(GArray) counts = counts_of(loader, stanza);
+	unsigned most = g_array_index(counts, unsigned, 0);
+
+	check_assignments(loader, stanza, counts);
+	for (guint i = 0; i < counts->len; i++)
+		add_program(loader, stanza, g_array_index(counts, unsigned, i), most);
+}
+
+/* Before the first [NAME] stand pieces of QEMU arguments alone, and only in a suite of ours. */
+static void add_head(struct loader *loader, const struct stanza *head)
+{
+	for (guint i = 0; i < head->assignments->len; i++) {
+		const struct assignment *assignment = head->assignments->pdata[i];
+		g_autofree char *name = piece_name(assignment->name);
+
+		if (name && !loader->suite->kvm_unit_tests)
+			read_piece(loader, assignment);
 		else
-			g_string_append_c(value, '\n');
-		reader->line++;
-		if (end) {
-			g_string_append_len(value, lines[*next], end - lines[*next]);
-			(*next)++;
-			return g_string_free(value, FALSE);
-		}
-		g_string_append(value, lines[*next]);
+			complain(loader->complaints, assignment->line,
+				 "'%s' stands before the first [NAME]", assignment->name);
 	}
-	reader->line = opened_at;
-	complain(reader, "\"\"\" is never closed");
-	return g_string_free(value, FALSE);
 }
 
-static void read_assignment(struct reader *reader, char *text, char **lines, guint *next)
+static void add_all(struct loader *loader, GPtrArray *stanzas)
 {
-	char *equals = strchr(text, '=');
-	g_autofree char *value = NULL;
-	const struct key *key;
-	char *name;
+	const struct stanza *last = stanzas->pdata[stanzas->len - 1];
 
-	if (!equals) {
-		complain(reader, "'%s' is neither [NAME] nor KEY = VALUE", text);
-		return;
-	}
-	*equals = '\0';
-	name = g_strstrip(text);
-	value = g_strdup(g_strstrip(equals + 1));
-	key = find_key(name);
-	if (g_str_has_prefix(value, "\"\"\"")) {
-		char *whole = read_quoted(reader, value + 3, lines, next);
-
-		g_free(value);
-		value = whole;
-	}
-	if (!key) {
-		complain_of_key(reader, name);
-		return;
-	}
-	if (!reader->program) {
-		complain(reader, "'%s' stands before the first [NAME]", name);
-		return;
-	}
-	if (!g_hash_table_add(reader->seen, (void *)key->read))
-		complain(reader, "'%s' is set twice in [%s]", name, reader->program->name);
-	key->read(reader, value);
+	add_head(loader, stanzas->pdata[0]);
+	for (guint i = 1; i < stanzas->len; i++)
+		add_stanza(loader, stanzas->pdata[i]);
+	if (stanzas->len == 1 && !loader->complaints->list->len)
+		complain(loader->complaints, last->end, "holds no program");
 }
 
 struct suite *suite_load(const char *path, const char *bindir, gboolean kvm_unit_tests,
 			 GError **error)
 {
-	g_autofree char *contents = NULL;
-	g_auto(GStrv) lines = NULL;
-	struct reader reader = { .bindir = bindir };
+	g_autofree char *contents = NULL, *problem = NULL;
+	g_autoptr(GPtrArray) stanzas = NULL;
 	struct suite *suite;
-	guint next = 0;
+	struct loader loader = { .bindir = bindir };
 
 	if (!g_file_get_contents(path, &contents, NULL, error))
 		return NULL;
@@ -396,42 +285,30 @@ struct suite *suite_load(const char *path, const char *bindir, gboolean kvm_unit
 	suite->path = g_strdup(path);
 	suite->kvm_unit_tests = kvm_unit_tests;
 	suite->programs = g_ptr_array_new_with_free_func((GDestroyNotify)program_free);
-	reader.suite = suite;
-	reader.complaints = g_string_new(NULL);
-	reader.seen = g_hash_table_new(NULL, NULL);
+	loader.suite = suite;
+	loader.complaints = complaints_new(path);
+	loader.warnings = complaints_new(path);
+	loader.pieces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
-	lines = g_strsplit(contents, "\n", -1);
-	while (lines[next]) {
-		g_autofree char *line = g_strdup(lines[next++]);
-		char *text = g_strstrip(line);
-		size_t length = strlen(text);
+	stanzas = config_file_read(contents, loader.complaints);
+	add_all(&loader, stanzas);
+	suite->warnings = complaints_text(loader.warnings);
+	problem = complaints_text(loader.complaints);
 
-		reader.line++;
-		if (!length || text[0] == '#')
-			continue;
-		if (text[0] == '[' && text[length - 1] == ']') {
-			text[length - 1] = '\0';
-			begin_stanza(&reader, text + 1);
-		} else {
-			read_assignment(&reader, text, lines, &next);
-		}
-	}
-	end_stanza(&reader);
-	if (!suite->programs->len && !reader.complaints->len)
-		complain(&reader, "holds no program");
-
-	g_hash_table_unref(reader.seen);
-	if (reader.complaints->len) {
-		g_set_error_literal(error, FERRY_ERROR, 0, reader.complaints->str);
+	g_hash_table_unref(loader.pieces);
+	complaints_free(loader.warnings);
+	complaints_free(loader.complaints);
+	if (problem) {
+		g_set_error_literal(error, FERRY_ERROR, 0, problem);
 		g_clear_pointer(&suite, suite_free);
 	}
-	g_string_free(reader.complaints, TRUE);
 	return suite;
 }
 
 void suite_free(struct suite *suite)
 {
 	g_ptr_array_unref(suite->programs);
+	g_free(suite->warnings);
 	g_free(suite->path);
 	g_free(suite);
 }

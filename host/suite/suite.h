@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A suite: the programs that a unittests.cfg describes. The file format is
- * kvm-unit-tests' (their docs/unittests.md), so that their suite can be read
- * too, with three keys of ours, `needs`, `plans` and `disk`.
+ * A suite: the programs that a unittests.cfg describes. The file format is kvm-unit-tests'
+ * (their docs/unittests.md), so that their suite can be read too. docs/writing-a-test.md tells
+ * what ours has besides.
  */
 #ifndef FERRY_HOST_SUITE_H
 #define FERRY_HOST_SUITE_H
 
 #include <glib.h>
 
-/* One stanza of unittests.cfg. Strings are never NULL unless it says so. */
+/* One stanza of unittests.cfg, with one of its counts of vCPUs. Strings are never NULL unless it
+ * says so. */
 struct program {
-	char *name;	    /* the stanza's name, without brackets */
+	char *name; /* the stanza's name, without brackets; NAME_up with one vCPU of several */
 	char *file;	    /* path of the flat binary */
 	unsigned smp;	    /* vCPUs, 1 to 255 */
 	unsigned timeout;   /* seconds on a fast host; 0 means no limit */
@@ -32,12 +33,14 @@ struct suite {
 	char *path;		 /* of the unittests.cfg */
 	gboolean kvm_unit_tests; /* another project's suite (--suite) */
 	GPtrArray *programs;	 /* of struct program, in the file's order */
+	char *warnings; /* lines "FILE:LINE: ..." of what was ignored; NULL if nothing was */
 };
 
 /*
  * Reads a unittests.cfg; the flat binaries are in BINDIR. Every complaint in the
  * file is gathered into one error, each a line "FILE:LINE: what is wrong and what
- * to do". Whether plans and needs are known is for the caller to check.
+ * to do". Whether plans and needs are known is for the caller to check. Of an unknown key another
+ * project's suite gets a warning, since kvm-unit-tests adds keys now and then.
  */
 struct suite *suite_load(const char *path, const char *bindir, gboolean kvm_unit_tests,
 			 GError **error);

@@ -15,7 +15,8 @@ static const struct fault rows[] = {
 	{ "qemu-dst-is-no-qemu", "run selftest/none --qemu-dst false", "", 2, NULL,
 	  "^ferry: '.*false -machine help' failed: " },
 	{ "no-common-machine", "run selftest/none --qemu-dst true", "", 2, NULL,
-	  "^ferry: no machine type pc-q35-X.Y is known to both .*; name one that is with --machine TYPE" },
+	  "^ferry: no machine type pc-q35-X.Y is known to both .*; name one that is with --machine "
+	  "TYPE" },
 	{ "machine-of-one-only", "run selftest/none --machine pc-q35-7.11", "", 2, NULL,
 	  "^ferry: --machine: .* has no 'pc-q35-7.11' \\(did you mean 'pc-q35-7.10'\\?\\)" },
 	{ "qemu-says-nothing", "run selftest/none --qemu true", NULL, 1, "ERROR",
@@ -66,11 +67,18 @@ static const struct fault rows[] = {
 	  .config =
 		  "[a]\nfile = selftest.flat\nsmp = two\ngrops = x\n[a]\nfile = selftest.flat\n" },
 	{ "config-missing-file", "run", "", 2, NULL,
-	  "^ferry: .*unittests.cfg:1: \\[a\\]: .*/x86/absent.flat does not exist; correct 'file', or run make$",
+	  "^ferry: .*unittests.cfg:1: \\[a\\]: .*/x86/absent.flat does not exist; correct 'file', "
+	  "or run make$",
 	  .config = "[a]\nfile = absent.flat\n" },
 	{ "config-unknown-need", "run", "", 2, NULL,
-	  "^ferry: .*unittests.cfg:1: \\[a\\] names the unknown need 'kvmm' \\(did you mean 'kvm'\\?\\)",
+	  "^ferry: .*unittests.cfg:1: \\[a\\] names the unknown need 'kvmm' \\(did you mean "
+	  "'kvm'\\?\\)",
 	  .config = "[a]\nfile = selftest.flat\nneeds = kvmm\n" },
+	/* In another project's suite an unknown key is no error. */
+	{ "suite-unknown-key",
+	  "run selftest --plan none --suite @DIR@/unittests.cfg --bindir @BUILD@/x86", "", 0,
+	  "PASS", "^.*unittests.cfg:3: unknown key 'kvmtool_params'; known: ",
+	  .config = "[selftest]\nfile = selftest.flat\nkvmtool_params = --x\n" },
 	{ "config-empty", "run", "", 2, NULL, "^ferry: .*unittests.cfg:\\d+: holds no program",
 	  .config = "\n" },
 };

@@ -258,6 +258,91 @@ static void test_complaints(void)
 	}
 }
 
+static void assert_program(const struct suite *suite, guint index, const char *name, unsigned smp,
+			   unsigned timeout, const char *qemu_params)
+{
+	g_assert_cmpstr(program(suite, index)->name, ==, name);
+	g_assert_cmpuint(program(suite, index)->smp, ==, smp);
+	g_assert_cmpuint(program(suite, index)->timeout, ==, timeout);
+	assert_words(program(suite, index)->qemu_params, qemu_params);
+	g_assert_cmpuint(program(suite, index)->line, ==, 3);
+}
+
+/* Several counts of vCPUs, keys for one of them, and pieces of QEMU arguments. */
+static void test_variants(void)
+{
+	struct suite *suite = load_good("{flag} = +svm,+x\n"
+					"{cpu} = -cpu max,{flag} -smp {smp}\n"
+					"[a]\nfile = a\nsmp = 1 4 2\ntimeout = 10\ntimeout.4 = 20\n"
+					"qemu_params = {cpu} -device edu,n={smp} ${HOME:+{smp}}\n"
+					"qemu_params.1 = {flag}\ntest_args.2 = {cpu}\n");
+
+	g_assert_cmpuint(suite->programs->len, ==, 3);
+	assert_program(suite, 0, "a", 4, 20, "-cpu|max,+svm,+x|-smp|4|-device|edu,n=4|4");
+	assert_program(suite, 1, "a_smp2", 2, 10, "-cpu|max,+svm,+x|-smp|2|-device|edu,n=2|2");
+	assert_program(suite, 2, "a_up", 1, 10, "+svm,+x");
+	g_assert_null(program(suite, 0)->test_args);
+	/* Guests' words are taken as they are. */
+	g_assert_cmpstr(program(suite, 1)->test_args, ==, "{cpu}");
+	suite_free(suite);
+}
+
+static void test_bad_variants(void)
+{
+	static const struct {
+		const char *config, *message;
+	} rows[] = {
+		{ "[a]\nfile = a\nsmp = 1 x\n",
+		  "CFG:3: smp = '1 x' is not a list of different numbers from 1 to 255" },
+		{ "[a]\nfile = a\nsmp = 2 2\n",
+		  "CFG:3: smp = '2 2' is not a list of different numbers from 1 to 255" },
+		{ "[a]\nfile = a\nsmp = 1 2\ntimeout.3 = 1\n",
+		  "CFG:4: 'timeout.3' is for no program of [a]" },
+		{ "[a]\nfile = a\nsmp = 1 2\nsmp.2 = 1\n",
+		  "CFG:4: 'smp.2' is for no program of [a]" },
+		{ "[a]\nfile = a\nsmp = 1 2\ntimeout.2 = 1\ntimeout.2 = 3\n",
+		  "CFG:5: 'timeout.2' is set twice in [a]" },
+		{ "[a]\nfile = a\nsmp = 1 2\ntimeout = x\n",
+		  "CFG:4: timeout = 'x' is not a number of seconds from 0 (none) to 86400" },
+		{ "[a]\nfile = a\nsmp = 1 2\n[a_up]\nfile = a\n",
+		  "CFG:4: duplicate name [a_up], first used at line 1" },
+		{ "[a]\nfile = a\nsmp = 1 2\nqemu_params = {none}\n",
+		  "CFG:4: '{none}' is not named by a line '{none} = TEXT' before the first "
+		  "[NAME]" },
+		{ "{a} = b\n{a} = c\n[a]\nfile = a\n", "CFG:2: '{a}' has a meaning already" },
+		{ "{smp} = b\n[a]\nfile = a\n", "CFG:1: '{smp}' has a meaning already" },
+		{ "[a]\nfile = a\n{a} = b\n",
+		  "CFG:3: unknown key '{a}'; known: file, smp, groups, timeout, arch, accel, "
+		  "machine, check, qemu_params, extra_params, test_args, needs, plans, disk" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *message = NULL;
+
+		g_assert_null(load(rows[i].config, FALSE, &message));
+		g_assert_cmpstr(message, ==, rows[i].message);
+	}
+}
+
+/* kvm-unit-tests adds keys now and then, and knows nothing of ours. */
+static void test_unknown_keys_of_others(void)
+{
+	g_autofree char *message = NULL;
+	struct suite *suite = load("[a]\nfile = a\nkvmtool_params = --x\nqemu_params = {x}\n"
+				   "disabled_if = y\n[b]\nfile = b\n",
+				   TRUE, &message);
+	g_auto(GStrv) lines = NULL;
+
+	g_assert_cmpstr(message, ==, NULL);
+	g_assert_cmpuint(suite->programs->len, ==, 2);
+	assert_words(program(suite, 0)->qemu_params, "{x}");
+	lines = g_strsplit(suite->warnings, "\n", -1);
+	g_assert_cmpuint(g_strv_length(lines), ==, 2);
+	g_assert_nonnull(strstr(lines[0], ":3: unknown key 'kvmtool_params'"));
+	g_assert_nonnull(strstr(lines[1], ":5: unknown key 'disabled_if'"));
+	suite_free(suite);
+}
+
 /* The shell's own words follow; only where the complaint begins is ours. */
 static void test_bad_shell_words(void)
 {
@@ -370,6 +455,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/suite/lines-behind-triple-quotes",
 			test_lines_are_counted_behind_triple_quotes);
 	g_test_add_func("/suite/complaints", test_complaints);
+	g_test_add_func("/suite/variants", test_variants);
+	g_test_add_func("/suite/bad-variants", test_bad_variants);
+	g_test_add_func("/suite/unknown-keys-of-others", test_unknown_keys_of_others);
 	g_test_add_func("/suite/bad-shell-words", test_bad_shell_words);
 	g_test_add_func("/suite/file-not-there", test_file_is_not_there);
 	g_test_add_func("/suite/kvm-unit-tests", test_kvm_unit_tests_suite);
