@@ -227,7 +227,7 @@ void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool
 /* L2 changes its tables, is migrated, and does INVLPG. */
 void own_invlpg_story(bool nested);
 
-/* ======== stories: what L2 leaves behind (memory-writes.c) ======== */
+/* ======== stories: what L2 writes (memory-used.c, memory-writes.c) ======== */
 
 /* Accessed and dirty bits, of nested tables or of L2's. */
 void used_story(bool nested, bool guest_tables);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What L1's local APIC sends while an L2 on SVM is migrated: interrupts, its timer, NMIs; and what
- * holds them back: RFLAGS.IF of L1 or L2, the task priority, GIF, a running NMI handler. See
- * svm_event.c for the manual.
+ * What L1's local APIC sends while an L2 on SVM is migrated: interrupts, its timer and NMIs (15.13,
+ * 15.21.1); and what holds them back: RFLAGS.IF of L1 or L2, the task priority, a running NMI
+ * handler. See svm_event.c for the manual.
  *
- * A broken hypervisor delivers to L1 what is L2's or the other way round, takes the one's IF or
- * task priority for the other's, restores a guest with GIF set, or forgets what was waiting.
+ * A broken hypervisor delivers to L1 what is L2's, or the other way round; takes one side's IF or
+ * task priority for the other's; or forgets what was pending.
  *
  * On the command line: break=lost sends no NMIs.
  */
@@ -31,12 +31,13 @@ static void pend_behind_if(void *data)
 }
 
 /*
- * A hypervisor that forgets the interrupt which waited behind L2's IF, takes L1's IF
- * for L2's, or delivers to L2 what is intercepted. L1 has its interrupts off, so that it
- * sees what L2 does to them.
+ * A broken hypervisor forgets the interrupt that L2's IF held back, takes L1's IF for L2's, or
+ * delivers to L2 what is intercepted. L1 has its interrupts off, so that it sees what L2's IF does
+ * to them.
  */
 TEST(intr_behind_if_of_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "without V_INTR_MASKING an intercepted interrupt exits when L2 sets IF, once")
+     .about =
+	     "without V_INTR_MASKING, an intercepted interrupt that L2's IF holds back exits once, when L2 sets IF after a migration")
 {
 	struct l2 *l2 = event_l2_new(pend_behind_if, NULL);
 
@@ -57,9 +58,10 @@ TEST(intr_behind_if_of_l2, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* The same interrupt for L2: one that is given to L1's IDT, or to both. */
+/* A broken hypervisor gives L2's interrupt to L1's IDT, or to both sides. */
 TEST(intr_taken_by_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "without V_INTR_MASKING and intercept L2 takes an interrupt when it sets IF, once")
+     .about =
+	     "without V_INTR_MASKING, L2 takes an interrupt that is not intercepted once, when it sets IF after a migration")
 {
 	struct l2 *l2 = event_l2_new(pend_behind_if, NULL);
 
@@ -85,13 +87,14 @@ static void pend_under_host_if(void *data)
 	pend(LOW_VECTOR);
 	migrate_quiet();
 	report(vector_is_pending(LOW_VECTOR),
-	       "L2, its IF set, is not interrupted: vector 0x%x is pending", LOW_VECTOR);
+	       "L2, with IF set, is not interrupted: vector 0x%x is pending", LOW_VECTOR);
 	l2_call(1);
 }
 
-/* A hypervisor that asks L2's IF though V_INTR_MASKING says L1's. */
+/* A broken hypervisor looks at L2's IF, though with V_INTR_MASKING L1's decides. */
 TEST(intr_behind_if_of_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "with V_INTR_MASKING and IF of L1 clear an interrupt waits for L1 while L2 runs")
+     .about =
+	     "with V_INTR_MASKING, an interrupt that L1's IF holds back waits for L1 while L2 runs and is migrated")
 {
 	struct l2 *l2 = event_l2_new(pend_under_host_if, NULL);
 
@@ -108,12 +111,12 @@ TEST(intr_behind_if_of_l1, .on = EACH_CPU, .needs = SVM,
 }
 
 /*
- * An exit after which GIF is not clear, or was not any more on the other side, lets the
- * interrupt in between #VMEXIT and STGI. An entry with the interrupt pending must not get
- * as far as L2's first instruction.
+ * If an exit does not clear GIF, or GIF is set after the migration, the interrupt comes between
+ * #VMEXIT and STGI. VMRUN with the interrupt pending must not get as far as L2's first instruction.
  */
 TEST(intr_pending_at_vmrun, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated between #VMEXIT(INTR) and STGI: pending until STGI, and exits each VMRUN")
+     .about =
+	     "an interrupt stays pending through a migration between #VMEXIT(INTR) and STGI: each VMRUN exits, and L1 takes it after STGI")
 {
 	struct l2 *l2 = event_l2_new(call_once, NULL);
 	u64 rip = l2->vmcb->save.rip;
@@ -166,7 +169,10 @@ static void timer_of_l1(void (*code)(void *data), bool keep)
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
 	if (!keep)
 		apic_start_timer(apic_timer_hz() / 20);
-	/* It may expire in the middle of the migration's conversation: no word before L2's call. */
+	/*
+	 * The timer may expire while L2 asks for the migration, so nothing may be printed before
+	 * L2's call.
+	 */
 	while (l2_enter(l2) == SVM_EXIT_INTR && exits < 100) {
 		exits++;
 		seen = l1_count();
@@ -179,19 +185,18 @@ static void timer_of_l1(void (*code)(void *data), bool keep)
 	event_l2_free(l2);
 }
 
-/* A hypervisor that loses L1's timer while L2 runs, or gives it to L2. */
+/* A broken hypervisor loses L1's timer while L2 runs, or gives its interrupt to L2. */
 TEST(timer_of_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "L1's one-shot APIC timer that expires while L2 runs exits it with INTR, once")
+     .about =
+	     "L1's one-shot APIC timer that expires in or after a migration in L2 ends L2 with exit INTR, once")
 {
 	timer_of_l1(run_with_timer, false);
 }
 
-/*
- * The same where it has expired before the migration: a hypervisor that starts a timer by its
- * initial count where the current count is 0.
- */
+/* A broken hypervisor arms a timer by its initial count though the current count is 0. */
 TEST(timer_fires_once, .on = EACH_CPU, .needs = SVM,
-     .about = "L1's one-shot APIC timer that has fired before the migration does not fire after it")
+     .about =
+	     "L1's one-shot APIC timer that has fired before a migration in L2 does not fire after it")
 {
 	timer_of_l1(run_after_timer, true);
 }
@@ -202,7 +207,7 @@ TEST(timer_fires_once, .on = EACH_CPU, .needs = SVM,
 #define V_TPR  5
 #define L2_CR8 7
 
-/* DATA: with V_INTR_MASKING. */
+/* DATA points to whether V_INTR_MASKING is on. */
 static void change_cr8(void *data)
 {
 	bool masked = *(const bool *)data;
@@ -240,16 +245,18 @@ static void tpr_in_l2(bool masked)
 	event_l2_free(l2);
 }
 
-/* A hypervisor that takes one TPR for the other when it saves the guest inside L2. */
+/* A broken hypervisor takes one TPR for the other when it saves the guest in L2. */
 TEST(tpr_two, .on = EACH_CPU, .needs = SVM,
-     .about = "with V_INTR_MASKING L2's CR8 is V_TPR, and L1's TPR is left alone")
+     .about =
+	     "with V_INTR_MASKING, L2's CR8 is V_TPR and L1's TPR is another, through a migration in L2")
 {
 	tpr_in_l2(true);
 }
 
-/* A hypervisor that has virtual TPRs only. */
+/* A broken hypervisor gives L2 a TPR of its own always. */
 TEST(tpr_shared, .on = EACH_CPU, .needs = SVM,
-     .about = "without V_INTR_MASKING L2's CR8 is the TPR of the local APIC")
+     .about =
+	     "without V_INTR_MASKING, L2's CR8 is the TPR of the local APIC, through a migration in L2")
 {
 	tpr_in_l2(false);
 }
@@ -259,7 +266,7 @@ static void pend_behind_tpr(void *data)
 	pend(LOW_VECTOR);
 	migrate_quiet();
 	report(vector_is_pending(LOW_VECTOR),
-	       "behind L1's TPR vector 0x%x is pending, though V_TPR is 0", LOW_VECTOR);
+	       "held back by L1's TPR, vector 0x%x is pending, though V_TPR is 0", LOW_VECTOR);
 	write_cr8(15);
 	l2_call(1);
 	apic_send_self_ipi(HIGH_VECTOR);
@@ -267,9 +274,10 @@ static void pend_behind_tpr(void *data)
 	l2_call(2);
 }
 
-/* A hypervisor that asks V_TPR about interrupts of the local APIC, or L1's TPR never. */
+/* A broken hypervisor looks at V_TPR for interrupts of the local APIC, or never at L1's TPR. */
 TEST(tpr_of_l1_holds, .on = EACH_CPU, .needs = SVM,
-     .about = "with V_INTR_MASKING L1's TPR decides which interrupts exit L2, V_TPR does not")
+     .about =
+	     "with V_INTR_MASKING, L1's TPR and not V_TPR decides which interrupts exit L2, through a migration in L2")
 {
 	struct l2 *l2 = event_l2_new(pend_behind_tpr, NULL);
 
@@ -277,13 +285,13 @@ TEST(tpr_of_l1_holds, .on = EACH_CPU, .needs = SVM,
 	svm_set_intercept(l2, INTERCEPT_INTR);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	write_cr8(VECTOR_CLASS(LOW_VECTOR));
-	expect_call(l2, 1, "an interrupt behind L1's TPR");
-	l1_got_nothing("behind the TPR");
+	expect_call(l2, 1, "an interrupt held back by L1's TPR");
+	l1_got_nothing("held back by the TPR");
 	expect_exit(l2, SVM_EXIT_INTR, "a higher one, V_TPR is 15");
 	l1_got("the higher one", HIGH_VECTOR);
 	seen = true;
 	expect_call(l2, 2, "the lower one waits");
-	check_pending(LOW_VECTOR, "behind the TPR");
+	check_pending(LOW_VECTOR, "held back by the TPR");
 	expect_end(l2);
 	write_cr8(0);
 	l1_got("the TPR is 0", LOW_VECTOR);
@@ -300,11 +308,11 @@ static void send_nmi_to_self(void *data)
 }
 
 /*
- * A hypervisor that forgets an NMI which waits for STGI, or lets it in before, or tells
- * of it by the exit and thinks it done.
+ * A broken hypervisor forgets an NMI that waits for STGI, or lets it in before, or tells of it by
+ * the exit and drops it.
  */
 TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated between #VMEXIT(NMI) and STGI: L1 gets the NMI after STGI, once")
+     .about = "L1 gets an NMI after STGI, once, after a migration between #VMEXIT(NMI) and STGI")
 {
 	struct l2 *l2 = event_l2_new(send_nmi_to_self, NULL);
 
@@ -323,9 +331,10 @@ TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* A hypervisor that unblocks NMIs when it tells of the IRET, before it is executed. */
+/* A broken hypervisor unblocks NMIs at the exit for IRET, before the IRET is executed. */
 TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated at the exit IRET of L2's NMI handler: a second NMI comes after it, once")
+     .about =
+	     "a second NMI comes after L2's IRET, once, after a migration at the first one's exit for IRET")
 {
 	struct l2 *l2 = new_l2_with_two_nmis(false);
 	const u8 *iret;
@@ -336,7 +345,7 @@ TEST(nmi_iret_intercepted, .on = EACH_CPU, .needs = SVM,
 	exit_came(l2, SVM_EXIT_IRET, "the end of the NMI handler");
 	iret = (const u8 *)l2->vmcb->save.rip;
 	report(l2->vmcb->control.exitcode == SVM_EXIT_IRET && iret[0] == 0x48 && iret[1] == 0xcf,
-	       "L2's rip 0x%lx is at IRET", l2->vmcb->save.rip);
+	       "L2's RIP 0x%lx is at IRET", l2->vmcb->save.rip);
 	migrate_quiet();
 	report(nmis_begun() == 1 && !l1_count(),
 	       "the second NMI does not come before IRET (%u in L2, %u in L1)", nmis_begun(),

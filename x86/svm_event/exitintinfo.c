@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * EXITINTINFO (15.7.2): events whose delivery met a fault that exits.
+ * EXITINTINFO (15.7.2) tells of an event whose delivery met a fault that exits. L1 injects the
+ * event again after a migration. See svm_event.c.
+ *
+ * A broken hypervisor forgets the event, tells of another, or delivers it by itself as well.
  */
 #include "libcflat.h"
 #include "percpu.h"
 #include "processor.h"
 #include "x86/svm_event/svm_event.h"
 
-/* Nothing is ever mapped there. */
+/* No page is ever mapped there. */
 #define NOWHERE (VMALLOC_END + (1ul << 30))
 
 static bool check_exitintinfo(const struct l2 *l2, u64 event)
@@ -28,8 +31,8 @@ static void check_gate_fault(const struct l2 *l2, u64 gate)
 }
 
 /*
- * A hypervisor that tells of the fault and forgets the event that it stopped, or tells
- * of another; and that delivers it on its own as well, so that L1's is the second.
+ * A broken hypervisor tells of the fault and forgets the event, or tells of another event, or also
+ * delivers the event by itself, so that L1 injects it a second time.
  */
 static void fault_in_delivery(u64 event)
 {
@@ -60,8 +63,8 @@ static void fault_in_delivery(u64 event)
 
 #define FAULT_IN_DELIVERY(name, words, event)                                                      \
 	TEST(fault_delivering_##name, .on = EACH_CPU, .needs = SVM,                                \
-	     .about = words " that met a #PF is in EXITINTINFO, and delivered once when injected " \
-			    "again after the migration")                                           \
+	     .about = words                                                                        \
+	     " whose delivery met #PF comes once when injected again after a migration")           \
 	{                                                                                          \
 		fault_in_delivery(event);                                                          \
 	}
@@ -87,9 +90,10 @@ static void in_int(void *data)
 	l2_call(1);
 }
 
-/* Of L2's own making: RIP is at INT, so that L2 runs it again. */
+/* L2 itself has raised this event. RIP is at INT, so L2 executes INT again. */
 TEST(fault_delivering_int_n, .on = EACH_CPU, .needs = SVM,
-     .about = "INT n in L2 that met a #PF is in EXITINTINFO, and is run again after the migration")
+     .about =
+	     "INT n in L2 whose delivery met a #PF is in EXITINTINFO, and is executed again after a migration")
 {
 	struct l2 *l2 = event_l2_new(in_int, NULL);
 	struct vmcb_save_area *save = &l2->vmcb->save;
@@ -103,14 +107,15 @@ TEST(fault_delivering_int_n, .on = EACH_CPU, .needs = SVM,
 	migrate_quiet();
 	save->idtr.base = (u64)event_l2_idt();
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_int, "INT again");
-	expect_call(l2, 1, "behind INT");
+	expect_call(l2, 1, "after INT");
 	expect_end(l2);
 	event_l2_free(l2);
 }
 
-/* V_IRQ is no longer set then: EXITINTINFO has it (15.21.4). */
+/* V_IRQ is clear then, since EXITINTINFO has the interrupt (15.21.4). */
 TEST(fault_delivering_virq, .on = EACH_CPU, .needs = SVM,
-     .about = "a virtual interrupt that met a #PF is in EXITINTINFO, and delivered once")
+     .about =
+	     "a virtual interrupt whose delivery met a #PF is in EXITINTINFO, and is delivered once after a migration")
 {
 	struct l2 *l2 = event_l2_new(in_int, NULL);
 	struct vmcb_save_area *save = &l2->vmcb->save;
@@ -131,7 +136,10 @@ TEST(fault_delivering_virq, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* The page that is missing is not L2's but L1's: the gate's, and the stack's. */
+/*
+ * The page that is missing is not in L2's tables but in L1's nested tables: that of the gate, or of
+ * the stack.
+ */
 static void npf_in_delivery(bool stack, u64 event)
 {
 	volatile u32 runs = 0;
@@ -166,14 +174,14 @@ static void npf_in_delivery(bool stack, u64 event)
 
 TEST(npf_delivering_interrupt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "an interrupt whose gate met a nested page fault is delivered once after the migration")
+	     "an interrupt whose IDT gate met a nested page fault is delivered once after a migration")
 {
 	npf_in_delivery(false, SVM_EVTINJ_TYPE_INTR | HIGH_VECTOR);
 }
 
 TEST(npf_delivering_exception, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "an exception whose frame met a nested page fault is delivered once after the migration")
+	     "an exception whose stack frame met a nested page fault is delivered once after a migration")
 {
 	npf_in_delivery(true, SVM_EVTINJ_TYPE_EXEPT | SVM_EVTINJ_VALID_ERR | GP_VECTOR |
 				      0x5a8ul << SVM_EVTINJ_ERR_SHIFT);

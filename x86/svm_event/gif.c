@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events that wait while GIF is clear (15.17), between CLGI and STGI or between #VMEXIT and STGI.
+ * Events that wait while GIF is clear (15.17): between CLGI and STGI, or between #VMEXIT and STGI.
+ * See svm_event.c.
+ *
+ * A broken hypervisor restores the guest with GIF set, or forgets an event that waits for GIF.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -13,11 +16,12 @@ static void do_nothing(void *data)
 }
 
 /*
- * A hypervisor that restores a guest with GIF set lets the events in at once; one that
- * forgets what waited for GIF loses them.
+ * A hypervisor that restores a guest with GIF set lets the events in at once. One that forgets what
+ * waited for GIF loses them.
  */
 TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated between CLGI and STGI: an NMI and two interrupts wait, and come once each")
+     .about =
+	     "an NMI and two interrupts wait through a migration between CLGI and STGI, and come once each: the NMI at STGI, the interrupts at STI")
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
 
@@ -42,7 +46,8 @@ TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
-     .about = "the same with interrupts on at STGI: the NMI first, the higher vector first")
+     .about =
+	     "an NMI and two interrupts wait through a migration between CLGI and STGI, and come at STGI by priority if interrupts are on")
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
 
@@ -59,9 +64,10 @@ TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* A timer runs on while GIF is clear; only its interrupt waits. */
+/* The timer counts while GIF is clear; only its interrupt waits. */
 TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
-     .about = "an APIC timer that expires between CLGI and STGI, migrated there, comes after STGI")
+     .about =
+	     "an APIC timer that expires between CLGI and STGI, with a migration there, interrupts after STGI")
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
 
@@ -80,11 +86,12 @@ TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
 }
 
 /*
- * An exit that leaves GIF set lets both in at once. What pends at VMRUN exits in the
- * order of its priority, and again and again until L1 sets GIF.
+ * An exit that leaves GIF set lets both events in at once. What is pending at VMRUN exits by
+ * priority, and again until L1 sets GIF.
  */
 TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated between #VMEXIT and STGI with an NMI and an interrupt pending, once each")
+     .about =
+	     "an NMI and an interrupt that are pending in a migration between #VMEXIT and STGI come after STGI, once each")
 {
 	struct l2 *l2 = event_l2_new(call_once, NULL);
 	u64 rip;

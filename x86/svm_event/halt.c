@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An L2 on SVM that is halted while it is migrated: it sleeps on the other side, too, until what
- * wakes it comes. See svm_event.c for the manual, and l2-wake.h for who wakes it.
+ * An L2 on SVM that has halted is migrated: it sleeps on at the destination until an event wakes
+ * it. See svm_event.c for the manual, and x86/nested/wake.h for how it is woken.
  *
- * A broken hypervisor saves it as one that runs, and so wakes it for nothing; restores it as a
- * halted L1, and never wakes it, or wakes L1; or forgets the timer.
+ * A broken hypervisor restores L2 running, so that it wakes for nothing; restores a halted L1, so
+ * that L2 never wakes, or L1 does; or forgets the timer.
  *
- * On the command line: break=awake has L2 not halt; l2-wake.c has another.
+ * On the command line: break=awake has L2 not halt; x86/nested/wake.c has another.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -25,7 +25,7 @@ L2_CODE(sti_hlt, (void),
 	"	nop\n");
 extern char at_hlt[], behind_hlt[];
 
-/* An L2 that halts, and what it does then. */
+/* An L2 that halts, and what woke it. */
 struct halting {
 	struct waker waker;
 	volatile u32 woken;
@@ -43,7 +43,7 @@ static void halt_in_l2(void *data)
 	l2_call(1);
 }
 
-/* Enters L2, which halts; what has woken it is its next exit. GIF stays clear. */
+/* Enters L2, which halts. Its next exit is for what has woken it. GIF is still clear then. */
 static struct l2 *halt_across_move(struct halting *halting, void (*send)(int cpu), u8 intercepted)
 {
 	struct l2 *l2 = event_l2_new(halt_in_l2, halting);
@@ -61,12 +61,12 @@ static struct l2 *halt_across_move(struct halting *halting, void (*send)(int cpu
 static void check_halt_end(struct l2 *l2, const struct halting *halting)
 {
 	expect_call(l2, 1, "woken");
-	report(halting->woken == 1, "L2 went on behind HLT once (%u times)", halting->woken);
+	report(halting->woken == 1, "L2 went on after HLT once (%u times)", halting->woken);
 	expect_end(l2);
 	event_l2_free(l2);
 }
 
-/* Woken by what L1 intercepts. */
+/* L2 is woken by an event that L1 intercepts. */
 static void halt_and_exit(void (*send)(int cpu), u8 vector)
 {
 	struct halting halting;
@@ -81,7 +81,7 @@ static void halt_and_exit(void (*send)(int cpu), u8 vector)
 	check_halt_end(l2, &halting);
 }
 
-/* Woken by what L2 takes. */
+/* L2 is woken by an event that it takes. */
 static void halt_and_take(void (*send)(int cpu), u8 vector)
 {
 	struct halting halting;
@@ -97,34 +97,36 @@ static void halt_and_take(void (*send)(int cpu), u8 vector)
 }
 
 /*
- * A hypervisor that saves a halted L2 as one that runs wakes it for nothing; one that
- * restores it as a halted L1 never wakes it, or wakes L1.
+ * A hypervisor that restores a halted L2 running wakes it for nothing. One that restores a halted
+ * L1 never wakes L2, or wakes L1.
  */
 TEST(halt_intr_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a migration sleeps on; an intercepted IPI wakes it by an exit, once")
+     .about =
+	     "a halted L2 sleeps on through a migration, and an intercepted IPI wakes it by an exit, once")
 {
 	halt_and_exit(send_low, LOW_VECTOR);
 }
 
 TEST(halt_intr_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a migration sleeps on; an IPI that it takes wakes it, once")
+     .about = "a halted L2 sleeps on through a migration, and an IPI that it takes wakes it, once")
 {
 	halt_and_take(send_low, LOW_VECTOR);
 }
 
 TEST(halt_nmi_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a migration sleeps on; an intercepted NMI wakes it by an exit, once")
+     .about =
+	     "a halted L2 sleeps on through a migration, and an intercepted NMI wakes it by an exit, once")
 {
 	halt_and_exit(apic_send_nmi, NMI_VECTOR);
 }
 
 TEST(halt_nmi_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a migration sleeps on; an NMI that it takes wakes it, once")
+     .about = "a halted L2 sleeps on through a migration, and an NMI that it takes wakes it, once")
 {
 	halt_and_take(apic_send_nmi, NMI_VECTOR);
 }
 
-/* Nobody but L1's timer wakes it, after the migration or in its midst. */
+/* Only L1's timer wakes L2, during the migration or after it. */
 static void halt_with_timer(bool intercepted)
 {
 	struct halting halting;
@@ -146,7 +148,7 @@ static void halt_with_timer(bool intercepted)
 	}
 	report(!apic_read(APIC_TMCCT), "the timer had expired: current count %u",
 	       apic_read(APIC_TMCCT));
-	/* It may have expired before the other CPU was ready: "early" says nothing. */
+	/* L2 may have been woken before the other CPU was ready, so waker.early is not checked. */
 	on_cpu_wait(other_cpu());
 	report(!halting.waker.rescued, "L2 was woken by the timer");
 	apic_cleanup_timer();
@@ -154,20 +156,22 @@ static void halt_with_timer(bool intercepted)
 }
 
 TEST(halt_timer_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a migration is woken by L1's one-shot timer, with exit INTR, once")
+     .about = "a halted L2 that is migrated is woken by L1's one-shot timer, by exit INTR, once")
 {
 	halt_with_timer(true);
 }
 
 TEST(halt_timer_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
-     .about = "L2 halted in a migration is woken by the one-shot timer that it takes, once")
+     .about =
+	     "a halted L2 that is migrated is woken by L1's one-shot timer, whose interrupt it takes, once")
 {
 	halt_with_timer(false);
 }
 
-/* A hypervisor that halts L1 instead, or L2 although L1 intercepts it. */
+/* A broken hypervisor halts L1 instead, or halts L2 although L1 intercepts HLT. */
 TEST(halt_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "an intercepted HLT exits; migrated there, L1 skips it and injects an interrupt")
+     .about =
+	     "an intercepted HLT exits; after a migration there, L1 skips it and injects an interrupt")
 {
 	struct halting halting = { 0 };
 	struct l2 *l2 = event_l2_new(halt_in_l2, &halting);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The order of events of an L2 on SVM: single steps, which are traps behind an instruction that
- * is done; and many events of all kinds, at whatever instruction the migration comes. See
- * svm_event.c for the manual.
+ * The order of events of an L2 on SVM: single steps, which trap after an instruction (13.1); and
+ * many events of all kinds, with the migration at any instruction. See svm_event.c for the manual.
  *
- * A broken hypervisor loses the #DB that is due, or gives two for one instruction, the one before
- * a migration and the one after; or it saves a guest between an event's request and its delivery,
- * and forgets it.
+ * A broken hypervisor loses the #DB that is due, or gives two for one instruction, before the
+ * migration and after it; or it saves a guest between an event's request and its delivery, and
+ * forgets the event.
  *
  * On the command line: break=lost leaves the injected events out.
  */
@@ -35,11 +34,11 @@ static void check_step(struct l2 *l2, int step, u64 rip)
 }
 
 /*
- * A hypervisor that loses TF, or the #DB that is due, or that gives two for one
- * instruction, the one before a migration and the one after.
+ * A broken hypervisor loses TF or the #DB that is due, or gives two #DBs for one instruction,
+ * before the migration and after it.
  */
 TEST(step_taken_by_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "single steps: L2 gets #DB after each instruction, migrated in between")
+     .about = "L2 gets #DB after each single step, with a migration in L1 between two steps")
 {
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
@@ -55,7 +54,8 @@ TEST(step_taken_by_l2, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(step_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "single steps: an intercepted #DB exits after each instruction, migrated in between")
+     .about =
+	     "an intercepted #DB exits after each single step, with a migration in L1 between two steps")
 {
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
@@ -74,7 +74,7 @@ TEST(step_intercepted, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(step_moved_in_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "single steps: L2 gets #DB after each instruction, migrated in its handler")
+     .about = "L2 gets #DB after each single step, with a migration in its #DB handler")
 {
 	step_in_l2(MOVED_IN_HANDLER);
 }
@@ -98,7 +98,10 @@ enum kind {
 	KINDS,
 };
 
-/* Of one kind, through L2 and back; false, and said so, if not that came and nothing else. */
+/*
+ * Sends one event of this kind through L2 and back. False, and a failure: it did not come, or
+ * something else came.
+ */
 static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 {
 	static const u8 vectors[] = { LOW_VECTOR, TIMER_VECTOR, HIGH_VECTOR };
@@ -108,7 +111,7 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 	u64 exitcode = SVM_EXIT_VMMCALL;
 	bool good = true;
 
-	/* After a migration it would not be the migration that is tested: see after_move(). */
+	/* TCG would fail here for another reason than the migration: see after_move(). */
 	if (kind == VIRTUAL_INTERRUPT && is_tcg())
 		kind = INJECT_INTERRUPT;
 	switch (kind) {
@@ -176,11 +179,12 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 }
 
 /*
- * What goes wrong only when the migration comes at a certain instruction: between VMRUN and the
- * delivery, between #VMEXIT and STGI, in the handler. Every event is another than the last.
+ * Some errors need the migration at a certain instruction: between VMRUN and the delivery, between
+ * #VMEXIT and STGI, in the handler. Each event differs from the last one.
  */
 TEST(many_events, .on = EACH_CPU, .needs = SVM,
-     .about = "of many events, each of another kind than the last, L2 or L1 gets each once")
+     .about =
+	     "many events of all kinds come to L2 or L1 once each, whenever the machine is migrated")
 {
 	struct l2 *l2 = event_l2_new(call_forever, NULL);
 	u32 rounds = scaled_count(3000, 10 * KINDS), round;

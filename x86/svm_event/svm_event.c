@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events of nested guests while they are migrated: whatever was in flight, pending or held
- * back is delivered exactly once.
+ * Events of nested guests across a migration: each event that was injected, pending or held back is
+ * delivered exactly once.
  *
- * The truth: AMD APM volume 2, chapter 15: 15.17 (GIF), 15.20 (EVENTINJ), 15.21
- * (interrupts, V_TPR, V_IRQ), 15.7.2 (EXITINTINFO), 15.13 (INTR and NMI), 15.33 (virtual
- * GIF); 8.5 for the order of events, 13.1 for debug exceptions.
+ * Manual: AMD APM volume 2, chapter 15: 15.17 (GIF), 15.20 (EVENTINJ), 15.21 (interrupts, V_TPR,
+ * V_IRQ), 15.7.2 (EXITINTINFO), 15.13 (INTR and NMI), 15.33 (virtual GIF); 8.5 for the order of
+ * events, 13.1 for debug exceptions.
  *
- * A broken hypervisor forgets an event that was pending when it saved a guest, or
- * delivers it a second time after it was restored; lets in what the guest had masked, by
- * RFLAGS.IF, an interrupt shadow, V_TPR, GIF or a running NMI handler; delivers to L1 what
- * is L2's or the other way round; or comes back with a vector, error code or return
- * address that is not the event's.
+ * A broken hypervisor forgets an event that was pending when it saved a guest, or delivers it again
+ * after it was restored; lets in what RFLAGS.IF, an interrupt shadow, V_TPR, GIF or a running NMI
+ * handler holds back; delivers to L1 what is L2's or the other way round; or restores another
+ * vector, error code or return address than the event's.
  *
- * How the tests see it: every event in L2 is an exit (l2-event.h), and the order of L2's exits
- * is the order of events.
+ * How the tests see it: every event in L2 is an exit (nested/l2-event.h), so that the order of L2's
+ * exits is the order of events.
  *
- * They cannot tell an event that is late by some instructions from one that is in
- * time where it comes from an interrupt controller, since nothing says how fast that is;
- * virtual interrupts and single steps are held to the very instruction.
+ * What they cannot tell: whether an event of an interrupt controller is late by some instructions,
+ * since nothing says how fast it has to be. Virtual interrupts and single steps have to come at the
+ * exact instruction.
  *
- * What QEMU's TCG may deliver twice (svm-event.h) is XFAIL where the CPU says that it is TCG, and
- * FAIL elsewhere.
+ * Events that QEMU's TCG may deliver twice (nested/svm/svm-event.h) are XFAIL if the CPU says that
+ * it is TCG, and FAIL otherwise.
  *
- * Here is what L1 asks for in the VMCB: EVENTINJ, V_IRQ, V_NMI, and EXITINTINFO, which tells of
- * what was not delivered. The program's other files: svm-event-apic.c, -order.c and -halt.c, and,
- * with the tests that VMX has as well, l2-interrupts.c and l2-steps.c.
+ * This file has EVENTINJ. apic.c, exitintinfo.c, gif.c, halt.c, order.c, virtual-gif.c and
+ * virtual-interrupts.c have the other tests; x86/nested/interrupts.c and steps.c those that VMX has
+ * as well.
  *
  * On the command line: break=lost has L1 inject nothing, and ask for no virtual interrupt.
  */
@@ -60,9 +59,9 @@ void call_once(void *data)
 }
 
 /*
- * QEMU's TCG takes a virtual interrupt for an exception if a page of the hypervisor's is
- * missing while it is delivered (docs/findings.md), as after a migration. There, L2 looks at what
- * delivery needs; elsewhere the missing page is a part of the test.
+ * If a page of the hypervisor's is missing while a virtual interrupt is delivered, QEMU's TCG takes
+ * it for an exception (docs/findings.md). After a migration pages are missing. So on TCG, L2 reads
+ * first what the delivery needs; elsewhere the missing pages are part of the test.
  */
 void after_move(void)
 {
@@ -86,9 +85,9 @@ void count_run(void *data)
 }
 
 /*
- * A hypervisor that loses EVENTINJ on the way to the other side, or where the first
- * delivery there cannot read the IDT or write the stack yet; that delivers it again; or
- * takes the return address from elsewhere.
+ * A broken hypervisor loses EVENTINJ in the migration, or when it cannot read the IDT or write the
+ * stack at the destination at first; delivers the event again; or takes the return address from
+ * elsewhere.
  */
 static void inject_across_move(u64 event, u32 error_code)
 {
@@ -98,14 +97,14 @@ static void inject_across_move(u64 event, u32 error_code)
 	u64 rip = save->rip, rsp = save->rsp, cr2 = 0x123456789000;
 
 	save->cr2 = cr2;
-	/* Pushed by a software interrupt where there is next-RIP save, else RIP is. */
+	/* With next-RIP save, a software interrupt pushes this, and otherwise RIP. */
 	l2->vmcb->control.nrip = rip;
-	/* EVENTINJ does not ask RFLAGS.IF. */
+	/* EVENTINJ does not depend on RFLAGS.IF. */
 	l2_irq_off(l2);
 	inject(l2, event | (u64)error_code << SVM_EVTINJ_ERR_SHIFT);
 	migrate_quiet();
 	if (expect_event(l2, event & SVM_EVTINJ_VEC_MASK, error_code, rip, "injected"))
-		report(last_event_frame()->rsp == rsp, "rsp on the stack is 0x%lx, was 0x%lx",
+		report(last_event_frame()->rsp == rsp, "RSP on the stack is 0x%lx, was 0x%lx",
 		       last_event_frame()->rsp, rsp);
 	report(save->cr2 == cr2, "L2's CR2 is 0x%lx, was set to 0x%lx", save->cr2, cr2);
 	report(!runs, "L2's code did not run before its event (%u times)", runs);
@@ -116,7 +115,7 @@ static void inject_across_move(u64 event, u32 error_code)
 
 #define INJECT(name, words, event, error_code)                                                     \
 	TEST(inject_##name, .on = EACH_CPU, .needs = SVM,                                          \
-	     .about = words " in EVENTINJ during the migration is delivered once, as it was set")  \
+	     .about = words " in EVENTINJ during a migration is delivered once, as L1 has set it") \
 	{                                                                                          \
 		inject_across_move(event, error_code);                                             \
 	}

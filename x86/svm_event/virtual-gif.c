@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Virtual GIF (15.33) and virtual NMIs (15.21.10).
+ * Virtual GIF (15.33) and virtual NMIs (15.21.10), by which the processor keeps L2's GIF and NMI
+ * blocking itself. See svm_event.c.
  */
 #include "libcflat.h"
 #include "percpu.h"
@@ -44,20 +45,21 @@ static struct l2 *begin_vgif(void)
 }
 
 /*
- * A hypervisor that does not carry V_GIF lets the virtual interrupt in after the migration;
- * one that takes L2's GIF for L1's does not let L1's events in, or lets L2's out.
+ * A hypervisor that loses V_GIF lets the virtual interrupt in after the migration. One that takes
+ * L2's GIF for L1's holds back L1's events, or lets in L2's.
  */
 TEST(vgif_holds_virq, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
-     .about = "migrated in L2 with virtual GIF clear: V_IRQ waits for L2's STGI, and comes once")
+     .about =
+	     "a virtual interrupt that virtual GIF holds back survives a migration in L2, and comes at L2's STGI, once")
 {
 	struct l2 *l2 = begin_vgif();
 
 	expect_call(l2, 1, "L2's CLGI");
 	check_v_gif(l2, false, "L2's CLGI");
 	request_interrupt(l2, LOW_VECTOR);
-	expect_call(l2, 2, "moved with V_IRQ");
-	check_v_gif(l2, false, "moved with V_IRQ");
-	check_virq(l2, true, "moved with V_IRQ");
+	expect_call(l2, 2, "migrated with V_IRQ");
+	check_v_gif(l2, false, "migrated with V_IRQ");
+	check_virq(l2, true, "migrated with V_IRQ");
 	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_stgi, "L2's STGI");
 	check_v_gif(l2, true, "L2's STGI");
 	check_virq(l2, false, "taken");
@@ -66,9 +68,10 @@ TEST(vgif_holds_virq, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 	event_l2_free(l2);
 }
 
-/* A hypervisor that drops the intercepts, or executes the instruction as well. */
+/* A broken hypervisor loses the intercepts, or also executes the instruction. */
 TEST(vgif_intercepts, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
-     .about = "with virtual GIF intercepts of CLGI and STGI exit, and leave V_GIF alone")
+     .about =
+	     "with virtual GIF, intercepted CLGI and STGI exit and leave V_GIF unchanged, before and after a migration")
 {
 	struct l2 *l2 = begin_vgif();
 
@@ -93,9 +96,10 @@ TEST(vgif_intercepts, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VGIF),
 
 /* ======== virtual NMI ======== */
 
-/* 15.21.10: V_NMI_BLOCKING is the NMI handler's, until its IRET. */
+/* V_NMI_BLOCKING is set while the NMI handler runs, until its IRET (15.21.10). */
 TEST(vnmi, .on = EACH_CPU, .needs = ALL_OF(SVM, SVM_VNMI),
-     .about = "migrated in L2's NMI handler with V_NMI pending: it comes after IRET, once")
+     .about =
+	     "a virtual NMI that is pending in a migration while L2 is in its NMI handler comes after the handler's IRET, once")
 {
 	volatile u32 runs = 0;
 	struct l2 *l2 = event_l2_new(count_run, (void *)&runs);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Virtual interrupts (V_IRQ, 15.21.4), and what holds them back: RFLAGS.IF, V_TPR, interrupt
- * shadows.
+ * shadows. See svm_event.c.
  */
 #include "libcflat.h"
 #include "percpu.h"
@@ -26,11 +26,12 @@ static void masked_by_if(void *data)
 }
 
 /*
- * A hypervisor that forgets V_IRQ when it saves L2, delivers it to an L2 that has
- * interrupts off, or takes the shadow of STI for none.
+ * A broken hypervisor forgets V_IRQ when it saves L2, delivers it to an L2 that has interrupts off,
+ * or ignores the interrupt shadow of STI.
  */
 TEST(virq_behind_if, .on = EACH_CPU, .needs = SVM,
-     .about = "a virtual interrupt that RFLAGS.IF holds back comes once, after STI's shadow")
+     .about =
+	     "a virtual interrupt that L2's IF holds back survives a migration in L2, and comes after STI's shadow, once")
 {
 	struct l2 *l2 = event_l2_new(masked_by_if, NULL);
 
@@ -65,8 +66,8 @@ static void virq_behind_tpr(u64 priority)
 
 	control->v_intr |= V_INTR_MASKING_MASK | priority;
 	request_interrupt(l2, LOW_VECTOR);
-	expect_call(l2, 1, "behind V_TPR");
-	check_virq(l2, true, "behind V_TPR");
+	expect_call(l2, 1, "held back by V_TPR");
+	check_virq(l2, true, "held back by V_TPR");
 	report((control->v_intr & V_TPR_MASK) == priority, "V_TPR is %lu, should be %lu",
 	       control->v_intr & V_TPR_MASK, priority);
 	control->v_intr = (control->v_intr & ~V_TPR_MASK) | (VECTOR_CLASS(LOW_VECTOR) - 1);
@@ -79,18 +80,20 @@ static void virq_behind_tpr(u64 priority)
 }
 
 /*
- * A hypervisor that forgets V_TPR or V_INTR_PRIO lets the interrupt in after the
- * move, or never; one that mixes up V_TPR and the TPR of L1's APIC changes L1's CR8.
+ * A hypervisor that loses V_TPR or V_INTR_PRIO lets the interrupt in after the migration, or never.
+ * One that mixes up V_TPR and the TPR of L1's APIC changes L1's CR8.
  */
 TEST(virq_behind_tpr, .on = EACH_CPU, .needs = SVM,
-     .about = "a virtual interrupt that V_TPR holds back comes once, when V_TPR is lowered")
+     .about =
+	     "a virtual interrupt that V_TPR holds back survives a migration in L2, and comes when V_TPR is lowered, once")
 {
 	virq_behind_tpr(VECTOR_CLASS(LOW_VECTOR) + 1);
 }
 
-/* "V_INTR_PRIO > V_TPR": the same priority holds it back too. */
+/* "V_INTR_PRIO > V_TPR": an equal V_TPR holds it back, too. */
 TEST(virq_behind_equal_tpr, .on = EACH_CPU, .needs = SVM,
-     .about = "a virtual interrupt is held back by a V_TPR that is its priority")
+     .about =
+	     "a virtual interrupt that an equal V_TPR holds back survives a migration in L2, and comes when V_TPR is lowered, once")
 {
 	virq_behind_tpr(VECTOR_CLASS(LOW_VECTOR));
 }
@@ -118,9 +121,10 @@ static void masked_by_cr8(void *data)
 	l2_call(2);
 }
 
-/* The same where nothing but L2 itself touches V_TPR. */
+/* Here only L2 itself changes V_TPR. */
 TEST(virq_behind_cr8, .on = EACH_CPU, .needs = ALL_OF(SVM, CR8_WITH_VIRQ),
-     .about = "a virtual interrupt that L2's CR8 holds back comes once, when CR8 is lowered")
+     .about =
+	     "a virtual interrupt that L2's CR8 holds back survives a migration in L2, and comes when L2 lowers CR8, once")
 {
 	struct l2 *l2 = event_l2_new(masked_by_cr8, NULL);
 	struct vmcb_control_area *control = &l2->vmcb->control;
@@ -148,9 +152,10 @@ static void masked_by_if_and_tpr(void *data)
 	l2_call(1);
 }
 
-/* A hypervisor that does not carry V_IGN_TPR leaves the interrupt behind V_TPR. */
+/* A hypervisor that loses V_IGN_TPR leaves the interrupt pending because of V_TPR. */
 TEST(virq_ignores_tpr, .on = EACH_CPU, .needs = SVM,
-     .about = "with V_IGN_TPR a virtual interrupt comes whatever V_TPR is")
+     .about =
+	     "a virtual interrupt with V_IGN_TPR survives a migration in L2, and comes whatever V_TPR is")
 {
 	struct l2 *l2 = event_l2_new(masked_by_if_and_tpr, NULL);
 
@@ -178,9 +183,10 @@ static void in_call_nops(void *data)
 	l2_call(2);
 }
 
-/* A hypervisor that does not load INTERRUPT_SHADOW, or not from what it restored. */
+/* A broken hypervisor does not load INTERRUPT_SHADOW, or not after a migration. */
 TEST(virq_shadow_in_vmcb, .on = EACH_CPU, .needs = SVM,
-     .about = "INTERRUPT_SHADOW in the VMCB holds a virtual interrupt back for one instruction")
+     .about =
+	     "INTERRUPT_SHADOW in the VMCB, set before a migration in L1, holds a virtual interrupt back for one instruction")
 {
 	struct l2 *l2 = event_l2_new(in_call_nops, NULL);
 
@@ -237,7 +243,7 @@ static void exit_in_shadow(void (*code)(void), const char *inside, const char *b
 	svm_clear_intercept(l2, INTERCEPT_CPUID);
 	request_interrupt(l2, LOW_VECTOR);
 	migrate_quiet();
-	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind, "behind the shadow");
+	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind, "after the shadow");
 	report(!(l2->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW_MASK),
 	       "INTERRUPT_SHADOW is clear in the handler: 0x%lx",
 	       l2->vmcb->control.interrupt_shadow);
@@ -247,27 +253,30 @@ static void exit_in_shadow(void (*code)(void), const char *inside, const char *b
 }
 
 /*
- * A hypervisor that does not tell of the shadow at a #VMEXIT, or that ends a shadow at
- * its own exits: CPUID is one for it, whether L1 intercepts it or not.
+ * A broken hypervisor does not tell of the shadow at a #VMEXIT, or ends a shadow at exits of its
+ * own: CPUID exits to the hypervisor whether L1 intercepts it or not.
  */
 TEST(virq_shadow_of_sti, .on = EACH_CPU, .needs = SVM,
-     .about = "an exit in the shadow of STI shows it, and L2 goes on in it")
+     .about =
+	     "an exit in the shadow of STI shows INTERRUPT_SHADOW, and L2 goes on in the shadow after a migration in L1")
 {
 	exit_in_shadow(sti_cpuid, in_sti_shadow, behind_sti_shadow);
 }
 
 TEST(virq_shadow_of_mov_ss, .on = EACH_CPU, .needs = SVM,
-     .about = "an exit in the shadow of MOV SS shows it, and L2 goes on in it")
+     .about =
+	     "an exit in the shadow of MOV SS shows INTERRUPT_SHADOW, and L2 goes on in the shadow after a migration in L1")
 {
 	exit_in_shadow(mov_ss_cpuid, in_mov_ss_shadow, behind_mov_ss_shadow);
 }
 
 /*
- * A hypervisor that does not carry the VINTR intercept delivers the interrupt to L2;
- * one that takes the exit for the interrupt clears V_IRQ.
+ * A hypervisor that loses the VINTR intercept delivers the interrupt to L2. One that takes the exit
+ * for the interrupt clears V_IRQ.
  */
 TEST(virq_intercepted, .on = EACH_CPU, .needs = SVM,
-     .about = "VINTR exits where the interrupt would come, which then still does")
+     .about =
+	     "an intercepted virtual interrupt exits with VINTR where it would come, after a migration, and comes when L1 clears the intercept")
 {
 	struct l2 *l2 = event_l2_new(masked_by_if, NULL);
 
@@ -287,7 +296,7 @@ TEST(virq_intercepted, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* A hypervisor that restores L2 with RFLAGS of L1, or of the moment of VMRUN. */
+/* A broken hypervisor restores L2 with L1's RFLAGS, or with those of the last VMRUN. */
 static void keep_if(void *data)
 {
 	int bad = 0;
@@ -306,7 +315,7 @@ static void keep_if(void *data)
 }
 
 TEST(if_kept, .on = EACH_CPU, .needs = SVM,
-     .about = "RFLAGS.IF of L2, on and off, is the same after a migration, whatever L1's is")
+     .about = "L2's RFLAGS.IF, on and off, survives a migration in L2, whatever L1's is")
 {
 	struct l2 *l2 = event_l2_new(keep_if, NULL);
 

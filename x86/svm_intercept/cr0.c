@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Selective CR0 writes (15.9): a write exits if it changes other bits than TS and MP.
+ * Selective CR0 writes (15.9): a write exits if it changes other bits than TS and MP. See
+ * svm_intercept.c.
  */
 #include "libcflat.h"
 #include "x86/svm_intercept/svm_intercept.h"
 
 /*
- * What changes nothing but TS and MP does not exit; LMSW always does, CLTS never (15.9). RAX is
- * CR0 as it was, which the cleanup writes.
+ * A write that only changes TS and MP does not exit. LMSW always exits, CLTS never does (15.9). RAX
+ * is the old CR0, which the cleanup restores.
  */
 #define CR0_WRITES(X)                                                                              \
 	X(cr0_same, false, "mov %rax, %rcx", "mov %rcx, %cr0")                                     \
@@ -18,7 +19,7 @@
 	X(cr0_am_ts, true, "mov %rax, %rcx; xor $0x40008, %rcx", "mov %rcx, %cr0")                 \
 	X(clts, false, "", "clts")
 
-/* Has a test of its own, since there are CPUs that get it wrong. */
+/* LMSW has a test of its own, since some CPUs get it wrong. */
 #define LMSW(X) X(lmsw_ts, true, "mov %eax, %ecx; xor $8, %ecx", "lmsw %cx")
 
 #define CR0_STUB(id, selected, setup, instruction)                                                 \
@@ -41,7 +42,7 @@ static void check_cr0_writes(const struct row *table, int count)
 	svm_set_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
 	if (turn(l2, "selective, before the migration") &&
 	    moved_turn(l2, "selective, migrated inside L2")) {
-		/* The intercept of all writes goes before the selective one. */
+		/* The intercept of all writes has priority over the selective one. */
 		svm_set_intercept(l2, INTERCEPT_CR0_WRITE);
 		turn(l2, "both");
 		svm_clear_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
@@ -52,15 +53,19 @@ static void check_cr0_writes(const struct row *table, int count)
 	end(l2);
 }
 
-/* A hypervisor that takes one of the two for the other, or forgets which bits matter. */
+/*
+ * A broken hypervisor takes one of the two intercepts for the other, or ignores which bits change.
+ */
 TEST(cr0_selective, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2: selective CR0 writes exit if they change more than TS and MP")
+     .about =
+	     "intercepted selective CR0 writes exit if they change more than TS and MP, across a migration in L2")
 {
 	check_cr0_writes(cr0_writes, ARRAY_SIZE(cr0_writes));
 }
 
 TEST(cr0_selective_lmsw, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2: LMSW exits by the selective intercept, whatever it writes")
+     .about =
+	     "LMSW exits by the intercept of selective CR0 writes, whatever it writes, across a migration in L2")
 {
 	check_cr0_writes(lmsw, ARRAY_SIZE(lmsw));
 }

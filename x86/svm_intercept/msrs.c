@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The MSR permission map (15.11). The head of svm_intercept.c says what is tested and how.
- */
+/* The MSR permission map (15.11). The head of svm_intercept.c says what is tested and how. */
 #include "migrate.h"
 #include "processor.h"
 #include "x86/svm_intercept/svm_intercept.h"
 
 /*
- * The first and the last of the map's three ranges; neighbours that hypervisors let L2 have
- * directly; outside of the ranges.
+ * The first and last MSRs of the map's three ranges, neighbours that hypervisors let L2 access
+ * directly, and MSRs outside the ranges.
  */
 static const u32 msrs[] = {
 	0x0,
@@ -44,7 +42,10 @@ static const u32 msrs[] = {
 static struct row msr_rows[2 * ARRAY_SIZE(msrs)];
 static char msr_names[2 * ARRAY_SIZE(msrs)][24];
 
-/* The bit of the map for reads, that for writes is the next; -1 outside of its ranges (15.11). */
+/*
+ * The map's bit for reads of an MSR; the next one is for writes. -1: the MSR is outside the ranges
+ * (15.11).
+ */
 static int msrpm_bit(u32 index)
 {
 	switch (index & ~0x1fffu) {
@@ -96,13 +97,13 @@ static struct l2 *begin_msrs(void)
 }
 
 /*
- * A hypervisor that takes reads for writes, an MSR for its neighbour or one range for another;
- * whose own map lets through what L1 wants to see; that hands #GP for an MSR which does not exist
- * to L2 instead of the exit to L1.
+ * A broken hypervisor takes reads for writes, an MSR for its neighbour, or one range for another;
+ * lets L2 access by its own map what L1 wants to see; or gives L2 #GP for an MSR that does not
+ * exist, instead of L1's exit.
  */
 TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "migrated inside L2: in patterns that tell any two bits of the map apart, the right exit")
+	     "in patterns that distinguish any two bits of the MSR map, exactly the wanted accesses exit, across a migration in L2")
 {
 	struct l2 *l2 = begin_msrs();
 	bool good = true;
@@ -120,7 +121,7 @@ TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(msrs_all, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2, every MSR that L1 intercepts still exits")
+     .about = "every MSR access that L1 intercepts still exits after a migration in L2")
 {
 	struct l2 *l2 = begin_msrs();
 
@@ -130,10 +131,10 @@ TEST(msrs_all, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* A hypervisor that looks at the map though L1 does not intercept MSRs at all. */
+/* A broken hypervisor looks at the map though L1 does not intercept MSRs at all. */
 TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "migrated inside L2: without MSR_PROT the map means nothing; with it, it does at once")
+	     "the MSR map has no effect without MSR_PROT, and has it at once with it, across a migration in L2")
 {
 	struct l2 *l2 = begin_msrs();
 
@@ -146,10 +147,10 @@ TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* A hypervisor that merges the maps once for an L2, and not at every entry. */
+/* A broken hypervisor merges L1's map and its own only once for an L2, and not at every entry. */
 TEST(msrs_changed, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "bits that L1 changes in memory count from the next entry on, the migration inside L2 before")
+	     "bits of the MSR map that L1 changes after a migration in L2 take effect at the next entry")
 {
 	struct l2 *l2 = begin_msrs();
 
@@ -165,7 +166,8 @@ TEST(msrs_changed, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(msrs_moved_in_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated in L1 with GIF clear, right before VMRUN: the map counts as it is then")
+     .about =
+	     "bits of the MSR map that L1 changes before a migration in L1, with GIF clear right before VMRUN, take effect")
 {
 	struct l2 *l2 = begin_msrs();
 
@@ -180,8 +182,8 @@ TEST(msrs_moved_in_l1, .on = EACH_CPU, .needs = SVM,
 /* ======== the first access to an MSR after the migration ======== */
 
 /*
- * An exit between the migration and the access would let the next VMRUN merge the maps anew. These
- * MSRs are ones that a hypervisor likes to leave to its guests.
+ * Any exit between the migration and the access would let the next VMRUN merge the maps again.
+ * Hypervisors often let guests access these MSRs directly.
  */
 static void read_at_once(void *data)
 {
@@ -207,15 +209,13 @@ static void check_first_msr(void (*code)(void *data), u32 index, bool write)
 }
 
 TEST(msr_read_first, .on = EACH_CPU, .needs = SVM,
-     .about =
-	     "migrated inside L2, an intercepted RDMSR exits if it is the first thing that L2 does")
+     .about = "an intercepted RDMSR exits if it is the first thing that L2 does after a migration")
 {
 	check_first_msr(read_at_once, MSR_LSTAR, false);
 }
 
 TEST(msr_write_first, .on = EACH_CPU, .needs = SVM,
-     .about =
-	     "migrated inside L2, an intercepted WRMSR exits if it is the first thing that L2 does")
+     .about = "an intercepted WRMSR exits if it is the first thing that L2 does after a migration")
 {
 	check_first_msr(write_at_once, MSR_KERNEL_GS_BASE, true);
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The I/O permission map (15.10). The head of svm_intercept.c says what is tested and how.
- */
+/* The I/O permission map (15.10). The head of svm_intercept.c says what is tested and how. */
 #include "migrate.h"
 #include "processor.h"
 #include "x86/svm_intercept/svm_intercept.h"
 
-/* Of two bytes, words or doublewords where they are repeated. */
+/* Repeated ones access two bytes, words or doublewords. */
 #define STRING_STUB(id, instruction)                                                               \
 	STUB(id,                                                                                   \
 	     "mov operand_port, %edx; mov $2, %ecx; "                                              \
@@ -58,20 +56,25 @@ static const struct row port_accesses[] = {
 };
 
 #define ADDRESS_SIZES (SVM_IOIO_A16 | SVM_IOIO_A32 | SVM_IOIO_A64)
-/* Segment of a string's address, with decode assists: DS or ES, in the order of the encoding. */
+/*
+ * With decode assists, the segment of a string's address: DS or ES, as the instruction encodes it.
+ */
 #define IOIO_SEGMENT GENMASK(12, 10)
-/* Nobody is at these. The accesses to the first go over the end of a byte of the map. */
+/* No device has these ports. Accesses to the first one cross a byte of the map. */
 #define SPARE_PORT 0xe5
 #define LAST_PORT  0xffff
 
-static u64 ignored_info; /* bits of EXITINFO1 */
+static u64 ignored_info; /* bits of EXITINFO1 that are not checked */
 
 static bool iopm_bit(const struct l2 *l2, u32 bit)
 {
 	return l2->iopm[bit / 8] >> bit % 8 & 1;
 }
 
-/* The map has bits for 64 Ki ports and three more, for accesses that go over the last (15.10.1). */
+/*
+ * The map has bits for 64 Ki ports and for three more, which accesses to the last ones use
+ * (15.10.1).
+ */
 static void set_iopm_bit(struct l2 *l2, u32 bit, bool on)
 {
 	l2_set_map_bit(l2->iopm, bit, on);
@@ -103,7 +106,7 @@ static struct l2 *begin_ports(void)
 {
 	struct l2 *l2;
 
-	/* The manual gives the address size a meaning for strings, and they have a test. */
+	/* The manual defines the address size for strings, which have a test of their own. */
 	ignored_info = ADDRESS_SIZES | IOIO_SEGMENT;
 	base_port = SPARE_PORT;
 	l2 = begin(port_accesses, ARRAY_SIZE(port_accesses));
@@ -111,7 +114,7 @@ static struct l2 *begin_ports(void)
 	return l2;
 }
 
-/* One bit after the other, from the port before to the port behind the widest access. */
+/* Sets one bit after the other, from that of the port before to that after the widest access. */
 static bool port_by_port(struct l2 *l2, u32 port, const char *when)
 {
 	bool good = true;
@@ -133,11 +136,12 @@ static bool port_by_port(struct l2 *l2, u32 port, const char *when)
 }
 
 /*
- * A hypervisor that looks at the bit of the first port only, at one byte of the map, or at the
- * neighbour's; or whose own map comes into the way after the migration.
+ * A broken hypervisor looks only at the bit of the first port, at one byte of the map, or at a
+ * neighbour's bit; or its own map interferes after the migration.
  */
 TEST(ports_by_bit, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2: an access exits if the map has a bit set for any of its ports")
+     .about =
+	     "a port access exits if the I/O map has a bit set for any of its ports, across a migration in L2")
 {
 	struct l2 *l2 = begin_ports();
 
@@ -149,9 +153,10 @@ TEST(ports_by_bit, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* A hypervisor whose map ends with the last port, though accesses go over it. */
+/* A broken hypervisor's map ends with the last port, but accesses may cross it. */
 TEST(ports_last, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2: the last ports, and the three bits behind them")
+     .about =
+	     "accesses to the last ports exit by the three bits of the I/O map after them, across a migration in L2")
 {
 	struct l2 *l2 = begin_ports();
 
@@ -161,17 +166,17 @@ TEST(ports_last, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
+/* Sets the bits of all ports of the rows, but not those of the console and the time source. */
 static void set_all_ports(struct l2 *l2, u8 byte)
 {
-	/* But for those of the bits that do not count, and of the console and the time source. */
 	memset(l2->iopm + SPARE_PORT / 8, byte, 2);
 	memset(l2->iopm + LAST_PORT / 8, byte, 2);
 }
 
-/* A hypervisor that looks at the map though L1 does not intercept ports at all. */
+/* A broken hypervisor looks at the map though L1 does not intercept ports at all. */
 TEST(ports_off, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "migrated inside L2: without IOIO_PROT the map means nothing; with it, it does at once")
+	     "the I/O map has no effect without IOIO_PROT, and has it at once with it, across a migration in L2")
 {
 	struct l2 *l2 = begin_ports();
 
@@ -184,16 +189,17 @@ TEST(ports_off, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* A hypervisor that keeps a copy of the map of the entry before. */
+/* A broken hypervisor keeps a copy of the map from the entry before. */
 TEST(ports_changed, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated in L1 with GIF clear: bits that L1 changes in memory count from then on")
+     .about =
+	     "bits of the I/O map that L1 changes take effect at the next entry, after a migration in L1 with GIF clear")
 {
 	struct l2 *l2 = begin_ports();
 
 	set_all_ports(l2, 0xff);
 	if (turn(l2, "intercepted, before the migration")) {
 		set_all_ports(l2, 0);
-		if (turn_after_move_with_gif_clear(l2, "not any more, migrated in L1")) {
+		if (turn_after_move_with_gif_clear(l2, "no longer intercepted, migrated in L1")) {
 			set_all_ports(l2, 0xff);
 			turn(l2, "intercepted again");
 		}
@@ -201,9 +207,9 @@ TEST(ports_changed, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* Its own test, since an emulated CPU may not tell these. */
+/* A test of its own, since some emulated CPUs do not tell this. */
 TEST(ports_string_address, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2: EXITINFO1 of string I/O has the size of the address")
+     .about = "EXITINFO1 of string I/O has the address size, after a migration in L2")
 {
 	struct l2 *l2 = begin_ports();
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * What VMRUN and the other instructions of SVM refuse, and the MSRs of SVM itself: AMD APM volume
- * 2, 15.5.1 and 15.30. A part of svm_intercept.c, whose head says what is tested and how.
- */
+/* VMCBs that VMRUN refuses (15.5.1). The head of svm_intercept.c says what is tested and how. */
 #include "alloc_page.h"
 #include "exception.h"
 #include "migrate.h"
@@ -151,7 +148,7 @@ static const struct spoiled invalid_events[] = {
 	{ "EVENTINJ of NMI as an exception", eventinj_nmi_as_exception },
 };
 
-/* What VMRUN may not change in L1 if it refuses. */
+/* L1's state, which VMRUN may not change if it refuses. */
 struct own_state {
 	u64 cr0, cr2, cr3, cr4, dr7, efer, rflags, pat, gs_base, hsave;
 };
@@ -186,7 +183,7 @@ static void check_refused(const struct spoiled *spoiled, int count)
 	struct own_state before, after;
 	u64 call = 1;
 
-	/* The filler of a structure is compared, too. */
+	/* memcmp() compares the padding of the structures as well. */
 	memset(&before, 0, sizeof(before));
 	memset(&after, 0, sizeof(after));
 	if (!l2_expect_call(l2, call))
@@ -201,12 +198,12 @@ static void check_refused(const struct spoiled *spoiled, int count)
 		       "%s: L1 as before: CR0 0x%lx, CR3 0x%lx, CR4 0x%lx, EFER 0x%lx",
 		       spoiled[i].name, after.cr0, after.cr3, after.cr4, after.efer);
 		*l2->vmcb = *good;
-		/* If it was not refused, L2 may have run already. */
+		/* L2 may have run already if VMRUN did not refuse. */
 		l2_enter(l2);
 		if (l2->vmcb->control.exitcode != SVM_EXIT_VMMCALL ||
 		    l2->vmcb->save.rax != ++call) {
 			report_fail(
-				"%s: L2 with its VMCB repaired should have come to its call %lu: exit %s",
+				"%s: L2, its VMCB repaired, should have come to its call %lu: exit %s",
 				spoiled[i].name, call, l2_exit_text(l2));
 			break;
 		}
@@ -218,26 +215,24 @@ out:
 }
 
 /*
- * A hypervisor that runs what it should refuse hands L2 a state that no processor has; one that
- * refuses and forgets to come back to L1 loses L1's own registers. After the migration it has made
+ * A hypervisor that runs what it should refuse gives L2 a state that no processor has. One that
+ * refuses and does not return to L1 correctly loses L1's registers. After the migration it has made
  * its VMCBs anew.
  */
 TEST(invalid_state, .on = EACH_CPU, .needs = SVM,
-     .about =
-	     "migrated inside L2, then VMRUN refuses what is wrong in the state save area, and only it")
+     .about = "VMRUN refuses an invalid state save area, and only that, after a migration in L2")
 {
 	check_refused(invalid_states, ARRAY_SIZE(invalid_states));
 }
 
 TEST(invalid_control, .on = EACH_CPU, .needs = SVM,
-     .about =
-	     "migrated inside L2, then VMRUN refuses what is wrong in the control area, and only it")
+     .about = "VMRUN refuses an invalid control area, and only that, after a migration in L2")
 {
 	check_refused(invalid_controls, ARRAY_SIZE(invalid_controls));
 }
 
 TEST(invalid_eventinj, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2, then VMRUN refuses events that there are not")
+     .about = "VMRUN refuses an invalid EVENTINJ, and only that, after a migration in L2")
 {
 	check_refused(invalid_events, ARRAY_SIZE(invalid_events));
 }

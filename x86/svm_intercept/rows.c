@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The rows of instructions with SVM's intercepts, and what x86/nested/instructions.c needs: how L1
- * sets an intercept, and what an exit says (15.9 to 15.12).
+ * The rows of instructions with SVM's intercepts, and what x86/nested/instructions-turns.c needs:
+ * how L1 sets an intercept, and what an exit tells (15.9 to 15.12).
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -21,10 +21,10 @@
 /* EXITINFO1 of a MOV from or to a control register, and its GPR (15.8.1). */
 #define MOV_CR(gpr) (BIT(63) | (gpr))
 
-/* A VMCB, by its physical address. */
+/* The physical address of a VMCB. */
 u64 operand_spare;
 
-/* As INSTRUCTIONS in l2-instructions.h. */
+/* See INSTRUCTIONS in x86/nested/instructions.h. */
 #define SVM_INSTRUCTIONS(X)                                                                        \
 	X(cr0_read, "", "mov %cr0, %rcx", "")                                                      \
 	X(cr2_read, "", "mov %cr2, %rdx", "")                                                      \
@@ -35,7 +35,7 @@ u64 operand_spare;
 	X(dr0_read, "", "mov %dr0, %rcx", "")                                                      \
 	X(dr2_read, "", "mov %dr2, %rsi", "")                                                      \
 	X(dr3_read, "", "mov %dr3, %rdi", "")                                                      \
-	/* With CR4.DE clear these are DR6 and DR7, but have intercepts of their own. */           \
+	/* With CR4.DE clear these access DR6 and DR7, but they have intercepts of their own. */   \
 	X(dr4_read, "", "mov %dr4, %rcx", "")                                                      \
 	X(dr5_read, "", "mov %dr5, %rdx", "")                                                      \
 	X(dr4_write, "mov operand_dr+48, %rdx", "mov %rdx, %dr4", "")                              \
@@ -66,7 +66,7 @@ static bool has_rdpru(void)
 	return this_cpu_has(X86_CPU_FEATURE(0x80000008, 0, EBX, 4));
 }
 
-/* The EXITCODE is the number of the intercept's bit, too. EXITINFO1 is that with decode assists. */
+/* The EXITCODE is also the number of the intercept's bit. EXITINFO1 is as with decode assists. */
 #define ROW(id, code, exitinfo1, ...)                                                              \
 	{                                                                                          \
 		INSTRUCTION(id), .exit = code, .information = exitinfo1, .control = code,          \
@@ -187,7 +187,7 @@ void set_control(struct l2 *l2, const struct row *row, bool on)
 		svm_clear_intercept(l2, intercept_of(row));
 }
 
-/* What changes nothing but TS and MP exits by the intercept of all writes alone. */
+/* A write that only changes TS and MP exits only by the intercept of all writes. */
 static bool cr0_should_exit(const struct l2 *l2, const struct row *row)
 {
 	return svm_intercepts(l2, INTERCEPT_CR0_WRITE) ||
@@ -238,7 +238,7 @@ void before_turn(struct l2 *l2)
 
 extern const char turn_end[];
 
-/* The one exit that no L1 can do without. */
+/* VMRUN is the one instruction that L1 has to intercept. */
 void end_turn(void)
 {
 	asm volatile("turn_end: vmrun" : : "a"(operand_spare) : "memory");
@@ -278,13 +278,13 @@ bool carry_out(struct l2 *l2)
 		svm_skip(l2, PUSHF_LENGTH);
 		return true;
 	case SVM_EXIT_IRET:
-		/* From a handler, in 64-bit mode. */
+		/* L2 executed IRET in a handler, in 64-bit mode. */
 		save->rflags = stack[2] | X86_EFLAGS_FIXED;
 		save->rsp = stack[3];
 		l2_go_on_at(l2, stack[0]);
 		return true;
 	case SVM_EXIT_WRITE_CR0:
-		/* MOV from RAX, behind an instruction that changes it. */
+		/* MOV from RAX, after an instruction that changes it. */
 		save->cr0 = save->rax;
 		svm_skip(l2, MOV_CR_LENGTH);
 		return true;
@@ -335,7 +335,7 @@ static bool check_exception(const struct l2 *l2, const struct row *row, const ch
 	return good;
 }
 
-/* The intercept of all writes to CR0 goes before the selective one. */
+/* The intercept of all writes to CR0 has priority over the selective one. */
 static u64 exit_code(const struct l2 *l2, const struct row *row)
 {
 	if (row->exit == SVM_EXIT_CR0_SEL_WRITE && svm_intercepts(l2, INTERCEPT_CR0_WRITE))
@@ -355,7 +355,7 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 	good &= report_if_failed(control->exitcode == code, "%s: %s: exit %s and not %s", when,
 				 row->name, l2_exit_text(l2), l2_exit_name(code));
 	good &= report_if_failed(!(control->exitintinfo & SVM_EVTINJ_VALID),
-				 "%s: %s: EXITINTINFO tells of an event: %s", when, row->name,
+				 "%s: %s: EXITINTINFO has an event: %s", when, row->name,
 				 l2_exit_text(l2));
 	if (saves_nrip && has_nrips)
 		good &= report_if_failed(control->nrip == (u64)row->after,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The end of an L2: shutdown (15.14.3), and the double fault before it.
- */
+/* The end of an L2: shutdown (15.14.3), and the double fault before it. See svm_intercept.c. */
 #include "libcflat.h"
 #include "desc.h"
 #include "processor.h"
@@ -20,9 +18,9 @@ static void shut_down(void *unused)
 	asm volatile("ud2");
 }
 
-/* A hypervisor that takes L2's shutdown for the machine's ends or resets it. */
+/* A broken hypervisor ends or resets the machine when L2 shuts down. */
 TEST(shutdown, .on = EACH_CPU, .needs = SVM,
-     .about = "a triple fault of an L2 that was migrated is L1's exit, and L1 runs another L2")
+     .about = "a triple fault in L2 after a migration is an exit to L1, which then runs another L2")
 {
 	struct l2 *l2 = l2_new(shut_down, NULL), *next;
 	struct descriptor_table_ptr idtr;
@@ -39,7 +37,7 @@ TEST(shutdown, .on = EACH_CPU, .needs = SVM,
 	l2_free(l2);
 }
 
-/* #GP for want of a gate in the delivery of #GP. */
+/* #GP, for which there is no gate, so that #GP is raised again while it is delivered. */
 static void double_fault(void *unused)
 {
 	static const struct descriptor_table_ptr no_idt;
@@ -50,10 +48,9 @@ static void double_fault(void *unused)
 	asm volatile("mov (%0), %%eax" : : "r"(nowhere) : "eax");
 }
 
-/* A hypervisor that knows #DF only where it delivers it itself. */
+/* A broken hypervisor knows #DF only when it delivers it itself. */
 TEST(double_fault, .on = EACH_CPU, .needs = SVM,
-     .about =
-	     "a double fault of an L2 that was migrated exits if L1 intercepts #DF, before the shutdown")
+     .about = "a double fault in L2 after a migration exits if L1 intercepts #DF")
 {
 	struct l2 *l2 = l2_new(double_fault, NULL);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * SVM's own instructions and MSRs, in L1: without EFER.SVME, with bad addresses, VM_HSAVE_PA and
- * VM_CR (15.30).
+ * SVM's own instructions and MSRs in L1 (15.30): without EFER.SVME, with bad addresses, and
+ * VM_HSAVE_PA and VM_CR. See svm_intercept.c.
  */
 #include "alloc_page.h"
 #include "exception.h"
@@ -22,7 +22,7 @@ static void expect_vector(int vector, int expected, const char *what, const char
 	       exception_mnemonic(vector), exception_mnemonic(expected));
 }
 
-/* wrmsr_safe() in the words of asm_safe(). */
+/* wrmsr_safe() with the values of asm_safe(). */
 static int try_wrmsr(u32 index, u64 value)
 {
 	int vector = wrmsr_safe(index, value);
@@ -44,7 +44,7 @@ static void check_disabled(phys_addr_t page, const char *when)
 static void check_gif_disabled(phys_addr_t page, const char *when)
 {
 	expect_vector(asm_safe("clgi", ), UD_VECTOR, "CLGI", when);
-	/* SKINIT leaves GIF clear, whatever SVME is. */
+	/* SKINIT leaves GIF clear, whatever EFER.SVME is. */
 	if (!has_skinit_or_lock())
 		expect_vector(asm_safe("stgi", ), UD_VECTOR, "STGI", when);
 }
@@ -62,7 +62,7 @@ static void with_svm_disabled(void (*check)(phys_addr_t page, const char *when))
 	migrate_quiet();
 	check(page, "after the migration");
 	l2 = l2_new(nothing, NULL);
-	/* CLGI may have worked. */
+	/* CLGI may have cleared GIF. */
 	stgi();
 	l2_expect_return(l2);
 	l2_free(l2);
@@ -70,17 +70,17 @@ static void with_svm_disabled(void (*check)(phys_addr_t page, const char *when))
 }
 
 /*
- * A hypervisor that turns SVM on in the migration since it was on at another time, or lets the
- * processor's own SVM through.
+ * A broken hypervisor turns SVM on in the migration because it was on before, or lets L1 use the
+ * processor's own SVM.
  */
 TEST(disabled, .on = EACH_CPU, .needs = SVM,
-     .about = "with EFER.SVME clear SVM's instructions raise #UD, before and after a migration")
+     .about = "with EFER.SVME clear, SVM's instructions raise #UD before and after a migration")
 {
 	with_svm_disabled(check_disabled);
 }
 
 TEST(disabled_gif, .on = EACH_CPU, .needs = SVM,
-     .about = "with EFER.SVME clear CLGI and STGI raise #UD, before and after a migration")
+     .about = "with EFER.SVME clear, CLGI and STGI raise #UD before and after a migration")
 {
 	with_svm_disabled(check_gif_disabled);
 }
@@ -89,8 +89,8 @@ TEST(disabled_gif, .on = EACH_CPU, .needs = SVM,
 #define VMCB_SAVE_SIZE	 0x280
 
 /*
- * A processor that takes the address as it is loads FS, GS and TR from it; so the right ones are
- * there as well, in the upper half of the page, and the right address is loaded afterwards.
+ * A processor that accepts the address loads FS, GS and TR from there. So the right values are
+ * there as well, in the upper half of the page, and are loaded from the right address afterwards.
  */
 static void check_addresses(phys_addr_t page, phys_addr_t bad, const char *when)
 {
@@ -102,7 +102,7 @@ static void check_addresses(phys_addr_t page, phys_addr_t bad, const char *when)
 
 TEST(unaligned_address, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "VMRUN, VMLOAD and VMSAVE of an address that is not a page's raise #GP after a migration")
+	     "VMRUN, VMLOAD and VMSAVE of an address that is not aligned to a page raise #GP after a migration")
 {
 	u8 *page = alloc_pages(1);
 	phys_addr_t address = virt_to_phys(page);
@@ -116,7 +116,8 @@ TEST(unaligned_address, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(address_too_high, .on = EACH_CPU, .needs = SVM,
-     .about = "VMRUN, VMLOAD and VMSAVE above the physical addresses raise #GP after a migration")
+     .about =
+	     "VMRUN, VMLOAD and VMSAVE of an address above the physical addresses raise #GP after a migration")
 {
 	u8 *page = alloc_page();
 	phys_addr_t address = virt_to_phys(page);
@@ -136,9 +137,10 @@ static void check_hsave(u64 value, const char *when)
 	       rdmsr(MSR_EFER));
 }
 
-/* A hypervisor that does not save VM_HSAVE_PA refuses, or crashes at, the next VMRUN. */
+/* A hypervisor that loses VM_HSAVE_PA refuses the next VMRUN, or crashes. */
 TEST(hsave, .on = EACH_CPU, .needs = SVM,
-     .about = "VM_HSAVE_PA and EFER.SVME outlive a migration; what is no page's address raises #GP")
+     .about =
+	     "VM_HSAVE_PA and EFER.SVME survive a migration; a VM_HSAVE_PA that is no page's address raises #GP")
 {
 	void *page = alloc_page();
 	u64 mine = virt_to_phys(page), before;
@@ -154,7 +156,7 @@ TEST(hsave, .on = EACH_CPU, .needs = SVM,
 		      "after the migration");
 	expect_vector(try_wrmsr(MSR_VM_HSAVE_PA, BIT(physical_bits())), GP_VECTOR,
 		      "VM_HSAVE_PA above the physical addresses", "after the migration");
-	check_hsave(mine, "after what was refused");
+	check_hsave(mine, "after writes that were refused");
 	l2 = l2_new(nothing, NULL);
 	l2_expect_return(l2);
 	l2_free(l2);
@@ -163,12 +165,11 @@ TEST(hsave, .on = EACH_CPU, .needs = SVM,
 }
 
 /*
- * R_INIT turns INIT into an exception, and nobody sends one here; so it can be set, and put back.
- * SVMDIS and LOCK cannot be taken back by all, and are not touched.
+ * R_INIT turns INIT into an exception, and nobody sends an INIT here, so the test can set it and
+ * restore it. Not every processor can clear SVMDIS and LOCK again, so the test leaves them alone.
  */
 TEST(vm_cr, .on = EACH_CPU, .needs = SVM,
-     .about =
-	     "VM_CR.R_INIT reads back as written, before and after a migration; reserved bits raise #GP")
+     .about = "VM_CR.R_INIT survives a migration, and setting reserved bits of VM_CR raises #GP")
 {
 	u64 before = rdmsr(MSR_VM_CR), value;
 
@@ -185,5 +186,5 @@ TEST(vm_cr, .on = EACH_CPU, .needs = SVM,
 	       before | SVM_VM_CR_R_INIT);
 	wrmsr(MSR_VM_CR, before);
 	value = rdmsr(MSR_VM_CR);
-	report(value == before, "put back: VM_CR reads 0x%lx (should be 0x%lx)", value, before);
+	report(value == before, "restored: VM_CR reads 0x%lx (should be 0x%lx)", value, before);
 }

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * SVM's intercepts across a migration: AMD APM volume 2, 15.7 to 15.14 (what exits, with which
- * EXITCODE, EXITINFO1, EXITINFO2 and nRIP), 15.5.1 (which VMCBs VMRUN refuses) and 15.30
- * (the MSRs of SVM itself).
+ * EXITCODE, EXITINFO1, EXITINFO2 and nRIP), 15.5.1 (which VMCBs VMRUN refuses) and 15.30 (the MSRs
+ * of SVM itself).
  *
- * L1 writes its wishes into a VMCB. A hypervisor runs L2 on a VMCB of its own, which has to
- * intercept what L1 wants and what the hypervisor needs for itself, and gives L1 the first
- * kind only. When the machine is migrated while L2 runs, that second VMCB stays behind and
- * is made anew on the other side. A broken hypervisor forgets some wish there, so that L2
- * executes what L1 wanted to see; or it keeps one that L1 has taken back; or it hands L1 an
- * exit that is its own business; or it fills in another exit code, register or RIP.
+ * L1 sets intercepts in a VMCB. A hypervisor runs L2 with a VMCB of its own, which has L1's
+ * intercepts and the hypervisor's own ones, and must give only exits of the first kind to L1. In a
+ * migration while L2 runs, this second VMCB stays at the source, and the destination makes a new
+ * one. A broken hypervisor loses one of L1's intercepts, so that L2 executes what L1 wanted to see;
+ * keeps one that L1 has cleared; gives L1 an exit that only the hypervisor wants; or writes another
+ * exit code, register or RIP.
  *
- * An L2 executes one instruction of each kind, one after the other, as l2-instructions.h says.
- * Whether an instruction should exit is always read off L1's VMCB and bit maps. These, and what
- * VMRUN and other instructions refuse, are in svm-intercept-*.c.
+ * How the tests see it: an L2 executes one instruction of each kind, one after the other
+ * (x86/nested/instructions.h). L1's VMCB and bit maps tell whether an instruction should exit.
  *
- * What this cannot tell apart: an intercept that was lost in the migration, and one that was lost
- * in an entry afterwards that the migration has made necessary. "before the migration" in the text
- * of a failure means that the migration is not to blame.
+ * What they cannot tell: whether an intercept was lost in the migration, or in an entry that the
+ * migration has made necessary. "before the migration" in a failure means that the migration is not
+ * to blame.
  *
- * Not here: INTR, NMI, SMI, INIT and VINTR; TASK_SWITCH, which long mode does not have;
- * RSM and SKINIT; #TS and #AC, which need legacy mode or CPL 3; NPF; VM_CR's LOCK and SVMDIS, which
- * nothing but a reset takes back for sure.
+ * Not tested: INTR, NMI, SMI, INIT and VINTR; TASK_SWITCH, which long mode does not have; RSM and
+ * SKINIT; #TS and #AC, which need legacy mode or CPL 3; NPF; VM_CR's LOCK and SVMDIS, which only a
+ * reset is sure to clear.
  *
- * On the command line: break=WHAT, to spoil what L2 executes one after the other:
+ * On the command line: break=WHAT, to spoil the test on purpose after the first migration in each
+ * test:
  *
- * lost         after the first move in each test L1 no longer wants HLT, selective CR0 writes,
- *              #UD, #PF, one MSR, the ports of the test
- * gained       after it L1 wants PAUSE, RDTSC, #DE and #PF, which the test does not know
- * information  after it another EXITCODE is expected
+ * lost         L1 no longer intercepts HLT, selective CR0 writes, #UD, #PF, one MSR, the test's
+ *              ports
+ * gained       L1 intercepts PAUSE, RDTSC, #DE and #PF, which the test does not know
+ * information  another EXITCODE is expected
  */
 #include "libcflat.h"
 #include "desc.h"
@@ -39,9 +39,10 @@
 
 /* ======== instructions ======== */
 
-/* A hypervisor that shifts the words of the intercepts, or takes one for its neighbour. */
+/* A broken hypervisor shifts the words of the intercepts, or takes one for its neighbour. */
 TEST(instructions_alternate, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2, every other intercept on: these exit, and the others do not")
+     .about =
+	     "with every other intercept on, exactly these instructions exit, across a migration in L2")
 {
 	struct l2 *l2 = begin_instructions();
 
@@ -53,9 +54,13 @@ TEST(instructions_alternate, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* A hypervisor that keeps L2's intercepts from one entry to the next and loses them on the way. */
+/*
+ * A broken hypervisor keeps L2's intercepts from one entry to the next, and loses them in a
+ * migration.
+ */
 TEST(instructions_moved_in_l1, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated in L1 with GIF clear, right before VMRUN: L2's intercepts are L1's wishes")
+     .about =
+	     "intercepts that L1 sets before a migration in L1, with GIF clear right before VMRUN, take effect")
 {
 	struct l2 *l2 = begin_instructions();
 
@@ -68,9 +73,9 @@ TEST(instructions_moved_in_l1, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* A hypervisor that goes on with the intercepts of the entry before the migration. */
+/* A broken hypervisor goes on with the intercepts of the entry before the migration. */
 TEST(instructions_changed, .on = EACH_CPU, .needs = SVM,
-     .about = "what L1 changes between two entries counts from the next on, the migration between")
+     .about = "intercepts that L1 changes after a migration in L2 take effect at the next entry")
 {
 	struct l2 *l2 = begin_instructions();
 
@@ -118,7 +123,7 @@ TEST(instruction_invd, .on = EACH_CPU, .needs = SVM,
 	one_instruction(INVD);
 }
 
-/* Where it does not exit it raises #DB; so this is the order of the two, as well (15.12.2). */
+/* If ICEBP does not exit it raises #DB. So this also tests the priority of the two (15.12.2). */
 TEST(instruction_icebp, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "ICEBP exits if it is intercepted and raises #DB if not, before and after a migration")
@@ -150,9 +155,10 @@ TEST(instruction_vmmcall, .on = EACH_CPU, .needs = SVM,
 #define EVEN_VECTORS 0x55555555
 #define ODD_VECTORS  0xaaaaaaaa
 
-/* A hypervisor that forgets them, or that keeps #PF, #UD or #GP for itself. */
+/* A broken hypervisor loses these intercepts, or keeps #PF, #UD or #GP for itself. */
 TEST(exceptions_all, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2, every exception that L1 intercepts exits with its error code")
+     .about =
+	     "every exception that L1 intercepts exits with its error code, after a migration in L2")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
@@ -163,7 +169,8 @@ TEST(exceptions_all, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(exceptions_none, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2, exceptions that L1 does not intercept are L2's own")
+     .about =
+	     "exceptions that L1 does not intercept come to L2's own handlers, after a migration in L2")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
@@ -174,7 +181,8 @@ TEST(exceptions_none, .on = EACH_CPU, .needs = SVM,
 }
 
 TEST(exceptions_alternate, .on = EACH_CPU, .needs = SVM,
-     .about = "migrated inside L2 with every other vector intercepted; then L1 turns them around")
+     .about =
+	     "with every other exception intercepted, exactly these exit after a migration in L2; then L1 swaps them")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
@@ -188,7 +196,7 @@ TEST(exceptions_alternate, .on = EACH_CPU, .needs = SVM,
 
 TEST(exceptions_moved_in_l1, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "migrated in L1 with GIF clear, right before VMRUN: odd vectors exit, even ones do not")
+	     "exception intercepts that L1 sets before a migration in L1, with GIF clear right before VMRUN, take effect")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
@@ -223,8 +231,8 @@ out:
 }
 
 /*
- * RIP in the VMCB is the INT3's, and nRIP is what is behind it (15.7.1), whereas the handler in L2
- * finds RIP behind the instruction; and the same for INTO.
+ * RIP in the VMCB is that of INT3, and nRIP is after it (15.7.1), whereas a handler in L2 gets RIP
+ * after the instruction. INTO is alike.
  */
 TEST(exception_bp, .on = EACH_CPU, .needs = SVM,
      .about = "#BP of INT3 exits at the INT3 if it is intercepted, before and after a migration")
@@ -263,13 +271,13 @@ static void pause_for_long(void *unused)
 }
 
 /*
- * A hypervisor may use the filter itself, so that L2's counter is loaded anew more often than L1
- * enters it, or with another value. What remains is that a long row of PAUSEs exits at some time,
- * and each one without a filter.
+ * The hypervisor may use the filter itself, so that L2's counter is loaded again more often than L1
+ * enters it, or with another value. All that is sure is that a long row of PAUSEs exits at some
+ * time, and that each PAUSE exits without a filter.
  */
 TEST(pause_filter, .on = EACH_CPU, .needs = SVM_PAUSE_FILTER,
      .about =
-	     "migrated inside L2: PAUSE exits when the filter has counted down, at once without one")
+	     "intercepted PAUSEs exit when the pause filter has counted down, and at once without a filter, after a migration in L2")
 {
 	struct l2 *l2 = l2_new(pause_for_long, NULL);
 

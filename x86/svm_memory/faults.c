@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Nested page faults (15.25.6), and page faults of L2 and L1 (15.12.15), each with the right CR2.
+ * Nested page faults (15.25.6), and page faults of L2 and L1 (15.12.15), each with its CR2. See
+ * svm_memory.c.
  */
 #include "libcflat.h"
 #include "processor.h"
@@ -52,19 +53,19 @@ static const struct stop npfs[] = {
 	  .kind = NESTED_FAULT,
 	  .bits = NPT_PAGE | PT64_NX_MASK,
 	  .error = FINAL | PFERR_FETCH_MASK | PFERR_PRESENT_MASK },
-	{ .name = "string copy, not present behind the destination's first page",
+	{ .name = "string copy, not present after the destination's first page",
 	  .deed = COPY,
 	  .kind = NESTED_FAULT,
 	  .bits = 0,
 	  .error = FINAL | PFERR_WRITE_MASK,
 	  COPY_TO_PLACE_3 },
-	{ .name = "string copy, read-only behind the destination's first page",
+	{ .name = "string copy, read-only after the destination's first page",
 	  .deed = COPY,
 	  .kind = NESTED_FAULT,
 	  .bits = READ_ONLY,
 	  .error = FINAL | PFERR_WRITE_MASK | PFERR_PRESENT_MASK,
 	  COPY_TO_PLACE_3 },
-	{ .name = "string copy, not present behind the source's first page",
+	{ .name = "string copy, not present after the source's first page",
 	  .deed = COPY,
 	  .kind = NESTED_FAULT,
 	  .bits = 0,
@@ -93,19 +94,20 @@ static const struct stop npfs[] = {
 
 TEST(npf, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "nested page faults say why and where; migrated at them, repaired, the access is done once")
+	     "nested page faults tell why and where, before and after a migration; repaired, the access is done once")
 {
 	stop_at_all(npfs, ARRAY_SIZE(npfs), false);
 }
 
 TEST(npf_warm, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "the same with pages that L2 has used before L1 took them away")
+     .about =
+	     "nested page faults on pages that L2 has used before tell why and where, before and after a migration")
 {
 	stop_at_all(npfs, ARRAY_SIZE(npfs), true);
 }
 
 TEST(npf_reserved, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, RESERVED_ADDRESS_BITS, TELLS_RESERVED),
-     .about = "a reserved bit in a nested entry is told in EXITINFO1, migrated at the exit")
+     .about = "EXITINFO1 tells of a reserved bit in a nested entry, before and after a migration")
 {
 	static const struct stop reserved[] = {
 		{ .name = "read, reserved bit 51",
@@ -127,13 +129,13 @@ TEST(npf_reserved, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, RESERVED_ADDRESS_BIT
 
 TEST(faults_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 under nested paging faults again and again, migrated in the middle: each CR2 once")
+	     "L2 faults again and again, migrated in the middle, and finds each CR2 once (nested paging)")
 {
 	storm_story(true, false);
 }
 
 TEST(fault_handler_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L2 is migrated in its handler of #PF before it reads CR2, nested paging")
+     .about = "L2's #PF handler finds CR2 after a migration in the handler (nested paging)")
 {
 	storm_story(true, true);
 }
@@ -141,7 +143,7 @@ TEST(fault_handler_npt, .on = EACH_CPU, .needs = SVM_NPT,
 /* ---- L1's and L2's faults in turn ---- */
 
 TEST(faults_in_turn_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L1 and L2 fault in turn, migrated in L1: each finds its own CR2, nested paging")
+     .about = "L1 and L2 fault in turn, migrated in L1, and each finds its own CR2 (nested paging)")
 {
 	turns_story(true);
 }
@@ -149,18 +151,22 @@ TEST(faults_in_turn_npt, .on = EACH_CPU, .needs = SVM_NPT,
 /* ---- #PF that L1 intercepts ---- */
 
 TEST(intercepted_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L1 intercepts L2's #PF, is migrated at one, repairs: EXITINFO is right, CR2 stays")
+     .about =
+	     "an intercepted #PF of L2 has the right EXITINFO and leaves CR2 alone, across a migration in L1 (nested paging)")
 {
 	repaired_story(true);
 }
 
-TEST(intercepted_cr3, .on = EACH_CPU, .needs = SVM, .about = "the same without nested paging")
+TEST(intercepted_cr3, .on = EACH_CPU, .needs = SVM,
+     .about =
+	     "an intercepted #PF of L2 has the right EXITINFO and leaves CR2 alone, across a migration in L1 (no nested paging)")
 {
 	repaired_story(false);
 }
 
 TEST(passed_on_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L1 injects each #PF that it intercepts: L2's handler finds the VMCB's CR2, once")
+     .about =
+	     "L1 injects each #PF that it intercepts, and L2's handler finds the VMCB's CR2 once (nested paging)")
 {
 	passed_on_story(true);
 }
@@ -181,7 +187,7 @@ static void change_cr2(void *data)
 
 TEST(cr2, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L2 is entered with the VMCB's CR2, changes it, is migrated, and it is saved at the exit")
+	     "L2 starts with the VMCB's CR2; what it writes to CR2 survives a migration in L2 and is saved at the exit")
 {
 	u64 found[2] = { 0 }, first = 0x0000765432100000;
 	struct l2 *l2 = l2_new(change_cr2, found);
@@ -189,7 +195,7 @@ TEST(cr2, .on = EACH_CPU, .needs = SVM,
 	l2->vmcb->save.cr2 = first;
 	write_cr2(0x4444000);
 	l2_expect_return(l2);
-	report(found[0] == first, "L2 begins with CR2 0x%lx, the VMCB had 0x%lx", found[0], first);
+	report(found[0] == first, "L2 starts with CR2 0x%lx, the VMCB had 0x%lx", found[0], first);
 	report(found[1] == L2_CR2, "after the migration L2 has CR2 0x%lx, it had set 0x%lx",
 	       found[1], L2_CR2);
 	report(l2->vmcb->save.cr2 == L2_CR2, "CR2 in the VMCB is 0x%lx, L2 had set 0x%lx",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What memory-world.h asks of SVM: nested page tables, ASIDs, exits for page faults, and VMCBs for
- * other modes.
+ * SVM's `nesting' of memory-world.h: nested page tables, ASIDs, exits for page faults, and VMCBs
+ * for other modes. See svm_memory.c.
  */
 #include "libcflat.h"
 #include "percpu.h"
@@ -79,7 +79,10 @@ static u64 fault_address(const struct fault *fault)
 	return fault->kind == PAGE_FAULT ? fault->linear : fault->physical;
 }
 
-/* #PF exits before CR2 is written (15.12.15), and tells of it in the same fields. */
+/*
+ * #PF exits before CR2 is written (15.12.15). The exit has the error code and address where a
+ * nested page fault has them.
+ */
 static bool is_fault(const struct l2 *l2, const struct fault *fault)
 {
 	const struct vmcb_control_area *control = &l2->vmcb->control;
@@ -119,13 +122,13 @@ static void set_mode(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_b
 	save->cs = segment(mode->code, code_base);
 	save->ds = save->es = save->ss = segment(mode->data, 0);
 	svm_set_intercept(l2, INTERCEPT_HLT);
-	/* There are no handlers: whatever comes is an exit that was not expected. */
+	/* L2 has no handlers, so any exception becomes an exit that the test does not expect. */
 	for (int vector = 0; vector < 32; vector++)
 		if (vector != NMI_VECTOR)
 			svm_set_intercept(l2, INTERCEPT_EXCEPTION + vector);
 }
 
-/* VMRUN reads them from memory. */
+/* VMRUN reads the PDPTEs from memory. */
 static void set_pdptes(struct l2 *l2, const u64 *entries)
 {
 }

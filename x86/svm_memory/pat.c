@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The PAT of L2, which is G_PAT under nested paging (15.25.2), and L1's otherwise.
- */
+/* L2's PAT, which is G_PAT under nested paging (15.25.2) and L1's otherwise. See svm_memory.c. */
 #include "libcflat.h"
 #include "processor.h"
 #include "x86/svm_memory/svm_memory.h"
 
-/* Entries 0 to 3 as after reset, so that no page in use changes its type. */
+/* Entries 0 to 3 are as after reset, so that no page in use changes its type. */
 #define PAT_RESET   0x0007040600070406ul
 #define PAT_OF(x)   ((PAT_RESET & 0xffffffff) | (x) << 32)
 #define PAT_OF_L1   PAT_OF(0x01070406ul)
@@ -29,7 +27,7 @@ static void change_pat(void *data)
 
 TEST(gpat_own, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "under nested paging L2 has its own PAT, G_PAT; L1's stays, also across a migration in L2")
+	     "under nested paging, L2's PAT is G_PAT, and both L2's and L1's survive a migration in L2")
 {
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
@@ -38,7 +36,7 @@ TEST(gpat_own, .on = EACH_CPU, .needs = SVM_NPT,
 	wrmsr(MSR_IA32_CR_PAT, PAT_OF_L1);
 	l2->vmcb->save.g_pat = PAT_OF_VMCB;
 	l2_expect_call(l2, DONE);
-	report(found[0] == PAT_OF_VMCB, "L2 begins with PAT 0x%lx, G_PAT was 0x%lx", found[0],
+	report(found[0] == PAT_OF_VMCB, "L2 starts with PAT 0x%lx, G_PAT was 0x%lx", found[0],
 	       PAT_OF_VMCB);
 	report(found[1] == PAT_OF_L2, "after the migration L2 has PAT 0x%lx, it had set 0x%lx",
 	       found[1], PAT_OF_L2);
@@ -56,8 +54,7 @@ TEST(gpat_own, .on = EACH_CPU, .needs = SVM_NPT,
 }
 
 TEST(pat_moved, .on = EACH_CPU, .needs = SVM_NPT,
-     .about =
-	     "a PAT that L2 has written under nested paging is still L2's after a migration inside it")
+     .about = "a PAT that L2 has written under nested paging survives a migration in L2")
 {
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
@@ -71,7 +68,8 @@ TEST(pat_moved, .on = EACH_CPU, .needs = SVM_NPT,
 }
 
 TEST(pat_shared, .on = EACH_CPU, .needs = SVM,
-     .about = "without nested paging L1 and L2 have one PAT, whatever is in G_PAT; migrated in L2")
+     .about =
+	     "without nested paging, L1 and L2 share one PAT, whatever G_PAT is, and it survives a migration in L2")
 {
 	u64 own = rdmsr(MSR_IA32_CR_PAT), found[3] = { 0 };
 	struct l2 *l2 = l2_new(change_pat, found);
@@ -79,7 +77,7 @@ TEST(pat_shared, .on = EACH_CPU, .needs = SVM,
 	wrmsr(MSR_IA32_CR_PAT, PAT_OF_L1);
 	l2->vmcb->save.g_pat = PAT_BAD;
 	l2_expect_call(l2, DONE);
-	report(found[0] == PAT_OF_L1, "L2 begins with PAT 0x%lx, L1's was 0x%lx", found[0],
+	report(found[0] == PAT_OF_L1, "L2 starts with PAT 0x%lx, L1's was 0x%lx", found[0],
 	       PAT_OF_L1);
 	report(found[1] == PAT_OF_L2, "after the migration L2 has PAT 0x%lx, it had set 0x%lx",
 	       found[1], PAT_OF_L2);
@@ -99,7 +97,7 @@ static void nothing(void *data)
 
 TEST(gpat_invalid, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "a G_PAT with a reserved type or reserved bits is refused at VMRUN, after a migration too")
+	     "VMRUN refuses a G_PAT with a reserved type or reserved bits, before and after a migration")
 {
 	struct l2 *l2 = l2_new(nothing, NULL);
 

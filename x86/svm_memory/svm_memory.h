@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the program svm_memory need of each other. */
+/* What the files of the program svm_memory share. */
 #ifndef SVM_MEMORY_H
 #define SVM_MEMORY_H
 
@@ -11,7 +11,7 @@
 /* EXITINFO1 of a nested page fault that is not met in the walk of L2's own tables (15.25.6). */
 #define FINAL (NPF_FINAL_ADDRESS | PFERR_USER_MASK)
 
-/* At the next VMRUN, of all ASIDs. */
+/* Flushes all ASIDs at the next VMRUN. */
 void flush_all_asids(struct l2 *l2);
 
 #endif

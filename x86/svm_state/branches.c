@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Last branches of L1 and L2, with LBR virtualization (15.23) and without.
+ * Last branches of L1 and L2, with LBR virtualization (15.23) and without. See svm_state.c.
+ *
+ * A broken hypervisor loses L2's record in a migration, or gives one side's record to the other.
  */
 #include "libcflat.h"
 #include "processor.h"
@@ -55,13 +57,14 @@ static void check_last_branch(bool separate)
 
 TEST(last_branch_separate, .on = EACH_CPU, .needs = SVM_LBRV,
      .about =
-	     "with LBR virtualization L1 and L2 have each its last branch, through a migration in L2")
+	     "with LBR virtualization, L1 and L2 each keep their own last branch through a migration in L2")
 {
 	check_last_branch(true);
 }
 
 TEST(last_branch_shared, .on = EACH_CPU, .needs = SVM_LBRV,
-     .about = "without it they share one, through a migration in L2")
+     .about =
+	     "without LBR virtualization, L1 and L2 share one last branch, which survives a migration in L2")
 {
 	check_last_branch(false);
 }

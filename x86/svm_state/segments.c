@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's segments in the VMCB, L1's RFLAGS and selectors behind #VMEXIT (15.6), and the registers
- * that VMLOAD and VMSAVE carry (15.5.2).
+ * L2's segments in the VMCB, L1's RFLAGS and selectors after #VMEXIT (15.6), and the registers that
+ * VMLOAD and VMSAVE carry (15.5.2). See svm_state.c.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -28,8 +28,8 @@ TEST(segments, .on = EACH_CPU, .needs = SVM,
 	struct vmcb_segment gdtr, idtr;
 
 	/*
-	 * Those that 64-bit code does not look at. The granularity bit has to go with the
-	 * limit: processors may derive it.
+	 * 64-bit code does not use these. The granularity bit has to match the limit, from which a
+	 * processor may derive it.
 	 */
 	save->es = (struct vmcb_segment){ KERNEL_DS, 0xc93, 0x12345fff, 0x11223344 };
 	save->fs = (struct vmcb_segment){ USER_DS, 0xcf3, 0xabcdefff, NOWHERE(1) };
@@ -80,7 +80,7 @@ static void read_flow(struct flow *flow)
 
 TEST(l1_flags_and_segments, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L1's RFLAGS and segment selectors come back after L2, which had others, was migrated")
+	     "L1's RFLAGS and segment selectors are restored after a migration in L2, which had others")
 {
 	struct l2 *l2 = l2_new(moved_in_l2, NULL);
 	struct flow before, after;
@@ -110,10 +110,10 @@ TEST(l1_flags_and_segments, .on = EACH_CPU, .needs = SVM,
 	l2_free(l2);
 }
 
-/* What VMLOAD loads is not brought back by #VMEXIT: it is L2's until L1 loads its own. */
+/* #VMEXIT does not restore what VMLOAD has loaded: it is L2's until L1 loads its own. */
 TEST(vmload_state_passes_exit, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "VMLOAD and VMSAVE carry the same state before and after a migration in L1 between them")
+	     "the registers that VMLOAD has loaded survive a migration in L1 and are stored by VMSAVE")
 {
 	struct vmcb *own = alloc_page(), *other = alloc_page(), *after = alloc_page();
 	struct vmcb_save_area *save = &other->save;

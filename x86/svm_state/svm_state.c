@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The state of a nested guest and of the guest that runs it, across a migration (AMD APM
- * volume 2: 15.5 VMRUN, 15.6 #VMEXIT, 15.7.1 state saved on exit, appendix B VMCB,
- * 15.23 LBR virtualization; 4.5 segment registers; 13.1 debug registers).
+ * The state of a nested guest and of the guest that runs it, across a migration (AMD APM volume 2:
+ * 15.5 VMRUN, 15.6 #VMEXIT, 15.7.1 state saved on exit, appendix B VMCB, 15.23 LBR virtualization;
+ * 4.5 segment registers; 13.1 debug registers).
  *
- * A vCPU that is in L2 has two states: L2's own, and L1's, which VMRUN has put away
- * and #VMEXIT brings back. A broken hypervisor saves one of them in the place of the
- * other, forgets a register of either, or takes L2's controls anew from the VMCB in
- * L1's memory, which L1 may have changed since. Registers of both are filled with
- * values that occur nowhere else, L2 is migrated, and every one is read: by L2 before the
- * move and after, by L1 in the VMCB after the exit, and L1's own after the exit.
+ * A vCPU that is in L2 has two states: L2's own, and L1's, which VMRUN has saved and #VMEXIT
+ * restores. A broken hypervisor saves one of them in the place of the other; forgets a register of
+ * either; or takes L2's controls again from the VMCB in L1's memory, which L1 may have changed
+ * since VMRUN.
  *
- * Not told apart: a register that is lost in the migration from one that is lost at the
- * entry or exit, but for plan none, where there is no move. What the processor keeps of
- * L1 in VM_HSAVE_PA is seen by what it restores, and not by its layout, which is its own.
+ * How the tests see it: registers of both sides have values that no other register has. L2 is
+ * migrated. L2 reads its registers before and after the migration; after the exit, L1 reads them in
+ * the VMCB, and its own.
+ *
+ * What they cannot tell: whether a register is lost in the migration or at the entry or exit; under
+ * plan none there is no migration. The format in which the processor keeps L1's state in
+ * VM_HSAVE_PA is its own, so the tests only see what it restores.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -36,7 +38,7 @@ struct state_register registers[] = {
 	REGISTER("CR4", cr4, cr4, 0),
 	REGISTER("EFER", efer, efer, 0),
 	REGISTER("DR6", dr6, dr6, 0xffff0ff0 | BIT(1) | BIT(3)),
-	/* Four execution breakpoints, at what is in DR0 to DR3. */
+	/* Four execution breakpoints, at the addresses in DR0 to DR3. */
 	REGISTER("DR7", dr7, dr7, 0x455),
 	REGISTER("STAR", star, star, 0x00230010aabbccdd),
 	REGISTER("LSTAR", lstar, lstar, NOWHERE(2)),
@@ -44,7 +46,7 @@ struct state_register registers[] = {
 	REGISTER("SFMASK", sfmask, sfmask, 0x00015a5a),
 	REGISTER("KernelGsBase", kernel_gs_base, kernel_gs_base, NOWHERE(4)),
 	REGISTER("SYSENTER_CS", sysenter_cs, sysenter_cs, 0x2b10),
-	/* AMD's are 32 bits wide in long mode too. */
+	/* On AMD this register has 32 bits in long mode, too. */
 	REGISTER("SYSENTER_ESP", sysenter_esp, sysenter_esp, 0x7a5a1230),
 	REGISTER("SYSENTER_EIP", sysenter_eip, sysenter_eip, 0x6b4b5670),
 	REGISTER("FS.base", fs_base, fs.base, NOWHERE(7)),
@@ -66,7 +68,7 @@ static void set_vmcb_value(struct vmcb *vmcb, const struct state_register *reg, 
 
 HOLD_ENDS("vmmcall");
 
-/* SVM lets L2 write it. */
+/* On SVM, L2 writes XCR0 itself. */
 void let_l2_write_xcr0(struct l2 *l2)
 {
 }
@@ -90,7 +92,7 @@ static void check_vmcb(const struct vmcb *vmcb)
 	report(true, "%u registers of L2 in the VMCB after the exit", register_count);
 }
 
-/* L1's DR0 to DR3, which VMRUN leaves as they are. */
+/* DR0 to DR3, which VMRUN does not change. */
 static void fill_breakpoint_addresses(u64 seed)
 {
 	write_dr0(NOWHERE(seed));
@@ -158,25 +160,29 @@ static void check_state(bool nested_paging, bool write)
 }
 
 TEST(registers_from_vmcb, .on = EACH_CPU, .needs = SVM,
-     .about = "control, debug, system call registers of L2 and L1, set in the VMCB, migrated in L2")
+     .about =
+	     "control, debug and system call registers of L2, set in the VMCB, and L1's survive a migration in L2")
 {
 	check_state(false, false);
 }
 
 TEST(registers_from_vmcb_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "the same with nested paging")
+     .about =
+	     "control, debug and system call registers of L2, set in the VMCB, and L1's survive a migration in L2 (nested paging)")
 {
 	check_state(true, false);
 }
 
 TEST(registers_written_in_l2, .on = EACH_CPU, .needs = SVM,
-     .about = "registers that L2 itself has written survive a migration and come out in the VMCB")
+     .about =
+	     "registers that L2 has written survive a migration in L2, and are in the VMCB after the exit")
 {
 	check_state(false, true);
 }
 
 TEST(registers_written_in_l2_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "the same with nested paging")
+     .about =
+	     "registers that L2 has written survive a migration in L2, and are in the VMCB after the exit (nested paging)")
 {
 	check_state(true, true);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The VMCB in memory, which L1 may change while L2 runs; and SVM's own registers.
+ * The VMCB in memory, which may change while L2 runs (15.5.1), and SVM's own registers (15.30). See
+ * svm_state.c.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -11,8 +12,8 @@
 /* ---- the VMCB in memory, while L2 runs ---- */
 
 /*
- * The processor reads the VMCB at VMRUN (15.5.1) and writes it at #VMEXIT. What is in memory
- * in between concerns nobody. L2 sees L1's memory, and changes it itself.
+ * The processor reads the VMCB at VMRUN (15.5.1) and writes it at #VMEXIT. It ignores changes of
+ * the VMCB in memory in between. Here L2, which sees L1's memory, makes them.
  */
 struct rewrite {
 	struct l2 *l2;
@@ -28,7 +29,7 @@ static void rewrite_in_l2(void *data)
 	struct vmcb_control_area *control = &rewrite->l2->vmcb->control;
 	struct vmcb_save_area *save = &rewrite->l2->vmcb->save;
 
-	/* Controls that would stop L2 at once, or send it elsewhere. */
+	/* Controls that would stop L2 at once or send it elsewhere. */
 	svm_set_intercept(rewrite->l2, INTERCEPT_CPUID);
 	svm_set_intercept(rewrite->l2, INTERCEPT_RDTSC);
 	svm_set_intercept(rewrite->l2, INTERCEPT_PAUSE);
@@ -40,7 +41,7 @@ static void rewrite_in_l2(void *data)
 	save->cr3 = 0;
 	save->efer = 0;
 	save->rax = 0x1111;
-	/* It runs on as it began, moved or not. */
+	/* L2 runs on as it began, also after the migration. */
 	rewrite->tsc_before = rdtsc();
 	migrate_quiet();
 	rewrite->tsc_after = rdtsc();
@@ -54,7 +55,7 @@ static void rewrite_in_l2(void *data)
 
 TEST(vmcb_changed_while_l2_runs, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "what L1 changes in its VMCB while L2 runs takes effect at the next VMRUN, not before")
+	     "what changes in the VMCB while L2 runs and is migrated takes effect at the next VMRUN, not before")
 {
 	struct rewrite rewrite = { 0 };
 	struct l2 *l2 = l2_new(rewrite_in_l2, &rewrite);
@@ -67,13 +68,13 @@ TEST(vmcb_changed_while_l2_runs, .on = EACH_CPU, .needs = SVM,
 		report(rewrite.done, "L2 ran on as it had begun");
 		report(rewrite.tsc_after - rewrite.tsc_before < FAR_AWAY / 2 &&
 			       rewrite.tsc_before - tsc < FAR_AWAY / 2,
-		       "the TSC offset is that of the last VMRUN: TSC in L1 %lx, in L2 %lx, then %lx",
+		       "the TSC offset is that of the last VMRUN: TSC in L1 0x%lx, in L2 0x%lx, then 0x%lx",
 		       tsc, rewrite.tsc_before, rewrite.tsc_after);
 		report(l2->vmcb->save.efer == efer && l2->vmcb->save.cr3 == cr3,
 		       "the exit writes L2's own state: EFER 0x%lx, was 0x%lx; CR3 0x%lx, was 0x%lx",
 		       l2->vmcb->save.efer, efer, l2->vmcb->save.cr3, cr3);
 		report(control->tsc_offset == FAR_AWAY && svm_intercepts(l2, INTERCEPT_CPUID),
-		       "the exit leaves controls as L1 has changed them: TSC_OFFSET 0x%lx",
+		       "the exit leaves changed controls alone: TSC_OFFSET 0x%lx",
 		       control->tsc_offset);
 		control->tsc_offset = 0;
 		l2_expect(l2, SVM_EXIT_CPUID, "the new intercept, at the next VMRUN");
@@ -83,7 +84,7 @@ TEST(vmcb_changed_while_l2_runs, .on = EACH_CPU, .needs = SVM,
 
 TEST(vmcb_of_another_page, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "two VMCBs that are entered in turn, with a migration between, keep each its own state")
+	     "two VMCBs, entered in turn with migrations in L2 and between the entries, each keep their own state")
 {
 	struct reading unused;
 	struct l2 *first = l2_new(moved_in_l2, &unused), *second = l2_new(moved_in_l2, &unused);
@@ -108,7 +109,7 @@ TEST(vmcb_of_another_page, .on = EACH_CPU, .needs = SVM,
 /* ---- SVM's own registers, and being between guests ---- */
 
 TEST(svm_registers, .on = EACH_CPU, .needs = SVM,
-     .about = "EFER.SVME, VM_HSAVE_PA and VM_CR keep their values through a migration in L1")
+     .about = "EFER.SVME, VM_HSAVE_PA and VM_CR survive a migration in L1")
 {
 	void *page = alloc_page();
 	u64 efer, hsave, vm_cr;
