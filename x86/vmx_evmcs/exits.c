@@ -35,12 +35,12 @@ struct exit_story {
 	bool move;
 };
 
-#define MARKED(story, instruction, inputs...)                                                      \
-	asm volatile("lea 1f(%%rip), %%r8\n\tmov %%r8, (%[rip])\n\tmov %%rsp, "                    \
-		     "(%[rsp])\n1:\t" instruction                                                  \
-		     :                                                                             \
-		     : [rip] "S"(&(story)->rip), [rsp] "D"(&(story)->rsp), ##inputs                \
-		     : "rbx", "rcx", "rdx", "r8", "memory")
+#define MARKED(story, instruction, inputs...)                                                        \
+	asm volatile(                                                                                \
+		"lea 1f(%%rip), %%r8\n\tmov %%r8, (%[rip])\n\tmov %%rsp, (%[rsp])\n1:\t" instruction \
+		:                                                                                    \
+		: [rip] "S"(&(story)->rip), [rsp] "D"(&(story)->rsp), ##inputs                       \
+		: "rbx", "rcx", "rdx", "r8", "memory")
 
 static void be_moved_if_asked(struct exit_story *story)
 {
