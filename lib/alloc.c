@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory by the byte: powers of two from 32 bytes to half a page come out of
- * pages that are never given back; what is larger is pages of its own. Before
- * every piece stands a header, which tells free() what it is.
+ * malloc() and its kin. A piece of up to half a page comes from a page that is cut into pieces of
+ * one power of two; such pages are never given back. Larger pieces are whole pages. A header in
+ * front of each piece tells free() what it is.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -11,9 +11,9 @@
 #include "vm.h"
 
 struct header {
-	u64 magic;    /* of the state, mixed with the address: no stray data has it */
-	u32 order;    /* of the piece's size in bytes */
-	u32 to_piece; /* from the piece's begin to the header */
+	u64 magic;    /* the state mixed with the address, so that stray data does not match */
+	u32 order;    /* the piece has 2^order bytes */
+	u32 to_piece; /* bytes from the start of the piece to this header */
 };
 
 #define ALLOCATED_MAGIC 0xa110ca7ed0000000
@@ -78,7 +78,7 @@ void *memalign(size_t alignment, size_t size)
 
 	alignment = MAX(alignment, sizeof(struct header));
 	assert(!(alignment & (alignment - 1)));
-	/* Aligned pieces begin on a multiple of their own size. */
+	/* A piece is aligned to its own size. The header in front costs one alignment. */
 	order = order_of(size + alignment + (alignment > sizeof(*header) ? sizeof(*header) : 0));
 	if (order <= LAST_SMALL_ORDER)
 		piece = (u64)take_small(order);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A buddy allocator. Nothing is set up for memory before it is first used: each
- * region has a mark up to which it has been carved into blocks, and one byte for
- * each page, that counts only below the mark.
+ * A buddy allocator. Memory is set up when it is first used, since a loop over all pages at boot
+ * would be slow on an emulated host: each zone is carved into blocks up to a mark, and each page
+ * below the mark has a byte of state.
  */
 #include "alloc_page.h"
 #include "memory.h"
@@ -14,14 +14,14 @@ struct free_block {
 	struct free_block *next, *previous;
 };
 
-/* What the byte of a block's first page says: one of these, plus the order. */
+/* The state of a block's first page is one of these plus the block's order. */
 #define STATE_INSIDE	0x00
 #define STATE_FREE	0x40
 #define STATE_ALLOCATED 0x80
 #define STATE_ORDER	0x3f
 
 struct zone {
-	u64 base, carved, end; /* page numbers */
+	u64 base, carved, end; /* page numbers; carved is the mark */
 	u8 *states;
 };
 
@@ -88,7 +88,7 @@ static void give_back(struct zone *zone, u64 page, unsigned order)
 	push_free(zone, page, order);
 }
 
-/* Moves the mark, giving what it passes to the lists in aligned blocks. */
+/* Raises the mark, and puts what it passes into the free lists as aligned blocks. */
 static void carve_to(struct zone *zone, u64 page)
 {
 	while (zone->carved < page) {
@@ -104,7 +104,7 @@ static void carve_to(struct zone *zone, u64 page)
 	}
 }
 
-/* From memory that has never been used. */
+/* Makes a free block from memory that has never been used. */
 static bool carve_block(unsigned order)
 {
 	for (struct zone *zone = zones; zone < zones + zone_count; zone++) {
@@ -210,7 +210,7 @@ void page_alloc_init(void)
 
 		zone->base = memory_region[i].start >> PAGE_SHIFT;
 		zone->end = memory_region[i].end >> PAGE_SHIFT;
-		/* The bytes for its pages are in the zone's first pages. */
+		/* The zone's first pages hold the states of the others. */
 		zone->states = page_address(zone->base);
 		pages = ALIGN(zone->end - zone->base, PAGE_SIZE) >> PAGE_SHIFT;
 		zone->carved = zone->base += pages;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whole pages of RAM, mapped where they are. All of these abort when there are
- * no more, so never return NULL. Blocks are the caller's until freed.
+ * Whole pages of RAM, identity mapped: a pointer is also a physical address. Allocations abort
+ * when memory runs out, so they never return NULL. A block is the caller's until it is freed. From
+ * any CPU, also in interrupt handlers.
  */
 #ifndef ALLOC_PAGE_H
 #define ALLOC_PAGE_H
@@ -13,17 +14,17 @@
 /* 2^order pages, zeroed, contiguous and aligned to their size. */
 void *alloc_pages(unsigned order);
 void *alloc_page(void);
-/* The same, with whatever was in them. */
+/* Like alloc_pages(), but not zeroed. */
 void *alloc_pages_dirty(unsigned order);
 
-/* A block of any order; aborts if it was not allocated, or was freed before. */
+/* Frees a block of any order, or NULL. Aborts if the block is not allocated. */
 void free_pages(void *block);
 void free_page(void *page);
 
-/* Pages in use now. */
+/* How many pages are allocated now. */
 u64 allocated_pages(void);
 
-/* For the library: RAM to give out. */
+/* For the library: takes all RAM that memory.h knows. */
 void page_alloc_init(void);
 
 #endif

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The guest's command line: words, of which those with a = are arguments. */
+/* Arguments: the KEY=VALUE words of the guest's command line. */
 #ifndef ARGUMENT_H
 #define ARGUMENT_H
 
 #include "libcflat.h"
 
-/* What follows `key=` in the first word that begins so, or NULL. */
+/* The value of the first argument with this key, or NULL. The library's; never changes. */
 const char *argument(const char *key);
-/* The nth, from 0, of several. */
+/* The value of the nth argument with this key, counted from 0, or NULL. */
 const char *argument_nth(const char *key, int n);
 /*
- * The same as a number in decimal, or with 0x or 0 before it as in C; otherwise
- * if there is no such word. Aborts if it is not a number.
+ * The value of an argument as a number (0x and 0 prefixes as in C), or `otherwise` if it is not
+ * given. Aborts if the value is not a number.
  */
 u64 argument_number(const char *key, u64 otherwise);
 
-/* For the library: keeps a copy. */
+/* For the library: copies the first 4095 bytes of the command line. */
 void arguments_read(const char *command_line);
 
 #endif

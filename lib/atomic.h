@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Atomic counters. Every operation that changes one is a full barrier; reading
- * and setting order nothing by themselves beyond what x86 orders.
+ * Atomic counters. Operations that read and change a counter are full barriers. Plain reads and
+ * plain sets add no ordering to what x86 does by itself.
  */
 #ifndef ATOMIC_H
 #define ATOMIC_H
@@ -31,7 +31,7 @@ static inline void atomic_set(atomic_t *v, int value)
 	v->counter = value;
 }
 
-/* These return the new value. */
+/* The functions that end in _return return the new value. */
 static inline int atomic_add_return(int amount, atomic_t *v)
 {
 	return __atomic_add_fetch(&v->counter, amount, __ATOMIC_SEQ_CST);
@@ -82,7 +82,7 @@ static inline void atomic64_inc(atomic64_t *v)
 	atomic64_add_return(1, v);
 }
 
-/* For any integer: stores desired if *pointer is expected; the value it had. */
+/* For any integer: if *pointer is `expected`, stores `desired`. Gives the old value. */
 #define cmpxchg(pointer, expected, desired)                                                        \
 	({                                                                                         \
 		typeof(*(pointer)) old_ = (expected);                                              \

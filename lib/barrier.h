@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Barriers of both kinds: for memory order (Intel SDM volume 3, "Memory
- * Ordering"), and for CPUs that must all arrive before any goes on.
+ * Memory barriers (Intel SDM volume 3, "Memory Ordering"), and a rendezvous: a point that all CPUs
+ * must have reached before any goes on.
  */
 #ifndef BARRIER_H
 #define BARRIER_H
@@ -12,12 +12,12 @@
 #define mb()	  asm volatile("mfence" : : : "memory")
 #define rmb()	  asm volatile("lfence" : : : "memory")
 #define wmb()	  asm volatile("sfence" : : : "memory")
-/* Between CPUs and ordinary memory: x86 orders all but a store before a load. */
+/* Between CPUs, for ordinary memory. x86 only lets a load overtake an earlier store. */
 #define smp_mb()  asm volatile("lock; addl $0, -4(%%rsp)" : : : "memory", "cc")
 #define smp_rmb() barrier()
 #define smp_wmb() barrier()
 
-/* A rendezvous of `count` CPUs, that can be used again and again. */
+/* A rendezvous of `count` CPUs. It can be used again and again. */
 struct rendezvous {
 	int count;
 	atomic_t arrived;
@@ -30,8 +30,8 @@ struct rendezvous {
 	}
 
 /*
- * Waits until `count` CPUs are here. Aborts after ten seconds (times
- * timescale), saying how many came. One caller, the last to arrive, gets true.
+ * Waits until `count` CPUs have called it. Aborts after ten seconds times timescale and says how
+ * many came. Returns true on the CPU that arrived last, false on the others.
  */
 bool rendezvous(struct rendezvous *at);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Lines out of the guest, by the rules of docs/protocol.md. See console.h. */
+/* The guest's output, by the rules of docs/protocol.md. See console.h. */
 #include "console.h"
 #include "atomic.h"
 #include "format.h"
@@ -12,13 +12,13 @@
 #define DEBUG_EXIT_PORT 0xf4
 #define STATUS_ABORTED	127
 
-/* How long an exception's report waits for another CPU's line to end. */
+/* How long console_seize() waits for another CPU to end its line. */
 #define SEIZE_MILLISECONDS 1000
 
 extern const char program_name[];
 
 static struct {
-	/* 0, or the number of the CPU that is printing + 1. */
+	/* The number + 1 of the CPU that is printing, or 0. */
 	u32 holder;
 	int depth;
 	u64 sequence, offset;
@@ -35,9 +35,8 @@ struct line {
 static PER_CPU(struct line, this_line);
 
 /*
- * Interrupts stay off while the console is held, for a handler to be able to
- * print. An exception (or an NMI) while this CPU holds it may print all the
- * same: depth counts.
+ * Interrupts are off while a CPU holds the console, so that a handler which prints cannot
+ * deadlock. Exceptions and NMIs may come meanwhile and print: the lock nests, and depth counts.
  */
 static u64 console_lock(void)
 {
@@ -68,7 +67,7 @@ static void send(const char *text, size_t length)
 	uart_write(text, length);
 }
 
-/* A line begins at the left, even if somebody's has not ended. */
+/* Ends the line that somebody has left unfinished. */
 static void begin_line(void)
 {
 	if (!console.hello_said)
@@ -77,7 +76,7 @@ static void begin_line(void)
 		send("\n", 1);
 }
 
-/* Prints what waits, whose length is given: for the sender to go on with its line. */
+/* Prints the part of a line that is buffered. `continued`: an earlier part is already out. */
 static void send_line(struct line *line, bool continued)
 {
 	if (!continued)
@@ -110,7 +109,7 @@ void console_write(const char *text, size_t length)
 			console_unlock(lock_flags);
 			held = false;
 		} else if (line->length == sizeof(line->text)) {
-			/* Too long to wait: nobody else prints until it has ended. */
+			/* The buffer is full. Keep the console until the line ends. */
 			if (!held)
 				lock_flags = console_lock();
 			send_line(line, held);
@@ -147,7 +146,7 @@ int putchar(int c)
 	return (u8)c;
 }
 
-/* Gathers a machine line's pieces: the UART takes 16 bytes at a time. */
+/* Collects a machine line, since the UART takes 16 bytes at a time. */
 struct pieces {
 	size_t length;
 	char text[256];
@@ -291,7 +290,7 @@ void console_seize(void)
 	irq_disable();
 	if (READ_ONCE(console.holder) != me)
 		wait_until(!cmpxchg(&console.holder, 0, me), SEIZE_MILLISECONDS);
-	/* Whoever still holds it will not get far: the guest ends soon. */
+	/* Take it from another CPU, which may go on printing: the guest is about to end. */
 	WRITE_ONCE(console.holder, me);
 	console.seized = true;
 	console.depth = 0;
@@ -301,7 +300,7 @@ static void __noreturn leave(int status)
 {
 	uart_drain();
 	outb(status, DEBUG_EXIT_PORT);
-	/* Still here: there is no isa-debug-exit device. */
+	/* There is no isa-debug-exit device: the guest goes on. */
 	puts("No device at port 0xf4 took the exit status: halted\n");
 	for (;;) {
 		irq_disable();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The console: docs/protocol.md, the guest's side. Lines come out whole, also
- * when several CPUs print at once. What a CPU prints waits until its line is
- * complete, or has grown to CONSOLE_LINE bytes.
+ * The guest's side of the console protocol (docs/protocol.md). Lines come out whole even if
+ * several CPUs print at once: what a CPU prints is buffered until its line ends, or has
+ * CONSOLE_LINE bytes.
  */
 #ifndef CONSOLE_H
 #define CONSOLE_H
@@ -11,46 +11,45 @@
 
 #define CONSOLE_LINE 512
 
-/* Adds to this CPU's line. */
+/* Adds `length` bytes to this CPU's line. */
 void console_write(const char *text, size_t length);
 
 /*
- * Prints `@SEQUENCE+OFFSET verb TEXT`; returns the sequence number. format may
- * be "". The caller quotes values that need it.
+ * Prints `@SEQUENCE+OFFSET verb TEXT` and returns the sequence number. `format` may be "". The
+ * caller puts quotes around values that need them: docs/protocol.md, "Machine lines".
  */
 u64 machine_line(const char *verb, const char *format, ...) __printf(2, 3);
 
-/* Prints a `mark` line: figures for the log. format: `KEY=VALUE ...`. */
+/* Prints a `mark` line, which keeps figures in the log. `format` gives `KEY=VALUE ...`. */
 void mark(const char *name, const char *format, ...) __printf(2, 3);
 
 /*
- * Makes text fit for a machine line's value, in place: no quotes, backslashes or
- * control characters. Returns text.
+ * Makes text fit to be a quoted value of a machine line: replaces quotes, backslashes and control
+ * characters in place. Returns text.
  */
 char *machine_value(char *text);
 
-/* The next byte of input, or -1. */
+/* The next byte of input, or -1 if none has come. Does not wait. */
 int console_read(void);
 
 /*
- * The console is this CPU's from now on, and nobody else's; whoever held it. For
- * the last words of a guest.
+ * Takes the console for this CPU for good, if need be from a CPU that holds it. For the last words
+ * of a guest.
  */
 void console_seize(void);
-/* Prints `bye` and SUMMARY, leaves. */
+/* Prints the `bye` line and SUMMARY, and leaves the guest. */
 void console_exit(int status) __noreturn;
-/* console_exit(127), at the end of a report. */
+/* console_exit(127): the end of the report of a fatal error. */
 void console_abort(void) __noreturn;
 
-/* For the protocol's own tests: pretend to have sent `bytes` more, `lines` more. */
+/* For tests of the protocol: counts bytes and lines that are not sent. */
 void console_miscount(int bytes, int lines);
-/* Bytes that are no line, counted. */
+/* Sends bytes, and counts them, that need not be a line. */
 void console_raw(const char *bytes, size_t count);
-/* A newline is counted that the caller will send by itself, at the end of a line begun by
- * console_raw(). */
+/* Counts a newline that the caller sends by itself, to end a line begun by console_raw(). */
 void console_newline_elsewhere(void);
 
-/* For the library: says hello if nobody has. */
+/* For the library: prints the `hello` line if nobody has. `tests`: how many are selected. */
 void console_hello(int tests);
 
 #endif

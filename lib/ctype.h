@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Character classes of ISO C 7.4 in the "C" locale. */
+/* Character classes (ISO C 7.4) in the "C" locale. */
 #ifndef CTYPE_H
 #define CTYPE_H
 

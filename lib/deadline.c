@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Stopwatches, deadlines and the host's speed. See deadline.h. */
+/* Stopwatches, deadlines and host speed. See deadline.h. */
 #include "processor.h"
 #include "muldiv.h"
 
 /*
- * Polls of a deadline for one look at the time source, which is an exit to the VMM and
- * takes its big lock: all CPUs that wait at the same time look as often as one would.
+ * How many polls of a deadline share one read of the time source. A read is an exit to the VMM,
+ * and takes its big lock. All CPUs that wait at the same time together read as often as one would.
  */
 #define POLLS_PER_LOOK	(32 * cpu_count())
 #define PAUSES_PER_LOOK (4 * cpu_count())
@@ -33,7 +33,7 @@ static u64 stopwatch_ticks(struct stopwatch *watch)
 
 u64 stopwatch_ns(struct stopwatch *watch)
 {
-	/* In 128 bits, for it to be right after more than an hour. */
+	/* With a product of 128 bits: 64 overflow after about an hour. */
 	return mul_div(stopwatch_ticks(watch), 1000000000, time_source.hz);
 }
 

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Time that is not the clock under test, and waiting by it. The source is the
- * ACPI PM timer, or else the PIT; a `mark name=time` line at the start of a boot
- * says which. It stands still while the guest does. Every length that a test
- * gives in milliseconds is for a host that runs at full speed; deadlines are
- * multiplied by the command line's timescale.
+ * Waiting, with deadlines by a clock that is not under test. The time source is the ACPI PM timer,
+ * or the PIT if there is none; a `mark name=time` line at the start of a boot says which. The time
+ * source stands still while the guest is stopped. Tests give milliseconds for a host of full
+ * speed, and the library multiplies them by the command line's timescale.
  */
 #ifndef DEADLINE_H
 #define DEADLINE_H
 
 #include "libcflat.h"
 
-/* Adds up time from a counter that wraps: look at it every four seconds at least
- * (with the PIT, every 50 ms), or time is lost; none is ever added. */
+/*
+ * Adds up time from a counter that wraps. Read it at least every four seconds (every 50 ms with
+ * the PIT), else it loses time. It never gains any.
+ */
 struct stopwatch {
 	u64 ticks;
 	u32 last;
 };
 
 void stopwatch_start(struct stopwatch *watch);
-/* Nanoseconds since the start. */
+/* Nanoseconds since stopwatch_start(). */
 u64 stopwatch_ns(struct stopwatch *watch);
 
 struct deadline {
@@ -28,15 +29,15 @@ struct deadline {
 	u32 polls;
 };
 
-/* From now on, milliseconds * timescale. */
+/* Ends milliseconds * timescale from now. */
 void deadline_start(struct deadline *deadline, u64 milliseconds);
 /*
- * For a waiting loop: pauses a little, and now and then looks at the time, which
- * is slow. True once the deadline has passed.
+ * For a waiting loop: pauses a little, and reads the time now and then, since reading is slow.
+ * True once the deadline has passed.
  */
 bool deadline_passed(struct deadline *deadline);
 
-/* Waits until the condition holds; false if it does not within the time. */
+/* Waits until the condition is true. Gives false if it is not within the time. */
 #define wait_until(condition, milliseconds)                                                        \
 	({                                                                                         \
 		struct deadline deadline_;                                                         \
@@ -45,11 +46,11 @@ bool deadline_passed(struct deadline *deadline);
 		deadline_start(&deadline_, milliseconds);                                          \
 		while (!(holds_ = (condition)) && !deadline_passed(&deadline_))                    \
 			;                                                                          \
-		/* The host may have taken the CPU away just before the look at the time. */       \
+		/* The host may have taken the CPU away just before the time was read. */          \
 		holds_ || (condition);                                                             \
 	})
 
-/* The same for what cannot fail but by a bug: aborts, naming what it waited for. */
+/* Waits like wait_until(), and aborts with a message that says for what if it fails. */
 #define wait_for(condition, milliseconds, what, ...)                                               \
 	do {                                                                                       \
 		if (!wait_until(condition, milliseconds))                                          \
@@ -58,33 +59,33 @@ bool deadline_passed(struct deadline *deadline);
 
 void deadline_missed(u64 milliseconds, const char *what, ...) __printf(2, 3) __noreturn;
 
-/* What the library itself waits for, at most. */
+/* How long the library itself waits at most. */
 #define LIBRARY_DEADLINE_MS 10000
 #define ANSWER_DEADLINE_MS  600000
 
-/* Of the command line, 1 or more. */
+/* The command line's timescale, 1 or more: how much slower than full speed the host is. */
 u64 timescale(void);
 
-/* Lets at least this much time pass (not multiplied by timescale). */
+/* Lets at least this much time pass. Not multiplied by timescale. */
 void delay_us(u64 microseconds);
 
 /* "acpi_pm" or "pit" */
 const char *time_source_name(void);
 
-/* Of the TSC, measured in the first call against the time source. */
+/* The TSC's frequency. The first call measures it against the time source for 10 ms. */
 u64 tsc_hz(void);
 
-/* Rounds of an empty loop in a millisecond; measured in the first call. */
+/* Rounds of an empty loop in a millisecond. The first call measures it. */
 u64 loops_per_ms(void);
 /*
- * How often to do what a fast host does `count` times: fewer in proportion on a
- * host slower than 100000 loops per ms, but never fewer than `least`.
+ * How often to do what a fast host does `count` times: proportionally fewer on a host that is
+ * slower than 100000 loops per ms, but not fewer than `least`.
  */
 u64 scaled_count(u64 count, u64 least);
 
-/* For the library: chooses the source. */
+/* For the library: chooses the time source. */
 void time_init(void);
-/* The raw counter: its width in bits and its frequency. */
+/* The raw counter: `mask` has its width's bits, `hz` is its frequency. */
 struct time_source {
 	const char *name;
 	u32 (*read)(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest writes to the sectors of its disk, known to guest and runner
- * (docs/protocol.md, "Disk marks"): magic, number, generation, then one word again and again
- * that number and generation are made into, and a checksum.
+ * What a guest writes to a sector of its disk, so that guest and runner can tell whether it is
+ * whole and from when (docs/protocol.md, "Disk marks"): a magic word, the sector's number, the
+ * generation, one word made from both that fills the sector, and a checksum.
  */
 #ifndef DISK_SECTOR_H
 #define DISK_SECTOR_H
@@ -25,13 +25,13 @@ enum disk_sector_word {
 
 #define DISK_SECTOR_DATA_WORDS (DISK_SECTOR_CHECKSUM_WORD - DISK_SECTOR_FIRST_DATA_WORD)
 
-/* No two sectors or generations have the same: the multiplier is odd. */
+/* Differs for each sector and generation, since the multiplier is odd. */
 static inline uint64_t disk_sector_data(uint64_t sector, uint64_t generation)
 {
 	return (generation << 24 | sector) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The sum of all words before it. */
+/* The sum of all other words. */
 static inline uint64_t disk_sector_checksum(uint64_t sector, uint64_t generation)
 {
 	return DISK_SECTOR_MAGIC + sector + generation +
@@ -48,7 +48,7 @@ static inline void disk_sector_fill(uint64_t *words, uint64_t sector, uint64_t g
 	words[DISK_SECTOR_CHECKSUM_WORD] = disk_sector_checksum(sector, generation);
 }
 
-/* Whether it is whole, of whatever number and generation. */
+/* Whether a sector is whole, whatever its number and generation. */
 static inline int disk_sector_is_whole(const uint64_t *words)
 {
 	uint64_t sum = 0;

@@ -6,10 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/* Where the text goes, a piece at a time, in order. */
+/* Takes the text in pieces, in order. */
 typedef void (*format_write)(void *context, const char *text, size_t length);
 
-/* Returns the length of the whole text. */
+/* Formats, calling write() for each piece; returns the length of the whole text in bytes. */
 int format_text(format_write write, void *context, const char *format, va_list arguments)
 	__attribute__((format(printf, 3, 0)));
 

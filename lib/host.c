@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See host.h. */
+/* Questions to the runner. See host.h. */
 #include "libcflat.h"
 #include "console.h"
 #include "spinlock.h"
 
 #define ANSWER_SIZE 512
 
-/* A look at the UART keeps the VMM from bringing what the guest is looking for. */
+/* Reading the UART keeps the VMM busy that has to bring the byte, so it is done seldom. */
 #define TURNS_PER_LOOK 32
 
 static struct spinlock conversation;
 
 void host_lock(void)
 {
-	/* Longer than spin_lock() would wait: another CPU's answer may take a move. */
+	/* spin_lock() gives up too early: another CPU may wait for a whole migration. */
 	wait_for(spin_trylock(&conversation), 2 * ANSWER_DEADLINE_MS,
 		 "CPU %d's conversation with the host", (int)READ_ONCE(conversation.holder) - 1);
 }
@@ -52,7 +52,7 @@ int getchar(void)
 	return host_byte(NULL, "a byte of input");
 }
 
-/* A line without its newline; what does not fit is dropped. */
+/* Reads a line, without its newline. Drops what does not fit. */
 static void read_line(char *line, size_t size, const char *what)
 {
 	size_t length = 0;
@@ -84,7 +84,7 @@ u64 host_ask(const char *what, char *answer, size_t size)
 	return question;
 }
 
-/* What follows `key=`, or NULL. */
+/* The text behind `key=`, or NULL. */
 static const char *find_value(const char *answer, const char *key)
 {
 	size_t length = strlen(key);

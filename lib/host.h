@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Questions to the runner: docs/protocol.md, "Questions". From any CPU. */
+/* Questions to the runner (docs/protocol.md, "Questions"). From any CPU; other CPUs wait. */
 #ifndef HOST_H
 #define HOST_H
 
@@ -11,47 +11,47 @@ bool host_answers(void);
 struct host_time {
 	u64 realtime;		  /* CLOCK_REALTIME, ns */
 	u64 monotonic;		  /* CLOCK_MONOTONIC, ns */
-	u64 moves;		  /* ended since the boot */
-	u64 pause_min, pause_max; /* ns that the guest stood still, over all of them */
+	u64 moves;		  /* actions that have ended since the boot */
+	u64 pause_min, pause_max; /* bounds of the ns that the guest was stopped, in all of them */
 };
 
-/* The time at the moment of the answer. False: nobody who would answer. */
+/* The host's time when it answers. False if no runner answers questions. */
 bool host_time(struct host_time *time);
 
 #define HOST_TEST_NAME 64
 
-/* Which boot this is, for a guest that may be reset. */
+/* Which boot this is: a guest may be reset. */
 struct host_boot {
 	u64 number; /* counted from 1 */
-	/* What the last boot did not end, "" if there was no such thing. */
+	/* The test that the last boot did not end, and its CPU; "" if there was none. */
 	char test[HOST_TEST_NAME];
 	int cpu;
-	bool state; /* the host wants to know what the registers hold */
+	bool state; /* the host wants to know the registers' contents */
 };
 
-/* Without a runner that knows, or cares, it is the first boot. */
+/* It is the first boot if no runner says otherwise. */
 void host_boot(struct host_boot *boot);
 
-/* Whether the plan wants the tests to be run once more. */
+/* Whether the plan wants the tests to run once more. */
 bool host_wants_more(void);
 
 /*
- * Asks for `what`. `answer` gets the line's KEY=VALUE part, cut to `size`.
- * Returns the question's sequence number, 0 if nobody would answer. Aborts if an
- * answer does not come or belongs to another question.
+ * Asks for `what`. Puts the answer's KEY=VALUE words into `answer`, cut to `size` bytes. Returns
+ * the question's sequence number, or 0 if no runner answers. Aborts if no answer comes within ten
+ * minutes times timescale, or one to another question.
  */
 u64 host_ask(const char *what, char *answer, size_t size);
-/* The number behind `key=` in an answer; aborts if there is none. */
+/* The number behind `key=` in an answer. Aborts if there is none. */
 u64 answer_number(const char *answer, const char *key);
-/* The word behind `key=`, cut to `size`; "" if there is none. */
+/* The word behind `key=`, cut to `size` bytes, or "". */
 void answer_word(const char *answer, const char *key, char *word, size_t size);
 
 /*
- * For the library: a byte that the host sends. While it waits it calls `meanwhile`
- * (which may be NULL), in turns of some microseconds. Aborts after ten minutes.
+ * For the library: waits for a byte from the host, and calls `meanwhile` (or NULL) again and again
+ * until it has come. Aborts after ten minutes times timescale, and says that it waited for `what`.
  */
 u8 host_byte(void (*meanwhile)(void), const char *what);
-/* One conversation at a time. */
+/* Around a question and its answer, so that CPUs do not mix theirs. */
 void host_lock(void);
 void host_unlock(void);
 

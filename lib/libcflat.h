@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The small C library of the guests: types, formatted output, leaving the
- * machine. Everything a program needs besides comes with it, so that a program
- * begins with this one include. The names are kvm-unit-tests' where it has one.
+ * The guests' small C library, whose names are those of kvm-unit-tests where it has the same
+ * thing. This file has types, formatted output and ways to leave the guest. It includes what every
+ * program needs, so a program begins with this one include.
  */
 #ifndef LIBCFLAT_H
 #define LIBCFLAT_H
@@ -44,33 +44,33 @@ typedef u64 phys_addr_t;
 #define likely(x)	  __builtin_expect(!!(x), 1)
 #define unlikely(x)	  __builtin_expect(!!(x), 0)
 
-/* Read or write memory that others change, exactly once. */
+/* Reads or writes memory that others read or write, exactly once. */
 #define READ_ONCE(x)	   (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, val) (*(volatile typeof(x) *)&(x) = (val))
 
 /*
- * Conversions: d i u o x X c s p %, with the flags - 0 + # and space, width and
- * precision (numbers or *), and the lengths hh h l ll z j t. Each returns the
- * length that the whole text has (vsnprintf: would have).
+ * Conversions are d i u o x X c s p %, with the flags - 0 + # and space, width and precision
+ * (numbers or *), and the lengths hh h l ll z j t. These functions return the length of the whole
+ * text, also if a buffer of `size` bytes has cut it.
  */
 int printf(const char *format, ...) __printf(1, 2);
 int vprintf(const char *format, va_list arguments) __printf(1, 0);
 int snprintf(char *buffer, size_t size, const char *format, ...) __printf(3, 4);
 int vsnprintf(char *buffer, size_t size, const char *format, va_list arguments) __printf(3, 0);
 
-/* kvm-unit-tests' puts: adds no newline. */
+/* Like kvm-unit-tests' puts(), this adds no newline. */
 void puts(const char *text);
 int putchar(int c);
 
-/* Waits for a byte of input, up to ten minutes; then aborts. */
+/* Waits for a byte of input. Aborts after ten minutes times timescale. */
 int getchar(void);
 
-/* Leaves the guest; status as in docs/protocol.md. Prints the `bye` line. */
+/* Prints the `bye` line and leaves the guest. For the status see docs/protocol.md. */
 void exit(int status) __noreturn;
-/* exit(127) after a backtrace. */
+/* Prints a backtrace and calls exit(127). */
 void abort(void) __noreturn;
 
-/* Prints where we are, as one STACK: line. */
+/* Prints a backtrace, as one line that begins with STACK:. */
 void dump_stack(void);
 
 #define assert(condition)                                                                          \

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See migrate.h. */
+/* Requests for migrations and other actions. See migrate.h. */
 #include "libcflat.h"
 #include "atomic.h"
 #include "console.h"
 
-/* What is written to during a move, so that it has something to send twice. */
+/* These pages are written to during a migration, so that it has to send some of them twice. */
 #define DIRTY_PAGES 8
 #define PAGE_WORDS  (4096 / sizeof(u64))
 
@@ -19,10 +19,10 @@ static void write_somewhere(void)
 		dirty[page][n % PAGE_WORDS] = n;
 }
 
-/* Of the CPU whose request is being answered: one conversation at a time. */
+/* What the CPU with the request calls while it waits. Only one CPU has a request at a time. */
 static void (*called_meanwhile)(void);
 
-/* A function that only looks would leave nothing to send twice. */
+/* The caller's function may only read, and then nothing would have to be sent twice. */
 static void write_and_call(void)
 {
 	write_somewhere();
@@ -38,7 +38,7 @@ static void end_request(void)
 
 static void await_answer(void (*meanwhile)(void))
 {
-	host_byte(meanwhile, "the host's answer to a request to be moved");
+	host_byte(meanwhile, "the host's answer to a request to migrate");
 	end_request();
 }
 

@@ -1,40 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asking to be moved: docs/protocol.md, "Migration sentences". From any CPU. What
- * the host then does is the plan's affair, and may be nothing at all; these
- * return when it has been done.
+ * Requests for a migration: docs/protocol.md, "Migration sentences". The plan decides what the
+ * host does then: a migration, another action (a pause, a reset, ...), or nothing. These functions
+ * return when that has been done, and abort after ten minutes times timescale. From any CPU; only
+ * one CPU has a request at a time, and others wait.
  */
 #ifndef MIGRATE_H
 #define MIGRATE_H
 
+/* Also prints two lines for people. */
 void migrate(void);
-/* Without the lines for people: for many moves in a loop. */
+/* Without these lines: for many requests in a loop. */
 void migrate_quiet(void);
 /*
- * The same, and until the host has answered this CPU calls MEANWHILE, again and again.
- * The host's answer is looked for after some tens of calls: let one take microseconds.
+ * Calls `meanwhile` again and again until the host has answered. It looks for the answer after
+ * some tens of calls only, so one call may take microseconds.
  */
 void migrate_quiet_while(void (*meanwhile)(void));
 /*
- * The same in two steps, for what has to happen in between with no exit to the VMM: nothing
- * may be printed there.
+ * A quiet request in two steps, for what has to happen in between without an exit to the VMM.
+ * Nothing may be printed in between. `meanwhile` is as above, or NULL. Unlike the functions above,
+ * these write to no memory of their own meanwhile.
  */
 void migrate_request(void);
 void migrate_await(void (*meanwhile)(void));
 /*
- * For code that cannot call C, such as a nested guest that is not in 64-bit mode: between
- * these two it asks by itself. It waits for bit 5 of port 0x3fd (room to send), writes '\n'
- * to port 0x3f8, waits for bit 0 of port 0x3fd (a byte has come), reads port 0x3f8, and
- * writes to memory meanwhile. Nothing may be printed between the two.
+ * For code that cannot call C, such as an L2 that is not in 64-bit mode: it makes the request by
+ * itself between these two calls. It waits for bit 5 of port 0x3fd (room to send), writes '\n' to
+ * port 0x3f8, waits for bit 0 of port 0x3fd (a byte has come) while it writes to memory, and reads
+ * port 0x3f8. Nothing may be printed in between.
  */
 void migrate_by_hand_begin(void);
 void migrate_by_hand_end(void);
-/* migrate(), if nobody has called this before. */
+/* Calls migrate() the first time only. */
 void migrate_once(void);
-/* Says that there will be no move, once, for a runner that expects one. */
+/* Tells a runner that expects a request, once, that there will be none. */
 void migrate_skip(void);
 
-/* From the first to the second, the guest is moved again and again. */
+/* Asks for one migration after the other from the first call to the second. */
 void migrate_begin_continuous(void);
 void migrate_end_continuous(void);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Formatted output, as in ISO C 7.21.6.1, without floating point. */
+/* Formatted output (ISO C 7.21.6.1), without floating point. */
 #include "libcflat.h"
 #include "console.h"
 #include "format.h"
@@ -10,7 +10,7 @@ struct output {
 	int length;
 };
 
-/* One conversion specification, between its % and its letter. */
+/* A conversion specification: what stands between % and the letter. */
 struct conversion {
 	bool left, zero, plus, space, alternate;
 	int width;
@@ -18,7 +18,7 @@ struct conversion {
 	int size;      /* of the argument, in bytes */
 };
 
-/* 64 octal or binary-wide digits never happen: octal needs 22. */
+/* A 64-bit number has 22 octal digits. */
 #define MOST_DIGITS 24
 
 static void put(struct output *out, const char *text, size_t length)

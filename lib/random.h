@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers that look random and can be had again: each is a function of its seed alone. */
+/* Numbers that look random, and are the same again for the same seed. */
 #ifndef RANDOM_H
 #define RANDOM_H
 
 #include "libcflat.h"
 
 /*
- * The step of Vigna's splitmix64. Different numbers have different results, and those of
- * neighbours have nothing in common. Call it on seed, seed + 1, ... for a sequence.
+ * One step of Vigna's splitmix64. Different numbers give different results, which look unrelated
+ * even for neighbours. seed, seed + 1, ... give a sequence.
  */
 static inline u64 scramble(u64 x)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See report.h. */
+/* Checks, their results and the summary. See report.h. */
 #include "libcflat.h"
 #include "backtrace.h"
 #include "console.h"
@@ -41,7 +41,7 @@ void report_prefix_pop(void)
 	size_t length = strlen(at);
 
 	assert_msg(length, "more report prefixes popped than pushed");
-	/* Behind the separator before the last. */
+	/* Keep what ends with the last but one separator. */
 	length -= strlen(SEPARATOR);
 	while (length && strncmp(at + length - strlen(SEPARATOR), SEPARATOR, strlen(SEPARATOR)))
 		length--;
@@ -73,7 +73,7 @@ static void count(struct result *result, enum verdict verdict)
 	result->xfailed += verdict == VERDICT_XFAIL;
 }
 
-/* The first failure is the reason for `fail`, and displaces any other. */
+/* A test's reason is its first failure, or else its first check that is no pass. */
 static bool is_the_reason(enum verdict verdict)
 {
 	if (verdict == VERDICT_FAIL)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See spinlock.h. */
+/* Spinlocks. See spinlock.h. */
 #include "spinlock.h"
 #include "atomic.h"
 #include "smp.h"
@@ -11,7 +11,7 @@ bool spin_trylock(struct spinlock *lock)
 
 void spin_lock(struct spinlock *lock)
 {
-	/* Taken at once nearly always, without a look at the time. */
+	/* Mostly it is free, and the time need not be read. */
 	if (spin_trylock(lock))
 		return;
 	wait_for(spin_trylock(lock), LIBRARY_DEADLINE_MS, "the spinlock %p that CPU %d holds", lock,

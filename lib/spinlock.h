@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A spinlock. It does not disable interrupts: a lock that a handler takes too
- * is taken between irq_save() and irq_restore(). A CPU that waits longer than
- * ten seconds (times timescale) aborts and names the lock's holder.
+ * A spinlock. It does not disable interrupts: take a lock that handlers take too between
+ * irq_save() and irq_restore(). A CPU that waits longer than ten seconds times timescale aborts
+ * and names the holder. Locks do not nest.
  */
 #ifndef SPINLOCK_H
 #define SPINLOCK_H
@@ -10,7 +10,7 @@
 #include "libcflat.h"
 
 struct spinlock {
-	/* 0 when free, else the holder's CPU number + 1. */
+	/* The holder's CPU number + 1, or 0 if the lock is free. */
 	u32 holder;
 };
 

@@ -1,29 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Numbers from text (ISO C 7.22.1: base 0 or 2 to 36, saturating on overflow)
- * and memory by the byte.
- */
+/* Numbers from text, and memory by the byte (ISO C 7.22). */
 #ifndef STDLIB_H
 #define STDLIB_H
 
 #include <stddef.h>
 
+/* Base 0, or 2 to 36. A number that is too large gives the largest there is. */
 long strtol(const char *text, char **end, int base);
 unsigned long strtoul(const char *text, char **end, int base);
 unsigned long long strtoull(const char *text, char **end, int base);
 long atol(const char *text);
 
 /*
- * Memory is not cleared by malloc and memalign, and is by calloc. Aligned to 16
- * bytes at least. They abort when memory runs out, so never return NULL; a size
- * of 0 gives a pointer that only free() may have. Identity mapped: a pointer is
- * also a physical address.
+ * calloc() clears the memory, malloc() and memalign() do not. Memory is aligned to at least 16
+ * bytes, and identity mapped: a pointer is also a physical address. These abort when memory runs
+ * out, so they never return NULL. A size of 0 gives a pointer that only free() may be given.
  */
 void *malloc(size_t size);
 void *calloc(size_t count, size_t size);
-/* alignment is a power of 2. */
+/* `alignment` is a power of 2, in bytes. */
 void *memalign(size_t alignment, size_t size);
-/* Aborts when the pointer did not come from these or was freed before. */
+/* Takes NULL too. Aborts if the pointer is not from these functions, or was freed before. */
 void free(void *memory);
 
 #endif

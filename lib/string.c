@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory and strings. The compiler calls the mem* functions for its own ends
- * too. They are string instructions because a hypervisor that emulates code
- * one instruction at a time does a whole string instruction in one go.
+ * Memory and strings. The compiler calls memset(), memcpy(), memmove() and memcmp() by itself,
+ * too. The first three are string instructions, since a host that emulates one instruction at a
+ * time carries out a whole string instruction at once.
  */
 #include "libcflat.h"
 
@@ -149,7 +149,7 @@ char *strdup(const char *s)
 
 bool simple_glob(const char *text, const char *pattern)
 {
-	/* Where to go on from if the last * has to swallow one character more. */
+	/* Where to continue if the last * has to match one character more. */
 	const char *retry_text = NULL, *retry_pattern = NULL;
 
 	while (*text) {

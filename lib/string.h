@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory and strings, as in ISO C (7.24); strchrnul and strdup as in POSIX and GNU. */
+/* Memory and strings (ISO C 7.24); strchrnul() is GNU's, strdup() POSIX's. */
 #ifndef STRING_H
 #define STRING_H
 
@@ -22,10 +22,10 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strchrnul(const char *s, int c);
 char *strstr(const char *s, const char *part);
-/* The copy comes from malloc() and is the caller's to free(). */
+/* The caller frees the copy with free(). */
 char *strdup(const char *s);
 
-/* Whether the whole of text matches pattern, with * and ? as in a shell. */
+/* Whether all of `text` matches `pattern`, in which * and ? are as in a shell. */
 bool simple_glob(const char *text, const char *pattern);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Numbers from text, as in ISO C 7.22.1.4. There is no errno to set. */
+/* Numbers from text (ISO C 7.22.1.4). There is no errno. */
 #include "libcflat.h"
 
 static int digit_value(char c)
@@ -11,7 +11,7 @@ static int digit_value(char c)
 	return 36;
 }
 
-/* Skips blanks, sign and prefix; settles base 0. */
+/* Skips blanks, sign and prefix, and replaces base 0 by what the prefix says. */
 static const char *skip_prefix(const char *text, int *base, bool *negative)
 {
 	while (isspace(*text))
@@ -29,7 +29,7 @@ static const char *skip_prefix(const char *text, int *base, bool *negative)
 	return text;
 }
 
-/* The size of the number; false if it is beyond what 64 bits hold. */
+/* Gives the number without its sign. False if it does not fit into 64 bits. */
 static bool parse(const char *text, char **end, int base, bool *negative, u64 *value)
 {
 	const char *digits = skip_prefix(text, &base, negative);

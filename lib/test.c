@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs the tests that TEST() has declared. See test.h. */
+/* Runs the tests that TEST() has declared, round by round. See test.h. */
 #include "libcflat.h"
 #include "console.h"
 #include "machine-state.h"
@@ -8,7 +8,7 @@
 
 extern const struct test tests_start[], tests_end[];
 
-/* The timescale from which on a host is slow. */
+/* A host with this timescale, or a larger one, is slow. */
 #define SLOW_HOST 2
 
 static int rounds;
@@ -115,12 +115,12 @@ static void run_on(const struct test *test, int cpu)
 		report_fail("made no check");
 		report_end(&result);
 	}
-	/* Also what the test has pushed and not popped. */
+	/* This also drops prefixes that the test has not popped. */
 	report_prefix_restore("");
 	print_end(test, cpu, &result);
 }
 
-/* After a reset, whether an earlier boot has run the test to its end. */
+/* Whether an earlier boot has run the test on this CPU to its end, before a reset. */
 static bool is_done(const struct test *test, int cpu)
 {
 	if (!boot.test[0])
@@ -131,7 +131,7 @@ static bool is_done(const struct test *test, int cpu)
 	return false;
 }
 
-/* Whether the CPUs share the tests that are for each of them. */
+/* Whether each EACH_CPU test runs on one CPU only. */
 static bool take_turns(void)
 {
 	const char *when = argument("turns");

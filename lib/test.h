@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tests are declared, not called:
+ * A test is declared, not called:
  *
  *	TEST(oneshot_fires_once, .on = EACH_CPU, .needs = HV_STIMER,
- *	     .about = "a one-shot timer armed before the move fires once, not before its time")
+ *	     .about = "a one-shot timer armed before a migration fires once, not before its time")
  *	{
  *		...
  *	}
  *
- * The library's main runs, in the order of the file, those that the command
- * line's `test=` selects, and runs them again for as long as the host wants
- * another round: a test finds the machine as the last round left it. It begins
- * with interrupts on, and may leave them as it likes. A test that makes no check
- * fails.
+ * The library's main function runs the tests that the command line's `test=` arguments select (all
+ * if there are none), by file name, then by line. It runs them again as long as the host wants
+ * another round, so a test finds the machine as the last round left it. A test begins with
+ * interrupts on and need not restore them. A test that makes no check fails.
  *
- * .on     BOOT_CPU (if not given), or EACH_CPU: on every CPU in turn, each with
- *         a verdict of its own. With turns=slow on the command line, where a host is slow
- *         (its timescale is 2 or more), each such test is for one CPU only, and the CPUs take
- *         turns: what the CPUs' numbers are is lost, and no invariant. turns=always and
- *         turns=never do not ask for the host's speed.
- * .needs  features; if one is not present the test skips and says which:
+ * .on     BOOT_CPU (the default) or EACH_CPU: on one CPU after the other, each with a verdict of
+ *         its own. turns=slow on the command line lets the CPUs take turns on a slow host
+ *         (timescale 2 or more): each test then runs on one CPU only, so every test still runs,
+ *         but not on every CPU. turns=always and turns=never do not depend on host speed.
+ * .needs  features. If one is missing the test is skipped, and the reason names the feature:
  *         `.needs = SMP` or `.needs = ALL_OF(SMP, X2APIC)`.
- * .about  one line: what must be true.
+ * .about  one line that says what must be true, and is understood without the test's name.
  */
 #ifndef TEST_H
 #define TEST_H
@@ -31,13 +29,13 @@
 /* Something that a machine may or may not have. */
 struct feature {
 	const char *name;
-	/* Called on the boot CPU, once for each test that needs it. */
+	/* Called on the boot CPU before each test that needs the feature. */
 	bool (*present)(void);
 };
 
 enum where { BOOT_CPU = 0, EACH_CPU = 1 };
 
-/* docs/protocol.md, "Test descriptors". */
+/* A test's descriptor. The runner reads it from the ELF: docs/protocol.md, "Test descriptors". */
 struct test {
 	const char *name;
 	const char *about;
@@ -46,7 +44,7 @@ struct test {
 	u64 on;
 };
 
-/* The linker sorts tests by the line that they stand on: x86/flat.lds. */
+/* The section's name ends with the line, by which the linker sorts tests: x86/flat.lds. */
 #define TEST_LINE_(line)  TEST_LINE__(line)
 #define TEST_LINE__(line) #line
 
@@ -59,7 +57,7 @@ struct test {
 
 /*
  * Defines a feature: FEATURE(SMP, "two CPUs") { return cpu_count() >= 2; }
- * The text is what a skip gives as its reason: "needs two CPUs".
+ * A skipped test's reason is "needs " and the text: "needs two CPUs".
  */
 #define FEATURE(id, text)                                                                          \
 	static bool id##_present(void);                                                            \
@@ -67,12 +65,12 @@ struct test {
 	const struct feature *const id[] = {&feature_##id, NULL};                                  \
 	static bool id##_present(void)
 
-/* For a header: a feature that another file defines. */
+/* Declares, in a header, a feature that a .c file defines. */
 #define DECLARE_FEATURE(id)                                                                        \
 	extern const struct feature feature_##id;                                                  \
 	extern const struct feature *const id[]
 
-/* Up to four features together. */
+/* For .needs: up to four features together. */
 #define ALL_OF(...)                                                                                \
 	ALL_OF_COUNT_(__VA_ARGS__, ALL_OF_4_, ALL_OF_3_, ALL_OF_2_, ALL_OF_1_)(__VA_ARGS__)
 #define ALL_OF_COUNT_(a, b, c, d, macro, ...) macro
@@ -82,15 +80,15 @@ struct test {
 #define ALL_OF_4_(a, b, c, d)		      ALL_OF_LIST_(&feature_##a, &feature_##b, &feature_##c, &feature_##d)
 #define ALL_OF_LIST_(...)		      ((const struct feature *const[]){__VA_ARGS__, NULL})
 
-/* Two CPUs or more. */
+/* There are two CPUs or more. */
 DECLARE_FEATURE(SMP);
-/* A runner that answers questions (host.h). */
+/* A runner answers questions (host.h). */
 DECLARE_FEATURE(HOST_ANSWERS);
-/* CPU features. */
+/* The CPU has it. */
 DECLARE_FEATURE(X2APIC);
 DECLARE_FEATURE(TSC_DEADLINE);
 
-/* For use at the beginning of a test: skips the rest if there are fewer. */
+/* For the beginning of a test: skips the test if there are fewer than `n` CPUs. */
 #define require_cpus(n)                                                                            \
 	do {                                                                                       \
 		if (cpu_count() < (n)) {                                                           \
@@ -101,13 +99,13 @@ DECLARE_FEATURE(TSC_DEADLINE);
 
 int cpu_count(void);
 
-/* For the library: everything from hello to the last round; the exit status. */
+/* For the library: runs all, from the `hello` line to the last round; gives the exit status. */
 int run_tests(void);
-/* Counted from 1. */
+/* Rounds and boots are counted from 1. */
 int current_round(void);
 u64 current_boot(void);
 
-/* Whether break=WHAT on the command line asks to spoil the test, so that it is seen to fail. */
+/* Whether break=WHAT on the command line asks a test to spoil something, to prove that it fails. */
 bool broken(const char *what);
 
 #endif

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See vmalloc.h. */
+/* Virtual memory. See vmalloc.h. */
 #include "vmalloc.h"
 #include "alloc_page.h"
 #include "atomic.h"
 #include "vm.h"
 
-/* Stands in a page of its own before the memory, which also guards it. */
+/* The header has the page before the memory for itself. It guards the memory, too. */
 struct vmalloc_header {
 	u64 magic;
 	size_t pages;
@@ -17,7 +17,7 @@ static u64 next_address = VMALLOC_START;
 
 void *alloc_vpages(size_t pages)
 {
-	/* One more, that is never mapped. */
+	/* One page more, never mapped, as a guard. */
 	u64 size = (pages + 1) * PAGE_SIZE;
 	u64 address = __atomic_fetch_add(&next_address, size, __ATOMIC_SEQ_CST);
 
@@ -49,7 +49,7 @@ static void free_mapped(char *address, size_t pages)
 	for (size_t i = 0; i < pages; i++) {
 		phys_addr_t page = virt_to_phys(address + i * PAGE_SIZE);
 
-		/* First the mapping, for no CPU to write to what is not its own. */
+		/* Unmap first, so that no CPU writes to a page that is free. */
 		unmap_pages(address + i * PAGE_SIZE, 1);
 		free_page(phys_to_virt(page));
 	}

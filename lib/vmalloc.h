@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtual memory: page by page from anywhere, between pages that are not mapped.
- * Addresses are never used twice, so that a use after vfree() faults.
+ * Virtual memory. An area's pages are scattered in RAM, and the pages around it are not mapped.
+ * Addresses are never used twice, so a use after vfree() faults. Allocations abort when memory
+ * runs out.
  */
 #ifndef VMALLOC_H
 #define VMALLOC_H
 
 #include "libcflat.h"
 
-/* Addresses only; nothing is mapped there. */
+/* Reserves addresses, with nothing mapped there. They cannot be given back. */
 void *alloc_vpages(size_t pages);
 void *alloc_vpage(void);
 
-/* Zeroed, in whole pages. Aborts when there is no memory. */
+/* Zeroed memory in whole pages, the caller's until vfree(). */
 void *vmalloc(size_t size);
-/* What vmalloc() returned, or NULL; anything else aborts. */
+/* Takes what vmalloc() returned, or NULL; aborts for anything else. */
 void vfree(void *memory);
 
 /*
- * Maps physical memory, or a device's registers, wherever it is; `physical` need
- * not begin a page. vunmap() takes what vmap() or ioremap() returned, and its size.
+ * Maps `size` bytes of physical memory with vmap(), or uncached, of a device's registers, with
+ * ioremap(). `physical` need not begin a page. vunmap() takes what they returned, and the size.
  */
 void *vmap(phys_addr_t physical, size_t size);
 void *ioremap(phys_addr_t physical, size_t size);
