@@ -42,6 +42,14 @@ gint64 machine_line_number(const struct machine_line *line, const char *key, gin
 	return *end ? otherwise : number;
 }
 
+char *machine_line_exception(const struct machine_line *line)
+{
+	const char *rip = machine_line_value(line, "rip");
+
+	return g_strdup_printf("unexpected exception %" G_GINT64_FORMAT " at %s",
+			       machine_line_number(line, "vector", -1), rip ? rip : "?");
+}
+
 static G_GNUC_PRINTF(2, 3) void violation(struct console *console, const char *format, ...)
 {
 	g_autofree char *detail = NULL, *problem = NULL;

@@ -43,6 +43,9 @@ const char *machine_line_value(const struct machine_line *line, const char *key)
 /* Value of KEY as a whole number, or OTHERWISE if it is absent or no number. */
 gint64 machine_line_number(const struct machine_line *line, const char *key, gint64 otherwise);
 
+/* "unexpected exception 14 at 0x1234", of an `exception` line. The caller frees it. */
+char *machine_line_exception(const struct machine_line *line);
+
 struct console_listener {
 	/* TEXT is the whole line, printable or not. NUMBER counts lines from 1. */
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);

@@ -105,6 +105,7 @@ static void on_test_end(struct snapshot_source *source, const struct machine_lin
 static void on_machine(void *data, const struct machine_line *line)
 {
 	struct snapshot_source *source = data;
+	g_autofree char *exception = NULL;
 
 	if (source->idle)
 		return;
@@ -113,10 +114,8 @@ static void on_machine(void *data, const struct machine_line *line)
 	} else if (g_str_equal(line->verb, "begin")) {
 		source->in_test = TRUE;
 	} else if (g_str_equal(line->verb, "exception")) {
-		note_problem(source, "unexpected exception %" G_GINT64_FORMAT " at %s" WHOSE,
-			     machine_line_number(line, "vector", -1),
-			     machine_line_value(line, "rip") ? machine_line_value(line, "rip")
-							     : "?");
+		exception = machine_line_exception(line);
+		note_problem(source, "%s" WHOSE, exception);
 	} else if (g_str_equal(line->verb, "mark")) {
 		on_mark(source, line);
 	}

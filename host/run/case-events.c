@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the guest of a case does: what it writes, what it asks, and that it ends. */
+#include <string.h>
+
+#include "run/case-run.h"
+#include "suite/guest-image.h"
+#include "util/text.h"
+
+/* LINE is the `end` line of a test. REASON may say more than that line, and may be NULL. */
+static struct test_result *add_test(struct case_run *run, const struct machine_line *line,
+				    const char *reason)
+{
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup(machine_line_value(line, "test"));
+	test->verdict = g_strdup(machine_line_value(line, "verdict"));
+	test->reason = g_strdup(reason);
+	test->cpu = machine_line_number(line, "cpu", 0);
+	test->round = machine_line_number(line, "round", 1);
+	test->checks = machine_line_number(line, "checks", 0);
+	g_ptr_array_add(run->result->tests, test);
+	return test;
+}
+
+/* ---- what the guest writes ---- */
+
+/* After a failure no more images are made: those of the actions before it show what went wrong. */
+static void freeze_images(struct case_run *run)
+{
+	if (run->images)
+		ram_images_freeze(run->images);
+}
+
+static void on_human(void *data, enum human_line kind, const char *text, unsigned number)
+{
+	struct case_run *run = data;
+	g_autofree char *failure = NULL;
+
+	switch (kind) {
+	case HUMAN_FAIL:
+		run->result->checks++;
+		failure = g_strdup_printf("%s (console line %u)", strstr(text, ": ") + 2, number);
+		remember_first(&run->findings.first_fail, failure);
+		freeze_images(run);
+		break;
+	case HUMAN_SKIP:
+		run->result->checks++;
+		run->result->skipped_checks++;
+		remember_first(&run->findings.first_skip, strstr(text, ": ") + 2);
+		break;
+	case HUMAN_PASS:
+	case HUMAN_XFAIL:
+	case HUMAN_XPASS:
+		run->result->checks++;
+		break;
+	case HUMAN_STACK:
+		if (!run->result->detail)
+			run->result->detail =
+				guest_image_backtrace(run->test_case->program->file, text);
+		break;
+	case HUMAN_ABORT:
+		remember_first(&run->findings.abort, strstr(text, ": ") + 2);
+		freeze_images(run);
+		break;
+	case HUMAN_SUMMARY:
+	case HUMAN_OTHER:
+		break;
+	}
+}
+
+static void on_begin(struct case_run *run, const struct machine_line *line)
+{
+	const char *name = machine_line_value(line, "test");
+	g_autofree char *printable = text_printable(name ? name : "?", -1);
+
+	g_free(run->test.name);
+	run->test.name = g_strdup(name);
+	run->test.cpu = machine_line_number(line, "cpu", 0);
+	run->test.round = machine_line_number(line, "round", 1);
+	g_free(run->test.label);
+	run->test.label = g_strdup_printf("%s on CPU %u", printable, run->test.cpu);
+	plan_test_begins(run->plan, name ? name : "?", run->test.cpu);
+	run->test.started = g_get_monotonic_time();
+	run->listener->progress(run->data, run->test_case, run->test.label);
+}
+
+static void on_test_end(struct case_run *run, const struct machine_line *line)
+{
+	struct test_result *test = add_test(run, line, machine_line_value(line, "reason"));
+
+	test->duration_ns = (g_get_monotonic_time() - run->test.started) * 1000;
+	g_clear_pointer(&run->test.label, g_free);
+}
+
+static void add_mark(struct case_run *run, const char *name, const struct machine_line *line)
+{
+	struct mark *mark = g_new0(struct mark, 1);
+
+	mark->name = g_strdup(name);
+	mark->values = g_hash_table_ref(line->values);
+	g_ptr_array_add(run->result->marks, mark);
+}
+
+static void on_mark(struct case_run *run, const struct machine_line *line)
+{
+	const char *name = machine_line_value(line, "name");
+	g_autofree char *problem = NULL;
+
+	if (!g_strcmp0(name, "clock"))
+		problem = clock_check_mark(run->clock_check, line);
+	else if (run->disk && !g_strcmp0(name, "disk"))
+		problem = disk_check_mark(run->disk, line);
+	else if (name)
+		add_mark(run, name, line);
+	if (problem)
+		remember_first(&run->findings.violation, problem);
+}
+
+static void on_machine_state(struct case_run *run, const struct machine_line *line)
+{
+	g_autofree char *problem = machine_check_line(run->machine_check, line);
+	g_autofree char *before = NULL;
+
+	if (!problem)
+		return;
+	/* All are kept, so that one that is known does not hide another. */
+	before = g_steal_pointer(&run->findings.unclean);
+	run->findings.unclean =
+		before ? g_strconcat(before, "; ", problem, NULL) : g_steal_pointer(&problem);
+}
+
+/* After a reset. The test that it interrupted has no result: it begins anew. */
+static void on_hello(struct case_run *run)
+{
+	run->findings.boots++;
+	g_clear_pointer(&run->test.label, g_free);
+	clock_check_free(run->clock_check);
+	run->clock_check = clock_check_new();
+	if (run->disk)
+		disk_check_forget(run->disk);
+	run->findings.bye = -1;
+	plan_hello(run->plan);
+}
+
+/* It says more than an abort that the guest told of in its own words. */
+static void on_exception(struct case_run *run, const struct machine_line *line)
+{
+	g_autofree char *exception = machine_line_exception(line);
+
+	g_free(run->findings.abort);
+	run->findings.abort = g_strdup_printf("%s on CPU %" G_GINT64_FORMAT, exception,
+					      machine_line_number(line, "cpu", -1));
+}
+
+static void on_machine(void *data, const struct machine_line *line)
+{
+	struct case_run *run = data;
+
+	if (g_str_equal(line->verb, "hello")) {
+		on_hello(run);
+	} else if (g_str_equal(line->verb, "begin")) {
+		on_begin(run, line);
+	} else if (g_str_equal(line->verb, "end")) {
+		on_test_end(run, line);
+	} else if (g_str_equal(line->verb, "mark")) {
+		on_mark(run, line);
+	} else if (g_str_equal(line->verb, "machine")) {
+		on_machine_state(run, line);
+	} else if (g_str_equal(line->verb, "exception")) {
+		on_exception(run, line);
+	} else if (g_str_equal(line->verb, "bye")) {
+		run->findings.bye = machine_line_number(line, "status", -1);
+	}
+}
+
+static void on_violation(void *data, const char *problem)
+{
+	struct case_run *run = data;
+
+	remember_first(&run->findings.violation, problem);
+	freeze_images(run);
+}
+
+static void on_sentence(void *data, enum sentence sentence)
+{
+	struct case_run *run = data;
+
+	plan_sentence(run->plan, sentence);
+}
+
+static void on_version(void *data, const char *version)
+{
+	struct case_run *run = data;
+
+	if (!run->result->vmm_version)
+		run->result->vmm_version = g_strdup(version);
+	else if (run->settings->environment->other_binary && !run->result->other_vmm_version)
+		run->result->other_vmm_version = g_strdup(version);
+}
+
+/* ---- what the guest asks ---- */
+
+static void on_time_told(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
+			 gint64 pause_max)
+{
+	struct case_run *run = data;
+
+	clock_check_answered(run->clock_check, sequence, monotonic, pause_min, pause_max);
+}
+
+static gboolean on_wants_more(void *data)
+{
+	struct case_run *run = data;
+
+	return plan_wants_more(run->plan);
+}
+
+static char *on_boot_asked(void *data, unsigned boot)
+{
+	struct case_run *run = data;
+
+	return plan_answer_boot(run->plan, boot);
+}
+
+static char *on_disk_asked(void *data)
+{
+	struct case_run *run = data;
+	guint64 wrong, first;
+
+	if (!run->disk)
+		return NULL;
+	compare_disk(run, &wrong, &first);
+	return disk_check_answer(wrong, first);
+}
+
+/* ---- a snapshot of the guest while it runs ---- */
+
+static void on_snapshot_source_test_failed(void *data, const struct machine_line *line,
+					   const char *reason)
+{
+	add_test(data, line, reason);
+}
+
+static void on_snapshot_source_over(void *data, const char *problem, const char *failure)
+{
+	struct case_run *run = data;
+
+	if (problem)
+		remember_first(&run->findings.violation, problem);
+	if (failure)
+		remember_first(&run->findings.first_fail, failure);
+	snapshot_source_free(g_steal_pointer(&run->snapshot_source));
+	guest_end_snapshot_source(run->guest, problem || failure);
+	if (run->exit)
+		conclude_exit(run, run->exit);
+}
+
+static const struct snapshot_source_listener snapshot_source_listener = {
+	.test_failed = on_snapshot_source_test_failed,
+	.over = on_snapshot_source_over,
+};
+
+/* The guest that goes on keeps the disk that it has open, and the snapshot gets a copy of it. */
+static void on_stands_still(void *data)
+{
+	struct case_run *run = data;
+	g_autoptr(GError) error = NULL;
+
+	if (!run->disk)
+		return;
+	/* There is one already if the last snapshot could not be made. */
+	disk_check_free(run->snapshot_source_disk);
+	run->snapshot_source_disk = disk_check_split(run->disk, &error);
+	if (!run->snapshot_source_disk)
+		conclude(run, VERDICT_ERROR, "%s", error->message);
+}
+
+static void on_snapshot_source(void *data, struct guest *source)
+{
+	struct case_run *run = data;
+
+	run->snapshot_source = snapshot_source_follow(source, run->test.label != NULL,
+						      g_steal_pointer(&run->snapshot_source_disk),
+						      &snapshot_source_listener, run);
+}
+
+/* ---- the end ---- */
+
+static void on_ended(void *data, const struct vm_exit *exit)
+{
+	struct case_run *run = data;
+
+	if (!run->snapshot_source) {
+		conclude_exit(run, exit);
+		return;
+	}
+	run->exit = g_memdup2(exit, sizeof(*exit));
+	run->exit->stderr_end = g_strdup(exit->stderr_end);
+}
+
+static void on_failed(void *data, const char *problem)
+{
+	conclude_problem(data, problem);
+}
+
+static void on_unable(void *data, const char *reason)
+{
+	conclude_unable(data, reason);
+}
+
+const struct guest_listener case_guest_listener = {
+	.human = on_human,
+	.machine = on_machine,
+	.violation = on_violation,
+	.sentence = on_sentence,
+	.version = on_version,
+	.time_told = on_time_told,
+	.wants_more = on_wants_more,
+	.boot_asked = on_boot_asked,
+	.stands_still = on_stands_still,
+	.snapshot_source = on_snapshot_source,
+	.disk_asked = on_disk_asked,
+	.ended = on_ended,
+	.failed = on_failed,
+	.unable = on_unable,
+};

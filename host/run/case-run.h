@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A case at work: what case.c (its start and end), case-events.c (what its guest does) and
+ * verdict.c (what becomes of it) share.
+ */
+#ifndef FERRY_HOST_CASE_RUN_H
+#define FERRY_HOST_CASE_RUN_H
+
+#include "guest/clock-check.h"
+#include "guest/disk-check.h"
+#include "guest/machine-check.h"
+#include "guest/snapshot-source.h"
+#include "run/case.h"
+
+/* The test that the guest is working on. */
+struct current_test {
+	char *label; /* "NAME on CPU N", printable; NULL between tests */
+	char *name;
+	unsigned cpu, round;
+	gint64 started; /* monotonic, us */
+};
+
+/* What was seen of the guest so far, and decides over the verdict. NULL: nothing of the kind. */
+struct findings {
+	char *first_fail; /* the text of the first check that failed */
+	char *first_skip;
+	char *violation; /* the first violation of the protocol, or of what the host checks */
+	char *unclean;	 /* all that resets did not bring back */
+	char *abort;	 /* why the guest aborted: an exception, or its own words */
+	unsigned boots;
+	gint64 bye; /* the status that the guest announced, or -1 */
+};
+
+struct case_run {
+	const struct test_case *test_case;
+	const struct case_settings *settings;
+	const struct case_listener *listener;
+	void *data;
+
+	char *command_line; /* of the guest */
+	struct guest *guest;
+	struct plan_run *plan;
+	struct clock_check *clock_check;
+	struct machine_check *machine_check;
+	struct ram_images *images; /* or NULL */
+	struct disk_check *disk;   /* NULL for a guest without a disk */
+
+	/* The source of the last snapshot of a running guest, until its test is over. */
+	struct snapshot_source *snapshot_source;
+	struct disk_check *snapshot_source_disk; /* before that source is followed */
+	struct vm_exit *exit; /* the guest has ended, and the verdict waits for that source */
+
+	struct current_test test;
+	struct findings findings;
+	struct result *result;
+	gint64 started; /* monotonic, us */
+	guint deadline, idle;
+	gboolean over;
+};
+
+/* Keeps TEXT, printable, in *WHERE if nothing is there yet. */
+void remember_first(char **where, const char *text);
+
+/* Compares the disk with what the guest may have written; a difference is a violation. */
+void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first);
+
+/* ---- case-events.c ---- */
+
+extern const struct guest_listener case_guest_listener;
+
+/* ---- verdict.c: each ends the case, and the first one stands ---- */
+
+void conclude(struct case_run *run, enum verdict verdict, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+/* The guest has ended. */
+void conclude_exit(struct case_run *run, const struct vm_exit *exit);
+/* The VMM or the plan could not do its part. */
+void conclude_problem(struct case_run *run, const char *problem);
+/* The VMM cannot do here what the plan needs. */
+void conclude_unable(struct case_run *run, const char *reason);
+void conclude_deadline(struct case_run *run);
+
+/* ---- case.c ---- */
+
+/* The verdict is there: the case is torn down when the main loop is idle. */
+void case_over(struct case_run *run);
+
+#endif
