@@ -79,7 +79,7 @@ static char *chosen(const char *text, gboolean kvm_unit_tests, const char *patte
 		.plan_names = plan_list,
 		.wanted = &wanted,
 		.accel = "tcg",
-		.vmm = &qemu_vmm,
+		.vmm = vmms[0],
 	};
 	struct suite *suite = suite_load(folder.config, folder.path, kvm_unit_tests, &error);
 	GString *told = g_string_new(NULL);
@@ -240,7 +240,7 @@ static void test_seeds(void)
 	g_auto(GStrv) patterns = split("alpine");
 	struct settings wanted = settings_with(2, 7, FALSE);
 	struct selection selection = {
-		.patterns = patterns, .wanted = &wanted, .accel = "tcg", .vmm = &qemu_vmm
+		.patterns = patterns, .wanted = &wanted, .accel = "tcg", .vmm = vmms[0]
 	};
 	g_autoptr(GPtrArray) once = select_cases(suite, &selection, NULL);
 	g_autoptr(GPtrArray) again = select_cases(suite, &selection, NULL);
@@ -261,7 +261,7 @@ static void check_without_bochs(struct suite *suite)
 {
 	char *patterns[] = { (char *)"vmx", NULL };
 	struct selection selection = {
-		.patterns = patterns, .wanted = &default_settings, .accel = "tcg", .vmm = &qemu_vmm
+		.patterns = patterns, .wanted = &default_settings, .accel = "tcg", .vmm = vmms[0]
 	};
 	g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);
 	const struct test_case *test_case = cases->pdata[0];
@@ -320,7 +320,7 @@ static void test_placement(void)
 					       .wanted = &wanted,
 					       .accel = "tcg",
 					       .host = rows[i].host,
-					       .vmm = &qemu_vmm };
+					       .vmm = vmms[0] };
 		g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);
 		const struct test_case *test_case = cases->pdata[0];
 
