@@ -11,7 +11,7 @@
 #include "lab/kinds.h"
 #include "util/interrupt.h"
 #include "run/schedule.h"
-#include "suite/select.h"
+#include "run/select.h"
 #include "util/paths.h"
 #include "util/text.h"
 

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "suite/guest-image.h"
 #include "plan/option.h"
-#include "suite/select.h"
+#include "run/select.h"
 #include "util/text.h"
 
 static struct {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "suite/known-issues.h"
+#include "run/known-issues.h"
 #include "util/kvm.h"
 #include "util/paths.h"
 #include "util/text.h"

@@ -14,7 +14,7 @@
 #include "util/kvm.h"
 #include "lab/kinds.h"
 #include "run/schedule.h"
-#include "suite/select.h"
+#include "run/select.h"
 #include "run/speed.h"
 #include "util/paths.h"
 #include "util/text.h"

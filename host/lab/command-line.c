@@ -26,8 +26,8 @@ static void add_plans(GPtrArray *arguments, const GPtrArray *cases)
 		const struct test_case *test_case = cases->pdata[i];
 
 		/* A plan's name has one address, whichever case has the plan. */
-		if (!g_ptr_array_find(names, test_case->plan->name, NULL))
-			g_ptr_array_add(names, (gpointer)test_case->plan->name);
+		if (!g_ptr_array_find(names, test_case->plan_name, NULL))
+			g_ptr_array_add(names, (gpointer)test_case->plan_name);
 	}
 	g_ptr_array_add(names, NULL);
 	add(arguments, "--plan");
@@ -41,7 +41,7 @@ static void add_patterns(GPtrArray *arguments, const GPtrArray *cases)
 		const struct test_case *test_case = cases->pdata[i];
 
 		g_ptr_array_add(arguments, g_strconcat(test_case->program->name, "/",
-						       test_case->plan->name, NULL));
+						       test_case->plan_name, NULL));
 	}
 }
 

@@ -29,6 +29,7 @@ static void take_snapshot(struct plan_run *run)
 
 const struct plan plan_bgsnapshot = {
 	.name = "bgsnapshot",
+	.action = "snapshot",
 	.about = "saved to a file while it runs on, and restored as it was when that began",
 	.capabilities = VMM_CAN_SAVE | VMM_CAN_SAVE_RUNNING,
 	.takes = OPTIONS_OF_A_MACHINE,

@@ -71,6 +71,7 @@ static void begin_and_kill(struct plan_run *run)
 
 const struct plan plan_cancel = {
 	.name = "cancel",
+	.action = "broken migration",
 	.about = "live migrations that are cancelled in mid-flight; the guest stays",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
 	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
@@ -79,6 +80,7 @@ const struct plan plan_cancel = {
 
 const struct plan plan_dstkill = {
 	.name = "dstkill",
+	.action = "broken migration",
 	.about = "live migrations whose destination is killed in mid-flight; the guest stays",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
 	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,

@@ -26,6 +26,7 @@ static void pause_guest(struct plan_run *run)
 
 const struct plan plan_pause = {
 	.name = "pause",
+	.action = "pause",
 	.about = "stopped and continued, wherever the guest asks to be moved",
 	.capabilities = VMM_CAN_PAUSE,
 	.act = pause_guest,

@@ -24,6 +24,7 @@ struct plan_run;
 struct plan {
 	const char *name;
 	const char *about;     /* one line for people */
+	const char *action;    /* what it does once, as a noun: "migration"; NULL: nothing */
 	unsigned capabilities; /* of enum vmm_capability, that the VMM must have */
 	unsigned takes;	       /* of enum vm_option, that may stand behind its name */
 	/* Of a plan with options: which, and the plan without them. */

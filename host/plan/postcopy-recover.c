@@ -54,6 +54,7 @@ static void attempt(struct plan_run *run)
 
 const struct plan plan_postcopy_recover = {
 	.name = "postcopy-recover",
+	.action = "migration",
 	.about = "postcopy whose stream is cut in mid-flight, and mended",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY | VMM_CAN_RECOVER_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY,

@@ -59,6 +59,7 @@ static void attempt(struct plan_run *run)
 
 const struct plan plan_postcopy = {
 	.name = "postcopy",
+	.action = "migration",
 	.about = "live migration that takes the guest first and its memory afterwards",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY,

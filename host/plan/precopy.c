@@ -70,6 +70,7 @@ void plan_migrate(struct plan_run *run)
 
 const struct plan plan_precopy = {
 	.name = "precopy",
+	.action = "migration",
 	.about = "live migration, wherever the guest asks to be moved",
 	.capabilities = VMM_CAN_MIGRATE,
 	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,

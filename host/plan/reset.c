@@ -24,6 +24,7 @@ static void reset_guest(struct plan_run *run)
 
 const struct plan plan_reset = {
 	.name = "reset",
+	.action = "reset",
 	.about = "reset where a test first asks to be moved; the test then begins anew",
 	.capabilities = VMM_CAN_RESET,
 	.act = reset_guest,

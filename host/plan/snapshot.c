@@ -22,6 +22,7 @@ static void take_snapshot(struct plan_run *run)
 
 const struct plan plan_snapshot = {
 	.name = "snapshot",
+	.action = "snapshot",
 	.about = "saved to a file and restored by another VMM, wherever the guest asks to be moved",
 	.capabilities = VMM_CAN_SAVE,
 	.takes = OPTIONS_OF_A_MACHINE,

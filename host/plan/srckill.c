@@ -9,6 +9,7 @@
 
 const struct plan plan_srckill = {
 	.name = "srckill",
+	.action = "migration",
 	.about = "live migration whose source is killed when it has sent all",
 	.capabilities = VMM_CAN_MIGRATE,
 	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,

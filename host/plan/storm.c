@@ -8,6 +8,7 @@
 
 const struct plan plan_storm = {
 	.name = "storm",
+	.action = "migration",
 	.about = "live migrations back to back while the guest works",
 	.capabilities = VMM_CAN_MIGRATE,
 	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,

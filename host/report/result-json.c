@@ -101,7 +101,7 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 {
 	add_string(builder, "case", result->test_case->name);
 	add_string(builder, "program", result->test_case->program->name);
-	add_string(builder, "plan", result->test_case->plan->name);
+	add_string(builder, "plan", result->test_case->plan_name);
 	add_string(builder, "verdict", verdict_name(result->verdict));
 	add_string(builder, "reason", result->reason);
 	add_string(builder, "detail", result->detail);

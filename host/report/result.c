@@ -13,14 +13,6 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
-void test_case_free(struct test_case *test_case)
-{
-	g_free(test_case->name);
-	g_free(test_case->log_name);
-	g_free(test_case->skip_reason);
-	g_free(test_case);
-}
-
 static void test_result_free(struct test_result *test)
 {
 	g_free(test->name);
@@ -93,28 +85,24 @@ const char *result_mark(const struct result *result, const char *name, const cha
 
 static void append_actions(GString *text, const struct result *result)
 {
-	const struct plan *plan = result->test_case->plan;
-	const char *noun = plan->reboots				  ? "reset"
-			   : plan->capabilities & VMM_CAN_BREAK_MIGRATION ? "broken move"
-			   : plan->capabilities & VMM_CAN_SAVE		  ? "snapshot"
-			   : plan->capabilities & VMM_CAN_MIGRATE	  ? "move"
-									  : "pause";
+	const struct test_case *test_case = result->test_case;
 	gint64 shortest = G_MAXINT64, longest = 0;
 	g_autofree char *from = NULL, *to = NULL;
 
 	for (guint i = 0; i < result->actions->len; i++) {
 		const struct action_stats *action =
 			&g_array_index(result->actions, struct action_stats, i);
-		gint64 time = plan->reboots ? action->total_ns : action->pause_min_ns;
+		gint64 time = test_case->reboots ? action->total_ns : action->pause_min_ns;
 
 		shortest = MIN(shortest, time);
 		longest = MAX(longest, time);
 	}
 	from = text_duration(shortest);
 	to = text_duration(longest);
-	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->actions->len, noun,
+	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->actions->len,
+			       test_case->action,
 			       result->actions->len == 1 ? "" : "s",
-			       plan->reboots ? "back after" : "stopped for", from, to);
+			       test_case->reboots ? "back after" : "stopped for", from, to);
 }
 
 char *result_summary(const struct result *result)

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#include "plan/plan.h"
-#include "suite/suite.h"
+#include "report/action-stats.h"
+#include "suite/test-case.h"
 
 enum verdict {
 	VERDICT_PASS,
@@ -17,18 +17,6 @@ enum verdict {
 };
 
 const char *verdict_name(enum verdict verdict); /* "PASS", ... */
-
-/* program/plan: what is scheduled, timed and reported. */
-struct test_case {
-	const struct program *program;
-	const struct plan *plan;
-	char *name;	/* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
-	char *log_name; /* its folder below the log folder */
-	guint32 seed;
-	const char *host;      /* "local", or the name of the lab that it runs in */
-	const char *lab_clock; /* "tsc" or "hpet", for a lab; NULL: the lab's default */
-	char *skip_reason;     /* it can run nowhere; NULL if it can */
-};
 
 /* One test's end, as the guest told it. */
 struct test_result {
@@ -81,8 +69,6 @@ struct result {
 	GPtrArray *marks;      /* of struct mark, without clock marks */
 	GArray *actions;       /* of struct action_stats */
 };
-
-void test_case_free(struct test_case *test_case);
 
 /* A result without a verdict yet. Both arguments outlive it. */
 struct result *result_new(const struct test_case *test_case, const struct environment *environment);

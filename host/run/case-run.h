@@ -10,6 +10,7 @@
 #include "guest/disk-check.h"
 #include "guest/machine-check.h"
 #include "guest/snapshot-source.h"
+#include "plan/plan.h"
 #include "run/case.h"
 
 /* The test that the guest is working on. */

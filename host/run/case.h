@@ -5,6 +5,7 @@
 
 #include "report/result.h"
 #include "suite/settings.h"
+#include "vmm/vmm.h"
 
 /* What is the same for all cases of a run. */
 struct case_settings {

@@ -2,7 +2,7 @@
 /* Runs cases side by side. */
 #include "util/interrupt.h"
 #include "lab/kinds.h"
-#include "suite/known-issues.h"
+#include "run/known-issues.h"
 #include "run/schedule.h"
 
 struct running {

@@ -6,6 +6,7 @@
  */
 #include <sys/stat.h>
 
+#include "plan/plan.h"
 #include "util/interrupt.h"
 #include "run/speed.h"
 
@@ -71,6 +72,7 @@ static gint64 measure(const struct program *program, const struct case_settings 
 	struct test_case test_case = {
 		.program = program,
 		.plan = &plan_none,
+		.plan_name = "none",
 		.name = (char *)"calibrate/none",
 		.log_name = (char *)"calibrate/none",
 	};

@@ -96,7 +96,7 @@ static const struct fault rows[] = {
 	  .words =
 		  "^PASS  dirty/snapshot .*\n +memory: source and destination held the same in 2 moves\n(?!(.*\n)*ram-)" },
 	{ "keep-ram-moves-on", "run selftest/precopy --keep-ram", "refuses-pmemsave", 0, "PASS",
-	  "^PASS  selftest/precopy .* 1 move, .*\n +memory: there are no images: QMP command 'pmemsave' failed: Could not open the file$" },
+	  "^PASS  selftest/precopy .* 1 migration, .*\n +memory: there are no images: QMP command 'pmemsave' failed: Could not open the file$" },
 	{ "keep-ram-destination-dies", "run selftest/precopy --keep-ram", "dies-in-pmemsave", 1,
 	  "ERROR",
 	  "^ERROR selftest/precopy: the destination died before the guest went on \\(killed by signal 9 \\(Killed\\)\\)" },

@@ -31,11 +31,11 @@ static const struct fault rows[] = {
 	{ "odd-figures", "run selftest/precopy", "odd-figures", 1, "ERROR",
 	  "^ERROR selftest/precopy: query-migrate answers with nonsense" },
 	{ "ends-in-move", "run selftest/storm --moves 1", "ends-in-move", 0, "PASS",
-	  "^PASS  selftest/storm .* 1 move, " },
+	  "^PASS  selftest/storm .* 1 migration, " },
 
 	/* Options of plans that QEMU does not have, or does not use. */
 	{ "normal-delay", "run selftest --plan precopy+delay", "", 0, "PASS",
-	  "^PASS  selftest/precopy\\+delay .* 1 move, " },
+	  "^PASS  selftest/precopy\\+delay .* 1 migration, " },
 	{ "normal-norandom", "run selftest --plan precopy+norandom", "tells-if-predictable", 1,
 	  "ERROR", "^ERROR selftest/precopy\\+norandom: .*my addresses are not random" },
 	{ "random", "run selftest --plan precopy", "tells-if-predictable", 0, "PASS",
@@ -53,9 +53,9 @@ static const struct fault rows[] = {
 
 	/* Migrations that are broken off, or should be. */
 	{ "normal-cancel", "run selftest --plan cancel", "", 0, "PASS",
-	  "^PASS  selftest/cancel .* \\d broken moves?, stopped for 0 us" },
+	  "^PASS  selftest/cancel .* \\d broken migrations?, stopped for 0 us" },
 	{ "normal-dstkill", "run selftest --plan dstkill", "", 0, "PASS",
-	  "^PASS  selftest/dstkill .* 1 broken move, stopped for 0 us" },
+	  "^PASS  selftest/dstkill .* 1 broken migration, stopped for 0 us" },
 	{ "refuses-cancel", "run selftest --plan cancel", "refuses-cancel", 1, "ERROR",
 	  "^ERROR selftest/cancel: QMP command 'migrate_cancel' failed: Not now" },
 	{ "completes-when-cancelled", "run selftest --plan cancel", "completes-when-cancelled", 1,
@@ -63,7 +63,7 @@ static const struct fault rows[] = {
 	{ "stops-when-cancelled", "run selftest --plan cancel", "stops-when-cancelled", 1, "ERROR",
 	  "^ERROR selftest/cancel: QEMU left the guest stopped \\(paused\\) when the move was cancelled" },
 	{ "paused-by-lost-destination", "run selftest --plan dstkill", "paused-by-lost-destination",
-	  0, "PASS", "^PASS  selftest/dstkill .* 1 broken move" },
+	  0, "PASS", "^PASS  selftest/dstkill .* 1 broken migration" },
 	{ "stopped-by-lost-destination", "run selftest --plan dstkill",
 	  "stopped-by-lost-destination", 1, "ERROR",
 	  "^ERROR selftest/dstkill: QEMU left the guest stopped \\(internal-error\\) when the move had lost its destination" },
@@ -81,7 +81,7 @@ static const struct fault rows[] = {
 	{ "migration-fails-before-cancel", "run selftest --plan cancel", "migration-fails", 1,
 	  "ERROR", "^ERROR selftest/cancel: QEMU says that the migration failed: Unable to" },
 	{ "normal-srckill", "run selftest --plan srckill", "", 0, "PASS",
-	  "^PASS  selftest/srckill .* 1 move, " },
+	  "^PASS  selftest/srckill .* 1 migration, " },
 	{ "completes-too-early", "run selftest --plan srckill", "completes-too-early", 1, "ERROR",
 	  "^ERROR selftest/srckill: the destination died with the source, which had sent all \\(exit status 1: fake-qemu: the stream ended early\\)" },
 	{ "loses-a-byte-in-srckill", "run selftest --plan srckill", "loses-a-byte", 1, "FAIL",

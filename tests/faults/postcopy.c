@@ -5,7 +5,7 @@
 static const struct fault rows[] = {
 	/* Those that cannot be made, or turn out to be no post-copy ones. */
 	{ "normal-postcopy", "run selftest/postcopy --plan postcopy", "", 0, "PASS",
-	  "^PASS  selftest/postcopy .* 1 move, " },
+	  "^PASS  selftest/postcopy .* 1 migration, " },
 	{ "postcopy-not-here", "run selftest/postcopy --plan postcopy", "refuses-use", 0, "SKIP",
 	  "^SKIP  selftest/postcopy: plan postcopy needs what qemu cannot do here: QMP command 'migrate-set-capabilities' failed: Userfaultfd is not to be had" },
 	{ "refuses-postcopy", "run selftest/postcopy --plan postcopy", "refuses-postcopy", 1,
@@ -23,7 +23,7 @@ static const struct fault rows[] = {
 
 	/* Those whose stream is cut, and mended or not. */
 	{ "normal-recover", "run selftest --plan postcopy-recover", "", 0, "PASS",
-	  "^PASS  selftest/postcopy-recover .* 1 move, " },
+	  "^PASS  selftest/postcopy-recover .* 1 migration, " },
 	{ "refuses-pause", "run selftest --plan postcopy-recover", "refuses-pause", 1, "ERROR",
 	  "^ERROR selftest/postcopy-recover: QMP command 'migrate-pause' failed: Not in the mood" },
 	{ "refuses-recover", "run selftest --plan postcopy-recover", "refuses-recover", 1, "ERROR",

@@ -9,11 +9,11 @@ static const struct fault rows[] = {
 	{ "normal-pause", "run selftest/pause", "", 0, "PASS",
 	  "^PASS  selftest/pause .* 1 pause, " },
 	{ "normal-precopy", "run selftest/precopy", "", 0, "PASS",
-	  "^PASS  selftest/precopy .* 1 move, " },
+	  "^PASS  selftest/precopy .* 1 migration, " },
 	{ "normal-reset", "run selftest/reset", "", 0, "PASS",
 	  "^PASS  selftest/reset \\(1 tests, 2 checks; 1 reset, back after " },
 	{ "normal-storm", "run selftest/storm --moves 50", "", 0, "PASS",
-	  "^PASS  selftest/storm .* 5\\d moves, " },
+	  "^PASS  selftest/storm .* 5\\d migrations, " },
 
 	/* The monitor. */
 	{ "too-old", "run selftest/none", "too-old", 1, "ERROR",

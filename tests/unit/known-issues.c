@@ -3,7 +3,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "suite/known-issues.h"
+#include "plan/plan.h"
+#include "run/known-issues.h"
 
 static const char issues_text[] = "[alpha]\n"
 				  "case = prog/*\n"

@@ -70,7 +70,8 @@ static void make_run(struct run *run)
 		struct result *result = result_new(&run->cases[i], &environment);
 
 		run->cases[i] = (struct test_case){ .program = &program,
-						    .plan = &plan_precopy,
+						    .plan_name = "precopy",
+						    .action = "migration",
 						    .name = (char *)names[i] };
 		result->verdict = i;
 		result->reason = i == VERDICT_PASS ? NULL : g_strdup(NASTY);
@@ -214,7 +215,7 @@ static void test_no_result(void)
 		"{\"verdict\": \"PASS\", \"tests\": [{\"test\": {}, \"cpu\": \"x\"}], \"reason\": []}",
 	};
 	struct test_case test_case = { .program = &program,
-				       .plan = &plan_precopy,
+				       .plan_name = "precopy",
 				       .name = (char *)"pro/x" };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(objects); i++) {

@@ -3,7 +3,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "suite/select.h"
+#include "run/select.h"
 #include "util/text.h"
 
 static const char config[] =

@@ -5,7 +5,7 @@
 #include "lab/kinds.h"
 #include "suite/needs.h"
 #include "plan/option.h"
-#include "suite/select.h"
+#include "run/select.h"
 #include "util/text.h"
 #include "util/userfault.h"
 
@@ -322,6 +322,9 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 
 	test_case->program = program;
 	test_case->plan = plan;
+	test_case->plan_name = plan->name;
+	test_case->action = plan->action;
+	test_case->reboots = plan->reboots;
 	test_case->name = g_strconcat(program->name, "/", plan->name, suffix, NULL);
 	test_case->log_name = g_strdup(test_case->name);
 	test_case->seed = (guint32)wanted->seed ^ g_str_hash(test_case->name);

@@ -2,7 +2,8 @@
 /* Reads known-issues.cfg and holds results against it. */
 #include <string.h>
 
-#include "suite/known-issues.h"
+#include "plan/plan.h"
+#include "run/known-issues.h"
 #include "util/text.h"
 
 struct known_issue {

@@ -3,8 +3,9 @@
 #ifndef FERRY_HOST_SELECT_H
 #define FERRY_HOST_SELECT_H
 
-#include "report/result.h"
 #include "suite/settings.h"
+#include "suite/test-case.h"
+#include "vmm/vmm.h"
 
 /* As a host: the first lab that offers what the case needs. */
 #define ANY_LAB "lab"

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Cases. See test-case.h; run/select.c makes them. */
+#include "suite/test-case.h"
+
+void test_case_free(struct test_case *test_case)
+{
+	g_free(test_case->name);
+	g_free(test_case->log_name);
+	g_free(test_case->skip_reason);
+	g_free(test_case);
+}

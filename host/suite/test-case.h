@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A case: a program under a plan. It is what is scheduled, timed and reported. */
+#ifndef FERRY_HOST_SUITE_TEST_CASE_H
+#define FERRY_HOST_SUITE_TEST_CASE_H
+
+#include "suite/suite.h"
+
+struct plan;
+
+struct test_case {
+	const struct program *program;
+	const struct plan *plan; /* plan/plan.h; what reports tell of it is below */
+	const char *plan_name;	 /* "precopy+tcp" */
+	const char *action;	 /* what the plan does once: "migration"; NULL: nothing */
+	gboolean reboots;	 /* an action is over when the guest has booted again */
+	char *name;		 /* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
+	char *log_name;		 /* its folder below the log folder */
+	guint32 seed;
+	const char *host;      /* "local", or the name of the lab that it runs in */
+	const char *lab_clock; /* "tsc" or "hpet", for a lab; NULL: the lab's default */
+	char *skip_reason;     /* it can run nowhere; NULL if it can */
+};
+
+void test_case_free(struct test_case *test_case);
+
+#endif
