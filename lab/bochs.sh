@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh disable=SC2034,SC2154 # shared with lab/common.sh
 #
-# A machine emulated by Bochs, for lab/common.sh. There is no folder to share and no
-# virtio: what the command needs travels in the initrd, and everything comes back over
-# four serial lines: the kernel's console, output, errors, and control with the results.
+# A machine that Bochs emulates. Bochs can share no folder and has no virtio: what the command needs
+# travels in the initrd, and everything comes back over four serial lines: the kernel's console,
+# output, errors, and control with the results. lab/common.sh says what each function is for.
 
-# Bochs counts a tick an instruction, and all its clocks (TSC, PIT, HPET, APIC) count ticks:
-# so many are a second inside, however long they take outside. About what it manages.
+emulator_patience=120
+emulator_ports=serial
+emulator_needs_files=yes
+
+# Bochs counts one tick for each instruction, and all its clocks (TSC, PIT, HPET, APIC) count ticks:
+# so many are a second inside, however long they take outside. Bochs manages about half as many.
 bochs_ips=100000000
 
 # What Bochs 2.7 gets wrong (docs/labs.md): entries of the page-modification log keep the
 # address's low bits, and the size of the XSAVE area contradicts its parts. KVM and the kernel go
 # on, but with long warnings over a slow line.
 #
-# An entry to a guest whose RFLAGS.IF is clear blocks the host's interrupts until its next exit, and
-# a vCPU that spins for another one that way would have no exit: it gets one by its PAUSEs, after
-# 4096 instructions always.
+# An entry to a guest whose RFLAGS.IF is clear blocks the host's interrupts until the guest's next
+# exit, and a vCPU that spins for another one in that state would have no exit. With these
+# parameters it exits after 4096 PAUSEs, always.
 bochs_kernel_options='kvm_intel.pml=0 kvm_intel.ple_gap=65536 kvm_intel.ple_window_grow=0 noxsave'
 
-# Debian's has its debugger compiled in, which halves its speed, and SDL for a display. One
-# of your own, by $BOCHS, is taken to be without windows.
+# Debian's Bochs needs SDL for a display; it has its debugger compiled in, which halves its speed.
+# The user's own Bochs, named by $BOCHS, is taken to be without windows.
 bochs=${BOCHS:-bochs}
 bochs_display=sdl2
 [ -z "${BOCHS-}" ] || bochs_display=nogui
@@ -52,10 +56,6 @@ byte_of() {
 	od -An -tu1 -j"$2" -N1 "$1" | tr -d ' '
 }
 
-size_of() {
-	stat -L -c %s "$1"
-}
-
 # Appends FILE to the disk, padded to whole blocks, as the part to be loaded at ADDRESS.
 add_part() {
 	blocks=$((($(size_of "$1") + block - 1) / block))
@@ -83,7 +83,7 @@ make_disk() {
 		patch_file "$work/setup" $((0x228)) # cmd_line_ptr
 	printf '%s\0' "$1" | patch_file "$work/setup" $command_line_offset
 
-	cat "$here/../build/lab/boot" >"$work/disk"
+	cat "$build/lab/boot" >"$work/disk"
 	disk_size=512 parts_offset=400
 	add_part "$work/setup" $setup_address
 	add_part "$work/kernel" $kernel_address
@@ -92,7 +92,7 @@ make_disk() {
 	truncate -s $((cylinders * heads * sectors * 512)) "$work/disk"
 }
 
-# The machine's end of the pipes and the log are descriptors 3 to 5 and 7.
+# Bochs opens what descriptors 3, 4, 5 and 7 are. See emulator_start for 7.
 write_bochsrc() {
 	cat <<END
 config_interface: textconfig
@@ -105,7 +105,7 @@ clock: sync=none, time0=utc
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=disk, mode=flat, path=$work/disk, cylinders=$cylinders, heads=$heads, spt=$sectors
 boot: disk
-com1: enabled=1, mode=file, dev=$work/kernel-log
+com1: enabled=1, mode=file, dev=/dev/fd/7
 com2: enabled=1, mode=file, dev=/dev/fd/3
 com3: enabled=1, mode=file, dev=/dev/fd/4
 com4: enabled=1, mode=file, dev=/dev/fd/5
@@ -114,23 +114,23 @@ panic: action=fatal
 error: action=ignore
 info: action=ignore
 debug: action=ignore
-$extra_lines
+$bochs_lines
 END
 }
 
-# What is asked of this machine before anything is started.
-check_bochs() {
+emulator_check() {
 	command -v "$bochs" >/dev/null ||
 		fail "no $bochs here; scripts/packages --install lab intel brings Bochs"
-	[ -e "$here/../build/lab/boot" ] || fail "no build/lab/boot yet: run make"
-	[ -z "$shell" ] || fail "--shell needs a real Intel host"
-	[ -z "$extra" ] || fail "--qemu-arg is for QEMU; for Bochs there is --bochs-line"
-	[ "$memory" -ge 512 ] || fail "--memory must be at least 512, since much travels in the initrd"
+	[ -e "$build/lab/boot" ] || fail "no $build/lab/boot yet: run make"
+	[ -z "$shell" ] || fail "--shell needs a real $vendor host"
+	[ -z "$qemu_arguments" ] || fail "--qemu-arg is for QEMU; for Bochs there is --bochs-line"
+	[ "$memory" -ge 512 ] ||
+		fail "--memory must be at least 512, since much travels in the initrd"
 	clock_options="$clock_options tsc_early_khz=$((bochs_ips / 1000))"
 }
 
-# The initrd with what the command needs.
-packed_files() {
+# The files that the command needs.
+emulator_initrds() {
 	program=$(command -v "$1") || program=
 	set --
 	case $program in
@@ -140,38 +140,42 @@ packed_files() {
 	eval "\"\$here/pack-files\" \"\$@\" $files"
 }
 
-start_bochs() {
-	make_disk "$kernel_options $bochs_kernel_options"
-	mkfifo "$work/kernel-log"
-	{
-		cat "$work/kernel-log" >&7
-		: >"$work/log-is-complete"
-	} 3>&- 4>&- 5>&- 6<&- 8<&- 9<&- &
-	copiers="$copiers $!"
+# It dies with this script, even if the script is killed with no time to say so.
+run_bochs() {
+	export SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy BXSHARE=/usr/share/bochs
+	exec setsid setpriv --pdeathsig KILL -- "$bochs" -q -f "$work/bochsrc" "$@" \
+		</dev/null >&9 2>&1 9>&-
+}
+
+emulator_start() {
+	make_disk "$1 $bochs_kernel_options"
 	write_bochsrc >"$work/bochsrc"
+	set --
 	# With a debugger it would stop at a prompt.
-	debugger=
-	"$bochs" --help 2>&1 | grep -q '^ *-rc ' && debugger="-rc $work/debugger"
-	echo c >"$work/debugger"
-	: >"$work/bochs-output"
-	exec 6<"$work/bochs-output"
-	# shellcheck disable=SC2086 # an option with its value, or nothing
-	SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy BXSHARE=/usr/share/bochs \
-		setpriv --pdeathsig KILL -- "$bochs" -q -f "$work/bochsrc" $debugger \
-		</dev/null >"$work/bochs-output" 2>&1 6<&- 7>&- 8<&- 9<&- &
+	if timeout 10 "$bochs" --help 2>&1 </dev/null | grep -q '^ *-rc '; then
+		echo c >"$work/debugger"
+		set -- -rc "$work/debugger"
+	fi
+	# Bochs would empty the log when it opens it, so it gets a pipe in its place. Both ends are
+	# open before anyone starts: neither waits for the other one, and the reader ends when Bochs
+	# does, whether Bochs has opened the pipe or not.
+	mkfifo "$work/kernel-log"
+	exec 6<>"$work/kernel-log"
+	cat <"$work/kernel-log" >&7 3>&- 4>&- 5>&- 6>&- 8<&- 9>&- &
+	copiers="$copiers $!"
+	run_bochs "$@" 7>"$work/kernel-log" 6>&- 8<&- &
 	machine=$!
 }
 
-# Its log has a way to go when it has died.
-await_log_of_bochs() {
-	tries=0
-	until [ -e "$work/log-is-complete" ] || [ $tries -ge 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
+# Nobody wants to see its banner.
+emulator_output() {
+	:
 }
 
-# Why it ended, out of its output.
-words_of_bochs() {
-	sed -n '/exiting with the following message/{n;s/^\[[^]]*\] */: Bochs: /p;q}'
+# What Bochs says when it ends, or else its last line, which is no part of its banner.
+emulator_reason() {
+	awk '
+		/exiting with the following message/ { getline; sub(/^\[[^]]*\] */, ""); said = $0 }
+		/^[^ =]/ { last = $0 }
+		END { if (said) print "Bochs: " said; else if (last) print "Bochs: " last }'
 }

@@ -1,27 +1,48 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh disable=SC2154 # what the script sets, as told here
+# shellcheck shell=sh disable=SC2154 # what lab/NAME sets, as told here
 #
-# What all labs do, sourced by lab/NAME as its last act: the command line, the job and the
-# pipes, QEMU's machine, and watching it. The script has set `here` and
+# What all labs do: the command line, the job and the pipes, and watching the machine. lab/NAME
+# describes one machine and sources this as its last act. It has set
 #
-#   lab, vendor           its name, and its CPU's
-#   kvm_module            KVM's module on a real one
-#   emulator              tcg (QEMU's), or bochs (lab/bochs.sh has been sourced)
-#   memory, cpus          the defaults
-#   usage                 prints the help
+#   here                   the folder of this file
+#   lab, vendor            the lab's name, and its CPU's vendor
+#   kvm_module             KVM's module on a real CPU of this vendor
+#   emulation              the --accel that emulates the CPU: tcg or bochs
+#   memory, cpus           the defaults
+#   own_options            options that no other lab has
+#   usage                  prints the help
+#
+# lab/qemu.sh and lab/bochs.sh each start one emulator. Both define
+#
+#   emulator_patience      so many seconds without a line from a machine that boots mean that it hangs
+#   emulator_ports         how lab/init reports: virtio, or serial
+#   emulator_needs_files   not empty if it opens files of $work while the machine boots
+#   emulator_check         fails if something is missing or was asked for in vain; may add to
+#                          clock_options
+#   emulator_initrds PROGRAM   prints the paths of further initrds
+#   emulator_start OPTIONS     starts the machine with these options of the kernel, and sets `machine`
+#   emulator_output        prints what is worth reading of the output of an emulator that has ended
+#   emulator_reason        prints, in one line, why it ended; nothing if it did not say
+#
+# emulator_start finds open: 3, 4 and 5, the pipes for output, errors and control; 6, the initrd; 7,
+# the kernel's log, to be appended to; 9, for the emulator's own output.
 
 fail() {
 	echo "lab/$lab: $*" >&2
 	exit 2
 }
 
-# A machine that neither starts the command nor logs a line for so long hangs. Seconds.
-patience=30
-[ "$emulator" != bochs ] || patience=120
+# The exit status of a lab that failed by itself.
 lab_failed=70
 
-kernel='' modules='' clock=tsc accel='' results='' console='' shell='' extra=''
-files='' extra_lines=''
+# A machine that boots has so many times the patience for all of it, however much it logs.
+boot_rounds=10
+
+# What make built; `make O=DIR` puts it elsewhere.
+build=${FERRY_BUILD:-$here/../build}
+
+kernel='' modules='' clock=tsc accel='' results='' console='' shell='' patience=''
+files='' qemu_arguments='' bochs_lines=''
 
 quoted() {
 	printf "'"
@@ -29,20 +50,22 @@ quoted() {
 	printf "' "
 }
 
-# QEMU wants commas in an option's value twice.
-doubled() {
-	printf %s "$1" | sed 's/,/,,/g'
-}
+# ---- the command line ----
 
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel | --modules | --clock | --accel | --results | --memory | --cpus | --console | \
-		--qemu-arg | --file | --bochs-line)
+		--patience | --qemu-arg | --file | --bochs-line)
 		[ $# -ge 2 ] || fail "$1 needs a value; lab/$lab --help tells more"
 		;;
 	esac
-	case $emulator:$1 in
-	tcg:--file | tcg:--bochs-line) fail "unknown option '$1'; lab/$lab --help lists all" ;;
+	case $1 in
+	--file | --bochs-line)
+		case " $own_options " in
+		*" $1 "*) ;;
+		*) fail "unknown option '$1'; lab/$lab --help lists all" ;;
+		esac
+		;;
 	esac
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -53,9 +76,10 @@ while [ $# -gt 0 ]; do
 	--memory) memory=$2 ;;
 	--cpus) cpus=$2 ;;
 	--console) console=$2 ;;
-	--qemu-arg) extra="$extra$(quoted "$2")" ;;
+	--patience) patience=$2 ;;
+	--qemu-arg) qemu_arguments="$qemu_arguments$(quoted "$2")" ;;
 	--file) files="$files$(quoted "$2")" ;;
-	--bochs-line) extra_lines="$extra_lines$2
+	--bochs-line) bochs_lines="$bochs_lines$2
 " ;;
 	--shell) shell=yes; shift; continue ;;
 	--help | -h) usage; exit 0 ;;
@@ -70,7 +94,7 @@ done
 
 if [ $# -eq 0 ]; then
 	[ "$shell" ] || { usage >&2; exit 2; }
-	# Not what the user's own start-up files make of it: they can take a minute in there.
+	# The user's own start-up files can take a minute in there.
 	if command -v bash >/dev/null; then set -- bash --norc; else set -- sh; fi
 fi
 [ -z "$shell" ] || [ -t 0 ] || fail "--shell needs a terminal"
@@ -85,28 +109,35 @@ fi
 beside=$(dirname "$kernel")/modules
 [ ! -d "$beside" ] || modules="$modules$(quoted "$beside")"
 
-# A real processor of this vendor, whose KVM lends its extension to guests.
+# Is this a CPU of the same vendor, and does KVM here let guests have VMs of their own?
 can_nest() {
 	[ -w /dev/kvm ] && grep -qsE '^(1|Y)$' "/sys/module/$kvm_module/parameters/nested"
 }
-[ "$accel" ] || if can_nest; then accel=kvm; else accel=$emulator; fi
+[ "$accel" ] || if can_nest; then accel=kvm; else accel=$emulation; fi
 case $accel in
-kvm | "$emulator") ;;
-*) fail "unknown accelerator '$accel' ($emulator or kvm)" ;;
+kvm | "$emulation") ;;
+*) fail "unknown accelerator '$accel' ($emulation or kvm)" ;;
+esac
+case $accel in
+bochs)
+	# shellcheck source=lab/bochs.sh
+	. "$here/bochs.sh"
+	;;
+*)
+	# shellcheck source=lab/qemu.sh
+	. "$here/qemu.sh"
+	;;
 esac
 
+case ${patience:=$emulator_patience} in
+*[!0-9]* | 0*) fail "--patience takes a number of seconds, and not '$patience'" ;;
+esac
 case $clock in
 tsc) clock_options='tsc=reliable no-kvmclock clocksource=tsc' ;;
 hpet) clock_options='tsc=unstable no-kvmclock clocksource=hpet' ;;
 *) fail "unknown clock '$clock' (tsc or hpet)" ;;
 esac
-
-# A busy machine's lab would measure its TSC wrongly; `make` builds what does better.
-if [ "$accel" = bochs ]; then
-	check_bochs
-elif khz=$("$here/../build/lab/tsc-khz" 2>/dev/null); then
-	clock_options="$clock_options tsc_early_khz=$khz"
-fi
+emulator_check
 
 if [ "$results" ]; then
 	mkdir -p "$results"
@@ -114,7 +145,8 @@ if [ "$results" ]; then
 fi
 
 initrds=$(eval "\"\$here/make-initrd\" $modules")
-[ "$accel" != bochs ] || initrds="$initrds $(packed_files "$1")"
+further=$(emulator_initrds "$1")
+initrds="$initrds $further"
 
 # ---- the machine's files: pipes and unlinked files, so that nothing can be left ----
 
@@ -123,12 +155,19 @@ terminal_state=
 work=$(mktemp -d)
 machine='' supervisor='' copiers=''
 
+# The emulator leads a process group, so that nothing that it started is left and holds the pipes
+# open. It has none yet if it was started this moment.
+kill_machine() {
+	[ -z "$machine" ] || kill -s KILL -- "-$machine" "$machine" 2>/dev/null || true
+}
+
 # shellcheck disable=SC2317 # the traps call it
 stop() {
 	trap '' INT TERM HUP
+	kill_machine
 	# No process, or some of our own: word splitting is meant.
 	# shellcheck disable=SC2086
-	kill -KILL $machine $supervisor $copiers 2>/dev/null || true
+	kill -KILL $supervisor $copiers 2>/dev/null || true
 	# shellcheck disable=SC2086
 	wait $machine $supervisor $copiers 2>/dev/null || true
 	rm -rf "$work"
@@ -139,12 +178,12 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# What lab/init is to know, as shell text.
+# What lab/init has to know, as shell text.
 write_job() {
 	echo "directory=$(quoted "$PWD")"
 	echo "results=$(quoted "$results")"
 	echo "clock=$clock"
-	[ "$accel" != bochs ] || echo "ports=serial"
+	echo "ports=$emulator_ports"
 	[ -z "$shell" ] || echo "terminal='$(stty size | sed 's/\(.*\) /rows \1 cols /')'"
 	environment=$(quoted XDG_CACHE_HOME=/run/cache)
 	for name in PATH HOME USER LANG LC_ALL TERM; do
@@ -159,19 +198,28 @@ write_job() {
 	echo
 }
 
-# An initrd may be followed by another, and the kernel unpacks both.
+# An initrd may be followed by another one, and the kernel unpacks both.
 write_job "$@" >"$work/job"
 # Their names are ours: word splitting is meant.
 # shellcheck disable=SC2086
 cat $initrds >"$work/initrd"
 (cd "$work" && echo job | busybox cpio -o -H newc 2>/dev/null) >>"$work/initrd"
 
+size_of() {
+	stat -L -c %s "$1"
+}
+
 log=${console:-$work/log}
 : >>"$log"
+log_start=$(size_of "$log")
 exec 6<"$work/initrd" 7>>"$log"
 mkfifo "$work/out" "$work/err" "$work/control"
 
-# Each pipe is opened for reading and writing first, so that no end waits for the other.
+# Whoever may still write the kernel's log has a copy of descriptor 7, and so holds this lock. The
+# lock is another lab's if both append to one file.
+flock -n 7 || true
+
+# Each pipe is opened for reading and writing first, so that no end waits for the other one.
 # shellcheck disable=SC2094
 exec 9<>"$work/out" 8<"$work/out" 3>"$work/out" 9>&-
 cat <&8 3>&- 6<&- 7>&- &
@@ -185,60 +233,29 @@ else
 fi
 copiers="$copiers $!"
 # shellcheck disable=SC2094
-exec 9<>"$work/control" 8<"$work/control" 5>"$work/control" 9<"$log"
-[ "$accel" = bochs ] || rm -rf "$work"
+exec 9<>"$work/control" 8<"$work/control" 5>"$work/control" 9>"$work/output"
 
-# ---- the machine ----
+emulator_start "console=ttyS0,115200 earlyprintk=serial,ttyS0,115200 panic=-1 oops=panic no_timer_check $clock_options"
 
-kernel_options="console=ttyS0,115200 earlyprintk=serial,ttyS0,115200 panic=-1 oops=panic no_timer_check $clock_options"
-
-# It dies with this script, even if that is killed with no time to say so.
-start_qemu() {
-	case $accel in
-	tcg) accel=tcg,thread=single cpu=max,+svm ;; # docs/labs.md tells why a single thread
-	*) cpu=host ;;
-	esac
-	input=/dev/null
-	if [ "$shell" ]; then
-		input=/dev/tty
-		set -- -chardev stdio,id=terminal,signal=off -device virtconsole,chardev=terminal
-	else
-		set --
-	fi
-	[ -z "$results" ] || set -- "$@" -device virtio-9p-pci,fsdev=results,mount_tag=results \
-		-fsdev "local,id=results,path=$(doubled "$results"),security_model=none,multidevs=remap"
-	eval "set -- \"\$@\" $extra"
-
-	setpriv --pdeathsig KILL -- "$QEMU" -no-reboot -nodefaults -no-user-config -display none \
-		-machine q35,vmport=off,smbus=off,sata=off,usb=off -bios qboot.rom \
-		-accel "$accel" -cpu "$cpu" -smp "$cpus" -m "$memory" \
-		-kernel "$kernel" -initrd /dev/fd/6 -append "$kernel_options" \
-		-chardev file,id=log,path=/dev/fd/7,append=on -serial chardev:log \
-		-fsdev local,id=host,path=/,security_model=none,readonly=on,multidevs=remap \
-		-device virtio-9p-pci,fsdev=host,mount_tag=host \
-		-device virtio-serial-pci \
-		-chardev file,id=out,path=/dev/fd/3 -device virtserialport,chardev=out,name=ferry.out \
-		-chardev file,id=err,path=/dev/fd/4 -device virtserialport,chardev=err,name=ferry.err \
-		-chardev file,id=control,path=/dev/fd/5 \
-		-device virtserialport,chardev=control,name=ferry.control \
-		"$@" <"$input" 8<&- 9<&- &
-	machine=$!
-}
-
-case $accel in
-bochs) start_bochs ;;
-*) start_qemu ;;
-esac
+# The emulator has its copies. From now on 6 is its output, and 9 the kernel's log, both to be read.
+exec 3>&- 4>&- 5>&- 6<"$work/output" 7>&- 9<"$log"
+[ "$emulator_needs_files" ] || rm -rf "$work"
 
 # ---- watching it ----
 
-# The log can be read once, and is then kept.
+read_log() {
+	tail -c "+$((log_start + 1))" /dev/fd/9 | tr -d '\r'
+}
+
+# The reason comes last, so that it is read even if little else is.
 lab_fails() {
-	[ "${kernel_log-}" ] || kernel_log=$(tr -d '\r' <&9)
+	lines=$(read_log | tail -n 20 | sed 's/^/    /')
 	{
-		echo "lab/$lab: $*; its kernel's last lines:"
-		printf '%s\n' "$kernel_log" | tail -n 20 | sed 's/^/    /'
+		emulator_output </dev/fd/6
+		[ -z "$lines" ] || printf '%s\n' "lab/$lab: the kernel's last lines:" "$lines"
+		echo "lab/$lab: $*"
 	} >&2
+	rm -rf "$work"
 	exit $lab_failed
 }
 
@@ -247,22 +264,18 @@ keep_partial_results() {
 }
 
 machine_died() {
-	[ "$accel" != bochs ] || await_log_of_bochs
 	keep_partial_results
-	kernel_log=$(tr -d '\r' <&9)
-	panic=$(printf '%s\n' "$kernel_log" | sed -n 's/.*\(Kernel panic .*\)/: \1/p' | tail -n 1)
-	[ "$panic" ] || [ "$accel" != bochs ] || panic=$(words_of_bochs <&6)
-	lab_fails "the machine died $1$panic"
-}
-
-log_size() {
-	stat -L -c %s /dev/fd/9
+	# What the machine logged last may still be on its way.
+	flock -w 10 9 || true
+	reason=$(read_log | sed -n 's/.*\(Kernel panic .*\)/\1/p' | tail -n 1)
+	[ "$reason" ] || reason=$(emulator_reason </dev/fd/6)
+	lab_fails "the machine died $1${reason:+: $reason}"
 }
 
 # SIZE bytes of an archive; fails if the machine died before the last.
 receive() {
 	head -c "$1" >"$work/archive"
-	[ "$(stat -c %s "$work/archive")" -eq "$1" ]
+	[ "$(size_of "$work/archive")" -eq "$1" ]
 }
 
 # A file that changed while it was packed may have cut the archive short: the rest counts.
@@ -270,11 +283,11 @@ unpack() {
 	tar -C "$1" -xzof "$work/archive" 2>/dev/null || true
 }
 
-# Lines from lab/init until the command's status, which becomes this process'.
-supervise() {
-	state='before it was up'
+# Returns when the command has started.
+await_start() {
+	state='before it was up' rounds=0
 	while :; do
-		size=$(log_size)
+		size=$(size_of /dev/fd/9)
 		status=0
 		# shellcheck disable=SC2016
 		line=$(timeout "$patience" sh -c 'read -r line && printf %s "$line"') || status=$?
@@ -283,15 +296,23 @@ supervise() {
 			state='before the command started'
 			rm -rf "${work:?}"/*
 			;;
-		0:start) break ;;
+		0:start) return ;;
 		0:fail\ *) lab_fails "${line#fail }" ;;
 		124:*)
-			[ "$(log_size)" -gt "$size" ] ||
+			[ "$(size_of /dev/fd/9)" -gt "$size" ] ||
 				lab_fails "the machine hangs, $patience s without a line, $state"
+			rounds=$((rounds + 1))
+			[ $rounds -lt $boot_rounds ] ||
+				lab_fails "the machine is too slow, $((rounds * patience)) s, $state"
 			;;
 		*) machine_died "$state" ;;
 		esac
 	done
+}
+
+# Lines from lab/init until the command's status, which becomes this process'.
+supervise() {
+	await_start
 	while read -r line; do
 		case $line in
 		partial\ *)
@@ -304,25 +325,28 @@ supervise() {
 			keep_partial_results
 			unpack "$results"
 			;;
-		status\ *) exit "${line#status }" ;;
+		status\ *)
+			emulator_output </dev/fd/6 >&2
+			exit "${line#status }"
+			;;
 		esac
 	done
 	machine_died 'while the command ran'
 }
 
 # exec, since redirections of a function keep the old descriptors open aside.
-(exec <&8 3>&- 4>&- 5>&- 7>&- 8<&-; supervise) &
+(exec <&8 8<&-; supervise) &
 supervisor=$!
-exec 3>&- 4>&- 5>&- 6<&- 7>&- 8<&- 9<&-
+exec 6<&- 8<&- 9<&-
 
 status=0
 wait "$supervisor" || status=$?
 supervisor=
 # With a terminal, QEMU has its settings to restore, and goes when the kernel powers off.
-[ "$shell" ] || kill -KILL "$machine" 2>/dev/null || true
+[ "$shell" ] || kill_machine
 wait "$machine" 2>/dev/null || true
 machine=
-# All of the output, once the pipes' last writer is gone.
+# All of the output is here once the pipes' last writer is gone.
 # shellcheck disable=SC2086
 wait $copiers || true
 copiers=

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# lab/intel around a Bochs that only acts: what comes back, what is told of a machine
-# that dies, and what is left. Prints the Test Anything Protocol.
+# lab/intel and lab/amd around emulators that only act: what comes back, what is told of an emulator
+# that dies or hangs, and what is left. Prints the Test Anything Protocol.
 #
 # Usage: tests/lab.sh
 
 set -u
-# A Bochs of the user's own would come before the one that acts.
-unset BOCHS
+# The user's own emulators would come before those that act.
+unset BOCHS QEMU
 top=$(cd "$(dirname "$0")/.." && pwd)
 for needed in busybox setpriv qemu-system-x86_64; do
 	command -v $needed >/dev/null || {
@@ -27,13 +27,28 @@ mkdir "$dir/bin" "$dir/tmp"
 # control go where the configuration says.
 cat >"$dir/bin/bochs" <<'END'
 #!/bin/sh
+case $1 in --help) exit ;; esac
 echo $$ >"$DIR/pid"
+while [ "$ACT" = chatty ]; do
+	echo "rcu: stall" >/dev/fd/7
+	sleep 0.1
+done
 while [ "$1" != -f ]; do shift; done
 cp "$2" "$DIR/bochsrc"
 cp "$(sed -n 's/^ata0-master:.*path=\([^,]*\),.*/\1/p' "$2")" "$DIR/disk"
+die() {
+	echo "Bochs is exiting with the following message:"
+	echo "[CPU0  ] $1"
+	exit 1
+}
+case $ACT in
+gone) die "ROM: couldn't open ROM image file" ;;
+silent) exec sleep 60 ;;
+esac
 exec 8>"$(sed -n 's/^com1:.*dev=//p' "$2")" 7>"$(sed -n 's/^com2:.*dev=//p' "$2")" \
 	6>"$(sed -n 's/^com3:.*dev=//p' "$2")" 9>"$(sed -n 's/^com4:.*dev=//p' "$2")"
 exec 3>&7 4>&6 5>&9
+[ "$ACT" != mute ] || exec sleep 60
 echo "Linux version" >&8
 send() {
 	(cd "$DIR" && rm -rf sent && mkdir sent && echo "$2" >sent/"${3:-$1}.log" && tar -C sent -czf sent.tgz .)
@@ -41,15 +56,13 @@ send() {
 	cat "$DIR/sent.tgz" >&5
 }
 case $ACT in
-early)
-	echo "Bochs is exiting with the following message:"
-	echo "[CPU0  ] exception(): 3rd (13) exception with no resolution"
-	exit 1
-	;;
+early) die "exception(): 3rd (13) exception with no resolution" ;;
+killed) kill -KILL $$ ;;
 panic) echo "Kernel panic - not syncing: acted" >&8; exit 1 ;;
 fail) echo up >&5; echo "fail no KVM: acted" >&5; exec sleep 60 ;;
 esac
 echo up >&5
+[ "$ACT" != unready ] || die "it died between up and start"
 echo start >&5
 echo output >&3
 echo errors >&4
@@ -57,10 +70,32 @@ case $ACT in
 partial) send partial early; send partial late; send partial more other; exit 1 ;;
 torn) send partial early; echo "partial 9999" >&5; echo torn >&5; exit 1 ;;
 results) send partial early; send results all; echo "status 3" >&5 ;;
+parent) sleep 60; exit ;;
 esac
 exec sleep 60
 END
-chmod +x "$dir/bin/bochs"
+
+# It gets what lab/qemu.sh gives QEMU.
+cat >"$dir/bin/qemu" <<'END'
+#!/bin/sh
+echo $$ >"$DIR/pid"
+case $ACT in
+gone) echo "qemu-system-x86_64: could not load PC BIOS 'qboot.rom'" >&2; exit 1 ;;
+silent) exec sleep 60 ;;
+esac
+echo "Linux version" >&7
+case $ACT in
+early) echo "qemu-system-x86_64: warning: acted" >&2; exit 1 ;;
+killed) kill -KILL $$ ;;
+esac
+echo up >&5
+echo start >&5
+echo output >&3
+[ "$ACT" != late ] || { echo "qemu-system-x86_64: terminating on signal 15" >&2; exit 1; }
+echo "status 4" >&5
+exec sleep 60
+END
+chmod +x "$dir/bin/bochs" "$dir/bin/qemu"
 
 # An image with four sectors of real-mode code.
 {
@@ -69,16 +104,30 @@ chmod +x "$dir/bin/bochs"
 	head -c $((4 * 512 - 498)) /dev/zero
 	head -c 100000 /dev/urandom
 } >"$dir/bzImage"
+tail -c +2049 "$dir/bzImage" >"$dir/protected"
 
-# lab ACT ARGUMENT...: leaves `status`, and files out and err.
-lab() {
+# in_lab NAME ACT ARGUMENT...: the lab of this name, with output in the files out and err
+in_lab() {
+	name=$1 act=$2
+	shift 2
+	rm -rf "$dir/results" "$dir/pid"
+	ACT=$act DIR=$dir TMPDIR=$dir/tmp PATH=$dir/bin:$PATH QEMU=${qemu-} exec "$top/lab/$name" \
+		--kernel "$dir/bzImage" "$@" >"$dir/out" 2>"$dir/err"
+}
+
+# intel ACT ARGUMENT... and amd ACT ARGUMENT...: run a lab, and leave its `status`
+intel() {
 	act=$1
 	shift
-	rm -rf "$dir/results" "$dir/pid"
 	status=0
-	ACT=$act DIR=$dir TMPDIR=$dir/tmp PATH=$dir/bin:$PATH "$top/lab/intel" --accel bochs \
-		--kernel "$dir/bzImage" --results "$dir/results" "$@" \
-		>"$dir/out" 2>"$dir/err" || status=$?
+	(qemu='' in_lab intel "$act" --accel bochs --results "$dir/results" "$@") || status=$?
+}
+
+amd() {
+	act=$1
+	shift
+	status=0
+	(qemu=$dir/bin/qemu in_lab amd "$act" --accel tcg "$@") || status=$?
 }
 
 number=0
@@ -91,16 +140,33 @@ check() {
 		echo "ok $number - $what"
 	else
 		echo "not ok $number - $what"
-		{ echo "status $status"; cat "$dir/out" "$dir/err"; } 2>/dev/null | sed 's/^/# /'
+		{ echo "status $status"; cat "$dir/out" "$dir/err"; left_over; ls "$dir/tmp"; } 2>/dev/null |
+			sed 's/^/# /'
 	fi
 }
 
-gone() {
-	[ ! -e "/proc/$(cat "$dir/pid")" ] && [ -z "$(ls -A "$dir/tmp")" ]
+# The processes that a lab has started, which all have DIR in their environment.
+left_over() {
+	grep -lzx "DIR=$dir" /proc/[0-9]*/environ 2>/dev/null
+}
+
+# Who only waits for the end of a pipe has a second to see it.
+nothing_is_left() {
+	tries=0
+	while [ -n "$(left_over)" ] && [ $tries -lt 10 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	[ -z "$(left_over)" ] && [ -z "$(ls -A "$dir/tmp")" ]
 }
 
 says() {
-	grep -qF "$1" "$dir/err"
+	grep -qF -e "$1" "$dir/err"
+}
+
+# failed WORDS: the lab failed, these were its last words, and nothing is left
+failed() {
+	[ "$status" -eq 70 ] && tail -n 1 "$dir/err" | grep -qF -e "$1" && nothing_is_left
 }
 
 # COUNT bytes of FILE from OFFSET on, as one number.
@@ -116,48 +182,92 @@ disk_is_right() {
 		tail -c +$((512 + 0xe000 + 1)) "$dir/disk" | head -c 100 | grep -aq console=ttyS0
 }
 
-echo 1..15
-tail -c +2049 "$dir/bzImage" >"$dir/protected"
-
-lab results -- true
-check "the command's status is the lab's" [ "$status" -eq 3 ]
-check "output comes through" [ "$(cat "$dir/out")" = output ]
-check "errors come through" [ "$(cat "$dir/err")" = errors ]
-check "results are unpacked" [ "$(cat "$dir/results/results.log")" = all ]
-check "and what came before" [ "$(cat "$dir/results/partial.log")" = early ]
-check "the disk holds kernel, header and command line" disk_is_right
-check "nothing is left" gone
-
-lab early -- true
-check "a machine that dies early" [ "$status" -eq 70 ]
-check "tells what Bochs said" says \
-	'the machine died before it was up: Bochs: exception(): 3rd (13) exception'
-lab panic -- true
-check "a panic is told" says 'died before it was up: Kernel panic - not syncing: acted'
-lab fail -- true
-check "a lab without KVM is told" says 'lab/intel: no KVM: acted'
-check "and nothing is left" gone
-lab partial -- true
-check "the last partial results are kept" [ "$status:$(cat "$dir/results/partial.log")" = 70:late ]
-check "and those before them" [ "$(cat "$dir/results/other.log")" = more ]
-lab torn -- true
-check "torn ones do not replace whole ones" [ "$(cat "$dir/results/partial.log")" = early ]
-lab hang --memory 100 -- true
-check "too little memory is bad usage" [ "$status" -eq 2 ]
-
-ACT=hang DIR=$dir TMPDIR=$dir/tmp PATH=$dir/bin:$PATH "$top/lab/intel" --accel bochs \
-	--kernel "$dir/bzImage" -- true >"$dir/out" 2>"$dir/err" &
-script=$!
-rm -f "$dir/pid"
-tries=0
-until [ -s "$dir/out" ] || [ $tries -ge 300 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-kill -TERM $script
-status=0
-wait $script || status=$?
-ended_by_signal() {
-	[ "$status" -eq 143 ] && gone
+# ends_by_signal LAB ACT FILE: TERM ends the lab once FILE is there, and nothing is left
+ends_by_signal() {
+	rm -f "$dir/pid" "$dir/out"
+	(qemu=$dir/bin/qemu in_lab "$1" "$2" --accel "$4" -- true) &
+	script=$!
+	tries=0
+	until [ -s "$dir/$3" ] || [ $tries -ge 300 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	kill -TERM $script
+	status=0
+	wait $script || status=$?
+	[ "$status" -eq 143 ] && nothing_is_left
 }
-check "a signal ends all" ended_by_signal
+
+usage_error() {
+	[ "$status" -eq 2 ] && says "$1" && nothing_is_left
+}
+
+echo 1..34
+
+intel results -- true
+check "intel: the command's status is the lab's" [ "$status" -eq 3 ]
+check "intel: output comes through" [ "$(cat "$dir/out")" = output ]
+check "intel: errors come through" [ "$(cat "$dir/err")" = errors ]
+check "intel: results are unpacked" [ "$(cat "$dir/results/results.log")" = all ]
+check "intel: and what came before" [ "$(cat "$dir/results/partial.log")" = early ]
+check "intel: the disk holds kernel, header and command line" disk_is_right
+check "intel: nothing is left" nothing_is_left
+
+died='lab/intel: the machine died before it was up'
+intel gone -- true
+check "intel: Bochs dies before it opens its pipes" failed \
+	"$died: Bochs: ROM: couldn't open ROM image file"
+intel early -- true
+check "intel: Bochs dies after that" failed "$died: Bochs: exception(): 3rd (13) exception"
+intel killed -- true
+check "intel: Bochs is killed" failed "$died"
+intel panic -- true
+check "intel: the kernel panics" failed "$died: Kernel panic - not syncing: acted"
+check "intel: with what it logged" says '    Linux version'
+intel unready -- true
+check "intel: Bochs dies before the command starts" failed \
+	'the machine died before the command started: Bochs: it died between up and start'
+hangs='lab/intel: the machine hangs, 1 s without a line, before it was up'
+intel silent --patience 1 -- true
+check "intel: Bochs hangs, and never opens its pipes" failed "$hangs"
+intel mute --patience 1 -- true
+check "intel: Bochs hangs, and never logs a line" failed "$hangs"
+intel chatty --patience 2 -- true
+check "intel: a kernel that logs for ever and never gets up" failed \
+	'lab/intel: the machine is too slow, 20 s, before it was up'
+intel fail -- true
+check "intel: a lab without KVM" failed 'lab/intel: no KVM: acted'
+intel partial -- true
+check "intel: Bochs dies while the command runs" failed 'the machine died while the command ran'
+check "intel: the last partial results are kept" [ "$(cat "$dir/results/partial.log")" = late ]
+check "intel: and those before them" [ "$(cat "$dir/results/other.log")" = more ]
+intel torn -- true
+check "intel: torn ones do not replace whole ones" [ "$(cat "$dir/results/partial.log")" = early ]
+BOCHS=$dir/bin/none
+export BOCHS
+intel results -- true
+check "intel: no Bochs" usage_error 'scripts/packages --install lab intel brings Bochs'
+BOCHS=$dir/bzImage
+intel results -- true
+check "intel: a Bochs that is no program" failed "$died: Bochs: setpriv: failed to execute"
+unset BOCHS
+intel hang --memory 100 -- true
+check "intel: too little memory" usage_error '--memory must be at least 512'
+check "intel: a signal ends all" ends_by_signal intel hang out bochs
+check "intel: also before Bochs opens its pipes" ends_by_signal intel silent pid bochs
+check "intel: also processes that Bochs started" ends_by_signal intel parent out bochs
+
+amd results -- true
+check "amd: the command's status is the lab's" [ "$status:$(cat "$dir/out")" = 4:output ]
+check "amd: nothing is left" nothing_is_left
+died='lab/amd: the machine died before it was up'
+amd gone -- true
+check "amd: QEMU dies at once" failed "$died: QEMU: could not load PC BIOS 'qboot.rom'"
+amd early -- true
+check "amd: QEMU dies before the kernel is up" failed "$died"
+amd late -- true
+check "amd: QEMU dies while the command runs" failed \
+	'the machine died while the command ran: QEMU: terminating on signal 15'
+amd silent --patience 1 -- true
+check "amd: QEMU hangs" failed 'lab/amd: the machine hangs, 1 s without a line, before it was up'
+check "amd: a signal ends all" ends_by_signal amd silent pid tcg
