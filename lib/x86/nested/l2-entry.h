@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What entries into an L2 on SVM and VMX have in common, for svm-entry.S and vmx-entry.S: struct
- * l2_registers of l2.h, L1's registers, and where an L2 begins.
+ * For svm-entry.S and vmx-entry.S: how an entry into L2 and an exit exchange the registers of L1
+ * and L2, and where an L2 begins.
  */
 #ifndef X86_L2_ENTRY_H
 #define X86_L2_ENTRY_H
 
 /* clang-format off */
 
+/* Offsets of struct l2_registers (l2.h). */
 #define L2_RBX 0x00
 #define L2_RCX 0x08
 #define L2_RDX 0x10

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Events of nested guests. See l2-event.h. */
+/* Events in nested guests, and the log of events in L1. See l2-event.h. */
 #include "nested/l2-event.h"
 #include "alloc_page.h"
 #include "apic.h"
@@ -21,10 +21,10 @@ struct log {
 static const u8 interrupts[] = { LOW_VECTOR, TIMER_VECTOR, HIGH_VECTOR };
 
 static PER_CPU(struct log, l1_log);
-/* Interrupts in L1 that the local APIC did not have in service. */
+/* How many interrupts came to L1 that were not in service in the local APIC. */
 static PER_CPU(u32, surplus);
 static PER_CPU(bool, keep_timer);
-/* The last that was made, of so many that there are. */
+/* The L2 that was made last, and how many there are. */
 static PER_CPU(struct l2 *, guest);
 static PER_CPU(u32, guests);
 static PER_CPU(idt_entry_t *, l2_idt);
@@ -58,7 +58,7 @@ static void note_interrupt(isr_regs_t *regs)
 		return;
 	}
 	l1_note(regs->vector);
-	/* KVM lets one that has expired fire again after a move (docs/findings.md). */
+	/* KVM lets an expired timer fire again after a migration (docs/findings.md). */
 	if (regs->vector == TIMER_VECTOR && !this_cpu(keep_timer))
 		apic_stop_timer();
 	eoi();
@@ -144,7 +144,7 @@ void check_pending(u8 vector, const char *when)
 	       when, vector);
 }
 
-/* COM1, as migrate_by_hand_begin() says. */
+/* COM1, for a request by hand: migrate_by_hand_begin(). */
 #define UART	      0x3f8
 #define UART_STATUS   0x3fd
 #define UART_CAN_SEND BIT(5)
@@ -355,7 +355,7 @@ struct l2 *event_l2_new(void (*code)(void *data), void *data)
 	return l2;
 }
 
-/* Nothing else has come. */
+/* Checks that no other event has come. */
 static void end_log(void)
 {
 	u32 elsewhere = 0;
@@ -373,7 +373,7 @@ static void end_log(void)
 		report_xfail(is_tcg(), false,
 			     "L1 got %u interrupts that were not in service in its local APIC",
 			     this_cpu(surplus));
-	/* If a test has had a handler of its own, that one may not end its interrupts. */
+	/* A test's own handler may send no EOI, and event_end() sends one more interrupt. */
 	log_interrupts();
 	event_end();
 	for (size_t i = 0; i < ARRAY_SIZE(interrupts); i++)

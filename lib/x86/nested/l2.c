@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What nested guests on SVM and VMX have in common. See l2.h. */
+/* What nested guests have in common on SVM and VMX. See l2.h. */
 #include "nested/l2.h"
 #include "alloc_page.h"
 #include "vm.h"
@@ -79,8 +79,8 @@ void l2_after_entry(struct l2 *l2, void *l1_state)
 
 void l2_lost(void)
 {
-	report_abort("the call at the end of L2's function did not exit: L2 runs on as if it "
-		     "were L1");
+	report_abort(
+		"the call at the end of L2's function did not exit: L2 runs on as if it were L1");
 }
 
 /* ---- tables ---- */

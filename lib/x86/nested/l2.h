@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What nested guests are on AMD's SVM (svm.h) and on Intel's VMX (vmx.h) alike. A program
- * includes one of the two, and is linked with that one: its struct l2, and the functions
- * declared here, are of that kind.
+ * Nested guests (L2): what is the same on AMD's SVM and Intel's VMX. A program includes svm.h or
+ * vmx.h, and is linked with the library of that kind. That library defines struct l2 and the
+ * functions declared here. What only one kind has is called svm_... or vmx_...
+ *
+ * An L2 belongs to the CPU that made it, and all these functions are for that CPU.
  */
 #ifndef X86_L2_H
 #define X86_L2_H
@@ -10,40 +12,46 @@
 #include "libcflat.h"
 #include "test.h"
 
-/* The number of the call that follows when L2's function has returned. */
+/* The number of the call that L2 makes when its function has returned. */
 #define L2_RETURNED 0
 
-/* What an entry does not carry; RSP and RIP are in the VMCB or VMCS. l2-entry.h knows the order. */
+/*
+ * The registers of L2 that an entry does not load from the VMCB or VMCS. RAX is not here: l2_rax().
+ * l2-entry.h knows the order.
+ */
 struct l2_registers {
 	u64 rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
 struct l2;
 
-/* Never fails; the L2 is the caller's until l2_free(). */
+/* Makes an L2 that will run code(data). Never returns NULL. The caller frees it with l2_free(). */
 struct l2 *l2_new(void (*code)(void *data), void *data);
 void l2_free(struct l2 *l2);
-/* From the beginning of another function, on an empty stack; all else stays. */
+/* Sets L2 to the start of another function, on an empty stack. All else stays as it is. */
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
 
-/* There is an L2: SVM or VMX; one that may be in another mode than L1; whose TSC may differ. */
+/*
+ * L1 can run an L2 at all; an L2 that has an EFER of its own, and so may be in another mode; an L2
+ * whose TSC has an offset.
+ */
 DECLARE_FEATURE(L2);
 DECLARE_FEATURE(L2_OWN_EFER);
 DECLARE_FEATURE(L2_TSC_OFFSET);
-/* From the next entry on L2's TSC is L1's plus this. */
+/* From the next entry on, L2's TSC is L1's TSC plus `offset`. */
 void l2_set_tsc_offset(struct l2 *l2, u64 offset);
 /*
- * As l2_enter(), and RDMSR and WRMSR in L2 are of L1's MSRs, where they exit: L1 takes no
- * interrupts then, which are exits, or L2's.
+ * Like l2_enter(), but carries out L2's RDMSR and WRMSR on L1's MSRs where they exit, and enters L2
+ * again. L1 takes no interrupts meanwhile: they are exits, or L2 takes them.
  */
 u64 l2_enter_with_msrs(struct l2 *l2);
 
-/* What L2 has in registers that are not in its VMCB or VMCS. */
+/* L2's registers that are not in its VMCB or VMCS, to read and write. */
 struct l2_registers *l2_registers(struct l2 *l2);
-/* And some that are; DR6 is in the CPU on VMX. */
+/* Registers that are in the VMCB or VMCS, or, as RAX and DR6 on VMX, elsewhere. */
 u64 l2_rip(const struct l2 *l2);
 void l2_set_rip(struct l2 *l2, u64 rip);
-/* The same, and nothing holds interrupts off there that the last instruction would have. */
+/* Sets RIP, and ends blocking by STI or MOV SS (SVM: the interrupt shadow). */
 void l2_go_on_at(struct l2 *l2, u64 rip);
 u64 l2_rax(const struct l2 *l2);
 void l2_set_rax(struct l2 *l2, u64 rax);
@@ -55,47 +63,51 @@ u64 l2_dr6(const struct l2 *l2);
 void l2_set_dr6(struct l2 *l2, u64 dr6);
 void l2_set_idtr(struct l2 *l2, u64 base, u16 limit);
 /*
- * Its own x87, SSE and AVX registers: those of MASK go from and to this XSAVE area in the
- * standard form, the caller's. NULL: they are shared with L1.
+ * Gives L2 x87, SSE and AVX registers of its own: an entry loads the components in `mask` from
+ * `area`, an exit stores them there. `area` is the caller's XSAVE area in the standard form. With
+ * NULL, as at first, L2 shares these registers with L1.
  */
 void l2_set_xsave(struct l2 *l2, void *area, u64 mask);
-/* How often it has been entered. */
+/* How often L2 has been entered. */
 u64 l2_entries(const struct l2 *l2);
 
-/* Enters L2 and gives the reason of its exit: svm.h and vmx.h say more. */
+/* Enters L2 and returns the reason for its exit. See svm.h and vmx.h. */
 u64 l2_enter(struct l2 *l2);
-/* The same as a check: passes if the exit is this one. WHEN is the check's text. */
+/* A check: enters L2, and its next exit has this reason. `when` begins the check's text. */
 bool l2_expect(struct l2 *l2, u64 exit, const char *when, ...) __printf(3, 4);
-/* A check: L2 goes on, and its next exit is the end of its function. */
+/* A check: enters L2, and its next exit is the end of its function. */
 bool l2_expect_return(struct l2 *l2);
-/* A check: L2's next exit is l2_call(NUMBER), behind which it will go on. */
+/* A check: enters L2, and its next exit is l2_call(number). L2 will continue behind the call. */
 bool l2_expect_call(struct l2 *l2, u64 number);
 
-/* The last exit: what l2_enter() has given. */
+/* The reason for the last exit: what l2_enter() returned. */
 u64 l2_exit(const struct l2 *l2);
-/* Whether it was l2_call(), and l2_call(NUMBER). */
+/* Whether the last exit was any l2_call(), or l2_call(number). */
 bool l2_is_any_call(const struct l2 *l2);
 bool l2_is_call(const struct l2 *l2, u64 number);
-/* RIP behind the call that was the last exit. */
+/* Sets RIP behind the call that was the last exit. */
 void l2_skip_call(struct l2 *l2);
 
-/* Whether RDMSR and WRMSR of an MSR exit, which must be one that the bit map knows. */
+/*
+ * Turns the MSR bit map on, and says whether RDMSR and WRMSR of an MSR exit. Aborts if the MSR is
+ * not in a range of the bit map.
+ */
 void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write);
-/* Turns the bit maps of ports on and sets this one. */
+/* Turns the bit map of ports on, and says whether accesses to a port exit. */
 void l2_intercept_port(struct l2 *l2, u16 port, bool on);
 
-/* In L2: VMMCALL or VMCALL with RAX = number, not L2_RETURNED. */
+/* For code in L2: VMMCALL or VMCALL with RAX = `number`, which must not be L2_RETURNED. */
 void l2_call(u64 number);
 
-/* Whether a stack pointer is L2's, and so an interrupt with it in its frame came to L2. */
+/* Whether a stack pointer is L2's. An event whose frame has such an RSP came to L2. */
 bool l2_owns_stack(const struct l2 *l2, u64 rsp);
 
-/* The last exit in words for a message, with details and RIP; good until this CPU's next call. */
+/* The last exit in words, with details and RIP. Valid until this CPU's next call. */
 const char *l2_exit_text(const struct l2 *l2);
-/* The name alone. */
+/* The name of an exit reason. Valid until this CPU's next call. */
 const char *l2_exit_name(u64 exit);
 
-/* ---- for svm.c and vmx.c ---- */
+/* ---- for the library of either kind ---- */
 
 /* What struct l2 of either kind begins with. */
 struct l2_common {
@@ -105,7 +117,7 @@ struct l2_common {
 	u64 entries;	/* so far */
 };
 
-/* L2's stack, and RSP at its beginning. */
+/* L2's stack. l2_stack_top() is RSP when L2 starts. */
 void l2_new_stack(struct l2 *l2);
 void l2_free_stack(struct l2 *l2);
 u64 l2_stack_top(const struct l2 *l2);
@@ -117,13 +129,13 @@ u64 l2_stack_top(const struct l2 *l2);
 void *l2_before_entry(struct l2 *l2);
 void l2_after_entry(struct l2 *l2, void *l1_state);
 
-/* A bit of an I/O or MSR bit map. */
+/* Sets or clears a bit of an I/O or MSR bit map. */
 void l2_set_map_bit(u8 *map, u32 bit, bool value);
 
-/* Nested page tables of this many levels, whose entries have bit 0 set if they are there. */
+/* Frees nested page tables of `level` levels. Bit 0 of an entry must say that it is in use. */
 void l2_free_page_tables(u64 *table, int level);
 
-/* For the assembly: L2 has gone on behind its last call, which did not exit. */
+/* Called by l2-entry.h's code: L2's last call did not exit. Aborts. */
 void l2_lost(void) __noreturn;
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Into a nested guest and out of it (AMD APM volume 2, 15.5 and 15.6). VMRUN and
- * #VMEXIT carry RAX, RSP, RIP, RFLAGS and what is in the VMCB; VMLOAD and VMSAVE
- * carry FS, GS, TR, LDTR and the system call registers; the rest is done here.
+ * Enters an L2 and leaves it (AMD APM volume 2, 15.5 and 15.6). VMRUN and #VMEXIT exchange RAX,
+ * RSP, RIP, RFLAGS and most of what is in the VMCB. VMLOAD and VMSAVE exchange FS, GS, TR, LDTR
+ * and the registers of SYSCALL and SYSENTER. This file exchanges the other general registers.
  */
 #include "nested/l2-entry.h"
 
@@ -10,8 +10,7 @@
 /*
  * void svm_vmrun(u64 vmcb_pa, struct l2_registers *registers, u64 own_pa)
  *
- * GIF must be 0, and is 0 when it returns; own_pa is a VMCB for what VMSAVE saves
- * of the caller.
+ * GIF must be 0, and is 0 when it returns. own_pa is a VMCB into which VMSAVE saves what L1 has.
  */
 	.globl	svm_vmrun
 svm_vmrun:
@@ -30,7 +29,7 @@ svm_vmrun:
 svm_vmrun_instruction:
 	vmrun	%rax
 
-	/* RAX and RSP are what they were before VMRUN. */
+	/* #VMEXIT has restored L1's RAX and RSP. */
 	save_l2_registers
 
 	pop	%rsi

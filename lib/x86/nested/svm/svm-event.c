@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Events of nested guests on SVM. See svm-event.h and l2-event.h. */
+/* Events in an L2 on SVM. See svm-event.h and l2-event.h. */
 #include "nested/svm/svm-event.h"
 #include "cpuid.h"
 #include "percpu.h"
 #include "processor.h"
 
-/* Interrupts in L2 that came once more before their handler had begun. */
+/* How many interrupts came to L2 a second time before their handler's first instruction. */
 static PER_CPU(u32, doubled);
 
 EVENT_TRAPS("vmmcall");
 
-/* An interrupt whose frame is that of its own handler, before its first instruction. */
+/* Whether the event has interrupted its own handler at the first instruction. */
 static bool came_twice(const struct l2 *l2)
 {
 	int vector = event_of(l2);
@@ -19,7 +19,7 @@ static bool came_twice(const struct l2 *l2)
 	       !(event_frame_of(l2)->rflags & X86_EFLAGS_IF);
 }
 
-/* A second delivery is counted, and left for the first. */
+/* Counts a second delivery, and returns from it into the first one's handler. */
 void event_enter_gif_clear(struct l2 *l2)
 {
 	svm_enter_gif_clear(l2);
@@ -76,7 +76,7 @@ u64 exit_of_event(u8 vector)
 	return vector == NMI_VECTOR ? SVM_EXIT_NMI : SVM_EXIT_INTR;
 }
 
-/* STGI behind the exit has done it. */
+/* L1 has taken the event already, at STGI behind the exit. */
 void take_intercepted(u8 vector)
 {
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For tests of events on nested SVM: l2-event.h, and what SVM alone has.
+ * For tests of events in an L2 on SVM: l2-event.h, and what only SVM has (AMD APM volume 2, 15.20
+ * and 15.21).
  *
- * QEMU's TCG may deliver twice what a hypervisor injects as an interrupt, unless the
- * next #VMEXIT comes first (docs/findings.md). In L2 the handler's first instruction is
- * that exit, but for once in some thousand events, when the second one interrupts the
- * handler before it (event_enter_gif_clear); in L1 the local APIC knows: the surplus is not in
- * service. Both are counted, and reported at the end of the L2.
+ * QEMU's TCG may deliver an injected interrupt twice if no #VMEXIT comes in between
+ * (docs/findings.md). In L2 the handler's first instruction is an exit, so that it happens once in
+ * some thousand events: then the second delivery interrupts the handler at its first instruction,
+ * and event_enter_gif_clear() sees it. In L1 a second delivery is not in service in the local APIC.
+ * Both are counted, and reported when the L2 is freed.
  */
 #ifndef X86_SVM_EVENT_H
 #define X86_SVM_EVENT_H
@@ -14,10 +15,10 @@
 #include "nested/l2-event.h"
 #include "nested/svm/svm.h"
 
-/* As event_enter(), between the caller's clgi() and stgi(). */
+/* Like event_enter(), but the caller calls clgi() before and stgi() after it. */
 void event_enter_gif_clear(struct l2 *l2);
 
-/* A check of L2's VMCB. */
+/* A check: V_IRQ in L2's VMCB is set or clear. `when` begins its text. */
 bool check_virq(const struct l2 *l2, bool pending, const char *when);
 
 #endif

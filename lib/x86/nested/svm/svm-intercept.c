@@ -2,7 +2,7 @@
 /* What an L2 exits for (AMD APM volume 2, 15.7 to 15.11). */
 #include "nested/svm/svm.h"
 
-/* MSRPM: three ranges of 0x2000 MSRs, 2 bits each (15.11). */
+/* The MSRPM has three ranges of 0x2000 MSRs, with 2 bits for each MSR (15.11). */
 #define MSRPM_RANGE	  0x2000
 #define MSRPM_RANGE_BYTES 0x800
 

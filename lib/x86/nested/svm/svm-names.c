@@ -76,7 +76,7 @@ const char *l2_exit_name(u64 exitcode)
 
 	if (exitcode == SVM_EXIT_INVALID)
 		return "INVALID";
-	/* Some give only the lower half. */
+	/* Some hypervisors write only the lower half. */
 	if (exitcode == (u32)SVM_EXIT_INVALID)
 		return "INVALID with 0 in its upper half";
 	if (exitcode < ARRAY_SIZE(names) && names[exitcode])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Nested guests on SVM. See svm.h. */
+/* Makes and enters an L2 on SVM, and reads and writes its state. See svm.h. */
 #include "nested/svm/svm.h"
 #include "alloc_page.h"
 #include "memory.h"
@@ -15,7 +15,7 @@
 void svm_vmrun(phys_addr_t vmcb, struct l2_registers *registers, phys_addr_t own);
 extern char svm_l2_begin[];
 
-/* Where the processor keeps L1's state, and where svm-entry.S does. */
+/* VMRUN saves L1's state in host_save; svm-entry.S saves with VMSAVE in own_vmcb. */
 static PER_CPU(void *, host_save);
 static PER_CPU(struct vmcb *, own_vmcb);
 static PER_CPU(u32, last_asid);
@@ -88,7 +88,7 @@ void svm_disable(void)
 
 /* ---- making an L2 ---- */
 
-/* From a descriptor of this CPU's GDT, which is what its selector was loaded from. */
+/* The segment as the selector has loaded it from this library's GDT. */
 static struct vmcb_segment flat_segment(u16 selector, bool code)
 {
 	return (struct vmcb_segment){
@@ -153,7 +153,7 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	control->iopm_base_pa = virt_to_phys(l2->iopm);
 	control->msrpm_base_pa = virt_to_phys(l2->msrpm);
 	control->guest_asid = next_asid();
-	/* Another L2 may have had the ASID. */
+	/* The TLB may hold another L2's translations of this ASID. */
 	control->tlb_control = TLB_CONTROL_FLUSH_ALL_ASID;
 	svm_set_intercept(l2, INTERCEPT_VMRUN);
 	svm_set_intercept(l2, INTERCEPT_VMMCALL);
@@ -259,7 +259,7 @@ void l2_set_tsc_offset(struct l2 *l2, u64 offset)
 	l2->vmcb->control.tsc_offset = offset;
 }
 
-/* They are not intercepted. */
+/* L2's accesses to MSRs are not intercepted, so there is nothing to carry out. */
 u64 l2_enter_with_msrs(struct l2 *l2)
 {
 	return l2_enter(l2);

@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nested guests on AMD's SVM (APM volume 2, chapter 15). L1 is the guest that the
- * hypervisor under test runs, L2 the guest that L1 runs. L2 is a C function beside
- * the L1 code that runs it:
+ * Nested guests on AMD's SVM (APM volume 2, chapter 15). The hypervisor under test runs L1, and L1
+ * runs L2. L2 is a C function that stands beside the L1 code that runs it:
  *
  *	static void in_l2(void *data)
  *	{
- *		migrate();		// moved inside L2
+ *		migrate();		// the migration happens in L2
  *		asm volatile("cpuid" ...);
  *	}
  *
  *	struct l2 *l2 = l2_new(in_l2, NULL);
  *	svm_set_intercept(l2, INTERCEPT_CPUID);
- *	l2_expect(l2, SVM_EXIT_CPUID, "the intercept after the move");
+ *	l2_expect(l2, SVM_EXIT_CPUID, "the intercept after the migration");
  *	svm_skip(l2, 2);
  *	l2_expect_return(l2);
  *	l2_free(l2);
  *
- * A new L2 begins as a copy of the CPU's own state: the same page tables, IDT, GDT,
- * per-CPU data, interrupts on; so that the whole library works in it: report(),
- * migrate(), wait_until(), asm_safe(), handlers of exceptions and interrupts.
- * Nothing but VMRUN, VMMCALL and shutdown is intercepted: interrupts are taken by L2,
- * ports and MSRs are L1's own. A test changes what it is about in l2->vmcb.
+ * A new L2 begins as a copy of L1 on this CPU: it has the same page tables, IDT, GDT and per-CPU
+ * data, and interrupts are on. So the whole library works in L2: report(), migrate(), wait_until(),
+ * asm_safe(), handlers of exceptions and interrupts. Only VMRUN, VMMCALL and shutdown are
+ * intercepted: L2 takes interrupts itself, and uses L1's ports and MSRs. A test changes in
+ * l2->vmcb what it is about.
  *
  * An L2 belongs to the CPU that made it. Everything here is for that CPU.
  */
@@ -37,12 +36,12 @@ struct l2 {
 	struct l2_common common; /* first, as l2.c takes it to be */
 	struct vmcb *vmcb;
 	struct l2_registers registers; /* RAX is in the VMCB */
-	u8 *iopm;    /* 12 KiB, nothing intercepted */
-	u8 *msrpm;   /* 8 KiB, nothing intercepted */
+	u8 *iopm;		       /* 12 KiB; at first it intercepts nothing */
+	u8 *msrpm;		       /* 8 KiB; at first it intercepts nothing */
 	pgd_t *npt;  /* nested page tables, or NULL: L2 uses L1's physical addresses as they are */
 };
 
-/* CPUs with SVM that is not disabled, and features of theirs (CPUID Fn8000_000A_EDX). */
+/* SVM, not disabled by VM_CR, and its features by their bits in CPUID Fn8000_000A_EDX. */
 DECLARE_FEATURE(SVM);
 DECLARE_FEATURE(SVM_NPT);
 DECLARE_FEATURE(SVM_LBRV);
@@ -55,33 +54,34 @@ DECLARE_FEATURE(SVM_PAUSE_FILTER);
 DECLARE_FEATURE(SVM_VGIF);
 DECLARE_FEATURE(SVM_VNMI);
 
-/* Turns SVM on for this CPU, if it is not: EFER.SVME and VM_HSAVE_PA. l2_new() does it. */
+/* Turns SVM on for this CPU (EFER.SVME and VM_HSAVE_PA), if it is off. l2_new() does it. */
 void svm_enable(void);
-/* Off again, as after reset. There must be no L2 that is entered afterwards. */
+/* Turns SVM off, as it is after reset. No L2 may be entered afterwards. */
 void svm_disable(void);
 
 /*
- * l2_enter() is one VMRUN, with GIF clear around it and set afterwards; gives EXITCODE. What
- * L1 has in x87, SSE and AVX registers goes in too and comes back changed, unless l2_set_xsave()
- * has given L2 its own. Then TLB_CONTROL and EVENTINJ in the VMCB are 0 again. This is the same between the
- * caller's clgi() and stgi(), for what L1 does with GIF clear.
+ * l2_enter() clears GIF, runs VMRUN once, sets GIF and returns EXITCODE. TLB_CONTROL and EVENTINJ
+ * in the VMCB are 0 afterwards. L2 shares L1's x87, SSE and AVX registers unless l2_set_xsave() has
+ * given it its own. svm_enter_gif_clear() leaves GIF to the caller, who calls clgi() before and
+ * stgi() after it.
  */
 u64 svm_enter_gif_clear(struct l2 *l2);
 
+/* Sets, clears or reads an intercept: INTERCEPT_... */
 void svm_set_intercept(struct l2 *l2, unsigned intercept);
 void svm_clear_intercept(struct l2 *l2, unsigned intercept);
 bool svm_intercepts(const struct l2 *l2, unsigned intercept);
 
-/* Gives L2 nested page tables that map RAM and devices where they are. */
+/* Turns nested paging on, with tables that map all RAM and the 4 GiB of devices one to one. */
 void svm_use_npt(struct l2 *l2);
-/* Its entry for the 4 KiB page at a physical address of L2's. */
+/* The nested tables' entry for the 4 KiB page at L2's physical address. */
 pteval_t *svm_npt_entry(struct l2 *l2, phys_addr_t address);
 
-/* RIP behind an instruction of LENGTH bytes that was intercepted, and no interrupt shadow. */
+/* Sets RIP behind an intercepted instruction of `length` bytes, and clears the interrupt shadow. */
 void svm_skip(struct l2 *l2, unsigned length);
-/* EVENTINJ for the next entry: a type, a vector, an error code or flags as in svm-defs.h. */
+/* EVENTINJ for the next entry, without its valid bit: type, vector, error code (svm-defs.h). */
 void svm_inject(struct l2 *l2, u64 event);
-/* A virtual interrupt: V_IRQ with this vector, at the priority of its upper half. */
+/* Makes a virtual interrupt pending: V_IRQ, V_INTR_VECTOR, and the vector's class as priority. */
 void svm_virtual_irq(struct l2 *l2, u8 vector);
 
 static inline void clgi(void)
@@ -104,9 +104,9 @@ static inline void vmsave(phys_addr_t vmcb)
 	asm volatile("vmsave %0" : : "a"(vmcb) : "memory");
 }
 
-/* The bits of CPUID Fn8000_000A_EDX. */
+/* CPUID Fn8000_000A_EDX. */
 u32 svm_features(void);
-/* How many ASIDs there are; 0 is L1's own. */
+/* The number of ASIDs; ASID 0 is L1's own. */
 u32 svm_asids(void);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Into a nested guest and out of it (Intel SDM volume 3, chapters 27 and 28). An entry
- * and an exit carry RSP, RIP, RFLAGS and what is in the VMCS; the general registers are
- * exchanged here.
+ * Enters an L2 and leaves it (Intel SDM volume 3, chapters 27 and 28). A VM entry and a VM exit
+ * exchange RSP, RIP, RFLAGS and what else is in the VMCS. This file exchanges the other general
+ * registers.
  */
 #include "nested/l2-entry.h"
 #include "nested/vmx/vmx-defs.h"
 
-/* Behind struct l2_registers: RAX, and where to put L1's RFLAGS as the exit has set them. */
+/* Behind struct l2_registers: L2's RAX, and L1's RFLAGS as the exit has set them. */
 #define L2_RAX	     0x70
 #define EXIT_RFLAGS 0x78
 
@@ -15,9 +15,9 @@
 /*
  * u64 vmx_enter(struct vmx_registers *registers, bool resume, u64 *host_rsp)
  *
- * VMLAUNCH or VMRESUME of the current VMCS, with interrupts off. Where that is an enlightened one,
- * host_rsp is its field, and that for RIP has been written; otherwise it is NULL. Gives 0 after
- * an exit; RFLAGS, of which CF or ZF is set, if the instruction failed.
+ * Runs VMLAUNCH or VMRESUME with the current VMCS. Interrupts must be off. For an enlightened VMCS,
+ * host_rsp points to its field HOST_RSP, and HOST_RIP has been written; otherwise host_rsp is NULL.
+ * Returns 0 after an exit. Returns RFLAGS, with CF or ZF set, if the instruction failed.
  */
 	.globl	vmx_enter
 vmx_enter:
@@ -42,7 +42,7 @@ vmx_enter:
 	vmlaunch
 	jmp	2f
 1:	vmresume
-	/* Not entered. Only the stack is L1's still. */
+	/* The instruction failed: the registers hold L2's values, the stack is L1's. */
 2:	pushf
 	pop	%rax
 	pop	%rsi

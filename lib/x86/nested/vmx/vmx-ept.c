@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Extended page tables of an L2 (SDM volume 3, chapter 29: address translation). */
+/* Extended page tables for L2 (Intel SDM volume 3, chapter 29: address translation). */
 #include "nested/vmx/vmx.h"
 #include "memory.h"
 #include "processor.h"
@@ -12,7 +12,7 @@ static unsigned ept_index(phys_addr_t address, int level)
 	return address >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
 }
 
-/* The entry at a level, 1 for 4 KiB; larger pages on the way to it are split. */
+/* The entry at a level (1: 4 KiB). Makes the tables that lead to it, and splits a 2 MiB page. */
 static pteval_t *ept_entry(pgd_t *ept, phys_addr_t address, int lowest)
 {
 	pteval_t *table = ept;
@@ -50,7 +50,7 @@ void vmx_use_ept(struct l2 *l2)
 			address | EPT_LEAF | (level > 1 ? VMX_EPT_PAGE_SIZE : 0);
 	vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_EPT);
 	vmx_set(l2, EPT_POINTER, virt_to_phys(l2->ept) | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB);
-	/* Other tables may have begun in the same page. */
+	/* Tables that are freed by now may have begun in the same page. */
 	vmx_flush_ept(l2);
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Events of nested guests on VMX. See vmx-event.h and l2-event.h. */
+/* Events in an L2 on VMX. See vmx-event.h and l2-event.h. */
 #include "nested/vmx/vmx-event.h"
 #include "apic.h"
 
 EVENT_TRAPS("vmcall");
 
 /*
- * Behind an exit from an NMI handler NMIs may stay blocked in L1 until its next IRET (28.5.5),
- * and on the intel lab's CPU even in other guests (docs/labs.md): here is one.
+ * Runs an IRET, which unblocks NMIs. After an exit from an NMI handler, NMIs may stay blocked in L1
+ * until its next IRET (28.5.5), and on the intel lab's CPU even in other guests (docs/labs.md).
  */
 static void iret(void)
 {
@@ -34,7 +34,7 @@ void event_begin(void)
 	iret();
 }
 
-/* One that came when nobody expected it any more would hold back all that are no higher. */
+/* A late interrupt whose service nobody ends would hold back others of the same or lower class. */
 static void end_service(void)
 {
 	int vectors = 0;
@@ -47,7 +47,10 @@ static void end_service(void)
 		eoi();
 }
 
-/* A hypervisor that has forgotten one finds it with this: the next test begins clean. */
+/*
+ * A hypervisor that has forgotten a pending interrupt delivers it together with the next one. So L1
+ * sends itself one, and the next test begins clean.
+ */
 void event_end(void)
 {
 	end_service();
@@ -98,7 +101,7 @@ u64 exit_of_event(u8 vector)
 	return vector == NMI_VECTOR ? EXIT_REASON_EXCEPTION_NMI : EXIT_REASON_EXTERNAL_INTERRUPT;
 }
 
-/* The exit has taken an NMI; an interrupt is still pending, and comes when L1's IF is set. */
+/* The exit has consumed an NMI. An interrupt is still pending, and comes when L1 sets IF. */
 void take_intercepted(u8 vector)
 {
 	if (vector == NMI_VECTOR)

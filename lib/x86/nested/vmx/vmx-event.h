@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For tests of events on nested VMX: l2-event.h, and what VMX alone has. */
+/* For tests of events in an L2 on VMX: l2-event.h, and what only VMX has. */
 #ifndef X86_VMX_EVENT_H
 #define X86_VMX_EVENT_H
 
@@ -13,10 +13,10 @@
 /* What to compare of an exit's interruption information: bit 12 may be undefined (25.9.2). */
 #define INTR_INFO_DEFINED (INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK | 0x7ff)
 
-/* A check of L2's VMCS. */
+/* A check: the bits `mask` of a field of L2's VMCS are `value`. `when` begins its text. */
 bool check_field(const struct l2 *l2, enum vmcs_field field, u64 mask, u64 value, const char *when);
 
-/* Runs L1's handler by INT, as for an interrupt or NMI that an exit has acknowledged. */
+/* Runs L1's handler by INT, as L1 must for an interrupt or NMI that the exit has acknowledged. */
 void dispatch(u8 vector);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Hyper-V's enlightened VMCS. See vmx-evmcs.h. */
+/* Hyper-V's enlightened VMCS and VP assist page. See vmx-evmcs.h. */
 #include "nested/vmx/vmx-evmcs.h"
 #include "alloc_page.h"
 #include "percpu.h"
@@ -14,7 +14,7 @@
 #define LEAF_RECOMMENDATIONS 4
 #define LEAF_NESTED_FEATURES 0xa
 
-/* EAX of a leaf of Hyper-V's, 0 if there is no such leaf. */
+/* EAX of one of Hyper-V's CPUID leaves, or 0 if there is no such leaf. */
 static u32 hyperv_leaf(u32 number)
 {
 	u32 first = hypervisor_leaf(HV_SIGNATURE);
@@ -103,7 +103,7 @@ u64 *evmcs_host_rsp(struct hv_enlightened_vmcs *evmcs)
 /* ---- the VP assist page ---- */
 
 static PER_CPU(struct hv_vp_assist_page *, assist_page);
-/* How many L2s of this CPU want it. */
+/* How many L2s of this CPU use it. */
 static PER_CPU(u32, users);
 
 struct hv_vp_assist_page *evmcs_assist_page(void)

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hyper-V's enlightened VMCS (TLFS "Nested Virtualization", "Enlightened VMCS"; the layout is its
- * HV_VMX_ENLIGHTENED_VMCS, version 1): a page of L1's memory in place of a VMCS, which
- * L1 reads and writes as memory, and names to the hypervisor in its VP assist page (TLFS "Virtual
- * Processors", "Virtual Processor Assist Page"). An L2 that has one is used like any other
- * (vmx.h):
+ * Hyper-V's enlightened VMCS (TLFS chapter "Nested Virtualization"; the layout is version 1 of
+ * HV_VMX_ENLIGHTENED_VMCS). It is a page of L1's memory that replaces a VMCS: L1 reads and writes
+ * its fields as memory, and names it to the hypervisor in the VP assist page (TLFS chapter "Virtual
+ * Processors"). An L2 that has an enlightened VMCS is used like any other (vmx.h):
  *
  *	struct l2 *l2 = vmx_new_enlightened(in_l2, NULL);
  *	l2_expect_return(l2);
  *	l2_free(l2);
  *
- * An entry by it makes it active on this CPU, until VMCLEAR. While one is active VMREAD and
- * VMWRITE may do anything, so a CPU has either L2s of this kind or others, not both at a time.
+ * An entry makes the enlightened VMCS active on this CPU until VMCLEAR. While it is active, VMREAD
+ * and VMWRITE are undefined. So a CPU has either L2s of this kind or ordinary ones, not both.
  */
 #ifndef X86_VMX_EVMCS_H
 #define X86_VMX_EVMCS_H
@@ -20,14 +19,14 @@
 #include "hyperv.h"
 #include "nested/vmx/vmx.h"
 
-/* Version 1 of it. */
+/* The hypervisor offers version 1. */
 DECLARE_FEATURE(HV_EVMCS);
-/* L1 may promise to tell of changes to the MSR bit map (hv_enlightenments_control). */
+/* L1 may promise, in hv_enlightenments_control, to mark changes of the MSR bit map. */
 DECLARE_FEATURE(HV_EVMCS_MSR_BITMAP);
 
 #define HV_EVMCS_VERSION 1
 
-/* Bits of hv_clean_fields: the hypervisor may take these fields to be what they were. */
+/* Bits of hv_clean_fields: the fields have not changed since the last entry. */
 #define HV_EVMCS_CLEAN_NONE		     0
 #define HV_EVMCS_CLEAN_IO_BITMAP	     BIT(0)
 #define HV_EVMCS_CLEAN_MSR_BITMAP	     BIT(1)
@@ -202,7 +201,7 @@ DECLARE_FEATURE(HV_EVMCS_MSR_BITMAP);
 	OTHER(u64, hv_vm_id)                                                                       \
 	OTHER(u64, partition_assist_page)
 
-/* Named like the fields of the VMCS. */
+/* The members are named like the VMCS's fields. */
 struct hv_enlightened_vmcs {
 #define FIELD_MEMBER(type, name, clean) type name;
 #define OTHER_MEMBER(type, name)	type name;
@@ -223,30 +222,33 @@ struct hv_vp_assist_page {
 	u64 nested_enlightenments_control;
 	u8 enlighten_vmentry;
 	u8 reserved2[7];
-	u64 current_nested_vmcs; /* physical */
+	u64 current_nested_vmcs; /* physical address */
 };
 
-/* This CPU's, of as long as it has an L2 of this kind. */
+/* This CPU's VP assist page, while the CPU has an L2 of this kind. */
 struct hv_vp_assist_page *evmcs_assist_page(void);
-/* What is in HV_X64_MSR_VP_ASSIST_PAGE meanwhile. */
+/* What HV_X64_MSR_VP_ASSIST_PAGE holds meanwhile. */
 u64 evmcs_assist_register(void);
 
-/* Never fails; the L2 is the caller's until l2_free(). */
+/* Like l2_new(), but with an enlightened VMCS. */
 struct l2 *vmx_new_enlightened(void (*code)(void *data), void *data);
 
-/* ---- for vmx.c ---- */
+/* ---- for the library ---- */
 
-/* A CPU's first turns its assist page on, the last turns it off. It must not be active any more. */
+/*
+ * A CPU's first one turns the assist page on, the last one that is freed turns it off. It must not
+ * be active when it is freed.
+ */
 struct hv_enlightened_vmcs *evmcs_alloc(void);
 void evmcs_free(struct hv_enlightened_vmcs *evmcs);
-/* The next entry is by this one. */
+/* The next entry uses this one. */
 void evmcs_make_current(const struct hv_enlightened_vmcs *evmcs);
-/* Whether the next entry is by one of these. */
+/* Whether the next entry uses an enlightened VMCS. */
 bool evmcs_is_in_use(void);
 
 u64 evmcs_get(const struct hv_enlightened_vmcs *evmcs, enum vmcs_field field);
 void evmcs_set(struct hv_enlightened_vmcs *evmcs, enum vmcs_field field, u64 value);
-/* Where an entry is to leave L1's stack pointer. */
+/* The field in which an entry leaves L1's stack pointer. */
 u64 *evmcs_host_rsp(struct hv_enlightened_vmcs *evmcs);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which of VMX a CPU has: features, and the controls that may be set (SDM volume 3, appendix A,
- * "VMX Capability Reporting Facility").
+ * The features of VMX that this CPU has, and the controls that it allows: Intel SDM volume 3,
+ * appendix A, "VMX Capability Reporting Facility".
  */
 #include "nested/vmx/vmx-internal.h"
 #include "processor.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What an L2 exits for by bit maps, and the MSR areas of its VMCS (SDM volume 3, 25.6 to 25.8). */
+/* Bit maps that say what exits, and the VMCS's MSR areas (Intel SDM volume 3, 25.6 to 25.8). */
 #include "nested/vmx/vmx.h"
 #include "alloc_page.h"
 
 #define MSR_AREA_ENTRIES (PAGE_SIZE / sizeof(struct vmx_msr_entry))
 
-/* The MSR bit map: reads of two ranges of 0x2000 MSRs, then writes (25.6.9). */
+/* The MSR bit map has reads of two ranges of 0x2000 MSRs, then writes of these (25.6.9). */
 #define MSR_BITMAP_RANGE       0x2000
 #define MSR_BITMAP_RANGE_BYTES 0x400
 #define MSR_BITMAP_WRITES      0x800

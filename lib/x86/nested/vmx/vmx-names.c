@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Names of fields, errors and exits for messages, and the table of all fields of a VMCS. */
+/* Names of VMCS fields, errors and exits for messages, and the list of all fields. */
 #include "nested/vmx/vmx-internal.h"
 #include "percpu.h"
 #include "processor.h"

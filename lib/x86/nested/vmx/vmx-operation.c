@@ -10,12 +10,11 @@
 
 static PER_CPU(struct vmcs *, own_vmxon_region);
 static PER_CPU(bool, in_vmx);
-/* What this CPU's last VMPTRLD was given. */
 static PER_CPU(phys_addr_t, current_vmcs);
 
 /* ---- instructions ---- */
 
-/* One that sets CF or ZF if it fails, with its operands. */
+/* Runs an instruction that sets CF or ZF if it fails. Its operands are as in asm(). */
 #define VMX_INSTRUCTION(instruction, outputs, inputs...)                                           \
 	({                                                                                         \
 		bool invalid, valid;                                                               \
@@ -161,7 +160,7 @@ void vmx_enable(void)
 	if (vmx_enabled())
 		return;
 	allow_vmxon();
-	/* Bits that VMX operation needs (appendix A.7 and A.8): NE and VMXE above all. */
+	/* VMX operation needs some bits set, NE and VMXE above all (appendix A.7 and A.8). */
 	write_cr0((read_cr0() | rdmsr(MSR_IA32_VMX_CR0_FIXED0)) & rdmsr(MSR_IA32_VMX_CR0_FIXED1));
 	write_cr4((read_cr4() | rdmsr(MSR_IA32_VMX_CR4_FIXED0) | X86_CR4_VMXE) &
 		  rdmsr(MSR_IA32_VMX_CR4_FIXED1));

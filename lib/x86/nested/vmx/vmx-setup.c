@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Makes an L2, a copy of L1 as it is, and frees it (SDM volume 3, chapters 25 and 27: what a VMCS
- * has to have for an entry).
+ * Makes an L2 that is a copy of L1, and frees it. What a VMCS must hold for an entry: Intel SDM
+ * volume 3, chapters 25 and 27.
  */
 #include "nested/vmx/vmx-evmcs.h"
 #include "nested/vmx/vmx-internal.h"
@@ -13,7 +13,7 @@
 
 extern char vmx_l2_begin[], vmx_exit[];
 
-/* What must be, and of what is wanted what can be. */
+/* Sets the bits that must be set, and those of `wanted` that may be set. */
 static void set_controls(struct l2 *l2, enum vmcs_field field, u32 wanted)
 {
 	u64 capability = vmx_control_capability(field);
@@ -26,7 +26,7 @@ static void set_minimal_controls(struct l2 *l2)
 	set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, 0);
 	set_controls(l2, CPU_BASED_VM_EXEC_CONTROL,
 		     CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS);
-	/* Without these some of L1's instructions raise #UD. */
+	/* Without these, instructions that L1 can use raise #UD in L2. */
 	if (vmx_may_set(CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
 		set_controls(l2, SECONDARY_VM_EXEC_CONTROL,
 			     SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
@@ -56,7 +56,7 @@ static void set_minimal_controls(struct l2 *l2)
 	vmx_set(l2, VMCS_LINK_POINTER, VMX_NO_VMCS);
 }
 
-/* A segment as its selector has loaded it from this library's GDT. */
+/* The segment as the selector has loaded it from this library's GDT. */
 static void copy_segment(struct l2 *l2, enum vmcs_field selector_field, u16 selector, u32 rights)
 {
 	int distance = selector_field - GUEST_ES_SELECTOR;
@@ -113,7 +113,7 @@ static void copy_own_state(struct l2 *l2)
 	vmx_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
 }
 
-/* A host selector has RPL 0, and none but TR's base is taken from a descriptor (27.2.3). */
+/* Host selectors must have RPL 0 (27.2.3), which all of this library's have in L1. */
 void vmx_copy_host_state(struct l2 *l2)
 {
 	struct descriptor_table_ptr gdtr, idtr;
@@ -169,7 +169,7 @@ static struct l2 *build(bool enlightened, void (*code)(void *data), void *data)
 	set_minimal_controls(l2);
 	copy_own_state(l2);
 	vmx_copy_host_state(l2);
-	/* vmx_enter() writes it into a VMCS. */
+	/* For an ordinary VMCS, vmx_enter() writes it. */
 	if (enlightened)
 		vmx_set(l2, HOST_RIP, (u64)vmx_exit);
 	l2_start(l2, code, data);
@@ -194,7 +194,7 @@ static void free_area(struct vmx_msr_entry *area)
 
 void l2_free(struct l2 *l2)
 {
-	/* The processor may keep an active VMCS, and write to it later (25.1). */
+	/* The processor may cache an active VMCS, and write it to memory later (25.1). */
 	if (vmx_enabled())
 		vmx_clear(l2);
 	if (l2->ept)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Fields and controls of an L2's VMCS, enlightened or not (SDM volume 3, chapter 25). */
+/* Fields and controls of L2's VMCS, enlightened or not (Intel SDM volume 3, chapter 25). */
 #include "nested/vmx/vmx-evmcs.h"
 #include "nested/vmx/vmx-internal.h"
 
@@ -55,7 +55,7 @@ void vmx_clear(struct l2 *l2)
 	phys_addr_t address = virt_to_phys(l2->evmcs ? (void *)l2->evmcs : l2->vmcs);
 	enum vmx_result result;
 
-	/* An enlightened one is known for such only while they are in use. */
+	/* The hypervisor knows an enlightened VMCS only while the assist page names it. */
 	if (l2->evmcs)
 		vmx_make_current(l2);
 	result = vmclear(address);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Enters an L2 of VMX, and reads and writes its state. See vmx.h. */
+/* Enters L2 on VMX, and reads and writes its state. See vmx.h. */
 #include "nested/vmx/vmx-evmcs.h"
 #include "nested/vmx/vmx-internal.h"
 #include "processor.h"
@@ -22,7 +22,8 @@ static enum vmx_result enter(struct l2 *l2, bool resume)
 		l2->exit_reason = L2_NOT_ENTERED;
 	} else {
 		l2->exit_reason = vmx_get(l2, VM_EXIT_REASON);
-		/* An entry that fails by guest state or MSRs is an exit that launches nothing. */
+		/* An entry that fails for guest state or MSRs exits, but leaves the launch state.
+		 */
 		if (!(l2->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 			l2->launched = true;
 	}
@@ -79,7 +80,7 @@ void l2_set_tsc_offset(struct l2 *l2, u64 offset)
 	vmx_set(l2, TSC_OFFSET, offset);
 }
 
-/* Those that the bit map does not know always exit (26.1.3). */
+/* Carries out RDMSR and WRMSR. Those of MSRs outside the bit map's ranges always exit (26.1.3). */
 static bool pass_msr(struct l2 *l2)
 {
 	u32 index = l2->registers.rcx;
@@ -169,7 +170,7 @@ void l2_set_rflags(struct l2 *l2, u64 rflags)
 	vmx_set(l2, GUEST_RFLAGS, rflags);
 }
 
-/* The CPU's: no VMCS has it. */
+/* The VMCS has no DR6: L1 and L2 share the CPU's. */
 u64 l2_dr6(const struct l2 *l2)
 {
 	return read_dr6();

@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nested guests on Intel's VMX (SDM volume 3, chapters 24 to 31). L1 is the guest that
- * the hypervisor under test runs, L2 the guest that L1 runs. L2 is a C function beside
- * the L1 code that runs it:
+ * Nested guests on Intel's VMX (SDM volume 3, chapters 24 to 31; numbers in comments are sections
+ * of that volume). The hypervisor under test runs L1, and L1 runs L2. L2 is a C function that
+ * stands beside the L1 code that runs it:
  *
  *	static void in_l2(void *data)
  *	{
- *		migrate();		// moved inside L2
+ *		migrate();		// the migration happens in L2
  *		asm volatile("hlt" ...);
  *	}
  *
  *	struct l2 *l2 = l2_new(in_l2, NULL);
  *	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_HLT_EXITING);
- *	l2_expect(l2, EXIT_REASON_HLT, "the exit after the move");
+ *	l2_expect(l2, EXIT_REASON_HLT, "the exit after the migration");
  *	vmx_skip(l2);
  *	l2_expect_return(l2);
  *	l2_free(l2);
  *
- * A new L2 begins as a copy of the CPU's own state: the same page tables, IDT, GDT,
- * per-CPU data, interrupts on; so that the whole library works in it: report(),
- * migrate(), wait_until(), asm_safe(), handlers of exceptions and interrupts. Its controls
- * are those that let most pass: what exits is what always does (26.1.2), such as CPUID,
- * which an L2 must not use without need; interrupts are taken by L2, ports and MSRs are
- * L1's own. CR2, CR8, DR0 to DR3, DR6, XCR0 and the MSRs that are not in the VMCS are
- * shared by L1 and L2.
+ * A new L2 begins as a copy of L1 on this CPU: it has the same page tables, IDT, GDT and per-CPU
+ * data, and interrupts are on. So the whole library works in L2: report(), migrate(), wait_until(),
+ * asm_safe(), handlers of exceptions and interrupts. Its controls let as little exit as possible:
+ * only what always exits (26.1.2), such as CPUID. L2 takes interrupts itself, and uses L1's ports
+ * and MSRs. L1 and L2 share CR2, CR8, DR0 to DR3, DR6, XCR0 and the MSRs that are not in the VMCS.
  *
  * An L2 belongs to the CPU that made it. Everything here is for that CPU.
  */
@@ -36,7 +34,7 @@
 #include "vm.h"
 #include "nested/vmx/vmx-defs.h"
 
-/* With what vmx-entry.S loads and saves: it knows the order. */
+/* The registers that vmx-entry.S loads and saves. It knows the order. */
 struct vmx_registers {
 	struct l2_registers l2;
 	u64 rax;
@@ -48,8 +46,8 @@ struct hv_enlightened_vmcs;
 struct l2 {
 	struct l2_common common; /* first, as l2.c takes it to be */
 	struct vmcs *vmcs;
-	struct hv_enlightened_vmcs *evmcs; /* in place of it, or NULL: vmx-evmcs.h */
-	bool launched;			   /* its launch state, as L1 knows it */
+	struct hv_enlightened_vmcs *evmcs; /* used instead of vmcs, or NULL: vmx-evmcs.h */
+	bool launched;			   /* the launch state, as L1 tracks it */
 	union {
 		struct vmx_registers entry;
 		struct {
@@ -58,22 +56,23 @@ struct l2 {
 			u64 exit_rflags; /* L1's RFLAGS behind the last exit */
 		};
 	};
-	u8 *msr_bitmap; /* a page, nothing exits */
-	u8 *io_bitmap;	/* A and B, nothing exits; in use from l2_intercept_port() on */
-	pgd_t *ept;	/* or NULL: L2 uses L1's physical addresses as they are */
-	/* The areas of VM_ENTRY_MSR_LOAD_ADDR, VM_EXIT_MSR_STORE_ADDR, VM_EXIT_MSR_LOAD_ADDR. */
+	u8 *msr_bitmap; /* a page; at first nothing exits */
+	u8 *io_bitmap;	/* A and B; unused until l2_intercept_port() */
+	pgd_t *ept; /* extended page tables, or NULL: L2 uses L1's physical addresses as they are */
+	/* The MSR areas of VM_ENTRY_MSR_LOAD_ADDR, VM_EXIT_MSR_STORE_ADDR, VM_EXIT_MSR_LOAD_ADDR.
+	 */
 	struct vmx_msr_entry *entry_load, *exit_store, *exit_load;
 	u64 exit_reason;
 };
 
-/* What l2_enter() gives if the instruction failed: no exit, and so no exit reason. */
+/* What l2_enter() returns if VMLAUNCH or VMRESUME failed, so that there was no exit. */
 #define L2_NOT_ENTERED (~0ul)
 
 /* ---- what there is ---- */
 
-/* CPUs with VMX that firmware has not locked out (IA32_FEATURE_CONTROL). */
+/* VMX, not locked out by IA32_FEATURE_CONTROL. */
 DECLARE_FEATURE(VMX);
-/* Controls that may be 1, by the names of their bits. */
+/* Controls that may be set. They have the names of their bits. */
 DECLARE_FEATURE(VMX_PREEMPTION_TIMER);
 DECLARE_FEATURE(VMX_SAVE_PREEMPTION_TIMER);
 DECLARE_FEATURE(VMX_VIRTUAL_NMIS);
@@ -102,7 +101,7 @@ DECLARE_FEATURE(VMX_XSAVES);
 DECLARE_FEATURE(VMX_PML);
 DECLARE_FEATURE(VMX_EPT_VIOLATION_VE);
 DECLARE_FEATURE(VMX_EPTP_SWITCHING);
-/* Of EPT and VPIDs, by the bits of IA32_VMX_EPT_VPID_CAP; each with what it is of. */
+/* Bits of IA32_VMX_EPT_VPID_CAP. Each needs EPT or VPIDs as well. */
 DECLARE_FEATURE(VMX_EPT_AD);
 DECLARE_FEATURE(VMX_EPT_EXECUTE_ONLY);
 DECLARE_FEATURE(VMX_EPT_2MB_PAGE);
@@ -113,64 +112,65 @@ DECLARE_FEATURE(VMX_INVVPID_INDIVIDUAL_ADDR);
 DECLARE_FEATURE(VMX_INVVPID_SINGLE_CONTEXT);
 DECLARE_FEATURE(VMX_INVVPID_ALL_CONTEXT);
 DECLARE_FEATURE(VMX_INVVPID_SINGLE_NON_GLOBAL);
-/* What IA32_VMX_MISC says. */
+/* Bits of IA32_VMX_MISC. */
 DECLARE_FEATURE(VMX_ZERO_LEN_INS);
 DECLARE_FEATURE(VMX_ACTIVITY_HLT);
 DECLARE_FEATURE(VMX_ACTIVITY_SHUTDOWN);
 DECLARE_FEATURE(VMX_ACTIVITY_WAIT_SIPI);
 
 /*
- * Whether all these bits of a field of controls may be 1, or may be 0: PIN_BASED_, CPU_BASED_
- * and SECONDARY_VM_EXEC_CONTROL, VM_EXIT_CONTROLS, VM_ENTRY_CONTROLS.
+ * Whether all these bits of a field of controls may be 1, or may be 0. Fields of controls are
+ * PIN_BASED_VM_EXEC_CONTROL, CPU_BASED_VM_EXEC_CONTROL, SECONDARY_VM_EXEC_CONTROL, VM_EXIT_CONTROLS
+ * and VM_ENTRY_CONTROLS. Aborts for other fields.
  */
 bool vmx_may_set(enum vmcs_field field, u32 bits);
 bool vmx_may_clear(enum vmcs_field field, u32 bits);
 
-/* "GUEST_RIP", "0x681f" */
+/* "GUEST_RIP", or "0x681f" if there is no such field. Valid until this CPU's next call. */
 const char *vmcs_field_name(u32 field);
-/* All of them, and a value of a field's width that occurs nowhere else, another for each seed. */
+/* The encodings of all fields, and for each field a value of its width that differs by seed. */
 extern const u32 vmcs_fields[VMCS_FIELD_COUNT];
 u64 vmcs_field_pattern(u32 field, u64 seed);
-/* "VMLAUNCH_NONCLEAR_VMCS", "0x63" */
+/* "VMLAUNCH_NONCLEAR_VMCS", or "0x63". Valid until this CPU's next call. */
 const char *vm_instruction_error_name(u64 number);
 
 /* ---- VMX operation and single instructions, for tests of these ---- */
 
-/* Enters VMX operation on this CPU, if it is not in it. l2_new() does it. */
+/* Enters VMX operation on this CPU, if it is not there yet. l2_new() does it. */
 void vmx_enable(void);
-/* Leaves it. An L2 that is to be entered again later must have been cleared: vmx_clear(). */
+/* Leaves VMX operation. Call vmx_clear() before for each L2 that will be entered again later. */
 void vmx_disable(void);
 bool vmx_enabled(void);
-/* The region that this CPU's VMXON has been given. */
+/* The region that vmx_enable() gives to VMXON on this CPU. */
 phys_addr_t vmxon_region(void);
-/* A region for VMXON or VMCLEAR, with the revision in it: the caller's, a page. */
+/* A page for VMXON or VMCLEAR, with the revision in it. The caller frees it with free_page(). */
 struct vmcs *vmcs_alloc(void);
 
-/* How an instruction has ended (31.2). */
+/* How a VMX instruction has ended (31.2). */
 enum vmx_result {
 	VM_SUCCEED,
-	VM_FAIL_INVALID, /* CF: there was no current VMCS to put the error into */
-	VM_FAIL_VALID,	 /* ZF: VM_INSTRUCTION_ERROR of the current VMCS says why */
-	VM_EXCEPTION,	 /* exception_vector() */
+	VM_FAIL_INVALID, /* CF: there is no current VMCS for the error */
+	VM_FAIL_VALID,	 /* ZF: VM_INSTRUCTION_ERROR of the current VMCS is the error */
+	VM_EXCEPTION,	 /* it raised exception_vector() */
 };
 
 enum vmx_result vmxon(phys_addr_t region);
 enum vmx_result vmxoff(void);
 enum vmx_result vmclear(phys_addr_t vmcs);
 enum vmx_result vmptrld(phys_addr_t vmcs);
-/* All ones: there is none. */
+/* Stores the current VMCS's address, or all ones if there is none. */
 enum vmx_result vmptrst(phys_addr_t *vmcs);
 enum vmx_result vmread(u64 field, u64 *value);
 enum vmx_result vmwrite(u64 field, u64 value);
-/* Where there is no current VMCS, so that they fail; otherwise vmx_launch() and vmx_resume(). */
+/* For tests without a current VMCS, where these fail. With one, use vmx_launch(), vmx_resume(). */
 enum vmx_result vmlaunch(void);
 enum vmx_result vmresume(void);
-/* TYPE: VMX_EPT_EXTENT_*. */
+/* `type` is VMX_EPT_EXTENT_*. */
 enum vmx_result invept(u64 type, u64 eptp);
-/* TYPE: VMX_VPID_EXTENT_*; VPID: all 64 bits of the descriptor's first half. */
+/* `type` is VMX_VPID_EXTENT_*, `vpid` all 64 bits of the descriptor's first half. */
 enum vmx_result invvpid(u64 type, u64 vpid, u64 linear);
 
-/* "VMsucceed", "VMfailValid 4 (VMLAUNCH_NONCLEAR_VMCS)", "#UD"; good until the next call. */
+/* "VMsucceed", "VMfailValid 4 (VMLAUNCH_NONCLEAR_VMCS)", "#UD". Valid until the next call. */
 const char *vmx_result_text(enum vmx_result result);
 /* Without an error or exception: "VMsucceed", "VMfailInvalid", "VMfailValid", "an exception". */
 const char *vmx_result_name(enum vmx_result result);
@@ -180,48 +180,48 @@ void vmx_check_success(const char *instruction, enum vmx_result result);
 /* ---- L2 ---- */
 
 /*
- * l2_enter() is one VMLAUNCH or VMRESUME, by launch state, with interrupts off around it, so
- * that L1's come after the exit; gives the exit reason, all 32 bits of it, or
- * L2_NOT_ENTERED. What L1 has in x87, SSE and AVX registers goes in too and comes back
- * changed, unless l2_set_xsave() has given L2 its own. L1 comes back with the host state of the
- * VMCS, which is that of the CPU at l2_new() or vmx_copy_host_state(); with limits of 0xffff in
- * GDTR and IDTR, DR7 0x400, no LDT, and IA32_DEBUGCTL 0 (28.5).
+ * l2_enter() runs VMLAUNCH or VMRESUME once, as the launch state demands, with interrupts off, so
+ * that L1 takes its interrupts after the exit. It returns all 32 bits of the exit reason, or
+ * L2_NOT_ENTERED. L2 shares L1's x87, SSE and AVX registers unless l2_set_xsave() has given it its
+ * own. After the exit L1 has the VMCS's host state, which l2_new() has copied from the CPU, and
+ * besides 0xffff as limits of GDTR and IDTR, DR7 0x400, no LDT, and IA32_DEBUGCTL 0 (28.5).
+ * vmx_copy_host_state() copies the CPU's present state again.
  */
 void vmx_copy_host_state(struct l2 *l2);
-/* The same with one of the two instructions, whatever the launch state is. */
+/* Like l2_enter(), but with the named instruction, whatever the launch state is. */
 enum vmx_result vmx_launch(struct l2 *l2);
 enum vmx_result vmx_resume(struct l2 *l2);
 
-/* Fields of L2's VMCS, which becomes the current one. */
+/* Reads, or writes, a field of L2's VMCS, and makes it the current VMCS. Aborts if that fails. */
 u64 vmx_get(const struct l2 *l2, enum vmcs_field field);
 void vmx_set(struct l2 *l2, enum vmcs_field field, u64 value);
 void vmx_make_current(const struct l2 *l2);
-/* VMCLEAR: the VMCS is in memory, not active, and to be launched. */
+/* VMCLEAR: the VMCS is in memory and not active, and its launch state is clear. */
 void vmx_clear(struct l2 *l2);
 
-/* Sets or clears bits of controls; aborts for what this CPU cannot do. */
+/* Sets, or clears, bits of a field of controls. Aborts if this CPU does not allow it. */
 void vmx_set_controls(struct l2 *l2, enum vmcs_field field, u32 bits);
 void vmx_clear_controls(struct l2 *l2, enum vmcs_field field, u32 bits);
 
 void vmx_intercept_exception(struct l2 *l2, int vector, bool on);
 
-/* Add to the MSR areas; give the entry, in which an exit stores. */
+/* Add an MSR to an MSR area, and return its entry. An exit stores into that of the second. */
 struct vmx_msr_entry *vmx_load_msr_at_entry(struct l2 *l2, u32 index, u64 value);
 struct vmx_msr_entry *vmx_store_msr_at_exit(struct l2 *l2, u32 index);
 struct vmx_msr_entry *vmx_load_msr_at_exit(struct l2 *l2, u32 index, u64 value);
 
-/* Gives L2 extended page tables that map RAM and devices where they are. */
+/* Turns EPT on, with tables that map all RAM and the 4 GiB of devices one to one. */
 void vmx_use_ept(struct l2 *l2);
-/* Its entry for the 4 KiB page at a physical address of L2's. */
+/* The EPT entry for the 4 KiB page at L2's physical address. Splits a larger page. */
 pteval_t *vmx_ept_entry(struct l2 *l2, phys_addr_t address);
-/* INVEPT of what EPT_POINTER names, by whichever type there is. */
+/* INVEPT for EPT_POINTER, single-context if the CPU has that, else all-context. */
 void vmx_flush_ept(struct l2 *l2);
-/* That of 2 MiB (level 2) or more; the tables on the way to it are made. */
+/* The EPT entry of a level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB). Makes the tables that lead to it. */
 pteval_t *vmx_ept_entry_at(struct l2 *l2, phys_addr_t address, int level);
 
-/* RIP behind the instruction that has exited, by its length, and no blocking by STI or MOV SS. */
+/* Sets RIP behind the instruction that has exited, and ends blocking by STI or MOV SS. */
 void vmx_skip(struct l2 *l2);
-/* For the next entry: INTR_TYPE_*, a vector, INTR_INFO_DELIVER_CODE_MASK for an error code. */
+/* Injects at the next entry. `event`: INTR_TYPE_*, vector, INTR_INFO_DELIVER_CODE_MASK. */
 void vmx_inject(struct l2 *l2, u32 event, u32 error_code);
 
 #endif
