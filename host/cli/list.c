@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/project.h"
 #include "suite/guest-image.h"
 #include "plan/option.h"
+#include "run/environment.h"
 #include "run/select.h"
 #include "util/text.h"
 
@@ -152,7 +154,7 @@ static int list(int argc, char **argv)
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
 	    !(selection.accel = choose_accel(settings.accel, &error)) ||
-	    !(suite = load_suite(settings.suite, settings.bindir, &error)))
+	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);
 	selection.patterns = options.patterns;
 	cases = select_cases(suite, &selection, &error);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Runs the cases of the corpus. See corpus-run.h. */
+#include "cli/corpus-run.h"
+#include "run/schedule.h"
+#include "run/select.h"
+#include "util/text.h"
+
+/* Seconds for a case on a patched KVM, which may have its guest wait for ever. */
+#define PATCHED_TIMEOUT 240
+
+static gboolean is_meant(char **globs, const char *test)
+{
+	for (char **glob = globs; glob && *glob; glob++)
+		if (test && text_glob(*glob, test))
+			return TRUE;
+	return FALSE;
+}
+
+static void note_failed_tests(struct tally *tally, const struct result *result)
+{
+	for (guint i = 0; i < result->tests->len && !tally->caught_by; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		/* A known issue is not "fail" any more. */
+		if (!g_strcmp0(test->verdict, "fail") && is_meant(tally->tests, test->name))
+			tally->caught_by =
+				g_strdup_printf("%s in %s: %s", test->name, result->test_case->name,
+						test->reason ? test->reason : "");
+	}
+}
+
+static void tally_ended(void *data, const struct result *result)
+{
+	struct tally *tally = data;
+
+	tally->passed += result->verdict == VERDICT_PASS;
+	tally->failed += result->verdict == VERDICT_FAIL;
+	tally->skipped += result->verdict == VERDICT_SKIP || result->verdict == VERDICT_XFAIL;
+	tally->errors += result->verdict == VERDICT_ERROR;
+	if (result->verdict != VERDICT_PASS && !tally->first)
+		tally->first = g_strdup_printf("%s %s: %s", verdict_name(result->verdict),
+					       result->test_case->name, result->reason);
+	note_failed_tests(tally, result);
+}
+
+static const struct reporter tally_reporter = {
+	.ended = tally_ended,
+};
+
+void tally_clear(struct tally *tally)
+{
+	g_free(tally->first);
+	g_free(tally->caught_by);
+	*tally = (struct tally){ 0 };
+}
+
+/* The words `test=GLOB` of a guest's command line, or NULL: it runs all of its tests. */
+static char **test_words(char **globs)
+{
+	g_autoptr(GStrvBuilder) words = g_strv_builder_new();
+
+	for (char **glob = globs; glob && *glob; glob++) {
+		g_autofree char *word = g_strconcat("test=", *glob, NULL);
+
+		g_strv_builder_add(words, word);
+	}
+	return globs ? g_strv_builder_end(words) : NULL;
+}
+
+gboolean corpus_run_cases(struct corpus *corpus, char **patterns, const char *modules,
+			  const char *clock, const char *label, struct tally *tally, GError **error)
+{
+	struct selection selection = {
+		.patterns = patterns,
+		.wanted = &corpus->wanted,
+		.accel = "kvm",
+		.host = ANY_LAB,
+		.lab_clock = clock,
+		.vmm = vmms[0],
+	};
+	g_autoptr(GPtrArray) cases = select_cases(corpus->suite, &selection, error);
+	g_autofree char *logdir = g_build_filename(corpus->logdir, label, NULL);
+	g_auto(GStrv) words = test_words(tally->tests);
+	struct lab_settings lab = {
+		.options = { .modules = modules },
+		.wanted = &corpus->wanted,
+	};
+	struct reports *reports;
+
+	if (!cases)
+		return FALSE;
+	reports = reports_new();
+	reports_add(reports, &tally_reporter, tally);
+	corpus->settings.logdir = logdir;
+	corpus->wanted.args = words;
+	/* A few tests never need as long as a whole program may. */
+	corpus->wanted.timeout = words ? PATCHED_TIMEOUT : 0;
+	corpus->interrupted =
+		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports)
+			.not_run > 0;
+	reports_free(reports);
+	return !corpus->interrupted;
+}

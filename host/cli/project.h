@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The files of the project that subcommands read: its suite and its known issues. */
+#ifndef FERRY_HOST_PROJECT_H
+#define FERRY_HOST_PROJECT_H
+
+#include "suite/settings.h"
+#include "suite/suite.h"
+
+/*
+ * The suite that SETTINGS name, or the project's own where they name none. Prints the suite's
+ * warnings. The caller frees it with suite_free().
+ */
+struct suite *load_suite(const struct settings *settings, GError **error);
+
+/* The project's known-issues.cfg, for known-issues.h. The caller unrefs the array. */
+GPtrArray *load_known_issues(GError **error);
+
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reads the command line of `ferry run`. See run-options.h. */
+#include "cli/report-options.h"
+#include "cli/run-options.h"
+#include "util/text.h"
+
+/* No --seed was given. */
+#define RANDOM_SEED G_MININT64
+
+static struct run_options options;
+/* Those that GOption cannot write to where they belong. */
+static char *plan_list, *lab_kernel, *lab_modules, *lab_clock;
+static int lab_boot_seconds;
+
+static const GOptionEntry entries[] = {
+	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
+	  "Fill N CPUs with guests (default: all of this machine)", "N" },
+	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
+	  "Where the VMM runs: local, the name of a lab, or auto, the first that can (default: auto)",
+	  "HOST" },
+	{ "kernel", 0, 0, G_OPTION_ARG_FILENAME, &lab_kernel,
+	  "The kernel of labs, a bzImage (default: built by 'ferry lab kernel')", "IMAGE" },
+	{ "modules", 0, 0, G_OPTION_ARG_FILENAME, &lab_modules,
+	  "The KVM modules that the labs' kernel loads (default: those built with it)", "DIR" },
+	{ "lab-clock", 0, 0, G_OPTION_ARG_STRING, &lab_clock,
+	  "tsc: the labs' kernel trusts its TSC; hpet: it does not (default: what a program needs, or tsc)",
+	  "CLOCK" },
+	{ "lab-boot", 0, 0, G_OPTION_ARG_INT, &lab_boot_seconds,
+	  "Seconds in which a lab must have started its runner (default: minutes, by the lab)",
+	  "N" },
+	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.wanted.accel,
+	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
+	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.qemu,
+	  "The QEMU to test (default: $QEMU or qemu-system-x86_64)", "BINARY" },
+	{ "qemu-dst", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.qemu_dst,
+	  "Migrate guests to this QEMU, from it back to the other, and so on", "BINARY" },
+	{ "machine", 0, 0, G_OPTION_ARG_STRING, &options.wanted.machine,
+	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
+	  "TYPE" },
+	{ "plan", 0, 0, G_OPTION_ARG_STRING, &plan_list,
+	  "These plans instead of each program's own, e.g. none,precopy+multifd+tcp", "LIST" },
+	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.wanted.moves,
+	  "How many migrations plan storm makes at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
+	  "N" },
+	{ "memory", 0, 0, G_OPTION_ARG_INT, &options.wanted.memory_mib,
+	  "RAM of each guest (default: " G_STRINGIFY(DEFAULT_MEMORY_MIB) ")", "MIB" },
+	{ "repeat", 0, 0, G_OPTION_ARG_INT, &options.wanted.repeat, "Run each case N times", "N" },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.wanted.seed,
+	  "Make the random choices of the run that printed this seed", "N" },
+	{ "timescale", 0, 0, G_OPTION_ARG_DOUBLE, &options.wanted.timescale,
+	  "Multiply all deadlines by X (default: measured; 1 on a fast host)", "X" },
+	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.wanted.timeout,
+	  "Seconds for each case (default: as unittests.cfg says)", "N" },
+	{ "keep-ram", 0, 0, G_OPTION_ARG_NONE, &options.wanted.keep_ram,
+	  "In each migration compare the guest's memory at source and destination, and keep both images where they differ or the case fails",
+	  NULL },
+	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure",
+	  NULL },
+	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.wanted.args,
+	  "A further word for the guest's command line, e.g. test='smp*'; may be repeated",
+	  "WORD" },
+	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
+	  "Where each case keeps its logs (default: build/logs)", "DIR" },
+	{ "emulated-host", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.emulated,
+	  "This machine's CPU is emulated, so a VMM may take seconds to answer", NULL },
+	{ "prefork", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.prefork,
+	  "Start QEMU once and fork it for each VM", NULL },
+	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.suite,
+	  "Run another suite's unittests.cfg, e.g. that of kvm-unit-tests", "CFG" },
+	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.bindir,
+	  "Where the suite's flat binaries are (default: beside CFG)", "DIR" },
+	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
+	  "[PATTERN...]" },
+	{ 0 },
+};
+
+/* GOption does not know "-j2", which everybody types. */
+static void spell_out_jobs(int argc, char **argv)
+{
+	for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++)
+		if (g_str_has_prefix(argv[i], "-j") && g_ascii_isdigit(argv[i][2]))
+			argv[i] = g_strconcat("--jobs=", argv[i] + 2, NULL);
+}
+
+static void set_defaults(void)
+{
+	options.jobs = g_get_num_processors();
+	options.wanted = default_settings;
+	options.wanted.seed = RANDOM_SEED;
+}
+
+static gboolean parse(int argc, char **argv, GError **error)
+{
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autofree char *hosts = lab_kind_hosts();
+	g_autofree char *description = g_strdup_printf(
+		"HOST is %s; all but the first two are labs.\n\n"
+		"Exit status: 0 all passed, 1 some case failed, 2 usage or set-up, 130 interrupted.\n",
+		hosts);
+
+	g_option_context_set_summary(
+		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
+			 "'kvmclock/precopy' or '*/storm'. Without a PATTERN it runs all cases.");
+	g_option_context_set_description(context, description);
+	g_option_context_add_main_entries(context, entries, NULL);
+	report_options_add(context);
+	spell_out_jobs(argc, argv);
+	return g_option_context_parse(context, &argc, &argv, error);
+}
+
+static gboolean check_numbers(GError **error)
+{
+	const struct settings *wanted = &options.wanted;
+
+	if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 || wanted->timeout < 0)
+		g_set_error(error, FERRY_ERROR, 0,
+			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
+	else if (wanted->memory_mib < LEAST_MEMORY_MIB)
+		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
+	else if (wanted->timescale && !(wanted->timescale >= 1 && wanted->timescale <= 10000))
+		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
+	else if (wanted->seed > G_MAXUINT32 || (wanted->seed < 0 && wanted->seed != RANDOM_SEED))
+		g_set_error(error, FERRY_ERROR, 0, "--seed is a number from 0 to %u", G_MAXUINT32);
+	else if (lab_boot_seconds < 0)
+		g_set_error(error, FERRY_ERROR, 0, "--lab-boot is 0 or more seconds");
+	else
+		return TRUE;
+	return FALSE;
+}
+
+static gboolean check_host(GError **error)
+{
+	g_autofree char *hosts = lab_kind_hosts();
+	g_autofree char *clocks = g_strjoinv(" or ", (char **)lab_clocks());
+	const char *host = options.host;
+
+	if (host && !g_str_equal(host, "auto") && !g_str_equal(host, "local") &&
+	    !lab_kind_find(host))
+		g_set_error(error, FERRY_ERROR, 0, "--host is %s, not '%s'", hosts, host);
+	else if (lab_clock && !g_strv_contains(lab_clocks(), lab_clock))
+		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is %s, not '%s'", clocks,
+			    lab_clock);
+	else
+		return TRUE;
+	return FALSE;
+}
+
+const struct run_options *run_options_parse(int argc, char **argv, GError **error)
+{
+	set_defaults();
+	if (!parse(argc, argv, error) || !check_numbers(error) || !check_host(error))
+		return NULL;
+	if (options.wanted.seed == RANDOM_SEED)
+		options.wanted.seed = g_random_int();
+	if (!g_strcmp0(options.host, "auto"))
+		options.host = NULL;
+	options.plans = plan_list ? g_strsplit(plan_list, ",", -1) : NULL;
+	options.lab = (struct lab_options){
+		.kernel = lab_kernel,
+		.modules = lab_modules,
+		.clock = lab_clock,
+		.boot_seconds = lab_boot_seconds,
+	};
+	return &options;
+}

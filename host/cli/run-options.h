@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line of `ferry run`, but for its reports (report-options.h). */
+#ifndef FERRY_HOST_RUN_OPTIONS_H
+#define FERRY_HOST_RUN_OPTIONS_H
+
+#include "lab/lab.h"
+#include "suite/settings.h"
+
+struct run_options {
+	struct settings wanted; /* the seed is chosen already */
+	char **patterns;	/* NULL: all cases */
+	char **plans;		/* instead of each program's own; NULL: those */
+	char *host;		/* "local" or the name of a lab; NULL: the first that can */
+	struct lab_options lab;
+	char *logdir;	   /* NULL: the default */
+	int jobs;	   /* vCPUs of all guests that run at the same time, 1 or more */
+	gboolean no_skip;  /* a skipped case is a failure */
+	gboolean emulated; /* this machine's CPU is emulated: it is a lab */
+	gboolean prefork;  /* start QEMU once and fork it for each VM */
+};
+
+/* The options of a command line, good until the program ends; NULL and ERROR if one is wrong. */
+const struct run_options *run_options_parse(int argc, char **argv, GError **error);
+
+#endif

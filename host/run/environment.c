@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Describes this machine. See environment.h. */
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "run/environment.h"
+#include "util/kvm.h"
+#include "util/text.h"
+
+const char *choose_accel(const char *option, GError **error)
+{
+	if (!option)
+		return kvm_problem() ? "tcg" : "kvm";
+	if (g_str_equal(option, "tcg"))
+		return "tcg";
+	if (!g_str_equal(option, "kvm"))
+		g_set_error(error, FERRY_ERROR, 0, "--accel is kvm or tcg, not '%s'", option);
+	else if (kvm_problem())
+		g_set_error(error, FERRY_ERROR, 0, "--accel kvm: %s", kvm_problem());
+	else
+		return "kvm";
+	return NULL;
+}
+
+static char *cpu_name(void)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
+		return g_strdup("unknown CPU");
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (g_str_has_prefix(*line, "model name") && strchr(*line, ':'))
+			return g_strdup(g_strstrip(strchr(*line, ':') + 1));
+	return g_strdup("unknown CPU");
+}
+
+static char *kernel_release(void)
+{
+	struct utsname names;
+
+	return g_strdup(uname(&names) ? "unknown" : names.release);
+}
+
+struct environment *environment_here(const struct vmm *vmm, const char *binary,
+				     const char *other_binary, const char *accel, guint32 seed)
+{
+	struct environment *environment = g_new0(struct environment, 1);
+
+	environment->host = g_strdup("local");
+	environment->vmm = g_strdup(vmm->name);
+	environment->binary = g_strdup(binary);
+	environment->other_binary = g_strdup(other_binary);
+	environment->accel = g_strdup(accel);
+	environment->kernel = kernel_release();
+	environment->cpu = cpu_name();
+	environment->clock = host_clock_source();
+	environment->seed = seed;
+	environment->timescale = 1;
+	return environment;
+}
