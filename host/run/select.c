@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Turns a suite and a command line into cases. */
+/* Turns a suite and a command line into cases. Where each runs is decided in placement.c. */
 #include <string.h>
 
-#include "lab/kinds.h"
-#include "suite/needs.h"
 #include "plan/option.h"
+#include "run/placement.h"
 #include "run/select.h"
+#include "suite/needs.h"
 #include "util/text.h"
-#include "util/userfault.h"
 
-/* What the whole suite is written for; others are skipped. */
-#define ARCHITECTURE "x86_64"
-
+/* The plans of kvm-unit-tests' programs, which know nothing of ours. */
 static const char *const kvm_unit_tests_plans[] = { "none", NULL };
 static const char *const kvm_unit_tests_migration_plans[] = { "precopy", NULL };
 
@@ -33,81 +30,16 @@ static const char *const *plans_of(const struct suite *suite, const struct progr
 						      : kvm_unit_tests_plans;
 }
 
-/* A pattern without '/' means programs, with '/' cases. */
+/* A pattern with a '/' is matched with names of cases, one without with names of programs. */
 static gboolean matches(const char *pattern, const struct program *program, const char *case_name)
 {
 	return text_glob(pattern, strchr(pattern, '/') ? case_name : program->name);
 }
 
-static char *failed_check(const struct program *program)
-{
-	for (char **check = program->checks; *check; check++) {
-		g_autofree char *path = g_strdup(*check), *value = NULL;
-		char *equals = strchr(path, '=');
-
-		*equals = '\0';
-		if (!g_file_get_contents(path, &value, NULL, NULL) ||
-		    !g_str_equal(g_strchomp(value), equals + 1))
-			return g_strdup_printf("needs %s to be %s%s%s", path, equals + 1,
-					       value ? ", and it is " : "", value ? value : "");
-	}
-	return NULL;
-}
-
-/* Why the case can run on no host, or NULL. */
-static char *reason_anywhere(const struct test_case *test_case, const struct selection *selection)
-{
-	const struct program *program = test_case->program;
-
-	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
-		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);
-	if (test_case->plan->capabilities & ~selection->vmm->capabilities ||
-	    test_case->plan->options & ~selection->vmm->options)
-		return g_strdup_printf("plan %s needs what the VMM %s cannot do",
-				       test_case->plan->name, selection->vmm->name);
-	return NULL;
-}
-
-/* What PLAN needs of this machine's kernel and does not get, or NULL. */
-static char *plan_missing(const struct plan *plan, const struct selection *selection)
-{
-	const char *problem = NULL;
-
-	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
-		problem = userfault_problem(TRUE);
-	else if (plan->capabilities & VMM_CAN_MIGRATE_POSTCOPY)
-		problem = userfault_problem(FALSE);
-	return problem ? g_strdup(problem)
-		       : plan_options_missing(plan->options, selection->accel,
-					      selection->wanted->memory_mib);
-}
-
-/* Why the case cannot run on this machine, or NULL if it can. */
-static char *reason_here(const struct program *program, const struct plan *plan,
-			 const struct selection *selection)
-{
-	g_autofree char *plan_lacks = plan_missing(plan, selection);
-	const char *accel = selection->accel;
-
-	if (*program->accel && !g_str_equal(program->accel, accel))
-		return g_strdup_printf("is for %s, and this runs on %s", program->accel, accel);
-	if (program->smp > most_vcpus(accel))
-		return g_strdup_printf("needs %u vCPUs, and %s offers %u", program->smp, accel,
-				       most_vcpus(accel));
-	for (char **need = program->needs; *need; need++) {
-		const char *missing = need_missing(*need, accel);
-
-		if (missing)
-			return g_strdup(missing);
-	}
-	if (plan_lacks)
-		return g_strdup_printf("plan %s needs %s", plan->name, plan_lacks);
-	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
-		return g_strdup_printf("%s does not exist", program->file);
-	return failed_check(program);
-}
-
-/* The first of NAMES whose plan is named twice, or NULL: two cases would share a log folder. */
+/*
+ * The first plan that NAMES have twice, or NULL. Two cases with one name would write to one log
+ * folder.
+ */
 static const char *repeated(char **names)
 {
 	for (char **name = names; name && *name; name++)
@@ -115,81 +47,6 @@ static const char *repeated(char **names)
 			if (plan_find(*name) == plan_find(*later))
 				return plan_find(*name)->name;
 	return NULL;
-}
-
-/* A lab runs KVM, and checks the rest itself. */
-static gboolean lab_offers(const struct lab_kind *lab, const struct program *program)
-{
-	if (g_str_equal(program->accel, "tcg"))
-		return FALSE;
-	for (char **need = program->needs; *need; need++)
-		if (!lab_kind_offers(lab, *need))
-			return FALSE;
-	return TRUE;
-}
-
-static gboolean better_in_lab(const struct program *program, const char *accel)
-{
-	for (char **need = program->needs; *need; need++)
-		if (need_met_by_emulation(*need, accel))
-			return TRUE;
-	return FALSE;
-}
-
-/* The kind of clock that a lab must have for the program, or NULL; the user's word counts more. */
-static const char *lab_clock_of(const struct program *program, const struct selection *selection)
-{
-	const char *clock = selection->lab_clock;
-
-	for (char **need = program->needs; *need && !clock; need++)
-		clock = need_lab_clock(*need);
-	return clock;
-}
-
-/* A case that runs here, if a lab would do better, needs no reason. */
-static void add_reason(char **reason, const char *further)
-{
-	g_autofree char *first = *reason;
-
-	*reason = first ? g_strdup_printf("%s; %s", first, further) : NULL;
-}
-
-/*
- * Decides where the case runs: on this machine if it can, else in the first lab that
- * offers what it needs. A lab is for what this machine cannot do, and not for what
- * the user has ruled out by --accel tcg.
- */
-static void place(struct test_case *test_case, const struct selection *selection)
-{
-	const struct program *program = test_case->program;
-	gboolean anywhere = !selection->host;
-	gboolean named = !anywhere && !g_str_equal(selection->host, ANY_LAB);
-
-	test_case->host = "local";
-	test_case->skip_reason = reason_anywhere(test_case, selection);
-	if (test_case->skip_reason)
-		return;
-	if (anywhere || g_str_equal(selection->host, "local")) {
-		test_case->skip_reason = reason_here(program, test_case->plan, selection);
-		if (!anywhere || !*program->needs || selection->wanted->accel)
-			return;
-		if (!test_case->skip_reason && !better_in_lab(program, selection->accel))
-			return;
-	}
-	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++) {
-		if (named ? !g_str_equal(lab->name, selection->host) : !lab_offers(lab, program))
-			continue;
-		if (anywhere && lab->missing()) {
-			add_reason(&test_case->skip_reason, lab->missing());
-			continue;
-		}
-		g_clear_pointer(&test_case->skip_reason, g_free);
-		test_case->host = lab->name;
-		test_case->lab_clock = lab_clock_of(program, selection);
-		return;
-	}
-	if (!anywhere)
-		test_case->skip_reason = g_strdup("no lab offers all that it needs");
 }
 
 static gboolean check_plans_of(const struct suite *suite, const struct program *program,
@@ -296,7 +153,10 @@ static gboolean no_match(const struct suite *suite, const char *pattern, GError 
 	return FALSE;
 }
 
-/* The first pattern that means this case, or NULL; "*" where there are no patterns. */
+/*
+ * The first pattern that the case matches, or NULL; "*" if there are no patterns. USED is set for
+ * each that it matches.
+ */
 static const char *meant_by(const struct selection *selection, const struct program *program,
 			    const char *case_name, gboolean *used)
 {
@@ -328,7 +188,7 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 	test_case->name = g_strconcat(program->name, "/", plan->name, suffix, NULL);
 	test_case->log_name = g_strdup(test_case->name);
 	test_case->seed = (guint32)wanted->seed ^ g_str_hash(test_case->name);
-	place(test_case, selection);
+	place_case(test_case, selection);
 	g_ptr_array_add(cases, test_case);
 }
 
@@ -351,7 +211,7 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 				g_strconcat(program->name, "/", plan->name, NULL);
 			const char *pattern = meant_by(selection, program, case_name, used);
 
-			/* "nodefault" programs run only when they are named. */
+			/* A "nodefault" program runs only if it is named. */
 			if (!pattern ||
 			    (g_str_equal(pattern, "*") && has_word(program->groups, "nodefault")))
 				continue;
