@@ -9,8 +9,8 @@
  *	}
  *
  * The library's main function runs the tests that the command line's `test=` arguments select (all
- * if there are none), by file name, then by line. It runs them again as long as the host wants
- * another round, so a test finds the machine as the last round left it. A test begins with
+ * if there are none), by the path of the file, then by line. It runs them again as long as the host
+ * wants another round, so a test finds the machine as the last round left it. A test begins with
  * interrupts on and need not restore them. A test that makes no check fails.
  *
  * .on     BOOT_CPU (the default) or EACH_CPU: on one CPU after the other, each with a verdict of
