@@ -15,8 +15,11 @@ struct host_time {
 	u64 pause_min, pause_max; /* bounds of the ns that the guest was stopped, in all of them */
 };
 
-/* The host's time when it answers. False if no runner answers questions. */
-bool host_time(struct host_time *time);
+/*
+ * The host's time when it answers. Returns the question's sequence number; 0 if no runner answers
+ * questions, and then the time is all 0. With break=host the host's clock stands still.
+ */
+u64 host_time(struct host_time *time);
 
 #define HOST_TEST_NAME 64
 

@@ -11,8 +11,6 @@
 
 #define PATIENCE_MS 5000
 
-#define PPM 1000000
-
 /*
  * The counter and the page are two computations of one clock in whole ticks, and a hypervisor
  * may round twice. A stale page is off by a pause, which takes no less than a millisecond.

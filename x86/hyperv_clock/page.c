@@ -7,6 +7,7 @@
 #include "atomic.h"
 #include "barrier.h"
 #include "console.h"
+#include "elapsed.h"
 #include "muldiv.h"
 #include "processor.h"
 #include "smp.h"

@@ -159,11 +159,11 @@ TEST(guest_stopped, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 
 	start_clocks(pvclock_best_msrs());
 	report_not_stopped("before");
-	ask_host_time(&begin);
+	host_time(&begin);
 	on_cpus(clear_stopped, NULL);
 	migrate_quiet();
 	on_cpus(clear_stopped, NULL);
-	ask_host_time(&end);
+	host_time(&end);
 	if (end.moves != begin.moves) {
 		for_each_cpu (cpu)
 			report_if_failed(

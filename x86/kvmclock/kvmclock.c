@@ -28,14 +28,10 @@
  * The tests are in the other files of this folder. This one has what they share.
  */
 #include "alloc_page.h"
-#include "console.h"
 #include "processor.h"
 #include "smp.h"
 #include "vm.h"
 #include "x86/kvmclock/kvmclock.h"
-
-/* The runner knows the beginning and the end of a pause to the microsecond. */
-#define ROUNDING_NS (NS_PER_MS / 10)
 
 /* ---- each CPU's clock ---- */
 
@@ -151,102 +147,6 @@ void report_registered(const struct pvclock_msrs *msrs, u64 wrote)
 	       smp_id(), msrs->system_time, wrote, value);
 }
 
-/* ---- the host's time ---- */
-
-u64 ask_host_time(struct host_time *time)
-{
-	static u64 standing_monotonic, standing_realtime;
-	char answer[256];
-	u64 question = host_ask("time", answer, sizeof(answer));
-
-	*time = (struct host_time){ 0 };
-	if (!question)
-		return 0;
-	*time = (struct host_time){
-		.realtime = answer_number(answer, "realtime"),
-		.monotonic = answer_number(answer, "monotonic"),
-		.moves = answer_number(answer, "moves"),
-		.pause_min = answer_number(answer, "pause_min"),
-		.pause_max = answer_number(answer, "pause_max"),
-	};
-	if (pvclock_broken("host")) {
-		if (!standing_monotonic) {
-			standing_monotonic = time->monotonic;
-			standing_realtime = time->realtime;
-		}
-		time->monotonic = standing_monotonic;
-		time->realtime = standing_realtime;
-	}
-	return question;
-}
-
-static void read_before(void *data)
-{
-	((struct reading *)data)->before[smp_id()] = clock_now();
-}
-
-static void read_after(void *data)
-{
-	((struct reading *)data)->after[smp_id()] = clock_now();
-}
-
-void take_reading(struct reading *reading)
-{
-	u64 question;
-	int cpu;
-
-	on_cpus(read_before, reading);
-	question = ask_host_time(&reading->host);
-	on_cpus(read_after, reading);
-	reading->answered = question;
-	if (!question)
-		return;
-	for_each_cpu (cpu)
-		mark("clock", "clock=kvmclock cpu=%d before=%lu after=%lu answer=%lu", cpu,
-		     reading->before[cpu], reading->after[cpu], question);
-}
-
-bool host_acted(const struct reading *from, const struct reading *to)
-{
-	return to->host.moves != from->host.moves;
-}
-
-void check_elapsed(const struct reading *from, const struct reading *to, const char *when)
-{
-	s64 host = to->host.monotonic - from->host.monotonic;
-	s64 pause = to->host.pause_max - from->host.pause_max;
-	s64 tolerance = host / PPM * MOST_SLEW_PPM + ROUNDING_NS;
-	int cpu, bad = 0;
-
-	for_each_cpu (cpu) {
-		s64 least = to->before[cpu] - from->after[cpu];
-		s64 most = to->after[cpu] - from->before[cpu];
-
-		if (!report_if_failed(least >= 0, "%s: CPU %d: the clock went back by %ld ns", when,
-				      cpu, -least)) {
-			bad++;
-			continue;
-		}
-		if (!to->answered)
-			continue;
-		bad += !report_if_failed(
-			least <= host + tolerance,
-			"%s: CPU %d: the clock ran ahead: at least %ld ns passed on it, %ld ns on the host (tolerance %ld ns)",
-			when, cpu, least, host, tolerance);
-		bad += !report_if_failed(
-			most >= host - pause - tolerance,
-			"%s: CPU %d: the clock fell behind: at most %ld ns passed on it, %ld ns on the host, which held the guest for at most %ld ns (tolerance %ld ns)",
-			when, cpu, most, host, pause, tolerance);
-	}
-	if (to->answered)
-		report(!bad,
-		       "%s: %d clocks went as the host's clock did: %ld ns, of which the host held the guest for at most %ld",
-		       when, cpu_count(), host, pause);
-	else
-		report(!bad, "%s: %d clocks went forward (nobody tells the host's time)", when,
-		       cpu_count());
-}
-
 /*
  * The host answers a request after its action has ended. So there is always some time before the
  * next one.
@@ -256,9 +156,9 @@ bool undisturbed(void (*stretch)(void *data), void *data)
 	struct host_time begin, end;
 
 	for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-		ask_host_time(&begin);
+		host_time(&begin);
 		stretch(data);
-		ask_host_time(&end);
+		host_time(&end);
 		if (begin.moves == end.moves)
 			return true;
 	}

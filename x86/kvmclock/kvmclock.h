@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the program kvmclock share: each CPU's clock, and the host's time. */
+/* What the files of the program kvmclock share. Its tests are about each CPU's clock. */
 #ifndef KVMCLOCK_H
 #define KVMCLOCK_H
 
 #include "libcflat.h"
+#include "elapsed.h"
 #include "percpu.h"
 #include "pvclock.h"
 
 #define NS_PER_MS     1000000l
 #define NS_PER_SECOND 1000000000l
-#define PPM	      1000000
-
-/* adjtimex(2) slews CLOCK_MONOTONIC by up to 500 ppm. It does not slew the TSC, nor kvmclock. */
-#define MOST_SLEW_PPM 500
 
 /*
  * Without PVCLOCK_TSC_STABLE_BIT, KVM reads TSC and time one after the other, and does so for
@@ -71,28 +68,6 @@ void report_untouched(const void *page, size_t from, const char *what);
 
 /* Checks that the MSR for the system time holds WROTE. */
 void report_registered(const struct pvclock_msrs *msrs, u64 wrote);
-
-/* ---- the host's time ---- */
-
-/* Returns the number of the question, or 0 if nobody answers. With break=host time stands still. */
-u64 ask_host_time(struct host_time *time);
-
-/* All CPUs' clocks before and after one moment of the host's clock. Too large for a stack. */
-struct reading {
-	u64 before[MAX_CPUS], after[MAX_CPUS];
-	struct host_time host;
-	bool answered;
-};
-
-/* Also prints marks, with which the runner checks the same by itself. */
-void take_reading(struct reading *reading);
-bool host_acted(const struct reading *from, const struct reading *to);
-
-/*
- * Checks that between two readings no CPU's clock went back, and that each went as far as the
- * host's clock, less at most the time for which the host held the guest.
- */
-void check_elapsed(const struct reading *from, const struct reading *to, const char *when);
 
 /* How often to try again because an action of the host came in between. */
 #define MOST_ATTEMPTS 20

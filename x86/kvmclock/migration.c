@@ -10,7 +10,7 @@
 #include "vm.h"
 #include "x86/kvmclock/kvmclock.h"
 
-static struct reading first_reading, last_reading;
+static struct clock_reading first_reading, last_reading;
 
 static void check_msr_here(void *bad)
 {
@@ -35,11 +35,12 @@ static void check_msrs(const char *when)
 static void check_action(const struct pvclock_msrs *msrs)
 {
 	start_clocks(msrs);
-	take_reading(&first_reading);
+	take_clock_reading(&first_reading, clock_now, "kvmclock");
 	migrate();
-	take_reading(&last_reading);
-	check_elapsed(&first_reading, &last_reading,
-		      host_acted(&first_reading, &last_reading) ? "in an action" : "left alone");
+	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	check_clock_elapsed(&first_reading, &last_reading,
+			    host_acted_between(&first_reading, &last_reading) ? "in an action"
+									      : "left alone");
 	check_msrs("afterwards");
 	stop_clocks();
 }
@@ -74,11 +75,11 @@ TEST(moved_twenty_times, .needs = KVMCLOCK,
      .about = "the clock's errors do not add up in 20 actions")
 {
 	start_clocks(pvclock_best_msrs());
-	take_reading(&first_reading);
+	take_clock_reading(&first_reading, clock_now, "kvmclock");
 	for (int i = 0; i < MANY_ACTIONS; i++)
 		migrate_quiet();
-	take_reading(&last_reading);
-	check_elapsed(&first_reading, &last_reading, "20 actions");
+	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	check_clock_elapsed(&first_reading, &last_reading, "20 actions");
 	check_msrs("afterwards");
 	if (last_reading.answered)
 		mark("drift", "moves=%lu host=%lu clock=%lu held_at_most=%lu",
@@ -139,10 +140,10 @@ static bool leave_and_migrate(void)
 {
 	struct host_time begin, end;
 
-	ask_host_time(&begin);
+	host_time(&begin);
 	on_cpus(leave_page, NULL);
 	migrate_quiet();
-	ask_host_time(&end);
+	host_time(&end);
 	return end.moves != begin.moves;
 }
 
@@ -161,7 +162,7 @@ TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 
 	start_clocks(pvclock_best_msrs());
 	delay_us(UPDATE_DELAY_US);
-	take_reading(&first_reading);
+	take_clock_reading(&first_reading, clock_now, "kvmclock");
 	if (leave_and_migrate()) {
 		for_each_cpu (cpu)
 			on_cpu(cpu, check_rewritten, NULL);
@@ -169,8 +170,9 @@ TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 		report_info("the host left the guest alone");
 		on_cpus(register_again_here, NULL);
 	}
-	take_reading(&last_reading);
-	check_elapsed(&first_reading, &last_reading, "with clock pages that were left spoilt");
+	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	check_clock_elapsed(&first_reading, &last_reading,
+			    "with clock pages that were left spoilt");
 	stop_clocks();
 }
 
@@ -230,12 +232,12 @@ TEST(enabled_after_move, .needs = KVMCLOCK,
      .about = "a clock that is off during an action goes on afterwards as if it had been on")
 {
 	start_clocks(pvclock_best_msrs());
-	take_reading(&first_reading);
+	take_clock_reading(&first_reading, clock_now, "kvmclock");
 	stop_clocks();
 	migrate_quiet();
 	start_clocks(pvclock_best_msrs());
-	take_reading(&last_reading);
-	check_elapsed(&first_reading, &last_reading, "off during the action");
+	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	check_clock_elapsed(&first_reading, &last_reading, "off during the action");
 	stop_clocks();
 }
 

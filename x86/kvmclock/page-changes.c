@@ -30,7 +30,7 @@
 #include "smp.h"
 #include "x86/kvmclock/kvmclock.h"
 
-static struct reading first_reading, last_reading;
+static struct clock_reading first_reading, last_reading;
 
 struct hopper {
 	bool hops; /* whether this CPU changes pages */
@@ -169,7 +169,7 @@ static void change_pages(int first, int last, bool again_and_again)
 	int cpu;
 
 	start_clocks(pvclock_best_msrs());
-	take_reading(&first_reading);
+	take_clock_reading(&first_reading, clock_now, "kvmclock");
 	hop_now = false;
 	hop_on = again_and_again;
 	for_each_cpu (cpu)
@@ -184,9 +184,9 @@ static void change_pages(int first, int last, bool again_and_again)
 	WRITE_ONCE(hop_on, false);
 	for_each_cpu (cpu)
 		on_cpu_wait(cpu);
-	take_reading(&last_reading);
-	acted = host_acted(&first_reading, &last_reading);
-	check_elapsed(&first_reading, &last_reading, "with another page");
+	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	acted = host_acted_between(&first_reading, &last_reading);
+	check_clock_elapsed(&first_reading, &last_reading, "with another page");
 	for_each_cpu (cpu)
 		if (hoppers[cpu].hops)
 			on_cpu(cpu, check_hopper, &acted);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whether as much time passes on the clock under test as on the host. Each CPU reads the clock
+ * before the guest asks for the host's time and after it has the answer. So the clock's time at the
+ * moment of the answer lies in between, and nothing depends on how fast the guest runs.
+ */
+#ifndef X86_ELAPSED_H
+#define X86_ELAPSED_H
+
+#include "libcflat.h"
+#include "boot.h"
+
+#define PPM 1000000
+
+/* adjtimex(2) slews CLOCK_MONOTONIC by up to 500 ppm. It does not slew the TSC. */
+#define MOST_SLEW_PPM 500
+
+/* One moment of the host's clock, on all CPUs. Times are in ns. Too large for a stack. */
+struct clock_reading {
+	u64 before[MAX_CPUS], after[MAX_CPUS];
+	struct host_time host;
+	bool answered; /* if not, nobody tells the host's time */
+};
+
+/*
+ * Reads the clock by CLOCK, which each CPU calls for itself. Also prints marks for the clock NAME,
+ * with which the runner checks the same by itself.
+ */
+void take_clock_reading(struct clock_reading *reading, u64 (*clock)(void), const char *name);
+
+/* Whether the host has acted on the guest between two readings. */
+bool host_acted_between(const struct clock_reading *from, const struct clock_reading *to);
+
+/*
+ * Checks that between two readings the clock did not go back on any CPU, and went as far as the
+ * host's clock. It may miss the time for which the host held the guest. WHAT begins the messages.
+ */
+void check_clock_elapsed(const struct clock_reading *from, const struct clock_reading *to,
+			 const char *what);
+
+#endif
