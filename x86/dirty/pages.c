@@ -64,6 +64,7 @@ static const struct kind dense = {
 	.stamped = true,
 };
 
+/* A broken VMM sends a page while it changes, and not again: then half of the page is old. */
 TEST(dense, .about = "pages that are rewritten as a whole in random order are never half old")
 {
 	run(&dense);
@@ -194,6 +195,10 @@ static const struct kind zero = {
 	.also = check_untouched,
 };
 
+/*
+ * A broken VMM takes a page for zero that is not, or does not send one that has become zero, so that
+ * the destination keeps older words. Or pages that were never touched are not zero there.
+ */
 TEST(zero, .about = "pages that become zero, stop being zero, or were never touched are right")
 {
 	run(&zero);

@@ -68,6 +68,7 @@ bool wait_valid(void)
 
 /* ---- the counter ---- */
 
+/* A broken hypervisor lets a guest set the counter, or does not count. */
 TEST(ref_count, .on = EACH_CPU, .needs = CLOCK,
      .about = "the reference counter can be read, cannot be written, and goes on")
 {

@@ -8,6 +8,7 @@
 #include "vm.h"
 #include "x86/hyperv_synic/hyperv_synic.h"
 
+/* A broken hypervisor tells another version, or lets a guest write it. */
 TEST(sversion, .on = EACH_CPU, .needs = HV_SYNIC, .about = "SVERSION is 1, and cannot be written")
 {
 	u64 before = rdmsr(HV_X64_MSR_SVERSION);
@@ -18,6 +19,10 @@ TEST(sversion, .on = EACH_CPU, .needs = HV_SYNIC, .about = "SVERSION is 1, and c
 	       rdmsr(HV_X64_MSR_SVERSION));
 }
 
+/*
+ * A broken hypervisor gives one index to two CPUs, so that hypercalls reach the wrong one, or gives
+ * a CPU another index after an action.
+ */
 TEST(vp_index, .on = EACH_CPU, .needs = HV_VP_INDEX,
      .about = "every CPU has a VP index of its own, which survives an action")
 {
