@@ -37,10 +37,7 @@ static void write_until_stop(void *area)
 {
 	while (!atomic_read(&stop)) {
 		step(area);
-		/*
-		 * Without this, an emulator with one thread for all CPUs runs this one for 100
-		 * ms.
-		 */
+		/* Or an emulator with one thread for all CPUs runs this one for 100 ms. */
 		pause();
 	}
 }

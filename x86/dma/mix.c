@@ -58,10 +58,7 @@ static void turn_until_stop(void *data)
 {
 	while (!atomic_read(&stop)) {
 		turn(data);
-		/*
-		 * Without this, an emulator with one thread for all CPUs runs this one for 100
-		 * ms.
-		 */
+		/* Or an emulator with one thread for all CPUs runs this one for 100 ms. */
 		pause();
 	}
 }
