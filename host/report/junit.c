@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Results as a JUnit XML file, the dialect that CI systems read: one testsuite,
- * one testcase a case, `failure` for FAIL and `error` for ERROR.
+ * Results as a JUnit XML file in the dialect that CI systems read: one testsuite, one testcase for
+ * each case, `failure` for FAIL and `error` for ERROR.
  */
 #include <string.h>
 

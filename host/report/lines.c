@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Results for people, on standard output: plain lines as cases end, and on a
- * terminal one line more, always the last, that shows what is running.
+ * Results for people, on standard output: a line as each case ends. The live display adds a last
+ * line that always shows what is running.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,7 +10,7 @@
 #include "report/reporter.h"
 #include "util/text.h"
 
-/* With more cases than this, failures are listed once more at the end. */
+/* With more cases than this, the failures are listed again at the end. */
 #define CASES_ON_ONE_SCREEN 20
 
 struct lines {
@@ -18,13 +18,13 @@ struct lines {
 	guint cases, done;
 	guint passed, failed, skipped;
 	gboolean live;
-	gboolean shown;	     /* the last line on the terminal is the live one */
-	GQueue *running;     /* of struct running, in the order of starting */
+	gboolean shown;	     /* the live line is on the terminal */
+	GQueue *running;     /* of struct running, in the order in which they started */
 	GPtrArray *failures; /* names */
 
-	/* Cases of one program that never started, all for one reason: one line for them. */
+	/* Cases of one program that never started, all for one reason, are told in one line. */
 	const struct program *skipped_program;
-	char *skipped_first, *skipped_reason; /* NULL if there are none to be told */
+	char *skipped_first, *skipped_reason; /* NULL if there is no such line to print */
 	guint skipped_more;
 };
 
@@ -78,7 +78,7 @@ static void show(struct lines *lines)
 				       running->test_case->name, running->doing ? ": " : "",
 				       running->doing ? running->doing : "");
 	}
-	/* A terminal that does not know its width says 0. */
+	/* A terminal that does not know its width reports 0. */
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col)
 		size.ws_col = 80;
 	columns = MAX(20, size.ws_col) - 1;
@@ -165,7 +165,7 @@ static void print_skipped(struct lines *lines)
 	lines->skipped_more = 0;
 }
 
-/* Whether the result is told later, together with others. */
+/* TRUE if the result is printed later, together with others. */
 static gboolean keep_skipped(struct lines *lines, const struct result *result)
 {
 	const struct program *program = result->test_case->program;

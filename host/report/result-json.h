@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A result as a JSON object: for the files that users read, and between runners. */
+/* A result as a JSON object, for files and for the runner outside of a lab. docs/results.md lists
+ * the members. */
 #ifndef FERRY_HOST_RESULT_JSON_H
 #define FERRY_HOST_RESULT_JSON_H
 
@@ -11,14 +12,11 @@
 /* Adds the members of RESULT to the object that BUILDER is in. */
 void result_add_json(JsonBuilder *builder, const struct result *result);
 
-/*
- * The result of TEST_CASE that OBJECT describes, reached on ENVIRONMENT. NULL if it
- * is not a result.
- */
+/* The result of TEST_CASE, on ENVIRONMENT, that OBJECT describes. NULL if it describes none. */
 struct result *result_from_json(JsonObject *object, const struct test_case *test_case,
 				const struct environment *environment);
 
-/* What every result was reached on, out of the same members. */
+/* The environment has the same members in every result. */
 struct environment *environment_from_json(JsonObject *object);
 void environment_add_json(JsonBuilder *builder, const struct environment *environment);
 

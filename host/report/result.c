@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is the same for every way of telling about results. */
+/* Results, and what all reports say of them. */
 #include "report/result.h"
 #include "util/text.h"
 

@@ -7,21 +7,22 @@
 #include "suite/settings.h"
 #include "vmm/vmm.h"
 
-/* What is the same for all cases of a run. */
+/* What all cases of a run have in common. */
 struct case_settings {
 	const struct settings *wanted; /* by the user */
-	/* What results name. Guests get its binaries, its accelerator and its timescale. */
+	/* Results name it, and guests get its binaries, its accelerator and its timescale. */
 	const struct environment *environment;
 	const struct vmm *vmm;
 	const struct machine_types *machine_types;
 	const char *logdir;
 	const char *socket_dir;
 	gboolean kvm_unit_tests; /* guests of another suite */
-	gboolean emulated_host;	 /* a lab, where starting a process may take seconds */
-	const char *preforked;	 /* the library of preforked.h, or NULL */
+	gboolean emulated_host;	 /* its CPU is emulated: a VMM may take seconds to answer */
+	const char *preforked;	 /* the library that QEMU is forked with (preforked.h), or NULL */
 };
 
 struct case_listener {
+	/* DOING is what the case does now, e.g. "timer on CPU 1". */
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
 	/* The case is over and all its processes have ended. RESULT belongs to the callee. */
 	void (*ended)(void *data, struct result *result);
@@ -33,7 +34,7 @@ struct case_run;
 struct case_run *case_start(const struct test_case *test_case, const struct case_settings *settings,
 			    const struct case_listener *listener, void *data);
 
-/* Kills the case without a word. */
+/* Kills the case. The listener is not told. */
 void case_abandon(struct case_run *run);
 
 #endif

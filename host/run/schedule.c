@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs cases side by side. */
+/*
+ * Runs cases side by side: those that were placed on this machine, and labs, each with the cases
+ * that were placed there. All share the slots, one for each of this machine's CPUs.
+ */
 #include "util/interrupt.h"
 #include "lab/kinds.h"
 #include "run/known-issues.h"
@@ -15,8 +18,8 @@ struct lab_running {
 	struct schedule *schedule;
 	struct lab *lab;
 	guint owed;	 /* cases without a verdict */
-	gboolean ready;	 /* and waits for a slot */
-	gboolean booted; /* and has one */
+	gboolean ready;	 /* it waits for a slot */
+	gboolean booted; /* it has a slot */
 };
 
 struct schedule {
@@ -48,7 +51,7 @@ static void count(struct schedule *schedule, const struct result *result)
 	}
 }
 
-/* A case has its verdict: the last word is known-issues.cfg's. */
+/* A case has its verdict, which known-issues.cfg may change. */
 static void conclude(struct schedule *schedule, struct result *result)
 {
 	if (schedule->known_issues)
@@ -104,7 +107,7 @@ static const struct case_listener case_listener = {
 	.ended = on_ended,
 };
 
-/* The first waiting case that fits, or NULL. */
+/* The first waiting case for which there are slots, or NULL. */
 static GList *find_fitting(struct schedule *schedule)
 {
 	for (GList *link = schedule->waiting->head; link; link = link->next) {
@@ -117,7 +120,7 @@ static GList *find_fitting(struct schedule *schedule)
 	return NULL;
 }
 
-/* Labs take the slots that this machine's own cases leave: those are over much sooner. */
+/* Labs get the slots that the cases on this machine leave free, since those end much sooner. */
 static void boot_labs(struct schedule *schedule)
 {
 	for (guint i = 0; i < schedule->labs->len; i++) {
@@ -252,10 +255,11 @@ static gboolean repeats(const struct test_case *a, const struct test_case *b)
 }
 
 /*
- * A lab's machine keeps one of this machine's CPUs busy, so as many run as there are slots,
- * and of one kind there are no more than that. Which cases take long is not known, but those of one
- * program differ by their plan: one by one in turn they come out even, if each program begins one
- * further than the one before it. Else one of two machines gets all moves of `none,precopy`.
+ * Starts as many machines of a lab as there are slots, each with a share of CASES, since each keeps
+ * one of this machine's CPUs busy. How long a case takes is not known, but depends on its plan. So
+ * the cases of a program are dealt out in turn, and each program begins one machine further than
+ * the program before it. Otherwise, with `--plan none,precopy`, one of two machines would get all
+ * cases that migrate.
  */
 static void start_labs(struct schedule *schedule, const struct lab_kind *kind, const char *clock,
 		       GPtrArray *cases, const struct lab_settings *settings)
@@ -270,7 +274,7 @@ static void start_labs(struct schedule *schedule, const struct lab_kind *kind, c
 		const struct test_case *now = cases->pdata[i];
 		const struct test_case *last = cases->pdata[MAX(i, 1) - 1];
 
-		/* A case and its repeats stay together: the lab repeats by itself. */
+		/* A case and its repeats stay together, since the runner in the lab repeats it. */
 		if (now->program != last->program)
 			turn = ++programs;
 		else if (!repeats(now, last))
@@ -293,7 +297,7 @@ static void give_to_labs(struct schedule *schedule, const struct lab_kind *kind,
 	start_labs(schedule, kind, clock, placed, settings);
 }
 
-/* Gives each lab its cases, of each kind of clock, and the rest to this machine. */
+/* Each kind of lab gets its cases, for each kind of clock, and this machine the rest. */
 static void distribute(struct schedule *schedule, GPtrArray *cases,
 		       const struct lab_settings *settings)
 {

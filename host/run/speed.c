@@ -11,13 +11,12 @@
 #include "run/speed.h"
 
 /*
- * Deadlines in the suite are made for hosts down to this speed, with a wide margin;
- * lib/deadline.h names the same.
+ * The slowest host on which deadlines need not be multiplied; lib/deadline.h has the same figure.
  */
 #define FULL_SPEED_LOOPS_PER_MS 100000
 /*
- * Programs do less on a slow host (scaled_count()), so deadlines need not grow by
- * the whole factor; a hang must still be told in reasonable time.
+ * Deadlines are multiplied by no more than this, so that a hang is reported in reasonable time. It
+ * is enough on slower hosts, too, since programs do less work there (scaled_count()).
  */
 #define MOST_TIMESCALE 10
 
@@ -33,7 +32,7 @@ static char *cache_path(void)
 	return g_build_filename(g_get_user_cache_dir(), "ferry", "speed", NULL);
 }
 
-/* A key file's group name holds no brackets. */
+/* The caller frees the name. There are no brackets in the name of a key file's group. */
 static char *group_name(const struct environment *environment)
 {
 	struct stat status = { 0 };
@@ -85,7 +84,7 @@ static gint64 measure(const struct program *program, const struct case_settings 
 	g_main_loop_unref(measurement.loop);
 	if (!measurement.result) {
 		case_abandon(run);
-		return 0; /* interrupted, as the caller will find out */
+		return 0; /* interrupted, which the caller notices by itself */
 	}
 	value = result_mark(measurement.result, "speed", KEY);
 	if (value)
@@ -99,7 +98,7 @@ static gint64 measure(const struct program *program, const struct case_settings 
 	return speed;
 }
 
-/* A cache that cannot be written is no reason to fail: the next run measures again. */
+/* If the cache cannot be written, the next run measures again. */
 static void remember(const char *path, GKeyFile *cache)
 {
 	g_autofree char *folder = g_path_get_dirname(path);

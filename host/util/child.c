@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Binds a child to the life of the runner, and raises its priority. See child.h. Of this file
- * lab/preforked.c is made, too, so it uses the C library alone.
+ * Child processes of the runner. See child.h. This file is also linked into the library
+ * lab/preforked.so, so it uses the C library alone.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -49,7 +49,7 @@ void child_take_turns(pid_t child)
 	closedir(threads);
 }
 
-/* personality() of this tells what it is, and changes nothing. */
+/* personality() returns what is set; with this argument it changes nothing. */
 #define NO_CHANGE 0xffffffff
 
 void child_be_predictable(void)

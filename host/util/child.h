@@ -9,24 +9,26 @@
 #include <sys/types.h>
 
 /*
- * In the child: a session of its own, so that Ctrl-C at the terminal reaches only
- * the runner RUNNER, and DEATH_SIGNAL when the runner dies, however that is.
+ * Called in the child. It gets a session of its own, so that Ctrl-C at the terminal reaches only
+ * the runner, and DEATH_SIGNAL when the process RUNNER dies in any way.
  */
 void child_bind(pid_t runner, int death_signal);
 
 /*
- * In the child: it goes before whatever else wants the CPU, until child_take_turns(). Where one
- * CPU is all there is, a guest that asks to be moved looks for the answer all the time, and so
- * takes half of it from the VMM that is starting to take it in. Needs root; does nothing without.
+ * child_raise_priority() is called in the child, which then gets the CPU before all others until
+ * child_take_turns(). A guest that waits for its migration polls for the answer. On a machine with
+ * one CPU that takes half of the CPU from the destination, which is starting. Does nothing without
+ * root's rights.
  */
 void child_raise_priority(void);
 void child_take_turns(pid_t child);
 
 /*
- * In the child: the program that it executes has no random addresses (ADDR_NO_RANDOMIZE of
- * personality(2)). The other tells whether that is granted here.
+ * Called in the child: the program that it executes has no random addresses (ADDR_NO_RANDOMIZE of
+ * personality(2)).
  */
 void child_be_predictable(void);
+/* Not 0 if this machine permits that. */
 int child_can_be_predictable(void);
 
 /* Kills the child PID with SIGKILL and waits until it has ended. Nobody else waits for it. */

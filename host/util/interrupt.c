@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Interrupts by signals. See interrupt.h. */
+/* Signals that end a main loop. See interrupt.h. */
 #include <glib-unix.h>
 #include <signal.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SIGINT, SIGTERM and SIGHUP end the main loop that runs, and nothing else: whoever
- * runs it cleans up, whenever they come.
+ * SIGINT, SIGTERM and SIGHUP end the main loop that runs, and nothing else, so that whoever runs
+ * the loop can clean up.
  */
 #ifndef FERRY_HOST_INTERRUPT_H
 #define FERRY_HOST_INTERRUPT_H
@@ -9,12 +9,12 @@
 #include <glib.h>
 
 /*
- * From now on, until the process ends. Also, a reader of our output that leaves and a
- * file that may not grow become errors of write(2).
+ * Watches for them from now on, until the process ends. Also ignores SIGPIPE and SIGXFSZ, so that
+ * write(2) fails instead.
  */
 void interrupt_watch(void);
 
-/* Runs LOOP until it is quit; FALSE if an interrupt came instead, now or earlier. */
+/* Runs LOOP until it is quit. FALSE if an interrupt ended it, or had come before. */
 gboolean interrupt_run_loop(GMainLoop *loop);
 
 #endif

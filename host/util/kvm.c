@@ -22,8 +22,8 @@
 #define CPUID_EXTENDED_FEATURES 0x80000001
 #define CPUID_ECX_SVM		(1u << 2)
 /* Intel SDM volume 2, CPUID: feature information. */
-#define CPUID_FEATURES		0x1
-#define CPUID_ECX_VMX		(1u << 5)
+#define CPUID_FEATURES 0x1
+#define CPUID_ECX_VMX  (1u << 5)
 
 #define CLOCK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
@@ -37,8 +37,8 @@ static struct {
 } kvm;
 
 /*
- * Some KVMs advertise a value of IA32_ARCH_CAPABILITIES (as a feature MSR, KVM API 4.18)
- * and then refuse it when a vCPU is given it; QEMU before 9 does not survive that.
+ * Some KVMs advertise a value of IA32_ARCH_CAPABILITIES (a feature MSR, KVM API 4.18), and refuse
+ * it when it is set in a vCPU. QEMU before version 9 ends then.
  */
 static gboolean refuses_arch_capabilities(int fd, int vm)
 {
@@ -59,8 +59,8 @@ static gboolean refuses_arch_capabilities(int fd, int vm)
 }
 
 /*
- * KVM API 8.29; since Linux 6.1 a KVM may have only the second kind, which QEMU uses since
- * 7.2, too. On x86 there are both or none.
+ * KVM API 8.29. Since Linux 6.1 a KVM may have only the second capability, which QEMU knows since
+ * 7.2. On x86 it has both or none.
  */
 static int dirty_ring_bytes(int vm)
 {
@@ -118,7 +118,7 @@ unsigned kvm_most_vcpus(void)
 	return kvm_problem() ? 0 : kvm.max_vcpus;
 }
 
-/* All registers 0 where KVM does not know the function. */
+/* All registers are 0 if KVM does not know FUNCTION. */
 static struct kvm_cpuid_entry2 supported_cpuid(guint32 function)
 {
 	for (guint i = 0; !kvm_problem() && i < kvm.cpuid->nent; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A log that is written to its end, or remembers why it could not be. */
+/* A log that remembers why it could not be written. See log-file.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A log that is written to its end, or remembers why it could not be (a full disk, say). */
+/* A log file that remembers why it could not be written, e.g. since the disk was full. */
 #ifndef FERRY_HOST_LOG_FILE_H
 #define FERRY_HOST_LOG_FILE_H
 
@@ -7,21 +7,21 @@
 
 struct log_file;
 
-/* Creates PATH anew. Returns NULL and sets ERROR, which names the path, if that fails. */
+/* Creates PATH, empty. Returns NULL and sets ERROR, which names the path, if that fails. */
 struct log_file *log_file_create(const char *path, GError **error);
 
-/* The same on standard output. */
+/* A log that goes to standard output. */
 struct log_file *log_file_standard_output(void);
 
-/* After a failure, writes are dropped and log_file_problem() tells of the first. */
+/* After a write has failed, all others are dropped. */
 void log_file_write(struct log_file *log, const void *bytes, gsize length);
 
-/* "cannot write PATH: No space left on device", or NULL. Owned by LOG. */
+/* "cannot write PATH: No space left on device" if a write has failed, or NULL. LOG owns it. */
 const char *log_file_problem(struct log_file *log);
 
 void log_file_close(struct log_file *log);
 
-/* Closes it; FALSE and ERROR if a write has failed. */
+/* Closes LOG. FALSE and ERROR if a write has failed. */
 gboolean log_file_finish(struct log_file *log, GError **error);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Finds the runner's own files, from the place of its executable. */
+/* Finds the runner's own files from the path of its executable. */
 #include <string.h>
 
 #include <glib.h>

@@ -4,9 +4,9 @@
 
 #include "util/text.h"
 
-/* Longer names than this are not compared: no key, plan or need is that long. */
+/* Longer names are not compared. No key, plan or need is that long. */
 #define LONGEST_COMPARED 40
-/* A word is "close" when at most this many letters were mistyped. */
+/* Two words are close if at most so many letters differ. */
 #define MOST_TYPOS	2
 #define LONGEST_PRINTED 200
 
@@ -79,7 +79,7 @@ char *text_printable(const char *bytes, gssize length)
 			g_string_append(text, "...");
 			break;
 		}
-		/* A NUL inside the range is reported as an invalid character by older GLibs. */
+		/* Older GLibs report a NUL inside the range as an invalid character. */
 		if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c)) {
 			g_string_append_printf(text, "\\x%02x", (unsigned char)*bytes);
 			bytes++;

@@ -6,13 +6,13 @@
 #include <glib.h>
 
 /*
- * The error domain of everything that the user can mend: bad arguments, a bad
- * unittests.cfg, missing programs, unwritable folders.
+ * The error domain of all that the user can mend: wrong arguments, a wrong unittests.cfg, missing
+ * programs, folders that cannot be written.
  */
 #define FERRY_ERROR (ferry_error_quark())
 GQuark ferry_error_quark(void);
 
-/* The entry of NULL-terminated CHOICES that is spelled most like WORD, or NULL if none is close. */
+/* The entry of CHOICES, ended by NULL, whose spelling is closest to WORD; NULL if none is close. */
 const char *text_closest(const char *word, const char *const *choices);
 
 /*
@@ -31,10 +31,10 @@ char *text_printable(const char *bytes, gssize length);
 /* "1.23 s", "45 ms", "12 us": a duration in nanoseconds, for people. The caller frees it. */
 char *text_duration(gint64 nanoseconds);
 
-/* Does NAME match a glob with '*' and '?'? */
+/* TRUE if NAME matches PATTERN, a glob with '*' and '?'. */
 gboolean text_glob(const char *pattern, const char *name);
 
-/* Reads a whole number in [MINIMUM, MAXIMUM] from all of TEXT. */
+/* Sets NUMBER to TEXT. FALSE if TEXT is not a whole number from MINIMUM to MAXIMUM. */
 gboolean text_number(const char *text, gint64 minimum, gint64 maximum, gint64 *number);
 
 #endif

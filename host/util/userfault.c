@@ -30,7 +30,7 @@ static void ask(void)
 	if (fd < 0) {
 		const char *problem = problem_of(errno);
 
-		/* A newer VMM opens this instead. */
+		/* Newer VMMs open /dev/userfaultfd instead of calling userfaultfd(2). */
 		if (errno != EPERM || access("/dev/userfaultfd", R_OK | W_OK) < 0)
 			userfault.problem = userfault.problem_with_writes = problem;
 		return;

@@ -406,8 +406,8 @@ static void test_kvm_unit_tests_never_speaks(void)
 	static const char bytes[] = "@7+70 end test=x\nPASS: y\n";
 	gboolean speaks;
 	unsigned violations;
-	g_autofree char *text = read_split(bytes, sizeof(bytes) - 1, 0, &violations, &speaks);
 
+	g_free(read_split(bytes, sizeof(bytes) - 1, 0, &violations, &speaks));
 	g_assert_false(speaks);
 	g_assert_cmpuint(violations, ==, 0);
 }
