@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `ferry list`: what there is, what it checks, and whether it can run here. */
+/* `ferry list`: which cases there are, what they test, and where they run. */
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 
@@ -20,12 +20,13 @@ static struct settings settings;
 
 static const GOptionEntry entries[] = {
 	{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose,
-	  "Also the tests in each program, and what plans and their options mean", NULL },
-	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "As JSON, one object a case", NULL },
+	  "Also list the tests of each program, and tell what plans and their options do", NULL },
+	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON, one object for each case",
+	  NULL },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
-	  "As if run with kvm or tcg (default: kvm where it works)", "ACCEL" },
-	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite, "Of another suite's unittests.cfg",
-	  "CFG" },
+	  "List the cases for kvm or tcg (default: kvm where it works)", "ACCEL" },
+	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite,
+	  "List another suite's unittests.cfg", "CFG" },
 	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &settings.bindir,
 	  "Where the suite's flat binaries are (default: beside CFG)", "DIR" },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
@@ -80,7 +81,7 @@ static void print_cases(GPtrArray *cases)
 
 static void print_options(void)
 {
-	printf("\nBehind the name of a plan may stand options, e.g. precopy+multifd+tcp:\n");
+	printf("\nOptions may follow the name of a plan, e.g. precopy+multifd+tcp:\n");
 	for (const struct plan_option *option = plan_options; option->name; option++) {
 		printf("  %-12s  %s\n               ", option->name, option->about);
 		for (const struct plan *const *plan = plans; *plan; plan++)
@@ -149,8 +150,9 @@ static int list(int argc, char **argv)
 	struct suite *suite = NULL;
 
 	settings = default_settings;
-	g_option_context_set_summary(context, "Lists the cases whose names match a PATTERN, a glob "
-					      "such as 'kvmclock' or '*/storm'.");
+	g_option_context_set_summary(
+		context,
+		"Lists the cases whose names match a PATTERN, a glob such as 'kvmclock' or '*/storm'.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
 	    !(selection.accel = choose_accel(settings.accel, &error)) ||

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads known-issues.cfg and holds results against it. */
+/* Reads known-issues.cfg, whose head tells what its keys mean, and compares results with it. */
 #include <string.h>
 
 #include "plan/plan.h"
@@ -11,10 +11,10 @@ struct known_issue {
 	char **case_globs;  /* over program/plan */
 	char **test_globs;  /* every failed test must match one; NULL: any */
 	GRegex *failure;    /* the whole reason of the failure must match; NULL: any */
-	char **hosts;	    /* globs over host names; "tcg": this machine without KVM */
+	char **hosts;	    /* globs over host names; "tcg": wherever the guest runs on TCG */
 	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
 	char *qemu;	    /* likewise */
-	gboolean sometimes; /* it need not fail each time */
+	gboolean sometimes; /* a pass is no news */
 	char *reason, *evidence;
 };
 
@@ -66,7 +66,10 @@ static char **read_globs(GKeyFile *file, const char *group, const char *key)
 	return text ? g_strsplit(text, " ", -1) : NULL;
 }
 
-/* NULL and no ERROR if the group has none. The value is taken as it is, backslashes too. */
+/*
+ * NULL and no ERROR if the group has none. Backslashes are the expression's own, not the key
+ * file's.
+ */
 static GRegex *read_failure(GKeyFile *file, const char *path, const char *group, GError **error)
 {
 	g_autofree char *text = g_key_file_get_value(file, group, "failure", NULL);
@@ -120,9 +123,7 @@ GPtrArray *known_issues_load(const char *path, GError **error)
 	return issues;
 }
 
-/*
- * Compares as many numbers as LIMIT has, so that 6.1.192 is within "..6.1".
- */
+/* Compares as many numbers as LIMIT has, so that 6.1.192 is within "..6.1". */
 static int compare_versions(const char *version, const char *limit)
 {
 	for (;;) {
@@ -139,7 +140,7 @@ static int compare_versions(const char *version, const char *limit)
 	}
 }
 
-/* RANGE is "FROM..TO"; either may be missing. No range holds everything. */
+/* RANGE is "FROM..TO", and either may be missing. Every version is within NULL. */
 static gboolean within(const char *version, const char *range)
 {
 	g_autofree char *from = NULL;
@@ -164,13 +165,14 @@ static gboolean matches_any(char **globs, const char *name)
 	return FALSE;
 }
 
+/* Is the issue about this case, on this host and with these versions? */
 static gboolean concerns(const struct known_issue *issue, const struct result *result)
 {
 	const struct environment *environment = result->environment;
 	const struct plan *plan = result->test_case->plan;
 	const char *program = result->test_case->program->name;
 	g_autofree char *name = g_strconcat(program, "/", plan->name, NULL);
-	/* What is known of a plan holds with options, too. */
+	/* What is known of a plan is known of it with options, too. */
 	g_autofree char *plain =
 		g_strconcat(program, "/", plan->base ? plan->base->name : "", NULL);
 
@@ -182,7 +184,7 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 		(result->other_vmm_version && within(result->other_vmm_version, issue->qemu)));
 }
 
-/* The first issue that explains why TEST failed in RESULT; TEST is NULL for what is no test's. */
+/* The first issue that explains why TEST failed, or (NULL) what failed outside of tests. */
 static const struct known_issue *explanation(GPtrArray *issues, const struct result *result,
 					     const struct test_result *test)
 {
@@ -210,8 +212,8 @@ static void explain(struct result *result, const struct known_issue *issue)
 }
 
 /*
- * Each failed test that an issue explains becomes "xfail". If nothing else failed, so does
- * the case, for the first issue's reason; else its reason is what is not explained.
+ * Each failed test that an issue explains becomes "xfail". If all failures are explained, the case
+ * becomes XFAIL, with the first issue's reason. Else it tells what is not explained.
  */
 static void apply_to_failure(GPtrArray *issues, struct result *result)
 {
@@ -241,7 +243,7 @@ static void apply_to_failure(GPtrArray *issues, struct result *result)
 		if (!issue)
 			return;
 		first = first ? first : issue;
-		/* In a lab's results this is asked again outside, when REASON may be another. */
+		/* A lab's results come here twice. The second time this reason may not match. */
 		result->beyond_tests = FALSE;
 	}
 	if (first && !unexplained) {
@@ -252,7 +254,7 @@ static void apply_to_failure(GPtrArray *issues, struct result *result)
 	}
 }
 
-/* Did the test that the issue is about run at all? */
+/* Did a test that the issue is about run at all? */
 static gboolean was_tried(const struct known_issue *issue, const struct result *result)
 {
 	if (!issue->test_globs)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Failures that are known and are not the guest's or the change's under test: of an
- * emulated CPU, or of a KVM or QEMU of certain versions. known-issues.cfg lists them.
+ * Failures that are explained: by a bug of an emulated CPU, or of certain versions of KVM or QEMU.
+ * known-issues.cfg lists them.
  */
 #ifndef FERRY_HOST_KNOWN_ISSUES_H
 #define FERRY_HOST_KNOWN_ISSUES_H
@@ -9,15 +9,12 @@
 #include "report/result.h"
 
 /*
- * Reads PATH, a key file with one group an issue; its own head tells the
- * keys. A file that is not there holds no issues. NULL and ERROR if it is wrong.
+ * The issues in the file PATH; the caller unrefs the array. It is empty if there is no such file.
+ * NULL and ERROR if something in it is wrong.
  */
 GPtrArray *known_issues_load(const char *path, GError **error);
 
-/*
- * Turns a failure that is known into XFAIL, and warns of a pass where one was
- * known to fail.
- */
+/* Turns a failure that is known into XFAIL, and warns of a pass where a failure was known. */
 void known_issues_apply(GPtrArray *issues, struct result *result);
 
 #endif

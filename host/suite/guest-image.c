@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads test descriptors out of a guest's 64-bit ELF file (System V ABI, gABI
- * chapter 4; layout of the descriptors: docs/protocol.md) and turns addresses
- * into function names with addr2line(1).
+ * Reads the test descriptors in a guest's 64-bit ELF file (System V gABI, chapters 4 and 5;
+ * docs/protocol.md, "Test descriptors"), and has addr2line(1) turn addresses into functions and
+ * lines.
  */
 #include <elf.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "suite/guest-image.h"
 #include "util/text.h"
 
-/* As docs/protocol.md lays it out; all addresses are virtual. */
+/* The layout in docs/protocol.md. All members but `on` are virtual addresses, or 0. */
 struct descriptor {
 	guint64 name;
 	guint64 about;
@@ -33,7 +33,7 @@ static const void *image_at(const struct image *image, guint64 offset, guint64 l
 	return image->bytes + offset;
 }
 
-/* LENGTH bytes at virtual ADDRESS, or NULL if the file holds no such bytes. */
+/* LENGTH bytes at the virtual ADDRESS, or NULL if no segment of the file has them. */
 static const void *image_memory(const struct image *image, guint64 address, guint64 length)
 {
 	const Elf64_Ehdr *header = image_at(image, 0, sizeof(*header));
@@ -147,7 +147,7 @@ static gboolean read_tests(const struct image *image, GPtrArray *tests, GError *
 	return TRUE;
 }
 
-/* build/x86/NAME.flat -> build/x86/NAME.elf, which keeps sections and debug information. */
+/* Beside x86/NAME.flat is x86/NAME.elf, which keeps sections and debug information. */
 static char *elf_path(const char *file)
 {
 	if (!g_str_has_suffix(file, ".flat"))
@@ -168,13 +168,16 @@ GPtrArray *guest_image_tests(const char *file, GError **error)
 	return tests;
 }
 
-/* The guest may print anything: nothing else may get among the arguments of addr2line. */
+/* The guest may have printed anything, and only addresses are passed on to addr2line. */
 static gboolean is_address(const char *word)
 {
 	return *word && !word[strspn(word, "0123456789abcdefABCDEF")];
 }
 
-/* All but the innermost address are where calls return to: behind the call, which is meant. */
+/*
+ * The innermost address is of the instruction itself. The others are where calls return to, so the
+ * byte before each belongs to the call.
+ */
 static char *call_address(const char *word, gboolean innermost)
 {
 	guint64 address = g_ascii_strtoull(word, NULL, 16);

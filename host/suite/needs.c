@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a case may need of its host, and where that is to be found. */
-#include "util/kvm.h"
+/*
+ * The table of needs. A new one is a function that asks this machine, a row, and its name in the
+ * `offers` of the labs that meet it (lab/kinds.c).
+ */
 #include "suite/needs.h"
+#include "util/kvm.h"
 
 /* MAX_CPUS of QEMU's q35 machine under TCG. */
 #define MOST_TCG_VCPUS 255
@@ -21,8 +24,7 @@ static const char *missing_kvmclock(const char *accel)
 	if (missing_kvm(accel))
 		return "needs kvmclock, which KVM offers and TCG does not";
 	if (!kvm_offers_kvmclock())
-		return "needs kvmclock, which this KVM does not offer "
-		       "(CPUID 0x40000001 EAX bits 0 and 3 are clear)";
+		return "needs kvmclock, which this KVM does not offer (CPUID 0x40000001 EAX bits 0 and 3 are clear)";
 	return NULL;
 }
 
@@ -31,17 +33,15 @@ static const char *missing_hyperv(const char *accel)
 	if (missing_kvm(accel))
 		return "needs Hyper-V's synthetic timers, which KVM offers and TCG does not";
 	if (!kvm_offers_synic())
-		return "needs Hyper-V's SynIC, which this KVM does not offer "
-		       "(KVM_CAP_HYPERV_SYNIC2 is 0)";
+		return "needs Hyper-V's SynIC, which this KVM does not offer (KVM_CAP_HYPERV_SYNIC2 is 0)";
 	return NULL;
 }
 
-/* TCG emulates it, and QEMU 7.2 with bugs: for those who ask for TCG. */
+/* TCG does emulate SVM, with bugs in QEMU 7.2. It is for those who ask for --accel tcg. */
 static const char *missing_svm(const char *accel)
 {
 	if (!missing_kvm(accel) && !kvm_offers_svm())
-		return "needs nested SVM, which this KVM does not offer "
-		       "(CPUID 0x80000001 ECX bit 2 is clear; kvm-amd's parameter `nested`)";
+		return "needs nested SVM, which this KVM does not offer (CPUID 0x80000001 ECX bit 2 is clear; kvm-amd's parameter `nested`)";
 	return NULL;
 }
 
@@ -50,8 +50,7 @@ static const char *missing_vmx(const char *accel)
 	if (missing_kvm(accel))
 		return "needs nested VMX, which KVM can offer and TCG does not emulate";
 	if (!kvm_offers_vmx())
-		return "needs nested VMX, which this KVM does not offer "
-		       "(CPUID 1 ECX bit 5 is clear; kvm-intel's parameter `nested`)";
+		return "needs nested VMX, which this KVM does not offer (CPUID 1 ECX bit 5 is clear; kvm-intel's parameter `nested`)";
 	return NULL;
 }
 
@@ -66,22 +65,20 @@ static const char *missing_clock_tsc(const char *accel)
 {
 	if (missing_kvm(accel) || clock_is_tsc())
 		return missing_kvm(accel);
-	return "needs a host whose kernel trusts its TSC (its clocksource is not tsc; a lab's is, "
-	       "with --lab-clock tsc)";
+	return "needs a host whose kernel trusts its TSC (its clocksource is not tsc; a lab's is, with --lab-clock tsc)";
 }
 
 static const char *missing_clock_not_tsc(const char *accel)
 {
 	if (missing_kvm(accel) || !clock_is_tsc())
 		return missing_kvm(accel);
-	return "needs a host whose kernel does not trust its TSC (its clocksource is tsc; a lab's "
-	       "is not, with --lab-clock hpet)";
+	return "needs a host whose kernel does not trust its TSC (its clocksource is tsc; a lab's is not, with --lab-clock hpet)";
 }
 
 static const struct need {
 	const char *name;
 	const char *(*missing)(const char *accel);
-	/* TCG meets it, but a lab with real KVM is the better place. */
+	/* TCG meets the need, but tells little of KVM: a lab with real KVM is the better place. */
 	gboolean rather_kvm;
 	const char *lab_clock; /* that a lab must have for it; NULL: any */
 } needs[] = {

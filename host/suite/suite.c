@@ -65,10 +65,10 @@ static char *expand(struct loader *loader, const char *text, unsigned smp, unsig
 		else if (piece)
 			append_piece(loader, result, piece, smp, line);
 		else
-			complain(loader->complaints, line,
-				 "'{%s}' is not named by a line '{%s} = TEXT' before the first "
-				 "[NAME]",
-				 name, name);
+			complain(
+				loader->complaints, line,
+				"'{%s}' is not named by a line '{%s} = TEXT' before the first [NAME]",
+				name, name);
 		next += strlen(name) + 1;
 	}
 	return g_string_free(result, FALSE);
@@ -175,10 +175,10 @@ static void read_assignments(struct loader *loader, const struct stanza *stanza,
 static void check_name(struct loader *loader, const char *name, unsigned line)
 {
 	if (!*name || strpbrk(name, "/ \t*?[]"))
-		complain(loader->complaints, line,
-			 "a program's name is not empty and holds no '/', '*', '?', bracket or "
-			 "space: '%s'",
-			 name);
+		complain(
+			loader->complaints, line,
+			"a program's name is not empty and holds no '/', '*', '?', bracket or space: '%s'",
+			name);
 	for (guint i = 0; i < loader->suite->programs->len; i++) {
 		struct program *other = loader->suite->programs->pdata[i];
 
