@@ -201,7 +201,7 @@ static void move_in_handler(const struct injection *row)
 		handle_irq(vector_of(row), be_moved_in_handler);
 	event_give_l2_handler(vector_of(row));
 	inject(l2, row);
-	expect_call(l2, 1, "migrated in the handler");
+	expect_call(l2, 1, "migration in the handler");
 	report(handled.count == 1 && handled.rip == return_address(row) &&
 		       handled.error_code == row->error_code,
 	       "the handler ran %u times, for rip 0x%lx and error code 0x%lx, expected once, 0x%lx and 0x%x",

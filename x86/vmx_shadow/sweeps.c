@@ -36,7 +36,7 @@ TEST(moved_in_l2, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 {
 	struct l2 *l2 = new_l2(sweep_in_l2, NULL);
 
-	expect_sweep(l2, &shadow, 1, true, "migrated in L2");
+	expect_sweep(l2, &shadow, 1, true, "migration in L2");
 	check_contents(&shadow, "after that");
 	expect_sweep(l2, &shadow, 2, false, "after L1 has looked");
 	free_l2(l2);
@@ -99,7 +99,7 @@ TEST(bitmaps_in_l2, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	want(in_pairs);
 	if (broken("bitmaps"))
 		spoil(l2);
-	expect_sweep(l2, &shadow, 1, true, "migrated in L2");
+	expect_sweep(l2, &shadow, 1, true, "migration in L2");
 	check_contents(&shadow, "after that");
 	free_l2(l2);
 }
@@ -148,10 +148,10 @@ TEST(no_link, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 	if (!broken("link"))
 		vmx_set(l2, VMCS_LINK_POINTER, NO_VMCS);
 	want(every_other);
-	expect_sweep(l2, NULL, 1, true, "migrated in L2");
+	expect_sweep(l2, NULL, 1, true, "migration in L2");
 	want(no_access);
 	moved_in_l1(l2);
-	expect_sweep(l2, NULL, 1, false, "migrated in L1");
+	expect_sweep(l2, NULL, 1, false, "migration in L1");
 	check_contents(&shadow, "the shadow VMCS that was not linked");
 	free_l2(l2);
 }
@@ -165,7 +165,7 @@ TEST(two_shadows, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
 
 	other = shadowed_l2(sweep_in_l2, NULL, &second);
 	expect_sweep(l2, &shadow, 1, false, "the first");
-	expect_sweep(other, &second, 0, true, "the second, migrated in L2");
+	expect_sweep(other, &second, 0, true, "the second, migration in L2");
 	moved_in_l1(l2);
 	expect_sweep(other, &second, 1, false,
 		     "the second after a migration with the first current");
