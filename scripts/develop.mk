@@ -28,7 +28,7 @@ help:
 c_files = $(sort $(wildcard $(foreach folder,host host/* host/*/* lab lib lib/* lib/*/* lib/*/*/* \
 	tests tests/* x86 x86/*,$(folder)/*.[ch])))
 scripts = $(sort configure run_tests.sh .ci/run $(shell grep -lE '^#!/bin/sh|shellcheck shell=sh' \
-	$(filter-out %.c %.h,$(wildcard lab/* scripts/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
+	$(filter-out %.c %.h %.mk,$(wildcard lab/* scripts/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
 
 # Each part runs even if one before it has found something.
 lint_parts := lint-format lint-shell lint-c lint-layers lint-strings
