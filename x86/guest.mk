@@ -6,7 +6,7 @@
 #
 # A program's folder may hold program.mk with one line that names what else it links:
 #
-#	NAME_links := x86/nested/memory.c x86/nested/cr3.c
+#	NAME_links := x86/nested/wake.c x86/nested/steps.c
 #
 # x86/nested/ holds what several nested programs share. It is no program.
 

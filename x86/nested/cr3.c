@@ -55,7 +55,7 @@ TEST(used_during_move_cr3, .on = EACH_CPU, .needs = L2,
      .about =
 	     "accessed and dirty bits that L2 sets in its tables during a migration survive it, without nested paging")
 {
-	used_during_move_story(false);
+	used_during_migration_story(false);
 }
 
 /* ======== page faults ======== */

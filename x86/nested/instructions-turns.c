@@ -20,8 +20,8 @@ int row_count;
 bool is_there[MOST_ROWS];
 bool wanted[MOST_ROWS];
 struct outcome natural[MOST_ROWS];
-volatile bool move_inside;
-bool was_moved;
+volatile bool migrate_inside;
+bool was_migrated;
 u32 base_port;
 
 static volatile int current = -1;
@@ -73,8 +73,8 @@ static void run_row(int index)
 static void rows_in_l2(void *unused)
 {
 	for (;;) {
-		if (move_inside) {
-			move_inside = false;
+		if (migrate_inside) {
+			migrate_inside = false;
 			migrate_quiet();
 		}
 		for (int i = 0; i < row_count; i++)
@@ -150,8 +150,8 @@ struct l2 *begin_rows(const struct row *table, int count)
 		is_there[i] = !table[i].there || table[i].there();
 		wanted[i] = table[i].always;
 	}
-	move_inside = false;
-	was_moved = false;
+	migrate_inside = false;
+	was_migrated = false;
 	operand_xcr0 = xsave_enable();
 	operand_cr[0] = read_cr0();
 	operand_cr[2] = 0x123456789;
@@ -245,7 +245,7 @@ bool quiet_turn(struct l2 *l2, const char *when)
 	bool good = true;
 
 	clear_outcomes();
-	was_moved |= move_inside;
+	was_migrated |= migrate_inside;
 	before_turn(l2);
 	for (u64 count = 0;; count++) {
 		l2_enter(l2);
@@ -281,19 +281,20 @@ bool turn(struct l2 *l2, const char *when)
 	return true;
 }
 
-bool moved_turn(struct l2 *l2, const char *when)
+bool migrated_turn(struct l2 *l2, const char *when)
 {
 	bool good;
 
-	move_inside = true;
+	migrate_inside = true;
 	good = turn(l2, when);
-	return report_if_failed(!move_inside, "%s: L2 has not asked to be migrated", when) && good;
+	return report_if_failed(!migrate_inside, "%s: L2 has not asked to be migrated", when) &&
+	       good;
 }
 
-bool turn_after_move(struct l2 *l2, const char *when)
+bool turn_after_migration(struct l2 *l2, const char *when)
 {
 	migrate_quiet();
-	was_moved = true;
+	was_migrated = true;
 	return turn(l2, when);
 }
 
@@ -360,7 +361,7 @@ TEST(instructions_all, .on = EACH_CPU, .needs = L2,
 
 	want(l2, all, 0);
 	if (turn(l2, "all, before the migration"))
-		moved_turn(l2, "all, migrated inside L2");
+		migrated_turn(l2, "all, after a migration in L2");
 	end(l2);
 }
 
@@ -373,7 +374,7 @@ TEST(instructions_none, .on = EACH_CPU, .needs = L2,
 
 	want(l2, none, 0);
 	if (turn(l2, "none, before the migration"))
-		moved_turn(l2, "none, migrated inside L2");
+		migrated_turn(l2, "none, after a migration in L2");
 	end(l2);
 }
 
@@ -385,13 +386,14 @@ TEST(instructions_patterns, .on = EACH_CPU, .needs = L2,
 	bool good = true;
 	int pattern;
 
-	move_inside = true;
+	migrate_inside = true;
 	for (pattern = 0; good && pattern < PATTERNS; pattern++) {
 		report_prefix_pushf("pattern %d", pattern);
 		want(l2, in_pattern, pattern);
-		good = quiet_turn(l2, pattern ? "migrated in the first" : "migrated inside L2");
+		good = quiet_turn(l2, pattern ? "after a migration in the first"
+					      : "after a migration in L2");
 		report_prefix_pop();
 	}
-	report(good && !move_inside, "%d instructions in %d patterns", row_count, pattern);
+	report(good && !migrate_inside, "%d instructions in %d patterns", row_count, pattern);
 	end(l2);
 }

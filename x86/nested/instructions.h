@@ -163,8 +163,8 @@ extern int row_count;
 extern bool is_there[MOST_ROWS];
 extern bool wanted[MOST_ROWS];		  /* L1 wants the row to exit */
 extern struct outcome natural[MOST_ROWS]; /* what each row did in L1 */
-extern volatile bool move_inside;	  /* L2 will ask for a migration before its next row */
-extern bool was_moved;			  /* there was a migration in L2 or L1 since begin_rows() */
+extern volatile bool migrate_inside;	  /* L2 will ask for a migration before its next row */
+extern bool was_migrated;		  /* there was a migration in L2 or L1 since begin_rows() */
 extern u32 base_port;
 
 /* Runs the rows in L1, where nothing exits, and gives an L2 for turns. */
@@ -178,8 +178,8 @@ void end_rows(struct l2 *l2);
 bool quiet_turn(struct l2 *l2, const char *when);
 bool turn(struct l2 *l2, const char *when);
 /* A turn in which L2 asks for a migration first, or before which L1 does. */
-bool moved_turn(struct l2 *l2, const char *when);
-bool turn_after_move(struct l2 *l2, const char *when);
+bool migrated_turn(struct l2 *l2, const char *when);
+bool turn_after_migration(struct l2 *l2, const char *when);
 
 /*
  * Has those rows exit that are chosen by the number of their control: the controls are numbered in

@@ -36,7 +36,7 @@ struct sender {
 	volatile u32 running, sent;
 };
 
-static void move_then_send(void *data)
+static void migrate_then_send(void *data)
 {
 	struct sender *sender = data;
 
@@ -66,7 +66,7 @@ static void moved_from_outside(void (*send)(int cpu), u8 vector)
 
 	seen = false;
 	l2_intercept_event(l2, vector);
-	on_cpu_async(other_cpu(), move_then_send, &sender);
+	on_cpu_async(other_cpu(), migrate_then_send, &sender);
 	expect_exit(l2, exit_of_event(vector), "sent by another CPU");
 	report(sender.sent, "L2 did not exit before it was sent");
 	take_intercepted(vector);

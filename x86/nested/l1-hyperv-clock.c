@@ -166,7 +166,7 @@ TEST(page_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
 	page = NULL;
 }
 
-static void be_moved_with_page(void *data)
+static void be_migrated_with_page(void *data)
 {
 	u64 *value = data;
 
@@ -186,7 +186,7 @@ static void page_moved(bool had_one)
 {
 	struct hv_reference_tsc_page *old = alloc_page(), *decoy = alloc_page();
 	u64 value, in_l2 = 0;
-	struct l2 *l2 = l2_new(be_moved_with_page, &in_l2);
+	struct l2 *l2 = l2_new(be_migrated_with_page, &in_l2);
 
 	page = alloc_page();
 	value = (u64)page | HV_REFERENCE_TSC_ENABLE;

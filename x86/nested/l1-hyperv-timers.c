@@ -178,25 +178,25 @@ static u64 direct_config(int timer)
 /* ---- in L2 ---- */
 
 /* How long the last migration took by the reference counter. */
-static u64 last_move;
+static u64 last_migration;
 
-static void be_moved(void)
+static void be_migrated(void)
 {
 	u64 begin = hv_ref_count();
 
 	migrate_quiet();
-	last_move = hv_ref_count() - begin;
+	last_migration = hv_ref_count() - begin;
 }
 
 struct flight {
 	bool periodic;
 	bool came[HV_SYNIC_STIMER_COUNT];
-	u32 at_move[HV_SYNIC_STIMER_COUNT];
+	u32 at_migration[HV_SYNIC_STIMER_COUNT];
 };
 
 static u32 wanted(const struct flight *flight, int timer)
 {
-	return flight->periodic ? flight->at_move[timer] + 3 : 1;
+	return flight->periodic ? flight->at_migration[timer] + 3 : 1;
 }
 
 /* A one-shot is armed by how long the migration before this one took. */
@@ -215,9 +215,9 @@ static void fly(void *data)
 
 	for (int i = 0; flight->periodic && i < HV_SYNIC_STIMER_COUNT; i++)
 		await_firings(i, 2);
-	be_moved();
+	be_migrated();
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
-		flight->at_move[i] = fired(i);
+		flight->at_migration[i] = fired(i);
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
 		flight->came[i] = await_firings(i, wanted(flight, i));
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
@@ -283,7 +283,7 @@ static void check_timer(int timer, const struct flight *flight, bool intercepted
 	report(flight->came[timer] && here >= least && here <= most && !elsewhere && !shot->bad,
 	       "timer %d, CONFIG 0x%lx COUNT %lu, armed at %lu: fired %u times in L1, %u in L2 (%u before the migration was over), there should be %u to %u in %s; %u were wrong: the first seen at %lu, of expiration %lu",
 	       timer, shot->config, shot->count, shot->armed, shot->in_l1, shot->in_l2,
-	       flight->at_move[timer], least, most, intercepted ? "L1" : "L2", shot->bad,
+	       flight->at_migration[timer], least, most, intercepted ? "L1" : "L2", shot->bad,
 	       shot->bad_seen, shot->bad_expiration);
 }
 
@@ -306,7 +306,7 @@ static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool inter
 			arm(i, config(i) | HV_STIMER_PERIODIC, in_units(10 + 3 * i));
 		else
 			arm(i, config(i),
-			    hv_ref_count() + in_units(3) + last_move * percent[i] / 100);
+			    hv_ref_count() + in_units(3) + last_migration * percent[i] / 100);
 	}
 	exits = run_to_call(l2);
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
@@ -392,7 +392,7 @@ static void leave_it_there(void *data)
 
 	box->requested = wait_until(is_requested(box->sint), PATIENCE_MS) &&
 			 hv_wait_ref_count(this_cpu(shots[1]).count + in_units(3));
-	be_moved();
+	be_migrated();
 	box->still = is_requested(box->sint);
 	box->early = fired(0) + fired(1);
 	box->type = READ_ONCE(slot->header.message_type);

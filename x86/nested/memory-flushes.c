@@ -102,7 +102,7 @@ void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool
 	nesting.exit_on_page_faults(w->l2, true);
 	good = changes(w, &subject, flush, 0x100);
 	if (in_l2)
-		move_in_l2(w);
+		migrate_in_l2(w);
 	*subject.entry = subject.other;
 	flush->now(w);
 	if (!in_l2)
@@ -130,7 +130,7 @@ void own_invlpg_story(bool nested)
 		ask(w, WRITE, &w->pt[i], entries[1 - i]);
 		finish(w, "L2 changes its tables");
 	}
-	move_in_l2(w);
+	migrate_in_l2(w);
 	for (int i = 0; i < 2; i++) {
 		ask(w, INVLPG, place(i, 0), 0);
 		finish(w, "L2 does INVLPG");

@@ -327,7 +327,7 @@ static void take_answer(struct moded *m)
 	getchar();
 }
 
-static void moded_move(struct moded *m)
+static void moded_migrate(struct moded *m)
 {
 	bool done;
 	u32 last;
@@ -400,7 +400,7 @@ void mode_story(const struct mode *mode, bool nested)
 	for (u64 offset = 0; offset < PAGE_SIZE << BLOCK_ORDER; offset += sizeof(u32))
 		*(u32 *)(m->block + offset) = moded_content(0, offset);
 	good = uses_all(m, 1, "before the migration");
-	moded_move(m);
+	moded_migrate(m);
 	good &= uses_all(m, 2, "after the migration");
 	good &= elsewhere(m);
 	good &= other_pdpte(m);

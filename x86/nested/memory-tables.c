@@ -10,7 +10,7 @@
 static void move(struct world *w, bool in_l2)
 {
 	if (in_l2)
-		move_in_l2(w);
+		migrate_in_l2(w);
 	else
 		migrate_quiet();
 }
@@ -53,7 +53,7 @@ void several_story(bool nested, bool mixed)
 	for (int i = 0; i < WORLDS; i++)
 		worlds[i] = world_new(mixed && i == WORLDS - 1 ? !nested : nested);
 	good = visit_all(worlds, 3, "before the migration");
-	move_in_l2(worlds[WORLDS - 1]);
+	migrate_in_l2(worlds[WORLDS - 1]);
 	good &= visit_all(worlds, 3, "after the migration");
 	report(good, "%d L2s, entered in turn, each see their own %d pages", WORLDS, PLACES);
 	for (int i = 0; i < WORLDS; i++)

@@ -72,7 +72,7 @@ void used_story(bool nested, bool guest_tables)
 
 	clear_used(w, &used);
 	touch(w, 0x03, 0x0c);
-	move_in_l2(w);
+	migrate_in_l2(w);
 	good = check_used(w, &used, 0x03, 0x0c, "used before the migration");
 	clear_used(w, &used);
 	touch(w, 0x0c, 0x11);
@@ -129,7 +129,7 @@ static bool check_touched(struct world *w, bool guest_tables)
  * Only the walker writes to the pages that hold the tables. If those writes are not logged as
  * dirty, the destination has the pages as they were before.
  */
-void used_during_move_story(bool nested)
+void used_during_migration_story(bool nested)
 {
 	struct world *w = world_new(nested);
 
@@ -138,7 +138,7 @@ void used_during_move_story(bool nested)
 		set_place(w, i, page(w, i % BLOCK_PAGES), usual_bits(w));
 	}
 	memset(&this_cpu(toucher), 0, sizeof(this_cpu(toucher)));
-	w->request = (struct request){ .deed = MOVE_MEANWHILE, .meanwhile = touch_next };
+	w->request = (struct request){ .deed = MIGRATE_MEANWHILE, .meanwhile = touch_next };
 	if (finish(w, "L2 is migrated while it writes")) {
 		if (nested)
 			check_touched(w, false);

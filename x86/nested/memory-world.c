@@ -55,10 +55,10 @@ static void do_deed(struct request *r)
 	case INVLPG:
 		invlpg((const void *)r->at);
 		break;
-	case MOVE:
+	case MIGRATE:
 		migrate_quiet();
 		break;
-	case MOVE_MEANWHILE:
+	case MIGRATE_MEANWHILE:
 		migrate_quiet_while(r->meanwhile);
 		break;
 	}
@@ -214,9 +214,9 @@ static void l2_write(struct world *w, int i, u64 offset, u64 value)
 	finish(w, "L2 writes");
 }
 
-void move_in_l2(struct world *w)
+void migrate_in_l2(struct world *w)
 {
-	ask(w, MOVE, NULL, 0);
+	ask(w, MIGRATE, NULL, 0);
 	finish(w, "L2 is migrated");
 }
 

@@ -52,8 +52,8 @@ enum deed {
 	WRITE_ALL, /* writes `values' there */
 	TOUCH, /* reads the places of the mask in `value', writes those of the mask in `length' */
 	INVLPG,
-	MOVE, /* asks for a migration */
-	MOVE_MEANWHILE,
+	MIGRATE, /* asks for a migration */
+	MIGRATE_MEANWHILE,
 };
 
 struct request {
@@ -103,7 +103,7 @@ void ask(struct world *w, enum deed deed, volatile u64 *at, u64 value);
 /* Enters L2, which does what it was asked. False, and a failure: it did something else. */
 bool finish(struct world *w, const char *what);
 u64 l2_read(struct world *w, int i, u64 offset);
-void move_in_l2(struct world *w);
+void migrate_in_l2(struct world *w);
 
 /* Check: L2 reads all places and finds its pages there, unchanged. */
 bool check_all(struct world *w, u64 offset, const char *when);
@@ -232,7 +232,7 @@ void own_invlpg_story(bool nested);
 /* Accessed and dirty bits, of nested tables or of L2's. */
 void used_story(bool nested, bool guest_tables);
 /* Accessed and dirty bits that are set during the migration. */
-void used_during_move_story(bool nested);
+void used_during_migration_story(bool nested);
 
 /* What L2 writes during the migration arrives. */
 enum stairs_kind { SMALL_PAGES, LARGE_PAGES, HUGE_PAGES };

@@ -174,7 +174,7 @@ void writes_story(bool nested, enum stairs_kind kind)
 	struct stairs stairs = stairs_new(nested, kind);
 	struct staircase *s = &this_cpu(staircase);
 
-	stairs.w->request = (struct request){ .deed = MOVE_MEANWHILE, .meanwhile = climb_on };
+	stairs.w->request = (struct request){ .deed = MIGRATE_MEANWHILE, .meanwhile = climb_on };
 	if (finish(stairs.w, "L2 is migrated while it writes")) {
 		check_stairs(&stairs, s->n, "L2");
 		next_l2_reads(&stairs, s->n);

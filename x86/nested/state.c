@@ -45,7 +45,7 @@ asm(".pushsection .text\n"
     "	jmp	hold_ends\n"
     ".popsection");
 
-static void ask_for_move(void *data)
+static void ask_for_migration(void *data)
 {
 	struct holder *held = data;
 
@@ -61,14 +61,14 @@ static void asked_by_interrupt(isr_regs_t *regs)
 {
 	eoi();
 	WRITE_ONCE(this_cpu(holder).there, 1);
-	ask_for_move(&this_cpu(holder));
+	ask_for_migration(&this_cpu(holder));
 	if (broken("registers"))
 		regs->r11 ^= 1;
 	if (broken("vectors"))
 		asm volatile("fninit; xorps %%xmm3, %%xmm3" : : : "memory");
 }
 
-void hold_through_move(struct l2 *l2)
+void hold_through_migration(struct l2 *l2)
 {
 	struct holder *mine = &this_cpu(holder);
 	int other = other_cpu();
@@ -76,7 +76,7 @@ void hold_through_move(struct l2 *l2)
 	*mine = (struct holder){ 0 };
 	l2_set_rip(l2, (u64)hold_registers);
 	if (other != smp_id()) {
-		on_cpu_async(other, ask_for_move, mine);
+		on_cpu_async(other, ask_for_migration, mine);
 		l2_enter(l2);
 		on_cpu_wait(other);
 		return;
@@ -110,7 +110,7 @@ TEST(general_registers, .on = EACH_CPU, .needs = L2,
 	l2_set_rax(l2, PATTERN(20));
 	l2_set_rsp(l2, rsp);
 	l2_set_rflags(l2, flags);
-	hold_through_move(l2);
+	hold_through_migration(l2);
 	report(l2_rip(l2) == (u64)hold_ends, "L2 came to its call: exit %s", l2_exit_text(l2));
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
 		report(pattern[i] == PATTERN(i + 1), "%s is 0x%lx, was 0x%lx", names[i], pattern[i],
@@ -190,7 +190,7 @@ TEST(vector_registers_held, .on = EACH_CPU, .needs = L2,
 	xsave(untouched, mask);
 	xsave_fill_image(filled, mask, 0x33);
 	xrstor(filled, mask);
-	hold_through_move(l2);
+	hold_through_migration(l2);
 	xsave(after, mask);
 	xrstor(untouched, mask);
 	xsave_report_image(after, filled, mask, "shared by L1 and L2");
@@ -206,11 +206,11 @@ TEST(vector_registers_held, .on = EACH_CPU, .needs = L2,
 
 static void xcr0_in_l2(void *data)
 {
-	u64 *after_move = data;
+	u64 *after_migration = data;
 
 	write_xcr0(XCR0_PATTERN);
 	migrate_quiet();
-	*after_move = read_xcr0();
+	*after_migration = read_xcr0();
 }
 
 /*
@@ -220,17 +220,17 @@ static void xcr0_in_l2(void *data)
 TEST(xcr0, .on = EACH_CPU, .needs = ALL_OF(L2, AVX),
      .about = "XCR0, which L1 and L2 share, keeps what L2 has written through a migration in L2")
 {
-	u64 had_osxsave = read_cr4() & X86_CR4_OSXSAVE, xcr0, after_move = 0;
+	u64 had_osxsave = read_cr4() & X86_CR4_OSXSAVE, xcr0, after_migration = 0;
 	struct l2 *l2;
 
 	write_cr4(read_cr4() | X86_CR4_OSXSAVE);
 	xcr0 = read_xcr0();
 	write_xcr0(XCR0_PATTERN | XFEATURE_MASK_YMM);
-	l2 = l2_new(xcr0_in_l2, &after_move);
+	l2 = l2_new(xcr0_in_l2, &after_migration);
 	let_l2_write_xcr0(l2);
 	l2_expect_return(l2);
-	report(after_move == XCR0_PATTERN, "XCR0 in L2 after the migration is 0x%lx, was 0x%lx",
-	       after_move, XCR0_PATTERN);
+	report(after_migration == XCR0_PATTERN,
+	       "XCR0 in L2 after the migration is 0x%lx, was 0x%lx", after_migration, XCR0_PATTERN);
 	report(read_xcr0() == XCR0_PATTERN,
 	       "XCR0 in L1 after the exit is 0x%lx, should be L2's 0x%lx", read_xcr0(),
 	       XCR0_PATTERN);

@@ -9,7 +9,7 @@
  * Enters L2 with all its registers but RIP, and has it migrated while it only holds them. Then L2
  * calls, from hold_ends, which the program defines.
  */
-void hold_through_move(struct l2 *l2);
+void hold_through_migration(struct l2 *l2);
 extern char hold_ends[];
 
 /* For the program: defines hold_ends. CALL is the instruction of l2_call(). */

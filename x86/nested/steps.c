@@ -48,7 +48,7 @@ void store_watched(void)
 	store_twice();
 }
 
-static void be_moved_and_store(void *data)
+static void be_migrated_and_store(void *data)
 {
 	if (!broken("lost"))
 		watch();
@@ -60,7 +60,7 @@ static void be_moved_and_store(void *data)
 TEST(data_breakpoint, .on = EACH_CPU, .needs = ALL_OF(L2, L2_BREAKPOINTS),
      .about = "a data breakpoint that L2 has set raises #DB after a migration, once")
 {
-	struct l2 *l2 = event_l2_new(be_moved_and_store, NULL);
+	struct l2 *l2 = event_l2_new(be_migrated_and_store, NULL);
 
 	l2_set_dr6(l2, DR6_INIT);
 	expect_event(l2, DB_VECTOR, NO_CODE, (u64)behind_store, "the store");
@@ -104,7 +104,7 @@ void in_steps(void *data)
 }
 
 static struct {
-	enum step_move move;
+	enum step_migration move;
 	volatile u32 rounds, count, bad;
 	volatile u64 rip, dr6;
 } step_log;
@@ -121,7 +121,7 @@ static void on_step(struct ex_regs *regs)
 	}
 	write_dr6(DR6_INIT);
 	/* TF is on L2's stack here, and BS in DR6. */
-	if (step_log.move == MOVED_IN_HANDLER && step == 2)
+	if (step_log.move == MIGRATED_IN_HANDLER && step == 2)
 		migrate_quiet();
 }
 
@@ -134,9 +134,9 @@ static void step_round(void)
 	step_log.rounds++;
 }
 
-static void step_and_be_moved(void *data)
+static void step_and_be_migrated(void *data)
 {
-	if (step_log.move == MOVED_IN_HANDLER)
+	if (step_log.move == MIGRATED_IN_HANDLER)
 		step_round();
 	else
 		/* The migration may also fall after an instruction whose #DB is still to come. */
@@ -144,9 +144,9 @@ static void step_and_be_moved(void *data)
 	l2_call(1);
 }
 
-void step_in_l2(enum step_move move)
+void step_in_l2(enum step_migration move)
 {
-	struct l2 *l2 = event_l2_new(step_and_be_moved, NULL);
+	struct l2 *l2 = event_l2_new(step_and_be_migrated, NULL);
 
 	l2_set_dr6(l2, DR6_INIT);
 	memset(&step_log, 0, sizeof(step_log));

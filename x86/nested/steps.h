@@ -25,7 +25,7 @@ void in_steps(void *data);
 extern const char *const steps[STEPS];
 
 /* A test of single steps whose #DB L2 itself handles. */
-enum step_move { MOVED_IN_HANDLER, MOVED_ANYWHERE };
-void step_in_l2(enum step_move move);
+enum step_migration { MIGRATED_IN_HANDLER, MIGRATED_ANYWHERE };
+void step_in_l2(enum step_migration move);
 
 #endif

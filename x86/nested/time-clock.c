@@ -140,7 +140,7 @@ struct page_move {
 	u64 msr_in_l2, first, moved;
 };
 
-static void be_moved_with_clock(void *data)
+static void be_migrated_with_clock(void *data)
 {
 	struct page_move *story = data;
 
@@ -161,7 +161,7 @@ static void page_moved(bool had_one)
 	struct pvclock_vcpu_time_info *old = alloc_page(), *new = alloc_page(), decoy;
 	struct page_move story = { .msr = pvclock_best_msrs()->system_time };
 	struct stay stay = { .offset = smp_id() % 2 ? BEHIND : AHEAD };
-	struct l2 *l2 = l2_new(be_moved_with_clock, &story);
+	struct l2 *l2 = l2_new(be_migrated_with_clock, &story);
 	struct clock *clock = &this_cpu(this_clock);
 	struct clock_reading from, to;
 	u64 value, wrote = (u64) new | KVM_MSR_ENABLED;

@@ -180,7 +180,7 @@ static void count_turns(void *data)
 		count++;
 		mine->stay.first = look_at_tsc();
 		if (mine->stay.move)
-			be_moved();
+			be_migrated();
 		mine->stay.last = look_at_tsc();
 		mine->count = count;
 		l2_call(HERE);

@@ -150,7 +150,7 @@ static void serve_in_l2(void *data)
 	struct table_tennis *game = data;
 
 	serve(game);
-	be_moved();
+	be_migrated();
 	serve(game);
 	l2_call(HERE);
 }

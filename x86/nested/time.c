@@ -18,33 +18,33 @@
 
 /* ======== being migrated ======== */
 
-static u64 last_move = 10 * NS_PER_MS;
-static PER_CPU(struct stopwatch, move_watch);
+static u64 last_migration = 10 * NS_PER_MS;
+static PER_CPU(struct stopwatch, migration_watch);
 
-void watch_move(void)
+void watch_migration(void)
 {
 	static PER_CPU(u32, turns);
 
 	if (this_cpu(turns)++ % TURNS_PER_LOOK == 0)
-		stopwatch_ns(&this_cpu(move_watch));
+		stopwatch_ns(&this_cpu(migration_watch));
 }
 
-void be_moved_with(void (*meanwhile)(void))
+void be_migrated_with(void (*meanwhile)(void))
 {
-	stopwatch_start(&this_cpu(move_watch));
+	stopwatch_start(&this_cpu(migration_watch));
 	migrate_request();
 	migrate_await(meanwhile);
-	last_move = stopwatch_ns(&this_cpu(move_watch));
+	last_migration = stopwatch_ns(&this_cpu(migration_watch));
 }
 
-void be_moved(void)
+void be_migrated(void)
 {
-	be_moved_with(watch_move);
+	be_migrated_with(watch_migration);
 }
 
-u64 last_move_ns(void)
+u64 last_migration_ns(void)
 {
-	return last_move;
+	return last_migration;
 }
 
 /* ======== the offset ======== */
@@ -73,7 +73,7 @@ void look_twice(void *data)
 	for (;;) {
 		stay->first = look_at_tsc();
 		if (stay->move)
-			be_moved();
+			be_migrated();
 		stay->last = look_at_tsc();
 		l2_call(HERE);
 	}
@@ -114,7 +114,7 @@ void check_stay(const struct stay *stay, const char *when)
 	bool good = check_look(stay, &stay->first, when);
 
 	if (stay->move)
-		good &= check_look(stay, &stay->last, "after the migration inside L2");
+		good &= check_look(stay, &stay->last, "after the migration in L2");
 	good &= report_if_failed(
 		in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
 		"%s: L1's own TSC has nothing of the offset: 0x%lx, then 0x%lx (offset 0x%lx)",
@@ -184,7 +184,7 @@ static void look_at_msr_twice(void *data)
 	struct msr_look *looks = data;
 
 	looks[0] = look_at_msr();
-	be_moved();
+	be_migrated();
 	looks[1] = look_at_msr();
 	l2_call(HERE);
 }

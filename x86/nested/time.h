@@ -35,14 +35,14 @@ u64 ask_l1(u64 number, u64 question);
  * Asks for a migration and waits for it. MEANWHILE is called again and again; it must take
  * microseconds.
  */
-void be_moved_with(void (*meanwhile)(void));
-void be_moved(void);
+void be_migrated_with(void (*meanwhile)(void));
+void be_migrated(void);
 /* A look at a stopwatch more often than this would slow down the migration. */
 #define TURNS_PER_LOOK 64
 /* Looks at a stopwatch now and then; a MEANWHILE has to call it. */
-void watch_move(void);
+void watch_migration(void);
 /* How long the last migration took by the time source, so that timers can be set by it. */
-u64 last_move_ns(void);
+u64 last_migration_ns(void);
 
 /* ---- L2's TSC (time.c) ---- */
 

@@ -12,7 +12,7 @@
 /* Enough time for what must not wake L2 to do so. */
 #define DISTURBED_US 20000
 
-static void move_then_wake(void *data)
+static void migrate_then_wake(void *data)
 {
 	struct waker *waker = data;
 
@@ -38,10 +38,10 @@ static void move_then_wake(void *data)
 		apic_send_nmi(waker->cpu);
 }
 
-void wake_after_move(struct waker *waker)
+void wake_after_migration(struct waker *waker)
 {
 	waker->cpu = smp_id();
-	on_cpu_async(other_cpu(), move_then_wake, waker);
+	on_cpu_async(other_cpu(), migrate_then_wake, waker);
 }
 
 void check_wake(const struct waker *waker)

@@ -20,7 +20,7 @@ struct waker {
  * Has the other CPU begin. L2 sets waker->sleeping when it is about to sleep; L1 sets waker->exits
  * when it sees L2's exit.
  */
-void wake_after_move(struct waker *waker);
+void wake_after_migration(struct waker *waker);
 /*
  * Waits for the other CPU, and checks that L2 was woken by what that CPU sent and by nothing
  * before.

@@ -44,14 +44,15 @@ static void halt_in_l2(void *data)
 }
 
 /* Enters L2, which halts. Its next exit is for what has woken it. GIF is still clear then. */
-static struct l2 *halt_across_move(struct halting *halting, void (*send)(int cpu), u8 intercepted)
+static struct l2 *halt_across_migration(struct halting *halting, void (*send)(int cpu),
+					u8 intercepted)
 {
 	struct l2 *l2 = event_l2_new(halt_in_l2, halting);
 
 	*halting = (struct halting){ .waker.send = send };
 	if (intercepted)
 		l2_intercept_event(l2, intercepted);
-	wake_after_move(&halting->waker);
+	wake_after_migration(&halting->waker);
 	clgi();
 	event_enter_gif_clear(l2);
 	halting->waker.exits = 1;
@@ -70,7 +71,7 @@ static void check_halt_end(struct l2 *l2, const struct halting *halting)
 static void halt_and_exit(void (*send)(int cpu), u8 vector)
 {
 	struct halting halting;
-	struct l2 *l2 = halt_across_move(&halting, send, vector);
+	struct l2 *l2 = halt_across_migration(&halting, send, vector);
 
 	exit_came(l2, exit_of_event(vector), "halted");
 	check_rip(l2, behind_hlt, "halted");
@@ -85,7 +86,7 @@ static void halt_and_exit(void (*send)(int cpu), u8 vector)
 static void halt_and_take(void (*send)(int cpu), u8 vector)
 {
 	struct halting halting;
-	struct l2 *l2 = halt_across_move(&halting, send, 0);
+	struct l2 *l2 = halt_across_migration(&halting, send, 0);
 
 	stgi();
 	event_came(l2, vector, NO_CODE, (u64)behind_hlt, "halted");
@@ -134,7 +135,7 @@ static void halt_with_timer(bool intercepted)
 
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
 	apic_start_timer(apic_timer_hz() / 10);
-	l2 = halt_across_move(&halting, NULL, intercepted ? TIMER_VECTOR : 0);
+	l2 = halt_across_migration(&halting, NULL, intercepted ? TIMER_VECTOR : 0);
 	if (intercepted) {
 		exit_came(l2, SVM_EXIT_INTR, "halted");
 		check_rip(l2, behind_hlt, "halted");

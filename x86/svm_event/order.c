@@ -76,7 +76,7 @@ TEST(step_intercepted, .on = EACH_CPU, .needs = SVM,
 TEST(step_moved_in_l2, .on = EACH_CPU, .needs = SVM,
      .about = "L2 gets #DB after each single step, with a migration in its #DB handler")
 {
-	step_in_l2(MOVED_IN_HANDLER);
+	step_in_l2(MIGRATED_IN_HANDLER);
 }
 
 /* ======== many ======== */
@@ -111,7 +111,7 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 	u64 exitcode = SVM_EXIT_VMMCALL;
 	bool good = true;
 
-	/* TCG would fail here for another reason than the migration: see after_move(). */
+	/* TCG would fail here for another reason than the migration: see after_migration(). */
 	if (kind == VIRTUAL_INTERRUPT && is_tcg())
 		kind = INJECT_INTERRUPT;
 	switch (kind) {

@@ -63,7 +63,7 @@ void call_once(void *data)
  * it for an exception (docs/findings.md). After a migration pages are missing. So on TCG, L2 reads
  * first what the delivery needs; elsewhere the missing pages are part of the test.
  */
-void after_move(void)
+void after_migration(void)
 {
 	const volatile u8 *gates = (const volatile u8 *)event_l2_idt();
 
@@ -89,7 +89,7 @@ void count_run(void *data)
  * stack at the destination at first; delivers the event again; or takes the return address from
  * elsewhere.
  */
-static void inject_across_move(u64 event, u32 error_code)
+static void inject_across_migration(u64 event, u32 error_code)
 {
 	volatile u32 runs = 0;
 	struct l2 *l2 = event_l2_new(count_run, (void *)&runs);
@@ -117,7 +117,7 @@ static void inject_across_move(u64 event, u32 error_code)
 	TEST(inject_##name, .on = EACH_CPU, .needs = SVM,                                          \
 	     .about = words " in EVENTINJ during a migration is delivered once, as L1 has set it") \
 	{                                                                                          \
-		inject_across_move(event, error_code);                                             \
+		inject_across_migration(event, error_code);                                        \
 	}
 
 INJECT(interrupt, "an interrupt", SVM_EVTINJ_TYPE_INTR | HIGH_VECTOR, 0)

@@ -18,6 +18,6 @@ void call_once(void *data);
 void count_run(void *data);
 
 /* L2 calls it after a migration in which a virtual interrupt is pending. See svm_event.c. */
-void after_move(void);
+void after_migration(void);
 
 #endif

@@ -23,7 +23,7 @@ static void in_vgif(void *data)
 	clgi();
 	l2_call(1);
 	migrate_quiet();
-	after_move();
+	after_migration();
 	l2_call(2);
 	stgi_nops();
 	l2_call(3);

@@ -19,7 +19,7 @@ static void masked_by_if(void *data)
 {
 	irq_disable();
 	migrate_quiet();
-	after_move();
+	after_migration();
 	l2_call(1);
 	sti_nop();
 	l2_call(2);
@@ -53,7 +53,7 @@ static void masked_by_v_tpr(void *data)
 	u64 priority = (u64)data;
 
 	migrate_quiet();
-	after_move();
+	after_migration();
 	report(read_cr8() == priority, "L2 reads CR8 %lu, V_TPR is %lu", read_cr8(), priority);
 	l2_call(1);
 	l2_call(2);
@@ -147,7 +147,7 @@ TEST(virq_behind_cr8, .on = EACH_CPU, .needs = ALL_OF(SVM, CR8_WITH_VIRQ),
 static void masked_by_if_and_tpr(void *data)
 {
 	migrate_quiet();
-	after_move();
+	after_migration();
 	sti_nop();
 	l2_call(1);
 }

@@ -41,7 +41,7 @@ static void check_cr0_writes(const struct row *table, int count)
 
 	svm_set_intercept(l2, INTERCEPT_CR0_SEL_WRITE);
 	if (turn(l2, "selective, before the migration") &&
-	    moved_turn(l2, "selective, migrated inside L2")) {
+	    migrated_turn(l2, "selective, after a migration in L2")) {
 		/* The intercept of all writes has priority over the selective one. */
 		svm_set_intercept(l2, INTERCEPT_CR0_WRITE);
 		turn(l2, "both");

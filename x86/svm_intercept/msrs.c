@@ -109,11 +109,11 @@ TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
 	bool good = true;
 	int pattern;
 
-	move_inside = true;
+	migrate_inside = true;
 	for (pattern = 0; good && pattern < PATTERNS; pattern++) {
 		report_prefix_pushf("pattern %d", pattern);
 		want_msrs(l2, in_pattern, pattern);
-		good = quiet_turn(l2, "migrated inside L2");
+		good = quiet_turn(l2, "after a migration in L2");
 		report_prefix_pop();
 	}
 	report(good, "%d reads and writes in %d patterns", row_count, pattern);
@@ -127,7 +127,7 @@ TEST(msrs_all, .on = EACH_CPU, .needs = SVM,
 
 	want_msrs(l2, all, 0);
 	if (turn(l2, "all, before the migration"))
-		moved_turn(l2, "all, migrated inside L2");
+		migrated_turn(l2, "all, after a migration in L2");
 	end(l2);
 }
 
@@ -140,7 +140,7 @@ TEST(msrs_off, .on = EACH_CPU, .needs = SVM,
 
 	want_msrs(l2, all, 0);
 	svm_clear_intercept(l2, INTERCEPT_MSR_PROT);
-	if (moved_turn(l2, "all bits but not MSR_PROT, migrated inside L2")) {
+	if (migrated_turn(l2, "all bits but not MSR_PROT, after a migration in L2")) {
 		svm_set_intercept(l2, INTERCEPT_MSR_PROT);
 		turn(l2, "all bits and MSR_PROT");
 	}
@@ -155,7 +155,7 @@ TEST(msrs_changed, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = begin_msrs();
 
 	want_msrs(l2, every_other, 0);
-	if (moved_turn(l2, "reads, migrated inside L2")) {
+	if (migrated_turn(l2, "reads, after a migration in L2")) {
 		want_msrs(l2, every_other, 1);
 		if (turn(l2, "writes, changed after the migration")) {
 			want_msrs(l2, none, 0);
@@ -174,7 +174,7 @@ TEST(msrs_moved_in_l1, .on = EACH_CPU, .needs = SVM,
 	want_msrs(l2, every_other, 1);
 	if (turn(l2, "writes, before the migration")) {
 		want_msrs(l2, every_other, 0);
-		turn_after_move_with_gif_clear(l2, "reads, migrated in L1");
+		turn_after_migration_with_gif_clear(l2, "reads, after a migration in L1");
 	}
 	end(l2);
 }

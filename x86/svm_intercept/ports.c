@@ -146,8 +146,8 @@ TEST(ports_by_bit, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = begin_ports();
 
 	if (port_by_port(l2, SPARE_PORT, "before the migration")) {
-		move_inside = true;
-		port_by_port(l2, SPARE_PORT, "migrated inside L2");
+		migrate_inside = true;
+		port_by_port(l2, SPARE_PORT, "after a migration in L2");
 		port_by_port(l2, SPARE_PORT + 3, "after the migration");
 	}
 	end(l2);
@@ -160,9 +160,9 @@ TEST(ports_last, .on = EACH_CPU, .needs = SVM,
 {
 	struct l2 *l2 = begin_ports();
 
-	move_inside = true;
+	migrate_inside = true;
 	for (u32 port = LAST_PORT - 3; port <= LAST_PORT; port++)
-		port_by_port(l2, port, "migrated inside L2");
+		port_by_port(l2, port, "after a migration in L2");
 	end(l2);
 }
 
@@ -182,7 +182,7 @@ TEST(ports_off, .on = EACH_CPU, .needs = SVM,
 
 	memset(l2->iopm, 0xff, LAST_PORT / 8 + 2);
 	svm_clear_intercept(l2, INTERCEPT_IOIO_PROT);
-	if (moved_turn(l2, "all bits but not IOIO_PROT, migrated inside L2")) {
+	if (migrated_turn(l2, "all bits but not IOIO_PROT, after a migration in L2")) {
 		svm_set_intercept(l2, INTERCEPT_IOIO_PROT);
 		turn(l2, "all bits and IOIO_PROT");
 	}
@@ -199,7 +199,8 @@ TEST(ports_changed, .on = EACH_CPU, .needs = SVM,
 	set_all_ports(l2, 0xff);
 	if (turn(l2, "intercepted, before the migration")) {
 		set_all_ports(l2, 0);
-		if (turn_after_move_with_gif_clear(l2, "no longer intercepted, migrated in L1")) {
+		if (turn_after_migration_with_gif_clear(
+			    l2, "no longer intercepted, after a migration in L1")) {
 			set_all_ports(l2, 0xff);
 			turn(l2, "intercepted again");
 		}
@@ -217,6 +218,6 @@ TEST(ports_string_address, .on = EACH_CPU, .needs = SVM,
 		is_there[i] = rows[i].information & SVM_IOIO_STR;
 	ignored_info = IOIO_SEGMENT;
 	set_all_ports(l2, 0xff);
-	moved_turn(l2, "migrated inside L2");
+	migrated_turn(l2, "after a migration in L2");
 	end(l2);
 }

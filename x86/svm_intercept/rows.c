@@ -166,10 +166,10 @@ struct l2 *begin_instructions(void)
 	return begin(instructions, ARRAY_SIZE(instructions));
 }
 
-bool turn_after_move_with_gif_clear(struct l2 *l2, const char *when)
+bool turn_after_migration_with_gif_clear(struct l2 *l2, const char *when)
 {
 	clgi();
-	return turn_after_move(l2, when);
+	return turn_after_migration(l2, when);
 }
 
 static unsigned intercept_of(const struct row *row)
@@ -232,7 +232,7 @@ void before_turn(struct l2 *l2)
 {
 	for (int i = 0; i < row_count; i++)
 		wanted[i] = should_exit(l2, &rows[i]);
-	if (was_moved)
+	if (was_migrated)
 		spoil(l2);
 }
 
@@ -349,7 +349,7 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 {
 	const struct vmcb_control_area *control = &l2->vmcb->control;
 	bool saves_nrip = !row->raises || SOFTWARE_EXCEPTIONS >> row->vector & 1;
-	u64 code = exit_code(l2, row) + (was_moved && broken("information"));
+	u64 code = exit_code(l2, row) + (was_migrated && broken("information"));
 	bool good = true;
 
 	good &= report_if_failed(control->exitcode == code, "%s: %s: exit %s and not %s", when,

@@ -47,7 +47,7 @@ TEST(instructions_alternate, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, every_other, 0);
-	if (moved_turn(l2, "every other, migrated inside L2")) {
+	if (migrated_turn(l2, "every other, after a migration in L2")) {
 		want(l2, every_other, 1);
 		turn(l2, "the others, set after the migration");
 	}
@@ -67,7 +67,7 @@ TEST(instructions_moved_in_l1, .on = EACH_CPU, .needs = SVM,
 	want(l2, every_other, 0);
 	if (turn(l2, "every other, before the migration")) {
 		want(l2, every_other, 1);
-		if (turn_after_move_with_gif_clear(l2, "the others, migrated in L1"))
+		if (turn_after_migration_with_gif_clear(l2, "the others, after a migration in L1"))
 			turn(l2, "the others again");
 	}
 	end(l2);
@@ -80,7 +80,7 @@ TEST(instructions_changed, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = begin_instructions();
 
 	want(l2, all, 0);
-	if (moved_turn(l2, "all, migrated inside L2")) {
+	if (migrated_turn(l2, "all, after a migration in L2")) {
 		want(l2, none, 0);
 		if (turn(l2, "none, changed after the migration")) {
 			want(l2, all, 0);
@@ -98,7 +98,7 @@ static void one_instruction(int index)
 	if (turn(l2, "off, before the migration")) {
 		want(l2, all, 0);
 		if (turn(l2, "on, before the migration") &&
-		    moved_turn(l2, "on, migrated inside L2")) {
+		    migrated_turn(l2, "on, after a migration in L2")) {
 			want(l2, none, 0);
 			turn(l2, "off again");
 		}
@@ -164,7 +164,7 @@ TEST(exceptions_all, .on = EACH_CPU, .needs = SVM,
 
 	want_vectors(l2, ALL_VECTORS);
 	if (turn(l2, "all, before the migration"))
-		moved_turn(l2, "all, migrated inside L2");
+		migrated_turn(l2, "all, after a migration in L2");
 	end(l2);
 }
 
@@ -176,7 +176,7 @@ TEST(exceptions_none, .on = EACH_CPU, .needs = SVM,
 
 	want_vectors(l2, 0);
 	if (turn(l2, "none, before the migration"))
-		moved_turn(l2, "none, migrated inside L2");
+		migrated_turn(l2, "none, after a migration in L2");
 	end(l2);
 }
 
@@ -187,7 +187,7 @@ TEST(exceptions_alternate, .on = EACH_CPU, .needs = SVM,
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 
 	want_vectors(l2, EVEN_VECTORS);
-	if (moved_turn(l2, "even vectors, migrated inside L2")) {
+	if (migrated_turn(l2, "even vectors, after a migration in L2")) {
 		want_vectors(l2, ODD_VECTORS);
 		turn(l2, "odd vectors, set after the migration");
 	}
@@ -203,7 +203,7 @@ TEST(exceptions_moved_in_l1, .on = EACH_CPU, .needs = SVM,
 	want_vectors(l2, EVEN_VECTORS);
 	if (turn(l2, "even vectors, before the migration")) {
 		want_vectors(l2, ODD_VECTORS);
-		turn_after_move_with_gif_clear(l2, "odd vectors, migrated in L1");
+		turn_after_migration_with_gif_clear(l2, "odd vectors, after a migration in L1");
 	}
 	end(l2);
 }
@@ -221,7 +221,7 @@ static void one_exception(int index)
 	if (turn(l2, "off, before the migration")) {
 		want_vectors(l2, ALL_VECTORS);
 		if (turn(l2, "on, before the migration") &&
-		    moved_turn(l2, "on, migrated inside L2")) {
+		    migrated_turn(l2, "on, after a migration in L2")) {
 			want_vectors(l2, 0);
 			turn(l2, "off again");
 		}

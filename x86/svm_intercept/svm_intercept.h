@@ -12,8 +12,8 @@ enum { RDTSCP, INVD, ICEBP, XSETBV, VMMCALL };
 
 /* Runs the rows in L1 and gives an L2 for turns. The caller ends it by end(). */
 struct l2 *begin(const struct row *table, int count);
-/* turn_after_move(), with GIF clear from before the migration to VMRUN. */
-bool turn_after_move_with_gif_clear(struct l2 *l2, const char *when);
+/* turn_after_migration(), with GIF clear from before the migration to VMRUN. */
+bool turn_after_migration_with_gif_clear(struct l2 *l2, const char *when);
 
 /* L2's code: returns at once. */
 void nothing(void *unused);

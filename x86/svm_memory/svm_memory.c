@@ -134,7 +134,7 @@ TEST(used_bits_guest, .on = EACH_CPU, .needs = SVM_NPT,
 TEST(used_during_move_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about = "accessed and dirty bits in nested tables that are set during a migration survive it")
 {
-	used_during_move_story(true);
+	used_during_migration_story(true);
 }
 
 /* ======== other modes than 64-bit ======== */

@@ -39,7 +39,7 @@ TEST(expired_under_clgi, .on = EACH_CPU, .needs = SVM,
 	begin_ticks(l2);
 	arm_timer(&arming);
 	requested = wait_until(is_requested(), PATIENCE_MS);
-	be_moved();
+	be_migrated();
 	still = is_requested();
 	early = ticks_so_far();
 	l2_enter(l2);
@@ -61,13 +61,13 @@ struct held {
 	u32 early, after;
 };
 
-static void hold_and_be_moved(void *data)
+static void hold_and_be_migrated(void *data)
 {
 	struct held *held = data;
 
 	irq_disable();
 	held->requested = wait_until(is_requested(), PATIENCE_MS);
-	be_moved();
+	be_migrated();
 	held->still = is_requested();
 	held->early = ticks_so_far();
 	irq_enable();
@@ -84,7 +84,7 @@ static void hold_and_be_moved(void *data)
 static void held_up(enum route route)
 {
 	struct held held = { 0 };
-	struct l2 *l2 = l2_new(hold_and_be_moved, &held);
+	struct l2 *l2 = l2_new(hold_and_be_migrated, &held);
 	struct arming arming = { .mode = APIC_LVT_TIMER_ONESHOT, .ns = NS_PER_MS };
 	u32 exits;
 

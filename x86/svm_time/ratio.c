@@ -72,8 +72,7 @@ static void run_at_ratio(struct l2 *l2, struct stay *stay, u64 ratio, const char
 	if (visit(l2, stay)) {
 		check_scaled_look(stay, &stay->first, ratio, when);
 		if (stay->move)
-			check_scaled_look(stay, &stay->last, ratio,
-					  "after the migration inside L2");
+			check_scaled_look(stay, &stay->last, ratio, "after the migration in L2");
 		report(in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
 		       "%s: L1's own TSC is not scaled: 0x%lx, then 0x%lx", when, stay->before,
 		       stay->after);

@@ -65,7 +65,7 @@ static void change_own_vmcb(void *data)
 		change->before = look_at_tsc();
 		change->l2->vmcb->control.tsc_offset = change->offset;
 		change->changed = look_at_tsc();
-		be_moved();
+		be_migrated();
 		change->moved = look_at_tsc();
 		l2_call(HERE);
 	}

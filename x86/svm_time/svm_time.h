@@ -83,7 +83,7 @@ u32 ticks_so_far(void);
 bool await_ticks(u32 wanted);
 /* L2 calls these often while it waits, and the second one while it is migrated. */
 void watch_ticks(void);
-void watch_ticks_and_move(void);
+void watch_ticks_and_migration(void);
 
 /*
  * Enters L2, and enters it again after each exit INTR, until it calls. Gives the number of those

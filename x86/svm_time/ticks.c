@@ -64,10 +64,10 @@ void watch_ticks(void)
 		ticks->seen_ns = ns;
 }
 
-void watch_ticks_and_move(void)
+void watch_ticks_and_migration(void)
 {
 	watch_ticks();
-	watch_move();
+	watch_migration();
 }
 
 bool await_ticks(u32 wanted)

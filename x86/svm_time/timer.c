@@ -13,20 +13,20 @@
 
 struct wait {
 	bool periodic, halt;
-	u32 wanted, at_move, halts;
+	u32 wanted, at_migration, halts;
 	bool moved, came;
 };
 
-static void be_moved_and_wait(void *data)
+static void be_migrated_and_wait(void *data)
 {
 	struct wait *wait = data;
 
 	if (wait->periodic)
 		await_ticks(2);
-	be_moved_with(watch_ticks_and_move);
+	be_migrated_with(watch_ticks_and_migration);
 	WRITE_ONCE(wait->moved, true);
-	wait->at_move = ticks_so_far();
-	wait->wanted = wait->periodic ? wait->at_move + 3 : 1;
+	wait->at_migration = ticks_so_far();
+	wait->wanted = wait->periodic ? wait->at_migration + 3 : 1;
 	if (wait->halt) {
 		irq_disable();
 		while (ticks_so_far() < wait->wanted && !this_cpu(timer_ticks).rescued) {
@@ -52,7 +52,7 @@ static u64 expiry_ns(bool after)
 {
 	u64 percent = after || (smp_id() + current_round()) % 2 ? 130 : 90;
 
-	return last_move_ns() * percent / 100 + 2 * NS_PER_MS;
+	return last_migration_ns() * percent / 100 + 2 * NS_PER_MS;
 }
 
 #define PERIOD_NS (10 * NS_PER_MS)
@@ -65,7 +65,7 @@ static u64 expiry_ns(bool after)
 static void timer_in_flight(u32 mode, enum route route)
 {
 	struct wait wait = { .periodic = mode == APIC_LVT_TIMER_PERIODIC };
-	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
+	struct l2 *l2 = l2_new(be_migrated_and_wait, &wait);
 	struct arming arming = { .mode = mode };
 	u32 exits, most = 1;
 	u64 ns, paused;
@@ -78,7 +78,7 @@ static void timer_in_flight(u32 mode, enum route route)
 	exits = run_to_call(l2);
 	ns = stopwatch_ns(&this_cpu(timer_ticks).watch);
 	report(wait.came, "%u of %u interrupts came in time (%u until the migration was over)",
-	       ticks_so_far(), wait.wanted, wait.at_move);
+	       ticks_so_far(), wait.wanted, wait.at_migration);
 	if (wait.periodic) {
 		not_early(&arming, ns, 0, &paused);
 		most = mul_div(ns + paused, apic_hz_at_most(), NS_PER_SECOND) / arming.count;
@@ -139,13 +139,13 @@ TEST(deadline_not_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, TSC_DEADLINE
 	timer_in_flight(APIC_LVT_TIMER_TSCDEADLINE, TO_L2);
 }
 
-static void take_and_be_moved(void *data)
+static void take_and_be_migrated(void *data)
 {
 	struct wait *wait = data;
 
 	wait->came = await_ticks(1);
-	be_moved();
-	wait->at_move = ticks_so_far();
+	be_migrated();
+	wait->at_migration = ticks_so_far();
 	delay_us(LINGER_US);
 	l2_call(HERE);
 }
@@ -155,7 +155,7 @@ TEST(oneshot_kept_expired, .on = EACH_CPU, .needs = SVM,
      .about = "a one-shot APIC timer that has fired does not fire again because L2 is migrated")
 {
 	struct wait wait = { 0 };
-	struct l2 *l2 = l2_new(take_and_be_moved, &wait);
+	struct l2 *l2 = l2_new(take_and_be_migrated, &wait);
 	struct arming arming = { .mode = APIC_LVT_TIMER_ONESHOT, .ns = NS_PER_MS };
 	u32 exits;
 
@@ -164,7 +164,8 @@ TEST(oneshot_kept_expired, .on = EACH_CPU, .needs = SVM,
 	this_cpu(timer_ticks).keep = true;
 	arm_timer(&arming);
 	exits = run_to_call(l2);
-	report(wait.came, "it came before the migration (%u times until after it)", wait.at_move);
+	report(wait.came, "it came before the migration (%u times until after it)",
+	       wait.at_migration);
 	check_places(TO_L1, exits, 1, 1);
 	end_ticks();
 	l2_free(l2);
@@ -176,7 +177,7 @@ TEST(oneshot_kept_armed, .on = EACH_CPU, .needs = SVM,
 	     "a one-shot APIC timer that is armed when L2 is migrated does not fire before its time")
 {
 	struct wait wait = { 0 };
-	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
+	struct l2 *l2 = l2_new(be_migrated_and_wait, &wait);
 	struct arming arming = { .mode = APIC_LVT_TIMER_ONESHOT, .ns = expiry_ns(true) };
 	u32 exits;
 
@@ -221,7 +222,7 @@ static void rescue_in_time(void *data)
 static void halted(enum route route)
 {
 	struct wait wait = { .halt = true };
-	struct l2 *l2 = l2_new(be_moved_and_wait, &wait);
+	struct l2 *l2 = l2_new(be_migrated_and_wait, &wait);
 	struct arming arming = { .mode = APIC_LVT_TIMER_TSCDEADLINE };
 	struct rescuer rescuer = { .cpu = smp_id(), .wait = &wait };
 	int other = other_cpu();

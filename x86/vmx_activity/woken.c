@@ -33,7 +33,7 @@ static void send_sipi(int cpu)
 /* Enters L2, which sleeps until something makes it exit. L1 has interrupts off. */
 static void sleep_until_woken(struct l2 *l2, struct waker *waker)
 {
-	wake_after_move(waker);
+	wake_after_migration(waker);
 	irq_disable();
 	waker->sleeping = 1;
 	l2_enter(l2);

@@ -37,7 +37,7 @@ TEST(used_during_move_ept, .on = EACH_CPU, .needs = VMX_EPT_AD,
      .about = "accessed and dirty flags that are set during a migration, in EPT and in L2's tables")
 {
 	make_with(true, false);
-	used_during_move_story(true);
+	used_during_migration_story(true);
 	make_with(false, false);
 }
 
@@ -106,7 +106,7 @@ TEST(walks_set_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 	find_way(w->l2, GPA_WINDOW, data);
 	vmx_flush(w->l2);
 	good = reads(w, first_page(0), 0x18, "before the migration");
-	move_in_l2(w);
+	migrate_in_l2(w);
 	good &= check_walk(tables, data, "used before the migration");
 	for (int i = 0; i < L2_TABLES; i++)
 		clear_way(tables[i]);
@@ -161,7 +161,7 @@ TEST(used_flags_off, .on = EACH_CPU, .needs = VMX_EPT_AD,
 	struct world *w = world_new(true);
 	bool good = touches(w, 0x01, 0x02, 0, 0, "off");
 
-	move_in_l2(w);
+	migrate_in_l2(w);
 	good &= touches(w, 0x01, 0x02, 0, 0, "off, after a migration");
 	turn_flags(w, !broken("used"));
 	good &= touches(w, 0x01, 0x02, 0x03, 0x02, "turned on after a migration");

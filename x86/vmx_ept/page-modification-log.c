@@ -84,7 +84,7 @@ TEST(pml, .on = EACH_CPU, .needs = VMX_PML,
 
 	/* A page that is dirty already is not logged again. */
 	good &= logs(&log, 1, 2, 0x021, "before the migrations");
-	move_in_l2(log.w);
+	migrate_in_l2(log.w);
 	good &= logs(&log, 2, 4, 0x0214, "after a migration in L2");
 	migrate_quiet();
 	good &= logs(&log, 4, 6, 0x02146, "after a migration in L1");

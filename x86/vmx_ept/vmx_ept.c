@@ -194,7 +194,7 @@ TEST(ept_from_inside, .on = EACH_CPU, .needs = VMX_EPT,
 
 	w->nested_pt[3] = 0;
 	vmx_flush(w->l2);
-	move_in_l2(w);
+	migrate_in_l2(w);
 	ask(w, WRITE, &w->nested_pt[3], virt_to_phys(page(w, first_page(3))) | EPT_PAGE);
 	good &= finish(w, "L2 writes its EPT after the migration");
 	good &= check_all(w, 0x18, "after the migration");

@@ -137,7 +137,7 @@ void check_delivery(struct l2 *l2, const struct injection *row)
  * destination meets an IDT or a stack that is not mapped yet; it delivers the event twice; or it
  * takes the return address from elsewhere.
  */
-static void inject_across_move(const struct injection *rows, size_t count)
+static void inject_across_migration(const struct injection *rows, size_t count)
 {
 	struct l2 *l2[INJECTIONS];
 
@@ -156,13 +156,13 @@ TEST(inject, .on = EACH_CPU, .needs = VMX,
      .about =
 	     "events of all types that L1 injects before a migration are delivered once after it, unchanged")
 {
-	inject_across_move(injections, ARRAY_SIZE(injections));
+	inject_across_migration(injections, ARRAY_SIZE(injections));
 }
 
 TEST(inject_int1, .on = EACH_CPU, .needs = VMX,
      .about = "INT1 that L1 injects before a migration is delivered once after it, unchanged")
 {
-	inject_across_move(int1, ARRAY_SIZE(int1));
+	inject_across_migration(int1, ARRAY_SIZE(int1));
 }
 
 TEST(inject_zero_length, .on = EACH_CPU, .needs = VMX_ZERO_LEN_INS,
@@ -173,7 +173,7 @@ TEST(inject_zero_length, .on = EACH_CPU, .needs = VMX_ZERO_LEN_INS,
 		{ "INT3", INTR_TYPE_SOFT_EXCEPTION | BP_VECTOR, 0, 0 },
 	};
 
-	inject_across_move(rows, ARRAY_SIZE(rows));
+	inject_across_migration(rows, ARRAY_SIZE(rows));
 }
 
 /* ======== migrated in L2's handler ======== */

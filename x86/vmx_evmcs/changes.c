@@ -17,7 +17,7 @@ TEST(changed_before_move, .on = EACH_CPU, .needs = HV_EVMCS,
 
 	if (round_is_right(story, "no migration:")) {
 		change_fields(story);
-		move_in_l1(story);
+		migrate_in_l1(story);
 		if (round_is_right(story, "changed, then a migration:")) {
 			change_fields(story);
 			round_is_right(story, "changed once more:");
@@ -33,7 +33,7 @@ TEST(changed_after_move, .on = EACH_CPU, .needs = HV_EVMCS,
 	struct story *story = begin_story();
 
 	if (round_is_right(story, "no migration:")) {
-		move_in_l1(story);
+		migrate_in_l1(story);
 		change_fields(story);
 		round_is_right(story, "a migration, then changed:");
 	}
@@ -45,7 +45,7 @@ TEST(moved_before_first_entry, .on = EACH_CPU, .needs = HV_EVMCS,
 {
 	struct story *story = begin_story();
 
-	move_in_l1(story);
+	migrate_in_l1(story);
 	if (round_is_right(story, "launched after a migration:")) {
 		change_fields(story);
 		round_is_right(story, "resumed:");

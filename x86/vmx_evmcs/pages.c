@@ -48,7 +48,7 @@ static void move_and_check_page(struct story *story, const char *what)
 	struct hv_enlightened_vmcs *evmcs = story->l2->evmcs, *was = alloc_page();
 
 	memcpy(was, evmcs, PAGE_SIZE);
-	move_in_l1(story);
+	migrate_in_l1(story);
 	if (broken("write"))
 		evmcs->GUEST_RSP++;
 	check_page(was, evmcs, what);
@@ -90,7 +90,7 @@ TEST(assist_page, .on = EACH_CPU, .needs = HV_EVMCS,
 		was = *page;
 		story->move = in_l2;
 		if (!in_l2)
-			move_in_l1(story);
+			migrate_in_l1(story);
 		else if (!round_is_right(story, "a migration in L2:"))
 			break;
 		report(rdmsr(HV_X64_MSR_VP_ASSIST_PAGE) == evmcs_assist_register() &&
@@ -128,7 +128,7 @@ TEST(switched_after_move, .on = EACH_CPU, .needs = HV_EVMCS,
 
 	begin_two(two);
 	if (round_is_right(two[0], "the first:") && round_is_right(two[1], "the second:")) {
-		move_in_l1(two[1]);
+		migrate_in_l1(two[1]);
 		change_fields(two[0]);
 		if (round_is_right(two[0], "the first, after the migration:"))
 			round_is_right(two[1], "the second, after that:");

@@ -298,7 +298,7 @@ bool round_is_right(struct story *story, const char *when)
 	return true;
 }
 
-void move_in_l1(struct story *story)
+void migrate_in_l1(struct story *story)
 {
 	struct hv_vp_assist_page *page = evmcs_assist_page();
 

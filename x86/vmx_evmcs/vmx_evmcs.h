@@ -63,6 +63,6 @@ void change_fields(struct story *story);
 bool round_is_right(struct story *story, const char *when);
 
 /* Asks for a migration in L1. */
-void move_in_l1(struct story *story);
+void migrate_in_l1(struct story *story);
 
 #endif

@@ -31,17 +31,17 @@ TEST(exceptions, .on = EACH_CPU, .needs = VMX,
 
 	want_vectors(l2, all_vectors());
 	if (!turn(l2, "all, before the migration") ||
-	    !moved_turn(l2, "all, after a migration in L2"))
+	    !migrated_turn(l2, "all, after a migration in L2"))
 		goto out;
 	want_vectors(l2, 0);
 	if (!turn(l2, "none, before the migration") ||
-	    !moved_turn(l2, "none, after a migration in L2"))
+	    !migrated_turn(l2, "none, after a migration in L2"))
 		goto out;
 	want_vectors(l2, some);
-	if (!turn_after_move(l2, "some, after a migration in L1"))
+	if (!turn_after_migration(l2, "some, after a migration in L1"))
 		goto out;
 	want_vectors(l2, all_vectors() & ~some);
-	moved_turn(l2, "the others, after a migration in L2");
+	migrated_turn(l2, "the others, after a migration in L2");
 out:
 	end(l2);
 }
@@ -54,7 +54,7 @@ TEST(exceptions_one_by_one, .on = EACH_CPU, .needs = VMX,
 	bool good = true;
 	int count = 0;
 
-	move_inside = true;
+	migrate_inside = true;
 	for (int vector = 0; good && vector < 32; vector++) {
 		if (!(all_vectors() >> vector & 1))
 			continue;
@@ -98,9 +98,9 @@ TEST(page_fault_masks, .on = EACH_CPU, .needs = VMX,
 			if (rows[i].vector == PF_VECTOR)
 				wanted[i] = ((rows[i].error & mask) == match) == bit;
 		report_prefix_pushf("bit %d, mask 0x%x, match 0x%x", bit, mask, match);
-		good = n % 4 == 1 ? moved_turn(l2, "after a migration in L2")
-				  : quiet_turn(l2, was_moved ? "after the migration"
-							     : "before the migration");
+		good = n % 4 == 1 ? migrated_turn(l2, "after a migration in L2")
+				  : quiet_turn(l2, was_migrated ? "after the migration"
+								: "before the migration");
 		report_prefix_pop();
 	}
 	report(good, "%lu combinations of bit, mask and match", 2 * ARRAY_SIZE(filters));

@@ -52,20 +52,20 @@ TEST(ports, .on = EACH_CPU, .needs = VMX_IO_BITMAPS,
 
 	want_ports(l2, every, ARRAY_SIZE(every));
 	if (!turn(l2, "all, before the migration") ||
-	    !moved_turn(l2, "all, after a migration in L2"))
+	    !migrated_turn(l2, "all, after a migration in L2"))
 		goto out;
 	want_ports(l2, NULL, 0);
-	if (!moved_turn(l2, "none, after a migration in L2"))
+	if (!migrated_turn(l2, "none, after a migration in L2"))
 		goto out;
 	want_ports(l2, some, ARRAY_SIZE(some));
-	if (!turn_after_move(l2, "some, after a migration in L1"))
+	if (!turn_after_migration(l2, "some, after a migration in L1"))
 		goto out;
 	want_ports(l2, others, ARRAY_SIZE(others));
-	if (!moved_turn(l2, "the others, after a migration in L2"))
+	if (!migrated_turn(l2, "the others, after a migration in L2"))
 		goto out;
 	/* With bitmaps, unconditional I/O exiting has no effect. */
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_UNCOND_IO_EXITING);
-	moved_turn(l2, "the others, with unconditional I/O exiting as well");
+	migrated_turn(l2, "the others, with unconditional I/O exiting as well");
 out:
 	end(l2);
 }
@@ -106,16 +106,16 @@ TEST(msrs, .on = EACH_CPU, .needs = VMX_MSR_BITMAPS,
 
 	want_msrs(l2, all, 0);
 	if (!turn(l2, "all, before the migration") ||
-	    !moved_turn(l2, "all, after a migration in L2"))
+	    !migrated_turn(l2, "all, after a migration in L2"))
 		goto out;
 	want_msrs(l2, none, 0);
-	if (!moved_turn(l2, "none, after a migration in L2"))
+	if (!migrated_turn(l2, "none, after a migration in L2"))
 		goto out;
 	want_msrs(l2, every_other, 0);
-	if (!turn_after_move(l2, "reads, after a migration in L1"))
+	if (!turn_after_migration(l2, "reads, after a migration in L1"))
 		goto out;
 	want_msrs(l2, every_other_msr, 0);
-	if (!moved_turn(l2, "every other, after a migration in L2"))
+	if (!migrated_turn(l2, "every other, after a migration in L2"))
 		goto out;
 	want_msrs(l2, every_other_msr, 1);
 	if (!turn(l2, "the others, after the migration"))
@@ -124,7 +124,7 @@ TEST(msrs, .on = EACH_CPU, .needs = VMX_MSR_BITMAPS,
 	for (int i = 0; i < row_count; i++)
 		wanted[i] = true;
 	if (!broken("lost"))
-		moved_turn(l2, "without a bitmap, after a migration in L2");
+		migrated_turn(l2, "without a bitmap, after a migration in L2");
 out:
 	end(l2);
 }

@@ -221,7 +221,7 @@ void set_control(struct l2 *l2, const struct row *row, bool on)
 
 void before_turn(struct l2 *l2)
 {
-	if (!was_moved)
+	if (!was_migrated)
 		return;
 	if (broken("lost")) {
 		vmx_clear_controls(l2, CPU_BASED_VM_EXEC_CONTROL,
@@ -348,7 +348,7 @@ static bool check_exception(const struct l2 *l2, const struct row *row, const ch
 bool check_information(const struct l2 *l2, const struct row *row, const char *when)
 {
 	u64 reason = row->raises ? EXIT_REASON_EXCEPTION_NMI : row->exit;
-	bool spoiled = was_moved && broken("information");
+	bool spoiled = was_migrated && broken("information");
 	u64 qualification = qualification_of(row) + spoiled;
 	u64 length = row->after - row->at + spoiled;
 	bool good = true;
@@ -382,9 +382,9 @@ TEST(instructions_changed, .on = EACH_CPU, .needs = VMX,
 	want(l2, every_other, 0);
 	if (turn(l2, "every other, before the migration")) {
 		want(l2, every_other, 1);
-		if (turn_after_move(l2, "the others, after a migration in L1")) {
+		if (turn_after_migration(l2, "the others, after a migration in L1")) {
 			want(l2, every_other, 0);
-			moved_turn(l2, "every other again, after a migration in L2");
+			migrated_turn(l2, "every other again, after a migration in L2");
 		}
 	}
 	end(l2);

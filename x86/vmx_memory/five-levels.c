@@ -52,7 +52,7 @@ static void five_levels_story(bool nested)
 	vmx_set(w->l2, GUEST_CR3, virt_to_phys(pml5));
 	vmx_set(w->l2, GUEST_CR4, vmx_get(w->l2, GUEST_CR4) | X86_CR4_LA57);
 	good = reads_far(w, "before the migration");
-	move_in_l2(w);
+	migrate_in_l2(w);
 	good &= reads_far(w, "after a migration in L2");
 	report(!(read_cr4() & X86_CR4_LA57), "L1 should have four levels after the exit: CR4 0x%lx",
 	       read_cr4());

@@ -134,7 +134,7 @@ TEST(invept_several, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_INV
 	lead_all(worlds, first_page(2), &flush_ept_context);
 	migrate_quiet();
 	good &= all_read(worlds, first_page(2), "changed right before the migration");
-	move_in_l2(worlds[1]);
+	migrate_in_l2(worlds[1]);
 	lead_all(worlds, first_page(3), &flush_ept_context);
 	good &= all_read(worlds, first_page(3), "changed right after the migration");
 	lead_all(worlds, first_page(4), &flush_ept_global);

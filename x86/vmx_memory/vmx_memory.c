@@ -122,7 +122,7 @@ static void changes_behind_move(bool nested)
 	struct world first = *w;
 	bool good = check_all(w, 0x18, "before the migration");
 
-	move_in_l2(w);
+	migrate_in_l2(w);
 	lead_to(w, others[0]);
 	good &= check_all(w, 0x18, "other tables right after a migration in L2");
 	good &= check_writes(w, 0x20, "other tables right after a migration in L2");
@@ -190,7 +190,7 @@ TEST(ept_levels, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
 	*directory = large;
 	w->magic = large_magic;
 	vmx_flush(w->l2);
-	move_in_l2(w);
+	migrate_in_l2(w);
 	good &= check_all(w, 0x18, "2 MiB, made before the migration");
 	*directory = table;
 	w->magic = magic;

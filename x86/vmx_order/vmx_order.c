@@ -220,14 +220,14 @@ TEST(step_exits, .on = EACH_CPU, .needs = VMX,
 TEST(step_moved_in_handler, .on = EACH_CPU, .needs = VMX,
      .about = "single steps: L2 gets #DB after each instruction, across a migration in its handler")
 {
-	step_in_l2(MOVED_IN_HANDLER);
+	step_in_l2(MIGRATED_IN_HANDLER);
 }
 
 TEST(step_moved_anywhere, .on = EACH_CPU, .needs = VMX,
      .about =
 	     "single steps: L2 gets #DB after each instruction that it executes during a migration")
 {
-	step_in_l2(MOVED_ANYWHERE);
+	step_in_l2(MIGRATED_ANYWHERE);
 }
 
 /* ======== faults in the delivery of events ======== */

@@ -39,11 +39,11 @@ static void on_tick(isr_regs_t *regs)
 		ticks->in_l1++;
 }
 
-static void be_moved_and_wait(void *data)
+static void be_migrated_and_wait(void *data)
 {
 	struct ticks *ticks = data;
 
-	be_moved();
+	be_migrated();
 	ticks->moved = true;
 	ticks->in_time = wait_until(ticks->in_l1 + ticks->in_l2, ticks->patience_ms);
 }
@@ -60,10 +60,10 @@ static struct ticks *begin_tick(bool exits)
 	struct ticks *ticks = &this_cpu(this_ticks);
 	u64 ns;
 
-	be_moved();
-	ns = 2 * last_move_ns() + 20 * NS_PER_MS;
+	be_migrated();
+	ns = 2 * last_migration_ns() + 20 * NS_PER_MS;
 	*ticks = (struct ticks){ .patience_ms = PATIENCE_MS + ns / NS_PER_MS };
-	ticks->l2 = l2_new(be_moved_and_wait, ticks);
+	ticks->l2 = l2_new(be_migrated_and_wait, ticks);
 	if (exits && !broken("given"))
 		vmx_set_controls(ticks->l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	handle_irq_eoi(TIMER_VECTOR, on_tick);

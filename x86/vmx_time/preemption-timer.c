@@ -71,7 +71,7 @@ static void await_alarms(void *data)
 {
 	struct alarm *alarm = data;
 
-	be_moved();
+	be_migrated();
 	alarm->wanted += alarm->fired;
 	alarm->in_time = wait_until(alarm->fired >= alarm->wanted, alarm->patience_ms);
 }
@@ -107,7 +107,7 @@ static void await_one_alarm(void *data)
 {
 	struct alarm *alarm = data;
 
-	be_moved();
+	be_migrated();
 	alarm->in_time = wait_until(alarm->fired, alarm->patience_ms);
 }
 
@@ -132,8 +132,8 @@ TEST(preemption_timer_across, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 {
 	struct alarm alarm;
 
-	be_moved();
-	begin_alarm(&alarm, await_one_alarm, 2 * last_move_ns() + 20 * NS_PER_MS);
+	be_migrated();
+	begin_alarm(&alarm, await_one_alarm, 2 * last_migration_ns() + 20 * NS_PER_MS);
 	run_one_alarm(&alarm);
 }
 
@@ -149,7 +149,7 @@ static void be_moved_until_alarm(void *data)
 
 	while (!alarm->fired &&
 	       (late_moves < 3 || stopwatch_ns(&late) / NS_PER_MS < PATIENCE_MS * timescale())) {
-		be_moved();
+		be_migrated();
 		if (!late_moves)
 			stopwatch_start(&late);
 		if ((rdtsc_ordered() - start) >> alarm->rate >= alarm->value)
@@ -169,7 +169,7 @@ TEST(preemption_timer_across_moves, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIME
 	u64 start = rdtsc_ordered(), end, cycles;
 	struct alarm alarm;
 
-	be_moved();
+	be_migrated();
 	end = rdtsc_ordered();
 	if (end < start) {
 		report_fail("L1's TSC stepped back in a migration, from 0x%lx to 0x%lx", start,
@@ -217,7 +217,7 @@ static void be_moved_and_call(void *data)
 	struct alarm *alarm = data;
 
 	alarm->l2_before = rdtsc_ordered();
-	be_moved();
+	be_migrated();
 	alarm->l2_after = rdtsc_ordered();
 	l2_call(HERE);
 }
@@ -233,7 +233,7 @@ static u64 longest_pause(const struct host_time *before)
 	struct host_time now;
 
 	if (!host_time(&now))
-		return mul_div(last_move_ns(), tsc_hz(), NS_PER_SECOND);
+		return mul_div(last_migration_ns(), tsc_hz(), NS_PER_SECOND);
 	return mul_div(now.pause_max - before->pause_max, tsc_hz(), NS_PER_SECOND);
 }
 
