@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Pauses and resets of a QEMU (QMP reference, "Machine" and "System"), and what they have
- * in common with moves.
- */
+/* The life of an action on a running QEMU. See action.h. */
 #include "vmm/qemu/action.h"
 
-struct qemu_action *qemu_action_begin(struct qemu *from, struct qemu *to, action_done_function done,
-				      void *data)
+void *qemu_action_begin(const struct qemu_action_kind *kind, struct qemu *from, struct qemu *to,
+			action_done_function done, void *data)
 {
-	struct qemu_action *action = g_new0(struct qemu_action, 1);
+	struct qemu_action *action = g_malloc0(kind->size);
 
+	action->kind = kind;
 	action->from = from;
 	action->to = to;
 	action->done = done;
@@ -21,14 +19,31 @@ struct qemu_action *qemu_action_begin(struct qemu *from, struct qemu *to, action
 	return action;
 }
 
+void *qemu_action_of(const struct qemu *qemu, const struct qemu_action_kind *kind)
+{
+	return qemu->action && qemu->action->kind == kind ? qemu->action : NULL;
+}
+
+static gboolean on_deadline(gpointer data)
+{
+	struct qemu_action *action = data;
+
+	action->deadline = 0;
+	action->kind->too_late(action);
+	return G_SOURCE_REMOVE;
+}
+
+void qemu_action_set_deadline(struct qemu_action *action, unsigned seconds)
+{
+	action->deadline = g_timeout_add_seconds(seconds, on_deadline, action);
+}
+
 static void detach(struct qemu_action *action)
 {
-	if (action->timer)
-		g_source_remove(action->timer);
-	if (action->moment)
-		g_source_remove(action->moment);
-	if (action->hold)
-		g_source_remove(action->hold);
+	if (action->deadline)
+		g_source_remove(action->deadline);
+	if (action->kind->release)
+		action->kind->release(action);
 	action->from->action = NULL;
 	if (action->to)
 		action->to->action = NULL;
@@ -65,8 +80,8 @@ void qemu_action_forget(struct qemu *qemu)
 
 void qemu_action_progress(struct qemu *qemu)
 {
-	if (qemu->action && qemu->action->progress)
-		qemu->action->progress(qemu->action);
+	if (qemu->action && qemu->action->kind->progress)
+		qemu->action->kind->progress(qemu->action);
 }
 
 void qemu_action_on_reply(void *data, JsonNode *value, const char *problem)
@@ -134,7 +149,7 @@ static void on_instances(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
 
-	if (!qemu->action)
+	if (!qemu->action || !qemu->action->settled)
 		return;
 	if (has_migration(value))
 		qmp_execute(qemu->qmp, "query-yank", NULL, on_instances, qemu);
@@ -146,149 +161,4 @@ void qemu_action_settle(struct qemu_action *action, void (*settled)(struct qemu_
 {
 	action->settled = settled;
 	qmp_execute(action->from->qmp, "query-yank", NULL, on_instances, action->from);
-}
-
-/* ---- pause ---- */
-
-static void on_resumed(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-	struct qemu_action *action = qemu->action;
-	struct action_stats stats = { 0 };
-
-	if (!action)
-		return;
-	if (problem) {
-		qemu_action_fail(action, "%s", problem);
-		return;
-	}
-	qemu_action_take_time(action, &stats);
-	/*
-	 * QEMU stops the clocks between our `stop` and its STOP event, and starts them
-	 * between the RESUME event and its answer to `cont`.
-	 */
-	stats.pause_max_ns = stats.total_ns;
-	stats.pause_min_ns =
-		CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0, stats.pause_max_ns);
-	qemu_action_finish(action, &stats, NULL);
-}
-
-static gboolean on_pause_over(gpointer data)
-{
-	struct qemu_action *action = data;
-
-	action->timer = 0;
-	qmp_execute(action->from->qmp, "cont", NULL, on_resumed, action->from);
-	return G_SOURCE_REMOVE;
-}
-
-static void on_stopped(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-
-	if (!qemu->action)
-		return;
-	if (problem)
-		qemu_action_fail(qemu->action, "%s", problem);
-	else
-		qemu->action->timer =
-			g_timeout_add(qemu->action->pause_ms, on_pause_over, qemu->action);
-}
-
-void qemu_pause(struct vm *vm, gint64 microseconds, action_done_function done, void *data)
-{
-	struct qemu *qemu = (struct qemu *)vm;
-	struct qemu_action *action = qemu_action_begin(qemu, NULL, done, data);
-
-	action->pause_ms = MAX(1, microseconds / 1000);
-	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
-}
-
-/* ---- reset ---- */
-
-static void finish_reset(struct qemu_action *action)
-{
-	struct action_stats stats = { 0 };
-
-	if (!action->reset || !action->reboot_forbidden)
-		return;
-	qemu_action_take_time(action, &stats);
-	qemu_action_finish(action, &stats, NULL);
-}
-
-void qemu_reset_done(struct qemu *qemu)
-{
-	if (!qemu->action)
-		return;
-	qemu->action->reset = TRUE;
-	finish_reset(qemu->action);
-}
-
-static gboolean on_reset_stuck(gpointer data)
-{
-	struct qemu_action *action = data;
-
-	action->timer = 0;
-	qemu_action_fail(action, "QEMU did not reset the machine in time");
-	return G_SOURCE_REMOVE;
-}
-
-static void set_reboot_action(struct qemu *qemu, const char *action, qmp_reply_function reply)
-{
-	JsonObject *arguments = json_object_new();
-
-	json_object_set_string_member(arguments, "reboot", action);
-	qmp_execute(qemu->qmp, "set-action", arguments, reply, qemu);
-}
-
-static void on_reset_reply(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-
-	if (problem && qemu->action)
-		qemu_action_fail(qemu->action, "%s", problem);
-}
-
-static void on_reboot_forbidden(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-
-	if (!qemu->action)
-		return;
-	if (problem) {
-		qemu_action_fail(qemu->action, "%s", problem);
-		return;
-	}
-	qemu->action->reboot_forbidden = TRUE;
-	finish_reset(qemu->action);
-}
-
-static void on_reboot_allowed(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-
-	if (!qemu->action)
-		return;
-	if (problem) {
-		qemu_action_fail(qemu->action,
-				 "%s; plan reset needs a QEMU that has it (--qemu BINARY)",
-				 problem);
-		return;
-	}
-	qmp_execute(qemu->qmp, "system_reset", NULL, on_reset_reply, qemu);
-	set_reboot_action(qemu, "shutdown", on_reboot_forbidden);
-}
-
-/*
- * With --no-reboot QEMU would end instead. It looks at that when it is asked for the
- * reset, and not when it carries it out (qemu_system_reset_request()), so a reboot is
- * forbidden again at once.
- */
-void qemu_reset(struct vm *vm, action_done_function done, void *data)
-{
-	struct qemu *qemu = (struct qemu *)vm;
-	struct qemu_action *action = qemu_action_begin(qemu, NULL, done, data);
-
-	action->timer = g_timeout_add_seconds(qemu->reply_seconds, on_reset_stuck, action);
-	set_reboot_action(qemu, "reset", on_reboot_allowed);
 }

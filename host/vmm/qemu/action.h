@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files that do something to a running QEMU share. */
+/*
+ * What all actions on a running QEMU share: pause.c, reset.c, migrate.c, broken-migration.c and
+ * save.c. Each kind of action has its own struct, which begins with struct qemu_action.
+ */
 #ifndef FERRY_HOST_QEMU_ACTION_H
 #define FERRY_HOST_QEMU_ACTION_H
 
@@ -10,86 +13,75 @@
 /* "No limit" in migrate-set-parameters: more than any memory copies. */
 #define UNLIMITED_BANDWIDTH (1ull << 40)
 
-/* What takes longer than so many times the reply deadline has got stuck. */
+/* An action that takes longer than so many times the reply deadline has got stuck. */
 #define ACTION_DEADLINE_FACTOR 4
 
+struct qemu_action_kind {
+	gsize size; /* of the kind's own struct */
+	/* An event came, or a QEMU of the action has ended. NULL: the kind waits for replies only.
+	 */
+	void (*progress)(struct qemu_action *action);
+	/* The deadline has passed: calls qemu_action_fail(). NULL for a kind without a deadline. */
+	void (*too_late)(struct qemu_action *action);
+	/* Removes the kind's own timers. May be NULL. */
+	void (*release)(struct qemu_action *action);
+};
+
 struct qemu_action {
-	struct qemu *from, *to; /* `to` is NULL for a pause and a reset */
+	const struct qemu_action_kind *kind;
+	struct qemu *from, *to; /* `to` is NULL unless the guest is to go to another QEMU */
 	action_done_function done;
 	void *data;
-	/* An event came, or one of the two has ended. May be NULL. */
-	void (*progress)(struct qemu_action *action);
-	gint64 started; /* CLOCK_REALTIME, us */
-	int how;	/* a move is broken off; only of qemu-break.c */
-	guint after_ms, moment;
-	gboolean in_flight, broken;
-	struct action_stats flight; /* as it was then */
-	gboolean saving;	    /* or restoring; only of qemu-save.c */
-	gboolean running;	    /* what is saved */
-	const char *path;	    /* what messages call the file */
-	gboolean kill_source, source_killed;
-	gboolean asked_figures; /* of a source that is to be killed */
-	guint hold; /* the timer of one that is held in flight, or 0; only of qemu-option.c */
-	gboolean slowed;
-	guint64 held_bandwidth;
-	unsigned seen; /* of enum vm_option: at work */
-	gboolean postcopy;
-	gboolean switch_ordered;
-	gint64 switched; /* to post-copy, CLOCK_REALTIME us; 0 if it was not */
-	gboolean asked_arrival;
-	gint64 runs_there; /* at this time at the latest; 0 if nobody knows */
-	/* A post-copy move that is cut and mended; only of qemu-recover.c. */
-	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_MENDING } cut;
-	unsigned cuts_wanted, cuts_made;
-	guint cut_after_ms;
-	gboolean cut_in_flight; /* memory was left at the last */
-	guint64 bytes_left;
-	gboolean keeping, continued; /* images of memory; the guest goes on after that */
+	gint64 started;	    /* CLOCK_REALTIME, us */
+	guint deadline;	    /* a timer, or 0 */
+	gboolean finishing; /* the last question is on its way: nothing else matters any more */
 	void (*settled)(struct qemu_action *action);
-	guint pause_ms;
-	guint timer;		   /* of the pause, or the deadline of the move or reset */
-	gboolean reset;		   /* it is one, and the machine was reset */
-	gboolean reboot_forbidden; /* again, after the order to reset */
-	unsigned questions;	   /* how often the figures were not final */
-	gboolean asked_source;	   /* whether it lives, since the destination does not */
-	gboolean finishing;	   /* the last question is on its way */
 };
 
 /*
- * Replies carry the QEMU and not the move, which may be over when they come: a
- * reply of a QEMU that lives finds its move, if there still is one, by it.
+ * Returns the kind's own struct, all zeroes behind the head. It belongs to the action, which
+ * frees it when it ends.
  */
-struct qemu_action *qemu_action_begin(struct qemu *from, struct qemu *to, action_done_function done,
-				      void *data);
-/* Both tell `done` and free the move. */
+void *qemu_action_begin(const struct qemu_action_kind *kind, struct qemu *from, struct qemu *to,
+			action_done_function done, void *data);
+void qemu_action_set_deadline(struct qemu_action *action, unsigned seconds);
+
+/*
+ * The action of KIND that QEMU is part of, or NULL. Replies carry the QEMU and not the action,
+ * which may be over when they come; so they find out whether there still is one.
+ */
+void *qemu_action_of(const struct qemu *qemu, const struct qemu_action_kind *kind);
+
+/* Both tell `done` and free the action. */
 void qemu_action_finish(struct qemu_action *action, const struct action_stats *stats,
 			const char *problem);
 void qemu_action_fail(struct qemu_action *action, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /*
- * Calls SETTLED when the source has cleaned up after a migration that it has told the end
- * of: another one that begins before gets into a muddle with its threads.
+ * Calls SETTLED when the source has cleaned up after a migration that it has told the end of:
+ * its threads do not stand another migration that begins before.
  */
 void qemu_action_settle(struct qemu_action *action, void (*settled)(struct qemu_action *action));
 
-/*
- * Writes the guest's memory to the file PATH, which outlives that, or gives the images up;
- * then calls WRITTEN, if there still is a move.
- */
-void qemu_write_ram(struct qemu *qemu, const char *path, void (*written)(struct qemu *qemu));
-
-/* The reply to a command that only matters if it failed: so has the move, unless it is ending. */
+/* The reply to a command that only matters if it failed: then the action has failed, too. */
 void qemu_action_on_reply(void *data, JsonNode *value, const char *problem);
 
 /*
- * The figures in a reply to query-migrate, which are VALUE's; or NULL, and MOVE has failed, if
- * there still is one.
+ * The figures in a reply to query-migrate, which are VALUE's. NULL if there are none; then
+ * ACTION, unless it is NULL, has failed.
  */
 JsonObject *qemu_action_figures(struct qemu_action *action, JsonNode *value, const char *problem);
-/* What FIGURES tell of pages; FALSE, and STATS as they were, if it is nonsense. */
+/* What FIGURES tell of pages. FALSE, and STATS as they were, if FIGURES are nonsense. */
 gboolean qemu_action_read_pages(JsonObject *figures, struct action_stats *stats);
 
-/* When the move began, and how long it has taken until now. */
+/* When the action began, and how long it has taken until now. */
 void qemu_action_take_time(const struct qemu_action *action, struct action_stats *stats);
+
+/*
+ * ram.c: writes the guest's memory to the file PATH, which outlives that, or gives the images
+ * up; then calls WRITTEN, if QEMU still is part of an action.
+ */
+void qemu_write_ram(struct qemu *qemu, const char *path, void (*written)(struct qemu *qemu));
 
 /* Is this what QEMU's last MIGRATION event has told? */
 static inline gboolean has_status(const struct qemu *qemu, const char *status)

@@ -1,74 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Live migrations of a QEMU that are broken off in mid-flight, so that the guest stays
- * (QMP reference, "Migration"): by `migrate_cancel`, or by the death of the destination.
- * Afterwards the source says "cancelled" or "failed", and has to have the guest running.
+ * Live migrations of a QEMU that are broken off in mid-flight, so that the guest stays:
+ * `migrate_cancel` (QEMU's qapi/migration.json), or the death of the destination. Afterwards the
+ * source says "cancelled" or "failed", and has to have the guest running.
  */
-#include <string.h>
 #include <sys/wait.h>
 
-#include "vmm/qemu/option.h"
 #include "util/text.h"
+#include "vmm/qemu/action.h"
+#include "vmm/qemu/channel.h"
+
+struct broken_migration {
+	struct qemu_action base;
+	struct broken_migration_options options;
+	guint moment; /* the timer of the break, or 0 */
+	gboolean in_flight, broken;
+	struct action_stats flight; /* as it was just before it was broken off */
+};
+
+static struct broken_migration *broken_migration_of(const struct qemu *qemu);
 
 static void on_reply(void *data, JsonNode *value, const char *problem)
 {
-	struct qemu *qemu = data;
+	struct broken_migration *migration = broken_migration_of(data);
 
-	if (problem && qemu->action)
-		qemu_action_fail(qemu->action, "%s", problem);
+	if (problem && migration)
+		qemu_action_fail(&migration->base, "%s", problem);
 }
 
-static const char *way(const struct qemu_action *action)
+static const char *way(const struct broken_migration *migration)
 {
-	return action->how == BREAK_BY_CANCEL ? "was cancelled" : "had lost its destination";
+	return migration->options.how == BREAK_BY_CANCEL ? "was cancelled"
+							 : "had lost its destination";
 }
 
 /* ---- the guest goes on ---- */
 
-static void finish(struct qemu_action *action)
+static void finish(struct broken_migration *migration)
 {
-	struct action_stats stats = action->flight;
+	struct action_stats stats = migration->flight;
 
-	qemu_action_take_time(action, &stats);
+	qemu_action_take_time(&migration->base, &stats);
 	/* Most often it was never stopped. */
-	if (action->from->stop_time >= action->started)
+	if (migration->base.from->stop_time >= migration->base.started)
 		stats.pause_max_ns = stats.total_ns;
-	qemu_action_finish(action, &stats, NULL);
+	qemu_action_finish(&migration->base, &stats, NULL);
 }
 
 static void on_continued(void *data, JsonNode *value, const char *problem)
 {
-	struct qemu *qemu = data;
+	struct broken_migration *migration = broken_migration_of(data);
 
-	if (!qemu->action)
+	if (!migration)
 		return;
 	if (problem)
-		qemu_action_fail(qemu->action, "%s", problem);
+		qemu_action_fail(&migration->base, "%s", problem);
 	else
-		finish(qemu->action);
+		finish(migration);
 }
 
 static void on_status(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
+	struct broken_migration *migration = broken_migration_of(qemu);
 	const char *status = value && JSON_NODE_HOLDS_OBJECT(value)
 				     ? qmp_string(json_node_get_object(value), "status")
 				     : NULL;
 
-	if (!qemu->action)
+	if (!migration)
 		return;
 	if (problem || !status) {
-		qemu_action_fail(qemu->action, "%s",
+		qemu_action_fail(&migration->base, "%s",
 				 problem ? problem : "query-status answers with nonsense");
 	} else if (g_str_equal(status, "running")) {
-		finish(qemu->action);
-	} else if (qemu->action->how == BREAK_BY_DEATH &&
+		finish(migration);
+	} else if (migration->options.how == BREAK_BY_DEATH &&
 		   (g_str_equal(status, "paused") || g_str_equal(status, "postmigrate"))) {
-		/* It had been stopped to go: who moves it decides what becomes of it. */
+		/* QEMU had stopped the guest to send it, and leaves it to us to let it go on. */
 		qmp_execute(qemu->qmp, "cont", NULL, on_continued, qemu);
 	} else {
-		qemu_action_fail(qemu->action, "QEMU left the guest stopped (%s) when the move %s",
-				 status, way(qemu->action));
+		qemu_action_fail(&migration->base,
+				 "QEMU left the guest stopped (%s) when the move %s", status,
+				 way(migration));
 	}
 }
 
@@ -82,53 +95,59 @@ static void ask_for_status(struct qemu_action *action)
 static void on_flight_told(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_action *action = qemu->action;
+	struct broken_migration *migration = broken_migration_of(qemu);
 	JsonObject *figures;
 
-	figures = qemu_action_figures(action, value, problem);
+	if (!migration)
+		return;
+	figures = qemu_action_figures(&migration->base, value, problem);
 	if (!figures)
 		return;
 	if (g_strcmp0(qmp_string(figures, "status"), "active") ||
-	    !qemu_action_read_pages(figures, &action->flight)) {
-		qemu_action_fail(action, "the move was not in flight when it was to be broken off");
+	    !qemu_action_read_pages(figures, &migration->flight)) {
+		qemu_action_fail(&migration->base,
+				 "the move was not in flight when it was to be broken off");
 		return;
 	}
-	action->flight.bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
-	action->broken = TRUE;
-	/* A destination whose stream ends does so as well, and in no good order. */
-	action->to->exit.ordered = TRUE;
-	if (action->how == BREAK_BY_CANCEL)
+	migration->flight.bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
+	migration->broken = TRUE;
+	/* A destination whose stream ends ends as well, and not in good order. */
+	migration->base.to->exit.ordered = TRUE;
+	if (migration->options.how == BREAK_BY_CANCEL)
 		qmp_execute(qemu->qmp, "migrate_cancel", NULL, on_reply, qemu);
 	else
-		qemu_kill(&action->to->vm);
+		qemu_kill(&migration->base.to->vm);
 }
 
 static gboolean on_moment(gpointer data)
 {
-	struct qemu_action *action = data;
+	struct broken_migration *migration = data;
+	struct qemu *from = migration->base.from;
 
-	action->moment = 0;
-	qmp_execute(action->from->qmp, "query-migrate", NULL, on_flight_told, action->from);
+	migration->moment = 0;
+	qmp_execute(from->qmp, "query-migrate", NULL, on_flight_told, from);
 	return G_SOURCE_REMOVE;
 }
 
 static void on_failure_told(void *data, JsonNode *value, const char *problem)
 {
-	struct qemu *qemu = data;
+	struct broken_migration *migration = broken_migration_of(data);
 	const char *reason = NULL;
 	g_autofree char *printable = NULL;
 
-	if (!qemu->action)
+	if (!migration)
 		return;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
 		reason = qmp_string(json_node_get_object(value), "error-desc");
 	printable = text_printable(reason ? reason : "no reason given", -1);
-	qemu_action_fail(qemu->action, "QEMU says that the migration failed: %s", printable);
+	qemu_action_fail(&migration->base, "QEMU says that the migration failed: %s", printable);
 }
 
 static void progress(struct qemu_action *action)
 {
-	struct qemu *from = action->from;
+	struct broken_migration *migration = (struct broken_migration *)action;
+	const char *end = migration->options.how == BREAK_BY_CANCEL ? "cancelled" : "failed";
+	struct qemu *from = action->from, *to = action->to;
 	g_autofree char *death = NULL;
 
 	if (action->finishing)
@@ -140,38 +159,57 @@ static void progress(struct qemu_action *action)
 		qemu_action_forget(from); /* the guest ended of itself; its exit is told */
 	} else if (has_status(from, "completed")) {
 		qemu_action_fail(action, "QEMU completed a move that %s",
-				 action->broken ? way(action) : "should have been in mid-flight");
-	} else if (!action->broken && !action->to->pid) {
-		death = vm_exit_describe(&action->to->exit);
+				 migration->broken ? way(migration)
+						   : "should have been in mid-flight");
+	} else if (!migration->broken && !to->pid) {
+		death = vm_exit_describe(&to->exit);
 		qemu_action_fail(action, "the destination died in mid-move (%s)", death);
-	} else if (!action->broken && has_status(from, "failed")) {
+	} else if (!migration->broken && has_status(from, "failed")) {
 		action->finishing = TRUE;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_failure_told, from);
-	} else if (!action->broken && has_status(from, "active") && !action->in_flight) {
-		action->in_flight = TRUE;
-		action->moment = g_timeout_add(action->after_ms, on_moment, action);
-	} else if (action->broken &&
-		   has_status(from, action->how == BREAK_BY_CANCEL ? "cancelled" : "failed")) {
+	} else if (!migration->broken && has_status(from, "active") && !migration->in_flight) {
+		migration->in_flight = TRUE;
+		migration->moment =
+			g_timeout_add(migration->options.after_ms, on_moment, migration);
+	} else if (migration->broken && has_status(from, end)) {
 		action->finishing = TRUE;
 		qemu_action_settle(action, ask_for_status);
 	}
 }
 
-static gboolean on_stuck(gpointer data)
+static void too_late(struct qemu_action *action)
 {
-	struct qemu_action *action = data;
-	const char *status = action->from->migration_status;
+	struct broken_migration *migration = (struct broken_migration *)action;
+	const char *told = action->from->migration_status;
+	const char *status = told ? told : "not begun";
 
-	action->timer = 0;
-	if (action->broken)
-		qemu_action_fail(action,
-				 "the source did not notice in time that the move %s "
-				 "(migration %s)",
-				 way(action), status ? status : "not begun");
+	if (migration->broken)
+		qemu_action_fail(
+			action, "the source did not notice in time that the move %s (migration %s)",
+			way(migration), status);
 	else
 		qemu_action_fail(action, "the move did not get going in time (migration %s)",
-				 status ? status : "not begun");
-	return G_SOURCE_REMOVE;
+				 status);
+}
+
+static void release(struct qemu_action *action)
+{
+	struct broken_migration *migration = (struct broken_migration *)action;
+
+	if (migration->moment)
+		g_source_remove(migration->moment);
+}
+
+static const struct qemu_action_kind broken_migration_kind = {
+	.size = sizeof(struct broken_migration),
+	.progress = progress,
+	.too_late = too_late,
+	.release = release,
+};
+
+static struct broken_migration *broken_migration_of(const struct qemu *qemu)
+{
+	return qemu_action_of(qemu, &broken_migration_kind);
 }
 
 void qemu_break_migration(struct vm *vm, struct vm *to_vm,
@@ -179,20 +217,14 @@ void qemu_break_migration(struct vm *vm, struct vm *to_vm,
 			  void *data)
 {
 	struct qemu *from = (struct qemu *)vm, *to = (struct qemu *)to_vm;
-	struct qemu_action *action = qemu_action_begin(from, to, done, data);
+	struct broken_migration *migration =
+		qemu_action_begin(&broken_migration_kind, from, to, done, data);
 	JsonObject *arguments = json_object_new();
-	g_autofree char *uri = qemu_option_target(to);
 
-	action->progress = progress;
-	action->how = options->how;
-	action->after_ms = options->after_ms;
+	migration->options = *options;
 	g_clear_pointer(&from->migration_status, g_free);
-	action->timer = g_timeout_add_seconds(ACTION_DEADLINE_FACTOR * from->reply_seconds,
-					      on_stuck, action);
+	qemu_action_set_deadline(&migration->base, ACTION_DEADLINE_FACTOR * from->reply_seconds);
 	json_object_set_int_member(arguments, "max-bandwidth", options->bandwidth);
 	qmp_execute(from->qmp, "migrate-set-parameters", arguments, on_reply, from);
-
-	arguments = json_object_new();
-	json_object_set_string_member(arguments, "uri", uri);
-	qmp_execute(from->qmp, "migrate", arguments, on_reply, from);
+	qmp_execute(from->qmp, "migrate", qemu_channel_target(to), on_reply, from);
 }

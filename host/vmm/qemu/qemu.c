@@ -20,7 +20,9 @@
 #include "vmm/qemu/command-line.h"
 #include "vmm/qemu/machine.h"
 #include "vmm/qemu/preforked.h"
-#include "vmm/qemu/option.h"
+#include "vmm/qemu/capability.h"
+#include "vmm/qemu/channel.h"
+#include "vmm/qemu/migrate.h"
 #include "util/text.h"
 
 /* Of console output may wait to be read; more than any user may ask for is not granted. */
@@ -65,26 +67,6 @@ static void on_setup_reply(void *data, JsonNode *value, const char *problem)
 		qemu_break(data, problem);
 }
 
-static void on_use_reply(void *data, JsonNode *value, const char *problem)
-{
-	struct qemu *qemu = data;
-
-	if (problem)
-		qemu->listener->unable(qemu->owner, &qemu->vm, problem);
-}
-
-void qemu_set_capability(struct qemu *qemu, const char *name, qmp_reply_function reply)
-{
-	JsonObject *arguments = json_object_new(), *capability = json_object_new();
-	JsonArray *list = json_array_new();
-
-	json_object_set_string_member(capability, "capability", name);
-	json_object_set_boolean_member(capability, "state", TRUE);
-	json_array_add_object_element(list, capability);
-	json_object_set_array_member(arguments, "capabilities", list);
-	qmp_execute(qemu->qmp, "migrate-set-capabilities", arguments, reply, qemu);
-}
-
 static void negotiate(struct qemu *qemu)
 {
 	JsonObject *arguments = NULL;
@@ -116,15 +98,9 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	qemu->exit.started = TRUE;
 	qemu->listener->version(qemu->owner, &qemu->vm, version);
 	negotiate(qemu);
-	qemu_set_capability(qemu, "events", on_setup_reply);
-	/* QEMU asks the kernel whether it can do this. */
-	if (qemu->uses & VMM_CAN_MIGRATE_POSTCOPY)
-		qemu_set_capability(qemu, "postcopy-ram", on_use_reply);
-	if (qemu->uses & VMM_CAN_SAVE_RUNNING)
-		qemu_set_capability(qemu, "background-snapshot", on_use_reply);
-	qemu_option_ask(qemu, on_use_reply);
+	qemu_ask_capabilities(qemu);
 	if (qemu->incoming) {
-		qemu_option_await_guest(qemu);
+		qemu_channel_await_guest(qemu);
 	} else if (qemu->restores) {
 		arguments = json_object_new();
 		uri = g_strdup_printf("fd:%d", RESTORE_FD);
@@ -200,10 +176,9 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 		qemu->migration_status = g_strdup(qmp_string(details, "status"));
 		qemu->migration_time = microseconds;
 		if (!has_status(qemu, "setup"))
-			qemu_option_drop_channel(qemu);
+			qemu_channel_drop(qemu);
 	} else if (g_str_equal(name, "MIGRATION_PASS")) {
-		if (qemu->action)
-			qemu_option_pass(qemu->action, qmp_number(details, "pass"));
+		qemu_migration_pass(qemu, qmp_number(details, "pass"));
 		return;
 	} else if (g_str_equal(name, "RESET")) {
 		on_reset(qemu, details);
@@ -505,7 +480,7 @@ static void qemu_release(struct qemu *qemu)
 	g_free(qemu->exit.stderr_end);
 	g_free(qemu->stderr_path);
 	g_free(qemu->migration_status);
-	qemu_option_drop_channel(qemu);
+	qemu_channel_drop(qemu);
 	g_free(qemu->port);
 	g_free(qemu->incoming);
 	g_free(qemu);
@@ -541,7 +516,7 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->high_priority = config->tuning.high_priority && qemu->output_held;
 	qemu->console = console[0];
 	qemu->output = output[0];
-	if (!qemu_option_make_channel(qemu, error) ||
+	if (!qemu_channel_make(qemu, error) ||
 	    !spawn(qemu, config, console[1], output[1], monitor[1], error)) {
 		close(console[1]);
 		close(output[1]);

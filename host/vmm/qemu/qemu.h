@@ -66,9 +66,6 @@ void qemu_break(struct qemu *qemu, const char *problem);
 /* It can take its guest, and tells the owner. */
 void qemu_become_ready(struct qemu *qemu);
 
-/* Asks for a migration capability. */
-void qemu_set_capability(struct qemu *qemu, const char *name, qmp_reply_function reply);
-
 /* Kills the process by order; its exit is told as ever. */
 void qemu_kill(struct vm *vm);
 

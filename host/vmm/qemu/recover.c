@@ -1,93 +1,100 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Post-copy migrations whose stream is cut in mid-flight, and mended (QMP reference,
- * `migrate-pause`, `migrate-recover`, `migrate` with `resume`; QEMU's
- * docs/devel/migration/postcopy, "Postcopy Recovery"). Both sides then say
- * "postcopy-paused": the guest runs at the destination, with what memory it has, and
- * waits for what it touches beyond that. The destination is told to listen anew, the
- * source to go on there; both exchange what has come and what not, and the rest is sent.
+ * Post-copy migrations whose stream is cut in mid-flight, and mended: `migrate-pause`,
+ * `migrate-recover`, and `migrate` with `resume` (QEMU's qapi/migration.json;
+ * docs/devel/migration/postcopy, "Postcopy Recovery"). After the cut both sides say
+ * "postcopy-paused". The guest runs at the destination with the memory that is there, and waits
+ * where it touches more. Then the destination is told to listen again and the source to go on.
+ * They tell each other which pages have come, and the source sends the rest.
  *
- * The destination is told out of band: its main thread may itself be waiting for a page.
+ * The destination is told out of band, since its main thread may be waiting for a page, too.
  */
-#include "vmm/qemu/option.h"
-#include "vmm/qemu/recover.h"
+#include "vmm/qemu/migrate.h"
 
 #define LAST_BANDWIDTH (8 << 20)
 
+static JsonObject *address_of(const struct qemu *to)
+{
+	g_autofree char *uri = g_strconcat("unix:", to->incoming, NULL);
+	JsonObject *arguments = json_object_new();
+
+	json_object_set_string_member(arguments, "uri", uri);
+	return arguments;
+}
+
 static void on_resumed(void *data, JsonNode *value, const char *problem)
 {
-	struct qemu *qemu = data;
-	struct qemu_action *action = qemu->action;
+	struct qemu_migration *migration = qemu_migration_of(data);
 
-	if (!action)
+	if (!migration)
 		return;
 	if (problem)
-		qemu_action_fail(action, "the source would not go on after the cut: %s", problem);
+		qemu_action_fail(&migration->base, "the source would not go on after the cut: %s",
+				 problem);
 	else
-		qemu_action_progress(qemu);
+		qemu_migration_progress(migration);
 }
 
 static void on_listening(void *data, JsonNode *value, const char *problem)
 {
-	struct qemu *qemu = data;
-	struct qemu_action *action = qemu->action;
+	struct qemu *to = data;
+	struct qemu_migration *migration = qemu_migration_of(to);
 	JsonObject *arguments;
-	g_autofree char *uri = NULL;
 
-	if (!action)
+	if (!migration)
 		return;
 	if (problem) {
-		qemu_action_fail(action, "the destination would not go on after the cut: %s",
-				 problem);
+		qemu_action_fail(&migration->base,
+				 "the destination would not go on after the cut: %s", problem);
 		return;
 	}
-	uri = g_strconcat("unix:", qemu->incoming, NULL);
-	arguments = json_object_new();
-	json_object_set_string_member(arguments, "uri", uri);
+	arguments = address_of(to);
 	json_object_set_boolean_member(arguments, "resume", TRUE);
-	action->cut = CUT_MENDING;
-	qmp_execute(action->from->qmp, "migrate", arguments, on_resumed, action->from);
+	migration->postcopy.cut = CUT_MENDING;
+	qmp_execute(migration->base.from->qmp, "migrate", arguments, on_resumed,
+		    migration->base.from);
 }
 
 static void on_left_told(void *data, JsonNode *value, const char *problem)
 {
-	struct qemu *qemu = data;
-	struct qemu_action *action = qemu->action;
-	JsonObject *arguments, *figures;
-	g_autofree char *uri = NULL;
+	struct qemu_migration *migration = qemu_migration_of(data);
+	JsonObject *figures;
+	struct qemu *to;
 
-	figures = qemu_action_figures(action, value, problem);
+	if (!migration)
+		return;
+	figures = qemu_action_figures(&migration->base, value, problem);
 	if (!figures)
 		return;
-	action->bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
-	action->cut_in_flight = action->bytes_left > 0;
-	uri = g_strconcat("unix:", action->to->incoming, NULL);
-	arguments = json_object_new();
-	json_object_set_string_member(arguments, "uri", uri);
-	qmp_execute_at_once(action->to->qmp, "migrate-recover", arguments, on_listening,
-			    action->to);
+	to = migration->base.to;
+	migration->postcopy.bytes_left =
+		MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
+	migration->postcopy.cut_in_flight = migration->postcopy.bytes_left > 0;
+	qmp_execute_at_once(to->qmp, "migrate-recover", address_of(to), on_listening, to);
 }
 
-/* It may have sent all by now; then there is nothing to cut any more. */
+/* If the source has sent all by now, there is nothing to cut, and its refusal means nothing. */
 static void on_cut_reply(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
+	struct qemu_migration *migration = qemu_migration_of(qemu);
 
-	if (problem && qemu->action && has_status(qemu, "postcopy-active"))
-		qemu_action_fail(qemu->action, "%s", problem);
+	if (problem && migration && has_status(qemu, "postcopy-active"))
+		qemu_action_fail(&migration->base, "%s", problem);
 }
 
 static gboolean on_moment(gpointer data)
 {
-	struct qemu_action *action = data;
+	struct qemu_migration *migration = data;
+	struct qemu *from = migration->base.from;
 
-	action->moment = 0;
-	action->cut = CUT_ORDERED;
-	qmp_execute(action->from->qmp, "migrate-pause", NULL, on_cut_reply, action->from);
+	migration->postcopy.moment = 0;
+	migration->postcopy.cut = CUT_ORDERED;
+	qmp_execute(from->qmp, "migrate-pause", NULL, on_cut_reply, from);
 	return G_SOURCE_REMOVE;
 }
 
-/* Nothing is gained by going on as slowly as the cuts needed. */
+/* The cuts needed a slow stream; the rest does not. */
 static void send_the_rest(struct qemu *from)
 {
 	JsonObject *arguments = json_object_new();
@@ -96,25 +103,26 @@ static void send_the_rest(struct qemu *from)
 	qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply, from);
 }
 
-void qemu_recover_advance(struct qemu_action *action)
+void qemu_recover_advance(struct qemu_migration *migration)
 {
-	struct qemu *from = action->from, *to = action->to;
+	struct qemu_postcopy *postcopy = &migration->postcopy;
+	struct qemu *from = migration->base.from, *to = migration->base.to;
 
-	switch (action->cut) {
+	switch (postcopy->cut) {
 	case CUT_NONE:
-		/* The guest has to be there: before that QEMU cannot pause the move. */
-		if (!action->cuts_wanted || !has_status(from, "postcopy-active") ||
+		/* QEMU cannot pause a migration whose guest is not yet at the destination. */
+		if (!postcopy->cuts_wanted || !has_status(from, "postcopy-active") ||
 		    !to->resume_time || !to->pid)
 			return;
-		action->cut = CUT_PLANNED;
-		action->moment = g_timeout_add(action->cut_after_ms, on_moment, action);
+		postcopy->cut = CUT_PLANNED;
+		postcopy->moment = g_timeout_add(postcopy->cut_after_ms, on_moment, migration);
 		return;
 	case CUT_PLANNED:
 		return;
 	case CUT_ORDERED:
 		if (!has_status(from, "postcopy-paused") || !has_status(to, "postcopy-paused"))
 			return;
-		action->cut = CUT_MADE;
+		postcopy->cut = CUT_MADE;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_left_told, from);
 		return;
 	case CUT_MADE:
@@ -122,11 +130,11 @@ void qemu_recover_advance(struct qemu_action *action)
 	case CUT_MENDING:
 		if (!has_status(from, "postcopy-active") && !has_status(from, "completed"))
 			return;
-		action->cuts_made += action->cut_in_flight;
-		if (!--action->cuts_wanted)
+		postcopy->cuts_made += postcopy->cut_in_flight;
+		if (!--postcopy->cuts_wanted)
 			send_the_rest(from);
-		action->cut = CUT_NONE;
-		qemu_recover_advance(action);
+		postcopy->cut = CUT_NONE;
+		qemu_recover_advance(migration);
 		return;
 	}
 }

@@ -21,66 +21,61 @@
 /* What QEMU calls the descriptor of the file between `getfd` and `migrate`. */
 #define FD_NAME "snapshot"
 
-static gboolean on_stuck(gpointer data)
+static void too_late(struct qemu_action *action, const char *what)
 {
-	struct qemu_action *action = data;
+	const char *status = action->from->migration_status;
 
-	action->timer = 0;
-	qemu_action_fail(action, "QEMU did not %s the guest in time (migration %s)",
-			 action->saving ? "save" : "restore",
-			 action->from->migration_status ? action->from->migration_status
-							: "not begun");
-	return G_SOURCE_REMOVE;
-}
-
-static struct qemu_action *begin(struct qemu *qemu, void (*progress)(struct qemu_action *action),
-				 action_done_function done, void *data)
-{
-	struct qemu_action *action = qemu_action_begin(qemu, NULL, done, data);
-
-	action->progress = progress;
-	action->timer = g_timeout_add_seconds(ACTION_DEADLINE_FACTOR * qemu->reply_seconds,
-					      on_stuck, action);
-	return action;
+	qemu_action_fail(action, "QEMU did not %s the guest in time (migration %s)", what,
+			 status ? status : "not begun");
 }
 
 /* ---- save ---- */
 
+struct save {
+	struct qemu_action base;
+	gboolean running; /* the guest goes on while it is saved */
+	const char *path; /* what messages call the file */
+};
+
+static struct save *save_of(const struct qemu *qemu);
+
 static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_action *action = qemu->action;
+	struct save *save = save_of(qemu);
 	struct action_stats stats = { 0 };
 	JsonObject *figures;
 	const char *reason;
 
-	figures = qemu_action_figures(action, value, problem);
+	if (!save)
+		return;
+	figures = qemu_action_figures(&save->base, value, problem);
 	if (!figures)
 		return;
 	reason = qmp_string(figures, "error-desc");
 	if (has_status(qemu, "failed")) {
 		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
 
-		qemu_action_fail(action, "QEMU could not save the guest to %s: %s", action->path,
+		qemu_action_fail(&save->base, "QEMU could not save the guest to %s: %s", save->path,
 				 text);
 		return;
 	}
 	if (!qemu_action_read_pages(figures, &stats)) {
-		qemu_action_fail(action, "query-migrate does not tell page size and pages");
+		qemu_action_fail(&save->base, "query-migrate does not tell page size and pages");
 		return;
 	}
-	qemu_action_take_time(action, &stats);
-	stats.saved_at = (action->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
+	qemu_action_take_time(&save->base, &stats);
+	stats.saved_at = (save->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
 	stats.early =
-		action->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
-	if (action->running) {
+		save->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
+	if (save->running) {
 		stats.pause_max_ns = stats.total_ns;
 		stats.pause_min_ns = CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0,
 					   stats.pause_max_ns);
 	} else {
 		qemu_drain_console(qemu);
 	}
-	qemu_action_finish(action, &stats, NULL);
+	qemu_action_finish(&save->base, &stats, NULL);
 }
 
 static void on_image_written(struct qemu *qemu)
@@ -129,14 +124,15 @@ static void migrate_to_file(struct qemu *qemu)
 static void on_stopped(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
+	struct save *save = save_of(qemu);
 
-	if (!qemu->action)
+	if (!save)
 		return;
 	if (problem) {
-		qemu_action_fail(qemu->action, "%s", problem);
+		qemu_action_fail(&save->base, "%s", problem);
 		return;
 	}
-	if (qemu->action->running) {
+	if (save->running) {
 		qemu_drain_console(qemu);
 		qemu_hold_console(qemu);
 		qemu->listener->stands_still(qemu->owner, &qemu->vm);
@@ -144,32 +140,50 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 	migrate_to_file(qemu);
 }
 
+static void on_save_too_late(struct qemu_action *action)
+{
+	too_late(action, "save");
+}
+
+static const struct qemu_action_kind save_kind = {
+	.size = sizeof(struct save),
+	.progress = on_saving,
+	.too_late = on_save_too_late,
+};
+
+static struct save *save_of(const struct qemu *qemu)
+{
+	return qemu_action_of(qemu, &save_kind);
+}
+
 void qemu_save(struct vm *vm, int file, const char *path, gboolean running,
 	       action_done_function done, void *data)
 {
 	struct qemu *qemu = (struct qemu *)vm;
-	struct qemu_action *action = begin(qemu, on_saving, done, data);
+	struct save *save = qemu_action_begin(&save_kind, qemu, NULL, done, data);
 	JsonObject *arguments = json_object_new();
 
-	action->saving = TRUE;
-	action->path = path;
+	save->path = path;
+	save->running = running;
+	qemu_action_set_deadline(&save->base, ACTION_DEADLINE_FACTOR * qemu->reply_seconds);
 	g_clear_pointer(&qemu->migration_status, g_free);
 	json_object_set_string_member(arguments, "fdname", FD_NAME);
 	qmp_execute_with_file(qemu->qmp, "getfd", arguments, file, qemu_action_on_reply, qemu);
 	arguments = json_object_new();
 	json_object_set_int_member(arguments, "max-bandwidth", UNLIMITED_BANDWIDTH);
 	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply, qemu);
-	action->running = running;
 	qemu->resume_time = 0;
 	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
 }
 
 /* ---- restore ---- */
 
+static struct qemu_action *restore_of(const struct qemu *qemu);
+
 static void on_running(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
-	struct qemu_action *action = qemu->action;
+	struct qemu_action *action = restore_of(qemu);
 	struct action_stats stats = { 0 };
 
 	if (!action)
@@ -213,7 +227,26 @@ static void on_restoring(struct qemu_action *action)
 	}
 }
 
+static void on_restore_too_late(struct qemu_action *action)
+{
+	too_late(action, "restore");
+}
+
+static const struct qemu_action_kind restore_kind = {
+	.size = sizeof(struct qemu_action),
+	.progress = on_restoring,
+	.too_late = on_restore_too_late,
+};
+
+static struct qemu_action *restore_of(const struct qemu *qemu)
+{
+	return qemu_action_of(qemu, &restore_kind);
+}
+
 void qemu_restore(struct vm *vm, action_done_function done, void *data)
 {
-	begin((struct qemu *)vm, on_restoring, done, data);
+	struct qemu *qemu = (struct qemu *)vm;
+	struct qemu_action *action = qemu_action_begin(&restore_kind, qemu, NULL, done, data);
+
+	qemu_action_set_deadline(action, ACTION_DEADLINE_FACTOR * qemu->reply_seconds);
 }

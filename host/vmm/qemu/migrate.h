@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A live migration from one QEMU to another, and what the files that carry it out share. Each
+ * part of the struct belongs to one file.
+ */
+#ifndef FERRY_HOST_QEMU_MIGRATE_H
+#define FERRY_HOST_QEMU_MIGRATE_H
+
+#include "vmm/qemu/action.h"
+
+/* A post-copy migration: postcopy.c, and recover.c, which cuts and mends its stream. */
+struct qemu_postcopy {
+	gboolean wanted;
+	gboolean switch_ordered, asked_arrival;
+	gint64 switched;   /* to post-copy, CLOCK_REALTIME us; 0 if it was not */
+	gint64 runs_there; /* at this time at the latest, CLOCK_REALTIME us; 0 if nobody knows */
+	guint64 bytes_left;
+	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_MENDING } cut;
+	unsigned cuts_wanted, cuts_made;
+	guint cut_after_ms;
+	guint moment;		/* the timer of the next cut, or 0 */
+	gboolean cut_in_flight; /* memory was left at the last cut */
+};
+
+/* A migration that is held in flight until its options show themselves: hold.c. */
+struct qemu_hold {
+	guint timer; /* 0: it is not held */
+	gboolean slowed;
+	guint64 bandwidth; /* bytes a second */
+	unsigned seen;	   /* of enum vm_option: at work */
+};
+
+/* A source that is killed when it has sent all: kill-source.c. */
+struct qemu_source_death {
+	gboolean wanted, asked_figures, killed;
+	struct action_stats last; /* what the source told before */
+};
+
+struct qemu_migration {
+	struct qemu_action base;
+	unsigned questions;	/* how often the figures were not final */
+	gboolean asked_source;	/* whether it lives, since the destination does not */
+	gboolean making_images; /* of memory; the guest goes on after that */
+	gboolean goes_on;	/* the guest was told to go on */
+	struct qemu_postcopy postcopy;
+	struct qemu_hold hold;
+	struct qemu_source_death source_death;
+};
+
+/* The live migration that QEMU is part of, or NULL. */
+struct qemu_migration *qemu_migration_of(const struct qemu *qemu);
+/* Something has happened that the migration may wait for. */
+void qemu_migration_progress(struct qemu_migration *migration);
+/* QEMU has begun the pass number PASS over memory. */
+void qemu_migration_pass(struct qemu *qemu, gint64 pass);
+/*
+ * Do the events of both sides have times from within the migration? If not, they tell nothing
+ * of the pause: the host's clock was set, or QEMU stamps wrongly.
+ */
+gboolean qemu_migration_stamps_fit(const struct qemu_migration *migration);
+
+/* Sends the guest ahead of its memory, and cuts the stream as it is to. */
+void qemu_postcopy_advance(struct qemu_migration *migration);
+/* What a post-copy migration tells besides the usual. RAM is that member of query-migrate. */
+void qemu_postcopy_note(const struct qemu_migration *migration, JsonObject *ram,
+			struct action_stats *stats);
+/* The destination has ended while memory was still to come: ends the migration. */
+void qemu_postcopy_end_without_destination(struct qemu_migration *migration);
+
+/* Something has happened after the switch to post-copy: cuts and mends the stream. */
+void qemu_recover_advance(struct qemu_migration *migration);
+
+/* The source has sent all: kills it, and ends the migration when the guest has arrived. */
+void qemu_kill_source_advance(struct qemu_migration *migration);
+
+/* Begins to send, BANDWIDTH bytes a second (0: no limit), and holds the migration if need be. */
+void qemu_hold_begin(struct qemu_migration *migration, guint64 bandwidth);
+void qemu_hold_pass(struct qemu_migration *migration, gint64 pass);
+/* The options (enum vm_option) that did nothing, as the FIGURES of query-migrate show. */
+unsigned qemu_hold_unused(const struct qemu_migration *migration, JsonObject *figures);
+
+#endif
