@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/child.h"
@@ -30,11 +29,8 @@ static void waiting_end(struct waiting *waiting)
 	if (waiting->socket >= 0)
 		close(waiting->socket);
 	waiting->socket = -1;
-	if (waiting->pid) {
-		kill(waiting->pid, SIGKILL);
-		while (waitpid(waiting->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (waiting->pid)
+		child_end(waiting->pid);
 	waiting->pid = 0;
 }
 

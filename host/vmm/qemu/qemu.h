@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the QEMU VMM share: qemu.c (the process), qemu-move.c (pauses and
- * resets), qemu-live.c (live migration), qemu-break.c (what
- * becomes of one that is broken off), qemu-save.c (files), qemu-option.c (what the options
- * of plans mean), qemu-recover.c (post-copy streams that are cut).
+ * A running QEMU, and what the files of this VMM share: process.c, console.c, monitor.c (the
+ * beginning and the events), capability.c, channel.c, and what can be done to the guest (action.h).
  */
 #ifndef FERRY_HOST_QEMU_H
 #define FERRY_HOST_QEMU_H
@@ -19,69 +17,94 @@ struct qemu {
 	struct vm vm;
 	const struct vm_listener *listener;
 	void *owner;
+	struct qmp *qmp;
+	gboolean broken;
+	unsigned uses;	  /* of enum vmm_capability */
+	unsigned options; /* of enum vm_option */
+	unsigned reply_seconds;
 
+	/* process.c */
 	GPid pid; /* 0 once it was waited for */
 	guint child_watch;
+	guint quit_deadline;
+	gboolean high_priority; /* until it can take its guest it goes first: child.h */
+	char *stderr_path;
+	gint64 stderr_start; /* what the file held before this process wrote to it */
+	struct vm_exit exit;
+	gboolean exit_held; /* ended while the output was held */
+
+	/* console.c */
 	int console;	     /* socket; the other end is QEMU's stdin */
 	int output;	     /* pipe; the other end is QEMU's stdout */
 	guint console_watch; /* for there to be output, or for it to gather */
 	unsigned gather_ms;
 	gboolean output_held;
-	gboolean high_priority; /* until it can take its guest it goes first: child.h */
-	gboolean exit_held;	/* ended while the output was held */
-	struct vm_exit exit;
-	char *stderr_path;
-	gint64 stderr_start; /* what the file held before this process wrote to it */
 
-	struct qmp *qmp;
-	char *incoming;
+	/* channel.c, and where the guest comes from */
+	char *incoming; /* path of a socket, FIFO or file, or NULL */
 	gboolean restores;
+	char *port; /* of TCP, where it listens; NULL if it does not, or not yet */
+	int fifo;   /* that its guest comes through; 0 if there is none, or bytes flow */
+	gboolean told_incoming; /* to read its guest from a file */
+
+	/* ram.c */
 	struct ram_images *images;
 	gboolean starts_stopped; /* a guest that comes waits for `cont` */
-	/* Of qemu-ram.c. */
 	const char *ram_path;
 	void (*ram_written)(struct qemu *qemu);
-	unsigned uses;	  /* of enum vmm_capability */
-	unsigned options; /* of enum vm_option */
-	char *port;	  /* of TCP, where it listens; NULL if it does not, or not yet */
-	int fifo;	  /* that its guest comes through; 0 if there is none, or bytes flow */
-	gboolean told_incoming; /* to read its guest from a file */
-	guint quit_deadline;
-	unsigned reply_seconds;
-	gboolean broken;
 
-	gint64 stop_time;	/* of the last STOP event, CLOCK_REALTIME us; 0 if none */
-	gint64 resume_time;	/* of the last RESUME event */
-	gint64 migration_time;	/* of the last MIGRATION event */
-	char *migration_status; /* that it told, or NULL */
+	/* The last events of each kind, CLOCK_REALTIME us; 0 if there was none. */
+	gint64 stop_time, resume_time, migration_time;
+	char *migration_status; /* what the last MIGRATION event told, or NULL */
 
 	struct qemu_action *action; /* that this QEMU is part of, as source or destination */
 };
 
 extern const struct vmm qemu_vmm;
 
+/* ---- process.c ---- */
+
+/*
+ * Starts QEMU with its ends of console, output and monitor, which the caller closes. FALSE and
+ * ERROR if that cannot be.
+ */
+gboolean qemu_spawn(struct qemu *qemu, const struct vm_config *config, int console, int output,
+		    int monitor, GError **error);
+void qemu_on_process_end(GPid pid, gint wait_status, gpointer qemu);
+void qemu_quit(struct vm *vm);
+/* Kills the process by order; its exit is told as ever. */
+void qemu_kill(struct vm *vm);
+void qemu_release_output(struct vm *vm);
+
+/* ---- console.c ---- */
+
+/* The reading end does not block. Negative and errno if there can be no pipe. */
+int qemu_make_output_pipe(int output[2]);
+void qemu_watch_console(struct qemu *qemu);
+void qemu_unwatch_console(struct qemu *qemu);
+/* Delivers the console output that there is to read now. */
+void qemu_drain_console(struct qemu *qemu);
+/* From now on output is delivered only by qemu_drain_console(), or when it is released. */
+void qemu_hold_console(struct qemu *qemu);
+void qemu_send(struct vm *vm, const char *bytes, gsize length);
+
+/* ---- monitor.c ---- */
+
+extern const struct qmp_listener qemu_monitor_listener;
+
 /* Tells the owner, once, that this QEMU cannot be talked to any more. */
 void qemu_break(struct qemu *qemu, const char *problem);
-
 /* It can take its guest, and tells the owner. */
 void qemu_become_ready(struct qemu *qemu);
 
-/* Kills the process by order; its exit is told as ever. */
-void qemu_kill(struct vm *vm);
+/* ---- action.c, and a file for each kind of action ---- */
 
-/* Delivers the console output that there is to read now. */
-void qemu_drain_console(struct qemu *qemu);
-/* From now on it is only delivered by that, or when it is released. */
-void qemu_hold_console(struct qemu *qemu);
-
-/* An event came that a move may wait for, or QEMU has ended. */
+/* An event came that an action may wait for, or QEMU has ended. */
 void qemu_action_progress(struct qemu *qemu);
-
+/* A QEMU that is freed in the middle of an action takes the action with it; nobody is told. */
+void qemu_action_forget(struct qemu *qemu);
 /* The machine was reset, and not by the guest. */
 void qemu_reset_done(struct qemu *qemu);
-
-/* A QEMU that is freed in the middle of a move takes the move with it; nobody is told. */
-void qemu_action_forget(struct qemu *qemu);
 
 void qemu_pause(struct vm *vm, gint64 microseconds, action_done_function done, void *data);
 void qemu_migrate(struct vm *vm, struct vm *to, const struct migration_options *options,

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The beginning of a QEMU's monitor, and its events (QMP reference; the events of migrations are
+ * in QEMU's qapi/migration.json).
+ */
+#include "util/child.h"
+#include "vmm/qemu/capability.h"
+#include "vmm/qemu/channel.h"
+#include "vmm/qemu/command-line.h"
+#include "vmm/qemu/migrate.h"
+
+/*
+ * What is used here (events of migration passes, -machine q35 with qboot, `-chardev
+ * socket,fd=`, set-action) is all in 6.0.
+ */
+#define OLDEST_MAJOR 6
+
+void qemu_break(struct qemu *qemu, const char *problem)
+{
+	if (qemu->broken)
+		return;
+	qemu->broken = TRUE;
+	qemu->listener->broken(qemu->owner, &qemu->vm, problem);
+}
+
+void qemu_become_ready(struct qemu *qemu)
+{
+	if (qemu->high_priority)
+		child_take_turns(qemu->pid);
+	qemu->listener->ready(qemu->owner, &qemu->vm);
+}
+
+static void on_incoming_reply(void *data, JsonNode *value, const char *problem)
+{
+	struct qemu *qemu = data;
+
+	if (problem)
+		qemu_break(qemu, problem);
+	else
+		qemu_become_ready(qemu);
+}
+
+static void on_setup_reply(void *data, JsonNode *value, const char *problem)
+{
+	if (problem)
+		qemu_break(data, problem);
+}
+
+static void negotiate(struct qemu *qemu)
+{
+	JsonObject *arguments = NULL;
+	JsonArray *wanted;
+
+	if (qemu->uses & VMM_CAN_RECOVER_POSTCOPY) {
+		wanted = json_array_new();
+		json_array_add_string_element(wanted, "oob");
+		arguments = json_object_new();
+		json_object_set_array_member(arguments, "enable", wanted);
+	}
+	qmp_execute(qemu->qmp, "qmp_capabilities", arguments, on_setup_reply, qemu);
+}
+
+static void on_greeted(void *data, const char *version, int major, int minor)
+{
+	struct qemu *qemu = data;
+	JsonObject *arguments;
+	g_autofree char *uri = NULL;
+
+	if (major < OLDEST_MAJOR) {
+		g_autofree char *problem = g_strdup_printf(
+			"QEMU %s is too old: Ferry needs %d.0 or newer (--qemu BINARY)", version,
+			OLDEST_MAJOR);
+
+		qemu_break(qemu, problem);
+		return;
+	}
+	qemu->exit.started = TRUE;
+	qemu->listener->version(qemu->owner, &qemu->vm, version);
+	negotiate(qemu);
+	qemu_ask_capabilities(qemu);
+	if (qemu->incoming) {
+		qemu_channel_await_guest(qemu);
+	} else if (qemu->restores) {
+		arguments = json_object_new();
+		uri = g_strdup_printf("fd:%d", RESTORE_FD);
+		json_object_set_string_member(arguments, "uri", uri);
+		qmp_execute(qemu->qmp, "migrate-incoming", arguments, on_incoming_reply, qemu);
+	}
+}
+
+/*
+ * While QEMU is told to reset the machine, a guest could reset itself and go on. It is ended here,
+ * as a guest that resets itself is at any other time.
+ */
+static void on_reset(struct qemu *qemu, JsonObject *details)
+{
+	JsonNode *by_guest = details ? json_object_get_member(details, "guest") : NULL;
+
+	if (!by_guest || !JSON_NODE_HOLDS_VALUE(by_guest) || !json_node_get_boolean(by_guest)) {
+		qemu_reset_done(qemu);
+	} else if (!qemu->exit.reset) {
+		qemu->exit.reset = TRUE;
+		qemu_quit(&qemu->vm);
+	}
+}
+
+/* QEMU stops a guest that KVM cannot run any further, and does not end. */
+static void on_status(void *data, JsonNode *value, const char *problem)
+{
+	const char *status = value && JSON_NODE_HOLDS_OBJECT(value)
+				     ? qmp_string(json_node_get_object(value), "status")
+				     : NULL;
+
+	if (!g_strcmp0(status, "internal-error") || !g_strcmp0(status, "io-error") ||
+	    !g_strcmp0(status, "guest-panicked")) {
+		g_autofree char *text = g_strdup_printf(
+			"QEMU has stopped the guest (%s; its stderr says why)", status);
+
+		qemu_break(data, text);
+	}
+}
+
+static void on_event(void *data, const char *name, JsonObject *details, gint64 microseconds)
+{
+	struct qemu *qemu = data;
+
+	if (g_str_equal(name, "STOP")) {
+		qemu->stop_time = microseconds;
+		if (!qemu->action)
+			qmp_execute(qemu->qmp, "query-status", NULL, on_status, qemu);
+	} else if (g_str_equal(name, "RESUME")) {
+		qemu->resume_time = microseconds;
+	} else if (g_str_equal(name, "MIGRATION")) {
+		g_free(qemu->migration_status);
+		qemu->migration_status = g_strdup(qmp_string(details, "status"));
+		qemu->migration_time = microseconds;
+		if (!has_status(qemu, "setup"))
+			qemu_channel_drop(qemu);
+	} else if (g_str_equal(name, "MIGRATION_PASS")) {
+		qemu_migration_pass(qemu, qmp_number(details, "pass"));
+		return;
+	} else if (g_str_equal(name, "RESET")) {
+		on_reset(qemu, details);
+		return;
+	} else if (g_str_equal(name, "SHUTDOWN")) {
+		/* --no-reboot turns a reset, and so a triple fault, into a shutdown. */
+		if (!g_strcmp0(qmp_string(details, "reason"), "guest-reset"))
+			qemu->exit.reset = TRUE;
+		return;
+	} else {
+		return;
+	}
+	qemu_action_progress(qemu);
+}
+
+static void on_qmp_broken(void *data, const char *problem)
+{
+	qemu_break(data, problem);
+}
+
+const struct qmp_listener qemu_monitor_listener = {
+	.greeted = on_greeted,
+	.event = on_event,
+	.broken = on_qmp_broken,
+};
