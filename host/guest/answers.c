@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The guest's questions and their answers (docs/protocol.md, "Questions").
+ *
+ * Input for the guest that the VMM has not yet read does not travel with a migration. So no action
+ * begins while an answer is on its way, and no answer is given during an action.
+ */
+#include <string.h>
+
+#include "guest/internal.h"
+
+struct question {
+	guint64 sequence;
+	char *what;
+};
+
+static void question_free(struct question *question)
+{
+	g_free(question->what);
+	g_free(question);
+}
+
+/* ---- the answers ---- */
+
+static char *answer_time(struct guest *guest, guint64 sequence)
+{
+	gint64 monotonic = clock_ns(CLOCK_MONOTONIC);
+
+	guest->listener->time_told(guest->data, sequence, monotonic, guest->pause_min_ns,
+				   guest->pause_max_ns);
+	return g_strdup_printf("realtime=%" G_GINT64_FORMAT " monotonic=%" G_GINT64_FORMAT
+			       " moves=%" G_GUINT64_FORMAT " pause_min=%" G_GINT64_FORMAT
+			       " pause_max=%" G_GINT64_FORMAT,
+			       clock_ns(CLOCK_REALTIME), monotonic, guest->actions,
+			       guest->pause_min_ns, guest->pause_max_ns);
+}
+
+static char *answer_more(struct guest *guest, guint64 sequence)
+{
+	return g_strdup_printf("more=%d", guest->listener->wants_more(guest->data));
+}
+
+static char *answer_boot(struct guest *guest, guint64 sequence)
+{
+	return guest->listener->boot_asked(guest->data, guest->boots);
+}
+
+static char *answer_disk(struct guest *guest, guint64 sequence)
+{
+	return guest->listener->disk_asked(guest->data);
+}
+
+static void answer(struct guest *guest, const struct question *question)
+{
+	static const struct {
+		const char *what;
+		char *(*answer)(struct guest *guest, guint64 sequence);
+	} answers[] = {
+		{ "time", answer_time },
+		{ "more", answer_more },
+		{ "boot", answer_boot },
+		{ "disk", answer_disk },
+	};
+	g_autofree char *text = NULL, *line = NULL;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(answers) && !text; i++)
+		if (g_str_equal(question->what, answers[i].what))
+			text = answers[i].answer(guest, question->sequence);
+	line = g_strdup_printf("=%" G_GUINT64_FORMAT " %s\n", question->sequence,
+			       text ? text : "error=unknown");
+	guest->unread_answers++;
+	guest->vmm->send(guest->vm, line, strlen(line));
+}
+
+void guest_answer_sentence(struct guest *guest)
+{
+	if (!guest->vm)
+		return;
+	if (console_speaks_protocol(guest->console))
+		guest->unread_answers++;
+	guest->vmm->send(guest->vm, "\n", 1);
+}
+
+/* ---- those that wait ---- */
+
+void guest_answer_waiting_questions(struct guest *guest)
+{
+	struct question *question;
+
+	while (guest->vm && (question = g_queue_pop_head(guest->questions))) {
+		answer(guest, question);
+		question_free(question);
+	}
+}
+
+void guest_on_question(struct guest *guest, const struct machine_line *line)
+{
+	const char *what = machine_line_value(line, "what");
+	struct question *question = g_new0(struct question, 1);
+
+	question->sequence = line->sequence;
+	question->what = g_strdup(what ? what : "");
+	g_queue_push_tail(guest->questions, question);
+	if (!guest->action || !guest->action->begun)
+		guest_answer_waiting_questions(guest);
+}
+
+void guest_forget_questions(struct guest *guest)
+{
+	g_queue_clear_full(guest->questions, (GDestroyNotify)question_free);
+	guest->unread_answers = 0;
+}
+
+void guest_copy_questions(struct guest *source, const struct guest *guest)
+{
+	source->questions = g_queue_copy(guest->questions);
+	for (GList *link = source->questions->head; link; link = link->next) {
+		struct question *copy = g_memdup2(link->data, sizeof(*copy));
+
+		copy->what = g_strdup(copy->what);
+		link->data = copy;
+	}
+}
+
+void guest_free_questions(struct guest *guest)
+{
+	g_queue_free_full(guest->questions, (GDestroyNotify)question_free);
+}

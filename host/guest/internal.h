@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files that make up a guest share: guest.c (its life and the VMs that carry it),
+ * answers.c (its questions), action.c (what all actions have in common), and one file for each
+ * kind of action.
+ */
+#ifndef FERRY_HOST_GUEST_INTERNAL_H
+#define FERRY_HOST_GUEST_INTERNAL_H
+
+#include <time.h>
+
+#include "guest/guest.h"
+
+struct guest_action;
+
+static inline gint64 clock_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
+struct guest {
+	const struct vmm *vmm;
+	struct guest_config config;
+	const struct guest_listener *listener;
+	void *data;
+
+	struct vm *vm;		/* carries the guest; NULL when it has ended */
+	struct vm *destination; /* started for the next migration, or to restore the guest */
+	gboolean destination_ready;
+	GPtrArray *retired; /* VMs that the guest has left, until they end */
+	struct vm_exit exit;
+	gboolean ended, failed;
+	unsigned vms;	   /* started so far */
+	gboolean in_other; /* the guest is carried by the other of two binaries */
+
+	struct console *console;
+	struct log_file *console_log, *transcript;
+	char *console_path, *stderr_path, *command_path, *socket_dir, *socket_path;
+
+	/* answers.c */
+	unsigned unread_answers; /* the guest has not said `got` to */
+	GQueue *questions;	 /* asked during an action */
+
+	/* action.c. The pauses and the number are those of this boot. */
+	struct guest_action *action; /* the one that was asked for, or NULL */
+	guint64 actions;	     /* that have ended well, resets left out */
+	gint64 pause_min_ns, pause_max_ns;
+	unsigned boots; /* that have said hello */
+
+	/* snapshot.c: the guest as it goes on where it was saved while it ran. */
+	struct guest *snapshot_source;
+	unsigned snapshot_sources; /* so far */
+};
+
+/* The guest cannot be carried on, as its listener is told. Only the first call counts. */
+void guest_fail(struct guest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* ---- guest.c: VMs ---- */
+
+extern const struct console_listener guest_console_listener;
+
+/* INCOMING is a socket's path, RESTORE an open file; at most one of them, else NULL and 0. */
+struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore, GError **error);
+/* The destination carries the guest from now on. */
+void guest_adopt(struct guest *guest);
+/* The VM that has carried the guest ends. */
+void guest_retire_vm(struct guest *guest);
+/* Removes the socket of the last migration. */
+void guest_drop_socket(struct guest *guest);
+
+/* ---- answers.c ---- */
+
+void guest_on_question(struct guest *guest, const struct machine_line *line);
+void guest_answer_waiting_questions(struct guest *guest);
+/* Nobody waits for an answer any more: the guest boots again. */
+void guest_forget_questions(struct guest *guest);
+/* SOURCE gets a copy of the questions that GUEST has asked. */
+void guest_copy_questions(struct guest *source, const struct guest *guest);
+void guest_free_questions(struct guest *guest);
+
+/* ---- action.c ---- */
+
+struct guest_action_kind {
+	gsize size; /* of the kind's own struct */
+	/* FALSE: something that the kind needs is not there yet. NULL: it needs nothing. */
+	gboolean (*can_begin)(const struct guest *guest);
+	void (*begin)(struct guest *guest, struct guest_action *action);
+	/* It has ended well. */
+	void (*succeed)(struct guest *guest, const struct action_stats *stats);
+	/* Another VM carries the guest after it, and holds its output until then. */
+	gboolean changes_vm;
+	/* The guest has booted. May be NULL. */
+	void (*booted)(struct guest *guest, struct guest_action *action);
+	/* The destination can take the guest. NULL: the action begins. */
+	void (*destination_ready)(struct guest *guest, struct guest_action *action);
+	/* The last VM that the guest has left has ended. TRUE: the action has gone on. NULL: no. */
+	gboolean (*sources_ended)(struct guest *guest, struct guest_action *action);
+	/* In a few words, for a message. */
+	const char *(*waits_for)(const struct guest *guest, const struct guest_action *action);
+	const char *destination_died; /* a message */
+	/* Gives back what the action has open. May be NULL. */
+	void (*release)(struct guest_action *action);
+};
+
+struct guest_action {
+	const struct guest_action_kind *kind;
+	gboolean begun;
+	action_done_function done;
+	void *data;
+};
+
+/*
+ * Returns the kind's own struct, all zeroes behind the head; the guest owns it. It begins when
+ * guest_begin_action_when_ready() finds that it can.
+ */
+void *guest_new_action(struct guest *guest, const struct guest_action_kind *kind,
+		       action_done_function done, void *data);
+void guest_begin_action_when_ready(struct guest *guest);
+/* The action of KIND, or NULL. */
+void *guest_action_of(const struct guest *guest, const struct guest_action_kind *kind);
+/* Adds the time for which the guest stood still. */
+void guest_count_action(struct guest *guest, const struct action_stats *stats);
+/* The action ends: an action_done_function, whose DATA is the guest. */
+void guest_action_done(void *data, const struct action_stats *stats, const char *problem);
+void guest_free_action(struct guest *guest);
+
+#endif
