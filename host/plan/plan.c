@@ -101,14 +101,14 @@ void plan_acted(struct plan_run *run, const struct action_stats *stats)
 
 void plan_failed(struct plan_run *run, const char *problem)
 {
-	run->acting = FALSE;
+	/* The case is about to end. `acting` stays, so that no further action begins until then. */
 	run->repeats = FALSE;
 	run->failed(run->data, problem);
 }
 
 void plan_hello(struct plan_run *run)
 {
-	if (!run->plan->continuous || run->repeats)
+	if (!run->plan->continuous || run->repeats || run->acting)
 		return;
 	run->repeats = TRUE;
 	act(run);
