@@ -140,6 +140,7 @@ void break_off(const char *status);
 void cut_stream(void);
 void tell_figures(void);
 
+/* -1, and says why on stderr, if nobody listens there. */
 int connect_to(const char *path);
 
 /* ---- main.c ---- */

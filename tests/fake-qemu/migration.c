@@ -26,18 +26,18 @@ void migration_event(const char *status)
 	event("MIGRATION", data);
 }
 
-/* A socket that JOIN (connect or bind) has joined to PATH. */
+/* A socket that JOIN (connect or bind) has joined to PATH; -1, and says why, if that fails. */
 static int open_socket(const char *path, int (*join)(int, const struct sockaddr *, socklen_t))
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (fd < 0 || join(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		fprintf(stderr, "fake-qemu: %s: %s\n", path, strerror(errno));
-		exit(2);
-	}
-	return fd;
+	if (fd >= 0 && !join(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	fprintf(stderr, "fake-qemu: %s: %s\n", path, strerror(errno));
+	close(fd);
+	return -1;
 }
 
 int connect_to(const char *path)
@@ -51,7 +51,8 @@ static int listen_at(const char *path)
 
 	unlink(path); /* of a stream before this one, as QEMU does */
 	fd = open_socket(path, bind);
-	listen(fd, 1);
+	if (fd < 0 || listen(fd, 1) < 0)
+		exit(2);
 	return fd;
 }
 
@@ -69,6 +70,10 @@ static void hand_over_guest(const char *path)
 	int fd = connect_to(path);
 	char arrived;
 
+	if (fd < 0) {
+		migration_event("failed");
+		return;
+	}
 	if (migration.postcopy && migration.keeps_memory_back)
 		migration_event("postcopy-active");
 	event("STOP", "");
@@ -96,10 +101,13 @@ void send_guest(const char *path)
 	migration.destination = strdup(path);
 	if (!usual("mid-move") || migration.postcopy)
 		return;
-	if (migration.slow)
-		migration.slow_stream = connect_to(path);
-	else
+	if (!migration.slow) {
 		hand_over_guest(path);
+		return;
+	}
+	migration.slow_stream = connect_to(path);
+	if (migration.slow_stream < 0)
+		migration_event("failed");
 }
 
 void break_off(const char *status)
