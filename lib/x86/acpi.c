@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds ACPI tables: the RSDP in the first KiB of the EBDA or in 0xe0000 to
- * 0xfffff on a 16-byte boundary (5.2.5.1), then the XSDT or the RSDT.
+ * Finds ACPI tables (ACPI Specification 6.5). The RSDP is in the first KiB of the EBDA or in
+ * 0xe0000 to 0xfffff, on a 16-byte boundary (5.2.5.1). It leads to the XSDT or the RSDT.
  */
 #include "acpi.h"
 #include "vm.h"
 
 #define BIOS_AREA_START 0xe0000
 #define BIOS_AREA_END	0x100000
-#define EBDA_SEGMENT	0x40e /* of the BIOS data area; in paragraphs */
+#define EBDA_SEGMENT	0x40e /* in the BIOS data area; a segment */
 
 struct rsdp {
 	char signature[8];
@@ -16,7 +16,7 @@ struct rsdp {
 	char oem_id[6];
 	u8 revision;
 	u32 rsdt_address;
-	/* From revision 2 on. */
+	/* What follows exists from revision 2 on. */
 	u32 length;
 	u64 xsdt_address;
 	u8 extended_checksum;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ACPI tables (ACPI Specification 6.5, chapter 5), as the firmware left them. */
+/* ACPI tables (ACPI Specification 6.5, chapter 5), as the firmware has made them. */
 #ifndef X86_ACPI_H
 #define X86_ACPI_H
 
@@ -17,7 +17,8 @@ struct acpi_header {
 	u32 creator_revision;
 } __packed;
 
-/* The first table with a signature such as "APIC", or NULL. */
+/* The first table with this signature, such as "APIC", or NULL. The firmware's: do not write to it.
+ */
 const void *acpi_table(const char *signature);
 
 /* The FADT's fields that a guest needs: 5.2.9. */

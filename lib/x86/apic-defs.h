@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The local APIC's registers and their bits: Intel SDM volume 3, "Advanced
- * Programmable Interrupt Controller (APIC)", under the names of Linux's
- * apicdef.h.
+ * The local APIC's registers and their bits (Intel SDM volume 3, "Advanced Programmable Interrupt
+ * Controller (APIC)"), with the names of Linux's apicdef.h.
  */
 #ifndef X86_APIC_DEFS_H
 #define X86_APIC_DEFS_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The local APIC in both modes: Intel SDM volume 3, "Advanced Programmable
- * Interrupt Controller (APIC)", x2APIC in "Extended XAPIC (x2APIC)", whose state
- * diagram says that the way back from x2APIC leads through the disabled state.
+ * The local APIC in xAPIC and x2APIC mode: Intel SDM volume 3, "Advanced Programmable Interrupt
+ * Controller (APIC)". By the state diagram in "Extended XAPIC (x2APIC)", the way from x2APIC to
+ * xAPIC mode leads through the disabled state.
  */
 #include "apic.h"
 #include "deadline.h"
@@ -17,7 +17,7 @@
 
 #define MAXLVT(version) ((version) >> 16 & 0xff)
 
-/* Which mode this CPU's APIC is in: asking the MSR each time is an exit. */
+/* Whether this CPU's APIC is in x2APIC mode. Reading the MSR each time would be an exit. */
 static PER_CPU(bool, x2apic);
 
 static volatile void *mmio(u32 reg)
@@ -50,12 +50,12 @@ void apic_icr_write(u32 command, u32 destination)
 	u64 flags;
 
 	if (this_cpu(x2apic)) {
-		/* A WRMSR here orders nothing (SDM, "MSR access in x2APIC mode"). */
+		/* This WRMSR does not serialize (SDM, "MSR Access in x2APIC Mode"). */
 		asm volatile("mfence; lfence" : : : "memory");
 		wrmsr(x2apic_msr(APIC_ICR), (u64)destination << 32 | command);
 		return;
 	}
-	/* Two writes, that a handler's own IPI must not come between. */
+	/* A handler's own IPI must not come between the two writes. */
 	flags = irq_save();
 	wait_for(!(apic_read(APIC_ICR) & APIC_ICR_BUSY), LIBRARY_DEADLINE_MS,
 		 "the last IPI of CPU %d to be sent", smp_id());
@@ -96,7 +96,7 @@ bool is_x2apic_enabled(void)
 	return (rdmsr(MSR_IA32_APICBASE) & both) == both;
 }
 
-/* The state after power-up, in whichever mode it is. */
+/* Enables the APIC in its present mode, with all LVTs masked and TPR 0. */
 static void initialise(void)
 {
 	u32 last = MAXLVT(apic_read(APIC_LVR));
@@ -141,7 +141,7 @@ bool enable_x2apic(void)
 		return false;
 	flags = irq_save();
 	base = base_without_mode() | MSR_IA32_APICBASE_ENABLE;
-	/* From disabled to x2APIC in one step is not allowed. */
+	/* Going from disabled to x2APIC in one step is not allowed. */
 	if (!is_x2apic_enabled())
 		wrmsr(MSR_IA32_APICBASE, base);
 	wrmsr(MSR_IA32_APICBASE, base | MSR_IA32_APICBASE_EXTD);
@@ -176,11 +176,11 @@ void apic_setup_timer(u8 vector, u32 mode)
 	apic_cleanup_timer();
 	apic_write(APIC_TDCR, APIC_TDR_DIV_1);
 	apic_write(APIC_LVTT, mode | vector);
-	/* The LVT's write and a later WRMSR to the deadline are ordered (SDM). */
+	/* The SDM demands this between the LVT and a WRMSR to IA32_TSC_DEADLINE. */
 	asm volatile("mfence" : : : "memory");
 }
 
-/* adjtimex(2) slews a host's timers by up to 500 ppm, and the TSC not. */
+/* adjtimex(2) may slew the host's timers by up to 500 ppm, but not the TSC. */
 #define DEADLINE_SLEW_PPM 1000
 
 u64 apic_arm_deadline(u64 deadline)
@@ -193,8 +193,8 @@ u64 apic_arm_deadline(u64 deadline)
 	if (deadline <= after)
 		return deadline;
 	/*
-	 * KVM reads its clock, then the TSC, and sets its timer for what is left by the second
-	 * reading behind the first: as much too early as it was held up between them.
+	 * KVM reads its clock, then the TSC. It computes what is left from the TSC, and sets its
+	 * timer to the clock plus that. So the timer is too early by the time between the readings.
 	 */
 	remaining = deadline - before;
 	return deadline - (after - before) - remaining / 1000000 * DEADLINE_SLEW_PPM;
@@ -221,7 +221,7 @@ void apic_cleanup_timer(void)
 	apic_write(APIC_LVTT, APIC_LVT_MASKED);
 }
 
-/* 0 if the counter has stopped meanwhile. */
+/* Measures once. 0 if the counter has stopped meanwhile. */
 static u64 measure_timer_hz(void)
 {
 	struct stopwatch watch;
@@ -240,9 +240,9 @@ static u64 measure_timer_hz(void)
 #define MOST_MEASUREMENTS 100
 
 /*
- * A move in the middle spoils a measurement: QEMU does not carry the count, and KVM takes a
- * timer without one for due (docs/findings.md); and a host that is busy between the two
- * readings does. So it is what two in a row agree on, to a quarter.
+ * A migration in the middle spoils a measurement: QEMU does not migrate the count, and KVM takes a
+ * timer without a count for expired (docs/findings.md). A busy host between two readings spoils it,
+ * too. So measure until two results in a row agree to a quarter.
  */
 u64 apic_timer_hz(void)
 {
@@ -252,7 +252,7 @@ u64 apic_timer_hz(void)
 
 	if (hz)
 		return hz;
-	/* The caller may have set the timer up already, and not yet started it. */
+	/* The caller may have set the timer up already: restore the LVT afterwards. */
 	lvt = apic_read(APIC_LVTT);
 	apic_write(APIC_LVTT, APIC_LVT_MASKED);
 	apic_write(APIC_TDCR, APIC_TDR_DIV_1);

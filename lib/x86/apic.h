@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * This CPU's local APIC, in xAPIC or x2APIC mode (apic_read and apic_write take
- * the xAPIC's register offsets in both). All CPUs start in xAPIC mode, with the
- * LVTs masked and the priority at 0, or in x2APIC mode if an APIC id needs it.
+ * This CPU's local APIC, in xAPIC or x2APIC mode. apic_read() and apic_write() take the xAPIC's
+ * register offsets in both modes. All CPUs begin in xAPIC mode, or in x2APIC mode if an APIC id is
+ * 255 or more, with the LVTs masked and TPR 0.
  */
 #ifndef X86_APIC_H
 #define X86_APIC_H
@@ -12,51 +12,52 @@
 
 u32 apic_read(u32 reg);
 void apic_write(u32 reg, u32 value);
-/* command: APIC_DM_*, vector and so on; destination: an APIC id. */
+/* `command` is APIC_DM_*, the vector and so on; `destination` is an APIC id. */
 void apic_icr_write(u32 command, u32 destination);
 u32 apic_id(void);
 void eoi(void);
 
-/* Bit n of the 256 in ISR, TMR or IRR: for `reg` APIC_ISR, APIC_TMR, APIC_IRR. */
+/* The bit of vector n. `reg` is APIC_ISR, APIC_TMR or APIC_IRR. */
 bool apic_read_bit(u32 reg, int n);
 
 u8 apic_get_tpr(void);
 void apic_set_tpr(u8 priority);
 
 bool is_x2apic_enabled(void);
-/* Each leaves the APIC working, its LVTs masked, in the mode named. */
+/* These enable the APIC in the mode of their name, with the LVTs masked and TPR 0. */
 void enable_xapic(void);
-/* Returns false, and changes nothing, on a CPU without x2APIC. */
+/* On a CPU without x2APIC this returns false and changes nothing. */
 bool enable_x2apic(void);
-/* No local APIC at all, until one of the above. */
+/* Disables the APIC in IA32_APIC_BASE, until one of the above is called. */
 void disable_apic(void);
 
-/* Interprocessor interrupts. */
+/* Send interprocessor interrupts. `cpu` is a number as in smp.h, not an APIC id. */
 void apic_send_ipi(int cpu, u8 vector);
 void apic_send_nmi(int cpu);
 void apic_send_self_ipi(u8 vector);
 void apic_send_ipi_all_but_self(u8 vector);
 
 /*
- * The timer, counting at full bus speed. mode is APIC_LVT_TIMER_ONESHOT,
- * _PERIODIC or _TSCDEADLINE; in the last, arm it with apic_arm_deadline().
+ * Sets the timer up, with divider 1. `mode` is APIC_LVT_TIMER_ONESHOT or _PERIODIC, in which
+ * apic_start_timer() starts it, or _TSCDEADLINE, in which apic_arm_deadline() arms it.
  */
 void apic_setup_timer(u8 vector, u32 mode);
 /*
- * Arms it for a TSC, and gives the TSC before which its interrupt is early even by a host
- * that emulates it with a timer of its own (docs/findings.md, "A TSC deadline can be early").
+ * Arms the timer for the TSC value `deadline`. A host that emulates the timer may be a little early
+ * (docs/findings.md, "A TSC deadline can be early"): returns the TSC value before which an
+ * interrupt is too early in any case.
  */
 u64 apic_arm_deadline(u64 deadline);
 void apic_start_timer(u32 count);
 void apic_stop_timer(void);
 void apic_cleanup_timer(void);
 /*
- * Its frequency, measured in the first call against the time source of deadline.h;
- * a timer that is running at that moment is stopped.
+ * The timer's frequency in Hz. The first call measures it against the time source of deadline.h,
+ * and stops the timer if it runs.
  */
 u64 apic_timer_hz(void);
 
-/* The two 8259s, which no guest here uses. */
+/* Masks the two 8259s, which no guest here uses. */
 void mask_pic_interrupts(void);
 
 #endif

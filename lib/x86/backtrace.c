@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Follows the chain of saved RBPs. It may be run on a stack that is damaged:
- * nothing is read without asking the page tables first.
+ * Follows the chain of saved RBPs. The stack may be damaged, so it reads only what the page tables
+ * map.
  */
 #include "backtrace.h"
 #include "boot.h"
@@ -51,7 +51,7 @@ void backtrace_exception(const struct ex_regs *regs)
 {
 	const u64 *top = (const u64 *)regs->rsp;
 
-	/* After a jump into nowhere the caller is still on top of the stack. */
+	/* After a call to a bad address, the return address is on top of the stack. */
 	if (!is_text(regs->rip) && readable(regs->rsp) && is_text(*top))
 		print_stack(*top - 1, regs->rbp);
 	else
@@ -62,7 +62,7 @@ void backtrace_here(void)
 {
 	const u64 *frame = __builtin_frame_address(0);
 
-	/* Within the call, for the line to be the call's. */
+	/* One byte back is within the call, so that the runner shows the call's line. */
 	print_stack(frame[1] - 1, frame[0]);
 }
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who called whom, through frame pointers, as a STACK: line. */
+/* Backtraces by frame pointers, printed as a STACK: line (docs/protocol.md). */
 #ifndef X86_BACKTRACE_H
 #define X86_BACKTRACE_H
 
 #include "exception.h"
 
-/* From where an exception happened. */
+/* Prints one from where an exception happened. */
 void backtrace_exception(const struct ex_regs *regs);
-/* From the caller's caller. */
+/* Prints one that begins with the call of the function that calls this. */
 void backtrace_here(void);
 /*
- * Fills addresses[], innermost first, beginning with the return address in
- * `frame`; returns how many. Survives any frame pointer.
+ * Fills addresses[] with up to `most` return addresses, innermost first, beginning with that in
+ * `frame`. Returns how many there are. Any value of `frame` is safe.
  */
 int backtrace_walk(u64 frame, u64 *addresses, int most);
 

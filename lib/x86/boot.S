@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the boot loader to C: the multiboot header (Multiboot Specification
- * 0.6.96, 3.1 and 3.2), the first page tables, and the steps into long mode
- * (Intel SDM volume 3, "Initializing IA-32e Mode"). The other CPUs come from
- * trampoline.S and join at ap_start64.
+ * Takes the boot CPU from the boot loader to C: the multiboot header (Multiboot Specification
+ * 0.6.96, 3.1 and 3.2), the first page tables, and long mode (Intel SDM volume 3, "Initializing
+ * IA-32e Mode"). The other CPUs come from trampoline.S to ap_start64.
  *
- * The page tables are made by the assembler and not by a loop at boot, since on
- * a host that emulates instructions one by one 2048 entries take a tenth of a
- * second.
+ * The assembler makes the page tables, since a loop over 2048 entries at boot takes a tenth of a
+ * second on a host that emulates one instruction at a time.
  */
 #include "boot.h"
 #include "long-mode.h"
@@ -19,12 +17,12 @@
 #define COM1_DATA      0x3f8
 #define DEBUG_EXIT     0xf4
 
-/* Present, writable, accessed, dirty; in a 2 MiB entry the size bit too. */
+/* Present, writable, accessed and dirty. PAGE_2M has the page size bit, too. */
 #define PAGE_4K	       0x63
 #define PAGE_2M	       0xe3
 #define PAGE_UNCACHED  0x18
 #define PAGE_NX	       0x8000000000000000
-/* Present, writable, user: what a leaf allows decides. */
+/* Present, writable, user: only the leaf entry restricts accesses. */
 #define TABLE	       0x67
 
 	.section .multiboot, "a"
@@ -57,7 +55,7 @@ start:
 	lgdt	boot_gdt_pointer
 	ljmp	$0x08, $start64
 
-/* Nothing of the console works yet: say it and leave. */
+/* The console does not work yet: print the text and leave the guest. */
 no_long_mode:
 	mov	$no_long_mode_text, %esi
 	mov	$COM1_DATA, %dx
@@ -76,7 +74,7 @@ start64:
 	load_data_segments
 	mov	$boot_stack_top, %rsp
 	xor	%ebp, %ebp
-	/* It returns the top of a stack that has a guard page. */
+	/* boot_setup() returns the top of a stack with a guard page. */
 	call	boot_setup
 	mov	%rax, %rsp
 	xor	%ebp, %ebp
@@ -85,14 +83,14 @@ start64:
 	jmp	4b
 
 /*
- * An AP finds its number by its APIC id, in boot_apic_ids[1..boot_cpus), and
- * with it its stack. An AP that is not in the table stays down.
+ * An AP looks for its APIC id in boot_apic_ids[1..boot_cpus). The index is its number, which gives
+ * its stack. An AP that is not in the table halts.
  */
 	.globl	ap_start64
 ap_start64:
 	load_data_segments
 
-	/* Leaf 0xb, EDX has all 32 bits of the id; leaf 1, EBX 31:24 has 8. */
+	/* CPUID leaf 0xb has all 32 bits of the id in EDX; leaf 1 has 8 in EBX 31:24. */
 	xor	%eax, %eax
 	cpuid
 	cmp	$0xb, %eax
@@ -155,9 +153,9 @@ boot_pdpt:
 	.quad	boot_pd + 0x3000 + TABLE
 	.fill	508, 8, 0
 /*
- * 4 GiB of 2 MiB pages that do not execute. The lowest is in small pages, for
- * the sake of page 0 which is not there; so is the image's. The last GiB holds
- * devices and is not cached, whatever the firmware says in the MTRRs.
+ * These tables map 4 GiB as 2 MiB pages without execute permission. The lowest 2 MiB are small
+ * pages, since page 0 is not mapped, and so are those of the image. The last GiB holds devices, and
+ * is uncached whatever the firmware has put into the MTRRs.
  */
 boot_pd:
 	.set	i, 0

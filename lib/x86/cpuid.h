@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CPUID (Intel SDM volume 2, AMD APM volume 3 appendix E; 0x40000000 and up:
- * Linux Documentation/virt/kvm/x86/cpuid.rst and the Hyper-V TLFS).
+ * CPUID: Intel SDM volume 2, AMD APM volume 3 appendix E. For leaves from 0x40000000 on, Linux
+ * Documentation/virt/kvm/x86/cpuid.rst and the Hyper-V TLFS.
  */
 #ifndef X86_CPUID_H
 #define X86_CPUID_H
@@ -14,7 +14,7 @@ struct cpuid {
 
 enum cpuid_register { EAX, EBX, ECX, EDX };
 
-/* The instruction itself, whatever the leaf. */
+/* Runs the instruction for any leaf, whether it exists or not. */
 static inline struct cpuid raw_cpuid(u32 leaf, u32 subleaf)
 {
 	struct cpuid r;
@@ -25,7 +25,7 @@ static inline struct cpuid raw_cpuid(u32 leaf, u32 subleaf)
 	return r;
 }
 
-/* All zero if the CPU does not have the leaf. */
+/* All registers are 0 if the CPU does not have the leaf. */
 static inline struct cpuid cpuid_indexed(u32 leaf, u32 subleaf)
 {
 	if (leaf > raw_cpuid(leaf & 0xf0000000, 0).a)
@@ -38,7 +38,7 @@ static inline struct cpuid cpuid(u32 leaf)
 	return cpuid_indexed(leaf, 0);
 }
 
-/* One bit of CPUID that says that a CPU can do something. */
+/* A bit of CPUID that says that the CPU has a feature. */
 struct x86_cpu_feature {
 	u32 leaf, subleaf;
 	enum cpuid_register reg;
@@ -87,9 +87,9 @@ static inline bool this_cpu_has(struct x86_cpu_feature feature)
 }
 
 /*
- * The leaf at which a hypervisor introduces itself with this 12-character
- * signature ("KVMKVMKVM\0\0\0", "Microsoft Hv"), or 0. Several interfaces may
- * stand at 0x40000000, 0x40000100 and so on.
+ * The first leaf of the hypervisor interface with this 12-character signature
+ * ("KVMKVMKVM\0\0\0", "Microsoft Hv"), or 0. A hypervisor may have several interfaces, at
+ * 0x40000000, 0x40000100 and so on.
  */
 static inline u32 hypervisor_leaf(const char *signature)
 {
@@ -103,7 +103,7 @@ static inline u32 hypervisor_leaf(const char *signature)
 
 		if (!memcmp(name, signature, sizeof(name)))
 			return leaf;
-		/* Nobody leaves a hole. */
+		/* Hypervisors leave no gap between interfaces. */
 		if (r.a < leaf || r.a > leaf + 0xff)
 			break;
 	}
@@ -118,7 +118,7 @@ static inline bool is_intel(void)
 	return !memcmp(name, "GenuineIntel", sizeof(name));
 }
 
-/* AMD and Hygon, which share the architecture. */
+/* AMD, or Hygon, which has AMD's architecture. */
 static inline bool is_amd(void)
 {
 	struct cpuid r = raw_cpuid(0, 0);
@@ -128,7 +128,7 @@ static inline bool is_amd(void)
 	       !memcmp(name, "HygonGenuine", sizeof(name));
 }
 
-/* QEMU's emulation, also where KVM runs on it; by the brand string, which anybody can change. */
+/* QEMU's TCG, also below a KVM. It goes by the brand string, which `-cpu` can change. */
 static inline bool is_tcg(void)
 {
 	struct cpuid brand = cpuid(0x80000002);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* GDT, TSS and IDT. See desc.h. */
+/* The GDT, the TSS and the IDT. See desc.h. */
 #include "desc.h"
 #include "percpu.h"
 #include "processor.h"
@@ -88,7 +88,7 @@ void load_descriptors(int cpu)
 	fill_gdt(table, (u64)its_tss);
 	its_tss->io_bitmap = sizeof(*its_tss);
 	lgdt(&gdt_pointer);
-	/* Selectors mean the same as in the boot GDT: no need to reload them. */
+	/* The selectors mean the same as in the boot GDT, so they need not be loaded again. */
 	write_fs(0);
 	write_gs(0);
 	wrmsr(MSR_GS_BASE, percpu_offsets[cpu]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Segment descriptors, the TSS and the IDT (Intel SDM volume 3, "Protected-Mode
- * Memory Management" and "Interrupt and Exception Handling"). Each CPU has a GDT
- * and a TSS of its own; all share one IDT.
+ * Segment descriptors, the TSS and the IDT (Intel SDM volume 3, "Protected-Mode Memory Management"
+ * and "Interrupt and Exception Handling"). Each CPU has a GDT and a TSS of its own. All CPUs share
+ * one IDT.
  */
 #ifndef X86_DESC_H
 #define X86_DESC_H
@@ -42,22 +42,23 @@ typedef struct {
 	u32 reserved;
 } __packed idt_entry_t;
 
-/* Those of the stacks that do not depend on the interrupted one. */
+/* The numbers of the IST stacks: these events need a good stack whatever was interrupted. */
 #define IST_DF	1
 #define IST_NMI 2
 #define IST_MC	3
 
-/* This CPU's. */
+/* This CPU's GDT and TSS, and another CPU's TSS. */
 u64 *this_gdt(void);
 tss64_t *this_tss(void);
 tss64_t *cpu_tss(int cpu);
 
+/* Set a vector's handler address and DPL, or its IST stack (0: none), for all CPUs. */
 void set_idt_entry(int vector, void *address, int dpl);
 void set_idt_ist(int vector, int ist);
 
-/* For the library: loads GDT, TSS, IDT and GS base for a CPU. */
+/* For the library: loads GDT, TSS, IDT and GS base on this CPU, whose number is `cpu`. */
 void load_descriptors(int cpu);
 void setup_idt(void);
-/* The IST stacks' tops are in the TSS of every CPU. */
+/* To be called when all TSSs have their IST stacks: from now on #DF, NMI and #MC use these. */
 void enable_ist(void);
 #endif

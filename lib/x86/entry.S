@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where all 256 vectors arrive. An entry is 16 bytes long, so that the IDT can
- * be computed; it makes the stack the same for all vectors, as struct ex_regs
- * says. The vectors that push an error code: Intel SDM volume 3, table
- * "Protected-Mode Exceptions and Interrupts"; 28 to 30: AMD APM volume 2, 8.1.
+ * The entries of all 256 vectors. An entry has 16 bytes, so that the IDT can be computed. It makes
+ * the stack look like struct ex_regs for each vector. Which vectors push an error code: Intel SDM
+ * volume 3, table "Protected-Mode Exceptions and Interrupts"; for 28 to 30 AMD APM volume 2, 8.1.
  */
 	.text
 	.globl	exception_entries
@@ -39,7 +38,7 @@ exception_common:
 	push	%r15
 	cld
 	mov	%rsp, %rdi
-	/* A frame that makes a backtrace go on into what was interrupted. */
+	/* A stack frame, so that a backtrace continues in the interrupted code. */
 	pushq	17 * 8(%rdi)
 	push	%rbp
 	mov	%rsp, %rbp

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What happens at each of the 256 vectors: fix-ups, handlers, and the end. See
- * exception.h and isr.h.
+ * Handles all 256 vectors: fix-ups, catch_exception(), handlers, and the report on what nobody
+ * expected. See exception.h and isr.h.
  */
 #include "apic.h"
 #include "atomic.h"
@@ -14,7 +14,7 @@
 #include "smp.h"
 #include "stacks.h"
 
-/* How long an interrupt that is pending may take to be delivered. */
+/* How long a pending interrupt may take to be delivered. */
 #define PENDING_IRQ_MS 1000
 
 struct fixup {
@@ -95,7 +95,7 @@ static bool apply_fixup(struct ex_regs *regs)
 {
 	const struct fixup *fixup;
 
-	/* An NMI or a machine check is not the instruction's doing. */
+	/* The instruction has not caused an NMI or a machine check. */
 	if (regs->vector == NMI_VECTOR || regs->vector == MC_VECTOR)
 		return false;
 	for (fixup = exception_table_start; fixup < exception_table_end; fixup++) {
@@ -108,7 +108,7 @@ static bool apply_fixup(struct ex_regs *regs)
 	return false;
 }
 
-/* Makes the return from the exception a longjmp. */
+/* Turns the return from the exception into a longjmp(). */
 static bool apply_catch(struct ex_regs *regs)
 {
 	struct jmp_registers *state = this_cpu(catcher);
@@ -163,7 +163,7 @@ handler handle_exception(u8 vector, handler function)
 static void set_irq_action(unsigned vector, isr function, bool send_eoi)
 {
 	assert(vector >= ARRAY_SIZE(exception_handlers) && vector < ARRAY_SIZE(irq_actions));
-	/* An interrupt in the middle of this finds no handler, and not half of one. */
+	/* An interrupt that comes meanwhile must not find half a handler, so it finds none. */
 	WRITE_ONCE(irq_actions[vector].function, NULL);
 	WRITE_ONCE(irq_actions[vector].send_eoi, send_eoi);
 	WRITE_ONCE(irq_actions[vector].function, function);
@@ -181,7 +181,7 @@ void handle_irq_eoi(unsigned vector, isr function)
 
 void unhandle_irq(unsigned vector)
 {
-	/* A timer that has just been stopped may have fired just before. */
+	/* A timer that has just been stopped may have fired before. */
 	if (irqs_enabled())
 		wait_until(!apic_read_bit(APIC_IRR, vector), PENDING_IRQ_MS);
 	set_irq_action(vector, NULL, false);
@@ -202,14 +202,14 @@ static void interrupt_entry(struct ex_regs *regs)
 		if (action->send_eoi)
 			eoi();
 	} else if (regs->vector == SPURIOUS_VECTOR) {
-		/* It sets no bit in the ISR, so that it needs no EOI. */
+		/* A spurious interrupt sets no bit in the ISR, so it needs no EOI. */
 		atomic64_inc(&spurious_count);
 	} else {
 		unhandled_exception(regs);
 	}
 }
 
-/* Called from entry.S. */
+/* entry.S calls this. */
 void exception_entry(struct ex_regs *regs)
 {
 	handler function;
@@ -260,7 +260,7 @@ void unhandled_exception(struct ex_regs *regs)
 		console_exit(127);
 	}
 
-	/* Nobody else's line may come between, and nobody goes on after it. */
+	/* No other CPU may print in between, and the guest ends after it. */
 	console_seize();
 	machine_line("exception", "vector=%lu error=0x%lx rip=0x%lx cpu=%d", regs->vector,
 		     regs->error_code, regs->rip, cpu);

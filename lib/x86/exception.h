@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Exceptions (Intel SDM volume 3, "Interrupt and Exception Handling"). An
- * exception goes, in this order, to the fix-up of the instruction that raised
- * it, to catch_exception(), to the handler of its vector; or it ends the guest
- * with a report.
+ * Exceptions (Intel SDM volume 3, "Interrupt and Exception Handling"). The first of these that
+ * there is gets an exception: the fix-up of the instruction that has raised it (asm_safe()),
+ * catch_exception(), the handler of its vector. If there is none, the exception ends the guest with
+ * a report.
  */
 #ifndef X86_EXCEPTION_H
 #define X86_EXCEPTION_H
@@ -40,10 +40,10 @@
 #define PFERR_RSVD_MASK	   BIT(3)
 #define PFERR_FETCH_MASK   BIT(4)
 
-/* Not 0 as in kvm-unit-tests, for 0 is #DE. */
+/* kvm-unit-tests has 0 here, which is #DE. */
 #define NO_EXCEPTION (-1)
 
-/* What the entry code has put on the stack. A handler may change all of it. */
+/* What entry.S has put on the stack. A handler may change all of it. */
 struct ex_regs {
 	u64 r15, r14, r13, r12, r11, r10, r9, r8;
 	u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;
@@ -54,40 +54,39 @@ struct ex_regs {
 typedef void (*handler)(struct ex_regs *regs);
 
 /*
- * Sets the handler of a vector below 32 for all CPUs; returns the one before,
- * or NULL. With NULL the exception is unexpected again. It runs with interrupts
- * off, and when it returns the instruction is run again: it has to move rip on
- * for that not to happen.
+ * Sets the handler of a vector below 32, for all CPUs, and returns the old one or NULL. With NULL
+ * the exception is unexpected again. A handler runs with interrupts off. When it returns, the CPU
+ * runs the instruction again, unless the handler has changed rip.
  */
 handler handle_exception(u8 vector, handler function);
 
-/* "#PF", or "#?" */
+/* "#PF", or "#?" if the vector has no name. */
 const char *exception_mnemonic(int vector);
 
-/* Of this CPU's last asm_safe or catch_exception. */
+/* The exception of this CPU's last asm_safe() or catch_exception(). */
 int exception_vector(void); /* or NO_EXCEPTION */
 u32 exception_error_code(void);
 u64 exception_cr2(void);
 
 /*
- * Runs function(data) on this CPU and comes back even if it raises an exception
- * anywhere inside, also by running out of stack. Returns the vector or
- * NO_EXCEPTION. What it held or had changed stays as it was at that moment.
+ * Runs function(data) on this CPU, and returns even if it raises an exception anywhere inside, also
+ * by running out of stack. Returns the vector or NO_EXCEPTION. Locks that the function holds when
+ * it raises an exception stay held, and what it has changed stays changed.
  */
 int catch_exception(void (*function)(void *data), void *data);
 
-/* The report on an exception that nobody expected. Ends the guest. */
+/* Prints the report on an unexpected exception, and ends the guest. */
 void unhandled_exception(struct ex_regs *regs) __noreturn;
 
-/* For the library: called before an instruction that has a fix-up. */
+/* For the library, before an instruction with a fix-up: forgets the last exception. */
 void exception_clear(void);
-/* Where this CPU's catch_exception goes back to, or NULL; returns the one before. */
+/* Sets where this CPU's catch_exception() returns to, or NULL. Returns the old value. */
 struct jmp_registers;
 struct jmp_registers *exchange_catcher(struct jmp_registers *state);
 
 /*
- * One instruction (or several) that may fault: any exception in the first goes
- * on behind the last. Gives the vector or NO_EXCEPTION.
+ * Runs an instruction that may fault. If there are several, only the first may. After an exception
+ * it continues behind the last. Gives the vector or NO_EXCEPTION.
  *
  *	asm_safe("wrmsr", "a"(low), "d"(high), "c"(index))
  *	asm_safe_out1("mov %1, %0", "=r"(value), "m"(*pointer))
@@ -113,7 +112,7 @@ struct jmp_registers *exchange_catcher(struct jmp_registers *state);
 		exception_vector();                                                                \
 	})
 
-/* An entry of the exception table: the instruction, and where to go on. */
+/* Adds an entry to the exception table: the instruction, and where to continue. */
 #define ASM_FIXUP(instruction)                                                                     \
 	"771: " instruction "\n772:\n"                                                             \
 	".pushsection .exceptions, \"a\"\n"                                                        \

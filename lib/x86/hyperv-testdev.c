@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See hyperv-testdev.h. */
+/* The driver of QEMU's hyperv-testdev. See hyperv-testdev.h. */
 #include "hyperv-testdev.h"
 #include "console.h"
 #include "io.h"

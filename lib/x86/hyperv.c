@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See hyperv.h. */
+/* Hyper-V's interface for guests. See hyperv.h. */
 #include "hyperv.h"
 #include "alloc_page.h"
 #include "apic.h"
@@ -76,7 +76,7 @@ u64 hv_unit(void)
 
 	if (unit)
 		return unit;
-	/* The least of several: the host may take the CPU away. */
+	/* Take the least of several: the host may take the CPU away. */
 	for (int attempt = 0; attempt < 3; attempt++) {
 		begin = hv_ref_count();
 		for (int i = 0; i < EXITS_MEASURED; i++)
@@ -87,7 +87,7 @@ u64 hv_unit(void)
 	return unit;
 }
 
-/* What a wait may take longer than it should, at full speed. */
+/* How much longer than it should a wait may take on a host of full speed. */
 #define PATIENCE_MS 5000
 
 bool hv_wait_ref_count(u64 until)
@@ -98,7 +98,7 @@ bool hv_wait_ref_count(u64 until)
 	return wait_until((s64)(hv_ref_count() - until) >= 0, milliseconds + PATIENCE_MS);
 }
 
-/* A hypervisor writes the page in some nanoseconds; its thread may lose the CPU. */
+/* A hypervisor writes the page in nanoseconds, but its thread may lose the CPU meanwhile. */
 #define WHOLE_DEADLINE_MS 1000
 
 static bool try_reference_tsc(const struct hv_reference_tsc_page *page,
@@ -127,7 +127,7 @@ bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time)
 	struct hv_reference_tsc line;
 	u64 tsc;
 
-	/* The TSC belongs to the line that is valid when it is read. */
+	/* The line must be the same before and after the TSC is read. */
 	do {
 		line = hv_reference_tsc(page);
 		if (line.sequence == HV_REFERENCE_TSC_INVALID)
@@ -156,7 +156,7 @@ bool hv_take_message(int sint, struct hv_message *message)
 
 	*message = *(volatile struct hv_message *)slot;
 	WRITE_ONCE(slot->header.message_type, HVMSG_NONE);
-	/* "The flag should be tested after the message slot has been emptied" (HV_MESSAGE). */
+	/* TLFS, HV_MESSAGE: "The flag should be tested after the message slot has been emptied." */
 	mb();
 	return READ_ONCE(slot->header.message_flags) & HV_MESSAGE_FLAG_PENDING;
 }
@@ -233,7 +233,8 @@ void hv_synic_start(void)
 	synic->uncalled = 0;
 	synic->on_arrival = NULL;
 	hv_synic_forget();
-	/* What the pages hold when they appear depends on the hypervisor (overlay or not). */
+	/* Whether the pages are overlays, and so what they hold at first, depends on the
+	 * hypervisor. */
 	wrmsr(HV_X64_MSR_SIMP, (u64)synic->messages | HV_SYNIC_ENABLE);
 	memset(synic->messages, 0, PAGE_SIZE);
 	wrmsr(HV_X64_MSR_SIEFP, (u64)synic->events | HV_SYNIC_ENABLE);
@@ -246,7 +247,7 @@ void hv_synic_stop(void)
 	if (HV_STIMER[0]->present())
 		for (int timer = 0; timer < HV_SYNIC_STIMER_COUNT; timer++)
 			hv_stimer_stop(timer);
-	/* Also those that a test has written past hv_sint_unmask(). */
+	/* A test may have written SINTs without hv_sint_unmask(). */
 	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++)
 		if (rdmsr(HV_X64_MSR_SINT0 + sint) != HV_SYNIC_SINT_MASKED)
 			hv_sint_mask(sint);
@@ -296,7 +297,7 @@ void hv_sint_unmask(int sint, u8 vector, u64 flags)
 void hv_sint_mask(int sint)
 {
 	wrmsr(HV_X64_MSR_SINT0 + sint, HV_SYNIC_SINT_MASKED);
-	/* Last: the handler is to know what is on its way. */
+	/* Only now: until the SINT is masked, the handler needs its vector. */
 	this_cpu(hv_synic).sint[sint] = HV_SYNIC_SINT_MASKED;
 }
 
@@ -371,7 +372,7 @@ struct hv_input_post_message {
 
 u16 hv_post_message(u32 connection, u32 type, const void *payload, size_t size)
 {
-	/* As large as its alignment, so that it does not cross the end of a page. */
+	/* Aligned to its size, so that it does not cross a page's end. */
 	static struct hv_input_post_message input __aligned(256);
 
 	assert(size <= sizeof(input.payload));

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hyper-V's interface for its guests, as KVM offers it too: CPUID leaves, model-
- * specific registers, the synthetic interrupt controller (SynIC), synthetic timers,
- * the reference clock and hypercalls. The truth is Microsoft's Hypervisor Top-Level
- * Functional Specification (TLFS), whose names are used here, as far as Linux's
- * asm/hyperv-tlfs.h does not have shorter ones. Times are in units of 100 ns,
- * "ticks", as everywhere in the TLFS.
+ * Hyper-V's interface for guests, which KVM offers, too: CPUID leaves, MSRs, the synthetic
+ * interrupt controller (SynIC), synthetic timers, the reference clock and hypercalls. The
+ * specification is Microsoft's Hypervisor Top-Level Functional Specification (TLFS). Names are
+ * those of Linux's asm/hyperv-tlfs.h, else the TLFS's. Times are in units of 100 ns, "ticks", as in
+ * the TLFS.
  */
 #ifndef X86_HYPERV_H
 #define X86_HYPERV_H
@@ -30,13 +29,13 @@
 #define HV_MSR_RESET_AVAILABLE		BIT(7)
 #define HV_MSR_REFERENCE_TSC_AVAILABLE	BIT(9)
 #define HV_ACCESS_FREQUENCY_MSRS	BIT(11)
-/* EDX of the same. */
+/* EDX of that leaf. */
 #define HV_STIMER_DIRECT_MODE_AVAILABLE BIT(19)
 
-/* The leaf 0x40000003; all zero without Hyper-V's interface. */
+/* The leaf 0x40000003. All registers are 0 without Hyper-V's interface. */
 struct cpuid hv_features(void);
 
-/* KVM or Hyper-V itself: an MSR that it does not have faults. */
+/* The hypervisor is KVM or Hyper-V, so that an MSR which it does not have faults. */
 DECLARE_FEATURE(HV_HOST);
 DECLARE_FEATURE(HV_SYNIC);
 DECLARE_FEATURE(HV_STIMER);
@@ -49,9 +48,9 @@ DECLARE_FEATURE(HV_HYPERCALL);
 DECLARE_FEATURE(HV_FREQUENCIES);
 
 /*
- * For what the TLFS demands and KVM is known not to do (each program's head has the
- * list): PASS if it is done, XFAIL if it is not done by KVM, else FAIL. With
- * `tlfs=strict` on the command line KVM has to do it too. Returns pass.
+ * A check of what the TLFS demands and KVM is known not to do (the heads of programs list it). If
+ * it fails it is XFAIL on KVM, else FAIL. With `tlfs=strict` on the command line it is FAIL on KVM,
+ * too. Returns `pass`.
  */
 bool hv_report_strict(bool pass, const char *format, ...) __printf(2, 3);
 
@@ -91,12 +90,12 @@ static inline u64 hv_ref_count(void)
 }
 
 /*
- * A length of time in ticks in which this host can do a good many exits: 1 ms or
- * more. Measured in the first call.
+ * A length of time, in ticks, in which this host can handle some dozens of exits: 1 ms or more. The
+ * first call measures it.
  */
 u64 hv_unit(void);
 
-/* Waits until the reference counter is there; false if that takes too long. */
+/* Waits until the reference counter has reached `until`. False if that takes too long. */
 bool hv_wait_ref_count(u64 until);
 
 #define HV_REFERENCE_TSC_ENABLE	 BIT(0)
@@ -110,14 +109,14 @@ struct hv_reference_tsc_page {
 	u64 reserved2[509];
 };
 
-/* What the page says in its three fields at one time. */
+/* A consistent copy of the page's three fields. */
 struct hv_reference_tsc {
 	u32 sequence;
 	u64 scale;
 	s64 offset;
 };
 
-/* Waits until the page is not being changed: aborts when it is for a second. */
+/* Copies the page when it is not being changed. Aborts if it changes for a second. */
 struct hv_reference_tsc hv_reference_tsc(const struct hv_reference_tsc_page *page);
 
 static inline u64 hv_reference_time_at(const struct hv_reference_tsc *line, u64 tsc)
@@ -125,7 +124,7 @@ static inline u64 hv_reference_time_at(const struct hv_reference_tsc *line, u64 
 	return (u64)((unsigned __int128)tsc * line->scale >> 64) + line->offset;
 }
 
-/* The time by the page. False, and *time is unchanged, if it says that it is invalid. */
+/* The time by the page, in ticks. False, with *time unchanged, if the page says it is invalid. */
 bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time);
 
 /* ---- SynIC (TLFS "Inter-Partition Communication") ---- */
@@ -178,7 +177,7 @@ struct hv_event_flags_page {
 	u64 slot[HV_SYNIC_SINT_COUNT][HV_EVENT_FLAGS_COUNT / 64];
 };
 
-/* What a handler has found: a message, or only an interrupt. */
+/* What the handler has found: a message, or an interrupt without one. */
 struct hv_arrival {
 	u8 vector;
 	int sint;    /* HV_NO_SINT: an interrupt without a message */
@@ -191,20 +190,20 @@ struct hv_arrival {
 #define HV_ARRIVALS_KEPT 16
 
 struct hv_synic {
-	/* Mapped while it is started; the same pages every time. */
+	/* Enabled from hv_synic_start() to hv_synic_stop(), at the same addresses each time. */
 	struct hv_message_page *messages;
 	struct hv_event_flags_page *events;
-	/* As they were written last. */
+	/* What was last written to the SINT registers. */
 	u64 sint[HV_SYNIC_SINT_COUNT];
 	/* Bit n: the handler leaves SINT n's message in its slot. */
 	u32 held;
 	/* Called by the handler for everything that it finds; may be NULL. */
 	void (*on_arrival)(const struct hv_arrival *arrival);
 
-	u32 interrupts; /* of all vectors below */
-	/* Those of them that the local APIC did not have in service when the handler began. */
+	u32 interrupts; /* with the vectors below */
+	/* How many of them the local APIC did not have in service when the handler began. */
 	u32 not_in_service;
-	/* Not among them: interrupts that came though the CPU had interrupts off. */
+	/* Interrupts that came although the CPU had interrupts off. They are not counted above. */
 	u32 uncalled;
 	u32 on_vector[256];
 	u32 arrivals;				     /* messages taken, and direct interrupts */
@@ -213,39 +212,39 @@ struct hv_synic {
 
 DECLARE_PER_CPU(struct hv_synic, hv_synic);
 
-/* The vectors that belong to SINTs and to timers in direct mode. */
+/* The vectors of SINTs, and of timers in direct mode. */
 #define HV_SINT_VECTOR(sint)	(0x40 + (sint))
 #define HV_DIRECT_VECTOR(timer) (0x50 + (timer))
 #define HV_FIRST_VECTOR		0x40
 #define HV_LAST_VECTOR		0x5f
 
 /*
- * On this CPU: message and event flag pages are there and empty, SCONTROL is on, all
- * SINTs are masked, nothing has been counted. The handlers of the vectors above take
- * messages out of the slots, write EOM where the message says so, and EOI.
+ * Turns the SynIC on, on this CPU: enables empty message and event flag pages, masks all SINTs,
+ * sets SCONTROL, and resets the counts. The handler of the vectors above takes messages out of the
+ * slots, writes EOM if the message says so, and sends EOI.
  */
 void hv_synic_start(void);
-/* All timers stopped, all SINTs masked, all pages and SCONTROL off. */
+/* Stops all timers, masks all SINTs, and turns the pages and SCONTROL off, on this CPU. */
 void hv_synic_stop(void);
 /*
- * The same on all CPUs. If interrupts came while they were off, _stop_all reports that: as
- * XFAIL on QEMU's TCG, which delivers one that KVM injects a second time if its main loop is
- * called in the first instructions of the handler (helper_vmrun() leaves exception_index
- * set). The handlers pay no attention to those.
+ * The same on all CPUs. The handler ignores interrupts that come while a CPU has interrupts off,
+ * and hv_synic_stop_all() reports them. That is XFAIL on QEMU's TCG, which may deliver an interrupt
+ * that KVM injects twice, if its main loop is called in the first instructions of the handler
+ * (helper_vmrun() leaves exception_index set).
  */
 void hv_synic_start_all(void);
 void hv_synic_stop_all(void);
 
-/* Forgets what has been counted on this CPU. */
+/* Resets this CPU's counts, and forgets arrivals. */
 void hv_synic_forget(void);
 
-/* flags: HV_SYNIC_SINT_AUTO_EOI or 0. */
+/* Unmasks, or masks, a SINT of this CPU. `flags` is HV_SYNIC_SINT_AUTO_EOI or 0. */
 void hv_sint_unmask(int sint, u8 vector, u64 flags);
 void hv_sint_mask(int sint);
 
 /*
- * Takes the message out of this CPU's slot as a handler would, without the EOM.
- * Returns whether another is pending, so that an EOM must follow.
+ * Takes the message out of this CPU's slot, like the handler, but writes no EOM. Returns whether
+ * another message is pending, so that an EOM must follow.
  */
 bool hv_take_message(int sint, struct hv_message *message);
 
@@ -254,7 +253,7 @@ static inline void hv_eom(void)
 	wrmsr(HV_X64_MSR_EOM, 0);
 }
 
-/* Interrupts and messages on all CPUs but this one. */
+/* How many interrupts and messages have come to all other CPUs. */
 u32 hv_synic_elsewhere(void);
 
 /* ---- timers (TLFS "Timers", "Synthetic Timers") ---- */
@@ -290,7 +289,7 @@ static inline void hv_stimer_set_count(int timer, u64 count)
 	wrmsr(HV_X64_MSR_STIMER0_COUNT + 2 * timer, count);
 }
 
-/* Disabled, count 0. */
+/* Disables the timer, and sets its count to 0. */
 void hv_stimer_stop(int timer);
 
 /* ---- hypercalls (TLFS "Hypercall Interface") ---- */
@@ -305,16 +304,16 @@ void hv_stimer_stop(int timer);
 #define HV_STATUS_INVALID_CONNECTION_ID 18
 #define HV_STATUS_INSUFFICIENT_BUFFERS	19
 
-/* Open source (bit 63), and no system that anyone knows. */
+/* An open source system (bit 63) that nobody knows. */
 #define HV_GUEST_OS_ID 0xfe00000000000001ul
 
-/* For all CPUs. The guest gets a hypercall page (the same every time). */
+/* Enables, or disables, the hypercall page, for all CPUs. It is the same page each time. */
 void hv_hypercall_start(void);
 void hv_hypercall_stop(void);
-/* The register that hv_hypercall_start() has written. */
+/* What hv_hypercall_start() writes to HV_X64_MSR_HYPERCALL. */
 u64 hv_hypercall_register(void);
 
-/* Returns the status. */
+/* Hypercalls. They return HV_STATUS_*. `size` is in bytes, up to the payload's 240. */
 u16 hv_post_message(u32 connection, u32 type, const void *payload, size_t size);
 u16 hv_signal_event(u32 connection, u16 flag);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Port and memory-mapped I/O, one access of exactly the width that is named. */
+/* Port and memory-mapped I/O. Each function makes one access of the width in its name. */
 #ifndef X86_IO_H
 #define X86_IO_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See ioapic.h. */
+/* The IOAPIC. See ioapic.h. */
 #include "ioapic.h"
 #include "io.h"
 #include "processor.h"
@@ -28,7 +28,7 @@ static void write_register(u8 index, u32 value)
 	writel(value, registers + IOWIN);
 }
 
-/* The index and the data are two registers: nobody may come between. */
+/* Index and data are two registers, so only one CPU may use them at a time. */
 static u64 begin(void)
 {
 	u64 flags = irq_save();
@@ -74,7 +74,7 @@ void ioapic_route_level(int pin, int cpu, u8 vector)
 	u64 entry = (u64)cpu_apic_id(cpu) << DESTINATION_SHIFT | IOAPIC_LEVEL | vector;
 	u64 flags = begin();
 
-	/* Masked while it is half of one and half of the other. */
+	/* The entry is written in two halves, so it is masked meanwhile. */
 	write_register(IOREDTBL + 2 * pin, IOAPIC_MASKED);
 	write_register(IOREDTBL + 2 * pin + 1, entry >> 32);
 	write_register(IOREDTBL + 2 * pin, entry);

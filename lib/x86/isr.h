@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interrupts: one table of handlers for all CPUs, a handler runs on the CPU that
- * was interrupted, on its stack, with interrupts off.
+ * Interrupt handlers. All CPUs share one table of handlers. A handler runs on the interrupted CPU,
+ * on its stack, with interrupts off.
  */
 #ifndef X86_ISR_H
 #define X86_ISR_H
@@ -11,26 +11,26 @@
 typedef struct ex_regs isr_regs_t;
 typedef void (*isr)(isr_regs_t *regs);
 
-/* The library's own; a test takes vectors from 0x20 to 0xef. */
+/* Vectors that tests may use, and the library's own. */
 #define FIRST_TEST_VECTOR  0x20
 #define LAST_TEST_VECTOR   0xef
 #define REMOTE_CALL_VECTOR 0xf0
 #define TLB_FLUSH_VECTOR   0xf1
 #define SPURIOUS_VECTOR	   0xff
 
-/* The handler sends EOI itself, by eoi(), where its interrupt needs one. */
+/* Sets a handler that calls eoi() itself where the interrupt needs it. */
 void handle_irq(unsigned vector, isr function);
 
-/* EOI is sent once the handler has returned. */
+/* Sets a handler. The library sends EOI after it has returned. */
 void handle_irq_eoi(unsigned vector, isr function);
 
 /*
- * An interrupt at this vector is unexpected again, and ends the guest. One that is
- * pending on this CPU is still handled, if interrupts are on.
+ * Removes the handler: an interrupt with this vector is unexpected again, and ends the guest. If
+ * interrupts are on, an interrupt that is pending on this CPU is handled first.
  */
 void unhandle_irq(unsigned vector);
 
-/* Spurious interrupts of all CPUs so far. */
+/* How many spurious interrupts all CPUs have got. */
 u64 spurious_interrupts(void);
 
 #endif

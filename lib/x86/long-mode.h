@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The steps into long mode that the boot CPU (boot.S) and the others (trampoline.S) have in
+ * The steps into long mode that the boot CPU (boot.S) and the other CPUs (trampoline.S) have in
  * common: Intel SDM volume 3, "Initializing IA-32e Mode". For assembly.
  */
 #ifndef X86_LONG_MODE_H
@@ -14,7 +14,7 @@
 
 /* clang-format off */
 
-/* Paging by boot_pml4. The next far jump into a 64-bit segment ends compatibility mode. */
+/* Turns paging on, with boot_pml4. The CPU is in compatibility mode until the next far jump. */
 	.macro	turn_on_long_mode
 	mov	%cr4, %eax
 	or	$CR4_PAE, %eax
@@ -30,7 +30,7 @@
 	mov	%eax, %cr0
 	.endm
 
-/* The flat data segment in DS, ES and SS; none in FS and GS. */
+/* Loads the flat data segment into DS, ES and SS, and null selectors into FS and GS. */
 	.macro	load_data_segments
 	mov	$0x10, %eax
 	mov	%eax, %ds

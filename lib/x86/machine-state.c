@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See machine-state.h. Which registers a reset sets, and to what: Intel SDM volume 3,
- * "Processor State After Reset" and "Local APIC State After Power-Up or Reset"; AMD APM
- * volume 2, "Processor Initialization State"; for KVM's own MSRs Linux
- * Documentation/virt/kvm/x86/msr.rst, for Hyper-V's the TLFS, which all begin as 0 or as
- * their documents say. Firmware and library change some of them, but at each boot alike.
+ * Prints the contents of registers at the beginning of a boot. See machine-state.h.
  *
- * Not told is what goes on by itself (TSC, counters of time), what says where the program
- * is (CR2, CR3, GS, descriptor tables), and what lasts over a reset by design (machine
- * check banks, microcode revision).
+ * What a reset sets registers to: Intel SDM volume 3, "Processor State After Reset" and "Local APIC
+ * State After Power-Up or Reset"; AMD APM volume 2, "Processor Initialization State". For KVM's
+ * MSRs see Linux Documentation/virt/kvm/x86/msr.rst, for Hyper-V's the TLFS: they are 0, or as
+ * these documents say. Firmware and library change some registers, but in the same way at each
+ * boot.
+ *
+ * Left out are registers that count by themselves (TSC and other clocks), that say where the
+ * program is (CR2, CR3, GS, descriptor tables), and that keep their contents over a reset by design
+ * (machine check banks, microcode revision).
  */
 #include "machine-state.h"
 #include "apic.h"
@@ -91,13 +93,13 @@ static const struct {
 	{ "apic_tmict", APIC_TMICT }, { "apic_tdcr", APIC_TDCR },
 };
 
-/* One CPU after the other writes it. */
+/* The CPUs use it one after the other. */
 static struct {
 	size_t length;
 	char text[4096];
 } line;
 
-/* " NAME=0xVALUE". Not printf(): a host that emulates instructions would feel it. */
+/* Adds " NAME=0xVALUE". printf() would be slow on a host that emulates instructions. */
 static void tell(const char *name, u64 value)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -118,7 +120,7 @@ static void tell(const char *name, u64 value)
 	line.text[line.length] = '\0';
 }
 
-/* Whether there is a register tells as much as what is in it. */
+/* An MSR that faults is left out, so that its absence shows in the comparison, too. */
 static void tell_msr(const char *name, u32 index)
 {
 	u64 value;
@@ -134,9 +136,8 @@ static void tell_msrs(const struct msr *msr)
 }
 
 /*
- * XCR0 by what CPUID makes of it (leaf 0xd, EBX: bytes of the states that are enabled),
- * MXCSR by what FXSAVE saves: a KVM that emulates instructions knows no XGETBV and no
- * STMXCSR.
+ * Shows XCR0 by CPUID leaf 0xd EBX, which is the size of the enabled states, and MXCSR by FXSAVE: a
+ * KVM that emulates instructions has no XGETBV and no STMXCSR.
  */
 static void tell_fpu(void)
 {
@@ -161,7 +162,7 @@ static void tell_control(void)
 	tell("dr7", read_dr7());
 }
 
-/* Of the 256 bits of ISR or IRR the number of those that are set, which should be none. */
+/* How many of the 256 bits of ISR or IRR are set. It should be none. */
 static int count_bits(u32 reg)
 {
 	int count = 0;

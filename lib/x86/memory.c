@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The boot loader's information: RAM and the command line. Multiboot
- * Specification 0.6.96, 3.3 "Boot information format".
+ * Reads RAM and the command line from the boot loader's information: Multiboot Specification
+ * 0.6.96, 3.3 "Boot information format".
  */
 #include "memory.h"
 #include "argument.h"
@@ -16,7 +16,7 @@
 
 struct multiboot_information {
 	u32 flags;
-	u32 mem_lower, mem_upper; /* in KiB; upper: from 1 MiB on */
+	u32 mem_lower, mem_upper; /* in KiB; mem_upper counts from 1 MiB on */
 	u32 boot_device;
 	u32 cmdline;
 	u32 mods_count, mods_addr;
@@ -25,7 +25,7 @@ struct multiboot_information {
 } __packed;
 
 struct mmap_entry {
-	u32 size; /* of what follows */
+	u32 size; /* of the members that follow */
 	u64 base, length;
 	u32 type;
 } __packed;

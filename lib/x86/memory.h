@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which physical memory is RAM, from the boot loader (Multiboot 3.3). */
+/* Which physical memory is RAM, as the boot loader says (Multiboot 3.3). */
 #ifndef X86_MEMORY_H
 #define X86_MEMORY_H
 
@@ -11,11 +11,11 @@ struct memory_region {
 
 #define MOST_MEMORY_REGIONS 16
 
-/* Above 1 MiB, behind the image, in whole pages. */
+/* RAM above 1 MiB and behind the image, in whole pages. `end` is exclusive. */
 extern struct memory_region memory_region[MOST_MEMORY_REGIONS];
 extern int memory_regions;
 
-/* Reads the boot information, of which nothing is needed afterwards. */
+/* For the library: reads the boot information, whose memory may be used afterwards. */
 void multiboot_read(void);
 
 #endif

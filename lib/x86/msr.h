@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Model-specific registers: their numbers under the names of Linux's
- * msr-index.h, which are the Intel SDM's (volume 4) and the AMD APM's (volume 2,
- * appendix A), and of kvm_para.h.
+ * The numbers of model-specific registers (Intel SDM volume 4; AMD APM volume 2, appendix A), with
+ * the names of Linux's msr-index.h and kvm_para.h.
  */
 #ifndef X86_MSR_H
 #define X86_MSR_H
@@ -66,7 +65,7 @@
 #define MSR_IA32_BNDCFGS		 0x00000d90
 #define MSR_IA32_XSS			 0x00000da0
 
-#define APIC_BASE_MSR 0x800 /* the x2APIC registers: this + (offset >> 4) */
+#define APIC_BASE_MSR 0x800 /* an x2APIC register is this + (offset >> 4) */
 
 #define MSR_P6_PERFCTR0		      0x000000c1
 #define MSR_P6_EVNTSEL0		      0x00000186

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The processor's registers and single instructions, as C: control, debug and
- * segment registers, MSRs, flags, the TSC. Bits have the names of the Intel SDM
- * (volume 3, "System Architecture Overview") behind Linux's X86_ prefixes.
+ * Registers and single instructions as C functions: control, debug and segment registers, MSRs,
+ * flags, the TSC. Bits have the names of the Intel SDM (volume 3, "System Architecture Overview")
+ * with Linux's prefix X86_.
  */
 #ifndef X86_PROCESSOR_H
 #define X86_PROCESSOR_H
@@ -130,7 +130,7 @@ BUILD_SEGMENT_WRITE(fs)
 BUILD_SEGMENT_WRITE(gs)
 BUILD_SEGMENT_WRITE(ss)
 
-/* What LGDT, LIDT, SGDT and SIDT take. */
+/* The operand of LGDT, LIDT, SGDT and SIDT. */
 struct descriptor_table_ptr {
 	u16 limit;
 	u64 base;
@@ -195,7 +195,7 @@ static inline void wrmsr(u32 index, u64 value)
 	asm volatile("wrmsr" : : "a"((u32)value), "d"((u32)(value >> 32)), "c"(index) : "memory");
 }
 
-/* read_NAME() and write_NAME() of an MSR, as those of control registers; SCOPE: static or none. */
+/* Defines read_NAME() and write_NAME() for an MSR. SCOPE is `static inline` or empty. */
 #define MSR_ACCESS(scope, name, index)                                                             \
 	scope u64 read_##name(void)                                                                \
 	{                                                                                          \
@@ -207,8 +207,8 @@ static inline void wrmsr(u32 index, u64 value)
 	}
 
 /*
- * These return 0, or the vector of the exception (GP_VECTOR, which is not 0). A
- * read that faults gives *value = 0.
+ * These return 0, or the vector of the exception that the instruction has raised: GP_VECTOR. A read
+ * that faults sets *value to 0.
  */
 static inline int rdmsr_safe(u32 index, u64 *value)
 {
@@ -257,7 +257,7 @@ static inline u64 rdtsc(void)
 	return (u64)high << 32 | low;
 }
 
-/* Not before anything earlier is done (Intel SDM volume 2, RDTSC). */
+/* Reads the TSC after all earlier instructions have completed (Intel SDM volume 2, RDTSC). */
 static inline u64 rdtsc_ordered(void)
 {
 	asm volatile("lfence" : : : "memory");
@@ -295,7 +295,7 @@ static inline u64 read_rsp(void)
 
 static inline void irq_enable(void)
 {
-	/* The instruction after STI still runs without interrupts. */
+	/* Interrupts are taken only after the instruction behind STI. */
 	asm volatile("sti; nop" : : : "memory");
 }
 
@@ -309,7 +309,7 @@ static inline bool irqs_enabled(void)
 	return read_rflags() & X86_EFLAGS_IF;
 }
 
-/* Returns what irq_restore() takes. */
+/* Turns interrupts off, and returns the flags for irq_restore(). */
 static inline u64 irq_save(void)
 {
 	u64 flags = read_rflags();
@@ -324,7 +324,7 @@ static inline void irq_restore(u64 flags)
 		irq_enable();
 }
 
-/* Waits for an interrupt; one that comes between the two is not lost. */
+/* Turns interrupts on and waits for one. One that comes between STI and HLT is not lost. */
 static inline void safe_halt(void)
 {
 	asm volatile("sti; hlt" : : : "memory");
@@ -350,7 +350,7 @@ static inline void invlpg(const void *address)
 	asm volatile("invlpg %0" : : "m"(*(const char *)address) : "memory");
 }
 
-/* Everything of this CPU that is not global. */
+/* Flushes this CPU's TLB, except global pages. */
 static inline void flush_tlb(void)
 {
 	write_cr3(read_cr3());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where an AP wakes up after SIPI: real mode, CS = vector << 8, IP = 0 (Intel
- * SDM volume 3, "Multiple-Processor Initialization"). Copied to TRAMPOLINE_BASE.
+ * An AP begins here after SIPI, in real mode with CS = vector << 8 and IP = 0 (Intel SDM volume 3,
+ * "Multiple-Processor Initialization"). smp_init() copies this code to TRAMPOLINE_BASE.
  */
 #include "boot.h"
 #include "long-mode.h"
@@ -22,7 +22,7 @@ trampoline_start:
 	lgdtl	AT(trampoline_gdt_pointer)
 	mov	%cr0, %eax
 	or	$CR0_PE, %eax
-	/* INIT leaves the caches off (CD and NW); take them back. */
+	/* INIT leaves CD and NW set: turn the caches on. */
 	and	$~CR0_CD_NW, %eax
 	mov	%eax, %cr0
 	ljmpl	$0x18, $AT(trampoline32)
