@@ -233,8 +233,7 @@ void hv_synic_start(void)
 	synic->uncalled = 0;
 	synic->on_arrival = NULL;
 	hv_synic_forget();
-	/* Whether the pages are overlays, and so what they hold at first, depends on the
-	 * hypervisor. */
+	/* What the pages hold at first depends on the hypervisor: they may be overlays. */
 	wrmsr(HV_X64_MSR_SIMP, (u64)synic->messages | HV_SYNIC_ENABLE);
 	memset(synic->messages, 0, PAGE_SIZE);
 	wrmsr(HV_X64_MSR_SIEFP, (u64)synic->events | HV_SYNIC_ENABLE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a firmware does with PCI devices, and an operating system with their interrupts
- * (PCI Local Bus Specification 3.0, 6.2.5 and 6.8). See pci.h.
+ * Gives PCI devices addresses, as firmware does, and routes their interrupts, as an operating
+ * system does (PCI Local Bus Specification 3.0, 6.2.5 and 6.8). See pci.h.
  */
 #include "pci.h"
 #include "apic.h"
@@ -10,8 +10,8 @@
 #include "smp.h"
 
 /*
- * Where nothing else is on a q35 with no more RAM than a guest here has: above RAM and
- * the window of the configuration space, and below the IOAPIC; above the chipset's ports.
+ * Addresses that nothing else uses on a q35 with as little RAM as our guests have: memory above RAM
+ * and the configuration space's window and below the IOAPIC, and ports above the chipset's.
  */
 #define MEMORY_WINDOW 0xe0000000ul
 #define MEMORY_END    IOAPIC_PHYS_BASE
@@ -21,7 +21,7 @@
 #define FOUR_GIB	    (1ul << 32)
 #define MEMORY_ADDRESS_MASK (~0xfu)
 
-/* Intel SDM volume 3, "Message Signalled Interrupts": fixed delivery to one physical APIC id. */
+/* Intel SDM volume 3, "Message Signalled Interrupts": fixed delivery to one APIC id. */
 #define MSI_ADDRESS	     0xfee00000u
 #define MSI_ADDRESS_ID_SHIFT 12
 
@@ -88,7 +88,7 @@ void pci_disable_intx(pcidevaddr_t device, bool disable)
 	pci_config_writew(device, PCI_COMMAND, command | (disable ? PCI_COMMAND_INTX_DISABLE : 0));
 }
 
-/* QEMU, docs/system and hw/isa/lpc_ich9.c: slots below 25 share PIRQ E to H, at pins 20 to 23. */
+/* In QEMU, slots below 25 share PIRQ E to H, at pins 20 to 23 (hw/isa/lpc_ich9.c). */
 int pci_intx_pin(pcidevaddr_t device)
 {
 	int slot = device >> 3 & 0x1f, pin = pci_config_readb(device, PCI_INTERRUPT_PIN);
@@ -182,7 +182,7 @@ bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector)
 	pci_config_writew(device,
 			  at + (flags & PCI_MSI_FLAGS_64BIT ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32),
 			  vector);
-	/* One message: the device has no other to give. */
+	/* Use one message only. */
 	pci_config_writew(device, at + PCI_MSI_FLAGS,
 			  (flags & ~PCI_MSI_FLAGS_QSIZE) | PCI_MSI_FLAGS_ENABLE);
 	return true;

@@ -15,7 +15,7 @@
 
 static struct spinlock lock;
 
-/* The address and the data are two ports: nobody may come between. */
+/* Address and data are two ports, so only one CPU may use them at a time. */
 static u64 select(pcidevaddr_t device, u8 offset)
 {
 	u64 flags = irq_save();
@@ -59,7 +59,7 @@ bool pci_dev_exists(pcidevaddr_t device)
 
 pcidevaddr_t pci_next_dev(pcidevaddr_t previous)
 {
-	/* PCIDEVADDR_INVALID + 1 is 0, in 16 bits. */
+	/* With PCIDEVADDR_INVALID it begins at 0, since the sum has 16 bits. */
 	u32 device = (pcidevaddr_t)(previous + 1);
 
 	while (device < FUNCTIONS_PER_BUS) {
@@ -96,7 +96,7 @@ u8 pci_next_cap(pcidevaddr_t device, u8 id, u8 previous)
 		return 0;
 	at = previous ? previous + PCI_CAP_LIST_NEXT : PCI_CAPABILITY_LIST;
 	at = pci_config_readb(device, at) & 0xfc;
-	/* At most 48 fit: a list that is longer is a ring. */
+	/* At most 48 capabilities fit, so a longer list is a ring. */
 	for (int n = 0; at && n < 48; n++) {
 		if (pci_config_readb(device, at) == id)
 			return at;
@@ -110,7 +110,7 @@ u8 pci_find_cap(pcidevaddr_t device, u8 id)
 	return pci_next_cap(device, id, 0);
 }
 
-/* What a BAR keeps when all ones are written to it. */
+/* What a BAR reads as when all ones have been written to it. */
 static u32 probe(pcidevaddr_t device, u8 offset)
 {
 	u32 value = pci_config_readl(device, offset);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI configuration space through ports 0xcf8 and 0xcfc (PCI Local Bus
- * Specification 3.0, 3.2.2.3.2 and chapter 6). A function is named by its
- * bus << 8 | device << 3 | function.
+ * PCI configuration space by ports 0xcf8 and 0xcfc (PCI Local Bus Specification 3.0, 3.2.2.3.2 and
+ * chapter 6). A pcidevaddr_t is bus << 8 | device << 3 | function.
  */
 #ifndef X86_PCI_H
 #define X86_PCI_H
@@ -37,7 +36,7 @@ typedef u16 pcidevaddr_t;
 #define PCI_INTERRUPT_PIN	       0x3d
 #define PCI_BAR_COUNT		       6
 
-/* Capabilities, and the registers of MSI and MSI-X (6.8). */
+/* Capability ids, and the registers of MSI and MSI-X (6.8). */
 #define PCI_CAP_ID_MSI		    0x05
 #define PCI_CAP_ID_VNDR		    0x09
 #define PCI_CAP_ID_MSIX		    0x11
@@ -71,55 +70,54 @@ void pci_config_writew(pcidevaddr_t device, u8 offset, u16 value);
 void pci_config_writel(pcidevaddr_t device, u8 offset, u32 value);
 
 bool pci_dev_exists(pcidevaddr_t device);
-/* On bus 0; the one after `previous`, which is PCIDEVADDR_INVALID for the first. */
+/* The next function on bus 0. `previous` is PCIDEVADDR_INVALID for the first. */
 pcidevaddr_t pci_next_dev(pcidevaddr_t previous);
-/* The first with these ids, or PCIDEVADDR_INVALID. */
+/* The first function on bus 0 with these ids, or PCIDEVADDR_INVALID. */
 pcidevaddr_t pci_find_dev(u16 vendor, u16 device);
-/* Offset of a capability of this kind (PCI Code and ID Assignment), or 0. */
+/* The offset of the first capability with this id (PCI Code and ID Assignment), or 0. */
 u8 pci_find_cap(pcidevaddr_t device, u8 id);
-/* The next of this kind behind the one at `previous`, which is 0 for the first; or 0. */
+/* The offset of the next capability with this id, or 0. `previous` is 0 for the first. */
 u8 pci_next_cap(pcidevaddr_t device, u8 id, u8 previous);
 
 struct pci_bar {
 	bool is_io, is_64bit;
-	phys_addr_t address; /* as set now: a port, or a physical address */
+	phys_addr_t address; /* its present value: a port or a physical address */
 	u64 size;	     /* in bytes; 0 if there is no such BAR */
 };
 
-/* Decoding is off for the moment that it takes to measure the size. */
+/* Describes a BAR. The device does not decode its addresses while the size is measured. */
 struct pci_bar pci_bar(pcidevaddr_t device, int n);
 
 /*
- * Gives addresses to BARs that the firmware gave none (qboot gives none at all), and
- * lets the device be addressed and write to memory. Memory BARs end up below 4 GiB,
- * where everything is mapped.
+ * Gives addresses to BARs that have none from the firmware (qboot gives none at all), and enables
+ * decoding and bus mastering. Memory BARs get addresses below 4 GiB, where everything is mapped.
  */
 void pci_enable(pcidevaddr_t device);
 
-/* Of a device that is enabled: where a memory BAR is, without measuring it. */
+/* The address of an enabled device's memory BAR, without measuring its size. */
 phys_addr_t pci_memory_bar(pcidevaddr_t device, int n);
 
-/* The text "02.0": device and function, for messages. */
+/* Device and function as "02.0", for messages. */
 const char *pci_name(pcidevaddr_t device, char text[8]);
 
 /*
- * Interrupts. Of the three kinds a device uses the one that was switched on last, and
- * none after pci_no_interrupts(). pci_use_msix() returns the number of the table's
- * entries, all masked; pci_use_msi() false if there is no such capability.
+ * A device uses the kind of interrupts that was turned on last, and none after pci_no_interrupts().
+ * pci_use_msix() masks all entries of the table and returns their number. pci_use_msi() returns
+ * false if there is no such capability. They send `vector` to the CPU with number `cpu`.
  */
 void pci_no_interrupts(pcidevaddr_t device);
 int pci_use_msix(pcidevaddr_t device);
 void pci_set_msix(pcidevaddr_t device, int entry, int cpu, u8 vector);
-/* Masks an entry, or unmasks it: what comes meanwhile is pending. */
+/* Masks or unmasks an entry of MSI-X. An interrupt that comes while it is masked is pending. */
 void pci_mask_msix(pcidevaddr_t device, int entry, bool mask);
 bool pci_msix_pending(pcidevaddr_t device, int entry);
 bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector);
 /*
- * The line that the device's pin leads to, through the IOAPIC. False on a machine whose
- * lines are not known here: only those of QEMU's q35 are.
+ * Uses the line to which the device's pin leads, through the IOAPIC. Returns false if the machine
+ * is not QEMU's q35, since only its lines are known here.
  */
 bool pci_has_intx(pcidevaddr_t device);
-/* The IOAPIC's pin that it leads to, or -1. */
+/* The pin of the IOAPIC to which the device's line leads, or -1. */
 int pci_intx_pin(pcidevaddr_t device);
 void pci_disable_intx(pcidevaddr_t device, bool disable);
 bool pci_use_intx(pcidevaddr_t device, int cpu, u8 vector);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See pvclock.h. */
+/* kvmclock's reader. See pvclock.h. */
 #include "pvclock.h"
 #include "barrier.h"
 #include "muldiv.h"
@@ -7,10 +7,10 @@
 
 #define NS_PER_SECOND 1000000000ul
 
-/* KVM writes a page in some nanoseconds; its thread may lose the CPU meanwhile. */
+/* KVM writes a page in nanoseconds, but its thread may lose the CPU meanwhile. */
 #define WHOLE_DEADLINE_MS 1000
 
-/* What `break=page` is off by; an address within the same page. */
+/* How far `break=page` puts the clock page off. The address stays within the same page. */
 #define WRONG_ADDRESS_BIT 64
 
 const struct pvclock_msrs pvclock_old_msrs = {
@@ -29,7 +29,7 @@ static bool has_kvm_feature(int bit)
 {
 	u32 leaf = hypervisor_leaf(KVM_SIGNATURE);
 
-	/* An old KVM says in the base leaf that there is no next one; there is (cpuid.rst). */
+	/* An old KVM's base leaf says that there is no next leaf, but there is one (cpuid.rst). */
 	return leaf && (raw_cpuid(leaf + 1, 0).a >> bit & 1);
 }
 
@@ -102,7 +102,7 @@ struct pvclock_vcpu_time_info pvclock_snapshot(const struct pvclock_vcpu_time_in
 	return copy;
 }
 
-/* Looked up once: the reader is called a million times. */
+/* Looks the argument up once only, since the reader runs a million times. */
 static int extra_shift(void)
 {
 	static enum { UNKNOWN, RIGHT, BROKEN } reader;
@@ -130,7 +130,7 @@ u64 pvclock_read_flags(const struct pvclock_vcpu_time_info *page, u8 *flags)
 	u32 version;
 	u64 time;
 
-	/* The TSC belongs to the line that is valid when it is read. */
+	/* The page must be the same before and after the TSC is read. */
 	do {
 		info = pvclock_snapshot(page);
 		version = info.version;
@@ -154,7 +154,7 @@ u64 pvclock_tsc_hz(const struct pvclock_vcpu_time_info *info)
 
 	if (!info->tsc_to_system_mul)
 		return 0;
-	/* ns = ticks * 2^shift * mul / 2^32, hence ticks a second: */
+	/* ns = ticks * 2^shift * mul / 2^32. Solve it for the ticks of a second. */
 	hz = mul_div(NS_PER_SECOND, 1ul << 32, info->tsc_to_system_mul);
 	return info->tsc_shift >= 0 ? hz >> (info->tsc_shift & 63) : hz << (-info->tsc_shift & 63);
 }

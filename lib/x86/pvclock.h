@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * kvmclock, seen from the guest: Linux Documentation/virt/kvm/x86/msr.rst and
- * cpuid.rst, arch/x86/include/asm/pvclock-abi.h, uapi asm/kvm_para.h.
+ * The guest's side of kvmclock: Linux Documentation/virt/kvm/x86/msr.rst and cpuid.rst,
+ * arch/x86/include/asm/pvclock-abi.h, uapi asm/kvm_para.h.
  *
- * Each CPU gives KVM the physical address of a struct pvclock_vcpu_time_info, its
- * clock page. KVM keeps it describing a line from the CPU's TSC to nanoseconds,
- * and rewrites it whenever that line changes.
+ * Each CPU gives KVM the physical address of a struct pvclock_vcpu_time_info, its clock page. KVM
+ * writes to it how nanoseconds follow from the CPU's TSC (a line), and rewrites it when that
+ * changes.
  */
 #ifndef X86_PVCLOCK_H
 #define X86_PVCLOCK_H
@@ -13,10 +13,10 @@
 #include "libcflat.h"
 
 struct pvclock_vcpu_time_info {
-	u32 version; /* odd while it is being written */
+	u32 version; /* odd while KVM writes the page */
 	u32 pad0;
 	u64 tsc_timestamp;
-	u64 system_time; /* ns, when the TSC was tsc_timestamp */
+	u64 system_time; /* in ns, when the TSC was tsc_timestamp */
 	u32 tsc_to_system_mul;
 	s8 tsc_shift;
 	u8 flags;
@@ -27,7 +27,7 @@ struct pvclock_vcpu_time_info {
 #define PVCLOCK_TSC_STABLE_BIT BIT(0)
 #define PVCLOCK_GUEST_STOPPED  BIT(1)
 
-/* The wall clock at the moment at which system time was 0. */
+/* The wall clock when the system time was 0. */
 struct pvclock_wall_clock {
 	u32 version;
 	u32 sec;
@@ -42,14 +42,14 @@ struct pvclock_wall_clock {
 
 #define KVM_MSR_ENABLED 1
 
-/* Either pair of MSRs, 0x11 and 0x12 of old. */
+/* kvmclock, by either pair of MSRs; by the old pair, 0x11 and 0x12; by the new pair. */
 DECLARE_FEATURE(KVMCLOCK);
 DECLARE_FEATURE(KVMCLOCK_OLD_MSRS);
 DECLARE_FEATURE(KVMCLOCK_NEW_MSRS);
-/* PVCLOCK_TSC_STABLE_BIT has a meaning. */
+/* KVM uses PVCLOCK_TSC_STABLE_BIT. */
 DECLARE_FEATURE(KVMCLOCK_STABLE_BIT);
 
-/* A pair of MSRs, which mean the same. */
+/* A pair of MSRs. Both pairs do the same. */
 struct pvclock_msrs {
 	const char *name;
 	u32 system_time;
@@ -57,47 +57,46 @@ struct pvclock_msrs {
 };
 
 extern const struct pvclock_msrs pvclock_old_msrs, pvclock_new_msrs;
-/* What a guest should use: the new ones, where there are any. */
+/* The MSRs that a guest should use: the new ones if there are any. */
 const struct pvclock_msrs *pvclock_best_msrs(void);
 
 /*
- * Makes `page` this CPU's clock page; 4-byte aligned, the caller's, and KVM's to
- * write to until another is registered or the clock is disabled.
+ * Makes `page` this CPU's clock page. It is the caller's memory, aligned to 4 bytes. KVM may write
+ * to it until another page is registered or the clock is disabled.
  */
 void pvclock_register(const struct pvclock_msrs *msrs, struct pvclock_vcpu_time_info *page);
 void pvclock_disable(const struct pvclock_msrs *msrs);
 
 /*
- * A copy that was whole at one moment: version even, and the same before and
- * after. Aborts when there is none within a second.
+ * Copies the page at a moment when KVM does not write it: the version is even, and the same before
+ * and after. Aborts if there is no such moment within a second times timescale.
  */
 struct pvclock_vcpu_time_info pvclock_snapshot(const struct pvclock_vcpu_time_info *page);
 
-/* The time, in ns, at which the CPU's TSC was `tsc`. */
+/* The time in ns at which the CPU's TSC was `tsc`. */
 u64 pvclock_time_at(const struct pvclock_vcpu_time_info *info, u64 tsc);
 
-/* The time now, of the clock page of the CPU that calls; its flags in *flags. */
+/* The time now in ns. `page` must be the clock page of the CPU that calls. *flags gets its flags.
+ */
 u64 pvclock_read_flags(const struct pvclock_vcpu_time_info *page, u8 *flags);
 u64 pvclock_read(const struct pvclock_vcpu_time_info *page);
 
-/* The TSC frequency that tsc_to_system_mul and tsc_shift stand for; 0 if none. */
+/* The TSC's frequency in Hz by tsc_to_system_mul and tsc_shift, or 0 if they are 0. */
 u64 pvclock_tsc_hz(const struct pvclock_vcpu_time_info *info);
 
 /*
- * Has KVM write the wall clock to `page` now. It may do so again at any time,
- * until pvclock_disable_wall_clock().
+ * Has KVM write the wall clock to `page` now, and returns a copy. KVM may write to `page` again at
+ * any time until pvclock_disable_wall_clock().
  */
 struct pvclock_wall_clock pvclock_wall_clock(const struct pvclock_msrs *msrs,
 					     struct pvclock_wall_clock *page);
 void pvclock_disable_wall_clock(const struct pvclock_msrs *msrs);
 
 /*
- * `break=WHAT` on the command line spoils this reader on purpose, for a proof
- * that tests notice:
+ * Whether the command line has `break=WHAT`, which spoils this reader to prove that tests notice:
  *
- * reader  tsc_shift is taken for one more than it is: the clock runs at twice
- *         its rate
- * page    KVM is told an address 64 bytes off the clock page's
+ * reader  it takes tsc_shift for one more than it is, so that the clock runs at twice its rate
+ * page    it tells KVM an address that is 64 bytes off
  */
 bool pvclock_broken(const char *what);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* setjmp and longjmp over struct jmp_registers of setjmp.h. */
+/* setjmp() and longjmp(), with struct jmp_registers of setjmp.h. */
 	.text
 	.globl	setjmp, longjmp
 setjmp:

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ISO C 7.13. */
+/* setjmp() and longjmp() (ISO C 7.13). */
 #ifndef X86_SETJMP_H
 #define X86_SETJMP_H
 
 #include <stdint.h>
 
-/* What a called function must keep (System V ABI, AMD64, 3.2.1), and where. */
+/* The registers that a called function must keep (System V ABI, AMD64, 3.2.1). */
 struct jmp_registers {
 	uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The order in which the machine is set up, on the boot CPU. */
+/* Sets the machine up, on the boot CPU, and runs the tests. */
 #include "alloc_page.h"
 #include "apic.h"
 #include "boot.h"
@@ -11,7 +11,7 @@
 #include "uart.h"
 #include "vm.h"
 
-/* On a small stack without a guard page; returns the one to go on with. */
+/* Runs on a small stack without a guard page. Returns the top of the stack to continue on. */
 u64 boot_setup(void)
 {
 	uart_init();

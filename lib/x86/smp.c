@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The other CPUs: which there are (MADT), waking them (Intel SDM volume 3,
- * "MP Initialization Protocol"), and having them run functions.
+ * The other CPUs: finds them (MADT), wakes them (Intel SDM volume 3, "MP Initialization Protocol"),
+ * and runs functions on them. See smp.h.
  */
 #include "smp.h"
 #include "acpi.h"
@@ -16,7 +16,7 @@
 
 enum call_state { CALL_NONE, CALL_POSTED, CALL_RUNNING };
 
-/* A function that another CPU wants to be run here. */
+/* A function that another CPU has asked this CPU to run. */
 struct call {
 	struct spinlock lock;
 	enum call_state state;
@@ -59,7 +59,7 @@ u32 cpu_apic_id(int cpu)
 	return boot_apic_ids[cpu];
 }
 
-/* In place of what the CPU was doing, for as long as it takes. */
+/* The interrupt with which another CPU asks. It returns when the function has returned. */
 static void run_call(isr_regs_t *regs)
 {
 	struct call *call = &this_cpu(this_call);
@@ -67,12 +67,12 @@ static void run_call(isr_regs_t *regs)
 	struct jmp_registers *outer_catcher;
 
 	eoi();
-	/* A second interrupt may come for the same call: the first did the work. */
+	/* A second interrupt may come for a call that is done. */
 	if (cmpxchg(&call->state, CALL_POSTED, CALL_RUNNING) != CALL_POSTED)
 		return;
 	report_prefix_save(outer_prefix);
 	report_prefix_restore(call->prefix);
-	/* An exception in it is no affair of whoever was interrupted. */
+	/* The interrupted code's catch_exception() must not get the function's exceptions. */
 	outer_catcher = exchange_catcher(NULL);
 	irq_enable();
 	call->function(call->data);
@@ -91,7 +91,7 @@ static void post_call(int cpu, void (*function)(void *data), void *data)
 	deadline_start(&deadline, ANSWER_DEADLINE_MS);
 	for (;;) {
 		on_cpu_wait(cpu);
-		/* A call that is run here, in between, may want the same CPU. */
+		/* This CPU may be asked meanwhile to run a function that calls the same CPU. */
 		flags = irq_save();
 		spin_lock(&call->lock);
 		if (READ_ONCE(call->state) == CALL_NONE)
@@ -178,7 +178,7 @@ void flush_tlb_all(void)
 				 LIBRARY_DEADLINE_MS, "CPU %d to flush its TLB", cpu);
 }
 
-/* What every CPU has to have set, before anything may be run on it. */
+/* What must be set on each CPU before it runs anything else. */
 static void cpu_setup(int cpu)
 {
 	load_descriptors(cpu);
@@ -213,7 +213,7 @@ static void add_cpu(u32 apic, u32 flags)
 {
 	if (!(flags & MADT_ENABLED) || apic == boot_apic_ids[0])
 		return;
-	/* Firmware may list a CPU as a type 0 and as a type 9 entry. */
+	/* Firmware may list a CPU twice, as entries of type 0 and type 9. */
 	for (u32 i = 1; i < boot_cpus; i++)
 		if (boot_apic_ids[i] == apic)
 			return;
@@ -257,7 +257,7 @@ static void allocate_percpu(u32 cpu)
 	boot_stacks[cpu] = stacks_init(cpu);
 }
 
-/* All that stayed down, by number. */
+/* Names all CPUs that have not started, and aborts. */
 static void name_missing(void)
 {
 	int cpu;
@@ -278,7 +278,7 @@ static void start_aps(void)
 	delay_us(200);
 	apic_icr_write(startup, 0);
 	delay_us(200);
-	/* A CPU that the first one woke ignores the second. */
+	/* A CPU that the first SIPI has woken ignores the second. */
 	apic_icr_write(startup, 0);
 	if (!wait_until(atomic_read(&online_count) == (int)boot_cpus, LIBRARY_DEADLINE_MS))
 		name_missing();
@@ -289,7 +289,7 @@ void smp_init(void)
 	find_cpus();
 	for (u32 cpu = 1; cpu < boot_cpus; cpu++) {
 		allocate_percpu(cpu);
-		/* 0xff is the broadcast in xAPIC mode. */
+		/* In xAPIC mode, 0xff means all CPUs. */
 		all_x2apic |= boot_apic_ids[cpu] >= 0xff;
 	}
 	handle_irq(REMOTE_CALL_VECTOR, run_call);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The CPUs: numbers from 0, the boot CPU's, in the order of the MADT. All that
- * the MADT calls enabled are running before a program's first test. A CPU with
- * nothing to do waits in HLT, with interrupts on.
+ * The CPUs. They are numbered from 0, the boot CPU, in the order of the MADT. All that the MADT
+ * calls enabled run before a program's first test. An idle CPU waits in HLT with interrupts on.
  */
 #ifndef X86_SMP_H
 #define X86_SMP_H
@@ -14,25 +13,24 @@ int cpu_count(void);
 int smp_id(void);
 u32 cpu_apic_id(int cpu);
 
-/* One that is not this CPU, if there are several. */
+/* Another CPU than this one, if there are several, else this one. */
 static inline int other_cpu(void)
 {
 	return (smp_id() + 1) % cpu_count();
 }
 
 /*
- * Run function(data) on a CPU: on_cpu waits until it has returned, on_cpu_async
- * only until an earlier call on that CPU has. On this CPU itself it is a plain
- * call. On another it runs with interrupts on, in place of what the CPU was
- * doing, and with the caller's report prefixes. A CPU does not take two calls at
- * once. on_cpu aborts when the function has not returned within ten minutes
- * (times timescale): a test's own waits have closer deadlines.
+ * Run function(data) on a CPU. on_cpu() waits until the function has returned, on_cpu_async() only
+ * until an earlier function on that CPU has. On this CPU it is a plain call. On another CPU it
+ * interrupts what the CPU does, and runs with interrupts on and with the caller's report prefixes.
+ * A CPU runs one such function at a time. They abort after ten minutes times timescale: a test's
+ * own waits have shorter deadlines.
  */
 void on_cpu(int cpu, void (*function)(void *data), void *data);
 void on_cpu_async(int cpu, void (*function)(void *data), void *data);
-/* Waits for what on_cpu_async has begun on this CPU. */
+/* Waits until the function that on_cpu_async() has begun on `cpu` has returned. */
 void on_cpu_wait(int cpu);
-/* On all at the same time, this one included; waits for all. */
+/* Runs a function on all CPUs at the same time, this one included, and waits for all. */
 void on_cpus(void (*function)(void *data), void *data);
 
 #define for_each_cpu(cpu) for ((cpu) = 0; (cpu) < cpu_count(); (cpu)++)

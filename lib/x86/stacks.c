@@ -17,7 +17,7 @@ static const int stack_pages[] = {
 
 static PER_CPU(u64, bottoms[ARRAY_SIZE(stack_pages)]);
 
-/* Returns the lowest address. */
+/* Maps a stack with a guard page below it. Returns its lowest address. */
 static u64 map_stack(int pages)
 {
 	char *guard = alloc_vpages(pages + 1);

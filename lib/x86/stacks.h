@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every CPU's stacks: one to run on, and one for each of #DF, NMI and #MC, which
- * must work when that one does not. Below each lies a page that is not mapped, so
- * that running out of stack is an exception and not silent damage.
+ * Each CPU's stacks: a main stack, and one each for #DF, NMI and #MC, which must work when the main
+ * stack does not. The page below each stack is not mapped, so that running out of stack raises an
+ * exception.
  */
 #ifndef X86_STACKS_H
 #define X86_STACKS_H
@@ -12,10 +12,10 @@
 #define STACK_PAGES	8
 #define IST_STACK_PAGES 2
 
-/* Maps them and puts them in the TSS; returns the top of the main stack. */
+/* Maps a CPU's stacks and puts them into its TSS. Returns the top of the main stack. */
 u64 stacks_init(int cpu);
 
-/* The CPU in whose stacks' guard page the address is, or -1. */
+/* The CPU to whose stacks the guard page at this address belongs, or -1. */
 int stack_guard_owner(u64 address);
 
 /* The lowest address of a CPU's main stack. */

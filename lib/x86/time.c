@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Time sources: the ACPI PM timer (ACPI Specification 4.8.2.1 and 4.8.3.3), which
- * is also where Linux on a PC looks when it trusts no other clock; without it
- * channel 2 of the PIT (Intel 8254 data sheet), whose gate and output are bits of
- * port 0x61.
+ * Time sources: the ACPI PM timer (ACPI Specification 4.8.2.1 and 4.8.3.3), or if there is none,
+ * channel 2 of the PIT (Intel 8254 data sheet), whose gate and output are bits of port 0x61.
  */
 #include "acpi.h"
 #include "console.h"
@@ -19,7 +17,7 @@
 #define PIT_COMMAND	     0x43
 #define PIT_CHANNEL2_LATCH   0x80
 #define PIT_CHANNEL2_LOWHIGH 0x30
-#define PIT_MODE2	     0x04 /* rate generator: counts down, one by one */
+#define PIT_MODE2	     0x04 /* rate generator: counts down by one */
 #define PIT_CHANNEL2_SELECT  0x80
 #define PORT_B		     0x61
 #define PORT_B_GATE2	     0x01
@@ -54,7 +52,7 @@ static bool pm_timer_init(void)
 		.mask = wide ? 0xffffffff : 0xffffff,
 		.hz = PM_TIMER_HZ,
 	};
-	/* A timer that is not there reads as ones, or stands. */
+	/* A timer that does not exist reads as all ones, or does not count. */
 	begin = pm_timer_read();
 	for (int i = 0; i < 1000; i++)
 		if (pm_timer_read() != begin)
@@ -68,7 +66,7 @@ static u32 pit_read(void)
 	u64 flags = irq_save();
 	u32 count;
 
-	/* Not spin_lock(): that one has a deadline, and would come back here. */
+	/* spin_lock() has a deadline, for which it would read the time here. */
 	while (!spin_trylock(&lock))
 		pause();
 	outb(PIT_CHANNEL2_LATCH, PIT_COMMAND);
@@ -93,7 +91,7 @@ static void pit_init(void)
 	};
 }
 
-/* Until time_init() nothing can be waited for. */
+/* Nothing can wait before time_init(). */
 static u32 no_time(void)
 {
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* COM1. See uart.h; register and bit names are the data sheet's. */
+/* The UART at COM1, with the data sheet's names. See uart.h. */
 #include "uart.h"
 #include "io.h"
 #include "processor.h"
@@ -34,8 +34,8 @@ void uart_init(void)
 	outb(0, DLM);
 	outb(LCR_8N1, LCR);
 	/*
-	 * The trigger level is for interrupts, which are off; but QEMU also hands over no
-	 * more bytes at a time than that.
+	 * The trigger level is for interrupts, which are off. But QEMU takes no more bytes at a
+	 * time from the host than that.
 	 */
 	outb(FCR_ENABLE | FCR_TRIGGER_14, FCR);
 	outb(MCR_DTR_RTS, MCR);
@@ -46,7 +46,7 @@ void uart_write(const char *bytes, size_t count)
 	while (count) {
 		size_t burst = MIN(count, (size_t)FIFO_SIZE);
 
-		/* With THRE the transmit FIFO is empty, so that it takes 16 bytes. */
+		/* THRE says that the transmit FIFO is empty, so it takes 16 bytes. */
 		while (!(inb(LSR) & LSR_THRE))
 			pause();
 		count -= burst;

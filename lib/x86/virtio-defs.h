@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Constants of virtio devices on PCI, by the chapters of VIRTIO 1.2. Only macros: the
- * project's own tests compare them with the kernel's headers.
+ * Constants of virtio devices on PCI, by the sections of VIRTIO 1.2. The project's own tests
+ * compare these macros with the kernel's headers.
  */
 #ifndef X86_VIRTIO_DEFS_H
 #define X86_VIRTIO_DEFS_H
@@ -31,11 +31,11 @@
 #define VIRTIO_BLK_T_FLUSH 4
 #define VIRTIO_BLK_S_OK	   0
 
-/* Offsets in the device's own configuration. */
+/* Offsets in the device's configuration. */
 #define VIRTIO_BLK_CONFIG_CAPACITY   0
 #define VIRTIO_BLK_CONFIG_NUM_QUEUES 34
 
-/* 4.1.2 "PCI Device Discovery": a transitional device's id tells nothing, its subsystem's does. */
+/* 4.1.2 "PCI Device Discovery": a transitional device's kind is in its subsystem id. */
 #define VIRTIO_PCI_FIRST_DEVICE	       0x1000
 #define VIRTIO_PCI_FIRST_MODERN_DEVICE 0x1040
 #define VIRTIO_PCI_LAST_DEVICE	       0x107f

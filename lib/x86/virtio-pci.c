@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Virtio over PCI: 4.1.3 to 4.1.5 of VIRTIO 1.2, 4.1.4.8 and 4.1.5.1.1 to 4.1.5.1.3 for the
- * legacy interface. See virtio.h.
+ * Virtio over PCI: VIRTIO 1.2, 4.1.3 to 4.1.5; for the legacy interface 4.1.4.8 and 4.1.5.1.1 to
+ * 4.1.5.1.3. See virtio.h.
  */
 #include "virtio.h"
 #include "alloc_page.h"
@@ -12,14 +12,14 @@
 #include "smp.h"
 #include "vm.h"
 
-/* Of a legacy ring, and of the page numbers that name it. */
+/* A legacy ring is aligned to this, and the device is told its address divided by this. */
 #define LEGACY_ALIGN 4096
 
 #define ISR_QUEUE 1
 
 #define RESET_MS 10000
 
-/* By vector; INTx has a device, MSI-X a queue. */
+/* Who has a vector: a device with INTx, a queue with MSI-X. */
 static struct virtio_device *devices_by_vector[256];
 static struct virtqueue *queues_by_vector[256];
 
@@ -43,7 +43,7 @@ pcidevaddr_t virtio_find(u16 id)
 	return device;
 }
 
-/* The capability of this type, or 0. */
+/* The offset of the virtio capability of this type, or 0. */
 static u8 find_structure(pcidevaddr_t pci, u8 type)
 {
 	u8 at = 0;
@@ -222,7 +222,7 @@ void virtio_driver_ok(struct virtio_device *device)
 	set_status(device, virtio_status(device) | VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-/* 2.7.2 "Legacy Interfaces: A Note on Virtqueue Layout"; a modern ring may be laid out alike. */
+/* 2.7.2 "Legacy Interfaces: A Note on Virtqueue Layout". Modern rings have the same layout here. */
 static void lay_out(struct virtqueue *queue)
 {
 	size_t driver_part = sizeof(struct virtq_desc) * queue->size + sizeof(struct virtq_avail) +
@@ -299,7 +299,7 @@ static void on_msix(isr_regs_t *regs)
 	atomic_inc(&queues_by_vector[regs->vector]->interrupts);
 }
 
-/* Reading the ISR status takes the line back, so that it is not high any more after the EOI. */
+/* Reading the ISR status lowers the line, so that it is low when EOI is sent. */
 static void on_intx(isr_regs_t *regs)
 {
 	struct virtio_device *device = devices_by_vector[regs->vector];
@@ -361,7 +361,7 @@ void virtio_close(struct virtio_device *device)
 
 		if (!queue)
 			continue;
-		/* Where an interrupt may still be waiting. */
+		/* An interrupt may still be pending. */
 		if (devices_by_vector[queue->vector] == device ||
 		    queues_by_vector[queue->vector] == queue)
 			on_cpu(queue->cpu, forget_vector, queue);
@@ -374,7 +374,7 @@ void virtio_close(struct virtio_device *device)
 
 void virtqueue_kick(struct virtqueue *queue)
 {
-	/* The index is written before the flag is read: x86 keeps all other orders by itself. */
+	/* The index must be written before the flag is read. x86 does not order that by itself. */
 	smp_mb();
 	if (queue->used->flags & VIRTQ_USED_F_NO_NOTIFY)
 		return;

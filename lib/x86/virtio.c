@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Split virtqueues (VIRTIO 1.2, 2.7), whatever they are carried by. See virtio.h. */
+/* Split virtqueues (VIRTIO 1.2, 2.7) on any transport. See virtio.h. */
 #include "virtio.h"
 #include "barrier.h"
 
@@ -10,7 +10,7 @@ void virtqueue_put(struct virtqueue *queue, u16 head)
 
 void virtqueue_publish(struct virtqueue *queue, u16 idx)
 {
-	/* The entries before the index that tells of them. */
+	/* The entries must be written before the index. */
 	smp_wmb();
 	WRITE_ONCE(queue->avail->idx, idx);
 }
@@ -27,7 +27,7 @@ bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element)
 
 	if (queue->used->idx == queue->last_used_idx)
 		return false;
-	/* The index before the element that it tells of. */
+	/* The index must be read before the element. */
 	smp_rmb();
 	at = &queue->used->ring[queue->last_used_idx % queue->size];
 	element->id = at->id;

@@ -88,7 +88,7 @@ pgd_t *new_page_table(void)
 	return alloc_page();
 }
 
-/* One large page becomes 512 of the next smaller size, all else staying equal. */
+/* Splits a large page into 512 of the next smaller size, with the same bits. */
 static void split(pteval_t *entry, int level)
 {
 	pteval_t *table = alloc_page();
@@ -124,7 +124,7 @@ pteval_t *get_pte(pgd_t *root, const void *address)
 	return get_entry(root, address, 1);
 }
 
-/* Returns whether the entry had been present, so that TLBs may hold it. */
+/* Returns whether the old entry was present, so that TLBs may hold it. */
 static bool set_entry(pteval_t *entry, pteval_t value)
 {
 	return __atomic_exchange_n(entry, value, __ATOMIC_SEQ_CST) & PT_PRESENT_MASK;
@@ -144,7 +144,7 @@ void map_pages(void *address, phys_addr_t physical, size_t pages, u64 bits)
 		flush_tlb_all();
 }
 
-/* Returns whether TLBs may hold what was there before. */
+/* Returns whether TLBs may hold old entries. */
 static bool set_range(pgd_t *root, void *address, phys_addr_t physical, size_t size, u64 bits)
 {
 	bool gigabytes = this_cpu_has(X86_FEATURE_GBPAGES);

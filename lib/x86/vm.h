@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Paging: four levels (Intel SDM volume 3, "4-Level Paging and 5-Level Paging").
- * RAM and the devices below 4 GiB are mapped where they are, without execute
- * permission but for the image and the first 2 MiB; page 0 is not mapped. Above
- * lies the area of vmalloc.h.
+ * Paging with four levels (Intel SDM volume 3, "4-Level Paging and 5-Level Paging"). RAM, and the
+ * devices below 4 GiB, are identity mapped. Only the image and the first 2 MiB may be executed.
+ * Page 0 is not mapped. vmalloc.h's area is above.
  */
 #ifndef X86_VM_H
 #define X86_VM_H
@@ -29,7 +28,7 @@ typedef u64 pgd_t;
 #define PT64_NX_MASK	  BIT(63)
 #define PT_ADDR_MASK	  GENMASK(51, 12)
 
-/* Bits of a leaf for ordinary data, for text, for registers of devices. */
+/* The bits of a leaf entry for data, code, and so on, and for registers of devices. */
 #define PAGE_DATA   (PT_PRESENT_MASK | PT_WRITABLE_MASK | PT64_NX_MASK)
 #define PAGE_RODATA (PT_PRESENT_MASK | PT64_NX_MASK)
 #define PAGE_TEXT   PT_PRESENT_MASK
@@ -38,52 +37,50 @@ typedef u64 pgd_t;
 #define VMALLOC_START 0xffffc90000000000ul
 #define VMALLOC_END   0xffffd90000000000ul
 
-/* RAM is where it is. */
+/* RAM is identity mapped. */
 static inline void *phys_to_virt(phys_addr_t address)
 {
 	return (void *)address;
 }
 
-/* Of any address that is mapped, in whatever way; aborts for others. */
+/* The physical address of any address that is mapped. Aborts for others. */
 phys_addr_t virt_to_phys(const void *address);
 bool is_mapped(const void *address);
 
-/* The page tables in use: virtual address of the PML4. */
+/* The page tables in use: the virtual address of the PML4. */
 pgd_t *current_page_table(void);
 
 /*
- * The leaf entry for an address in the tables `root`: in *level 1 for a 4 KiB
- * page, 2 for 2 MiB, 3 for 1 GiB. NULL if the tables end before. The entry may
- * be not present.
+ * The leaf entry for an address in the tables `root`, and in *level 1 for a 4 KiB page, 2 for 2
+ * MiB, 3 for 1 GiB. NULL if there is no table for it. The entry may be not present.
  */
 pteval_t *find_pte(pgd_t *root, const void *address, int *level);
 
 /*
- * The entry of the 4 KiB page, whose tables are made if they are missing, and
- * split if the address is within a large page.
+ * The entry of the 4 KiB page at an address. Makes tables that are missing, and splits a large page
+ * that has the address.
  */
 pteval_t *get_pte(pgd_t *root, const void *address);
 
-/* In the tables in use. `bits` are PAGE_*; everything is in whole pages. */
+/* Maps pages in the tables in use. `bits` are PAGE_*. Addresses and sizes are in whole pages. */
 void map_pages(void *address, phys_addr_t physical, size_t pages, u64 bits);
-/* The same with the largest pages that fit. */
+/* The same, with the largest pages that fit. */
 void map_range(void *address, phys_addr_t physical, size_t size, u64 bits);
-/* The same in other tables, such as nested ones, which are the caller's affair: no TLB is flushed.
- */
+/* The same in other tables, such as nested ones. The caller flushes TLBs. */
 void map_range_in(pgd_t *root, void *address, phys_addr_t physical, size_t size, u64 bits);
 void unmap_pages(void *address, size_t pages);
 void protect_pages(void *address, size_t pages, u64 bits);
 
-/* A page of new tables (zeroed), such as for a nested guest: the caller's. */
+/* A zeroed page for a new table, such as a nested one. The caller frees it with free_page(). */
 pgd_t *new_page_table(void);
 
 /*
- * On all CPUs, waits for them; called by the above where an entry that may be
- * cached has changed. A CPU that keeps interrupts off makes it abort.
+ * Flushes the TLBs of all CPUs, and waits for them. The functions above do it if an entry that may
+ * be cached has changed. Aborts if a CPU keeps interrupts off.
  */
 void flush_tlb_all(void);
 
-/* Page 0 holds the BIOS data area, and is mapped for this read alone. */
+/* Reads from the BIOS data area in page 0, which is mapped for this read only. */
 u16 bios_data_area_u16(u32 offset);
 
 /* For the library. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* XSAVE images for tests. See xsave-image.h. */
+/* Makes and compares XSAVE images. See xsave-image.h. */
 #include "xsave-image.h"
 #include "processor.h"
 #include "xsave.h"
@@ -11,7 +11,7 @@
 #define FXSAVE_ST0	32
 #define FXSAVE_XMM0	160
 #define FXSAVE_RESERVED 416
-/* What the masked exceptions and rounding modes may be. */
+/* Valid contents that are not the defaults, with all exceptions masked. */
 #define FCW_PATTERN   0x0b7f
 #define MXCSR_PATTERN 0x1fa0
 /* CPUID leaf 0xd, subleaf 2: EBX is where AVX state begins in the standard form. */
@@ -27,7 +27,7 @@ void xsave_fill_image(u8 *image, u64 mask, u8 seed)
 	memset(image, 0, xsave_size());
 	*(u16 *)(image + FXSAVE_FCW) = FCW_PATTERN;
 	*(u32 *)(image + FXSAVE_MXCSR) = MXCSR_PATTERN;
-	/* The abridged tag word: all eight in use. */
+	/* The abridged tag word: all eight registers are in use. */
 	image[4] = 0xff;
 	for (int i = 0; i < 8; i++)
 		for (int byte = 0; byte < 10; byte++)
@@ -41,11 +41,11 @@ void xsave_fill_image(u8 *image, u64 mask, u8 seed)
 	*(u64 *)(image + LEGACY_SIZE) = mask;
 }
 
-/* The first difference between two images, or -1. */
+/* The first byte in which two images differ, or -1. */
 static int difference(const u8 *a, const u8 *b, u64 mask)
 {
 	for (int i = 0; i < FXSAVE_RESERVED; i++) {
-		/* MXCSR_MASK is not a register; the last opcode and addresses need not be kept. */
+		/* MXCSR_MASK is no register. CPUs need not keep the last opcode and addresses. */
 		if (i >= 6 && i < FXSAVE_MXCSR)
 			i = FXSAVE_MXCSR;
 		if (i >= 28 && i < FXSAVE_ST0)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* x87, SSE and AVX state. See xsave.h. */
+/* Saves and restores x87, SSE and AVX state. See xsave.h. */
 #include "xsave.h"
 #include "alloc_page.h"
 #include "processor.h"
 #include "vm.h"
 
-/* CPUID leaf 0xd, subleaf 0: ECX is the size for all that the CPU has. */
+/* CPUID leaf 0xd, subleaf 0: ECX is the size of an area for all that the CPU has. */
 #define CPUID_XSAVE 0xd
 #define FXSAVE_SIZE 512
 
@@ -30,7 +30,7 @@ u64 xsave_enable(void)
 		write_xcr0(wanted | XFEATURE_MASK_YMM);
 	else
 		write_xcr0(wanted);
-	/* A hypervisor that does not notice XSETBV shows it when it has been entered. */
+	/* A hypervisor that ignores XSETBV may undo it at the next exit, so make one. */
 	raw_cpuid(0, 0);
 	if ((read_xcr0() & wanted) == wanted)
 		return read_xcr0();
