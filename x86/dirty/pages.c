@@ -196,8 +196,8 @@ static const struct kind zero = {
 };
 
 /*
- * A broken VMM takes a page for zero that is not, or does not send one that has become zero, so that
- * the destination keeps older words. Or pages that were never touched are not zero there.
+ * A broken VMM takes a page for zero that is not, or does not send one that has become zero, so
+ * that the destination keeps older words. Or pages that were never touched are not zero there.
  */
 TEST(zero, .about = "pages that become zero, stop being zero, or were never touched are right")
 {
