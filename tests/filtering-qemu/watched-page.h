@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pages that the test `dense` of x86/dirty/pages.c watches, known by what they hold. Whoever damages
- * one finds it without being told where it is, and can tell which page it was.
+ * Pages that the test `dense` of x86/dirty/pages.c watches, known by what they hold. Whoever
+ * damages one finds it without being told where it is, and can tell which page it was.
  */
 #ifndef FERRY_TESTS_WATCHED_PAGE_H
 #define FERRY_TESTS_WATCHED_PAGE_H

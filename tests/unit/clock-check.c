@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host/clock-check.c: guest time and host time must agree. Each row of the table
- * is a guest's clock as the runner sees it, mark by mark, and the verdict.
+ * host/guest/clock-check.c: guest time and host time must agree. Each row of the table has a
+ * guest's clock as the runner sees it, mark by mark, and the expected verdict.
  */
 #include <string.h>
 
@@ -9,10 +9,10 @@
 
 #define MS     G_GINT64_CONSTANT(1000000)
 #define SECOND (1000 * MS)
-/* Far beyond what the check allows for rounding, far below any row's error. */
+/* Far more than the check allows for rounding, and far less than the error in any row. */
 #define A_LITTLE (MS / 100)
 
-/* What the console hands over for "mark name=... clock=...", with these values. */
+/* A line "mark name=... clock=..." as the console passes it on. */
 static char *tell(struct clock_check *check, const char *name, const char *clock, int cpu,
 		  gint64 before, gint64 after, guint64 answer)
 {
@@ -33,14 +33,14 @@ static char *tell(struct clock_check *check, const char *name, const char *clock
 
 struct moment {
 	gint64 host;  /* CLOCK_MONOTONIC at the answer, ns */
-	gint64 guest; /* the guest's clock there; marks lie A_LITTLE to both sides */
-	gint64 pause; /* the guest was held for at most so long, summed */
+	gint64 guest; /* the guest's clock then; marks are A_LITTLE before and after */
+	gint64 pause; /* the sum of the upper bounds of all pauses until then */
 };
 
 static const struct row {
 	const char *name;
-	struct moment moments[4]; /* ended by host = 0 */
-	const char *problem;	  /* that the last mark brings; NULL: none */
+	struct moment moments[4]; /* host = 0 ends them */
+	const char *problem;	  /* of the last mark; NULL: none */
 } rows[] = {
 	{ "agrees", { { SECOND, 5 }, { 2 * SECOND, SECOND }, { 3 * SECOND, 2 * SECOND } } },
 	{ "agrees-after-pause-counted", { { SECOND, 5 }, { 3 * SECOND, 2 * SECOND, SECOND } } },
@@ -63,8 +63,8 @@ static const struct row {
 	  { { SECOND, 5 }, { 2 * SECOND, SECOND }, { 3 * SECOND, 2 * SECOND - 2 * MS } },
 	  "fell behind" },
 	/*
-	 * 45 us a step is too little to be told from rounding, three times that is not;
-	 * only the comparison with the first mark sees it.
+	 * An error of 45 us between two marks may be rounding. Three of them together are not,
+	 * which only the comparison with the first mark shows.
 	 */
 	{ "creeps-behind",
 	  { { SECOND, 0 },
@@ -78,7 +78,7 @@ static const struct row {
 	    { SECOND + 2 * MS, 2 * MS + 90000 },
 	    { SECOND + 3 * MS, 3 * MS + 135000 } },
 	  "ran ahead" },
-	/* NTP slews the host's clock by up to 500 ppm, not the guest's. */
+	/* NTP may slew the host's clock by up to 500 ppm, and not the guest's. */
 	{ "slewed-host", { { SECOND, 0 }, { 1001 * SECOND, 1000 * SECOND + SECOND * 4 / 10 } } },
 };
 
@@ -91,7 +91,7 @@ static void test_row(const void *data)
 	for (gsize i = 0; i < G_N_ELEMENTS(row->moments) && row->moments[i].host; i++) {
 		const struct moment *moment = &row->moments[i];
 
-		g_assert_cmpstr(problem, ==, NULL); /* of an earlier mark */
+		g_assert_cmpstr(problem, ==, NULL); /* no earlier mark is wrong */
 		clock_check_answered(check, 10 + i, moment->host, 0, moment->pause);
 		problem = tell(check, "clock", "kvmclock", 1, moment->guest - A_LITTLE,
 			       moment->guest + A_LITTLE, 10 + i);
@@ -108,7 +108,7 @@ static void test_row(const void *data)
 	g_assert_nonnull(strstr(problem, "(console line 7)"));
 }
 
-/* A clock that was read long before and long after the answer may have been anywhere between. */
+/* A clock may have had any value between one read long before and one long after the answer. */
 static void test_wide_mark(void)
 {
 	struct clock_check *check = clock_check_new();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host/console.c: the runner's reading of the console protocol (docs/protocol.md),
- * and above all that no loss and no repeat of a byte goes unseen.
+ * host/guest/console.c: how the runner reads the console protocol (docs/protocol.md), and above
+ * all that it notices each byte that is lost or repeated.
  */
 #include <string.h>
 
 #include "guest/console.h"
 
-/* Everything that a console told, one line a call. */
+/* What a console told its listener, one line for each call. */
 struct record {
 	GString *text;
 	unsigned violations;
@@ -64,7 +64,7 @@ static const struct console_listener listener = {
 	.violation = on_violation,
 };
 
-/* Feeds LENGTH BYTES in pieces that end at SPLIT and at the end. */
+/* Feeds LENGTH BYTES to a console in two pieces, the first of SPLIT bytes. */
 static char *read_split(const char *bytes, gsize length, gsize split, unsigned *violations,
 			gboolean *speaks)
 {
@@ -89,7 +89,7 @@ static char *read_all(const char *bytes)
 	return read_split(bytes, strlen(bytes), 0, NULL, NULL);
 }
 
-/* A whole short boot. machine() and human() write it as a guest does, counters and all. */
+/* A short boot. machine() and human() count lines and bytes as a guest does. */
 struct boot {
 	GString *bytes;
 	guint64 sequence;
@@ -160,9 +160,9 @@ static void test_byte_by_byte(void)
 }
 
 /*
- * A boot that was damaged counts as caught if the console complains, if it is no
- * longer that of a guest that speaks the protocol, or if the last line does not say
- * bye with the right status: the case's verdict looks at these too.
+ * Damage to a boot is noticed if the console complains, if the guest no longer seems to speak the
+ * protocol, or if the last line does not say bye with the right status. The verdict of a case looks
+ * at all three.
  */
 static gboolean is_caught(const char *bytes, gsize length)
 {
@@ -173,7 +173,7 @@ static gboolean is_caught(const char *bytes, gsize length)
 	return violations || !speaks || !strstr(text, " bye status='0'\n");
 }
 
-/* The newline at the very end is the one byte that nothing follows to tell of. */
+/* If the very last newline is lost, no later line can show it. */
 static void test_a_byte_lost_anywhere(void)
 {
 	g_autoptr(GString) boot = a_boot();
@@ -194,7 +194,7 @@ static void test_a_byte_doubled_anywhere(void)
 	for (gsize i = 0; i + 1 < boot->len; i++) {
 		g_autoptr(GString) damaged = g_string_new_len(boot->str, boot->len);
 
-		/* status=00 is 0 still, and the only doubling that changes nothing. */
+		/* status=00 is still 0: the only doubled byte that changes nothing. */
 		if (g_str_equal(boot->str + i, "0\n"))
 			continue;
 		g_string_insert_c(damaged, i, boot->str[i]);
@@ -203,7 +203,7 @@ static void test_a_byte_doubled_anywhere(void)
 	}
 }
 
-/* As many as a 16550's FIFO holds, at every place. */
+/* As many bytes as the FIFO of a 16550 holds, lost or doubled at every place. */
 static void test_a_fifo_lost_or_doubled_anywhere(void)
 {
 	const gsize fifo = 16;
@@ -238,7 +238,7 @@ static void test_messages(void)
 		  "@2 a\n" },
 		{ "@2+20 a\n",
 		  "violation: console line 2: the guest had sent 20 bytes, 22 came: 2 too many\n@2 a\n" },
-		/* One loss is told once. */
+		/* One loss is one complaint. */
 		{ "@2+25 a\n@3+33 b\n",
 		  "violation: console line 2: the guest had sent 25 bytes, 22 came: 3 lost\n"
 		  "@2 a\n@3 b\n" },
@@ -264,13 +264,13 @@ static void test_messages(void)
 		  "violation: console line 2: a damaged machine line: @2+22 a b=\\x1b\n" },
 		{ "@\n", "violation: console line 2: a damaged machine line: @\n" },
 		{ "@-1+5 a\n", "violation: console line 2: a damaged machine line: @-1+5 a\n" },
-		/* The second boot starts anew, and has to be one that was ordered. */
+		/* A second boot counts from 0 again, and must have been ordered. */
 		{ "@1+0 hello\n@2+11 a\n",
 		  "violation: console line 2: the guest boots again, and nobody has reset it\n"
 		  "@1 hello\n@2 a\n" },
 		{ "@2+22 hello\n",
 		  "violation: console line 2: a hello that is not machine line 1 at byte 0\n@2 hello\n" },
-		/* QEMU's serial port of a terminal says \r\n. */
+		/* A serial port that is a terminal ends lines in \r\n. */
 		{ "@2+22 a\r\n", "@2 a\n" },
 	};
 
@@ -284,7 +284,7 @@ static void test_messages(void)
 	}
 }
 
-/* A boot that was ordered; what the last one wrote until then is cut off anywhere. */
+/* A boot that was ordered, after a boot whose output ends at any byte. */
 static void test_boot_after_reset(void)
 {
 	static const char last[] = "@2+22 a\nwhole\n@3+36 b c=\"@1+0 he";
@@ -300,7 +300,7 @@ static void test_boot_after_reset(void)
 		g_test_message("cut after %" G_GSIZE_FORMAT ": %s", cut, record.text->str);
 		g_assert_cmpuint(record.violations, ==, 0);
 		g_assert_true(g_str_has_suffix(record.text->str, "@1 hello protocol='1'\n@2 d\n"));
-		/* One order, one boot. */
+		/* One order permits one boot. */
 		console_feed(console, HELLO, strlen(HELLO));
 		g_assert_cmpuint(record.violations, ==, 1);
 		console_free(console);
@@ -326,7 +326,7 @@ static void test_numbers(void)
 	g_assert_cmpint(machine_line_number(&line, "absent", 42), ==, 42);
 }
 
-/* A NUL ends no machine line early: what stands behind it would be lost unseen. */
+/* A NUL must not end a machine line, or what is behind it would be lost without notice. */
 static void test_nul(void)
 {
 	static const char in_machine_line[] = HELLO "@2+22 got answer=1\0garbage\n";
@@ -364,11 +364,11 @@ static void test_over_long_lines(void)
 
 	g_assert_cmpuint(violations, ==, 0);
 	g_assert_true(g_str_has_suffix(text, "@2 after\n"));
-	/* It is not kept in memory in full. */
+	/* Not all of the line is kept in memory. */
 	g_assert_cmpuint(strlen(text), <, LENGTH / 4);
 }
 
-/* Another suite's guest may print what it likes. */
+/* A guest of another suite may print anything. */
 static void test_kvm_unit_tests(void)
 {
 	g_autofree char *text = read_all("enabling apic\r\n"
@@ -442,7 +442,7 @@ static void test_last_line_is_printable(void)
 	g_string_free(record.text, TRUE);
 }
 
-/* Any garbage, before and after hello: complaints are welcome, crashes are not. */
+/* Garbage before and after hello must not make the runner crash. Complaints are permitted. */
 static void test_any_bytes(void)
 {
 	static const char letters[] = "@@123+ \"==\n\n\r\\abchello\x01\xff";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Constants of the guests against the kernel's UAPI headers. A macro that two headers
- * define with different values is an error of the compiler, so that most of the test is
- * that this file compiles.
+ * Compares the guests' constants with the kernel's UAPI headers. The compiler reports a macro that
+ * two headers define with different values, so that most of the test is done when this file has
+ * been compiled.
  */
 #include <asm/svm.h>
 #include <asm/vmx.h>
@@ -14,7 +14,7 @@
 #include <linux/virtio_ring.h>
 #include <stddef.h>
 
-/* Only the macros, as for assembly. */
+/* Headers for assembly have only macros, and no declarations that would collide. */
 #define __ASSEMBLER__
 #include "lib/x86/nested/svm/svm-defs.h"
 #include "lib/x86/virtio-defs.h"
@@ -27,7 +27,7 @@ static void test_svm_exit_codes(void)
 	g_assert_cmpint(SVM_EXIT_ERR, ==, -1);
 }
 
-/* Those that the specification calls by other names than Linux. */
+/* Constants whose names in the specification are not those of Linux. */
 static void test_virtio(void)
 {
 	g_assert_cmpint(VIRTIO_ID_BLOCK, ==, 2);

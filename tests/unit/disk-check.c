@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host/disk-check.c: what a guest has said of its disk, against the image. Each row is what
- * was said, what is done to a good image, and the verdict.
+ * host/guest/disk-check.c: the image of a guest's disk must hold what the guest has reported. Each
+ * row has the guest's lines, the damage to a good image, and the expected verdict.
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -41,7 +41,7 @@ static void write_sector(const struct disk_check *check, guint64 at, guint64 num
 	close(file);
 }
 
-/* Sectors 0 to 99 of the generation. */
+/* Writes sectors 0 to 99 as they are in that generation. */
 static struct disk_check *new_disk(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -103,7 +103,7 @@ static const struct row {
 	void (*damage)(const struct disk_check *check);
 	const char *sector, *count;
 	guint64 wrong, first;
-	const char *problem; /* a pattern; NULL: none */
+	const char *problem; /* a glob; NULL: there is none */
 } rows[] = {
 	{ "good", leave, "0", "100" },
 	{ "nothing-said", make_stale, "0", "0" },
@@ -199,7 +199,7 @@ static void test_nothing_is_left(void)
 	g_assert_nonnull(error);
 }
 
-/* Each of the two goes on by itself; who had the image open has what is returned. */
+/* After a split each image changes by itself. The check that is returned has the open image. */
 static void test_split(void)
 {
 	struct disk_check *check = new_disk(), *kept;
@@ -242,7 +242,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/disk-check/nothing-is-left", test_nothing_is_left);
 	g_test_add_func("/disk-check/split", test_split);
 	status = g_test_run();
-	/* Not empty if anything was left. */
+	/* Fails if a file was left in the folder. */
 	if (rmdir(folder) < 0 && !status)
 		status = 1;
 	g_free(folder);

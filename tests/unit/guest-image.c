@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host/guest-image.c: reading a guest's ELF file. The file that is read, cut and
- * damaged here is that of the program `selftest` (FERRY_BUILD names the folder of
- * the build).
+ * host/suite/guest-image.c: how a guest's ELF file is read. The tests read, cut and damage the file
+ * of the program `selftest` in the build folder, which FERRY_BUILD names.
  */
 #include <elf.h>
 #include <glib/gstdio.h>
@@ -31,7 +30,7 @@ static void read_selftest(char **bytes, gsize *length)
 	g_assert_no_error(error);
 }
 
-/* The tests in LENGTH BYTES as a file. */
+/* Writes LENGTH BYTES to a file and reads the tests in it. */
 static GPtrArray *read_bytes(const char *bytes, gsize length, GError **error)
 {
 	g_autofree char *path = NULL;
@@ -46,7 +45,7 @@ static GPtrArray *read_bytes(const char *bytes, gsize length, GError **error)
 	return tests;
 }
 
-/* Reads what may be no image at all: tests with a name each, or one line that says why not. */
+/* BYTES may be no image. The answer is tests that have names, or one line that says why not. */
 static void read_damaged(const char *bytes, gsize length)
 {
 	g_autoptr(GError) error = NULL;
@@ -113,7 +112,7 @@ static void test_no_tests_section(void)
 	g_assert_cmpuint(tests->len, ==, 0);
 }
 
-/* The places that decide: all of the ELF header, program and section headers. */
+/* Damages each byte of the ELF header, and of the program and section headers. */
 static gsize interesting_offset(GRand *random, const Elf64_Ehdr *header, gsize length)
 {
 	switch (g_rand_int_range(random, 0, 4)) {
@@ -171,7 +170,7 @@ static void test_damaged_anywhere(void)
 	}
 }
 
-/* Overwrites the values that offsets and sizes are added up from. */
+/* Overwrites values that offsets and sizes are computed from. */
 static void test_extreme_numbers(void)
 {
 	static const guint64 extremes[] = { 0,
@@ -203,7 +202,7 @@ static void test_extreme_numbers(void)
 			}
 }
 
-/* The address of a function of the image, from its symbol table. */
+/* The address of a function, from the image's symbol table. */
 static guint64 address_of(const char *function)
 {
 	g_autofree char *bytes = NULL;
@@ -247,8 +246,8 @@ static void test_backtrace(void)
 }
 
 /*
- * The line comes from the guest, which may be mad: no word of it may become an
- * option of addr2line or, with its '@', a file that addr2line reads options from.
+ * The line comes from the guest, and may hold anything. No word of it may become an option of
+ * addr2line, or a file that addr2line reads options from ("@FILE").
  */
 static void test_mad_backtraces(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What known-issues.cfg makes of results. */
+/* host/suite/known-issues.c: what known-issues.cfg makes of results. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -47,10 +47,10 @@ static const struct row {
 	gboolean beyond_tests;
 	enum verdict expected;
 	const char *expected_tests;
-	const char *reason; /* the result's begins so, or NULL */
+	const char *reason; /* how the result's reason then begins, or NULL */
 	gboolean warning;
-	const char *said;   /* why the case failed; NULL: "first" */
-	const char *inside; /* the host that issues are looked up for before, in a lab; or NULL */
+	const char *said;   /* the reason of the failure; NULL: "first" */
+	const char *inside; /* the host whose issues were applied before, inside a lab; or NULL */
 } rows[] = {
 	{ "one", "amd", "6.1.0", "none", VERDICT_FAIL, "a:pass alpha:fail", FALSE, VERDICT_XFAIL,
 	  "a:pass alpha:xfail", "alpha is broken", FALSE },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host/machine-check.c: what a guest tells of its registers at one boot and at the next.
- * Each row is two `machine` lines, without their CPU, and the verdict.
+ * host/guest/machine-check.c: after a reset a guest's registers must be as at the first boot. Each
+ * row has the `machine` lines of two boots, without their CPU, and the expected verdict.
  */
 #include <string.h>
 
@@ -28,7 +28,7 @@ static char *tell(struct machine_check *check, const char *cpu, const char *text
 
 static const struct row {
 	const char *name, *first, *now;
-	const char *problem; /* behind "CPU N: "; NULL: none */
+	const char *problem; /* the words behind "CPU N: "; NULL: none */
 } rows[] = {
 	{ "same", "a=0x1 b=0x2", "a=0x1 b=0x2" },
 	{ "other-order", "a=0x1 b=0x2", "b=0x2 a=0x1" },
@@ -48,14 +48,14 @@ static void test_row(gconstpointer data)
 	g_autofree char *expected = g_strdup_printf(
 		"the machine was not reset: CPU 1: %s (console line 7)", row->problem);
 
-	/* CPU 0 is another machine as far as this goes. */
+	/* Each CPU is compared with itself alone. */
 	g_assert_null(tell(check, "0", "a=0x99"));
 	g_assert_null(tell(check, "1", row->first));
 	g_assert_null(tell(check, "0", "a=0x99"));
 	for (int boot = 2; boot <= 3; boot++) {
 		g_autofree char *problem = tell(check, "1", row->now);
 
-		/* It is told once. */
+		/* A difference is reported once. */
 		g_assert_cmpstr(problem, ==, row->problem && boot == 2 ? expected : NULL);
 	}
 	machine_check_free(check);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Programs that are linked once and forked for each start: host/preforked.c, lab/preforked.c.
+/*
+ * host/vmm/qemu/preforked.c and lab/preforked.c: programs that are loaded and linked once, and
+ * forked for each start.
  */
 #define _GNU_SOURCE /* pipe2() */
 #include <fcntl.h>
@@ -11,7 +13,7 @@
 
 #include "vmm/qemu/preforked.h"
 
-/* Of a program, as it sees itself. */
+/* Prints what the program can see of its parent, session, environment and files. */
 static const char inspect[] =
 	"echo parent $PPID; set -- $(cut -d ' ' -f 6 /proc/$$/stat); [ $1 = $$ ] && echo leads; echo preload ${LD_PRELOAD-none} ${" PREFORKED_SOCKET
 	"-none}; echo files; ls /proc/$$/fd; read word; echo got $word; exit 7";
@@ -77,7 +79,7 @@ static void test_start(void)
 	}
 }
 
-/* What it is interpreted by is not to take the arguments for its own. */
+/* The interpreter of a script must not take the arguments for its own. */
 static void test_script(void)
 {
 	g_autofree char *path = g_strdup_printf("%s/ferry-script-XXXXXX", g_get_tmp_dir());
@@ -108,7 +110,7 @@ static void test_cannot(void)
 	} rows[] = {
 		{ "/no/such/program", NULL },
 		{ "true", "/no/such/library.so" },
-		{ "sh", NULL }, /* with arguments that are too long */
+		{ "sh", NULL }, /* its arguments are too long */
 	};
 	g_autofree char *preloaded = library();
 	g_autofree char *word = g_strnfill(PREFORKED_BYTES, 'x');

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/qemu-machine.c: which machine type two QEMUs, that tell what they have, share. */
+/* host/vmm/qemu/machine.c: the newest machine type that two QEMUs share. */
 #include <glib/gstdio.h>
 
 #include "vmm/qemu/machine.h"
 
 static char *folder;
 
-/* A program that prints LIST as a QEMU lists its machines, and where it is. */
+/* Makes a program that prints LIST, as QEMU lists its machines. Returns its path. */
 static char *make_qemu(const char *name, const char *list)
 {
 	char *path = g_build_filename(folder, name, NULL);

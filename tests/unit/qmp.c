@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host/qmp.c against a peer at the other end of a socket pair that says what each
- * test wants: in order, out of order, nonsense, or nothing at all.
+ * host/vmm/qemu/qmp.c: each test makes the peer, at the other end of a socket pair, say something:
+ * answers in order, out of order, nonsense, or nothing at all.
  */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -14,16 +14,16 @@
 	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, "         \
 	"\"package\": \"\"}, \"capabilities\": [\"oob\"]}}\r\n"
 
-/* The shortest silence that can be asked for. */
+/* The shortest deadline for answers. */
 #define REPLY_SECONDS 1
 
 struct peer {
 	struct qmp *qmp;
 	int fd;	       /* the peer's end */
-	GString *told; /* what the client told its owner, one line a call */
+	GString *told; /* what the client told its owner, one line for each call */
 	struct log_file *transcript;
 	char *transcript_path;
-	gboolean free_when_told; /* from inside the next call */
+	gboolean free_when_told; /* inside the next call to the owner */
 };
 
 static void told(struct peer *peer, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -96,7 +96,7 @@ static void hear(struct peer *peer)
 		qmp_drain(peer->qmp);
 }
 
-/* Runs the main loop until something is told; a loop that never tells runs into the guard. */
+/* Runs the main loop until the owner is told something, or until a guard ends the test. */
 static gboolean too_long(gpointer data)
 {
 	g_error("nothing was told within a minute");
@@ -189,7 +189,7 @@ static void test_byte_by_byte(void)
 	part(peer);
 }
 
-/* Each is said instead of, or after, the greeting; each breaks the client off, once. */
+/* Each text comes instead of the greeting, or after it. Each ends the client, once. */
 static void test_nonsense(void)
 {
 	static const struct {
@@ -235,7 +235,7 @@ static void test_nonsense(void)
 	}
 }
 
-/* What is asked at once may be answered before what was asked first, and names itself. */
+/* An out-of-band command may be answered before earlier ones; its answer has its `id`. */
 static void test_answers_out_of_order(void)
 {
 	struct peer *peer = meet_and_greet();
@@ -307,7 +307,7 @@ static void test_no_answer(void)
 	part(peer);
 }
 
-/* A peer that closes its end and stays alive owes its answer all the same. */
+/* A peer that closes its end, and stays alive, has still to answer. */
 static void test_no_answer_after_the_end(void)
 {
 	struct peer *peer = meet_and_greet();
@@ -319,7 +319,7 @@ static void test_no_answer_after_the_end(void)
 	part(peer);
 }
 
-/* Why it ended, the process' exit tells. */
+/* A closed connection alone is no problem: the exit of the process says why it ended. */
 static void test_plain_end(void)
 {
 	struct peer *peer = meet_and_greet();
@@ -347,7 +347,7 @@ static void test_silence_when_nothing_is_owed(void)
 	part(peer);
 }
 
-/* A peer that does not read: its socket fills up, and the client says so. */
+/* If the peer does not read, its socket fills up, and the client reports that. */
 static void test_peer_that_does_not_read(void)
 {
 	struct peer *peer = meet_and_greet();
@@ -389,7 +389,7 @@ static void test_freed_when_told(void)
 		hear(peer);
 		g_assert_null(peer->qmp);
 		g_assert_nonnull(strchr(peer->told->str, '\n'));
-		/* Nothing is told to an owner that has freed its client. */
+		/* An owner that has freed its client is told nothing. */
 		g_assert_true(g_str_has_suffix(peer->told->str, "\n"));
 		g_assert_true(strchr(peer->told->str, '\n') ==
 			      peer->told->str + peer->told->len - 1);

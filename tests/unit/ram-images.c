@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/ram-images.c: two files, what is said of them, and whether they stay. */
+/* host/vmm/ram-images.c: two images of memory, what is said of them, and whether they are kept. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ static void tear_down(struct fixture *fixture, gconstpointer data)
 {
 	g_unlink(fixture->source);
 	g_unlink(fixture->destination);
-	/* Nothing else was left there. */
+	/* Fails if another file was left there. */
 	g_assert_cmpint(g_rmdir(fixture->folder), ==, 0);
 	g_free(fixture->folder);
 	g_free(fixture->source);
@@ -36,7 +36,7 @@ static void write_file(const char *path, const char *bytes, gsize length)
 	g_assert_true(g_file_set_contents(path, bytes, length, NULL));
 }
 
-/* One move of so many pages of zeroes, in which the byte at each of these offsets changes. */
+/* One action on PAGES pages of zeroes, in which the byte at each of these offsets changes. */
 static void move(struct fixture *fixture, gsize pages, const gsize *offsets, gsize count)
 {
 	g_autofree char *bytes = g_malloc0(pages * PAGE);
@@ -48,7 +48,7 @@ static void move(struct fixture *fixture, gsize pages, const gsize *offsets, gsi
 	ram_images_compare(fixture->images);
 }
 
-/* Do both files stay? Exactly one never does. */
+/* TRUE if both files are kept. It never happens that only one is. */
 static gboolean are_kept(const struct fixture *fixture)
 {
 	gboolean source = g_file_test(fixture->source, G_FILE_TEST_EXISTS);
@@ -91,7 +91,7 @@ static void test_one_page(struct fixture *fixture, gconstpointer data)
 
 	move(fixture, 3, NULL, 0);
 	move(fixture, 3, offsets, 2);
-	/* This one has less to tell than the last. */
+	/* The next images are equal, and do not take the place of these. */
 	move(fixture, 3, NULL, 0);
 	check_end(
 		fixture, FALSE,
@@ -100,7 +100,7 @@ static void test_one_page(struct fixture *fixture, gconstpointer data)
 		TRUE);
 }
 
-/* Each is shown once; the files are of the last. */
+/* Each page is shown once. The files are of the last action in which images differed. */
 static void test_again_and_another(struct fixture *fixture, gconstpointer data)
 {
 	const gsize offsets[] = { 5, PAGE + 6 };
@@ -170,7 +170,7 @@ static void test_given_up(struct fixture *fixture, gconstpointer data)
 	ram_images_give_up(fixture->images, "no space left");
 	ram_images_give_up(fixture->images, "another reason");
 	g_assert_false(ram_images_wanted(fixture->images));
-	/* The other side of the move may still write its own. */
+	/* The VMM on the other side may still write its image. */
 	write_file(ram_images_destination(fixture->images), "half", 4);
 	ram_images_compare(fixture->images);
 	check_end(fixture, TRUE, "there are no images: no space left", FALSE);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * host/report-*.c: what they write can be read again by a program, whatever the
- * results hold.
- */
+/* host/report/: programs can read what each format writes, whatever the results hold. */
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -12,7 +9,7 @@
 #include "report/reporter.h"
 #include "report/result-json.h"
 
-/* Nothing in here may break a line, a string or an element. */
+/* In no format may this end a line, a string or an element. */
 #define NASTY "<a href=\"x\"> & 'b' \\ ]]> # not ok \\x01 gr\xc3\xbc\xc3\x9f"
 
 static struct environment environment = {
@@ -28,7 +25,7 @@ static struct environment environment = {
 
 static struct program program = { .name = (char *)"pro" };
 
-/* One result of each. */
+/* One result for each verdict. */
 #define VERDICTS (VERDICT_ERROR + 1)
 
 struct run {
@@ -59,7 +56,7 @@ static void add_mark(struct result *result)
 	g_ptr_array_add(result->marks, mark);
 }
 
-/* One case of each verdict. */
+/* One case for each verdict. */
 static void make_run(struct run *run)
 {
 	static const char *const names[] = { "pro/pass", "pro/fail", "pro/xfail", "pro/skip",
@@ -86,7 +83,7 @@ static void make_run(struct run *run)
 	}
 }
 
-/* Tells REPORTER of a run and returns what it wrote; NOT_RUN cases were interrupted. */
+/* Tells REPORTER about a run in which NOT_RUN cases were interrupted. Returns what it wrote. */
 static char *report(const struct reporter *reporter, const char *target, guint not_run)
 {
 	g_autoptr(GError) error = NULL;
@@ -123,7 +120,7 @@ static char *report_to_file(const struct reporter *reporter)
 	return text;
 }
 
-/* The same for a reporter that writes to standard output. */
+/* For a reporter that writes to standard output. */
 static char *report_to_stdout(const struct reporter *reporter, guint not_run)
 {
 	g_autofree char *path = NULL;
@@ -183,7 +180,7 @@ static char *to_json(const struct result *result)
 	return json_to_string(node, FALSE);
 }
 
-/* A result that has come from a lab is told as it was told there. */
+/* A result that is read from JSON, as from a lab, is written as the same JSON. */
 static void test_json_there_and_back(void)
 {
 	struct run run;
@@ -203,7 +200,7 @@ static void test_json_there_and_back(void)
 	}
 }
 
-/* What comes from a lab may be damaged: no result, and no crash. */
+/* Damaged JSON, as from a lab that dies, gives no result and no crash. */
 static void test_no_result(void)
 {
 	static const char *const objects[] = {
@@ -233,7 +230,7 @@ static void test_no_result(void)
 	}
 }
 
-/* Counts the elements, and fails on what is no XML. */
+/* Counts the elements of TEXT, and fails if TEXT is no XML. */
 struct elements {
 	unsigned cases, failures, errors, skipped;
 };
@@ -272,7 +269,7 @@ static void test_junit(void)
 	g_assert_nonnull(strstr(text, "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"2\""));
 }
 
-/* Lines of TEXT that begin with PREFIX. */
+/* How many lines of TEXT begin with PREFIX. */
 static unsigned count_lines(const char *text, const char *prefix)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -331,7 +328,7 @@ static void test_lines_interrupted(void)
 	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 8 cases have no verdict"), ==, 1);
 }
 
-/* The live line never stays: what is left when it is wiped out is the plain report. */
+/* What is left on a terminal, when the live line is wiped out, is the plain report. */
 static void test_live(void)
 {
 	g_autofree char *text = report_to_stdout(&live_reporter, 0);

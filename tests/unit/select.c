@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/select.c: which cases a command line means, and why some of them skip. */
+/* host/suite/select.c: which cases a command line selects, and why some of them are skipped. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static const char config[] =
 	"none, pause, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, "      \
 	"storm, snapshot, bgsnapshot"
 
-/* A folder with TEXT as its unittests.cfg and one binary. */
+/* Makes a folder with TEXT as its unittests.cfg and one binary. */
 struct folder {
 	char *path, *config, *binary;
 };
@@ -64,8 +64,8 @@ static struct settings settings_with(int repeat, gint64 seed, gboolean accel_cho
 }
 
 /*
- * The cases that PATTERNS and PLANS (words, or NULL) mean, "name" or "name(reason)"
- * each; or "error: MESSAGE" with the folder's name taken out.
+ * The cases that PATTERNS and PLANS (words, or NULL) select, each as "name" or "name(reason)"; or
+ * "error: MESSAGE", in which the folder's name is taken out.
  */
 static char *chosen(const char *text, gboolean kvm_unit_tests, const char *patterns,
 		    const char *plans, unsigned repeat)
@@ -120,10 +120,11 @@ static void test_patterns(void)
 		{ "alpha/precopy", NULL, "alpha/precopy" },
 		{ "*/precopy", NULL, "alpha/precopy alpine/precopy" },
 		{ "alpine/*", NULL, "alpine/none alpine/precopy" },
-		/* The suite's order, each case once. */
+		/* Cases come in the order of the suite, each once. */
 		{ "alpine alpha/none alpine/none", NULL, "alpha/none alpine/none alpine/precopy" },
 		{ "alpine", "pause storm", "alpine/pause alpine/storm" },
-		/* Named, however it is named. */
+		/* A program outside of the default group runs if its name is given, as a glob or
+		   not. */
 		{ "hidden", NULL, "hidden/none" },
 		{ "hid*", NULL, "hidden/none" },
 		{ "beta", NULL, "beta/none(needs KVM, and this runs on TCG)" },
@@ -147,7 +148,7 @@ static void test_patterns(void)
 		  "error: --plan: unknown plan 'teleport'; known: " ALL_PLANS },
 		{ "alpha", "", "error: --plan: no plan is named; known: " ALL_PLANS },
 		{ "alpha", "none none", "error: --plan: 'none' is named twice" },
-		/* Options, in whatever order, and globs over them. */
+		/* Options of plans in any order, and globs that match them. */
 		{ "alpha", "precopy+xbzrle+multifd", "alpha/precopy+multifd+xbzrle" },
 		{ "alpha", "storm+tcp+tcp", "alpha/storm+tcp" },
 		{ "alpha/*", "none precopy+tcp", "alpha/none alpha/precopy+tcp" },
@@ -220,7 +221,7 @@ static void test_complaints_about_the_suite(void)
 	}
 }
 
-/* Another suite's programs run alone, or move if they are in the group `migration`. */
+/* Programs of another suite run under plan none, and those of the group `migration` migrate. */
 static void test_kvm_unit_tests(void)
 {
 	g_autofree char *told = chosen("[a]\nfile = alpha.flat\n"
@@ -232,7 +233,7 @@ static void test_kvm_unit_tests(void)
 	g_assert_nonnull(strstr(told, "absent.flat does not exist"));
 }
 
-/* The same seed gives the same case the same choices, and different cases different ones. */
+/* A case gets its own random choices from the seed, the same each time. */
 static void test_seeds(void)
 {
 	struct folder folder = make_folder(config);
@@ -256,7 +257,7 @@ static void test_seeds(void)
 	drop_folder(&folder);
 }
 
-/* Not an error of the case, but something to install. */
+/* A missing emulator is something to install, and no error of the case. */
 static void check_without_bochs(struct suite *suite)
 {
 	char *patterns[] = { (char *)"vmx", NULL };
@@ -272,7 +273,7 @@ static void check_without_bochs(struct suite *suite)
 		"needs KVM, and this runs on TCG; the intel lab has no Bochs (scripts/packages --install lab intel)");
 }
 
-/* A need that this machine does not meet: a lab does, unless the user wants none. */
+/* A lab meets a need that this machine does not meet, unless the user wants no lab. */
 static void test_placement(void)
 {
 	static const struct {
@@ -310,7 +311,7 @@ static void test_placement(void)
 	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
 	g_autofree char *bochs = g_build_filename(folder.path, "bochs", NULL);
 
-	/* The intel lab has its emulator here: it only has to be found. */
+	/* The emulator of the intel lab is a file here, which only has to be found. */
 	g_assert_true(g_file_set_contents_full(bochs, "", 0, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
 	g_setenv("PATH", folder.path, TRUE);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -337,7 +338,7 @@ static void test_placement(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	/* One that the user has, wherever PATH leads. */
+	/* The tests choose the emulator by PATH, and BOCHS would take precedence. */
 	g_unsetenv("BOCHS");
 	g_test_add_func("/select/patterns", test_patterns);
 	g_test_add_func("/select/nodefault", test_all_leaves_out_nodefault);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/suite.c: reading unittests.cfg, and every complaint about one. */
+/* host/suite/suite.c: how unittests.cfg is read, and every complaint about it. */
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "suite/suite.h"
 #include "util/text.h"
 
-/* Writes CONFIG to a file and reads it; the message names the file CFG. */
+/* Writes CONFIG to a file and reads it. In the message the file is called CFG. */
 static struct suite *load(const char *config, gboolean kvm_unit_tests, char **message)
 {
 	g_autofree char *path = NULL;
@@ -29,7 +29,7 @@ static struct suite *load(const char *config, gboolean kvm_unit_tests, char **me
 	return suite;
 }
 
-/* The programs of a CONFIG that there is nothing to complain about. */
+/* The programs of CONFIG, which is read without a complaint. */
 static struct suite *load_good(const char *config)
 {
 	g_autofree char *message = NULL;
@@ -178,7 +178,7 @@ static void test_triple_quotes(void)
 
 		g_test_message("%s", rows[i].value);
 		assert_words(program(suite, 0)->qemu_params, rows[i].words);
-		/* What follows is read as lines again. */
+		/* After it the file is read line by line again. */
 		g_assert_cmpstr(program(suite, 1)->name, ==, "b");
 		suite_free(suite);
 	}
@@ -242,7 +242,7 @@ static void test_complaints(void)
 		  "CFG:1: a program's name is not empty and holds no '/', '*', '?', bracket or space: 'a/b'" },
 		{ "[]\nfile = a\n",
 		  "CFG:1: a program's name is not empty and holds no '/', '*', '?', bracket or space: ''" },
-		/* All at once, in the file's order. */
+		/* All complaints come at once, in the order of the file. */
 		{ "[a]\nfile = a\nsmp = 0\nshape = round\n[a]\n",
 		  "CFG:3: smp = '0' is not a number from 1 to 255\n"
 		  "CFG:4: unknown key 'shape'; known: file, smp, groups, timeout, arch, accel, machine, check, qemu_params, extra_params, test_args, needs, plans, disk\n"
@@ -282,7 +282,7 @@ static void test_variants(void)
 	assert_program(suite, 1, "a_smp2", 2, 10, "-cpu|max,+svm,+x|-smp|2|-device|edu,n=2|2");
 	assert_program(suite, 2, "a_up", 1, 10, "+svm,+x");
 	g_assert_null(program(suite, 0)->test_args);
-	/* Guests' words are taken as they are. */
+	/* The guest's arguments are not changed. */
 	g_assert_cmpstr(program(suite, 1)->test_args, ==, "{cpu}");
 	suite_free(suite);
 }
@@ -324,7 +324,7 @@ static void test_bad_variants(void)
 	}
 }
 
-/* kvm-unit-tests adds keys now and then, and knows nothing of ours. */
+/* kvm-unit-tests may add keys, and has none of ours. */
 static void test_unknown_keys_of_others(void)
 {
 	g_autofree char *message = NULL;
@@ -343,7 +343,7 @@ static void test_unknown_keys_of_others(void)
 	suite_free(suite);
 }
 
-/* The shell's own words follow; only where the complaint begins is ours. */
+/* The rest of the complaint is the shell's, so only its beginning is compared. */
 static void test_bad_shell_words(void)
 {
 	static const char *const values[] = { "'never closed", "`exit 3`$", "\"" };
@@ -374,7 +374,7 @@ static void test_file_is_not_there(void)
 	g_assert_nonnull(strstr(error->message, "/nowhere/unittests.cfg"));
 }
 
-/* Stanzas as kvm-unit-tests' x86/unittests.cfg has them. */
+/* Stanzas in the form of kvm-unit-tests' x86/unittests.cfg. */
 static void test_kvm_unit_tests_suite(void)
 {
 	g_autofree char *message = NULL;
@@ -423,7 +423,7 @@ static void test_kvm_unit_tests_suite(void)
 	suite_free(suite);
 }
 
-/* Whatever is in the file: an answer, and no crash. */
+/* Any file gives an answer, and no crash. */
 static void test_any_bytes(void)
 {
 	static const char letters[] = "[]=\"\\\n\n\n #'/abfilesmp012 \t\r\x01\xff";

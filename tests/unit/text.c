@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/text.c: suggestions, printable copies, globs and numbers. */
+/* host/util/text.c: suggestions, printable copies, globs and numbers. */
 #include <string.h>
 
 #include "util/text.h"
@@ -79,7 +79,7 @@ static void test_printable_cuts(void)
 	g_assert_cmpuint(strlen(short_junk), <, 250);
 }
 
-/* Whatever the bytes, the copy can be put into a terminal, JSON and XML. */
+/* A terminal, JSON and XML can hold the copy, whatever the bytes are. */
 static void test_printable_any_bytes(void)
 {
 	g_autoptr(GRand) random = g_rand_new_with_seed(1);
@@ -124,7 +124,7 @@ static void test_glob(void)
 	g_assert_true(text_glob("k?mclock*", "kvmclock/none"));
 	g_assert_false(text_glob("kvm", "kvmclock"));
 	g_assert_false(text_glob("", "kvmclock"));
-	/* Brackets are no special characters. */
+	/* Brackets are ordinary characters. */
 	g_assert_false(text_glob("[k]vmclock", "kvmclock"));
 }
 
