@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/suite/known-issues.c: what known-issues.cfg makes of results. */
+/* host/run/known-issues.c: what known-issues.cfg makes of results. */
 #include <glib/gstdio.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/suite/select.c: which cases a command line selects, and why some of them are skipped. */
+/* host/run/select.c: which cases a command line selects, and why some of them are skipped. */
 #include <glib/gstdio.h>
 #include <string.h>
 
