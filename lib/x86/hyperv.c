@@ -122,7 +122,7 @@ struct hv_reference_tsc hv_reference_tsc(const struct hv_reference_tsc_page *pag
 	return line;
 }
 
-bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time)
+bool hv_reference_time_in_l2(const struct hv_reference_tsc_page *page, u64 tsc_offset, u64 *time)
 {
 	struct hv_reference_tsc line;
 	u64 tsc;
@@ -132,11 +132,16 @@ bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time)
 		line = hv_reference_tsc(page);
 		if (line.sequence == HV_REFERENCE_TSC_INVALID)
 			return false;
-		tsc = rdtsc_ordered();
+		tsc = rdtsc_ordered() - tsc_offset;
 		smp_rmb();
 	} while (READ_ONCE(page->tsc_sequence) != line.sequence);
 	*time = hv_reference_time_at(&line, tsc);
 	return true;
+}
+
+bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time)
+{
+	return hv_reference_time_in_l2(page, 0, time);
 }
 
 /* ---- SynIC ---- */

@@ -126,6 +126,8 @@ static inline u64 hv_reference_time_at(const struct hv_reference_tsc *line, u64 
 
 /* The time by the page, in ticks. False, with *time unchanged, if the page says it is invalid. */
 bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time);
+/* The same, where RDTSC gives the page's TSC plus TSC_OFFSET: in L2, for L1's page. */
+bool hv_reference_time_in_l2(const struct hv_reference_tsc_page *page, u64 tsc_offset, u64 *time);
 
 /* ---- SynIC (TLFS "Inter-Partition Communication") ---- */
 

@@ -8,7 +8,6 @@
  */
 #include "libcflat.h"
 #include "alloc_page.h"
-#include "barrier.h"
 #include "hyperv.h"
 #include "x86/nested/l1-hyperv.h"
 #include "smp.h"
@@ -47,31 +46,13 @@ static u64 read_counter(void)
 	return now;
 }
 
-/* False: the page says that it is invalid. */
-static bool page_time(u64 tsc_offset, u64 *time)
-{
-	struct hv_reference_tsc line;
-	u64 tsc;
-
-	/* The TSC has to be read while these parameters are valid. */
-	do {
-		line = hv_reference_tsc(page);
-		if (line.sequence == HV_REFERENCE_TSC_INVALID)
-			return false;
-		tsc = rdtsc_ordered() - tsc_offset;
-		smp_rmb();
-	} while (READ_ONCE(page->tsc_sequence) != line.sequence);
-	*time = hv_reference_time_at(&line, tsc);
-	return true;
-}
-
 static void read_both(u64 tsc_offset)
 {
 	struct row *row = &this_cpu(this_row);
 	u64 before = read_counter(), time, after;
 	s64 off;
 
-	if (!page || !page_time(tsc_offset, &time)) {
+	if (!page || !hv_reference_time_in_l2(page, tsc_offset, &time)) {
 		row->invalid++;
 		return;
 	}

@@ -131,8 +131,7 @@ struct stop {
 	const char *name;
 	enum deed deed;
 	enum fault_kind kind;
-	u64 bits; /* place 0's nested entry, or the entry of L2's table, without the address; 0: not
-		     present */
+	u64 bits;  /* the entry without its address, nested or in L2's table; 0: not present */
 	u64 error; /* as in struct fault */
 	bool walk; /* the entry is that of the page that holds L2's table of the window */
 	u64 from;  /* COPY: the source's offset in the window, and the destination's */

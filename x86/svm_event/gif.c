@@ -15,13 +15,8 @@ static void do_nothing(void *data)
 {
 }
 
-/*
- * A hypervisor that restores a guest with GIF set lets the events in at once. One that forgets what
- * waited for GIF loses them.
- */
-TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
-     .about =
-	     "an NMI and two interrupts wait through a migration between CLGI and STGI, and come once each: the NMI at STGI, the interrupts at STI")
+/* Clears GIF, has an NMI and two interrupts wait for it, and migrates. Gives an L2 for the end. */
+static struct l2 *pend_with_gif_clear(void)
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
 
@@ -32,6 +27,19 @@ TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
 	migrate_quiet();
 	delay_us(EVENT_SILENCE_US);
 	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
+	return l2;
+}
+
+/*
+ * A hypervisor that restores a guest with GIF set lets the events in at once. One that forgets what
+ * waited for GIF loses them.
+ */
+TEST(gif_holds_events, .on = EACH_CPU, .needs = SVM,
+     .about =
+	     "an NMI and two interrupts wait through a migration between CLGI and STGI, and come once each: the NMI at STGI, the interrupts at STI")
+{
+	struct l2 *l2 = pend_with_gif_clear();
+
 	check_pending(LOW_VECTOR, "before STGI");
 	check_pending(HIGH_VECTOR, "before STGI");
 	irq_disable();
@@ -49,15 +57,8 @@ TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "an NMI and two interrupts wait through a migration between CLGI and STGI, and come at STGI by priority if interrupts are on")
 {
-	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+	struct l2 *l2 = pend_with_gif_clear();
 
-	clgi();
-	pend(LOW_VECTOR);
-	pend(HIGH_VECTOR);
-	send_nmi();
-	migrate_quiet();
-	delay_us(EVENT_SILENCE_US);
-	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
 	stgi();
 	l1_got("after STGI", NMI_VECTOR, HIGH_VECTOR, LOW_VECTOR);
 	expect_end(l2);
