@@ -109,8 +109,10 @@ static void make_journey(void *data)
 		WRITE_ONCE(journey->over, true);
 	} else {
 		deadline_start(&deadline, ANSWER_DEADLINE_MS);
-		while (!READ_ONCE(journey->over) && !deadline_passed(&deadline))
+		/* A CPU may begin only when the guide has come to its end. */
+		do
 			make_trip();
+		while (!READ_ONCE(journey->over) && !deadline_passed(&deadline));
 	}
 	end_trips(smp_id() == journey->guide ? journey->count : 1);
 }
