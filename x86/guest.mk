@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Builds the guests. A program is one file, x86/NAME.c, or a folder x86/NAME/ whose .c files are
-# all linked. It becomes build/x86/NAME.elf, which keeps its names and lines for people and for
-# the runner, and build/x86/NAME.flat, which QEMU starts with -kernel.
+# all linked. It becomes build/x86/NAME.elf, which has symbols and lines for people and the runner,
+# and build/x86/NAME.flat, which QEMU starts with -kernel.
 #
-# A program's folder may hold program.mk with one line that names what else it links:
+# A program's folder may have a file program.mk, whose one line names what else is linked:
 #
 #	NAME_links := x86/nested/wake.c x86/nested/steps.c
 #
-# x86/nested/ holds what several nested programs share. It is no program.
+# x86/nested/ has what several nested programs share. It is no program.
 
 guest_folders := $(filter-out x86/nested,$(patsubst %/,%,$(sort $(dir $(wildcard x86/*/*.c)))))
 guest_files := $(wildcard x86/*.c)
@@ -17,11 +17,11 @@ guest_flats := $(guest_programs:%=$(build)/x86/%.flat)
 guest_elfs := $(guest_programs:%=$(build)/x86/%.elf)
 include $(wildcard x86/*/program.mk)
 
-# $(call objects,SOURCES): what becomes of .c and .S files.
+# $(call objects,SOURCES): the object files of .c and .S files.
 objects = $(patsubst %,$(build)/%.o,$(basename $(1)))
 
-# The library has three archives: for every program, and for L2s on SVM and on VMX. Both kinds
-# of L2 define the same functions, so a program gets the one or the other by its name.
+# The library has three archives: one for every program, one for L2s on SVM, one for L2s on VMX. The
+# latter two define the same functions, so a program is linked with one of them, by its name.
 guest_library_objects := $(call objects,$(wildcard lib/*.c lib/x86/*.[cS]))
 guest_svm_objects := $(call objects,$(wildcard lib/x86/nested/*.[cS] lib/x86/nested/svm/*.[cS]))
 guest_vmx_objects := $(call objects,$(wildcard lib/x86/nested/*.[cS] lib/x86/nested/vmx/*.[cS]))
@@ -31,8 +31,8 @@ guest_vmx_library := $(build)/lib/libvmx.a
 guest_libraries := $(guest_library) $(guest_svm_library) $(guest_vmx_library)
 guest_nested_objects := $(call objects,$(wildcard x86/nested/*.c))
 
-# No floating point and vector registers in the compiler's own code: an interrupt
-# handler saves none, and a test that uses them in assembly finds them unchanged.
+# The compiler must not use floating-point and vector registers: interrupt handlers do not save
+# them, and a test that uses them in assembly finds them unchanged.
 guest_compiler_include := $(shell $(CC) -print-file-name=include)
 GUEST_CPPFLAGS := -nostdinc -isystem $(guest_compiler_include) -I. -Ilib -Ilib/x86
 GUEST_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -ffreestanding -fno-pic -fno-pie \
@@ -51,7 +51,7 @@ $(build)/x86/%.flat: $(build)/x86/%.elf
 	$(say) OBJCOPY $@
 	$(quiet)$(OBJCOPY) -S -O elf32-i386 $< $@
 
-# The .c files of a program's own, and those that it links from elsewhere.
+# A program is made of its own .c files, and of those that program.mk names.
 define program_links
 $(build)/x86/$(1).elf: $(call objects,$(wildcard x86/$(1).c x86/$(1)/*.c) $($(1)_links))
 endef
@@ -59,13 +59,13 @@ $(foreach program,$(guest_programs),$(eval $(call program_links,$(program))))
 $(filter $(build)/x86/svm_%,$(guest_elfs)): $(guest_svm_library)
 $(filter $(build)/x86/vmx_%,$(guest_elfs)): $(guest_vmx_library)
 
-# Whole archives: a file with nothing but tests or handlers in it is called by nobody.
+# Whole archives, since nobody calls a file that only has tests or handlers.
 $(build)/x86/%.elf: $(build)/x86/%.name.o $(guest_library) x86/flat.lds
 	$(say) LD $@
 	$(quiet)$(CC) $(GUEST_LDFLAGS) -Wl,-T,x86/flat.lds -o $@ $(filter %.o,$^) \
 		-Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive
 
-# The program's name, for the line that says hello.
+# The program's name, for its `hello` line.
 $(build)/x86/%.name.o: x86/guest.mk $(guest_flags)
 	@mkdir -p $(@D)
 	$(quiet)echo 'extern const char program_name[]; const char program_name[] = "$*";' | \

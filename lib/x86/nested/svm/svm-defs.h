@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What AMD's APM volume 2 defines for SVM: the VMCB (appendix B), intercepts (same
- * place, byte offsets 000h to 014h), exit codes (appendix C, with the names of Linux's
- * uapi/asm/svm.h, against which tests/svm-constants.c holds them), and the bits of
- * their fields (chapter 15). For assembly too.
+ * SVM's constants and structures (AMD APM volume 2): the VMCB and its intercepts (appendix B), exit
+ * codes (appendix C), and bits of fields (chapter 15). Exit codes have the names of Linux's
+ * uapi/asm/svm.h, and tests/unit/constants.c compares them. For C and assembly.
  */
 #ifndef X86_SVM_DEFS_H
 #define X86_SVM_DEFS_H
 
-/* Of VMCB offsets that svm-entry.S uses: RAX in the state save area. */
+/* The VMCB offset that svm-entry.S uses: RAX in the state save area. */
 #define VMCB_RAX 0x5f8
 
 /* ---- exit codes (appendix C) ---- */
@@ -87,7 +86,7 @@
 /* VMEXIT_INVALID as the 64 bits of EXITCODE. */
 #define SVM_EXIT_INVALID ((u64)(SVM_EXIT_ERR))
 
-/* ---- intercepts: the bit's number, counted from bit 0 of byte offset 000h ---- */
+/* ---- intercepts: bit numbers, counted from bit 0 of byte offset 000h ---- */
 
 enum svm_intercept {
 	INTERCEPT_CR0_READ = 0,
@@ -135,7 +134,7 @@ enum svm_intercept {
 	INTERCEPT_TASK_SWITCH,
 	INTERCEPT_FERR_FREEZE,
 	INTERCEPT_SHUTDOWN,
-	INTERCEPT_VMRUN = 128, /* must be set, else VMEXIT_INVALID */
+	INTERCEPT_VMRUN = 128, /* VMEXIT_INVALID if it is clear */
 	INTERCEPT_VMMCALL,
 	INTERCEPT_VMLOAD,
 	INTERCEPT_VMSAVE,
@@ -159,7 +158,7 @@ enum svm_intercept {
 #define TLB_CONTROL_DO_NOTHING	     0
 #define TLB_CONTROL_FLUSH_ALL_ASID   1
 #define TLB_CONTROL_FLUSH_ASID	     3
-#define TLB_CONTROL_FLUSH_ASID_LOCAL 7 /* not the global pages */
+#define TLB_CONTROL_FLUSH_ASID_LOCAL 7 /* except global pages */
 
 /* Byte offset 060h. */
 #define V_TPR_MASK	    0xfful
@@ -177,7 +176,7 @@ enum svm_intercept {
 
 /* Byte offset 068h. */
 #define SVM_INTERRUPT_SHADOW_MASK BIT(0)
-#define SVM_GUEST_INTERRUPT_MASK  BIT(1) /* RFLAGS.IF of the guest, where V_INTR_MASKING is set */
+#define SVM_GUEST_INTERRUPT_MASK  BIT(1) /* the guest's RFLAGS.IF, if V_INTR_MASKING is set */
 
 /* EVENTINJ and EXITINTINFO (15.20, 15.7.2). */
 #define SVM_EVTINJ_VEC_MASK   0xfful
@@ -195,9 +194,9 @@ enum svm_intercept {
 #define LBR_CTL_ENABLE_MASK		   BIT(0)
 #define VIRTUAL_VMLOAD_VMSAVE_ENABLE_MASK  BIT(1)
 
-/* EXITINFO1 of a nested page fault, above the bits of a page fault (15.25.6). */
-#define NPF_FINAL_ADDRESS BIT(32) /* of the guest's final physical address */
-#define NPF_PAGE_TABLE	  BIT(33) /* of the walk through the guest's tables */
+/* EXITINFO1 of a nested page fault: these bits, and a page fault's error code (15.25.6). */
+#define NPF_FINAL_ADDRESS BIT(32) /* the access to the guest's final physical address */
+#define NPF_PAGE_TABLE	  BIT(33) /* an access to the guest's page tables */
 
 /* EXITINFO1 of IOIO (15.10.2). */
 #define SVM_IOIO_IN	 BIT(0)
@@ -216,10 +215,10 @@ enum svm_intercept {
 #define SVM_VM_CR_SVM_LOCK BIT(3)
 #define SVM_VM_CR_SVM_DIS  BIT(4)
 
-/* TSC_RATIO: 8 bits of integer, 32 of fraction (15.30.5). */
+/* TSC_RATIO: 8 integer bits, 32 fraction bits (15.30.5). */
 #define SVM_TSC_RATIO_DEFAULT (1ul << 32)
 
-/* Attributes of a segment: bits 55:52 and 47:40 of its descriptor. */
+/* A segment's attributes: bits 55:52 and 47:40 of the descriptor. */
 #define SVM_SELECTOR_P BIT(7)
 #define SVM_SELECTOR_L BIT(9)
 

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the Intel SDM volume 3 defines for VMX: fields of the VMCS (appendix B), exit
- * reasons (appendix C), bits of the controls (chapter 25, "Virtual Machine Control
- * Structures"), of exit information (chapter 28, "VM Exits"), capabilities (appendix A),
- * VM-instruction errors (31.4); chapters by the edition of December 2023. The names are Linux's
- * asm/vmx.h and uapi/asm/vmx.h; tests/unit/constants.c holds the exit reasons against the latter.
- * For assembly too.
+ * VMX's constants and structures (Intel SDM volume 3, edition of December 2023): fields of the VMCS
+ * (appendix B), controls (chapter 25, "Virtual Machine Control Structures"), exit reasons (appendix
+ * C), exit information (chapter 28, "VM Exits"), capabilities (appendix A), and VM-instruction
+ * errors (31.4). Names are those of Linux's asm/vmx.h and uapi/asm/vmx.h. tests/unit/constants.c
+ * compares the exit reasons with the latter. For C and assembly.
  */
 #ifndef X86_VMX_DEFS_H
 #define X86_VMX_DEFS_H
 
-/* Of the fields, those that vmx-entry.S writes. */
+/* The fields that vmx-entry.S writes. */
 #define VMCS_HOST_RSP 0x6c14
 #define VMCS_HOST_RIP 0x6c16
 
 /* ---- exit reasons (appendix C) ---- */
 
-/* In the exit reason of an entry that failed. */
+/* The bit in the exit reason of an entry that has failed. */
 #define VMX_EXIT_REASONS_FAILED_VMENTRY 0x80000000
 
 #define EXIT_REASON_EXCEPTION_NMI	0
@@ -254,7 +253,7 @@ enum {
 
 _Static_assert(HOST_RSP == VMCS_HOST_RSP && HOST_RIP == VMCS_HOST_RIP, "for vmx-entry.S");
 
-/* An encoding (25.11.2): the upper half of a 64-bit field is a field of its own. */
+/* The parts of an encoding (25.11.2). The upper half of a 64-bit field has its own encoding. */
 #define VMCS_FIELD_HIGH		BIT(0)
 #define VMCS_FIELD_TYPE(field)	((field) >> 10 & 3)
 #define VMCS_TYPE_CONTROL	0
@@ -267,7 +266,7 @@ _Static_assert(HOST_RSP == VMCS_HOST_RSP && HOST_RIP == VMCS_HOST_RIP, "for vmx-
 #define VMCS_WIDTH_32		2
 #define VMCS_WIDTH_NATURAL	3
 
-/* A VMCS region: its first 4 bytes are the revision of IA32_VMX_BASIC (25.2). */
+/* A VMCS region begins with the revision that IA32_VMX_BASIC gives (25.2). */
 struct vmcs {
 	u32 revision_id;
 	u32 abort;
@@ -409,7 +408,7 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 
 /* ---- exit qualification (28.2.1) ---- */
 
-/* Control registers, table 28-3: which, what, and the register that it is moved to or from. */
+/* Control registers, table 28-3: the register, the kind of access, the general register. */
 #define CONTROL_REG_ACCESS_NUM	0xful
 #define CONTROL_REG_ACCESS_TYPE (3ul << 4)
 #define CONTROL_REG_MOV_TO	(0ul << 4)
@@ -438,7 +437,7 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define TYPE_LINEAR_APIC_INST_READ  (0ul << 12)
 #define TYPE_LINEAR_APIC_INST_WRITE (1ul << 12)
 
-/* Of an entry that failed by its guest state (27.8). */
+/* An entry that has failed for its guest state (27.8). */
 #define ENTRY_FAIL_DEFAULT	 0
 #define ENTRY_FAIL_PDPTE	 2
 #define ENTRY_FAIL_NMI		 3
@@ -450,7 +449,7 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define EPT_VIOLATION_ACC_INSTR	     BIT(2)
 #define EPT_VIOLATION_RWX_SHIFT	     3
 #define EPT_VIOLATION_GVA_IS_VALID   BIT(7)
-#define EPT_VIOLATION_GVA_TRANSLATED BIT(8) /* the final address, and none on the walk to it */
+#define EPT_VIOLATION_GVA_TRANSLATED BIT(8) /* the final access, not one of the walk to it */
 
 /* ---- capabilities (appendix A) ---- */
 
@@ -485,7 +484,7 @@ _Static_assert(sizeof(struct vmcs) == 0x1000 && sizeof(struct vmx_msr_entry) == 
 #define VMX_EPTP_PWL_4		0x18ul
 #define VMX_EPTP_AD_ENABLE_BIT	BIT(6)
 
-/* What a virtualization exception tells (26.5.7.2); none comes while `busy' is not 0. */
+/* Information on a virtualization exception (26.5.7.2). None comes while `busy` is not 0. */
 struct vmx_ve_information {
 	u32 exit_reason;
 	u32 busy;
@@ -495,7 +494,7 @@ struct vmx_ve_information {
 	u16 eptp_index;
 };
 
-/* Entries of the EPTP list, and of the page-modification log (26.5.6.3, 29.3.6). */
+/* How many entries the EPTP list and the page-modification log have (26.5.6.3, 29.3.6). */
 #define VMFUNC_EPTP_ENTRIES 512
 #define PML_ENTITY_NUM	    512
 /* VM_FUNCTION_CONTROL. */

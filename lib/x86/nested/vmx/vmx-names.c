@@ -204,14 +204,13 @@ const char *l2_exit_text(const struct l2 *l2)
 				   : vmx_result_text(VM_FAIL_VALID));
 		return text;
 	}
-	length =
-		snprintf(text, EXIT_TEXT_MAX,
-			 "%s at rip 0x%lx, rax 0x%lx, qualification 0x%lx, instruction length %lu, "
-			 "interruption 0x%lx (error 0x%lx), IDT vectoring 0x%lx",
-			 l2_exit_name(l2->exit_reason), vmx_get(l2, GUEST_RIP), l2->rax,
-			 vmx_get(l2, EXIT_QUALIFICATION), vmx_get(l2, VM_EXIT_INSTRUCTION_LEN),
-			 vmx_get(l2, VM_EXIT_INTR_INFO), vmx_get(l2, VM_EXIT_INTR_ERROR_CODE),
-			 vmx_get(l2, IDT_VECTORING_INFO_FIELD));
+	length = snprintf(
+		text, EXIT_TEXT_MAX,
+		"%s at rip 0x%lx, rax 0x%lx, qualification 0x%lx, instruction length %lu, interruption 0x%lx (error 0x%lx), IDT vectoring 0x%lx",
+		l2_exit_name(l2->exit_reason), vmx_get(l2, GUEST_RIP), l2->rax,
+		vmx_get(l2, EXIT_QUALIFICATION), vmx_get(l2, VM_EXIT_INSTRUCTION_LEN),
+		vmx_get(l2, VM_EXIT_INTR_INFO), vmx_get(l2, VM_EXIT_INTR_ERROR_CODE),
+		vmx_get(l2, IDT_VECTORING_INFO_FIELD));
 	if (l2->exit_reason == EXIT_REASON_EPT_VIOLATION ||
 	    l2->exit_reason == EXIT_REASON_EPT_MISCONFIG)
 		snprintf(text + length, EXIT_TEXT_MAX - length, ", physical 0x%lx, linear 0x%lx",
