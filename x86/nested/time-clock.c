@@ -131,7 +131,7 @@ static void check_with_host(const struct clock_reading *from, const struct clock
 		tolerance += UNSTABLE_SLACK_NS;
 	if (to->answered)
 		report(least <= host + tolerance && most >= host - pause - tolerance,
-		       "the clock went with the host's: by %ld to %ld ns while %ld ns passed there, of which the guest was held for %ld ns at most (tolerance %ld ns)",
+		       "the clock went with the host's: by %ld to %ld ns while %ld ns passed there, of which the host stopped the guest for %ld ns at most (tolerance %ld ns)",
 		       least, most, host, pause, tolerance);
 }
 
