@@ -48,7 +48,7 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 static void on_event(void *data, const char *name, JsonObject *details, gint64 microseconds)
 {
 	told(data, "event %s %s at %" G_GINT64_FORMAT, name,
-	     details ? qmp_string(details, "status") : "-", microseconds);
+	     details ? member_string(details, "status") : "-", microseconds);
 }
 
 static void on_broken(void *data, const char *problem)

@@ -104,19 +104,19 @@ JsonObject *qemu_action_figures(struct qemu_action *action, JsonNode *value, con
 
 gboolean qemu_action_read_pages(JsonObject *figures, struct action_stats *stats)
 {
-	JsonObject *ram = qmp_object(figures, "ram");
-	gint64 page_size = qmp_number(ram, "page-size");
+	JsonObject *ram = member_object(figures, "ram");
+	gint64 page_size = member_number(ram, "page-size");
 
-	if (page_size <= 0 || qmp_number(ram, "normal") < 0 || qmp_number(ram, "duplicate") < 0 ||
-	    qmp_number(ram, "total") < 0)
+	if (page_size <= 0 || member_number(ram, "normal") < 0 ||
+	    member_number(ram, "duplicate") < 0 || member_number(ram, "total") < 0)
 		return FALSE;
-	stats->bytes = MAX(0, qmp_number(ram, "transferred"));
-	stats->passes = MAX(0, qmp_number(ram, "dirty-sync-count"));
+	stats->bytes = MAX(0, member_number(ram, "transferred"));
+	stats->passes = MAX(0, member_number(ram, "dirty-sync-count"));
 	/* Neither normal nor duplicate is what was sent as a difference, or compressed. */
-	stats->pages_sent = qmp_number(ram, "normal") + qmp_number(ram, "duplicate") +
-			    MAX(0, qmp_number(qmp_object(figures, "xbzrle-cache"), "pages")) +
-			    MAX(0, qmp_number(qmp_object(figures, "compression"), "pages"));
-	stats->pages_in_ram = qmp_number(ram, "total") / page_size;
+	stats->pages_sent = member_number(ram, "normal") + member_number(ram, "duplicate") +
+			    MAX(0, member_number(member_object(figures, "xbzrle-cache"), "pages")) +
+			    MAX(0, member_number(member_object(figures, "compression"), "pages"));
+	stats->pages_in_ram = member_number(ram, "total") / page_size;
 	return TRUE;
 }
 
@@ -138,7 +138,7 @@ static gboolean has_migration(JsonNode *instances)
 		JsonNode *instance = json_array_get_element(list, i);
 
 		if (JSON_NODE_HOLDS_OBJECT(instance) &&
-		    !g_strcmp0(qmp_string(json_node_get_object(instance), "type"), "migration"))
+		    !g_strcmp0(member_string(json_node_get_object(instance), "type"), "migration"))
 			return TRUE;
 	}
 	return FALSE;

@@ -64,7 +64,7 @@ static void on_status(void *data, JsonNode *value, const char *problem)
 	struct qemu *qemu = data;
 	struct broken_migration *migration = broken_migration_of(qemu);
 	const char *status = value && JSON_NODE_HOLDS_OBJECT(value)
-				     ? qmp_string(json_node_get_object(value), "status")
+				     ? member_string(json_node_get_object(value), "status")
 				     : NULL;
 
 	if (!migration)
@@ -103,13 +103,14 @@ static void on_flight_told(void *data, JsonNode *value, const char *problem)
 	figures = qemu_action_figures(&migration->base, value, problem);
 	if (!figures)
 		return;
-	if (g_strcmp0(qmp_string(figures, "status"), "active") ||
+	if (g_strcmp0(member_string(figures, "status"), "active") ||
 	    !qemu_action_read_pages(figures, &migration->flight)) {
 		qemu_action_fail(&migration->base,
 				 "the move was not in flight when it was to be broken off");
 		return;
 	}
-	migration->flight.bytes_left = MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
+	migration->flight.bytes_left =
+		MAX(0, member_number(member_object(figures, "ram"), "remaining"));
 	migration->broken = TRUE;
 	/* A destination whose stream ends ends as well, and not in good order. */
 	migration->base.to->exit.ordered = TRUE;
@@ -138,7 +139,7 @@ static void on_failure_told(void *data, JsonNode *value, const char *problem)
 	if (!migration)
 		return;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
-		reason = qmp_string(json_node_get_object(value), "error-desc");
+		reason = member_string(json_node_get_object(value), "error-desc");
 	printable = text_printable(reason ? reason : "no reason given", -1);
 	qemu_action_fail(&migration->base, "QEMU says that the migration failed: %s", printable);
 }

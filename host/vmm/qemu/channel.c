@@ -96,7 +96,7 @@ static void on_address(void *data, JsonNode *value, const char *problem)
 		JsonNode *address = json_array_get_element(list, i);
 
 		if (JSON_NODE_HOLDS_OBJECT(address))
-			qemu->port = g_strdup(qmp_string(json_node_get_object(address), "port"));
+			qemu->port = g_strdup(member_string(json_node_get_object(address), "port"));
 	}
 	if (qemu->port)
 		qemu_become_ready(qemu);

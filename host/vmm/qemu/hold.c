@@ -56,7 +56,7 @@ static void slow_down(struct qemu_migration *migration, guint64 bytes)
 
 static gboolean is_positive(JsonObject *object, const char *name)
 {
-	return object && qmp_number(object, name) > 0;
+	return object && member_number(object, name) > 0;
 }
 
 /* Auto-converge tells of itself only while it works. */
@@ -64,11 +64,11 @@ static unsigned seen_at_work(JsonObject *figures)
 {
 	unsigned seen = 0;
 
-	if (is_positive(qmp_object(figures, "ram"), "multifd-bytes"))
+	if (is_positive(member_object(figures, "ram"), "multifd-bytes"))
 		seen |= OPTION_MULTIFD;
-	if (is_positive(qmp_object(figures, "xbzrle-cache"), "pages"))
+	if (is_positive(member_object(figures, "xbzrle-cache"), "pages"))
 		seen |= OPTION_XBZRLE;
-	if (is_positive(qmp_object(figures, "compression"), "pages"))
+	if (is_positive(member_object(figures, "compression"), "pages"))
 		seen |= OPTION_COMPRESS;
 	if (is_positive(figures, "cpu-throttle-percentage"))
 		seen |= OPTION_AUTO_CONVERGE;
@@ -89,7 +89,8 @@ static void on_held_figures(void *data, JsonNode *value, const char *problem)
 	    g_get_real_time() - migration->base.started > LONGEST_HOLD_MS * 1000)
 		let_go(migration);
 	else if (migration->hold.slowed)
-		slow_down(migration, MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining")));
+		slow_down(migration,
+			  MAX(0, member_number(member_object(figures, "ram"), "remaining")));
 }
 
 static gboolean on_hold(gpointer data)

@@ -21,9 +21,9 @@
  */
 static gboolean figures_are_final(JsonObject *figures)
 {
-	JsonNode *rate = json_object_get_member(qmp_object(figures, "ram"), "mbps");
+	JsonNode *rate = json_object_get_member(member_object(figures, "ram"), "mbps");
 
-	return qmp_number(figures, "total-time") > 0 && rate && JSON_NODE_HOLDS_VALUE(rate) &&
+	return member_number(figures, "total-time") > 0 && rate && JSON_NODE_HOLDS_VALUE(rate) &&
 	       json_node_get_double(rate) > 0;
 }
 
@@ -68,7 +68,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	figures = qemu_action_figures(&migration->base, value, problem);
 	if (!figures)
 		return;
-	downtime_ms = qmp_number(figures, "downtime");
+	downtime_ms = member_number(figures, "downtime");
 	if (downtime_ms < 0 || !qemu_action_read_pages(figures, &stats)) {
 		qemu_action_fail(&migration->base,
 				 "query-migrate does not tell downtime, page size and pages");
@@ -81,7 +81,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 	}
 	take_pause(migration, downtime_ms, &stats);
 	if (migration->postcopy.switched)
-		qemu_postcopy_note(migration, qmp_object(figures, "ram"), &stats);
+		qemu_postcopy_note(migration, member_object(figures, "ram"), &stats);
 	stats.unused = qemu_hold_unused(migration, figures);
 	if (!qemu_migration_stamps_fit(migration)) {
 		stats.pause_min_ns = 0;
@@ -101,7 +101,7 @@ static void on_failure_told(void *data, JsonNode *value, const char *problem)
 	if (!migration)
 		return;
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
-		reason = qmp_string(json_node_get_object(value), "error-desc");
+		reason = member_string(json_node_get_object(value), "error-desc");
 	printable = text_printable(reason ? reason : "no reason given", -1);
 	last_words = migration->base.to->exit.stderr_end;
 	qemu_action_fail(&migration->base, "QEMU says that the migration failed: %s%s%s", printable,

@@ -108,7 +108,7 @@ static void on_reset(struct qemu *qemu, JsonObject *details)
 static void on_status(void *data, JsonNode *value, const char *problem)
 {
 	const char *status = value && JSON_NODE_HOLDS_OBJECT(value)
-				     ? qmp_string(json_node_get_object(value), "status")
+				     ? member_string(json_node_get_object(value), "status")
 				     : NULL;
 
 	if (!g_strcmp0(status, "internal-error") || !g_strcmp0(status, "io-error") ||
@@ -132,19 +132,19 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 		qemu->resume_time = microseconds;
 	} else if (g_str_equal(name, "MIGRATION")) {
 		g_free(qemu->migration_status);
-		qemu->migration_status = g_strdup(qmp_string(details, "status"));
+		qemu->migration_status = g_strdup(member_string(details, "status"));
 		qemu->migration_time = microseconds;
 		if (!has_status(qemu, "setup"))
 			qemu_channel_drop(qemu);
 	} else if (g_str_equal(name, "MIGRATION_PASS")) {
-		qemu_migration_pass(qemu, qmp_number(details, "pass"));
+		qemu_migration_pass(qemu, member_number(details, "pass"));
 		return;
 	} else if (g_str_equal(name, "RESET")) {
 		on_reset(qemu, details);
 		return;
 	} else if (g_str_equal(name, "SHUTDOWN")) {
 		/* --no-reboot turns a reset, and so a triple fault, into a shutdown. */
-		if (!g_strcmp0(qmp_string(details, "reason"), "guest-reset"))
+		if (!g_strcmp0(member_string(details, "reason"), "guest-reset"))
 			qemu->exit.reset = TRUE;
 		return;
 	} else {

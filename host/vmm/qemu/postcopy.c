@@ -16,8 +16,8 @@ static void on_rest_told(void *data, JsonNode *value, const char *problem)
 
 	if (!migration || problem || !JSON_NODE_HOLDS_OBJECT(value))
 		return;
-	ram = qmp_object(json_node_get_object(value), "ram");
-	migration->postcopy.bytes_left = MAX(0, qmp_number(ram, "remaining"));
+	ram = member_object(json_node_get_object(value), "ram");
+	migration->postcopy.bytes_left = MAX(0, member_number(ram, "remaining"));
 }
 
 /* QEMU starts the guest and answers in one thread, so this comes when the guest runs. */
@@ -56,12 +56,12 @@ void qemu_postcopy_note(const struct qemu_migration *migration, JsonObject *ram,
 	const struct qemu_postcopy *postcopy = &migration->postcopy;
 	gint64 arrived =
 		postcopy->runs_there ? postcopy->runs_there : migration->base.to->migration_time;
-	gint64 sent_late = qmp_number(ram, "postcopy-bytes"); /* QEMU 7.0 */
+	gint64 sent_late = member_number(ram, "postcopy-bytes"); /* QEMU 7.0 */
 
 	stats->early = TRUE;
 	stats->cuts = postcopy->cuts_made;
 	stats->bytes_left = MAX(postcopy->bytes_left, (guint64)MAX(0, sent_late));
-	stats->pages_awaited = MAX(0, qmp_number(ram, "postcopy-requests"));
+	stats->pages_awaited = MAX(0, member_number(ram, "postcopy-requests"));
 	stats->pause_max_ns = MAX(stats->pause_min_ns, (arrived - postcopy->switched) * NS_PER_US);
 }
 

@@ -124,34 +124,12 @@ static void restart_deadline(struct qmp *qmp)
 		qmp->deadline = g_timeout_add_seconds(qmp->reply_seconds, too_late, qmp);
 }
 
-JsonObject *qmp_object(JsonObject *object, const char *name)
-{
-	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-
-	return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
-gint64 qmp_number(JsonObject *object, const char *name)
-{
-	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-
-	return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_int(node) : -1;
-}
-
-const char *qmp_string(JsonObject *object, const char *name)
-{
-	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-
-	return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
-								       : NULL;
-}
-
 static void handle_greeting(struct qmp *qmp, JsonObject *greeting)
 {
-	JsonObject *numbers = qmp_object(qmp_object(greeting, "version"), "qemu");
-	gint64 major = qmp_number(numbers, "major");
-	gint64 minor = qmp_number(numbers, "minor");
-	gint64 micro = qmp_number(numbers, "micro");
+	JsonObject *numbers = member_object(member_object(greeting, "version"), "qemu");
+	gint64 major = member_number(numbers, "major");
+	gint64 minor = member_number(numbers, "minor");
+	gint64 micro = member_number(numbers, "micro");
 	g_autofree char *version = NULL;
 
 	if (major < 0 || minor < 0 || micro < 0) {
@@ -165,15 +143,15 @@ static void handle_greeting(struct qmp *qmp, JsonObject *greeting)
 
 static void handle_event(struct qmp *qmp, const char *name, JsonObject *message)
 {
-	JsonObject *stamp = qmp_object(message, "timestamp");
-	gint64 seconds = qmp_number(stamp, "seconds");
-	gint64 microseconds = qmp_number(stamp, "microseconds");
+	JsonObject *stamp = member_object(message, "timestamp");
+	gint64 seconds = member_number(stamp, "seconds");
+	gint64 microseconds = member_number(stamp, "microseconds");
 
 	if (seconds < 0 || microseconds < 0) {
 		break_off(qmp, "the QMP event '%s' has no timestamp", name);
 		return;
 	}
-	qmp->listener->event(qmp->data, name, qmp_object(message, "data"),
+	qmp->listener->event(qmp->data, name, member_object(message, "data"),
 			     seconds * G_USEC_PER_SEC + microseconds);
 }
 
@@ -194,7 +172,7 @@ static struct pending *take_pending(struct qmp *qmp, gint64 id)
 static void handle_reply(struct qmp *qmp, JsonObject *message)
 {
 	JsonNode *value = json_object_get_member(message, "return");
-	struct pending *pending = take_pending(qmp, MAX(0, qmp_number(message, "id")));
+	struct pending *pending = take_pending(qmp, MAX(0, member_number(message, "id")));
 	g_autofree char *problem = NULL;
 
 	if (!pending) {
@@ -202,7 +180,7 @@ static void handle_reply(struct qmp *qmp, JsonObject *message)
 		return;
 	}
 	if (!value) {
-		const char *reason = qmp_string(qmp_object(message, "error"), "desc");
+		const char *reason = member_string(member_object(message, "error"), "desc");
 		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
 
 		problem = g_strdup_printf("QMP command '%s' failed: %s", pending->command, text);
@@ -229,8 +207,8 @@ static void handle_line(struct qmp *qmp, const char *line, size_t length)
 		return;
 	}
 	message = json_node_get_object(root);
-	greeting = qmp_object(message, "QMP");
-	event = qmp_string(message, "event");
+	greeting = member_object(message, "QMP");
+	event = member_string(message, "event");
 	if (greeting && !qmp->greeted)
 		handle_greeting(qmp, greeting);
 	else if (!qmp->greeted)

@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <json-glib/json-glib.h>
 
+#include "util/json-member.h"
 #include "util/log-file.h"
 
 struct qmp;
@@ -62,11 +63,6 @@ void qmp_execute_at_once(struct qmp *qmp, const char *command, JsonObject *argum
 
 /* Reads and handles what has come already, without waiting. */
 void qmp_drain(struct qmp *qmp);
-
-/* Members of a QMP object, for a peer that may have sent anything: NULL or -1 if absent or odd. */
-JsonObject *qmp_object(JsonObject *object, const char *name);
-const char *qmp_string(JsonObject *object, const char *name);
-gint64 qmp_number(JsonObject *object, const char *name);
 
 void qmp_free(struct qmp *qmp);
 

@@ -27,7 +27,7 @@ static void on_size(void *data, JsonNode *value, const char *problem)
 	gint64 size = 0;
 
 	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
-		size = qmp_number(json_node_get_object(value), "base-memory");
+		size = member_number(json_node_get_object(value), "base-memory");
 	if (!problem && size <= 0)
 		problem = "query-memory-size-summary answers with nonsense";
 	if (problem) {

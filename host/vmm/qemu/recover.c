@@ -68,7 +68,7 @@ static void on_left_told(void *data, JsonNode *value, const char *problem)
 		return;
 	to = migration->base.to;
 	migration->postcopy.bytes_left =
-		MAX(0, qmp_number(qmp_object(figures, "ram"), "remaining"));
+		MAX(0, member_number(member_object(figures, "ram"), "remaining"));
 	migration->postcopy.cut_in_flight = migration->postcopy.bytes_left > 0;
 	qmp_execute_at_once(to->qmp, "migrate-recover", address_of(to), on_listening, to);
 }

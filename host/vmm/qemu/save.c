@@ -52,7 +52,7 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	figures = qemu_action_figures(&save->base, value, problem);
 	if (!figures)
 		return;
-	reason = qmp_string(figures, "error-desc");
+	reason = member_string(figures, "error-desc");
 	if (has_status(qemu, "failed")) {
 		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
 
