@@ -223,8 +223,7 @@ static void test_no_result(void)
 		g_test_message("%s", objects[i]);
 		g_assert_true(i >= 3 || !result);
 		if (result) {
-			g_autofree char *text = to_json(result);
-
+			g_free(to_json(result));
 			result_free(result);
 		}
 	}
