@@ -25,7 +25,7 @@ static void start_destination(struct guest *guest)
 		g_strdup_printf("%s/%p-%u", guest->socket_dir, (void *)guest, guest->vms);
 	guest->destination = guest_start_vm(guest, guest->socket_path, 0, &error);
 	if (!guest->destination)
-		guest_fail(guest, "no destination for the move: %s", error->message);
+		guest_fail(guest, "no destination for the migration: %s", error->message);
 }
 
 static gboolean can_begin(const struct guest *guest)
@@ -35,10 +35,11 @@ static gboolean can_begin(const struct guest *guest)
 
 static const char *waits_for(const struct guest *guest, const struct guest_action *action)
 {
-	return action->begun ? "in the middle of a move" : "waiting for the destination to start";
+	return action->begun ? "in the middle of a migration"
+			     : "waiting for the destination to start";
 }
 
-#define DESTINATION_DIED "the destination died before the move"
+#define DESTINATION_DIED "the destination died before the migration"
 
 static void begin(struct guest *guest, struct guest_action *action)
 {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plans cancel and dstkill: wherever the guest asks to be moved, live migrations begin and
- * are broken off in mid-flight, by order or by the death of the destination. The guest
- * stays, and must not notice: what was prepared for its leaving (dirty logging, clocks,
- * devices that were told) has to be taken back, and the next attempt to find no trace.
+ * Plans cancel and dstkill: wherever the guest asks to be migrated, live migrations begin and are
+ * broken off in mid-flight, by order or by the death of the destination. The guest stays and must
+ * not notice. What was prepared for the migration (dirty logging, clocks, devices that were told)
+ * has to be taken back, and the next attempt must find no trace of it.
  *
- * They prove that the move was in mid-flight: memory had been sent, and not all of it.
+ * The plans prove that the migration was in mid-flight: memory had been sent, and not all of it.
  */
 #include "plan/plan.h"
 
-/* So slow that the smallest guest is still in flight at the latest moment. */
+/* Bytes a second: the smallest guest is still in flight at the latest moment. */
 #define BANDWIDTH	 (256 << 10)
 #define LATEST_MOMENT_MS 150
 
@@ -31,10 +31,10 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 			attempt(run);
 			return;
 		}
-		text = g_strdup_printf("no move was broken off in mid-flight: in %u attempts %s",
-				       run->idle_attempts,
-				       stats->pages_sent ? "nothing was left to send"
-							 : "nothing had been sent");
+		text = g_strdup_printf(
+			"no migration was broken off in mid-flight: in %u attempts %s",
+			run->idle_attempts,
+			stats->pages_sent ? "nothing was left to send" : "nothing had been sent");
 		plan_failed(run, text);
 	} else if (--run->attempts) {
 		g_array_append_val(run->actions, *stats);

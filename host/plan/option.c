@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plans with options behind their names. What an option does to a VMM is in qemu-option.c;
- * what it needs of this machine's kernel is asked here: KVM API documentation 8.29
+ * Plans with options behind their names. Each VMM knows what an option means to it. What an option
+ * needs of this machine's kernel is asked here: KVM API documentation 8.29
  * (KVM_CAP_DIRTY_LOG_RING), Documentation/admin-guide/mm/hugetlbpage.rst, personality(2).
  */
 #include "util/child.h"
@@ -11,8 +11,8 @@
 
 #define HUGE_PAGES    "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define HUGE_PAGE_MIB 2
-/* A source that ends, the QEMU that has the guest, and the next destination. */
-#define QEMUS_AT_A_TIME 3
+/* A source that ends, the VMM that has the guest, and the next destination. */
+#define VMMS_AT_A_TIME 3
 
 const struct plan_option plan_options[] = {
 	{ "multifd", "memory goes over several connections", OPTION_MULTIFD,
@@ -30,7 +30,7 @@ const struct plan_option plan_options[] = {
 	  OPTION_TCP | OPTION_FILE | OPTION_MULTIFD },
 	{ "file", "the stream goes into a file, from which the guest is then read (QEMU 8.2)",
 	  OPTION_FILE, OPTION_TCP | OPTION_EXEC | OPTION_MULTIFD },
-	{ "delay", "0 to 50 ms pass before each move, at random", OPTION_DELAY, 0 },
+	{ "delay", "0 to 50 ms pass before each action, at random", OPTION_DELAY, 0 },
 	{ "norandom", "all VMMs have the guest's memory at the same addresses", OPTION_NO_RANDOM,
 	  0 },
 	{ 0 },
@@ -55,9 +55,9 @@ char *plan_options_idle(unsigned unused, unsigned attempts)
 {
 	g_autofree char *names = names_of(unused, ", ", " and ");
 
-	return g_strdup_printf("query-migrate shows nothing of %s: in %u attempts no use was made "
-			       "of it",
-			       names, attempts);
+	return g_strdup_printf(
+		"query-migrate shows nothing of %s: in %u attempts no use was made of it", names,
+		attempts);
 }
 
 /* ---- names ---- */
@@ -177,7 +177,7 @@ static gint64 read_number(const char *path)
 
 static char *huge_pages_missing(unsigned memory_mib)
 {
-	gint64 wanted = QEMUS_AT_A_TIME * memory_mib / HUGE_PAGE_MIB;
+	gint64 wanted = VMMS_AT_A_TIME * memory_mib / HUGE_PAGE_MIB;
 	gint64 free = read_number(HUGE_PAGES "free_hugepages");
 	gint64 promised = read_number(HUGE_PAGES "resv_hugepages");
 
@@ -186,10 +186,11 @@ static char *huge_pages_missing(unsigned memory_mib)
 	free -= MAX(0, promised);
 	if (free >= wanted)
 		return NULL;
-	return g_strdup_printf("%" G_GINT64_FORMAT " free pages of 2 MiB for each guest that runs "
-			       "at a time, and %" G_GINT64_FORMAT
-			       " are free (sysctl vm.nr_hugepages=%" G_GINT64_FORMAT ")",
-			       wanted, free, wanted * g_get_num_processors());
+	return g_strdup_printf(
+		"%" G_GINT64_FORMAT
+		" free pages of 2 MiB for each guest that runs at a time, and %" G_GINT64_FORMAT
+		" are free (sysctl vm.nr_hugepages=%" G_GINT64_FORMAT ")",
+		wanted, free, wanted * g_get_num_processors());
 }
 
 char *plan_options_missing(unsigned options, const char *accel, unsigned memory_mib)
@@ -197,10 +198,10 @@ char *plan_options_missing(unsigned options, const char *accel, unsigned memory_
 	if (options & OPTION_DIRTY_RING && !g_str_equal(accel, "kvm"))
 		return g_strdup("KVM for its dirty rings, and this runs on TCG");
 	if (options & OPTION_DIRTY_RING && !kvm_dirty_ring_bytes())
-		return g_strdup("dirty rings, and this KVM has none (Linux 5.11 has; "
-				"KVM_CAP_DIRTY_LOG_RING)");
+		return g_strdup(
+			"dirty rings, and this KVM has none (Linux 5.11 has; KVM_CAP_DIRTY_LOG_RING)");
 	if (options & OPTION_NO_RANDOM && !child_can_be_predictable())
-		return g_strdup("a process whose addresses are not random, and personality(2) "
-				"refuses it here (a container's seccomp filter may)");
+		return g_strdup(
+			"a process whose addresses are not random, and personality(2) refuses it here (a container's seccomp filter may)");
 	return options & OPTION_HUGE_PAGES ? huge_pages_missing(memory_mib) : NULL;
 }

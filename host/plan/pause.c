@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plan pause: at each point where the guest asks to be moved, the VM is stopped and
- * continued where it is (QMP `stop` and `cont`). It loses what is kept in time and
- * not in memory: clocks, timers, and what KVM is told about the pause.
+ * Plan pause: wherever the guest asks to be migrated, the VM is stopped for a while and continued
+ * where it is. This tests what depends on time and not on memory: clocks, timers, and what KVM is
+ * told about the pause.
  */
 #include "plan/plan.h"
 
@@ -10,24 +10,16 @@
 #define SHORTEST_PAUSE_US 1000
 #define LONGEST_PAUSE_US  60000
 
-static void on_done(void *data, const struct action_stats *stats, const char *problem)
-{
-	if (problem)
-		plan_failed(data, problem);
-	else
-		plan_acted(data, stats);
-}
-
 static void pause_guest(struct plan_run *run)
 {
 	guest_pause(run->guest, g_rand_int_range(run->random, SHORTEST_PAUSE_US, LONGEST_PAUSE_US),
-		    on_done, run);
+		    plan_action_done, run);
 }
 
 const struct plan plan_pause = {
 	.name = "pause",
 	.action = "pause",
-	.about = "stopped and continued, wherever the guest asks to be moved",
+	.about = "the VM is stopped and continued, wherever the guest asks to be migrated",
 	.capabilities = VMM_CAN_PAUSE,
 	.act = pause_guest,
 };

@@ -2,7 +2,7 @@
 /* Carries out plans: answers migration sentences, and repeats the actions of continuous plans. */
 #include "plan/plan.h"
 
-/* With option `delay`: long enough for any moment of a test to come first. */
+/* Option `delay`: long enough for the action to come at any moment of a test. */
 #define LONGEST_DELAY_MS 50
 
 #define ADDRESS_OF_PLAN(name) &plan_##name,
@@ -90,13 +90,34 @@ void plan_acted(struct plan_run *run, const struct action_stats *stats)
 	if (stats)
 		g_array_append_val(run->actions, *stats);
 	run->acting = FALSE;
-	/* Who asked does not wait any more. */
+	/* After a reset, the guest that asked does not wait any more. */
 	if (run->plan->reboots)
 		run->sentence_waits = run->repeats = FALSE;
 	if (run->sentence_waits)
 		answer_sentence(run);
 	if (run->repeats)
 		act(run);
+}
+
+void plan_action_done(void *data, const struct action_stats *stats, const char *problem)
+{
+	if (problem)
+		plan_failed(data, problem);
+	else
+		plan_acted(data, stats);
+}
+
+gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stats,
+			   const char *problem, gboolean proven, unsigned most_attempts,
+			   void (*again)(struct plan_run *run))
+{
+	if (problem || proven)
+		plan_action_done(run, stats, problem);
+	else if (run->attempts < most_attempts)
+		again(run);
+	else
+		return FALSE;
+	return TRUE;
 }
 
 void plan_failed(struct plan_run *run, const char *problem)
@@ -115,16 +136,16 @@ void plan_hello(struct plan_run *run)
 }
 
 /*
- * A request that comes while a move is in progress is met by that move: the guest
- * asked on the source, so what it had prepared goes along.
+ * A request that comes during a migration is met by that migration: the guest asked at the source,
+ * so what it had prepared before goes with it.
  */
 void plan_sentence(struct plan_run *run, enum sentence sentence)
 {
 	gboolean repeated = sentence == SENTENCE_END && !run->repeats && !run->sentence_waits;
 
 	/*
-	 * kvm-unit-tests' guests say "End" twice, in case a move splits the line; only the
-	 * first is a question.
+	 * kvm-unit-tests' guests say "End" twice, in case a migration splits the line. Only
+	 * the first is a question.
 	 */
 	if (repeated && run->plan->act)
 		return;
@@ -185,10 +206,10 @@ char *plan_shortfall(struct plan_run *run)
 		return NULL;
 	if (!run->actions->len)
 		return g_strdup_printf(
-			"plan %s never got to move the guest: it ended without %s", run->plan->name,
-			run->plan->continuous ? "staying long enough" : "asking to be moved");
+			"plan %s never acted on the guest: it ended without %s", run->plan->name,
+			run->plan->continuous ? "staying long enough" : "asking to be migrated");
 	if (plan_wants_more(run) && console_speaks_protocol(guest_console(run->guest)))
-		return g_strdup_printf("plan %s made only %u of %u moves before the guest ended",
+		return g_strdup_printf("plan %s made only %u of %u actions before the guest ended",
 				       run->plan->name, run->actions->len, run->wanted);
 	return NULL;
 }

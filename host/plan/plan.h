@@ -37,11 +37,12 @@ struct plan {
 	void (*act)(struct plan_run *run);
 	/* The source of a live migration is killed when it has sent all. */
 	gboolean kills_source;
-	/* Moves the guest again and again from its first line on, asked or not. */
+	/* Acts on the guest again and again from its first line on, asked or not. */
 	gboolean continuous;
 	/*
-	 * The guest boots again in the move, and forgets all. Each test is treated so once,
-	 * at its first request, and begins anew; a machine that was not reset is a failure.
+	 * The action lets the guest boot again, and forget all. It is done once in each test,
+	 * at the test's first request, and the test begins anew. A machine that was not reset
+	 * is a failure.
 	 */
 	gboolean reboots;
 };
@@ -51,7 +52,7 @@ struct plan_run {
 	const struct plan *plan;
 	struct guest *guest;
 	GRand *random;	 /* of this case, from the run's seed */
-	unsigned wanted; /* moves that a continuous plan makes at least */
+	unsigned wanted; /* actions of a continuous plan, at least */
 	GArray *actions; /* of struct action_stats, in order */
 	char *test;	 /* the last that has begun, "test=NAME cpu=N"; NULL if none has */
 
@@ -59,12 +60,12 @@ struct plan_run {
 	void (*failed)(void *data, const char *problem);
 	void *data;
 	gboolean acting;
-	gboolean repeats;	 /* again and again, until told otherwise */
-	gboolean sentence_waits; /* answer it when this move has ended */
-	guint delay;		 /* the timer before a move, or 0 */
-	unsigned attempts;	 /* at the move in progress */
+	gboolean repeats;	 /* another action follows this one, until told otherwise */
+	gboolean sentence_waits; /* answer it when this action has ended */
+	guint delay;		 /* the timer before an action, or 0 */
+	unsigned attempts;	 /* at the action in progress */
 	unsigned idle_attempts;	 /* of these, that proved nothing */
-	GHashTable *treated;	 /* values of `test`, of a plan that reboots */
+	GHashTable *treated;	 /* values of `test` that were reset, of a plan that reboots */
 };
 
 #define DECLARE_PLAN(name) extern const struct plan plan_##name;
@@ -74,15 +75,18 @@ FOR_EACH_PLAN(DECLARE_PLAN)
 /* Every plan in the order in which they run, ended by NULL. */
 extern const struct plan *const plans[];
 /*
- * The plan NAME, which may have options behind it, "precopy+tcp+xbzrle"; NULL if there is
- * none (plan-option.c). The same plan with the same options, in whatever order, is found
- * at the same address, with one name for all of them.
+ * The plan NAME, which may have options behind it, "precopy+tcp+xbzrle" (option.c); NULL if there
+ * is none. A plan with the same options in another order is found at the same address, and has one
+ * name. It lives as long as the runner.
  */
 const struct plan *plan_find(const char *name);
 /* The names of all plans in that order, ended by NULL. */
 const char *const *plan_names(void);
 
-/* FAILED is called, at most once, with one line when the plan cannot be carried out. */
+/*
+ * WANTED is how many actions a continuous plan carries out at least. FAILED is called, at most
+ * once, with one line when the plan cannot be carried out.
+ */
 struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint32 seed,
 			    unsigned wanted, void (*failed)(void *data, const char *problem),
 			    void *data);
@@ -102,14 +106,27 @@ char *plan_answer_boot(struct plan_run *run, unsigned boot);
  */
 char *plan_shortfall(struct plan_run *run);
 
+/* ---- for the plans' files ---- */
+
 /*
- * For the plans' files: the move has ended well, or cannot. Without STATS it does not count
- * among the moves that the plan wants.
+ * The action has ended well, or cannot. Without STATS it does not count among the actions that the
+ * plan wants.
  */
 void plan_acted(struct plan_run *run, const struct action_stats *stats);
 void plan_failed(struct plan_run *run, const char *problem);
+/* One of these, by PROBLEM: an action_done_function, whose DATA is the plan's run. */
+void plan_action_done(void *data, const struct action_stats *stats, const char *problem);
 
-/* A live migration that proves that it was one; a plan's `move` (plan-precopy.c). */
+/*
+ * An attempt has ended, and PROVEN is whether it was what the plan promises. TRUE: the action has
+ * ended, or AGAIN makes another attempt. FALSE: MOST_ATTEMPTS have proven nothing, and the caller
+ * says so with plan_failed().
+ */
+gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stats,
+			   const char *problem, gboolean proven, unsigned most_attempts,
+			   void (*again)(struct plan_run *run));
+
+/* `act` of a live migration that proves that it was live (precopy.c). */
 void plan_migrate(struct plan_run *run);
 
 #endif

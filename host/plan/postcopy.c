@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plan postcopy: a live migration in which the guest goes as soon as the stream flows and
- * most of its memory follows when it already runs on the other side: what it touches is
- * asked for, and it waits for it (QEMU's docs/devel/migration, "Postcopy"). All that KVM
- * and QEMU write to the guest's memory themselves (clock pages, messages, an interrupt's
- * stack frame) is then written to pages that are not there yet.
+ * Plan postcopy: a live migration in which the guest goes as soon as the stream flows. Most of its
+ * memory follows when it already runs at the destination. A page that the guest touches before it
+ * has come is asked for, and the guest waits for it (QEMU's docs/devel/migration/postcopy). KVM and
+ * QEMU write to the guest's memory, too (clock pages, messages, an interrupt's stack frame), and
+ * then write to pages that are not there yet.
  *
- * A post-copy move proves that it was one: the source said so, and there was memory to
- * send when the guest went.
+ * The plan proves that the migration was a post-copy one: the source said so, and there was memory
+ * to send when the guest went.
  */
 #include "plan/option.h"
 
 #define MOST_ATTEMPTS 4
-/* Slow enough for the guest to be gone before all of a small memory was sent. */
+/* Bytes a second: slow enough for the guest to go before all of a small memory was sent. */
 #define BANDWIDTH (1 << 20)
 /*
- * Times 1, 2, 4 or 8: at the slowest the guest waits for most of what it touches, at the
- * fastest it finds it there, unless it touches it at once.
+ * Times 1, 2, 4 or 8. At the slowest the guest waits for most of what it touches. At the fastest
+ * it finds most of its memory there.
  */
 #define LATE_BANDWIDTH	   (1 << 20)
 #define LATE_BANDWIDTH_LOG 4
@@ -26,24 +26,19 @@ static void attempt(struct plan_run *run);
 static void on_done(void *data, const struct action_stats *stats, const char *problem)
 {
 	struct plan_run *run = data;
+	gboolean late = stats && stats->early && (stats->bytes_left || stats->pages_awaited);
 	g_autofree char *text = NULL;
 
-	if (problem) {
-		plan_failed(run, problem);
-	} else if (stats->early && (stats->bytes_left || stats->pages_awaited) && !stats->unused) {
-		plan_acted(run, stats);
-	} else if (run->attempts < MOST_ATTEMPTS) {
-		attempt(run);
-	} else if (stats->unused) {
+	if (plan_attempt_done(run, stats, problem, late && !stats->unused, MOST_ATTEMPTS, attempt))
+		return;
+	if (stats->unused)
 		text = plan_options_idle(stats->unused, run->attempts);
-		plan_failed(run, text);
-	} else {
+	else
 		text = g_strdup_printf(
-			"the move was not a post-copy one: in %u attempts %s", run->attempts,
+			"the migration was not a post-copy one: in %u attempts %s", run->attempts,
 			stats->early ? "no memory was left to send when the guest went"
 				     : "all memory was sent before the guest went");
-		plan_failed(run, text);
-	}
+	plan_failed(run, text);
 }
 
 static void attempt(struct plan_run *run)
@@ -59,8 +54,8 @@ static void attempt(struct plan_run *run)
 
 const struct plan plan_postcopy = {
 	.name = "postcopy",
-	.action = "migration",
 	.about = "live migration that takes the guest first and its memory afterwards",
+	.action = "migration",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY,
 	.act = attempt,

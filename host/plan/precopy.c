@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plan precopy: a full live migration at each point where the guest asks for one.
+ * Plan precopy: a full live migration wherever the guest asks for one.
  *
- * A live migration proves that it was live: at least one page went over twice, so
- * the guest ran and wrote after that page had been sent. A small guest is copied
- * so fast that it may not get to run meanwhile; then it is moved again, with the
- * stream slowed down so that it must. So is one whose figures show that an option of the
- * plan did nothing.
+ * A migration proves that it was live if at least one page went over twice: the guest ran and wrote
+ * after that page had been sent. A small guest is copied so fast that it may not run meanwhile.
+ * Then it is migrated again, with a slower stream. The same is done if the figures show that an
+ * option of the plan did nothing.
  */
 #include "plan/option.h"
 
 #define MOST_ATTEMPTS 4
-/* An option that shows itself only while the guest writes may need more, and slower ones. */
+/* An option that does something only while the guest writes may need more and slower attempts. */
 #define MOST_ATTEMPTS_WITH_OPTIONS 7
 #define BANDWIDTH_WITH_OPTIONS	   (3 << 20)
-/* The copy of what the last attempt sent takes this long at the second attempt. */
+/* So long does the second attempt need for as many bytes as the first one sent. */
 #define SLOW_COPY_MS 250
 
 static void attempt(struct plan_run *run, guint64 bandwidth);
@@ -40,16 +39,18 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 
 		attempt(run, MAX(1, stats->bytes * 1000 / SLOW_COPY_MS / slower));
 	} else if (run->plan->continuous && run->actions->len) {
-		/* Nobody asked: the guest may have been asleep. The next one may find it awake. */
+		/* The guest did not ask, and may have been asleep. The next attempt may find it
+		 * awake. */
 		plan_acted(run, NULL);
 	} else if (was_live(stats)) {
 		text = plan_options_idle(stats->unused, run->attempts);
 		plan_failed(run, text);
 	} else {
-		text = g_strdup_printf("the move was not live: in %u attempts no page was sent "
-				       "twice (%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-				       " pages), so the guest did not run and write meanwhile",
-				       run->attempts, stats->pages_sent, stats->pages_in_ram);
+		text = g_strdup_printf(
+			"the migration was not live: in %u attempts no page was sent twice (%" G_GUINT64_FORMAT
+			" of %" G_GUINT64_FORMAT
+			" pages), so the guest did not run and write meanwhile",
+			run->attempts, stats->pages_sent, stats->pages_in_ram);
 		plan_failed(run, text);
 	}
 }
@@ -71,7 +72,7 @@ void plan_migrate(struct plan_run *run)
 const struct plan plan_precopy = {
 	.name = "precopy",
 	.action = "migration",
-	.about = "live migration, wherever the guest asks to be moved",
+	.about = "live migration, wherever the guest asks for it",
 	.capabilities = VMM_CAN_MIGRATE,
 	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
 	.act = plan_migrate,

@@ -1,31 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plan reset: in each test, at the first point where it asks to be moved, the whole VM is
- * reset. The guest boots again, finds out where it was (docs/protocol.md, question
- * `boot`), tells what its registers hold, which has to be what they held at the first boot
- * (machine-check.c), and has to pass the interrupted test in full on the machine as the
- * reset has left it. A hypervisor that forgets to bring a timer, an interrupt or a page
- * that it writes to back to its initial state disturbs that test, or a later one.
+ * Plan reset: the whole VM is reset where a test asks to be migrated for the first time. The guest
+ * boots again, and asks where it was (docs/protocol.md, question `boot`). It tells what its
+ * registers hold: that has to be what they held at the first boot (machine-check.c). Then it has to
+ * pass the interrupted test in full. A hypervisor that forgets to reset a timer, an interrupt or
+ * a page that it writes to disturbs that test, or a later one.
  */
 #include "plan/plan.h"
 
-static void on_done(void *data, const struct action_stats *stats, const char *problem)
-{
-	if (problem)
-		plan_failed(data, problem);
-	else
-		plan_acted(data, stats);
-}
-
 static void reset_guest(struct plan_run *run)
 {
-	guest_reset(run->guest, on_done, run);
+	guest_reset(run->guest, plan_action_done, run);
 }
 
 const struct plan plan_reset = {
 	.name = "reset",
 	.action = "reset",
-	.about = "reset where a test first asks to be moved; the test then begins anew",
+	.about =
+		"the VM is reset where a test first asks to be migrated; the test then begins anew",
 	.capabilities = VMM_CAN_RESET,
 	.act = reset_guest,
 	.reboots = TRUE,

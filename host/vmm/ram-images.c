@@ -117,7 +117,8 @@ static void show_page(struct ram_images *images, gsize page, const guint8 *sourc
 	while (source[first] == destination[first])
 		first++;
 	g_string_append_printf(images->pages,
-			       "\nmove %u, page 0x%" G_GSIZE_MODIFIER "x, first at offset 0x%03x: ",
+			       "\naction %u, page 0x%" G_GSIZE_MODIFIER
+			       "x, first at offset 0x%03x: ",
 			       images->actions, page * PAGE_BYTES, (unsigned)first);
 	first -= first % SHOWN_BYTES;
 	show_bytes(images->pages, "source", source + first);
@@ -197,12 +198,12 @@ static const char *plural(gsize count)
 static void tell_moves(const struct ram_images *images, GString *text)
 {
 	if (!images->actions)
-		g_string_append(text, "there are no images: no move came to its end");
+		g_string_append(text, "there are no images: no action came to its end");
 	else if (!images->differing)
-		g_string_append_printf(text, "source and destination held the same in %u move%s",
+		g_string_append_printf(text, "source and destination held the same in %u action%s",
 				       images->actions, plural(images->actions));
 	else
-		g_string_append_printf(text, "source and destination differed in %u of %u move%s",
+		g_string_append_printf(text, "source and destination differed in %u of %u action%s",
 				       images->differing, images->actions, plural(images->actions));
 }
 
@@ -217,7 +218,8 @@ char *ram_images_end(struct ram_images *images, gboolean failed)
 		tell_moves(images, text);
 	if (images->there && (failed || images->pages_there))
 		g_string_append_printf(
-			text, "; images of move %u, %" G_GSIZE_FORMAT " page%s not the same: %s %s",
+			text,
+			"; images of action %u, %" G_GSIZE_FORMAT " page%s not the same: %s %s",
 			images->there, images->pages_there, plural(images->pages_there),
 			images->source, images->destination);
 	else

@@ -86,7 +86,7 @@ static const struct fault rows[] = {
 		  "FERRY_DAMAGE=change \"$@\"; status=$?; cd @DIR@/logs/dirty/precopy; cmp -l ram-source ram-destination; rm ram-*; cat stderr; exit $status",
 	  .words =
 		  "^FAIL  dirty/precopy: dense: .*\n"
-		  " +memory: source and destination differed in \\d of \\d moves?; images of move \\d, 1 page not the same: .*/ram-source .*/ram-destination\n(.*\n)* +memory: move \\d, page (0x[0-9a-f]+), first at offset 0xff0: source( [0-9a-f]{2}){16}, destination( [0-9a-f]{2}){16}\n(.*\n)+ *\\d+ +[0-7]+ +[0-7]+\n"
+		  " +memory: source and destination differed in \\d of \\d actions?; images of action \\d, 1 page not the same: .*/ram-source .*/ram-destination\n(.*\n)* +memory: action \\d, page (0x[0-9a-f]+), first at offset 0xff0: source( [0-9a-f]{2}){16}, destination( [0-9a-f]{2}){16}\n(.*\n)+ *\\d+ +[0-7]+ +[0-7]+\n"
 		  "filtering-qemu: page \\g{2} of RAM, .*; now byte 4080 is changed" },
 	{ .name = "keep-ram-equal",
 	  .arguments = "run dirty --plan snapshot --keep-ram --arg test=staircase",
@@ -94,7 +94,7 @@ static const struct fault rows[] = {
 	  .verdict = "PASS",
 	  .wrapper = "\"$@\"; status=$?; ls @DIR@/logs/dirty/snapshot; exit $status",
 	  .words =
-		  "^PASS  dirty/snapshot .*\n +memory: source and destination held the same in 2 moves\n(?!(.*\n)*ram-)" },
+		  "^PASS  dirty/snapshot .*\n +memory: source and destination held the same in 2 actions\n(?!(.*\n)*ram-)" },
 	{ "keep-ram-moves-on", "run selftest/precopy --keep-ram", "refuses-pmemsave", 0, "PASS",
 	  "^PASS  selftest/precopy .* 1 migration, .*\n +memory: there are no images: QMP command 'pmemsave' failed: Could not open the file$" },
 	{ "keep-ram-destination-dies", "run selftest/precopy --keep-ram", "dies-in-pmemsave", 1,

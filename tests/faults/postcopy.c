@@ -12,12 +12,12 @@ static const struct fault rows[] = {
 	  "ERROR",
 	  "^ERROR selftest/postcopy: QMP command 'migrate-start-postcopy' failed: Too early" },
 	{ "not-early", "run selftest/postcopy --plan postcopy", "not-early", 1, "ERROR",
-	  "^ERROR selftest/postcopy: the move was not a post-copy one: in 4 attempts all memory was sent before the guest went" },
+	  "^ERROR selftest/postcopy: the migration was not a post-copy one: in 4 attempts all memory was sent before the guest went" },
 	{ "nothing-late", "run selftest/postcopy --plan postcopy", "nothing-late", 1, "ERROR",
-	  "^ERROR selftest/postcopy: the move was not a post-copy one: in 4 attempts no memory was left to send when the guest went" },
+	  "^ERROR selftest/postcopy: the migration was not a post-copy one: in 4 attempts no memory was left to send when the guest went" },
 	{ "destination-killed-late", "run selftest/postcopy --plan postcopy",
 	  "destination-killed-late", 1, "ERROR",
-	  "^ERROR selftest/postcopy: the destination died in mid-move \\(killed by signal 9 \\(Killed\\)\\)" },
+	  "^ERROR selftest/postcopy: the destination died in mid-migration \\(killed by signal 9 \\(Killed\\)\\)" },
 	{ "loses-a-byte-late", "run selftest/postcopy --plan postcopy", "loses-a-byte", 1, "FAIL",
 	  "^FAIL  selftest/postcopy: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
 
@@ -34,7 +34,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/postcopy-recover: the stream was not cut in mid-flight: in 5 attempts no memory was left to send at the cut" },
 	{ "dies-when-mended", "run selftest --plan postcopy-recover", "dies-when-mended", 1,
 	  "ERROR",
-	  "^ERROR selftest/postcopy-recover: the destination died in mid-move \\(killed by signal 9 \\(Killed\\)\\)" },
+	  "^ERROR selftest/postcopy-recover: the destination died in mid-migration \\(killed by signal 9 \\(Killed\\)\\)" },
 };
 
 const struct fault_table postcopy_faults = { rows, G_N_ELEMENTS(rows) };

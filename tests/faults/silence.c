@@ -5,7 +5,7 @@
 
 static const struct fault rows[] = {
 	{ "migration-hangs", "run selftest/precopy", "migration-hangs", 1, "ERROR",
-	  "^ERROR selftest/precopy: the move did not end in time; source: migration active, destination: setup" },
+	  "^ERROR selftest/precopy: the migration did not end in time; source: migration active, destination: setup" },
 	{ "no-greeting", "run selftest/precopy", "no-greeting", 1, "ERROR",
 	  "^ERROR selftest/precopy: no QMP greeting within 15 s" },
 	{ "no-answer", "run selftest/precopy", "no-answer", 1, "ERROR",

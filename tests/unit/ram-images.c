@@ -37,7 +37,7 @@ static void write_file(const char *path, const char *bytes, gsize length)
 }
 
 /* One action on PAGES pages of zeroes, in which the byte at each of these offsets changes. */
-static void move(struct fixture *fixture, gsize pages, const gsize *offsets, gsize count)
+static void act(struct fixture *fixture, gsize pages, const gsize *offsets, gsize count)
 {
 	g_autofree char *bytes = g_malloc0(pages * PAGE);
 
@@ -68,20 +68,20 @@ static void check_end(struct fixture *fixture, gboolean failed, const char *word
 
 static void test_equal(struct fixture *fixture, gconstpointer data)
 {
-	move(fixture, 3, NULL, 0);
-	move(fixture, 3, NULL, 0);
+	act(fixture, 3, NULL, 0);
+	act(fixture, 3, NULL, 0);
 	g_assert_true(ram_images_wanted(fixture->images));
-	check_end(fixture, FALSE, "source and destination held the same in 2 moves", FALSE);
+	check_end(fixture, FALSE, "source and destination held the same in 2 actions", FALSE);
 }
 
 static void test_equal_and_failed(struct fixture *fixture, gconstpointer data)
 {
-	move(fixture, 3, NULL, 0);
+	act(fixture, 3, NULL, 0);
 	ram_images_freeze(fixture->images);
 	g_assert_false(ram_images_wanted(fixture->images));
 	check_end(
 		fixture, TRUE,
-		"source and destination held the same in 1 move; images of move 1, 0 pages not the same: /*/ram-source /*/ram-destination",
+		"source and destination held the same in 1 action; images of action 1, 0 pages not the same: /*/ram-source /*/ram-destination",
 		TRUE);
 }
 
@@ -89,14 +89,14 @@ static void test_one_page(struct fixture *fixture, gconstpointer data)
 {
 	const gsize offsets[] = { PAGE + 0x7fe, PAGE + 0x7ff };
 
-	move(fixture, 3, NULL, 0);
-	move(fixture, 3, offsets, 2);
+	act(fixture, 3, NULL, 0);
+	act(fixture, 3, offsets, 2);
 	/* The next images are equal, and do not take the place of these. */
-	move(fixture, 3, NULL, 0);
+	act(fixture, 3, NULL, 0);
 	check_end(
 		fixture, FALSE,
-		"source and destination differed in 1 of 3 moves; images of move 2, 1 page not the same: /*/ram-source /*/ram-destination\n"
-		"move 2, page 0x1000, first at offset 0x7fe: source 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00, destination 00 00 00 00 00 00 00 00 00 00 00 00 00 00 5a 5a",
+		"source and destination differed in 1 of 3 actions; images of action 2, 1 page not the same: /*/ram-source /*/ram-destination\n"
+		"action 2, page 0x1000, first at offset 0x7fe: source 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00, destination 00 00 00 00 00 00 00 00 00 00 00 00 00 00 5a 5a",
 		TRUE);
 }
 
@@ -106,13 +106,13 @@ static void test_again_and_another(struct fixture *fixture, gconstpointer data)
 	const gsize offsets[] = { 5, PAGE + 6 };
 	g_autofree char *bytes = NULL;
 
-	move(fixture, 2, offsets, 1);
-	move(fixture, 2, offsets, 2);
+	act(fixture, 2, offsets, 1);
+	act(fixture, 2, offsets, 2);
 	check_end(
 		fixture, TRUE,
-		"source and destination differed in 2 of 2 moves; images of move 2, 2 pages not the same: *\n"
-		"move 1, page 0x0, first at offset 0x005: *\n"
-		"move 2, page 0x1000, first at offset 0x006: * 5a 00 00 00 00 00 00 00 00 00",
+		"source and destination differed in 2 of 2 actions; images of action 2, 2 pages not the same: *\n"
+		"action 1, page 0x0, first at offset 0x005: *\n"
+		"action 2, page 0x1000, first at offset 0x006: * 5a 00 00 00 00 00 00 00 00 00",
 		TRUE);
 	g_assert_true(g_file_get_contents(fixture->destination, &bytes, NULL, NULL));
 	g_assert_cmpint(bytes[PAGE + 6], ==, 0x5a);
@@ -122,11 +122,11 @@ static void test_first_and_last_byte(struct fixture *fixture, gconstpointer data
 {
 	const gsize offsets[] = { 0, 2 * PAGE - 1 };
 
-	move(fixture, 2, offsets, 2);
+	act(fixture, 2, offsets, 2);
 	check_end(fixture, TRUE,
 		  "*2 pages not*\n"
-		  "move 1, page 0x0, first at offset 0x000: *, destination 5a 00 * 00\n"
-		  "move 1, page 0x1000, first at offset 0xfff: *, destination 00 * 00 5a",
+		  "action 1, page 0x0, first at offset 0x000: *, destination 5a 00 * 00\n"
+		  "action 1, page 0x1000, first at offset 0xfff: *, destination 00 * 00 5a",
 		  TRUE);
 }
 
@@ -136,8 +136,9 @@ static void test_many_pages(struct fixture *fixture, gconstpointer data)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(offsets); i++)
 		offsets[i] = i * PAGE;
-	move(fixture, 20, offsets, G_N_ELEMENTS(offsets));
-	check_end(fixture, FALSE, "*12 pages not*\nmove 1, page 0x9000,*\nand 2 pages more", TRUE);
+	act(fixture, 20, offsets, G_N_ELEMENTS(offsets));
+	check_end(fixture, FALSE, "*12 pages not*\naction 1, page 0x9000,*\nand 2 pages more",
+		  TRUE);
 }
 
 static void test_sizes(struct fixture *fixture, gconstpointer data)
@@ -152,9 +153,9 @@ static void test_sizes(struct fixture *fixture, gconstpointer data)
 
 static void test_half_a_pair(struct fixture *fixture, gconstpointer data)
 {
-	move(fixture, 1, NULL, 0);
+	act(fixture, 1, NULL, 0);
 	write_file(ram_images_begin(fixture->images), "new", 3);
-	check_end(fixture, TRUE, "*held the same in 1 move; images of move 1, 0 pages*", TRUE);
+	check_end(fixture, TRUE, "*held the same in 1 action; images of action 1, 0 pages*", TRUE);
 }
 
 static void test_not_written(struct fixture *fixture, gconstpointer data)
@@ -178,12 +179,12 @@ static void test_given_up(struct fixture *fixture, gconstpointer data)
 
 static void test_nothing(struct fixture *fixture, gconstpointer data)
 {
-	check_end(fixture, TRUE, "there are no images: no move came to its end", FALSE);
+	check_end(fixture, TRUE, "there are no images: no action came to its end", FALSE);
 }
 
 static void test_clear(struct fixture *fixture, gconstpointer data)
 {
-	move(fixture, 1, NULL, 0);
+	act(fixture, 1, NULL, 0);
 	write_file(ram_images_begin(fixture->images), "new", 3);
 	ram_images_clear(fixture->folder);
 	g_assert_false(are_kept(fixture));

@@ -80,7 +80,7 @@ static void on_status(void *data, JsonNode *value, const char *problem)
 		qmp_execute(qemu->qmp, "cont", NULL, on_continued, qemu);
 	} else {
 		qemu_action_fail(&migration->base,
-				 "QEMU left the guest stopped (%s) when the move %s", status,
+				 "QEMU left the guest stopped (%s) when the migration %s", status,
 				 way(migration));
 	}
 }
@@ -106,7 +106,7 @@ static void on_flight_told(void *data, JsonNode *value, const char *problem)
 	if (g_strcmp0(member_string(figures, "status"), "active") ||
 	    !qemu_action_read_pages(figures, &migration->flight)) {
 		qemu_action_fail(&migration->base,
-				 "the move was not in flight when it was to be broken off");
+				 "the migration was not in flight when it was to be broken off");
 		return;
 	}
 	migration->flight.bytes_left =
@@ -155,16 +155,16 @@ static void progress(struct qemu_action *action)
 		return;
 	if (!from->pid && WIFSIGNALED(from->exit.wait_status)) {
 		death = vm_exit_describe(&from->exit);
-		qemu_action_fail(action, "the source died in mid-move (%s)", death);
+		qemu_action_fail(action, "the source died in mid-migration (%s)", death);
 	} else if (!from->pid) {
 		qemu_action_forget(from); /* the guest ended of itself; its exit is told */
 	} else if (has_status(from, "completed")) {
-		qemu_action_fail(action, "QEMU completed a move that %s",
+		qemu_action_fail(action, "QEMU completed a migration that %s",
 				 migration->broken ? way(migration)
 						   : "should have been in mid-flight");
 	} else if (!migration->broken && !to->pid) {
 		death = vm_exit_describe(&to->exit);
-		qemu_action_fail(action, "the destination died in mid-move (%s)", death);
+		qemu_action_fail(action, "the destination died in mid-migration (%s)", death);
 	} else if (!migration->broken && has_status(from, "failed")) {
 		action->finishing = TRUE;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_failure_told, from);
@@ -186,10 +186,11 @@ static void too_late(struct qemu_action *action)
 
 	if (migration->broken)
 		qemu_action_fail(
-			action, "the source did not notice in time that the move %s (migration %s)",
+			action,
+			"the source did not notice in time that the migration %s (migration %s)",
 			way(migration), status);
 	else
-		qemu_action_fail(action, "the move did not get going in time (migration %s)",
+		qemu_action_fail(action, "the migration did not get going in time (migration %s)",
 				 status);
 }
 

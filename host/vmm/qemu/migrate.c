@@ -116,7 +116,7 @@ static void on_source_lives(void *data, JsonNode *value, const char *problem)
 	if (!migration || migration->base.finishing)
 		return;
 	death = vm_exit_describe(&migration->base.to->exit);
-	qemu_action_fail(&migration->base, "the destination died in mid-move (%s)", death);
+	qemu_action_fail(&migration->base, "the destination died in mid-migration (%s)", death);
 }
 
 /* ---- images of memory ---- */
@@ -188,7 +188,7 @@ static gboolean end_without_source(struct qemu_migration *migration)
 		return FALSE;
 	if (WIFSIGNALED(from->exit.wait_status)) {
 		death = vm_exit_describe(&from->exit);
-		qemu_action_fail(&migration->base, "the source died in mid-move (%s)", death);
+		qemu_action_fail(&migration->base, "the source died in mid-migration (%s)", death);
 	} else {
 		/* The guest ended of itself and is nowhere any more; its exit is told. */
 		qemu_action_forget(from);
@@ -270,7 +270,7 @@ static const char *status_of(const struct qemu *qemu)
 static void too_late(struct qemu_action *action)
 {
 	qemu_action_fail(action,
-			 "the move did not end in time; source: migration %s, destination: %s",
+			 "the migration did not end in time; source: migration %s, destination: %s",
 			 status_of(action->from), status_of(action->to));
 }
 

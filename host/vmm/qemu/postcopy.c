@@ -76,7 +76,8 @@ void qemu_postcopy_end_without_destination(struct qemu_migration *migration)
 	g_autofree char *death = vm_exit_describe(&to->exit);
 
 	if (WIFSIGNALED(to->exit.wait_status)) {
-		qemu_action_fail(&migration->base, "the destination died in mid-move (%s)", death);
+		qemu_action_fail(&migration->base, "the destination died in mid-migration (%s)",
+				 death);
 		return;
 	}
 	qemu_action_take_time(&migration->base, &stats);
