@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest's clock may stand still while the host holds the guest, or may count
- * that time once; both are seen in the field. It may do nothing else. The guest
- * reads its clock before it asks the host for the time and after it has the
- * answer, so its clock at the moment of the answer is known only to lie between;
- * no speed of the host is assumed.
+ * While the host holds the guest, the guest's clock may stand still or may count that time; both
+ * are seen in the field. It may do nothing else. The guest reads its clock before it asks the host
+ * for the time and after it has the answer. At the moment of the answer its clock was between the
+ * two. No speed of the host is assumed.
  */
 #include "guest/clock-check.h"
 #include "util/text.h"
 
-/*
- * CLOCK_MONOTONIC is slewed by NTP, by up to 500 ppm (adjtimex(2)); a guest's clock
- * is not.
- */
+/* NTP slews CLOCK_MONOTONIC by up to 500 ppm (adjtimex(2)), and not a guest's clock. */
 #define MOST_SLEW_PPM 500
 /*
- * QEMU and KVM read the clock a little before the moment that the runner is told
- * of, a few instructions each; a broken clock is off by what a move takes.
+ * QEMU and KVM read the clock a few instructions before the moment that the runner gets to know. A
+ * broken clock is wrong by much more: by the time that an action takes.
  */
 #define ROUNDING_NS 100000
 
@@ -30,7 +26,7 @@ struct mark {
 	struct host_moment host;
 };
 
-/* Two marks are kept: the first, against creeping errors, and the last, against leaps. */
+/* Two marks are kept: the first one finds creeping errors, the last one leaps. */
 struct clock_history {
 	struct mark first, last;
 };

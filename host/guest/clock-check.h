@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's own check of guest clocks: between two `mark name=clock` lines of one
- * clock, the guest's time and the host's must have passed alike (docs/protocol.md,
- * "Clock marks").
+ * The host's check of guest clocks: between two `mark name=clock` lines of a clock, as much time
+ * must have passed by that clock as by the host's (docs/protocol.md, "Clock marks").
  */
 #ifndef FERRY_HOST_CLOCK_CHECK_H
 #define FERRY_HOST_CLOCK_CHECK_H

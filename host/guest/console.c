@@ -6,7 +6,7 @@
 #include "guest/console.h"
 #include "util/text.h"
 
-/* A longer line is cut there: a guest that floods must not fill our memory. */
+/* Longer lines are cut, so that a guest that floods does not fill our memory. */
 #define LONGEST_LINE 65536
 
 /* How a boot begins. */
@@ -62,7 +62,7 @@ static G_GNUC_PRINTF(2, 3) void violation(struct console *console, const char *f
 	console->listener->violation(console->data, problem);
 }
 
-/* Reads a word, or a string in double quotes, at *TEXT; *TEXT moves behind it. */
+/* Reads a word, or a string in double quotes, at *TEXT, and sets *TEXT behind it. */
 static char *read_value(const char **text)
 {
 	const char *start = *text;
@@ -131,8 +131,8 @@ static gboolean read_head(const char **text, guint64 *sequence, guint64 *offset,
 }
 
 /*
- * Both counters are compared with what came. After a complaint they are taken
- * over from the guest, so that one loss is told once.
+ * Compares both counters with what came. After a complaint they are set to the guest's, so that
+ * one loss is told once.
  */
 static void check_counters(struct console *console, guint64 sequence, guint64 offset)
 {
@@ -165,7 +165,7 @@ static void check_counters(struct console *console, guint64 sequence, guint64 of
 	console->boot_start = console->line_start - offset;
 }
 
-/* A machine line holds text alone; a NUL would end the C string early. */
+/* A machine line holds text only. A NUL would end the C string early. */
 static gboolean is_text(const GString *line)
 {
 	for (gsize i = 0; i < line->len; i++)
@@ -247,8 +247,8 @@ static void handle_sentence(struct console *console, const char *text)
 }
 
 /*
- * A reset may cut a line off, and the next boot's first one then follows on the same
- * line. What was cut off says nothing.
+ * A reset may cut a line off. The first line of the next boot then follows on the same line. The
+ * part that was cut off is ignored.
  */
 static void drop_cut_line(struct console *console)
 {

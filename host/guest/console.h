@@ -51,13 +51,14 @@ struct console_listener {
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
 	void (*sentence)(void *data, enum sentence sentence);
 	void (*machine)(void *data, const struct machine_line *line);
-	/* The guest, or a move, broke the protocol; PROBLEM is one line that says where. */
+	/* The guest, or an action on it, broke the protocol. PROBLEM is one line that says where.
+	 */
 	void (*violation)(void *data, const char *problem);
 };
 
 struct console *console_new(const struct console_listener *listener, void *data);
 
-/* Another one that has come as far as CONSOLE. */
+/* Another console that has received what CONSOLE has. */
 struct console *console_copy(const struct console *console, const struct console_listener *listener,
 			     void *data);
 
@@ -65,8 +66,8 @@ struct console *console_copy(const struct console *console, const struct console
 void console_feed(struct console *console, const char *bytes, gsize length);
 
 /*
- * The machine is being reset: the next boot may begin, wherever the last one was cut
- * off. Until then its lines are read as ever.
+ * The machine is being reset: a new boot may begin at any moment, in the middle of a line, too.
+ * Until then lines are read as ever.
  */
 void console_expect_boot(struct console *console);
 
@@ -77,7 +78,7 @@ void console_end(struct console *console);
 gboolean console_speaks_protocol(const struct console *console);
 
 guint64 console_bytes(const struct console *console);
-/* The last line that was not empty, fit to print; "" if there was none. Owned by CONSOLE. */
+/* The last line that is not empty, made printable; "" if there was none. Owned by CONSOLE. */
 const char *console_last_line(const struct console *console);
 
 void console_free(struct console *console);

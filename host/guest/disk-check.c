@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a guest says of its disk, against the image. The guest says so only of sectors that it
- * has written and flushed and does not write any more, so that every one has to be in the
- * image to the last bit, whichever VMM it came through. The image is read from the host's
- * page cache, which all VMMs write to: what the disk itself would keep through a power cut is
- * not what is asked here.
+ * Compares what a guest says of its disk with the image. The guest speaks only of sectors that it
+ * has written and flushed and does not write any more. So each of these has to be in the image to
+ * the last bit, whichever VMM wrote it. The image is read from the host's page cache, which all
+ * VMMs write to. Whether the disk itself would survive a power cut is not asked here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -120,7 +119,7 @@ char *disk_check_compare(const struct disk_check *check, guint64 *wrong, guint64
 	for (guint64 sector = 0; file >= 0 && sector < check->sectors; sector++) {
 		if (!check->generations[sector])
 			continue;
-		/* What cannot be read is not zero either. */
+		/* Sectors that cannot be read are not taken for zeroes. */
 		memset(held, 0, sizeof(held));
 		if (pread(file, held, sizeof(held), sector * sizeof(held)) != sizeof(held) &&
 		    !problem)
@@ -173,7 +172,7 @@ static gboolean copy_file(const char *from, const char *to)
 	return good;
 }
 
-/* The VM keeps the file, under another name; the name gets another file. */
+/* The VM keeps the file that it has open, under another name. A copy gets the old name. */
 struct disk_check *disk_check_split(struct disk_check *check, GError **error)
 {
 	struct disk_check *kept = g_new0(struct disk_check, 1);

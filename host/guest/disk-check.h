@@ -10,10 +10,10 @@
 
 struct disk_check;
 
-/* Makes an image of so many MiB, all zeroes, in FOLDER. NULL and ERROR if that cannot be. */
+/* Makes an image of MIB, all zeroes, in FOLDER. NULL and ERROR if that fails. */
 struct disk_check *disk_check_new(const char *folder, unsigned mib, GError **error);
 
-/* Of the image. Owned by CHECK. */
+/* Path of the image. Owned by CHECK. */
 const char *disk_check_path(const struct disk_check *check);
 
 /*
@@ -22,7 +22,7 @@ const char *disk_check_path(const struct disk_check *check);
  */
 char *disk_check_mark(struct disk_check *check, const struct machine_line *line);
 
-/* A new boot knows nothing of what the last one has said. */
+/* Forgets what the guest has said: a new boot knows nothing of it. */
 void disk_check_forget(struct disk_check *check);
 
 /*
@@ -32,13 +32,12 @@ void disk_check_forget(struct disk_check *check);
  */
 char *disk_check_compare(const struct disk_check *check, guint64 *wrong, guint64 *first);
 
-/* The answer to a guest that has asked for such a comparison; the caller frees it. */
+/* The answer to a guest that has asked for a comparison. The caller frees it. */
 char *disk_check_answer(guint64 wrong, guint64 first);
 
 /*
- * From now on there are two disks that hold the same. The one returned is that of the VM that
- * has the image open; CHECK's is a copy, which who opens the image from now on will get. NULL and
- * ERROR if that cannot be.
+ * Copies the disk. The check that is returned is that of the VM which has the image open. CHECK's
+ * image is the copy, which a VM gets that opens the image from now on. NULL and ERROR on failure.
  */
 struct disk_check *disk_check_split(struct disk_check *check, GError **error);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See machine-check.h. Which registers there are, the guest knows. */
+/* See machine-check.h. The guest decides which registers it tells. */
 #include <string.h>
 
 #include "guest/machine-check.h"
@@ -7,7 +7,7 @@
 
 struct machine_check {
 	GHashTable *first; /* value of `cpu` -> key -> value */
-	GHashTable *told;  /* "CPU KEY" of what was complained of */
+	GHashTable *told;  /* "CPU KEY" of each complaint */
 };
 
 struct machine_check *machine_check_new(void)
@@ -47,7 +47,7 @@ static void add_difference(GString *text, const char *key, GHashTable *first, GH
 			       text->len ? "; " : "", key, is_text, was_text);
 }
 
-/* The keys of both, each once, in an order that does not depend on chance. */
+/* The keys of both, each once and sorted. */
 static GList *all_keys(GHashTable *first, GHashTable *now)
 {
 	GList *keys = g_hash_table_get_keys(first), *more = g_hash_table_get_keys(now);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What an original does after it was saved is judged like any guest's: failed checks,
- * the console's bytes, clocks, and a bad end. When its test is over there is nothing left
- * that the saving could have harmed and that this test would have seen.
+ * What a snapshot source does after it was saved is judged as with any guest: failed checks, the
+ * console's bytes, clocks, and a bad end. When its test is over, this test can no longer see what
+ * saving has done to it.
  */
 #include <string.h>
 
@@ -10,8 +10,8 @@
 #include "guest/snapshot-source.h"
 #include "util/text.h"
 
-/* Behind each of its failures: the same words as the copy's, for whoever knows the issue. */
-#define WHOSE " (in the original, after the snapshot)"
+/* Behind each of its failures. Before it are the words that any guest's failure has. */
+#define WHOSE " (in the snapshot source)"
 
 struct snapshot_source {
 	struct guest *guest;
@@ -34,7 +34,7 @@ static gboolean tell_over(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* It cannot be freed from inside its own calls. */
+/* The guest cannot be freed from inside its own calls. */
 static void end(struct snapshot_source *source)
 {
 	if (!source->idle)
@@ -166,7 +166,8 @@ static char *on_boot_asked(void *data, unsigned boot)
 	return g_strdup_printf("boot=%u", boot);
 }
 
-/* It leaves by itself after its last test, which is then over; or with no protocol at all. */
+/* It leaves after its last test, which is over then. A guest without protocol leaves at any time.
+ */
 static void on_ended(void *data, const struct vm_exit *exit)
 {
 	struct snapshot_source *source = data;

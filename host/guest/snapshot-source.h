@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The other life of a guest that was saved while it ran: the copy is what the plan goes on
- * with; the original is followed from here to the end of the test that it was saved in.
+ * A snapshot source: a guest that was saved while it ran, and goes on. The plan works with the one
+ * that was restored; the source is followed from here to the end of the test that it was saved in.
  */
 #ifndef FERRY_HOST_SNAPSHOT_SOURCE_H
 #define FERRY_HOST_SNAPSHOT_SOURCE_H
@@ -16,15 +16,14 @@ struct snapshot_source_listener {
 	void (*test_failed)(void *data, const struct machine_line *line, const char *reason);
 	/*
 	 * It has come to its end, and may be freed. PROBLEM is one line about something wrong
-	 * that is no test's failure, FAILURE about the first check that failed; or NULL.
+	 * that is no test's failure, FAILURE one about the first check that failed; or NULL.
 	 */
 	void (*over)(void *data, const char *problem, const char *failure);
 };
 
 /*
- * GUEST goes on, after its request is answered. IN_TEST: a test is being worked on. Its
- * requests to be moved are answered, and nothing is done. DISK (which may be NULL) is freed with
- * the original.
+ * GUEST's request is answered, and it goes on. IN_TEST: it is in the middle of a test. Its further
+ * requests are answered and nothing is done. DISK (which may be NULL) is freed with the source.
  */
 struct snapshot_source *snapshot_source_follow(struct guest *guest, gboolean in_test,
 					       struct disk_check *disk,

@@ -165,7 +165,7 @@ static const char *waits_for(const struct guest *guest, const struct guest_actio
 	const struct snapshot *snapshot = (const struct snapshot *)action;
 
 	if (guest->snapshot_source && !action->begun)
-		return "waiting for the original of the last snapshot";
+		return "waiting for the source of the last snapshot";
 	return snapshot->was_saved ? "being restored from a snapshot" : "being saved to a snapshot";
 }
 

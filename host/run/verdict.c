@@ -156,7 +156,7 @@ void conclude_unable(struct case_run *run, const char *reason)
 void conclude_deadline(struct case_run *run)
 {
 	const char *wait =
-		run->exit ? "the original of the last snapshot has not come to its test's end"
+		run->exit ? "the source of the last snapshot has not come to its test's end"
 			  : guest_waits_for(run->guest);
 	g_autofree char *where = whereabouts(run);
 

@@ -9,25 +9,25 @@
 
 #define SOURCE	    "ram-source"
 #define DESTINATION "ram-destination"
-/* A pair has this behind its names until it was compared. */
+/* The names of a pair end with this until it was compared. */
 #define NEW ".new"
 
 #define PAGE_BYTES 4096
 
-/* Of the pages that differ so many are shown, and of each page so many bytes. */
+/* So many of the pages that differ are shown, with so many bytes each. */
 #define MOST_SHOWN  10
 #define SHOWN_BYTES 16
 
 struct ram_images {
 	char *source, *destination, *new_source, *new_destination;
 	unsigned actions;   /* that were looked at */
-	unsigned differing; /* of these, in which something was not the same */
-	unsigned there;	    /* the move that the images are of; 0: there are none */
-	gsize pages_there;  /* that differ in them */
+	unsigned differing; /* actions whose images differed */
+	unsigned there;	    /* the action that the images are of; 0: there are none */
+	gsize pages_there;  /* pages that differ in these images */
 	gboolean frozen;
-	char *problem;	      /* why there are no more of them, or NULL */
-	GHashTable *differed; /* numbers of pages that did so in any move */
-	GString *pages;	      /* a line each, for the first of these */
+	char *problem;	      /* why no more images are made, or NULL */
+	GHashTable *differed; /* numbers of pages that differed in any action */
+	GString *pages;	      /* a line for each of the first of these */
 };
 
 static void remove_file(const char *folder, const char *name)
@@ -195,7 +195,7 @@ static const char *plural(gsize count)
 	return count == 1 ? "" : "s";
 }
 
-static void tell_moves(const struct ram_images *images, GString *text)
+static void tell_actions(const struct ram_images *images, GString *text)
 {
 	if (!images->actions)
 		g_string_append(text, "there are no images: no action came to its end");
@@ -215,7 +215,7 @@ char *ram_images_end(struct ram_images *images, gboolean failed)
 	if (images->problem)
 		g_string_append_printf(text, "there are no images: %s", images->problem);
 	else
-		tell_moves(images, text);
+		tell_actions(images, text);
 	if (images->there && (failed || images->pages_there))
 		g_string_append_printf(
 			text,

@@ -9,7 +9,7 @@
 char *vm_exit_describe(const struct vm_exit *exit)
 {
 	gboolean killed = WIFSIGNALED(exit->wait_status) && WTERMSIG(exit->wait_status) == SIGKILL;
-	/* Who is killed says nothing: the last words in stderr are another VMM's. */
+	/* A killed process says nothing: the last words in stderr are those of another VMM. */
 	const char *words = exit->stderr_end && !killed ? exit->stderr_end : "";
 	const char *colon = *words ? ": " : "";
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the runner asks of a VMM. Each VMM is one `struct vmm` in one file; each
- * running virtual machine is a `struct vm` of one process. Nothing here waits:
- * everything that takes time ends in a call of the listener or of a `done`.
+ * What the runner asks of a VMM. Each VMM is a `struct vmm`, whose folder is beside this file
+ * (table.c). Each running virtual machine is a `struct vm` of one process. No function waits:
+ * whatever takes time ends in a call of the listener or of a `done`, from the main loop.
  */
 #ifndef FERRY_HOST_VM_H
 #define FERRY_HOST_VM_H
@@ -15,7 +15,7 @@
 
 struct vm;
 
-/* What a VMM can do; plans name what they need. */
+/* What a VMM can do. Plans name what they need. */
 enum vmm_capability {
 	VMM_CAN_PAUSE = 1 << 0,
 	VMM_CAN_MIGRATE = 1 << 1,
@@ -28,22 +28,22 @@ enum vmm_capability {
 };
 
 /*
- * How a machine is made and its stream is carried: the words that may stand behind a
- * plan's name (plan-option.c).
+ * How a machine is made, and how its stream is carried: the words that may stand behind a plan's
+ * name (plan/option.c).
  */
 enum vm_option {
 	OPTION_MULTIFD = 1 << 0,       /* memory goes over several connections */
-	OPTION_XBZRLE = 1 << 1,	       /* a page that was sent before goes as a difference */
+	OPTION_XBZRLE = 1 << 1,	       /* a page that was sent before is sent as a difference */
 	OPTION_COMPRESS = 1 << 2,      /* pages are compressed by threads */
 	OPTION_AUTO_CONVERGE = 1 << 3, /* a guest that writes too fast is slowed down */
-	OPTION_DIRTY_RING = 1 << 4,    /* KVM tells in rings which pages were written */
+	OPTION_DIRTY_RING = 1 << 4,    /* KVM tells in rings which pages are dirty */
 	OPTION_HUGE_PAGES = 1 << 5,    /* the guest's memory is of pages of 2 MiB */
 	OPTION_MEMFD = 1 << 6,	       /* the guest's memory is a shared memfd */
 	OPTION_TCP = 1 << 7,	       /* the stream goes over TCP */
-	OPTION_EXEC = 1 << 8,	       /* ... through two processes and a FIFO */
-	OPTION_FILE = 1 << 9,	       /* ... into a file, which the destination reads */
-	OPTION_DELAY = 1 << 10,	       /* the plan waits a little before each move */
-	OPTION_NO_RANDOM = 1 << 11,    /* all VMMs have the same things at the same addresses */
+	OPTION_EXEC = 1 << 8,	       /* the stream goes through two processes and a FIFO */
+	OPTION_FILE = 1 << 9,	    /* the stream goes into a file, which the destination reads */
+	OPTION_DELAY = 1 << 10,	    /* the plan waits a little before each action */
+	OPTION_NO_RANDOM = 1 << 11, /* all VMMs have the same things at the same addresses */
 };
 
 /*
@@ -114,45 +114,47 @@ struct vm_exit {
 char *vm_exit_describe(const struct vm_exit *exit);
 
 struct vm_listener {
-	/* The VMM has come up, and tells its version, "7.2.22". */
+	/* The VMM has started and tells its version, "7.2.22". */
 	void (*version)(void *owner, struct vm *vm, const char *version);
 	/* The guest wrote to its console. Not called while the VM's output is held. */
 	void (*output)(void *owner, struct vm *vm, const char *bytes, gsize length);
-	/* A VM with `incoming` or `restore` can take its guest; its output is held until
-	 * vm_release_output(). */
+	/*
+	 * A VM with `incoming` or `restore` can take its guest. Its output is held until
+	 * release_output().
+	 */
 	void (*ready)(void *owner, struct vm *vm);
 	/*
-	 * The guest stands still, and all it wrote was delivered: what is not in the VM's memory
-	 * and has to be as it is now, when it is saved while it runs, is to be copied now.
+	 * The guest is to be saved while it runs, and is stopped for a moment. All that it wrote
+	 * was delivered. What belongs to its state and is not in the VM (its disk) is to be
+	 * copied now.
 	 */
 	void (*stands_still)(void *owner, struct vm *vm);
 	/* The process has ended and all its output was delivered. The VM may be freed. */
 	void (*exited)(void *owner, struct vm *vm, const struct vm_exit *exit);
 	/* The VMM cannot be talked to any more; PROBLEM is one line. The process may still run. */
 	void (*broken)(void *owner, struct vm *vm, const char *problem);
-	/* It cannot do, on this host, what it is to be used for. REASON is one line. */
+	/* On this host the VMM cannot do what it is to be used for. REASON is one line. */
 	void (*unable)(void *owner, struct vm *vm, const char *reason);
 };
 
 struct migration_options {
-	guint64 bandwidth;    /* bytes a second; 0 for no limit */
-	gboolean kill_source; /* when it has sent all */
-	/* The guest goes as soon as the stream flows; LATE_BANDWIDTH is for what is left then. */
-	gboolean postcopy;
-	guint64 late_bandwidth;
-	/* So often is the stream then cut and mended, if it still flows after CUT_AFTER_MS. */
-	unsigned cuts;
-	guint cut_after_ms;
+	guint64 bandwidth;	/* bytes a second; 0 for no limit */
+	gboolean kill_source;	/* the source is killed when it has sent all */
+	gboolean postcopy;	/* the guest goes as soon as the stream flows */
+	guint64 late_bandwidth; /* bytes a second, for what is left to send then */
+	unsigned cuts;		/* how often the stream is then cut and mended */
+	guint cut_after_ms; /* a cut is made if the stream still flows so long after the guest went
+			     */
 };
 
-/* How a move is broken off in mid-flight; the guest then stays where it is. */
+/* How a migration is broken off in mid-flight. The guest then stays where it is. */
 struct broken_migration_options {
-	enum { BREAK_BY_CANCEL, BREAK_BY_DEATH } how; /* of the destination */
+	enum { BREAK_BY_CANCEL, BREAK_BY_DEATH } how; /* BREAK_BY_DEATH: of the destination */
 	guint64 bandwidth;			      /* bytes a second */
-	guint after_ms;				      /* when the stream flows */
+	guint after_ms;				      /* since the stream began to flow */
 };
 
-/* PROBLEM is NULL after success; else STATS is NULL. */
+/* PROBLEM is NULL after success, and one line after failure; then STATS is NULL. */
 typedef void (*action_done_function)(void *data, const struct action_stats *stats,
 				     const char *problem);
 
@@ -162,60 +164,65 @@ struct vmm {
 	unsigned options;      /* of enum vm_option, that it knows */
 
 	/*
-	 * The path of the VMM's program NAME (NULL: the one that is used by default), which the
-	 * caller frees; NULL and ERROR if there is none.
+	 * The path of the VMM's program NAME, or of the usual one if that is NULL. The caller
+	 * frees it. NULL and ERROR if there is no such program.
 	 */
 	char *(*find_program)(const char *name, GError **error);
 	/*
-	 * Fills in TYPES, whose strings the caller frees, for guests that go between BINARY and
-	 * OTHER (NULL: there is one binary). Both are to be WANTED, unless that is NULL. FALSE
-	 * and ERROR if a binary does not have such a type.
+	 * Fills in TYPES for guests that go between BINARY and OTHER (NULL: there is one
+	 * binary). Both types are WANTED, unless that is NULL. The caller frees the strings.
+	 * FALSE and ERROR if a binary does not have such a type.
 	 */
 	gboolean (*choose_machine_types)(struct machine_types *types, const char *wanted,
 					 const char *binary, const char *other, GError **error);
 	/* Ends what the VMM keeps between one VM and the next. May be NULL. */
 	void (*end)(void);
 
+	/*
+	 * Starts a VM, of which LISTENER gets to know with OWNER. It is not called before this
+	 * returns. The caller frees the VM with `free`. NULL and ERROR if it cannot be started.
+	 */
 	struct vm *(*start)(const struct vm_config *config, const struct vm_listener *listener,
 			    void *owner, GError **error);
 	/* Console input for the guest. A VMM that does not take it reports itself broken. */
 	void (*send)(struct vm *vm, const char *bytes, gsize length);
-	/* Whom the listener's calls are for, from now on. */
+	/* From now on the listener is called with OWNER. */
 	void (*give_to)(struct vm *vm, void *owner);
-	/* Delivers held output from now on. */
+	/* The output is not held any more, and is delivered from now on. */
 	void (*release_output)(struct vm *vm);
 	/* Stops the guest for MICROSECONDS and lets it go on. */
 	void (*pause)(struct vm *vm, gint64 microseconds, action_done_function done, void *data);
 	/*
-	 * Moves the guest to TO, which must be ready. All that the guest wrote in VM is
-	 * delivered before `done`. If the move fails, the guest may go on in VM.
+	 * Migrates the guest to TO, which must be ready. All that the guest wrote in VM is
+	 * delivered before `done`. If the migration fails, the guest may go on in VM.
 	 */
 	void (*migrate)(struct vm *vm, struct vm *to, const struct migration_options *options,
 			action_done_function done, void *data);
 	/*
-	 * Begins to move the guest to TO, which must be ready, and breaks that off. After
-	 * that TO is of no use any more. The stats are those of the moment before.
+	 * Begins to migrate the guest to TO, which must be ready, and breaks that off. After
+	 * that TO is of no use any more. The stats are those of the moment before the break.
 	 */
 	void (*break_migration)(struct vm *vm, struct vm *to,
 				const struct broken_migration_options *options,
 				action_done_function done, void *data);
 	/*
-	 * Resets the machine as a whole, which goes on running; `done` when that has
-	 * happened. What the new boot writes may be delivered before.
+	 * Resets the whole machine, which goes on running. What the new boot writes may be
+	 * delivered before `done`.
 	 */
 	void (*reset)(struct vm *vm, action_done_function done, void *data);
 	/*
-	 * Writes all of the guest to FILE, which messages call PATH (it must outlive the
-	 * call), and stops it before; RUNNING: only for a moment. What the guest wrote until
-	 * it was stopped is delivered before `done`; what it writes after that is held.
+	 * Stops the guest and writes all of it to FILE. RUNNING: it is stopped only for a
+	 * moment, and what it writes after that is held. What it wrote until it was stopped is
+	 * delivered before `done`. Messages call the file PATH, which must outlive the action.
 	 */
 	void (*save)(struct vm *vm, int file, const char *path, gboolean running,
 		     action_done_function done, void *data);
-	/* Waits until a VM with `restore`, which is ready, has its guest, and lets that go on. */
+	/* VM was started with `restore`, and is ready. Waits until it has its guest, and lets that
+	 * go on. */
 	void (*restore)(struct vm *vm, action_done_function done, void *data);
-	/* Asks the process to end; `exited` follows. */
+	/* Asks the process to end. `exited` follows. */
 	void (*quit)(struct vm *vm);
-	/* Kills the process; `exited` follows, with `ordered`. */
+	/* Kills the process. `exited` follows, with `ordered`. */
 	void (*kill)(struct vm *vm);
 	/* Kills the process if it still runs, and waits for its end. No listener is called. */
 	void (*free)(struct vm *vm);
@@ -226,7 +233,7 @@ struct vm {
 	const struct vmm *vmm;
 };
 
-/* Every VMM, ended by NULL. The first is the one that is used unless another is asked for. */
+/* Every VMM, ended by NULL. The first is the default. */
 extern const struct vmm *const vmms[];
 
 #endif

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest that is moved between two builds of QEMU needs a machine that is the same in
- * both: a versioned type (manual page, "-machine"; docs/devel/migration/compatibility).
+ * A guest that is migrated between two builds of QEMU needs a machine that is the same in both: a
+ * versioned type (manual page, "-machine"; QEMU's docs/devel/migration/compatibility).
  */
 #include <string.h>
 
 #include "vmm/qemu/machine.h"
 #include "util/text.h"
 
-/* The names in the first column of `BINARY -machine help`, ended by NULL; NULL and ERROR. */
+/* The names in the first column of `BINARY -machine help`, ended by NULL. NULL and ERROR on
+ * failure. */
 static char **machine_types(const char *binary, GError **error)
 {
 	const char *const arguments[] = { binary, "-machine", "help", NULL };
@@ -54,7 +55,7 @@ static gboolean newer(const char *version, const char *than)
 	return *version;
 }
 
-/* A number and a point, and no more than these: no distribution's own, and not "microvm". */
+/* Digits and points only: not a distribution's own type, and not "microvm". */
 static gboolean is_version(const char *text)
 {
 	return g_ascii_isdigit(*text) && strspn(text, "0123456789.") == strlen(text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Asks a program that waits, linked, for its children. See preforked.h. */
+/* Asks a waiting program for a child. See preforked.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <glib.h>
@@ -11,9 +11,9 @@
 #include "util/child.h"
 #include "vmm/qemu/preforked.h"
 
-/* A program that waits. */
+/* A program that is linked and waits for requests. */
 struct waiting {
-	int socket; /* -1: it cannot be started so */
+	int socket; /* -1: it cannot be started like this */
 	GPid pid;   /* 0: it has ended */
 };
 
@@ -40,7 +40,7 @@ static void waiting_free(gpointer data)
 	g_free(data);
 }
 
-/* A program that takes no notice of the library tells its version, and ends. */
+/* A program that does not heed the library tells its version, and ends. */
 static struct waiting *start_waiting(const char *program, const char *library)
 {
 	struct waiting *waiting = g_new0(struct waiting, 1);

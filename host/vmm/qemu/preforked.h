@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A program that was linked once and is forked for each start. QEMU needs some fifty libraries;
- * to look up its symbols in them is milliseconds on hardware, and half a second in a lab whose
- * CPU is interpreted, at every move.
+ * Starts a program that was linked once by forking it. QEMU needs some fifty libraries. To look up
+ * its symbols in them takes milliseconds on hardware, and half a second in a lab whose CPU is
+ * interpreted, for each migration.
  *
  * A library that is preloaded into the program (lab/preforked.c) stops it when everything is
- * linked, before anything of the program itself has run, and answers requests: for each it makes
- * a child that goes on to main(). It is the runner's child (CLONE_PARENT of clone(2)).
+ * linked, before any of the program's own code has run. It then answers requests: for each it
+ * makes a child that goes on to main(). The child is the runner's (CLONE_PARENT of clone(2)).
  */
 #ifndef FERRY_HOST_PREFORKED_H
 #define FERRY_HOST_PREFORKED_H
@@ -14,33 +14,34 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* In the environment of the program that is to wait: its end of a SOCK_SEQPACKET pair, a number. */
+/* A variable in the environment of the waiting program: the number of its end of a SOCK_SEQPACKET
+ * pair. */
 #define PREFORKED_SOCKET "FERRY_PREFORKED_SOCKET"
 
 #define PREFORKED_FILES 8
-/* Of arguments but the program's name, each with its final 0. */
+/* So many bytes may the arguments have, without the program's name, each with its final 0. */
 #define PREFORKED_BYTES 16384
 
-/* The file descriptors come with it. The answer is a pid_t, negative if it is an errno. */
+/* The file descriptors come with the request. The answer is a pid_t; a negative one is an errno. */
 struct preforked_request {
 	pid_t runner;
 	int high_priority; /* child_raise_priority() */
 	unsigned files;
-	int targets[PREFORKED_FILES]; /* what the child knows them as */
+	int targets[PREFORKED_FILES]; /* the descriptors that they become in the child */
 	char arguments[PREFORKED_BYTES];
 };
 
 /*
- * Starts the program ARGUMENTS[0], found like a shell finds it, with the other ARGUMENTS (NULL
- * behind the last), bound to the caller by child_bind() with SIGKILL, and with no open files but
- * the COUNT FILES that it knows as TARGETS. LIBRARY is the one to preload, with a slash in its
- * path. Returns the child, which the caller waits for, or 0 if the program cannot be started so;
- * then it has to be started in the usual way.
+ * Starts the program ARGUMENTS[0], which is looked for as a shell does, with the other ARGUMENTS
+ * (NULL behind the last). It is bound to the caller by child_bind() with SIGKILL, and has no open
+ * files but the COUNT FILES, as descriptors TARGETS. LIBRARY is the library to preload, with a
+ * slash in its path. Returns the child, which the caller waits for. Returns 0 if the program cannot
+ * be started like this; then the caller starts it in the usual way.
  */
 pid_t preforked_start(const char *library, char **arguments, const int *files, const int *targets,
 		      unsigned count, int high_priority);
 
-/* Ends the programs that wait, not their children. */
+/* Ends the waiting programs. Their children go on. */
 void preforked_end(void);
 
 #endif

@@ -13,7 +13,7 @@
 #include "vmm/qemu/qmp.h"
 #include "util/text.h"
 
-/* A QMP answer is some kilobytes; more than this without a line end is nonsense. */
+/* An answer has some kilobytes. More than this without a line end is nonsense. */
 #define LONGEST_LINE (4 << 20)
 
 #define NO_FILE -1
@@ -114,7 +114,7 @@ static gboolean too_late(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The deadline runs while QEMU owes us something, from the last thing that it gave. */
+/* The deadline runs while QEMU owes an answer, from the last thing that it sent. */
 static void restart_deadline(struct qmp *qmp)
 {
 	if (qmp->deadline)
@@ -155,7 +155,7 @@ static void handle_event(struct qmp *qmp, const char *name, JsonObject *message)
 			     seconds * G_USEC_PER_SEC + microseconds);
 }
 
-/* What the answer with ID is to, or the first that is answered in order (0). */
+/* The command that the answer with ID is for. 0: the first one that is answered in order. */
 static struct pending *take_pending(struct qmp *qmp, gint64 id)
 {
 	for (GList *link = qmp->pending->head; link; link = link->next) {
@@ -258,8 +258,8 @@ void qmp_drain(struct qmp *qmp)
 			continue;
 		if (length <= 0) {
 			/*
-			 * The process that held the other end says more by its exit status;
-			 * one that lives on still owes what it was asked.
+			 * If QEMU has ended, its exit status says more. If it lives, it still
+			 * owes the answers, and the deadline runs.
 			 */
 			if (!length || errno != EAGAIN)
 				stop_reading(qmp);
@@ -298,7 +298,7 @@ struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsi
 	return qmp;
 }
 
-/* Sends TEXT, and FILE with it unless that is NO_FILE. */
+/* Sends TEXT, with FILE unless that is NO_FILE. */
 static ssize_t send_with_file(int fd, const char *text, int file)
 {
 	struct iovec bytes = { .iov_base = (char *)text, .iov_len = strlen(text) };

@@ -10,7 +10,6 @@
 #include <glib.h>
 #include <json-glib/json-glib.h>
 
-#include "util/json-member.h"
 #include "util/log-file.h"
 
 struct qmp;
@@ -27,8 +26,8 @@ struct qmp_listener {
 	/* An event, at MICROSECONDS of CLOCK_REALTIME as QEMU stamped it. DETAILS may be NULL. */
 	void (*event)(void *data, const char *name, JsonObject *details, gint64 microseconds);
 	/*
-	 * Nothing sensible can be expected any more: PROBLEM says why (nonsense, no
-	 * answer in time). Called at most once, never for a plain end of the stream.
+	 * QEMU has sent nonsense, or no answer in time, and nothing sensible can be expected any
+	 * more. PROBLEM says why. Called at most once, and never for a plain end of the stream.
 	 */
 	void (*broken)(void *data, const char *problem);
 };
@@ -49,19 +48,19 @@ struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsi
 void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 		 qmp_reply_function reply, void *data);
 
-/* The same, with an open FILE of ours that comes along (SCM_RIGHTS), for `getfd`. */
+/* qmp_execute() with an open FILE of ours that is sent along (SCM_RIGHTS), for `getfd`. */
 void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
 			   qmp_reply_function reply, void *data);
 
 /*
- * The same as qmp_execute(), but QEMU carries it out even while it is busy with something
- * else ("exec-oob", QEMU's docs/interop/qmp-spec, 2.3.1), so that its answer may overtake others.
+ * qmp_execute() out of band ("exec-oob", QEMU's docs/interop/qmp-spec, 2.3.1): QEMU carries the
+ * command out even while it is busy with something else, and the answer may overtake others.
  * `qmp_capabilities` must have enabled "oob".
  */
 void qmp_execute_at_once(struct qmp *qmp, const char *command, JsonObject *arguments,
 			 qmp_reply_function reply, void *data);
 
-/* Reads and handles what has come already, without waiting. */
+/* Reads and handles what has come, without waiting. */
 void qmp_drain(struct qmp *qmp);
 
 void qmp_free(struct qmp *qmp);

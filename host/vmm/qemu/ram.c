@@ -2,9 +2,9 @@
 /*
  * Writes the memory of a QEMU's guest to a file: `pmemsave` (QMP reference, "Machine").
  *
- * A PC has memory from 0 up to a hole for devices below 4 GiB, and what does not fit there from
- * 4 GiB on. Where the hole begins is the machine's affair, but it is never below 2 GiB
- * (pc_q35_init() and pc_init1() of QEMU): what a guest has beyond that is left out.
+ * A PC has memory from 0 up to a hole for devices below 4 GiB. What does not fit there is at 4 GiB
+ * and above. The machine decides where the hole begins, but not below 2 GiB (pc_q35_init() and
+ * pc_init1() of QEMU). So no more than 2 GiB are written.
  */
 #include "vmm/qemu/action.h"
 

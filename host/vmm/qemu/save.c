@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A QEMU's guest is saved to a file and restored from it: a migration whose stream goes
- * to, and comes from, a file descriptor (QMP reference, "Migration": `getfd`, `migrate`
- * and `migrate-incoming` with "fd:"). QEMU writes the file itself, so that "completed"
- * means that all of it was written, and a disk that is full is told.
+ * A guest of QEMU is saved to a file and restored from it. To QEMU this is a migration whose stream
+ * goes to a file descriptor, and comes from one: `getfd`, `migrate` and `migrate-incoming` with
+ * "fd:" (QEMU's qapi/migration.json). QEMU writes the file itself. So "completed" means that all of
+ * it was written, and QEMU tells when the disk is full.
  *
- * Of a guest that runs on meanwhile (capability background-snapshot) QEMU saves the
- * devices first, and the guest stands still; then it protects memory from being written
- * and lets the guest go on, and each page is saved before the guest may write to it. The
- * file holds the guest as it was when it stood still. So that nobody has to guess what it
- * had written until then, it is stopped before and its console is read; QEMU lets it go
- * on all the same (bg_migration_vm_start_bh()).
+ * The capability background-snapshot lets the guest run meanwhile. QEMU stops the guest and saves
+ * its devices. Then it write-protects the memory and lets the guest go on, and saves each page
+ * before the guest may write to it. The file holds the guest as it was when it was stopped. We
+ * stop it before that and read its console, and so know what it had written until then. QEMU
+ * lets it go on all the same (bg_migration_vm_start_bh()).
  */
 #include <string.h>
 #include <sys/wait.h>
@@ -104,7 +103,7 @@ static void on_saving(struct qemu_action *action)
 
 		qemu_action_fail(action, "QEMU died while it saved the guest (%s)", death);
 	} else if (!qemu->pid) {
-		/* The guest ended of itself; its exit is told, and all that it wrote. */
+		/* The guest ended of itself. Its exit is told, and all that it wrote. */
 		qemu->output_held = FALSE;
 		qemu_action_forget(qemu);
 	} else if (has_status(qemu, "completed") || has_status(qemu, "failed")) {
@@ -217,7 +216,7 @@ static void on_restoring(struct qemu_action *action)
 
 		qemu_action_fail(action, "the guest could not be restored (%s)", death);
 	} else if (has_status(qemu, "completed") && !action->finishing) {
-		/* A guest that was saved when it stood still does so still. */
+		/* A guest that was saved while it was stopped is restored stopped. */
 		action->finishing = TRUE;
 		if (qemu->images && ram_images_wanted(qemu->images))
 			qemu_write_ram(qemu, ram_images_destination(qemu->images),
