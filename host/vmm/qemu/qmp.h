@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <json-glib/json-glib.h>
 
+#include "util/json-member.h"
 #include "util/log-file.h"
 
 struct qmp;
