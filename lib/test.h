@@ -51,8 +51,8 @@ struct test {
 #define TEST(id, ...)                                                                              \
 	static void test_##id(void);                                                               \
 	static const struct test descriptor_of_##id                                                \
-		__attribute__((section(".tests." TEST_LINE_(__LINE__)), used, aligned(8))) = {     \
-			.name = #id, .run = test_##id, __VA_ARGS__};                               \
+		__attribute__((section(".tests." TEST_LINE_(__LINE__)), used,                      \
+			       aligned(8))) = { .name = #id, .run = test_##id, __VA_ARGS__ };      \
 	static void test_##id(void)
 
 /*
@@ -61,8 +61,8 @@ struct test {
  */
 #define FEATURE(id, text)                                                                          \
 	static bool id##_present(void);                                                            \
-	const struct feature feature_##id = {text, id##_present};                                  \
-	const struct feature *const id[] = {&feature_##id, NULL};                                  \
+	const struct feature feature_##id = { text, id##_present };                                \
+	const struct feature *const id[] = { &feature_##id, NULL };                                \
 	static bool id##_present(void)
 
 /* Declares, in a header, a feature that a .c file defines. */
@@ -78,7 +78,7 @@ struct test {
 #define ALL_OF_2_(a, b)			      ALL_OF_LIST_(&feature_##a, &feature_##b)
 #define ALL_OF_3_(a, b, c)		      ALL_OF_LIST_(&feature_##a, &feature_##b, &feature_##c)
 #define ALL_OF_4_(a, b, c, d)		      ALL_OF_LIST_(&feature_##a, &feature_##b, &feature_##c, &feature_##d)
-#define ALL_OF_LIST_(...)		      ((const struct feature *const[]){__VA_ARGS__, NULL})
+#define ALL_OF_LIST_(...)		      ((const struct feature *const[]){ __VA_ARGS__, NULL })
 
 /* There are two CPUs or more. */
 DECLARE_FEATURE(SMP);

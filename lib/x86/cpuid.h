@@ -29,7 +29,7 @@ static inline struct cpuid raw_cpuid(u32 leaf, u32 subleaf)
 static inline struct cpuid cpuid_indexed(u32 leaf, u32 subleaf)
 {
 	if (leaf > raw_cpuid(leaf & 0xf0000000, 0).a)
-		return (struct cpuid){0};
+		return (struct cpuid){ 0 };
 	return raw_cpuid(leaf, subleaf);
 }
 
@@ -45,7 +45,8 @@ struct x86_cpu_feature {
 	u8 bit;
 };
 
-#define X86_CPU_FEATURE(leaf, subleaf, reg, bit) ((struct x86_cpu_feature){leaf, subleaf, reg, bit})
+#define X86_CPU_FEATURE(leaf, subleaf, reg, bit)                                                   \
+	((struct x86_cpu_feature){ leaf, subleaf, reg, bit })
 
 #define X86_FEATURE_VMX		       X86_CPU_FEATURE(0x1, 0, ECX, 5)
 #define X86_FEATURE_PCID	       X86_CPU_FEATURE(0x1, 0, ECX, 17)
@@ -81,7 +82,7 @@ struct x86_cpu_feature {
 static inline bool this_cpu_has(struct x86_cpu_feature feature)
 {
 	struct cpuid r = cpuid_indexed(feature.leaf, feature.subleaf);
-	u32 registers[] = {r.a, r.b, r.c, r.d};
+	u32 registers[] = { r.a, r.b, r.c, r.d };
 
 	return registers[feature.reg] >> feature.bit & 1;
 }
@@ -99,7 +100,7 @@ static inline u32 hypervisor_leaf(const char *signature)
 		return 0;
 	for (leaf = 0x40000000; leaf < 0x40010000; leaf += 0x100) {
 		struct cpuid r = raw_cpuid(leaf, 0);
-		u32 name[] = {r.b, r.c, r.d};
+		u32 name[] = { r.b, r.c, r.d };
 
 		if (!memcmp(name, signature, sizeof(name)))
 			return leaf;
@@ -113,7 +114,7 @@ static inline u32 hypervisor_leaf(const char *signature)
 static inline bool is_intel(void)
 {
 	struct cpuid r = raw_cpuid(0, 0);
-	u32 name[] = {r.b, r.d, r.c};
+	u32 name[] = { r.b, r.d, r.c };
 
 	return !memcmp(name, "GenuineIntel", sizeof(name));
 }
@@ -122,7 +123,7 @@ static inline bool is_intel(void)
 static inline bool is_amd(void)
 {
 	struct cpuid r = raw_cpuid(0, 0);
-	u32 name[] = {r.b, r.d, r.c};
+	u32 name[] = { r.b, r.d, r.c };
 
 	return !memcmp(name, "AuthenticAMD", sizeof(name)) ||
 	       !memcmp(name, "HygonGenuine", sizeof(name));

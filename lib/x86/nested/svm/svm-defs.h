@@ -190,9 +190,9 @@ enum svm_intercept {
 #define SVM_EVTINJ_ERR_SHIFT  32
 
 /* Byte offsets 090h and 0b8h. */
-#define SVM_NESTED_CTL_NP_ENABLE	   BIT(0)
-#define LBR_CTL_ENABLE_MASK		   BIT(0)
-#define VIRTUAL_VMLOAD_VMSAVE_ENABLE_MASK  BIT(1)
+#define SVM_NESTED_CTL_NP_ENABLE	  BIT(0)
+#define LBR_CTL_ENABLE_MASK		  BIT(0)
+#define VIRTUAL_VMLOAD_VMSAVE_ENABLE_MASK BIT(1)
 
 /* EXITINFO1 of a nested page fault: these bits, and a page fault's error code (15.25.6). */
 #define NPF_FINAL_ADDRESS BIT(32) /* the access to the guest's final physical address */

@@ -38,7 +38,7 @@ struct l2 {
 	struct l2_registers registers; /* RAX is in the VMCB */
 	u8 *iopm;		       /* 12 KiB; at first it intercepts nothing */
 	u8 *msrpm;		       /* 8 KiB; at first it intercepts nothing */
-	pgd_t *npt;  /* nested page tables, or NULL: L2 uses L1's physical addresses as they are */
+	pgd_t *npt; /* nested page tables, or NULL: L2 uses L1's physical addresses as they are */
 };
 
 /* SVM, not disabled by VM_CR, and its features by their bits in CPUID Fn8000_000A_EDX. */
