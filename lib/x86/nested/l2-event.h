@@ -149,22 +149,21 @@ void take_intercepted(u8 vector);
 extern char event_traps[256][16];
 
 /* `call` is VMMCALL or VMCALL. The vectors that push an error code are those of entry.S. */
-#define EVENT_TRAPS(call)                                                                          \
-	asm(".pushsection .text\n"                                                                 \
-	    "	.globl event_traps\n"                                                                \
-	    "	.balign 16\n"                                                                        \
-	    "event_traps:\n"                                                                       \
-	    "	.set trap, 0\n"                                                                      \
-	    "	.rept 256\n"                                                                         \
-	    "	.balign 16\n"                                                                        \
-	    "	" call "\n"                                                                        \
-	    "	.if trap == 8 || (trap >= 10 && trap <= 14) || trap == 17 || trap == 21 || "         \
-	    "	    trap == 29 || trap == 30\n"                                                      \
-	    "	add $8, %rsp\n"                                                                      \
-	    "	.endif\n"                                                                            \
-	    "	iretq\n"                                                                             \
-	    "	.set trap, trap + 1\n"                                                               \
-	    "	.endr\n"                                                                             \
+#define EVENT_TRAPS(call)                                                                                            \
+	asm(".pushsection .text\n"                                                                                   \
+	    "	.globl event_traps\n"                                                                                  \
+	    "	.balign 16\n"                                                                                          \
+	    "event_traps:\n"                                                                                         \
+	    "	.set trap, 0\n"                                                                                        \
+	    "	.rept 256\n"                                                                                           \
+	    "	.balign 16\n"                                                                                          \
+	    "	" call "\n"                                                                                          \
+	    "	.if trap == 8 || (trap >= 10 && trap <= 14) || trap == 17 || trap == 21 || trap == 29 || trap == 30\n" \
+	    "	add $8, %rsp\n"                                                                                        \
+	    "	.endif\n"                                                                                              \
+	    "	iretq\n"                                                                                               \
+	    "	.set trap, trap + 1\n"                                                                                 \
+	    "	.endr\n"                                                                                               \
 	    ".popsection\n")
 
 /*
