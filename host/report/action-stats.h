@@ -5,9 +5,9 @@
 
 #include <glib.h>
 
-/* How one move, one pause, or one reset went. Times are of the host's clocks. */
+/* All times are in ns, by clocks of the host. What does not apply to an action is 0. */
 struct action_stats {
-	gint64 started;	      /* CLOCK_REALTIME, ns */
+	gint64 started;	      /* CLOCK_REALTIME */
 	gint64 total_ns;      /* from the order to the end */
 	gint64 pause_min_ns;  /* the guest stood still for at least this long ... */
 	gint64 pause_max_ns;  /* ... and at most this long */
@@ -15,17 +15,18 @@ struct action_stats {
 	guint64 passes;	      /* over memory */
 	guint64 pages_sent;   /* zero pages included */
 	guint64 pages_in_ram; /* pages that there are to send */
-	/* Of memory that was not yet sent when the guest went early, or the move broke off. */
+	/* Memory that was still to send when the guest left, or when the migration was broken off.
+	 */
 	guint64 bytes_left;
 	/*
-	 * The guest went first, and memory followed; of a running guest that was saved: it
-	 * ran before all of it was. FALSE if it became an ordinary move, or snapshot.
+	 * A post-copy migration: the guest left, and memory followed. A background snapshot: the
+	 * guest ran before all of it was saved. FALSE if it became an ordinary one.
 	 */
 	gboolean early;
-	guint64 pages_awaited; /* by the guest, on the other side */
-	unsigned cuts;	       /* of the stream while memory was left, and each was mended */
-	unsigned unused;       /* of enum vm_option: its figures show that these did nothing */
-	/* CLOCK_REALTIME, ns: a saved guest stood still then, and a restored one went on. */
+	guint64 pages_awaited; /* that the guest needed at the destination before they came */
+	unsigned cuts;	       /* of the stream while memory was left; each was mended */
+	unsigned unused;       /* of enum vm_option: options that did nothing, by its figures */
+	/* CLOCK_REALTIME: when a saved guest stood still, and when a restored one went on. */
 	gint64 saved_at, restored_at;
 };
 

@@ -44,7 +44,7 @@ void choose_script(const char *name);
  *	"start", "greeting"
  *	"hello", "machine", "bye"  the guest is about to write that line
  *	"answered"		   the guest has the answer to its request for an action
- *	"mid-move"		   the migration is active
+ *	"mid-migration"		   the migration is active
  *	"arrived"		   the guest goes on at the destination
  *	"lost-destination"	   the connection to the destination has ended
  *	"late-pages"		   the guest goes on, and some of its memory has not come yet
@@ -64,7 +64,7 @@ struct guest {
 	uint64_t sent;
 	unsigned step;
 	unsigned round;
-	unsigned moves;	   /* how often it was migrated or saved */
+	unsigned actions;  /* how often it was migrated or saved */
 	uint64_t question; /* that it waits for the answer to */
 	int64_t before;	   /* its clock before the question */
 };

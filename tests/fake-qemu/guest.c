@@ -21,7 +21,7 @@ struct output next_output;
 
 static int64_t guest_clock(void)
 {
-	return now_ns() / 100 * clock_percent + (guest.moves ? clock_leap_ms * NS_PER_MS : 0);
+	return now_ns() / 100 * clock_percent + (guest.actions ? clock_leap_ms * NS_PER_MS : 0);
 }
 
 void print(const char *text)
@@ -111,7 +111,7 @@ static void step_migrate(const char *input)
 	print("Now migrate the VM (quiet)\n");
 }
 
-static void step_moved(const char *input)
+static void step_answered(const char *input)
 {
 	usual("answered");
 	machine_line("got answer=0");
@@ -138,8 +138,8 @@ static const struct step {
 	void (*run)(const char *input);
 	bool waits; /* for input, before it runs */
 } steps[] = {
-	{ step_hello },	      { step_booted, true }, { step_begin },	  { step_migrate, true },
-	{ step_moved, true }, { step_end, true },    { step_more, true },
+	{ step_hello },		 { step_booted, true }, { step_begin },	     { step_migrate, true },
+	{ step_answered, true }, { step_end, true },	{ step_more, true },
 };
 
 #define FIRST_STEP_OF_ROUND 2

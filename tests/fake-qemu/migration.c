@@ -78,7 +78,7 @@ static void hand_over_guest(const char *path)
 		migration_event("postcopy-active");
 	event("STOP", "");
 	guest_runs = false;
-	guest.moves++;
+	guest.actions++;
 	if (migration.cuttable) {
 		if (write(fd, &guest, sizeof(guest)) == sizeof(guest))
 			migration.late_stream = fd;
@@ -99,7 +99,7 @@ void send_guest(const char *path)
 	migration_event("active");
 	free(migration.destination);
 	migration.destination = strdup(path);
-	if (!usual("mid-move") || migration.postcopy)
+	if (!usual("mid-migration") || migration.postcopy)
 		return;
 	if (!migration.slow) {
 		hand_over_guest(path);
@@ -130,7 +130,7 @@ void save_guest(void)
 	migration_event("active");
 	if (!usual("mid-save"))
 		return;
-	guest.moves++;
+	guest.actions++;
 	write_all(migration.file, (const char *)&guest, sizeof(guest));
 	close(migration.file);
 	if (migration.background && usual("background")) {
@@ -159,7 +159,7 @@ void receive_guest(const char *path)
 	say("{\"return\": {}}");
 	migration_event("setup");
 	fd = accept_one(listening);
-	if (!usual("mid-move"))
+	if (!usual("mid-migration"))
 		return;
 	if (read(fd, &guest, sizeof(guest)) != sizeof(guest)) {
 		fprintf(stderr, "fake-qemu: the stream ended early\n");

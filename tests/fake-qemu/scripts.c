@@ -176,9 +176,9 @@ static bool let_clock_leap(const struct script *this)
 }
 
 /* The guest ends by itself in the middle of its second migration. */
-static bool end_in_second_move(const struct script *this)
+static bool end_in_second_migration(const struct script *this)
 {
-	if (guest.moves)
+	if (guest.actions)
 		leave();
 	return true;
 }
@@ -242,14 +242,15 @@ static const struct script scripts[] = {
 	  "fake-qemu: my addresses are not random" },
 	{ "dies-by-signal", ANY, "hello", die_by_signal, SIGSEGV },
 	{ "exits-under-the-guest", ANY, "migrate", die, 1, "fake-qemu: lost my way" },
-	{ "source-dies", SOURCE, "mid-move", die_by_signal, SIGKILL },
+	{ "source-dies", SOURCE, "mid-migration", die_by_signal, SIGKILL },
 	{ "destination-dies-at-start", DESTINATION, "start", die, 1, "fake-qemu: no more room" },
-	{ "destination-dies-in-move", DESTINATION, "mid-move", die, 1, "fake-qemu: bad section" },
-	{ "destination-killed-in-move", DESTINATION, "mid-move", die_by_signal, SIGKILL },
+	{ "destination-dies-in-move", DESTINATION, "mid-migration", die, 1,
+	  "fake-qemu: bad section" },
+	{ "destination-killed-in-move", DESTINATION, "mid-migration", die_by_signal, SIGKILL },
 	{ "destination-dies-later", DESTINATION, "arrived", die_by_signal, SIGABRT },
 	{ "refuses-migrate", ANY, "migrate", refuse, 0, "State blocked\\nby \\u001b[1mdevice" },
-	{ "migration-fails", ANY, "mid-move", fail_to_migrate, 0, "Unable to\\nwrite" },
-	{ "migration-hangs", ANY, "mid-move", be_silent },
+	{ "migration-fails", ANY, "mid-migration", fail_to_migrate, 0, "Unable to\\nwrite" },
+	{ "migration-hangs", ANY, "mid-migration", be_silent },
 	{ "ignores-quit", SOURCE, "quit", be_silent },
 	{ "dies-on-quit", SOURCE, "quit", die_by_signal, SIGSEGV },
 	{ "not-live", ANY, "query-migrate", say_text, 0,
@@ -280,7 +281,7 @@ static const struct script scripts[] = {
 	  "{\"return\": {\"status\": \"active\", \"ram\": {\"page-size\": 4096, \"normal\": 20, \"duplicate\": 80, \"remaining\": 0, \"total\": 409600}}}" },
 	{ "not-in-flight", ANY, "query-migrate", say_text, 0,
 	  "{\"return\": {\"status\": \"completed\", \"ram\": {\"page-size\": 4096}}}" },
-	{ "completes-too-early", SOURCE, "mid-move", complete_too_early },
+	{ "completes-too-early", SOURCE, "mid-migration", complete_too_early },
 	{ "stands-still", ANY, "background", be_silent },
 	{ "original-loses-a-byte", SOURCE, "goes-on", lose_bytes, 1 },
 	{ "original-fails-a-check", SOURCE, "goes-on", speak, 0,
@@ -311,7 +312,7 @@ static const struct script scripts[] = {
 	{ "silent-guest", ANY, "hello", die, GUEST_EXIT(0) },
 	{ "no-bye", ANY, "bye", be_silent },
 	{ "another-bye", ANY, "bye", claim_wrong_status, 1 },
-	{ "ends-in-move", ANY, "mid-move", end_in_second_move },
+	{ "ends-in-move", ANY, "mid-migration", end_in_second_migration },
 	{ "no-set-action", ANY, "set-action", refuse, 0,
 	  "The command set-action has not been found" },
 	{ "refuses-reset", ANY, "system_reset", refuse, 0, "Not today" },

@@ -173,7 +173,7 @@ static gboolean change_page(int memory, off_t at, const struct watched_page *was
 	return watched_page_read(bytes, &is) && is.generation == was->generation;
 }
 
-/* The first page from *OFFSET on that is a watched one; moves *OFFSET to it. */
+/* The first page from *OFFSET on that is a watched one; sets *OFFSET to where it is. */
 static gboolean find_page(int memory, off_t ram, off_t *offset, struct watched_page *page)
 {
 	guint8 bytes[PAGE_BYTES];
