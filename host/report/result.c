@@ -100,8 +100,7 @@ static void append_actions(GString *text, const struct result *result)
 	from = text_duration(shortest);
 	to = text_duration(longest);
 	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->actions->len,
-			       test_case->action,
-			       result->actions->len == 1 ? "" : "s",
+			       test_case->action, result->actions->len == 1 ? "" : "s",
 			       test_case->reboots ? "back after" : "stopped for", from, to);
 }
 
