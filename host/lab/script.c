@@ -14,7 +14,7 @@
 #include "util/text.h"
 
 /* A script that is told to end kills its machine and removes its files: that takes a moment. */
-#define END_SECONDS 5
+#define END_SECONDS 10
 
 struct lab_script {
 	const struct lab_script_listener *listener;

@@ -9,10 +9,9 @@
 
 #include <glib.h>
 
-/* One stanza of unittests.cfg, with one of its counts of vCPUs. Strings are never NULL unless it
- * says so. */
+/* One stanza of unittests.cfg with one of its counts of vCPUs. Only test_args may be NULL. */
 struct program {
-	char *name; /* the stanza's name, without brackets; NAME_up with one vCPU of several */
+	char *name;	    /* the stanza's NAME, or NAME_up: with one vCPU of several */
 	char *file;	    /* path of the flat binary */
 	unsigned smp;	    /* vCPUs, 1 to 255 */
 	unsigned timeout;   /* seconds on a fast host; 0 means no limit */
