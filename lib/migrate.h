@@ -8,9 +8,9 @@
 #ifndef MIGRATE_H
 #define MIGRATE_H
 
-/* Also prints two lines for people. */
+/* Requests a migration, and prints lines for people. */
 void migrate(void);
-/* Without these lines: for many requests in a loop. */
+/* The same without these lines, for many requests in a loop. */
 void migrate_quiet(void);
 /*
  * Calls `meanwhile` again and again until the host has answered. It looks for the answer after

@@ -31,12 +31,11 @@ void l2_free(struct l2 *l2);
 /* Sets L2 to the start of another function, on an empty stack. All else stays as it is. */
 void l2_start(struct l2 *l2, void (*code)(void *data), void *data);
 
-/*
- * L1 can run an L2 at all; an L2 that has an EFER of its own, and so may be in another mode; an L2
- * whose TSC has an offset.
- */
+/* L1 can run an L2. */
 DECLARE_FEATURE(L2);
+/* L2 can have an EFER of its own, and so be in another mode than L1. */
 DECLARE_FEATURE(L2_OWN_EFER);
+/* L2's TSC can have an offset. */
 DECLARE_FEATURE(L2_TSC_OFFSET);
 /* From the next entry on, L2's TSC is L1's TSC plus `offset`. */
 void l2_set_tsc_offset(struct l2 *l2, u64 offset);
@@ -48,7 +47,7 @@ u64 l2_enter_with_msrs(struct l2 *l2);
 
 /* L2's registers that are not in its VMCB or VMCS, to read and write. */
 struct l2_registers *l2_registers(struct l2 *l2);
-/* Registers that are in the VMCB or VMCS, or, as RAX and DR6 on VMX, elsewhere. */
+/* L2's other registers. On VMX, L1 and L2 share DR6. */
 u64 l2_rip(const struct l2 *l2);
 void l2_set_rip(struct l2 *l2, u64 rip);
 /* Sets RIP, and ends blocking by STI or MOV SS (SVM: the interrupt shadow). */

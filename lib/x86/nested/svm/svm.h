@@ -72,7 +72,7 @@ void svm_set_intercept(struct l2 *l2, unsigned intercept);
 void svm_clear_intercept(struct l2 *l2, unsigned intercept);
 bool svm_intercepts(const struct l2 *l2, unsigned intercept);
 
-/* Turns nested paging on, with tables that map all RAM and the 4 GiB of devices one to one. */
+/* Turns nested paging on, with tables that map all RAM and the first 4 GiB one to one. */
 void svm_use_npt(struct l2 *l2);
 /* The nested tables' entry for the 4 KiB page at L2's physical address. */
 pteval_t *svm_npt_entry(struct l2 *l2, phys_addr_t address);

@@ -183,16 +183,16 @@ void vmx_check_success(const char *instruction, enum vmx_result result);
  * l2_enter() runs VMLAUNCH or VMRESUME once, as the launch state demands, with interrupts off, so
  * that L1 takes its interrupts after the exit. It returns all 32 bits of the exit reason, or
  * L2_NOT_ENTERED. L2 shares L1's x87, SSE and AVX registers unless l2_set_xsave() has given it its
- * own. After the exit L1 has the VMCS's host state, which l2_new() has copied from the CPU, and
- * besides 0xffff as limits of GDTR and IDTR, DR7 0x400, no LDT, and IA32_DEBUGCTL 0 (28.5).
- * vmx_copy_host_state() copies the CPU's present state again.
+ * own. After the exit L1 has the VMCS's host state, which l2_new() has copied from the CPU. Then
+ * the limits of GDTR and IDTR are 0xffff, DR7 is 0x400, IA32_DEBUGCTL is 0, and there is no LDT
+ * (28.5). vmx_copy_host_state() copies the CPU's present state again.
  */
 void vmx_copy_host_state(struct l2 *l2);
 /* Like l2_enter(), but with the named instruction, whatever the launch state is. */
 enum vmx_result vmx_launch(struct l2 *l2);
 enum vmx_result vmx_resume(struct l2 *l2);
 
-/* Reads, or writes, a field of L2's VMCS, and makes it the current VMCS. Aborts if that fails. */
+/* Read or write a field of L2's VMCS. All three make it the current VMCS; they abort on failure. */
 u64 vmx_get(const struct l2 *l2, enum vmcs_field field);
 void vmx_set(struct l2 *l2, enum vmcs_field field, u64 value);
 void vmx_make_current(const struct l2 *l2);
@@ -210,7 +210,7 @@ struct vmx_msr_entry *vmx_load_msr_at_entry(struct l2 *l2, u32 index, u64 value)
 struct vmx_msr_entry *vmx_store_msr_at_exit(struct l2 *l2, u32 index);
 struct vmx_msr_entry *vmx_load_msr_at_exit(struct l2 *l2, u32 index, u64 value);
 
-/* Turns EPT on, with tables that map all RAM and the 4 GiB of devices one to one. */
+/* Turns EPT on, with tables that map all RAM and the first 4 GiB one to one. */
 void vmx_use_ept(struct l2 *l2);
 /* The EPT entry for the 4 KiB page at L2's physical address. Splits a larger page. */
 pteval_t *vmx_ept_entry(struct l2 *l2, phys_addr_t address);
