@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "guest/clock-check.h"
+#include "guest/mark-check.h"
 #include "guest/snapshot-source.h"
 #include "util/text.h"
 
@@ -77,13 +77,9 @@ static void compare_disk(struct snapshot_source *source, guint64 *wrong, guint64
 
 static void on_mark(struct snapshot_source *source, const struct machine_line *line)
 {
-	const char *name = machine_line_value(line, "name");
 	g_autofree char *problem = NULL;
 
-	if (!g_strcmp0(name, "clock"))
-		problem = clock_check_mark(source->clock_check, line);
-	else if (source->disk && !g_strcmp0(name, "disk"))
-		problem = disk_check_mark(source->disk, line);
+	mark_check(source->clock_check, source->disk, line, &problem);
 	if (problem)
 		note_problem(source, "%s" WHOSE, problem);
 }

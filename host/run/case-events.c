@@ -2,6 +2,7 @@
 /* What the guest of a case does: what it writes, what it asks, and that it ends. */
 #include <string.h>
 
+#include "guest/mark-check.h"
 #include "run/case-run.h"
 #include "suite/guest-image.h"
 #include "util/text.h"
@@ -106,11 +107,7 @@ static void on_mark(struct case_run *run, const struct machine_line *line)
 	const char *name = machine_line_value(line, "name");
 	g_autofree char *problem = NULL;
 
-	if (!g_strcmp0(name, "clock"))
-		problem = clock_check_mark(run->clock_check, line);
-	else if (run->disk && !g_strcmp0(name, "disk"))
-		problem = disk_check_mark(run->disk, line);
-	else if (name)
+	if (!mark_check(run->clock_check, run->disk, line, &problem) && name)
 		add_mark(run, name, line);
 	if (problem)
 		remember_first(&run->findings.violation, problem);

@@ -78,10 +78,10 @@ char *qemu_newest_common_machine(const char *kind, const char *binary, const cha
 		    (!best || newer(*type + length, best + length)))
 			best = *type;
 	if (!best)
-		g_set_error(error, FERRY_ERROR, 0,
-			    "no machine type %sX.Y is known to both %s and %s; name one that is "
-			    "with --machine TYPE",
-			    prefix, binary, other);
+		g_set_error(
+			error, FERRY_ERROR, 0,
+			"no machine type %sX.Y is known to both %s and %s; name one that is with --machine TYPE",
+			prefix, binary, other);
 	return g_strdup(best);
 }
 
