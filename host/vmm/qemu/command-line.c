@@ -8,12 +8,7 @@
 #include "util/kvm.h"
 #include "util/text.h"
 #include "vmm/qemu/command-line.h"
-
-/*
- * qboot boots a multiboot image in milliseconds. SeaBIOS spends seconds in 16-bit code on a KVM
- * that emulates it.
- */
-#define FIRMWARE "qboot.rom"
+#include "vmm/qemu/firmware.h"
 
 /*
  * With a thread for each vCPU, TCG loses a guest's writes to memory now and then during a
@@ -194,6 +189,14 @@ static void add_further(GPtrArray *arguments, const struct vm_machine *machine)
 		add(arguments, *word);
 }
 
+static void add_firmware_folders(GPtrArray *arguments, const char *binary)
+{
+	for (const char *const *folder = qemu_firmware_folders(binary); *folder; folder++) {
+		add(arguments, "-L");
+		add(arguments, *folder);
+	}
+}
+
 static GPtrArray *command_line(const struct vm_config *config, const char *runner_word)
 {
 	GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
@@ -202,6 +205,7 @@ static GPtrArray *command_line(const struct vm_config *config, const char *runne
 	add(arguments, "--no-reboot");
 	add(arguments, "-nodefaults");
 	add(arguments, "-no-user-config");
+	add_firmware_folders(arguments, config->endpoint.binary);
 	add(arguments, "-display");
 	add(arguments, "none");
 	add_machine(arguments, &config->machine);
@@ -212,6 +216,14 @@ static GPtrArray *command_line(const struct vm_config *config, const char *runne
 }
 
 /* ---- for the runner ---- */
+
+gboolean qemu_has_firmware(const struct vm_config *config, GError **error)
+{
+	const struct vm_machine *machine = &config->machine;
+
+	return machine->kvm_unit_test || has_argument(machine->arguments, "-bios") ||
+	       qemu_finds_firmware(config->endpoint.binary, error);
+}
 
 gboolean qemu_starts_stopped(const struct vm_config *config)
 {

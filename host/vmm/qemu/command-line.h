@@ -20,6 +20,9 @@ GPtrArray *qemu_command_line(const struct vm_config *config);
  */
 gboolean qemu_write_command(const struct vm_config *config, GError **error);
 
+/* Does QEMU find the firmware that CONFIG's guest needs? FALSE and ERROR if not. */
+gboolean qemu_has_firmware(const struct vm_config *config, GError **error);
+
 /* Does the guest that CONFIG's VM takes wait for `cont`, until images of its memory are made? */
 gboolean qemu_starts_stopped(const struct vm_config *config);
 

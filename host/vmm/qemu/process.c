@@ -44,7 +44,8 @@ gboolean qemu_spawn(struct qemu *qemu, const struct vm_config *config, int conso
 	g_autoptr(GError) problem = NULL;
 	gboolean started;
 
-	if (config->endpoint.command_path && !qemu_write_command(config, error))
+	if (!qemu_has_firmware(config, error) ||
+	    (config->endpoint.command_path && !qemu_write_command(config, error)))
 		return FALSE;
 	files[2] =
 		open(config->endpoint.stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
