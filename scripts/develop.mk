@@ -8,6 +8,7 @@ Targets:
   all (default)          guests, runner and what the labs need
   guests, host, lab      one of the three
   check                  build and run the project's own tests
+  check-units            the unit tests alone
   lint                   coding style, shell scripts, static analysis, layers of host/
   tags                   an index of all names, for an editor (needs ctags)
   compile_commands.json  how each file is compiled, for clangd and other tools

@@ -5,7 +5,7 @@
 #   faults/	  runs ferry where things go wrong, and looks for what is left behind
 #   fake-qemu/	  stands in for QEMU and acts out what goes wrong
 #   filtering-qemu/ runs QEMU and damages a page of its guest's memory
-#   lab.sh	  runs lab/intel around a Bochs that only acts
+#   lab.sh	  runs the labs around emulators that only act
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.
@@ -23,6 +23,9 @@ host_parts := $(filter-out $(build)/host/cli/main.o,$(host_objects)) $(tests_bui
 
 check: all $(unit_programs) $(folder_programs)
 	@tests/check.sh $(build)
+
+check-units: all $(unit_programs)
+	@tests/check.sh $(build) units
 
 $(unit_programs): $(tests_build)/unit-%: $(tests_build)/objects/unit/%.o $(host_parts)
 	$(say) LINK $@
@@ -48,5 +51,5 @@ $(tests_objects): $(tests_build)/objects/%.o: tests/%.c tests/tests.mk $(host_fl
 
 -include $(tests_objects:.o=.d)
 
-.PHONY: check
+.PHONY: check check-units
 .SECONDARY: $(tests_objects)
