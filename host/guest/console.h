@@ -51,8 +51,7 @@ struct console_listener {
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
 	void (*sentence)(void *data, enum sentence sentence);
 	void (*machine)(void *data, const struct machine_line *line);
-	/* The guest, or an action on it, broke the protocol. PROBLEM is one line that says where.
-	 */
+	/* The guest or an action broke the protocol. PROBLEM is one line that says where. */
 	void (*violation)(void *data, const char *problem);
 };
 

@@ -43,7 +43,7 @@ static void on_sentence(void *data, enum sentence sentence)
 	guest->listener->sentence(guest->data, sentence);
 }
 
-/* Nothing that the last boot was in the middle of has an end any more. */
+/* A new boot: whatever the last one was in the middle of does not end any more. */
 static void on_hello(struct guest *guest, const struct machine_line *line)
 {
 	struct guest_action *action = guest->action;
@@ -53,7 +53,7 @@ static void on_hello(struct guest *guest, const struct machine_line *line)
 	guest->actions = 0;
 	guest->pause_min_ns = guest->pause_max_ns = 0;
 	guest->listener->machine(guest->data, line);
-	/* A new action that the listener has asked for does not wait for this boot. */
+	/* If the listener has begun another action, that one does not wait for this boot. */
 	if (action && action == guest->action && action->kind->booted)
 		action->kind->booted(guest, action);
 }

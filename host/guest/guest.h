@@ -45,8 +45,7 @@ struct guest_listener {
 	void (*ended)(void *data, const struct vm_exit *exit);
 	/* The guest cannot be carried on; PROBLEM is one line. Called once at most. */
 	void (*failed)(void *data, const char *problem);
-	/* In place of failed(): the VMM cannot do here what it is to be used for. REASON is one
-	 * line. */
+	/* As failed(), but the VMM cannot do here what the plan needs. REASON is one line. */
 	void (*unable)(void *data, const char *reason);
 };
 

@@ -41,14 +41,14 @@ struct guest {
 	char *console_path, *stderr_path, *command_path, *socket_dir, *socket_path;
 
 	/* answers.c */
-	unsigned unread_answers; /* the guest has not said `got` to */
-	GQueue *questions;	 /* asked during an action */
+	unsigned unread_answers; /* so many has the guest not yet said `got` to */
+	GQueue *questions;	 /* that wait for the end of an action */
 
-	/* action.c. The pauses and the number are those of this boot. */
+	/* action.c. Number and pauses are of this boot. */
 	struct guest_action *action; /* the one that was asked for, or NULL */
 	guint64 actions;	     /* that have ended well, resets left out */
 	gint64 pause_min_ns, pause_max_ns;
-	unsigned boots; /* that have said hello */
+	unsigned boots; /* so many have said hello */
 
 	/* snapshot.c: the guest as it goes on where it was saved while it ran. */
 	struct guest *snapshot_source;
@@ -62,7 +62,7 @@ void guest_fail(struct guest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3
 
 extern const struct console_listener guest_console_listener;
 
-/* INCOMING is a socket's path, RESTORE an open file; at most one of them, else NULL and 0. */
+/* INCOMING is a socket's path or NULL, RESTORE an open file or 0. One of them at most is set. */
 struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore, GError **error);
 /* The destination carries the guest from now on. */
 void guest_adopt(struct guest *guest);
@@ -90,17 +90,17 @@ struct guest_action_kind {
 	void (*begin)(struct guest *guest, struct guest_action *action);
 	/* It has ended well. */
 	void (*succeed)(struct guest *guest, const struct action_stats *stats);
-	/* Another VM carries the guest after it, and holds its output until then. */
+	/* Another VM carries the guest afterwards, and has held its output until then. */
 	gboolean changes_vm;
 	/* The guest has booted. May be NULL. */
 	void (*booted)(struct guest *guest, struct guest_action *action);
 	/* The destination can take the guest. NULL: the action begins. */
 	void (*destination_ready)(struct guest *guest, struct guest_action *action);
-	/* The last VM that the guest has left has ended. TRUE: the action has gone on. NULL: no. */
+	/* All VMs that the guest has left have ended. TRUE: the action goes on now. May be NULL. */
 	gboolean (*sources_ended)(struct guest *guest, struct guest_action *action);
-	/* In a few words, for a message. */
+	/* What the action waits for, in a few words for a message. */
 	const char *(*waits_for)(const struct guest *guest, const struct guest_action *action);
-	const char *destination_died; /* a message */
+	const char *destination_died; /* what a message says then; may be NULL */
 	/* Gives back what the action has open. May be NULL. */
 	void (*release)(struct guest_action *action);
 };

@@ -162,8 +162,7 @@ static char *on_boot_asked(void *data, unsigned boot)
 	return g_strdup_printf("boot=%u", boot);
 }
 
-/* It leaves after its last test, which is over then. A guest without protocol leaves at any time.
- */
+/* It may leave after its last test. A guest without protocol leaves at any time. */
 static void on_ended(void *data, const struct vm_exit *exit)
 {
 	struct snapshot_source *source = data;

@@ -143,8 +143,7 @@ struct migration_options {
 	gboolean postcopy;	/* the guest goes as soon as the stream flows */
 	guint64 late_bandwidth; /* bytes a second, for what is left to send then */
 	unsigned cuts;		/* how often the stream is then cut and mended */
-	guint cut_after_ms; /* a cut is made if the stream still flows so long after the guest went
-			     */
+	guint cut_after_ms;	/* so long after the guest went, if the stream still flows */
 };
 
 /* How a migration is broken off in mid-flight. The guest then stays where it is. */

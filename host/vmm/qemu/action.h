@@ -18,8 +18,7 @@
 
 struct qemu_action_kind {
 	gsize size; /* of the kind's own struct */
-	/* An event came, or a QEMU of the action has ended. NULL: the kind waits for replies only.
-	 */
+	/* An event came, or a QEMU has ended. NULL: the kind waits for replies only. */
 	void (*progress)(struct qemu_action *action);
 	/* The deadline has passed: calls qemu_action_fail(). NULL for a kind without a deadline. */
 	void (*too_late)(struct qemu_action *action);

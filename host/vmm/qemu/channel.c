@@ -82,7 +82,7 @@ static void tell_incoming(struct qemu *qemu, qmp_reply_function reply)
 	qmp_execute(qemu->qmp, "migrate-incoming", uri_arguments(uri), reply, qemu);
 }
 
-/* "destination": QEMU lists the addresses where it listens. */
+/* The reply of a QEMU that waits for its guest: the addresses where it listens. */
 static void on_address(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;

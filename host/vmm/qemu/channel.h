@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the stream of a migration goes through: a socket, TCP, two processes and a FIFO, or a file.
- */
+/* What carries a migration: a UNIX socket, TCP, two processes and a FIFO, or a file. */
 #ifndef FERRY_HOST_QEMU_CHANNEL_H
 #define FERRY_HOST_QEMU_CHANNEL_H
 

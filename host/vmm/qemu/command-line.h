@@ -8,7 +8,7 @@
 /* The file descriptor under which QEMU finds its monitor. */
 #define MONITOR_FD 3
 
-/* The one under which it finds the file that its guest is restored from. */
+/* The descriptor of the file that its guest is restored from. */
 #define RESTORE_FD 4
 
 /* The arguments that start QEMU for the runner, ended by NULL. The caller unrefs the array. */
@@ -23,7 +23,7 @@ gboolean qemu_write_command(const struct vm_config *config, GError **error);
 /* Does QEMU find the firmware that CONFIG's guest needs? FALSE and ERROR if not. */
 gboolean qemu_has_firmware(const struct vm_config *config, GError **error);
 
-/* Does the guest that CONFIG's VM takes wait for `cont`, until images of its memory are made? */
+/* Does the guest that comes wait for `cont`, until images of its memory are made? */
 gboolean qemu_starts_stopped(const struct vm_config *config);
 
 #endif

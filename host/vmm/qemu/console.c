@@ -9,11 +9,10 @@
 
 #include "vmm/qemu/qemu.h"
 
-/* The pipe holds so much that nobody has read yet. Users without privileges may not ask for more.
- */
+/* The pipe holds so much unread output. Users without privileges may not ask for more. */
 #define OUTPUT_BYTES (1 << 20)
 
-/* One buffer a turn, so that a flooding guest does not starve everything else. */
+/* Each turn reads one buffer, so that a guest that floods does not starve everything else. */
 #define BUFFER_BYTES 16384
 
 /*

@@ -13,13 +13,13 @@ struct qemu_postcopy {
 	gboolean wanted;
 	gboolean switch_ordered, asked_arrival;
 	gint64 switched;   /* to post-copy, CLOCK_REALTIME us; 0 if it was not */
-	gint64 runs_there; /* at this time at the latest, CLOCK_REALTIME us; 0 if nobody knows */
+	gint64 runs_there; /* latest time of the guest's arrival, CLOCK_REALTIME us; 0: unknown */
 	guint64 bytes_left;
 	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_MENDING } cut;
 	unsigned cuts_wanted, cuts_made;
 	guint cut_after_ms;
 	guint moment;		/* the timer of the next cut, or 0 */
-	gboolean cut_in_flight; /* memory was left at the last cut */
+	gboolean cut_in_flight; /* the last cut came before all memory was sent */
 };
 
 /* A migration that is held in flight until its options show themselves: hold.c. */
@@ -27,7 +27,7 @@ struct qemu_hold {
 	guint timer; /* 0: it is not held */
 	gboolean slowed;
 	guint64 bandwidth; /* bytes a second */
-	unsigned seen;	   /* of enum vm_option: at work */
+	unsigned seen;	   /* options (enum vm_option) that were seen at work */
 };
 
 /* A source that is killed when it has sent all: kill-source.c. */
@@ -38,7 +38,7 @@ struct qemu_source_death {
 
 struct qemu_migration {
 	struct qemu_action base;
-	unsigned questions;	/* how often the figures were not final */
+	unsigned questions;	/* how often the figures were asked for and not final */
 	gboolean asked_source;	/* whether it lives, since the destination does not */
 	gboolean making_images; /* of memory; the guest goes on after that */
 	gboolean goes_on;	/* the guest was told to go on */
@@ -61,7 +61,7 @@ gboolean qemu_migration_stamps_fit(const struct qemu_migration *migration);
 
 /* Sends the guest ahead of its memory, and cuts the stream as it is to. */
 void qemu_postcopy_advance(struct qemu_migration *migration);
-/* What a post-copy migration tells besides the usual. RAM is that member of query-migrate. */
+/* Adds to STATS what only post-copy has. RAM is that member of the reply to query-migrate. */
 void qemu_postcopy_note(const struct qemu_migration *migration, JsonObject *ram,
 			struct action_stats *stats);
 /* The destination has ended while memory was still to come: ends the migration. */

@@ -10,8 +10,8 @@
 #include "vmm/qemu/migrate.h"
 
 /*
- * What is used here (events of migration passes, -machine q35 with qboot, `-chardev
- * socket,fd=`, set-action) is all in 6.0.
+ * QEMU 6.0 has all that Ferry uses: events of migration passes, -machine q35 with qboot, `-chardev
+ * socket,fd=`, set-action.
  */
 #define OLDEST_MAJOR 6
 

@@ -158,7 +158,7 @@ void qemu_on_process_end(GPid pid, gint wait_status, gpointer data)
 	qemu->exit.wait_status = wait_status;
 	qemu->exit.stderr_end = read_stderr_end(qemu);
 	note_guest_status(&qemu->exit);
-	/* First all that it has told, since an action is not to be judged by half of that. */
+	/* First handle all that QEMU has told, so that the action is not judged by half of it. */
 	qmp_drain(qemu->qmp);
 	qemu->pid = 0;
 	if (qemu->quit_deadline)

@@ -27,7 +27,7 @@ struct qemu {
 	GPid pid; /* 0 once it was waited for */
 	guint child_watch;
 	guint quit_deadline;
-	gboolean high_priority; /* until it can take its guest it goes first: child.h */
+	gboolean high_priority; /* until it can take its guest (child.h) */
 	char *stderr_path;
 	gint64 stderr_start; /* what the file held before this process wrote to it */
 	struct vm_exit exit;
@@ -36,16 +36,16 @@ struct qemu {
 	/* console.c */
 	int console;	     /* socket; the other end is QEMU's stdin */
 	int output;	     /* pipe; the other end is QEMU's stdout */
-	guint console_watch; /* for there to be output, or for it to gather */
+	guint console_watch; /* waits for output, or for output to gather */
 	unsigned gather_ms;
 	gboolean output_held;
 
 	/* channel.c, and where the guest comes from */
 	char *incoming; /* path of a socket, FIFO or file, or NULL */
 	gboolean restores;
-	char *port; /* of TCP, where it listens; NULL if it does not, or not yet */
-	int fifo;   /* that its guest comes through; 0 if there is none, or bytes flow */
-	gboolean told_incoming; /* to read its guest from a file */
+	char *port;		/* the TCP port where it listens; NULL if it does not, or not yet */
+	int fifo;		/* its guest comes through it; 0 if there is none, or bytes flow */
+	gboolean told_incoming; /* it was told to read its guest from a file */
 
 	/* ram.c */
 	struct ram_images *images;
@@ -72,7 +72,7 @@ gboolean qemu_spawn(struct qemu *qemu, const struct vm_config *config, int conso
 		    int monitor, GError **error);
 void qemu_on_process_end(GPid pid, gint wait_status, gpointer qemu);
 void qemu_quit(struct vm *vm);
-/* Kills the process by order; its exit is told as ever. */
+/* Kills the process by order. Its exit is told as ever. */
 void qemu_kill(struct vm *vm);
 void qemu_release_output(struct vm *vm);
 
@@ -94,7 +94,7 @@ extern const struct qmp_listener qemu_monitor_listener;
 
 /* Tells the owner, once, that this QEMU cannot be talked to any more. */
 void qemu_break(struct qemu *qemu, const char *problem);
-/* It can take its guest, and tells the owner. */
+/* Tells the owner that QEMU can take its guest. */
 void qemu_become_ready(struct qemu *qemu);
 
 /* ---- action.c, and a file for each kind of action ---- */
