@@ -23,6 +23,8 @@ static const GOptionEntry entries[] = {
 	  "Also list the tests of each program, and tell what plans and their options do", NULL },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON, one object for each case",
 	  NULL },
+	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &settings.vmm,
+	  "List the cases that this VMM can run (default: qemu)", "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
 	  "List the cases for kvm or tcg (default: kvm where it works)", "ACCEL" },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite,
@@ -146,7 +148,7 @@ static int list(int argc, char **argv)
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL;
-	struct selection selection = { .wanted = &settings, .vmm = vmms[0] };
+	struct selection selection = { .wanted = &settings };
 	struct suite *suite = NULL;
 
 	settings = default_settings;
@@ -155,6 +157,7 @@ static int list(int argc, char **argv)
 		"Lists the cases whose names match a PATTERN, a glob such as 'kvmclock' or '*/storm'.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
+	    !(selection.vmm = vmm_find(settings.vmm, &error)) ||
 	    !(selection.accel = choose_accel(settings.accel, &error)) ||
 	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);

@@ -28,6 +28,8 @@ static const GOptionEntry entries[] = {
 	{ "lab-boot", 0, 0, G_OPTION_ARG_INT, &lab_boot_seconds,
 	  "Seconds in which a lab must have started its runner (default: minutes, by the lab)",
 	  "N" },
+	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &options.wanted.vmm,
+	  "What runs the guests (default: qemu)", "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.wanted.accel,
 	  "kvm or tcg (default: kvm where it works)", "ACCEL" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.qemu,

@@ -122,9 +122,10 @@ static char *find_preforked(gboolean prefork)
 
 /* Runs CASES with what was found for them. */
 static int run_with(GPtrArray *cases, const struct run_options *options, const struct suite *suite,
-		    const char *accel, const struct programs *programs, GPtrArray *known_issues)
+		    const struct selection *selection, const struct programs *programs,
+		    GPtrArray *known_issues)
 {
-	const struct vmm *vmm = vmms[0];
+	const struct vmm *vmm = selection->vmm;
 	g_autofree char *preforked = find_preforked(options->prefork);
 	g_autoptr(GError) error = NULL;
 	struct run_folders folders;
@@ -133,8 +134,8 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 
 	if (!run_folders_open(&folders, options->logdir, &error))
 		return usage_error("%s", error->message);
-	environment = environment_here(vmm, programs->binary, programs->other_binary, accel,
-				       options->wanted.seed);
+	environment = environment_here(vmm, programs->binary, programs->other_binary,
+				       selection->accel, options->wanted.seed);
 	environment->machine =
 		g_strdup(suite->kvm_unit_tests ? programs->types.pc : programs->types.q35);
 
@@ -164,12 +165,13 @@ static int run(int argc, char **argv)
 	const struct run_options *options;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
-	struct selection selection = { .vmm = vmms[0] };
+	struct selection selection = { 0 };
 	struct programs programs = { 0 };
 	struct suite *suite;
 	int status;
 
 	if (!(options = run_options_parse(argc, argv, &error)) ||
+	    !(selection.vmm = vmm_find(options->wanted.vmm, &error)) ||
 	    !(selection.accel = choose_accel(options->wanted.accel, &error)) ||
 	    !(suite = load_suite(&options->wanted, &error)) ||
 	    !(known_issues = load_known_issues(&error)))
@@ -185,7 +187,7 @@ static int run(int argc, char **argv)
 		return usage_error("%s", error->message);
 
 	interrupt_watch();
-	status = run_with(cases, options, suite, selection.accel, &programs, known_issues);
+	status = run_with(cases, options, suite, &selection, &programs, known_issues);
 	programs_clear(&programs);
 	suite_free(suite);
 	return status;

@@ -40,6 +40,7 @@ char **settings_to_arguments(const struct settings *settings)
 		add(words, "--timescale", g_strdup_printf("%g", settings->timescale));
 	if (settings->keep_ram)
 		g_ptr_array_add(words, g_strdup("--keep-ram"));
+	add(words, "--vmm", g_strdup(settings->vmm));
 	add(words, "--qemu", program(settings->qemu));
 	add(words, "--qemu-dst", program(settings->qemu_dst));
 	add(words, "--machine", g_strdup(settings->machine));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The VMMs that there are. To add one, write its folder and name it here. */
+/* The table of VMMs. A new VMM is a folder that defines `struct vmm NAME_vmm`, and a word here. */
+#include "util/text.h"
 #include "vmm/vmm.h"
 
 /* The first is the default. */
@@ -11,3 +12,19 @@
 FOR_EACH_VMM(DECLARE)
 
 const struct vmm *const vmms[] = { FOR_EACH_VMM(ADDRESS) NULL };
+
+const struct vmm *vmm_find(const char *name, GError **error)
+{
+	g_autoptr(GString) known = g_string_new(NULL);
+
+	if (!name)
+		return vmms[0];
+	for (const struct vmm *const *vmm = vmms; *vmm; vmm++) {
+		if (g_str_equal((*vmm)->name, name))
+			return *vmm;
+		g_string_append_printf(known, " %s", (*vmm)->name);
+	}
+	g_set_error(error, FERRY_ERROR, 0, "--vmm: there is no VMM '%s'; known:%s", name,
+		    known->str);
+	return NULL;
+}

@@ -235,4 +235,7 @@ struct vm {
 /* Every VMM, ended by NULL. The first is the default. */
 extern const struct vmm *const vmms[];
 
+/* The VMM NAME, or the default if NAME is NULL; NULL and ERROR if there is none of that name. */
+const struct vmm *vmm_find(const char *name, GError **error);
+
 #endif

@@ -39,6 +39,8 @@ static const struct fault rows[] = {
 	  "^ferry: --plan: 'none' is named twice" },
 	{ "unknown-accel", "run selftest --accel hvf", NULL, 2, NULL,
 	  "^ferry: --accel is kvm or tcg, not 'hvf'" },
+	{ "unknown-vmm", "run selftest --vmm quemu", NULL, 2, NULL,
+	  "^ferry: --vmm: there is no VMM 'quemu'; known: " },
 	{ "unknown-host", "run selftest --host moon", NULL, 2, NULL,
 	  "^ferry: --host is .*, not 'moon'" },
 	{ "pattern-typo", "run selftets", NULL, 2, NULL,
