@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The boot sector of the intel lab's disk. Bochs' BIOS loads it; it loads the kernel and
- * the initrd by programmed I/O from the first ATA disk (ATA/ATAPI-6, READ SECTORS with 28-bit
- * addresses), and enters the kernel's real-mode code as Documentation/x86/boot.rst of
- * Linux says ("Running the kernel"). So neither a boot loader nor an ISO is needed.
+ * The boot sector of the intel lab's disk, so that the lab needs neither a boot loader nor an ISO.
+ * Bochs' BIOS loads this sector. It loads the kernel and the initrd by programmed I/O from the first
+ * ATA disk (ATA/ATAPI-6, READ SECTORS with 28-bit addresses), and enters the kernel's real-mode code
+ * (Linux, Documentation/x86/boot.rst, "Running the kernel").
  *
- * lab/intel writes the disk: behind this sector the parts, one after the other, each
- * padded to a whole number of blocks, and here in `parts` where they go.
+ * lab/bochs.sh writes the disk: the parts come after this sector, each padded to a whole number of
+ * blocks, and `parts` below says where in memory each one goes.
  */
 #define ATA_COUNT	0x1f2
 #define ATA_DATA	0x1f0
@@ -22,11 +22,11 @@
 #define A20_ON		0x02
 #define FLAT		8
 
-/* Below the BIOS's boot address; the kernel keeps off the first 64 KiB. */
+/* A word below the address that the BIOS boots at. The kernel does not use the first 64 KiB. */
 #define BOOTED_BEFORE	0x600
 #define MAGIC		0x79727265
 
-/* Where lab/intel has the kernel's real-mode part loaded, as a segment. */
+/* The segment of the kernel's real-mode part: lab/bochs.sh, setup_address. */
 #define SETUP_SEGMENT	0x8000
 #define SETUP_STACK	0xe000
 
@@ -40,7 +40,7 @@ _start:
 	movw	%ax, %ss
 	movw	$_start, %sp
 
-	/* A second time means that the kernel rebooted: then the machine ends. */
+	/* If this runs a second time, the kernel has rebooted. Then the machine ends. */
 	cmpl	$MAGIC, BOOTED_BEFORE
 	je	triple_fault
 	movl	$MAGIC, BOOTED_BEFORE
@@ -49,7 +49,7 @@ _start:
 	orb	$A20_ON, %al
 	outb	%al, $SYSTEM_PORT_A
 
-	/* ES gets a limit of 4 GiB in protected mode, and keeps it. */
+	/* ES gets a limit of 4 GiB in protected mode, and keeps it in real mode. */
 	lgdtl	gdt_pointer
 	movl	%cr0, %eax
 	orb	$1, %al
@@ -134,7 +134,7 @@ gdt_pointer:
 	.word	15
 	.long	gdt
 
-	/* Entries of an address (4 bytes), blocks (2 bytes), 0 (2 bytes); ended by 0 blocks. */
+	/* An entry is an address (4 bytes), blocks (2 bytes) and 0 (2 bytes). 0 blocks end the table. */
 	.org	400
 parts:
 	.org	510

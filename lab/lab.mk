@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the labs' scripts need of this machine, and what they put into theirs.
+# What make builds for the labs.
 
 lab: $(build)/lab/tsc-khz $(build)/lab/boot $(build)/lab/preforked.so
 
-# What a lab's script has to know of this machine.
+# It tells lab/qemu.sh the frequency of this machine's TSC.
 $(build)/lab/tsc-khz: lab/tsc-khz.c lab/lab.mk $(host_flags)
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(quiet)$(CC) $(HOST_CFLAGS) -o $@ $<
 
-# What the runner inside a lab has loaded into QEMU.
+# The runner inside a lab preloads it into QEMU.
 $(build)/lab/preforked.so: lab/preforked.c host/util/child.c host/util/child.h \
 		host/vmm/qemu/preforked.h lab/lab.mk $(host_flags)
 	@mkdir -p $(@D)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Preloaded into a program (LD_PRELOAD of ld.so(8)), it makes it wait when it has been linked, and
- * go on to main() in a child for each request. host/preforked.h tells what for.
+ * A library that is preloaded into a program (LD_PRELOAD, ld.so(8)). The program waits when the
+ * dynamic linker has finished with it, and for each request a child of it goes on to main().
+ * host/vmm/qemu/preforked.h says what this is good for.
  *
- * The place is __libc_start_main(), which every program's first instructions call (System V ABI
- * and glibc); its arguments are those of glibc 2.34 and later, and older ones take them as well.
+ * The program waits in __libc_start_main(), which the first instructions of every program call
+ * (System V ABI, glibc). The arguments are those of glibc 2.34 and later; older versions take them
+ * as well.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,13 +31,13 @@ typedef int start_function(main_function *main, int argc, char **argv, void (*in
 
 start_function __libc_start_main;
 
-/* Above all that a child is to know files by. */
+/* It is above all numbers that a child gets its files under. */
 #define HIGH_DESCRIPTOR 64
 
 static struct preforked_request request;
 static int files[PREFORKED_FILES];
 
-/* The bytes of arguments, or less than 0 if the runner has gone. */
+/* Returns how many bytes of arguments came, or less than 0 if the runner has gone. */
 static ssize_t receive(int socket)
 {
 	char control[CMSG_SPACE(sizeof(files))];
@@ -60,7 +62,7 @@ static ssize_t receive(int socket)
 	return length - (ssize_t)offsetof(struct preforked_request, arguments);
 }
 
-/* In the child: nothing is open but what was sent, under the numbers that were asked for. */
+/* Runs in the child: only the files that were sent are open, under the numbers asked for. */
 static void arrange_files(void)
 {
 	int sent;
@@ -78,8 +80,8 @@ static void arrange_files(void)
 }
 
 /*
- * ARGV was made for "--version" alone, which is the last. In front of it is the program's name,
- * or a script and what is to interpret it.
+ * The last of ARGV is "--version", with which the program was started. Before it are the program's
+ * name, or an interpreter and its script. The request's arguments take the place of "--version".
  */
 static char **replace_last(char **argv, int *argc, size_t length)
 {
@@ -101,10 +103,10 @@ static char **replace_last(char **argv, int *argc, size_t length)
 }
 
 /*
- * A program's mappings begin at random addresses, in each start at others; here they would be the
- * same in all children. So a random part of the address space is taken away: 28 bits of pages, as
- * the kernel does by itself. It matters: docs/findings.md, "KVM: a VM that ends while its L2
- * runs writes into another process".
+ * The kernel maps a program at random addresses, but children of one process would all have the
+ * same ones. So each child takes away a random part of the address space, of up to 28 bits of
+ * pages, which is the kernel's own range. Why it matters: docs/findings.md, "KVM: a VM that ends
+ * while its L2 runs writes into another process".
  */
 static void randomize_mappings(void)
 {
@@ -115,19 +117,19 @@ static void randomize_mappings(void)
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-/* Returns in children alone, with their arguments. */
+/* Returns only in children, with their arguments. */
 static char **wait_for_requests(int socket, char **argv, int *argc)
 {
 	ssize_t length;
 	pid_t child;
 
-	/* A guest that waits for the answer to its request should not delay it. */
+	/* The guest that waits for the answer must not take the CPU from the new QEMU. */
 	child_raise_priority();
 	for (;;) {
 		length = receive(socket);
 		if (length < 0)
 			_exit(EXIT_SUCCESS);
-		/* Not fork(): the child is to be the runner's. No other thread runs here. */
+		/* Not fork(): the runner becomes the child's parent. No other thread runs here. */
 		child = syscall(SYS_clone, CLONE_PARENT, NULL, NULL, NULL, 0);
 		if (!child)
 			break;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Prints how many thousand times a second this machine's TSC counts. A lab's machine has
- * the same TSC, and its kernel would have to measure it between two ticks of an emulated
- * timer: on a busy machine it is then wrong by a few percent, or tenfold, and all of the
- * lab's clocks with it. Here a pair of readings that something came between is seen by the
- * time that it took, and not used.
+ * Prints the frequency of this machine's TSC in kHz. A lab's machine has the same TSC, but its
+ * kernel can only measure it between two ticks of an emulated timer. On a busy machine the result
+ * is wrong by a few percent, or tenfold, and all clocks of the lab with it. This program sees by
+ * the time that a pair of readings took whether something came between them, and then does not use
+ * it.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 struct pair {
 	uint64_t tsc;
 	int64_t ns;
-	uint64_t took; /* TSC ticks, between the reading before the clock's and the one after */
+	uint64_t took; /* TSC ticks from before the clock was read until after it */
 };
 
 static struct pair read_once(void)
@@ -37,7 +37,7 @@ static struct pair read_once(void)
 	};
 }
 
-/* The quickest of many. */
+/* Takes the quickest of many pairs. */
 static struct pair read_pair(void)
 {
 	struct pair best = read_once();
