@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Runs all of the project's own tests that "make check" has built: the unit tests,
-# the faults, and the quick cases of the suite itself. All print the Test Anything
-# Protocol; what it comes to is the last line.
+# Runs the project's own tests, which "make check" has built, and some quick cases of the
+# suite. All of them print the Test Anything Protocol. The last line counts the results.
 #
 # Usage: tests/check.sh BUILD [units]
 #
@@ -12,7 +11,7 @@
 set -u
 build=${1:?usage: tests/check.sh BUILD [units]}
 tests=$build/tests
-# A measured speed is kept here, and not in the home of whoever runs this.
+# ferry keeps the measured host speed here, and not in the home of whoever runs this.
 XDG_CACHE_HOME=$tests/cache
 FERRY_BUILD=$build
 export XDG_CACHE_HOME FERRY_BUILD
@@ -26,8 +25,8 @@ count() {
 	grep -c -E "$1" "$2" || true
 }
 
-# run NAME COMMAND...: runs a program that prints TAP, and adds up its results. What
-# it planned but did not tell of counts as failed; a failure that is known is a skip.
+# run NAME COMMAND...: runs a program that prints TAP, and adds up its results. A test that
+# was planned and has no result counts as failed, and a known failure (TODO) as skipped.
 run() {
 	name=$1
 	shift
