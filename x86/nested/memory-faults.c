@@ -88,8 +88,8 @@ void storm_end(u64 should)
 
 	handle_exception(PF_VECTOR, handler_before);
 	report(s->faults == should && !s->miscounted,
-	       "%lu faults for %lu accesses; %lu accesses did not fault exactly once", s->faults, should,
-	       s->miscounted);
+	       "%lu faults for %lu accesses; %lu accesses did not fault exactly once", s->faults,
+	       should, s->miscounted);
 	report(!s->wrong,
 	       "%lu faults had another CR2 or error code; the first: CR2 0x%lx and not 0x%lx, error code 0x%lx",
 	       s->wrong, s->first_is, s->first_should, s->first_error);
