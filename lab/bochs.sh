@@ -34,10 +34,10 @@ setup_address=$((0x80000))
 kernel_address=$((0x100000))
 initrd_address=$((0x8000000))
 command_line_offset=$((0xe000))
-# Sectors of 512 bytes: Bochs wants a geometry.
+# Bochs asks for a geometry. A sector has 512 bytes.
 heads=16 sectors=63
 
-# Little endian.
+# bytes COUNT VALUE: prints VALUE as COUNT bytes, the lowest first.
 bytes() {
 	value=$2 count=$1
 	while [ "$count" -gt 0 ]; do
@@ -47,16 +47,18 @@ bytes() {
 	done
 }
 
-# Writes standard input over FILE from OFFSET on.
+# patch_file FILE OFFSET: writes standard input over a part of the file.
 patch_file() {
 	dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+# byte_of FILE OFFSET: prints this byte as a number.
 byte_of() {
 	od -An -tu1 -j"$2" -N1 "$1" | tr -d ' '
 }
 
-# Appends FILE to the disk, padded to whole blocks, as the part to be loaded at ADDRESS.
+# add_part FILE ADDRESS: appends the file to the disk, padded to whole blocks. lab/boot.S will load it
+# to this address.
 add_part() {
 	blocks=$((($(size_of "$1") + block - 1) / block))
 	cat "$1" >>"$work/disk"
@@ -66,8 +68,8 @@ add_part() {
 	parts_offset=$((parts_offset + 8))
 }
 
-# The kernel's real-mode part with what a boot loader tells it (Documentation/x86/boot.rst
-# of Linux), its protected-mode part, and the initrd, behind the boot sector.
+# make_disk OPTIONS: writes a disk of four parts: the boot sector, the kernel's real-mode part with what
+# a boot loader tells it (Linux, Documentation/x86/boot.rst), its protected-mode part, and the initrd.
 make_disk() {
 	setup_size=$((($(byte_of "$kernel" 497) + 1) * 512))
 	head -c "$setup_size" "$kernel" >"$work/setup"
@@ -92,7 +94,7 @@ make_disk() {
 	truncate -s $((cylinders * heads * sectors * 512)) "$work/disk"
 }
 
-# Bochs opens what descriptors 3, 4, 5 and 7 are. See emulator_start for 7.
+# Bochs opens by these paths what it has inherited as descriptors 3, 4, 5 and 7 (see emulator_start).
 write_bochsrc() {
 	cat <<END
 config_interface: textconfig
