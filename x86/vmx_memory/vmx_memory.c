@@ -303,7 +303,8 @@ TEST(writes_ept, .on = EACH_CPU, .needs = VMX_EPT,
 }
 
 TEST(writes_ept_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "every word that L2 writes during a migration arrives, if EPT has accessed and dirty flags")
+     .about =
+	     "every word that L2 writes during a migration arrives, if EPT has accessed and dirty flags")
 {
 	make_with(true, false);
 	writes_story(true, SMALL_PAGES);
