@@ -38,12 +38,13 @@ say := @printf '  %-7s %s\n'
 quiet := @
 endif
 
-# $(call remember,NAME,TEXT): the file $(build)/NAME.flags, which changes when TEXT does. What
-# is made with these flags depends on it, and so is made again.
+# $(call remember,NAME,VARIABLE): the file $(build)/NAME.flags, which changes when the variable
+# does. What is made with these flags depends on it, and so is made again.
 define remember
-ifneq ($$(file <$$(build)/$(1).flags),$(2))
+remembered := $$(file <$$(build)/$(1).flags)
+ifneq ($$(remembered),$$($(2)))
 $$(shell mkdir -p $$(build))
-$$(file >$$(build)/$(1).flags,$(2))
+$$(file >$$(build)/$(1).flags,$$($(2)))
 endif
 endef
 

@@ -5,14 +5,18 @@ host_sources := $(wildcard host/*/*.c host/*/*/*.c)
 host_objects := $(host_sources:%.c=$(build)/%.o)
 HOST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(HOST_LIBRARY_CFLAGS)
 HOST_CPPFLAGS := -I. -Ihost
-$(eval $(call remember,host,$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS)))
+host_command := $(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS)
+$(eval $(call remember,host,host_command))
 host_flags := $(build)/host.flags
 
 host: $(build)/ferry
 
-$(build)/ferry: $(host_objects)
+# Linked again when a file was removed or renamed.
+$(eval $(call remember,host-files,host_sources))
+
+$(build)/ferry: $(host_objects) $(build)/host-files.flags
 	$(say) LINK $@
-	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
+	$(quiet)$(CC) -o $@ $(filter %.o,$^) $(HOST_LIBRARY_LIBS)
 
 $(build)/host/%.o: host/%.c host/host.mk $(host_flags)
 	@mkdir -p $(@D)

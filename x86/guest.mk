@@ -42,7 +42,8 @@ GUEST_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -ffreestanding -fno-pic -fn
 		-fno-common -fno-strict-aliasing $(WARNINGS) $(GUEST_COMPILER_CFLAGS)
 GUEST_LDFLAGS := -m64 -nostdlib -static -Wl,--build-id=none -Wl,-n \
 		 -Wl,--fatal-warnings -Wl,-z,noexecstack
-$(eval $(call remember,guest,$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)))
+guest_command := $(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)
+$(eval $(call remember,guest,guest_command))
 guest_flags := $(build)/guest.flags
 
 guests: $(guest_flats)
@@ -58,6 +59,12 @@ endef
 $(foreach program,$(guest_programs),$(eval $(call program_links,$(program))))
 $(filter $(build)/x86/svm_%,$(guest_elfs)): $(guest_svm_library)
 $(filter $(build)/x86/vmx_%,$(guest_elfs)): $(guest_vmx_library)
+
+# What was linked with a file that is removed or renamed is linked again.
+guest_c_files := $(sort $(wildcard lib/*.c lib/*/*.[cS] lib/*/*/*.[cS] lib/*/*/*/*.[cS] \
+	x86/*.c x86/*/*.c))
+$(eval $(call remember,guest-files,guest_c_files))
+$(guest_elfs) $(guest_libraries): $(build)/guest-files.flags
 
 # Whole archives, since nobody calls a file that only has tests or handlers.
 $(build)/x86/%.elf: $(build)/x86/%.name.o $(guest_library) x86/flat.lds
@@ -77,7 +84,7 @@ $(guest_vmx_library): $(guest_vmx_objects)
 $(guest_libraries):
 	$(say) AR $@
 	$(quiet)rm -f $@
-	$(quiet)$(AR) rcs $@ $^
+	$(quiet)$(AR) rcs $@ $(filter %.o,$^)
 
 $(build)/x86/%.o: x86/%.c x86/guest.mk $(guest_flags)
 	@mkdir -p $(@D)
