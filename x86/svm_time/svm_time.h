@@ -92,10 +92,10 @@ void watch_ticks_and_migration(void);
 u32 run_to_call(struct l2 *l2);
 
 /*
- * Whether the timer may have counted so far in so many nanoseconds, and how long the host stopped
- * the guest since the timer was armed.
+ * How far the APIC timer may have counted NS nanoseconds after it was armed. Also gives the ns for
+ * which the host may have stopped the guest since then.
  */
-bool not_early(const struct arming *arming, u64 ns, u64 counts, u64 *paused);
+u64 counts_at_most(const struct arming *arming, u64 ns, u64 *paused);
 /* Checks: the first interrupt was not early; LEAST to MOST interrupts came, all by this route. */
 void check_first(const struct arming *arming);
 void check_places(enum route route, u32 exits, u32 least, u32 most);

@@ -192,17 +192,17 @@ void arm_timer(struct arming *arming)
 #define CLOCKS_PPM  1000
 
 /*
- * The timer must not have counted further than NS allows. It may go on while the host stops the
- * guest, when the time source stands still.
+ * How far the timer may have counted since it was armed, if the time source says NS. The timer may
+ * go on while the host stops the guest, when the time source stands still.
  */
-bool not_early(const struct arming *arming, u64 ns, u64 counts, u64 *paused)
+u64 counts_at_most(const struct arming *arming, u64 ns, u64 *paused)
 {
 	struct host_time now = { 0 };
 
 	host_time(&now);
 	*paused = now.pause_max - arming->host.pause_max;
-	return ns + *paused + ROUNDING_NS + ns / PPM * CLOCKS_PPM >=
-	       mul_div(counts, NS_PER_SECOND, apic_hz_at_most());
+	return mul_div(ns + *paused + ROUNDING_NS + ns / PPM * CLOCKS_PPM, apic_hz_at_most(),
+		       NS_PER_SECOND);
 }
 
 void check_first(const struct arming *arming)
@@ -213,7 +213,7 @@ void check_first(const struct arming *arming)
 
 	if (!ticks_so_far())
 		return;
-	early = !not_early(arming, ticks->seen_ns, arming->count, &paused);
+	early = counts_at_most(arming, ticks->seen_ns, &paused) < arming->count;
 	if (arming->mode == APIC_LVT_TIMER_TSCDEADLINE) {
 		/* A migration arms the deadline anew, while the guest stands still. */
 		u64 earliest = arming->earliest - mul_div(tsc_hz(), paused, NS_PER_SECOND);

@@ -6,7 +6,6 @@
 #include "libcflat.h"
 #include "apic.h"
 #include "isr.h"
-#include "muldiv.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/svm_time/svm_time.h"
@@ -79,10 +78,8 @@ static void timer_in_flight(u32 mode, enum route route)
 	ns = stopwatch_ns(&this_cpu(timer_ticks).watch);
 	report(wait.came, "%u of %u interrupts came in time (%u until the migration was over)",
 	       ticks_so_far(), wait.wanted, wait.at_migration);
-	if (wait.periodic) {
-		not_early(&arming, ns, 0, &paused);
-		most = mul_div(ns + paused, apic_hz_at_most(), NS_PER_SECOND) / arming.count;
-	}
+	if (wait.periodic)
+		most = counts_at_most(&arming, ns, &paused) / arming.count;
 	check_places(route, exits, wait.wanted, most);
 	if (mode != APIC_LVT_TIMER_ONESHOT)
 		check_first(&arming);
