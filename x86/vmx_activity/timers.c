@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An L2 that sleeps until a timer, again and again until a migration is over (Intel SDM volume 3,
+ * L2 sleeps until a timer wakes it, again and again until a migration is over (Intel SDM volume 3,
  * 26.5.1 for the VMX-preemption timer, 26.2 for interrupts).
  *
- * Naps that are too short, or end by another exit, show that the migration has woken L2; a nap
- * without end that it has lost the timer.
+ * A nap that is too short, or that ends with another exit, shows that the migration has woken L2. A
+ * nap that never ends shows that the migration has lost the timer.
  */
 #include "libcflat.h"
 #include "apic.h"

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Activity states of nested guests on VMX across a migration: an L2 that is halted, in shutdown or
- * waits for a SIPI stays so on the destination until something wakes it. And INIT, which is for
- * L1.
+ * Activity states of nested guests on VMX survive a migration: an L2 that is halted, in shutdown or
+ * waiting for a SIPI stays so on the destination until something wakes it. An INIT survives it as
+ * well, and makes L2 exit.
  *
  * Intel SDM volume 3: 25.4.2 (activity states), 26.2 (what exits, and what is blocked in which
  * state), 26.5.1 (the VMX-preemption timer), 27.7.2 (entries to inactive states), 28.1 and 28.3.4
  * (the state that an exit saves), 24.8 (INIT in VMX operation).
  *
  * A broken hypervisor saves a sleeping L2 as a running one, and so wakes it for nothing. It
- * restores L2 as a sleeping L1, and never wakes it, or wakes L1. It forgets a timer that is
- * running, or an INIT that is pending. Or it lets in an event that the state blocks.
+ * restores a sleeping L1 in place of L2; then nothing wakes L2, or L1 is woken instead. It forgets
+ * a timer that is running, or an INIT that is pending. Or it lets in an event that the state
+ * blocks.
  *
  * L2 does nothing but sleep, so that the migration comes while it sleeps. What wakes it is its
  * next exit or its next event (nested/l2-event.h). In tests with one CPU, timers wake L2 again and

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An L2 that sleeps until another CPU wakes it, by an interrupt, an NMI, INIT or a SIPI (Intel SDM
- * volume 3, 25.4.2 and 26.2; 24.8 for INIT in VMX operation).
+ * L2 sleeps until another CPU wakes it, by an interrupt, an NMI, INIT or a SIPI (Intel SDM volume
+ * 3, 25.4.2 and 26.2; 24.8 for INIT in VMX operation).
  *
  * The other CPU asks for the migration while L2 sleeps. A broken hypervisor restores a sleeping L1
  * in place of L2, or a running L2, or loses an INIT that is pending.
@@ -42,8 +42,8 @@ static void sleep_until_woken(struct l2 *l2, struct waker *waker)
 }
 
 /*
- * Something that makes L2 exit wakes it. After an NMI the saved activity state is not checked here,
- * but in nmi_exits_halted.
+ * Something that makes L2 exit wakes it. The test nmi_exits_halted checks the activity state that
+ * is saved after an NMI; this function does not.
  */
 static void wake_by_exit(u32 control, u64 reason, void (*send)(int cpu), u8 vector)
 {

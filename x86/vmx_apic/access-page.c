@@ -4,7 +4,7 @@
  * APIC Accesses", 28.2.1 for the exit qualifications).
  *
  * A broken hypervisor maps the page itself, or an older APIC-access page, so that an access reads
- * and writes it without an exit; or the qualification has another offset or type.
+ * or writes it without an exit. Or the qualification has a wrong offset or type.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -113,7 +113,10 @@ TEST(apic_access_page_changed_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_APIC_ACCE
 	check_changed(true);
 }
 
-/* With the TPR shadow, offset 80h is VTPR (30.4.2, 30.4.3). For VTPR 0xf3 and threshold 5. */
+/*
+ * With the TPR shadow, offset 80h is VTPR (30.4.2, 30.4.3). The steps begin with VTPR 0xf3 and
+ * threshold 5.
+ */
 static const struct step page_steps[] = {
 	PASSES(LOAD_32, APIC_TASKPRI, 0xf3),
 	PASSES(LOAD_8, APIC_TASKPRI, 0xf3),

@@ -85,7 +85,7 @@ static struct l2 *begin_delivery(void (*code)(void *data))
 	return l2;
 }
 
-/* Requests three interrupts as a hypervisor does it: in VIRR, with the highest one in RVI. */
+/* Requests three interrupts as a hypervisor does: in VIRR, with the highest one in RVI. */
 static void request_three(struct l2 *l2)
 {
 	set_apic_bit(APIC_IRR, FIRST_VECTOR, true);
@@ -101,7 +101,7 @@ static void end_delivery(struct l2 *l2)
 	free_l2(l2);
 }
 
-/* Enters L2 until it exits for something else than an interrupt of L1. */
+/* Enters L2 until it exits for another reason than an interrupt of L1. */
 static u64 enter_beside_interrupts(struct l2 *l2)
 {
 	while (l2_enter(l2) == EXIT_REASON_EXTERNAL_INTERRUPT)
@@ -294,7 +294,7 @@ TEST(posted_interrupts, .on = EACH_CPU,
 	vmx_set_controls(l2, VM_EXIT_CONTROLS, VM_EXIT_ACK_INTR_ON_EXIT);
 	vmx_set(l2, POSTED_INTR_NV, NOTIFICATION_VECTOR);
 	vmx_set(l2, POSTED_INTR_DESC_ADDR, virt_to_phys(&descriptor));
-	/* The exit has acknowledged an interrupt of L1, so that needs an EOI. */
+	/* The exit has acknowledged L1's interrupt, which now needs an EOI. */
 	if (l2_enter(l2) == EXIT_REASON_EXTERNAL_INTERRUPT)
 		eoi();
 	report(l2_is_call(l2, L2_RETURNED), "L2 should return: exit %s", l2_exit_text(l2));

@@ -9,7 +9,7 @@
 #include "libcflat.h"
 #include "x86/vmx_apic/vmx_apic.h"
 
-/* Each row makes one thing wrong for 27.2.1.1; everything else is right. */
+/* Each row breaks one rule of 27.2.1.1, and no other. */
 static const struct wrong {
 	const char *what;
 	u32 primary, secondary;

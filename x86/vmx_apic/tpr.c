@@ -13,7 +13,7 @@
 
 /* ======== the TPR shadow ======== */
 
-/* For VTPR 0xcf: CR8 has only its upper half, and the first write to CR8 clears the lower one. */
+/* VTPR begins as 0xcf. CR8 shows its upper half; the first write to CR8 clears the lower one. */
 static const struct step cr8_steps[] = {
 	PASSES(LOAD_CR8, 0, 12),
 	PASSES(STORE_CR8, 0, 0),
@@ -69,8 +69,8 @@ static void write_cr8_through_move(void *unused)
 }
 
 /*
- * A broken hypervisor does not see that the processor writes to the virtual-APIC page, since that
- * goes through no page table, and does not send the page again.
+ * The processor writes to the virtual-APIC page without going through a page table. A broken
+ * hypervisor does not notice that, and does not send the page again.
  */
 TEST(tpr_shadow_meanwhile, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
      .about = "TPR shadow: what L2 writes to CR8 during a migration is in VTPR after it")
@@ -90,7 +90,10 @@ TEST(tpr_shadow_meanwhile, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 
 /* ======== the TPR threshold ======== */
 
-/* For VTPR 0xf0 and the threshold 6. After each exit the threshold becomes VTPR's class. */
+/*
+ * The steps begin with VTPR 0xf0 and threshold 6. After each exit the threshold becomes VTPR's
+ * class.
+ */
 static const struct step threshold_steps[] = {
 	PASSES(STORE_CR8, 0, 6),
 	PASSES(STORE_CR8, 0, 8),

@@ -10,15 +10,15 @@
  * become dirty. The VMCS holds the rest: the TPR threshold, RVI and SVI, and the addresses of the
  * virtual-APIC page and the APIC-access page.
  *
- * A broken hypervisor loses the last write to VTPR, or mixes it up with L1's TPR; it loses the TPR
- * threshold; it maps another page on the destination, so that an access exits that should not, or
- * does not exit though it should; or it loses a virtual interrupt that is pending or in service, or
- * delivers one that the task priority should hold back.
+ * A broken hypervisor loses the last write to VTPR, or mixes VTPR up with L1's TPR. It loses the
+ * TPR threshold. It maps another page on the destination, so that an access wrongly exits, or
+ * wrongly does not. Or it loses a virtual interrupt that is pending or in service, or delivers one
+ * that the task priority should hold back.
  *
  * L2 goes through tables of steps: accesses to CR8, to MSRs and to the APIC-access page. Each step
- * says whether it exits, with which reason and qualification, and which value is read; so an exit
- * too many is seen as well. RIP tells whether an exit came before or after the instruction. The
- * handler of the virtual interrupts notes which ones came, and when.
+ * says whether it exits, with which reason and qualification, and which value is read, so the test
+ * also sees an exit that should not be there. RIP tells whether an exit came before or after the
+ * instruction. The handler of the virtual interrupts notes which ones came, and when.
  *
  * Not tested, because Bochs 2.7 ends there: instructions in the APIC-access page, and accesses to
  * it by the delivery of events.
@@ -253,7 +253,7 @@ static bool check_step(const struct step *step, const struct outcome *outcome, c
 				name, step->where, outcome->read, step->value);
 }
 
-/* L2 goes through the steps once, and asks for a migration before the step number MOVE_AT. */
+/* L2 goes through the steps once, and asks for a migration before step MOVE_AT. */
 static void run_steps(struct l2 *l2, const struct step *steps, unsigned count, unsigned move_at,
 		      const char *when)
 {

@@ -74,7 +74,7 @@ void check_steps(struct l2 *l2, const struct step *steps, unsigned count, unsign
 /* L2's code that makes the call HERE again and again. */
 void call_in_l2(void *data);
 
-/* With break=vtpr, another CR8. */
+/* With break=vtpr this changes CR8. */
 void spoil_cr8(void);
 
 /* L1's own TPR: a class that no interrupt here has. */

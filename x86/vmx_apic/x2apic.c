@@ -12,7 +12,7 @@
 #include "processor.h"
 #include "x86/vmx_apic/vmx_apic.h"
 
-/* For VTPR 0xf3 and threshold 5. */
+/* The steps begin with VTPR 0xf3 and threshold 5. */
 static const struct step x2apic_steps[] = {
 	PASSES(RDMSR, X2APIC(APIC_TASKPRI), 0xf3),
 	PASSES(WRMSR, X2APIC(APIC_TASKPRI), 0x5a),

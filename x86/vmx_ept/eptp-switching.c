@@ -2,7 +2,7 @@
 /*
  * EPTP switching by VMFUNC (Intel SDM volume 3, 26.5.6.3 "EPTP Switching").
  *
- * A broken hypervisor forgets in a migration which EPT L2 has switched to, or the list.
+ * In a migration a broken hypervisor forgets the EPTP list, or which EPT L2 has switched to.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -22,7 +22,7 @@ static void vmfunc(u64 leaf, u64 index)
 	asm volatile("vmfunc" : : "a"(leaf), "c"(index) : "memory");
 }
 
-/* L2's code: all hops without an exit, with a migration after one of them; then single VMFUNCs. */
+/* L2's code makes all hops without an exit, with a migration after one, and then single VMFUNCs. */
 static void hop(void *data)
 {
 	struct hopper *hopper = data;
@@ -86,7 +86,7 @@ static void expect_exit(struct l2 *l2, struct hopper *hopper, const u64 *list, u
 	hopper->entry = entry;
 	l2_expect(l2, EXIT_REASON_VMFUNC, "%s", what);
 	check_eptp(l2, list, current, what);
-	/* L2 does the same VMFUNC again, and then L1 skips it. */
+	/* L2 executes the same VMFUNC again, and then L1 skips it. */
 	start = vmx_get(l2, GUEST_RIP);
 	l2_enter(l2);
 	report(l2->exit_reason == EXIT_REASON_VMFUNC && vmx_get(l2, GUEST_RIP) == start,

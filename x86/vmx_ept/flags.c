@@ -51,9 +51,7 @@ static void find_way(struct l2 *l2, phys_addr_t address, u64 **way)
 		way[4 - level] = vmx_ept_entry_at(l2, address, level);
 }
 
-/*
- * Finds the EPT entries on the way to each of L2's tables through which the walk for place 0 goes.
- */
+/* Finds the EPT entries that lead to each of L2's tables in the walk for place 0. */
 static void find_tables(const struct world *w, u64 *(*ways)[4])
 {
 	const u64 *tables[L2_TABLES] = { w->pml4, w->pdpt, w->pd, w->pt };
@@ -121,7 +119,7 @@ TEST(walks_set_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 	world_free(w);
 }
 
-/* L1 changes EPTP bit 6, by which flags are set at all. */
+/* L1 changes bit 6 of the EPTP, which turns the flags on. */
 static void turn_flags(struct world *w, bool on)
 {
 	u64 eptp = vmx_root(w->l2, true) & ~VMX_EPTP_AD_ENABLE_BIT;

@@ -2,8 +2,8 @@
 /*
  * Page-modification logging (Intel SDM volume 3, 29.3.6).
  *
- * A broken hypervisor loses the index in a migration, or the entries that it has written, or logs
- * a page twice or never.
+ * A broken hypervisor loses the index or entries of the log in a migration, or logs a page twice or
+ * never.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -102,7 +102,7 @@ TEST(pml_full, .on = EACH_CPU, .needs = VMX_PML,
 	struct log log = log_new();
 	struct l2 *l2 = log.w->l2;
 	u64 *word = (u64 *)(page(log.w, first_page(3)) + 0x68), before = *word;
-	/* After this all pages are dirty but those of the places. */
+	/* After this all pages are dirty except those of the places. */
 	bool good = logs(&log, 0, 1, 0x01, "before it is full");
 
 	vmx_set(l2, GUEST_PML_INDEX, 0);

@@ -3,8 +3,8 @@
  * EPT violations of string instructions to and from ports, which a hypervisor may have to carry
  * out itself (Intel SDM volume 3, 29.3.3, 28.2.1 table 28-7).
  *
- * A broken hypervisor finds the missing page in its own emulator, and tells L1 of another address,
- * or of what it knew of an earlier violation.
+ * A broken hypervisor finds the missing page in its own emulator, and reports a wrong address to
+ * L1, or details of an earlier violation.
  */
 #include "libcflat.h"
 #include "x86/vmx_ept/vmx_ept.h"
@@ -45,9 +45,7 @@ static void stop_elsewhere(struct world *w)
 	finish(w, "the walk");
 }
 
-/*
- * An OUTS or INS that an EPT entry stops: the one of place 2 or, if WALK, that of L2's page table.
- */
+/* An EPT entry stops an OUTS or INS: that of place 2 or, if WALK, that of L2's page table. */
 static void string_story(void (*code)(void *at), bool walk, u64 bits, u64 error)
 {
 	struct world *w = world_new(true);

@@ -22,7 +22,7 @@ struct convertible {
 
 static PER_CPU(struct convertible, convertible);
 
-/* L2's handler repairs the EPT entry, since L2 sees its EPT, which is RAM. */
+/* L2's handler can repair the EPT entry, since L2 sees its EPT in RAM. */
 static void on_virtualization_exception(struct ex_regs *regs)
 {
 	struct convertible *c = &this_cpu(convertible);
@@ -46,7 +46,7 @@ static void check_information(const struct vmx_ve_information *seen)
 	       seen->guest_physical_address);
 }
 
-/* There is an exit and no #VE while `busy' is not 0, or if the EPT entry suppresses #VE. */
+/* L2 exits, and gets no #VE, while `busy' is not 0 or if the EPT entry suppresses #VE. */
 static bool exits(struct world *w, int i, u64 entry, const char *what)
 {
 	struct fault fault = {

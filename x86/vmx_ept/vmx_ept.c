@@ -10,8 +10,8 @@
  *
  * A broken hypervisor loses flags or log entries that only its own page walk has written, since it
  * does not count these as changes of memory. It sets no flags after a migration. It forgets the
- * index of the log, or which EPT L2 has switched to by itself. Or it tells L1 of a violation with
- * what it knew of the one before.
+ * index of the log, or which EPT L2 has switched to by itself. Or it reports a violation to L1 with
+ * details of the one before.
  *
  * Each L2 stops at an access of its own, before it has done anything. The test compares all that
  * the exit says, before the migration and again after it, when L2 stops at the same access. Then
@@ -21,7 +21,7 @@
  * the plan `none'. They accept accessed flags that are set without need, as 29.3.5 allows.
  *
  * break=WHAT on the command line spoils a test on purpose. x86/nested/memory-world.h lists most
- * values; besides there are
+ * values. This program adds
  *
  * index  L1 reads the index of the page-modification log wrong
  * hop    L2 switches to another entry of the EPTP list than L1 thinks

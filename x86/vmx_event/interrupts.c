@@ -3,8 +3,8 @@
  * Interrupts of L1's local APIC that come while L2 runs (Intel SDM volume 3, 25.6.1 for
  * external-interrupt exiting, 25.7.1 for acknowledgment at the exit).
  *
- * The local APIC's IRR and ISR tell whether an interrupt is pending or in service, and counts in
- * L1's handlers how often it came.
+ * The local APIC's IRR and ISR tell whether an interrupt is pending or in service. L1's handlers
+ * count how often it came.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -135,8 +135,8 @@ TEST(intr_taken_by_l2, .on = EACH_CPU, .needs = VMX,
 }
 
 /*
- * A broken hypervisor looks for pending interrupts only when they come, and not at a VM entry of
- * L1.
+ * A broken hypervisor looks for pending interrupts only when they arrive, and not when L1 enters
+ * L2.
  */
 TEST(intr_taken_behind_exit, .on = EACH_CPU, .needs = VMX,
      .about = "interrupts that L2's IF holds back during an exit come when L2 sets IF")

@@ -4,8 +4,8 @@
  * volume 3, 25.6.1 for the controls, 26.3 for how they change IRET, 28.5.5 for the blocking that
  * exits leave).
  *
- * The tests see blocking by when the next NMI or NMI window comes. They cannot tell who has lost
- * the blocking, the hypervisor or the CPU below it.
+ * The moment at which the next NMI or NMI window comes shows whether NMIs were blocked. The tests
+ * cannot tell whether the hypervisor or the CPU below it has lost the blocking.
  */
 #include "libcflat.h"
 #include "apic.h"

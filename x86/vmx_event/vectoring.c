@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events whose delivery to L2 fails: the exit tells of them as IDT vectoring, and L1 injects them
- * again (Intel SDM volume 3, 28.2.4 "Information for VM Exits During Event Delivery").
+ * The delivery of an event to L2 fails: the exit reports the event as IDT vectoring, and L1 injects
+ * it again (Intel SDM volume 3, 28.2.4 "Information for VM Exits During Event Delivery").
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -11,7 +11,7 @@
 /* An address at which nothing is ever mapped. */
 #define NOWHERE (VMALLOC_END + (1ul << 30))
 
-/* The exit tells of this event, which it has stopped. */
+/* The exit should report this event, whose delivery it has stopped. */
 static void check_vectoring(const struct l2 *l2, const struct injection *row, u64 rip)
 {
 	check_field(l2, IDT_VECTORING_INFO_FIELD, INTR_INFO_DEFINED,
@@ -85,7 +85,7 @@ static phys_addr_t stack_page(const struct l2 *l2)
 	return virt_to_phys((void *)(vmx_get(l2, GUEST_RSP) - 8)) & PAGE_MASK;
 }
 
-/* The new tables may be where older ones were, of which translations are cached. */
+/* The new tables may be where older ones were whose translations are still cached. */
 static void use_fresh_ept(struct l2 *l2)
 {
 	vmx_use_ept(l2);
@@ -146,8 +146,8 @@ static const struct obstacle no_stack = {
 };
 
 /*
- * A broken hypervisor tells L1 of the fault and not of the event that it stopped, or of another
- * event; or it also delivers the event by itself, so that the one that L1 injects is the second.
+ * A broken hypervisor reports the fault to L1, but not the event that it stopped, or another event.
+ * Or it also delivers the event by itself, so that L1's injection delivers it a second time.
  */
 static void stop_deliveries(const struct obstacle *obstacle, const struct injection *rows,
 			    size_t count)

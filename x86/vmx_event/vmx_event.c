@@ -12,8 +12,8 @@
  * A broken hypervisor forgets an event that was pending when it saved the guest, or delivers it a
  * second time after it was restored. It lets in an event that was blocked by RFLAGS.IF, STI, MOV
  * SS, the task priority or a running NMI handler. It opens an interrupt window too early, too late
- * or never. It delivers to L1 what is L2's, or the other way round. Or vector, error code,
- * instruction length or return address are not those of the event.
+ * or never. It delivers to L1 what is L2's, or the other way round. Or it delivers a wrong vector,
+ * error code, instruction length or return address.
  *
  * The tests see it because every event in L2 is an exit (nested/l2-event.h), so that the order of
  * L2's exits is the order of events.

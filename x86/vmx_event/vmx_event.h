@@ -42,14 +42,14 @@ void injection_point(void);
 /* An L2 at injection_point, with interrupts on only if the event is an interrupt. */
 struct l2 *new_target(const struct injection *row);
 
-/* Enters L2, which gets its event, as it was injected, and goes on from where that came. */
+/* Enters L2, which should get the event as it was injected, and then go on where it came. */
 void check_delivery(struct l2 *l2, const struct injection *row);
 
 /* ---- a handler of L2 that asks for a migration ---- */
 
 struct handled {
 	volatile u32 count;
-	u64 rip, error_code; /* of the first */
+	u64 rip, error_code; /* when it first ran */
 };
 
 extern struct handled handled;
@@ -61,7 +61,7 @@ void be_moved_in_handler(struct ex_regs *regs);
 void open_windows(void);
 extern char behind_sti[], behind_popf[], behind_iret[];
 
-/* L2 exits for REASON at RIP, with nothing that blocks events. */
+/* L2 should exit for REASON at RIP, with nothing that blocks events. */
 void check_window(struct l2 *l2, u64 reason, const void *rip, const char *when);
 
 #endif

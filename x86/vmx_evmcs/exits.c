@@ -81,7 +81,10 @@ static void check_exit(const struct l2 *l2, const struct exit_story *story,
 	       story->rip, story->rsp, row->qualification, row->length, row->interruption);
 }
 
-/* L2 asks for a migration before two of the exits. One exit is checked again after one in L1. */
+/*
+ * L2 asks for a migration before two of the exits. One exit is checked again after a migration in
+ * L1.
+ */
 TEST(exit_information, .on = EACH_CPU, .needs = HV_EVMCS,
      .about =
 	     "an exit's information is in the enlightened VMCS after a migration in L2, and survives one in L1")

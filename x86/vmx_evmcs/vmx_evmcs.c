@@ -4,21 +4,21 @@
  * VMCS", "Clean Fields", "Enlightened MSR Bitmap"; "Virtual Processors": "Virtual Processor Assist
  * Page"; the Intel SDM for what the fields do). This file has the L2 that the tests share.
  *
- * An enlightened VMCS is a page of L1's memory. It is active from a VM entry by it until VMCLEAR,
- * and only then may the hypervisor write to it. Over an entry the hypervisor may keep those parts
- * whose clean bits L1 has left set. The VP assist page names the enlightened VMCS at each entry.
- * So three things must hold. In a page that was never entered no byte changes. In an active page
- * nothing changes that L1 relies on. And what L1 changes, and tells of by clearing clean bits,
- * holds at the next entry, whether the migration came before the change or after it.
+ * An enlightened VMCS is a page of L1's memory. It is active from a VM entry with it until VMCLEAR,
+ * and only then may the hypervisor write to it. At an entry the hypervisor need not read again
+ * those parts whose clean bits L1 has left set. The VP assist page names the enlightened VMCS at
+ * each entry. So three things must hold. A page that was never entered does not change at all. In
+ * an active page, nothing that L1 relies on changes. And what L1 changes, when it also clears the
+ * clean bit, holds at the next entry, whether the migration came before the change or after it.
  *
  * In a migration the hypervisor has the contents twice: in L1's memory, and in a copy of its own,
  * which it saves. A broken one takes the older of the two. It forgets that the VMCS is an
- * enlightened one, or which. It trusts clean bits whose fields it has never read. It writes its
- * copy into the page that the assist page names now. Or it does not put an exit's information into
- * the page after a migration in L2.
+ * enlightened one, or which one it is. It trusts clean bits whose fields it has never read. It
+ * writes its copy into the page that the assist page names now. Or it does not put an exit's
+ * information into the page after a migration in L2.
  *
- * Fields that share a clean bit form a group, and L2 shows one field of each group that it or L1
- * can see.
+ * Fields that share a clean bit form a group. The tests look at one field of each group: one whose
+ * effect L2 or L1 can see.
  *
  * Not tested: fields without an effect here; fields that change while their clean bit stays set,
  * with which the hypervisor may do as it likes; VM_INSTRUCTION_ERROR.

@@ -39,8 +39,8 @@ static void check_first_exit(void (*code)(void *data), enum vmcs_field field, u3
 }
 
 /*
- * At L1's next VM entry a hypervisor computes the controls of L2 anew. So a control that a
- * migration lost shows only until the first exit. The hypervisor itself needs no exit for either
+ * At L1's next VM entry a hypervisor computes the controls of L2 anew. So only the first exit can
+ * show that a migration has lost a control. The hypervisor itself needs no exit for either
  * instruction.
  */
 TEST(first_exit_primary, .on = EACH_CPU, .needs = VMX,

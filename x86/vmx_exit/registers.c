@@ -36,7 +36,7 @@ static struct control_registers read_control_registers(void)
 /* What L2 reads: at first, after the migration, after writes that do not exit, and at the end. */
 static struct control_registers seen[4];
 
-/* L2's code. The writes after the call exit. One that does not may raise #GP, and L2 goes on. */
+/* L2's code. The writes after the call exit. A write that wrongly does not may raise #GP. */
 static void masked_in_l2(void *data)
 {
 	bool *move = data;

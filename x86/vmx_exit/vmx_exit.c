@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Exits of VMX across a migration (Intel SDM volume 3: 25.6 for the controls that cause exits,
- * 26.1 for instructions, 26.2 for exceptions, 28.2 for exit reason, qualification, instruction
- * length and event information, 27.2 to 27.4 and 27.8 for entries that are refused). This file has
- * instructions and what the other files of this folder share; those have exceptions, bitmaps,
+ * Exits of VMX across a migration (Intel SDM volume 3: 25.6 for the controls that cause exits, 26.1
+ * for instructions, 26.2 for exceptions, 28.2 for exit reason, qualification, instruction length
+ * and event information, 27.2 to 27.4 and 27.8 for entries that are refused). This file tests
+ * instructions, and has what the other files of this folder share. Those test exceptions, bitmaps,
  * control registers, refused entries, and the first exit after a migration.
  *
  * L1 sets controls in a VMCS. The hypervisor runs L2 on a VMCS of its own, which has to cause the
  * exits that L1 wants and those that the hypervisor itself needs; L1 gets only the first kind. In
  * a migration this second VMCS is left behind, and made anew on the destination.
  *
- * A broken hypervisor loses one of L1's controls there, so that L2 executes what L1 wanted to
- * exit; it keeps a control that L1 has cleared; it gives L1 an exit that only the hypervisor
- * needs; or an exit has a wrong reason, qualification, instruction length or RIP.
+ * A broken hypervisor loses one of L1's controls there, so that L2 executes what should have
+ * exited. It keeps a control that L1 has cleared. It gives L1 an exit that only the hypervisor
+ * needs. Or an exit has a wrong reason, qualification, instruction length or RIP.
  *
  * L2 executes one instruction of each kind, one after the other: x86/nested/instructions.h.
  *
- * The tests cannot tell a control that the migration lost from one that a VM entry lost which the
+ * The tests cannot tell whether a control was lost by the migration, or by a VM entry that only the
  * migration made necessary. "before the migration" in the text of a failure means that the
  * migration is not to blame.
  *

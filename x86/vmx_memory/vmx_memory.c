@@ -8,23 +8,23 @@
  * 27.3.1.6 and 27.3.2.4 (PDPTEs), 28.2.1 (#PF that exits), 4.7, 4.8 and 4.10 (page faults,
  * accessed and dirty flags, TLB).
  *
- * What SVM has as well is in x86/nested/memory-*.c; tests without EPT are in x86/nested/cr3.c;
- * x86/nested/memory-world.h tells how the tests see L2's memory.
+ * Tests that SVM has as well are in x86/nested/memory-*.c; tests without EPT are in
+ * x86/nested/cr3.c; x86/nested/memory-world.h tells how the tests see L2's memory.
  *
- * After a migration a broken hypervisor walks other tables than L2's: L1's, those of an L2 that
- * ran before, none, or those of an older EPT_POINTER. Then L2 reads what belongs elsewhere, or
- * stops where it should not. Or the hypervisor keeps shadows of tables and no longer sees that L1
- * changes them. Or it does not log as dirty what L2 writes, or what a page walk writes to L2's
- * tables, so that the destination has old bytes: counters go back, accessed and dirty flags are
- * gone. Or it mixes up the page faults of L1 and L2, with a wrong address, a wrong CR2, twice, or
+ * After a migration a broken hypervisor walks other tables than L2's: L1's, those of an L2 that ran
+ * before, none, or those of an older EPT_POINTER. Then L2 reads what belongs elsewhere, or stops
+ * where it should not. Or the hypervisor keeps shadows of tables and no longer sees that L1 changes
+ * them. Or it does not log as dirty what L2 writes, or what a page walk writes to L2's tables, so
+ * that the destination has old bytes: counters go back, accessed and dirty flags are gone. Or it
+ * mixes up the page faults of L1 and L2, which then come with a wrong address or CR2, twice, or
  * never.
  *
- * The tests cannot tell a stale TLB from a stale shadow page, nor a byte that was not sent from
- * one that was never written. They accept both mappings as long as L1 has not flushed, and
+ * The tests cannot tell a stale TLB from a stale shadow page, nor a byte that was not sent from a
+ * byte that was never written. They accept both mappings as long as L1 has not flushed, and
  * accessed flags that are set without need, as 4.8 allows.
  *
  * break=WHAT on the command line spoils a test on purpose. x86/nested/memory-world.h lists most
- * values; besides there are
+ * values. This program adds
  *
  * flush    L1 leaves out INVEPT and INVVPID
  * operand  INVEPT and INVVPID get right operands in place of wrong ones

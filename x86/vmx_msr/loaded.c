@@ -10,7 +10,7 @@
 #include "processor.h"
 #include "x86/vmx_msr/vmx_msr.h"
 
-/* A register that a VM entry may load, and an exit save and load, each if a control says so. */
+/* A register that a VM entry may load, and that an exit may save and load, as controls say. */
 struct loaded {
 	const char *name;
 	u64 (*read)(void);
@@ -163,7 +163,7 @@ TEST(pat_and_efer_exit, .on = EACH_CPU, .needs = ALL_OF(VMX_LOAD_PAT, VMX_LOAD_E
 
 /* ---- performance counters ---- */
 
-/* CPUID 0Ah: the version in the lowest byte of EAX, the number of counters in the next. */
+/* CPUID 0Ah has the version in the lowest byte of EAX, and the number of counters in the next. */
 FEATURE(PERF_GLOBAL_CTRL, "IA32_PERF_GLOBAL_CTRL and two counters")
 {
 	return (cpuid(0xa).a & 0xff) >= 2 && (cpuid(0xa).a >> 8 & 0xff) >= 2;

@@ -3,9 +3,9 @@
  * MSRs that VM entries and exits load and save, across a migration (Intel SDM volume 3: 25.7.2 and
  * 25.8.2 for the MSR areas, 27.4 for loading MSRs at entries, 28.4 and 28.6 for saving and loading
  * them at exits, 25.7.1 and 25.8.1 for the controls of IA32_PAT, IA32_EFER, IA32_PERF_GLOBAL_CTRL,
- * IA32_BNDCFGS and the debug controls, 25.6.20 for the XSS-exiting bitmap, appendix A.6). This
- * file has the MSR areas; loaded.c has MSRs with fields of their own, xsaves.c the XSS-exiting bit
- * map.
+ * IA32_BNDCFGS and the debug controls, 25.6.20 for the XSS-exiting bitmap, appendix A.6). This file
+ * has the MSR areas; loaded.c has MSRs with fields of their own, xsaves.c has the XSS-exiting
+ * bitmap.
  *
  * A hypervisor carries out the MSR areas itself, entry by entry, and keeps two copies of some
  * MSRs, one for L1 and one for L2. When L2 is migrated, it has to restore L2's values without
@@ -183,7 +183,7 @@ static void check_stored(const struct areas *areas, const char *when)
 	       count, wrong);
 }
 
-/* L2 stays once, with the areas of its VMCS. L1's own MSRs come back in the end. */
+/* Lets L2 stay once, with the areas of its VMCS. L1's own MSRs are restored at the end. */
 static void check_areas(struct l2 *l2, const struct areas *areas, unsigned seed, bool move,
 			const char *when)
 {

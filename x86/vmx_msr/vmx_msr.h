@@ -5,7 +5,7 @@
 
 #include "nested/vmx/vmx.h"
 
-/* Canonical, and nothing is there. */
+/* Canonical addresses, for MSRs that hold one. Nothing is there. */
 #define NOWHERE(n) (0xffffa50000000000ul + (u64)(n)*0x1000)
 
 #endif

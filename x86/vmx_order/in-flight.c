@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events that L1 injects one after another during a migration, which comes at any instruction
- * (Intel SDM volume 3, 27.6 "Event Injection").
+ * L1 injects one event after another during a migration, which may come at any instruction (Intel
+ * SDM volume 3, 27.6 "Event Injection").
  *
  * A broken hypervisor is stopped between L1's VM entry and the delivery of the event, and loses
  * the event or delivers it twice.
@@ -78,7 +78,7 @@ static void move_during_events(const struct kind *kinds, u32 count, bool ept)
 		vmx_use_ept(rounds.l2);
 	expect_call(rounds.l2, 1, "the first call");
 	move_during(one_round, &rounds);
-	/* Some more events, for one that the end of the migration has met. */
+	/* A few more events follow, in case the end of the migration has hit one. */
 	for (u32 i = 0; i < count; i++)
 		one_round(&rounds);
 	report(!rounds.failed[0], "%u events during a migration%s%s", rounds.done,

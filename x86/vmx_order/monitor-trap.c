@@ -10,8 +10,8 @@
  * had the exit; KVM has KVM_STATE_NESTED_MTF_PENDING for that. Or the exit comes one instruction
  * early, or an injected event counts as an instruction, or the flag is lost in the migration.
  *
- * At each exit L1 compares L2's RIP with the next instruction boundary, so that a lost exit and
- * one too many show at once.
+ * At each exit L1 compares L2's RIP with the next instruction boundary, so that a missing or extra
+ * exit shows at once.
  *
  * An exit that is lost at the moment of a migration shows only if the migration comes at that
  * moment. trap_moved_anywhere asks for the migration while L2 does little else than access a port.
@@ -161,7 +161,7 @@ TEST(trap_moved_anywhere, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
 
 	set_trap(steps.l2);
 	move_during(one_step, &steps);
-	/* Some more steps, for one that the end of the migration has met. */
+	/* A few more steps follow, in case the end of the migration has hit one. */
 	for (size_t i = 0; i < BOUNDARIES; i++)
 		one_step(&steps);
 	report(!steps.failed[0], "%lu steps of L2 during a migration%s%s", steps.done,

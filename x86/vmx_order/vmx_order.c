@@ -103,7 +103,9 @@ TEST(pending_step, .on = EACH_CPU, .needs = VMX,
 	write_dr6(DR6_INIT);
 }
 
-/* A broken hypervisor ignores that MOV SS holds the breakpoint back, or by how much. */
+/*
+ * A broken hypervisor does not let MOV SS hold the breakpoint back, or lets it do so for too long.
+ */
 TEST(pending_breakpoint, .on = EACH_CPU, .needs = VMX,
      .about =
 	     "a pending breakpoint survives a migration and comes before L2 runs; one instruction later after MOV SS")
@@ -170,7 +172,7 @@ TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
 	event_l2_free(l2);
 }
 
-/* ======== breakpoints and single steps: steps.c has more ======== */
+/* ======== breakpoints and single steps: x86/nested/steps.c has more ======== */
 
 static volatile bool store_seen;
 
@@ -237,7 +239,7 @@ struct collision {
 	const char *name;
 	u32 event, error_code;
 	bool np_exits, df_exits;
-	/* The exit reason. With VMCALL, L2 gets the event with this vector. */
+	/* The exit reason. If it is VMCALL, L2 gets an event with this vector and error code. */
 	u64 reason;
 	u32 vector, code;
 	u32 vectoring; /* the IDT vectoring; there is none for a double fault (28.2.4) */
@@ -297,7 +299,7 @@ static void check_collision(struct l2 *l2, const struct collision *row)
 	report_prefix_pop();
 }
 
-/* A broken hypervisor delivers the first event as well, or tells of the wrong one. */
+/* A broken hypervisor delivers the first event as well, or reports the wrong one. */
 TEST(collisions, .on = EACH_CPU, .needs = VMX,
      .about =
 	     "events injected before a migration that fault in delivery become #NP, #DF, a triple fault or an exit, once")

@@ -3,12 +3,12 @@
  * What an L2 with VMCS shadowing exits for, and what these exits say (Intel SDM volume 3, 31.3,
  * 28.2.5 table 28-15 for the instruction information).
  *
- * A broken hypervisor executes a VMX instruction of L2 itself, or tells L1 of other registers.
+ * A broken hypervisor executes a VMX instruction of L2 itself, or reports wrong registers to L1.
  */
 #include "libcflat.h"
 #include "x86/vmx_shadow/vmx_shadow.h"
 
-/* These exit with VMCS shadowing as they do without. */
+/* These exit with VMCS shadowing as they do without it. */
 static const u32 other_exits[] = { EXIT_REASON_VMPTRST,	 EXIT_REASON_VMPTRLD, EXIT_REASON_VMCLEAR,
 				   EXIT_REASON_VMON,	 EXIT_REASON_VMCALL,  EXIT_REASON_VMLAUNCH,
 				   EXIT_REASON_VMRESUME, EXIT_REASON_VMOFF };

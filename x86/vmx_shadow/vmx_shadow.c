@@ -6,12 +6,12 @@
  * other files of this folder.
  *
  * With VMCS shadowing, an L2 that is a hypervisor itself reads and writes the fields of a second
- * VMCS, the shadow VMCS, to which the VMCS link pointer leads. It exits only for fields that a bit
- * map of L1 names. A hypervisor may cache the shadow VMCS while L2 runs.
+ * VMCS, the shadow VMCS, to which the VMCS link pointer leads. It exits only for fields that a
+ * bitmap of L1 names. A hypervisor may cache the shadow VMCS while L2 runs.
  *
  * A broken hypervisor leaves this cache behind in a migration, so that L2, or L1 afterwards, finds
- * older values. Or it takes the shadow VMCS for the current one, loses the link pointer, or
- * follows no bitmaps or bitmaps as they were before.
+ * older values. Or it takes the shadow VMCS for the current one, loses the link pointer, or ignores
+ * the bitmaps, or follows older ones.
  *
  * L2 reads each field, writes each field, and reads each again. The bitmaps say which of these
  * accesses may exit. VMREAD has to give what L2 or L1 wrote last; a CPU need not keep reserved
@@ -38,7 +38,7 @@
 
 #define SWEPT 1
 
-/* So many failures are reported one by one. */
+/* How many failures are reported one by one. */
 #define MOST_SHOWN 3
 
 /* ======== the shadow VMCS ======== */

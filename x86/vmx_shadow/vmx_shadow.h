@@ -41,7 +41,8 @@ void free_shadow(struct shadow *old);
 void fill_fields(u64 seed);
 
 /*
- * L1 reads what the shadow VMCS should hold. The first of these expects it to be L1's current one.
+ * Checks that L1 reads what the shadow VMCS should hold. check_current_contents() expects it to be
+ * L1's current one.
  */
 void check_current_contents(const struct shadow *which, const char *when);
 void check_contents(const struct shadow *which, const char *when);
@@ -66,7 +67,7 @@ void sweep_in_l2(void *unused);
  */
 void expect_sweep(struct l2 *l2, struct shadow *which, u64 seed, bool move, const char *when);
 
-/* With break=..., what a broken hypervisor might do in a migration in L1. */
+/* With break=... this does what a broken hypervisor might do in a migration in L1. */
 void spoil(struct l2 *l2);
 /* Asks for a migration in L1 while this L2's VMCS is the current one. */
 void moved_in_l1(struct l2 *l2);

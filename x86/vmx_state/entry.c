@@ -14,7 +14,8 @@
 
 #define LONG_VECTOR 0x62
 /*
- * Every CPU takes as many, and a hypervisor needs a while to load them, which makes entries long.
+ * Every CPU takes this many MSRs. A hypervisor needs a while to load them, which makes entries
+ * long.
  */
 #define LONG_AREA 512
 
@@ -56,9 +57,8 @@ static void enter_with_event(void)
 }
 
 /*
- * A hypervisor that emulates VMRESUME may be stopped by the migration before L2 runs. What the
- * entry has still to do must come with the migration. A broken hypervisor loses it, or does it
- * twice.
+ * A hypervisor that emulates VMRESUME may be stopped by the migration before L2 runs. What is left
+ * of the entry must be migrated too. A broken hypervisor loses it, or does it twice.
  */
 TEST(moved_in_entry, .on = EACH_CPU, .needs = VMX,
      .about =

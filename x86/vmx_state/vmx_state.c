@@ -6,10 +6,11 @@
  * file has VMX operation, the current VMCS and launch states, and what the other files of this
  * folder share.
  *
- * A hypervisor has to carry over whether the CPU is in VMX operation and which VMCS is the current
- * one; and of each VMCS its launch state and all its fields, some of which it may keep outside the
- * VMCS region. In L2 it has two states at once: L2's own, and the one that L1 will have after the
- * next exit. That is the host state of the VMCS, and not what L1 had before the entry.
+ * A hypervisor has to carry over whether the CPU is in VMX operation, and which VMCS is the current
+ * one. It also has to carry over each VMCS's launch state and all its fields, some of which it may
+ * keep outside the VMCS region. In L2 it has two states at once: L2's own, and the one that L1 will
+ * have after the next exit. That is the host state of the VMCS, and not what L1 had before the
+ * entry.
  *
  * A broken hypervisor loses VMX operation or the current VMCS, takes a launched VMCS for a clear
  * one, loses a field, saves L1's registers in place of L2's, or gives L1 the registers that it had

@@ -6,7 +6,7 @@
 #include "nested/vmx/vmx.h"
 #include "x86/nested/state.h"
 
-/* For a struct state_register: its place is not in the VMCS, since L1 and L2 share it. */
+/* In a struct state_register: the register is not in the VMCS, since L1 and L2 share it. */
 #define SHARED (~0u)
 
 #define DR7_AFTER_EXIT 0x400

@@ -4,7 +4,7 @@
  * 28.3.4 for its saved value).
  *
  * A broken hypervisor begins the timer anew after a migration, or forgets it. The timer counts by
- * the TSC, so L1's TSC tells whether it was early, and how much of its value must be gone.
+ * the TSC, so L1's TSC tells whether it was early, and how far it must have counted.
  */
 #include "libcflat.h"
 #include "muldiv.h"
@@ -42,7 +42,7 @@ static void begin_alarm(struct alarm *alarm, void (*code)(void *data), u64 ns)
 				 PIN_BASED_VMX_PREEMPTION_TIMER);
 }
 
-/* How far the TSC goes at least while the timer counts down by COUNTS. */
+/* The least number of TSC cycles in which the timer counts down by COUNTS. */
 static u64 least_cycles(const struct alarm *alarm, u64 counts)
 {
 	u64 cycles = counts ? (counts - 1) << alarm->rate : 0;
@@ -227,7 +227,7 @@ static void call_at_once(void *data)
 	l2_call(HERE);
 }
 
-/* For how many cycles the host may have stopped this machine since BEFORE. */
+/* The most TSC cycles for which the host may have stopped this machine since BEFORE. */
 static u64 longest_pause(const struct host_time *before)
 {
 	struct host_time now;
@@ -248,7 +248,7 @@ TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
 	host_time(&host_before);
 	begin_alarm(&alarm, be_moved_and_call, 0);
 	alarm.value = MOST_TIMER;
-	/* The first entry is without the control that saves the value. */
+	/* At the first entry the control that saves the value is off. */
 	l2_start(alarm.l2, call_at_once, NULL);
 	enter_with_alarm(&alarm);
 	unsaved = vmx_get(alarm.l2, VMX_PREEMPTION_TIMER_VALUE);
@@ -267,7 +267,10 @@ TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
 	}
 	if (broken("saved"))
 		saved = alarm.value;
-	/* The VMM reads the TSC and the VMCS one after the other. In between only one goes on. */
+	/*
+	 * The VMM saves the TSC and the VMCS one after the other. In between, one may go on alone
+	 * for as long as the pause takes.
+	 */
 	most = alarm.after - alarm.before + longest_pause(&host_before);
 	most = ((most + most / 1000000 * SLEW_PPM) >> alarm.rate) + 1;
 	least = least_cycles(&alarm, (alarm.l2_after - alarm.l2_before) >> alarm.rate) >>

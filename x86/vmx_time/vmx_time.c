@@ -11,9 +11,9 @@
  * to L2.
  *
  * The tests compare what L2 reads, less the offset, with L1's TSC before the entry and after the
- * exit. This is exact as to the offset, and says nothing about the rate of the TSC. Late is no
- * failure before the deadline, which the library's time source measures. The stack that an
- * interrupt comes on tells whether it came to L1 or to L2.
+ * exit. This is exact for the offset, and says nothing about the rate of the TSC. An event that is
+ * late is no failure before the deadline, which the library's time source measures. The stack that
+ * an interrupt comes on tells whether it came to L1 or to L2.
  *
  * x86/nested/time*.c has the tests that SVM has as well.
  *
