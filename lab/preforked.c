@@ -31,7 +31,7 @@ typedef int start_function(main_function *main, int argc, char **argv, void (*in
 
 start_function __libc_start_main;
 
-/* It is above all numbers that a child gets its files under. */
+/* The files that a child gets have lower numbers than this. */
 #define HIGH_DESCRIPTOR 64
 
 static struct preforked_request request;
@@ -80,8 +80,9 @@ static void arrange_files(void)
 }
 
 /*
- * The last of ARGV is "--version", with which the program was started. Before it are the program's
- * name, or an interpreter and its script. The request's arguments take the place of "--version".
+ * The last of ARGV is "--version", with which the program was started. The program's name comes
+ * before it, or an interpreter and its script. The request's arguments take the place of
+ * "--version".
  */
 static char **replace_last(char **argv, int *argc, size_t length)
 {

@@ -2,9 +2,8 @@
 /*
  * Prints the frequency of this machine's TSC in kHz. A lab's machine has the same TSC, but its
  * kernel can only measure it between two ticks of an emulated timer. On a busy machine the result
- * is wrong by a few percent, or tenfold, and all clocks of the lab with it. This program sees by
- * the time that a pair of readings took whether something came between them, and then does not use
- * it.
+ * is wrong by a few percent, or tenfold, and so are all clocks of the lab. This program knows from
+ * the time that a pair of readings took whether something came between them, and uses no such pair.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -27,7 +26,7 @@ static struct pair read_once(void)
 	struct timespec now;
 	uint64_t after;
 
-	/* The kernel's clock as the hardware has it, without the corrections of NTP. */
+	/* This clock goes as the hardware does, without the corrections of NTP. */
 	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
 	after = __rdtsc();
 	return (struct pair){

@@ -11,7 +11,7 @@
 set -u
 build=${1:?usage: tests/check.sh BUILD [units]}
 tests=$build/tests
-# ferry keeps the measured host speed here, and not in the home of whoever runs this.
+# ferry keeps the measured host speed here, and not in the user's home.
 XDG_CACHE_HOME=$tests/cache
 FERRY_BUILD=$build
 export XDG_CACHE_HOME FERRY_BUILD
@@ -55,7 +55,7 @@ run() {
 	skipped=$((skipped + skips))
 }
 
-# quick ACCEL PLANS: some programs of the suite themselves
+# quick ACCEL PLANS: runs a few programs of the suite under these plans
 quick() {
 	run "quick-$1" "$build/ferry" run --tap --accel "$1" --plan "$2" \
 		--logdir "$build/check-logs/$1" selftest console kvmclock

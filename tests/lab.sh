@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# lab/intel and lab/amd around emulators that only act: what comes back, what is told of an emulator
-# that dies or hangs, and what is left. Prints the Test Anything Protocol.
+# Tests lab/intel and lab/amd around emulators that only act: what comes back, what is said about an
+# emulator that dies or hangs, and what is left behind. Prints the Test Anything Protocol.
 #
 # Usage: tests/lab.sh
 
@@ -23,7 +23,7 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 mkdir "$dir/bin" "$dir/tmp"
 
-# It gets what lab/bochs.sh gives Bochs, and acts $ACT. The kernel's log, output, errors and
+# This Bochs gets what lab/bochs.sh gives Bochs, and acts $ACT. The kernel's log, output, errors and
 # control go where the configuration says.
 cat >"$dir/bin/bochs" <<'END'
 #!/bin/sh
@@ -75,7 +75,7 @@ esac
 exec sleep 60
 END
 
-# It gets what lab/qemu.sh gives QEMU.
+# This QEMU gets what lab/qemu.sh gives QEMU.
 cat >"$dir/bin/qemu" <<'END'
 #!/bin/sh
 echo $$ >"$DIR/pid"
@@ -150,7 +150,7 @@ left_over() {
 	grep -lzx "DIR=$dir" /proc/[0-9]*/environ 2>/dev/null
 }
 
-# Who only waits for the end of a pipe has a second to see it.
+# A process that only waits for the end of a pipe has a second to see it.
 nothing_is_left() {
 	tries=0
 	while [ -n "$(left_over)" ] && [ $tries -lt 10 ]; do

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# scripts/packages on distributions that are only acted: which packages it names, and which command
-# it tells a person to type. Prints the Test Anything Protocol.
+# Tests scripts/packages on distributions that are only acted: which packages it names, and which
+# command it tells the user to type. Prints the Test Anything Protocol.
 #
 # Usage: tests/packages.sh
 
@@ -12,8 +12,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# act MANAGER...: a machine with these package managers, which have nothing but themselves, and with
-# the few programs that the script needs.
+# act MANAGER...: makes a machine with these package managers, which have installed only themselves,
+# and with the few programs that the script needs.
 # shellcheck disable=SC2016 # some texts are scripts
 act() {
 	rm -rf "${dir:?}/bin"
@@ -73,7 +73,7 @@ names() {
 	done
 }
 
-# types COMMAND: status 2, and a command that begins so
+# types COMMAND: the status is 2, and a command that begins like this is shown
 types() {
 	[ "$status" -eq 2 ] && grep -qF "  $1 " "$dir/out"
 }

@@ -38,7 +38,7 @@ $(tests_build)/ferry.o: $(build)/host/cli/main.o tests/tests.mk
 $(tests_build)/faults: $(call tests_objects_of,faults)
 $(tests_build)/fake-qemu: $(call tests_objects_of,fake-qemu)
 $(tests_build)/filtering-qemu: $(call tests_objects_of,filtering-qemu)
-# It is started very often, and uses the C library alone.
+# It is started very often, so it is linked with the C library alone.
 $(tests_build)/fake-qemu: HOST_LIBRARY_LIBS :=
 $(folder_programs):
 	$(say) LINK $@

@@ -39,8 +39,8 @@ extern enum role role;
 /* Chooses the script NAME; exits if there is none. NULL and "" choose none. */
 void choose_script(const char *name);
 /*
- * A moment at which a script may act. TRUE if what usually happens then is to happen. MOMENT is a
- * QMP command, or one of
+ * A moment has come at which a script may act. Returns TRUE if what usually happens then is to
+ * happen. MOMENT is a QMP command, or one of
  *	"start", "greeting"
  *	"hello", "machine", "bye"  the guest is about to write that line
  *	"answered"		   the guest has the answer to its request for an action
@@ -50,8 +50,8 @@ void choose_script(const char *name);
  *	"late-pages"		   the guest goes on, and some of its memory has not come yet
  *	"mended"		   the rest of its memory comes, after a cut
  *	"mid-save"		   the guest is about to be written to a file
- *	"background"		   it is saved, and is about to go on meanwhile
- *	"goes-on"		   it does so
+ *	"background"		   the guest is saved, and is about to go on meanwhile
+ *	"goes-on"		   the guest goes on while it is saved
  *	"reset"			   the machine is about to be reset
  */
 bool usual(const char *moment);
@@ -65,7 +65,7 @@ struct guest {
 	unsigned step;
 	unsigned round;
 	unsigned actions;  /* how often it was migrated or saved */
-	uint64_t question; /* that it waits for the answer to */
+	uint64_t question; /* the number of the one that it waits for an answer to */
 	int64_t before;	   /* its clock before the question */
 };
 
@@ -75,7 +75,7 @@ extern unsigned resets;
 
 /* What scripts change. */
 extern int clock_percent; /* the guest's clock, of the speed of real time */
-extern int clock_leap_ms; /* it leaps so far in the first migration */
+extern int clock_leap_ms; /* how far it leaps in the first migration */
 extern struct output {
 	int lost_bytes, doubled_bytes;
 	bool doubled;
@@ -83,13 +83,13 @@ extern struct output {
 
 /* Runs the guest until it waits for input. INPUT is the line that it waited for, or NULL. */
 void run_guest(const char *input);
-/* BY_GUEST: the guest itself resets the machine, not whoever talks to its QEMU. */
+/* Resets the machine. BY_GUEST: the guest itself does so, and not a command to its QEMU. */
 void reset_guest(bool by_guest);
-/* The guest begins at its first line, as no reset has made it. */
+/* Starts the guest again at its first line, although nothing has reset the machine. */
 void restart_guest(void);
 /* The guest ends, and with it this process. */
 void leave(void);
-/* The guest asks the runner WHAT. */
+/* The guest asks the runner for WHAT. */
 void ask(const char *what);
 void print(const char *text);
 void machine_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -99,11 +99,11 @@ void machine_line(const char *format, ...) __attribute__((format(printf, 1, 2)))
 extern struct monitor {
 	const char *command; /* the line of JSON that is being obeyed */
 	char answer_id[32];  /* its answer has to repeat this member */
-	const char *status;  /* that query-status tells */
+	const char *status;  /* what query-status answers */
 	int stamp_seconds;   /* is added to the time of events */
 } monitor;
 
-/* Obeys one line of the runner's. */
+/* Obeys one line from the runner. */
 void obey(const char *line);
 /* Writes one line of JSON. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -123,7 +123,7 @@ extern struct migration {
 	int late_stream;	   /* the connection of a post-copy one, or -1 */
 	/* What scripts change. */
 	bool keeps_memory_back; /* a post-copy one */
-	const char *failure;	/* that query-migrate tells */
+	const char *failure;	/* what query-migrate answers */
 } migration;
 
 void migration_event(const char *status);
@@ -134,13 +134,16 @@ void receive_guest(const char *path);
 void go_on_receiving(const char *path);
 void save_guest(void);
 void restore_guest(int file);
-/* A slow migration ends, and does not succeed. */
+/* Ends a slow migration without success, with this status. */
 void break_off(const char *status);
-/* The stream of a post-copy migration ends early: on purpose here, or the other side saw it. */
+/*
+ * Ends the stream of a post-copy migration early, on purpose or because the other side has ended
+ * it.
+ */
 void cut_stream(void);
 void tell_figures(void);
 
-/* -1, and says why on stderr, if nobody listens there. */
+/* Returns -1, and says why on stderr, if nobody listens there. */
 int connect_to(const char *path);
 
 /* ---- main.c ---- */

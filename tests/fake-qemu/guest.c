@@ -9,7 +9,7 @@
 
 #include "fake-qemu.h"
 
-/* Lies between two clock marks, so that a clock that stands still is no rounding error. */
+/* So much time lies between two clock marks that a clock that stands still is no rounding error. */
 #define WORK_MS 20
 
 struct guest guest;

@@ -44,7 +44,7 @@ struct input {
 	char bytes[8192];
 };
 
-/* Like read(); keeps a file that comes along (SCM_RIGHTS). */
+/* Reads like read(), and keeps a file that comes along (SCM_RIGHTS). */
 static ssize_t receive(int fd, char *bytes, size_t size)
 {
 	struct iovec into = { .iov_base = bytes, .iov_len = size };

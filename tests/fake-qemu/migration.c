@@ -26,7 +26,9 @@ void migration_event(const char *status)
 	event("MIGRATION", data);
 }
 
-/* A socket that JOIN (connect or bind) has joined to PATH; -1, and says why, if that fails. */
+/*
+ * Returns a socket that JOIN (connect or bind) has joined to PATH, or says why not and returns -1.
+ */
 static int open_socket(const char *path, int (*join)(int, const struct sockaddr *, socklen_t))
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -49,7 +51,7 @@ static int listen_at(const char *path)
 {
 	int fd;
 
-	unlink(path); /* of a stream before this one, as QEMU does */
+	unlink(path); /* an earlier stream may have left it; QEMU removes it too */
 	fd = open_socket(path, bind);
 	if (fd < 0 || listen(fd, 1) < 0)
 		exit(2);
@@ -84,7 +86,7 @@ static void hand_over_guest(const char *path)
 			migration.late_stream = fd;
 		return;
 	}
-	/* If the destination dies, the runner says so, and not this process. */
+	/* If the destination dies, the runner reports that. This process does not. */
 	if (write(fd, &guest, sizeof(guest)) == sizeof(guest) && read(fd, &arrived, 1) == 1)
 		migration_event("completed");
 	else if (migration.postcopy)
@@ -200,7 +202,7 @@ void go_on_sending(const char *path)
 	say("{\"return\": {}}");
 	migration_event("postcopy-recover");
 	migration_event("postcopy-active");
-	/* If it is cut again, this is not the stream that ends it. */
+	/* If this stream is cut too, another one ends the migration. */
 	if (read(fd, &arrived, 1) == 1)
 		migration_event("completed");
 	close(fd);

@@ -170,7 +170,7 @@ static void obey_command(const char *name, const char *uri)
 	accept_command(uri);
 }
 
-/* What later commands depend on. */
+/* Remembers what later commands depend on. */
 static void remember_settings(const char *line)
 {
 	migration.cuttable |= strstr(line, "\"oob\"") != NULL;

@@ -74,7 +74,7 @@ static bool stop_for_good(const struct script *this)
 	return true;
 }
 
-/* A migration that is to be broken off completes. */
+/* Completes a migration that is to be broken off. */
 static bool complete_all_the_same(const struct script *this)
 {
 	say("{\"return\": {}}");
@@ -82,7 +82,7 @@ static bool complete_all_the_same(const struct script *this)
 	return false;
 }
 
-/* It sends nothing, and says that it has sent all. */
+/* Sends nothing, and says that it has sent all. */
 static bool complete_too_early(const struct script *this)
 {
 	migration.slow_stream = connect_to(migration.destination);

@@ -5,7 +5,7 @@
  */
 #include "faults.h"
 
-/* Memory that the guest itself makes wrong, without the test's knowledge. */
+/* The guest itself spoils its memory without the test's knowledge. */
 #define BROKEN_MEMORY(test, how)                                                                   \
 	{                                                                                          \
 		.name = "dirty-" how "-" test,                                                     \

@@ -17,7 +17,10 @@
 #define DAMAGED_MEMORY(plan, how)                                                                  \
 	DAMAGED_MEMORY_BY(plan, how, "FERRY_DAMAGE=" how " \"$@\"; status=$?; ")
 
-/* QEMU 7.2 sometimes crashes in a recovery (docs/findings.md), an XFAIL: then it is run again. */
+/*
+ * QEMU 7.2 sometimes crashes in a recovery (docs/findings.md), which gives XFAIL. Then the row runs
+ * ferry again.
+ */
 #define DAMAGED_MEMORY_UNLESS_CRASHED(plan, how)                                                   \
 	DAMAGED_MEMORY_BY(plan, how,                                                               \
 			  "for try in 1 2 3 4 5 6 7 8; do "                                        \
@@ -30,7 +33,9 @@
 	"; the writer is at generation \\d+, page \\d+ of(.*\n)+.*"                                \
 	"filtering-qemu: page \\g{2}000 of RAM, \\1, .*; now " damage
 
-/* The words of whoever sees it first: the writer, which looks at all of the page, or the boot CPU.
+/*
+ * The failure that is reported comes from the CPU that sees the damage first: the writer, which
+ * looks at all of the page, or the boot CPU.
  */
 #define OTHER_GENERATION                                                                           \
 	"(held 0x[0-9a-f]+ \\(.*\\), not 0x[0-9a-f]+ of generation \\d+|"                          \
@@ -64,7 +69,7 @@ static const struct fault rows[] = {
 	{ DAMAGED_MEMORY("bgsnapshot", "change"), .on_kvm = TRUE,
 	  .words = DAMAGED_PAGE("bgsnapshot", CHANGED_BYTE, "byte 4080 is changed$") },
 	{ DAMAGED_MEMORY("bgsnapshot", "newer"), .on_kvm = TRUE,
-	  /* A page that does not fit to the damaged one may be seen first. */
+	  /* The guest may first notice another page, which does not match the damaged one. */
 	  .words =
 		  "^FAIL  dirty/bgsnapshot: dense: CPU 1's page (\\d+), 0x[0-9a-f]+ \\(physical 0x[0-9a-f]+\\): (held .*|begins .* \\(generation \\d+, by (the notes|page (\\d+)), to \\d+\\)); the writer is at generation (.*\n)+filtering-qemu: .*, CPU 1's page (\\1|\\4), .*; now it is sent with" },
 	{ DAMAGED_MEMORY("cancel", "migrate_cancel"), .on_kvm = TRUE,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Carries out the runs of the tables in this folder and prints the Test Anything Protocol. Runs
- * with fake-qemu mostly wait, so many go side by side; those with a real QEMU share the CPUs.
+ * with fake-qemu mostly wait, so many of them go side by side; few with a real QEMU do, since they
+ * need the CPUs.
  *
  * Usage: faults BUILD [PATTERN...]
  */
@@ -162,7 +163,10 @@ static char *replace(const char *text, const char *word, const char *by)
 	return g_strjoinv(by, pieces);
 }
 
-/* ferry finds unittests.cfg from its own path, so one with another unittests.cfg is a copy. */
+/*
+ * ferry finds unittests.cfg from its own path, so a run with another unittests.cfg needs a copy of
+ * ferry.
+ */
 static char *make_project(struct run *run)
 {
 	g_autofree char *ferry = g_build_filename(all.build, "ferry", NULL);

@@ -19,19 +19,19 @@ struct fault {
 	const char *arguments;
 	/* The script that fake-qemu, which then is the QEMU, follows; NULL: the real QEMU. */
 	const char *script;
-	int status; /* that ferry must exit with; 128 + N if signal N must kill it */
+	int status; /* what ferry must exit with; 128 + N if signal N must kill it */
 	/* The only case's verdict in the JSON results; may be "A or B"; NULL: no case ends. */
 	const char *verdict;
 	const char *words; /* a regular expression that matches in what ferry prints */
 
-	/* Few rows need the rest. */
+	/* Only a few rows need the members from here on. */
 	const char *config; /* the text of an unittests.cfg that ferry uses instead of ours */
 	/* A shell script that gets ferry and its arguments as "$@"; @DIR@ as above. */
 	const char *wrapper;
 	void (*prepare)(struct run *run);
 	/* Called every few milliseconds while ferry runs, until it returns TRUE. */
 	gboolean (*act)(struct run *run);
-	int signal; /* that `act` sends */
+	int signal; /* the one that `act` sends */
 	/*
 	 * The guest runs on KVM, and the row is skipped where KVM cannot be used. On TCG, where
 	 * the other rows run, QEMU 7.2 loses writes in live migrations (docs/findings.md): a row
@@ -41,7 +41,7 @@ struct fault {
 	gboolean default_deadlines; /* ferry measures the host's speed first */
 	gboolean leaves_folder;	    /* ferry is killed and cannot remove its temporary folder */
 	gboolean vmm_has_child;	    /* a child of the VMM dies shortly after it, not with it */
-	unsigned cases;		    /* that end with the verdict; 0: one if there is a verdict */
+	unsigned cases;		    /* how many get the verdict; 0: one if there is a verdict */
 	gboolean keeps_no_logs;	    /* the case ends before it has any */
 };
 
@@ -61,7 +61,7 @@ extern const struct fault_table silence_faults, qemu_faults, migration_faults, p
 char *run_path(const struct run *run, const char *name);
 /* Keeps FD open until the run has ended. */
 void run_hold(struct run *run, int fd);
-/* TRUE once a moment has come that is chosen at random, at most MOST_MS after the first call. */
+/* TRUE from a random moment on, which is at most MOST_MS after the first call. */
 gboolean run_random_moment_came(struct run *run, unsigned most_ms);
 /* How often this was called in this run, this call included. */
 unsigned run_count(struct run *run);

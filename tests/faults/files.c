@@ -31,7 +31,7 @@ static void fill_disk_under_command(struct run *run)
 	fill_disk_under(run, "command");
 }
 
-/* As another run does that writes its logs to the same folder. */
+/* Locks the log folder, as another run does that writes its logs there. */
 static void use_log_folder(struct run *run)
 {
 	g_autofree char *folder = run_path(run, "logs");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Labs from both sides. First the runner as it runs inside a lab with an emulated CPU, where QEMU
- * is forked. Then the runner outside, around a script lab/amd that fails in one way or another.
+ * Labs, seen from both sides. The first rows run the runner as it runs inside a lab with an
+ * emulated CPU, where QEMU is forked. The others run it outside, around a script lab/amd that fails
+ * in one way or another.
  */
 #include <signal.h>
 
@@ -9,7 +10,7 @@
 
 #define INSIDE " --host local --stream --emulated-host --prefork"
 
-/* The project of the run, and SCRIPT as the file NAME of its folder lab/. */
+/* Makes the project of the run, with SCRIPT as the file NAME in its folder lab/. */
 #define CONFIG "[selftest]\nfile = selftest.flat\n"
 #define SCRIPT(name, script)                                                                       \
 	"mkdir @DIR@/lab && cat >@DIR@/lab/" name " <<'END'\n#!/bin/sh\n" script "\nEND\n"         \

@@ -2,7 +2,7 @@
 /* Guests that go wrong: each test of the program misbehave (x86/misbehave.c) in its own way. */
 #include "faults.h"
 
-/* One test of misbehave, and what the runner says of it behind the case's name. */
+/* One test of misbehave, and what the runner says about it after the case's name. */
 #define MISBEHAVE(test, expected_verdict, expected)                                                \
 	{                                                                                          \
 		.name = "guest-" test, .arguments = "run misbehave --arg test=" test, .status = 1, \

@@ -3,7 +3,7 @@
 #include "faults.h"
 
 static const struct fault rows[] = {
-	/* Those that cannot be made, or turn out to be no post-copy ones. */
+	/* Migrations that cannot be made, or that turn out not to be post-copy. */
 	{ "normal-postcopy", "run selftest/postcopy --plan postcopy", "", 0, "PASS",
 	  "^PASS  selftest/postcopy .* 1 migration, " },
 	{ "postcopy-not-here", "run selftest/postcopy --plan postcopy", "refuses-use", 0, "SKIP",
@@ -21,7 +21,7 @@ static const struct fault rows[] = {
 	{ "loses-a-byte-late", "run selftest/postcopy --plan postcopy", "loses-a-byte", 1, "FAIL",
 	  "^FAIL  selftest/postcopy: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
 
-	/* Those whose stream is cut, and mended or not. */
+	/* Migrations whose stream is cut, and then recovered or not. */
 	{ "normal-recover", "run selftest --plan postcopy-recover", "", 0, "PASS",
 	  "^PASS  selftest/postcopy-recover .* 1 migration, " },
 	{ "refuses-pause", "run selftest --plan postcopy-recover", "refuses-pause", 1, "ERROR",

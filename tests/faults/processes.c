@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds the processes of a run. All that descend from it, even those in a session of their own,
- * have the run's mark in their environment: /proc/PID/environ, proc(5).
+ * Finds the processes of a run. All its descendants, even those in a session of their own, have the
+ * run's mark in their environment: /proc/PID/environ, proc(5).
  */
 #include <signal.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static char *read_proc(const char *pid, const char *file, gsize *length)
 	return g_file_get_contents(path, &text, length, NULL) ? text : NULL;
 }
 
-/* Is WORD one of the strings in BYTES, LENGTH in all, each of which a NUL ends? */
+/* TRUE if WORD is one of the strings in the LENGTH bytes at BYTES. Each string ends with a NUL. */
 static gboolean has_string(const char *bytes, gsize length, const char *word)
 {
 	for (const char *end = bytes + length; bytes && bytes < end; bytes += strlen(bytes) + 1)

@@ -3,7 +3,10 @@
 #include "faults.h"
 
 static const struct fault rows[] = {
-	/* All goes well with fake-qemu, so that other rows fail for the reason that they name. */
+	/*
+	 * Nothing goes wrong in these runs of fake-qemu. They show that other rows fail for the
+	 * reason that they name.
+	 */
 	{ "normal-none", "run selftest/none", "", 0, "PASS",
 	  "^PASS  selftest/none \\(1 tests, 1 checks" },
 	{ "normal-pause", "run selftest/pause", "", 0, "PASS",

@@ -27,7 +27,7 @@ struct run {
 /* Makes the run fail, like run_complain(). */
 void complain(struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* ---- processes.c: all that descend from the run, by its mark in their environment ---- */
+/* ---- processes.c: the run's descendants, found by its mark in their environment ---- */
 
 /* " PID (NAME) ..." of those that live. */
 GString *list_processes(const struct run *run);
@@ -35,7 +35,7 @@ void kill_processes(const struct run *run);
 
 /* ---- checks.c ---- */
 
-/* Checks all that the row says of a run that ended with WAIT_STATUS, and what is left of it. */
+/* Checks all that the row says about a run that ended with WAIT_STATUS, and what it left behind. */
 void check_run(struct run *run, int wait_status);
 
 /* Removes the folder PATH with all that is in it. */

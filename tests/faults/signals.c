@@ -9,14 +9,14 @@
 
 #include "faults.h"
 
-/* A migration begins within so long after its destination has started. */
+/* A migration begins within this time after its destination has started. */
 #define MIGRATION_MS 60
-/* Within so long a signal comes. Each run would take longer than this by itself. */
+/* A signal comes within this time. Each run would take longer than this by itself. */
 #define SIGNAL_MS 1500
 
 /*
- * Kills again and again until ferry has ended: a source that has just quit does not notice it. When
- * one VMM is dead there are no two, and the other one stays alive.
+ * Kills again and again until ferry has ended, because a source that has just quit does not notice
+ * a signal. Once one VMM is dead, fewer than two are left, so the other one stays alive.
  */
 static gboolean kill_in_migration(struct run *run, gboolean newest)
 {
@@ -65,7 +65,7 @@ static gboolean signal_at_once(struct run *run)
 	return signal_runner_when(run, run_find_vmms(run).count);
 }
 
-/* As if the host's scheduler did not let the runner run, again and again. */
+/* Stops the runner again and again, as if the host's scheduler did not let it run. */
 #define HOLDS	20
 #define HOLD_US 100000
 
@@ -115,7 +115,7 @@ static gboolean hold_runner(struct run *run)
 	"^ERROR selftest/storm: .*" KILLED                                                         \
 	"|^ERROR selftest/storm: QEMU says that the migration failed"
 
-/* Runs ferry with a TMPDIR that a shell would make something else of. */
+/* Runs ferry with a TMPDIR whose name a shell would expand. */
 #define IN_ODD_FOLDER                                                                              \
 	"odd=\"$TMPDIR/it's \\$(odd)\"; mkdir \"$odd\" && { "                                      \
 	"TMPDIR=\"$odd\" \"$@\"; status=$?; rmdir \"$odd\" && exit $status; }"
@@ -201,7 +201,7 @@ static const struct fault rows[] = {
 	  .signal = SIGKILL,
 	  .leaves_folder = TRUE },
 
-	/* QEMUs that are killed in the middle. What is told depends on the moment. */
+	/* QEMUs that are killed in the middle. What ferry reports depends on the moment. */
 	{ .name = "kill-source",
 	  .arguments = "run selftest --plan storm --moves 1000",
 	  .on_kvm = TRUE,
@@ -221,7 +221,10 @@ static const struct fault rows[] = {
 	  .status = 1,
 	  .verdict = "ERROR",
 	  .act = kill_source,
-	  /* The destination may notice it, and end, before the source's end is noticed. */
+	  /*
+	   * The destination may notice it, and end, before the runner notices that the source has
+	   * ended.
+	   */
 	  .words = "^ERROR console/cancel: (.*(source|qemu) died.*" KILLED
 		   "|the destination died in mid-.*load of migration failed)" },
 	{ .name = "kill-destination",

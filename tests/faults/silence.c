@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* fake-qemu does not answer, or does not do what it was told: a deadline of the runner ends that.
+/*
+ * fake-qemu does not answer, or does not do what it was told, until a deadline of the runner
+ * passes.
  */
 #include "faults.h"
 

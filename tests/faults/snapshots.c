@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Snapshots that cannot be made, cannot be read, or are wrong. */
+/* Snapshots that cannot be made, that cannot be read, or that are wrong. */
 #include "faults.h"
 
 static const struct fault rows[] = {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the user gives to ferry, and is wrong: QEMUs, command lines, unittests.cfg. */
+/* What a user may give to ferry that is wrong: QEMUs, command lines, unittests.cfg. */
 #include "faults.h"
 
 static const struct fault rows[] = {
-	/* QEMUs that are none, or do not fit together. */
+	/* QEMUs that do not exist or are no QEMUs, and pairs that do not fit together. */
 	{ "qemu-not-there", "run selftest/none --qemu /nowhere/qemu", NULL, 2, NULL,
 	  "^ferry: there is no program '/nowhere/qemu'; install QEMU" },
 	{ "qemu-is-no-qemu", "run selftest/none --qemu cat", NULL, 1, "ERROR",

@@ -13,16 +13,16 @@
 #include "stream.h"
 
 /*
- * The stream is held for so long when the first watched page has come. The guest has time to write
- * all of them anew, so that they are sent twice.
+ * The stream is held for this long when the first watched page has come. The guest has time to
+ * write all of them anew, so that they are sent twice.
  */
 #define DELAY_US 100000
 
 /*
  * The busiest writer was probably stopped at the beginning of a write. It does not look at that
  * page again before it has written it, and after a post-copy switch it asks for that page first.
- * Damage to it would not be seen, so that the page with this number, in the order in which watched
- * pages come, is the first that may be damaged.
+ * Damage to that page would not be seen. So the first page that may be damaged is the one with this
+ * number, in the order in which watched pages come.
  */
 #define SAFE_PAGE 4
 
@@ -64,7 +64,7 @@ void remember(struct stream *stream, guint64 offset, const guint8 *bytes)
 }
 
 /*
- * Sets BYTES to the page as it will be, and NOW to words about that, which the caller frees. FALSE
+ * Sets BYTES to the damaged page, and NOW to words about it, which the caller frees. Returns FALSE
  * if this kind of damage would change nothing, or cannot be made from what was sent.
  */
 static gboolean damaged_page(const struct stream *stream, const struct page *page, guint8 *bytes,
@@ -146,7 +146,9 @@ static gboolean is_written(const struct stream *stream, const struct page *page)
 	return FALSE;
 }
 
-/* Of two pages the better is the one whose damage is sure to be seen, then the one further up. */
+/*
+ * The better page is the one whose damage is sure to be seen. Otherwise it is the one further up.
+ */
 static gboolean is_better(const struct stream *stream, const struct page *page,
 			  const struct page *victim)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A QEMU that damages its guest's memory, to be given to the runner with --qemu. It starts the
- * real one and passes on what that and the runner tell each other. FERRY_DAMAGE in the environment
- * says what goes wrong:
+ * A QEMU that damages its guest's memory, to be given to the runner with --qemu. It starts the real
+ * one, and passes on what the real one and the runner tell each other. FERRY_DAMAGE in the
+ * environment says what goes wrong:
  *
  * change, drop, older, newer, cut
  *	       happens to a stream on its way into QEMU, from a socket or a file
  *	       (migration-stream.h)
  * COMMAND     a QMP command: before QEMU gets it, a byte of a page of its guest changes
  *
- * The pages are those of the test `dense` of x86/dirty/pages.c. A line on stderr
- * says which page it was. A stream comes over a Unix socket, and the rest of one that was cut over
- * another. QEMU gets these as file descriptors, so that a SIGKILL leaves no file of ours.
+ * The pages are those of the test `dense` of x86/dirty/pages.c. A line on stderr says which page it
+ * was. A stream comes over a Unix socket, and the rest of a stream that was cut comes over another.
+ * QEMU gets these as file descriptors, so that a SIGKILL leaves no file of ours.
  */
 #define _GNU_SOURCE /* memfd_create() */
 #include <errno.h>
@@ -38,7 +38,7 @@
 #define MONITOR_FD 3
 #define RESTORE_FD 4
 
-/* For one QEMU: a stream, and the rest of it after each cut. */
+/* One QEMU may get a stream, and the rest of it after each cut. */
 #define MOST_STREAMS 8
 
 /* The memory of a guest, unless --memory says otherwise (host/cli/run.c). */
@@ -120,7 +120,7 @@ static gpointer pass_stream(gpointer data)
 	return NULL;
 }
 
-/* Listens at PATH in place of QEMU; returns the file descriptor of QEMU for the stream. */
+/* Listens at PATH in place of QEMU. Returns the file descriptor from which QEMU gets the stream. */
 static int listen_instead(const char *path, gboolean is_rest)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -136,7 +136,7 @@ static int listen_instead(const char *path, gboolean is_rest)
 	connection->is_rest = is_rest;
 	connection->destination = stream[1];
 	connection->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	unlink(path); /* of an earlier connection, as QEMU does */
+	unlink(path); /* an earlier connection may have left it; QEMU removes it too */
 	if (bind(connection->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(connection->listener, 1) < 0)
 		die("filtering-qemu: the socket");
@@ -145,7 +145,7 @@ static int listen_instead(const char *path, gboolean is_rest)
 	return stream[0];
 }
 
-/* Waits for what the destination had still to say. */
+/* Waits until the destination has no more to say. */
 static void end_connection(gpointer data, gpointer unused)
 {
 	struct connection *connection = data;
@@ -168,7 +168,7 @@ static gboolean change_page(int memory, off_t at, const struct watched_page *was
 	if (pwrite(memory, &changed, 1, at + CHANGED_BYTE) != 1 ||
 	    pread(memory, bytes, PAGE_BYTES, at) != PAGE_BYTES || bytes[CHANGED_BYTE] != changed)
 		return FALSE;
-	/* A writer writes a page from its beginning on, and looks at all of it before. */
+	/* A writer looks at all of a page, and then writes it from its beginning on. */
 	bytes[CHANGED_BYTE] ^= 1;
 	return watched_page_read(bytes, &is) && is.generation == was->generation;
 }
@@ -187,8 +187,8 @@ static gboolean find_page(int memory, off_t ram, off_t *offset, struct watched_p
 
 /*
  * The least generation of a page that may be changed. A writer looks at a page before it writes it
- * again, so the damage is sure to be seen where a page has been written already in a generation
- * that others are still to get. Without such a page any will do.
+ * again, so damage is sure to be seen in a page that has already got a generation that others are
+ * still to get. Without such a page any page will do.
  */
 static guint64 least_generation(int memory, off_t ram)
 {

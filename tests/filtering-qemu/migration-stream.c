@@ -26,7 +26,7 @@ void say(const char *format, ...)
 	fprintf(stderr, "filtering-qemu: %s\n", text);
 }
 
-/* NAME is of NAME_BYTES, and begins with its length. */
+/* NAME has NAME_BYTES bytes, and begins with its length. */
 static gboolean take_name(struct stream *stream, guint8 *name)
 {
 	return take(stream, name, 1) && take(stream, name + 1, name[0]);
@@ -126,7 +126,7 @@ static gboolean pass_section_part(struct stream *stream)
 
 	if (!copy_u32(stream, &section))
 		return FALSE;
-	/* In the rest of a stream no start of the section tells its number. */
+	/* The rest of a stream has no start of the section, which would tell its number. */
 	if (stream->is_rest)
 		stream->ram_section = section;
 	return section == stream->ram_section && pass_ram(stream);
@@ -141,7 +141,7 @@ static gboolean pass_command(struct stream *stream)
 		return FALSE;
 	if (command != COMMAND_PACKAGED)
 		return copy_bytes(stream, length);
-	/* It holds the devices in a stream of its own. The guest leaves with them. */
+	/* This command holds the devices, in a stream of its own. The guest leaves with them. */
 	stream->postcopy = TRUE;
 	return copy_u32(stream, &packaged) && copy_bytes(stream, packaged);
 }
@@ -171,7 +171,7 @@ static void end_memory(struct stream *stream)
 	give_u8(stream, TOKEN_SECTION_FULL);
 }
 
-/* FALSE where memory ends. What follows is passed on as it is. */
+/* Returns FALSE where memory ends. What follows is passed on as it is. */
 static gboolean pass_next(struct stream *stream)
 {
 	guint8 token;

@@ -17,7 +17,7 @@ enum damage {
  */
 void migration_stream_pass(int in, int out, enum damage damage);
 
-/* Likewise the rest of a post-copy stream that was cut, which comes over a new connection. */
+/* Does the same for the rest of a post-copy stream that was cut. It comes over a new connection. */
 void migration_stream_pass_rest(int in, int out, enum damage damage);
 
 #endif

@@ -27,7 +27,7 @@ void give(struct stream *stream, const void *bytes, size_t length)
 	stream->given += length;
 }
 
-/* Nothing is held back while there is nothing to read. */
+/* The output is written first, so that none of it is held back while there is nothing to read. */
 gboolean fill(struct stream *stream)
 {
 	ssize_t length;
@@ -58,7 +58,7 @@ gboolean take(struct stream *stream, void *bytes, size_t length)
 	return TRUE;
 }
 
-/* LENGTH at most PAGE_BYTES. */
+/* LENGTH is at most PAGE_BYTES. */
 static gboolean copy(struct stream *stream, void *bytes, size_t length)
 {
 	if (!take(stream, bytes, length))

@@ -61,7 +61,7 @@ struct stream {
 /* Says one line on stderr. */
 void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/* ---- stream-bytes.c: what is taken from IN, given to OUT, or both (copied) ---- */
+/* ---- stream-bytes.c: bytes are taken from IN, given to OUT, or both (copied) ---- */
 
 /* These return FALSE at the end of the stream. */
 gboolean take(struct stream *stream, void *bytes, size_t length);
@@ -88,11 +88,13 @@ GHashTable *pages_new(void);
 /* Takes note of a page of GUEST_RAM that came. */
 void remember(struct stream *stream, guint64 offset, const guint8 *bytes);
 /*
- * In a post-copy stream: may damage BYTES, which came and are about to be given. TRUE if they are
- * not to be given at all.
+ * In a post-copy stream this may damage BYTES, which have come and are about to be given. Returns
+ * TRUE if they are not to be given at all.
  */
 gboolean damage_at_once(struct stream *stream, guint64 offset, guint8 *bytes);
-/* All of memory has come: gives one more part of it, in which the best page of all is damaged. */
+/*
+ * When all of memory has come, this gives one more part of it, in which the best page is damaged.
+ */
 void damage_at_end(struct stream *stream);
 
 #endif

@@ -23,8 +23,8 @@ struct watched_page {
 };
 
 /*
- * FALSE if BYTES are no such page, or a page that is half written. Pages of the boot CPU do not
- * count: its first one begins as zeroes, like a page that never came.
+ * Returns FALSE if BYTES are no such page, or a page that is half written. Pages of the boot CPU do
+ * not count: its first one begins as zeroes, like a page that never came.
  */
 bool watched_page_read(const uint8_t *bytes, struct watched_page *page);
 

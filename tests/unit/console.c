@@ -194,7 +194,10 @@ static void test_a_byte_doubled_anywhere(void)
 	for (gsize i = 0; i + 1 < boot->len; i++) {
 		g_autoptr(GString) damaged = g_string_new_len(boot->str, boot->len);
 
-		/* status=00 is still 0: the only doubled byte that changes nothing. */
+		/*
+		 * status=00 is still 0, so doubling this byte changes nothing. There is no other
+		 * such byte.
+		 */
 		if (g_str_equal(boot->str + i, "0\n"))
 			continue;
 		g_string_insert_c(damaged, i, boot->str[i]);
@@ -326,7 +329,7 @@ static void test_numbers(void)
 	g_assert_cmpint(machine_line_number(&line, "absent", 42), ==, 42);
 }
 
-/* A NUL must not end a machine line, or what is behind it would be lost without notice. */
+/* A NUL must not end a machine line, or what comes after it would be lost without notice. */
 static void test_nul(void)
 {
 	static const char in_machine_line[] = HELLO "@2+22 got answer=1\0garbage\n";

@@ -45,7 +45,9 @@ static GPtrArray *read_bytes(const char *bytes, gsize length, GError **error)
 	return tests;
 }
 
-/* BYTES may be no image. The answer is tests that have names, or one line that says why not. */
+/*
+ * BYTES need not be an image. There must be tests that have names, or one line that says why not.
+ */
 static void read_damaged(const char *bytes, gsize length)
 {
 	g_autoptr(GError) error = NULL;

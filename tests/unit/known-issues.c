@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/known-issues.c: what known-issues.cfg makes of results. */
+/* host/run/known-issues.c: how known-issues.cfg changes results. */
 #include <glib/gstdio.h>
 #include <string.h>
 

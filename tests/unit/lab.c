@@ -48,7 +48,7 @@ static gboolean no(void)
 	return FALSE;
 }
 
-/* The words from the second on, in one line, of a lab that runs one case. */
+/* The command line of a lab that runs one case, without its first word. */
 static char *command_line(const struct lab_kind *kind, const struct lab_options *options,
 			  const struct settings *wanted)
 {

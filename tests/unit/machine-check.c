@@ -28,7 +28,7 @@ static char *tell(struct machine_check *check, const char *cpu, const char *text
 
 static const struct row {
 	const char *name, *first, *now;
-	const char *problem; /* the words behind "CPU N: "; NULL: none */
+	const char *problem; /* the words after "CPU N: "; NULL: none */
 } rows[] = {
 	{ "same", "a=0x1 b=0x2", "a=0x1 b=0x2" },
 	{ "other-order", "a=0x1 b=0x2", "b=0x2 a=0x1" },

@@ -5,7 +5,7 @@
 
 #include "vmm/qemu/firmware.h"
 
-static char *directory; /* with the folders below, which hold the files that they are named for */
+static char *directory; /* has folders, which hold the files that their names list */
 
 static void make_folder(const char *name, gboolean qboot, gboolean multiboot)
 {

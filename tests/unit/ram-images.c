@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/vmm/ram-images.c: two images of memory, what is said of them, and whether they are kept. */
+/* host/vmm/ram-images.c: what is said about two images of memory, and whether they are kept. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -48,7 +48,7 @@ static void act(struct fixture *fixture, gsize pages, const gsize *offsets, gsiz
 	ram_images_compare(fixture->images);
 }
 
-/* TRUE if both files are kept. It never happens that only one is. */
+/* TRUE if both files are kept. Keeping only one of them is an error. */
 static gboolean are_kept(const struct fixture *fixture)
 {
 	gboolean source = g_file_test(fixture->source, G_FILE_TEST_EXISTS);

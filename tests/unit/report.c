@@ -9,7 +9,7 @@
 #include "report/reporter.h"
 #include "report/result-json.h"
 
-/* In no format may this end a line, a string or an element. */
+/* This must not end a line, a string or an element in any format. */
 #define NASTY "<a href=\"x\"> & 'b' \\ ]]> # not ok \\x01 gr\xc3\xbc\xc3\x9f"
 
 static struct environment environment = {
@@ -327,7 +327,7 @@ static void test_lines_interrupted(void)
 	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 8 cases have no verdict"), ==, 1);
 }
 
-/* What is left on a terminal, when the live line is wiped out, is the plain report. */
+/* When the live line is wiped out, the plain report is left on a terminal. */
 static void test_live(void)
 {
 	g_autofree char *text = report_to_stdout(&live_reporter, 0);

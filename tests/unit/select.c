@@ -65,7 +65,7 @@ static struct settings settings_with(int repeat, gint64 seed, gboolean accel_cho
 
 /*
  * The cases that PATTERNS and PLANS (words, or NULL) select, each as "name" or "name(reason)"; or
- * "error: MESSAGE", in which the folder's name is taken out.
+ * "error: MESSAGE", without the folder's name.
  */
 static char *chosen(const char *text, gboolean kvm_unit_tests, const char *patterns,
 		    const char *plans, unsigned repeat)
@@ -257,7 +257,7 @@ static void test_seeds(void)
 	drop_folder(&folder);
 }
 
-/* A missing emulator is something to install, and no error of the case. */
+/* If an emulator is missing, the user is told to install it. It is no error of the case. */
 static void check_without_bochs(struct suite *suite)
 {
 	char *patterns[] = { (char *)"vmx", NULL };

@@ -178,7 +178,7 @@ static void test_triple_quotes(void)
 
 		g_test_message("%s", rows[i].value);
 		assert_words(program(suite, 0)->qemu_params, rows[i].words);
-		/* After it the file is read line by line again. */
+		/* The lines after the value are read one by one again. */
 		g_assert_cmpstr(program(suite, 1)->name, ==, "b");
 		suite_free(suite);
 	}
