@@ -9,21 +9,22 @@ emulator_patience=120
 emulator_ports=serial
 emulator_needs_files=yes
 
-# Bochs counts one tick for each instruction, and all its clocks (TSC, PIT, HPET, APIC) count ticks:
-# so many are a second inside, however long they take outside. Bochs manages about half as many.
+# Bochs counts one tick for each instruction, and all its clocks (TSC, PIT, HPET, APIC) count ticks.
+# This many ticks are a second inside, however long they take outside. Bochs manages about half as
+# many.
 bochs_ips=100000000
 
-# What Bochs 2.7 gets wrong (docs/labs.md): entries of the page-modification log keep the
+# Bochs 2.7 gets two things wrong (docs/labs.md): entries of the page-modification log keep the
 # address's low bits, and the size of the XSAVE area contradicts its parts. KVM and the kernel go
 # on, but with long warnings over a slow line.
 #
 # An entry to a guest whose RFLAGS.IF is clear blocks the host's interrupts until the guest's next
 # exit, and a vCPU that spins for another one in that state would have no exit. With these
-# parameters it exits after 4096 PAUSEs, always.
+# parameters it always exits after 4096 PAUSEs.
 bochs_kernel_options='kvm_intel.pml=0 kvm_intel.ple_gap=65536 kvm_intel.ple_window_grow=0 noxsave'
 
 # Debian's Bochs needs SDL for a display; it has its debugger compiled in, which halves its speed.
-# The user's own Bochs, named by $BOCHS, is taken to be without windows.
+# The user's own Bochs, named by $BOCHS, is taken to have no windows.
 bochs=${BOCHS:-bochs}
 bochs_display=sdl2
 [ -z "${BOCHS-}" ] || bochs_display=nogui
@@ -94,7 +95,8 @@ make_disk() {
 	truncate -s $((cylinders * heads * sectors * 512)) "$work/disk"
 }
 
-# Bochs opens by these paths what it has inherited as descriptors 3, 4, 5 and 7 (see emulator_start).
+# By these paths Bochs opens the files that it has inherited as descriptors 3, 4, 5 and 7 (see
+# emulator_start).
 write_bochsrc() {
 	cat <<END
 config_interface: textconfig
@@ -142,7 +144,7 @@ emulator_initrds() {
 	eval "\"\$here/pack-files\" \"\$@\" $files"
 }
 
-# It dies with this script, even if the script is killed with no time to say so.
+# Bochs dies with this script, even if SIGKILL ends the script.
 run_bochs() {
 	export SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy BXSHARE=/usr/share/bochs
 	exec setsid setpriv --pdeathsig KILL -- "$bochs" -q -f "$work/bochsrc" "$@" \
@@ -159,8 +161,8 @@ emulator_start() {
 		set -- -rc "$work/debugger"
 	fi
 	# Bochs would empty the log when it opens it, so it gets a pipe in its place. Both ends are
-	# open before anyone starts: neither waits for the other one, and the reader ends when Bochs
-	# does, whether Bochs has opened the pipe or not.
+	# open before the reader and Bochs start. So neither waits for the other one, and the reader
+	# ends when Bochs does, whether Bochs has opened the pipe or not.
 	mkfifo "$work/kernel-log"
 	exec 6<>"$work/kernel-log"
 	cat <"$work/kernel-log" >&7 3>&- 4>&- 5>&- 6>&- 8<&- 9>&- &
@@ -169,12 +171,12 @@ emulator_start() {
 	machine=$!
 }
 
-# Nobody wants to see its banner.
+# Bochs prints little but its banner.
 emulator_output() {
 	:
 }
 
-# What Bochs says when it ends, or else its last line, which is no part of its banner.
+# Prints what Bochs says when it ends, or else its last line that is no part of its banner.
 emulator_reason() {
 	awk '
 		/exiting with the following message/ { getline; sub(/^\[[^]]*\] */, ""); said = $0 }

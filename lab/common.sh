@@ -14,7 +14,7 @@
 #
 # lab/qemu.sh and lab/bochs.sh each start one emulator. Both define
 #
-#   emulator_patience      so many seconds without a line from a machine that boots mean that it hangs
+#   emulator_patience      a machine that boots hangs if it prints no line for so many seconds
 #   emulator_ports         how lab/init reports: virtio, or serial
 #   emulator_needs_files   not empty if it opens files of $work while the machine boots
 #   emulator_check         fails if something is missing or was asked for in vain; may add to
@@ -24,8 +24,9 @@
 #   emulator_output        prints what is worth reading of the output of an emulator that has ended
 #   emulator_reason        prints, in one line, why it ended; nothing if it did not say
 #
-# emulator_start finds open: 3, 4 and 5, the pipes for output, errors and control; 6, the initrd; 7,
-# the kernel's log, to be appended to; 9, for the emulator's own output.
+# emulator_start finds these descriptors open: 3, 4 and 5 are the pipes for output, errors and
+# control; 6 is the initrd; 7 is the kernel's log, to be appended to; 9 is for the emulator's own
+# output.
 
 fail() {
 	echo "lab/$lab: $*" >&2
@@ -35,7 +36,7 @@ fail() {
 # The exit status of a lab that failed by itself.
 lab_failed=70
 
-# A machine that boots has so many times the patience for all of it, however much it logs.
+# All of the boot may take this many times the patience, however much the machine logs.
 boot_rounds=10
 
 # What make built; `make O=DIR` puts it elsewhere.
@@ -155,8 +156,8 @@ terminal_state=
 work=$(mktemp -d)
 machine='' supervisor='' copiers=''
 
-# The emulator leads a process group, so that nothing that it started is left and holds the pipes
-# open. It has none yet if it was started this moment.
+# The emulator leads a process group, so that no process that it started is left to hold the pipes
+# open. An emulator that was started just now may have no group yet.
 kill_machine() {
 	[ -z "$machine" ] || kill -s KILL -- "-$machine" "$machine" 2>/dev/null || true
 }
@@ -215,8 +216,8 @@ log_start=$(size_of "$log")
 exec 6<"$work/initrd" 7>>"$log"
 mkfifo "$work/out" "$work/err" "$work/control"
 
-# Whoever may still write the kernel's log has a copy of descriptor 7, and so holds this lock. The
-# lock is another lab's if both append to one file.
+# A process that may still write the kernel's log has a copy of descriptor 7, and so holds this
+# lock. If two labs append to one file, the first one has the lock.
 flock -n 7 || true
 
 # Each pipe is opened for reading and writing first, so that no end waits for the other one.
@@ -272,13 +273,13 @@ machine_died() {
 	lab_fails "the machine died $1${reason:+: $reason}"
 }
 
-# SIZE bytes of an archive; fails if the machine died before the last.
+# receive SIZE: reads an archive; fails if the machine died before its last byte.
 receive() {
 	head -c "$1" >"$work/archive"
 	[ "$(size_of "$work/archive")" -eq "$1" ]
 }
 
-# A file that changed while it was packed may have cut the archive short: the rest counts.
+# If a file changed while it was packed, the archive may be cut short. What can be unpacked counts.
 unpack() {
 	tar -C "$1" -xzof "$work/archive" 2>/dev/null || true
 }
@@ -310,7 +311,7 @@ await_start() {
 	done
 }
 
-# Lines from lab/init until the command's status, which becomes this process'.
+# Obeys lines from lab/init until the command's status comes, and exits with that status.
 supervise() {
 	await_start
 	while read -r line; do
@@ -334,7 +335,7 @@ supervise() {
 	machine_died 'while the command ran'
 }
 
-# exec, since redirections of a function keep the old descriptors open aside.
+# exec is used since a redirection of a function keeps copies of the old descriptors open.
 (exec <&8 8<&-; supervise) &
 supervisor=$!
 exec 6<&- 8<&- 9<&-
@@ -342,7 +343,8 @@ exec 6<&- 8<&- 9<&-
 status=0
 wait "$supervisor" || status=$?
 supervisor=
-# With a terminal, QEMU has its settings to restore, and goes when the kernel powers off.
+# QEMU has to restore a terminal's settings, so then it may end by itself when the kernel powers
+# off.
 [ "$shell" ] || kill_machine
 wait "$machine" 2>/dev/null || true
 machine=

@@ -3,7 +3,7 @@
 
 lab: $(build)/lab/tsc-khz $(build)/lab/boot $(build)/lab/preforked.so
 
-# It tells lab/qemu.sh the frequency of this machine's TSC.
+# This program tells lab/qemu.sh the frequency of this machine's TSC.
 $(build)/lab/tsc-khz: lab/tsc-khz.c lab/lab.mk $(host_flags)
 	@mkdir -p $(@D)
 	$(say) CC $<

@@ -9,8 +9,8 @@ emulator_ports=virtio
 emulator_needs_files=
 
 emulator_check() {
-	# The kernel of a lab on a busy machine measures its TSC wrongly; `make` builds what measures
-	# it well.
+	# On a busy machine a lab's kernel measures its TSC wrongly. `make` builds a program that
+	# measures it well.
 	if khz=$("$build/lab/tsc-khz" 2>/dev/null); then
 		clock_options="$clock_options tsc_early_khz=$khz"
 	fi
@@ -26,7 +26,7 @@ doubled() {
 	printf %s "$1" | sed 's/,/,,/g'
 }
 
-# It dies with this script, even if the script is killed with no time to say so.
+# QEMU dies with this script, even if SIGKILL ends the script.
 run_qemu() {
 	if [ "$shell" ]; then
 		exec setpriv --pdeathsig KILL -- "$QEMU" "$@" </dev/tty 9>&-
@@ -69,7 +69,7 @@ emulator_output() {
 	cat
 }
 
-# Its last line that is no warning, without the program's name in front.
+# Prints QEMU's last line that is no warning, without the program's name in front.
 emulator_reason() {
 	sed -n '/warning:/!s/^\(.*qemu[^ :]*: \)\{0,1\}\(..*\)$/QEMU: \2/p' | tail -n 1
 }
