@@ -8,9 +8,9 @@
  * must hold during a live migration and every other action of the host, even in the middle of a
  * string instruction to the port.
  *
- * A broken hypervisor or VMM loses what is in the FIFO or on its way to the VMM, or sends it
- * again from the destination. It restarts a REP OUTSB from its beginning, or goes on behind its
- * end. It forgets LSR or the FIFO's mode, so that the guest waits for ever.
+ * A broken hypervisor or VMM loses what is in the FIFO or on its way to the VMM, or sends it again
+ * from the destination. It restarts a REP OUTSB from its beginning, or goes on after its end. It
+ * forgets LSR or the FIFO's mode, so that the guest waits for ever.
  *
  * How the tests see it: every machine line carries its number and the count of all bytes before
  * it. So the runner sees each of these errors, wherever it happens in the output. Lines also
@@ -18,8 +18,8 @@
  * do not belong to the last question, and answers that do not come.
  *
  * What the tests cannot tell apart: a byte that is lost by the UART's emulation, by the VMM's
- * character device, or by the runner's end of the socket. They do not see bytes that are
- * exchanged for as many others.
+ * character device, or by the runner's end of the socket. They do not see that bytes were replaced
+ * by the same number of others.
  */
 #include "libcflat.h"
 #include "atomic.h"
@@ -31,7 +31,7 @@
 
 #define ACTIONS_PER_TEST 3
 
-/* How long a CPU may take to print its next line, in turn with all others. */
+/* How long a CPU may take to print its next line while all CPUs take turns. */
 #define GOES_ON_MS 10000
 
 /* How many CPUs print and ask at once. More CPUs would only wait for each other. */
@@ -109,7 +109,7 @@ static u64 stop_talking(void)
 	return sum;
 }
 
-/* Whether every other CPU prints another line, now. */
+/* Waits until every other CPU has printed another line. False if one does not. */
 static bool all_go_on(void)
 {
 	for (int cpu = 1; cpu < busy_cpus(); cpu++) {
@@ -143,7 +143,7 @@ TEST(lines_from_all_cpus, .about = "lines that every CPU prints at once survive 
 	       ACTIONS_PER_TEST, printed);
 }
 
-/* Every CPU asks for an action. The host's lock lets one after the other in. */
+/* Every CPU asks for an action. The lock around requests to the host admits one CPU at a time. */
 static void ask_for_action(void *data)
 {
 	say_line(data);
@@ -219,7 +219,7 @@ TEST(bursts, .about = "nothing is lost when all CPUs print as fast as they can")
 	report_pass("3 bursts of %lu lines from each CPU", rounds);
 }
 
-/* For plans that act at times of their own: work that lasts, and prints all along. */
+/* Some plans choose their own times to act. This test gives them CPUs that print for a while. */
 TEST(continuous, .about = "CPUs go on printing while the host acts on the guest again and again")
 {
 	u64 printed;
@@ -282,7 +282,7 @@ TEST(questions, .needs = HOST_ANSWERS,
 	       storm.rounds);
 }
 
-/* Input and output come at once: a question may come at any point of another CPU's line. */
+/* Input and output overlap: an answer may come while another CPU is printing a line. */
 TEST(questions_under_load, .needs = ALL_OF(HOST_ANSWERS, SMP),
      .about = "answers come in whole while other CPUs print and the host acts on the guest")
 {

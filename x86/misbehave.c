@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * misbehave: guests that go wrong, for tests of the runner and of the library's own reports.
- * None of them says anything about a hypervisor. Each test does one thing that docs/protocol.md
- * or common sense forbids, so that one can see whether the runner notices. Without `test=` on
- * the command line the program runs none of them.
+ * misbehave: guests that go wrong, for tests of the runner and of the library's own reports. They
+ * say nothing about a hypervisor. Each test does one thing that docs/protocol.md or common sense
+ * forbids, so that one can see whether the runner notices. Without `test=` on the command line the
+ * program runs none of them.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -173,7 +173,9 @@ static __noinline u64 recurse(u64 depth)
 	volatile u64 frame[32];
 
 	frame[depth % 32] = depth;
-	/* So deep that every stack ends before. The compiler would not let it recurse for ever. */
+	/*
+	 * No stack is that deep. Without a limit, the compiler would reject an endless recursion.
+	 */
 	return depth < 1ul << 32 ? recurse(depth + 1) + frame[depth % 32] : 0;
 }
 
@@ -248,7 +250,7 @@ TEST(unknown_question, .needs = ALL_OF(ASKED_FOR, HOST_ANSWERS),
 	report(!strcmp(answer, "error=unknown"), "the answer is '%s'", answer);
 }
 
-/* Looks as if a reset had forgotten a register, of a CPU that does not exist. */
+/* Looks as if a reset had forgotten a register. The CPU of that number does not exist. */
 TEST(unclean_machine, .needs = ASKED_FOR,
      .about = "a guest with a register that holds the number of the boot, which asks for an action")
 {

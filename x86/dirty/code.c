@@ -9,7 +9,7 @@
 #define MOV_EAX_IMM32 0xb8
 #define RET	      0xc3
 
-/* mov eax, imm32; ret. In every other page it crosses the end of the page, within the operand. */
+/* mov eax, imm32; ret. In every other page the operand crosses the end of the page. */
 struct function {
 	u8 mov;
 	u32 value;

@@ -8,12 +8,12 @@
  * mapping it was written, nor whether the guest, a page walk of its CPUs or the hypervisor wrote
  * it. This must hold during a live migration and every other action of the host.
  *
- * A broken hypervisor overlooks a write. After it has read the dirty log, it does not
- * write-protect a page again or does not flush a TLB. It forgets the second page of a write that
- * crosses into it. It does not log what its emulator, a page walk or its own write of a clock
- * page has changed. It sends a page while the page changes, and does not send it again. It takes
- * a page for zero that is not zero, or leaves out a page that has become zero. Then a page on
- * the destination is older than the rest, as a whole or in part.
+ * A broken hypervisor overlooks a write. After it has read the dirty log, it does not write-protect
+ * a page again or does not flush a TLB. It forgets the second page of a write that crosses into it.
+ * It does not log what its emulator, a page walk or its own write of a clock page has changed. It
+ * sends a page while the page changes, and does not send it again. It sends a page as zero that is
+ * not zero, or leaves out a page that has become zero. Then a page on the destination is older than
+ * the rest, as a whole or in part.
  *
  * How the tests see it: each CPU has an area of its own and writes it page by page in a fixed
  * order, first with generation 1, then with generation 2, and so on. So at every moment the
@@ -143,8 +143,8 @@ static void remember_victim(void)
 }
 
 /*
- * Some kinds' pages hold the same in every other generation. So the page must be an odd number
- * of generations behind.
+ * The pages of some kinds hold the same in every other generation. So the page is made stale by an
+ * odd number of generations.
  */
 static void write_until_past_is_stale(void *unused)
 {

@@ -29,14 +29,14 @@ struct area;
 
 /* How a test's pages are written. A "page" may be less than a page, or lie across two. */
 struct kind {
-	/* How many on a fast host, and on any host. Powers of two. */
+	/* How many pages on a fast host, and on the slowest. Both are powers of two. */
 	u64 pages, least;
 	/* Memory comes in a block of at least this order. */
 	unsigned order;
 	/* Called on the writer's CPU. The memory is zeroed. May be NULL. */
 	void (*set_up)(struct area *area);
 	void (*clean_up)(struct area *area);
-	/* The page holds the generation before this one. Now it gets this one. */
+	/* Writes this generation to the page, which holds the one before. */
 	void (*write)(struct area *area, u64 page, u64 generation);
 	/* Whether the page holds the whole of this generation. If not, it has complained. */
 	bool (*verify)(struct area *area, u64 page, u64 generation);
@@ -61,15 +61,15 @@ struct area {
 	atomic_t wrong; /* complaints */
 	/*
 	 * The boot CPU's notes while it looks at this area: how many positions are left, and the
-	 * generation below which no page may be. It has that from page look_floor_page, or from
-	 * the writer's notes if that is not below `pages`.
+	 * lowest generation that a page may have. Page look_floor_page has shown the latter, or the
+	 * writer's notes if there is no such page.
 	 */
 	u64 look_left, look_floor, look_floor_page;
 	/* The page that break= makes stale. */
 	u8 *victim;
 	/*
 	 * The same memory at other addresses. With 4 KiB pages they are in reverse order, and the
-	 * first page is there again behind the last one.
+	 * first page appears once more after the last one.
 	 */
 	u8 *view;
 	u64 view_step;
@@ -87,7 +87,7 @@ extern int writers;
 
 /* ---- what an area holds ---- */
 
-/* What is written at one time to one page, and nowhere else and never again. */
+/* A value that is written only to this page, and only in this generation. */
 u64 stamp(const struct area *area, u64 page, u64 generation);
 /* The value for the rest of a page, derived from its stamp. */
 u64 body(const struct area *area, u64 page, u64 generation);
@@ -109,9 +109,9 @@ void unmap_view(struct area *area);
 
 /* ---- running ---- */
 
-/* The whole test: sets up an area on each CPU, writes during each action, and compares. */
+/* Runs a whole test: sets up an area on each CPU, writes during each action, and compares. */
 void run(const struct kind *kind);
-/* With this many pages in each area: a power of two. */
+/* Like run(), with this many pages in each area (a power of two). */
 void run_with(const struct kind *kind, u64 pages);
 /* Allocates area->memory, which the caller frees with free_pages(). */
 void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages);
@@ -119,9 +119,9 @@ u64 power_of_two_below(u64 n);
 
 /* Writes the next page. */
 void step(struct area *area);
-/* All writers write, for at least a generation, and until the host has answered a request. */
+/* Asks for an action. All writers write at least one generation, until the host has answered. */
 void write_and_migrate(void);
-/* For on_cpu(), when nobody writes: verifies all pages of an area. */
+/* Verifies all pages of an area while nobody writes. For on_cpu(). */
 void compare(void *area);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dirty: pages that KVM writes, kvmclock and the steal time
+ * dirty: pages that KVM writes for kvmclock and the steal time
  * (Documentation/virt/kvm/x86/msr.rst). A part of the program dirty: see dirty.c.
  */
 #include "processor.h"
@@ -68,7 +68,7 @@ static void clean_up_kvm_pages(struct area *area)
 		wrmsr(MSR_KVM_STEAL_TIME, 0);
 }
 
-/* The guest's words: before, between and behind the structures that KVM writes. */
+/* The guest's words: before, between and after the structures that KVM writes. */
 static const struct {
 	u64 from, to;
 } guests_words[] = {
@@ -161,8 +161,8 @@ static const struct kind kvm_pages = {
 
 /*
  * KVM writes these pages by an address that it keeps, and has to mark them dirty by itself. A
- * broken KVM does not, so that the destination gets an old page: with an old time, or with old
- * words of the guest beside it.
+ * broken KVM does not. Then the destination gets an old page, with an old time or old words of the
+ * guest.
  */
 TEST(kvm_pages, .needs = KVM_PAGES,
      .about =

@@ -35,7 +35,7 @@ static bool verify_neighbour(struct area *area, u64 page, u64 generation)
 	       check_word(area, page, &words[GUARD_AFTER], GUARD, generation);
 }
 
-/* What break=unlocked does: a write to the word that comes in between is lost. */
+/* With break=unlocked, a write that comes between this read and this write is lost. */
 static void unlocked_or(u64 *word)
 {
 	u64 value = READ_ONCE(*word);
@@ -55,7 +55,7 @@ static void change_nothing(struct area *area)
 		return;
 	}
 	cmpxchg(&words[GUARD_BEFORE], GUARD, GUARD);
-	/* On the writer's own word. This must happen at once, or a write is lost. */
+	/* The writer writes this word at the same time. If this is not atomic, a write is lost. */
 	asm volatile("lock orq $0, %0" : "+m"(words[NEIGHBOUR]) : : "memory", "cc");
 	value = READ_ONCE(words[NEIGHBOUR]);
 	cmpxchg(&words[NEIGHBOUR], value, value);

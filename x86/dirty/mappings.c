@@ -24,7 +24,7 @@ static u8 *view_space(int cpu)
 	return space[cpu];
 }
 
-/* Where page PAGE of the view is in memory. The page behind the last is the first one again. */
+/* Where page PAGE of the view is in memory. After the last page comes the first again. */
 static phys_addr_t behind_view(const struct area *area, u64 page)
 {
 	return virt_to_phys(area->memory) + (area->pages - 1 - page % area->pages) * PAGE_SIZE;
@@ -62,7 +62,7 @@ static void write_through_either(struct area *area, u64 page, u64 generation)
 	WRITE_ONCE(words[LAST_WORD], stamp(area, page, generation));
 }
 
-/* Looks through the mapping through which the page was not written. */
+/* Reads the page through the mapping by which it was not written. */
 static bool verify_through_other(struct area *area, u64 page, u64 generation)
 {
 	bool small = (generation + page) & 1;
@@ -107,9 +107,8 @@ TEST(two_mappings,
 }
 
 /*
- * 64 bytes across the end of each page of the view. The next page of the view is not the next
- * one in RAM. They are written from offset 1 on, so that some write of every size crosses the
- * end.
+ * Each page of the view has a window of 64 bytes across its end. The next page of the view is not
+ * the next one in RAM. Writes begin at offset 1, so that one of every size crosses the end.
  */
 #define WINDOW	     64
 #define WINDOW_WORDS (WINDOW / sizeof(u64))
@@ -150,7 +149,7 @@ static u8 *window_of(const struct area *area, u64 page)
 	return area->view + (page + 1) * PAGE_SIZE - WINDOW / 2;
 }
 
-/* What the window holds. STOS stores one value all over. */
+/* What the window holds. STOS stores the same value everywhere. */
 static void window_pattern(const struct area *area, u64 page, u64 generation, u64 *pattern)
 {
 	enum method method = method_of(page, generation);
@@ -239,7 +238,7 @@ static void write_by(enum method method, u8 *to, const u8 *from, u64 count)
 static void write_window(struct area *area, u64 page, u64 generation)
 {
 	enum method method = method_of(page, generation);
-	/* One word more, since values are read 8 bytes at a time, even if fewer are written. */
+	/* One word is spare: values are read 8 bytes at a time, even if fewer are written. */
 	u64 pattern[WINDOW_WORDS + 1];
 	const u8 *from = (const u8 *)pattern;
 	u8 *to = window_of(area, page);

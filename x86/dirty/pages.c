@@ -33,7 +33,7 @@ static const struct kind staircase = {
 	.stamped = true,
 };
 
-/* Two words a page, which makes the longest staircase that there is time for. */
+/* Only two words of each page are written, so there is time for a long staircase. */
 TEST(staircase,
      .about = "pages that are written in order are one generation apart at most, at every moment")
 {
@@ -140,7 +140,7 @@ TEST(flood,
 #define ONE_BYTE	0x5a
 #define UNTOUCHED_ORDER 2
 
-/* By turns: zeros, random words, zeros, one byte all over. */
+/* In turn: zeros, random words, zeros, one byte everywhere. */
 static u64 fill_of(const struct area *area, u64 page, u64 generation)
 {
 	switch ((generation + page) % 4) {
@@ -165,8 +165,8 @@ static bool verify_fill(struct area *area, u64 page, u64 generation)
 }
 
 /*
- * New pages hold zeros, as they come from the host. If an earlier boot has used them, they are
- * filled with zeros here.
+ * Pages that the guest has not touched hold zeros. If an earlier boot has used them, this fills
+ * them with zeros.
  */
 static void set_up_untouched(struct area *area)
 {
@@ -196,8 +196,8 @@ static const struct kind zero = {
 };
 
 /*
- * A broken VMM takes a page for zero that is not, or does not send one that has become zero, so
- * that the destination keeps older words. Or pages that were never touched are not zero there.
+ * A broken VMM sends a page as zero that is not, or does not send one that has become zero, so that
+ * the destination keeps older words. Or pages that were never touched are not zero there.
  */
 TEST(zero, .about = "pages that become zero, stop being zero, or were never touched are right")
 {

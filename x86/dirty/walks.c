@@ -54,8 +54,8 @@ static void clean_up_large_walks(struct area *area)
 }
 
 /*
- * In odd generations every page is used, and even pages are written. In even ones bits are
- * cleared.
+ * In odd generations every page is used, and even pages are written. In even generations the bits
+ * are cleared.
  */
 static void use_or_clear(struct area *area, u64 page, u64 generation)
 {

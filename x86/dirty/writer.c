@@ -37,12 +37,12 @@ static void write_until_stop(void *area)
 {
 	while (!atomic_read(&stop)) {
 		step(area);
-		/* Or an emulator with one thread for all CPUs runs this one for 100 ms. */
+		/* Without this, an emulator with one thread runs this CPU for 100 ms at a time. */
 		pause();
 	}
 }
 
-/* While the writer is at work: in the reverse order generations never go down. */
+/* Checks while the writer writes: in the reverse order generations never go down. */
 static void look_at(struct area *area)
 {
 	char text[160], whose[40] = "the notes";

@@ -88,8 +88,8 @@ TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
 }
 
 /*
- * There is one request at a time, and only its interrupt tells that it was returned. So the
- * first interrupt that is lost stops its queue.
+ * There is one request at a time, and only its interrupt tells that it was returned. So the first
+ * lost interrupt stops its queue.
  */
 TEST(blk_one_at_a_time_intx, .needs = VIRTIO_BLK,
      .about = "no interrupt is lost by a migration: virtio-blk, one request at a time, INTx")

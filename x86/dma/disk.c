@@ -17,8 +17,8 @@ int lane_count;
 u64 generations[MOST_CHUNKS];
 
 /*
- * Above all that were used. It depends on the boot, so that nobody takes a sector of an earlier
- * boot for one of this boot.
+ * Returns a generation above all that were used. It depends on the boot, so that a sector of an
+ * earlier boot is not taken for one of this boot.
  */
 static u64 new_generation(void)
 {

@@ -9,20 +9,20 @@
  * flush it is on the disk. If the driver has asked for an interrupt, one comes after the request
  * is returned. All this must hold during a live migration and every other action of the host.
  *
- * A broken hypervisor does not log the pages that its devices write, or logs others, or lets a
+ * A broken hypervisor does not log the pages that its devices write, or logs other pages, or lets a
  * device write after it has sent the last pages. It forgets requests that it has taken from a ring
  * and not returned, or takes them again. It saves the indices of a ring at another moment than the
  * ring. It loses an interrupt: one that it has raised, a level that is high, a pending bit of
- * MSI-X. It lets source and destination write one disk, or reads on the destination what it has
- * cached from before.
+ * MSI-X. It lets source and destination write to the disk at the same time, or reads stale cached
+ * data on the destination.
  *
- * How the tests see it: every sector of the disk carries its number, a generation and a
- * checksum. All buffers are filled with a poison of their own before a device gets them. The
- * driver of each queue keeps notes of what every sector has to hold. Requests are in flight all
- * through the action. After it all of them have to be returned, each with its status, its length
- * and its whole buffer, and the indices of driver and device have to agree. Then the whole disk
- * is read, flushed, and told to the host, which compares the image. If interrupts are used,
- * nobody looks at a ring before one has come, so that a lost interrupt stops its queue.
+ * How the tests see it: every sector of the disk carries its number, a generation and a checksum.
+ * Each buffer is filled with a poison of its own before a device gets it. The driver of each queue
+ * keeps notes of what every sector has to hold. Requests are in flight all through the action.
+ * After it all of them have to be returned, each with its status, its length and its whole buffer,
+ * and the indices of driver and device have to agree. Then the whole disk is read and flushed. The
+ * guest tells the host what the disk has to hold, and the host compares the image. If interrupts
+ * are used, nobody looks at a ring before one has come, so that a lost interrupt stops its queue.
  *
  * What the tests cannot tell apart: a device that did not log its write, and a stream that did
  * not carry it; a request that was not carried out, and one whose return was lost, unless ring

@@ -18,7 +18,7 @@
 #define CHUNK_SECTORS (PAGE_SIZE / DISK_SECTOR_SIZE)
 #define CHUNK_WORDS   (PAGE_SIZE / sizeof(u64))
 
-/* How much of the disk all lanes use together. Less if the disk is smaller. */
+/* How much of the disk all lanes use together, at most. */
 #define MOST_CHUNKS 256
 
 #define MOST_REQUESTS	    64
@@ -98,11 +98,11 @@ void set_descriptor(struct virtq_desc *desc, const volatile void *memory, u32 le
 /* Puts a request into the ring. TYPE is VIRTIO_BLK_T_*. The caller notifies the device. */
 void make_available(struct lane *lane, struct request *request, u32 type, u64 chunk,
 		    u64 generation);
-/* Takes and checks what the device has returned. If interrupts are used, only after one came. */
+/* Takes and checks what the device has returned. If interrupts are used, one must have come. */
 void take_returned(struct lane *lane);
 /* Checks what a read has brought. False if it has complained. */
 bool check_buffer(struct lane *lane, const struct request *request);
-/* The same, if that has been put off. */
+/* Calls check_buffer() if that has been put off. */
 void check_if_due(struct lane *lane, struct request *request);
 
 /* ---- many requests: mix.c ---- */
@@ -110,9 +110,9 @@ void check_if_due(struct lane *lane, struct request *request);
 /* All lanes make requests until the host has answered a request to migrate. */
 void work_and_migrate(void);
 void wait_for_returns(struct lane *lane);
-/* When the device has nothing: checks that driver and device have counted the same. */
+/* Checks that driver and device have counted the same, when no request is in flight. */
 void compare_rings(struct lane *lane);
-/* One request for each chunk of the lane, in order. A write writes GENERATION. */
+/* Makes one request for each chunk of the lane, in order. A write writes GENERATION. */
 void make_for_all_chunks(struct lane *lane, u32 type, u64 generation);
 void flush(struct lane *lane);
 
@@ -128,7 +128,7 @@ void free_lane(struct lane *lane);
 void write_all(void);
 void check_all(void);
 
-/* Has the host compare the image. Each lane's chunks hold one generation, and are flushed. */
+/* Has the host compare the image. All chunks of a lane must hold one generation and be flushed. */
 void let_host_compare(void);
 
 /* How many complaints there were in all lanes. */

@@ -69,7 +69,7 @@ static bool edu_is_there(void)
 	       pci_config_readw(edu.pci, PCI_COMMAND) & PCI_COMMAND_MEMORY;
 }
 
-/* After a migration there is another edu device, with no address and nothing in it. */
+/* QEMU does not migrate the edu device. The destination has a new one, without address or data. */
 static bool edu_forgot(void)
 {
 	u8 msi = pci_find_cap(edu.pci, PCI_CAP_ID_MSI);
@@ -79,9 +79,9 @@ static bool edu_forgot(void)
 }
 
 /*
- * After a reset the device may still carry out an old order as soon as it is a bus master again.
- * So it becomes one only when it has nothing to do. The guest may be migrated at any point: then
- * the device has forgotten this, which the caller finds out.
+ * A device that was reset may go on with an old transfer as soon as it is a bus master again. So
+ * this lets it become one only when it has nothing to do. The guest may be migrated at any point.
+ * Then the device has forgotten its settings, and the caller finds that out.
  */
 static void edu_begin(void)
 {

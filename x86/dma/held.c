@@ -71,7 +71,7 @@ static bool waits_at_apic(void)
 
 #define REQUESTS_PER_HOLD 4
 
-/* At the action only the device knows that the requests are returned. Nobody has been told. */
+/* During the action the device has returned the requests, and the driver has not been told. */
 static void run_held(const struct hold *hold)
 {
 	const struct kind kind = { VIRTIO_MODERN, hold->interrupts, 8, REQUESTS_PER_HOLD, false };

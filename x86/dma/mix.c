@@ -5,10 +5,10 @@
 #include "vm.h"
 #include "x86/dma/dma.h"
 
-/* Of so many requests one is a flush. */
+/* One in so many requests is a flush. */
 #define FLUSH_EVERY 16
 
-/* How many in one turn: the CPU that waits for the host has to look for its answer in between. */
+/* The CPU that waits for the host has to look for an answer after so many requests. */
 #define REQUESTS_PER_TURN 4
 
 static atomic_t stop;
@@ -58,7 +58,7 @@ static void turn_until_stop(void *data)
 {
 	while (!atomic_read(&stop)) {
 		turn(data);
-		/* Or an emulator with one thread for all CPUs runs this one for 100 ms. */
+		/* Without this, an emulator with one thread runs this CPU for 100 ms at a time. */
 		pause();
 	}
 }
@@ -68,7 +68,7 @@ static void turn_of_first(void)
 	turn(&lanes[0]);
 }
 
-/* Names a request that the device still has, or whose return no interrupt has told. */
+/* Names a request that the device still has, or has returned without an interrupt. */
 static void complain_of_missing(struct lane *lane)
 {
 	struct virtqueue *queue = &lane->queue;

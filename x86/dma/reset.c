@@ -23,9 +23,9 @@ static void settle_chunk(struct lane *lane, struct request *request, u64 newest,
 }
 
 /*
- * A broken device goes on to write after its reset, or takes up its old rings. The test resets
- * it right after an action, as the driver of a guest does that starts again, and fills all that
- * the device could still write to with a poison. A write that the device had may have happened
+ * A broken device still writes after its reset, or goes on with its old rings. The test resets it
+ * right after an action, as a guest's driver does when the guest boots again. Then it fills all
+ * that the device could still write to with a poison. A write that was in flight may have happened
  * or not, but not in part. Then the test uses the device again, with empty rings.
  */
 static void run_reset(const struct kind *kind)
@@ -56,7 +56,7 @@ static void run_reset(const struct kind *kind)
 	for (int i = 0; i < lane_count; i++) {
 		struct lane *lane = &lanes[i];
 
-		/* One at a time, to check each before its buffer is used again. */
+		/* Reads one chunk at a time, to check each before its buffer is used again. */
 		for (u64 chunk = lane->first_chunk; chunk < lane->first_chunk + lane->chunks;) {
 			struct request *first = &lane->requests[lane->made % kind->requests],
 				       *request;

@@ -83,7 +83,7 @@ static void give_buffers(void)
 		virtqueue_kick(&rng.queue);
 }
 
-/* Every whole word of the FILLED bytes must be new, and no byte behind them. */
+/* Every whole word of the FILLED bytes must be new. All bytes after them must be as before. */
 static void check_rng_buffer(struct rng_buffer *buffer, u32 filled)
 {
 	u64 old_poison = rng_poison(buffer);

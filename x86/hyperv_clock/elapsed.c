@@ -38,7 +38,7 @@ static void check_across_actions(u64 (*clock)(void), const char *name)
 
 /*
  * As much time has to pass in the guest as on the host. Only the time for which the guest stood
- * still may be missing. The runner checks the same by the marks, over all rounds.
+ * still may be missing. From the marks, the runner checks the same over all rounds.
  */
 TEST(counter_across_move, .on = EACH_CPU, .needs = CLOCK,
      .about =
@@ -58,7 +58,7 @@ TEST(page_across_move, .on = EACH_CPU, .needs = TSC_PAGE,
 }
 
 /*
- * A broken VMM does not carry the run time, or a broken hypervisor counts it anew after an
+ * A broken VMM does not carry the run time, or a broken hypervisor counts it from 0 again after an
  * action.
  */
 TEST(runtime, .on = EACH_CPU, .needs = HV_VP_RUNTIME,

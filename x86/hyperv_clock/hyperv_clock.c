@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hyperv_clock: Hyper-V's reference clock. It counts ticks of 100 ns for the whole guest. The
- * guest reads it from an MSR, or computes it from the TSC by a line that the hypervisor keeps in
- * the reference TSC page.
+ * hyperv_clock: Hyper-V's reference clock. It counts ticks of 100 ns for the whole guest. The guest
+ * reads it from an MSR, or computes it from the TSC by a line (a scale and an offset) that the
+ * hypervisor keeps in the reference TSC page.
  *
- * Specification: Hyper-V TLFS, "Timers", sections "Reference Counter", "Partition Reference
- * Counter MSR" and "Partition Reference Time Enlightenment". While the host holds the guest, the
- * clock may stop or go on. Both are correct. A page whose sequence is 0 is no source of time at
- * present, and the guest has to read the MSR.
+ * Specification: Hyper-V TLFS, "Timers", sections "Reference Counter", "Partition Reference Counter
+ * MSR" and "Partition Reference Time Enlightenment". While the host holds the guest, the clock may
+ * stop or go on. Both are correct. While the sequence in the page is 0, the page is invalid and the
+ * guest has to read the MSR.
  *
  * A broken hypervisor pauses or migrates the guest and sets the MSR's clock right, but leaves
  * the old line in the page. Then the page is wrong by the length of the pause, or by the

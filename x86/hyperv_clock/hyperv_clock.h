@@ -12,8 +12,8 @@
 #define PATIENCE_MS 5000
 
 /*
- * The counter and the page are two computations of one clock in whole ticks, and a hypervisor
- * may round twice. A stale page is off by a pause, which takes no less than a millisecond.
+ * The counter and the page are two computations of one clock in whole ticks, and a hypervisor may
+ * round twice. A stale page is off by the length of a pause, which is at least a millisecond.
  */
 #define AGREEMENT_TICKS 10
 

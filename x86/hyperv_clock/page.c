@@ -73,7 +73,7 @@ static void compare_many(void *unused)
 }
 
 /*
- * A broken hypervisor computes scale or offset wrongly, or by another clock than the counter's.
+ * A broken hypervisor computes scale or offset wrongly, or from another clock than the counter's.
  * While the page is invalid there is nothing to compare, and the test says so.
  */
 TEST(page_agrees, .on = EACH_CPU, .needs = TSC_PAGE,
@@ -108,10 +108,7 @@ static int words_changed(const struct hv_reference_tsc_page *there)
 	return changed;
 }
 
-/*
- * A broken hypervisor goes on to write, and destroys memory that the guest uses for other
- * things.
- */
+/* A broken hypervisor goes on writing, and destroys memory that the guest uses for other things. */
 TEST(page_off, .on = EACH_CPU, .needs = TSC_PAGE,
      .about = "a TSC page that was turned off, or replaced by another, is no longer written")
 {
@@ -177,9 +174,9 @@ static void watch_until_stopped(void *unused)
 
 /*
  * TLFS: "A sequence number which is incremented whenever the scale and/or the offset fields are
- * modified." A broken hypervisor writes the fields under a valid sequence, so that a reader
- * mixes two lines. The test sees it when one sequence has two contents. What it never sees may
- * still happen.
+ * modified." A broken hypervisor writes the fields under a valid sequence, so that a reader mixes
+ * two lines. The test sees it when one sequence has two contents. It cannot rule out what it has
+ * not seen.
  */
 TEST(sequence, .on = EACH_CPU, .needs = ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_TSC, SMP),
      .about = "another CPU never sees two contents of the TSC page under one valid sequence")

@@ -9,7 +9,7 @@
 
 /* ---- arranging ---- */
 
-/* How many actions the host had done at begin(), or 0 if nobody tells. */
+/* How many actions the host had done at begin(), or 0 if the host does not answer. */
 static u64 actions_at_begin;
 
 static u64 count_actions(void)
@@ -66,7 +66,7 @@ void note_arming(int index, u64 config, u64 count)
 		(struct timer){ .config = config, .count = count, .armed_before = now };
 }
 
-/* As the TLFS says: first the count, then Enable. */
+/* The TLFS asks for the count first, and then for Enable. */
 void arm(int index, u64 config, u64 count)
 {
 	note_arming(index, config, count);
@@ -120,7 +120,7 @@ static u32 most_periods(int index)
 	return (hv_ref_count() - timer->armed_before) / timer->count;
 }
 
-/* A timer may be running: read how often it has fired before the time that allows for it. */
+/* The timer may be running. So this first reads how often it has fired, and then the time. */
 bool check_timer(int index, u32 least, u32 most, bool acted, const char *what)
 {
 	const struct timer *timer = &this_cpu(timers[index]);

@@ -98,10 +98,10 @@ static void check_periodic(u64 flags, const char *what)
 
 /*
  * A broken hypervisor counts the next period from the moment at which it delivered the last
- * message, so that the timer drifts by its delay. Then an expiration_time is not a whole number
- * of periods after the last one. That number must be one if the last message was taken out of
- * its slot before the next one was due. Without messages, in direct mode, a drift cannot be told
- * from being late.
+ * message, so that the timer drifts by its delay. Then an expiration_time is not a whole number of
+ * periods after the last one. The number must be 1 if the last message was taken out of its slot
+ * before the next one was due. Without messages, in direct mode, a drift cannot be told from being
+ * late.
  */
 TEST(periodic, .on = EACH_CPU, .needs = TIMERS,
      .about =
@@ -111,8 +111,8 @@ TEST(periodic, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * A lazy timer may leave out an expiration that is late. The test makes none late, so that there
- * is no difference.
+ * A lazy timer may leave out an expiration that is late. No expiration is late in this test, so
+ * none may be left out.
  */
 TEST(periodic_lazy, .on = EACH_CPU, .needs = TIMERS,
      .about = "a lazy periodic timer's expirations are whole periods apart if none is late")
@@ -163,7 +163,7 @@ TEST(auto_enable, .on = EACH_CPU, .needs = TIMERS,
 	check_disabled_after(0);
 	stop_and_check(1, host_acted(), "auto-enabled periodic");
 
-	/* Starts it again by the count alone. */
+	/* The count alone starts the timer again. */
 	note_arming(0, oneshot, from_now(in_units(4)));
 	hv_stimer_set_count(0, this_cpu(timers[0]).count);
 	wait_fired(0, 1);

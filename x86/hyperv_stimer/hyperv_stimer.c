@@ -23,8 +23,9 @@
  *
  * KVM is known not to do the following (Linux 6.1, arch/x86/kvm/hyperv.c). The tests check it by
  * hv_report_strict():
- * - A timer that is enabled with SINT 0 at once, and not by a change while it is enabled, stays
- *   enabled (stimer_set_config() looks at the old Enable; stimer_set_count() does not look at all).
+ * - A timer that is enabled and given SINT 0 in one write stays enabled. KVM disables it only if it
+ *   was enabled before (stimer_set_config() looks at the old Enable; stimer_set_count() does not
+ *   look at the SINT).
  * - A message for a masked SINT counts as not delivered, and comes again with the next EOM
  *   (synic_set_irq() fails, and stimer_send_msg() with it).
  * - SCONTROL keeps its value, but messages are delivered whether it is on or off.
@@ -104,7 +105,7 @@ static void note_message(struct timer *timer, const struct hv_arrival *arrival,
 		set_fault(timer, TWICE, now->expiration, timer->last.expiration);
 }
 
-/* There is no message, so all that is known is how often the timer may have fired by now. */
+/* Without a message, the test only knows how often the timer may have fired by now. */
 static void note_direct(struct timer *timer, const struct firing *now)
 {
 	u64 due = timer->count;

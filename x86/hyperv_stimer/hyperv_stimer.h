@@ -16,10 +16,10 @@
 #define TIMERS	      ALL_OF(HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
 #define DIRECT_TIMERS ALL_OF(HV_SYNIC, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
 
-/* How much longer than it should anything may take, at full speed. */
+/* How late anything may be at full host speed. */
 #define PATIENCE_MS 5000
 
-/* The SINT for a timer where any SINT does. SINT 0 does not. */
+/* The SINT for a timer where any SINT but 0 will do. */
 #define SINT_OF(timer) (2 + (timer))
 #define LAST_SINT      (HV_SYNIC_SINT_COUNT - 1)
 
@@ -44,7 +44,7 @@ enum fault_kind {
 	SKIPPED,
 };
 
-/* The first thing that was wrong. It was so when the timer fired for the `number`th time. */
+/* The first error. It was seen when the timer fired for the `number`th time. */
 struct fault {
 	enum fault_kind kind;
 	u32 number;
@@ -63,7 +63,7 @@ struct timer {
 	u32 fired;
 	struct firing first, last;
 	u64 latest; /* the longest time from expiration to seen */
-	u64 shift;  /* by how much the phase changed, the last time that it did */
+	u64 shift;  /* the last change of the phase */
 	struct fault fault, may_come_of_an_action;
 
 	/* How long the CPU has run since the last firing, and the longest such time. */
@@ -87,9 +87,9 @@ const char *state_of(int index, char *text, size_t size);
 void begin(void);
 /* Checks that nothing else came, and turns everything off. */
 void end(void);
-/* Other CPUs' timers were running, too. */
+/* Like end(). ELSEWHERE_TOO: other CPUs' timers were running, and their interrupts are allowed. */
 void end_with(bool elsewhere_too);
-/* Whether the host has acted on the guest since begin(). False if nobody tells. */
+/* Whether the host has acted on the guest since begin(). False if the host does not answer. */
 bool host_acted(void);
 
 /* Arms a timer that is disabled. note_arming() only notes what the caller arms it with. */

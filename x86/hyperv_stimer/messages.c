@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hyperv_stimer: messages that have to wait, or that find no way (Hyper-V TLFS, "Inter-Partition
- * Communication", "SynIC Message Page" and "SynIC MSRs"). A part of the program hyperv_stimer:
- * see hyperv_stimer.c.
+ * hyperv_stimer: messages that have to wait, or that cannot be delivered (Hyper-V TLFS,
+ * "Inter-Partition Communication", "SynIC Message Page" and "SynIC MSRs"). A part of the program
+ * hyperv_stimer: see hyperv_stimer.c.
  */
 #include "smp.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"
@@ -111,7 +111,7 @@ TEST(busy_slot, .on = EACH_CPU, .needs = TIMERS,
 	check_busy(0);
 }
 
-/* With AutoEOI the hypervisor gets no EOI of the guest that could do the EOM's work. */
+/* With AutoEOI the guest sends no EOI that could do the EOM's work. */
 TEST(busy_slot_auto_eoi, .on = EACH_CPU, .needs = TIMERS,
      .about = "a message for a busy slot of a SINT with AutoEOI waits, and EOM brings it once")
 {
@@ -221,9 +221,8 @@ TEST(no_message_page, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * TLFS, of SCONTROL: "When clear, message queuing and event flag notifications cannot be
- * directed to this virtual processor." A broken hypervisor delivers the message anyway, or never
- * again.
+ * TLFS on SCONTROL: "When clear, message queuing and event flag notifications cannot be directed to
+ * this virtual processor." A broken hypervisor delivers the message anyway, or never again.
  */
 TEST(scontrol_off, .on = EACH_CPU, .needs = TIMERS,
      .about = "no message comes while SCONTROL is off; afterwards timers work again")
@@ -247,9 +246,9 @@ TEST(scontrol_off, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
- * The message that waits is nowhere in the guest. A hypervisor has to keep it, or has to know
- * from the registers that it must make it again. A broken hypervisor does neither. Then a guest
- * that says EOM as it should waits for ever.
+ * A waiting message is not in the guest's memory or registers. A hypervisor has to keep it, or has
+ * to know from the registers that it must make it again. A broken hypervisor does neither. Then a
+ * guest that says EOM as it should waits for ever.
  */
 TEST(busy_slot_across_move, .on = EACH_CPU, .needs = TIMERS,
      .about = "a message that waits for a busy slot survives an action, and EOM brings it once")

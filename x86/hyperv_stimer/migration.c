@@ -21,11 +21,11 @@ static void migrate_timed(void)
 
 /*
  * A broken hypervisor does not restore the timers, or not all that makes them fire: then a timer
- * never fires. Or it arms a timer again that has fired, which then fires twice. Or it counts the
+ * never fires. Or it arms a timer that has already fired, so that it fires twice. Or it counts the
  * time for which the guest stood still as time that has passed, so that a timer fires early.
  *
- * The first action tells how long an action takes. In the others the timers expire all along the
- * action: before it, while the guest stands still, and after it.
+ * The first action tells how long an action takes. In the later ones timers expire before the
+ * action ends, while the guest stands still, and after the action.
  */
 TEST(oneshot_across_move, .on = EACH_CPU, .needs = TIMERS,
      .about =
@@ -56,7 +56,7 @@ TEST(oneshot_across_move, .on = EACH_CPU, .needs = TIMERS,
 	end();
 }
 
-/* Counts for how long the CPU runs, but not the stretches in which it did not get to run. */
+/* Adds up the time for which the CPU runs. A gap counts for a quarter of a period at most. */
 static void beat(void)
 {
 	static PER_CPU(u64, last_beat);
@@ -83,9 +83,9 @@ static void migrate_and_beat(void)
 }
 
 /*
- * While its CPU runs, a timer is silent for at most one period. Around an action the rest of one
- * period and a whole one may add up, if the phase begins again. The timer may also be late, as
- * it may have to wait for a CPU of the host that others use.
+ * While its CPU runs, a timer is silent for at most one period. If the phase begins again in an
+ * action, the rest of one period and a whole one add up. The timer may also be late, as it may have
+ * to wait for a CPU of the host that others use.
  */
 #define MOST_SILENT_PERIODS 2
 #define MOST_LATE_MS	    500
@@ -110,7 +110,7 @@ static void check_going_on(int index, u32 before, const char *what)
 	report(timer->longest_silence <= most_silence(timer->count),
 	       "%s: timer %d was silent for %lu ticks at most while its CPU ran; its period is %lu (allowed are %lu)",
 	       what, index, timer->longest_silence, timer->count, most_silence(timer->count));
-	/* In direct mode nothing tells the phase. */
+	/* In direct mode the phase cannot be seen. */
 	if (timer->config & HV_STIMER_DIRECT_MODE)
 		return;
 	mark("phase", "cpu=%d timer=%d period=%lu kept=%d shift=%lu fired=%u", smp_id(), index,

@@ -58,7 +58,7 @@ static void check_stops(u64 config, const char *what)
 }
 
 /*
- * A broken hypervisor does not cancel what is under way, or leaves Enable set when the count is
+ * A broken hypervisor does not cancel a pending expiration, or leaves Enable set when the count is
  * 0.
  */
 TEST(stopped, .on = EACH_CPU, .needs = TIMERS,

@@ -47,7 +47,7 @@ static void check_group(const struct register_group *group, bool available)
 	for (u32 msr = group->first; msr <= group->last; msr++) {
 		int reads = rdmsr_safe(msr, &value), writes = 0;
 
-		/* If a register can be written, the value that was read changes nothing. */
+		/* A register that can be written keeps the value that was read. */
 		if (!available || group->read_only)
 			writes = wrmsr_safe(msr, value);
 		if ((reads == GP_VECTOR) != !available ||
@@ -63,7 +63,7 @@ static void check_group(const struct register_group *group, bool available)
 
 /*
  * CPUID tells which registers there are. A broken hypervisor does not raise #GP for one that is
- * missing, which misleads a guest that tries it out, or raises #GP for one that is there. It may
+ * missing, which misleads a guest that probes for it, or raises #GP for one that is there. It may
  * offer more registers than CPUID tells unless the VMM forbids it (KVM_CAP_HYPERV_ENFORCE_CPUID,
  * QEMU's hv-enforce-cpuid). Run this with Hyper-V's interface on and off.
  */

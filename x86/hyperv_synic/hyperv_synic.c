@@ -9,12 +9,12 @@
  *
  * The other end of a SynIC connection is QEMU's hyperv-testdev (lib/x86/hyperv-testdev.h). It
  * raises SINTs, sends messages back, and sets event flags. What the tests cannot tell apart: a
- * failure of KVM, which has SINTs, EOI and EOM, and one of QEMU, which has the device's slots
- * and flags (hw/hyperv/hyperv.c).
+ * failure of KVM, which implements SINTs, EOI and EOM, and one of QEMU, which implements the
+ * device's slots and flags (hw/hyperv/hyperv.c).
  *
- * The device is not migrated with the guest. So the host leaves the guest alone while a test
- * uses it. Registers and pages have to survive an action. hyperv_stimer tests the same of
- * messages that wait for a busy slot.
+ * The device is not migrated with the guest. So the host leaves the guest alone while a test uses
+ * it. Registers and pages have to survive an action. hyperv_stimer tests the same for messages that
+ * wait for a busy slot.
  *
  * KVM is known not to do the following (Linux 6.1). The tests check it by hv_report_strict():
  * - SCONTROL keeps its value, but a SINT is raised whether SCONTROL is on or off.

@@ -127,9 +127,9 @@ TEST(two_sints_one_vector, .on = EACH_CPU, .needs = TESTDEV,
 }
 
 /*
- * TLFS, of SCONTROL: "When clear, message queuing and event flag notifications cannot be
- * directed to this virtual processor." A broken hypervisor raises the SINT anyway, or never
- * again. The route is made while SCONTROL is on, so QEMU has one.
+ * TLFS on SCONTROL: "When clear, message queuing and event flag notifications cannot be directed to
+ * this virtual processor." A broken hypervisor raises the SINT anyway, or never again. The test
+ * makes QEMU's route to the SINT while SCONTROL is on.
  */
 TEST(scontrol_off, .on = EACH_CPU, .needs = TESTDEV,
      .about = "no SINT makes an interrupt while SCONTROL is off; afterwards they work again")
@@ -152,8 +152,8 @@ TEST(scontrol_off, .on = EACH_CPU, .needs = TESTDEV,
 }
 
 /*
- * A broken hypervisor restores what the registers read, but not what it derives from them: the
- * vectors that it delivers, and which of them have AutoEOI.
+ * A broken hypervisor restores the registers, but not what it derives from them: the vectors that
+ * it delivers, and which of them have AutoEOI.
  */
 TEST(interrupts_after_move, .on = EACH_CPU, .needs = TESTDEV,
      .about = "SINTs that were set up before an action make interrupts after it")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hyperv_synic: what registers take and keep (Hyper-V TLFS, "Inter-Partition Communication",
- * "SynIC MSRs"). A part of the program hyperv_synic: see hyperv_synic.c.
+ * hyperv_synic: the values that registers accept and keep (Hyper-V TLFS, "Inter-Partition
+ * Communication", "SynIC MSRs"). A part of the program hyperv_synic: see hyperv_synic.c.
  */
 #include "processor.h"
 #include "smp.h"
@@ -39,10 +39,10 @@ TEST(vp_index, .on = EACH_CPU, .needs = HV_VP_INDEX,
 }
 
 /*
- * TLFS: "Valid values for vector are 16-255 inclusive. Specifying an invalid vector number
- * results in #GP." A broken hypervisor takes an invalid vector, and raises an exception's. (If
- * the SINT is masked KVM takes any vector, since Hyper-V as a guest writes 0x10000. The test
- * does not ask for that.)
+ * TLFS: "Valid values for vector are 16-255 inclusive. Specifying an invalid vector number results
+ * in #GP." A broken hypervisor accepts an invalid vector, and raises the vector of an exception.
+ * (If the SINT is masked KVM accepts any vector, since Hyper-V as a guest writes 0x10000. The test
+ * does not try that.)
  */
 TEST(sint_vectors, .on = EACH_CPU, .needs = HV_SYNIC,
      .about = "SINT vectors 0 to 15 are refused with #GP and change nothing, others are taken")

@@ -112,7 +112,7 @@ void fill(void *page)
 	memset(page, PATTERN, PAGE_SIZE);
 }
 
-/* The offset of the first byte from FROM on that is not PATTERN. PAGE_SIZE if there is none. */
+/* The offset of the first byte at FROM or later that is not PATTERN. PAGE_SIZE if there is none. */
 static size_t first_touched(const void *page, size_t from)
 {
 	const u8 *bytes = page;

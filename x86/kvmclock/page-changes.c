@@ -8,9 +8,9 @@
  * broken VMM or KVM uses an older address. Then it takes the time from an abandoned page, or has
  * the time written there, or restores that address.
  *
- * In these tests the guest first asks for an action. Only then it goes to another page, by one
- * instruction that makes no exit to the VMM. The old page becomes a decoy: a clock page like any
- * other, but one hour ahead. Afterwards the tests check that
+ * In these tests the guest first asks for an action. Only then does it change to another page, by
+ * one instruction that does not exit to the VMM. The old page becomes a decoy: a clock page like
+ * any other, but one hour ahead. Afterwards the tests check that
  *
  * - no time has come from the decoy: the clock is not an hour ahead;
  * - nobody has written to the decoy;
@@ -22,8 +22,9 @@
  * written to a decoy.
  *
  * In page_moved_* each CPU leaves its page once, after the request and before the action. These
- * tests see all of the above. In page_moving_* it changes pages to and fro until the host has
- * answered, so that the action may come at any instruction. Each stay is checked when it ends.
+ * tests see all of the above. In page_moving_* it changes pages back and forth until the host has
+ * answered, so that the action may come at any instruction. A page is checked when the CPU leaves
+ * it.
  */
 #include "atomic.h"
 #include "processor.h"
@@ -44,7 +45,7 @@ struct hopper {
 static struct hopper hoppers[MAX_CPUS];
 static bool hop_now, hop_on;
 
-/* Makes a decoy of the page that this CPU does not use. */
+/* Turns the page that this CPU does not use into a decoy. */
 static void make_decoy(struct cpu_clock *clock, struct hopper *hopper)
 {
 	struct pvclock_vcpu_time_info *page = other_page(clock);

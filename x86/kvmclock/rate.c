@@ -18,7 +18,10 @@ struct rate_check {
 #define RATE_PROBES 8
 #define RATE_NS	    (50 * NS_PER_MS)
 
-/* Takes the narrowest of some probes: each reads the time source, which is an exit to the VMM. */
+/*
+ * Probes several times and takes the narrowest result, since reading the time source exits to the
+ * VMM.
+ */
 static struct tsc_moment probe(struct stopwatch *watch)
 {
 	struct tsc_moment best = { .most = ~0ul };
@@ -53,11 +56,11 @@ static void measure_rate(void *data)
 }
 
 /*
- * A broken KVM computes tsc_to_system_mul or tsc_shift wrongly, or for another TSC frequency
- * than the vCPU's: with TSC scaling, or after a migration to a host with another frequency. The
- * clock page says how many ticks the TSC makes in a second, and the test counts them by the time
- * source. It allows for the time that each look at the time source takes. It cannot tell a wrong
- * clock page from a time source that runs at a wrong rate, which is the VMM's.
+ * A broken KVM computes tsc_to_system_mul or tsc_shift wrongly, or for another TSC frequency than
+ * the vCPU's: with TSC scaling, or after a migration to a host with another frequency. The clock
+ * page says how many ticks the TSC makes in a second, and the test counts them by the time source.
+ * It allows for the time that each look at the time source takes. It cannot tell a wrong clock page
+ * from a time source that the VMM runs at a wrong rate.
  */
 TEST(rate_against_tsc, .on = EACH_CPU, .needs = KVMCLOCK,
      .about = "tsc_to_system_mul and tsc_shift of a clock page fit the TSC's frequency")

@@ -10,10 +10,9 @@
 #include "x86/kvmclock/kvmclock.h"
 
 /*
- * A broken KVM does not know the MSR, writes the structure somewhere else, or writes it too
- * late: then the page stays as it was filled. If it writes a larger structure, it changes what
- * lies behind. Linux reads its clock right after the write of the MSR, so the page must be valid
- * by then.
+ * A broken KVM does not know the MSR, writes the structure somewhere else, or writes it too late:
+ * then the page stays as it was filled. If it writes a larger structure, it changes what comes
+ * after. Linux reads its clock right after the write of the MSR, so the page must be valid by then.
  */
 static void check_enable(const struct pvclock_msrs *msrs)
 {
@@ -58,8 +57,8 @@ TEST(enable_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
 /*
  * msr.rst: "The hypervisor may update this structure at any time it sees fit until anything with
  * bit0 == 0 is written". A broken KVM goes on, and corrupts memory that the guest has freed. The
- * test gives KVM reasons to write, as other vCPUs register their pages anew, and waits for
- * longer than KVM puts an update off.
+ * test gives KVM reasons to write, as other vCPUs register their pages anew, and waits for longer
+ * than KVM delays an update.
  */
 static void check_disable(const struct pvclock_msrs *msrs)
 {
@@ -140,7 +139,7 @@ TEST(reregister_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
 	check_reregister(&pvclock_old_msrs);
 }
 
-/* An offset that is a multiple of 4, so that the structure ends within the page. */
+/* OFFSET is a multiple of 4, and the structure ends within the page. */
 static void check_offset(struct cpu_clock *clock, size_t offset)
 {
 	struct pvclock_vcpu_time_info *at = (void *)clock->pages[0] + offset, info;
@@ -175,7 +174,7 @@ static void check_odd_value(struct cpu_clock *clock, u64 value, const char *what
  *
  * No document says what KVM does with an address that is not RAM, so the test asks for no more.
  * msr.rst does not exclude a structure that crosses the end of a page. KVM does not write such a
- * one (kvm_gpc_activate() refuses it), which passes.
+ * structure (kvm_gpc_activate() refuses it). The test allows that.
  */
 TEST(odd_values, .on = EACH_CPU, .needs = KVMCLOCK,
      .about = "a clock page works at every offset, and addresses that are not allowed do no harm")

@@ -130,10 +130,10 @@ static void hammer(int writer, int reader)
 }
 
 /*
- * A broken KVM does not make the version odd before it writes a clock page and even afterwards,
- * or does so in another order. A reader on another CPU may then see parts of two lines. The test
- * sees it when one version has two contents. What it never sees may still happen, and it does
- * not demand to see an odd version.
+ * A broken KVM does not make the version odd before it writes a clock page and even afterwards, or
+ * does so in another order. A reader on another CPU may then see parts of two lines. The test sees
+ * it when one version has two contents. It cannot rule out what it has not seen, and it does not
+ * have to see an odd version.
  */
 TEST(version_protocol, .needs = ALL_OF(KVMCLOCK, SMP),
      .about = "another CPU never sees a clock page that has two contents under one version")

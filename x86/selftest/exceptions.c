@@ -102,8 +102,8 @@ TEST(exception_handlers, .on = EACH_CPU,
 }
 
 /*
- * A broken hypervisor, which emulates paging, lets the access happen, or gives wrong bits in the
- * error code.
+ * A broken hypervisor that emulates paging lets the access happen, or gives wrong bits in the error
+ * code.
  */
 TEST(page_protection, .on = EACH_CPU,
      .about = "read-only and no-execute pages fault with the right error code")

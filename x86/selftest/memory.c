@@ -49,7 +49,7 @@ TEST(page_allocator_merges,
 	void *pages[64], *large;
 	u64 lowest = ~0ul, highest = 0;
 
-	/* Makes the pages come from one place. */
+	/* A freed block of 64 pages is where the next single pages come from. */
 	large = alloc_pages_dirty(6);
 	free_pages(large);
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
@@ -57,7 +57,7 @@ TEST(page_allocator_merges,
 		lowest = MIN(lowest, (u64)pages[i]);
 		highest = MAX(highest, (u64)pages[i]);
 	}
-	/* Even pages first: nothing can merge until the odd ones follow. */
+	/* Frees the even pages first, so that nothing can merge before the odd ones are freed. */
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i += 2)
 		free_page(pages[i]);
 	for (unsigned i = 1; i < ARRAY_SIZE(pages); i += 2)

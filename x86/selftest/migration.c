@@ -25,8 +25,7 @@ static void beat(void *data)
 
 /*
  * A broken hypervisor or VMM loses pages, stops CPUs, or brings the interrupt controller back in
- * another state. This test does not see the loss of anything else: for that there are the
- * programs about one device or clock.
+ * another state. This test sees no other loss. Other programs test single devices and clocks.
  */
 TEST(survives_a_move, .about = "memory, running CPUs and interrupts survive an action")
 {
@@ -79,11 +78,11 @@ static const struct {
 	{ "CSTAR", MSR_CSTAR, 0xffffffff81234570 },
 	{ "SFMASK", MSR_SYSCALL_MASK, 0x47700 },
 	{ "SYSENTER_CS", MSR_IA32_SYSENTER_CS, 0x10 },
-	/* AMD's have 32 bits. */
+	/* On AMD these two have 32 bits. */
 	{ "SYSENTER_ESP", MSR_IA32_SYSENTER_ESP, 0x81234580 },
 	{ "SYSENTER_EIP", MSR_IA32_SYSENTER_EIP, 0x81234590 },
 	{ "KernelGSbase", MSR_KERNEL_GS_BASE, 0xffff888012345678 },
-	/* Only the upper four types are unusual, which no page here has. */
+	/* Only the upper four types are unusual. No page here has one of them. */
 	{ "PAT", MSR_IA32_CR_PAT, 0x0007010500070406 },
 };
 
@@ -142,7 +141,7 @@ TEST(registers_move_along, .on = EACH_CPU,
 	report(wait_until(READ_ONCE(this_cpu(arrived)) == 1, ARRIVAL_MS),
 	       "the interrupt has come %d times", this_cpu(arrived));
 	/*
-	 * Not while the interrupt waits: in a nested guest that ends QEMU's TCG
+	 * A write to CR8 while the interrupt waits would end QEMU's TCG in a nested guest
 	 * (docs/findings.md).
 	 */
 	write_cr8(cr8);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * selftest: the library's own tests, of what every other program takes for granted. If one of
- * these fails, look here first, and at other programs' results later.
+ * selftest: the library's own tests. Every other program takes for granted what they test. If one
+ * of these fails, look here first, and at other programs' results later.
  *
- * Most of them ask whether the library is right, and not whether the hypervisor is. But each
- * runs on the machine that the hypervisor offers, so a failure may be either's, and the tests
- * cannot tell them apart. If a test is about the machine, its comment says what a broken
+ * Most of them ask whether the library is right, and not whether the hypervisor is. But each runs
+ * on the machine that the hypervisor offers, so a failure may be the library's or the hypervisor's.
+ * The tests cannot tell them apart. If a test is about the machine, its comment says what a broken
  * hypervisor would do.
  *
  * Specification: Intel SDM volume 3, and ISO C for the C functions. The library's headers name

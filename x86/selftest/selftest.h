@@ -20,7 +20,7 @@ void count_arrival(isr_regs_t *regs);
 /* Whether COUNT interrupts and no more have arrived at this CPU, now or soon. */
 bool arrives(int count);
 
-/* Whether reading the byte there faults as a page that is not present does. */
+/* Whether a read of the byte raises the #PF of a page that is not present. */
 bool faults_on_read(const volatile void *address);
 
 #endif

@@ -20,9 +20,9 @@ static void __printf(2, 3) check_format(const char *expected, const char *format
 
 TEST(printf_formats, .about = "printf() and its kin format as ISO C says")
 {
-	/* Volatile, or the compiler sees that this is undefined. */
+	/* This is volatile, or the compiler would see undefined behaviour. */
 	char *volatile nothing = NULL;
-	/* By a pointer, or the compiler sees values that are too large for their conversions. */
+	/* A pointer hides from the compiler that values are too large for their conversions. */
 	void (*check_unseen)(const char *expected, const char *format, ...) = check_format;
 	char small[6];
 	int length;
