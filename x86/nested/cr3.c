@@ -2,8 +2,7 @@
 /*
  * Memory as L2 sees it without nested paging, across a migration: the tests that SVM and VMX share.
  * See svm_memory.c and vmx_memory.c for the manuals and for what a broken hypervisor does, and
- * memory-world.h for the stories. In memory-world.h, tests without nested paging have names that
- * end with cr3.
+ * memory-world.h for the stories.
  */
 #include "x86/nested/memory-world.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs rows of instructions in L2 and judges what came of each, and the tests of rows that SVM and
+ * Runs rows of instructions in L2 and judges what each has done. Has the tests of rows that SVM and
  * VMX share. See instructions.h.
  */
 #include "x86/nested/instructions.h"
@@ -145,7 +145,7 @@ struct l2 *begin_rows(const struct row *table, int count)
 	assert(count <= MOST_ROWS);
 	rows = table;
 	row_count = count;
-	/* L1 asks this before, since CPUID in L2 may exit. */
+	/* L1 asks this beforehand, since CPUID in L2 may exit. */
 	for (int i = 0; i < count; i++) {
 		is_there[i] = !table[i].there || table[i].there();
 		wanted[i] = table[i].always;
@@ -165,7 +165,7 @@ struct l2 *begin_rows(const struct row *table, int count)
 	operand_dr[6] = read_dr6();
 	operand_dr[7] = read_dr7();
 	sidt(&operand_idtr);
-	/* VM exits make the limit larger, so that every selector is within it. */
+	/* VM exits set the limit to its maximum. Then no selector would be beyond it. */
 	sgdt(&operand_gdtr);
 	operand_gdtr.limit = GDT_ENTRIES * 8 - 1;
 	lgdt(&operand_gdtr);

@@ -50,7 +50,7 @@ void raise_wakeup(void)
 /* ---- exceptions ---- */
 
 /*
- * Of each: vector, error code, CR2; instructions before; the instruction that raises it;
+ * Each exception has: vector, error code, CR2; instructions before; the instruction that raises it;
  * instructions after; other members of the row.
  *
  * #DB comes from a single step: RFLAGS.TF, set by POPF, traps after the instruction that follows
@@ -73,7 +73,7 @@ void raise_wakeup(void)
 	X(mf, MF_VECTOR, 0, 0,                                                                     \
 	  "fninit; movl $0x37b, operand_buffer; fldcw operand_buffer; fld1; fldz; fdivrp",         \
 	  "fwait", "fninit")                                                                       \
-	/* Exceptions that the instruction is made for. */                                         \
+	/* Instructions whose purpose is the exception. */                                         \
 	X(bp, BP_VECTOR, 0, 0, "", "int3", "")                                                     \
 	X(of, OF_VECTOR, 0, 0, TO_32_BITS "mov $0x7fffffff, %eax; inc %eax", "into", TO_64_BITS)   \
 	X(br, BR_VECTOR, 0, 0,                                                                     \

@@ -2,7 +2,7 @@
 /*
  * Rows: instructions that L2 executes one after the other. Each has to exit if L1 wants it to, and
  * only then. What SVM (svm_intercept) and VMX (vmx_exit) share is in instructions.c and
- * instructions-turns.c; here is what these and the program need of each other.
+ * instructions-turns.c. This header has what these files and the program need from each other.
  *
  * Each instruction has a label before and one after it. By RIP, L1 knows which one has exited; it
  * checks the exit and lets L2 go on after the instruction. An instruction that does not exit has to
@@ -79,11 +79,11 @@ extern u8 operand_buffer[64];
 #define SIDT_OFFSET    8
 #define SWINT_VECTOR   0x51
 
-/* HLT and MWAIT wait for an interrupt. This one is pending, and held off until they are reached. */
+/* HLT and MWAIT wait for an interrupt. This one is pending, and held back until then. */
 #define WAKEUP_VECTOR 0x52
 void raise_wakeup(void);
 
-/* Of each: name; instructions before, none of which exits; the instruction; instructions after. */
+/* Each has: name; instructions before, none of which exits; the instruction; instructions after. */
 #define INSTRUCTIONS(X)                                                                            \
 	X(cr3_read, "", "mov %cr3, %rsi", "")                                                      \
 	X(cr8_read, "", "mov %cr8, %r11", "")                                                      \
@@ -182,8 +182,8 @@ bool migrated_turn(struct l2 *l2, const char *when);
 bool turn_after_migration(struct l2 *l2, const char *when);
 
 /*
- * Has those rows exit that are chosen by the number of their control: the controls are numbered in
- * the order of the table, and rows with the same control have the same number.
+ * want() makes the chosen rows exit. A row is chosen by the number of its control: controls are
+ * numbered in the order of the table, and rows with the same control have the same number.
  */
 typedef bool row_choice(int number, int argument);
 void want(struct l2 *l2, row_choice *chosen, int argument);
@@ -194,18 +194,18 @@ void want_vectors(struct l2 *l2, u32 vectors);
 #define ALL_VECTORS 0xffffffff
 
 row_choice all, none;
-/* Every other one, beginning with this number. */
+/* Chooses every other number, beginning with ARGUMENT. */
 row_choice every_other;
 /*
- * By a bit of the number, or its complement: for any two rows there is a pattern that has the one
- * on and the other off, so that no row exits only because another one does.
+ * Chooses by a bit of the number, or by its complement. Of any two numbers, one pattern chooses
+ * only the first. So a row that exits only because another one does is found.
  */
 row_choice in_pattern;
 #define PATTERNS 12
 
 /* ======== of the program ======== */
 
-/* begin_rows() and end_rows(), and what the program does besides. */
+/* begin_rows() and end_rows(), with what the program adds to them. */
 struct l2 *begin_instructions(void);
 void end(struct l2 *l2);
 
@@ -226,8 +226,8 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 /* Lets L2 go on after the row, whatever the row may have begun. */
 void go_on_behind(struct l2 *l2, const struct row *row);
 /*
- * What L2 does between the rows, in the library, may exit as the rows do. L1 does it for L2, and
- * gives true if this was such an exit.
+ * The library's code that L2 runs between the rows may exit as the rows do. L1 then does for L2
+ * what it wanted to do. Returns whether this was such an exit.
  */
 bool carry_out(struct l2 *l2);
 /* The row for messages, and whether L1 wants it to exit. */

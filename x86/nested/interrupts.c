@@ -3,8 +3,8 @@
  * Interrupts and NMIs of L1's local APIC for an L2 that is migrated. See svm_event.c and
  * vmx_event.c for the manuals and for the tests that only one of them has.
  *
- * A broken hypervisor saves a running L2 as L1; takes the interrupt by which it stops a CPU for one
- * of the guest's; or forgets that NMIs are blocked, or the NMI that waits for that.
+ * A broken hypervisor saves a running L2 as L1; takes the host's interrupt that stops a vCPU for
+ * one of the guest's; or forgets that NMIs are blocked, or the NMI that waits for that.
  *
  * On the command line: break=lost sends nothing.
  */

@@ -8,13 +8,14 @@
 /* Sends LOW_VECTOR from L1 to another of its CPUs. */
 void send_low(int cpu);
 
-/* An L2 waits by await_seen() until L1 has set `seen', when L1 has seen the interrupt or NMI. */
+/* L1 sets `seen' when it has seen the interrupt or NMI. L2 waits for that by await_seen(). */
 extern volatile bool seen;
 void await_seen(void);
 
 /*
- * An L2 that sends an NMI to itself, and a second one in the first one's handler, where it is
- * migrated if MOVE; then it makes call 1. How many handlers have begun, and a check of both NMIs.
+ * The first makes an L2 that sends an NMI to itself, and a second one in the first one's handler,
+ * where it is migrated if MOVE. Then it makes call 1. The others tell how many handlers have begun,
+ * and check both NMIs.
  */
 struct l2 *new_l2_with_two_nmis(bool move);
 u32 nmis_begun(void);

@@ -160,8 +160,7 @@ static void be_migrated_with_page(void *data)
 
 /*
  * L1 asks for a migration, gives the hypervisor the page, and enters L2. None of these exits lets
- * the VMM look at the register before it migrates L2. The page before, if there was one, is out of
- * use.
+ * the VMM look at the register before it migrates L2. HAD_ONE: L1 has used another page before.
  */
 static void page_moved(bool had_one)
 {

@@ -22,7 +22,7 @@
  *
  * On the command line: break=WHAT, to spoil the test on purpose:
  *
- * given   L2 has the interrupts that L1 wants
+ * given   L2 gets the interrupts that L1 wants
  * lost    one timer is never armed
  * early   the timers are armed for less than what is checked
  * offset  L2 has another TSC offset than what is checked
@@ -235,7 +235,7 @@ struct exits {
 	u32 interrupts, for_nothing;
 };
 
-/* Enters L2. Gives whether the exit was for an interrupt, which L1 has taken then. */
+/* Enters L2. True if it has exited for an interrupt. L1 has taken the interrupt then. */
 static bool enter(struct l2 *l2)
 {
 	bool interrupt = is_interrupt_exit(l2_enter_with_msrs(l2));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * L1's Hyper-V while L2 runs: what l1-hyperv-*.c need of svm_hyperv.c and vmx_hyperv.c, and of each
- * other.
+ * L1's Hyper-V while L2 runs: what l1-hyperv-*.c need from svm_hyperv.c and vmx_hyperv.c, and from
+ * each other.
  */
 #ifndef L2_HYPERV_H
 #define L2_HYPERV_H

@@ -35,7 +35,7 @@ static struct subject subject_of(struct world *w, bool guest_tables)
 	return subject;
 }
 
-/* The fault of a write to place 0 at an offset: PROTECTED, or because nothing is mapped. */
+/* The fault of a write to place 0: the page is read-only if PROTECTED, and otherwise not mapped. */
 static struct fault write_fault(const struct subject *subject, u64 offset, bool protected)
 {
 	struct fault fault = {
@@ -92,7 +92,7 @@ static bool changes(struct world *w, const struct subject *subject, const struct
 	return good;
 }
 
-/* Changes entries before and after the migration, and one that is flushed around it. */
+/* Changes and flushes entries before, around and after the migration. */
 void flush_story(bool nested, bool guest_tables, const struct flush *flush, bool in_l2)
 {
 	struct world *w = world_new(nested);

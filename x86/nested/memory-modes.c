@@ -9,10 +9,10 @@
 #include "alloc_page.h"
 
 /*
- * L2 is not C in other modes. For each size of code these are the same few instructions: ESI points
- * to the window, which is below 4 GiB, and HLT ends them. L2 asks for a migration as
- * migrate_by_hand_begin() says. During the migration, EBP counts, and each number is written to the
- * next page of the window in turn.
+ * In other modes L2's code is not C, but a few instructions that are the same for each size of
+ * code: ESI points to the window, which is below 4 GiB, and HLT ends them. L2 asks for a migration
+ * as migrate_by_hand_begin() says. During the migration, EBP counts, and each number is written to
+ * the next page of the window in turn.
  */
 #define STUB_TURNS "31" /* one look at the UART in so many + 1 writes */
 #define STUBS(bits)                                                                                \
@@ -381,7 +381,7 @@ static bool other_pdpte(struct moded *m)
 
 	if (m->mode->paging < PAE)
 		return true;
-	/* Maps what the window's entry leads to at 3 GiB as well. */
+	/* Maps the GiB of the window once more, at 3 GiB. */
 	pdpt[3] = pdpt[1];
 	if (m->mode->paging == PAE)
 		nesting.set_pdptes(m->l2, pdpt);

@@ -3,9 +3,9 @@
  * Accessed and dirty bits of nested tables or of L2's own tables, across a migration. See
  * memory-world.h.
  *
- * A broken hypervisor does not mark the page of a table dirty in which the walker has set a bit:
- * the destination has the entry as it was before. An accessed bit that is set without need is no
- * error.
+ * When the walker sets a bit in a table, a broken hypervisor does not mark the table's page dirty.
+ * Then the destination has the entry as it was before. An accessed bit that is set without need is
+ * no error.
  */
 #include "x86/nested/memory-world.h"
 #include "percpu.h"

@@ -3,8 +3,8 @@
  * Memory as L2 sees it, across a migration: what svm_memory, vmx_memory and vmx_ept share. They are
  * linked with memory-*.c. Each kind of L2 has its own `nesting', a table of what differs.
  *
- * Most stories can be told in two kinds of world. In both, L2 has a CR3 of its own and sees places:
- * the pages of a window at 512 GiB, which L1 itself does not map.
+ * Most stories run in two kinds of world. In both, L2 has a CR3 of its own and sees places: the
+ * pages of a window at 512 GiB, which L1 itself does not map.
  *  - nested: L2's tables lead to guest-physical pages at 32 GiB, where there is no RAM, and
  *    nested tables (NPT, EPT) lead from there to pages of L1. L1 changes the nested tables.
  *  - own CR3: there is no nested paging. L2's tables lead to L1's pages, and L1 changes them.
@@ -90,7 +90,7 @@ const char *kind(bool nested);
 u8 *page(const struct world *w, int n);
 /* What page N has at an offset at first. */
 u64 content(const struct world *w, int n, u64 offset);
-/* The number of the page of place I at first, which is another than I. */
+/* The number of the page that place I has at first. It is never I. */
 int first_page(int i);
 /* The entry of place I that L1 changes. */
 volatile u64 *entry_of(struct world *w, int i);
@@ -100,7 +100,7 @@ void set_place(struct world *w, int i, const void *page, u64 bits);
 /* ---- asking ---- */
 
 void ask(struct world *w, enum deed deed, volatile u64 *at, u64 value);
-/* Enters L2, which does what it was asked. False, and a failure: it did something else. */
+/* Enters L2, which does what it was asked. False, with a failure, if it did something else. */
 bool finish(struct world *w, const char *what);
 u64 l2_read(struct world *w, int i, u64 offset);
 void migrate_in_l2(struct world *w);
@@ -139,15 +139,15 @@ struct stop {
 	int stops_at; /* the place whose entry is changed */
 };
 
-/* String copies of which the second page stops the access, for all kinds of nested paging. */
+/* String copies that stop at their second page, for all kinds of nested paging. */
 #define COPY_TO_PLACE_3	  .from = 5 * PAGE_SIZE + 0x80, .to = 3 * PAGE_SIZE - 0x20, .stops_at = 3
 #define COPY_FROM_PLACE_4 .from = 4 * PAGE_SIZE - 0x18, .to = 6 * PAGE_SIZE + 0x80, .stops_at = 4
 
 #define MOST_STOPS 16
 
 /*
- * Makes an L2 for each of the COUNT ways, which stops there, is migrated, stops again, is repaired
- * and goes on. WARM: each has used its pages before.
+ * Makes an L2 for each of the COUNT ways. It stops there, is migrated, stops again, is repaired and
+ * goes on. WARM: it has used its pages before.
  */
 void stop_at_all(const struct stop *ways, int count, bool warm);
 
@@ -167,8 +167,8 @@ struct nesting {
 	/* Called for each new world; NULL: not needed. */
 	void (*prepare)(struct world *w);
 	/*
-	 * Turns on nested paging, with RAM and devices where they are; gives the entry of a 4 KiB
-	 * page.
+	 * Turns on nested paging, with RAM and devices at their own addresses; gives the entry of a
+	 * 4 KiB page.
 	 */
 	void (*use)(struct l2 *l2);
 	u64 *(*entry)(struct l2 *l2, phys_addr_t address);
@@ -186,10 +186,10 @@ struct nesting {
 
 	void (*exit_on_page_faults)(struct l2 *l2, bool on);
 	void (*inject_page_fault)(struct l2 *l2, u64 address);
-	/* CR2 that L2 had at its exit, or is to have at its next entry. */
+	/* The CR2 that L2 had at its exit; sets the one that it has at its next entry. */
 	u64 (*cr2)(const struct l2 *l2);
 	void (*set_cr2)(struct l2 *l2, u64 cr2);
-	/* Whether the last exit was this fault; and what should have been, as text. */
+	/* Whether the last exit was this fault; the expected fault as text. */
 	bool (*is_fault)(const struct l2 *l2, const struct fault *fault);
 	const char *(*fault_text)(const struct fault *fault);
 
@@ -204,9 +204,9 @@ extern const struct nesting nesting;
 /* ======== stories: which tables ======== */
 
 void remap_story(bool nested, bool in_l2);
-/* Migrated in the last of three L2s, which is of the other kind if MIXED. */
+/* Runs three L2s and migrates in the last one, which is of the other kind if MIXED. */
 void several_story(bool nested, bool mixed);
-/* Three L2s have one ASID or VPID, which L1 flushes at each change. */
+/* Three L2s share one ASID or VPID, which L1 flushes when it changes from one to another. */
 void shared_tag_story(bool nested);
 /* L1 gives L2 other tables between entries. */
 void other_tables_story(bool nested);

@@ -58,7 +58,7 @@ struct stairs {
 	bool reversed;
 };
 
-/* After the staircase: page I, as L2 counts them. */
+/* The page that L2 counts as page I of the staircase. */
 static u8 *stair_page(const struct stairs *stairs, u64 i)
 {
 	return stairs->block + (stairs->reversed ? STEPS - 1 - i : i) * stairs->stride;
@@ -150,7 +150,7 @@ static void stairs_free(struct stairs *stairs)
 	free_pages(stairs->block);
 }
 
-/* Another L2, through other tables, has to see what L1 has checked. */
+/* Another L2 has to see the same words through tables of its own. */
 static void next_l2_reads(const struct stairs *stairs, u64 last)
 {
 	struct world *next = world_new(stairs->w->nested);

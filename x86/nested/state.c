@@ -25,8 +25,8 @@
 /* ---- held ---- */
 
 /*
- * L2 tells that it is there, and holds all its registers until it may go on. Its flags are those of
- * the last comparison.
+ * L2 says that it runs, and keeps all its registers until it may go on. The last comparison has set
+ * its flags.
  */
 struct holder {
 	u8 there;

@@ -6,8 +6,8 @@
 #include "nested/l2.h"
 
 /*
- * Enters L2 with all its registers but RIP, and has it migrated while it only holds them. Then L2
- * calls, from hold_ends, which the program defines.
+ * Enters L2 with all its registers but RIP, and has it migrated while it changes none. Then L2
+ * makes its call at hold_ends, which the program defines.
  */
 void hold_through_migration(struct l2 *l2);
 extern char hold_ends[];
@@ -21,7 +21,7 @@ extern char hold_ends[];
 	    "	jmp	hold_ends\n"                                                                     \
 	    ".popsection")
 
-/* The program's: does what L1 has to do for an L2 whose next instruction writes XCR0. */
+/* The program defines this: what L1 has to do for an L2 whose next instruction writes XCR0. */
 void let_l2_write_xcr0(struct l2 *l2);
 
 /* A canonical address that is neither mapped nor run. */
@@ -79,7 +79,7 @@ struct tables {
 /* Call it when SVM or VMX is on. */
 struct tables fill_values(void);
 void free_tables(struct tables *tables);
-/* Registers that this CPU does not have are given as their value. */
+/* A register that this CPU does not have is taken to hold its value. */
 void read_registers(u64 *values);
 
 /* What L2 has read at each of its steps. */

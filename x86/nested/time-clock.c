@@ -24,7 +24,7 @@
 #define DECOY_VERSION  0x54545454
 #define DECOY_AHEAD_NS (3600 * NS_PER_SECOND)
 
-/* KVM's CPU may be away between reading the TSC and the time (kvmclock.c). */
+/* KVM may lose its CPU between reading the TSC and the time (kvmclock.h). */
 #define UNSTABLE_SLACK_NS (100 * NS_PER_MS)
 
 #define READINGS_PER_STAY 50
@@ -152,9 +152,9 @@ static void be_migrated_with_clock(void *data)
 }
 
 /*
- * The address of the clock page is in a register of L1's that userspace has not seen yet, and reads
- * while L2 runs: L1 asks for the migration, registers the new page and enters L2, and none of these
- * exits goes to userspace. If the old page was a clock, it becomes a decoy.
+ * The VMM reads the new address of the clock page for the first time while L2 runs: L1 asks for the
+ * migration, registers the new page and enters L2, and none of these exits goes to userspace. If L1
+ * had a clock page before, it becomes a decoy.
  */
 static void page_moved(bool had_one)
 {

@@ -13,7 +13,7 @@
 
 /* ======== round trips ======== */
 
-/* What L1 answers to L2's number, in RBX: a relation that neither side makes by accident. */
+/* L1's answer in RBX to L2's number. Neither side gets this by accident. */
 #define ANSWER_TO(n)   ((n)*0x9e3779b97f4a7c15)
 #define QUESTION_OF(n) (~(n))
 
@@ -121,7 +121,7 @@ static void make_journey(void *data)
  * The migration may fall on any instruction of L1, of L2, and of entry and exit. A broken
  * hypervisor restores a vCPU on the wrong side of an entry or exit, or with the registers of the
  * other side. Then a trip is made twice or not at all, or one side reads what the other did not
- * write. If both sides are set back alike, nobody inside can tell.
+ * write. If both sides are set back alike, the guest cannot tell.
  */
 TEST(round_trips, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
      .about =

@@ -4,7 +4,7 @@
  * vmx_time.c for the manuals.
  *
  * A broken hypervisor sets the TSC of a CPU that is in L2 later than others, or by another clock,
- * or does not tell L2 of a change of L1's TSC_ADJUST. A TSC that stands still is not seen.
+ * or does not apply a change of L1's TSC_ADJUST to L2. A TSC that stands still is not seen.
  */
 #include "libcflat.h"
 #include "barrier.h"
@@ -98,7 +98,7 @@ TEST(tsc_never_back, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 /* ---- two CPUs ---- */
 
 struct table_tennis {
-	u64 offset; /* of the CPU that serves, at the moment */
+	u64 offset; /* the TSC offset of the CPU that serves at the moment */
 	u64 rounds, served, returned, late, worst;
 	u64 ball;
 	bool with_other, over;
@@ -168,8 +168,8 @@ static u64 late_in_l1(struct table_tennis *game)
 }
 
 /*
- * A broken hypervisor restores a CPU's TSC later, or by another clock, if the CPU is in L2. TSCs
- * that are out of step between CPUs in L1 are no fault of nested guests: then there is nothing to
+ * A broken hypervisor restores a CPU's TSC later, or by another clock, if the CPU is in L2. If the
+ * CPUs' TSCs are out of step even in L1, that is no fault of nested guests, and there is nothing to
  * check.
  */
 TEST(tsc_two_cpus, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, SMP),

@@ -8,7 +8,7 @@
  * The tests cannot tell how fast the TSC goes: they do not see a TSC that stands still, or jumps
  * during a migration.
  *
- * On the command line: break=offset has every L2 entered with another offset.
+ * On the command line: with break=offset, every L2 runs with another offset than the test thinks.
  */
 #include "libcflat.h"
 #include "cpuid.h"

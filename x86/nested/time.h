@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Time while a nested guest runs: what svm_time and vmx_time share. x86/nested/time*.c have the
- * tests that are the same for both; here is what those need of the program and of each other.
+ * tests that are the same for both. This header has what they need from the program and from each
+ * other.
  */
 #ifndef L2_TIME_H
 #define L2_TIME_H

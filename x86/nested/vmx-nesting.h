@@ -12,7 +12,7 @@
 #define EXECUTABLE (VMX_EPT_EXECUTABLE_MASK << EPT_VIOLATION_RWX_SHIFT)
 #define FINAL	   (EPT_VIOLATION_GVA_IS_VALID | EPT_VIOLATION_GVA_TRANSLATED)
 #define WALK	   EPT_VIOLATION_GVA_IS_VALID
-/* In struct fault's error, of an instruction that reads and writes: bit 0 may be 1 or 0. */
+/* In the error of a struct fault: the instruction reads and writes, so bit 0 may be 1 or 0. */
 #define ALSO_READS BIT(63)
 
 /* Whether this CPU's next L2s have accessed and dirty flags in their EPT, and a VPID. */

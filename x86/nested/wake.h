@@ -17,7 +17,7 @@ struct waker {
 };
 
 /*
- * Has the other CPU begin. L2 sets waker->sleeping when it is about to sleep; L1 sets waker->exits
+ * Starts the other CPU. L2 sets waker->sleeping when it is about to sleep; L1 sets waker->exits
  * when it sees L2's exit.
  */
 void wake_after_migration(struct waker *waker);

@@ -32,8 +32,7 @@ static void pend_behind_if(void *data)
 
 /*
  * A broken hypervisor forgets the interrupt that L2's IF held back, takes L1's IF for L2's, or
- * delivers to L2 what is intercepted. L1 has its interrupts off, so that it sees what L2's IF does
- * to them.
+ * delivers to L2 what is intercepted. L1 has interrupts off, so that L2's IF alone decides.
  */
 TEST(intr_behind_if_of_l2, .on = EACH_CPU, .needs = SVM,
      .about =
@@ -91,7 +90,7 @@ static void pend_under_host_if(void *data)
 	l2_call(1);
 }
 
-/* A broken hypervisor looks at L2's IF, though with V_INTR_MASKING L1's decides. */
+/* With V_INTR_MASKING, L1's IF decides. A broken hypervisor looks at L2's. */
 TEST(intr_behind_if_of_l1, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "with V_INTR_MASKING, an interrupt that L1's IF holds back waits for L1 while L2 runs and is migrated")
@@ -253,7 +252,7 @@ TEST(tpr_two, .on = EACH_CPU, .needs = SVM,
 	tpr_in_l2(true);
 }
 
-/* A broken hypervisor gives L2 a TPR of its own always. */
+/* A broken hypervisor always gives L2 a TPR of its own. */
 TEST(tpr_shared, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "without V_INTR_MASKING, L2's CR8 is the TPR of the local APIC, through a migration in L2")
@@ -308,8 +307,8 @@ static void send_nmi_to_self(void *data)
 }
 
 /*
- * A broken hypervisor forgets an NMI that waits for STGI, or lets it in before, or tells of it by
- * the exit and drops it.
+ * A broken hypervisor forgets an NMI that waits for STGI, delivers it before STGI, or drops it
+ * after the exit that reports it.
  */
 TEST(nmi_intercepted, .on = EACH_CPU, .needs = SVM,
      .about = "L1 gets an NMI after STGI, once, after a migration between #VMEXIT(NMI) and STGI")

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * EXITINTINFO (15.7.2) tells of an event whose delivery met a fault that exits. L1 injects the
- * event again after a migration. See svm_event.c.
+ * EXITINTINFO (15.7.2) describes the event that was being delivered when a fault made L2 exit. L1
+ * injects the event again after a migration. See svm_event.c.
  *
- * A broken hypervisor forgets the event, tells of another, or delivers it by itself as well.
+ * A broken hypervisor forgets the event, reports another one, or also delivers it by itself.
  */
 #include "libcflat.h"
 #include "percpu.h"
@@ -31,7 +31,7 @@ static void check_gate_fault(const struct l2 *l2, u64 gate)
 }
 
 /*
- * A broken hypervisor tells of the fault and forgets the event, or tells of another event, or also
+ * A broken hypervisor reports the fault and forgets the event, or reports another event, or also
  * delivers the event by itself, so that L1 injects it a second time.
  */
 static void fault_in_delivery(u64 event)
@@ -136,10 +136,7 @@ TEST(fault_delivering_virq, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/*
- * The page that is missing is not in L2's tables but in L1's nested tables: that of the gate, or of
- * the stack.
- */
+/* The page of the gate or of the stack is missing in L1's nested tables, but not in L2's own. */
 static void npf_in_delivery(bool stack, u64 event)
 {
 	volatile u32 runs = 0;

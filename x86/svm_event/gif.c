@@ -15,7 +15,7 @@ static void do_nothing(void *data)
 {
 }
 
-/* Clears GIF, has an NMI and two interrupts wait for it, and migrates. Gives an L2 for the end. */
+/* Clears GIF, has an NMI and two interrupts wait for it, and migrates. Returns an L2. */
 static struct l2 *pend_with_gif_clear(void)
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
@@ -87,8 +87,8 @@ TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
 }
 
 /*
- * An exit that leaves GIF set lets both events in at once. What is pending at VMRUN exits by
- * priority, and again until L1 sets GIF.
+ * An exit that leaves GIF set lets both events in at once. What is pending at VMRUN exits in the
+ * order of priority, and exits again until L1 sets GIF.
  */
 TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
      .about =

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An L2 on SVM that has halted is migrated: it sleeps on at the destination until an event wakes
- * it. See svm_event.c for the manual, and x86/nested/wake.h for how it is woken.
+ * An L2 on SVM that has halted is migrated. It must stay asleep on the destination until an event
+ * wakes it. See svm_event.c for the manual, and x86/nested/wake.h for how it is woken.
  *
- * A broken hypervisor restores L2 running, so that it wakes for nothing; restores a halted L1, so
- * that L2 never wakes, or L1 does; or forgets the timer.
+ * A broken hypervisor restores L2 running, so that it wakes for nothing; restores L1 as halted, so
+ * that L2 never wakes, or L1 wakes instead; or forgets the timer.
  *
- * On the command line: break=awake has L2 not halt; x86/nested/wake.c has another.
+ * On the command line: with break=awake, L2 does not halt. x86/nested/wake.c has break=early.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -98,8 +98,8 @@ static void halt_and_take(void (*send)(int cpu), u8 vector)
 }
 
 /*
- * A hypervisor that restores a halted L2 running wakes it for nothing. One that restores a halted
- * L1 never wakes L2, or wakes L1.
+ * A hypervisor that restores a halted L2 running wakes it for nothing. One that restores L1 as
+ * halted never wakes L2, or wakes L1.
  */
 TEST(halt_intr_exit, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
      .about =

@@ -99,7 +99,7 @@ enum kind {
 };
 
 /*
- * Sends one event of this kind through L2 and back. False, and a failure: it did not come, or
+ * Sends one event of this kind through L2 and back. False, with a failure, if it did not come or
  * something else came.
  */
 static bool one_event(struct l2 *l2, enum kind kind, u32 round)

@@ -22,11 +22,11 @@
  * Events that QEMU's TCG may deliver twice (nested/svm/svm-event.h) are XFAIL if the CPU says that
  * it is TCG, and FAIL otherwise.
  *
- * This file has EVENTINJ. apic.c, exitintinfo.c, gif.c, halt.c, order.c, virtual-gif.c and
- * virtual-interrupts.c have the other tests; x86/nested/interrupts.c and steps.c those that VMX has
- * as well.
+ * This file has the tests of EVENTINJ. apic.c, exitintinfo.c, gif.c, halt.c, order.c, virtual-gif.c
+ * and virtual-interrupts.c have the other tests; x86/nested/interrupts.c and steps.c have those
+ * that VMX has as well.
  *
- * On the command line: break=lost has L1 inject nothing, and ask for no virtual interrupt.
+ * On the command line: with break=lost, L1 injects nothing and asks for no virtual interrupt.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -59,9 +59,10 @@ void call_once(void *data)
 }
 
 /*
- * If a page of the hypervisor's is missing while a virtual interrupt is delivered, QEMU's TCG takes
- * it for an exception (docs/findings.md). After a migration pages are missing. So on TCG, L2 reads
- * first what the delivery needs; elsewhere the missing pages are part of the test.
+ * After a migration the hypervisor's page tables are empty. If QEMU's TCG finds a page missing
+ * there while it delivers a virtual interrupt, it takes the interrupt for an exception
+ * (docs/findings.md). So on TCG, L2 first reads what the delivery needs. Elsewhere the missing
+ * pages are part of the test.
  */
 void after_migration(void)
 {
@@ -85,9 +86,8 @@ void count_run(void *data)
 }
 
 /*
- * A broken hypervisor loses EVENTINJ in the migration, or when it cannot read the IDT or write the
- * stack at the destination at first; delivers the event again; or takes the return address from
- * elsewhere.
+ * A broken hypervisor loses EVENTINJ in the migration, or when the IDT or the stack is not yet
+ * mapped on the destination; delivers the event again; or takes the return address from elsewhere.
  */
 static void inject_across_migration(u64 event, u32 error_code)
 {
@@ -97,7 +97,7 @@ static void inject_across_migration(u64 event, u32 error_code)
 	u64 rip = save->rip, rsp = save->rsp, cr2 = 0x123456789000;
 
 	save->cr2 = cr2;
-	/* With next-RIP save, a software interrupt pushes this, and otherwise RIP. */
+	/* A software interrupt pushes this with next-RIP save, and RIP without. */
 	l2->vmcb->control.nrip = rip;
 	/* EVENTINJ does not depend on RFLAGS.IF. */
 	l2_irq_off(l2);

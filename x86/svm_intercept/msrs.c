@@ -98,7 +98,7 @@ static struct l2 *begin_msrs(void)
 
 /*
  * A broken hypervisor takes reads for writes, an MSR for its neighbour, or one range for another;
- * lets L2 access by its own map what L1 wants to see; or gives L2 #GP for an MSR that does not
+ * lets L2 access an MSR directly that L1 wants to see; or gives L2 #GP for an MSR that does not
  * exist, instead of L1's exit.
  */
 TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,

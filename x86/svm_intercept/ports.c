@@ -4,7 +4,7 @@
 #include "processor.h"
 #include "x86/svm_intercept/svm_intercept.h"
 
-/* Repeated ones access two bytes, words or doublewords. */
+/* With REP, they access two bytes, words or doublewords. */
 #define STRING_STUB(id, instruction)                                                               \
 	STUB(id,                                                                                   \
 	     "mov operand_port, %edx; mov $2, %ecx; "                                              \
@@ -114,7 +114,7 @@ static struct l2 *begin_ports(void)
 	return l2;
 }
 
-/* Sets one bit after the other, from that of the port before to that after the widest access. */
+/* Sets one bit at a time: from the port before PORT to the one after the widest access. */
 static bool port_by_port(struct l2 *l2, u32 port, const char *when)
 {
 	bool good = true;
@@ -208,7 +208,7 @@ TEST(ports_changed, .on = EACH_CPU, .needs = SVM,
 	end(l2);
 }
 
-/* A test of its own, since some emulated CPUs do not tell this. */
+/* The address size has a test of its own, since some emulated CPUs do not report it. */
 TEST(ports_string_address, .on = EACH_CPU, .needs = SVM,
      .about = "EXITINFO1 of string I/O has the address size, after a migration in L2")
 {

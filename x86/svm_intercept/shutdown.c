@@ -37,7 +37,7 @@ TEST(shutdown, .on = EACH_CPU, .needs = SVM,
 	l2_free(l2);
 }
 
-/* #GP, for which there is no gate, so that #GP is raised again while it is delivered. */
+/* Raises #GP, for which there is no gate, so that its delivery raises #GP again. */
 static void double_fault(void *unused)
 {
 	static const struct descriptor_table_ptr no_idt;
@@ -48,7 +48,7 @@ static void double_fault(void *unused)
 	asm volatile("mov (%0), %%eax" : : "r"(nowhere) : "eax");
 }
 
-/* A broken hypervisor knows #DF only when it delivers it itself. */
+/* A broken hypervisor only notices a #DF that it delivers itself. */
 TEST(double_fault, .on = EACH_CPU, .needs = SVM,
      .about = "a double fault in L2 after a migration exits if L1 intercepts #DF")
 {

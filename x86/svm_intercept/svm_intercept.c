@@ -14,9 +14,9 @@
  * How the tests see it: an L2 executes one instruction of each kind, one after the other
  * (x86/nested/instructions.h). L1's VMCB and bit maps tell whether an instruction should exit.
  *
- * What they cannot tell: whether an intercept was lost in the migration, or in an entry that the
- * migration has made necessary. "before the migration" in a failure means that the migration is not
- * to blame.
+ * What they cannot tell: whether an intercept was lost in the migration, or at an entry that was
+ * made because of the migration. "before the migration" in a failure means that the migration is
+ * not to blame.
  *
  * Not tested: INTR, NMI, SMI, INIT and VINTR; TASK_SWITCH, which long mode does not have; RSM and
  * SKINIT; #TS and #AC, which need legacy mode or CPL 3; NPF; VM_CR's LOCK and SVMDIS, which only a
@@ -232,7 +232,7 @@ out:
 
 /*
  * RIP in the VMCB is that of INT3, and nRIP is after it (15.7.1), whereas a handler in L2 gets RIP
- * after the instruction. INTO is alike.
+ * after the instruction. The same is true of INTO.
  */
 TEST(exception_bp, .on = EACH_CPU, .needs = SVM,
      .about = "#BP of INT3 exits at the INT3 if it is intercepted, before and after a migration")
@@ -272,7 +272,7 @@ static void pause_for_long(void *unused)
 
 /*
  * The hypervisor may use the filter itself, so that L2's counter is loaded again more often than L1
- * enters it, or with another value. All that is sure is that a long row of PAUSEs exits at some
+ * enters it, or with another value. So the test only asks that a long row of PAUSEs exits at some
  * time, and that each PAUSE exits without a filter.
  */
 TEST(pause_filter, .on = EACH_CPU, .needs = SVM_PAUSE_FILTER,

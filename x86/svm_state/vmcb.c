@@ -41,7 +41,7 @@ static void rewrite_in_l2(void *data)
 	save->cr3 = 0;
 	save->efer = 0;
 	save->rax = 0x1111;
-	/* L2 runs on as it began, also after the migration. */
+	/* L2 still runs with what VMRUN has loaded, also after the migration. */
 	rewrite->tsc_before = rdtsc();
 	migrate_quiet();
 	rewrite->tsc_after = rdtsc();

@@ -19,7 +19,7 @@
 #define TIMER_VECTOR  0x41
 #define RESCUE_VECTOR 0x42
 
-/* The timer's interrupts on one CPU. The stack that each interrupted tells where it came. */
+/* The timer's interrupts on one CPU. The stack that was in use tells who was interrupted. */
 struct ticks {
 	const struct l2 *l2;
 	u32 in_l1, in_l2;
@@ -62,7 +62,8 @@ void begin_ticks(struct l2 *l2);
 void end_ticks(void);
 
 /*
- * How the timer is armed. GIF stays 0 until VMRUN, so that the interrupt comes to L2 or its exit.
+ * How the timer is armed. GIF stays 0 until VMRUN, so that the interrupt comes in L2 or makes it
+ * exit.
  */
 struct arming {
 	u32 mode;
@@ -78,7 +79,7 @@ void arm_timer(struct arming *arming);
 /* An upper bound of the APIC timer's frequency. */
 u64 apic_hz_at_most(void);
 
-/* How many interrupts this CPU has had in L1 and L2; waits for so many. For L1 and L2. */
+/* How many interrupts L1 and L2 have had on this CPU; waits for so many. Both may call these. */
 u32 ticks_so_far(void);
 bool await_ticks(u32 wanted);
 /* L2 calls these often while it waits, and the second one while it is migrated. */
@@ -86,7 +87,7 @@ void watch_ticks(void);
 void watch_ticks_and_migration(void);
 
 /*
- * Enters L2, and enters it again after each exit INTR, until it calls. Gives the number of those
+ * Enters L2, and enters it again after each exit INTR, until it calls. Returns the number of those
  * exits.
  */
 u32 run_to_call(struct l2 *l2);

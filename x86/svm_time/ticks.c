@@ -77,8 +77,8 @@ bool await_ticks(u32 wanted)
 }
 
 /*
- * The counts of a stretch of time that encloses the stretch that was measured, so that the
- * frequency is at most this, and count / frequency is no longer than the timer takes.
+ * The counter is read outside the time that is measured. So the true frequency is at most this, and
+ * the timer takes no less than count / frequency.
  */
 u64 apic_hz_at_most(void)
 {

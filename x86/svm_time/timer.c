@@ -44,8 +44,8 @@ static void be_migrated_and_wait(void *data)
 }
 
 /*
- * The timer expires late in the migration, so that it may be while the guest stands still, or after
- * it. Which of the two changes from CPU to CPU and from round to round.
+ * The timer expires late in the migration, when the guest may stand still, or after it. CPUs and
+ * rounds take turns with the two.
  */
 static u64 expiry_ns(bool after)
 {
@@ -213,8 +213,8 @@ static void rescue_in_time(void *data)
 }
 
 /*
- * That L2 is halted is a state of the vCPU (the "MP state"), which a migration carries by itself.
- * L1's interrupt has to end both that and L2. The timer is due only after the migration.
+ * A migration carries the halt by itself, as a state of the vCPU (the "MP state"). The interrupt
+ * has to wake the vCPU, and to come to L1 or L2. The timer is due only after the migration.
  */
 static void halted(enum route route)
 {
