@@ -133,7 +133,7 @@ emulator_check() {
 	clock_options="$clock_options tsc_early_khz=$((bochs_ips / 1000))"
 }
 
-# The files that the command needs.
+# The machine gets the files that the command needs in an initrd.
 emulator_initrds() {
 	program=$(command -v "$1") || program=
 	set --

@@ -17,7 +17,7 @@
 #   emulator_patience      a machine that boots hangs if it prints no line for so many seconds
 #   emulator_ports         how lab/init reports: virtio, or serial
 #   emulator_needs_files   not empty if it opens files of $work while the machine boots
-#   emulator_check         fails if something is missing or was asked for in vain; may add to
+#   emulator_check         fails if something is missing or an option cannot be met; may add to
 #                          clock_options
 #   emulator_initrds PROGRAM   prints the paths of further initrds
 #   emulator_start OPTIONS     starts the machine with these options of the kernel, and sets `machine`

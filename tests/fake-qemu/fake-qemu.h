@@ -65,15 +65,15 @@ struct guest {
 	unsigned step;
 	unsigned round;
 	unsigned actions;  /* how often it was migrated or saved */
-	uint64_t question; /* the number of the one that it waits for an answer to */
+	uint64_t question; /* number of the request that still needs an answer */
 	int64_t before;	   /* its clock before the question */
 };
 
 extern struct guest guest;
-extern bool guest_runs; /* it is here, and not stopped */
+extern bool guest_runs; /* the guest is in this process, and not stopped */
 extern unsigned resets;
 
-/* What scripts change. */
+/* Scripts change these. */
 extern int clock_percent; /* the guest's clock, of the speed of real time */
 extern int clock_leap_ms; /* how far it leaps in the first migration */
 extern struct output {

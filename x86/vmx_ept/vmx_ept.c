@@ -13,9 +13,9 @@
  * index of the log, or which EPT L2 has switched to by itself. Or it reports a violation to L1 with
  * details of the one before.
  *
- * Each L2 stops at an access of its own, before it has done anything. The test compares all that
- * the exit says, before the migration and again after it, when L2 stops at the same access. Then
- * L1 repairs the EPT entry, and L2 goes on and must do its access exactly once.
+ * Each L2 stops at an access of its own, before the access has any effect. The test compares all
+ * that the exit says, before the migration and again after it, when L2 stops at the same access.
+ * Then L1 repairs the EPT entry, and L2 goes on and must do its access exactly once.
  *
  * The tests cannot tell flags that the migration lost from flags that were never set, except with
  * the plan `none'. They accept accessed flags that are set without need, as 29.3.5 allows.

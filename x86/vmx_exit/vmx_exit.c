@@ -263,7 +263,10 @@ const char *row_text(int index)
 	return rows[index].name;
 }
 
-/* L1 carries out the library's accesses to its console, and to the PM timer by which it waits. */
+/*
+ * L1 carries out the library's accesses to its console, and to the PM timer, which the library uses
+ * to wait.
+ */
 static bool carry_out_io(struct l2 *l2)
 {
 	u64 qualification = vmx_get(l2, EXIT_QUALIFICATION);

@@ -101,7 +101,7 @@ TEST(invept_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_INVEPT_CONTEXT, VMX_VPID),
 	make_with(false, false);
 }
 
-/* Lets place 0 of all worlds lead to page N, and flushes each while another one ran last. */
+/* Lets place 0 of all worlds lead to page N. A world is flushed when another one has run last. */
 static void lead_all(struct world **worlds, int n, const struct flush *how)
 {
 	for (int i = 0; i < WORLDS; i++) {
