@@ -17,9 +17,9 @@
  * carry a test's own numbers, for people. The guest itself sees only what comes in: answers that
  * do not belong to the last question, and answers that do not come.
  *
- * What the tests cannot tell apart: a byte that is lost by the UART's emulation, by the VMM's
- * character device, or by the runner's end of the socket. They do not see that bytes were replaced
- * by the same number of others.
+ * The tests cannot tell whether a byte was lost by the UART's emulation, by the VMM's character
+ * device, or by the runner's end of the socket. They do not see that bytes were replaced by the
+ * same number of others.
  */
 #include "libcflat.h"
 #include "atomic.h"
@@ -125,8 +125,8 @@ static bool all_go_on(void)
 }
 
 /*
- * The other CPUs print while the boot CPU has asked for an action and waits. The action cuts the
- * line that is on its way at that moment.
+ * The other CPUs print while the boot CPU has asked for an action and waits. The action comes in
+ * the middle of a line.
  */
 TEST(lines_from_all_cpus, .about = "lines that every CPU prints at once survive an action whole")
 {

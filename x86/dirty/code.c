@@ -75,9 +75,9 @@ static const struct kind code = {
 };
 
 /*
- * A broken emulator, or one that caches decoded instructions, runs old code on the destination.
- * A broken dirty log loses the new code. The test reads the code before it runs it, so the
- * message tells which of the two it was.
+ * A broken emulator, or one that caches decoded instructions, runs old code on the destination. A
+ * broken dirty log loses the new code. The test reads the code before it runs it, so the message
+ * says which of the two happened.
  */
 TEST(code, .about = "code that is rewritten while the guest is migrated does what was written last")
 {

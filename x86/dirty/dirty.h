@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the program dirty share: areas of memory, the CPUs that write them, and what
- * a test says about how its pages are written. The head of dirty.c tells how the tests work.
+ * What the files of the program dirty share: areas of memory, the CPUs that write them, and what a
+ * test says about how its pages are written. The head of dirty.c explains the tests.
  */
 #ifndef DIRTY_H
 #define DIRTY_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * dirty: pages that are written whole, in part, quickly, or with zeros. A part of the program
- * dirty: see dirty.c, which tells what a broken hypervisor does to them.
+ * dirty: see dirty.c, which says what a broken hypervisor does to them.
  */
 #include "alloc_page.h"
 #include "console.h"
@@ -105,7 +105,7 @@ static const struct kind sparse = {
 	.stamped = true,
 };
 
-/* Most of a page stays as it was many generations ago. XBZRLE is made for such pages. */
+/* Most of a page stays the same for many generations. XBZRLE is made for such pages. */
 TEST(sparse, .about = "pages of which one word changes at a time keep their checksums")
 {
 	run(&sparse);

@@ -81,7 +81,7 @@ static void look_at(struct area *area)
 	complain(area, page, words, text);
 }
 
-/* The boot CPU's turn: it writes a page of its own area, and looks at another area. */
+/* The boot CPU's turn: it writes a page of its own area, and looks at a page of another area. */
 static void write_and_look(void)
 {
 	static int turn;

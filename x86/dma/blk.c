@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dma: a virtio disk that works while the guest is migrated. A part of the program dma: see
- * dma.c, which tells what a broken hypervisor does and how the tests see it.
+ * dma: a virtio disk that works while the guest is migrated. A part of the program dma: see dma.c,
+ * which says what a broken hypervisor does and how the tests see it.
  */
 #include "x86/dma/dma.h"
 
@@ -88,8 +88,8 @@ TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
 }
 
 /*
- * There is one request at a time, and only its interrupt tells that it was returned. So the first
- * lost interrupt stops its queue.
+ * There is one request at a time, and the driver learns from its interrupt alone that it was
+ * returned. So the first lost interrupt stops its queue.
  */
 TEST(blk_one_at_a_time_intx, .needs = VIRTIO_BLK,
      .about = "no interrupt is lost by a migration: virtio-blk, one request at a time, INTx")

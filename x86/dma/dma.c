@@ -18,21 +18,21 @@
  *
  * How the tests see it: every sector of the disk carries its number, a generation and a checksum.
  * Each buffer is filled with a poison of its own before a device gets it. The driver of each queue
- * keeps notes of what every sector has to hold. Requests are in flight all through the action.
+ * keeps notes of what every sector has to hold. Requests are in flight during the whole action.
  * After it all of them have to be returned, each with its status, its length and its whole buffer,
  * and the indices of driver and device have to agree. Then the whole disk is read and flushed. The
  * guest tells the host what the disk has to hold, and the host compares the image. If interrupts
  * are used, nobody looks at a ring before one has come, so that a lost interrupt stops its queue.
  *
- * What the tests cannot tell apart: a device that did not log its write, and a stream that did
- * not carry it; a request that was not carried out, and one whose return was lost, unless ring
- * and interrupts tell; a disk that has lost a write, and one that holds it but reads what was
- * there before (the host's comparison can tell).
+ * What the tests cannot tell apart: a device that did not log its write, and a stream that did not
+ * carry it; a request that was not carried out, and one whose return was lost, unless ring and
+ * interrupts show it; a disk that has lost a write, and one that has it but reads old data (the
+ * host's comparison shows that).
  *
- * What is not tested: before a VMM stops the guest it finishes the requests that its disk works
- * on. So only the entropy device has requests that are taken from the ring, not yet returned,
- * and carried to the destination. QEMU's edu device is not migrated at all, not even its BAR. A
- * transfer that it has forgotten is begun again, so that only what it has written counts.
+ * What is not tested: before a VMM stops the guest it finishes the requests that its disk works on.
+ * So only the entropy device has requests that are taken from the ring, not yet returned, and
+ * carried to the destination. QEMU's edu device is not migrated at all, not even its BAR. A
+ * transfer that it has forgotten is begun again, so only the memory that it has written is tested.
  *
  * On the command line: `seed=N`; and break=WHAT, which spoils the guest on purpose after the
  * first action of each test:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the program dma share: the disk, its queues, and the requests in them. The
- * head of dma.c tells how the tests work.
+ * What the files of the program dma share: the disk, its queues, and the requests in them. The head
+ * of dma.c explains the tests.
  */
 #ifndef DMA_H
 #define DMA_H

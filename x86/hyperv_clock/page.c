@@ -132,7 +132,7 @@ TEST(page_off, .on = EACH_CPU, .needs = TSC_PAGE,
 	free_page(other);
 }
 
-/* What one CPU sees while another has the page written again. */
+/* What one CPU sees while another makes the hypervisor write the page again. */
 struct watch {
 	bool started, stop;
 	struct hv_reference_tsc last;
@@ -213,9 +213,9 @@ static void compare_until_stopped(void *data)
 }
 
 /*
- * The head of hyperv_clock.c tells what a broken hypervisor does. During the action the other
- * CPUs compare without a break, so they see the page in its first moments afterwards. Then all
- * CPUs compare.
+ * The head of hyperv_clock.c says what a broken hypervisor does. During the action the other CPUs
+ * compare without a break, so they see the page in its first moments afterwards. Then all CPUs
+ * compare.
  */
 TEST(page_fresh_after_move, .on = EACH_CPU, .needs = TSC_PAGE,
      .about = "after an action the TSC page tells the counter's time, or says that it is invalid")
@@ -249,7 +249,7 @@ TEST(page_fresh_after_move, .on = EACH_CPU, .needs = TSC_PAGE,
 	page_off();
 }
 
-/* KVM tells the frequency in whole kHz, and computes the page's line in other units. */
+/* KVM reports the frequency in whole kHz, and computes the page's line in other units. */
 #define FREQUENCY_TOLERANCE_PPM 1000
 
 static u64 page_tsc_hz(void)
@@ -262,7 +262,7 @@ static u64 page_tsc_hz(void)
 }
 
 /*
- * A broken VMM does not carry the TSC's frequency, or a broken hypervisor tells the host's
+ * A broken VMM does not carry the TSC's frequency, or a broken hypervisor reports the host's
  * frequency although it scales the TSC. The test compares it with the page, if that is valid.
  */
 TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,

@@ -10,19 +10,19 @@
  * the timer is enabled. A count of 0 stops a timer.
  *
  * How the tests see a broken hypervisor: the interrupt handler checks every message against what
- * the timer was armed with, and against the message before (note_message()). A timer is early if
- * it fires before its time by the reference counter. Waits have deadlines by the library's time
- * source. If a timer does not fire by then, the test fails, and tells what the timer was armed
- * with and what its registers hold now. How late a timer is does not matter: a test cannot tell
- * a slow hypervisor from a busy host.
+ * the timer was armed with, and against the message before (note_message()). A timer is early if it
+ * fires before its time by the reference counter. Waits have deadlines by the library's time
+ * source. If a timer does not fire by then, the test fails, and reports what the timer was armed
+ * with and what its registers hold now. How late a timer is does not matter: a test cannot tell a
+ * slow hypervisor from a busy host.
  *
  * In an action of the host (a live migration, a pause, a reset, a save and restore) a hypervisor
  * may lose the phase of a periodic timer, of which the TLFS says nothing, and may leave out an
  * expiration for which it is too late. Neither may happen for no reason. So the tests ask the
  * runner whether there was an action meanwhile, and are strict if there was none.
  *
- * KVM is known not to do the following (Linux 6.1, arch/x86/kvm/hyperv.c). The tests check it by
- * hv_report_strict():
+ * KVM is known to differ from the TLFS as follows (Linux 6.1, arch/x86/kvm/hyperv.c). The tests
+ * check it by hv_report_strict():
  * - A timer that is enabled and given SINT 0 in one write stays enabled. KVM disables it only if it
  *   was enabled before (stimer_set_config() looks at the old Enable; stimer_set_count() does not
  *   look at the SINT).

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the program hyperv_stimer share: what each timer of each CPU was armed with
- * and has done, and how to arm, wait and check. The head of hyperv_stimer.c tells more.
+ * What the files of the program hyperv_stimer share: what each timer of each CPU was armed with and
+ * has done, and how to arm, wait and check. See also the head of hyperv_stimer.c.
  *
  * Every function is about this CPU's timers. INDEX is a timer's, from 0 to 3. Times are in ticks
  * of the reference counter (100 ns).
@@ -123,7 +123,7 @@ void stop_by(int index, enum way_to_stop way);
 bool check_timer(int index, u32 least, u32 most, bool acted, const char *what);
 bool check_once(int index, const char *what);
 bool check_never(int index, const char *what);
-/* Stops a periodic timer, checks that it has stopped, and what it did before. */
+/* Stops a periodic timer, and checks that it has stopped and that it fired correctly before. */
 void stop_and_check(int index, bool acted, const char *what);
 
 bool check_register(int index, const char *what, u64 is, u64 should);

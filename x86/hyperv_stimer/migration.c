@@ -20,11 +20,12 @@ static void migrate_timed(void)
 }
 
 /*
- * A broken hypervisor does not restore the timers, or not all that makes them fire: then a timer
- * never fires. Or it arms a timer that has already fired, so that it fires twice. Or it counts the
- * time for which the guest stood still as time that has passed, so that a timer fires early.
+ * A broken hypervisor does not restore the timers, or not all of the state that makes them fire.
+ * Then a timer never fires. Or it arms a timer that has already fired, so that it fires twice. Or
+ * it counts the time for which the guest stood still as time that has passed, so that a timer fires
+ * early.
  *
- * The first action tells how long an action takes. In the later ones timers expire before the
+ * The first action shows how long an action takes. In the later ones timers expire before the
  * action ends, while the guest stands still, and after the action.
  */
 TEST(oneshot_across_move, .on = EACH_CPU, .needs = TIMERS,
@@ -147,7 +148,7 @@ static u64 message_config(int index)
 
 /*
  * A broken hypervisor stops the timer, fires early, or delivers all that was missed in one burst
- * with the same expiration. The phase may change: `mark name=phase` tells by how much.
+ * with the same expiration. The phase may change: `mark name=phase` reports by how much.
  */
 TEST(periodic_across_move, .on = EACH_CPU, .needs = TIMERS,
      .about =

@@ -62,9 +62,9 @@ static void check_group(const struct register_group *group, bool available)
 }
 
 /*
- * CPUID tells which registers there are. A broken hypervisor does not raise #GP for one that is
+ * CPUID reports which registers there are. A broken hypervisor does not raise #GP for one that is
  * missing, which misleads a guest that probes for it, or raises #GP for one that is there. It may
- * offer more registers than CPUID tells unless the VMM forbids it (KVM_CAP_HYPERV_ENFORCE_CPUID,
+ * offer more registers than CPUID reports, unless the VMM forbids it (KVM_CAP_HYPERV_ENFORCE_CPUID,
  * QEMU's hv-enforce-cpuid). Run this with Hyper-V's interface on and off.
  */
 TEST(registers_as_cpuid_says, .on = EACH_CPU, .needs = HV_HOST,

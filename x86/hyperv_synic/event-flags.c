@@ -66,8 +66,8 @@ static bool signal_and_check(int sint, u8 connection)
 }
 
 /*
- * A broken hypervisor sets another flag, or the flag of another slot or CPU. Or it notifies
- * again of a flag that is still set, or not again of a flag that was cleared.
+ * A broken hypervisor sets another flag, or the flag of another slot or CPU. Or it raises another
+ * interrupt for a flag that is still set, or none for a flag that was cleared and is set again.
  */
 TEST(event_flags, .on = EACH_CPU, .needs = TALK,
      .about =

@@ -16,7 +16,8 @@
  * it. Registers and pages have to survive an action. hyperv_stimer tests the same for messages that
  * wait for a busy slot.
  *
- * KVM is known not to do the following (Linux 6.1). The tests check it by hv_report_strict():
+ * KVM is known to differ from the TLFS as follows (Linux 6.1). The tests check it by
+ * hv_report_strict():
  * - SCONTROL keeps its value, but a SINT is raised whether SCONTROL is on or off.
  *
  * The tests are in the other files of this folder. This one has what they share.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the program hyperv_synic share: the device at the other end of SynIC
- * connections, and what has come to this CPU. The head of hyperv_synic.c tells more.
+ * connections, and what has come to this CPU. See also the head of hyperv_synic.c.
  */
 #ifndef HYPERV_SYNIC_H
 #define HYPERV_SYNIC_H

@@ -8,7 +8,7 @@
 #include "vm.h"
 #include "x86/hyperv_synic/hyperv_synic.h"
 
-/* A broken hypervisor tells another version, or lets a guest write it. */
+/* A broken hypervisor reports another version, or lets a guest write it. */
 TEST(sversion, .on = EACH_CPU, .needs = HV_SYNIC, .about = "SVERSION is 1, and cannot be written")
 {
 	u64 before = rdmsr(HV_X64_MSR_SVERSION);
@@ -142,9 +142,9 @@ static void check_here(const char *when)
 }
 
 /*
- * A broken VMM does not carry a register, or carries it to another CPU. Or it leaves the pages
- * behind, which it may keep apart from the guest's memory (overlays). The registers and pages of
- * all CPUs have values of their own.
+ * A broken VMM does not carry a register, or carries it to another CPU. Or it does not carry the
+ * pages, which it may keep outside the guest's memory (overlays). The registers and pages of all
+ * CPUs have values of their own.
  */
 TEST(state_across_move, .on = EACH_CPU, .needs = HV_SYNIC,
      .about = "SynIC registers, and the message and event flag pages, survive an action")

@@ -18,8 +18,8 @@
  * the guest runs. A clock may stand still while the host holds the guest, or it may count that
  * time once. Both are correct.
  *
- * What no test here can tell apart: a KVM with a wrong time, and a VMM that gave KVM a wrong
- * time. The QMP transcript and KVM's ioctls (strace) tell. If a single test has more such
+ * What no test here can tell apart: a KVM with a wrong time, and a VMM that gave KVM a wrong time.
+ * The QMP transcript and KVM's ioctls (strace) show which it was. If a single test has more such
  * limits, its comment says so.
  *
  * On the command line: break=reader and break=page (see pvclock.h) spoil the guest's clock.

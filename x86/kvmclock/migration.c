@@ -98,9 +98,9 @@ struct page_before {
 static struct page_before pages_before[MAX_CPUS];
 
 /*
- * Fills the clock page behind the structure. On CPUs other than the boot CPU it also spoils the
- * structure. On the boot CPU that would not be safe: a VMM may read the time from its clock
- * page, as QEMU does where KVM_GET_CLOCK is not reliable. The version stays, as KVM counts on
+ * Fills the rest of the clock page, after the structure. On CPUs other than the boot CPU it also
+ * spoils the structure. On the boot CPU that would not be safe: a VMM may read the time from its
+ * clock page, as QEMU does where KVM_GET_CLOCK is not reliable. The version stays, as KVM counts on
  * from it.
  */
 static void leave_page(void *unused)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * kvmclock: the wall clock, which tells the real time at which the system time was 0
- * (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_WALL_CLOCK_NEW). A part of the program kvmclock:
- * see kvmclock.c.
+ * kvmclock: the wall clock, which is the real time at which the system time was 0
+ * (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_WALL_CLOCK_NEW). A part of the program kvmclock: see
+ * kvmclock.c.
  */
 #include "alloc_page.h"
 #include "processor.h"
@@ -76,8 +76,8 @@ static void check_wall_clock(const struct pvclock_msrs *msrs)
 }
 
 /*
- * A broken KVM gives the wall clock of another moment than the one at which system time was 0.
- * It is then off by the length of pauses, by the host's uptime, or by a time zone.
+ * A broken KVM gives the wall clock at another moment than that at which the system time was 0. It
+ * is then off by the length of pauses, by the host's uptime, or by a time zone.
  *
  * The guest asks for the wall clock again after an action, since KVM promises it only for the
  * moment of the write. Nothing is promised about a wall clock page that stays registered during

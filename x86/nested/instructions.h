@@ -6,8 +6,8 @@
  *
  * Each instruction has a label before and one after it. By RIP, L1 knows which one has exited; it
  * checks the exit and lets L2 go on after the instruction. An instruction that does not exit has to
- * do in L2 what it does in L1, where they are executed first: it comes to its end, or raises the
- * same exception.
+ * do in L2 what it does in L1, where they are executed first: it completes, or raises the same
+ * exception.
  */
 #ifndef L2_INSTRUCTIONS_H
 #define L2_INSTRUCTIONS_H
@@ -167,7 +167,7 @@ extern volatile bool migrate_inside;	  /* L2 will ask for a migration before its
 extern bool was_migrated;		  /* there was a migration in L2 or L1 since begin_rows() */
 extern u32 base_port;
 
-/* Runs the rows in L1, where nothing exits, and gives an L2 for turns. */
+/* Runs the rows in L1, where nothing exits, and returns an L2 for turns. */
 struct l2 *begin_rows(const struct row *table, int count);
 void end_rows(struct l2 *l2);
 

@@ -4,10 +4,10 @@
  * vmx_hyperv share this file and l1-hyperv-clock.c.
  *
  * Manuals: TLFS "Timers" and "Inter-Partition Communication" for what the timers do (see
- * hyperv_stimer.c); svm_hyperv.c and vmx_hyperv.c name the sections on who gets their interrupts. A
- * timer belongs to a CPU and a partition, whatever runs on the CPU: L2 has no timers of its own
- * here, and no enlightenments. L2's TSC does not affect the reference counter. The reference TSC
- * page is made for L1's TSC, from which L2's differs by TSC_OFFSET.
+ * hyperv_stimer.c); svm_hyperv.c and vmx_hyperv.c name the sections about who gets their
+ * interrupts. A timer belongs to a CPU and a partition, whatever runs on the CPU: L2 has no timers
+ * of its own here, and no enlightenments. L2's TSC does not affect the reference counter. The
+ * reference TSC page is made for L1's TSC, from which L2's differs by TSC_OFFSET.
  *
  * A broken hypervisor handles its timers only while L1 runs; drops the timer's interrupt when it
  * becomes L2's exit, or sends it to L2 all the same; or arms the timers by a clock that it has

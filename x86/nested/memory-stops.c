@@ -3,7 +3,7 @@
  * Each of several L2s stops at another kind of nested page fault, is migrated there, and goes on
  * when L1 has repaired the entry. See memory-world.h.
  *
- * A broken hypervisor tells another error code or address after the migration, does half of the
+ * After the migration, a broken hypervisor reports another error code or address, does half of the
  * access, or does it twice.
  */
 #include "x86/nested/memory-world.h"

@@ -87,7 +87,7 @@ void used_story(bool nested, bool guest_tables)
 	world_free(w);
 }
 
-/* What L2 does during the migration: it writes to page after page, at growing intervals. */
+/* During the migration L2 writes to page after page, at growing intervals. */
 struct toucher {
 	u64 calls, next;
 	int touched;

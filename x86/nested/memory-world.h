@@ -167,19 +167,19 @@ struct nesting {
 	/* Called for each new world; NULL: not needed. */
 	void (*prepare)(struct world *w);
 	/*
-	 * Turns on nested paging, with RAM and devices at their own addresses; gives the entry of a
-	 * 4 KiB page.
+	 * Turns on nested paging, with RAM and devices at their own addresses; returns the entry of
+	 * a 4 KiB page.
 	 */
 	void (*use)(struct l2 *l2);
 	u64 *(*entry)(struct l2 *l2, phys_addr_t address);
 	/*
-	 * Maps 2 MiB (level 2) or 1 GiB (level 3) by one entry; gives the table that it replaces.
+	 * Maps 2 MiB (level 2) or 1 GiB (level 3) by one entry; returns the table that it replaces.
 	 */
 	u64 *(*map_large)(struct l2 *l2, phys_addr_t address, phys_addr_t physical, int level);
 	/* L2's CR3, or the root of its nested tables. */
 	u64 (*root)(const struct l2 *l2, bool nested);
 	void (*set_root)(struct l2 *l2, bool nested, u64 root);
-	/* Flushes all that may be cached of L2's tables, after a change. */
+	/* Flushes all cached translations of L2's tables, after a change. */
 	void (*flush)(struct l2 *l2);
 	/* Gives L2 the ASID or VPID that others have, and flushes it. */
 	void (*share_tag)(struct l2 *l2);

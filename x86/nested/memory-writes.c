@@ -2,9 +2,9 @@
 /*
  * What L2 writes during a migration arrives at the destination. See memory-world.h.
  *
- * A broken hypervisor does not log as dirty what L2 writes, or the source's dirty log misses pages
- * that L2 reaches by large nested pages. The tests cannot tell a page that was not sent from a
- * write that was lost.
+ * A broken hypervisor does not log as dirty the pages that L2 writes to, or misses those that L2
+ * reaches through large nested pages. The tests cannot tell a page that was not sent from a write
+ * that was lost.
  */
 #include "x86/nested/memory-world.h"
 #include "alloc_page.h"
@@ -15,8 +15,8 @@
 /* ======== writes during a migration ======== */
 
 /*
- * The numbers 1, 2, 3... go to 64 pages in turn, each to the next word of its page. It is a
- * staircase: the last number tells what each word must be.
+ * The numbers 1, 2, 3... go to 64 pages in turn, each to the next word of its page. This is a
+ * staircase: the last number determines what each word must be.
  */
 #define STEPS	    64
 #define STAIR_WORDS 512

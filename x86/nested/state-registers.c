@@ -3,7 +3,7 @@
  * Registers of L2 and L1, each with a value that no other has. L2 reads them before a migration and
  * after it. See svm_state.c and vmx_state.c for the manuals and for what L1 sees of them.
  *
- * On the command line: break=registers has L2 find L1's values after the migration.
+ * On the command line: with break=registers, L2 finds L1's values after the migration.
  */
 #include "x86/nested/state.h"
 #include "alloc_page.h"

@@ -6,7 +6,7 @@
  * A hypervisor saves these registers from the CPU, whichever side is running. A broken one restores
  * L1's, or those that an earlier exit has left in a buffer.
  *
- * On the command line: break=registers and break=vectors have L2 find other values after the
+ * On the command line: with break=registers or break=vectors, L2 finds other values after the
  * migration.
  */
 #include "libcflat.h"

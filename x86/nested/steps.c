@@ -4,7 +4,8 @@
  * and vmx_order.c for the manuals and for the tests that only one of them has.
  *
  * A broken hypervisor does not load L2's breakpoints on the destination, or loads L1's; loses TF or
- * the #DB that is due; or gives two #DBs for one instruction, before the migration and after it.
+ * the #DB that is due; or delivers the #DB of one instruction twice: before the migration and after
+ * it.
  *
  * On the command line: break=WHAT, to spoil a test on purpose:
  *

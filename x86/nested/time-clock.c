@@ -30,7 +30,7 @@
 #define READINGS_PER_STAY 50
 
 #define PPM 1000000
-/* adjtimex(2) slews CLOCK_MONOTONIC by this much. The runner tells pauses in microseconds. */
+/* adjtimex(2) slews CLOCK_MONOTONIC by this much. The runner reports pauses in microseconds. */
 #define MOST_SLEW_PPM	 500
 #define HOST_ROUNDING_NS (NS_PER_MS / 10)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * No entry into L2 and no exit may be lost or done twice in a migration, and several L2s stay
- * apart. See svm_time.c and vmx_time.c for the manuals.
+ * No entry into L2 and no exit may be lost or done twice in a migration, and the states of several
+ * L2s must not mix. See svm_time.c and vmx_time.c for the manuals.
  */
 #include "libcflat.h"
 #include "console.h"
@@ -25,8 +25,8 @@ struct trips {
 	struct l2 *l2;
 	u64 done;				/* counted by L1 */
 	volatile u64 in_l2;			/* by L2 */
-	volatile u64 unanswered, got, expected; /* trips after which L2 did not find L1's answer;
-						   what it found in the first, and should have */
+	volatile u64 unanswered, got, expected; /* trips without L1's answer;
+						   what L2 got and expected in the first */
 	u64 wrong;				/* trips in which L1 did not find L2's number */
 	char first_wrong[200];
 };

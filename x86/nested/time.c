@@ -194,7 +194,7 @@ static void check_msr(const struct stay *stay, const struct msr_look *look, cons
 	u64 first = look->before - stay->offset, last = look->after - stay->offset;
 	bool good = in_order(look->before, look->msr) && in_order(look->msr, look->after);
 
-	/* QEMU's TCG by itself does not know the MSR, and reads 0. */
+	/* QEMU's TCG without KVM does not know the MSR, and reads 0. */
 	report_xfail(!good && !look->msr && hypervisor_leaf("TCGTCGTCGTCG"), good,
 		     "%s: RDTSC 0x%lx, MSR 0x10 0x%lx, RDTSC 0x%lx", when, look->before, look->msr,
 		     look->after);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory of an L2 on VMX, for the stories that VMX shares with SVM (Intel SDM volume 3, chapter
- * 29, and 28.2.1 for what exits tell). See vmx-nesting.h and memory-world.h.
+ * Memory of an L2 on VMX, for the stories that VMX shares with SVM (Intel SDM volume 3, chapter 29,
+ * and 28.2.1 for what exits report). See vmx-nesting.h and memory-world.h.
  *
  * No test looks at the linear address of a misconfiguration, which is undefined, nor at bits 11:9
  * of a violation's qualification, which are undefined on CPUs without advanced information.

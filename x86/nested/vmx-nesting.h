@@ -23,6 +23,6 @@ u64 vmx_root(const struct l2 *l2, bool nested);
 void vmx_set_root(struct l2 *l2, bool nested, u64 root);
 void vmx_flush(struct l2 *l2);
 
-/* Gives an L2 a VPID of which nothing is cached. */
+/* Gives an L2 a VPID without cached translations. */
 void use_new_vpid(struct l2 *l2);
 #endif

@@ -2,7 +2,7 @@
 /*
  * L2 sleeps, and another CPU wakes it after a migration. See wake.h.
  *
- * On the command line: break=early has the other CPU send before the migration.
+ * On the command line: with break=early, the other CPU sends before the migration.
  */
 #include "libcflat.h"
 #include "apic.h"

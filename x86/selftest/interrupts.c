@@ -25,10 +25,10 @@ static void count_and_look(isr_regs_t *regs)
 }
 
 /*
- * A broken hypervisor loses the in-service register, and lets a second interrupt of the same
- * class through before the first one's EOI. If nothing is in service at all, the library's two
- * kinds of handlers look alike, and that part is skipped: a KVM that emulates everything was
- * seen to acknowledge each interrupt by itself.
+ * A broken hypervisor loses the in-service register, and lets a second interrupt of the same class
+ * through before the first one's EOI. If nothing is ever in service, the library's two kinds of
+ * handlers look alike, and that part is skipped: a KVM that emulates everything was seen to
+ * acknowledge each interrupt by itself.
  */
 TEST(eoi_kinds, .on = EACH_CPU,
      .about = "an interrupt is in service until its EOI, from the library or from the handler")
@@ -129,9 +129,9 @@ TEST(apic_modes, .on = EACH_CPU, .needs = X2APIC,
 #define TIMER_VECTOR 0x50
 
 /*
- * A broken hypervisor fires early, twice, or not at all. How late a timer is does not matter,
- * since a busy host is late. The time source tells whether it is early. Half of the time is
- * tolerance, as the timer's speed was measured by it.
+ * A broken hypervisor fires early, twice, or not at all. How late a timer is does not matter, since
+ * a busy host is late. The time source tells whether it is early. The tolerance is half of the
+ * time, as the timer's speed was measured by the time source.
  */
 TEST(apic_timer_oneshot, .on = EACH_CPU, .about = "a one-shot APIC timer fires once, and not early")
 {

@@ -91,8 +91,8 @@ static const struct {
 #define UNUSUAL_TDCR 0x3 /* divides by 16 */
 
 /*
- * A broken hypervisor or VMM loses one of these registers, or the interrupt that waits. The
- * values have no effect, they only have to be there afterwards.
+ * A broken hypervisor or VMM loses one of these registers, or the interrupt that waits. The values
+ * have no effect. They only have to be there afterwards.
  *
  * Under plan reset the guest is reset in the middle. The reset has to bring all registers back
  * to what they were at the first boot, which the runner checks, and the interrupt must not come,

@@ -3,9 +3,9 @@
  * The order of events of an L2 on SVM: single steps, which trap after an instruction (13.1); and
  * many events of all kinds, with the migration at any instruction. See svm_event.c for the manual.
  *
- * A broken hypervisor loses the #DB that is due, or gives two for one instruction, before the
- * migration and after it; or it saves a guest between an event's request and its delivery, and
- * forgets the event.
+ * A broken hypervisor loses the #DB that is due, or delivers it both before and after the
+ * migration; or it saves a guest between an event's request and its delivery, and forgets the
+ * event.
  *
  * On the command line: break=lost leaves the injected events out.
  */
@@ -34,8 +34,8 @@ static void check_step(struct l2 *l2, int step, u64 rip)
 }
 
 /*
- * A broken hypervisor loses TF or the #DB that is due, or gives two #DBs for one instruction,
- * before the migration and after it.
+ * A broken hypervisor loses TF or the #DB that is due, or delivers the #DB both before and after
+ * the migration.
  */
 TEST(step_taken_by_l2, .on = EACH_CPU, .needs = SVM,
      .about = "L2 gets #DB after each single step, with a migration in L1 between two steps")

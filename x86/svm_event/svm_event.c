@@ -9,8 +9,8 @@
  *
  * A broken hypervisor forgets an event that was pending when it saved a guest, or delivers it again
  * after it was restored; lets in what RFLAGS.IF, an interrupt shadow, V_TPR, GIF or a running NMI
- * handler holds back; delivers to L1 what is L2's or the other way round; or restores another
- * vector, error code or return address than the event's.
+ * handler holds back; delivers to L1 what is L2's, or the other way round; or restores a wrong
+ * vector, error code or return address.
  *
  * How the tests see it: every event in L2 is an exit (nested/l2-event.h), so that the order of L2's
  * exits is the order of events.

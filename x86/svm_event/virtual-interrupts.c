@@ -253,7 +253,7 @@ static void exit_in_shadow(void (*code)(void), const char *inside, const char *b
 }
 
 /*
- * A broken hypervisor does not tell of the shadow at a #VMEXIT, or ends a shadow at exits of its
+ * A broken hypervisor does not report the shadow at a #VMEXIT, or ends a shadow at exits of its
  * own: CPUID exits to the hypervisor whether L1 intercepts it or not.
  */
 TEST(virq_shadow_of_sti, .on = EACH_CPU, .needs = SVM,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The rows of instructions with SVM's intercepts, and what x86/nested/instructions-turns.c needs:
- * how L1 sets an intercept, and what an exit tells (15.9 to 15.12).
+ * how L1 sets an intercept, and what an exit reports (15.9 to 15.12).
  */
 #include "libcflat.h"
 #include "alloc_page.h"

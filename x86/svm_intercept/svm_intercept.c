@@ -5,7 +5,7 @@
  * of SVM itself).
  *
  * L1 sets intercepts in a VMCB. A hypervisor runs L2 with a VMCB of its own, which has L1's
- * intercepts and the hypervisor's own ones, and must give only exits of the first kind to L1. In a
+ * intercepts and the hypervisor's own ones, and must give only exits of L1's intercepts to L1. In a
  * migration while L2 runs, this second VMCB stays at the source, and the destination makes a new
  * one. A broken hypervisor loses one of L1's intercepts, so that L2 executes what L1 wanted to see;
  * keeps one that L1 has cleared; gives L1 an exit that only the hypervisor wants; or writes another

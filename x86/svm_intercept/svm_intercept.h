@@ -10,7 +10,7 @@
 extern const struct row further_instructions[];
 enum { RDTSCP, INVD, ICEBP, XSETBV, VMMCALL };
 
-/* Runs the rows in L1 and gives an L2 for turns. The caller ends it by end(). */
+/* Runs the rows in L1 and returns an L2 for turns. The caller ends it by end(). */
 struct l2 *begin(const struct row *table, int count);
 /* turn_after_migration(), with GIF clear from before the migration to VMRUN. */
 bool turn_after_migration_with_gif_clear(struct l2 *l2, const char *when);
@@ -22,8 +22,8 @@ void nothing(void *unused);
 u32 physical_bits(void);
 
 /*
- * For rows of ports and MSRs (ports.c, msrs.c): whether L1 wants an exit, and a check of what it
- * tells.
+ * For rows of ports and MSRs (ports.c, msrs.c): whether L1 wants an exit, and a check of what the
+ * exit reports.
  */
 bool port_should_exit(const struct l2 *l2, const struct row *row);
 bool check_port(const struct l2 *l2, const struct row *row, const char *when);

@@ -11,8 +11,8 @@
  *
  * In a migration a VMM reads TSC, local APIC and clock while L2 runs, and writes them into a vCPU
  * that is in L2 already or will be. A broken hypervisor takes L2's TSC for L1's; adds TSC_OFFSET
- * twice or not at all; takes TSC_OFFSET from the VMCB in memory and not from what VMRUN has loaded;
- * forgets an interrupt for L1 or gives it to L2; or repeats L2's last entry.
+ * twice or not at all; uses the TSC_OFFSET in memory and not the one that VMRUN has loaded; forgets
+ * an interrupt for L1 or gives it to L2; or repeats L2's last entry.
  *
  * How the tests see it: L1 reads its TSC before VMRUN and after #VMEXIT, and what L2 reads, less
  * the offset, has to be between. The stack that an interrupt was taken on tells whether it came to
@@ -27,7 +27,7 @@
  *
  * QEMU's TCG may deliver an interrupt twice that KVM injects (docs/findings.md). The second one
  * comes with interrupts off, or is not in service in the local APIC; such interrupts are counted
- * apart.
+ * separately.
  */
 #include "libcflat.h"
 #include "processor.h"
