@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whole pages of RAM, identity mapped: a pointer is also a physical address. Allocations abort
- * when memory runs out, so they never return NULL. A block is the caller's until it is freed. From
- * any CPU, also in interrupt handlers.
+ * Whole pages of RAM, identity mapped: a pointer is also a physical address. Allocations abort when
+ * memory runs out, so they never return NULL. A block is the caller's until it is freed. Any CPU
+ * may call these functions, also in an interrupt handler.
  */
 #ifndef ALLOC_PAGE_H
 #define ALLOC_PAGE_H

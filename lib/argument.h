@@ -5,7 +5,10 @@
 
 #include "libcflat.h"
 
-/* The value of the first argument with this key, or NULL. The library's; never changes. */
+/*
+ * The value of the first argument with this key, or NULL. The library owns the text, and never
+ * changes it.
+ */
 const char *argument(const char *key);
 /* The value of the nth argument with this key, counted from 0, or NULL. */
 const char *argument_nth(const char *key, int n);

@@ -12,7 +12,10 @@
 #define mb()	  asm volatile("mfence" : : : "memory")
 #define rmb()	  asm volatile("lfence" : : : "memory")
 #define wmb()	  asm volatile("sfence" : : : "memory")
-/* Between CPUs, for ordinary memory. x86 only lets a load overtake an earlier store. */
+/*
+ * These order accesses to ordinary memory between CPUs. x86 only lets a load overtake an earlier
+ * store.
+ */
 #define smp_mb()  asm volatile("lock; addl $0, -4(%%rsp)" : : : "memory", "cc")
 #define smp_rmb() barrier()
 #define smp_wmb() barrier()

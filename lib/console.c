@@ -35,8 +35,8 @@ struct line {
 static PER_CPU(struct line, this_line);
 
 /*
- * Interrupts are off while a CPU holds the console, so that a handler which prints cannot
- * deadlock. Exceptions and NMIs may come meanwhile and print: the lock nests, and depth counts.
+ * Interrupts are off while a CPU holds the console, so that a handler which prints cannot deadlock.
+ * Exceptions and NMIs can still come and print, so the lock nests, and depth counts how often.
  */
 static u64 console_lock(void)
 {
@@ -76,7 +76,9 @@ static void begin_line(void)
 		send("\n", 1);
 }
 
-/* Prints the part of a line that is buffered. `continued`: an earlier part is already out. */
+/*
+ * Prints the part of a line that is buffered. `continued` says that an earlier part is already out.
+ */
 static void send_line(struct line *line, bool continued)
 {
 	if (!continued)

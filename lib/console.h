@@ -33,23 +33,25 @@ char *machine_value(char *text);
 int console_read(void);
 
 /*
- * Takes the console for this CPU for good, if need be from a CPU that holds it. For the last words
- * of a guest.
+ * Takes the console for this CPU for good, even from a CPU that holds it, so that the guest's last
+ * words come out.
  */
 void console_seize(void);
 /* Prints the `bye` line and SUMMARY, and leaves the guest. */
 void console_exit(int status) __noreturn;
-/* console_exit(127): the end of the report of a fatal error. */
+/* Calls console_exit(127), at the end of the report of a fatal error. */
 void console_abort(void) __noreturn;
 
 /* For tests of the protocol: counts bytes and lines that are not sent. */
 void console_miscount(int bytes, int lines);
-/* Sends bytes, and counts them, that need not be a line. */
+/* Sends and counts bytes that need not be a line. */
 void console_raw(const char *bytes, size_t count);
 /* Counts a newline that the caller sends by itself, to end a line begun by console_raw(). */
 void console_newline_elsewhere(void);
 
-/* For the library: prints the `hello` line if nobody has. `tests`: how many are selected. */
+/*
+ * For the library: prints the `hello` line if nobody has. `tests` is the number of selected tests.
+ */
 void console_hello(int tests);
 
 #endif

@@ -4,8 +4,9 @@
 #include "muldiv.h"
 
 /*
- * How many polls of a deadline share one read of the time source. A read is an exit to the VMM,
- * and takes its big lock. All CPUs that wait at the same time together read as often as one would.
+ * How many polls of a deadline share one read of the time source. A read is an exit to the VMM, and
+ * takes its big lock. The number grows with the CPUs, so that all CPUs that wait at the same time
+ * read no more often together than one alone.
  */
 #define POLLS_PER_LOOK	(32 * cpu_count())
 #define PAUSES_PER_LOOK (4 * cpu_count())
@@ -33,7 +34,7 @@ static u64 stopwatch_ticks(struct stopwatch *watch)
 
 u64 stopwatch_ns(struct stopwatch *watch)
 {
-	/* With a product of 128 bits: 64 overflow after about an hour. */
+	/* The product needs 128 bits: 64 would overflow after about an hour. */
 	return mul_div(stopwatch_ticks(watch), 1000000000, time_source.hz);
 }
 

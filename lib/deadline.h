@@ -32,12 +32,12 @@ struct deadline {
 /* Ends milliseconds * timescale from now. */
 void deadline_start(struct deadline *deadline, u64 milliseconds);
 /*
- * For a waiting loop: pauses a little, and reads the time now and then, since reading is slow.
- * True once the deadline has passed.
+ * Returns whether the deadline has passed. Call it in a waiting loop: it pauses a little, and reads
+ * the time only now and then, since reading is slow.
  */
 bool deadline_passed(struct deadline *deadline);
 
-/* Waits until the condition is true. Gives false if it is not within the time. */
+/* Waits until the condition is true. Gives false if it does not become true in time. */
 #define wait_until(condition, milliseconds)                                                        \
 	({                                                                                         \
 		struct deadline deadline_;                                                         \
@@ -50,7 +50,7 @@ bool deadline_passed(struct deadline *deadline);
 		holds_ || (condition);                                                             \
 	})
 
-/* Waits like wait_until(), and aborts with a message that says for what if it fails. */
+/* Like wait_until(), but if it fails it aborts, with a message that says what it waited for. */
 #define wait_for(condition, milliseconds, what, ...)                                               \
 	do {                                                                                       \
 		if (!wait_until(condition, milliseconds))                                          \
@@ -66,7 +66,7 @@ void deadline_missed(u64 milliseconds, const char *what, ...) __printf(2, 3) __n
 /* The command line's timescale, 1 or more: how much slower than full speed the host is. */
 u64 timescale(void);
 
-/* Lets at least this much time pass. Not multiplied by timescale. */
+/* Lets at least this much time pass. It is not multiplied by timescale. */
 void delay_us(u64 microseconds);
 
 /* "acpi_pm" or "pit" */
@@ -85,7 +85,7 @@ u64 scaled_count(u64 count, u64 least);
 
 /* For the library: chooses the time source. */
 void time_init(void);
-/* The raw counter: `mask` has its width's bits, `hz` is its frequency. */
+/* The raw counter: `mask` is 2^width - 1, `hz` is its frequency. */
 struct time_source {
 	const char *name;
 	u32 (*read)(void);

@@ -6,7 +6,7 @@
 
 #define ANSWER_SIZE 512
 
-/* Reading the UART keeps the VMM busy that has to bring the byte, so it is done seldom. */
+/* The VMM has to bring the byte, and each read of the UART keeps it busy, so look seldom. */
 #define TURNS_PER_LOOK 32
 
 static struct spinlock conversation;
@@ -84,7 +84,7 @@ u64 host_ask(const char *what, char *answer, size_t size)
 	return question;
 }
 
-/* The text behind `key=`, or NULL. */
+/* The text after `key=`, or NULL. */
 static const char *find_value(const char *answer, const char *key)
 {
 	size_t length = strlen(key);

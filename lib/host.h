@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Questions to the runner (docs/protocol.md, "Questions"). From any CPU; other CPUs wait. */
+/* Questions to the runner (docs/protocol.md, "Questions"). Any CPU may ask; others wait. */
 #ifndef HOST_H
 #define HOST_H
 
@@ -12,12 +12,13 @@ struct host_time {
 	u64 realtime;		  /* CLOCK_REALTIME, ns */
 	u64 monotonic;		  /* CLOCK_MONOTONIC, ns */
 	u64 moves;		  /* actions that have ended since the boot */
-	u64 pause_min, pause_max; /* bounds of the ns that the guest was stopped, in all of them */
+	u64 pause_min, pause_max; /* in ns: bounds of the time for which they stopped the guest */
 };
 
 /*
- * The host's time when it answers. Returns the question's sequence number; 0 if no runner answers
- * questions, and then the time is all 0. With break=host the host's clock stands still.
+ * Gets the host's time at the moment of its answer. Returns the question's sequence number, or 0 if
+ * no runner answers questions; then the time is all 0. With break=host the host's clock stands
+ * still.
  */
 u64 host_time(struct host_time *time);
 
@@ -26,13 +27,13 @@ u64 host_time(struct host_time *time);
 /* Which boot this is: a guest may be reset. */
 struct host_boot {
 	u64 number; /* counted from 1 */
-	/* The test that the last boot did not end, and its CPU; "" if there was none. */
+	/* The test that the last boot was interrupted in, and its CPU; "" if there was none. */
 	char test[HOST_TEST_NAME];
 	int cpu;
 	bool state; /* the host wants to know the registers' contents */
 };
 
-/* It is the first boot if no runner says otherwise. */
+/* Without a runner that answers, this is the first boot. */
 void host_boot(struct host_boot *boot);
 
 /* Whether the plan wants the tests to run once more. */
@@ -41,12 +42,12 @@ bool host_wants_more(void);
 /*
  * Asks for `what`. Puts the answer's KEY=VALUE words into `answer`, cut to `size` bytes. Returns
  * the question's sequence number, or 0 if no runner answers. Aborts if no answer comes within ten
- * minutes times timescale, or one to another question.
+ * minutes times timescale, or if the answer is to another question.
  */
 u64 host_ask(const char *what, char *answer, size_t size);
-/* The number behind `key=` in an answer. Aborts if there is none. */
+/* The number after `key=` in an answer. Aborts if there is none. */
 u64 answer_number(const char *answer, const char *key);
-/* The word behind `key=`, cut to `size` bytes, or "". */
+/* The word after `key=`, cut to `size` bytes, or "". */
 void answer_word(const char *answer, const char *key, char *word, size_t size);
 
 /*
@@ -54,7 +55,7 @@ void answer_word(const char *answer, const char *key, char *word, size_t size);
  * until it has come. Aborts after ten minutes times timescale, and says that it waited for `what`.
  */
 u8 host_byte(void (*meanwhile)(void), const char *what);
-/* Around a question and its answer, so that CPUs do not mix theirs. */
+/* For the library: these go around a question and its answer, so that CPUs do not mix theirs. */
 void host_lock(void);
 void host_unlock(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guests' small C library, whose names are those of kvm-unit-tests where it has the same
- * thing. This file has types, formatted output and ways to leave the guest. It includes what every
- * program needs, so a program begins with this one include.
+ * The guests' small C library. What kvm-unit-tests has, too, has the same name here. This file has
+ * types, formatted output and ways to leave the guest. It includes what every program needs, so a
+ * program begins with this one include.
  */
 #ifndef LIBCFLAT_H
 #define LIBCFLAT_H
@@ -51,7 +51,7 @@ typedef u64 phys_addr_t;
 /*
  * Conversions are d i u o x X c s p %, with the flags - 0 + # and space, width and precision
  * (numbers or *), and the lengths hh h l ll z j t. These functions return the length of the whole
- * text, also if a buffer of `size` bytes has cut it.
+ * text, even if a buffer of `size` bytes has cut it.
  */
 int printf(const char *format, ...) __printf(1, 2);
 int vprintf(const char *format, va_list arguments) __printf(1, 0);

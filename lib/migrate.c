@@ -22,7 +22,7 @@ static void write_somewhere(void)
 /* What the CPU with the request calls while it waits. Only one CPU has a request at a time. */
 static void (*called_meanwhile)(void);
 
-/* The caller's function may only read, and then nothing would have to be sent twice. */
+/* Writes to pages as well: if the caller's function only reads, nothing is sent twice. */
 static void write_and_call(void)
 {
 	write_somewhere();

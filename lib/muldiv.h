@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* a * b / c with a product of 128 bits. The quotient must fit in 64, else #DE. */
+/* a * b / c with a product of 128 bits. The quotient must fit in 64, else it raises #DE. */
 #ifndef MULDIV_H
 #define MULDIV_H
 

@@ -41,7 +41,7 @@ void report_prefix_pop(void)
 	size_t length = strlen(at);
 
 	assert_msg(length, "more report prefixes popped than pushed");
-	/* Keep what ends with the last but one separator. */
+	/* Keep the text up to the last but one separator. */
 	length -= strlen(SEPARATOR);
 	while (length && strncmp(at + length - strlen(SEPARATOR), SEPARATOR, strlen(SEPARATOR)))
 		length--;
@@ -73,7 +73,7 @@ static void count(struct result *result, enum verdict verdict)
 	result->xfailed += verdict == VERDICT_XFAIL;
 }
 
-/* A test's reason is its first failure, or else its first check that is no pass. */
+/* A test's reason is its first failure, or else its first check that did not pass. */
 static bool is_the_reason(enum verdict verdict)
 {
 	if (verdict == VERDICT_FAIL)

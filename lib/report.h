@@ -12,13 +12,13 @@
 bool report(bool pass, const char *format, ...) __printf(2, 3);
 void report_pass(const char *format, ...) __printf(1, 2);
 void report_fail(const char *format, ...) __printf(1, 2);
-/* For a check that cannot be made; the text says why. */
+/* Prints SKIP, for a check that cannot be made. The text says why. */
 void report_skip(const char *format, ...) __printf(1, 2);
 /* If `xfail`, the check is expected to fail: it prints XFAIL, or XPASS (a failure) if it passes. */
 bool report_xfail(bool xfail, bool pass, const char *format, ...) __printf(3, 4);
 /* Prints INFO, and counts for nothing. */
 void report_info(const char *format, ...) __printf(1, 2);
-/* Ends the guest with status 127: for a state in which no result means anything. */
+/* Ends the guest with status 127. Call it in a state in which no result means anything. */
 void report_abort(const char *format, ...) __printf(1, 2) __noreturn;
 
 /*
@@ -35,7 +35,7 @@ void report_abort(const char *format, ...) __printf(1, 2) __noreturn;
 	})
 
 /*
- * Puts `PREFIX: ` before the text of this CPU's checks, behind earlier prefixes. A function run by
+ * Puts `PREFIX: ` before the text of this CPU's checks, after earlier prefixes. A function run by
  * on_cpu() begins with its caller's prefixes.
  */
 void report_prefix_push(const char *prefix);
@@ -50,7 +50,7 @@ void report_prefix_restore(const char *prefixes);
 
 enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_SKIP, VERDICT_XFAIL };
 
-/* The result of one test: of all checks between report_begin() and report_end(). */
+/* The result of one test, from all checks between report_begin() and report_end(). */
 struct result {
 	int checks, passed, failed, skipped, xfailed;
 	char reason[160];
@@ -59,7 +59,7 @@ struct result {
 void report_begin(void);
 void report_end(struct result *result);
 void report_print_summary(void);
-/* For exit(): 0, 1 or 77 as docs/protocol.md says. */
+/* The status for exit(): 0, 1 or 77 (docs/protocol.md). */
 int report_status(void);
 
 #endif

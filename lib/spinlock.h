@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A spinlock. It does not disable interrupts: take a lock that handlers take too between
- * irq_save() and irq_restore(). A CPU that waits longer than ten seconds times timescale aborts
- * and names the holder. Locks do not nest.
+ * A spinlock. It does not disable interrupts: if handlers take the lock, too, take it between
+ * irq_save() and irq_restore(). A CPU that waits longer than ten seconds times timescale aborts and
+ * names the holder. A CPU must not take a lock that it holds.
  */
 #ifndef SPINLOCK_H
 #define SPINLOCK_H

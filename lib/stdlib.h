@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* Base 0, or 2 to 36. A number that is too large gives the largest there is. */
+/* `base` is 0, or 2 to 36. A number that is too large gives the largest there is. */
 long strtol(const char *text, char **end, int base);
 unsigned long strtoul(const char *text, char **end, int base);
 unsigned long long strtoull(const char *text, char **end, int base);
@@ -14,7 +14,8 @@ long atol(const char *text);
 /*
  * calloc() clears the memory, malloc() and memalign() do not. Memory is aligned to at least 16
  * bytes, and identity mapped: a pointer is also a physical address. These abort when memory runs
- * out, so they never return NULL. A size of 0 gives a pointer that only free() may be given.
+ * out, so they never return NULL. A size of 0 gives a pointer that may be passed to free() and
+ * nothing else.
  */
 void *malloc(size_t size);
 void *calloc(size_t count, size_t size);

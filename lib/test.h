@@ -11,7 +11,7 @@
  * The library's main function runs the tests that the command line's `test=` arguments select (all
  * if there are none), by the path of the file, then by line. It runs them again as long as the host
  * wants another round, so a test finds the machine as the last round left it. A test begins with
- * interrupts on and need not restore them. A test that makes no check fails.
+ * interrupts on, and need not turn them on again at its end. A test that makes no check fails.
  *
  * .on     BOOT_CPU (the default) or EACH_CPU: on one CPU after the other, each with a verdict of
  *         its own. turns=slow on the command line lets the CPUs take turns on a slow host
@@ -99,7 +99,10 @@ DECLARE_FEATURE(TSC_DEADLINE);
 
 int cpu_count(void);
 
-/* For the library: runs all, from the `hello` line to the last round; gives the exit status. */
+/*
+ * For the library: runs all tests, from the `hello` line to the last round. Returns the exit
+ * status.
+ */
 int run_tests(void);
 /* Rounds and boots are counted from 1. */
 int current_round(void);

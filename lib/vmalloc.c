@@ -5,7 +5,7 @@
 #include "atomic.h"
 #include "vm.h"
 
-/* The header has the page before the memory for itself. It guards the memory, too. */
+/* The header has a page of its own. The page between it and the memory is a guard, never mapped. */
 struct vmalloc_header {
 	u64 magic;
 	size_t pages;
@@ -17,7 +17,7 @@ static u64 next_address = VMALLOC_START;
 
 void *alloc_vpages(size_t pages)
 {
-	/* One page more, never mapped, as a guard. */
+	/* One more page is never mapped, as a guard. */
 	u64 size = (pages + 1) * PAGE_SIZE;
 	u64 address = __atomic_fetch_add(&next_address, size, __ATOMIC_SEQ_CST);
 

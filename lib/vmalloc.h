@@ -19,8 +19,8 @@ void *vmalloc(size_t size);
 void vfree(void *memory);
 
 /*
- * Maps `size` bytes of physical memory with vmap(), or uncached, of a device's registers, with
- * ioremap(). `physical` need not begin a page. vunmap() takes what they returned, and the size.
+ * vmap() maps `size` bytes of physical memory. ioremap() maps a device's registers, uncached.
+ * `physical` need not begin a page. vunmap() takes what they returned, and the size.
  */
 void *vmap(phys_addr_t physical, size_t size);
 void *ioremap(phys_addr_t physical, size_t size);

@@ -17,7 +17,9 @@ struct acpi_header {
 	u32 creator_revision;
 } __packed;
 
-/* The first table with this signature, such as "APIC", or NULL. The firmware's: do not write to it.
+/*
+ * The first table with this signature, such as "APIC", or NULL. It is the firmware's: do not write
+ * to it.
  */
 const void *acpi_table(const char *signature);
 

@@ -221,7 +221,7 @@ void apic_cleanup_timer(void)
 	apic_write(APIC_LVTT, APIC_LVT_MASKED);
 }
 
-/* Measures once. 0 if the counter has stopped meanwhile. */
+/* Measures once. Returns 0 if the counter has stopped meanwhile. */
 static u64 measure_timer_hz(void)
 {
 	struct stopwatch watch;
@@ -241,8 +241,8 @@ static u64 measure_timer_hz(void)
 
 /*
  * A migration in the middle spoils a measurement: QEMU does not migrate the count, and KVM takes a
- * timer without a count for expired (docs/findings.md). A busy host between two readings spoils it,
- * too. So measure until two results in a row agree to a quarter.
+ * timer without a count for expired (docs/findings.md). A host that is busy between two readings
+ * spoils it, too. So measure until two results in a row agree to a quarter.
  */
 u64 apic_timer_hz(void)
 {

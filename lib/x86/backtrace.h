@@ -5,12 +5,12 @@
 
 #include "exception.h"
 
-/* Prints one from where an exception happened. */
+/* Prints a backtrace from where an exception happened. */
 void backtrace_exception(const struct ex_regs *regs);
-/* Prints one that begins with the call of the function that calls this. */
+/* Prints a backtrace that begins with the call of the function that calls this. */
 void backtrace_here(void);
 /*
- * Fills addresses[] with up to `most` return addresses, innermost first, beginning with that in
+ * Fills addresses[] with up to `most` return addresses, innermost first, beginning with the one in
  * `frame`. Returns how many there are. Any value of `frame` is safe.
  */
 int backtrace_walk(u64 frame, u64 *addresses, int most);

@@ -154,8 +154,8 @@ boot_pdpt:
 	.fill	508, 8, 0
 /*
  * These tables map 4 GiB as 2 MiB pages without execute permission. The lowest 2 MiB are small
- * pages, since page 0 is not mapped, and so are those of the image. The last GiB holds devices, and
- * is uncached whatever the firmware has put into the MTRRs.
+ * pages, since page 0 is not mapped. The 2 MiB of the image are small pages, too. The last GiB
+ * holds devices, and is uncached whatever the firmware has put into the MTRRs.
  */
 boot_pd:
 	.set	i, 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CPUID: Intel SDM volume 2, AMD APM volume 3 appendix E. For leaves from 0x40000000 on, Linux
+ * CPUID: Intel SDM volume 2, AMD APM volume 3 appendix E. For leaves from 0x40000000 on see Linux
  * Documentation/virt/kvm/x86/cpuid.rst and the Hyper-V TLFS.
  */
 #ifndef X86_CPUID_H
@@ -119,7 +119,7 @@ static inline bool is_intel(void)
 	return !memcmp(name, "GenuineIntel", sizeof(name));
 }
 
-/* AMD, or Hygon, which has AMD's architecture. */
+/* Whether the CPU is AMD's, or Hygon's, which has AMD's architecture. */
 static inline bool is_amd(void)
 {
 	struct cpuid r = raw_cpuid(0, 0);
@@ -129,7 +129,10 @@ static inline bool is_amd(void)
 	       !memcmp(name, "HygonGenuine", sizeof(name));
 }
 
-/* QEMU's TCG, also below a KVM. It goes by the brand string, which `-cpu` can change. */
+/*
+ * Whether QEMU's TCG emulates the CPU, with or without a KVM in between. This goes by the brand
+ * string, which `-cpu` can change.
+ */
 static inline bool is_tcg(void)
 {
 	struct cpuid brand = cpuid(0x80000002);

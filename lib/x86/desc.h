@@ -59,6 +59,6 @@ void set_idt_ist(int vector, int ist);
 /* For the library: loads GDT, TSS, IDT and GS base on this CPU, whose number is `cpu`. */
 void load_descriptors(int cpu);
 void setup_idt(void);
-/* To be called when all TSSs have their IST stacks: from now on #DF, NMI and #MC use these. */
+/* Call this when all TSSs have their IST stacks. From then on #DF, NMI and #MC use these. */
 void enable_ist(void);
 #endif

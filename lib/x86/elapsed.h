@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether as much time passes on the clock under test as on the host. Each CPU reads the clock
- * before the guest asks for the host's time and after it has the answer. So the clock's time at the
- * moment of the answer lies in between, and nothing depends on how fast the guest runs.
+ * These functions check whether as much time passes on the clock under test as on the host. Each
+ * CPU reads the clock before the guest asks for the host's time and after it has the answer. So the
+ * clock's time at the moment of the answer lies in between, and nothing depends on how fast the
+ * guest runs.
  */
 #ifndef X86_ELAPSED_H
 #define X86_ELAPSED_H
@@ -15,16 +16,19 @@
 /* adjtimex(2) slews CLOCK_MONOTONIC by up to 500 ppm. It does not slew the TSC. */
 #define MOST_SLEW_PPM 500
 
-/* One moment of the host's clock, on all CPUs. Times are in ns. Too large for a stack. */
+/*
+ * One moment of the host's clock, on all CPUs. Times are in ns. The struct is too large for a
+ * stack.
+ */
 struct clock_reading {
 	u64 before[MAX_CPUS], after[MAX_CPUS];
 	struct host_time host;
-	bool answered; /* if not, nobody tells the host's time */
+	bool answered; /* false if no runner tells the host's time */
 };
 
 /*
- * Reads the clock by CLOCK, which each CPU calls for itself. Also prints marks for the clock NAME,
- * with which the runner checks the same by itself.
+ * Reads the clock: each CPU calls CLOCK for itself. Also prints marks for the clock NAME, so that
+ * the runner can make the same check.
  */
 void take_clock_reading(struct clock_reading *reading, u64 (*clock)(void), const char *name);
 
@@ -33,7 +37,8 @@ bool host_acted_between(const struct clock_reading *from, const struct clock_rea
 
 /*
  * Checks that between two readings the clock did not go back on any CPU, and went as far as the
- * host's clock. It may miss the time for which the host held the guest. WHAT begins the messages.
+ * host's clock. The clock may leave out the time for which the host held the guest. WHAT begins the
+ * messages.
  */
 void check_clock_elapsed(const struct clock_reading *from, const struct clock_reading *to,
 			 const char *what);

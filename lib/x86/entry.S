@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The entries of all 256 vectors. An entry has 16 bytes, so that the IDT can be computed. It makes
- * the stack look like struct ex_regs for each vector. Which vectors push an error code: Intel SDM
- * volume 3, table "Protected-Mode Exceptions and Interrupts"; for 28 to 30 AMD APM volume 2, 8.1.
+ * the stack look like struct ex_regs for each vector. For the vectors that push an error code see
+ * Intel SDM volume 3, table "Protected-Mode Exceptions and Interrupts", and for 28 to 30 AMD APM
+ * volume 2, 8.1.
  */
 	.text
 	.globl	exception_entries
@@ -38,7 +39,7 @@ exception_common:
 	push	%r15
 	cld
 	mov	%rsp, %rdi
-	/* A stack frame, so that a backtrace continues in the interrupted code. */
+	/* Make a stack frame, so that a backtrace continues in the interrupted code. */
 	pushq	17 * 8(%rdi)
 	push	%rbp
 	mov	%rsp, %rbp

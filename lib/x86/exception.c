@@ -95,7 +95,7 @@ static bool apply_fixup(struct ex_regs *regs)
 {
 	const struct fixup *fixup;
 
-	/* The instruction has not caused an NMI or a machine check. */
+	/* NMIs and machine checks do not come from the instruction, so no fix-up gets them. */
 	if (regs->vector == NMI_VECTOR || regs->vector == MC_VECTOR)
 		return false;
 	for (fixup = exception_table_start; fixup < exception_table_end; fixup++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Exceptions (Intel SDM volume 3, "Interrupt and Exception Handling"). The first of these that
- * there is gets an exception: the fix-up of the instruction that has raised it (asm_safe()),
+ * Exceptions (Intel SDM volume 3, "Interrupt and Exception Handling"). An exception goes to the
+ * first of these that exists: the fix-up of the instruction that has raised it (asm_safe()),
  * catch_exception(), the handler of its vector. If there is none, the exception ends the guest with
  * a report.
  */
@@ -85,8 +85,8 @@ struct jmp_registers;
 struct jmp_registers *exchange_catcher(struct jmp_registers *state);
 
 /*
- * Runs an instruction that may fault. If there are several, only the first may. After an exception
- * it continues behind the last. Gives the vector or NO_EXCEPTION.
+ * Runs an instruction that may fault. If there are several, only the first may. After an exception,
+ * execution continues after the last one. Gives the vector or NO_EXCEPTION.
  *
  *	asm_safe("wrmsr", "a"(low), "d"(high), "c"(index))
  *	asm_safe_out1("mov %1, %0", "=r"(value), "m"(*pointer))

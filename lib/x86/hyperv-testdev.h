@@ -5,12 +5,12 @@
  * message slot for which the connection was made. An event that it signals to an event connection
  * comes back as the event flag with the connection's number.
  *
- * The device does not check what it is told, and ends QEMU if that is wrong, for example if a
- * connection does not exist or an event is for a SynIC that is off. And QEMU does not migrate its
- * connections. So a connection may exist only between hv_testdev_begin() and hv_testdev_end(). The
- * runner begins no action in between, since the guest has asked a question and not said that it has
- * read the answer (docs/protocol.md, "Questions"). migrate() and host_time() must not be called in
- * between.
+ * The device does not check what the guest tells it. It ends QEMU if something is wrong, for
+ * example if a connection does not exist or an event is for a SynIC that is off. And QEMU does not
+ * migrate its connections. So a connection may exist only between hv_testdev_begin() and
+ * hv_testdev_end(). The runner begins no action in between, since the guest has asked a question
+ * and not said that it has read the answer (docs/protocol.md, "Questions"). migrate() and
+ * host_time() must not be called in between.
  */
 #ifndef X86_HYPERV_TESTDEV_H
 #define X86_HYPERV_TESTDEV_H
@@ -27,7 +27,7 @@ void hv_testdev_route_create(u8 vp_index, u8 sint);
 void hv_testdev_route_destroy(u8 vp_index, u8 sint);
 void hv_testdev_route_set(u8 vp_index, u8 sint);
 
-/* The guest chooses a connection's number, which must not exist yet. */
+/* The guest chooses the number of the connection, which must not exist yet. */
 void hv_testdev_message_create(u8 vp_index, u8 sint, u8 connection);
 void hv_testdev_message_destroy(u8 connection);
 void hv_testdev_event_create(u8 vp_index, u8 sint, u8 connection);

@@ -76,7 +76,7 @@ u64 hv_unit(void)
 
 	if (unit)
 		return unit;
-	/* Take the least of several: the host may take the CPU away. */
+	/* Take the shortest of several, since the host may take the CPU away. */
 	for (int attempt = 0; attempt < 3; attempt++) {
 		begin = hv_ref_count();
 		for (int i = 0; i < EXITS_MEASURED; i++)
@@ -87,7 +87,7 @@ u64 hv_unit(void)
 	return unit;
 }
 
-/* How much longer than it should a wait may take on a host of full speed. */
+/* A wait may take this much too long on a host of full speed. */
 #define PATIENCE_MS 5000
 
 bool hv_wait_ref_count(u64 until)
@@ -127,7 +127,7 @@ bool hv_reference_time_in_l2(const struct hv_reference_tsc_page *page, u64 tsc_o
 	struct hv_reference_tsc line;
 	u64 tsc;
 
-	/* The line must be the same before and after the TSC is read. */
+	/* The page must not change while the TSC is read. */
 	do {
 		line = hv_reference_tsc(page);
 		if (line.sequence == HV_REFERENCE_TSC_INVALID)
@@ -301,7 +301,7 @@ void hv_sint_unmask(int sint, u8 vector, u64 flags)
 void hv_sint_mask(int sint)
 {
 	wrmsr(HV_X64_MSR_SINT0 + sint, HV_SYNIC_SINT_MASKED);
-	/* Only now: until the SINT is masked, the handler needs its vector. */
+	/* This must come last: until the SINT is masked, the handler needs its vector. */
 	this_cpu(hv_synic).sint[sint] = HV_SYNIC_SINT_MASKED;
 }
 
@@ -376,7 +376,7 @@ struct hv_input_post_message {
 
 u16 hv_post_message(u32 connection, u32 type, const void *payload, size_t size)
 {
-	/* Aligned to its size, so that it does not cross a page's end. */
+	/* It is aligned to its size, so that it does not cross a page's end. */
 	static struct hv_input_post_message input __aligned(256);
 
 	assert(size <= sizeof(input.payload));

@@ -48,9 +48,9 @@ DECLARE_FEATURE(HV_HYPERCALL);
 DECLARE_FEATURE(HV_FREQUENCIES);
 
 /*
- * A check of what the TLFS demands and KVM is known not to do (the heads of programs list it). If
- * it fails it is XFAIL on KVM, else FAIL. With `tlfs=strict` on the command line it is FAIL on KVM,
- * too. Returns `pass`.
+ * A check of what the TLFS demands and KVM is known not to do (the heads of programs list it). A
+ * failure is XFAIL on KVM, and FAIL elsewhere. With `tlfs=strict` on the command line it is FAIL on
+ * KVM, too. Returns `pass`.
  */
 bool hv_report_strict(bool pass, const char *format, ...) __printf(2, 3);
 
@@ -126,7 +126,7 @@ static inline u64 hv_reference_time_at(const struct hv_reference_tsc *line, u64 
 
 /* The time by the page, in ticks. False, with *time unchanged, if the page says it is invalid. */
 bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time);
-/* The same, where RDTSC gives the page's TSC plus TSC_OFFSET: in L2, for L1's page. */
+/* The same in L2 for L1's page: there RDTSC gives the page's TSC plus TSC_OFFSET. */
 bool hv_reference_time_in_l2(const struct hv_reference_tsc_page *page, u64 tsc_offset, u64 *time);
 
 /* ---- SynIC (TLFS "Inter-Partition Communication") ---- */
@@ -203,7 +203,7 @@ struct hv_synic {
 	void (*on_arrival)(const struct hv_arrival *arrival);
 
 	u32 interrupts; /* with the vectors below */
-	/* How many of them the local APIC did not have in service when the handler began. */
+	/* How many of these were not in service in the local APIC when the handler began. */
 	u32 not_in_service;
 	/* Interrupts that came although the CPU had interrupts off. They are not counted above. */
 	u32 uncalled;
@@ -230,9 +230,9 @@ void hv_synic_start(void);
 void hv_synic_stop(void);
 /*
  * The same on all CPUs. The handler ignores interrupts that come while a CPU has interrupts off,
- * and hv_synic_stop_all() reports them. That is XFAIL on QEMU's TCG, which may deliver an interrupt
- * that KVM injects twice, if its main loop is called in the first instructions of the handler
- * (helper_vmrun() leaves exception_index set).
+ * and hv_synic_stop_all() reports them. That is XFAIL on QEMU's TCG, which may deliver twice what
+ * KVM injects once: that happens if its main loop is called in the first instructions of the
+ * handler (helper_vmrun() leaves exception_index set).
  */
 void hv_synic_start_all(void);
 void hv_synic_stop_all(void);

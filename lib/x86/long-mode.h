@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The steps into long mode that the boot CPU (boot.S) and the other CPUs (trampoline.S) have in
- * common: Intel SDM volume 3, "Initializing IA-32e Mode". For assembly.
+ * common: Intel SDM volume 3, "Initializing IA-32e Mode". This file is for assembly.
  */
 #ifndef X86_LONG_MODE_H
 #define X86_LONG_MODE_H

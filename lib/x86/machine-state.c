@@ -2,15 +2,15 @@
 /*
  * Prints the contents of registers at the beginning of a boot. See machine-state.h.
  *
- * What a reset sets registers to: Intel SDM volume 3, "Processor State After Reset" and "Local APIC
- * State After Power-Up or Reset"; AMD APM volume 2, "Processor Initialization State". For KVM's
- * MSRs see Linux Documentation/virt/kvm/x86/msr.rst, for Hyper-V's the TLFS: they are 0, or as
- * these documents say. Firmware and library change some registers, but in the same way at each
- * boot.
+ * For what a reset sets registers to see Intel SDM volume 3, "Processor State After Reset" and
+ * "Local APIC State After Power-Up or Reset"; AMD APM volume 2, "Processor Initialization State".
+ * For KVM's MSRs see Linux Documentation/virt/kvm/x86/msr.rst, for Hyper-V's the TLFS: they are 0,
+ * or as these documents say. Firmware and library change some registers, but in the same way at
+ * each boot.
  *
- * Left out are registers that count by themselves (TSC and other clocks), that say where the
- * program is (CR2, CR3, GS, descriptor tables), and that keep their contents over a reset by design
- * (machine check banks, microcode revision).
+ * Some registers are left out: those that count by themselves (TSC and other clocks), those that
+ * say where the program is (CR2, CR3, GS, descriptor tables), and those that keep their contents
+ * over a reset by design (machine check banks, microcode revision).
  */
 #include "machine-state.h"
 #include "apic.h"

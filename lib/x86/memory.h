@@ -11,7 +11,7 @@ struct memory_region {
 
 #define MOST_MEMORY_REGIONS 16
 
-/* RAM above 1 MiB and behind the image, in whole pages. `end` is exclusive. */
+/* RAM above 1 MiB and after the image, in whole pages. `end` is exclusive. */
 extern struct memory_region memory_region[MOST_MEMORY_REGIONS];
 extern int memory_regions;
 

@@ -295,7 +295,7 @@ static inline u64 read_rsp(void)
 
 static inline void irq_enable(void)
 {
-	/* Interrupts are taken only after the instruction behind STI. */
+	/* Interrupts are taken only after the instruction that follows STI. */
 	asm volatile("sti; nop" : : : "memory");
 }
 

@@ -10,7 +10,7 @@
 /* KVM writes a page in nanoseconds, but its thread may lose the CPU meanwhile. */
 #define WHOLE_DEADLINE_MS 1000
 
-/* How far `break=page` puts the clock page off. The address stays within the same page. */
+/* `break=page` tells KVM an address that is this many bytes off. It stays within the same page. */
 #define WRONG_ADDRESS_BIT 64
 
 const struct pvclock_msrs pvclock_old_msrs = {

@@ -4,8 +4,8 @@
  * arch/x86/include/asm/pvclock-abi.h, uapi asm/kvm_para.h.
  *
  * Each CPU gives KVM the physical address of a struct pvclock_vcpu_time_info, its clock page. KVM
- * writes to it how nanoseconds follow from the CPU's TSC (a line), and rewrites it when that
- * changes.
+ * writes to it the linear function by which nanoseconds follow from the CPU's TSC, and rewrites it
+ * when that changes.
  */
 #ifndef X86_PVCLOCK_H
 #define X86_PVCLOCK_H
@@ -76,8 +76,7 @@ struct pvclock_vcpu_time_info pvclock_snapshot(const struct pvclock_vcpu_time_in
 /* The time in ns at which the CPU's TSC was `tsc`. */
 u64 pvclock_time_at(const struct pvclock_vcpu_time_info *info, u64 tsc);
 
-/* The time now in ns. `page` must be the clock page of the CPU that calls. *flags gets its flags.
- */
+/* The time now in ns. `page` must be the calling CPU's clock page. *flags gets the page's flags. */
 u64 pvclock_read_flags(const struct pvclock_vcpu_time_info *page, u8 *flags);
 u64 pvclock_read(const struct pvclock_vcpu_time_info *page);
 

@@ -59,7 +59,7 @@ u32 cpu_apic_id(int cpu)
 	return boot_apic_ids[cpu];
 }
 
-/* The interrupt with which another CPU asks. It returns when the function has returned. */
+/* Handles the interrupt with which another CPU asks for a call, and returns after the call. */
 static void run_call(isr_regs_t *regs)
 {
 	struct call *call = &this_cpu(this_call);
@@ -178,7 +178,7 @@ void flush_tlb_all(void)
 				 LIBRARY_DEADLINE_MS, "CPU %d to flush its TLB", cpu);
 }
 
-/* What must be set on each CPU before it runs anything else. */
+/* Sets what each CPU needs before it runs anything else. */
 static void cpu_setup(int cpu)
 {
 	load_descriptors(cpu);

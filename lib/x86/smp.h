@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The CPUs. They are numbered from 0, the boot CPU, in the order of the MADT. All that the MADT
- * calls enabled run before a program's first test. An idle CPU waits in HLT with interrupts on.
+ * The CPUs. They are numbered from 0, the boot CPU, in the order of the MADT. All CPUs that the
+ * MADT calls enabled are running when a program's first test begins. An idle CPU waits in HLT with
+ * interrupts on.
  */
 #ifndef X86_SMP_H
 #define X86_SMP_H
@@ -13,7 +14,7 @@ int cpu_count(void);
 int smp_id(void);
 u32 cpu_apic_id(int cpu);
 
-/* Another CPU than this one, if there are several, else this one. */
+/* A CPU other than this one, or this one if there is no other. */
 static inline int other_cpu(void)
 {
 	return (smp_id() + 1) % cpu_count();

@@ -15,7 +15,7 @@
 /* Maps a CPU's stacks and puts them into its TSS. Returns the top of the main stack. */
 u64 stacks_init(int cpu);
 
-/* The CPU to whose stacks the guard page at this address belongs, or -1. */
+/* The CPU that has a stack whose guard page has this address, or -1. */
 int stack_guard_owner(u64 address);
 
 /* The lowest address of a CPU's main stack. */

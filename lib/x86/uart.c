@@ -34,8 +34,8 @@ void uart_init(void)
 	outb(0, DLM);
 	outb(LCR_8N1, LCR);
 	/*
-	 * The trigger level is for interrupts, which are off. But QEMU takes no more bytes at a
-	 * time from the host than that.
+	 * The trigger level is meant for interrupts, which are off. But it also limits how many
+	 * bytes QEMU takes from the host at a time.
 	 */
 	outb(FCR_ENABLE | FCR_TRIGGER_14, FCR);
 	outb(MCR_DTR_RTS, MCR);

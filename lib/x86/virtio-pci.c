@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Virtio over PCI: VIRTIO 1.2, 4.1.3 to 4.1.5; for the legacy interface 4.1.4.8 and 4.1.5.1.1 to
- * 4.1.5.1.3. See virtio.h.
+ * Virtio over PCI: VIRTIO 1.2, 4.1.3 to 4.1.5. For the legacy interface see 4.1.4.8 and 4.1.5.1.1
+ * to 4.1.5.1.3. See virtio.h.
  */
 #include "virtio.h"
 #include "alloc_page.h"

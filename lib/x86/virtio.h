@@ -64,7 +64,10 @@ struct virtqueue {
 	volatile void *notify; /* modern: where to write the queue's index */
 	u16 avail_idx;	       /* the next entry of the available ring */
 	u16 last_used_idx;     /* the next used element that the driver has not seen */
-	/* How many interrupts have come that may be for this queue. INTx does not say for which. */
+	/*
+	 * How many interrupts have come that may be for this queue. INTx does not say for which
+	 * queue.
+	 */
 	atomic_t interrupts;
 };
 
@@ -99,8 +102,8 @@ void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
 		 enum virtio_interrupts interrupts, u64 features);
 /*
  * Sets queue `index` up. Its interrupts come to `cpu` with `vector`; with INTx, all queues share
- * those of the queue that was opened first. The queue has at most `size` descriptors, but a legacy
- * device decides that alone. Aborts if there is no such queue.
+ * the interrupts of the queue that was opened first. The queue has at most `size` descriptors, but
+ * a legacy device decides that alone. Aborts if there is no such queue.
  */
 void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int index, u16 size,
 		    int cpu, u8 vector);

@@ -2,7 +2,7 @@
 /*
  * Paging with four levels (Intel SDM volume 3, "4-Level Paging and 5-Level Paging"). RAM, and the
  * devices below 4 GiB, are identity mapped. Only the image and the first 2 MiB may be executed.
- * Page 0 is not mapped. vmalloc.h's area is above.
+ * Page 0 is not mapped. The addresses of vmalloc.h are above RAM and devices.
  */
 #ifndef X86_VM_H
 #define X86_VM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Many words at once, by string instructions: where instructions are emulated, one of these is
- * emulated as a whole, which is far quicker than a loop.
+ * Fills or searches many words with one string instruction. A host that emulates instructions
+ * emulates it as a whole, which is far quicker than a loop.
  */
 #ifndef X86_WORDS_H
 #define X86_WORDS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For svm-entry.S and vmx-entry.S: how an entry into L2 and an exit exchange the registers of L1
- * and L2, and where an L2 begins.
+ * This file is for svm-entry.S and vmx-entry.S. It has the code by which an entry into L2 and an
+ * exit exchange the registers of L1 and L2, and the code at which an L2 begins.
  */
 #ifndef X86_L2_ENTRY_H
 #define X86_L2_ENTRY_H
@@ -86,10 +86,10 @@
 	.endm
 
 /*
- * Where an L2 begins that l2_start() has set up: its function is in RBX, the argument in RDI.
- * When the function returns, L2 makes the call L2_RETURNED (RAX). The exit leaves RIP at the
- * call, so that an L2 that is entered again makes it again. Only L1 can come behind the call,
- * if the hypervisor has run it without an exit.
+ * An L2 that l2_start() has set up begins here, with its function in RBX and the argument in RDI.
+ * When the function returns, L2 makes the call L2_RETURNED (RAX). The exit leaves RIP at the call,
+ * so that an L2 that is entered again makes it again. The code after the call runs only if the
+ * hypervisor has run the call without an exit.
  */
 	.macro	l2_begin name, call
 	.globl	\name

@@ -373,7 +373,10 @@ static void end_log(void)
 		report_xfail(is_tcg(), false,
 			     "L1 got %u interrupts that were not in service in its local APIC",
 			     this_cpu(surplus));
-	/* A test's own handler may send no EOI, and event_end() sends one more interrupt. */
+	/*
+	 * A test's own handler may send no EOI, but event_end() sends one more interrupt, so L1's
+	 * handlers must be back.
+	 */
 	log_interrupts();
 	event_end();
 	for (size_t i = 0; i < ARRAY_SIZE(interrupts); i++)

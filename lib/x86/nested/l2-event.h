@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For tests of events (interrupts, NMIs, exceptions) in nested guests, on SVM (svm-event.h) and VMX
- * (vmx-event.h): an L2 in which each event is an exit, and a log of the events that come to L1.
+ * This file is for tests of events (interrupts, NMIs, exceptions) in nested guests, on SVM
+ * (svm-event.h) and VMX (vmx-event.h). It has an L2 in which each event is an exit, and a log of
+ * the events that come to L1.
  *
  * This L2 has an IDT of its own. Each gate leads to VMMCALL or VMCALL, and then IRET. So each event
  * in L2 exits at its handler's first instruction, where L1 checks the vector, the stack frame and
@@ -31,13 +32,13 @@
 
 /* ---- beginning and end ---- */
 
-/* Makes an L2 as described above, and empties the log. The caller frees it as follows. */
+/* Makes an L2 as described above, and empties the log. The caller frees it with event_l2_free(). */
 struct l2 *event_l2_new(void (*code)(void *data), void *data);
 /* Frees the L2. With this CPU's last one, checks that no other event came, to any CPU. */
 void event_l2_free(struct l2 *l2);
 /* Gives a vector in L2 the handler that L1 has. It runs on L2's own stack. */
 void event_give_l2_handler(int vector);
-/* L2's IDT, a page; and whether the event that a handler has got came to L2. */
+/* L2's IDT, which is a page; and whether the event that a handler has got came to L2. */
 idt_entry_t *event_l2_idt(void);
 bool event_in_l2(const struct ex_regs *regs);
 /* Clears RFLAGS.IF of L2. */
@@ -74,9 +75,9 @@ void leave_event(struct l2 *l2);
 bool expect_event(struct l2 *l2, int vector, u64 error_code, u64 rip, const char *when);
 /* A check: the last exit was this event. L2 will return from it. */
 bool event_came(struct l2 *l2, int vector, u64 error_code, u64 rip, const char *when);
-/* A check: enters L2, and its next exit is this call, behind which L2 will continue. */
+/* A check: enters L2, and its next exit is this call. L2 will continue after it. */
 bool expect_call(struct l2 *l2, u64 number, const char *when);
-/* A check: the last exit was this call. L2 will continue behind it. */
+/* A check: the last exit was this call. L2 will continue after it. */
 bool call_came(struct l2 *l2, u64 number, const char *when);
 /* A check: enters L2, and its next exit has this reason, and is no event. */
 bool expect_exit(struct l2 *l2, u64 reason, const char *when);
@@ -96,7 +97,7 @@ u32 l1_count(void);
 u8 l1_first(void);
 /* Forgets these events, without a check. */
 void l1_forget(void);
-/* Logs an event. For a test's own handlers. */
+/* Logs an event that a test's own handler has got. */
 void l1_note(u8 vector);
 /* A check: exactly these events came to L1, in this order, since the last check. Waits for them. */
 bool check_l1(const char *when, const u8 *vectors, u32 count);
@@ -107,7 +108,8 @@ bool check_l1(const char *when, const u8 *vectors, u32 count);
 
 /*
  * The handler of TIMER_VECTOR stops the timer, since KVM lets an expired timer fire again after a
- * migration (docs/findings.md). After this call it does not, until the next event_l2_new().
+ * migration (docs/findings.md). After this call it no longer stops the timer, until the next
+ * event_l2_new().
  */
 void l1_keep_timer(void);
 
@@ -131,7 +133,10 @@ void move_during(void (*round)(void *data), void *data);
  * is.
  */
 void l2_intercept_event(struct l2 *l2, u8 vector);
-/* The reason for that exit, and what runs L1's handler after it if the exit does not. */
+/*
+ * The reason for that exit, and a function that makes L1's handler run after it if the exit does
+ * not.
+ */
 u64 exit_of_event(u8 vector);
 void take_intercepted(u8 vector);
 
@@ -167,8 +172,8 @@ extern char event_traps[256][16];
 	    ".popsection\n")
 
 /*
- * What these files define besides: the last step of event_l2_new(), of the check at the end, and of
- * what_came().
+ * svm-event.c and vmx-event.c define these, too. They are the last steps of event_l2_new(), of the
+ * check at the end, and of what_came().
  */
 void event_begin(void);
 void event_end(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nested guests (L2): what is the same on AMD's SVM and Intel's VMX. A program includes svm.h or
- * vmx.h, and is linked with the library of that kind. That library defines struct l2 and the
- * functions declared here. What only one kind has is called svm_... or vmx_...
+ * This file has what is the same for nested guests (L2) on AMD's SVM and Intel's VMX. A program
+ * includes svm.h or vmx.h, and is linked with the library of that kind. That library defines struct
+ * l2 and the functions declared here. What only one kind has is called svm_... or vmx_...
  *
  * An L2 belongs to the CPU that made it, and all these functions are for that CPU.
  */
@@ -16,8 +16,8 @@
 #define L2_RETURNED 0
 
 /*
- * The registers of L2 that an entry does not load from the VMCB or VMCS. RAX is not here: l2_rax().
- * l2-entry.h knows the order.
+ * The registers of L2 that an entry does not load from the VMCB or VMCS. RAX is not here: see
+ * l2_rax(). l2-entry.h knows the order.
  */
 struct l2_registers {
 	u64 rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
@@ -76,7 +76,7 @@ u64 l2_enter(struct l2 *l2);
 bool l2_expect(struct l2 *l2, u64 exit, const char *when, ...) __printf(3, 4);
 /* A check: enters L2, and its next exit is the end of its function. */
 bool l2_expect_return(struct l2 *l2);
-/* A check: enters L2, and its next exit is l2_call(number). L2 will continue behind the call. */
+/* A check: enters L2, and its next exit is l2_call(number). L2 will continue after it. */
 bool l2_expect_call(struct l2 *l2, u64 number);
 
 /* The reason for the last exit: what l2_enter() returned. */
@@ -84,15 +84,15 @@ u64 l2_exit(const struct l2 *l2);
 /* Whether the last exit was any l2_call(), or l2_call(number). */
 bool l2_is_any_call(const struct l2 *l2);
 bool l2_is_call(const struct l2 *l2, u64 number);
-/* Sets RIP behind the call that was the last exit. */
+/* Makes L2 continue after the call that was the last exit. */
 void l2_skip_call(struct l2 *l2);
 
 /*
- * Turns the MSR bit map on, and says whether RDMSR and WRMSR of an MSR exit. Aborts if the MSR is
+ * Turns the MSR bit map on, and sets whether RDMSR and WRMSR of an MSR exit. Aborts if the MSR is
  * not in a range of the bit map.
  */
 void l2_intercept_msr(struct l2 *l2, u32 index, bool read, bool write);
-/* Turns the bit map of ports on, and says whether accesses to a port exit. */
+/* Turns the bit map of ports on, and sets whether accesses to a port exit. */
 void l2_intercept_port(struct l2 *l2, u16 port, bool on);
 
 /* For code in L2: VMMCALL or VMCALL with RAX = `number`, which must not be L2_RETURNED. */
@@ -122,8 +122,8 @@ void l2_free_stack(struct l2 *l2);
 u64 l2_stack_top(const struct l2 *l2);
 
 /*
- * Around an entry: counts it, and exchanges L1's x87, SSE and AVX state for L2's, if L2 has its
- * own. The second function is given what the first one has returned.
+ * Call these before and after an entry. They count it, and exchange L1's x87, SSE and AVX state for
+ * L2's and back, if L2 has its own. Pass to the second what the first has returned.
  */
 void *l2_before_entry(struct l2 *l2);
 void l2_after_entry(struct l2 *l2, void *l1_state);

@@ -2,7 +2,7 @@
 /*
  * SVM's constants and structures (AMD APM volume 2): the VMCB and its intercepts (appendix B), exit
  * codes (appendix C), and bits of fields (chapter 15). Exit codes have the names of Linux's
- * uapi/asm/svm.h, and tests/unit/constants.c compares them. For C and assembly.
+ * uapi/asm/svm.h, and tests/unit/constants.c compares them. This file is for C and assembly.
  */
 #ifndef X86_SVM_DEFS_H
 #define X86_SVM_DEFS_H

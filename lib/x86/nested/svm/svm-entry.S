@@ -10,7 +10,8 @@
 /*
  * void svm_vmrun(u64 vmcb_pa, struct l2_registers *registers, u64 own_pa)
  *
- * GIF must be 0, and is 0 when it returns. own_pa is a VMCB into which VMSAVE saves what L1 has.
+ * GIF must be 0, and is 0 when it returns. own_pa is the address of a VMCB in which VMSAVE keeps
+ * L1's state.
  */
 	.globl	svm_vmrun
 svm_vmrun:

@@ -76,7 +76,7 @@ u64 exit_of_event(u8 vector)
 	return vector == NMI_VECTOR ? SVM_EXIT_NMI : SVM_EXIT_INTR;
 }
 
-/* L1 has taken the event already, at STGI behind the exit. */
+/* L1 has taken the event already, at STGI after the exit. */
 void take_intercepted(u8 vector)
 {
 }

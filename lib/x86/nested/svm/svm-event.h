@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For tests of events in an L2 on SVM: l2-event.h, and what only SVM has (AMD APM volume 2, 15.20
- * and 15.21).
+ * Tests of events in an L2 on SVM include this file: it adds to l2-event.h what only SVM has (AMD
+ * APM volume 2, 15.20 and 15.21).
  *
  * QEMU's TCG may deliver an injected interrupt twice if no #VMEXIT comes in between
- * (docs/findings.md). In L2 the handler's first instruction is an exit, so that it happens once in
- * some thousand events: then the second delivery interrupts the handler at its first instruction,
- * and event_enter_gif_clear() sees it. In L1 a second delivery is not in service in the local APIC.
- * Both are counted, and reported when the L2 is freed.
+ * (docs/findings.md). In L2 the handler's first instruction is an exit, so this happens only once
+ * in some thousand events. The second delivery then interrupts the handler at its first
+ * instruction, and event_enter_gif_clear() sees that. In L1 the interrupt of a second delivery is
+ * not in service in the local APIC. Both are counted, and reported when the L2 is freed.
  */
 #ifndef X86_SVM_EVENT_H
 #define X86_SVM_EVENT_H

@@ -32,7 +32,7 @@ u32 svm_asids(void)
 	return cpuid(0x8000000a).b;
 }
 
-/* All that l2.h asks for is part of SVM. */
+/* Every SVM has the features that l2.h declares. */
 #define SVM_TEXT "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)"
 #define L2_FEATURE(id)                                                                             \
 	FEATURE(id, SVM_TEXT)                                                                      \
@@ -88,7 +88,7 @@ void svm_disable(void)
 
 /* ---- making an L2 ---- */
 
-/* The segment as the selector has loaded it from this library's GDT. */
+/* The segment that this selector loads from this library's GDT. */
 static struct vmcb_segment flat_segment(u16 selector, bool code)
 {
 	return (struct vmcb_segment){

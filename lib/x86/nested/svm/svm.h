@@ -19,8 +19,8 @@
  * A new L2 begins as a copy of L1 on this CPU: it has the same page tables, IDT, GDT and per-CPU
  * data, and interrupts are on. So the whole library works in L2: report(), migrate(), wait_until(),
  * asm_safe(), handlers of exceptions and interrupts. Only VMRUN, VMMCALL and shutdown are
- * intercepted: L2 takes interrupts itself, and uses L1's ports and MSRs. A test changes in
- * l2->vmcb what it is about.
+ * intercepted: L2 takes interrupts itself, and uses L1's ports and MSRs. A test that needs
+ * something else changes l2->vmcb.
  *
  * An L2 belongs to the CPU that made it. Everything here is for that CPU.
  */
@@ -33,7 +33,7 @@
 #include "vm.h"
 
 struct l2 {
-	struct l2_common common; /* first, as l2.c takes it to be */
+	struct l2_common common; /* must be first: l2.c relies on it */
 	struct vmcb *vmcb;
 	struct l2_registers registers; /* RAX is in the VMCB */
 	u8 *iopm;		       /* 12 KiB; at first it intercepts nothing */
@@ -77,9 +77,9 @@ void svm_use_npt(struct l2 *l2);
 /* The nested tables' entry for the 4 KiB page at L2's physical address. */
 pteval_t *svm_npt_entry(struct l2 *l2, phys_addr_t address);
 
-/* Sets RIP behind an intercepted instruction of `length` bytes, and clears the interrupt shadow. */
+/* Skips an intercepted instruction of `length` bytes, and clears the interrupt shadow. */
 void svm_skip(struct l2 *l2, unsigned length);
-/* EVENTINJ for the next entry, without its valid bit: type, vector, error code (svm-defs.h). */
+/* Sets EVENTINJ for the next entry, with its valid bit. `event` is type, vector, error code. */
 void svm_inject(struct l2 *l2, u64 event);
 /* Makes a virtual interrupt pending: V_IRQ, V_INTR_VECTOR, and the vector's class as priority. */
 void svm_virtual_irq(struct l2 *l2, u8 vector);

@@ -4,7 +4,7 @@
  * (appendix B), controls (chapter 25, "Virtual Machine Control Structures"), exit reasons (appendix
  * C), exit information (chapter 28, "VM Exits"), capabilities (appendix A), and VM-instruction
  * errors (31.4). Names are those of Linux's asm/vmx.h and uapi/asm/vmx.h. tests/unit/constants.c
- * compares the exit reasons with the latter. For C and assembly.
+ * compares the exit reasons with the latter. This file is for C and assembly.
  */
 #ifndef X86_VMX_DEFS_H
 #define X86_VMX_DEFS_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Enters an L2 and leaves it (Intel SDM volume 3, chapters 27 and 28). A VM entry and a VM exit
- * exchange RSP, RIP, RFLAGS and what else is in the VMCS. This file exchanges the other general
+ * exchange RSP, RIP, RFLAGS and all else that is in the VMCS. This file exchanges the other general
  * registers.
  */
 #include "nested/l2-entry.h"
 #include "nested/vmx/vmx-defs.h"
 
-/* Behind struct l2_registers: L2's RAX, and L1's RFLAGS as the exit has set them. */
+/* These follow struct l2_registers: L2's RAX, and L1's RFLAGS as the exit has set them. */
 #define L2_RAX	     0x70
 #define EXIT_RFLAGS 0x78
 

@@ -50,7 +50,7 @@ void vmx_use_ept(struct l2 *l2)
 			address | EPT_LEAF | (level > 1 ? VMX_EPT_PAGE_SIZE : 0);
 	vmx_set_controls(l2, SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_EPT);
 	vmx_set(l2, EPT_POINTER, virt_to_phys(l2->ept) | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB);
-	/* Tables that are freed by now may have begun in the same page. */
+	/* The TLB may hold translations of freed tables that began in the same page. */
 	vmx_flush_ept(l2);
 }
 

@@ -34,7 +34,7 @@ void event_begin(void)
 	iret();
 }
 
-/* A late interrupt whose service nobody ends would hold back others of the same or lower class. */
+/* Without an EOI a late interrupt would hold back others of the same class or a lower one. */
 static void end_service(void)
 {
 	int vectors = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For tests of events in an L2 on VMX: l2-event.h, and what only VMX has. */
+/* Tests of events in an L2 on VMX include this file: it adds to l2-event.h what only VMX has. */
 #ifndef X86_VMX_EVENT_H
 #define X86_VMX_EVENT_H
 

@@ -47,8 +47,9 @@ DECLARE_FEATURE(HV_EVMCS_MSR_BITMAP);
 #define HV_EVMCS_CLEAN_ALL		     0xffffu
 
 /*
- * The page in its order: FIELD(type, field of the VMCS, its clean bit), OTHER(type, name) for what
- * is no field. What has no clean bit but can change gets all of them.
+ * The members of the page in order: FIELD(type, field of the VMCS, its clean bit), or OTHER(type,
+ * name) for what is no field. A field that can change and has no clean bit of its own has all of
+ * them here.
  */
 #define HV_EVMCS_LAYOUT(FIELD, OTHER)                                                              \
 	OTHER(u32, version_number)                                                                 \
@@ -227,7 +228,7 @@ struct hv_vp_assist_page {
 
 /* This CPU's VP assist page, while the CPU has an L2 of this kind. */
 struct hv_vp_assist_page *evmcs_assist_page(void);
-/* What HV_X64_MSR_VP_ASSIST_PAGE holds meanwhile. */
+/* What HV_X64_MSR_VP_ASSIST_PAGE holds while the CPU has an L2 of this kind. */
 u64 evmcs_assist_register(void);
 
 /* Like l2_new(), but with an enlightened VMCS. */
@@ -236,12 +237,12 @@ struct l2 *vmx_new_enlightened(void (*code)(void *data), void *data);
 /* ---- for the library ---- */
 
 /*
- * A CPU's first one turns the assist page on, the last one that is freed turns it off. It must not
- * be active when it is freed.
+ * A CPU's first enlightened VMCS turns the assist page on, and freeing the last one turns it off.
+ * One that is active must not be freed.
  */
 struct hv_enlightened_vmcs *evmcs_alloc(void);
 void evmcs_free(struct hv_enlightened_vmcs *evmcs);
-/* The next entry uses this one. */
+/* Makes the next entry use this enlightened VMCS. */
 void evmcs_make_current(const struct hv_enlightened_vmcs *evmcs);
 /* Whether the next entry uses an enlightened VMCS. */
 bool evmcs_is_in_use(void);

@@ -5,7 +5,10 @@
 
 #include "nested/vmx/vmx.h"
 
-/* No VMCS: what VMPTRST stores without a current one, and a link pointer to none (25.1, 25.4.2). */
+/*
+ * The address that means no VMCS: VMPTRST stores it if there is no current VMCS, and a link pointer
+ * to none holds it (25.1, 25.4.2).
+ */
 #define VMX_NO_VMCS (~0ul)
 
 /* The address that this CPU's last VMPTRLD was given, or VMX_NO_VMCS. */

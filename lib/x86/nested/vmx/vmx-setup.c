@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Makes an L2 that is a copy of L1, and frees it. What a VMCS must hold for an entry: Intel SDM
- * volume 3, chapters 25 and 27.
+ * Makes an L2 that is a copy of L1, and frees it. For what a VMCS must hold at an entry see Intel
+ * SDM volume 3, chapters 25 and 27.
  */
 #include "nested/vmx/vmx-evmcs.h"
 #include "nested/vmx/vmx-internal.h"
@@ -56,7 +56,7 @@ static void set_minimal_controls(struct l2 *l2)
 	vmx_set(l2, VMCS_LINK_POINTER, VMX_NO_VMCS);
 }
 
-/* The segment as the selector has loaded it from this library's GDT. */
+/* The segment that this selector loads from this library's GDT. */
 static void copy_segment(struct l2 *l2, enum vmcs_field selector_field, u16 selector, u32 rights)
 {
 	int distance = selector_field - GUEST_ES_SELECTOR;
@@ -113,7 +113,7 @@ static void copy_own_state(struct l2 *l2)
 	vmx_set(l2, GUEST_PENDING_DBG_EXCEPTIONS, 0);
 }
 
-/* Host selectors must have RPL 0 (27.2.3), which all of this library's have in L1. */
+/* Host selectors must have RPL 0 (27.2.3), as all of this library's selectors in L1 have. */
 void vmx_copy_host_state(struct l2 *l2)
 {
 	struct descriptor_table_ptr gdtr, idtr;

@@ -22,7 +22,9 @@ static enum vmx_result enter(struct l2 *l2, bool resume)
 		l2->exit_reason = L2_NOT_ENTERED;
 	} else {
 		l2->exit_reason = vmx_get(l2, VM_EXIT_REASON);
-		/* An entry that fails for guest state or MSRs exits, but leaves the launch state.
+		/*
+		 * An entry that fails because of guest state or MSRs is an exit, but does not
+		 * change the launch state.
 		 */
 		if (!(l2->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 			l2->launched = true;

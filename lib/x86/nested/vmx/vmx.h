@@ -44,7 +44,7 @@ struct vmx_registers {
 struct hv_enlightened_vmcs;
 
 struct l2 {
-	struct l2_common common; /* first, as l2.c takes it to be */
+	struct l2_common common; /* must be first: l2.c relies on it */
 	struct vmcs *vmcs;
 	struct hv_enlightened_vmcs *evmcs; /* used instead of vmcs, or NULL: vmx-evmcs.h */
 	bool launched;			   /* the launch state, as L1 tracks it */
@@ -53,14 +53,13 @@ struct l2 {
 		struct {
 			struct l2_registers registers;
 			u64 rax;
-			u64 exit_rflags; /* L1's RFLAGS behind the last exit */
+			u64 exit_rflags; /* L1's RFLAGS after the last exit */
 		};
 	};
 	u8 *msr_bitmap; /* a page; at first nothing exits */
 	u8 *io_bitmap;	/* A and B; unused until l2_intercept_port() */
 	pgd_t *ept; /* extended page tables, or NULL: L2 uses L1's physical addresses as they are */
-	/* The MSR areas of VM_ENTRY_MSR_LOAD_ADDR, VM_EXIT_MSR_STORE_ADDR, VM_EXIT_MSR_LOAD_ADDR.
-	 */
+	/* The MSR areas: VM_ENTRY_MSR_LOAD_ADDR, VM_EXIT_MSR_STORE_ADDR, VM_EXIT_MSR_LOAD_ADDR. */
 	struct vmx_msr_entry *entry_load, *exit_store, *exit_load;
 	u64 exit_reason;
 };
@@ -138,7 +137,7 @@ const char *vm_instruction_error_name(u64 number);
 
 /* Enters VMX operation on this CPU, if it is not there yet. l2_new() does it. */
 void vmx_enable(void);
-/* Leaves VMX operation. Call vmx_clear() before for each L2 that will be entered again later. */
+/* Leaves VMX operation. First call vmx_clear() for each L2 that will be entered again later. */
 void vmx_disable(void);
 bool vmx_enabled(void);
 /* The region that vmx_enable() gives to VMXON on this CPU. */
@@ -162,7 +161,10 @@ enum vmx_result vmptrld(phys_addr_t vmcs);
 enum vmx_result vmptrst(phys_addr_t *vmcs);
 enum vmx_result vmread(u64 field, u64 *value);
 enum vmx_result vmwrite(u64 field, u64 value);
-/* For tests without a current VMCS, where these fail. With one, use vmx_launch(), vmx_resume(). */
+/*
+ * These are for tests without a current VMCS, where they fail. With one, use vmx_launch() and
+ * vmx_resume().
+ */
 enum vmx_result vmlaunch(void);
 enum vmx_result vmresume(void);
 /* `type` is VMX_EPT_EXTENT_*. */
@@ -172,7 +174,10 @@ enum vmx_result invvpid(u64 type, u64 vpid, u64 linear);
 
 /* "VMsucceed", "VMfailValid 4 (VMLAUNCH_NONCLEAR_VMCS)", "#UD". Valid until the next call. */
 const char *vmx_result_text(enum vmx_result result);
-/* Without an error or exception: "VMsucceed", "VMfailInvalid", "VMfailValid", "an exception". */
+/*
+ * Like vmx_result_text(), but does not name the error or exception: "VMsucceed", "VMfailInvalid",
+ * "VMfailValid", "an exception".
+ */
 const char *vmx_result_name(enum vmx_result result);
 /* Reports a failure unless the instruction has succeeded. */
 void vmx_check_success(const char *instruction, enum vmx_result result);
@@ -205,7 +210,10 @@ void vmx_clear_controls(struct l2 *l2, enum vmcs_field field, u32 bits);
 
 void vmx_intercept_exception(struct l2 *l2, int vector, bool on);
 
-/* Add an MSR to an MSR area, and return its entry. An exit stores into that of the second. */
+/*
+ * Add an MSR to an MSR area, and return its entry. With the second function, an exit stores the
+ * MSR's value in the entry.
+ */
 struct vmx_msr_entry *vmx_load_msr_at_entry(struct l2 *l2, u32 index, u64 value);
 struct vmx_msr_entry *vmx_store_msr_at_exit(struct l2 *l2, u32 index);
 struct vmx_msr_entry *vmx_load_msr_at_exit(struct l2 *l2, u32 index, u64 value);
@@ -219,9 +227,12 @@ void vmx_flush_ept(struct l2 *l2);
 /* The EPT entry of a level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB). Makes the tables that lead to it. */
 pteval_t *vmx_ept_entry_at(struct l2 *l2, phys_addr_t address, int level);
 
-/* Sets RIP behind the instruction that has exited, and ends blocking by STI or MOV SS. */
+/* Skips the instruction that has exited, and ends blocking by STI or MOV SS. */
 void vmx_skip(struct l2 *l2);
-/* Injects at the next entry. `event`: INTR_TYPE_*, vector, INTR_INFO_DELIVER_CODE_MASK. */
+/*
+ * Injects an event at the next entry. `event` is INTR_TYPE_*, the vector, and
+ * INTR_INFO_DELIVER_CODE_MASK if there is an error code.
+ */
 void vmx_inject(struct l2 *l2, u32 event, u32 error_code);
 
 #endif
