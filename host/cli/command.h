@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-/* What ferry exits with. */
+/* The exit statuses of ferry. */
 enum exit_status {
 	EXIT_ALL_PASSED = 0,
 	EXIT_SOME_FAILED = 1,
@@ -16,7 +16,7 @@ enum exit_status {
 struct command {
 	const char *name;
 	const char *about;
-	/* Gets the arguments from its own name on; returns an enum exit_status. */
+	/* ARGV begins with the subcommand's own name. Returns an enum exit_status. */
 	int (*run)(int argc, char **argv);
 };
 

@@ -5,7 +5,7 @@
 #include "run/select.h"
 #include "util/text.h"
 
-/* Seconds for a case on a patched KVM, which may have its guest wait for ever. */
+/* Seconds for a case on a patched KVM, which may make its guest wait forever. */
 #define PATCHED_TIMEOUT 240
 
 static gboolean is_meant(char **globs, const char *test)
@@ -21,7 +21,7 @@ static void note_failed_tests(struct tally *tally, const struct result *result)
 	for (guint i = 0; i < result->tests->len && !tally->caught_by; i++) {
 		const struct test_result *test = result->tests->pdata[i];
 
-		/* A known issue is not "fail" any more. */
+		/* A test that fails for a known issue is "xfail" by now. */
 		if (!g_strcmp0(test->verdict, "fail") && is_meant(tally->tests, test->name))
 			tally->caught_by =
 				g_strdup_printf("%s in %s: %s", test->name, result->test_case->name,
@@ -54,7 +54,7 @@ void tally_clear(struct tally *tally)
 	*tally = (struct tally){ 0 };
 }
 
-/* The words `test=GLOB` of a guest's command line, or NULL: it runs all of its tests. */
+/* The words `test=GLOB` for a guest's command line. NULL: the guest runs all of its tests. */
 static char **test_words(char **globs)
 {
 	g_autoptr(GStrvBuilder) words = g_strv_builder_new();
@@ -93,7 +93,7 @@ gboolean corpus_run_cases(struct corpus *corpus, char **patterns, const char *mo
 	reports_add(reports, &tally_reporter, tally);
 	corpus->settings.logdir = logdir;
 	corpus->wanted.args = words;
-	/* A few tests never need as long as a whole program may. */
+	/* A few tests never need as much time as a whole program may. */
 	corpus->wanted.timeout = words ? PATCHED_TIMEOUT : 0;
 	corpus->interrupted =
 		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports)

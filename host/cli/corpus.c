@@ -36,7 +36,7 @@ static const GOptionEntry entries[] = {
 	{ 0 },
 };
 
-/* All patterns of all bugs that show in a lab with CLOCK, each once. */
+/* All patterns of all bugs that show in a lab with CLOCK, without repetitions. */
 static char **all_patterns(GPtrArray *bugs, const char *clock)
 {
 	GPtrArray *patterns = g_ptr_array_new();
@@ -55,7 +55,7 @@ static char **all_patterns(GPtrArray *bugs, const char *clock)
 	return (char **)g_ptr_array_free(patterns, FALSE);
 }
 
-/* Counts what does not pass on unpatched KVM; -1 if it could not be found out. */
+/* Returns how many cases fail on unpatched KVM, or -1 if they could not be run. */
 static int run_unpatched(struct corpus *corpus, GPtrArray *bugs, const char *clock, int pass)
 {
 	g_auto(GStrv) patterns = all_patterns(bugs, clock);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `ferry lab`: the labs by hand. Each verb is a script below lab/, which this
- * replaces itself with. Besides those of the table, each lab's name is a verb.
+ * `ferry lab`: uses the labs by hand. Each verb executes a script below lab/ in place of ferry. The
+ * verbs are those of the table, and the name of each lab.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 struct verb {
 	const char *name;
-	const char *script;	    /* below lab/; NULL: the lab that is preferred */
+	const char *script;	    /* below lab/; NULL: that of the preferred lab */
 	const char *first_argument; /* or NULL */
 	const char *about;
 };

@@ -7,7 +7,7 @@
 #include "suite/suite.h"
 
 /*
- * The suite that SETTINGS name, or the project's own where they name none. Prints the suite's
+ * The suite that SETTINGS name, or the project's own if they name none. Prints the suite's
  * warnings. The caller frees it with suite_free().
  */
 struct suite *load_suite(const struct settings *settings, GError **error);

@@ -4,10 +4,10 @@
 
 #include "cli/report-options.h"
 
-/* One for each of `reporters`. */
+/* One choice for each of `reporters`. */
 static struct choice {
 	char *file;	    /* NULL: not chosen */
-	gboolean is_wanted; /* likewise, if it takes no file */
+	gboolean is_wanted; /* chosen, if it takes no file */
 } * choices;
 
 static GOptionEntry entry_of(const struct reporter *reporter, struct choice *choice)
@@ -41,7 +41,7 @@ void report_options_add(GOptionContext *context)
 	g_option_context_add_main_entries(context, (const GOptionEntry *)entries->data, NULL);
 }
 
-/* A terminal has the live display, unless another one was chosen. */
+/* A terminal gets the live display, unless another one was chosen. */
 static const struct reporter *choose_display(void)
 {
 	for (guint i = 0; reporters[i]; i++)

@@ -4,11 +4,11 @@
 #include "cli/run-options.h"
 #include "util/text.h"
 
-/* No --seed was given. */
+/* Stands for "no --seed was given". */
 #define RANDOM_SEED G_MININT64
 
 static struct run_options options;
-/* Those that GOption cannot write to where they belong. */
+/* GOption cannot write these straight into `options`. */
 static char *plan_list, *lab_kernel, *lab_modules, *lab_clock;
 static int lab_boot_seconds;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command line of `ferry run`, but for its reports (report-options.h). */
+/* The command line of `ferry run`, except its reports (report-options.h). */
 #ifndef FERRY_HOST_RUN_OPTIONS_H
 #define FERRY_HOST_RUN_OPTIONS_H
 
@@ -9,13 +9,13 @@
 struct run_options {
 	struct settings wanted; /* the seed is chosen already */
 	char **patterns;	/* NULL: all cases */
-	char **plans;		/* instead of each program's own; NULL: those */
-	char *host;		/* "local" or the name of a lab; NULL: the first that can */
+	char **plans;		/* in place of each program's own; NULL: the programs' own */
+	char *host; /* "local" or the name of a lab; NULL: the first that can run a case */
 	struct lab_options lab;
 	char *logdir;	   /* NULL: the default */
 	int jobs;	   /* vCPUs of all guests that run at the same time, 1 or more */
 	gboolean no_skip;  /* a skipped case is a failure */
-	gboolean emulated; /* this machine's CPU is emulated: it is a lab */
+	gboolean emulated; /* this machine is a lab with an emulated CPU */
 	gboolean prefork;  /* start QEMU once and fork it for each VM */
 };
 

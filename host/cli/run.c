@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `ferry run`: runs cases and tells what became of them. */
+/* `ferry run`: runs cases and reports their results. */
 #include "cli/command.h"
 #include "cli/project.h"
 #include "cli/report-options.h"
@@ -16,7 +16,7 @@
 /* The program that measures a host's speed. */
 #define CALIBRATION "calibrate"
 
-/* FALSE if a report is incomplete; says so. */
+/* FALSE if a report is incomplete; the user is told which. */
 static gboolean end_reports(struct reports *reports, guint not_run)
 {
 	g_auto(GStrv) problems = reports_end(reports, not_run);
@@ -56,7 +56,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	return exit_status(&outcome, complete, options->no_skip);
 }
 
-/* What deadlines are multiplied by; measured by the suite's own program, where there is one. */
+/* The factor for deadlines. Our own suite has a program that measures it; else it is 1. */
 static double find_timescale(const struct suite *suite, const struct case_settings *settings)
 {
 	g_autofree char *problem = NULL;
@@ -120,7 +120,7 @@ static char *find_preforked(gboolean prefork)
 	return g_canonicalize_filename(path, NULL);
 }
 
-/* Runs CASES with what was found for them. */
+/* Runs CASES, after all that they need was found. */
 static int run_with(GPtrArray *cases, const struct run_options *options, const struct suite *suite,
 		    const struct selection *selection, const struct programs *programs,
 		    GPtrArray *known_issues)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* How a subcommand tells that it cannot do what it was asked to. See command.h. */
+/* Tells the user why a subcommand cannot do what it was asked to do. See command.h. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -17,7 +17,7 @@ static void add_option(GPtrArray *arguments, const char *name, const char *value
 	add(arguments, value);
 }
 
-/* The plans of CASES, which need not be those that programs have by themselves. */
+/* Names the plans of CASES. The user may have chosen others than the programs' own. */
 static void add_plans(GPtrArray *arguments, const GPtrArray *cases)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -25,7 +25,7 @@ static void add_plans(GPtrArray *arguments, const GPtrArray *cases)
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
 
-		/* A plan's name has one address, whichever case has the plan. */
+		/* All cases with one plan share one string, so comparing addresses is enough. */
 		if (!g_ptr_array_find(names, test_case->plan_name, NULL))
 			g_ptr_array_add(names, (gpointer)test_case->plan_name);
 	}
@@ -45,7 +45,10 @@ static void add_patterns(GPtrArray *arguments, const GPtrArray *cases)
 	}
 }
 
-/* Files that this lab needs and cannot see. lab/pack-files knows those of this checkout. */
+/*
+ * Names the files that the lab needs but cannot see. lab/pack-files knows those of this checkout by
+ * itself.
+ */
 static void add_files(GPtrArray *arguments, const GPtrArray *cases, char **words)
 {
 	for (char **word = words; *word; word++)

@@ -11,7 +11,7 @@ static const char *const offered_by_amd[] = { "kvm",	   "kvmclock",	    "hyperv"
 static const char *const offered_by_intel[] = { "kvm",	     "kvmclock",      "hyperv", "vmx",
 						"clock_tsc", "clock_not_tsc", NULL };
 
-/* QEMU, which emulates the amd lab, is asked for before any case starts, in a lab or not. */
+/* The amd lab needs only QEMU, which `ferry run` looks for before it starts any case. */
 static const char *amd_missing(void)
 {
 	return NULL;
@@ -27,7 +27,7 @@ static const char *intel_missing(void)
 	return bochs ? NULL : "the intel lab has no Bochs (scripts/packages --install lab intel)";
 }
 
-/* amd comes first, since Bochs is many times as slow as QEMU's TCG. */
+/* amd comes first, since Bochs is many times slower than QEMU's TCG. */
 const struct lab_kind lab_kinds[] = {
 	{
 		.name = "amd",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Runs cases in a lab: first lab/build-kernel, unless a kernel is given, then lab/NAME with this
- * same runner inside. A case that the lab still owes when it ends is an error, for the last that
- * the lab had to say. No wait for a lab is without a limit.
+ * same runner inside. If the lab ends early, each case without a result is an error, and the reason
+ * tells how the lab ended. Every wait for a lab has a limit.
  */
 #include <string.h>
 #include <sys/wait.h>
@@ -16,9 +16,9 @@
 
 /* How many of the lab's last lines are an error's detail. */
 #define LAST_LINES 20
-/* Of a busy machine with one slow CPU. */
+/* Enough for a busy machine with one slow CPU. */
 #define KERNEL_BUILD_SECONDS (4 * 60 * 60)
-/* What lab/NAME exits with if it was used wrongly or misses something, and if the lab failed. */
+/* Exit statuses of lab/NAME: wrong usage or something missing, and a lab that failed. */
 #define STATUS_USAGE  2
 #define STATUS_FAILED 70
 
@@ -28,14 +28,14 @@ struct lab {
 	struct lab_options options;
 	char *logdir;	    /* of the cases */
 	char *folder;	    /* of the lab's own logs */
-	char *console_path; /* of the script's errors, which tell what became of the machine */
+	char *console_path; /* the script's stderr, which tells what became of the machine */
 	const struct lab_listener *listener;
 	void *data;
 	struct lab_results *results;
 
-	struct lab_script *script; /* that runs, or NULL */
+	struct lab_script *script; /* the one that runs, or NULL */
 	char *kernel_line;	   /* the last line of the kernel's build: where the kernel is */
-	guint limit;		   /* the timer that ends a script of which nothing is heard */
+	guint limit;		   /* the timer that ends a silent script */
 	guint idle;
 };
 
@@ -84,8 +84,8 @@ static char *last_lines(const struct lab *lab)
 }
 
 /*
- * What the script said last: the last of LINES that it marked as its own, without the mark; else
- * the last that holds anything. The caller frees it.
+ * The last of LINES that the script has marked as its own, without the mark. If it has marked none,
+ * the last line. The caller frees it.
  */
 static char *last_words(const struct lab *lab, const char *lines)
 {
@@ -168,7 +168,7 @@ static double longest_case(const struct lab *lab)
 	return longest;
 }
 
-/* Something was heard of the lab: from now on it may be silent for this long. */
+/* Restarts the timer that ends a silent lab. Called when the lab starts and for each line. */
 static void begin_limit(struct lab *lab)
 {
 	gboolean up = lab_results_timescale(lab->results) > 0;
@@ -180,7 +180,7 @@ static void begin_limit(struct lab *lab)
 	if (!up)
 		lab->limit = g_timeout_add_seconds(lab->options.boot_seconds, on_limit, lab);
 	else if (seconds)
-		/* Whatever else the runner inside does takes less than a boot. */
+		/* Everything else that the runner inside does takes less time than a boot. */
 		lab->limit =
 			g_timeout_add_seconds(seconds + lab->options.boot_seconds, on_limit, lab);
 }
@@ -210,7 +210,7 @@ static void start_script(struct lab *lab, char **arguments,
 	fail(lab, reason);
 }
 
-/* Of several machines of one kind, one tells for all. */
+/* If there are several machines of one kind, the first speaks for all of them. */
 static G_GNUC_PRINTF(2, 3) void note(struct lab *lab, const char *format, ...)
 {
 	g_autofree char *text = NULL;
@@ -278,7 +278,7 @@ static gboolean on_kernel_limit(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* Of several labs the first builds the kernel, and the others wait for it. */
+/* If there are several labs, the first builds the kernel, and the others wait for it. */
 static void build_kernel(struct lab *lab)
 {
 	static const struct lab_script_listener listener = {

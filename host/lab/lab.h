@@ -16,12 +16,12 @@ struct lab_options {
 	const char *kernel;    /* a bzImage */
 	const char *modules;   /* a folder of KVM modules */
 	const char *clock;     /* one of the kind's clocks */
-	unsigned boot_seconds; /* that may pass until the runner inside speaks */
-	unsigned machine; /* of several of the same kind, from 1; for the name of its log folder */
+	unsigned boot_seconds; /* that may pass until the runner inside writes a line */
+	unsigned machine;      /* number within its kind, from 1; names its log folder */
 };
 
 struct lab_listener {
-	/* All is there that the lab needs: lab_run() may be called. */
+	/* Everything that the lab needs is there: lab_run() may be called. */
 	void (*ready)(void *data);
 	void (*started)(void *data, const struct test_case *test_case);
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
@@ -39,17 +39,17 @@ struct lab;
 /*
  * A lab of this KIND for CASES (of struct test_case), which the inner `ferry run` runs as WANTED
  * says. Both outlive the lab. First the lab's kernel is built, if there is none. The listener is
- * first called from the main loop. Logs of the cases go where they would go here; those of the lab
- * itself go to LOGDIR/lab-KIND/.
+ * first called from the main loop. The logs of the cases go where they would go if the cases ran on
+ * this machine. Those of the lab itself go to LOGDIR/lab-KIND/.
  */
 struct lab *lab_start(const struct lab_kind *kind, GPtrArray *cases, const struct settings *wanted,
 		      const struct lab_options *options, const char *logdir,
 		      const struct lab_listener *listener, void *data);
 
 /*
- * Boots the machine, which keeps a CPU of this one busy until it has finished. It is ended, and its
- * cases are errors, if its runner does not start in time, or is silent for longer than the longest
- * of the cases may take.
+ * Boots the machine, which keeps a CPU of this one busy until it has finished. If its runner does
+ * not start in time, or is silent for longer than the longest case may take, the lab is killed, and
+ * the cases without a result are errors.
  */
 void lab_run(struct lab *lab);
 

@@ -9,7 +9,7 @@ struct lab_results {
 	GPtrArray *owed;
 	const struct lab_listener *listener;
 	void *data;
-	struct environment *environment; /* NULL until the runner inside has told it */
+	struct environment *environment; /* NULL until the runner inside tells it */
 };
 
 struct lab_results *lab_results_new(const char *host, GPtrArray *cases,
@@ -69,7 +69,7 @@ static void on_event(struct lab_results *results, JsonObject *event)
 
 	if (!g_strcmp0(name, "environment") && !results->environment) {
 		results->environment = environment_from_json(event);
-		/* It calls itself local. */
+		/* To the runner inside, its host is "local". */
 		g_free(results->environment->host);
 		results->environment->host = g_strdup(results->host);
 	}

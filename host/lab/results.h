@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The results that a lab owes. The runner inside tells what happens there in JSON Lines
- * (report/stream.c); they are turned back into results here.
+ * The results of a lab's cases. The runner inside tells what happens there in JSON Lines
+ * (report/stream.c), and this turns them back into results.
  */
 #ifndef FERRY_HOST_LAB_RESULTS_H
 #define FERRY_HOST_LAB_RESULTS_H
@@ -10,22 +10,28 @@
 
 struct lab_results;
 
-/* For CASES (of struct test_case), in the lab HOST. The listener hears of each. */
+/*
+ * Expects a result for each of CASES (of struct test_case) from the lab HOST. The listener is told
+ * of each.
+ */
 struct lab_results *lab_results_new(const char *host, GPtrArray *cases,
 				    const struct lab_listener *listener, void *data);
 void lab_results_free(struct lab_results *results);
 
-/* A line of the runner inside. What is no event of a case that is owed is ignored. */
+/*
+ * Takes a LINE that the runner inside has written. Ignores what is not an event, and events of
+ * cases that are not waited for.
+ */
 void lab_results_take(struct lab_results *results, const char *line);
 
 /* The cases without a result, of struct test_case; belongs to RESULTS. */
 const GPtrArray *lab_results_owed(const struct lab_results *results);
 
-/* By how much the runner inside multiplies deadlines; 0 as long as it has not said anything. */
+/* The factor by which the runner inside multiplies deadlines; 0 until it has told it. */
 double lab_results_timescale(const struct lab_results *results);
 
 /*
- * Every case that is still owed is an error for this REASON, one line. DETAIL, more lines, may be
+ * Gives every case without a result the verdict ERROR. REASON is one line. DETAIL is more lines, or
  * NULL. LOGDIR is where the lab's own logs are.
  */
 void lab_results_give_up(struct lab_results *results, const char *reason, const char *detail,

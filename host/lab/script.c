@@ -22,7 +22,7 @@ struct lab_script {
 	GPid pid; /* 0 once it has ended */
 	guint child_watch, output_watch;
 	int output;
-	GString *line; /* what has come of the next one */
+	GString *line; /* the part of the next line that has come */
 };
 
 char *lab_script_path(const char *name)
@@ -91,7 +91,7 @@ static void on_end(GPid pid, gint wait_status, gpointer data)
 	script->listener->ended(script->data, wait_status);
 }
 
-/* The script ends its machine when it gets SIGTERM, so that is what the runner's death sends. */
+/* On SIGTERM the script ends its machine, so it gets this signal when the runner dies. */
 static void in_child(gpointer runner)
 {
 	child_bind(GPOINTER_TO_INT(runner), SIGTERM);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A script below lab/ at work: how it is found, started, listened to and ended. */
+/* Finds, starts, listens to and ends a script below lab/. */
 #ifndef FERRY_HOST_LAB_SCRIPT_H
 #define FERRY_HOST_LAB_SCRIPT_H
 
@@ -21,14 +21,15 @@ struct lab_script_listener {
 char *lab_script_path(const char *name);
 
 /*
- * The environment of scripts, which tells them by FERRY_BUILD where make has put what they use.
+ * The environment of scripts. FERRY_BUILD tells them where make has put the files that they use.
  * The caller frees it with g_strfreev().
  */
 char **lab_script_environment(void);
 
 /*
- * Starts the script with ARGUMENTS, ended by NULL, of which the first is its path. Its errors are
- * appended to the file ERRORS_PATH. The listener is called from the main loop.
+ * Starts the script with ARGUMENTS, which begin with its path and end with NULL. Its stderr is
+ * appended to the file ERRORS_PATH. The listener is called from the main loop. NULL and ERROR on
+ * failure.
  */
 struct lab_script *lab_script_start(char **arguments, const char *errors_path,
 				    const struct lab_script_listener *listener, void *data,

@@ -22,7 +22,7 @@ struct lines {
 	GQueue *running;     /* of struct running, in the order in which they started */
 	GPtrArray *failures; /* names */
 
-	/* Cases of one program that never started, all for one reason, are told in one line. */
+	/* Cases of one program that were skipped for the same reason share one line. */
 	const struct program *skipped_program;
 	char *skipped_first, *skipped_reason; /* NULL if there is no such line to print */
 	guint skipped_more;

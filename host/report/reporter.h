@@ -11,8 +11,8 @@ struct reporter {
 	const char *name;  /* of its option, without "--" */
 	const char *about; /* for --help; NULL: the option is not listed there */
 	/*
-	 * The option names a file, "FILE", and any number of such reports are written. Otherwise
-	 * the report is printed, and there is one of those.
+	 * TRUE: the option takes a file, and may be given several times. FALSE: the report is
+	 * printed to standard output, and there is only one such report.
 	 */
 	gboolean takes_file;
 
@@ -20,7 +20,7 @@ struct reporter {
 	void *(*begin)(const char *target, const struct environment *environment, guint cases,
 		       GError **error);
 	void (*started)(void *data, const struct test_case *test_case);
-	/* Something that takes a while and is no case, e.g. a lab's kernel is built. */
+	/* Something that takes a while and is not a case, e.g. a lab's kernel is built. */
 	void (*note)(void *data, const char *text);
 	/* What a running case does now, for a live display. */
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reports that one run is told to. */
+/* All the reports about one run. */
 #ifndef FERRY_HOST_REPORTS_H
 #define FERRY_HOST_REPORTS_H
 
@@ -8,13 +8,13 @@
 struct reports;
 
 struct reports *reports_new(void);
-/* Does not end the reports. */
+/* Frees REPORTS without ending them. */
 void reports_free(struct reports *reports);
 
 /* Begins a report and adds it; see struct reporter. FALSE and ERROR if it cannot be written. */
 gboolean reports_begin(struct reports *reports, const struct reporter *reporter, const char *target,
 		       const struct environment *environment, guint cases, GError **error);
-/* Adds a report that has begun already, and that only needs what `ended` is told. */
+/* Adds a report without calling its `begin`. DATA is passed to its other functions. */
 void reports_add(struct reports *reports, const struct reporter *reporter, void *data);
 
 void reports_started(struct reports *reports, const struct test_case *test_case);

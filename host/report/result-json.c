@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * A result as a JSON object and back. docs/results.md lists the members.
- */
+/* Turns a result into a JSON object and back. docs/results.md lists the members. */
 #include "util/json-member.h"
 #include "report/result-json.h"
 
@@ -121,7 +119,7 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_actions(builder, result);
 }
 
-/* ---- back ---- */
+/* ---- from JSON ---- */
 
 static JsonArray *array_member(JsonObject *object, const char *name)
 {

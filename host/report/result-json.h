@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A result as a JSON object, for files and for the runner outside of a lab. docs/results.md lists
- * the members. */
+/*
+ * A result as a JSON object, for report files and for the runner outside of a lab. docs/results.md
+ * lists the members.
+ */
 #ifndef FERRY_HOST_RESULT_JSON_H
 #define FERRY_HOST_RESULT_JSON_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Results, and what all reports say of them. */
+/* Makes and frees results, and the words for them that all reports use. */
 #include "report/result.h"
 #include "util/text.h"
 

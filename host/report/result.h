@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What became of a case. */
+/* The result of a case. */
 #ifndef FERRY_HOST_RESULT_H
 #define FERRY_HOST_RESULT_H
 
@@ -35,7 +35,7 @@ struct mark {
 	GHashTable *values; /* key -> value, both strings */
 };
 
-/* Where a case ran: what its verdict holds for. */
+/* Where a case ran. Its verdict holds for this environment. */
 struct environment {
 	char *host;	    /* "local", or the lab's name */
 	char *vmm;	    /* "qemu" */
@@ -55,7 +55,7 @@ struct result {
 	const struct environment *environment; /* outlives the result */
 	enum verdict verdict;
 	char *reason;		 /* one line; NULL for a plain pass */
-	char *vmm_version;	 /* "7.2.22"; NULL if the VMM never told */
+	char *vmm_version;	 /* "7.2.22"; NULL if the VMM did not tell */
 	char *other_vmm_version; /* of the second VMM, or NULL */
 	char *warning;		 /* one line about an unexpected pass, or NULL */
 	char *memory; /* lines about images of the guest's memory; NULL if none were wanted */
@@ -80,7 +80,7 @@ void environment_free(struct environment *environment);
 const char *result_mark(const struct result *result, const char *name, const char *key);
 
 /*
- * "12 tests, 345 checks; 20 moves, stopped for 2.1 ms to 9.8 ms; 3.20 s". The caller frees it.
+ * "12 tests, 345 checks; 20 migrations, stopped for 2.1 ms to 9.8 ms; 3.20 s". The caller frees it.
  */
 char *result_summary(const struct result *result);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tells the runner outside of a lab what happens in this one inside: JSON Lines on standard
- * output, each an object with a member `event`.
+ * The runner inside a lab tells the one outside what happens. It writes JSON Lines to standard
+ * output, each an object with a member `event`:
  *
- *	{"event":"environment", ...}	what results here are reached on
+ *	{"event":"environment", ...}	where these results come from
  *	{"event":"started","case":NAME}
  *	{"event":"progress","case":NAME,"doing":TEXT}
  *	{"event":"ended", ...}		a result, as docs/results.md has it

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table of report formats. A new format is a file that defines `struct reporter
- * NAME_reporter`, and a line here; `ferry run` then has an option --NAME.
+ * The table of report formats. A new format is a file that defines `struct reporter NAME_reporter`,
+ * and a line here; `ferry run` then has an option --NAME.
  *
- * Of those that print to standard output the first that was chosen is used.
+ * If several that print to standard output were chosen, the first in this order is used.
  */
 #ifndef FERRY_HOST_REPORT_TABLE_H
 #define FERRY_HOST_REPORT_TABLE_H

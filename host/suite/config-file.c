@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads the form of a unittests.cfg (kvm-unit-tests' docs/unittests.md): stanzas in brackets,
- * `key = value` lines, comments behind '#', and values over several lines between triple quotes.
+ * Reads the syntax of a unittests.cfg (kvm-unit-tests' docs/unittests.md): stanzas in brackets,
+ * `key = value` lines, comments after '#', and values over several lines between triple quotes.
  */
 #include <string.h>
 
@@ -69,7 +69,7 @@ char *complaints_text(const struct complaints *complaints)
 {
 	GString *text = g_string_new(NULL);
 
-	/* The sort is stable: those about one line stay in their order. */
+	/* The sort is stable: complaints about one line keep their order. */
 	g_ptr_array_sort(complaints->list, compare_lines);
 	for (guint i = 0; i < complaints->list->len; i++) {
 		const struct complaint *complaint = complaints->list->pdata[i];
@@ -84,7 +84,7 @@ char *complaints_text(const struct complaints *complaints)
 
 struct reader {
 	char **lines;
-	guint next; /* of the lines */
+	guint next; /* index of the next line */
 	struct complaints *complaints;
 	GPtrArray *stanzas;
 };
@@ -120,7 +120,7 @@ static void begin_stanza(struct reader *reader, const char *name, unsigned line)
 	g_ptr_array_add(reader->stanzas, stanza);
 }
 
-/* The rest of a value that began with """ behind FIRST, at line LINE. */
+/* Reads a value that began with """ on line LINE. FIRST is what follows there. */
 static char *read_quoted(struct reader *reader, const char *first, unsigned line)
 {
 	const char *closed = strstr(first, "\"\"\"");

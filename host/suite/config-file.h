@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The form of a unittests.cfg: stanzas of `KEY = VALUE` lines, and complaints that name a line.
- * What the keys mean is known in keys.c.
+ * The syntax of a unittests.cfg: stanzas of `KEY = VALUE` lines, and complaints that name a line.
+ * keys.c knows what the keys mean.
  */
 #ifndef FERRY_HOST_SUITE_CONFIG_FILE_H
 #define FERRY_HOST_SUITE_CONFIG_FILE_H
@@ -16,7 +16,7 @@ struct complaints {
 
 struct complaints *complaints_new(const char *path);
 void complaints_free(struct complaints *complaints);
-/* The same about the same line is kept once. */
+/* A complaint that is repeated for the same line is kept once. */
 void complain(struct complaints *complaints, unsigned line, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
 /* "FILE:LINE: what is wrong", a line each, in the file's order; NULL if there is nothing. */
@@ -36,8 +36,8 @@ struct stanza {
 };
 
 /*
- * The stanzas of TEXT; the first is the nameless one. Lines that are none of a stanza's are
- * complained of. The caller unrefs the array.
+ * The stanzas of TEXT; the first is the nameless one. Each line that cannot be read makes a
+ * complaint. The caller unrefs the array.
  */
 GPtrArray *config_file_read(const char *text, struct complaints *complaints);
 

@@ -147,7 +147,7 @@ static gboolean read_tests(const struct image *image, GPtrArray *tests, GError *
 	return TRUE;
 }
 
-/* Beside x86/NAME.flat is x86/NAME.elf, which keeps sections and debug information. */
+/* x86/NAME.elf is beside x86/NAME.flat, and keeps sections and debug information. */
 static char *elf_path(const char *file)
 {
 	if (!g_str_has_suffix(file, ".flat"))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest's ELF file tells although it is not run: its tests (docs/protocol.md, "Test
+ * What a guest's ELF file tells without being run: its tests (docs/protocol.md, "Test
  * descriptors"), and which function and line an address belongs to.
  */
 #ifndef FERRY_HOST_GUEST_IMAGE_H
@@ -17,7 +17,7 @@ struct guest_test {
 
 /*
  * The tests in the .elf beside the flat binary FILE: an array of struct guest_test that the caller
- * unrefs. It is empty if the file has no section .tests, as a guest of another suite. NULL and
+ * unrefs. It is empty if the file has no section .tests, as in a guest of another suite. NULL and
  * ERROR if the file cannot be read or is damaged.
  */
 GPtrArray *guest_image_tests(const char *file, GError **error);

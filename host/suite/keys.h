@@ -6,7 +6,7 @@
 #include "suite/config-file.h"
 #include "suite/suite.h"
 
-/* Where a value goes, and where complaints about it do. */
+/* Where a value is stored, and where complaints about it go. */
 struct key_context {
 	struct program *program;
 	const char *bindir; /* of the flat binaries */
@@ -25,7 +25,7 @@ const struct key *key_find(const char *name);
 /* " (did you mean 'X'?)" or "; known: ..."; the caller frees it. */
 char *key_suggest(const char *name);
 
-/* A program of which no key has been read yet. */
+/* A program in which each key has its default value. */
 struct program *program_new(void);
 void program_free(struct program *program);
 

@@ -37,7 +37,7 @@ static const char *missing_hyperv(const char *accel)
 	return NULL;
 }
 
-/* TCG does emulate SVM, with bugs in QEMU 7.2. It is for those who ask for --accel tcg. */
+/* TCG emulates SVM, too, with bugs in QEMU 7.2. That is for those who ask for --accel tcg. */
 static const char *missing_svm(const char *accel)
 {
 	if (!missing_kvm(accel) && !kvm_offers_svm())

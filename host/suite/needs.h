@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a case may need of its host: the words of `needs` in unittests.cfg. What there
- * is, is asked of KVM itself (kvm.h), never guessed from a name.
+ * What a case may need of its host: the words of `needs` in unittests.cfg. Whether it is there is
+ * asked of KVM itself (kvm.h), never guessed from a CPU's name.
  */
 #ifndef FERRY_HOST_NEEDS_H
 #define FERRY_HOST_NEEDS_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A run's settings as the words of a command line. See settings.h. */
+/* Turns a run's settings into the arguments of a command line. See settings.h. */
 #include "suite/settings.h"
 
 const struct settings default_settings = {

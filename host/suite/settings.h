@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a user may want of a run and of its guests. The command line fills it, and every part
- * that carries out a wish reads it from here. A lab's inner `ferry run` gets the same wishes as
- * words.
+ * What a user may want of a run and of its guests. The command line fills this in, and all code
+ * that carries out a wish reads it from here. The `ferry run` inside a lab gets the same settings
+ * as arguments.
  */
 #ifndef FERRY_HOST_SETTINGS_H
 #define FERRY_HOST_SETTINGS_H
@@ -36,8 +36,8 @@ struct settings {
 extern const struct settings default_settings;
 
 /*
- * The arguments that tell an inner `ferry run` to do as SETTINGS say, ended by NULL. Paths are
- * absolute, since they hold inside a lab, too. There is no `accel`: labs are there for KVM. The
+ * The arguments that give SETTINGS to the `ferry run` inside a lab, ended by NULL. Paths are
+ * absolute, so that they are valid there, too. There is no --accel: labs are there for KVM. The
  * caller frees the array with g_strfreev().
  */
 char **settings_to_arguments(const struct settings *settings);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Makes programs of the stanzas of a unittests.cfg. A stanza that names several counts of vCPUs
+ * Turns the stanzas of a unittests.cfg into programs. A stanza that names several counts of vCPUs
  * makes a program for each.
  */
 #include <string.h>
@@ -13,7 +13,7 @@
 struct loader {
 	struct suite *suite;
 	const char *bindir;
-	struct complaints *complaints; /* the file is refused */
+	struct complaints *complaints; /* for these the file is refused */
 	struct complaints *warnings;
 	GHashTable *pieces; /* of QEMU arguments, by their names */
 };
@@ -22,7 +22,7 @@ struct loader {
 
 #define LETTERS_OF_A_PIECE "abcdefghijklmnopqrstuvwxyz0123456789_"
 
-/* "{NAME}" as a whole: the NAME, which the caller frees; else NULL. */
+/* If TEXT begins with "{NAME}", returns the NAME, which the caller frees. Else NULL. */
 static char *piece_name(const char *text)
 {
 	size_t length = *text == '{' ? strspn(text + 1, LETTERS_OF_A_PIECE) : 0;
@@ -32,7 +32,7 @@ static char *piece_name(const char *text)
 
 static char *expand(struct loader *loader, const char *text, unsigned smp, unsigned line);
 
-/* All that a piece can still have in braces is {smp}. */
+/* The only name in braces that a piece can still hold is {smp}. */
 static void append_piece(struct loader *loader, GString *result, const char *piece, unsigned smp,
 			 unsigned line)
 {
@@ -42,8 +42,9 @@ static void append_piece(struct loader *loader, GString *result, const char *pie
 }
 
 /*
- * TEXT with the pieces that it names in place of their names. SMP is what {smp} stands for; 0
- * leaves that for later. A shell's ${NAME} is none of ours. The caller frees the result.
+ * Returns TEXT with the name of each piece replaced by the piece. SMP is what {smp} stands for; 0
+ * leaves {smp} for later. ${NAME} stays, since it is a shell's variable. The caller frees the
+ * result.
  */
 static char *expand(struct loader *loader, const char *text, unsigned smp, unsigned line)
 {
@@ -87,13 +88,13 @@ static void read_piece(struct loader *loader, const struct assignment *assignmen
 
 /* ---- stanzas ---- */
 
-/* What stands before "=": a key, and the count of vCPUs that it is limited to; 0: any. */
+/* The left side of "=": a key, and the count of vCPUs that it is limited to; 0: any count. */
 struct target {
 	const struct key *key; /* NULL: there is none of this name */
 	unsigned smp;
 };
 
-/* "timeout" or "timeout.2". */
+/* NAME is like "timeout" or "timeout.2". */
 static struct target find_target(const struct loader *loader, const char *name)
 {
 	struct target target = { .key = key_find(name) };
@@ -117,7 +118,7 @@ static gboolean has_count(const GArray *counts, unsigned count)
 	return FALSE;
 }
 
-/* Complains of what has no meaning in any of the stanza's programs. */
+/* Complains of assignments that have no meaning in any of the stanza's programs. */
 static void check_assignments(struct loader *loader, const struct stanza *stanza,
 			      const GArray *counts)
 {
@@ -147,7 +148,7 @@ static void check_assignments(struct loader *loader, const struct stanza *stanza
 	}
 }
 
-/* Reads those assignments that are limited to as many vCPUs as LIMIT; 0: that are not limited. */
+/* Reads the assignments that are limited to LIMIT vCPUs. LIMIT 0: those without a limit. */
 static void read_assignments(struct loader *loader, const struct stanza *stanza,
 			     struct program *program, unsigned limit)
 {
@@ -188,7 +189,7 @@ static void check_name(struct loader *loader, const char *name, unsigned line)
 	}
 }
 
-/* The program with the most vCPUs has the stanza's name, and the others one that tells theirs. */
+/* The program with the most vCPUs has the stanza's name. Other names tell their counts. */
 static char *name_with_count(const struct stanza *stanza, unsigned smp, unsigned most)
 {
 	if (smp == most)
@@ -245,7 +246,7 @@ static void add_stanza(struct loader *loader, const struct stanza *stanza)
 		add_program(loader, stanza, g_array_index(counts, unsigned, i), most);
 }
 
-/* Before the first [NAME] stand pieces of QEMU arguments alone, and only in a suite of ours. */
+/* Only pieces of QEMU arguments may precede the first [NAME], and only in our own suite. */
 static void add_head(struct loader *loader, const struct stanza *head)
 {
 	for (guint i = 0; i < head->assignments->len; i++) {

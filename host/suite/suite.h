@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A suite: the programs that a unittests.cfg describes. The file format is kvm-unit-tests'
- * (their docs/unittests.md), so that their suite can be read too. docs/writing-a-test.md tells
- * what ours has besides.
+ * A suite: the programs that a unittests.cfg describes. The file format is kvm-unit-tests' (their
+ * docs/unittests.md), so that their suite can be read too. docs/writing-a-test.md tells what Ferry
+ * adds.
  */
 #ifndef FERRY_HOST_SUITE_H
 #define FERRY_HOST_SUITE_H
@@ -36,10 +36,10 @@ struct suite {
 };
 
 /*
- * Reads a unittests.cfg; the flat binaries are in BINDIR. Every complaint in the
- * file is gathered into one error, each a line "FILE:LINE: what is wrong and what
- * to do". Whether plans and needs are known is for the caller to check. Of an unknown key another
- * project's suite gets a warning, since kvm-unit-tests adds keys now and then.
+ * Reads a unittests.cfg; the flat binaries are in BINDIR. Every complaint in the file is gathered
+ * into one error, each a line "FILE:LINE: what is wrong and what to do". Whether plans and needs
+ * are known is for the caller to check. An unknown key in another project's suite is only a
+ * warning, since kvm-unit-tests adds keys now and then.
  */
 struct suite *suite_load(const char *path, const char *bindir, gboolean kvm_unit_tests,
 			 GError **error);

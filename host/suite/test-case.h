@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A case: a program under a plan. It is what is scheduled, timed and reported. */
+/* A case: a program under a plan. Each case is scheduled, timed and reported by itself. */
 #ifndef FERRY_HOST_SUITE_TEST_CASE_H
 #define FERRY_HOST_SUITE_TEST_CASE_H
 
@@ -9,7 +9,7 @@ struct plan;
 
 struct test_case {
 	const struct program *program;
-	const struct plan *plan; /* plan/plan.h; what reports tell of it is below */
+	const struct plan *plan; /* plan/plan.h; what reports need of it is below */
 	const char *plan_name;	 /* "precopy+tcp" */
 	const char *action;	 /* what the plan does once: "migration"; NULL: nothing */
 	gboolean reboots;	 /* an action is over when the guest has booted again */
