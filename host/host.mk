@@ -23,7 +23,7 @@ $(build)/host/%.o: host/%.c host/host.mk $(host_flags)
 	$(say) CC $<
 	$(quiet)$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Where the sources are: for a runner that was built outside them.
+# A runner that is built outside the source tree must know where that is.
 $(build)/host/util/paths.o: HOST_CPPFLAGS += -DSOURCE_FOLDER='"$(CURDIR)"'
 
 -include $(host_objects:.o=.d)

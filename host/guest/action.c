@@ -67,7 +67,7 @@ void guest_action_done(void *data, const struct action_stats *stats, const char 
 	guest_answer_waiting_questions(guest);
 	action->done(action->data, stats, problem);
 	release(action);
-	/* Last, since the guest may have ended in the new VM, and tells so now. */
+	/* This comes last: if the guest has ended in the new VM, its end is delivered now. */
 	if (releases)
 		guest->vmm->release_output(guest->vm);
 }

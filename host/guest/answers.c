@@ -81,7 +81,7 @@ void guest_answer_sentence(struct guest *guest)
 	guest->vmm->send(guest->vm, "\n", 1);
 }
 
-/* ---- those that wait ---- */
+/* ---- questions that wait ---- */
 
 void guest_answer_waiting_questions(struct guest *guest)
 {

@@ -8,10 +8,10 @@
 #include "guest/clock-check.h"
 #include "util/text.h"
 
-/* NTP slews CLOCK_MONOTONIC by up to 500 ppm (adjtimex(2)), and not a guest's clock. */
+/* NTP slews CLOCK_MONOTONIC by up to 500 ppm (adjtimex(2)), but not a guest's clock. */
 #define MOST_SLEW_PPM 500
 /*
- * QEMU and KVM read the clock a few instructions before the moment that the runner gets to know. A
+ * QEMU and KVM read the clock a few instructions before the moment that the runner is told of. A
  * broken clock is wrong by much more: by the time that an action takes.
  */
 #define ROUNDING_NS 100000

@@ -62,7 +62,7 @@ static G_GNUC_PRINTF(2, 3) void violation(struct console *console, const char *f
 	console->listener->violation(console->data, problem);
 }
 
-/* Reads a word, or a string in double quotes, at *TEXT, and sets *TEXT behind it. */
+/* Reads a word, or a string in double quotes, at *TEXT, and sets *TEXT to what follows. */
 static char *read_value(const char **text)
 {
 	const char *start = *text;
@@ -131,8 +131,8 @@ static gboolean read_head(const char **text, guint64 *sequence, guint64 *offset,
 }
 
 /*
- * Compares both counters with what came. After a complaint they are set to the guest's, so that
- * one loss is told once.
+ * Compares both counters with what came. After a complaint they are set to the guest's, so that one
+ * loss is reported once.
  */
 static void check_counters(struct console *console, guint64 sequence, guint64 offset)
 {

@@ -30,7 +30,7 @@ enum sentence {
 	SENTENCE_SKIPPED,
 };
 
-/* A machine line. It and all that it points to end with the call that it is passed to. */
+/* A machine line. It and all that it points to are valid only during the listener's call. */
 struct machine_line {
 	guint64 sequence;
 	const char *verb;
@@ -57,20 +57,20 @@ struct console_listener {
 
 struct console *console_new(const struct console_listener *listener, void *data);
 
-/* Another console that has received what CONSOLE has. */
+/* Returns a second console that has received the same bytes as CONSOLE. */
 struct console *console_copy(const struct console *console, const struct console_listener *listener,
 			     void *data);
 
-/* Bytes from the guest, in the order in which it sent them. */
+/* Takes bytes from the guest, in the order in which it sent them. */
 void console_feed(struct console *console, const char *bytes, gsize length);
 
 /*
  * The machine is being reset: a new boot may begin at any moment, in the middle of a line, too.
- * Until then lines are read as ever.
+ * Until then lines are read as before.
  */
 void console_expect_boot(struct console *console);
 
-/* The guest has ended: hands out a last line that has no end. */
+/* The guest has ended: delivers a last line that has no newline. */
 void console_end(struct console *console);
 
 /* Has the guest shown that it speaks machine lines? */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Compares what a guest says of its disk with the image. The guest speaks only of sectors that it
- * has written and flushed and does not write any more. So each of these has to be in the image to
- * the last bit, whichever VMM wrote it. The image is read from the host's page cache, which all
- * VMMs write to. Whether the disk itself would survive a power cut is not asked here.
+ * has written and flushed and does not write any more. So the image must hold each of these to the
+ * last bit, whichever VMM wrote it. The image is read from the host's page cache, which all VMMs
+ * write to. Whether the data would survive a power cut is not checked.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The disk of a guest whose stanza asks for one: an image that lives as long as the case, and
- * what the guest has said that it holds (docs/protocol.md, "Disk marks").
+ * The disk of a guest whose stanza asks for one: an image that lives as long as the case, and what
+ * the guest has said about its contents (docs/protocol.md, "Disk marks").
  */
 #ifndef FERRY_HOST_DISK_CHECK_H
 #define FERRY_HOST_DISK_CHECK_H
@@ -22,7 +22,7 @@ const char *disk_check_path(const struct disk_check *check);
  */
 char *disk_check_mark(struct disk_check *check, const struct machine_line *line);
 
-/* Forgets what the guest has said: a new boot knows nothing of it. */
+/* Forgets what the guest has said: a new boot does not know of it. */
 void disk_check_forget(struct disk_check *check);
 
 /*
@@ -36,8 +36,8 @@ char *disk_check_compare(const struct disk_check *check, guint64 *wrong, guint64
 char *disk_check_answer(guint64 wrong, guint64 first);
 
 /*
- * Copies the disk. The check that is returned is that of the VM which has the image open. CHECK's
- * image is the copy, which a VM gets that opens the image from now on. NULL and ERROR on failure.
+ * Copies the disk. Returns the check for the VM that has the image open now. From now on CHECK is
+ * for the copy, which the next VM opens. NULL and ERROR on failure.
  */
 struct disk_check *disk_check_split(struct disk_check *check, GError **error);
 

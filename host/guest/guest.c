@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest's life, the VMs that carry it, and what its console tells. What is done to it is in
- * action.c and beside it, what it asks in answers.c.
+ * A guest's life, the VMs that carry it, and what its console tells. Actions on it are in action.c
+ * and in a file for each kind, and its questions in answers.c.
  */
 #include <string.h>
 #include <sys/wait.h>
@@ -43,7 +43,7 @@ static void on_sentence(void *data, enum sentence sentence)
 	guest->listener->sentence(guest->data, sentence);
 }
 
-/* A new boot: whatever the last one was in the middle of does not end any more. */
+/* A new boot: questions of the boot before it are never answered. */
 static void on_hello(struct guest *guest, const struct machine_line *line)
 {
 	struct guest_action *action = guest->action;
@@ -155,7 +155,7 @@ static void on_retired_exit(struct guest *guest, struct vm *vm, const struct vm_
 		tell_end_when_all_ended(guest);
 }
 
-/* A destination whose guest has ended has nothing to wait for. */
+/* If the guest has ended, its destination may end, too. */
 static void on_destination_exit(struct guest *guest, const struct vm_exit *exit)
 {
 	const char *what = guest->action ? guest->action->kind->destination_died : NULL;
@@ -232,7 +232,7 @@ struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore
 		},
 	};
 
-	/* The guest goes to and fro between two builds. */
+	/* The VMs of the guest run the two builds in turn. */
 	if (guest->config.other_binary && !first && !guest->in_other)
 		config.endpoint.binary = guest->config.other_binary;
 	return guest->vmm->start(&config, &vm_listener, guest, error);

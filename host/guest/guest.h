@@ -13,7 +13,7 @@
 struct guest;
 
 struct guest_listener {
-	/* Lines of the console, in order. `machine` gets all but questions and acknowledgements. */
+	/* Lines of the console, in order. `machine` gets no questions and no acknowledgements. */
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
 	void (*machine)(void *data, const struct machine_line *line);
 	void (*violation)(void *data, const char *problem);
@@ -28,12 +28,12 @@ struct guest_listener {
 	gboolean (*wants_more)(void *data);
 	/* The guest asks which boot this is. Returns the answer, which the caller frees. */
 	char *(*boot_asked)(void *data, unsigned boot);
-	/* The guest is to be saved while it runs, and is stopped: the moment to copy its disk. */
+	/* The guest is stopped, before it is saved while it runs. Its disk can be copied now. */
 	void (*stands_still)(void *data);
 	/*
-	 * The guest was saved while it ran, and there are two of it now. SOURCE is the one that
-	 * was saved; it goes on when guest_go_on() is called. The one from the file is the
-	 * guest that this listener is for.
+	 * The guest was saved while it ran, so there are two of it now. SOURCE is the one that was
+	 * saved. It goes on when guest_go_on() is called. This listener stays with the one from the
+	 * file.
 	 */
 	void (*snapshot_source)(void *data, struct guest *source);
 	/*
@@ -43,20 +43,20 @@ struct guest_listener {
 	char *(*disk_asked)(void *data);
 	/* The guest, and every process that carried it, has ended. */
 	void (*ended)(void *data, const struct vm_exit *exit);
-	/* The guest cannot be carried on; PROBLEM is one line. Called once at most. */
+	/* The guest cannot go on; PROBLEM is one line. Called at most once. */
 	void (*failed)(void *data, const char *problem);
-	/* As failed(), but the VMM cannot do here what the plan needs. REASON is one line. */
+	/* Like failed(), for a VMM that cannot do on this host what the plan needs. */
 	void (*unable)(void *data, const char *reason);
 };
 
-/* All that this points to must outlive the guest, but for the two folders' names. */
+/* All that this points to must outlive the guest, except the two folders' names. */
 struct guest_config {
 	const struct vmm *vmm;
 	const char *binary;	  /* the VMM's program */
-	const char *other_binary; /* that every second VM of the guest runs; NULL: the same */
+	const char *other_binary; /* for every second VM of the guest; NULL: the same */
 	struct vm_machine machine;
 	struct vm_tuning tuning;
-	struct ram_images *images; /* as struct vm_endpoint has them */
+	struct ram_images *images; /* see struct vm_endpoint */
 	const char *logdir;	   /* the folder of the guest's logs, which exists */
 	const char *socket_dir;	   /* the folder of sockets for migrations */
 };
@@ -75,28 +75,31 @@ struct guest *guest_start(const struct guest_config *config, const struct guest_
 void guest_pause(struct guest *guest, gint64 microseconds, action_done_function done, void *data);
 void guest_migrate(struct guest *guest, const struct migration_options *options,
 		   action_done_function done, void *data);
-/* A migration that is begun and broken off. The guest stays. */
+/* Begins a migration and breaks it off. The guest stays where it is. */
 void guest_break_migration(struct guest *guest, const struct broken_migration_options *options,
 			   action_done_function done, void *data);
 /*
- * Done when the new boot has said hello, or when the machine was reset if the guest does not speak
- * the protocol.
+ * DONE is called when the new boot has said hello. A guest that does not speak the protocol says
+ * none, so then it is called when the machine was reset.
  */
 void guest_reset(struct guest *guest, action_done_function done, void *data);
 /*
- * The guest is stopped and saved to a file. Its VMM ends, and another one restores the guest.
- * RUNNING: the guest runs on while it is saved, and the file holds what it was when that began. The
- * listener gets the snapshot source. There is one at a time, and the next snapshot waits for its
- * end.
+ * Stops the guest and saves it to a file. Its VMM ends, and another one restores the guest. If
+ * RUNNING, the guest runs on while it is saved, and the file holds its state from when that began.
+ * The listener then gets the snapshot source. There is one source at a time: the next snapshot
+ * waits for its end.
  */
 void guest_snapshot(struct guest *guest, gboolean running, action_done_function done, void *data);
 
-/* The snapshot source goes on. LISTENER gets what it does, from the main loop. */
+/* Lets the snapshot source go on. LISTENER is called from the main loop. */
 void guest_go_on(struct guest *source, const struct guest_listener *listener, void *data);
-/* Ends GUEST's snapshot source. KEEP: the log of its console stays. Not from inside its calls. */
+/*
+ * Ends GUEST's snapshot source. If KEEP, the log of its console stays. The source's listener must
+ * not call this.
+ */
 void guest_end_snapshot_source(struct guest *guest, gboolean keep);
 
-/* The byte that a guest waits for after a migration sentence. */
+/* Sends the byte that a guest waits for after a migration sentence. */
 void guest_answer_sentence(struct guest *guest);
 
 const struct console *guest_console(const struct guest *guest);
@@ -105,7 +108,7 @@ const char *guest_log_problem(const struct guest *guest);
 /* What the guest or its action is waiting for, in a few words for a message, or NULL. */
 const char *guest_waits_for(const struct guest *guest);
 
-/* Kills what still runs. Not to be called from inside a call of the listener. */
+/* Kills what still runs. The listener must not call this. */
 void guest_free(struct guest *guest);
 
 #endif

@@ -41,28 +41,28 @@ struct guest {
 	char *console_path, *stderr_path, *command_path, *socket_dir, *socket_path;
 
 	/* answers.c */
-	unsigned unread_answers; /* so many has the guest not yet said `got` to */
-	GQueue *questions;	 /* that wait for the end of an action */
+	unsigned unread_answers; /* those that the guest has not yet said `got` to */
+	GQueue *questions;	 /* those that wait for the end of an action */
 
-	/* action.c. Number and pauses are of this boot. */
-	struct guest_action *action; /* the one that was asked for, or NULL */
-	guint64 actions;	     /* that have ended well, resets left out */
+	/* action.c. The number of actions and their pauses are counted anew in each boot. */
+	struct guest_action *action; /* the one that was ordered, or NULL */
+	guint64 actions;	     /* that have succeeded, without resets */
 	gint64 pause_min_ns, pause_max_ns;
-	unsigned boots; /* so many have said hello */
+	unsigned boots; /* those that have said hello */
 
-	/* snapshot.c: the guest as it goes on where it was saved while it ran. */
+	/* snapshot.c: the guest that was saved while it ran, and goes on in its own VM. */
 	struct guest *snapshot_source;
 	unsigned snapshot_sources; /* so far */
 };
 
-/* The guest cannot be carried on, as its listener is told. Only the first call counts. */
+/* Tells the listener that the guest cannot go on. Only the first call counts. */
 void guest_fail(struct guest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- guest.c: VMs ---- */
 
 extern const struct console_listener guest_console_listener;
 
-/* INCOMING is a socket's path or NULL, RESTORE an open file or 0. One of them at most is set. */
+/* INCOMING is a socket's path or NULL, RESTORE an open file or 0. At most one of them is set. */
 struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore, GError **error);
 /* The destination carries the guest from now on. */
 void guest_adopt(struct guest *guest);
@@ -75,7 +75,7 @@ void guest_drop_socket(struct guest *guest);
 
 void guest_on_question(struct guest *guest, const struct machine_line *line);
 void guest_answer_waiting_questions(struct guest *guest);
-/* Nobody waits for an answer any more: the guest boots again. */
+/* Forgets all questions, since the guest boots again. */
 void guest_forget_questions(struct guest *guest);
 /* SOURCE gets a copy of the questions that GUEST has asked. */
 void guest_copy_questions(struct guest *source, const struct guest *guest);
@@ -85,23 +85,23 @@ void guest_free_questions(struct guest *guest);
 
 struct guest_action_kind {
 	gsize size; /* of the kind's own struct */
-	/* FALSE: something that the kind needs is not there yet. NULL: it needs nothing. */
+	/* FALSE if something that the kind needs is not there yet. NULL if it needs nothing. */
 	gboolean (*can_begin)(const struct guest *guest);
 	void (*begin)(struct guest *guest, struct guest_action *action);
-	/* It has ended well. */
+	/* The action has succeeded. May be NULL. */
 	void (*succeed)(struct guest *guest, const struct action_stats *stats);
-	/* Another VM carries the guest afterwards, and has held its output until then. */
+	/* Another VM carries the guest afterwards. Its output is held until then. */
 	gboolean changes_vm;
 	/* The guest has booted. May be NULL. */
 	void (*booted)(struct guest *guest, struct guest_action *action);
-	/* The destination can take the guest. NULL: the action begins. */
+	/* The destination can take the guest. NULL if the action can begin then. */
 	void (*destination_ready)(struct guest *guest, struct guest_action *action);
-	/* All VMs that the guest has left have ended. TRUE: the action goes on now. May be NULL. */
+	/* All VMs that the guest has left have ended. TRUE if the action goes on. May be NULL. */
 	gboolean (*sources_ended)(struct guest *guest, struct guest_action *action);
 	/* What the action waits for, in a few words for a message. */
 	const char *(*waits_for)(const struct guest *guest, const struct guest_action *action);
-	const char *destination_died; /* what a message says then; may be NULL */
-	/* Gives back what the action has open. May be NULL. */
+	const char *destination_died; /* a message's words for that; may be NULL */
+	/* Frees what the action has open. May be NULL. */
 	void (*release)(struct guest_action *action);
 };
 
@@ -113,8 +113,8 @@ struct guest_action {
 };
 
 /*
- * Returns the kind's own struct, all zeroes behind the head; the guest owns it. It begins when
- * guest_begin_action_when_ready() finds that it can.
+ * Returns the kind's own struct, with zeroes after the head. The guest owns it. The action begins
+ * when guest_begin_action_when_ready() finds that it can.
  */
 void *guest_new_action(struct guest *guest, const struct guest_action_kind *kind,
 		       action_done_function done, void *data);
@@ -123,7 +123,7 @@ void guest_begin_action_when_ready(struct guest *guest);
 void *guest_action_of(const struct guest *guest, const struct guest_action_kind *kind);
 /* Adds the time for which the guest stood still. */
 void guest_count_action(struct guest *guest, const struct action_stats *stats);
-/* The action ends: an action_done_function, whose DATA is the guest. */
+/* Ends the action. This is an action_done_function whose DATA is the guest. */
 void guest_action_done(void *data, const struct action_stats *stats, const char *problem);
 void guest_free_action(struct guest *guest);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See machine-check.h. The guest decides which registers it tells. */
+/* See machine-check.h. The guest decides which registers it reports. */
 #include <string.h>
 
 #include "guest/machine-check.h"
@@ -47,7 +47,7 @@ static void add_difference(GString *text, const char *key, GHashTable *first, GH
 			       text->len ? "; " : "", key, is_text, was_text);
 }
 
-/* The keys of both, each once and sorted. */
+/* The keys of both, sorted and without repetitions. */
 static GList *all_keys(GHashTable *first, GHashTable *now)
 {
 	GList *keys = g_hash_table_get_keys(first), *more = g_hash_table_get_keys(now);

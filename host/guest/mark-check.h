@@ -7,8 +7,8 @@
 #include "guest/disk-check.h"
 
 /*
- * LINE is a `mark` line. FALSE: the host checks no such marks. DISK is NULL for a guest without a
- * disk. PROBLEM gets what is wrong in one line that the caller frees, or NULL.
+ * LINE is a `mark` line. Returns FALSE if the host does not check such marks. DISK is NULL for a
+ * guest without a disk. PROBLEM gets what is wrong in one line that the caller frees, or NULL.
  */
 gboolean mark_check(struct clock_check *clock, struct disk_check *disk,
 		    const struct machine_line *line, char **problem);

@@ -75,7 +75,7 @@ void guest_migrate(struct guest *guest, const struct migration_options *options,
 	start_destination(guest);
 }
 
-/* ---- broken off ---- */
+/* ---- migrations that are broken off ---- */
 
 static void begin_broken(struct guest *guest, struct guest_action *action)
 {

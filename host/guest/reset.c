@@ -41,7 +41,7 @@ static void begin(struct guest *guest, struct guest_action *action)
 	guest->vmm->reset(guest->vm, on_reset, guest);
 }
 
-/* A boot that comes before the reset has begun is not the one that it waits for. */
+/* A boot that comes before the reset has begun is not the one that the reset waits for. */
 static void booted(struct guest *guest, struct guest_action *action)
 {
 	struct reset *reset = (struct reset *)action;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a snapshot source does after it was saved is judged as with any guest: failed checks, the
- * console's bytes, clocks, and a bad end. When its test is over, this test can no longer see what
- * saving has done to it.
+ * A snapshot source is judged like any guest by its checks, the bytes of its console, its clocks,
+ * its disk and its end. It is ended when its test is over, since this test can then no longer see
+ * what saving has done to it.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "guest/snapshot-source.h"
 #include "util/text.h"
 
-/* Behind each of its failures. Before it are the words that any guest's failure has. */
+/* Ends each message about a failure of the source, which otherwise reads like any guest's. */
 #define WHOSE " (in the snapshot source)"
 
 struct snapshot_source {
@@ -18,11 +18,11 @@ struct snapshot_source {
 	const struct snapshot_source_listener *listener;
 	void *data;
 	struct clock_check *clock_check;
-	struct disk_check *disk; /* NULL for a guest without */
+	struct disk_check *disk; /* NULL for a guest without a disk */
 	gboolean in_test;
-	char *problem; /* the first */
+	char *problem; /* the first problem outside of checks */
 	char *failure; /* the first check that failed */
-	guint idle;    /* it is over */
+	guint idle;    /* calls tell_over() */
 };
 
 static gboolean tell_over(gpointer data)
@@ -162,7 +162,7 @@ static char *on_boot_asked(void *data, unsigned boot)
 	return g_strdup_printf("boot=%u", boot);
 }
 
-/* It may leave after its last test. A guest without protocol leaves at any time. */
+/* The source may leave after its last test, or at any time if it does not speak the protocol. */
 static void on_ended(void *data, const struct vm_exit *exit)
 {
 	struct snapshot_source *source = data;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A snapshot source: a guest that was saved while it ran, and goes on. The plan works with the one
- * that was restored; the source is followed from here to the end of the test that it was saved in.
+ * that was restored; the source is followed by this file to the end of the test that it was saved
+ * in.
  */
 #ifndef FERRY_HOST_SNAPSHOT_SOURCE_H
 #define FERRY_HOST_SNAPSHOT_SOURCE_H
@@ -12,18 +13,19 @@
 struct snapshot_source;
 
 struct snapshot_source_listener {
-	/* A test failed there; REASON is one line, or NULL. */
+	/* A test of the source failed; REASON is one line, or NULL. */
 	void (*test_failed)(void *data, const struct machine_line *line, const char *reason);
 	/*
-	 * It has come to its end, and may be freed. PROBLEM is one line about something wrong
-	 * that is no test's failure, FAILURE one about the first check that failed; or NULL.
+	 * The source has come to its end, and may be freed. PROBLEM is one line about what went
+	 * wrong outside of checks, FAILURE one about the first check that failed. Both may be NULL.
 	 */
 	void (*over)(void *data, const char *problem, const char *failure);
 };
 
 /*
- * GUEST's request is answered, and it goes on. IN_TEST: it is in the middle of a test. Its further
- * requests are answered and nothing is done. DISK (which may be NULL) is freed with the source.
+ * Answers GUEST's request, so that it goes on. IN_TEST tells whether it is in the middle of a test.
+ * Its further requests are answered without an action. DISK (which may be NULL) is freed with the
+ * source.
  */
 struct snapshot_source *snapshot_source_follow(struct guest *guest, gboolean in_test,
 					       struct disk_check *disk,

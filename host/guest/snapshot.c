@@ -2,9 +2,9 @@
 /*
  * Snapshots of a guest: it is saved to a file, and another VM goes on with it from there.
  *
- * A guest that is saved while it is stopped is left in the file alone: its VMM ends first. If the
- * guest runs while it is saved there are two of it afterwards: the copy in the file, which is GUEST
- * here, and the snapshot source, which has the VM and gets a struct guest of its own.
+ * A guest that is stopped while it is saved exists only in the file afterwards, since its VMM ends.
+ * If the guest runs while it is saved, there are two of it afterwards: the copy in the file, which
+ * is GUEST here, and the snapshot source, which has the VM and gets a struct guest of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ struct snapshot {
 	gboolean running; /* the guest runs while it is saved */
 	int file;	  /* 0 if it is not open */
 	gboolean was_saved;
-	struct action_stats saved; /* what the VMM told of that */
+	struct action_stats saved; /* what the VMM told of the saving */
 };
 
 static void close_file(struct snapshot *snapshot)
@@ -88,8 +88,8 @@ static gboolean sources_ended(struct guest *guest, struct guest_action *action)
 /* ---- save ---- */
 
 /*
- * The VM that was saved while its guest ran, with that guest. It has told as much of the console
- * as the copy begins with. The logs are the copy's, but for that of the console.
+ * Makes the snapshot source, which gets the VM. Its console has received the same bytes as the
+ * copy's. It has a console log of its own; all other logs are the copy's.
  */
 static struct guest *split(struct guest *guest, const struct action_stats *stats)
 {

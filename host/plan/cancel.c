@@ -5,11 +5,11 @@
  * not notice. What was prepared for the migration (dirty logging, clocks, devices that were told)
  * has to be taken back, and the next attempt must find no trace of it.
  *
- * The plans prove that the migration was in mid-flight: memory had been sent, and not all of it.
+ * The plans prove that the migration was in mid-flight: some memory had been sent, but not all.
  */
 #include "plan/plan.h"
 
-/* Bytes a second: the smallest guest is still in flight at the latest moment. */
+/* Bytes a second: slow enough for the smallest guest to be in flight at the latest moment. */
 #define BANDWIDTH	 (256 << 10)
 #define LATEST_MOMENT_MS 150
 

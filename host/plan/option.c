@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plans with options behind their names. Each VMM knows what an option means to it. What an option
- * needs of this machine's kernel is asked here: KVM API documentation 8.29
+ * Plans with options after their names. Each VMM knows what an option means to it. This file finds
+ * out whether this machine's kernel has what an option needs: KVM API documentation 8.29
  * (KVM_CAP_DIRTY_LOG_RING), Documentation/admin-guide/mm/hugetlbpage.rst, personality(2).
  */
 #include "util/child.h"
@@ -98,7 +98,10 @@ static char *unknown_option(const struct plan *base, const char *name)
 	return g_strdup_printf("plan '%s' has no option '%s'%s", base->name, name, suggestion);
 }
 
-/* What NAME means, or (the return value, which the caller frees) why it means nothing. */
+/*
+ * Sets BASE and OPTIONS to what NAME means. Returns NULL, or why NAME means nothing, which the
+ * caller frees.
+ */
 static char *parse(const char *name, const struct plan **base, unsigned *options)
 {
 	g_auto(GStrv) words = g_strsplit(name, "+", -1);

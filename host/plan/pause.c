@@ -6,7 +6,7 @@
  */
 #include "plan/plan.h"
 
-/* Long enough for a timer to expire in it, short enough to do often. */
+/* Long enough for a timer to expire meanwhile, short enough to be repeated often. */
 #define SHORTEST_PAUSE_US 1000
 #define LONGEST_PAUSE_US  60000
 

@@ -45,7 +45,7 @@ void plan_end(struct plan_run *run)
 	g_free(run);
 }
 
-/* What `treated` holds of a test. */
+/* The key of the current test in `treated`. */
 static const char *test_key(struct plan_run *run)
 {
 	return run->test ? run->test : "";
@@ -136,8 +136,8 @@ void plan_hello(struct plan_run *run)
 }
 
 /*
- * A request that comes during a migration is met by that migration: the guest asked at the source,
- * so what it had prepared before goes with it.
+ * A request that comes during a migration needs no further one: the guest asked at the source, so
+ * this migration takes along what the guest has prepared.
  */
 void plan_sentence(struct plan_run *run, enum sentence sentence)
 {

@@ -25,14 +25,14 @@ struct plan {
 	const char *name;
 	const char *about;     /* one line for people */
 	const char *action;    /* what it does once, as a noun: "migration"; NULL: nothing */
-	unsigned capabilities; /* of enum vmm_capability, that the VMM must have */
-	unsigned takes;	       /* of enum vm_option, that may stand behind its name */
-	/* Of a plan with options: which, and the plan without them. */
+	unsigned capabilities; /* of enum vmm_capability: what the VMM must have */
+	unsigned takes;	       /* of enum vm_option: what may follow its name */
+	/* For a plan with options: these options, and the plan without them. */
 	unsigned options;
 	const struct plan *base;
 	/*
-	 * Does the thing once and calls plan_acted() or plan_failed(). NULL: nothing is
-	 * ever done.
+	 * Carries out the action once and calls plan_acted() or plan_failed(). NULL: the plan does
+	 * nothing.
 	 */
 	void (*act)(struct plan_run *run);
 	/* The source of a live migration is killed when it has sent all. */
@@ -40,9 +40,9 @@ struct plan {
 	/* Acts on the guest again and again from its first line on, asked or not. */
 	gboolean continuous;
 	/*
-	 * The action lets the guest boot again, and forget all. It is done once in each test,
-	 * at the test's first request, and the test begins anew. A machine that was not reset
-	 * is a failure.
+	 * The action makes the guest boot again and forget everything. It is carried out once in
+	 * each test, at the test's first request, and the test begins anew. The case fails if the
+	 * machine was not reset.
 	 */
 	gboolean reboots;
 };
@@ -52,9 +52,9 @@ struct plan_run {
 	const struct plan *plan;
 	struct guest *guest;
 	GRand *random;	 /* of this case, from the run's seed */
-	unsigned wanted; /* actions of a continuous plan, at least */
+	unsigned wanted; /* how many actions a continuous plan makes at least */
 	GArray *actions; /* of struct action_stats, in order */
-	char *test;	 /* the last that has begun, "test=NAME cpu=N"; NULL if none has */
+	char *test;	 /* the last test that has begun, "test=NAME cpu=N", or NULL */
 
 	/* Private to plan.c and to the plan's own file. */
 	void (*failed)(void *data, const char *problem);
@@ -64,8 +64,8 @@ struct plan_run {
 	gboolean sentence_waits; /* answer it when this action has ended */
 	guint delay;		 /* the timer before an action, or 0 */
 	unsigned attempts;	 /* at the action in progress */
-	unsigned idle_attempts;	 /* of these, that proved nothing */
-	GHashTable *treated;	 /* values of `test` that were reset, of a plan that reboots */
+	unsigned idle_attempts;	 /* those that proved nothing */
+	GHashTable *treated;	 /* set of `test`: where a plan that reboots has acted */
 };
 
 #define DECLARE_PLAN(name) extern const struct plan plan_##name;
@@ -75,9 +75,9 @@ FOR_EACH_PLAN(DECLARE_PLAN)
 /* Every plan in the order in which they run, ended by NULL. */
 extern const struct plan *const plans[];
 /*
- * The plan NAME, which may have options behind it, "precopy+tcp+xbzrle" (option.c); NULL if there
- * is none. A plan with the same options in another order is found at the same address, and has one
- * name. It lives as long as the runner.
+ * The plan NAME, which may have options after it, "precopy+tcp+xbzrle" (option.c); NULL if there is
+ * none. The order of the options does not matter: the result is the same plan with the same name.
+ * It lives as long as the runner.
  */
 const struct plan *plan_find(const char *name);
 /* The names of all plans in that order, ended by NULL. */
@@ -92,7 +92,7 @@ struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint3
 			    void *data);
 void plan_end(struct plan_run *run);
 
-/* What the guest tells. */
+/* To be called when the guest tells these things. */
 void plan_hello(struct plan_run *run);
 void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu);
 void plan_sentence(struct plan_run *run, enum sentence sentence);
@@ -101,32 +101,32 @@ gboolean plan_wants_more(struct plan_run *run);
 char *plan_answer_boot(struct plan_run *run, unsigned boot);
 
 /*
- * After the guest's end: why the guest was not treated as the plan says, in one
- * line that the caller frees, or NULL if it was.
+ * To be called after the guest's end. Returns one line about what the plan did not do, which the
+ * caller frees, or NULL if the plan was carried out.
  */
 char *plan_shortfall(struct plan_run *run);
 
 /* ---- for the plans' files ---- */
 
 /*
- * The action has ended well, or cannot. Without STATS it does not count among the actions that the
- * plan wants.
+ * The action has succeeded, or cannot succeed. An action without STATS does not count among those
+ * that the plan wants.
  */
 void plan_acted(struct plan_run *run, const struct action_stats *stats);
 void plan_failed(struct plan_run *run, const char *problem);
-/* One of these, by PROBLEM: an action_done_function, whose DATA is the plan's run. */
+/* Calls one of the two, depending on PROBLEM. An action_done_function: DATA is RUN. */
 void plan_action_done(void *data, const struct action_stats *stats, const char *problem);
 
 /*
- * An attempt has ended, and PROVEN is whether it was what the plan promises. TRUE: the action has
- * ended, or AGAIN makes another attempt. FALSE: MOST_ATTEMPTS have proven nothing, and the caller
- * says so with plan_failed().
+ * An attempt has ended. PROVEN tells whether it proved what the plan promises. Returns TRUE if the
+ * action has ended, or if AGAIN makes another attempt. Returns FALSE if MOST_ATTEMPTS have proved
+ * nothing: then the caller tells plan_failed() why.
  */
 gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stats,
 			   const char *problem, gboolean proven, unsigned most_attempts,
 			   void (*again)(struct plan_run *run));
 
-/* `act` of a live migration that proves that it was live (precopy.c). */
+/* The `act` of plans whose live migrations must prove that they were live (precopy.c). */
 void plan_migrate(struct plan_run *run);
 
 #endif

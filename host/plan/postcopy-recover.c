@@ -5,16 +5,16 @@
  * the guest runs with the memory that is there. Each side keeps its own account of the pages that
  * have come. If the two do not agree afterwards, a page is lost, or a page that the guest has
  * written is overwritten by its old contents. Whatever waits for a page in KVM or QEMU waits much
- * longer.
+ * longer than in plan postcopy.
  *
- * The plan proves that both sides were paused with memory left to send, and that the migration
- * was completed after that.
+ * The plan proves that both sides were paused with memory left to send, and that the migration was
+ * completed after that.
  */
 #include "plan/plan.h"
 
 #define MOST_ATTEMPTS 5
 #define BANDWIDTH     (1 << 20) /* bytes a second */
-/* Slow enough for memory to be left, mostly, when the last cut comes at its latest. */
+/* Slow enough for memory to be left, in most cases, even when the last cut comes late. */
 #define LATE_BANDWIDTH (256 << 10)
 #define MOST_CUTS      3
 #define LATEST_CUT_MS  120

@@ -7,7 +7,7 @@
  * then write to pages that are not there yet.
  *
  * The plan proves that the migration was a post-copy one: the source said so, and there was memory
- * to send when the guest went.
+ * left to send when the guest went.
  */
 #include "plan/option.h"
 

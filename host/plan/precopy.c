@@ -13,7 +13,7 @@
 /* An option that does something only while the guest writes may need more and slower attempts. */
 #define MOST_ATTEMPTS_WITH_OPTIONS 7
 #define BANDWIDTH_WITH_OPTIONS	   (3 << 20)
-/* So long does the second attempt need for as many bytes as the first one sent. */
+/* The second attempt is slowed down so that it takes this long to send as much as the first one. */
 #define SLOW_COPY_MS 250
 
 static void attempt(struct plan_run *run, guint64 bandwidth);

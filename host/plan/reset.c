@@ -2,9 +2,9 @@
 /*
  * Plan reset: the whole VM is reset where a test asks to be migrated for the first time. The guest
  * boots again, and asks where it was (docs/protocol.md, question `boot`). It tells what its
- * registers hold: that has to be what they held at the first boot (machine-check.c). Then it has to
- * pass the interrupted test in full. A hypervisor that forgets to reset a timer, an interrupt or
- * a page that it writes to disturbs that test, or a later one.
+ * registers hold, which has to be the same as at the first boot (machine-check.c). Then it has to
+ * pass the interrupted test in full. A hypervisor that forgets to reset a timer, an interrupt or a
+ * page that it writes to disturbs that test, or a later one.
  */
 #include "plan/plan.h"
 

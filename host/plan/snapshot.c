@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan snapshot: wherever the guest asks to be migrated, it is stopped and saved to a file. Its VMM
- * ends, and another one restores the guest from the file. Both ends of a live migration are on
- * this host at the same time, so that something may work which was never sent. Here all has to
- * be in the file.
+ * ends, and another one restores the guest from the file. In a live migration both ends are on this
+ * host at the same time, so something may work that was never sent. Here everything has to be in
+ * the file.
  */
 #include "plan/plan.h"
 

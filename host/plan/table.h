@@ -2,8 +2,8 @@
 /*
  * The table of plans. A new plan is a file that defines `struct plan plan_NAME`, and a line here.
  *
- * The order is that in which a program's cases run: what fails under one plan is likely to fail
- * under all that come after it, so the first failure tells the most.
+ * A program's cases run in this order. What fails under one plan is likely to fail under those that
+ * come after it, so the first failure tells the most.
  */
 #ifndef FERRY_HOST_PLAN_TABLE_H
 #define FERRY_HOST_PLAN_TABLE_H

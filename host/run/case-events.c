@@ -120,13 +120,13 @@ static void on_machine_state(struct case_run *run, const struct machine_line *li
 
 	if (!problem)
 		return;
-	/* All are kept, so that one that is known does not hide another. */
+	/* Keep all problems, so that a known one does not hide another. */
 	before = g_steal_pointer(&run->findings.unclean);
 	run->findings.unclean =
 		before ? g_strconcat(before, "; ", problem, NULL) : g_steal_pointer(&problem);
 }
 
-/* After a reset. The test that it interrupted has no result: it begins anew. */
+/* The guest has booted. A test that a reset has interrupted has no result: it begins anew. */
 static void on_hello(struct case_run *run)
 {
 	run->findings.boots++;
@@ -139,7 +139,7 @@ static void on_hello(struct case_run *run)
 	plan_hello(run->plan);
 }
 
-/* It says more than an abort that the guest told of in its own words. */
+/* Replaces the guest's own words for its abort, since an exception says more. */
 static void on_exception(struct case_run *run, const struct machine_line *line)
 {
 	g_autofree char *exception = machine_line_exception(line);

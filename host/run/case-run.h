@@ -21,12 +21,12 @@ struct current_test {
 	gint64 started; /* monotonic, us */
 };
 
-/* What was seen of the guest so far, and decides over the verdict. NULL: nothing of the kind. */
+/* What the guest has done so far that decides the verdict. NULL: nothing of the kind. */
 struct findings {
 	char *first_fail; /* the text of the first check that failed */
 	char *first_skip;
 	char *violation; /* the first violation of the protocol, or of what the host checks */
-	char *unclean;	 /* all that resets did not bring back */
+	char *unclean;	 /* all registers that resets did not restore */
 	char *abort;	 /* why the guest aborted: an exception, or its own words */
 	unsigned boots;
 	gint64 bye; /* the status that the guest announced, or -1 */
@@ -48,7 +48,7 @@ struct case_run {
 
 	/* The source of the last snapshot of a running guest, until its test is over. */
 	struct snapshot_source *snapshot_source;
-	struct disk_check *snapshot_source_disk; /* before that source is followed */
+	struct disk_check *snapshot_source_disk; /* its disk, until it is followed */
 	struct vm_exit *exit; /* the guest has ended, and the verdict waits for that source */
 
 	struct current_test test;
@@ -69,7 +69,7 @@ void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first);
 
 extern const struct guest_listener case_guest_listener;
 
-/* ---- verdict.c: each ends the case, and the first one stands ---- */
+/* ---- verdict.c: each of these ends the case; the first verdict counts ---- */
 
 void conclude(struct case_run *run, enum verdict verdict, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
@@ -83,7 +83,7 @@ void conclude_deadline(struct case_run *run);
 
 /* ---- case.c ---- */
 
-/* The verdict is there: the case is torn down when the main loop is idle. */
+/* The case has its verdict: ends all that belongs to it as soon as the main loop is idle. */
 void case_over(struct case_run *run);
 
 #endif

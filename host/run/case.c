@@ -9,13 +9,13 @@
 /* How long a VMM may take to answer a command on a fast host. */
 #define REPLY_SECONDS 15
 /*
- * Likewise in a lab with an emulated CPU. How much slower a VMM is there does not follow from the
- * measured speed of guests, and the lab's own host may be busy.
+ * The same in a lab with an emulated CPU. The measured speed of guests does not tell how much
+ * slower a VMM is there, and the lab's own host may be busy.
  */
 #define LAB_REPLY_SECONDS 90
 /*
- * On an emulated CPU waking the runner costs five times as much as the byte that woke it, so bytes
- * of the console are gathered for so long first.
+ * On an emulated CPU waking the runner costs five times as much as the byte that woke it, so the
+ * console's bytes are gathered for this long first.
  */
 #define LAB_GATHER_MS 3
 
@@ -132,7 +132,10 @@ static char *guest_command_line(const struct program *program, const struct case
 			       program->test_args ? program->test_args : "");
 }
 
-/* Images of both sides can only be compared if the guest runs on neither while they are made. */
+/*
+ * Images of source and destination can only be compared if the guest does not run while they are
+ * made.
+ */
 static const char *why_no_images(const struct plan *plan)
 {
 	if (plan->kills_source)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* This machine as an environment that results are reached on. */
+/* Describes this machine as the environment of results. */
 #ifndef FERRY_HOST_RUN_ENVIRONMENT_H
 #define FERRY_HOST_RUN_ENVIRONMENT_H
 
@@ -8,7 +8,7 @@
 
 /*
  * The accelerator that cases on this machine run with: "kvm" where it works, else "tcg". If the
- * user has chosen one (OPTION is not NULL), it is that, or NULL and ERROR if it cannot be used.
+ * user has chosen one (OPTION is not NULL), it is that one. NULL and ERROR if that cannot be used.
  */
 const char *choose_accel(const char *option, GError **error);
 

@@ -13,7 +13,7 @@
 /* Paths of UNIX sockets are at most 107 bytes long (unix(7)); ours add some 40. */
 #define LONGEST_SOCKET_DIR 60
 
-/* A descriptor that holds LOGS for this run; -1 and ERROR if another run has it. */
+/* Returns a descriptor that holds the lock on LOGS, or -1 and ERROR if another run has it. */
 static int lock_logs(const char *logs, GError **error)
 {
 	g_autofree char *path = g_build_filename(logs, ".lock", NULL);

@@ -13,8 +13,8 @@ struct known_issue {
 	GRegex *failure;    /* the whole reason of the failure must match; NULL: any */
 	char **hosts;	    /* globs over host names; "tcg": wherever the guest runs on TCG */
 	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
-	char *qemu;	    /* likewise */
-	gboolean sometimes; /* a pass is no news */
+	char *qemu;	    /* versions of QEMU; NULL: any */
+	gboolean sometimes; /* a pass needs no warning */
 	char *reason, *evidence;
 };
 
@@ -140,7 +140,7 @@ static int compare_versions(const char *version, const char *limit)
 	}
 }
 
-/* RANGE is "FROM..TO", and either may be missing. Every version is within NULL. */
+/* RANGE is "FROM..TO", and either may be missing. A NULL range holds every version. */
 static gboolean within(const char *version, const char *range)
 {
 	g_autofree char *from = NULL;
@@ -172,7 +172,7 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 	const struct plan *plan = result->test_case->plan;
 	const char *program = result->test_case->program->name;
 	g_autofree char *name = g_strconcat(program, "/", plan->name, NULL);
-	/* What is known of a plan is known of it with options, too. */
+	/* An issue of a plan is also one of the plan with options. */
 	g_autofree char *plain =
 		g_strconcat(program, "/", plan->base ? plan->base->name : "", NULL);
 
@@ -243,7 +243,7 @@ static void apply_to_failure(GPtrArray *issues, struct result *result)
 		if (!issue)
 			return;
 		first = first ? first : issue;
-		/* A lab's results come here twice. The second time this reason may not match. */
+		/* Results from a lab come here twice. The second time the reason may differ. */
 		result->beyond_tests = FALSE;
 	}
 	if (first && !unexplained) {

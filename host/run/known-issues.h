@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Failures that are explained: by a bug of an emulated CPU, or of certain versions of KVM or QEMU.
+ * Failures that are explained by a bug of an emulated CPU, or of certain versions of KVM or QEMU.
  * known-issues.cfg lists them.
  */
 #ifndef FERRY_HOST_KNOWN_ISSUES_H
@@ -14,7 +14,7 @@
  */
 GPtrArray *known_issues_load(const char *path, GError **error);
 
-/* Turns a failure that is known into XFAIL, and warns of a pass where a failure was known. */
+/* Turns a failure that is known into XFAIL, and warns of a pass where a failure was expected. */
 void known_issues_apply(GPtrArray *issues, struct result *result);
 
 #endif

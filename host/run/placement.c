@@ -42,7 +42,7 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 	return NULL;
 }
 
-/* What PLAN needs of this machine's kernel and does not get; NULL: it has all. */
+/* What this machine's kernel lacks for PLAN, or NULL. */
 static char *plan_missing(const struct plan *plan, const struct selection *selection)
 {
 	const char *problem = NULL;
@@ -111,7 +111,10 @@ static const char *lab_clock_of(const struct program *program, const struct sele
 	return clock;
 }
 
-/* Adds why a lab is no help either. A case that can run here (NULL) needs no reason. */
+/*
+ * Adds why a lab does not help either. A case that can run here has no REASON (NULL) and needs
+ * none.
+ */
 static void add_reason(char **reason, const char *further)
 {
 	g_autofree char *first = *reason;

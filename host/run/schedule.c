@@ -256,8 +256,8 @@ static gboolean repeats(const struct test_case *a, const struct test_case *b)
 
 /*
  * Starts as many machines of a lab as there are slots, each with a share of CASES, since each keeps
- * one of this machine's CPUs busy. How long a case takes is not known, but depends on its plan. So
- * the cases of a program are dealt out in turn, and each program begins one machine further than
+ * one of this machine's CPUs busy. How long a case takes is not known, but it depends on its plan.
+ * So the cases of a program are dealt out in turn, and each program begins one machine further than
  * the program before it. Otherwise, with `--plan none,precopy`, one of two machines would get all
  * cases that migrate.
  */
@@ -297,7 +297,7 @@ static void give_to_labs(struct schedule *schedule, const struct lab_kind *kind,
 	start_labs(schedule, kind, clock, placed, settings);
 }
 
-/* Each kind of lab gets its cases, for each kind of clock, and this machine the rest. */
+/* Gives each kind of lab, with each kind of clock, its cases, and this machine the rest. */
 static void distribute(struct schedule *schedule, GPtrArray *cases,
 		       const struct lab_settings *settings)
 {

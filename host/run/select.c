@@ -37,7 +37,7 @@ static gboolean matches(const char *pattern, const struct program *program, cons
 }
 
 /*
- * The first plan that NAMES have twice, or NULL. Two cases with one name would write to one log
+ * The first plan that is in NAMES twice, or NULL. Two cases with one name would write to one log
  * folder.
  */
 static const char *repeated(char **names)

@@ -15,7 +15,7 @@ struct selection {
 	char **plan_names; /* these plans instead of the programs' own; NULL: the programs' */
 	const struct settings *wanted;
 	const char *accel; /* "kvm" or "tcg": what cases on this machine run with */
-	const char *host;  /* "local", the name of a lab, ANY_LAB, or NULL: the first that can */
+	const char *host;  /* "local", the name of a lab, ANY_LAB, or NULL: the first possible */
 	const char *lab_clock; /* a lab's clock that the user has named, or NULL */
 	const struct vmm *vmm;
 };

@@ -32,7 +32,7 @@ static char *cache_path(void)
 	return g_build_filename(g_get_user_cache_dir(), "ferry", "speed", NULL);
 }
 
-/* The caller frees the name. There are no brackets in the name of a key file's group. */
+/* The name of a key file's group must not hold brackets. The caller frees it. */
 static char *group_name(const struct environment *environment)
 {
 	struct stat status = { 0 };

@@ -6,9 +6,9 @@
 #include "run/case.h"
 
 /*
- * What deadlines are multiplied by on this host, 1 or more: measured by PROGRAM (calibrate), or
- * remembered from an earlier run with the same kernel, CPU, accelerator and QEMU. If it cannot be
- * measured it is 1, and PROBLEM says why; the caller frees that.
+ * The factor for deadlines on this host, 1 or more. PROGRAM (calibrate) measures it, unless an
+ * earlier run with the same kernel, CPU, accelerator and QEMU has done so. If it cannot be measured
+ * it is 1, and PROBLEM says why; the caller frees that.
  */
 double speed_timescale(const struct program *program, const struct case_settings *settings,
 		       const struct environment *environment, char **problem);

@@ -16,7 +16,7 @@ enum guest_status {
 	GUEST_ABORTED = 127,
 };
 
-/* The test that was running when its guest came to a bad end has failed. */
+/* Adds a failure of the test that was running when the guest came to a bad end. */
 static void fail_unfinished_test(struct case_run *run)
 {
 	struct test_result *test = g_new0(struct test_result, 1);
@@ -69,7 +69,10 @@ static char *whereabouts(struct case_run *run)
 	return g_string_free(text, FALSE);
 }
 
-/* After a reset the last boot may skip all that is left, and reports nothing of earlier boots. */
+/*
+ * After a reset the last boot may skip every test that is left. Its status does not tell what
+ * earlier boots have passed.
+ */
 static gboolean passed_before(const struct case_run *run)
 {
 	return run->findings.boots > 1 && run->result->checks > run->result->skipped_checks;

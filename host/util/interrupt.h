@@ -9,8 +9,8 @@
 #include <glib.h>
 
 /*
- * Watches for them from now on, until the process ends. Also ignores SIGPIPE and SIGXFSZ, so that
- * write(2) fails instead.
+ * Watches for these signals from now on. Also ignores SIGPIPE and SIGXFSZ, so that write(2) fails
+ * instead.
  */
 void interrupt_watch(void);
 

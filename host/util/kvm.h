@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-/* One line that says why KVM cannot be used, or NULL. If it cannot be used, all below is 0. */
+/* One line that says why KVM cannot be used, or NULL. In that case all functions below return 0. */
 const char *kvm_problem(void);
 
 /* The most vCPUs that a VM may have. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A log file that remembers why it could not be written, e.g. since the disk was full. */
+/* A log file that remembers why it could not be written, e.g. because the disk was full. */
 #ifndef FERRY_HOST_LOG_FILE_H
 #define FERRY_HOST_LOG_FILE_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Ends whole sessions. See session.h. Processes are found in /proc (proc(5), /proc/PID/stat) and
- * held by a pidfd (pidfd_open(2), Linux 5.3), since they are not our children: a number alone
- * might be another process' when the signal is sent.
+ * held by a pidfd (pidfd_open(2), Linux 5.3), since they are not our children: a bare PID might
+ * belong to another process when the signal is sent.
  */
 #include <errno.h>
 #include <glib.h>
@@ -65,7 +65,7 @@ static void kill_process(pid_t pid, pid_t session)
 
 	if (process < 0)
 		return;
-	/* It may have become another since its number was read. */
+	/* Since the PID was read, it may have passed to another process. */
 	if (is_alive_in(pid, session)) {
 		syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
 		await_end(process, LAST_GASP_SECONDS);
@@ -73,7 +73,7 @@ static void kill_process(pid_t pid, pid_t session)
 	close(process);
 }
 
-/* FALSE if there was none. */
+/* FALSE if there was nothing to kill. */
 static gboolean kill_all(pid_t session)
 {
 	GDir *processes = g_dir_open("/proc", 0, NULL);
@@ -109,7 +109,7 @@ void session_end(pid_t leader, unsigned seconds)
 		await_end(process, seconds);
 		close(process);
 	}
-	/* The leader is waited for last: until then nobody else can have its number. */
+	/* The leader is waited for last: until then no other process can get its PID. */
 	session_kill(leader);
 	child_end(leader);
 }

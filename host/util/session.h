@@ -7,7 +7,8 @@
 
 /*
  * Ends the child LEADER, which child_bind() gave a session of its own: with SIGTERM, and with
- * SIGKILL if it has not ended within SECONDS. Then session_kill(). Nobody else waits for it.
+ * SIGKILL if it has not ended within SECONDS. Then calls session_kill(). Nothing else may wait for
+ * LEADER.
  */
 void session_end(pid_t leader, unsigned seconds);
 

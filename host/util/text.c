@@ -6,7 +6,7 @@
 
 /* Longer names are not compared. No key, plan or need is that long. */
 #define LONGEST_COMPARED 40
-/* Two words are close if at most so many letters differ. */
+/* Two words are close if at most this many letters differ. */
 #define MOST_TYPOS	2
 #define LONGEST_PRINTED 200
 

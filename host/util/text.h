@@ -6,8 +6,8 @@
 #include <glib.h>
 
 /*
- * The error domain of all that the user can mend: wrong arguments, a wrong unittests.cfg, missing
- * programs, folders that cannot be written.
+ * The error domain of everything that the user can mend: wrong arguments, a wrong unittests.cfg,
+ * missing programs, folders that cannot be written.
  */
 #define FERRY_ERROR (ferry_error_quark())
 GQuark ferry_error_quark(void);
