@@ -9,25 +9,25 @@
 
 #define SOURCE	    "ram-source"
 #define DESTINATION "ram-destination"
-/* The names of a pair end with this until it was compared. */
+/* The file names of a pair end with this until the pair was compared. */
 #define NEW ".new"
 
 #define PAGE_BYTES 4096
 
-/* So many of the pages that differ are shown, with so many bytes each. */
+/* How many of the pages that differ are shown, and how many bytes of each. */
 #define MOST_SHOWN  10
 #define SHOWN_BYTES 16
 
 struct ram_images {
 	char *source, *destination, *new_source, *new_destination;
-	unsigned actions;   /* that were looked at */
+	unsigned actions;   /* actions whose images were compared */
 	unsigned differing; /* actions whose images differed */
 	unsigned there;	    /* the action that the images are of; 0: there are none */
 	gsize pages_there;  /* pages that differ in these images */
 	gboolean frozen;
 	char *problem;	      /* why no more images are made, or NULL */
 	GHashTable *differed; /* numbers of pages that differed in any action */
-	GString *pages;	      /* a line for each of the first of these */
+	GString *pages;	      /* a line for each of the first MOST_SHOWN */
 };
 
 static void remove_file(const char *folder, const char *name)
@@ -108,7 +108,7 @@ static void show_bytes(GString *text, const char *whose, const guint8 *bytes)
 		g_string_append_printf(text, " %02x", bytes[i]);
 }
 
-/* One line: the bytes around the first that is not the same. */
+/* Adds a line to `pages` with the bytes around the first difference. */
 static void show_page(struct ram_images *images, gsize page, const guint8 *source,
 		      const guint8 *destination)
 {
@@ -125,7 +125,7 @@ static void show_page(struct ram_images *images, gsize page, const guint8 *sourc
 	show_bytes(images->pages, ", destination", destination + first);
 }
 
-/* How many pages differ. Each is shown the first time. */
+/* Returns how many pages differ. Each is shown only the first time that it differs. */
 static gsize compare_pages(struct ram_images *images, const guint8 *source,
 			   const guint8 *destination, gsize pages)
 {

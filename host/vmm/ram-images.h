@@ -2,8 +2,8 @@
 /*
  * Images of a guest's memory: one at the source when the guest has stopped, and one at the
  * destination before it goes on. No vCPU runs in between, so the two have to be equal. At most one
- * pair stays in the folder of a case: the last that differed, or else the last of all, before
- * something failed. The offset in an image is the guest's physical address.
+ * pair stays in the folder of a case: the last one that differed, or the last one if none did. No
+ * pair is made after a failure. The offset in an image is the guest's physical address.
  */
 #ifndef FERRY_HOST_RAM_IMAGES_H
 #define FERRY_HOST_RAM_IMAGES_H
@@ -28,13 +28,13 @@ gboolean ram_images_wanted(const struct ram_images *images);
 const char *ram_images_begin(struct ram_images *images);
 const char *ram_images_destination(const struct ram_images *images);
 
-/* Both files were written. */
+/* Compares the pair, whose files were both written. */
 void ram_images_compare(struct ram_images *images);
 
-/* Something has failed. The pair that is there stays, and no other one is made. */
+/* Keeps the pair that is there, since something has failed. No other one is made. */
 void ram_images_freeze(struct ram_images *images);
 
-/* No images are made any more, for this REASON. */
+/* Makes no more images, for this REASON. */
 void ram_images_give_up(struct ram_images *images, const char *reason);
 
 /*

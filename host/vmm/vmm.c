@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is the same for every VMM. */
+/* Code that is the same for every VMM. */
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the runner asks of a VMM. Each VMM is a `struct vmm`, whose folder is beside this file
- * (table.c). Each running virtual machine is a `struct vm` of one process. No function waits:
- * whatever takes time ends in a call of the listener or of a `done`, from the main loop.
+ * (table.c). Each running virtual machine is a `struct vm` of one process. No function waits. If
+ * something takes time, its end is told later, from the main loop, by a call of the listener or of
+ * `done`.
  */
 #ifndef FERRY_HOST_VM_H
 #define FERRY_HOST_VM_H
@@ -28,8 +29,8 @@ enum vmm_capability {
 };
 
 /*
- * How a machine is made, and how its stream is carried: the words that may stand behind a plan's
- * name (plan/option.c).
+ * Options for how a machine is made and how its stream is carried. They are the words that may
+ * follow a plan's name (plan/option.c).
  */
 enum vm_option {
 	OPTION_MULTIFD = 1 << 0,       /* memory goes over several connections */
@@ -59,7 +60,7 @@ struct vm_machine {
 	const char *accel;	  /* "kvm" or "tcg" */
 	const char *file;	  /* flat binary of the guest */
 	const char *command_line; /* the guest's; NULL for none */
-	const char *runner_word;  /* a word more, which a person's command line does not have */
+	const char *runner_word;  /* a further word, left out of the command for people */
 	unsigned smp;		  /* vCPUs */
 	unsigned memory_mib;
 	const char *type; /* with its properties, "q35,accel=kvm"; NULL for the default */
@@ -79,15 +80,15 @@ struct vm_endpoint {
 	const char *stderr_path;     /* appended to by the VMM */
 	const char *command_path;    /* where to write the command line, or NULL */
 	const char *incoming;	     /* wait for a guest on this socket path; NULL: boot it */
-	int restore;		     /* this open file, from save(); 0: nothing is restored */
+	int restore;		     /* an open file that save() wrote; 0: nothing to restore */
 	/* Made at both ends of each migration and snapshot, before the guest goes on; or NULL. */
 	struct ram_images *images;
 };
 
 /* How fast the VMM is on this host, and what makes it faster. The guest does not see it. */
 struct vm_tuning {
-	const char *preforked;	/* path of lab/preforked.so, for starts by fork; NULL: the usual */
-	unsigned gather_ms;	/* gather console output for so long before it is read; 0: not */
+	const char *preforked;	/* path of lab/preforked.so, to start by fork; NULL: do not */
+	unsigned gather_ms;	/* how long console output is gathered before it is read */
 	gboolean high_priority; /* until the VM can take its guest (child.h) */
 	unsigned reply_seconds; /* how long the control channel may be silent when asked */
 };
@@ -103,10 +104,10 @@ struct vm_exit {
 	int wait_status;  /* as waitpid(2) gives it */
 	gboolean started; /* the VMM had come up and answered */
 	gboolean reset;	  /* the guest reset itself, or triple-faulted */
-	gboolean ordered; /* it was meant to end, in whichever way */
+	gboolean ordered; /* it was meant to end, in whatever way */
 	char *stderr_end; /* the last line that the VMM wrote to stderr, or NULL */
 	int guest_status; /* what the guest left with, 0 to 127; -1: it did not leave */
-	/* The VMM may as well have failed: `guest_status` is what its own failure looks like. */
+	/* The VMM may have failed instead: its own failure would look like this `guest_status`. */
 	gboolean doubtful;
 };
 
@@ -124,8 +125,8 @@ struct vm_listener {
 	 */
 	void (*ready)(void *owner, struct vm *vm);
 	/*
-	 * The guest is to be saved while it runs, and is stopped for a moment. All that it wrote
-	 * was delivered. What belongs to its state and is not in the VM (its disk) is to be
+	 * The guest is about to be saved while it runs, and is stopped for a moment. All that it
+	 * wrote was delivered. The part of its state that is not in the VM (its disk) is to be
 	 * copied now.
 	 */
 	void (*stands_still)(void *owner, struct vm *vm);
@@ -143,7 +144,7 @@ struct migration_options {
 	gboolean postcopy;	/* the guest goes as soon as the stream flows */
 	guint64 late_bandwidth; /* bytes a second, for what is left to send then */
 	unsigned cuts;		/* how often the stream is then cut and mended */
-	guint cut_after_ms;	/* so long after the guest went, if the stream still flows */
+	guint cut_after_ms;	/* how long after the guest went, if the stream still flows */
 };
 
 /* How a migration is broken off in mid-flight. The guest then stays where it is. */
@@ -160,7 +161,7 @@ typedef void (*action_done_function)(void *data, const struct action_stats *stat
 struct vmm {
 	const char *name;
 	unsigned capabilities; /* of enum vmm_capability */
-	unsigned options;      /* of enum vm_option, that it knows */
+	unsigned options;      /* of enum vm_option: those that it knows */
 
 	/*
 	 * The path of the VMM's program NAME, or of the usual one if that is NULL. The caller
@@ -168,8 +169,8 @@ struct vmm {
 	 */
 	char *(*find_program)(const char *name, GError **error);
 	/*
-	 * Fills in TYPES for guests that go between BINARY and OTHER (NULL: there is one
-	 * binary). Both types are WANTED, unless that is NULL. The caller frees the strings.
+	 * Fills in TYPES for guests that are migrated between BINARY and OTHER (NULL: there is only
+	 * one binary). Both types are WANTED, unless that is NULL. The caller frees the strings.
 	 * FALSE and ERROR if a binary does not have such a type.
 	 */
 	gboolean (*choose_machine_types)(struct machine_types *types, const char *wanted,
@@ -178,8 +179,8 @@ struct vmm {
 	void (*end)(void);
 
 	/*
-	 * Starts a VM, of which LISTENER gets to know with OWNER. It is not called before this
-	 * returns. The caller frees the VM with `free`. NULL and ERROR if it cannot be started.
+	 * Starts a VM. LISTENER is called with OWNER, but not before this returns. The caller frees
+	 * the VM with `free`. NULL and ERROR if it cannot be started.
 	 */
 	struct vm *(*start)(const struct vm_config *config, const struct vm_listener *listener,
 			    void *owner, GError **error);
@@ -198,8 +199,8 @@ struct vmm {
 	void (*migrate)(struct vm *vm, struct vm *to, const struct migration_options *options,
 			action_done_function done, void *data);
 	/*
-	 * Begins to migrate the guest to TO, which must be ready, and breaks that off. After
-	 * that TO is of no use any more. The stats are those of the moment before the break.
+	 * Begins to migrate the guest to TO, which must be ready, and breaks that off. TO cannot be
+	 * used after that. The stats are those of the moment before the break.
 	 */
 	void (*break_migration)(struct vm *vm, struct vm *to,
 				const struct broken_migration_options *options,
@@ -216,8 +217,10 @@ struct vmm {
 	 */
 	void (*save)(struct vm *vm, int file, const char *path, gboolean running,
 		     action_done_function done, void *data);
-	/* VM was started with `restore`, and is ready. Waits until it has its guest, and lets that
-	 * go on. */
+	/*
+	 * Waits until VM, which was started with `restore` and is ready, has its guest. Then lets
+	 * the guest go on.
+	 */
 	void (*restore)(struct vm *vm, action_done_function done, void *data);
 	/* Asks the process to end. `exited` follows. */
 	void (*quit)(struct vm *vm);

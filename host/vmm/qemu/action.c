@@ -112,7 +112,10 @@ gboolean qemu_action_read_pages(JsonObject *figures, struct action_stats *stats)
 		return FALSE;
 	stats->bytes = MAX(0, member_number(ram, "transferred"));
 	stats->passes = MAX(0, member_number(ram, "dirty-sync-count"));
-	/* Neither normal nor duplicate is what was sent as a difference, or compressed. */
+	/*
+	 * Pages that were sent as a difference, or compressed, count neither as normal nor as
+	 * duplicate.
+	 */
 	stats->pages_sent = member_number(ram, "normal") + member_number(ram, "duplicate") +
 			    MAX(0, member_number(member_object(figures, "xbzrle-cache"), "pages")) +
 			    MAX(0, member_number(member_object(figures, "compression"), "pages"));
@@ -144,7 +147,7 @@ static gboolean has_migration(JsonNode *instances)
 	return FALSE;
 }
 
-/* No event tells this, but the migration is among what can be yanked until the very end. */
+/* No event tells that the source has cleaned up, but until then query-yank lists the migration. */
 static void on_instances(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;

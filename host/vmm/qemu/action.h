@@ -13,7 +13,7 @@
 /* "No limit" in migrate-set-parameters: more than any memory copies. */
 #define UNLIMITED_BANDWIDTH (1ull << 40)
 
-/* An action that takes longer than so many times the reply deadline has got stuck. */
+/* An action that takes longer than this many reply deadlines has got stuck. */
 #define ACTION_DEADLINE_FACTOR 4
 
 struct qemu_action_kind {
@@ -28,7 +28,7 @@ struct qemu_action_kind {
 
 struct qemu_action {
 	const struct qemu_action_kind *kind;
-	struct qemu *from, *to; /* `to` is NULL unless the guest is to go to another QEMU */
+	struct qemu *from, *to; /* `to` is NULL if the guest stays in its QEMU */
 	action_done_function done;
 	void *data;
 	gint64 started;	    /* CLOCK_REALTIME, us */
@@ -37,52 +37,52 @@ struct qemu_action {
 	void (*settled)(struct qemu_action *action);
 };
 
-/*
- * Returns the kind's own struct, all zeroes behind the head. It belongs to the action, which
- * frees it when it ends.
- */
+/* Returns the kind's own struct, with zeroes after the head. It is freed when the action ends. */
 void *qemu_action_begin(const struct qemu_action_kind *kind, struct qemu *from, struct qemu *to,
 			action_done_function done, void *data);
 void qemu_action_set_deadline(struct qemu_action *action, unsigned seconds);
 
 /*
- * The action of KIND that QEMU is part of, or NULL. Replies carry the QEMU and not the action,
- * which may be over when they come; so they find out whether there still is one.
+ * The action of KIND that QEMU is part of, or NULL. The data of a reply is the QEMU and not the
+ * action, which may be over when the reply comes. This tells whether it is.
  */
 void *qemu_action_of(const struct qemu *qemu, const struct qemu_action_kind *kind);
 
-/* Both tell `done` and free the action. */
+/* Both call `done` and free the action. */
 void qemu_action_finish(struct qemu_action *action, const struct action_stats *stats,
 			const char *problem);
 void qemu_action_fail(struct qemu_action *action, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /*
- * Calls SETTLED when the source has cleaned up after a migration that it has told the end of:
- * its threads do not stand another migration that begins before.
+ * Calls SETTLED when the source has cleaned up after a migration whose end it has told. Until then
+ * another migration must not begin, since threads of the first one are still at work.
  */
 void qemu_action_settle(struct qemu_action *action, void (*settled)(struct qemu_action *action));
 
-/* The reply to a command that only matters if it failed: then the action has failed, too. */
+/* Handles the reply to a command. If the command has failed, so has the action. */
 void qemu_action_on_reply(void *data, JsonNode *value, const char *problem);
 
 /*
- * The figures in a reply to query-migrate, which are VALUE's. NULL if there are none; then
- * ACTION, unless it is NULL, has failed.
+ * The figures in a reply to query-migrate; they belong to VALUE. If there are none, returns NULL
+ * and fails ACTION, unless that is NULL.
  */
 JsonObject *qemu_action_figures(struct qemu_action *action, JsonNode *value, const char *problem);
-/* What FIGURES tell of pages. FALSE, and STATS as they were, if FIGURES are nonsense. */
+/*
+ * Sets in STATS what FIGURES tell of pages. FALSE if FIGURES are nonsense; STATS are then
+ * unchanged.
+ */
 gboolean qemu_action_read_pages(JsonObject *figures, struct action_stats *stats);
 
-/* When the action began, and how long it has taken until now. */
+/* Sets in STATS when the action began, and how long it has taken until now. */
 void qemu_action_take_time(const struct qemu_action *action, struct action_stats *stats);
 
 /*
- * ram.c: writes the guest's memory to the file PATH, which outlives that, or gives the images
- * up; then calls WRITTEN, if QEMU still is part of an action.
+ * ram.c: writes the guest's memory to the file PATH, or gives the images up if that fails. Then
+ * calls WRITTEN, if QEMU is still part of an action. The string PATH must live until then.
  */
 void qemu_write_ram(struct qemu *qemu, const char *path, void (*written)(struct qemu *qemu));
 
-/* Is this what QEMU's last MIGRATION event has told? */
+/* Is STATUS what QEMU's last MIGRATION event told? */
 static inline gboolean has_status(const struct qemu *qemu, const char *status)
 {
 	return !g_strcmp0(qemu->migration_status, status);

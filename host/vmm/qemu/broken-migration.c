@@ -2,7 +2,7 @@
 /*
  * Live migrations of a QEMU that are broken off in mid-flight, so that the guest stays:
  * `migrate_cancel` (QEMU's qapi/migration.json), or the death of the destination. Afterwards the
- * source says "cancelled" or "failed", and has to have the guest running.
+ * source says "cancelled" or "failed", and the guest must run there.
  */
 #include <sys/wait.h>
 
@@ -15,7 +15,7 @@ struct broken_migration {
 	struct broken_migration_options options;
 	guint moment; /* the timer of the break, or 0 */
 	gboolean in_flight, broken;
-	struct action_stats flight; /* as it was just before it was broken off */
+	struct action_stats flight; /* the migration just before it was broken off */
 };
 
 static struct broken_migration *broken_migration_of(const struct qemu *qemu);
@@ -41,7 +41,7 @@ static void finish(struct broken_migration *migration)
 	struct action_stats stats = migration->flight;
 
 	qemu_action_take_time(&migration->base, &stats);
-	/* Most often it was never stopped. */
+	/* Most often the guest was never stopped. */
 	if (migration->base.from->stop_time >= migration->base.started)
 		stats.pause_max_ns = stats.total_ns;
 	qemu_action_finish(&migration->base, &stats, NULL);
@@ -112,7 +112,9 @@ static void on_flight_told(void *data, JsonNode *value, const char *problem)
 	migration->flight.bytes_left =
 		MAX(0, member_number(member_object(figures, "ram"), "remaining"));
 	migration->broken = TRUE;
-	/* A destination whose stream ends ends as well, and not in good order. */
+	/*
+	 * The end of its stream makes the destination exit with an error. That is no failure here.
+	 */
 	migration->base.to->exit.ordered = TRUE;
 	if (migration->options.how == BREAK_BY_CANCEL)
 		qmp_execute(qemu->qmp, "migrate_cancel", NULL, on_reply, qemu);
@@ -157,7 +159,7 @@ static void progress(struct qemu_action *action)
 		death = vm_exit_describe(&from->exit);
 		qemu_action_fail(action, "the source died in mid-migration (%s)", death);
 	} else if (!from->pid) {
-		qemu_action_forget(from); /* the guest ended of itself; its exit is told */
+		qemu_action_forget(from); /* the guest ended by itself; its exit is reported */
 	} else if (has_status(from, "completed")) {
 		qemu_action_fail(action, "QEMU completed a migration that %s",
 				 migration->broken ? way(migration)

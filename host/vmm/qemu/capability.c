@@ -8,7 +8,7 @@
 /* More than one, and not QEMU's default. */
 #define MULTIFD_CHANNELS 3
 
-/* Auto-converge looks at periods of a second. Whatever the guest writes is too much. */
+/* Auto-converge looks at periods of a second. With this trigger any write is too much. */
 #define THROTTLE_TRIGGER_PERCENT 1
 #define THROTTLE_INITIAL_PERCENT 40
 #define THROTTLE_MOST_PERCENT	 80

@@ -5,7 +5,7 @@
 
 #include "vmm/qemu/qemu.h"
 
-/* Asks for all that QEMU's uses and options need. A refusal is told to the VM's listener. */
+/* Asks QEMU for all that its uses and options need. The VM's listener is told of a refusal. */
 void qemu_ask_capabilities(struct qemu *qemu);
 
 #endif

@@ -15,7 +15,7 @@
 #include "vmm/qemu/channel.h"
 
 /*
- * Each end of a FIFO waits in open(2) for the other one, forever if that never comes. So the
+ * Each end of a FIFO waits in open(2) until the other one is opened, which may never happen. So the
  * runner has the FIFO open, too, until bytes flow.
  */
 gboolean qemu_channel_make(struct qemu *qemu, GError **error)
@@ -82,7 +82,7 @@ static void tell_incoming(struct qemu *qemu, qmp_reply_function reply)
 	qmp_execute(qemu->qmp, "migrate-incoming", uri_arguments(uri), reply, qemu);
 }
 
-/* The reply of a QEMU that waits for its guest: the addresses where it listens. */
+/* The reply of a QEMU that waits for its guest. It holds the addresses where QEMU listens. */
 static void on_address(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
@@ -119,7 +119,7 @@ static void on_incoming_reply(void *data, JsonNode *value, const char *problem)
 void qemu_channel_await_guest(struct qemu *qemu)
 {
 	if (qemu->options & OPTION_FILE)
-		/* The file is not yet written. The reply comes after those to earlier commands. */
+		/* There is no file yet. This reply comes after those to earlier commands. */
 		qmp_execute(qemu->qmp, "query-status", NULL, on_incoming_reply, qemu);
 	else
 		tell_incoming(qemu, on_incoming_reply);

@@ -5,18 +5,18 @@
 
 #include "vmm/qemu/qemu.h"
 
-/* Makes what the stream to QEMU, a destination, goes through. FALSE and ERROR if it cannot be. */
+/* Makes the FIFO to QEMU, a destination, if its channel needs one. FALSE and ERROR on failure. */
 gboolean qemu_channel_make(struct qemu *qemu, GError **error);
-/* The stream flows, or never will: gives back all that the runner holds of the channel. */
+/* The stream flows, or never will: closes what the runner has open of the channel. */
 void qemu_channel_drop(struct qemu *qemu);
 
 /* Tells a destination to wait for its guest. It then becomes ready, or is reported as broken. */
 void qemu_channel_await_guest(struct qemu *qemu);
 /* The arguments of `migrate`, which tell where the source sends the guest to. */
 JsonObject *qemu_channel_target(const struct qemu *to);
-/* The source has sent all. A destination that reads a file begins now. */
+/* The source has sent all: lets a destination that reads a file begin. */
 void qemu_channel_sent(struct qemu *to);
-/* The reply to a command that names the channel: QEMU may not know that kind. */
+/* Handles the reply to a command that names the channel, whose kind QEMU may not know. */
 void qemu_channel_on_reply(void *data, JsonNode *value, const char *problem);
 
 #endif

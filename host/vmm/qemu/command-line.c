@@ -33,7 +33,7 @@ static gboolean has_argument(char **arguments, const char *name)
 	return arguments && g_strv_contains((const char *const *)arguments, name);
 }
 
-/* What stands behind the last NAME of ARGUMENTS, or NULL. */
+/* The argument after the last NAME in ARGUMENTS, or NULL. */
 static const char *argument(char **arguments, const char *name)
 {
 	const char *value = NULL;

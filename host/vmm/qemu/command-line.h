@@ -15,15 +15,15 @@
 GPtrArray *qemu_command_line(const struct vm_config *config);
 
 /*
- * Writes the command to CONFIG's `command_path` as a person can run it: without the runner's
- * monitor and its word for the guest. FALSE and ERROR if it cannot be written.
+ * Writes the command to CONFIG's `command_path` in a form that a person can run: without the
+ * runner's monitor and `runner_word`. FALSE and ERROR if it cannot be written.
  */
 gboolean qemu_write_command(const struct vm_config *config, GError **error);
 
 /* Does QEMU find the firmware that CONFIG's guest needs? FALSE and ERROR if not. */
 gboolean qemu_has_firmware(const struct vm_config *config, GError **error);
 
-/* Does the guest that comes wait for `cont`, until images of its memory are made? */
+/* Does a guest that arrives wait for `cont`, so that images of its memory can be made first? */
 gboolean qemu_starts_stopped(const struct vm_config *config);
 
 #endif

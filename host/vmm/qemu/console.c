@@ -9,16 +9,17 @@
 
 #include "vmm/qemu/qemu.h"
 
-/* The pipe holds so much unread output. Users without privileges may not ask for more. */
+/* The pipe holds this much unread output. Users without privileges may not ask for more. */
 #define OUTPUT_BYTES (1 << 20)
 
 /* Each turn reads one buffer, so that a guest that floods does not starve everything else. */
 #define BUFFER_BYTES 16384
 
 /*
- * A pipe holds as many bytes as it says. A socket is full after some hundred that are written one
- * by one. QEMU must not find its output full: what its serial port has not written when the guest
- * is migrated, source and destination then both write.
+ * QEMU must not find its output full: what its serial port has not yet written when the guest is
+ * migrated would be written by source and destination both. A socket is full after some hundred
+ * bytes that are written one by one, so the output is a pipe, which holds as many bytes as it was
+ * made for.
  */
 int qemu_make_output_pipe(int output[2])
 {
@@ -48,7 +49,7 @@ static gboolean is_over(ssize_t length)
 	return !length || (length < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-/* Reads what has gathered, again and again until there is nothing. */
+/* Reads what has gathered, and is called again until there is nothing. */
 static gboolean on_gathered(gpointer data)
 {
 	struct qemu *qemu = data;
@@ -72,7 +73,7 @@ static gboolean on_console(gint fd, GIOCondition condition, gpointer data)
 	ssize_t length = read(qemu->output, bytes, sizeof(bytes));
 	gboolean gathers = length > 0 && qemu->gather_ms;
 
-	/* First of all, since the listener may stop the watching and free the VM. */
+	/* This comes before the listener is called, which may end the watch and free the VM. */
 	if (gathers)
 		qemu->console_watch = g_timeout_add(qemu->gather_ms, on_gathered, qemu);
 	else if (is_over(length))

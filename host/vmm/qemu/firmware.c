@@ -2,7 +2,7 @@
 /*
  * A QEMU looks for firmware beside itself ("-L" in its manual page). One that somebody built may
  * have none there: it was copied without its data folder, or its sources lack the file. Then the
- * distribution's copy serves.
+ * distribution's copy is used.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "util/text.h"
 #include "vmm/qemu/firmware.h"
 
-/* A program that takes no notice of `-L help` is ended after so many seconds. */
+/* A program that takes no notice of `-L help` is ended after this many seconds. */
 #define ANSWER_SECONDS "10"
 
 /* What a Ferry guest cannot be started without: the firmware, and the loader of its kind of image.
@@ -70,7 +70,7 @@ char **qemu_choose_firmware_folders(const char *help, const char *const *distrib
 	return folders;
 }
 
-/* An installed QEMU has its data where it is known without asking, which takes a while in a lab. */
+/* An installed QEMU finds its data. To ask it would take a while in a lab. */
 static gboolean is_installed(const char *binary)
 {
 	g_autofree char *path = g_find_program_in_path(binary);

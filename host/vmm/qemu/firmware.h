@@ -22,9 +22,8 @@ const char *const *qemu_firmware_folders(const char *binary);
 gboolean qemu_finds_firmware(const char *binary, GError **error);
 
 /*
- * The same as qemu_firmware_folders() for a QEMU that has answered HELP to `-L help`, with
- * DISTRIBUTION's folders in place of the usual ones. The caller frees the result with
- * g_strfreev().
+ * Like qemu_firmware_folders(), for a QEMU that has answered HELP to `-L help`, with DISTRIBUTION's
+ * folders in place of the usual ones. The caller frees the result with g_strfreev().
  */
 char **qemu_choose_firmware_folders(const char *help, const char *const *distribution);
 

@@ -2,11 +2,11 @@
 /*
  * Live migrations that are held in flight until their options show themselves.
  *
- * XBZRLE and auto-converge do something only when memory is gone over several times, and a small
- * guest is copied before they do. QEMU ends a migration when what is left takes no longer than
- * `downtime-limit` at the speed that it has measured (QEMU's qapi/migration.json). With a limit of
- * 1 ms, and a stream that carries less than a page in 1 ms, it goes on as long as the guest
- * writes.
+ * XBZRLE and auto-converge do something only if QEMU passes over memory several times, and the copy
+ * of a small guest is complete before that. QEMU ends a migration when what is left takes no longer
+ * than `downtime-limit` at the speed that it has measured (QEMU's qapi/migration.json). With a
+ * limit of 1 ms, and a stream that carries less than a page in 1 ms, it goes on as long as the
+ * guest writes.
  */
 #include "vmm/qemu/migrate.h"
 
@@ -19,7 +19,7 @@
 #define HELD_AGAIN_BANDWIDTH (64 << 10)
 #define HELD_PASS_MS	     500
 #define HELD_QUESTION_MS     100
-/* A migration that proves nothing ends all the same. */
+/* A migration whose options have not shown themselves is let go after this time. */
 #define LONGEST_HOLD_MS 8000
 
 #define HELD_OPTIONS (OPTION_XBZRLE | OPTION_AUTO_CONVERGE)
@@ -42,7 +42,7 @@ static void let_go(struct qemu_migration *migration)
 	set_speed(migration->base.from, 0, DOWNTIME_LIMIT_MS);
 }
 
-/* A pass over the BYTES that are left then takes a while, and not forever. */
+/* Sets a bandwidth at which a pass over the BYTES that are left takes a while, but not forever. */
 static void slow_down(struct qemu_migration *migration, guint64 bytes)
 {
 	guint64 bandwidth =
@@ -59,7 +59,7 @@ static gboolean is_positive(JsonObject *object, const char *name)
 	return object && member_number(object, name) > 0;
 }
 
-/* Auto-converge tells of itself only while it works. */
+/* The figures show auto-converge only while it works. */
 static unsigned seen_at_work(JsonObject *figures)
 {
 	unsigned seen = 0;

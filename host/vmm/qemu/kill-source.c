@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Live migrations whose source is killed as soon as it says that it has sent all, so that it
- * cannot do anything afterwards. It is asked for its figures before.
+ * Live migrations whose source is killed as soon as it says that it has sent all, so that it cannot
+ * do anything afterwards. It is asked for its figures before it is killed.
  */
 #include "vmm/qemu/migrate.h"
 
@@ -32,7 +32,7 @@ static void finish(struct qemu_migration *migration)
 	struct action_stats stats = migration->source_death.last;
 
 	qemu_action_take_time(&migration->base, &stats);
-	/* Nobody has told when the source stopped the guest: it may have been at once. */
+	/* The source did not tell when it stopped the guest, which may have been at once. */
 	stats.pause_max_ns = stats.total_ns;
 	if (qemu_migration_stamps_fit(migration))
 		stats.pause_min_ns = MAX(0, to->resume_time - from->stop_time) * NS_PER_US;

@@ -55,7 +55,7 @@ static gboolean newer(const char *version, const char *than)
 	return *version;
 }
 
-/* Digits and points only: not a distribution's own type, and not "microvm". */
+/* TRUE for digits and points: a distribution's own type, or "microvm", has no such version. */
 static gboolean is_version(const char *text)
 {
 	return g_ascii_isdigit(*text) && strspn(text, "0123456789.") == strlen(text);

@@ -12,7 +12,7 @@
 char *qemu_newest_common_machine(const char *kind, const char *binary, const char *other,
 				 GError **error);
 
-/* As choose_machine_types() of struct vmm. */
+/* This is choose_machine_types() of struct vmm. */
 gboolean qemu_choose_machine_types(struct machine_types *types, const char *wanted,
 				   const char *binary, const char *other, GError **error);
 

@@ -10,7 +10,7 @@
 #include "vmm/qemu/channel.h"
 #include "vmm/qemu/migrate.h"
 
-/* The figures are asked for so often until they are final. */
+/* How often the figures are asked for, at most, until they are final. */
 #define MOST_QUESTIONS 1000
 
 /* ---- the end ---- */
@@ -190,13 +190,13 @@ static gboolean end_without_source(struct qemu_migration *migration)
 		death = vm_exit_describe(&from->exit);
 		qemu_action_fail(&migration->base, "the source died in mid-migration (%s)", death);
 	} else {
-		/* The guest ended of itself and is nowhere any more; its exit is told. */
+		/* The guest ended by itself and is nowhere any more; its exit is reported. */
 		qemu_action_forget(from);
 	}
 	return TRUE;
 }
 
-/* A guest that runs at the destination may end, and QEMU with it, before QEMU has told us. */
+/* A guest may end at the destination, and QEMU with it, before QEMU has told us that it runs. */
 static void look_for_destination(struct qemu_migration *migration, gboolean sent, gboolean *arrived)
 {
 	struct qemu *from = migration->base.from, *to = migration->base.to;

@@ -38,7 +38,7 @@ struct qemu_source_death {
 
 struct qemu_migration {
 	struct qemu_action base;
-	unsigned questions;	/* how often the figures were asked for and not final */
+	unsigned questions;	/* how often the figures were not final */
 	gboolean asked_source;	/* whether it lives, since the destination does not */
 	gboolean making_images; /* of memory; the guest goes on after that */
 	gboolean goes_on;	/* the guest was told to go on */
@@ -59,9 +59,9 @@ void qemu_migration_pass(struct qemu *qemu, gint64 pass);
  */
 gboolean qemu_migration_stamps_fit(const struct qemu_migration *migration);
 
-/* Sends the guest ahead of its memory, and cuts the stream as it is to. */
+/* Sends the guest ahead of its memory, and cuts the stream if the options say so. */
 void qemu_postcopy_advance(struct qemu_migration *migration);
-/* Adds to STATS what only post-copy has. RAM is that member of the reply to query-migrate. */
+/* Adds to STATS what only post-copy has. RAM is the member "ram" of the reply to query-migrate. */
 void qemu_postcopy_note(const struct qemu_migration *migration, JsonObject *ram,
 			struct action_stats *stats);
 /* The destination has ended while memory was still to come: ends the migration. */
@@ -73,7 +73,7 @@ void qemu_recover_advance(struct qemu_migration *migration);
 /* The source has sent all: kills it, and ends the migration when the guest has arrived. */
 void qemu_kill_source_advance(struct qemu_migration *migration);
 
-/* Begins to send, BANDWIDTH bytes a second (0: no limit), and holds the migration if need be. */
+/* Begins to send BANDWIDTH bytes a second (0: no limit). Holds it if an option needs that. */
 void qemu_hold_begin(struct qemu_migration *migration, guint64 bandwidth);
 void qemu_hold_pass(struct qemu_migration *migration, gint64 pass);
 /* The options (enum vm_option) that did nothing, as the FIGURES of query-migrate show. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The beginning of a QEMU's monitor, and its events (QMP reference; the events of migrations are
- * in QEMU's qapi/migration.json).
+ * Starts a QEMU's monitor and handles its events (QMP reference; the events of migrations are in
+ * QEMU's qapi/migration.json).
  */
 #include "util/child.h"
 #include "vmm/qemu/capability.h"
@@ -89,8 +89,8 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 }
 
 /*
- * While QEMU is told to reset the machine, a guest could reset itself and go on. It is ended here,
- * as a guest that resets itself is at any other time.
+ * While QEMU is told to reset the machine, a guest could reset itself and go on. Such a guest is
+ * ended here, as it is at any other time.
  */
 static void on_reset(struct qemu *qemu, JsonObject *details)
 {
@@ -104,7 +104,7 @@ static void on_reset(struct qemu *qemu, JsonObject *details)
 	}
 }
 
-/* QEMU stops a guest that KVM cannot run any further, and does not end. */
+/* QEMU stops a guest that KVM cannot run any further, but does not end. */
 static void on_status(void *data, JsonNode *value, const char *problem)
 {
 	const char *status = value && JSON_NODE_HOLDS_OBJECT(value)

@@ -66,8 +66,8 @@ void qemu_postcopy_note(const struct qemu_migration *migration, JsonObject *ram,
 }
 
 /*
- * A guest that has ended of itself at the destination takes QEMU with it. The migration is then
- * over, and all that is known of it is that the guest went before its memory.
+ * A guest that ends by itself at the destination takes QEMU with it. The migration is then over,
+ * and all that is known of it is that the guest went before its memory.
  */
 void qemu_postcopy_end_without_destination(struct qemu_migration *migration)
 {

@@ -40,7 +40,7 @@ static void waiting_free(gpointer data)
 	g_free(data);
 }
 
-/* A program that does not heed the library tells its version, and ends. */
+/* Starts PROGRAM with --version, so that it ends at once if LIBRARY does not stop it. */
 static struct waiting *start_waiting(const char *program, const char *library)
 {
 	struct waiting *waiting = g_new0(struct waiting, 1);

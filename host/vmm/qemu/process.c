@@ -97,7 +97,7 @@ static void tell_exit(struct qemu *qemu)
 	qemu->listener->exited(qemu->owner, &qemu->vm, &qemu->exit);
 }
 
-/* Not at once, since the caller of quit may be in the middle of a call of the listener. */
+/* Called from the main loop, since quit() may have been called by the listener. */
 static gboolean tell_held_exit(gpointer data)
 {
 	struct qemu *qemu = data;
@@ -139,8 +139,8 @@ void qemu_quit(struct vm *vm)
 }
 
 /*
- * The device isa-debug-exit ends QEMU with the guest's status, doubled, and 1 more. QEMU's own
- * failures end it with 1, as a guest's 0 does, but leave words on stderr.
+ * The device isa-debug-exit ends QEMU with twice the guest's status plus 1. QEMU's own failures end
+ * it with 1, too, as a guest's 0 does, but they leave words on stderr.
  */
 static void note_guest_status(struct vm_exit *exit)
 {
@@ -166,8 +166,8 @@ void qemu_on_process_end(GPid pid, gint wait_status, gpointer data)
 	qemu->quit_deadline = 0;
 	qemu_action_progress(qemu);
 	/*
-	 * Only the action releases held output, in the end. An action that kills its source
-	 * goes on until the guest has arrived.
+	 * Only the action releases held output, when it ends. An action that kills its source goes
+	 * on until the guest has arrived.
 	 */
 	if (qemu->action && (qemu->output_held || qemu->exit.ordered))
 		qemu->exit_held = TRUE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A running QEMU, and what the files of this VMM share: process.c, console.c, monitor.c (the
- * beginning and the events), capability.c, channel.c, and what can be done to the guest (action.h).
+ * A running QEMU, and what the files of this VMM share: process.c, console.c, monitor.c (its start
+ * and its events), capability.c, channel.c, and what can be done to the guest (action.h).
  */
 #ifndef FERRY_HOST_QEMU_H
 #define FERRY_HOST_QEMU_H
@@ -29,7 +29,7 @@ struct qemu {
 	guint quit_deadline;
 	gboolean high_priority; /* until it can take its guest (child.h) */
 	char *stderr_path;
-	gint64 stderr_start; /* what the file held before this process wrote to it */
+	gint64 stderr_start; /* bytes that the file held before this process wrote to it */
 	struct vm_exit exit;
 	gboolean exit_held; /* ended while the output was held */
 
@@ -43,8 +43,8 @@ struct qemu {
 	/* channel.c, and where the guest comes from */
 	char *incoming; /* path of a socket, FIFO or file, or NULL */
 	gboolean restores;
-	char *port;		/* the TCP port where it listens; NULL if it does not, or not yet */
-	int fifo;		/* its guest comes through it; 0 if there is none, or bytes flow */
+	char *port; /* the TCP port where it listens; NULL if it does not, or not yet */
+	int fifo;   /* its guest comes through it; 0 if there is none, or once bytes flow */
 	gboolean told_incoming; /* it was told to read its guest from a file */
 
 	/* ram.c */
@@ -66,19 +66,19 @@ extern const struct vmm qemu_vmm;
 
 /*
  * Starts QEMU with its ends of console, output and monitor, which the caller closes. FALSE and
- * ERROR if that cannot be.
+ * ERROR on failure.
  */
 gboolean qemu_spawn(struct qemu *qemu, const struct vm_config *config, int console, int output,
 		    int monitor, GError **error);
 void qemu_on_process_end(GPid pid, gint wait_status, gpointer qemu);
 void qemu_quit(struct vm *vm);
-/* Kills the process by order. Its exit is told as ever. */
+/* Kills the process. Its exit is reported as ordered. */
 void qemu_kill(struct vm *vm);
 void qemu_release_output(struct vm *vm);
 
 /* ---- console.c ---- */
 
-/* The reading end does not block. Negative and errno if there can be no pipe. */
+/* The reading end does not block. Returns a negative number and sets errno on failure. */
 int qemu_make_output_pipe(int output[2]);
 void qemu_watch_console(struct qemu *qemu);
 void qemu_unwatch_console(struct qemu *qemu);

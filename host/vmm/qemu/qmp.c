@@ -114,7 +114,7 @@ static gboolean too_late(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The deadline runs while QEMU owes an answer, from the last thing that it sent. */
+/* While an answer is missing, the deadline runs from the last time that QEMU sent anything. */
 static void restart_deadline(struct qmp *qmp)
 {
 	if (qmp->deadline)
@@ -258,8 +258,8 @@ void qmp_drain(struct qmp *qmp)
 			continue;
 		if (length <= 0) {
 			/*
-			 * If QEMU has ended, its exit status says more. If it lives, it still
-			 * owes the answers, and the deadline runs.
+			 * If QEMU has ended, its exit status says more. If it lives, the answers
+			 * are still missing, and the deadline runs.
 			 */
 			if (!length || errno != EAGAIN)
 				stop_reading(qmp);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A client of QEMU's Machine Protocol over a socket that QEMU already has open
- * (QEMU's docs/interop/qmp-spec). Commands are sent without waiting; QEMU
- * answers in order, unless it is asked at once. Every line both ways goes into a transcript.
+ * A client of QEMU's Machine Protocol over a socket that QEMU already has open (QEMU's
+ * docs/interop/qmp-spec). Commands are sent without waiting. QEMU answers in order, except for
+ * qmp_execute_at_once(). Every line in both directions goes into a transcript.
  */
 #ifndef FERRY_HOST_QMP_H
 #define FERRY_HOST_QMP_H
@@ -16,8 +16,8 @@
 struct qmp;
 
 /*
- * The answer to one command. VALUE is what `return` held, or NULL if the command
- * failed; then PROBLEM says why in one line. Both end with the call.
+ * The answer to one command. VALUE is what `return` held, or NULL if the command failed; then
+ * PROBLEM says why in one line. Both are valid only during the call.
  */
 typedef void (*qmp_reply_function)(void *data, JsonNode *value, const char *problem);
 

@@ -4,8 +4,8 @@
  * `migrate-recover`, and `migrate` with `resume` (QEMU's qapi/migration.json;
  * docs/devel/migration/postcopy, "Postcopy Recovery"). After the cut both sides say
  * "postcopy-paused". The guest runs at the destination with the memory that is there, and waits
- * where it touches more. Then the destination is told to listen again and the source to go on.
- * They tell each other which pages have come, and the source sends the rest.
+ * when it touches memory that is missing. Then the destination is told to listen again and the
+ * source to go on. They tell each other which pages have come, and the source sends the rest.
  *
  * The destination is told out of band, since its main thread may be waiting for a page, too.
  */

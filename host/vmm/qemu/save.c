@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest of QEMU is saved to a file and restored from it. To QEMU this is a migration whose stream
- * goes to a file descriptor, and comes from one: `getfd`, `migrate` and `migrate-incoming` with
- * "fd:" (QEMU's qapi/migration.json). QEMU writes the file itself. So "completed" means that all of
- * it was written, and QEMU tells when the disk is full.
+ * Saves a guest of QEMU to a file and restores it from there. To QEMU this is a migration whose
+ * stream goes to a file descriptor, and comes from one: `getfd`, `migrate` and `migrate-incoming`
+ * with "fd:" (QEMU's qapi/migration.json). QEMU writes the file itself. So "completed" means that
+ * all of it was written, and QEMU tells when the disk is full.
  *
  * The capability background-snapshot lets the guest run meanwhile. QEMU stops the guest and saves
  * its devices. Then it write-protects the memory and lets the guest go on, and saves each page
- * before the guest may write to it. The file holds the guest as it was when it was stopped. We
- * stop it before that and read its console, and so know what it had written until then. QEMU
- * lets it go on all the same (bg_migration_vm_start_bh()).
+ * before the guest may write to it. The file holds the guest as it was when it was stopped. Ferry
+ * stops it before that and reads its console, so it knows what the guest had written until then.
+ * QEMU lets it go on all the same (bg_migration_vm_start_bh()).
  */
 #include <string.h>
 #include <sys/wait.h>
@@ -103,7 +103,7 @@ static void on_saving(struct qemu_action *action)
 
 		qemu_action_fail(action, "QEMU died while it saved the guest (%s)", death);
 	} else if (!qemu->pid) {
-		/* The guest ended of itself. Its exit is told, and all that it wrote. */
+		/* The guest ended by itself. Its exit, and all that it wrote, is reported. */
 		qemu->output_held = FALSE;
 		qemu_action_forget(qemu);
 	} else if (has_status(qemu, "completed") || has_status(qemu, "failed")) {
