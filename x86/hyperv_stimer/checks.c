@@ -110,8 +110,6 @@ void linger(u64 units)
 
 /* ---- checking ---- */
 
-#define AS_TIME_ALLOWS (~0u)
-
 /* How often a periodic timer can have fired since it was armed. */
 static u32 most_periods(int index)
 {
