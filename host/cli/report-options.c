@@ -51,7 +51,7 @@ static const struct reporter *choose_display(void)
 }
 
 gboolean report_options_begin(struct reports *reports, const struct environment *environment,
-			      guint cases, GError **error)
+			      const GPtrArray *cases, GError **error)
 {
 	for (guint i = 0; reporters[i]; i++)
 		if (choices[i].file && !reports_begin(reports, reporters[i], choices[i].file,

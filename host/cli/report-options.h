@@ -10,6 +10,6 @@ void report_options_add(GOptionContext *context);
 
 /* Begins the reports that were chosen. FALSE and ERROR if one cannot be written. */
 gboolean report_options_begin(struct reports *reports, const struct environment *environment,
-			      guint cases, GError **error);
+			      const GPtrArray *cases, GError **error);
 
 #endif

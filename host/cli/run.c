@@ -47,7 +47,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	struct schedule_outcome outcome;
 	gboolean complete;
 
-	if (!report_options_begin(reports, settings->environment, cases->len, &error))
+	if (!report_options_begin(reports, settings->environment, cases, &error))
 		return usage_error("%s", error->message);
 	outcome =
 		schedule_run(cases, settings, &lab_settings, known_issues, options->jobs, reports);

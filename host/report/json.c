@@ -7,8 +7,8 @@
 #include "report/result-json.h"
 #include "util/log-file.h"
 
-static void *json_begin(const char *target, const struct environment *environment, guint cases,
-			GError **error)
+static void *json_begin(const char *target, const struct environment *environment,
+			const GPtrArray *cases, GError **error)
 {
 	return g_str_equal(target, "-") ? log_file_standard_output()
 					: log_file_create(target, error);

@@ -15,8 +15,8 @@ struct junit {
 	double seconds;
 };
 
-static void *junit_begin(const char *target, const struct environment *environment, guint cases,
-			 GError **error)
+static void *junit_begin(const char *target, const struct environment *environment,
+			 const GPtrArray *cases, GError **error)
 {
 	struct log_file *file = log_file_create(target, error);
 	struct junit *junit;

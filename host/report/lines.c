@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "report/first-line.h"
 #include "report/reporter.h"
 #include "util/text.h"
 
@@ -89,30 +90,29 @@ static void show(struct lines *lines)
 	lines->shown = TRUE;
 }
 
-static void *begin(const struct environment *environment, guint cases, gboolean live)
+static void *begin(const struct environment *environment, const GPtrArray *cases, gboolean live)
 {
 	struct lines *lines = g_new0(struct lines, 1);
+	g_autofree char *first = first_line(environment, cases);
 
 	lines->environment = environment;
-	lines->cases = cases;
+	lines->cases = cases->len;
 	lines->live = live;
 	lines->running = g_queue_new();
 	lines->failures = g_ptr_array_new_with_free_func(g_free);
-	printf("%u case%s on %s: %s, %s, Linux %s, %s, clock %s; seed %u\n", cases,
-	       cases == 1 ? "" : "s", environment->host, environment->vmm, environment->accel,
-	       environment->kernel, environment->cpu, environment->clock, environment->seed);
+	printf("%s\n", first);
 	fflush(stdout);
 	return lines;
 }
 
-static void *plain_begin(const char *target, const struct environment *environment, guint cases,
-			 GError **error)
+static void *plain_begin(const char *target, const struct environment *environment,
+			 const GPtrArray *cases, GError **error)
 {
 	return begin(environment, cases, FALSE);
 }
 
-static void *live_begin(const char *target, const struct environment *environment, guint cases,
-			GError **error)
+static void *live_begin(const char *target, const struct environment *environment,
+			const GPtrArray *cases, GError **error)
 {
 	return begin(environment, cases, TRUE);
 }

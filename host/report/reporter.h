@@ -16,9 +16,13 @@ struct reporter {
 	 */
 	gboolean takes_file;
 
-	/* TARGET is the file, or NULL. Returns NULL and sets ERROR if it cannot be written. */
-	void *(*begin)(const char *target, const struct environment *environment, guint cases,
-		       GError **error);
+	/*
+	 * TARGET is the file, or NULL. CASES are all that there will be results of, each a struct
+	 * test_case; they outlive the report. Returns NULL and sets ERROR if TARGET cannot be
+	 * written.
+	 */
+	void *(*begin)(const char *target, const struct environment *environment,
+		       const GPtrArray *cases, GError **error);
 	void (*started)(void *data, const struct test_case *test_case);
 	/* Something that takes a while and is not a case, e.g. a lab's kernel is built. */
 	void (*note)(void *data, const char *text);

@@ -38,7 +38,8 @@ void reports_free(struct reports *reports)
 }
 
 gboolean reports_begin(struct reports *reports, const struct reporter *reporter, const char *target,
-		       const struct environment *environment, guint cases, GError **error)
+		       const struct environment *environment, const GPtrArray *cases,
+		       GError **error)
 {
 	void *data = reporter->begin(target, environment, cases, error);
 

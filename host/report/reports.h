@@ -13,7 +13,8 @@ void reports_free(struct reports *reports);
 
 /* Begins a report and adds it; see struct reporter. FALSE and ERROR if it cannot be written. */
 gboolean reports_begin(struct reports *reports, const struct reporter *reporter, const char *target,
-		       const struct environment *environment, guint cases, GError **error);
+		       const struct environment *environment, const GPtrArray *cases,
+		       GError **error);
 /* Adds a report without calling its `begin`. DATA is passed to its other functions. */
 void reports_add(struct reports *reports, const struct reporter *reporter, void *data);
 

@@ -36,8 +36,8 @@ static void add_case(JsonBuilder *builder, const struct test_case *test_case)
 	json_builder_add_string_value(builder, test_case->name);
 }
 
-static void *stream_begin(const char *target, const struct environment *environment, guint cases,
-			  GError **error)
+static void *stream_begin(const char *target, const struct environment *environment,
+			  const GPtrArray *cases, GError **error)
 {
 	struct log_file *stream = log_file_standard_output();
 	JsonBuilder *builder = begin_event("environment");

@@ -7,10 +7,10 @@ struct tap {
 	guint number;
 };
 
-static void *tap_begin(const char *target, const struct environment *environment, guint cases,
-		       GError **error)
+static void *tap_begin(const char *target, const struct environment *environment,
+		       const GPtrArray *cases, GError **error)
 {
-	printf("TAP version 13\n1..%u\n", cases);
+	printf("TAP version 13\n1..%u\n", cases->len);
 	return g_new0(struct tap, 1);
 }
 

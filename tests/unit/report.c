@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 #include "util/log-file.h"
+#include "report/first-line.h"
 #include "report/reporter.h"
 #include "report/result-json.h"
 
 /* This must not end a line, a string or an element in any format. */
 #define NASTY "<a href=\"x\"> & 'b' \\ ]]> # not ok \\x01 gr\xc3\xbc\xc3\x9f"
+
+/* More cases than any test of this file has. */
+#define MOST_CASES 10
 
 static struct environment environment = {
 	.host = "local",
@@ -83,13 +87,28 @@ static void make_run(struct run *run)
 	}
 }
 
+/* N cases for a reporter's `begin`. The caller unrefs the array. */
+static GPtrArray *some_cases(guint n)
+{
+	static struct test_case some[MOST_CASES];
+	GPtrArray *cases = g_ptr_array_new();
+
+	g_assert_cmpuint(n, <=, MOST_CASES);
+	for (guint i = 0; i < n; i++) {
+		some[i] = (struct test_case){ .host = "local" };
+		g_ptr_array_add(cases, &some[i]);
+	}
+	return cases;
+}
+
 /* Tells REPORTER about a run in which NOT_RUN cases were interrupted. Returns what it wrote. */
 static char *report(const struct reporter *reporter, const char *target, guint not_run)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
+	g_autoptr(GPtrArray) cases = some_cases(VERDICTS + not_run);
 	struct run run;
-	void *data = reporter->begin(target, &environment, VERDICTS + not_run, &error);
+	void *data = reporter->begin(target, &environment, cases, &error);
 
 	g_assert_no_error(error);
 	make_run(&run);
@@ -306,6 +325,43 @@ static void test_tap_interrupted(void)
 	g_assert_cmpuint(count_lines(text, "Bail out! "), ==, 1);
 }
 
+/* The first line tells where cases run. A lab has another kernel and CPU than this machine. */
+static void test_first_line(void)
+{
+#define HERE ", Linux 6.1 & more, A <CPU> \"name\", clock tsc"
+	static const struct {
+		const char *hosts; /* a letter for each case: Local, Amd, Intel, Skipped */
+		const char *line;
+	} rows[] = {
+		{ "l", "1 case on local: qemu, tcg" HERE "; seed 5" },
+		{ "ll", "2 cases on local: qemu, tcg" HERE "; seed 5" },
+		{ "aa", "2 cases in the amd lab: qemu, tcg; seed 5" },
+		{ "alaia",
+		  "5 cases, 3 in the amd lab, 1 on local, 1 in the intel lab: qemu, tcg" HERE
+		  "; seed 5" },
+		{ "sas", "3 cases, 2 skipped, 1 in the amd lab: qemu, tcg; seed 5" },
+		{ "ss", "2 cases skipped: qemu, tcg; seed 5" },
+	};
+
+	environment.clock = (char *)"tsc";
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		guint n = strlen(rows[i].hosts);
+		g_autoptr(GPtrArray) cases = some_cases(n);
+		g_autofree char *line = NULL;
+
+		for (guint j = 0; j < n; j++) {
+			struct test_case *test_case = cases->pdata[j];
+			char letter = rows[i].hosts[j];
+
+			test_case->host = letter == 'a' ? "amd" : letter == 'i' ? "intel" : "local";
+			test_case->skip_reason = letter == 's' ? (char *)"no" : NULL;
+		}
+		line = first_line(&environment, cases);
+		g_assert_cmpstr(line, ==, rows[i].line);
+	}
+	environment.clock = NULL;
+}
+
 static void test_lines(void)
 {
 	g_autofree char *text = report_to_stdout(&plain_reporter, 0);
@@ -341,10 +397,12 @@ static void test_unwritable_target(void)
 {
 	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter };
 
+	g_autoptr(GPtrArray) cases = some_cases(1);
+
 	for (gsize i = 0; i < G_N_ELEMENTS(reporters); i++) {
 		g_autoptr(GError) error = NULL;
 
-		g_assert_null(reporters[i]->begin("/nowhere/report", &environment, 1, &error));
+		g_assert_null(reporters[i]->begin("/nowhere/report", &environment, cases, &error));
 		g_assert_cmpstr(error->message, ==,
 				"cannot create /nowhere/report: No such file or directory");
 	}
@@ -354,10 +412,12 @@ static void test_full_disk(void)
 {
 	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter };
 
+	g_autoptr(GPtrArray) cases = some_cases(1);
+
 	for (gsize i = 0; i < G_N_ELEMENTS(reporters); i++) {
 		g_autoptr(GError) error = NULL;
 		struct run run;
-		void *data = reporters[i]->begin("/dev/full", &environment, 1, &error);
+		void *data = reporters[i]->begin("/dev/full", &environment, cases, &error);
 
 		g_assert_no_error(error);
 		make_run(&run);
@@ -380,6 +440,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/report/junit", test_junit);
 	g_test_add_func("/report/tap", test_tap);
 	g_test_add_func("/report/tap-interrupted", test_tap_interrupted);
+	g_test_add_func("/report/first-line", test_first_line);
 	g_test_add_func("/report/lines", test_lines);
 	g_test_add_func("/report/lines-interrupted", test_lines_interrupted);
 	g_test_add_func("/report/live", test_live);
