@@ -291,7 +291,7 @@ void console_seize(void)
 
 	irq_disable();
 	if (READ_ONCE(console.holder) != me)
-		wait_until(!cmpxchg(&console.holder, 0, me), SEIZE_MILLISECONDS);
+		wait_in_full(!cmpxchg(&console.holder, 0, me), SEIZE_MILLISECONDS);
 	/* Take it from another CPU, which may go on printing: the guest is about to end. */
 	WRITE_ONCE(console.holder, me);
 	console.seized = true;

@@ -2,6 +2,7 @@
 /* Stopwatches, deadlines and host speed. See deadline.h. */
 #include "processor.h"
 #include "muldiv.h"
+#include "patience.h"
 
 /*
  * How many polls of a deadline share one read of the time source. A read is an exit to the VMM, and
@@ -52,6 +53,24 @@ void deadline_start(struct deadline *deadline, u64 milliseconds)
 	stopwatch_start(&deadline->watch);
 	deadline->ticks = ticks_of(milliseconds * timescale(), 1000);
 	deadline->polls = POLLS_PER_LOOK;
+	deadline->shortened = false;
+}
+
+void deadline_start_patient(struct deadline *deadline, u64 milliseconds)
+{
+	u64 divisor = patience_divisor();
+
+	deadline_start(deadline, milliseconds);
+	if (divisor == 1 || milliseconds >= ANSWER_DEADLINE_MS)
+		return;
+	deadline->ticks /= divisor;
+	deadline->shortened = true;
+}
+
+bool deadline_was_missed(const struct deadline *deadline)
+{
+	patience_missed(deadline->shortened);
+	return false;
 }
 
 bool deadline_passed(struct deadline *deadline)

@@ -3,6 +3,7 @@
 #include "libcflat.h"
 #include "backtrace.h"
 #include "console.h"
+#include "patience.h"
 #include "percpu.h"
 #include "processor.h"
 #include "spinlock.h"
@@ -83,10 +84,19 @@ static bool is_the_reason(enum verdict verdict)
 
 static void vreport(enum verdict verdict, const char *word, const char *format, va_list arguments)
 {
+	bool unwaited = verdict == VERDICT_FAIL && patience_was_short();
+	bool shortens = verdict == VERDICT_FAIL && !unwaited && patience_check_failed();
 	char text[400];
+	int length = 0;
 	u64 flags;
 
-	vsnprintf(text, sizeof(text), format, arguments);
+	if (unwaited) {
+		verdict = VERDICT_SKIP;
+		word = "SKIP";
+		length = snprintf(text, sizeof(text),
+				  "not waited for, since %s had failed: ", patience_culprit());
+	}
+	vsnprintf(text + length, sizeof(text) - length, format, arguments);
 	printf("%s: %s%s\n", word, this_cpu(prefixes), text);
 
 	flags = irq_save();
@@ -97,8 +107,11 @@ static void vreport(enum verdict verdict, const char *word, const char *format, 
 	}
 	count(&current, verdict);
 	count(&total, verdict);
+	current.unwaited |= unwaited;
 	spin_unlock(&lock);
 	irq_restore(flags);
+	if (shortens)
+		report_info("it had waited in vain: from here on waits are shorter");
 }
 
 bool report(bool pass, const char *format, ...)

@@ -53,6 +53,7 @@ enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_SKIP, VERDICT_XFAIL };
 /* The result of one test, from all checks between report_begin() and report_end(). */
 struct result {
 	int checks, passed, failed, skipped, xfailed;
+	bool unwaited; /* a check was skipped since its wait was shortened (patience.h) */
 	char reason[160];
 };
 

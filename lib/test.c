@@ -3,6 +3,7 @@
 #include "libcflat.h"
 #include "console.h"
 #include "machine-state.h"
+#include "patience.h"
 #include "processor.h"
 #include "smp.h"
 
@@ -69,7 +70,7 @@ static enum verdict verdict_of(const struct result *result)
 		return VERDICT_FAIL;
 	if (result->xfailed)
 		return VERDICT_XFAIL;
-	return result->passed ? VERDICT_PASS : VERDICT_SKIP;
+	return result->passed && !result->unwaited ? VERDICT_PASS : VERDICT_SKIP;
 }
 
 static void print_end(const struct test *test, int cpu, const struct result *result)
@@ -96,13 +97,24 @@ static void run_here(void *data)
 	irq_enable();
 }
 
-static void run_on(const struct test *test, int cpu)
+/* Whether the run ends after a test, since it has failed: failfast=1 on the command line. */
+static bool ends_run(const struct test *test, const struct result *result)
+{
+	if (!result->failed || !argument_number("failfast", 0) || patience_is_expected())
+		return false;
+	report_info("failfast=1: no further test, since %s has failed", test->name);
+	return true;
+}
+
+/* Returns whether the run ends with this test. */
+static bool run_on(const struct test *test, int cpu)
 {
 	const struct feature *missing = missing_feature(test);
 	struct result result;
 
 	machine_line("begin", "test=%s cpu=%d round=%d", test->name, cpu, rounds);
 	report_begin();
+	patience_test_begins(test->name);
 	report_prefix_push(test->name);
 	if (test->on == EACH_CPU)
 		report_prefix_pushf("cpu %d", cpu);
@@ -118,6 +130,7 @@ static void run_on(const struct test *test, int cpu)
 	/* This also drops prefixes that the test has not popped. */
 	report_prefix_restore("");
 	print_end(test, cpu, &result);
+	return ends_run(test, &result);
 }
 
 /* Whether an earlier boot has run the test on this CPU to its end, before a reset. */
@@ -145,7 +158,8 @@ static bool take_turns(void)
 	return timescale() >= SLOW_HOST;
 }
 
-static void run_round(void)
+/* Returns whether the run ends before all tests have run. */
+static bool run_round(void)
 {
 	int turn = 0;
 
@@ -160,12 +174,13 @@ static void run_round(void)
 		else if (test->on == EACH_CPU)
 			last = cpu_count() - 1;
 		for (int cpu = first; cpu <= last; cpu++)
-			if (!is_done(test, cpu))
-				run_on(test, cpu);
+			if (!is_done(test, cpu) && run_on(test, cpu))
+				return true;
 	}
 	if (boot.test[0])
 		report_abort("the last boot was in test %s on CPU %d, which there is not",
 			     boot.test, boot.cpu);
+	return false;
 }
 
 int run_tests(void)
@@ -182,9 +197,8 @@ int run_tests(void)
 		machine_state_tell();
 	if (!selected)
 		report_abort("no test of this program matches test=%s", argument("test"));
-	do
-		run_round();
-	while (host_wants_more());
+	while (!run_round() && host_wants_more())
+		;
 	return report_status();
 }
 

@@ -200,6 +200,45 @@ TEST(missed_deadline, .needs = ASKED_FOR,
 	wait_for(READ_ONCE(never), 50, "something that never comes");
 }
 
+/* The time that all tests below may wait so far, as if all that they wait for never came. */
+static u64 first_wait, all_waits;
+
+static void wait_in_vain(void)
+{
+	struct deadline deadline;
+	static int never;
+
+	deadline_start_patient(&deadline, 100);
+	first_wait = first_wait ? first_wait : deadline.ticks;
+	all_waits += deadline.ticks;
+	report(wait_until(READ_ONCE(never), 100), "what never comes came");
+}
+
+#define WAITS_IN_VAIN(n)                                                                           \
+	TEST(waits_in_vain_##n, .needs = ASKED_FOR,                                                \
+	     .about = "one of ten tests that wait for something that does not come")               \
+	{                                                                                          \
+		wait_in_vain();                                                                    \
+	}
+
+WAITS_IN_VAIN(0)
+WAITS_IN_VAIN(1)
+WAITS_IN_VAIN(2)
+WAITS_IN_VAIN(3)
+WAITS_IN_VAIN(4)
+WAITS_IN_VAIN(5)
+WAITS_IN_VAIN(6)
+WAITS_IN_VAIN(7)
+WAITS_IN_VAIN(8)
+WAITS_IN_VAIN(9)
+
+TEST(waits_in_vain_together, .needs = ASKED_FOR,
+     .about = "tests that wait in vain after one has failed wait no longer than that one, together")
+{
+	report(all_waits < 2 * first_wait, "%lu ticks, of which the first test waited %lu",
+	       all_waits, first_wait);
+}
+
 TEST(no_check, .needs = ASKED_FOR, .about = "a test that makes no check")
 {
 }

@@ -183,7 +183,7 @@ void unhandle_irq(unsigned vector)
 {
 	/* A timer that has just been stopped may have fired before. */
 	if (irqs_enabled())
-		wait_until(!apic_read_bit(APIC_IRR, vector), PENDING_IRQ_MS);
+		wait_in_full(!apic_read_bit(APIC_IRR, vector), PENDING_IRQ_MS);
 	set_irq_action(vector, NULL, false);
 }
 

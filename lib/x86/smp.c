@@ -280,7 +280,7 @@ static void start_aps(void)
 	delay_us(200);
 	/* A CPU that the first SIPI has woken ignores the second. */
 	apic_icr_write(startup, 0);
-	if (!wait_until(atomic_read(&online_count) == (int)boot_cpus, LIBRARY_DEADLINE_MS))
+	if (!wait_in_full(atomic_read(&online_count) == (int)boot_cpus, LIBRARY_DEADLINE_MS))
 		name_missing();
 }
 

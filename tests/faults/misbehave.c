@@ -17,6 +17,9 @@
 		.words = "^" expected_verdict " +misbehave/none: " expected                        \
 	}
 
+/* Prints the guest's console, too. */
+#define SHOW_CONSOLE "\"$@\"; status=$?; cat @DIR@/logs/misbehave/none/console; exit $status"
+
 static const struct fault rows[] = {
 	{ .name = "guest-turns",
 	  .arguments = "run selftest/none --accel tcg --arg turns=sometimes",
@@ -75,6 +78,39 @@ static const struct fault rows[] = {
 	MISBEHAVE("missed_deadline", "FAIL",
 		  "missed_deadline: waited 50 ms in vain for something that never comes"),
 	MISBEHAVE("no_check", "FAIL", ".*no_check"),
+
+	/* One test has waited in vain and failed: the others wait less long, and are skipped. */
+	{ .name = "guest-waits_in_vain",
+	  .arguments = "run misbehave --arg test=waits_in_vain_*",
+	  .wrapper = SHOW_CONSOLE,
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: waits_in_vain_0: what never comes came(.*\n)*SKIP: waits_in_vain_9: not waited for, since waits_in_vain_0 had failed: what never comes came\n.* end test=waits_in_vain_9 .* verdict=skip (.*\n)*PASS: waits_in_vain_together: \\d+ ticks" },
+	/* A test that is known to fail makes no other wait less long. */
+	{ .name = "guest-waits_in_vain-as-expected",
+	  .arguments = "run misbehave --arg test=waits_in_vain_? --arg expect=waits_*",
+	  .wrapper = SHOW_CONSOLE,
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: waits_in_vain_0: what never comes came(.*\n)*FAIL: waits_in_vain_9: what never comes came\n.* end test=waits_in_vain_9 .* verdict=fail " },
+	{ .name = "guest-failfast",
+	  .arguments =
+		  "run misbehave --arg test=failing_check --arg test=no_check --arg failfast=1",
+	  .wrapper = SHOW_CONSOLE,
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: failing_check: two is (.*\n)*INFO: failfast=1: no further test, since failing_check has failed\n@.* bye status=1\nSUMMARY: 3 tests, 1 unexpected failures\n" },
+	{ .name = "guest-failfast-as-expected",
+	  .arguments =
+		  "run misbehave --arg test=failing_check --arg test=no_check --arg failfast=1 --arg expect=failing_*",
+	  .wrapper = SHOW_CONSOLE,
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: failing_check: two is (.*\n)*INFO: failfast=1: no further test, since no_check has failed\n" },
 	MISBEHAVE("sequence_gap", "FAIL",
 		  "console line \\d+: machine line \\d+ follows \\d+: 1 lost"),
 	MISBEHAVE("lost_bytes", "FAIL",

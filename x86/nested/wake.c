@@ -16,7 +16,7 @@ static void migrate_then_wake(void *data)
 {
 	struct waker *waker = data;
 
-	if (!wait_until(waker->sleeping, EVENT_PATIENCE_MS))
+	if (!wait_in_full(waker->sleeping, EVENT_PATIENCE_MS))
 		return;
 	delay_us(EVENT_SILENCE_US);
 	if (broken("early") && waker->send)
