@@ -65,6 +65,8 @@ static const GOptionEntry entries[] = {
 	  "Where each case keeps its logs (default: build/logs)", "DIR" },
 	{ "emulated-host", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.emulated,
 	  "This machine's CPU is emulated, so a VMM may take seconds to answer", NULL },
+	{ "in-lab", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options.in_lab,
+	  "This machine is a lab of that name, whose known issues count", "LAB" },
 	{ "prefork", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.prefork,
 	  "Start QEMU once and fork it for each VM", NULL },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.suite,

@@ -16,6 +16,7 @@ struct run_options {
 	int jobs;	   /* vCPUs of all guests that run at the same time, 1 or more */
 	gboolean no_skip;  /* a skipped case is a failure */
 	gboolean emulated; /* this machine is a lab with an emulated CPU */
+	char *in_lab;	   /* the name of the lab that this machine is; NULL: it is none */
 	gboolean prefork;  /* start QEMU once and fork it for each VM */
 };
 

@@ -136,7 +136,6 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 		return usage_error("%s", error->message);
 	environment = environment_here(vmm, programs->binary, programs->other_binary,
 				       selection->accel, options->wanted.seed);
-	environment->cpu_emulated = options->emulated;
 	environment->machine =
 		g_strdup(suite->kvm_unit_tests ? programs->types.pc : programs->types.q35);
 
@@ -149,6 +148,8 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 		.socket_dir = folders.sockets,
 		.kvm_unit_tests = suite->kvm_unit_tests,
 		.emulated_host = options->emulated,
+		.known_issues = known_issues,
+		.lab = options->in_lab,
 		.preforked = preforked,
 	};
 

@@ -63,8 +63,8 @@ static void add_files(GPtrArray *arguments, const GPtrArray *cases, char **words
 	}
 }
 
-static void add_inner_run(GPtrArray *arguments, gboolean emulated, char **words,
-			  const GPtrArray *cases, const char *logdir)
+static void add_inner_run(GPtrArray *arguments, const struct lab_kind *kind, gboolean emulated,
+			  char **words, const GPtrArray *cases, const char *logdir)
 {
 	g_autofree char *ferry = build_path("ferry");
 
@@ -76,6 +76,7 @@ static void add_inner_run(GPtrArray *arguments, gboolean emulated, char **words,
 		add(arguments, "--prefork");
 	}
 	add_option(arguments, "--host", "local");
+	add_option(arguments, "--in-lab", kind->name);
 	add_option(arguments, "--logdir", logdir);
 	for (char **word = words; *word; word++)
 		add(arguments, *word);
@@ -99,7 +100,7 @@ char **lab_command_line(const struct lab_kind *kind, const struct lab_options *o
 	if (emulated && !kind->shares_files)
 		add_files(arguments, cases, words);
 	add(arguments, "--");
-	add_inner_run(arguments, emulated, words, cases, logdir);
+	add_inner_run(arguments, kind, emulated, words, cases, logdir);
 	g_ptr_array_add(arguments, NULL);
 	return (char **)g_ptr_array_free(arguments, FALSE);
 }

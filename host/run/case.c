@@ -4,6 +4,7 @@
  * verdict (verdict.c), all that belongs to the case ends.
  */
 #include "run/case-run.h"
+#include "run/known-issues.h"
 #include "util/text.h"
 
 /* How long a VMM may take to answer a command on a fast host. */
@@ -25,24 +26,12 @@ void remember_first(char **where, const char *text)
 		*where = text_printable(text, -1);
 }
 
-void note_failure(struct case_run *run, const char *text)
-{
-	if (!run->over)
-		result_add_failure(run->result, text, run->test.label ? run->test.name : NULL);
-}
-
-void note_violation(struct case_run *run, const char *problem)
-{
-	remember_first(&run->findings.violation, problem);
-	note_failure(run, problem);
-}
-
 void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first)
 {
 	g_autofree char *problem = disk_check_compare(run->disk, wrong, first);
 
 	if (problem)
-		note_violation(run, problem);
+		remember_first(&run->findings.violation, problem);
 }
 
 /* ---- the end ---- */
@@ -73,7 +62,6 @@ static void run_free(struct case_run *run)
 	g_free(run->command_line);
 	g_free(run->test.label);
 	g_free(run->test.name);
-	g_clear_pointer(&run->test.failed, g_ptr_array_unref);
 	g_free(run->findings.first_fail);
 	g_free(run->findings.first_skip);
 	g_free(run->findings.violation);
@@ -131,18 +119,26 @@ static void on_plan_failed(void *data, const char *problem)
 
 /* ---- the start ---- */
 
-static char *guest_command_line(const struct program *program, const struct case_settings *settings)
+static char *guest_command_line(const struct test_case *test_case,
+				const struct case_settings *settings)
 {
-	g_autofree char *words = NULL;
+	const struct program *program = test_case->program;
+	g_autofree char *words = NULL, *expected = NULL;
 	char **args = settings->wanted->args;
 
 	if (settings->kvm_unit_tests)
 		return g_strdup(program->test_args);
 	words = args ? g_strjoinv(" ", args) : g_strdup("");
-	return g_strdup_printf("timescale=%u%s%s%s%s",
-			       (unsigned)(settings->environment->timescale + 0.999),
-			       *words ? " " : "", words, program->test_args ? " " : "",
-			       program->test_args ? program->test_args : "");
+	expected = settings->known_issues
+			   ? known_issues_expected(settings->known_issues, test_case,
+						   settings->lab ? settings->lab
+								 : settings->environment->host,
+						   settings->environment)
+			   : g_strdup("");
+	return g_strdup_printf(
+		"timescale=%u%s%s%s%s%s%s", (unsigned)(settings->environment->timescale + 0.999),
+		*words ? " " : "", words, program->test_args ? " " : "",
+		program->test_args ? program->test_args : "", *expected ? " " : "", expected);
 }
 
 /*
@@ -241,14 +237,14 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 	run->listener = listener;
 	run->data = data;
 	run->findings.bye = -1;
-	run->command_line = guest_command_line(test_case->program, settings);
+	run->command_line = guest_command_line(test_case, settings);
 	run->clock_check = clock_check_new();
 	run->machine_check = machine_check_new();
 	run->started = run->test.started = g_get_monotonic_time();
 	run->result = result_new(test_case, settings->environment);
 	run->result->logdir = g_build_filename(settings->logdir, test_case->log_name, NULL);
 	if (!start_guest(run, &error)) {
-		conclude_error(run, error->message);
+		conclude(run, VERDICT_ERROR, "%s", error->message);
 		return run;
 	}
 	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, wanted->moves,

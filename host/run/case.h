@@ -18,6 +18,8 @@ struct case_settings {
 	const char *socket_dir;
 	gboolean kvm_unit_tests; /* guests of another suite */
 	gboolean emulated_host;	 /* its CPU is emulated: a VMM may take seconds to answer */
+	GPtrArray *known_issues; /* of struct known_issue; NULL: none are known */
+	const char *lab;	 /* the name of the lab that this run is in; NULL: in none */
 	const char *preforked;	 /* the library that QEMU is forked with (preforked.h), or NULL */
 };
 

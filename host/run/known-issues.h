@@ -14,6 +14,14 @@
  */
 GPtrArray *known_issues_load(const char *path, GError **error);
 
+/*
+ * Words for a guest's command line: `expect=GLOB` for each test of the case that may fail as known
+ * on HOST, whose kernel and accelerator ENVIRONMENT has (docs/protocol.md, "Command line"). The
+ * version of the VMM is not known yet, so issues of all versions count. The caller frees the text.
+ */
+char *known_issues_expected(GPtrArray *issues, const struct test_case *test_case, const char *host,
+			    const struct environment *environment);
+
 /* Turns a failure that is known into XFAIL, and warns of a pass where a failure was expected. */
 void known_issues_apply(GPtrArray *issues, struct result *result);
 

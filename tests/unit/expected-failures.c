@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* known_issues_expected(): which tests a guest is told of, since they may fail as known. */
+#include <glib/gstdio.h>
+
+#include "plan/plan.h"
+#include "run/known-issues.h"
+
+#define ISSUE(name, case_glob, further)                                                            \
+	"[" name "]\ncase = " case_glob "\n" further "reason = it is\nevidence = somewhere\n"
+
+static const char issues_text[] = ISSUE("two", "prog/none", "test = a* b\nhost = moon\n")
+	ISSUE("old", "prog/*", "test = c\nhost = *\nkernel = ..6.4\n")
+		ISSUE("some-qemu", "prog/pause", "test = d\nhost = moon\nqemu = ..7.2\n")
+			ISSUE("whole", "prog/storm", "host = tcg\n");
+
+static const struct row {
+	const char *host, *accel, *kernel, *plan, *words;
+} rows[] = {
+	{ "moon", "kvm", "6.5.0", "none", "expect=a* expect=b" },
+	{ "moon", "kvm", "6.1.0", "none", "expect=a* expect=b expect=c" },
+	{ "mars", "kvm", "6.1.0", "none", "expect=c" },
+	{ "mars", "kvm", "6.5.0", "none", "" },
+	{ "moon", "kvm", "6.5.0", "pause", "expect=d" },
+	{ "mars", "tcg", "6.5.0", "storm", "expect=*" },
+	{ "mars", "kvm", "6.5.0", "storm", "" },
+};
+
+static void test_rows(void)
+{
+	g_autofree char *path = g_strdup_printf("%s/ferry-issues-XXXXXX", g_get_tmp_dir());
+	g_autoptr(GPtrArray) issues = NULL;
+	int fd = g_mkstemp(path);
+
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_true(g_close(fd, NULL));
+	g_assert_true(g_file_set_contents(path, issues_text, -1, NULL));
+	issues = known_issues_load(path, NULL);
+	g_assert_nonnull(issues);
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct program program = { .name = (char *)"prog" };
+		struct plan plan = { .name = rows[i].plan };
+		struct test_case test_case = { .program = &program, .plan = &plan };
+		/* Inside a lab the environment is called "local". */
+		struct environment environment = { .host = (char *)"local",
+						   .accel = (char *)rows[i].accel,
+						   .kernel = (char *)rows[i].kernel };
+		g_autofree char *words =
+			known_issues_expected(issues, &test_case, rows[i].host, &environment);
+
+		g_assert_cmpstr(words, ==, rows[i].words);
+	}
+	g_assert_cmpint(g_remove(path), ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/expected-failures", test_rows);
+	return g_test_run();
+}
