@@ -80,6 +80,7 @@ if [ "${2-}" != units ]; then
 	fi
 	run faults "$tests/faults" "$build"
 	run lab tests/lab.sh
+	run build-kernel tests/build-kernel.sh
 	run packages tests/packages.sh
 fi
 

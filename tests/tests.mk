@@ -6,6 +6,7 @@
 #   fake-qemu/	  stands in for QEMU and acts out what goes wrong
 #   filtering-qemu/ runs QEMU and damages a page of its guest's memory
 #   lab.sh	  runs the labs around emulators that only act
+#   build-kernel.sh interrupts builds of a kernel that only acts
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.

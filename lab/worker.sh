@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# Runs long commands for a script, so that no process of theirs outlives the script, however it ends.
+# A script that sources this calls stop_worker when it exits.
+
+worker=
+
+# work COMMAND [ARGUMENT...]: returns the command's status. Meanwhile a signal to this script is
+# heeded at once.
+#
+# The command and all that it starts are a process group. Its leader ends the group if it is told to
+# (SIGTERM), which is also what it gets if this script is killed. make alone would not do: it ends
+# compilers, but not the processes that these have started.
+work() {
+	# shellcheck disable=SC2016 # the leader is to see it
+	setsid setpriv --pdeathsig TERM -- sh -c '
+		[ "$PPID" -eq "$1" ] || exit
+		shift
+		trap "trap \"\" TERM; kill -s TERM 0; wait; exit 143" TERM
+		"$@" &
+		wait $!' sh $$ "$@" </dev/null &
+	worker=$!
+	set -- 0
+	wait "$worker" || set -- $?
+	worker=
+	return "$1"
+}
+
+# Ends the command that runs, if there is one.
+stop_worker() {
+	trap '' INT TERM HUP
+	[ -z "$worker" ] || {
+		kill -s TERM "$worker" 2>/dev/null || true
+		wait "$worker" 2>/dev/null || true
+	}
+	worker=
+}

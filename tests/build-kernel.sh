@@ -1,0 +1,194 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Tests lab/build-kernel with a kernel's source that only acts: interrupts it in each of its steps, and
+# looks whether anything is left running, and whether the next call does only what was still to be done.
+# Prints the Test Anything Protocol.
+#
+# Usage: tests/build-kernel.sh
+
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 130' INT TERM HUP
+mkdir -p "$dir/bin" "$dir/linux-6.1"
+XDG_CACHE_HOME=$dir/cache KERNEL_SOURCE=$dir/linux-6.1.tar.gz
+export XDG_CACHE_HOME KERNEL_SOURCE
+kernels=$XDG_CACHE_HOME/ferry/kernel
+
+# act STEP: tells that the step has begun. If it is the one to be interrupted, it does not end by
+# itself, and neither does a process that it has started, as a compiler starts another one.
+cat >"$dir/bin/act" <<'END'
+#!/bin/sh
+echo "$1" >>"$DIR/acted"
+[ "$(cat "$DIR/fail" 2>/dev/null)" != "$1" ] || exit 1
+[ "$(cat "$DIR/hold" 2>/dev/null)" != "$1" ] || {
+	sleep 10 &
+	: >"$DIR/held"
+	wait
+	echo "its own end" >"$DIR/held"
+}
+END
+
+# These programs act, and then do what they are for. A tar that is interrupted leaves files behind.
+for program in tar cp ln; do
+	cat >"$dir/bin/$program" <<END
+#!/bin/sh
+[ $program != tar ] || echo torn >"\$2/torn"
+step=$program
+[ "\$1" != -t ] || step=modules
+act \$step
+[ $program != tar ] || rm "\$2/torn"
+exec $(command -v $program) "\$@"
+END
+done
+chmod +x "$dir/bin"/*
+
+# The source: an image of two objects, and two modules, made one after the other.
+cat >"$dir/linux-6.1/Makefile" <<'END'
+image := $(O)/arch/x86/boot/bzImage
+allnoconfig: ; @act configure; touch $(O)/.config
+bzImage: $(image)
+modules: $(O)/d.ko
+$(O)/d.ko: $(O)/c.ko
+$(O)/c.ko: $(image)
+$(image): $(O)/b.o
+	@act link; mkdir -p $(@D); cat $(O)/a.o $(O)/b.o >$@
+$(O)/b.o: $(O)/a.o
+$(O)/%.o $(O)/%.ko:; @echo '  CC $(@F)'; act $(@F) && echo $(@F) >$@
+END
+"$(command -v tar)" -C "$dir" -czf "$KERNEL_SOURCE" linux-6.1
+
+# The processes that a build has started, which all have DIR in their environment.
+left_over() {
+	grep -lzx "DIR=$dir" /proc/[0-9]*/environ 2>/dev/null
+}
+
+# await COMMAND...: waits 10 s for the command to succeed
+await() {
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || return 1
+		sleep 0.05
+	done
+}
+
+nothing_runs() {
+	[ -z "$(left_over)" ]
+}
+
+build() {
+	status=0
+	DIR=$dir PATH=$dir/bin:$PATH "$top/lab/build-kernel" "$@" >"$dir/out" 2>"$dir/err" || status=$?
+}
+
+# interrupt SIGNAL STEP: the signal ends a build in this step, and all that it has started
+interrupt() {
+	rm -f "$dir/held"
+	[ "$2" = "$(cat "$dir/hold" 2>/dev/null)" ] || echo "$2" >"$dir/hold"
+	# A process in the background ignores SIGINT, unless it is told otherwise.
+	DIR=$dir PATH=$dir/bin:$PATH env --default-signal=INT "$top/lab/build-kernel" \
+		>"$dir/out" 2>"$dir/err" &
+	builder=$!
+	await [ -e "$dir/held" ] || return
+	kill -s "$1" $builder
+	wait $builder
+	status=$?
+	[ "$status" -gt 128 ] && await nothing_runs && [ ! -s "$dir/held" ] && [ ! -s "$dir/out" ]
+}
+
+number=0
+# check WHAT COMMAND...: one result
+check() {
+	what=$1
+	shift
+	number=$((number + 1))
+	if "$@"; then
+		echo "ok $number - $what"
+	else
+		echo "not ok $number - $what"
+		{ echo "status $status"; cat "$dir/out" "$dir/err" "$dir/acted"; left_over; } 2>/dev/null |
+			sed 's/^/# /'
+	fi
+}
+
+begin_anew() {
+	rm -rf "$XDG_CACHE_HOME" "$dir/acted" "$dir/hold"
+}
+
+# The kernel is complete, and the last line of the output is its path.
+is_complete() {
+	[ "$status" -eq 0 ] && [ "$(tail -n 1 "$dir/out")" = "$kernels/$(key)/bzImage" ] &&
+		[ "$(cat "$kernels/$(key)/bzImage")" = "a.o
+b.o" ] && [ "$(cd "$kernels/$(key)/modules" && echo *)" = 'c.ko d.ko' ] &&
+		[ ! -e "$kernels/$(key)/source/torn" ]
+}
+
+key() {
+	find "$kernels" -type l -name '6.1-*' -printf '%f\n'
+}
+
+# acted STEP COUNT: the step was begun so often
+acted() {
+	[ "$(grep -cx "$1" "$dir/acted")" -eq "$2" ]
+}
+
+# goes_on STEP: after three interruptions the next call repeats this step, and nothing that was complete
+goes_on() {
+	rm "$dir/hold"
+	build
+	is_complete && acted "$1" 4 || return
+	case $1 in
+	tar) ! says 'going on' || return ;;
+	*) says 'going on' || return ;;
+	esac
+	for step in tar configure a.o b.o link c.ko d.ko ln; do
+		[ $step = "$1" ] || acted $step 1 || return
+	done
+}
+
+says() {
+	grep -qF -e "$1" "$dir/err"
+}
+
+# A compiler that fails on its own: what was made before is not made again.
+fails_and_goes_on() {
+	[ "$status" -eq 2 ] && says 'make failed; all of its output is in' || return
+	rm "$dir/fail"
+	build
+	is_complete && acted tar 1 && acted a.o 1 && acted b.o 2
+}
+
+has_no_source() {
+	[ "$status" -eq 2 ] && says "KERNEL_SOURCE names $KERNEL_SOURCE, which is not there"
+}
+
+steps='tar configure b.o link c.ko modules ln'
+echo 1..35
+status=0
+build --find
+check "nothing is found before it is built" [ "$status" -eq 1 ]
+build
+check "a build that nothing interrupts" is_complete
+build
+check "the second call finds it" is_complete
+check "and builds nothing" acted tar 1
+build --find
+check "--find finds it" is_complete
+mv "$KERNEL_SOURCE" "$dir/away"
+build
+check "a named source that is not there" has_no_source
+mv "$dir/away" "$KERNEL_SOURCE"
+begin_anew
+echo b.o >"$dir/fail"
+build
+check "a build that failed goes on as well" fails_and_goes_on
+for step in $steps; do
+	begin_anew
+	for signal in INT TERM KILL; do
+		check "SIG$signal in step $step ends everything" interrupt $signal "$step"
+	done
+	check "the next call goes on with step $step" goes_on "$step"
+done
