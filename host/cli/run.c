@@ -136,6 +136,7 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 		return usage_error("%s", error->message);
 	environment = environment_here(vmm, programs->binary, programs->other_binary,
 				       selection->accel, options->wanted.seed);
+	environment->cpu_emulated = options->emulated;
 	environment->machine =
 		g_strdup(suite->kvm_unit_tests ? programs->types.pc : programs->types.q35);
 

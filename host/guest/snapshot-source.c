@@ -8,6 +8,7 @@
 
 #include "guest/mark-check.h"
 #include "guest/snapshot-source.h"
+#include "report/result.h"
 #include "util/text.h"
 
 /* Ends each message about a failure of the source, which otherwise reads like any guest's. */
@@ -20,9 +21,11 @@ struct snapshot_source {
 	struct clock_check *clock_check;
 	struct disk_check *disk; /* NULL for a guest without a disk */
 	gboolean in_test;
-	char *problem; /* the first problem outside of checks */
-	char *failure; /* the first check that failed */
-	guint idle;    /* calls tell_over() */
+	GPtrArray *problems; /* of char *: what went wrong outside of checks; or NULL */
+	GPtrArray *failed;   /* of char *: the checks that failed, until their test ends; or NULL */
+	char *first_fail;    /* the first of all of them, or NULL */
+	char *abort;	     /* why the guest aborts: an exception, or its own words; or NULL */
+	guint idle;	     /* calls tell_over() */
 };
 
 static gboolean tell_over(gpointer data)
@@ -30,27 +33,43 @@ static gboolean tell_over(gpointer data)
 	struct snapshot_source *source = data;
 
 	source->idle = 0;
-	source->listener->over(source->data, source->problem, source->failure);
+	source->listener->over(source->data, source->problems, source->failed, source->first_fail);
 	return G_SOURCE_REMOVE;
-}
-
-/* The guest cannot be freed from inside its own calls. */
-static void end(struct snapshot_source *source)
-{
-	if (!source->idle)
-		source->idle = g_idle_add(tell_over, source);
 }
 
 static G_GNUC_PRINTF(2, 3) void note_problem(struct snapshot_source *source, const char *format,
 					     ...)
 {
+	g_autofree char *problem = NULL;
 	va_list arguments;
 
-	if (source->problem || source->idle)
+	if (source->idle)
 		return;
 	va_start(arguments, format);
-	source->problem = g_strdup_vprintf(format, arguments);
+	problem = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
+	result_add_text(&source->problems, problem);
+}
+
+/* The guest cannot be freed from inside its own calls. */
+static void end(struct snapshot_source *source)
+{
+	if (source->idle)
+		return;
+	if (source->abort)
+		note_problem(source, "%s" WHOSE, source->abort);
+	source->idle = g_idle_add(tell_over, source);
+}
+
+static void note_failed_check(struct snapshot_source *source, const char *line)
+{
+	g_autofree char *failure = g_strconcat(line, WHOSE, NULL);
+
+	if (source->idle)
+		return;
+	result_add_text(&source->failed, failure);
+	if (!source->first_fail)
+		source->first_fail = g_steal_pointer(&failure);
 }
 
 static void on_human(void *data, enum human_line kind, const char *text, unsigned number)
@@ -58,13 +77,13 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 	struct snapshot_source *source = data;
 	g_autofree char *line = NULL;
 
-	if (kind != HUMAN_FAIL && kind != HUMAN_ABORT)
+	if (kind != HUMAN_FAIL && kind != HUMAN_XPASS && kind != HUMAN_ABORT)
 		return;
 	line = text_printable(strstr(text, ": ") + 2, -1);
-	if (kind == HUMAN_ABORT)
-		note_problem(source, "%s" WHOSE, line);
-	else if (!source->failure && !source->idle)
-		source->failure = g_strdup_printf("%s" WHOSE, line);
+	if (kind != HUMAN_ABORT)
+		note_failed_check(source, line);
+	else if (!source->abort)
+		source->abort = g_steal_pointer(&line);
 }
 
 static void compare_disk(struct snapshot_source *source, guint64 *wrong, guint64 *first)
@@ -91,7 +110,8 @@ static void on_test_end(struct snapshot_source *source, const struct machine_lin
 
 	if (!g_strcmp0(machine_line_value(line, "verdict"), "fail")) {
 		text = g_strconcat(reason ? reason : "failed", WHOSE, NULL);
-		source->listener->test_failed(source->data, line, text);
+		source->listener->test_failed(source->data, line, text,
+					      g_steal_pointer(&source->failed));
 	}
 	if (source->disk)
 		compare_disk(source, NULL, NULL);
@@ -101,7 +121,6 @@ static void on_test_end(struct snapshot_source *source, const struct machine_lin
 static void on_machine(void *data, const struct machine_line *line)
 {
 	struct snapshot_source *source = data;
-	g_autofree char *exception = NULL;
 
 	if (source->idle)
 		return;
@@ -110,8 +129,9 @@ static void on_machine(void *data, const struct machine_line *line)
 	} else if (g_str_equal(line->verb, "begin")) {
 		source->in_test = TRUE;
 	} else if (g_str_equal(line->verb, "exception")) {
-		exception = machine_line_exception(line);
-		note_problem(source, "%s" WHOSE, exception);
+		/* Replaces the guest's own words, which say less. */
+		g_free(source->abort);
+		source->abort = machine_line_exception(line);
 	} else if (g_str_equal(line->verb, "mark")) {
 		on_mark(source, line);
 	}
@@ -168,7 +188,7 @@ static void on_ended(void *data, const struct vm_exit *exit)
 	struct snapshot_source *source = data;
 	g_autofree char *death = vm_exit_describe(exit);
 
-	if (exit->guest_status != 0 || exit->reset || source->in_test)
+	if (!source->abort && (exit->guest_status != 0 || exit->reset || source->in_test))
 		note_problem(source, "the guest came to a bad end: %s%s" WHOSE,
 			     exit->reset ? "it reset itself, or triple-faulted; " : "", death);
 	end(source);
@@ -220,7 +240,9 @@ void snapshot_source_free(struct snapshot_source *source)
 		g_source_remove(source->idle);
 	clock_check_free(source->clock_check);
 	disk_check_free(source->disk);
-	g_free(source->problem);
-	g_free(source->failure);
+	g_clear_pointer(&source->problems, g_ptr_array_unref);
+	g_clear_pointer(&source->failed, g_ptr_array_unref);
+	g_free(source->first_fail);
+	g_free(source->abort);
 	g_free(source);
 }

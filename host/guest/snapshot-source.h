@@ -13,13 +13,19 @@
 struct snapshot_source;
 
 struct snapshot_source_listener {
-	/* A test of the source failed; REASON is one line, or NULL. */
-	void (*test_failed)(void *data, const struct machine_line *line, const char *reason);
 	/*
-	 * The source has come to its end, and may be freed. PROBLEM is one line about what went
-	 * wrong outside of checks, FAILURE one about the first check that failed. Both may be NULL.
+	 * A test of the source failed. REASON is one line. FAILED, of char *, has all its checks
+	 * that failed. It belongs to the callee, and may be NULL.
 	 */
-	void (*over)(void *data, const char *problem, const char *failure);
+	void (*test_failed)(void *data, const struct machine_line *line, const char *reason,
+			    GPtrArray *failed);
+	/*
+	 * The source has come to its end, and may be freed after that. PROBLEMS and FAILED, of
+	 * char *, are what went wrong outside of checks, and the checks that failed of which no
+	 * failed test told. FIRST_FAIL is the first check of all that failed. All may be NULL.
+	 */
+	void (*over)(void *data, const GPtrArray *problems, const GPtrArray *failed,
+		     const char *first_fail);
 };
 
 /*

@@ -114,6 +114,7 @@ void lab_results_give_up(struct lab_results *results, const char *reason, const 
 
 		result->verdict = VERDICT_ERROR;
 		result->reason = g_strdup(reason);
+		result_add_failure(result, reason, NULL);
 		result->detail = g_strdup(detail);
 		result->logdir = g_strdup(logdir);
 		hand_out(results, result);

@@ -31,6 +31,18 @@ void environment_add_json(JsonBuilder *builder, const struct environment *enviro
 	json_builder_set_member_name(builder, "timescale");
 	json_builder_add_double_value(builder, environment->timescale);
 	add_number(builder, "run_seed", environment->seed);
+	add_number(builder, "cpu_emulated", environment->cpu_emulated);
+}
+
+static void add_strings(JsonBuilder *builder, const char *name, const GPtrArray *values)
+{
+	if (!values || !values->len)
+		return;
+	json_builder_set_member_name(builder, name);
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < values->len; i++)
+		json_builder_add_string_value(builder, values->pdata[i]);
+	json_builder_end_array(builder);
 }
 
 static void add_tests(JsonBuilder *builder, const struct result *result)
@@ -47,10 +59,33 @@ static void add_tests(JsonBuilder *builder, const struct result *result)
 		add_string(builder, "verdict", test->verdict);
 		add_number(builder, "checks", test->checks);
 		add_string(builder, "reason", test->reason);
+		add_strings(builder, "further_reasons", test->further);
+		if (test->unfinished)
+			add_number(builder, "unfinished", 1);
 		add_number(builder, "duration_ns", test->duration_ns);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
+}
+
+static void add_failures(JsonBuilder *builder, const struct result *result)
+{
+	guint unknown = 0;
+
+	json_builder_set_member_name(builder, "failures");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->failures->len; i++) {
+		const struct failure *failure = result->failures->pdata[i];
+
+		unknown += !failure->known;
+		json_builder_begin_object(builder);
+		add_string(builder, "text", failure->text);
+		add_string(builder, "test", failure->test);
+		add_number(builder, "known", failure->known);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+	add_number(builder, "failed_beyond_tests", unknown);
 }
 
 static void add_marks(JsonBuilder *builder, const struct result *result)
@@ -112,8 +147,8 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_number(builder, "duration_ns", result->duration_ns);
 	add_number(builder, "checks", result->checks);
 	add_number(builder, "checks_skipped", result->skipped_checks);
-	add_number(builder, "failed_beyond_tests", result->beyond_tests);
 	environment_add_json(builder, result->environment);
+	add_failures(builder, result);
 	add_tests(builder, result);
 	add_marks(builder, result);
 	add_actions(builder, result);
@@ -135,6 +170,28 @@ static JsonObject *element(JsonArray *array, guint index)
 	return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
+static void read_texts(JsonObject *object, const char *name, GPtrArray **texts)
+{
+	JsonArray *array = array_member(object, name);
+
+	for (guint i = 0; array && i < json_array_get_length(array); i++) {
+		JsonNode *node = json_array_get_element(array, i);
+		const char *text = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
+
+		result_add_text(texts, text ? text : "?");
+	}
+}
+
+static void read_failure(struct result *result, JsonObject *object)
+{
+	struct failure *failure = g_new0(struct failure, 1);
+
+	failure->text = g_strdup(member_string(object, "text"));
+	failure->test = g_strdup(member_string(object, "test"));
+	failure->known = member_number(object, "known") > 0;
+	g_ptr_array_add(result->failures, failure);
+}
+
 static void read_test(struct result *result, JsonObject *object)
 {
 	struct test_result *test = g_new0(struct test_result, 1);
@@ -145,7 +202,9 @@ static void read_test(struct result *result, JsonObject *object)
 	test->cpu = member_number(object, "cpu");
 	test->round = member_number(object, "round");
 	test->checks = member_number(object, "checks");
+	test->unfinished = member_number(object, "unfinished") > 0;
 	test->duration_ns = member_number(object, "duration_ns");
+	read_texts(object, "further_reasons", &test->further);
 	g_ptr_array_add(result->tests, test);
 }
 
@@ -217,7 +276,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->duration_ns = member_number(object, "duration_ns");
 	result->checks = member_number(object, "checks");
 	result->skipped_checks = member_number(object, "checks_skipped");
-	result->beyond_tests = member_number(object, "failed_beyond_tests");
+	read_array(result, object, "failures", read_failure);
 	read_array(result, object, "tests", read_test);
 	read_array(result, object, "marks", read_mark);
 	read_array(result, object, "moves", read_action);
@@ -239,6 +298,7 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->cpu = g_strdup(member_string(object, "cpu"));
 	environment->clock = g_strdup(member_string(object, "clock"));
 	environment->seed = member_number(object, "run_seed");
+	environment->cpu_emulated = member_number(object, "cpu_emulated") > 0;
 	environment->timescale =
 		timescale && JSON_NODE_HOLDS_VALUE(timescale) ? json_node_get_double(timescale) : 1;
 	return environment;

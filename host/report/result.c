@@ -3,6 +3,10 @@
 #include "report/result.h"
 #include "util/text.h"
 
+/* A guest that fails in a loop must not fill the results. */
+#define MOST_FAILURES 50
+#define MANY_MORE     "%u more failures"
+
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
@@ -18,7 +22,15 @@ static void test_result_free(struct test_result *test)
 	g_free(test->name);
 	g_free(test->verdict);
 	g_free(test->reason);
+	g_clear_pointer(&test->further, g_ptr_array_unref);
 	g_free(test);
+}
+
+static void failure_free(struct failure *failure)
+{
+	g_free(failure->text);
+	g_free(failure->test);
+	g_free(failure);
 }
 
 static void mark_free(struct mark *mark)
@@ -49,6 +61,7 @@ struct result *result_new(const struct test_case *test_case, const struct enviro
 	result->test_case = test_case;
 	result->environment = environment;
 	result->tests = g_ptr_array_new_with_free_func((GDestroyNotify)test_result_free);
+	result->failures = g_ptr_array_new_with_free_func((GDestroyNotify)failure_free);
 	result->marks = g_ptr_array_new_with_free_func((GDestroyNotify)mark_free);
 	result->actions = g_array_new(FALSE, FALSE, sizeof(struct action_stats));
 	return result;
@@ -64,9 +77,53 @@ void result_free(struct result *result)
 	g_free(result->warning);
 	g_free(result->logdir);
 	g_ptr_array_unref(result->tests);
+	g_ptr_array_unref(result->failures);
 	g_ptr_array_unref(result->marks);
 	g_array_unref(result->actions);
 	g_free(result);
+}
+
+/*
+ * The text that stands for all failures after the first MOST_FAILURES. No known issue is meant to
+ * match it.
+ */
+static char *many_more(const char *before)
+{
+	unsigned count = 0;
+
+	if (!before || sscanf(before, MANY_MORE, &count) != 1)
+		count = 0;
+	return g_strdup_printf(MANY_MORE, count + 1);
+}
+
+void result_add_failure(struct result *result, const char *text, const char *test)
+{
+	struct failure *failure;
+
+	if (result->failures->len > MOST_FAILURES) {
+		char **last = &((struct failure *)result->failures->pdata[MOST_FAILURES])->text;
+		g_autofree char *before = *last;
+
+		*last = many_more(before);
+		return;
+	}
+	failure = g_new0(struct failure, 1);
+	failure->text = result->failures->len < MOST_FAILURES ? g_strdup(text) : many_more(NULL);
+	failure->test = g_strdup(test);
+	g_ptr_array_add(result->failures, failure);
+}
+
+void result_add_text(GPtrArray **texts, const char *text)
+{
+	if (!*texts)
+		*texts = g_ptr_array_new_with_free_func(g_free);
+	if ((*texts)->len > MOST_FAILURES) {
+		g_autofree char *before = (*texts)->pdata[MOST_FAILURES];
+
+		(*texts)->pdata[MOST_FAILURES] = many_more(before);
+		return;
+	}
+	g_ptr_array_add(*texts, (*texts)->len < MOST_FAILURES ? g_strdup(text) : many_more(NULL));
 }
 
 const char *result_mark(const struct result *result, const char *name, const char *key)

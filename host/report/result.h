@@ -26,7 +26,19 @@ struct test_result {
 	char *verdict; /* "pass", "fail", "skip", "xfail"; a known issue makes it "xfail" */
 	unsigned checks;
 	char *reason;
-	gint64 duration_ns; /* by the runner's clock */
+	GPtrArray *further;  /* of char *: the checks that failed after the first; or NULL */
+	gboolean unfinished; /* it failed because the guest ended in it: see struct failure */
+	gint64 duration_ns;  /* by the runner's clock */
+};
+
+/*
+ * Something that failed besides the tests that came to their end: how the guest ended, if not by
+ * its own last word, what the runner's checks found, and checks outside of tests.
+ */
+struct failure {
+	char *text;	/* one line */
+	char *test;	/* the test in which it happened, or NULL */
+	gboolean known; /* a known issue explains it */
 };
 
 /* Figures from a `mark` line of the guest. */
@@ -43,9 +55,10 @@ struct environment {
 	char *other_binary; /* of the second VMM that guests migrate to and from, or NULL */
 	char *machine;	    /* the machine type, if one was chosen or named; else NULL */
 	char *accel;
-	char *kernel; /* of the host: "6.1.0-13-amd64" */
-	char *cpu;    /* "AMD EPYC ..." */
-	char *clock;  /* the kernel's clock source: "tsc", "hpet", ... */
+	char *kernel;	       /* of the host: "6.1.0-13-amd64" */
+	char *cpu;	       /* "AMD EPYC ..." */
+	char *clock;	       /* the kernel's clock source: "tsc", "hpet", ... */
+	gboolean cpu_emulated; /* by the emulator of a lab */
 	guint32 seed;
 	double timescale;
 };
@@ -64,15 +77,21 @@ struct result {
 	gint64 duration_ns;
 	unsigned checks; /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
 	unsigned skipped_checks;
-	GPtrArray *tests;      /* of struct test_result */
-	gboolean beyond_tests; /* something besides tests failed, and no known issue explains it */
-	GPtrArray *marks;      /* of struct mark; those that the host checks are not among them */
-	GArray *actions;       /* of struct action_stats */
+	GPtrArray *tests;    /* of struct test_result */
+	GPtrArray *failures; /* of struct failure */
+	GPtrArray *marks;    /* of struct mark; those that the host checks are not among them */
+	GArray *actions;     /* of struct action_stats */
 };
 
 /* A result without a verdict yet. Both arguments outlive it. */
 struct result *result_new(const struct test_case *test_case, const struct environment *environment);
 void result_free(struct result *result);
+
+/* Adds a failure that happened in TEST (NULL: in none). After very many it only counts them. */
+void result_add_failure(struct result *result, const char *text, const char *test);
+
+/* Adds TEXT to *TEXTS, and makes the array if that is NULL. After very many it only counts them. */
+void result_add_text(GPtrArray **texts, const char *text);
 
 void environment_free(struct environment *environment);
 

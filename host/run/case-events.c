@@ -32,17 +32,39 @@ static void freeze_images(struct case_run *run)
 		ram_images_freeze(run->images);
 }
 
+/*
+ * A check has failed; TEXT is the whole line. In a test it is the test that fails, and its `end`
+ * line tells so. Outside of tests the check stands for itself.
+ */
+static void on_failed_check(struct case_run *run, const char *text, unsigned number)
+{
+	g_autofree char *said = text_printable(strstr(text, ": ") + 2, -1);
+	g_autofree char *failure = g_strdup_printf("%s (console line %u)", said, number);
+	g_autofree char *prefix = g_strconcat(run->test.name ? run->test.name : "", ": ", NULL);
+	gboolean named = g_str_has_prefix(said, prefix);
+
+	run->result->checks++;
+	run->findings.fails = TRUE;
+	remember_first(&run->findings.first_fail, failure);
+	freeze_images(run);
+	if (!run->test.label) {
+		note_failure(run, failure);
+		return;
+	}
+	/* Reasons of tests do not repeat the test's name. */
+	result_add_text(&run->test.failed, said + (named ? strlen(prefix) : 0));
+}
+
 static void on_human(void *data, enum human_line kind, const char *text, unsigned number)
 {
 	struct case_run *run = data;
-	g_autofree char *failure = NULL;
 
+	if (run->over)
+		return;
 	switch (kind) {
 	case HUMAN_FAIL:
-		run->result->checks++;
-		failure = g_strdup_printf("%s (console line %u)", strstr(text, ": ") + 2, number);
-		remember_first(&run->findings.first_fail, failure);
-		freeze_images(run);
+	case HUMAN_XPASS:
+		on_failed_check(run, text, number);
 		break;
 	case HUMAN_SKIP:
 		run->result->checks++;
@@ -51,7 +73,6 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 		break;
 	case HUMAN_PASS:
 	case HUMAN_XFAIL:
-	case HUMAN_XPASS:
 		run->result->checks++;
 		break;
 	case HUMAN_STACK:
@@ -69,11 +90,30 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 	}
 }
 
+/* Notes each check that failed in a test which, by its `end` line, did not fail. */
+static void note_checks(struct case_run *run, const GPtrArray *failed)
+{
+	for (guint i = 0; failed && i < failed->len; i++)
+		note_failure(run, failed->pdata[i]);
+}
+
+/* Leaves in FAILED, which may become NULL, all but the first. */
+static GPtrArray *further(GPtrArray *failed)
+{
+	if (failed)
+		g_ptr_array_remove_index(failed, 0);
+	if (failed && !failed->len)
+		g_clear_pointer(&failed, g_ptr_array_unref);
+	return failed;
+}
+
 static void on_begin(struct case_run *run, const struct machine_line *line)
 {
 	const char *name = machine_line_value(line, "test");
 	g_autofree char *printable = text_printable(name ? name : "?", -1);
 
+	note_checks(run, run->test.failed);
+	g_clear_pointer(&run->test.failed, g_ptr_array_unref);
 	g_free(run->test.name);
 	run->test.name = g_strdup(name);
 	run->test.cpu = machine_line_number(line, "cpu", 0);
@@ -90,6 +130,10 @@ static void on_test_end(struct case_run *run, const struct machine_line *line)
 	struct test_result *test = add_test(run, line, machine_line_value(line, "reason"));
 
 	test->duration_ns = (g_get_monotonic_time() - run->test.started) * 1000;
+	if (!g_strcmp0(test->verdict, "fail"))
+		test->further = further(g_steal_pointer(&run->test.failed));
+	note_checks(run, run->test.failed);
+	g_clear_pointer(&run->test.failed, g_ptr_array_unref);
 	g_clear_pointer(&run->test.label, g_free);
 }
 
@@ -110,7 +154,7 @@ static void on_mark(struct case_run *run, const struct machine_line *line)
 	if (!mark_check(run->clock_check, run->disk, line, &problem) && name)
 		add_mark(run, name, line);
 	if (problem)
-		remember_first(&run->findings.violation, problem);
+		note_violation(run, problem);
 }
 
 static void on_machine_state(struct case_run *run, const struct machine_line *line)
@@ -120,22 +164,59 @@ static void on_machine_state(struct case_run *run, const struct machine_line *li
 
 	if (!problem)
 		return;
+	note_failure(run, problem);
 	/* Keep all problems, so that a known one does not hide another. */
 	before = g_steal_pointer(&run->findings.unclean);
 	run->findings.unclean =
 		before ? g_strconcat(before, "; ", problem, NULL) : g_steal_pointer(&problem);
 }
 
-/* The guest has booted. A test that a reset has interrupted has no result: it begins anew. */
+/* A reset has interrupted a test. The test has no result, unless a check of it had failed. */
+static void end_interrupted_test(struct case_run *run)
+{
+	struct test_result *test;
+
+	if (!run->test.failed)
+		return;
+	test = g_new0(struct test_result, 1);
+	test->name = g_strdup(run->test.name);
+	test->cpu = run->test.cpu;
+	test->round = run->test.round;
+	test->verdict = g_strdup("fail");
+	test->reason = g_strdup(run->test.failed->pdata[0]);
+	test->duration_ns = (g_get_monotonic_time() - run->test.started) * 1000;
+	test->further = further(g_steal_pointer(&run->test.failed));
+	g_ptr_array_add(run->result->tests, test);
+}
+
+/* A boot is over, by a reset. If the guest was about to fail, that counts like in the last boot. */
+static void end_boot(struct case_run *run)
+{
+	struct findings *found = &run->findings;
+	g_autofree char *text = NULL;
+
+	end_interrupted_test(run);
+	if (found->abort)
+		text = g_strdup_printf("%s, in boot %u", found->abort, found->boots);
+	else if (found->bye > 0 && found->bye != GUEST_SKIPPED && !found->fails)
+		text = g_strdup_printf("the guest reports a failure in boot %u", found->boots);
+	if (text)
+		note_violation(run, text);
+	g_clear_pointer(&found->abort, g_free);
+	found->fails = FALSE;
+	found->bye = -1;
+}
+
+/* The guest has booted. A test that a reset has interrupted begins anew. */
 static void on_hello(struct case_run *run)
 {
-	run->findings.boots++;
+	if (run->findings.boots++)
+		end_boot(run);
 	g_clear_pointer(&run->test.label, g_free);
 	clock_check_free(run->clock_check);
 	run->clock_check = clock_check_new();
 	if (run->disk)
 		disk_check_forget(run->disk);
-	run->findings.bye = -1;
 	plan_hello(run->plan);
 }
 
@@ -153,6 +234,8 @@ static void on_machine(void *data, const struct machine_line *line)
 {
 	struct case_run *run = data;
 
+	if (run->over)
+		return;
 	if (g_str_equal(line->verb, "hello")) {
 		on_hello(run);
 	} else if (g_str_equal(line->verb, "begin")) {
@@ -174,7 +257,7 @@ static void on_violation(void *data, const char *problem)
 {
 	struct case_run *run = data;
 
-	remember_first(&run->findings.violation, problem);
+	note_violation(run, problem);
 	freeze_images(run);
 }
 
@@ -233,21 +316,26 @@ static char *on_disk_asked(void *data)
 /* ---- a snapshot of the guest while it runs ---- */
 
 static void on_snapshot_source_test_failed(void *data, const struct machine_line *line,
-					   const char *reason)
+					   const char *reason, GPtrArray *failed)
 {
-	add_test(data, line, reason);
+	struct test_result *test = add_test(data, line, reason);
+
+	test->further = further(failed);
 }
 
-static void on_snapshot_source_over(void *data, const char *problem, const char *failure)
+static void on_snapshot_source_over(void *data, const GPtrArray *problems, const GPtrArray *failed,
+				    const char *first_fail)
 {
 	struct case_run *run = data;
+	gboolean failed_somehow = problems || first_fail;
 
-	if (problem)
-		remember_first(&run->findings.violation, problem);
-	if (failure)
-		remember_first(&run->findings.first_fail, failure);
+	for (guint i = 0; problems && i < problems->len; i++)
+		note_violation(run, problems->pdata[i]);
+	if (first_fail)
+		remember_first(&run->findings.first_fail, first_fail);
+	note_checks(run, failed);
 	snapshot_source_free(g_steal_pointer(&run->snapshot_source));
-	guest_end_snapshot_source(run->guest, problem || failure);
+	guest_end_snapshot_source(run->guest, failed_somehow);
 	if (run->exit)
 		conclude_exit(run, run->exit);
 }
@@ -269,7 +357,7 @@ static void on_stands_still(void *data)
 	disk_check_free(run->snapshot_source_disk);
 	run->snapshot_source_disk = disk_check_split(run->disk, &error);
 	if (!run->snapshot_source_disk)
-		conclude(run, VERDICT_ERROR, "%s", error->message);
+		conclude_error(run, error->message);
 }
 
 static void on_snapshot_source(void *data, struct guest *source)

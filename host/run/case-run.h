@@ -13,12 +13,21 @@
 #include "plan/plan.h"
 #include "run/case.h"
 
+/* What the guest writes to port 0xf4 (docs/protocol.md). */
+enum guest_status {
+	GUEST_PASSED = 0,
+	GUEST_FAILED = 1,
+	GUEST_SKIPPED = 77,
+	GUEST_ABORTED = 127,
+};
+
 /* The test that the guest is working on. */
 struct current_test {
 	char *label; /* "NAME on CPU N", printable; NULL between tests */
 	char *name;
 	unsigned cpu, round;
-	gint64 started; /* monotonic, us */
+	gint64 started;	   /* monotonic, us */
+	GPtrArray *failed; /* of char *: its checks that have failed; NULL: none */
 };
 
 /* What the guest has done so far that decides the verdict. NULL: nothing of the kind. */
@@ -27,9 +36,11 @@ struct findings {
 	char *first_skip;
 	char *violation; /* the first violation of the protocol, or of what the host checks */
 	char *unclean;	 /* all registers that resets did not restore */
-	char *abort;	 /* why the guest aborted: an exception, or its own words */
 	unsigned boots;
-	gint64 bye; /* the status that the guest announced, or -1 */
+	/* The rest is about this boot alone. */
+	char *abort;	/* why the guest aborted: an exception, or its own words */
+	gboolean fails; /* a check has failed */
+	gint64 bye;	/* the status that the guest announced, or -1 */
 };
 
 struct case_run {
@@ -62,6 +73,14 @@ struct case_run {
 /* Keeps TEXT, printable, in *WHERE if nothing is there yet. */
 void remember_first(char **where, const char *text);
 
+/*
+ * Something has failed besides the checks of tests: the result lists it, and only a known issue for
+ * just that explains it. TEXT is one printable line. Once there is a verdict, this does nothing.
+ */
+void note_failure(struct case_run *run, const char *text);
+/* Likewise, for a violation of the protocol, or of what the host checks. */
+void note_violation(struct case_run *run, const char *problem);
+
 /* Compares the disk with what the guest may have written; a difference is a violation. */
 void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first);
 
@@ -71,10 +90,10 @@ extern const struct guest_listener case_guest_listener;
 
 /* ---- verdict.c: each of these ends the case; the first verdict counts ---- */
 
-void conclude(struct case_run *run, enum verdict verdict, const char *format, ...)
-	G_GNUC_PRINTF(3, 4);
 /* The guest has ended. */
 void conclude_exit(struct case_run *run, const struct vm_exit *exit);
+/* The runner could not do its part. */
+void conclude_error(struct case_run *run, const char *problem);
 /* The VMM or the plan could not do its part. */
 void conclude_problem(struct case_run *run, const char *problem);
 /* The VMM cannot do here what the plan needs. */

@@ -26,12 +26,24 @@ void remember_first(char **where, const char *text)
 		*where = text_printable(text, -1);
 }
 
+void note_failure(struct case_run *run, const char *text)
+{
+	if (!run->over)
+		result_add_failure(run->result, text, run->test.label ? run->test.name : NULL);
+}
+
+void note_violation(struct case_run *run, const char *problem)
+{
+	remember_first(&run->findings.violation, problem);
+	note_failure(run, problem);
+}
+
 void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first)
 {
 	g_autofree char *problem = disk_check_compare(run->disk, wrong, first);
 
 	if (problem)
-		remember_first(&run->findings.violation, problem);
+		note_violation(run, problem);
 }
 
 /* ---- the end ---- */
@@ -62,6 +74,7 @@ static void run_free(struct case_run *run)
 	g_free(run->command_line);
 	g_free(run->test.label);
 	g_free(run->test.name);
+	g_clear_pointer(&run->test.failed, g_ptr_array_unref);
 	g_free(run->findings.first_fail);
 	g_free(run->findings.first_skip);
 	g_free(run->findings.violation);
@@ -244,7 +257,7 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 	run->result = result_new(test_case, settings->environment);
 	run->result->logdir = g_build_filename(settings->logdir, test_case->log_name, NULL);
 	if (!start_guest(run, &error)) {
-		conclude(run, VERDICT_ERROR, "%s", error->message);
+		conclude_error(run, error->message);
 		return run;
 	}
 	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, wanted->moves,

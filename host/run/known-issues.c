@@ -1,127 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads known-issues.cfg, whose head tells what its keys mean, and compares results with it. */
+/*
+ * Compares results with known-issues.cfg. An issue excuses what it explains and nothing else: the
+ * failed tests that it names, and of other failures (struct failure) those that its pattern
+ * matches.
+ */
 #include <string.h>
 
 #include "plan/plan.h"
+#include "run/known-issue.h"
 #include "run/known-issues.h"
 #include "util/text.h"
-
-struct known_issue {
-	char *name;
-	char **case_globs;  /* over program/plan */
-	char **test_globs;  /* every failed test must match one; NULL: any */
-	GRegex *failure;    /* the whole reason of the failure must match; NULL: any */
-	char **hosts;	    /* globs over host names; "tcg": wherever the guest runs on TCG */
-	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
-	char *qemu;	    /* versions of QEMU; NULL: any */
-	gboolean sometimes; /* a pass needs no warning */
-	char *reason, *evidence;
-};
-
-static void known_issue_free(struct known_issue *issue)
-{
-	g_free(issue->name);
-	g_strfreev(issue->case_globs);
-	g_strfreev(issue->test_globs);
-	g_clear_pointer(&issue->failure, g_regex_unref);
-	g_strfreev(issue->hosts);
-	g_free(issue->kernel);
-	g_free(issue->qemu);
-	g_free(issue->reason);
-	g_free(issue->evidence);
-	g_free(issue);
-}
-
-static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
-{
-	static const char *const known[] = { "case", "test",	  "failure", "host",	 "kernel",
-					     "qemu", "sometimes", "reason",  "evidence", NULL };
-	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
-	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
-
-	for (char **key = keys; *key; key++) {
-		g_autofree char *suggestion = NULL;
-
-		if (g_strv_contains(known, *key))
-			continue;
-		suggestion = text_suggest(*key, known);
-		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown key '%s'%s", path, group,
-			    *key, suggestion);
-		return FALSE;
-	}
-	for (const char *const *key = required; *key; key++)
-		if (!g_strv_contains((const char *const *)keys, *key)) {
-			g_set_error(error, FERRY_ERROR, 0, "%s: [%s] has no '%s'", path, group,
-				    *key);
-			return FALSE;
-		}
-	return TRUE;
-}
-
-/* NULL if the group has no such key. */
-static char **read_globs(GKeyFile *file, const char *group, const char *key)
-{
-	g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
-
-	return text ? g_strsplit(text, " ", -1) : NULL;
-}
-
-/*
- * NULL and no ERROR if the group has none. Backslashes are the expression's own, not the key
- * file's.
- */
-static GRegex *read_failure(GKeyFile *file, const char *path, const char *group, GError **error)
-{
-	g_autofree char *text = g_key_file_get_value(file, group, "failure", NULL);
-	g_autofree char *whole = text ? g_strdup_printf("^(?:%s)$", text) : NULL;
-	GRegex *regex = whole ? g_regex_new(whole, 0, 0, error) : NULL;
-
-	if (whole && !regex)
-		g_prefix_error(error, "%s: [%s]: failure: ", path, group);
-	return regex;
-}
-
-GPtrArray *known_issues_load(const char *path, GError **error)
-{
-	GPtrArray *issues = g_ptr_array_new_with_free_func((GDestroyNotify)known_issue_free);
-	g_autoptr(GKeyFile) file = g_key_file_new();
-	g_auto(GStrv) groups = NULL;
-
-	if (!g_file_test(path, G_FILE_TEST_EXISTS))
-		return issues;
-	if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, error)) {
-		g_prefix_error(error, "%s: ", path);
-		g_ptr_array_unref(issues);
-		return NULL;
-	}
-	groups = g_key_file_get_groups(file, NULL);
-	for (char **group = groups; *group; group++) {
-		struct known_issue *issue;
-		GError *problem = NULL;
-		GRegex *failure = NULL;
-
-		if (check_keys(file, path, *group, &problem))
-			failure = read_failure(file, path, *group, &problem);
-		if (problem) {
-			g_propagate_error(error, problem);
-			g_ptr_array_unref(issues);
-			return NULL;
-		}
-		issue = g_new0(struct known_issue, 1);
-		issue->failure = failure;
-		issue->name = g_strdup(*group);
-		issue->case_globs = read_globs(file, *group, "case");
-		issue->test_globs = read_globs(file, *group, "test");
-		issue->hosts = read_globs(file, *group, "host");
-		issue->kernel = g_key_file_get_string(file, *group, "kernel", NULL);
-		issue->qemu = g_key_file_get_string(file, *group, "qemu", NULL);
-		issue->sometimes = g_key_file_get_boolean(file, *group, "sometimes", NULL);
-		issue->reason = g_key_file_get_string(file, *group, "reason", NULL);
-		issue->evidence = g_key_file_get_string(file, *group, "evidence", NULL);
-		g_ptr_array_add(issues, issue);
-	}
-	return issues;
-}
 
 /* Compares as many numbers as LIMIT has, so that 6.1.192 is within "..6.1". */
 static int compare_versions(const char *version, const char *limit)
@@ -165,6 +53,19 @@ static gboolean matches_any(char **globs, const char *name)
 	return FALSE;
 }
 
+/*
+ * Issues of a lab are bugs of its emulated CPU, or of a KVM on that. They do not hold for a lab
+ * that runs on this machine's own KVM: only `*` matches there.
+ */
+static gboolean is_host(const struct known_issue *issue, const struct environment *environment)
+{
+	gboolean lab = !g_str_equal(environment->host, "local");
+
+	return matches_any(issue->hosts,
+			   lab && !environment->cpu_emulated ? "" : environment->host) ||
+	       (!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"));
+}
+
 /* Is the issue about this case, on this host and with these versions? */
 static gboolean concerns(const struct known_issue *issue, const struct result *result)
 {
@@ -177,28 +78,149 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 		g_strconcat(program, "/", plan->base ? plan->base->name : "", NULL);
 
 	return (matches_any(issue->case_globs, name) || matches_any(issue->case_globs, plain)) &&
-	       (matches_any(issue->hosts, environment->host) ||
-		(!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"))) &&
-	       within(environment->kernel, issue->kernel) &&
+	       is_host(issue, environment) && within(environment->kernel, issue->kernel) &&
 	       (within(result->vmm_version, issue->qemu) ||
 		(result->other_vmm_version && within(result->other_vmm_version, issue->qemu)));
 }
 
-/* The first issue that explains why TEST failed, or (NULL) what failed outside of tests. */
-static const struct known_issue *explanation(GPtrArray *issues, const struct result *result,
-					     const struct test_result *test)
+static gboolean names_test(const struct known_issue *issue, const char *test)
 {
-	for (guint i = 0; i < issues->len; i++) {
-		const struct known_issue *issue = issues->pdata[i];
-		const char *said = test ? test->reason : result->reason;
+	return !issue->test_globs || (test && matches_any(issue->test_globs, test));
+}
 
-		if (concerns(issue, result) &&
-		    (!issue->failure || (said && g_regex_match(issue->failure, said, 0, NULL))) &&
-		    (!issue->test_globs ||
-		     (test && test->name && matches_any(issue->test_globs, test->name))))
-			return issue;
-	}
+static gboolean says(const struct known_issue *issue, const char *text)
+{
+	return text && g_regex_match(issue->failure, text, 0, NULL);
+}
+
+/*
+ * Does the issue explain each of the test's failed checks? The reason of an unfinished test is the
+ * guest's end, and not one of them.
+ */
+static gboolean explains_test(const struct known_issue *issue, const struct test_result *test)
+{
+	if (!names_test(issue, test->name))
+		return FALSE;
+	if (!issue->failure)
+		return TRUE;
+	if (!test->unfinished && !says(issue, test->reason))
+		return FALSE;
+	for (guint i = 0; test->further && i < test->further->len; i++)
+		if (!says(issue, test->further->pdata[i]))
+			return FALSE;
+	return TRUE;
+}
+
+/* A failed test says nothing about how a guest ends, so it takes an issue with a pattern. */
+static gboolean explains_failure(const struct known_issue *issue, const struct failure *failure)
+{
+	return issue->failure && says(issue, failure->text) && names_test(issue, failure->test);
+}
+
+/* What is found while the issues are compared with one result. */
+struct comparison {
+	GPtrArray *issues;
+	struct result *result;
+	const struct known_issue *first; /* the first issue that explains something */
+	char *unexplained;		 /* the first failure that none explains */
+	gboolean all_explained;
+};
+
+/*
+ * Notes that ISSUE, or nothing (NULL), explains what failed with this REASON; TEST is the test's
+ * name, if that is not in the reason.
+ */
+static void note(struct comparison *comparison, const struct known_issue *issue, const char *test,
+		 const char *reason)
+{
+	if (issue && !comparison->first)
+		comparison->first = issue;
+	if (issue)
+		return;
+	comparison->all_explained = FALSE;
+	if (!comparison->unexplained)
+		comparison->unexplained = g_strdup_printf(
+			"%s%s%s", test ? test : "", test ? ": " : "", reason ? reason : "failed");
+}
+
+static const struct known_issue *find_for_test(const struct comparison *comparison,
+					       const struct test_result *test)
+{
+	for (guint i = 0; i < comparison->issues->len; i++)
+		if (concerns(comparison->issues->pdata[i], comparison->result) &&
+		    explains_test(comparison->issues->pdata[i], test))
+			return comparison->issues->pdata[i];
 	return NULL;
+}
+
+static const struct known_issue *find_for_failure(const struct comparison *comparison,
+						  const struct failure *failure)
+{
+	for (guint i = 0; i < comparison->issues->len; i++)
+		if (concerns(comparison->issues->pdata[i], comparison->result) &&
+		    explains_failure(comparison->issues->pdata[i], failure))
+			return comparison->issues->pdata[i];
+	return NULL;
+}
+
+static void expect(struct test_result *test)
+{
+	g_free(test->verdict);
+	test->verdict = g_strdup("xfail");
+}
+
+static void compare_tests(struct comparison *comparison)
+{
+	GPtrArray *tests = comparison->result->tests;
+
+	for (guint i = 0; i < tests->len; i++) {
+		struct test_result *test = tests->pdata[i];
+		const struct known_issue *issue;
+
+		if (g_strcmp0(test->verdict, "fail") || test->unfinished)
+			continue;
+		issue = find_for_test(comparison, test);
+		note(comparison, issue, test->name, test->reason);
+		if (issue)
+			expect(test);
+	}
+}
+
+static void compare_failures(struct comparison *comparison)
+{
+	GPtrArray *failures = comparison->result->failures;
+
+	for (guint i = 0; i < failures->len; i++) {
+		struct failure *failure = failures->pdata[i];
+		const struct known_issue *issue;
+
+		if (failure->known)
+			continue;
+		issue = find_for_failure(comparison, failure);
+		note(comparison, issue, NULL, failure->text);
+		failure->known = issue != NULL;
+	}
+}
+
+/*
+ * A test in which the guest ended is as known as that end. The checks that had failed in it before
+ * need an issue as well.
+ */
+static void compare_unfinished_tests(struct comparison *comparison)
+{
+	GPtrArray *tests = comparison->result->tests;
+
+	for (guint i = 0; i < tests->len; i++) {
+		struct test_result *test = tests->pdata[i];
+
+		if (g_strcmp0(test->verdict, "fail") || !test->unfinished)
+			continue;
+		if (test->further)
+			note(comparison, find_for_test(comparison, test), test->name,
+			     test->further->pdata[0]);
+		if (comparison->all_explained)
+			expect(test);
+	}
 }
 
 static void explain(struct result *result, const struct known_issue *issue)
@@ -212,46 +234,27 @@ static void explain(struct result *result, const struct known_issue *issue)
 }
 
 /*
- * Each failed test that an issue explains becomes "xfail". If all failures are explained, the case
- * becomes XFAIL, with the first issue's reason. Else it tells what is not explained.
+ * Each failed test that an issue explains becomes "xfail", and each other failure known. If that
+ * leaves nothing, the case becomes XFAIL, with the first issue's reason. Else it tells what is not
+ * explained. Results from a lab come here twice, the first time inside, where not all hosts match.
  */
 static void apply_to_failure(GPtrArray *issues, struct result *result)
 {
-	const struct known_issue *first = NULL;
-	const struct test_result *unexplained = NULL;
-	guint failed = 0;
+	struct comparison comparison = { .issues = issues,
+					 .result = result,
+					 .all_explained = TRUE };
 
-	for (guint i = 0; i < result->tests->len; i++) {
-		struct test_result *test = result->tests->pdata[i];
-		const struct known_issue *issue;
-
-		if (g_strcmp0(test->verdict, "fail"))
-			continue;
-		failed++;
-		issue = explanation(issues, result, test);
-		if (!issue) {
-			unexplained = unexplained ? unexplained : test;
-			continue;
-		}
-		first = first ? first : issue;
-		g_free(test->verdict);
-		test->verdict = g_strdup("xfail");
-	}
-	if (result->beyond_tests || !failed) {
-		const struct known_issue *issue = explanation(issues, result, NULL);
-
-		if (!issue)
-			return;
-		first = first ? first : issue;
-		/* Results from a lab come here twice. The second time the reason may differ. */
-		result->beyond_tests = FALSE;
-	}
-	if (first && !unexplained) {
-		explain(result, first);
-	} else if (first && unexplained->reason) {
+	compare_tests(&comparison);
+	compare_failures(&comparison);
+	compare_unfinished_tests(&comparison);
+	if (comparison.first && comparison.all_explained) {
+		explain(result, comparison.first);
+	} else if (comparison.first) {
 		g_free(result->reason);
-		result->reason = g_strdup_printf("%s (besides known issues)", unexplained->reason);
+		result->reason =
+			g_strdup_printf("%s (besides known issues)", comparison.unexplained);
 	}
+	g_free(comparison.unexplained);
 }
 
 /* Did a test that the issue is about run at all? */
@@ -302,7 +305,8 @@ char *known_issues_expected(GPtrArray *issues, const struct test_case *test_case
 		const char *const *globs = (const char *const *)of_any_version.test_globs;
 
 		of_any_version.qemu = NULL;
-		if (!concerns(&of_any_version, result))
+		/* With a pattern and no test it is about how guests end. */
+		if (!concerns(&of_any_version, result) || (of_any_version.failure && !globs))
 			continue;
 		for (const char *const *glob = globs ? globs : any_test; *glob; glob++)
 			g_string_append_printf(words, "%sexpect=%s", words->len ? " " : "", *glob);

@@ -2,19 +2,16 @@
 /*
  * The verdict of a case and its one reason: from the guest's exit status (docs/protocol.md), from
  * what it wrote, from what the host's checks found, and from how the VMM ended.
+ *
+ * A guest that ends by its own last word says bye, and leaves with the status that it has said.
+ * Every other end is a failure of its own, whatever else has failed before. So is everything that
+ * the host's checks find. The result lists these failures beside the failed tests, since a known
+ * issue of a test must not excuse them (known-issues.c).
  */
 #include <sys/wait.h>
 
 #include "run/case-run.h"
 #include "util/text.h"
-
-/* What the guest writes to port 0xf4 (docs/protocol.md). */
-enum guest_status {
-	GUEST_PASSED = 0,
-	GUEST_FAILED = 1,
-	GUEST_SKIPPED = 77,
-	GUEST_ABORTED = 127,
-};
 
 /* Adds a failure of the test that was running when the guest came to a bad end. */
 static void fail_unfinished_test(struct case_run *run)
@@ -26,30 +23,36 @@ static void fail_unfinished_test(struct case_run *run)
 	test->round = run->test.round;
 	test->verdict = g_strdup("fail");
 	test->reason = g_strdup(run->result->reason);
+	test->unfinished = TRUE;
 	test->duration_ns = (g_get_monotonic_time() - run->test.started) * 1000;
+	test->further = g_steal_pointer(&run->test.failed);
 	g_ptr_array_add(run->result->tests, test);
 }
 
-void conclude(struct case_run *run, enum verdict verdict, const char *format, ...)
+static void end_with(struct case_run *run, enum verdict verdict, const char *reason)
 {
-	va_list arguments;
-
-	if (run->over)
-		return;
 	run->over = TRUE;
 	run->result->verdict = verdict;
-	if (format) {
-		va_start(arguments, format);
-		run->result->reason = g_strdup_vprintf(format, arguments);
-		va_end(arguments);
-	}
-	if ((verdict == VERDICT_FAIL || verdict == VERDICT_ERROR) && run->test.label)
-		fail_unfinished_test(run);
-	/* A guest that ends in the middle of a test does more than fail a check of the test. */
-	run->result->beyond_tests = run->findings.violation || run->test.label ||
-				    verdict == VERDICT_ERROR ||
-				    (verdict == VERDICT_FAIL && !run->findings.first_fail);
+	run->result->reason = g_strdup(reason);
 	case_over(run);
+}
+
+/* The case ends with what has failed so far, or with nothing that failed. */
+static void conclude_found(struct case_run *run, enum verdict verdict, const char *reason)
+{
+	if (!run->over)
+		end_with(run, verdict, reason);
+}
+
+/* How the case ends is a failure of its own. */
+static void conclude_end(struct case_run *run, enum verdict verdict, const char *reason)
+{
+	if (run->over)
+		return;
+	note_failure(run, reason);
+	end_with(run, verdict, reason);
+	if (run->test.label)
+		fail_unfinished_test(run);
 }
 
 /* " in test X on CPU 1; last line: ..." for a guest that did not end as it should. */
@@ -78,6 +81,61 @@ static gboolean passed_before(const struct case_run *run)
 	return run->findings.boots > 1 && run->result->checks > run->result->skipped_checks;
 }
 
+/* How the guest left with STATUS, unless by its own last word: then NULL. The caller frees it. */
+static char *bad_leave(struct case_run *run, int status)
+{
+	const struct findings *found = &run->findings;
+	gboolean ours = console_speaks_protocol(guest_console(run->guest));
+	gboolean silent = ours && found->bye != status && status != GUEST_ABORTED;
+	g_autofree char *where = whereabouts(run);
+
+	if (status == GUEST_ABORTED || found->abort)
+		return g_strdup_printf("%s%s", found->abort ? found->abort : "the guest aborted",
+				       where);
+	if (silent)
+		return g_strdup_printf("the guest left with status %d without a word%s", status,
+				       where);
+	if ((!ours && !run->settings->kvm_unit_tests) || run->test.label)
+		return g_strdup_printf("the guest left with status %d%s", status, where);
+	if (status != GUEST_PASSED && status != GUEST_FAILED && status != GUEST_SKIPPED)
+		return g_strdup_printf("the guest left with the unknown status %d%s", status,
+				       where);
+	if (status == GUEST_FAILED && !found->fails)
+		return g_strdup_printf("the guest reports a failure%s", where);
+	return NULL;
+}
+
+/* How the VMM ended, unless with the guest's leaving: then NULL. The caller frees it. */
+static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum verdict *verdict)
+{
+	const struct console *console = guest_console(run->guest);
+	g_autofree char *death = vm_exit_describe(exit), *where = whereabouts(run);
+	const char *log_problem = guest_log_problem(run->guest);
+	const char *vmm = run->settings->vmm->name;
+
+	*verdict = VERDICT_ERROR;
+	if (log_problem)
+		return g_strdup(log_problem);
+	if (!WIFEXITED(exit->wait_status))
+		return g_strdup_printf("%s died%s (%s)", vmm, where, death);
+	if (!console_bytes(console) && (!exit->started || exit->stderr_end))
+		return g_strdup_printf("%s did not start (%s)", vmm, death);
+	if (exit->reset) {
+		*verdict = VERDICT_FAIL;
+		return g_strdup_printf("the guest reset itself, by a triple fault or by order%s",
+				       where);
+	}
+	if (exit->guest_status < 0)
+		return g_strdup_printf("%s ended without the guest's leaving (%s)%s", vmm, death,
+				       where);
+	/* Only our guests say bye before they leave. */
+	if (exit->doubtful && run->findings.bye < 0 && console_speaks_protocol(console))
+		return g_strdup_printf("%s failed (%s)%s", vmm, death, where);
+	*verdict = VERDICT_FAIL;
+	return bad_leave(run, exit->guest_status);
+}
+
+/* The guest has said bye, and left with STATUS. */
 static void conclude_status(struct case_run *run, int status)
 {
 	const struct findings *found = &run->findings;
@@ -85,75 +143,60 @@ static void conclude_status(struct case_run *run, int status)
 			      : found->violation ? found->violation
 						 : found->unclean;
 	gboolean both = found->first_fail && found->violation;
-	gboolean ours = console_speaks_protocol(guest_console(run->guest));
-	g_autofree char *where = whereabouts(run), *shortfall = NULL;
+	g_autofree char *shortfall = NULL, *whole = NULL;
 
-	if (!ours && !run->settings->kvm_unit_tests)
-		conclude(run, VERDICT_FAIL, "the guest left with status %d%s", status, where);
-	else if (ours && found->bye != status && status != GUEST_ABORTED)
-		conclude(run, VERDICT_FAIL, "the guest left with status %d without a word%s",
-			 status, where);
-	else if (status == GUEST_ABORTED)
-		conclude(run, VERDICT_FAIL, "%s%s",
-			 found->abort ? found->abort : "the guest aborted", where);
-	else if (problem)
-		conclude(run, VERDICT_FAIL, "%s%s%s", problem, both ? "; and " : "",
-			 both ? found->violation : "");
-	else if (status == GUEST_SKIPPED && !passed_before(run))
-		conclude(run, VERDICT_SKIP, "%s",
-			 found->first_skip ? found->first_skip : "the guest skipped everything");
-	else if (status == GUEST_FAILED)
-		conclude(run, VERDICT_FAIL, "the guest reports a failure%s", where);
-	else if (status != GUEST_PASSED && status != GUEST_SKIPPED)
-		conclude(run, VERDICT_FAIL, "the guest left with the unknown status %d%s", status,
-			 where);
-	else if ((shortfall = plan_shortfall(run->plan)))
-		conclude(run, VERDICT_ERROR, "%s", shortfall);
-	else
-		conclude(run, VERDICT_PASS, NULL);
+	if (problem) {
+		whole = g_strdup_printf("%s%s%s", problem, both ? "; and " : "",
+					both ? found->violation : "");
+		conclude_found(run, VERDICT_FAIL, whole);
+	} else if (status == GUEST_SKIPPED && !passed_before(run)) {
+		conclude_found(run, VERDICT_SKIP,
+			       found->first_skip ? found->first_skip
+						 : "the guest skipped everything");
+	} else if ((shortfall = plan_shortfall(run->plan))) {
+		conclude_end(run, VERDICT_ERROR, shortfall);
+	} else {
+		conclude_found(run, VERDICT_PASS, NULL);
+	}
 }
 
 void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 {
-	const struct console *console = guest_console(run->guest);
-	g_autofree char *death = vm_exit_describe(exit), *where = whereabouts(run);
-	const char *log_problem = guest_log_problem(run->guest);
+	g_autofree char *problem = NULL;
+	enum verdict verdict;
 
 	if (run->disk)
 		compare_disk(run, NULL, NULL);
-	if (log_problem)
-		conclude(run, VERDICT_ERROR, "%s", log_problem);
-	else if (!WIFEXITED(exit->wait_status))
-		conclude(run, VERDICT_ERROR, "%s died%s (%s)", run->settings->vmm->name, where,
-			 death);
-	else if (!console_bytes(console) && (!exit->started || exit->stderr_end))
-		conclude(run, VERDICT_ERROR, "%s did not start (%s)", run->settings->vmm->name,
-			 death);
-	else if (exit->reset)
-		conclude(run, VERDICT_FAIL,
-			 "the guest reset itself, by a triple fault or by order%s", where);
-	else if (exit->guest_status < 0)
-		conclude(run, VERDICT_ERROR, "%s ended without the guest's leaving (%s)%s",
-			 run->settings->vmm->name, death, where);
-	else if (exit->doubtful && run->findings.bye < 0 && console_speaks_protocol(console))
-		/* Only our guests say bye before they leave. */
-		conclude(run, VERDICT_ERROR, "%s failed (%s)%s", run->settings->vmm->name, death,
-			 where);
+	problem = bad_exit(run, exit, &verdict);
+	if (problem)
+		conclude_end(run, verdict, problem);
 	else
 		conclude_status(run, exit->guest_status);
 }
 
+void conclude_error(struct case_run *run, const char *problem)
+{
+	conclude_end(run, VERDICT_ERROR, problem);
+}
+
 void conclude_problem(struct case_run *run, const char *problem)
 {
-	g_autofree char *where = whereabouts(run);
+	g_autofree char *where = whereabouts(run), *text = g_strconcat(problem, where, NULL);
 
-	conclude(run, VERDICT_ERROR, "%s%s", problem, where);
+	conclude_end(run, VERDICT_ERROR, text);
 }
 
 void conclude_unable(struct case_run *run, const char *reason)
 {
-	conclude(run, VERDICT_SKIP, "plan %s needs what %s cannot do here: %s",
-		 run->test_case->plan->name, run->settings->vmm->name, reason);
+	g_autofree char *text =
+		g_strdup_printf("plan %s needs what %s cannot do here: %s",
+				run->test_case->plan->name, run->settings->vmm->name, reason);
+
+	/* If something has failed before, a skip would hide it. */
+	if (run->findings.first_fail || run->result->failures->len)
+		conclude_end(run, VERDICT_ERROR, text);
+	else
+		conclude_found(run, VERDICT_SKIP, text);
 }
 
 void conclude_deadline(struct case_run *run)
@@ -161,9 +204,14 @@ void conclude_deadline(struct case_run *run)
 	const char *wait =
 		run->exit ? "the source of the last snapshot has not come to its test's end"
 			  : guest_waits_for(run->guest);
-	g_autofree char *where = whereabouts(run);
+	g_autofree char *where = whereabouts(run), *text = NULL, *end = NULL;
+	enum verdict verdict;
 
-	conclude(run, VERDICT_FAIL, "no end within %.0f s%s%s%s",
-		 (g_get_monotonic_time() - run->started) / 1e6, where, wait ? "; " : "",
-		 wait ? wait : "");
+	/* The guest itself may have come to a bad end, beside its source that comes to none. */
+	if (run->exit && (end = bad_exit(run, run->exit, &verdict)))
+		note_failure(run, end);
+	text = g_strdup_printf("no end within %.0f s%s%s%s",
+			       (g_get_monotonic_time() - run->started) / 1e6, where,
+			       wait ? "; " : "", wait ? wait : "");
+	conclude_end(run, VERDICT_FAIL, text);
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One group of known-issues.cfg: what known-issues-file.c (which reads it) and known-issues.c
+ * (which compares results with it) share.
+ */
+#ifndef FERRY_HOST_KNOWN_ISSUE_H
+#define FERRY_HOST_KNOWN_ISSUE_H
+
+#include <glib.h>
+
+struct known_issue {
+	char *name;
+	char **case_globs;  /* over program/plan */
+	char **test_globs;  /* the failed test must match one; NULL: any */
+	GRegex *failure;    /* the whole reason of the failure must match; NULL: any test's */
+	char **hosts;	    /* globs over the names that host_names() lists */
+	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
+	char *qemu;	    /* versions of QEMU; NULL: any */
+	gboolean sometimes; /* a pass needs no warning */
+	char *reason, *evidence;
+};
+
+#endif

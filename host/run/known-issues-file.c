@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reads known-issues.cfg, whose head tells what its keys mean. */
+#include "lab/kinds.h"
+#include "run/known-issue.h"
+#include "run/known-issues.h"
+#include "util/text.h"
+
+static void known_issue_free(struct known_issue *issue)
+{
+	g_free(issue->name);
+	g_strfreev(issue->case_globs);
+	g_strfreev(issue->test_globs);
+	g_clear_pointer(&issue->failure, g_regex_unref);
+	g_strfreev(issue->hosts);
+	g_free(issue->kernel);
+	g_free(issue->qemu);
+	g_free(issue->reason);
+	g_free(issue->evidence);
+	g_free(issue);
+}
+
+static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
+{
+	static const char *const known[] = { "case", "test",	  "failure", "host",	 "kernel",
+					     "qemu", "sometimes", "reason",  "evidence", NULL };
+	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
+	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
+
+	for (char **key = keys; *key; key++) {
+		g_autofree char *suggestion = NULL;
+
+		if (g_strv_contains(known, *key))
+			continue;
+		suggestion = text_suggest(*key, known);
+		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown key '%s'%s", path, group,
+			    *key, suggestion);
+		return FALSE;
+	}
+	for (const char *const *key = required; *key; key++)
+		if (!g_strv_contains((const char *const *)keys, *key)) {
+			g_set_error(error, FERRY_ERROR, 0, "%s: [%s] has no '%s'", path, group,
+				    *key);
+			return FALSE;
+		}
+	return TRUE;
+}
+
+/* NULL if the group has no such key. */
+static char **read_globs(GKeyFile *file, const char *group, const char *key)
+{
+	g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
+
+	return text ? g_strsplit(text, " ", -1) : NULL;
+}
+
+/* The words of `host`: this machine, this machine with --accel tcg, and the labs. */
+static const char **host_names(void)
+{
+	GPtrArray *names = g_ptr_array_new();
+
+	g_ptr_array_add(names, (gpointer) "local");
+	g_ptr_array_add(names, (gpointer) "tcg");
+	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++)
+		g_ptr_array_add(names, (gpointer)kind->name);
+	g_ptr_array_add(names, NULL);
+	return (const char **)g_ptr_array_free(names, FALSE);
+}
+
+static gboolean glob_matches_one(const char *glob, const char **names)
+{
+	for (const char **name = names; *name; name++)
+		if (text_glob(glob, *name))
+			return TRUE;
+	return FALSE;
+}
+
+/* A host that is not spelt right would make the group match nothing, and nobody would notice. */
+static gboolean check_hosts(char **hosts, const char *path, const char *group, GError **error)
+{
+	g_autofree const char **names = host_names();
+
+	for (char **host = hosts; *host; host++) {
+		g_autofree char *suggestion = NULL;
+
+		if (glob_matches_one(*host, names))
+			continue;
+		suggestion = text_suggest(*host, names);
+		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown host '%s'%s", path, group,
+			    *host, suggestion);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/*
+ * NULL and no ERROR if the group has none. Backslashes are the expression's own, not the key
+ * file's.
+ */
+static GRegex *read_failure(GKeyFile *file, const char *path, const char *group, GError **error)
+{
+	g_autofree char *text = g_key_file_get_value(file, group, "failure", NULL);
+	g_autofree char *whole = text ? g_strdup_printf("^(?:%s)$", text) : NULL;
+	GRegex *regex = whole ? g_regex_new(whole, 0, 0, error) : NULL;
+
+	if (whole && !regex)
+		g_prefix_error(error, "%s: [%s]: failure: ", path, group);
+	return regex;
+}
+
+/* NULL and ERROR if something in the group is wrong. */
+static struct known_issue *read_issue(GKeyFile *file, const char *path, const char *group,
+				      GError **error)
+{
+	struct known_issue *issue;
+	GError *problem = NULL;
+
+	if (!check_keys(file, path, group, error))
+		return NULL;
+	issue = g_new0(struct known_issue, 1);
+	issue->name = g_strdup(group);
+	issue->case_globs = read_globs(file, group, "case");
+	issue->test_globs = read_globs(file, group, "test");
+	issue->failure = read_failure(file, path, group, &problem);
+	issue->hosts = read_globs(file, group, "host");
+	issue->kernel = g_key_file_get_string(file, group, "kernel", NULL);
+	issue->qemu = g_key_file_get_string(file, group, "qemu", NULL);
+	issue->sometimes = g_key_file_get_boolean(file, group, "sometimes", NULL);
+	issue->reason = g_key_file_get_string(file, group, "reason", NULL);
+	issue->evidence = g_key_file_get_string(file, group, "evidence", NULL);
+	if (!problem)
+		check_hosts(issue->hosts, path, group, &problem);
+	if (!problem)
+		return issue;
+	g_propagate_error(error, problem);
+	known_issue_free(issue);
+	return NULL;
+}
+
+GPtrArray *known_issues_load(const char *path, GError **error)
+{
+	GPtrArray *issues = g_ptr_array_new_with_free_func((GDestroyNotify)known_issue_free);
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	g_auto(GStrv) groups = NULL;
+
+	if (!g_file_test(path, G_FILE_TEST_EXISTS))
+		return issues;
+	if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, error)) {
+		g_prefix_error(error, "%s: ", path);
+		g_ptr_array_unref(issues);
+		return NULL;
+	}
+	groups = g_key_file_get_groups(file, NULL);
+	for (char **group = groups; *group; group++) {
+		struct known_issue *issue = read_issue(file, path, *group, error);
+
+		if (!issue) {
+			g_ptr_array_unref(issues);
+			return NULL;
+		}
+		g_ptr_array_add(issues, issue);
+	}
+	return issues;
+}
