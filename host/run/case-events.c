@@ -210,8 +210,9 @@ static void end_boot(struct case_run *run)
 /* The guest has booted. A test that a reset has interrupted begins anew. */
 static void on_hello(struct case_run *run)
 {
-	if (run->findings.boots++)
+	if (run->findings.boots)
 		end_boot(run);
+	run->findings.boots++;
 	g_clear_pointer(&run->test.label, g_free);
 	clock_check_free(run->clock_check);
 	run->clock_check = clock_check_new();

@@ -3,7 +3,8 @@
  * A program that stands in for QEMU, to be given to the runner with --qemu. It speaks QMP on file
  * descriptor 3 and a guest's console on standard input and output (docs/protocol.md), and it
  * "migrates" the few numbers that its guest consists of. The environment variable FERRY_FAKE names
- * a script: what goes wrong, at which moment, in which process. Without it all goes well.
+ * a script: what goes wrong, at which moment, in which process. Without it all goes well. With
+ * "failing:" before the script's name, the guest's test fails besides.
  */
 #ifndef FERRY_TESTS_FAKE_QEMU_H
 #define FERRY_TESTS_FAKE_QEMU_H
@@ -43,6 +44,9 @@ void choose_script(const char *name);
  * happen. MOMENT is a QMP command, or one of
  *	"start", "greeting"
  *	"hello", "machine", "bye"  the guest is about to write that line
+ *	"booted"		   the guest has booted, and its test has not begun
+ *	"begun"			   the guest's test has begun
+ *	"ended"			   the guest's test has ended, and it may run again
  *	"answered"		   the guest has the answer to its request for an action
  *	"mid-migration"		   the migration is active
  *	"arrived"		   the guest goes on at the destination
@@ -67,6 +71,7 @@ struct guest {
 	unsigned actions;  /* how often it was migrated or saved */
 	uint64_t question; /* number of the request that still needs an answer */
 	int64_t before;	   /* its clock before the question */
+	bool failed;
 };
 
 extern struct guest guest;
@@ -76,6 +81,7 @@ extern unsigned resets;
 /* Scripts change these. */
 extern int clock_percent; /* the guest's clock, of the speed of real time */
 extern int clock_leap_ms; /* how far it leaps in the first migration */
+extern bool test_fails;	  /* the guest's test */
 extern struct output {
 	int lost_bytes, doubled_bytes;
 	bool doubled;

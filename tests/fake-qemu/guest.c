@@ -17,6 +17,7 @@ bool guest_runs;
 unsigned resets;
 int clock_percent = 100;
 int clock_leap_ms;
+bool test_fails;
 struct output next_output;
 
 static int64_t guest_clock(void)
@@ -60,8 +61,8 @@ void leave(void)
 {
 	print("SUMMARY: 1 tests\n");
 	if (usual("bye"))
-		machine_line("bye status=0");
-	exit(GUEST_EXIT(0));
+		machine_line("bye status=%d", guest.failed);
+	exit(GUEST_EXIT(guest.failed));
 }
 
 static void work(void)
@@ -95,12 +96,15 @@ static void step_booted(const char *input)
 	machine_line("got answer=%llu", (unsigned long long)guest.question);
 	if (strstr(input, "state=1") && usual("machine"))
 		machine_line("machine cpu=0 one=0x1 two=0x2");
+	usual("booted");
 }
 
 static void step_begin(const char *input)
 {
 	machine_line("begin test=fake cpu=0 round=%u", ++guest.round);
-	print("PASS: the fake guest runs\n");
+	guest.failed |= test_fails;
+	print(test_fails ? "FAIL: fake: it fails as known\n" : "PASS: the fake guest runs\n");
+	usual("begun");
 	guest.before = guest_clock();
 	ask("time");
 }
@@ -122,7 +126,10 @@ static void step_answered(const char *input)
 static void step_end(const char *input)
 {
 	clock_mark();
-	machine_line("end test=fake cpu=0 round=%u verdict=pass checks=1", guest.round);
+	machine_line("end test=fake cpu=0 round=%u verdict=%s checks=1%s", guest.round,
+		     test_fails ? "fail" : "pass",
+		     test_fails ? " reason=\"it fails as known\"" : "");
+	usual("ended");
 	ask("more");
 }
 

@@ -163,6 +163,50 @@ static bool stamp_wrongly(const struct script *this)
 	return true;
 }
 
+/* The guest dies of an NMI. */
+static bool abort_guest(const struct script *this)
+{
+	machine_line("exception vector=2 error=0x0 rip=0x411aa3 cpu=0");
+	print("ABORT: unexpected exception\n");
+	exit(GUEST_EXIT(127));
+}
+
+static bool abort_in_second_boot(const struct script *this)
+{
+	return resets ? abort_guest(this) : true;
+}
+
+/* The NMI comes so late that the machine is reset before the guest has ended. */
+static bool abort_before_reset(const struct script *this)
+{
+	if (!resets)
+		machine_line("exception vector=2 error=0x0 rip=0x411aa3 cpu=0");
+	return true;
+}
+
+static bool triple_fault(const struct script *this)
+{
+	event("SHUTDOWN", "{\"guest\": true, \"reason\": \"guest-reset\"}");
+	exit(0);
+}
+
+static bool triple_fault_in_second_boot(const struct script *this)
+{
+	return resets ? triple_fault(this) : true;
+}
+
+/* The guest announces this status and leaves with it. */
+static bool leave_with(const struct script *this)
+{
+	machine_line("bye status=%d", this->number);
+	exit(GUEST_EXIT(this->number));
+}
+
+static bool speak_in_second_boot(const struct script *this)
+{
+	return resets ? speak(this) : true;
+}
+
 static bool set_clock(const struct script *this)
 {
 	clock_percent = this->number;
@@ -321,6 +365,37 @@ static const struct script scripts[] = {
 	{ "guest-resets-first", ANY, "set-action", reset_by_guest },
 	{ "cut-line", ANY, "reset", speak_up_to_the_reset },
 	{ "jumps-to-start", ANY, "bye", jump_to_the_start },
+	{ "aborts-in-test", ANY, "begun", abort_guest },
+	{ "aborts-between-tests", ANY, "ended", abort_guest },
+	{ "aborts-after-tests", ANY, "bye", abort_guest },
+	{ "aborts-in-second-boot", ANY, "booted", abort_in_second_boot },
+	{ "aborts-before-reset", ANY, "begun", abort_before_reset },
+	{ "aborts-when-moved", DESTINATION, "answered", abort_guest },
+	{ "aborts-beside-snapshot", SOURCE, "answered", abort_guest },
+	{ "triple-faults-in-test", ANY, "begun", triple_fault },
+	{ "triple-faults-between-tests", ANY, "ended", triple_fault },
+	{ "triple-faults-after-tests", ANY, "bye", triple_fault },
+	{ "triple-faults-in-second-boot", ANY, "booted", triple_fault_in_second_boot },
+	{ "silent-in-test", ANY, "begun", die, GUEST_EXIT(0) },
+	{ "silent-between-tests", ANY, "ended", die, GUEST_EXIT(1) },
+	{ "unknown-status", ANY, "bye", leave_with, 5 },
+	{ "leaves-in-test", ANY, "begun", leave_with, 1 },
+	{ "hangs-in-test", ANY, "begun", hang },
+	{ "hangs-between-tests", ANY, "ended", hang },
+	{ "hangs-after-tests", ANY, "bye", hang },
+	{ "dies-in-test", ANY, "begun", die_by_signal, SIGSEGV },
+	{ "dies-between-tests", ANY, "ended", die_by_signal, SIGSEGV },
+	{ "dies-after-tests", ANY, "bye", die_by_signal, SIGSEGV },
+	{ "quits-after-tests", ANY, "bye", die, 0 },
+	{ "fails-after-tests", ANY, "bye", die, 1, "fake-qemu: lost my way" },
+	{ "stops-between-tests", ANY, "ended", stop_by_itself, 0,
+	  "KVM internal error. Suberror: 1" },
+	{ "floods-after-tests", ANY, "bye", flood },
+	{ "fails-outside-of-tests", ANY, "bye", speak, 0, "FAIL: a check of no test\n" },
+	{ "fails-in-second-boot", ANY, "booted", speak_in_second_boot, 0,
+	  "FAIL: a check of no test\n" },
+	{ "refuses-use-later", DESTINATION, "migrate-set-capabilities", refuse_use, 0,
+	  "Userfaultfd is not to be had" },
 	{ "unclean-machine", ANY, "machine", tell_other_state },
 	{ "clock-agrees", ANY, "start", set_clock, 100 },
 	{ "clock-stands-still", ANY, "start", set_clock, 0 },
@@ -332,6 +407,11 @@ static const struct script scripts[] = {
 
 void choose_script(const char *name)
 {
+	static const char failing[] = "failing:";
+
+	test_fails = name && !strncmp(name, failing, strlen(failing));
+	if (test_fails)
+		name += strlen(failing);
 	if (!name || !*name)
 		return;
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)

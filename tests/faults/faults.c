@@ -26,10 +26,10 @@
 
 /* The rows that wait for the longest deadlines come first. */
 static const struct fault_table *const tables[] = {
-	&silence_faults,	&qemu_faults,	&migration_faults, &postcopy_faults,
-	&snapshot_faults,	&guest_faults,	&lab_faults,	   &file_faults,
-	&usage_faults,		&signal_faults, &misbehave_faults, &broken_guest_faults,
-	&damaged_memory_faults,
+	&silence_faults,	&qemu_faults,	     &migration_faults, &postcopy_faults,
+	&snapshot_faults,	&guest_faults,	     &lab_faults,	&file_faults,
+	&usage_faults,		&signal_faults,	     &misbehave_faults, &broken_guest_faults,
+	&damaged_memory_faults, &known_issue_faults,
 };
 
 static struct {
@@ -164,8 +164,8 @@ static char *replace(const char *text, const char *word, const char *by)
 }
 
 /*
- * ferry finds unittests.cfg from its own path, so a run with another unittests.cfg needs a copy of
- * ferry.
+ * ferry finds unittests.cfg and known-issues.cfg from its own path, so a run with other ones needs
+ * a copy of ferry.
  */
 static char *make_project(struct run *run)
 {
@@ -174,6 +174,10 @@ static char *make_project(struct run *run)
 	g_autofree char *build = run_path(run, "build");
 	g_autofree char *copy_of_programs = run_path(run, "build/x86");
 	g_autofree char *config = run_path(run, "unittests.cfg");
+	g_autofree char *issues = run_path(run, "known-issues.cfg");
+	const char *config_text =
+		run->fault->config ? run->fault->config : "[selftest]\nfile = selftest.flat\n";
+	const char *issues_text = run->fault->known_issues ? run->fault->known_issues : "";
 	g_autofree char *bytes = NULL;
 	char *copy = run_path(run, "build/ferry");
 	gsize length;
@@ -181,7 +185,8 @@ static char *make_project(struct run *run)
 	g_mkdir_with_parents(build, 0755);
 	if (!g_file_get_contents(ferry, &bytes, &length, NULL) ||
 	    !g_file_set_contents(copy, bytes, length, NULL) ||
-	    !g_file_set_contents(config, run->fault->config, -1, NULL) || g_chmod(copy, 0755) < 0 ||
+	    !g_file_set_contents(config, config_text, -1, NULL) ||
+	    !g_file_set_contents(issues, issues_text, -1, NULL) || g_chmod(copy, 0755) < 0 ||
 	    symlink(programs, copy_of_programs) < 0)
 		complain(run, "cannot make a project in %s: %s", run->folder, g_strerror(errno));
 	return copy;
@@ -198,8 +203,9 @@ static void add_default(GString *line, const struct fault *fault, const char *op
 static char *command(struct run *run)
 {
 	const struct fault *fault = run->fault;
+	gboolean own_project = fault->config || fault->known_issues;
 	g_autofree char *ferry =
-		fault->config ? make_project(run) : g_build_filename(all.build, "ferry", NULL);
+		own_project ? make_project(run) : g_build_filename(all.build, "ferry", NULL);
 	g_autofree char *fake = g_build_filename(all.build, "tests", "fake-qemu", NULL);
 	g_autofree char *with_dir = replace(fault->arguments, "@DIR@", run->folder);
 	g_autofree char *with_build = replace(with_dir, "@BUILD@", all.build);

@@ -26,6 +26,8 @@ struct fault {
 
 	/* Only a few rows need the members from here on. */
 	const char *config; /* the text of an unittests.cfg that ferry uses instead of ours */
+	/* The text of a known-issues.cfg, likewise. `config` then need not be given. */
+	const char *known_issues;
 	/* A shell script that gets ferry and its arguments as "$@"; @DIR@ as above. */
 	const char *wrapper;
 	void (*prepare)(struct run *run);
@@ -53,7 +55,7 @@ struct fault_table {
 
 extern const struct fault_table silence_faults, qemu_faults, migration_faults, postcopy_faults,
 	snapshot_faults, guest_faults, lab_faults, file_faults, usage_faults, signal_faults,
-	misbehave_faults, broken_guest_faults, damaged_memory_faults;
+	misbehave_faults, broken_guest_faults, damaged_memory_faults, known_issue_faults;
 
 /* ---- for `prepare` and `act` ---- */
 

@@ -45,6 +45,11 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/none on amd: the amd lab failed: the machine died before it was up$",
 	  LAB("echo 'lab/amd: the kernel said:' >&2; echo '  panic' >&2\n"
 	      "echo 'lab/amd: the machine died before it was up' >&2; sleep 300 & exit 70") },
+	/* A known issue of tests does not excuse a lab's end. */
+	{ "lab-fails-known", OUTSIDE, "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab failed: the machine died$",
+	  LAB("echo 'lab/amd: the machine died' >&2; exit 70"),
+	  .known_issues = "[all]\ncase = *\nhost = *\nreason = r\nevidence = e\n" },
 	{ "lab-misses-something", OUTSIDE, "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab failed: no busybox here$",
 	  LAB("echo 'lab/amd: no busybox here' >&2; exit 2") },
