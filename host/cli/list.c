@@ -26,7 +26,7 @@ static const GOptionEntry entries[] = {
 	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &settings.vmm,
 	  "List the cases that this VMM can run (default: qemu)", "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
-	  "List the cases for kvm or tcg (default: kvm where it works)", "ACCEL" },
+	  "kvm: no case runs in a lab; tcg: on TCG (default: kvm, here or in a lab)", "ACCEL" },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite,
 	  "List another suite's unittests.cfg", "CFG" },
 	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &settings.bindir,
@@ -53,6 +53,17 @@ static void print_tests(const struct program *program)
 	}
 }
 
+/* What runs on this machine, as most cases do where there is KVM, is only said with -v. */
+static void print_where(const struct test_case *test_case)
+{
+	if (test_case->skip_reason)
+		printf("  [skips here: %s]", test_case->skip_reason);
+	else if (!g_str_equal(test_case->host, "local"))
+		printf("  [in the %s lab: %s]", test_case->host, test_case->why);
+	else if (options.verbose)
+		printf("  [local: %s]", test_case->why);
+}
+
 static void print_cases(GPtrArray *cases)
 {
 	const struct program *program = NULL;
@@ -69,10 +80,7 @@ static void print_cases(GPtrArray *cases)
 		printf("%s%s", options.verbose ? "  " : "", test_case->name);
 		if (options.verbose)
 			printf("  %s", test_case->plan->about);
-		if (test_case->skip_reason)
-			printf("  [skips here: %s]", test_case->skip_reason);
-		else if (!g_str_equal(test_case->host, "local"))
-			printf("  [in the %s lab]", test_case->host);
+		print_where(test_case);
 		printf("\n");
 		last = i + 1 == cases->len ||
 		       ((const struct test_case *)cases->pdata[i + 1])->program != program;
@@ -134,6 +142,9 @@ static void print_json(GPtrArray *cases)
 		if (test_case->skip_reason) {
 			json_builder_set_member_name(builder, "skips");
 			json_builder_add_string_value(builder, test_case->skip_reason);
+		} else {
+			json_builder_set_member_name(builder, "why");
+			json_builder_add_string_value(builder, test_case->why);
 		}
 		add_tests(builder, test_case->program);
 		json_builder_end_object(builder);
@@ -158,7 +169,7 @@ static int list(int argc, char **argv)
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
 	    !(selection.vmm = vmm_find(settings.vmm, &error)) ||
-	    !(selection.accel = choose_accel(settings.accel, &error)) ||
+	    !(selection.accel = choose_accel(settings.accel, NULL, &error)) ||
 	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);
 	selection.patterns = options.patterns;

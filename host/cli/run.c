@@ -10,6 +10,7 @@
 #include "run/select.h"
 #include "run/speed.h"
 #include "util/interrupt.h"
+#include "util/kvm.h"
 #include "util/paths.h"
 #include "util/text.h"
 
@@ -37,6 +38,22 @@ static int exit_status(const struct schedule_outcome *outcome, gboolean complete
 	return EXIT_ALL_PASSED;
 }
 
+/* A user who has a /dev/kvm and may not use it, say, learns that before labs take their time. */
+static void tell_why_labs(const GPtrArray *cases, struct reports *reports)
+{
+	for (guint i = 0; kvm_problem() && i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		if (g_strcmp0(test_case->why, kvm_problem()))
+			continue;
+		g_autofree char *note =
+			g_strdup_printf("no local KVM, so cases run in labs: %s", kvm_problem());
+
+		reports_note(reports, note);
+		return;
+	}
+}
+
 static int run_cases(GPtrArray *cases, const struct run_options *options,
 		     const struct case_settings *settings, GPtrArray *known_issues)
 {
@@ -49,6 +66,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 
 	if (!report_options_begin(reports, settings->environment, cases, &error))
 		return usage_error("%s", error->message);
+	tell_why_labs(cases, reports);
 	outcome =
 		schedule_run(cases, settings, &lab_settings, known_issues, options->jobs, reports);
 	complete = end_reports(reports, outcome.not_run);
@@ -56,14 +74,31 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	return exit_status(&outcome, complete, options->no_skip);
 }
 
-/* The factor for deadlines. Our own suite has a program that measures it; else it is 1. */
-static double find_timescale(const struct suite *suite, const struct case_settings *settings)
+static gboolean some_run_here(const GPtrArray *cases)
+{
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		if (!test_case->skip_reason && g_str_equal(test_case->host, "local"))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/*
+ * The factor for deadlines on this machine. Our own suite has a program that measures it; else it
+ * is 1. The runner in a lab measures the lab.
+ */
+static double find_timescale(const GPtrArray *cases, const struct suite *suite,
+			     const struct case_settings *settings)
 {
 	g_autofree char *problem = NULL;
 	double timescale;
 
 	if (settings->wanted->timescale)
 		return settings->wanted->timescale;
+	if (!some_run_here(cases))
+		return 1;
 	for (guint i = 0; i < suite->programs->len; i++) {
 		const struct program *program = suite->programs->pdata[i];
 
@@ -154,7 +189,7 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 		.preforked = preforked,
 	};
 
-	environment->timescale = find_timescale(suite, &settings);
+	environment->timescale = find_timescale(cases, suite, &settings);
 	status = run_cases(cases, options, &settings, known_issues);
 	if (vmm->end)
 		vmm->end();
@@ -175,7 +210,7 @@ static int run(int argc, char **argv)
 
 	if (!(options = run_options_parse(argc, argv, &error)) ||
 	    !(selection.vmm = vmm_find(options->wanted.vmm, &error)) ||
-	    !(selection.accel = choose_accel(options->wanted.accel, &error)) ||
+	    !(selection.accel = choose_accel(options->wanted.accel, options->host, &error)) ||
 	    !(suite = load_suite(&options->wanted, &error)) ||
 	    !(known_issues = load_known_issues(&error)))
 		return usage_error("%s", error->message);

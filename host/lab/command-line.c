@@ -77,6 +77,8 @@ static void add_inner_run(GPtrArray *arguments, const struct lab_kind *kind, gbo
 	}
 	add_option(arguments, "--host", "local");
 	add_option(arguments, "--in-lab", kind->name);
+	/* A KVM that cannot be used is an error in there, and no reason to skip. */
+	add_option(arguments, "--accel", "kvm");
 	add_option(arguments, "--logdir", logdir);
 	for (char **word = words; *word; word++)
 		add(arguments, *word);

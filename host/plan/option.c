@@ -200,7 +200,7 @@ char *plan_options_missing(unsigned options, const char *accel, unsigned memory_
 {
 	if (options & OPTION_DIRTY_RING && !g_str_equal(accel, "kvm"))
 		return g_strdup("KVM for its dirty rings, and this runs on TCG");
-	if (options & OPTION_DIRTY_RING && !kvm_dirty_ring_bytes())
+	if (options & OPTION_DIRTY_RING && !kvm_offers()->dirty_ring_bytes)
 		return g_strdup(
 			"dirty rings, and this KVM has none (Linux 5.11 has; KVM_CAP_DIRTY_LOG_RING)");
 	if (options & OPTION_NO_RANDOM && !child_can_be_predictable())

@@ -7,18 +7,23 @@
 #include "util/kvm.h"
 #include "util/text.h"
 
-const char *choose_accel(const char *option, GError **error)
+const char *choose_accel(const char *option, const char *host, GError **error)
 {
+	gboolean in_lab = host && !g_str_equal(host, "local");
+
 	if (!option)
-		return kvm_problem() ? "tcg" : "kvm";
-	if (g_str_equal(option, "tcg"))
-		return "tcg";
-	if (!g_str_equal(option, "kvm"))
+		return "kvm";
+	if (!g_str_equal(option, "kvm") && !g_str_equal(option, "tcg"))
 		g_set_error(error, FERRY_ERROR, 0, "--accel is kvm or tcg, not '%s'", option);
-	else if (kvm_problem())
+	else if (g_str_equal(option, "tcg") && in_lab)
+		g_set_error(
+			error, FERRY_ERROR, 0,
+			"--accel tcg is TCG on this machine, and --host %s is KVM in a lab; leave one out",
+			host);
+	else if (g_str_equal(option, "kvm") && !in_lab && kvm_problem())
 		g_set_error(error, FERRY_ERROR, 0, "--accel kvm: %s", kvm_problem());
 	else
-		return "kvm";
+		return g_str_equal(option, "tcg") ? "tcg" : "kvm";
 	return NULL;
 }
 

@@ -7,10 +7,11 @@
 #include "vmm/vmm.h"
 
 /*
- * The accelerator that cases on this machine run with: "kvm" where it works, else "tcg". If the
- * user has chosen one (OPTION is not NULL), it is that one. NULL and ERROR if that cannot be used.
+ * The accelerator that cases on this machine run with: "kvm", unless the user has chosen TCG.
+ * OPTION is what --accel says, and HOST what --host says; both may be NULL. NULL and ERROR if the
+ * user wants what is not there, or what is no accelerator.
  */
-const char *choose_accel(const char *option, GError **error);
+const char *choose_accel(const char *option, const char *host, GError **error);
 
 /*
  * This machine with VMMs of the program BINARY and, if there are two, of OTHER_BINARY (or NULL).

@@ -6,6 +6,7 @@
 #include "plan/option.h"
 #include "run/placement.h"
 #include "suite/needs.h"
+#include "util/kvm.h"
 #include "util/text.h"
 #include "util/userfault.h"
 
@@ -42,6 +43,38 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 	return NULL;
 }
 
+/* Why the case cannot run on this machine for a reason that no lab does away with, or NULL. */
+static char *reason_here_for_good(const struct program *program, const struct selection *selection)
+{
+	const char *accel = selection->accel;
+
+	if (*program->accel && !g_str_equal(program->accel, accel))
+		return g_strdup_printf("is for %s, and this runs on %s%s", program->accel, accel,
+				       g_str_equal(accel, "kvm") ? "; --accel tcg runs it" : "");
+	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
+		return g_strdup_printf("%s does not exist", program->file);
+	return NULL;
+}
+
+/* ---- this machine ---- */
+
+/* What this machine lacks for a case, though a lab may have it. */
+struct lack {
+	char *reason; /* of a skip, one line; NULL: nothing is lacking */
+	char *brief;  /* the same in a few words */
+};
+
+static void lack_clear(struct lack *lack)
+{
+	g_free(lack->reason);
+	g_free(lack->brief);
+}
+
+static struct lack lack_of(char *reason, char *brief)
+{
+	return (struct lack){ .reason = reason, .brief = brief ? brief : g_strdup(reason) };
+}
+
 /* What this machine's kernel lacks for PLAN, or NULL. */
 static char *plan_missing(const struct plan *plan, const struct selection *selection)
 {
@@ -56,49 +89,56 @@ static char *plan_missing(const struct plan *plan, const struct selection *selec
 					      selection->wanted->memory_mib);
 }
 
-/* Why the case cannot run on this machine, or NULL if it can. */
-static char *reason_here(const struct program *program, const struct plan *plan,
-			 const struct selection *selection)
+static struct lack lacking_here(const struct test_case *test_case,
+				const struct selection *selection)
 {
-	g_autofree char *plan_lacks = plan_missing(plan, selection);
+	const struct program *program = test_case->program;
+	const struct plan *plan = test_case->plan;
 	const char *accel = selection->accel;
+	g_autofree char *plan_lacks = NULL;
 
-	if (*program->accel && !g_str_equal(program->accel, accel))
-		return g_strdup_printf("is for %s, and this runs on %s", program->accel, accel);
+	if (g_str_equal(accel, "kvm") && kvm_problem())
+		return lack_of(g_strdup(kvm_problem()), NULL);
 	if (program->smp > most_vcpus(accel))
-		return g_strdup_printf("needs %u vCPUs, and %s offers %u", program->smp, accel,
-				       most_vcpus(accel));
+		return lack_of(g_strdup_printf("needs %u vCPUs, and %s offers %u", program->smp,
+					       accel, most_vcpus(accel)),
+			       NULL);
 	for (char **need = program->needs; *need; need++) {
 		const char *missing = need_missing(*need, accel);
 
 		if (missing)
-			return g_strdup(missing);
+			return lack_of(
+				g_strdup(missing),
+				g_strdup_printf("needs %s, which the local KVM does not offer",
+						*need));
 	}
+	plan_lacks = plan_missing(plan, selection);
 	if (plan_lacks)
-		return g_strdup_printf("plan %s needs %s", plan->name, plan_lacks);
-	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
-		return g_strdup_printf("%s does not exist", program->file);
-	return failed_check(program);
+		return lack_of(g_strdup_printf("plan %s needs %s", plan->name, plan_lacks), NULL);
+	return (struct lack){ 0 };
 }
 
-/* The runner inside the lab checks whatever else the program needs. */
-static gboolean lab_offers(const struct lab_kind *lab, const struct program *program)
+/* Why the case runs on this machine. The caller frees it. */
+static char *why_here(const struct program *program, const struct selection *selection)
 {
-	if (g_str_equal(program->accel, "tcg"))
-		return FALSE;
-	for (char **need = program->needs; *need; need++)
+	g_autofree char *needs = g_strjoinv(", ", program->needs);
+
+	if (selection->wanted->accel)
+		return g_strconcat("--accel ", selection->wanted->accel, NULL);
+	if (!*needs)
+		return g_strdup("it needs no more than the local KVM");
+	return g_strconcat("the local KVM offers ", needs, NULL);
+}
+
+/* ---- labs ---- */
+
+/* The runner inside a lab checks whatever else the case needs. */
+static gboolean lab_offers(const struct lab_kind *lab, const struct test_case *test_case)
+{
+	for (char **need = test_case->program->needs; *need; need++)
 		if (!lab_kind_offers(lab, *need))
 			return FALSE;
-	return TRUE;
-}
-
-/* Does this machine only emulate what the program is about? */
-static gboolean better_in_lab(const struct program *program, const char *accel)
-{
-	for (char **need = program->needs; *need; need++)
-		if (need_met_by_emulation(*need, accel))
-			return TRUE;
-	return FALSE;
+	return !(test_case->plan->options & OPTION_HUGE_PAGES);
 }
 
 /* The clock that a lab must have for the program, unless the user has named one; NULL: any. */
@@ -111,46 +151,88 @@ static const char *lab_clock_of(const struct program *program, const struct sele
 	return clock;
 }
 
-/*
- * Adds why a lab does not help either. A case that can run here has no REASON (NULL) and needs
- * none.
- */
-static void add_reason(char **reason, const char *further)
+/* WHY becomes the case's. */
+static void place_in(struct test_case *test_case, const struct lab_kind *lab, char *why,
+		     const struct selection *selection)
 {
-	g_autofree char *first = *reason;
+	test_case->host = lab->name;
+	test_case->lab_clock = lab_clock_of(test_case->program, selection);
+	test_case->why = why;
+}
 
-	*reason = first ? g_strdup_printf("%s; %s", first, further) : NULL;
+/* The user has named a lab, or any. */
+static void place_in_wanted_lab(struct test_case *test_case, const struct selection *selection)
+{
+	gboolean any = g_str_equal(selection->host, ANY_LAB);
+
+	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++) {
+		if (any ? !lab_offers(lab, test_case) : !g_str_equal(lab->name, selection->host))
+			continue;
+		place_in(test_case, lab, g_strconcat("--host ", selection->host, NULL), selection);
+		return;
+	}
+	test_case->skip_reason = g_strdup("no lab offers all that it needs");
+}
+
+/* This machine lacks something. If no lab can be started that has it, the case is skipped. */
+static void place_in_some_lab(struct test_case *test_case, const struct lack *lack,
+			      const struct selection *selection)
+{
+	g_autoptr(GString) reason = g_string_new(lack->reason);
+
+	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++) {
+		if (!lab_offers(lab, test_case))
+			continue;
+		if (!lab->missing()) {
+			place_in(test_case, lab, g_strdup(lack->brief), selection);
+			return;
+		}
+		g_string_append_printf(reason, "; %s", lab->missing());
+	}
+	if (test_case->plan->options & OPTION_HUGE_PAGES)
+		g_string_append(reason, "; labs have no huge pages");
+	test_case->skip_reason = g_strdup(reason->str);
+}
+
+/* ---- both ---- */
+
+/* The user wants no lab, and this machine lacks something. The reason tells what would help. */
+static char *reason_without_labs(const struct test_case *test_case, const struct lack *lack,
+				 const struct selection *selection)
+{
+	if (selection->wanted->accel || !kvm_problem())
+		return g_strdup(lack->reason);
+	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++)
+		if (lab_offers(lab, test_case))
+			return g_strdup_printf(
+				"%s; without --host local it runs in the %s lab, and with --accel tcg on QEMU's TCG",
+				lack->reason, lab->name);
+	return g_strdup(lack->reason);
+}
+
+static void place_here_if_possible(struct test_case *test_case, const struct selection *selection)
+{
+	struct lack lack = lacking_here(test_case, selection);
+
+	if (lack.reason && !selection->host && !selection->wanted->accel)
+		place_in_some_lab(test_case, &lack, selection);
+	else if (lack.reason)
+		test_case->skip_reason = reason_without_labs(test_case, &lack, selection);
+	else if (!(test_case->skip_reason = failed_check(test_case->program)))
+		test_case->why = why_here(test_case->program, selection);
+	lack_clear(&lack);
 }
 
 void place_case(struct test_case *test_case, const struct selection *selection)
 {
-	const struct program *program = test_case->program;
-	gboolean anywhere = !selection->host;
-	gboolean named = !anywhere && !g_str_equal(selection->host, ANY_LAB);
+	const char *host = selection->host;
 
 	test_case->host = "local";
 	test_case->skip_reason = reason_anywhere(test_case, selection);
 	if (test_case->skip_reason)
 		return;
-	if (anywhere || g_str_equal(selection->host, "local")) {
-		test_case->skip_reason = reason_here(program, test_case->plan, selection);
-		if (!anywhere || !*program->needs || selection->wanted->accel)
-			return;
-		if (!test_case->skip_reason && !better_in_lab(program, selection->accel))
-			return;
-	}
-	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++) {
-		if (named ? !g_str_equal(lab->name, selection->host) : !lab_offers(lab, program))
-			continue;
-		if (anywhere && lab->missing()) {
-			add_reason(&test_case->skip_reason, lab->missing());
-			continue;
-		}
-		g_clear_pointer(&test_case->skip_reason, g_free);
-		test_case->host = lab->name;
-		test_case->lab_clock = lab_clock_of(program, selection);
-		return;
-	}
-	if (!anywhere)
-		test_case->skip_reason = g_strdup("no lab offers all that it needs");
+	if (host && !g_str_equal(host, "local"))
+		place_in_wanted_lab(test_case, selection);
+	else if (!(test_case->skip_reason = reason_here_for_good(test_case->program, selection)))
+		place_here_if_possible(test_case, selection);
 }

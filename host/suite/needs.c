@@ -11,7 +11,7 @@
 
 unsigned most_vcpus(const char *accel)
 {
-	return g_str_equal(accel, "tcg") ? MOST_TCG_VCPUS : kvm_most_vcpus();
+	return g_str_equal(accel, "tcg") ? MOST_TCG_VCPUS : kvm_offers()->most_vcpus;
 }
 
 static const char *missing_kvm(const char *accel)
@@ -23,7 +23,7 @@ static const char *missing_kvmclock(const char *accel)
 {
 	if (missing_kvm(accel))
 		return "needs kvmclock, which KVM offers and TCG does not";
-	if (!kvm_offers_kvmclock())
+	if (!kvm_offers()->kvmclock)
 		return "needs kvmclock, which this KVM does not offer (CPUID 0x40000001 EAX bits 0 and 3 are clear)";
 	return NULL;
 }
@@ -32,7 +32,7 @@ static const char *missing_hyperv(const char *accel)
 {
 	if (missing_kvm(accel))
 		return "needs Hyper-V's synthetic timers, which KVM offers and TCG does not";
-	if (!kvm_offers_synic())
+	if (!kvm_offers()->synic)
 		return "needs Hyper-V's SynIC, which this KVM does not offer (KVM_CAP_HYPERV_SYNIC2 is 0)";
 	return NULL;
 }
@@ -78,14 +78,12 @@ static const char *missing_clock_not_tsc(const char *accel)
 static const struct need {
 	const char *name;
 	const char *(*missing)(const char *accel);
-	/* TCG meets the need, but tells little of KVM: a lab with real KVM is the better place. */
-	gboolean rather_kvm;
 	const char *lab_clock; /* that a lab must have for it; NULL: any */
 } needs[] = {
 	{ .name = "kvm", .missing = missing_kvm },
 	{ .name = "kvmclock", .missing = missing_kvmclock },
 	{ .name = "hyperv", .missing = missing_hyperv },
-	{ .name = "svm", .missing = missing_svm, .rather_kvm = TRUE },
+	{ .name = "svm", .missing = missing_svm },
 	{ .name = "vmx", .missing = missing_vmx },
 	{ .name = "clock_tsc", .missing = missing_clock_tsc, .lab_clock = "tsc" },
 	{ .name = "clock_not_tsc", .missing = missing_clock_not_tsc, .lab_clock = "hpet" },
@@ -98,14 +96,6 @@ const char *const *need_names(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
 		names[i] = needs[i].name;
 	return names;
-}
-
-gboolean need_met_by_emulation(const char *need, const char *accel)
-{
-	for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
-		if (g_str_equal(needs[i].name, need))
-			return needs[i].rather_kvm && g_str_equal(accel, "tcg");
-	return FALSE;
 }
 
 const char *need_lab_clock(const char *need)

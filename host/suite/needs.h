@@ -14,9 +14,6 @@ unsigned most_vcpus(const char *accel);
 /* The words that `needs` in unittests.cfg knows, ended by NULL. */
 const char *const *need_names(void);
 
-/* Does ACCEL on this machine meet NEED only in a way that tells little of KVM? */
-gboolean need_met_by_emulation(const char *need, const char *accel);
-
 /* The kind of clock that a lab must have for NEED, "tsc" or "hpet"; NULL: any. */
 const char *need_lab_clock(const char *need);
 

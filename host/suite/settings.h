@@ -18,7 +18,7 @@ struct settings {
 	char *suite;	   /* path of another suite's unittests.cfg; NULL: the project's own */
 	char *bindir;	   /* folder of that suite's flat binaries; NULL: beside its file */
 	char *vmm;	   /* the name of a VMM; NULL: the default */
-	char *accel;	   /* "kvm" or "tcg"; NULL: kvm where it works */
+	char *accel;	   /* "kvm" or "tcg"; NULL: kvm, on this machine or in a lab */
 	char *qemu;	   /* a program; NULL: $QEMU or the usual one */
 	char *qemu_dst;	   /* the program that every second VM of a guest runs; NULL: the same */
 	char *machine;	   /* a QEMU machine type; NULL: the suite's */

@@ -6,6 +6,7 @@ void test_case_free(struct test_case *test_case)
 {
 	g_free(test_case->name);
 	g_free(test_case->log_name);
+	g_free(test_case->why);
 	g_free(test_case->skip_reason);
 	g_free(test_case);
 }

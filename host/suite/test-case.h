@@ -18,6 +18,7 @@ struct test_case {
 	guint32 seed;
 	const char *host;      /* "local", or the name of the lab that it runs in */
 	const char *lab_clock; /* "tsc" or "hpet", for a lab; NULL: the lab's default */
+	char *why;	       /* why it runs on that host, in a few words; NULL: it cannot */
 	char *skip_reason;     /* it can run nowhere; NULL if it can */
 };
 

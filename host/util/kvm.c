@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Asks /dev/kvm what it offers: KVM API documentation 4.1 (KVM_GET_API_VERSION),
- * 4.4 (KVM_CHECK_EXTENSION), 4.46 (KVM_GET_SUPPORTED_CPUID); paravirtual features:
+ * 4.4 (KVM_CHECK_EXTENSION), 4.24 (KVM_CREATE_IRQCHIP), 4.46 (KVM_GET_SUPPORTED_CPUID);
+ * paravirtual features:
  * Documentation/virt/kvm/x86/cpuid.rst.
  */
 #include <asm/kvm_para.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/kvm.h"
@@ -27,14 +30,12 @@
 
 #define CLOCK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
-static struct {
-	gboolean asked;
-	char *problem;
-	int max_vcpus, dirty_ring_bytes;
-	gboolean has_synic;
-	gboolean refuses_arch_capabilities;
-	struct kvm_cpuid2 *cpuid;
-} kvm;
+/* Tests name another file here than the usual one. */
+#define DEVICE_VARIABLE "FERRY_KVM"
+#define USUAL_DEVICE	"/dev/kvm"
+
+static gboolean was_asked;
+static struct kvm_offers offers;
 
 /*
  * Some KVMs advertise a value of IA32_ARCH_CAPABILITIES (a feature MSR, KVM API 4.18), and refuse
@@ -72,91 +73,137 @@ static int dirty_ring_bytes(int vm)
 	return MAX(0, plain);
 }
 
-static char *ask_open_kvm(int fd)
+/* All registers are 0 if KVM does not know FUNCTION. */
+static struct kvm_cpuid_entry2 find_cpuid(const struct kvm_cpuid2 *cpuid, guint32 function)
+{
+	for (guint i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == function)
+			return cpuid->entries[i];
+	return (struct kvm_cpuid_entry2){ 0 };
+}
+
+/* FALSE if KVM does not tell. */
+static gboolean ask_cpuid(int fd)
+{
+	g_autofree struct kvm_cpuid2 *cpuid =
+		g_malloc0(sizeof(*cpuid) + MOST_CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2));
+	const guint32 clocks = 1u << KVM_FEATURE_CLOCKSOURCE | 1u << KVM_FEATURE_CLOCKSOURCE2;
+
+	cpuid->nent = MOST_CPUID_ENTRIES;
+	if (ioctl(fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+		return FALSE;
+	offers.kvmclock = find_cpuid(cpuid, KVM_CPUID_FEATURES).eax & clocks;
+	offers.svm = find_cpuid(cpuid, CPUID_EXTENDED_FEATURES).ecx & CPUID_ECX_SVM;
+	offers.vmx = find_cpuid(cpuid, CPUID_FEATURES).ecx & CPUID_ECX_VMX;
+	return TRUE;
+}
+
+/* Makes a VM as QEMU does, with interrupt controllers in KVM. Returns why that fails, or NULL. */
+static char *ask_vm(const char *device, int fd, int vm)
+{
+	if (ioctl(vm, KVM_CREATE_IRQCHIP, 0) < 0)
+		return g_strdup_printf("%s cannot create interrupt controllers: %s", device,
+				       g_strerror(errno));
+	offers.refuses_arch_capabilities = refuses_arch_capabilities(fd, vm);
+	offers.dirty_ring_bytes = dirty_ring_bytes(vm);
+	offers.most_vcpus = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	offers.synic = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
+	if (!ask_cpuid(fd))
+		return g_strdup_printf("%s does not tell its CPUID: %s", device, g_strerror(errno));
+	return NULL;
+}
+
+static char *ask_device(const char *device, int fd)
 {
 	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+	char *problem;
 	int vm;
 
+	if (version < 0)
+		return g_strdup_printf("%s is no KVM: %s", device, g_strerror(errno));
 	if (version != KVM_API_VERSION)
-		return g_strdup_printf("/dev/kvm speaks API version %d, not %d", version,
+		return g_strdup_printf("%s speaks API version %d, not %d", device, version,
 				       KVM_API_VERSION);
 	vm = ioctl(fd, KVM_CREATE_VM, 0);
 	if (vm < 0)
-		return g_strdup_printf("/dev/kvm cannot create a VM: %s", g_strerror(errno));
-	kvm.refuses_arch_capabilities = refuses_arch_capabilities(fd, vm);
-	kvm.dirty_ring_bytes = dirty_ring_bytes(vm);
+		return g_strdup_printf("%s cannot create a VM: %s", device, g_strerror(errno));
+	problem = ask_vm(device, fd, vm);
 	close(vm);
-	kvm.max_vcpus = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
-	kvm.has_synic = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
-	kvm.cpuid = g_malloc0(sizeof(*kvm.cpuid) +
-			      MOST_CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2));
-	kvm.cpuid->nent = MOST_CPUID_ENTRIES;
-	if (ioctl(fd, KVM_GET_SUPPORTED_CPUID, kvm.cpuid) < 0)
-		return g_strdup_printf("/dev/kvm does not tell its CPUID: %s", g_strerror(errno));
-	return NULL;
+	return problem;
+}
+
+char *kvm_open_problem(const char *device, int error, const char *group)
+{
+	if (error == ENOENT)
+		return g_strdup_printf("no %s here", device);
+	if (error == ENODEV || error == ENXIO)
+		return g_strdup_printf(
+			"%s: %s; is KVM's module loaded, and virtualization enabled in the firmware?",
+			device, g_strerror(error));
+	if ((error == EACCES || error == EPERM) && group)
+		return g_strdup_printf("%s: %s; add yourself to group %s", device,
+				       g_strerror(error), group);
+	return g_strdup_printf("%s: %s", device, g_strerror(error));
+}
+
+/* The group whose members may use DEVICE, unless that is none or root's. */
+static const char *group_of(const char *device)
+{
+	struct stat status;
+	const struct group *group;
+
+	if (stat(device, &status) < 0 || !status.st_gid ||
+	    (status.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP))
+		return NULL;
+	group = getgrgid(status.st_gid);
+	return group ? group->gr_name : NULL;
+}
+
+static char *ask(void)
+{
+	const char *device = g_getenv(DEVICE_VARIABLE) ?: USUAL_DEVICE;
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+	char *problem;
+
+	if (fd < 0)
+		return kvm_open_problem(device, errno, group_of(device));
+	problem = ask_device(device, fd);
+	close(fd);
+	return problem;
+}
+
+void kvm_pretend(const struct kvm_offers *pretended)
+{
+	was_asked = TRUE;
+	offers = *pretended;
+}
+
+const struct kvm_offers *kvm_offers(void)
+{
+	char *problem;
+
+	if (was_asked)
+		return &offers;
+	was_asked = TRUE;
+	problem = ask();
+	if (problem)
+		offers = (struct kvm_offers){ .problem = problem };
+	return &offers;
 }
 
 const char *kvm_problem(void)
 {
-	int fd;
-
-	if (kvm.asked)
-		return kvm.problem;
-	kvm.asked = TRUE;
-	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		kvm.problem = g_strdup_printf("cannot open /dev/kvm: %s", g_strerror(errno));
-	} else {
-		kvm.problem = ask_open_kvm(fd);
-		close(fd);
-	}
-	return kvm.problem;
-}
-
-unsigned kvm_most_vcpus(void)
-{
-	return kvm_problem() ? 0 : kvm.max_vcpus;
-}
-
-/* All registers are 0 if KVM does not know FUNCTION. */
-static struct kvm_cpuid_entry2 supported_cpuid(guint32 function)
-{
-	for (guint i = 0; !kvm_problem() && i < kvm.cpuid->nent; i++)
-		if (kvm.cpuid->entries[i].function == function)
-			return kvm.cpuid->entries[i];
-	return (struct kvm_cpuid_entry2){ 0 };
+	return kvm_offers()->problem;
 }
 
 gboolean kvm_offers_svm(void)
 {
-	return supported_cpuid(CPUID_EXTENDED_FEATURES).ecx & CPUID_ECX_SVM;
+	return kvm_offers()->svm;
 }
 
 gboolean kvm_offers_vmx(void)
 {
-	return supported_cpuid(CPUID_FEATURES).ecx & CPUID_ECX_VMX;
-}
-
-gboolean kvm_offers_kvmclock(void)
-{
-	guint32 features = supported_cpuid(KVM_CPUID_FEATURES).eax;
-
-	return features & (1u << KVM_FEATURE_CLOCKSOURCE | 1u << KVM_FEATURE_CLOCKSOURCE2);
-}
-
-gboolean kvm_offers_synic(void)
-{
-	return !kvm_problem() && kvm.has_synic;
-}
-
-unsigned kvm_dirty_ring_bytes(void)
-{
-	return kvm_problem() ? 0 : kvm.dirty_ring_bytes;
-}
-
-gboolean kvm_refuses_arch_capabilities(void)
-{
-	return !kvm_problem() && kvm.refuses_arch_capabilities;
+	return kvm_offers()->vmx;
 }
 
 char *host_clock_source(void)

@@ -1,28 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What KVM offers on this machine. /dev/kvm is asked once. */
+/* What KVM offers on this machine. */
 #ifndef FERRY_HOST_KVM_H
 #define FERRY_HOST_KVM_H
 
 #include <glib.h>
 
-/* One line that says why KVM cannot be used, or NULL. In that case all functions below return 0. */
+struct kvm_offers {
+	/* One line that says why KVM cannot be used; all other members are then 0. NULL: it can. */
+	const char *problem;
+	unsigned most_vcpus;	   /* that a VM may have */
+	unsigned dirty_ring_bytes; /* the size of the largest dirty ring; 0: there are none */
+	gboolean kvmclock;
+	gboolean synic; /* Hyper-V's synthetic interrupt controller */
+	/* A guest may run its own VMs, with AMD's SVM or with Intel's VMX. */
+	gboolean svm, vmx;
+	/* KVM refuses the value of IA32_ARCH_CAPABILITIES that it advertises itself. */
+	gboolean refuses_arch_capabilities;
+};
+
+/*
+ * Asks /dev/kvm once, and remembers the answers. Tests name another file in the environment
+ * variable FERRY_KVM.
+ */
+const struct kvm_offers *kvm_offers(void);
+
+/* For tests: from now on the answers are these. */
+void kvm_pretend(const struct kvm_offers *offers);
+
+/* Single answers of kvm_offers(). */
 const char *kvm_problem(void);
-
-/* The most vCPUs that a VM may have. */
-unsigned kvm_most_vcpus(void);
-
-gboolean kvm_offers_kvmclock(void);
-/* Hyper-V's synthetic interrupt controller. */
-gboolean kvm_offers_synic(void);
-/* A guest may run its own VMs, with AMD's SVM or with Intel's VMX. */
 gboolean kvm_offers_svm(void);
 gboolean kvm_offers_vmx(void);
 
-/* The size of the largest dirty ring, in bytes; 0 if KVM has none. */
-unsigned kvm_dirty_ring_bytes(void);
-
-/* KVM refuses the value of IA32_ARCH_CAPABILITIES that it advertises itself. */
-gboolean kvm_refuses_arch_capabilities(void);
+/*
+ * Why DEVICE could not be opened, and what to do; ERROR is the errno. GROUP has the users who may
+ * open it; NULL: there is no such group. The caller frees the line.
+ */
+char *kvm_open_problem(const char *device, int error, const char *group);
 
 /*
  * The clock source of this machine's kernel, or "unknown". Unless it is "tsc", KVM keeps guests'

@@ -216,7 +216,8 @@ static char *command(struct run *run)
 	g_string_append_printf(line, "%s %s", ferry, arguments);
 	if (g_str_has_prefix(fault->arguments, "run")) {
 		g_string_append_printf(line, " --plain --json %s/json", run->folder);
-		add_default(line, fault, "--accel", fault->on_kvm ? "kvm" : "tcg");
+		if (!fault->no_accel)
+			add_default(line, fault, "--accel", fault->on_kvm ? "kvm" : "tcg");
 		add_default(line, fault, "--seed", "1");
 		add_default(line, fault, "--logdir", logs);
 		if (!fault->default_deadlines)

@@ -40,6 +40,7 @@ struct fault {
 	 * with a real QEMU that completes a live migration has to be on KVM.
 	 */
 	gboolean on_kvm;
+	gboolean no_accel; /* none is named, so cases run on KVM, on this machine or in a lab */
 	gboolean default_deadlines; /* ferry measures the host's speed first */
 	gboolean leaves_folder;	    /* ferry is killed and cannot remove its temporary folder */
 	gboolean vmm_has_child;	    /* a child of the VMM dies shortly after it, not with it */

@@ -15,7 +15,11 @@
 #define SCRIPT(name, script)                                                                       \
 	"mkdir @DIR@/lab && cat >@DIR@/lab/" name " <<'END'\n#!/bin/sh\n" script "\nEND\n"         \
 	"chmod +x @DIR@/lab/" name " && exec \"$@\""
-#define LAB(script) .config = CONFIG, .wrapper = SCRIPT("amd", script), .keeps_no_logs = TRUE
+#define AROUND(name, script)                                                                       \
+	.config = CONFIG, .wrapper = SCRIPT(name, script), .keeps_no_logs = TRUE, .no_accel = TRUE
+#define LAB(script) AROUND("amd", script)
+/* As on a machine that has no /dev/kvm. */
+#define WITHOUT_KVM "export FERRY_KVM=/nowhere/kvm && "
 #define OUTSIDE	    "run selftest/none --host amd --kernel /dev/null"
 /* Neither it nor its children heed SIGTERM. It has begun once its errors are in the log. */
 #define HANG "trap '' TERM; echo hanging >&2; sleep 300 & timeout 300 sleep 300 & wait; sleep 300"
@@ -39,6 +43,31 @@ static const struct fault rows[] = {
 	  "\"verdict\":\"PASS\"", .cases = 2 },
 	{ "in-a-lab-real-kvm", "run console --plan precopy,storm" INSIDE, NULL, 0, "PASS",
 	  "\"verdict\":\"PASS\"", .cases = 2, .on_kvm = TRUE },
+
+	/* Nothing is measured on this machine, where no case runs. */
+	{ "no-kvm-so-in-a-lab", "run selftest/none --kernel /dev/null", "", 0, "PASS",
+	  "\\A1 case in the amd lab: qemu, kvm; seed 1\n"
+	  "no local KVM, so cases run in labs: no /nowhere/kvm here\n"
+	  "the amd lab is booting\n"
+	  "PASS  selftest/none on amd ",
+	  .config = "[calibrate]\nfile = calibrate.flat\nplans = none\n" CONFIG,
+	  .keeps_no_logs = TRUE, .no_accel = TRUE, .default_deadlines = TRUE,
+	  .wrapper = WITHOUT_KVM SCRIPT(
+		  "amd",
+		  "echo '{\"event\":\"environment\",\"host\":\"local\",\"timescale\":1}'\n"
+		  "echo '{\"event\":\"ended\",\"case\":\"selftest/none\",\"verdict\":\"PASS\"}'") },
+	{ "no-kvm-and-no-lab", "run selftest/none --host local", NULL, 0, "SKIP",
+	  "^SKIP  selftest/none: no /nowhere/kvm here; without --host local it runs in the amd lab, "
+	  "and with --accel tcg on QEMU's TCG$",
+	  .keeps_no_logs = TRUE, .no_accel = TRUE, .wrapper = WITHOUT_KVM "exec \"$@\"" },
+	{ "no-kvm-that-was-named", "run selftest/none --accel kvm", NULL, 2, NULL,
+	  "^ferry: --accel kvm: no /nowhere/kvm here$", .wrapper = WITHOUT_KVM "exec \"$@\"" },
+	{ "no-kvm-list", "list selftest/none", NULL, 0, NULL,
+	  "^selftest/none  \\[in the amd lab: no /nowhere/kvm here\\]$",
+	  .wrapper = WITHOUT_KVM "exec \"$@\"" },
+	{ "tcg-in-a-lab", "run selftest/none --host amd --accel tcg", "", 2, NULL,
+	  "^ferry: --accel tcg is TCG on this machine, and --host amd is KVM in a lab; leave one "
+	  "out$" },
 
 	{ "lab-fails", OUTSIDE, "", 1, "ERROR",
 	  "^the amd lab is booting$(.|\n)*"
@@ -76,13 +105,12 @@ static const struct fault rows[] = {
 	  LAB("echo waiting >&2; sleep 300 & trap \"kill $!\" TERM; wait") },
 	{ "lab-not-there", OUTSIDE, "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab cannot be started: .*No such file",
-	  .config = CONFIG, .keeps_no_logs = TRUE },
+	  .config = CONFIG, .keeps_no_logs = TRUE, .no_accel = TRUE },
 	{ "lab-without-kernel", "run selftest/none --host amd", "", 1, "ERROR",
 	  "^the amd lab: looking for its kernel, or building it(.|\n)*"
 	  "^ERROR selftest/none on amd: the amd lab has no kernel, and lab/build-kernel could not "
 	  "make one$",
-	  .config = CONFIG, .keeps_no_logs = TRUE,
-	  .wrapper = SCRIPT("build-kernel", "echo no source >&2; exit 2") },
+	  AROUND("build-kernel", "echo no source >&2; exit 2") },
 };
 
 const struct fault_table lab_faults = { rows, G_N_ELEMENTS(rows) };

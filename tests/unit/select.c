@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/select.c: which cases a command line selects, and why some of them are skipped. */
+/*
+ * host/run/select.c and placement.c: which cases a command line selects, where each of them runs,
+ * and why some are skipped.
+ */
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "run/environment.h"
 #include "run/select.h"
+#include "util/kvm.h"
 #include "util/text.h"
 
 static const char config[] =
@@ -53,13 +58,13 @@ static char **split(const char *words)
 	return words && !*words ? g_new0(char *, 1) : words ? g_strsplit(words, " ", -1) : NULL;
 }
 
-static struct settings settings_with(int repeat, gint64 seed, gboolean accel_chosen)
+static struct settings settings_with(int repeat, gint64 seed, const char *accel)
 {
 	struct settings settings = default_settings;
 
 	settings.repeat = repeat;
 	settings.seed = seed;
-	settings.accel = accel_chosen ? (char *)"tcg" : NULL;
+	settings.accel = (char *)accel;
 	return settings;
 }
 
@@ -73,7 +78,7 @@ static char *chosen(const char *text, gboolean kvm_unit_tests, const char *patte
 	struct folder folder = make_folder(text);
 	g_autoptr(GError) error = NULL;
 	g_auto(GStrv) pattern_list = split(patterns), plan_list = split(plans);
-	struct settings wanted = settings_with(repeat, 1, TRUE);
+	struct settings wanted = settings_with(repeat, 1, "tcg");
 	struct selection selection = {
 		.patterns = pattern_list,
 		.plan_names = plan_list,
@@ -239,7 +244,7 @@ static void test_seeds(void)
 	struct folder folder = make_folder(config);
 	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
 	g_auto(GStrv) patterns = split("alpine");
-	struct settings wanted = settings_with(2, 7, FALSE);
+	struct settings wanted = settings_with(2, 7, "tcg");
 	struct selection selection = {
 		.patterns = patterns, .wanted = &wanted, .accel = "tcg", .vmm = vmms[0]
 	};
@@ -257,82 +262,175 @@ static void test_seeds(void)
 	drop_folder(&folder);
 }
 
-/* If an emulator is missing, the user is told to install it. It is no error of the case. */
-static void check_without_bochs(struct suite *suite)
-{
-	char *patterns[] = { (char *)"vmx", NULL };
-	struct selection selection = {
-		.patterns = patterns, .wanted = &default_settings, .accel = "tcg", .vmm = vmms[0]
-	};
-	g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);
-	const struct test_case *test_case = cases->pdata[0];
+/* ---- where a case runs ---- */
 
-	g_assert_cmpstr(test_case->host, ==, "local");
-	g_assert_cmpstr(
-		test_case->skip_reason, ==,
-		"needs KVM, and this runs on TCG; the intel lab has no Bochs (scripts/packages --install lab intel)");
+static const struct kvm_offers no_kvm = { .problem = "no /dev/kvm here" };
+static const struct kvm_offers plain_kvm = { .most_vcpus = 8, .kvmclock = TRUE };
+static const struct kvm_offers amd_kvm = {
+	.most_vcpus = 300, .kvmclock = TRUE, .synic = TRUE, .svm = TRUE
+};
+static const struct kvm_offers intel_kvm = { .most_vcpus = 300, .kvmclock = TRUE, .vmx = TRUE };
+
+struct placement_row {
+	const char *pattern;
+	const struct kvm_offers *kvm;
+	const char *host, *accel; /* --host and --accel; NULL: not given */
+	const char *told;	  /* "HOST: why", or "skip: the reason" */
+};
+
+/* Without bochs in the folder of PATH. The user is told to install it; it is no error. */
+static const struct placement_row without_bochs[] = {
+	{ "vmx/none", &no_kvm, NULL, NULL,
+	  "skip: no /dev/kvm here; the intel lab has no Bochs (scripts/packages --install lab intel)" },
+	{ "vmx/none", &intel_kvm, NULL, NULL, "local: the local KVM offers kvm, vmx" },
+	{ "svm/none", &no_kvm, NULL, NULL, "amd: no /dev/kvm here" },
+};
+
+static const struct placement_row with_bochs[] = {
+	/* A program that needs nothing but KVM. */
+	{ "alpine/none", &no_kvm, NULL, NULL, "amd: no /dev/kvm here" },
+	{ "alpine/none", &plain_kvm, NULL, NULL, "local: it needs no more than the local KVM" },
+	{ "alpine/none", &plain_kvm, "local", NULL, "local: it needs no more than the local KVM" },
+	{ "alpine/none", &no_kvm, "local", NULL,
+	  "skip: no /dev/kvm here; without --host local it runs in the amd lab, and with --accel tcg on QEMU's TCG" },
+	{ "alpine/none", &no_kvm, NULL, "tcg", "local: --accel tcg" },
+	{ "alpine/none", &plain_kvm, NULL, "tcg", "local: --accel tcg" },
+	{ "alpine/none", &plain_kvm, NULL, "kvm", "local: --accel kvm" },
+	{ "alpine/none", &plain_kvm, "amd", NULL, "amd: --host amd" },
+	{ "alpine/none", &plain_kvm, ANY_LAB, NULL, "amd: --host lab" },
+	{ "wide/none", &plain_kvm, NULL, NULL, "amd: needs 255 vCPUs, and kvm offers 8" },
+	{ "wide/none", &amd_kvm, NULL, NULL, "local: it needs no more than the local KVM" },
+
+	/* Programs that need more. */
+	{ "clock/none", &plain_kvm, NULL, NULL, "local: the local KVM offers kvmclock" },
+	{ "clock/none", &no_kvm, NULL, NULL, "amd: no /dev/kvm here" },
+	{ "clock/none", &no_kvm, NULL, "tcg",
+	  "skip: needs kvmclock, which KVM offers and TCG does not" },
+	{ "hyper/none", &plain_kvm, NULL, NULL,
+	  "amd: needs hyperv, which the local KVM does not offer" },
+	{ "hyper/none", &amd_kvm, NULL, NULL, "local: the local KVM offers hyperv" },
+	{ "hyper/none", &plain_kvm, NULL, "kvm",
+	  "skip: needs Hyper-V's SynIC, which this KVM does not offer (KVM_CAP_HYPERV_SYNIC2 is 0)" },
+	{ "svm/none", &plain_kvm, NULL, NULL,
+	  "amd: needs svm, which the local KVM does not offer" },
+	{ "svm/none", &intel_kvm, NULL, NULL,
+	  "amd: needs svm, which the local KVM does not offer" },
+	{ "svm/none", &amd_kvm, NULL, NULL, "local: the local KVM offers kvm, svm" },
+	{ "svm/none", &plain_kvm, "intel", NULL, "intel: --host intel" },
+	{ "vmx/none", &amd_kvm, NULL, NULL,
+	  "intel: needs vmx, which the local KVM does not offer" },
+	{ "vmx/none", &no_kvm, NULL, NULL, "intel: no /dev/kvm here" },
+	{ "vmx/none", &intel_kvm, NULL, NULL, "local: the local KVM offers kvm, vmx" },
+	{ "vmx/none", &plain_kvm, ANY_LAB, NULL, "intel: --host lab" },
+	{ "vmx/none", &plain_kvm, "local", NULL,
+	  "skip: needs nested VMX, which this KVM does not offer (CPUID 1 ECX bit 5 is clear; kvm-intel's parameter `nested`)" },
+	{ "both/none", &no_kvm, NULL, NULL, "skip: no /dev/kvm here" },
+	{ "both/none", &no_kvm, ANY_LAB, NULL, "skip: no lab offers all that it needs" },
+
+	/* What no lab helps against. */
+	{ "arm/none", &no_kvm, NULL, NULL, "skip: is for arm64, and this is x86_64" },
+	{ "arm/none", &no_kvm, "amd", NULL, "skip: is for arm64, and this is x86_64" },
+	{ "emulated/none", &no_kvm, NULL, NULL,
+	  "skip: is for tcg, and this runs on kvm; --accel tcg runs it" },
+	{ "emulated/none", &plain_kvm, NULL, NULL,
+	  "skip: is for tcg, and this runs on kvm; --accel tcg runs it" },
+	{ "emulated/none", &no_kvm, NULL, "tcg", "local: --accel tcg" },
+	/* What must hold at the host is looked at where the case runs. */
+	{ "strict/none", &plain_kvm, NULL, NULL,
+	  "skip: needs /proc/self/comm to be x, and it is unit-select" },
+	{ "strict/none", &no_kvm, NULL, NULL, "amd: no /dev/kvm here" },
+
+	/* What a plan needs is asked for where the case runs; but no lab has huge pages. */
+	{ "alpine/precopy+dirtyring", &plain_kvm, NULL, NULL,
+	  "amd: plan precopy+dirtyring needs dirty rings, and this KVM has none (Linux 5.11 has; KVM_CAP_DIRTY_LOG_RING)" },
+	{ "alpine/precopy+hugepages", &no_kvm, NULL, NULL,
+	  "skip: no /dev/kvm here; labs have no huge pages" },
+	{ "alpine/precopy+hugepages", &no_kvm, "amd", NULL, "amd: --host amd" },
+};
+
+static void check_placement(const struct suite *suite, const struct placement_row *row)
+{
+	g_auto(GStrv) pattern = split(row->pattern);
+	g_auto(GStrv) plan = split(strchr(row->pattern, '/') + 1);
+	struct settings wanted = settings_with(1, 0, row->accel);
+	struct selection selection = { .patterns = pattern,
+				       .plan_names = plan,
+				       .wanted = &wanted,
+				       .accel = row->accel ?: "kvm",
+				       .host = row->host,
+				       .vmm = vmms[0] };
+	g_autoptr(GPtrArray) cases = NULL;
+	g_autofree char *told = NULL;
+	const struct test_case *test_case;
+
+	kvm_pretend(row->kvm);
+	cases = select_cases(suite, &selection, NULL);
+	g_assert_cmpuint(cases->len, ==, 1);
+	test_case = cases->pdata[0];
+	told = g_strdup_printf("%s: %s", test_case->skip_reason ? "skip" : test_case->host,
+			       test_case->skip_reason ?: test_case->why);
+	g_test_message("%s, --host %s, --accel %s", row->pattern, row->host, row->accel);
+	g_assert_cmpstr(told, ==, row->told);
+	g_assert_true(!test_case->why == !!test_case->skip_reason);
+	/* A skipped case is this machine's, whatever was wanted. */
+	g_assert_true(!test_case->skip_reason || g_str_equal(test_case->host, "local"));
 }
 
-/* A lab meets a need that this machine does not meet, unless the user wants no lab. */
+/* A lab runs what this machine's KVM cannot, unless the user wants no lab. */
 static void test_placement(void)
 {
-	static const struct {
-		const char *pattern, *host;
-		gboolean accel_chosen;
-		const char *placed;
-		gboolean skips;
-	} rows[] = {
-		{ "alpine/none", NULL, FALSE, "local", FALSE },
-		{ "beta/none", NULL, FALSE, "amd", FALSE },
-		{ "beta/none", NULL, TRUE, "local", TRUE },
-		{ "beta/none", "local", FALSE, "local", TRUE },
-		{ "beta/none", "amd", FALSE, "amd", FALSE },
-		{ "alpine/none", "amd", FALSE, "amd", FALSE },
-		{ "arm/none", NULL, FALSE, "local", TRUE },
-		{ "arm/none", "amd", FALSE, "local", TRUE },
-		{ "beta/none", "intel", FALSE, "intel", FALSE },
-		{ "vmx/none", NULL, FALSE, "intel", FALSE },
-		{ "vmx/none", "local", FALSE, "local", TRUE },
-		{ "vmx/none", NULL, TRUE, "local", TRUE },
-		{ "svm/none", NULL, FALSE, "amd", FALSE },
-		{ "both/none", NULL, FALSE, "local", TRUE },
-		{ "alpine/none", ANY_LAB, FALSE, "amd", FALSE },
-		{ "beta/none", ANY_LAB, TRUE, "amd", FALSE },
-		{ "vmx/none", ANY_LAB, FALSE, "intel", FALSE },
-		{ "both/none", ANY_LAB, FALSE, "local", TRUE },
-	};
-	g_autofree char *text =
-		g_strconcat(config,
-			    "[vmx]\nfile = alpha.flat\nplans = none\nneeds = kvm vmx\n"
-			    "[svm]\nfile = alpha.flat\nplans = none\nneeds = kvm svm\n"
-			    "[both]\nfile = alpha.flat\nplans = none\nneeds = svm vmx\n",
-			    NULL);
+	g_autofree char *text = g_strconcat(config,
+					    "[clock]\nfile = alpha.flat\nneeds = kvmclock\n"
+					    "[hyper]\nfile = alpha.flat\nneeds = hyperv\n"
+					    "[vmx]\nfile = alpha.flat\nneeds = kvm vmx\n"
+					    "[svm]\nfile = alpha.flat\nneeds = kvm svm\n"
+					    "[both]\nfile = alpha.flat\nneeds = svm vmx\n"
+					    "[emulated]\nfile = alpha.flat\naccel = tcg\n",
+					    NULL);
 	struct folder folder = make_folder(text);
 	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
 	g_autofree char *bochs = g_build_filename(folder.path, "bochs", NULL);
 
+	g_setenv("PATH", folder.path, TRUE);
+	for (gsize i = 0; i < G_N_ELEMENTS(without_bochs); i++)
+		check_placement(suite, &without_bochs[i]);
 	/* The emulator of the intel lab is a file here, which only has to be found. */
 	g_assert_true(g_file_set_contents_full(bochs, "", 0, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
-	g_setenv("PATH", folder.path, TRUE);
-	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_auto(GStrv) patterns = split(rows[i].pattern);
-		struct settings wanted = settings_with(1, 0, rows[i].accel_chosen);
-		struct selection selection = { .patterns = patterns,
-					       .wanted = &wanted,
-					       .accel = "tcg",
-					       .host = rows[i].host,
-					       .vmm = vmms[0] };
-		g_autoptr(GPtrArray) cases = select_cases(suite, &selection, NULL);
-		const struct test_case *test_case = cases->pdata[0];
-
-		g_test_message("%s on %s", rows[i].pattern, rows[i].host);
-		g_assert_cmpstr(test_case->host, ==, rows[i].placed);
-		g_assert_true((test_case->skip_reason != NULL) == rows[i].skips);
-	}
+	for (gsize i = 0; i < G_N_ELEMENTS(with_bochs); i++)
+		check_placement(suite, &with_bochs[i]);
 	g_unlink(bochs);
-	check_without_bochs(suite);
 	suite_free(suite);
 	drop_folder(&folder);
+}
+
+/* --accel chooses the accelerator, and is refused if it contradicts --host or is not there. */
+static void test_accel(void)
+{
+	static const struct {
+		const struct kvm_offers *kvm;
+		const char *accel, *host, *told;
+	} rows[] = {
+		{ &no_kvm, NULL, NULL, "kvm" },
+		{ &no_kvm, "tcg", NULL, "tcg" },
+		{ &plain_kvm, "tcg", "local", "tcg" },
+		{ &plain_kvm, "kvm", NULL, "kvm" },
+		{ &no_kvm, "kvm", "amd", "kvm" },
+		{ &no_kvm, "kvm", NULL, "--accel kvm: no /dev/kvm here" },
+		{ &no_kvm, "kvm", "local", "--accel kvm: no /dev/kvm here" },
+		{ &plain_kvm, "hvf", NULL, "--accel is kvm or tcg, not 'hvf'" },
+		{ &plain_kvm, "tcg", "intel",
+		  "--accel tcg is TCG on this machine, and --host intel is KVM in a lab; leave one out" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		const char *accel;
+
+		kvm_pretend(rows[i].kvm);
+		accel = choose_accel(rows[i].accel, rows[i].host, &error);
+		g_assert_cmpstr(accel ? accel : error->message, ==, rows[i].told);
+		g_assert_true(!accel == (error != NULL));
+	}
 }
 
 int main(int argc, char **argv)
@@ -347,5 +445,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/select/kvm-unit-tests", test_kvm_unit_tests);
 	g_test_add_func("/select/seeds", test_seeds);
 	g_test_add_func("/select/placement", test_placement);
+	g_test_add_func("/select/accel", test_accel);
 	return g_test_run();
 }

@@ -150,7 +150,7 @@ static void add_devices(GPtrArray *arguments, const struct vm_machine *machine)
 		add(arguments, "-global");
 		add(arguments, "kvm-pit.lost_tick_policy=discard");
 	}
-	if (g_str_equal(machine->accel, "kvm") && kvm_refuses_arch_capabilities()) {
+	if (g_str_equal(machine->accel, "kvm") && kvm_offers()->refuses_arch_capabilities) {
 		add(arguments, "-global");
 		add(arguments, "x86_64-cpu.arch-capabilities=off");
 	}
