@@ -2,6 +2,7 @@
 /* Runs the tests that TEST() has declared, round by round. See test.h. */
 #include "libcflat.h"
 #include "console.h"
+#include "ghost.h"
 #include "machine-state.h"
 #include "patience.h"
 #include "processor.h"
@@ -122,6 +123,7 @@ static bool run_on(const struct test *test, int cpu)
 		report_skip("needs %s", missing->name);
 	else
 		on_cpu(cpu, run_here, (void *)test);
+	ghost_report();
 	report_end(&result);
 	if (!result.checks) {
 		report_fail("made no check");

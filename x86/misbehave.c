@@ -168,6 +168,26 @@ TEST(unexpected_interrupt, .needs = ASKED_FOR,
 	report_fail("not interrupted");
 }
 
+static volatile u32 ghosts_seen;
+
+static void see_ghost(isr_regs_t *regs)
+{
+	ghosts_seen++;
+}
+
+/* INT n plays an interrupt that no APIC has in service. Without a real one first nothing tells. */
+TEST(ghost, .needs = ASKED_FOR, .about = "a guest that gets an interrupt that nobody has sent")
+{
+	ghosts_seen = 0;
+	handle_irq_eoi(LAST_TEST_VECTOR, see_ghost);
+	apic_send_self_ipi(LAST_TEST_VECTOR);
+	report(wait_until(ghosts_seen == 1, 1000), "an interrupt came");
+	asm volatile("int %0" : : "i"(LAST_TEST_VECTOR) : "memory");
+	report(ghosts_seen == (broken("emulated") ? 2 : 1), "the handler ran %u times",
+	       ghosts_seen);
+	unhandle_irq(LAST_TEST_VECTOR);
+}
+
 static __noinline u64 recurse(u64 depth)
 {
 	volatile u64 frame[32];

@@ -7,6 +7,7 @@
 #include "atomic.h"
 #include "backtrace.h"
 #include "console.h"
+#include "ghost.h"
 #include "isr.h"
 #include "percpu.h"
 #include "processor.h"
@@ -27,9 +28,12 @@ struct record {
 	u64 cr2;
 };
 
+/* What the library does for a handler: it looks for ghosts, and sends EOI. */
+enum irq_service { IRQ_PLAIN, IRQ_EOI, IRQ_ANY };
+
 struct irq_action {
 	isr function;
-	bool send_eoi;
+	enum irq_service service;
 };
 
 extern const struct fixup exception_table_start[], exception_table_end[];
@@ -160,23 +164,28 @@ handler handle_exception(u8 vector, handler function)
 	return xchg(&exception_handlers[vector], function);
 }
 
-static void set_irq_action(unsigned vector, isr function, bool send_eoi)
+static void set_irq_action(unsigned vector, isr function, enum irq_service service)
 {
 	assert(vector >= ARRAY_SIZE(exception_handlers) && vector < ARRAY_SIZE(irq_actions));
 	/* An interrupt that comes meanwhile must not find half a handler, so it finds none. */
 	WRITE_ONCE(irq_actions[vector].function, NULL);
-	WRITE_ONCE(irq_actions[vector].send_eoi, send_eoi);
+	WRITE_ONCE(irq_actions[vector].service, service);
 	WRITE_ONCE(irq_actions[vector].function, function);
 }
 
 void handle_irq(unsigned vector, isr function)
 {
-	set_irq_action(vector, function, false);
+	set_irq_action(vector, function, IRQ_PLAIN);
 }
 
 void handle_irq_eoi(unsigned vector, isr function)
 {
-	set_irq_action(vector, function, true);
+	set_irq_action(vector, function, IRQ_EOI);
+}
+
+void handle_irq_any(unsigned vector, isr function)
+{
+	set_irq_action(vector, function, IRQ_ANY);
 }
 
 void unhandle_irq(unsigned vector)
@@ -184,7 +193,7 @@ void unhandle_irq(unsigned vector)
 	/* A timer that has just been stopped may have fired before. */
 	if (irqs_enabled())
 		wait_in_full(!apic_read_bit(APIC_IRR, vector), PENDING_IRQ_MS);
-	set_irq_action(vector, NULL, false);
+	set_irq_action(vector, NULL, IRQ_PLAIN);
 }
 
 u64 spurious_interrupts(void)
@@ -197,16 +206,18 @@ static void interrupt_entry(struct ex_regs *regs)
 	const struct irq_action *action = &irq_actions[regs->vector];
 	isr function = READ_ONCE(action->function);
 
-	if (function) {
-		function(regs);
-		if (action->send_eoi)
-			eoi();
-	} else if (regs->vector == SPURIOUS_VECTOR) {
+	if (!function && regs->vector == SPURIOUS_VECTOR) {
 		/* A spurious interrupt sets no bit in the ISR, so it needs no EOI. */
 		atomic64_inc(&spurious_count);
-	} else {
-		unhandled_exception(regs);
+		return;
 	}
+	if (action->service != IRQ_ANY && ghost_drop(regs))
+		return;
+	if (!function)
+		unhandled_exception(regs);
+	function(regs);
+	if (action->service == IRQ_EOI)
+		eoi();
 }
 
 /* entry.S calls this. */

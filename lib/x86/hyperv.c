@@ -4,6 +4,7 @@
 #include "alloc_page.h"
 #include "apic.h"
 #include "barrier.h"
+#include "ghost.h"
 #include "isr.h"
 #include "muldiv.h"
 #include "smp.h"
@@ -175,25 +176,32 @@ static void tell(struct hv_synic *synic, const struct hv_arrival *arrival)
 	WRITE_ONCE(synic->arrivals, synic->arrivals + 1);
 }
 
+static bool has_auto_eoi(const struct hv_synic *synic, u8 vector)
+{
+	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++)
+		if (is_unmasked_at(synic, sint, vector) &&
+		    synic->sint[sint] & HV_SYNIC_SINT_AUTO_EOI)
+			return true;
+	return false;
+}
+
 static void on_interrupt(isr_regs_t *regs)
 {
 	struct hv_synic *synic = &this_cpu(hv_synic);
 	struct hv_arrival arrival = { .vector = regs->vector };
-	bool auto_eoi = false, of_a_sint = false;
+	bool auto_eoi = has_auto_eoi(synic, arrival.vector), of_a_sint = false;
 
-	if (!(regs->rflags & X86_EFLAGS_IF)) {
-		synic->uncalled++;
+	/* With AutoEOI the hypervisor has ended the interrupt already. */
+	if (auto_eoi ? ghost_drop_uncalled(regs) : ghost_drop(regs))
 		return;
-	}
 	arrival.seen = hv_ref_count();
-	synic->not_in_service += !apic_read_bit(APIC_ISR, arrival.vector);
+	synic->ended += auto_eoi && !apic_read_bit(APIC_ISR, arrival.vector);
 	WRITE_ONCE(synic->on_vector[arrival.vector], synic->on_vector[arrival.vector] + 1);
 	WRITE_ONCE(synic->interrupts, synic->interrupts + 1);
 	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++) {
 		if (!is_unmasked_at(synic, sint, arrival.vector))
 			continue;
 		of_a_sint = true;
-		auto_eoi |= !!(synic->sint[sint] & HV_SYNIC_SINT_AUTO_EOI);
 		if (synic->held & BIT(sint) || !synic->messages ||
 		    READ_ONCE(synic->messages->slot[sint].header.message_type) == HVMSG_NONE)
 			continue;
@@ -218,7 +226,7 @@ void hv_synic_forget(void)
 	u64 flags = irq_save();
 
 	synic->interrupts = 0;
-	synic->not_in_service = 0;
+	synic->ended = 0;
 	synic->arrivals = 0;
 	memset(synic->on_vector, 0, sizeof(synic->on_vector));
 	irq_restore(flags);
@@ -235,7 +243,6 @@ void hv_synic_start(void)
 	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++)
 		synic->sint[sint] = HV_SYNIC_SINT_MASKED;
 	synic->held = 0;
-	synic->uncalled = 0;
 	synic->on_arrival = NULL;
 	hv_synic_forget();
 	/* What the pages hold at first depends on the hypervisor: they may be overlays. */
@@ -273,23 +280,13 @@ static void stop_here(void *unused)
 void hv_synic_start_all(void)
 {
 	for (unsigned vector = HV_FIRST_VECTOR; vector <= HV_LAST_VECTOR; vector++)
-		handle_irq(vector, on_interrupt);
+		handle_irq_any(vector, on_interrupt);
 	on_cpus(start_here, NULL);
 }
 
 void hv_synic_stop_all(void)
 {
-	int cpu;
-
 	on_cpus(stop_here, NULL);
-	for_each_cpu (cpu) {
-		u32 uncalled = cpu_ptr(hv_synic, cpu)->uncalled;
-
-		if (uncalled)
-			report_xfail(is_tcg(), false,
-				     "CPU %d: %u interrupts came while interrupts were off", cpu,
-				     uncalled);
-	}
 }
 
 void hv_sint_unmask(int sint, u8 vector, u64 flags)

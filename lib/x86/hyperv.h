@@ -203,10 +203,8 @@ struct hv_synic {
 	void (*on_arrival)(const struct hv_arrival *arrival);
 
 	u32 interrupts; /* with the vectors below */
-	/* How many of these were not in service in the local APIC when the handler began. */
-	u32 not_in_service;
-	/* Interrupts that came although the CPU had interrupts off. They are not counted above. */
-	u32 uncalled;
+	/* How many of these had AutoEOI and were not in service when the handler began. */
+	u32 ended;
 	u32 on_vector[256];
 	u32 arrivals;				     /* messages taken, and direct interrupts */
 	struct hv_arrival arrival[HV_ARRIVALS_KEPT]; /* the first of them */
@@ -228,12 +226,7 @@ DECLARE_PER_CPU(struct hv_synic, hv_synic);
 void hv_synic_start(void);
 /* Stops all timers, masks all SINTs, and turns the pages and SCONTROL off, on this CPU. */
 void hv_synic_stop(void);
-/*
- * The same on all CPUs. The handler ignores interrupts that come while a CPU has interrupts off,
- * and hv_synic_stop_all() reports them. That is XFAIL on QEMU's TCG, which may deliver twice what
- * KVM injects once: that happens if its main loop is called in the first instructions of the
- * handler (helper_vmrun() leaves exception_index set).
- */
+/* The same on all CPUs. */
 void hv_synic_start_all(void);
 void hv_synic_stop_all(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interrupt handlers. All CPUs share one table of handlers. A handler runs on the interrupted CPU,
- * on its stack, with interrupts off.
+ * on its stack, with interrupts off. What an emulated CPU has delivered twice does not come to it
+ * (ghost.h).
  */
 #ifndef X86_ISR_H
 #define X86_ISR_H
@@ -23,6 +24,13 @@ void handle_irq(unsigned vector, isr function);
 
 /* Sets a handler. The library sends EOI after it has returned. */
 void handle_irq_eoi(unsigned vector, isr function);
+
+/*
+ * Sets a handler that sends EOI itself, for what a local APIC need not have in service: INT n, an
+ * interrupt that L1 injects into L2 or that its virtual APIC delivers, a SINT with AutoEOI. The
+ * handler asks ghost.h itself, if it can tell.
+ */
+void handle_irq_any(unsigned vector, isr function);
 
 /*
  * Removes the handler: an interrupt with this vector is unexpected again, and ends the guest. If

@@ -9,6 +9,7 @@
 #include "apic.h"
 #include "atomic.h"
 #include "desc.h"
+#include "ghost.h"
 #include "isr.h"
 #include "spinlock.h"
 #include "stacks.h"
@@ -286,6 +287,7 @@ static void start_aps(void)
 
 void smp_init(void)
 {
+	ghost_init();
 	find_cpus();
 	for (u32 cpu = 1; cpu < boot_cpus; cpu++) {
 		allocate_percpu(cpu);

@@ -78,6 +78,17 @@ static const struct fault rows[] = {
 	MISBEHAVE("missed_deadline", "FAIL",
 		  "missed_deadline: waited 50 ms in vain for something that never comes"),
 	MISBEHAVE("no_check", "FAIL", ".*no_check"),
+	{ .name = "guest-ghost",
+	  .arguments = "run misbehave --accel tcg --arg test=ghost --arg break=emulated",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: ghost: 1 interrupts came that nobody has sent .* not in service in the local APIC" },
+	{ .name = "guest-ghost-emulated",
+	  .arguments = "run misbehave --accel tcg --arg test=ghost",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .words = "^PASS  misbehave/none " },
 
 	/* One test has waited in vain and failed: the others wait less long, and are skipped. */
 	{ .name = "guest-waits_in_vain",

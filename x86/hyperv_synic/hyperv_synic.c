@@ -65,10 +65,9 @@ bool report_raise(int sint, u8 vector, u32 count, const char *what)
 {
 	return report_if_failed(
 		raise(sint, vector, count),
-		"%s: SINT %d of CPU %d (0x%lx) should make %u interrupts of vector 0x%x: it made %u, %u of all vectors, %u not in service in the local APIC, and %u on other CPUs",
+		"%s: SINT %d of CPU %d (0x%lx) should make %u interrupts of vector 0x%x: it made %u, %u of all vectors, and %u on other CPUs",
 		what, sint, smp_id(), rdmsr(HV_X64_MSR_SINT0 + sint), count, vector,
-		on_vector(vector), this_cpu(hv_synic).interrupts, this_cpu(hv_synic).not_in_service,
-		hv_synic_elsewhere());
+		on_vector(vector), this_cpu(hv_synic).interrupts, hv_synic_elsewhere());
 }
 
 struct hv_message *slot_of(int sint)

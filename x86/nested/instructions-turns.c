@@ -175,7 +175,7 @@ struct l2 *begin_rows(const struct row *table, int count)
 	operand_tss = (u64)&gdt[TSS_SPARE / 8];
 	for (unsigned i = 0; i < ARRAY_SIZE(handled_vectors); i++)
 		handle_exception(handled_vectors[i], note_exception);
-	handle_irq(SWINT_VECTOR, note_software_interrupt);
+	handle_irq_any(SWINT_VECTOR, note_software_interrupt);
 	handle_irq_eoi(WAKEUP_VECTOR, note_wakeup);
 	run_in_l1();
 	return l2_new(rows_in_l2, NULL);

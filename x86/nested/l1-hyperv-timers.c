@@ -143,9 +143,8 @@ static void end(struct l2 *l2)
 	u32 elsewhere = hv_synic_elsewhere();
 
 	report(!this_cpu(strays) && synic->interrupts == synic->arrivals && !elsewhere,
-	       "nothing else came: %u interrupts (%u of them not in service in the local APIC) for %u firings, %u of no timer; other CPUs got %u",
-	       synic->interrupts, synic->not_in_service, synic->arrivals, this_cpu(strays),
-	       elsewhere);
+	       "nothing else came: %u interrupts for %u firings, %u of no timer; other CPUs got %u",
+	       synic->interrupts, synic->arrivals, this_cpu(strays), elsewhere);
 	hv_synic_stop_all();
 	l2_free(l2);
 }

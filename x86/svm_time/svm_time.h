@@ -23,11 +23,6 @@
 struct ticks {
 	const struct l2 *l2;
 	u32 in_l1, in_l2;
-	/*
-	 * Interrupts that came while interrupts were off, or that were not in service in the local
-	 * APIC.
-	 */
-	u32 uncalled;
 	u64 first_tsc; /* L1's TSC at the first interrupt */
 	bool once;     /* the handler stops the timer, unless it is periodic ... */
 	bool keep;     /* ... or this is set */
@@ -54,10 +49,7 @@ enum route {
 
 void set_route(struct l2 *l2, enum route route);
 
-/*
- * Installs the handler of this CPU's timer; removes it and checks that no interrupt was uncalled
- * for.
- */
+/* Installs the handler of this CPU's timer; removes it. */
 void begin_ticks(struct l2 *l2);
 void end_ticks(void);
 

@@ -29,10 +29,6 @@ static void on_tick(isr_regs_t *regs)
 	struct ticks *ticks = &this_cpu(timer_ticks);
 	bool in_l2 = l2_owns_stack(ticks->l2, regs->rsp);
 
-	if (!(regs->rflags & X86_EFLAGS_IF) || !apic_read_bit(APIC_ISR, TIMER_VECTOR)) {
-		ticks->uncalled++;
-		return;
-	}
 	if (ticks->once && !ticks->keep)
 		apic_stop_timer();
 	if (!ticks_so_far())
@@ -155,15 +151,9 @@ void begin_ticks(struct l2 *l2)
 
 void end_ticks(void)
 {
-	u32 uncalled = this_cpu(timer_ticks).uncalled;
-
 	apic_cleanup_timer();
 	delay_us(1);
 	unhandle_irq(TIMER_VECTOR);
-	if (uncalled)
-		report_xfail(is_tcg(), false,
-			     "%u interrupts came while interrupts were off, or not in service",
-			     uncalled);
 }
 
 /* With the largest divisor, the timer can be armed for longer than a long migration takes. */

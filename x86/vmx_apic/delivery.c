@@ -81,7 +81,7 @@ static struct l2 *begin_delivery(void (*code)(void *data))
 	vmx_set(l2, GUEST_INTR_STATUS, 0);
 	taken = (struct taken){ 0 };
 	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
-		handle_irq(vectors[i], on_virtual_interrupt);
+		handle_irq_any(vectors[i], on_virtual_interrupt);
 	return l2;
 }
 

@@ -198,7 +198,7 @@ static void move_in_handler(const struct injection *row)
 	if (vector_of(row) < 32)
 		handle_exception(vector_of(row), be_moved_in_handler);
 	else
-		handle_irq(vector_of(row), be_moved_in_handler);
+		handle_irq_any(vector_of(row), be_moved_in_handler);
 	event_give_l2_handler(vector_of(row));
 	inject(l2, row);
 	expect_call(l2, 1, "migration in the handler");

@@ -226,7 +226,7 @@ struct story *begin_story(void)
 			 CPU_BASED_USE_IO_BITMAPS | CPU_BASED_USE_TSC_OFFSETTING);
 	vmx_set(l2, CR0_GUEST_HOST_MASK, X86_CR0_AM);
 	vmx_set(l2, CR0_READ_SHADOW, vmx_get(l2, GUEST_CR0));
-	handle_irq(EVENT_VECTOR, on_event);
+	handle_irq_any(EVENT_VECTOR, on_event);
 	change_fields(story);
 	return story;
 }

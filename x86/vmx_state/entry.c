@@ -73,7 +73,7 @@ TEST(moved_in_entry, .on = EACH_CPU, .needs = VMX,
 	*mine = (struct long_entries){ .l2 = l2_new(call_forever, NULL) };
 	vmx_set(mine->l2, VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(area));
 	vmx_set(mine->l2, VM_ENTRY_MSR_LOAD_COUNT, LONG_AREA);
-	handle_irq(LONG_VECTOR, count_event);
+	handle_irq_any(LONG_VECTOR, count_event);
 	for (int i = 0; i < 10; i++)
 		enter_with_event();
 	migrate_quiet_while(enter_with_event);
