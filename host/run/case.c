@@ -5,6 +5,7 @@
  */
 #include "run/case-run.h"
 #include "run/known-issues.h"
+#include "util/kvm.h"
 #include "util/text.h"
 
 /* How long a VMM may take to answer a command on a fast host. */
@@ -132,6 +133,12 @@ static void on_plan_failed(void *data, const char *problem)
 
 /* ---- the start ---- */
 
+/* On KVM, a guest's TSC should not look like that of a VM that was just created (lib/x86/tsc.h). */
+static gboolean wants_tsc_ahead(const struct environment *environment)
+{
+	return g_str_equal(environment->accel, "kvm") && host_trusts_tsc();
+}
+
 static char *guest_command_line(const struct test_case *test_case,
 				const struct case_settings *settings)
 {
@@ -149,9 +156,10 @@ static char *guest_command_line(const struct test_case *test_case,
 						   settings->environment)
 			   : g_strdup("");
 	return g_strdup_printf(
-		"timescale=%u%s%s%s%s%s%s", (unsigned)(settings->environment->timescale + 0.999),
+		"timescale=%u%s%s%s%s%s%s%s", (unsigned)(settings->environment->timescale + 0.999),
 		*words ? " " : "", words, program->test_args ? " " : "",
-		program->test_args ? program->test_args : "", *expected ? " " : "", expected);
+		program->test_args ? program->test_args : "", *expected ? " " : "", expected,
+		wants_tsc_ahead(settings->environment) ? " tsc-ahead=1" : "");
 }
 
 /*

@@ -28,7 +28,8 @@
 #define CPUID_FEATURES 0x1
 #define CPUID_ECX_VMX  (1u << 5)
 
-#define CLOCK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+#define CLOCK_SOURCE		"/sys/devices/system/clocksource/clocksource0/current_clocksource"
+#define AVAILABLE_CLOCK_SOURCES "/sys/devices/system/clocksource/clocksource0/available_clocksource"
 
 /* Tests name another file here than the usual one. */
 #define DEVICE_VARIABLE "FERRY_KVM"
@@ -213,4 +214,16 @@ char *host_clock_source(void)
 	if (!g_file_get_contents(CLOCK_SOURCE, &name, NULL, NULL))
 		return g_strdup("unknown");
 	return g_strchomp(name);
+}
+
+gboolean host_trusts_tsc(void)
+{
+	g_autofree char *names = NULL;
+	g_auto(GStrv) words = NULL;
+
+	/* A TSC that was found unstable is no clock source any more, or is not listed. */
+	if (!g_file_get_contents(AVAILABLE_CLOCK_SOURCES, &names, NULL, NULL))
+		return FALSE;
+	words = g_strsplit(g_strchomp(names), " ", -1);
+	return g_strv_contains((const char *const *)words, "tsc");
 }

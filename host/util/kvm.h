@@ -44,4 +44,7 @@ char *kvm_open_problem(const char *device, int error, const char *group);
  */
 char *host_clock_source(void);
 
+/* This machine's kernel takes the TSC for reliable, whichever clock source it uses. */
+gboolean host_trusts_tsc(void);
+
 #endif

@@ -13,6 +13,7 @@
 #include "isr.h"
 #include "spinlock.h"
 #include "stacks.h"
+#include "tsc.h"
 #include "vm.h"
 
 enum call_state { CALL_NONE, CALL_POSTED, CALL_RUNNING };
@@ -186,6 +187,7 @@ static void cpu_setup(int cpu)
 	write_cr0((read_cr0() | X86_CR0_MP | X86_CR0_NE | X86_CR0_WP) & ~(X86_CR0_EM | X86_CR0_TS));
 	write_cr4(read_cr4() | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT);
 	asm volatile("fninit");
+	tsc_go_ahead();
 	if (all_x2apic)
 		enable_x2apic();
 	else

@@ -9,6 +9,7 @@
 #include "isr.h"
 #include "processor.h"
 #include "smp.h"
+#include "tsc.h"
 #include "vm.h"
 #include "x86/selftest/selftest.h"
 
@@ -146,4 +147,37 @@ TEST(registers_move_along, .on = EACH_CPU,
 	 */
 	write_cr8(cr8);
 	unhandle_irq(VECTOR_A);
+}
+
+static u64 last_tsc, most_back, back_from;
+
+static void look_at_tsc(void)
+{
+	u64 now = rdtsc_ordered();
+
+	if (now < last_tsc && last_tsc - now > most_back) {
+		most_back = last_tsc - now;
+		back_from = last_tsc;
+	}
+	last_tsc = now;
+}
+
+/*
+ * The guest's TSC says that it is half a second old. A broken hypervisor takes what is restored for
+ * an attempt to synchronize vCPUs, and goes on with the TSC of the VM that it was restored to,
+ * which is younger. All other programs begin with a TSC that is hours old (tsc.h), where that
+ * cannot happen. The test does not see a TSC that leaps ahead.
+ */
+TEST(young_tsc, .needs = TSC_IS_AHEAD,
+     .about = "the TSC of a guest that is half a second old does not step back in an action")
+{
+	s64 older = rdtsc_ordered() - tsc_hz() / 2;
+
+	most_back = last_tsc = 0;
+	tsc_advance_all(-older);
+	migrate_quiet_while(look_at_tsc);
+	tsc_advance_all(older);
+	report(!most_back && last_tsc && last_tsc < TSC_AHEAD,
+	       "the TSC stepped back by %lu, from %lu; last it was %lu (%lu ticks a second)",
+	       most_back, back_from, last_tsc, tsc_hz());
 }
