@@ -108,24 +108,6 @@ const char *time_source_name(void)
 	return time_source.name;
 }
 
-u64 tsc_hz(void)
-{
-	static u64 hz;
-	struct stopwatch watch;
-	u64 begin, ticks;
-
-	if (hz)
-		return hz;
-	stopwatch_start(&watch);
-	begin = rdtsc_ordered();
-	do {
-		pause();
-		ticks = stopwatch_ticks(&watch);
-	} while (ticks < ticks_of(10, 1000));
-	hz = mul_div(rdtsc_ordered() - begin, time_source.hz, ticks);
-	return hz;
-}
-
 static __noinline void loop(u64 rounds)
 {
 	asm volatile("1: dec %0; jnz 1b" : "+r"(rounds) : : "cc");

@@ -87,7 +87,10 @@ void delay_us(u64 microseconds);
 /* "acpi_pm" or "pit" */
 const char *time_source_name(void);
 
-/* The TSC's frequency. The first call measures it against the time source for 10 ms. */
+/*
+ * The TSC's frequency, about: the middle of the range that 10 ms of the time source give
+ * (clock-rate.h). The first call measures it.
+ */
 u64 tsc_hz(void);
 
 /* Rounds of an empty loop in a millisecond. The first call measures it. */

@@ -5,6 +5,7 @@
  * xAPIC mode leads through the disabled state.
  */
 #include "apic.h"
+#include "clock-rate.h"
 #include "deadline.h"
 #include "io.h"
 #include "isr.h"
@@ -180,9 +181,6 @@ void apic_setup_timer(u8 vector, u32 mode)
 	asm volatile("mfence" : : : "memory");
 }
 
-/* adjtimex(2) may slew the host's timers by up to 500 ppm, but not the TSC. */
-#define DEADLINE_SLEW_PPM 1000
-
 u64 apic_arm_deadline(u64 deadline)
 {
 	u64 before = rdtsc_ordered(), remaining;
@@ -197,7 +195,7 @@ u64 apic_arm_deadline(u64 deadline)
 	 * timer to the clock plus that. So the timer is too early by the time between the readings.
 	 */
 	remaining = deadline - before;
-	return deadline - (after - before) - remaining / 1000000 * DEADLINE_SLEW_PPM;
+	return before + less_timer_slew(remaining) - (after - before);
 }
 
 void apic_start_timer(u32 count)

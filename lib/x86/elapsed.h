@@ -10,11 +10,7 @@
 
 #include "libcflat.h"
 #include "boot.h"
-
-#define PPM 1000000
-
-/* adjtimex(2) slews CLOCK_MONOTONIC by up to 500 ppm. It does not slew the TSC. */
-#define MOST_SLEW_PPM 500
+#include "clock-rate.h"
 
 /*
  * One moment of the host's clock, on all CPUs. Times are in ns. The struct is too large for a

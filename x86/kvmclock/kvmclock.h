@@ -73,9 +73,11 @@ void report_registered(const struct pvclock_msrs *msrs, u64 wrote);
 #define MOST_ATTEMPTS 20
 
 /*
- * Calls stretch(DATA) until the host has done nothing to the guest during the call. False if
- * that did not succeed; this has then been reported as a skip.
+ * Calls stretch(DATA) until the host has done nothing to the guest during the call. False if none
+ * of so many ATTEMPTS has succeeded.
  */
+bool left_alone(void (*stretch)(void *data), void *data, int attempts);
+/* The same with MOST_ATTEMPTS. False has been reported as a skip. */
 bool undisturbed(void (*stretch)(void *data), void *data);
 
 #endif

@@ -12,6 +12,7 @@
 #include "libcflat.h"
 #include "alloc_page.h"
 #include "barrier.h"
+#include "clock-rate.h"
 #include "console.h"
 #include "x86/nested/time.h"
 #include "muldiv.h"
@@ -29,9 +30,7 @@
 
 #define READINGS_PER_STAY 50
 
-#define PPM 1000000
-/* adjtimex(2) slews CLOCK_MONOTONIC by this much. The runner reports pauses in microseconds. */
-#define MOST_SLEW_PPM	 500
+/* The runner reports pauses in microseconds. */
 #define HOST_ROUNDING_NS (NS_PER_MS / 10)
 
 /*

@@ -5,6 +5,7 @@
  */
 #include "libcflat.h"
 #include "apic.h"
+#include "clock-rate.h"
 #include "isr.h"
 #include "muldiv.h"
 #include "processor.h"
@@ -178,8 +179,6 @@ void arm_timer(struct arming *arming)
 
 /* Two ticks of the time source, which is not synchronous with the timer. */
 #define ROUNDING_NS 1000
-#define PPM	    1000000
-#define CLOCKS_PPM  1000
 
 /*
  * How far the timer may have counted since it was armed, if the time source says NS. The timer may
@@ -191,7 +190,7 @@ u64 counts_at_most(const struct arming *arming, u64 ns, u64 *paused)
 
 	host_time(&now);
 	*paused = now.pause_max - arming->host.pause_max;
-	return mul_div(ns + *paused + ROUNDING_NS + ns / PPM * CLOCKS_PPM, apic_hz_at_most(),
+	return mul_div(ns + *paused + ROUNDING_NS + ns / PPM * TIMER_SLEW_PPM, apic_hz_at_most(),
 		       NS_PER_SECOND);
 }
 

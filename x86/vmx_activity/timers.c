@@ -8,11 +8,9 @@
  */
 #include "libcflat.h"
 #include "apic.h"
+#include "clock-rate.h"
 #include "processor.h"
 #include "x86/vmx_activity/vmx_activity.h"
-
-/* adjtimex(2) slews a host's timers by up to 500 ppm, but not the TSC. */
-#define SLEW_PPM 1000
 
 #define NAP_MS 20
 /* L2 must have fallen asleep before a timer of this length comes, even on a very slow host. */
@@ -30,20 +28,12 @@ struct naps {
 	char failed[300];
 };
 
-/*
- * The shortest time that a nap may take, given how the host's clock and the guest's TSC may differ.
- */
-static u64 least(u64 cycles)
-{
-	return cycles - cycles / 1000000 * SLEW_PPM;
-}
-
 static void check_nap(struct naps *naps, bool good, u64 cycles, u64 wanted)
 {
 	u64 state = vmx_get(naps->l2, GUEST_ACTIVITY_STATE);
 
 	naps->done++;
-	if (good && cycles >= least(wanted) && (naps->taken || state == naps->state))
+	if (good && cycles >= less_timer_slew(wanted) && (naps->taken || state == naps->state))
 		return;
 	snprintf(naps->failed, sizeof(naps->failed),
 		 "nap %u took %lu cycles of %lu, activity state %lu, L1 got %u events: %s",

@@ -7,12 +7,10 @@
  * the TSC, so L1's TSC tells whether it was early, and how far it must have counted.
  */
 #include "libcflat.h"
+#include "clock-rate.h"
 #include "muldiv.h"
 #include "processor.h"
 #include "x86/vmx_time/vmx_time.h"
-
-/* adjtimex(2) slews a host's timers by up to 500 ppm, but not the TSC. */
-#define SLEW_PPM 1000
 
 #define MOST_TIMER 0xfffffffful
 
@@ -47,7 +45,7 @@ static u64 least_cycles(const struct alarm *alarm, u64 counts)
 {
 	u64 cycles = counts ? (counts - 1) << alarm->rate : 0;
 
-	return cycles - cycles / 1000000 * SLEW_PPM;
+	return less_timer_slew(cycles);
 }
 
 /* Enters L2 once, with the timer set to its value. */
@@ -272,7 +270,7 @@ TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
 	 * for as long as the pause takes.
 	 */
 	most = alarm.after - alarm.before + longest_pause(&host_before);
-	most = ((most + most / 1000000 * SLEW_PPM) >> alarm.rate) + 1;
+	most = ((most + most / PPM * TIMER_SLEW_PPM) >> alarm.rate) + 1;
 	least = least_cycles(&alarm, (alarm.l2_after - alarm.l2_before) >> alarm.rate) >>
 		alarm.rate;
 	report(l2_is_call(alarm.l2, HERE), "L2 should make its call: exit %s",
