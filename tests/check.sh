@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Runs the project's own tests, which "make check" has built, and some quick cases of the
-# suite. All of them print the Test Anything Protocol. The last line counts the results.
+# suite. All of them print the Test Anything Protocol. The last line counts the results. A case that
+# fails only as known-issues.cfg says is counted as passed, and the line before the last says how many
+# these are.
 #
 # Usage: tests/check.sh BUILD [units]
 #
@@ -19,6 +21,7 @@ export XDG_CACHE_HOME FERRY_BUILD
 passed=0
 failed=0
 skipped=0
+known=0
 
 # count PATTERN FILE: how many lines match
 count() {
@@ -26,7 +29,7 @@ count() {
 }
 
 # run NAME COMMAND...: runs a program that prints TAP, and adds up its results. A test that
-# was planned and has no result counts as failed, and a known failure (TODO) as skipped.
+# was planned and has no result counts as failed, and a known failure (TODO) as passed.
 run() {
 	name=$1
 	shift
@@ -34,10 +37,9 @@ run() {
 	"$@" >"$output" 2>"$tests/$name.err" </dev/null
 	status=$?
 	skips=$(count '^ok .*# SKIP' "$output")
-	known=$(count '^not ok .*# TODO' "$output")
-	good=$(($(count '^ok ' "$output") - skips))
-	bad=$(($(count '^not ok ' "$output") - known))
-	skips=$((skips + known))
+	todo=$(count '^not ok .*# TODO' "$output")
+	good=$(($(count '^ok ' "$output") - skips + todo))
+	bad=$(($(count '^not ok ' "$output") - todo))
 	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$output" | head -n 1)
 	missing=$((${planned:-1} - good - bad - skips))
 	if [ "$missing" -gt 0 ]; then
@@ -53,6 +55,7 @@ run() {
 	passed=$((passed + good))
 	failed=$((failed + bad))
 	skipped=$((skipped + skips))
+	known=$((known + todo))
 }
 
 # quick ACCEL PLANS: runs a few programs of the suite under these plans
@@ -84,5 +87,6 @@ if [ "${2-}" != units ]; then
 	run packages tests/packages.sh
 fi
 
+[ "$known" -eq 0 ] || echo "$known of the passed failed, only as known-issues.cfg says"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

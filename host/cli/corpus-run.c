@@ -35,7 +35,8 @@ static void tally_ended(void *data, const struct result *result)
 
 	tally->passed += result->verdict == VERDICT_PASS;
 	tally->failed += result->verdict == VERDICT_FAIL;
-	tally->skipped += result->verdict == VERDICT_SKIP || result->verdict == VERDICT_XFAIL;
+	tally->known += result->verdict == VERDICT_XFAIL;
+	tally->skipped += result->verdict == VERDICT_SKIP;
 	tally->errors += result->verdict == VERDICT_ERROR;
 	if (result->verdict != VERDICT_PASS && !tally->first)
 		tally->first = g_strdup_printf("%s %s: %s", verdict_name(result->verdict),

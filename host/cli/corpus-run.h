@@ -18,7 +18,7 @@ struct corpus {
 
 /* The verdicts of the cases under one build of KVM. */
 struct tally {
-	guint passed, failed, skipped, errors;
+	guint passed, failed, known, skipped, errors;
 	char *first;	 /* "FAIL hyperv_stimer/precopy: why" of the first case that did not pass */
 	char **tests;	 /* globs over the tests to run, one of which must fail; NULL: all run */
 	char *caught_by; /* the first failed test that matches */

@@ -72,9 +72,9 @@ static int run_unpatched(struct corpus *corpus, GPtrArray *bugs, const char *clo
 		return -1;
 	}
 	alarms = tally.failed + tally.errors;
-	printf("%-12s unpatched KVM, pass %d%s%s: %u passed, %u failed, %u skipped%s%s\n",
+	printf("%-12s unpatched KVM, pass %d%s%s: %u passed, %u failed, %u as known, %u skipped%s%s\n",
 	       alarms ? "FALSE ALARM" : "clean", pass, clock ? ", clock " : "", clock ? clock : "",
-	       tally.passed, alarms, tally.skipped, alarms ? "\n             " : "",
+	       tally.passed, alarms, tally.known, tally.skipped, alarms ? "\n             " : "",
 	       alarms ? tally.first : "");
 	fflush(stdout);
 	tally_clear(&tally);

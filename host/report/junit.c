@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Results as a JUnit XML file in the dialect that CI systems read: one testsuite, one testcase for
- * each case, `failure` for FAIL and `error` for ERROR.
+ * each case, `failure` for FAIL and FLAKY, `error` for ERROR, and `skipped` for SKIP. JUnit has no
+ * word for a failure that is known. It is no failure and no skip, so it is told as output of a
+ * testcase that passed. A property of each testcase has Ferry's own verdict.
  */
 #include <string.h>
 
@@ -29,35 +31,50 @@ static void *junit_begin(const char *target, const struct environment *environme
 	return junit;
 }
 
+/* What the testcase's verdict is about, and why. A pass needs no words. */
+static void add_element(GString *text, const struct result *result)
+{
+	static const char *const elements[VERDICT_COUNT] = {
+		[VERDICT_FAIL] = "failure",
+		[VERDICT_FLAKY] = "failure",
+		[VERDICT_ERROR] = "error",
+		[VERDICT_SKIP] = "skipped",
+	};
+	const char *element = elements[result->verdict], *kind = kind_name(result->kind);
+	g_autofree char *body = NULL;
+
+	if (result->verdict == VERDICT_XFAIL)
+		body = g_markup_printf_escaped("    <system-out>XFAIL: %s</system-out>\n",
+					       result->reason);
+	else if (element)
+		body = g_markup_printf_escaped("    <%s message=\"%s\" type=\"%s\">%s</%s>\n",
+					       element, result->reason,
+					       kind ? kind : verdict_name(result->verdict),
+					       result->detail ? result->detail : "", element);
+	if (body)
+		g_string_append(text, body);
+}
+
 static void junit_ended(void *data, const struct result *result)
 {
-	static const char *const elements[] = {
-		[VERDICT_FAIL] = "failure",
-		[VERDICT_XFAIL] = "skipped",
-		[VERDICT_SKIP] = "skipped",
-		[VERDICT_ERROR] = "error",
-	};
 	struct junit *junit = data;
 	double seconds = result->duration_ns / 1e9;
 	g_autofree char *head = g_markup_printf_escaped(
-		"  <testcase classname=\"%s\" name=\"%s\" time=\"%.3f\"",
+		"  <testcase classname=\"%s\" name=\"%s\" time=\"%.3f\">\n",
 		result->test_case->program->name, result->test_case->name, seconds);
-	g_autofree char *body = NULL;
 
 	junit->tests++;
 	junit->seconds += seconds;
-	junit->failures += result->verdict == VERDICT_FAIL;
+	junit->failures += result->verdict == VERDICT_FAIL || result->verdict == VERDICT_FLAKY;
 	junit->errors += result->verdict == VERDICT_ERROR;
-	junit->skipped += result->verdict == VERDICT_SKIP || result->verdict == VERDICT_XFAIL;
+	junit->skipped += result->verdict == VERDICT_SKIP;
 	g_string_append(junit->cases, head);
-	if (result->verdict == VERDICT_PASS) {
-		g_string_append(junit->cases, "/>\n");
-		return;
-	}
-	body = g_markup_printf_escaped(
-		">\n    <%s message=\"%s\">%s</%s>\n  </testcase>\n", elements[result->verdict],
-		result->reason, result->detail ? result->detail : "", elements[result->verdict]);
-	g_string_append(junit->cases, body);
+	g_string_append_printf(
+		junit->cases,
+		"    <properties><property name=\"verdict\" value=\"%s\"/></properties>\n",
+		verdict_name(result->verdict));
+	add_element(junit->cases, result);
+	g_string_append(junit->cases, "  </testcase>\n");
 }
 
 static gboolean junit_end(void *data, guint not_run, GError **error)

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "report/counts.h"
 #include "report/first-line.h"
 #include "report/reporter.h"
 #include "util/text.h"
@@ -17,7 +18,7 @@
 struct lines {
 	const struct environment *environment;
 	guint cases, done;
-	guint passed, failed, skipped;
+	struct counts counts;
 	gboolean live;
 	gboolean shown;	     /* the live line is on the terminal */
 	GQueue *running;     /* of struct running, in the order in which they started */
@@ -144,7 +145,7 @@ static const char *color(const struct lines *lines, enum verdict verdict)
 	static const char *const colors[] = {
 		[VERDICT_PASS] = "\033[32m",  [VERDICT_FAIL] = "\033[31m",
 		[VERDICT_XFAIL] = "\033[33m", [VERDICT_SKIP] = "\033[33m",
-		[VERDICT_ERROR] = "\033[35m",
+		[VERDICT_ERROR] = "\033[35m", [VERDICT_FLAKY] = "\033[31m",
 	};
 
 	return lines->live ? colors[verdict] : "";
@@ -203,26 +204,54 @@ static void print_lines(const char *before, const char *text)
 		printf("      %s%s\n", before, *line);
 }
 
+/* "60 other tests passed": what a case is still worth in which only known tests failed. */
+static char *other_tests(const struct result *result)
+{
+	guint passed = count_tests(result).passed;
+
+	if (!passed)
+		return g_strdup("no other test passed");
+	return g_strdup_printf("%u other test%s passed", passed, passed == 1 ? "" : "s");
+}
+
+static void print_attempts(const struct result *result)
+{
+	for (guint i = 0; i < result->attempts->len; i++) {
+		const struct attempt *attempt = result->attempts->pdata[i];
+
+		printf("      attempt %u %s: %s\n", i + 1, verdict_name(attempt->verdict),
+		       attempt->reason);
+		if (attempt->logdir)
+			printf("      attempt %u logs in %s\n", i + 1, attempt->logdir);
+	}
+}
+
 static void print_result(struct lines *lines, const struct result *result)
 {
 	const char *host = result->environment->host;
 	gboolean elsewhere = !g_str_equal(host, lines->environment->host);
 	const char *name = result->test_case->name;
-	g_autofree char *summary = result_summary(result);
+	g_autofree char *summary = result_summary(result), *others = NULL;
 
 	printf("%s%-5s%s %s%s%s", color(lines, result->verdict), verdict_name(result->verdict),
 	       lines->live ? "\033[m" : "", name, elsewhere ? " on " : "", elsewhere ? host : "");
 	if (result->other_vmm_version)
 		printf(" between %s and %s", result->vmm_version, result->other_vmm_version);
 	if (result->verdict == VERDICT_PASS)
-		printf(" (%s)\n", summary);
+		printf(" (%s)", summary);
 	else
-		printf(": %s\n", result->reason);
+		printf(": %s", result->reason);
+	if (result->verdict == VERDICT_XFAIL) {
+		others = other_tests(result);
+		printf(" (%s)", others);
+	}
+	printf("\n");
 	if (result->warning)
 		printf("      warning: %s\n", result->warning);
 	if (result->memory)
 		print_lines("memory: ", result->memory);
-	if (result->verdict != VERDICT_FAIL && result->verdict != VERDICT_ERROR)
+	print_attempts(result);
+	if (!verdict_is_red(result->verdict))
 		return;
 	if (result->detail)
 		print_lines("", result->detail);
@@ -240,20 +269,9 @@ static void lines_ended(void *data, const struct result *result)
 		running_free(running);
 	}
 	lines->done++;
-	switch (result->verdict) {
-	case VERDICT_PASS:
-		lines->passed++;
-		break;
-	case VERDICT_SKIP:
-	case VERDICT_XFAIL:
-		lines->skipped++;
-		break;
-	case VERDICT_FAIL:
-	case VERDICT_ERROR:
-		lines->failed++;
+	counts_add(&lines->counts, result);
+	if (verdict_is_red(result->verdict))
 		g_ptr_array_add(lines->failures, g_strdup(result->test_case->name));
-		break;
-	}
 	hide(lines);
 	if (!keep_skipped(lines, result)) {
 		print_skipped(lines);
@@ -266,6 +284,7 @@ static void lines_ended(void *data, const struct result *result)
 static gboolean lines_end(void *data, guint not_run, GError **error)
 {
 	struct lines *lines = data;
+	g_autofree char *counts = counts_text(&lines->counts, not_run);
 	gboolean written;
 
 	hide(lines);
@@ -275,7 +294,7 @@ static gboolean lines_end(void *data, guint not_run, GError **error)
 			printf("failed: %s\n", (char *)lines->failures->pdata[i]);
 	if (not_run)
 		printf("interrupted: %u of %u cases have no verdict\n", not_run, lines->cases);
-	printf("%u passed, %u failed, %u skipped\n", lines->passed, lines->failed, lines->skipped);
+	printf("%s\n", counts);
 	written = !fflush(stdout) && !ferror(stdout);
 	if (!written)
 		g_set_error(error, FERRY_ERROR, 0, "cannot write to standard output");

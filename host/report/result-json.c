@@ -130,12 +130,32 @@ static void add_actions(JsonBuilder *builder, const struct result *result)
 	json_builder_end_array(builder);
 }
 
+static void add_attempts(JsonBuilder *builder, const struct result *result)
+{
+	if (!result->attempts->len)
+		return;
+	json_builder_set_member_name(builder, "attempts");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->attempts->len; i++) {
+		const struct attempt *attempt = result->attempts->pdata[i];
+
+		json_builder_begin_object(builder);
+		add_string(builder, "verdict", verdict_name(attempt->verdict));
+		add_string(builder, "kind", kind_name(attempt->kind));
+		add_string(builder, "reason", attempt->reason);
+		add_string(builder, "logs", attempt->logdir);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
 void result_add_json(JsonBuilder *builder, const struct result *result)
 {
 	add_string(builder, "case", result->test_case->name);
 	add_string(builder, "program", result->test_case->program->name);
 	add_string(builder, "plan", result->test_case->plan_name);
 	add_string(builder, "verdict", verdict_name(result->verdict));
+	add_string(builder, "kind", kind_name(result->kind));
 	add_string(builder, "reason", result->reason);
 	add_string(builder, "detail", result->detail);
 	add_string(builder, "memory", result->memory);
@@ -152,6 +172,7 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_tests(builder, result);
 	add_marks(builder, result);
 	add_actions(builder, result);
+	add_attempts(builder, result);
 }
 
 /* ---- from JSON ---- */
@@ -248,12 +269,19 @@ static void read_array(struct result *result, JsonObject *object, const char *na
 			read(result, element(array, i));
 }
 
-static gboolean read_verdict(const char *name, enum verdict *verdict)
+static void read_attempt(struct result *result, JsonObject *object)
 {
-	for (*verdict = VERDICT_PASS; *verdict <= VERDICT_ERROR; (*verdict)++)
-		if (!g_strcmp0(name, verdict_name(*verdict)))
-			return TRUE;
-	return FALSE;
+	struct attempt *attempt;
+	enum verdict verdict;
+
+	if (!verdict_find(member_string(object, "verdict"), &verdict))
+		return;
+	attempt = g_new0(struct attempt, 1);
+	attempt->verdict = verdict;
+	attempt->kind = kind_find(member_string(object, "kind"));
+	attempt->reason = g_strdup(member_string(object, "reason"));
+	attempt->logdir = g_strdup(member_string(object, "logs"));
+	g_ptr_array_add(result->attempts, attempt);
 }
 
 struct result *result_from_json(JsonObject *object, const struct test_case *test_case,
@@ -262,10 +290,11 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	struct result *result;
 	enum verdict verdict;
 
-	if (!read_verdict(member_string(object, "verdict"), &verdict))
+	if (!verdict_find(member_string(object, "verdict"), &verdict))
 		return NULL;
 	result = result_new(test_case, environment);
 	result->verdict = verdict;
+	result->kind = kind_find(member_string(object, "kind"));
 	result->reason = g_strdup(member_string(object, "reason"));
 	result->detail = g_strdup(member_string(object, "detail"));
 	result->memory = g_strdup(member_string(object, "memory"));
@@ -280,6 +309,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	read_array(result, object, "tests", read_test);
 	read_array(result, object, "marks", read_mark);
 	read_array(result, object, "moves", read_action);
+	read_array(result, object, "attempts", read_attempt);
 	return result;
 }
 

@@ -11,10 +11,49 @@ const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
 		[VERDICT_PASS] = "PASS", [VERDICT_FAIL] = "FAIL",   [VERDICT_XFAIL] = "XFAIL",
-		[VERDICT_SKIP] = "SKIP", [VERDICT_ERROR] = "ERROR",
+		[VERDICT_SKIP] = "SKIP", [VERDICT_ERROR] = "ERROR", [VERDICT_FLAKY] = "FLAKY",
 	};
 
 	return names[verdict];
+}
+
+gboolean verdict_find(const char *name, enum verdict *verdict)
+{
+	for (*verdict = VERDICT_PASS; *verdict < VERDICT_COUNT; (*verdict)++)
+		if (!g_strcmp0(name, verdict_name(*verdict)))
+			return TRUE;
+	return FALSE;
+}
+
+gboolean verdict_is_red(enum verdict verdict)
+{
+	return verdict == VERDICT_FAIL || verdict == VERDICT_ERROR || verdict == VERDICT_FLAKY;
+}
+
+const char *kind_name(enum failure_kind kind)
+{
+	static const char *const names[KIND_COUNT] = {
+		[KIND_CHECK] = "check",
+		[KIND_HOST_CHECK] = "host-check",
+		[KIND_GUEST_END] = "guest-end",
+		[KIND_TIMEOUT] = "timeout",
+		[KIND_VMM] = "vmm",
+		[KIND_PLAN] = "plan",
+		[KIND_RUNNER] = "runner",
+		[KIND_LAB_SETUP] = "lab-setup",
+		[KIND_LAB_BOOT] = "lab-boot",
+		[KIND_LAB] = "lab",
+	};
+
+	return names[kind];
+}
+
+enum failure_kind kind_find(const char *name)
+{
+	for (enum failure_kind kind = KIND_NONE + 1; name && kind < KIND_COUNT; kind++)
+		if (g_str_equal(name, kind_name(kind)))
+			return kind;
+	return KIND_NONE;
 }
 
 static void test_result_free(struct test_result *test)
@@ -38,6 +77,13 @@ static void mark_free(struct mark *mark)
 	g_free(mark->name);
 	g_hash_table_unref(mark->values);
 	g_free(mark);
+}
+
+static void attempt_free(struct attempt *attempt)
+{
+	g_free(attempt->reason);
+	g_free(attempt->logdir);
+	g_free(attempt);
 }
 
 void environment_free(struct environment *environment)
@@ -64,6 +110,7 @@ struct result *result_new(const struct test_case *test_case, const struct enviro
 	result->failures = g_ptr_array_new_with_free_func((GDestroyNotify)failure_free);
 	result->marks = g_ptr_array_new_with_free_func((GDestroyNotify)mark_free);
 	result->actions = g_array_new(FALSE, FALSE, sizeof(struct action_stats));
+	result->attempts = g_ptr_array_new_with_free_func((GDestroyNotify)attempt_free);
 	return result;
 }
 
@@ -80,6 +127,7 @@ void result_free(struct result *result)
 	g_ptr_array_unref(result->failures);
 	g_ptr_array_unref(result->marks);
 	g_array_unref(result->actions);
+	g_ptr_array_unref(result->attempts);
 	g_free(result);
 }
 

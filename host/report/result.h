@@ -14,9 +14,36 @@ enum verdict {
 	VERDICT_XFAIL, /* it failed, as known-issues.cfg says that it does here */
 	VERDICT_SKIP,  /* it could not run here, or the guest had nothing to check */
 	VERDICT_ERROR, /* the VMM, the plan or the runner could not do its part */
+	VERDICT_FLAKY, /* it failed, and did not fail when it was tried again */
+	VERDICT_COUNT
 };
 
 const char *verdict_name(enum verdict verdict); /* "PASS", ... */
+
+/* FALSE if no verdict has this NAME, which may be NULL. */
+gboolean verdict_find(const char *name, enum verdict *verdict);
+
+/* Whether a case with this verdict makes the run fail. */
+gboolean verdict_is_red(enum verdict verdict);
+
+/* What a failure was, whether it is known or not. docs/results.md explains each. */
+enum failure_kind {
+	KIND_NONE,	 /* nothing failed, or nothing tells what it was */
+	KIND_CHECK,	 /* a check of the guest failed */
+	KIND_HOST_CHECK, /* a check of the runner failed: protocol, clocks, disk, registers */
+	KIND_GUEST_END,	 /* the guest ended otherwise than by its own last word */
+	KIND_TIMEOUT,	 /* the case's time was over */
+	KIND_VMM,	 /* the VMM did not start, or died, or left without its guest */
+	KIND_PLAN,	 /* the plan could not do its part */
+	KIND_RUNNER,	 /* the runner itself could not do its part, e.g. the disk was full */
+	KIND_LAB_SETUP,	 /* the lab could not be started: something that it needs is missing */
+	KIND_LAB_BOOT,	 /* the lab's kernel did not boot */
+	KIND_LAB,	 /* the lab died, or fell silent, after it had booted */
+	KIND_COUNT
+};
+
+const char *kind_name(enum failure_kind kind); /* "guest-end", ...; NULL for KIND_NONE */
+enum failure_kind kind_find(const char *name); /* KIND_NONE if there is no such kind, or NULL */
 
 /* The end of one test, from the guest's `end` line. */
 struct test_result {
@@ -67,6 +94,7 @@ struct result {
 	const struct test_case *test_case;
 	const struct environment *environment; /* outlives the result */
 	enum verdict verdict;
+	enum failure_kind kind;	 /* KIND_NONE for PASS and SKIP */
 	char *reason;		 /* one line; NULL for a plain pass */
 	char *vmm_version;	 /* "7.2.22"; NULL if the VMM did not tell */
 	char *other_vmm_version; /* of the second VMM, or NULL */
@@ -81,6 +109,16 @@ struct result {
 	GPtrArray *failures; /* of struct failure */
 	GPtrArray *marks;    /* of struct mark; those that the host checks are not among them */
 	GArray *actions;     /* of struct action_stats */
+	/* Of struct attempt: earlier attempts at the case, which failed. Empty without --retry. */
+	GPtrArray *attempts;
+};
+
+/* What is kept of an attempt at a case that failed, after which the case was tried again. */
+struct attempt {
+	enum verdict verdict; /* FAIL or ERROR */
+	enum failure_kind kind;
+	char *reason;
+	char *logdir;
 };
 
 /* A result without a verdict yet. Both arguments outlive it. */

@@ -14,6 +14,13 @@ static void *tap_begin(const char *target, const struct environment *environment
 	return g_new0(struct tap, 1);
 }
 
+static void print_attempt(const struct attempt *attempt, guint number)
+{
+	printf("# attempt %u %s: %s\n", number, verdict_name(attempt->verdict), attempt->reason);
+	if (attempt->logdir)
+		printf("# attempt %u logs in %s\n", number, attempt->logdir);
+}
+
 static void tap_ended(void *data, const struct result *result)
 {
 	struct tap *tap = data;
@@ -28,6 +35,8 @@ static void tap_ended(void *data, const struct result *result)
 	printf("\n");
 	if (!ok)
 		printf("# %s: %s\n", verdict_name(result->verdict), result->reason);
+	for (guint i = 0; i < result->attempts->len; i++)
+		print_attempt(result->attempts->pdata[i], i + 1);
 	if (!ok && result->logdir)
 		printf("# logs in %s\n", result->logdir);
 	fflush(stdout);

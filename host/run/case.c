@@ -104,8 +104,7 @@ static gboolean tell_end(gpointer data)
 	result->duration_ns = (g_get_monotonic_time() - run->started) * 1000;
 	if (run->images)
 		result->memory = ram_images_end(g_steal_pointer(&run->images),
-						result->verdict == VERDICT_FAIL ||
-							result->verdict == VERDICT_ERROR);
+						verdict_is_red(result->verdict));
 	run->result = NULL;
 	run_free(run);
 	listener->ended(listener_data, result);

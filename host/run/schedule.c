@@ -34,29 +34,12 @@ struct schedule {
 	struct schedule_outcome outcome;
 };
 
-static void count(struct schedule *schedule, const struct result *result)
-{
-	switch (result->verdict) {
-	case VERDICT_PASS:
-		schedule->outcome.passed++;
-		break;
-	case VERDICT_SKIP:
-	case VERDICT_XFAIL:
-		schedule->outcome.skipped++;
-		break;
-	case VERDICT_FAIL:
-	case VERDICT_ERROR:
-		schedule->outcome.failed++;
-		break;
-	}
-}
-
 /* A case has its verdict, which known-issues.cfg may change. */
 static void conclude(struct schedule *schedule, struct result *result)
 {
 	if (schedule->known_issues)
 		known_issues_apply(schedule->known_issues, result);
-	count(schedule, result);
+	counts_add(&schedule->outcome.counts, result);
 	reports_ended(schedule->reports, result);
 	result_free(result);
 }

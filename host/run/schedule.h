@@ -3,13 +3,13 @@
 #ifndef FERRY_HOST_SCHEDULE_H
 #define FERRY_HOST_SCHEDULE_H
 
+#include "report/counts.h"
 #include "report/reports.h"
 #include "run/case.h"
 #include "lab/lab.h"
 
 struct schedule_outcome {
-	/* Errors count as failed, and known failures as skipped. */
-	guint passed, failed, skipped;
+	struct counts counts;
 	guint not_run; /* interrupted before their verdict */
 };
 

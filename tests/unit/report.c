@@ -30,23 +30,37 @@ static struct environment environment = {
 static struct program program = { .name = (char *)"pro" };
 
 /* One result for each verdict. */
-#define VERDICTS (VERDICT_ERROR + 1)
+#define VERDICTS VERDICT_COUNT
+/* What reports for people say of them in the end. */
+#define COUNTS                                                                                     \
+	"6 cases: 1 passed, 2 failed, 1 flaky, 1 as known, 1 skipped; 6 tests: 3 passed, 2 failed, 1 failed as known"
 
 struct run {
 	struct test_case cases[VERDICTS];
 	struct result *results[VERDICTS];
 };
 
-static void add_test(struct result *result)
+static void add_test(struct result *result, const char *verdict)
 {
 	struct test_result *test = g_new0(struct test_result, 1);
 
 	test->name = g_strdup("one");
-	test->verdict = g_strdup("fail");
+	test->verdict = g_strdup(verdict);
 	test->reason = g_strdup(NASTY);
 	test->cpu = 1;
 	test->round = 2;
 	g_ptr_array_add(result->tests, test);
+}
+
+static void add_attempt(struct result *result)
+{
+	struct attempt *attempt = g_new0(struct attempt, 1);
+
+	attempt->verdict = VERDICT_ERROR;
+	attempt->kind = KIND_VMM;
+	attempt->reason = g_strdup(NASTY);
+	attempt->logdir = g_strdup("logs/first");
+	g_ptr_array_add(result->attempts, attempt);
 }
 
 static void add_mark(struct result *result)
@@ -63,8 +77,9 @@ static void add_mark(struct result *result)
 /* One case for each verdict. */
 static void make_run(struct run *run)
 {
-	static const char *const names[] = { "pro/pass", "pro/fail", "pro/xfail", "pro/skip",
-					     "pro/error" };
+	static const char *const names[] = { "pro/pass", "pro/fail",  "pro/xfail",
+					     "pro/skip", "pro/error", "pro/flaky" };
+	static const char *const tests[] = { "pass", "fail", "xfail", NULL, "fail", "pass" };
 	struct action_stats action = { .total_ns = 3000000, .pause_min_ns = 1000, .pages_sent = 5 };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -75,14 +90,19 @@ static void make_run(struct run *run)
 						    .action = "migration",
 						    .name = (char *)names[i] };
 		result->verdict = i;
+		result->kind = i == VERDICT_PASS || i == VERDICT_SKIP ? KIND_NONE : KIND_LAB_BOOT;
 		result->reason = i == VERDICT_PASS ? NULL : g_strdup(NASTY);
 		result->detail = i == VERDICT_FAIL ? g_strdup("#0 f at a<b>.c:1\n#1 g") : NULL;
 		result->logdir = i == VERDICT_SKIP ? NULL : g_strdup("logs/" NASTY);
 		if (i != VERDICT_SKIP) {
 			g_array_append_val(result->actions, action);
-			add_test(result);
+			add_test(result, tests[i]);
 			add_mark(result);
 		}
+		if (i == VERDICT_XFAIL)
+			add_test(result, "pass");
+		if (i == VERDICT_FLAKY)
+			add_attempt(result);
 		run->results[i] = result;
 	}
 }
@@ -159,7 +179,7 @@ static char *report_to_stdout(const struct reporter *reporter, guint not_run)
 
 static void test_json(void)
 {
-	static const char *const verdicts[] = { "PASS", "FAIL", "XFAIL", "SKIP", "ERROR" };
+	static const char *const verdicts[] = { "PASS", "FAIL", "XFAIL", "SKIP", "ERROR", "FLAKY" };
 	g_autofree char *text = report_to_file(&json_reporter);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
@@ -183,7 +203,10 @@ static void test_json(void)
 			i == VERDICT_SKIP ? 0 : 1);
 		g_assert_cmpuint(
 			json_array_get_length(json_object_get_array_member(object, "tests")), ==,
-			i == VERDICT_SKIP ? 0 : 1);
+			(i != VERDICT_SKIP) + (i == VERDICT_XFAIL));
+		g_assert_cmpstr(json_object_get_string_member_with_default(object, "kind", NULL),
+				==, i == VERDICT_PASS || i == VERDICT_SKIP ? NULL : "lab-boot");
+		g_assert_cmpint(json_object_has_member(object, "attempts"), ==, i == VERDICT_FLAKY);
 	}
 }
 
@@ -228,6 +251,8 @@ static void test_no_result(void)
 		"{\"verdict\": \"MAYBE\"}",
 		"{\"verdict\": \"FAIL\", \"tests\": 5, \"moves\": {}, \"marks\": [1, null]}",
 		"{\"verdict\": \"PASS\", \"tests\": [{}], \"moves\": [{}], \"marks\": [{}]}",
+		"{\"verdict\": \"FLAKY\", \"kind\": 5, \"attempts\": [{}, 5, {\"verdict\": \"FAIL\"}]}",
+		"{\"verdict\": \"FAIL\", \"kind\": \"odd\", \"attempts\": {}}",
 		"{\"verdict\": \"PASS\", \"tests\": [{\"test\": {}, \"cpu\": \"x\"}], \"reason\": []}",
 	};
 	struct test_case test_case = { .program = &program,
@@ -281,10 +306,13 @@ static void test_junit(void)
 	g_markup_parse_context_end_parse(context, &error);
 	g_assert_no_error(error);
 	g_assert_cmpuint(elements.cases, ==, VERDICTS);
-	g_assert_cmpuint(elements.failures, ==, 1);
+	g_assert_cmpuint(elements.failures, ==, 2);
 	g_assert_cmpuint(elements.errors, ==, 1);
-	g_assert_cmpuint(elements.skipped, ==, 2);
-	g_assert_nonnull(strstr(text, "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"2\""));
+	g_assert_cmpuint(elements.skipped, ==, 1);
+	g_assert_nonnull(strstr(text, "tests=\"6\" failures=\"2\" errors=\"1\" skipped=\"1\""));
+	g_assert_nonnull(strstr(text, "<system-out>XFAIL: &lt;a href"));
+	g_assert_nonnull(strstr(text, " type=\"lab-boot\">"));
+	g_assert_nonnull(strstr(text, "name=\"verdict\" value=\"FLAKY\""));
 }
 
 /* How many lines of TEXT begin with PREFIX. */
@@ -304,14 +332,18 @@ static void test_tap(void)
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
 	g_assert_cmpstr(lines[0], ==, "TAP version 13");
-	g_assert_cmpstr(lines[1], ==, "1..5");
+	g_assert_cmpstr(lines[1], ==, "1..6");
 	g_assert_cmpuint(count_lines(text, "ok "), ==, 2);
-	g_assert_cmpuint(count_lines(text, "not ok "), ==, 3);
+	g_assert_cmpuint(count_lines(text, "not ok "), ==, 4);
 	g_assert_cmpuint(count_lines(text, "ok 1 - pro/pass"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "not ok 2 - pro/fail"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "ok 4 - pro/skip # SKIP " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "not ok 3 - pro/xfail # TODO " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "# FAIL: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "not ok 6 - pro/flaky"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "# FLAKY: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "# attempt 1 ERROR: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "# attempt 1 logs in logs/first"), ==, 1);
 	for (char **line = lines + 2; *line && **line; line++)
 		g_assert_true(g_str_has_prefix(*line, "ok ") ||
 			      g_str_has_prefix(*line, "not ok ") || g_str_has_prefix(*line, "# "));
@@ -321,7 +353,7 @@ static void test_tap_interrupted(void)
 {
 	g_autofree char *text = report_to_stdout(&tap_reporter, 3);
 
-	g_assert_cmpuint(count_lines(text, "1..8"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "1..9"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "Bail out! "), ==, 1);
 }
 
@@ -366,21 +398,25 @@ static void test_lines(void)
 {
 	g_autofree char *text = report_to_stdout(&plain_reporter, 0);
 
-	g_assert_cmpuint(count_lines(text, "5 cases on local: qemu, tcg, Linux 6.1 & more"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "6 cases on local: qemu, tcg, Linux 6.1 & more"), ==, 1);
 	g_assert_cmpuint(count_lines(text, "PASS  pro/pass ("), ==, 1);
 	g_assert_cmpuint(count_lines(text, "FAIL  pro/fail: " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "      #0 f at a<b>.c:1"), ==, 1);
-	g_assert_cmpuint(count_lines(text, "XFAIL pro/xfail: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "XFAIL pro/xfail: " NASTY " (1 other test passed)"), ==,
+			 1);
 	g_assert_cmpuint(count_lines(text, "SKIP  pro/skip: " NASTY), ==, 1);
 	g_assert_cmpuint(count_lines(text, "ERROR pro/error: " NASTY), ==, 1);
-	g_assert_cmpuint(count_lines(text, "1 passed, 2 failed, 2 skipped"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "FLAKY pro/flaky: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "      attempt 1 ERROR: " NASTY), ==, 1);
+	g_assert_cmpuint(count_lines(text, "      attempt 1 logs in logs/first"), ==, 1);
+	g_assert_cmpuint(count_lines(text, COUNTS), ==, 1);
 }
 
 static void test_lines_interrupted(void)
 {
 	g_autofree char *text = report_to_stdout(&plain_reporter, 3);
 
-	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 8 cases have no verdict"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 9 cases have no verdict"), ==, 1);
 }
 
 /* When the live line is wiped out, the plain report is left on a terminal. */
@@ -388,8 +424,8 @@ static void test_live(void)
 {
 	g_autofree char *text = report_to_stdout(&live_reporter, 0);
 
-	g_assert_nonnull(strstr(text, "[0/5] pro/pass: one on CPU 1\r\033[K"));
-	g_assert_nonnull(strstr(text, "1 passed, 2 failed, 2 skipped\n"));
+	g_assert_nonnull(strstr(text, "[0/6] pro/pass: one on CPU 1\r\033[K"));
+	g_assert_nonnull(strstr(text, COUNTS "\n"));
 	g_assert_true(g_str_has_suffix(text, "\n"));
 }
 
