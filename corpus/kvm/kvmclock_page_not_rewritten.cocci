@@ -3,6 +3,7 @@
 // Breaks: the clock page that user space registers for a vCPU other than the first is never written
 // Noticed by: after a migration the clocks of the guest's CPUs drift apart, and stand on some
 // Files: arch/x86/kvm/x86.c
+// Reaches: kvmclock* hyperv_clock svm_time* svm_hyperv* vmx_time_up vmx_hyperv_up
 // Cases: kvmclock/precopy
 // Test: moved_page_rewritten moved_new
 

@@ -3,6 +3,7 @@
 // Breaks: time for which the host held the guest is added to its clock, and once more
 // Noticed by: watchdogs in the guest bite after a pause: more time passed than really did
 // Files: arch/x86/kvm/x86.c
+// Reaches: kvmclock* hyperv_clock svm_time* svm_hyperv* vmx_time_up vmx_hyperv_up
 // Cases: kvmclock/pause
 // Test: moved_new moved_twenty_times
 

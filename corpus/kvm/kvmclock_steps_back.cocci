@@ -3,6 +3,7 @@
 // Breaks: KVM_SET_CLOCK sets the guest's clock half a second too early
 // Noticed by: CLOCK_MONOTONIC goes back after a migration; time-outs and databases go wrong
 // Files: arch/x86/kvm/x86.c
+// Reaches: kvmclock* hyperv_clock svm_time* svm_hyperv* vmx_time_up vmx_hyperv_up
 // Cases: kvmclock/precopy
 // Test: moved_* monotonic_* rate_against_host
 //

@@ -3,6 +3,7 @@
 // Breaks: tsc_to_system_mul is 0.2 percent too large
 // Noticed by: the guest's clock runs fast, and NTP in the guest cannot follow
 // Files: arch/x86/kvm/x86.c
+// Reaches: kvmclock* hyperv_clock svm_time* svm_hyperv* vmx_time_up vmx_hyperv_up
 // Cases: kvmclock/none
 // Test: rate_against_*
 

@@ -3,6 +3,7 @@
 // Breaks: KVM_GET_SREGS says that CR2 is 0 while the vCPU is in L2
 // Noticed by: a process in a nested guest gets SIGSEGV at address 0 if its page fault falls together with a migration
 // Files: arch/x86/kvm/x86.c
+// Reaches: svm_*
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb registers_written_in_l2
 //

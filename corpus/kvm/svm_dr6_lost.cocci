@@ -3,6 +3,7 @@
 // Breaks: KVM_SET_DEBUGREGS does not set DR6 of a vCPU that is in L2
 // Noticed by: a debugger in a nested guest loses the reason of a breakpoint that falls together with a migration
 // Files: arch/x86/kvm/x86.c
+// Reaches: svm_*
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb registers_written_in_l2
 //

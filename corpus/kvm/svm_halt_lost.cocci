@@ -3,6 +3,7 @@
 // Breaks: a vCPU that is halted in L2 is saved as running
 // Noticed by: a parked CPU of a nested guest runs away after a migration, past the HLT that it was to stay in
 // Files: arch/x86/kvm/x86.c
+// Reaches: svm_*
 // Cases: svm_event/precopy
 // Test: halt_intr_exit halt_intr_taken
 //

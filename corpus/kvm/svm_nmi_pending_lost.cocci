@@ -3,6 +3,7 @@
 // Breaks: a pending NMI, one that waits for STGI for instance, is not saved
 // Noticed by: watchdogs and crash dumps of hypervisor guests, which live on NMIs, fail after a migration
 // Files: arch/x86/kvm/x86.c
+// Reaches: selftest svm_*
 // Cases: svm_event/precopy
 // Test: nmi_blocked_in_l2 gif_holds_events
 //

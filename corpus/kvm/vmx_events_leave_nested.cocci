@@ -3,6 +3,7 @@
 // Breaks: KVM_SET_VCPU_EVENTS, which comes after the nested state on restore, makes KVM leave VMX operation
 // Noticed by: nested guests die at a migration: state that was restored is undone by what is restored after it
 // Files: arch/x86/kvm/x86.c
+// Reaches: vmx_*
 // Cases: vmx_state_up/precopy
 // Test: launched
 //

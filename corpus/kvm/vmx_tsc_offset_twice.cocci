@@ -3,6 +3,7 @@
 // Breaks: the saved TSC of a vCPU that is in L2 is L2's, which is restored as L1's
 // Noticed by: after a migration the clocks of a hypervisor guest and of its guests jump, by as much as those two differ
 // Files: arch/x86/kvm/x86.c
+// Reaches: vmx_*
 // Cases: vmx_time_up/precopy
 // Test: tsc_offset
 //
