@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "cli/corpus-bug.h"
+#include "cli/corpus-hash.h"
+#include "lab/script.h"
+#include "util/interrupt.h"
 #include "util/paths.h"
 #include "util/text.h"
 
@@ -15,6 +18,9 @@ static void bug_free(struct bug *bug)
 	g_strfreev(bug->cases);
 	g_strfreev(bug->tests);
 	g_free(bug->clock);
+	g_strfreev(bug->files);
+	g_strfreev(bug->reach);
+	g_free(bug->hash);
 	g_free(bug);
 }
 
@@ -29,10 +35,18 @@ static char *header_line(char **lines, const char *key)
 	return NULL;
 }
 
+/* The words of the header line "// KEY: rest", or NULL. */
+static char **header_words(char **lines, const char *key)
+{
+	g_autofree char *rest = header_line(lines, key);
+
+	return rest ? g_strsplit(rest, " ", -1) : NULL;
+}
+
 static struct bug *read_bug(const char *folder, const char *file, GError **error)
 {
 	struct bug *bug = g_new0(struct bug, 1);
-	g_autofree char *text = NULL, *cases = NULL, *tests = NULL;
+	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
 
 	bug->name = g_strndup(file, strlen(file) - strlen(".cocci"));
@@ -45,14 +59,15 @@ static struct bug *read_bug(const char *folder, const char *file, GError **error
 	bug->breaks = header_line(lines, "Breaks");
 	bug->noticed = header_line(lines, "Noticed by");
 	bug->clock = header_line(lines, "Clock");
-	cases = header_line(lines, "Cases");
-	tests = header_line(lines, "Test");
-	bug->tests = tests ? g_strsplit(tests, " ", -1) : NULL;
-	bug->cases = cases ? g_strsplit(cases, " ", -1) : NULL;
-	if (bug->breaks && bug->noticed && bug->tests && bug->cases)
+	bug->files = header_words(lines, "Files");
+	bug->cases = header_words(lines, "Cases");
+	bug->tests = header_words(lines, "Test");
+	bug->reach = header_words(lines, "Reaches");
+	bug->hash = hash_of_text(text);
+	if (bug->breaks && bug->noticed && bug->files && bug->tests && bug->cases)
 		return bug;
 	g_set_error(error, FERRY_ERROR, 0,
-		    "%s: the header must have the lines Breaks, Noticed by, Cases and Test",
+		    "%s: the header must have the lines Breaks, Noticed by, Files, Cases and Test",
 		    bug->path);
 	bug_free(bug);
 	return NULL;
@@ -102,18 +117,78 @@ GPtrArray *bugs_read(char **patterns, GError **error)
 	return bugs;
 }
 
-char *bug_build(const struct bug *bug, GError **error)
-{
-	g_autofree char *script = source_path("corpus/kvm/build-modules");
-	g_autofree char *output = NULL;
-	const char *arguments[] = { script, bug->path, NULL };
-	int status;
+/* A kind of file, and the need of the programs that can reach what is patched in it. */
+static const struct {
+	const char *below, *need;
+} reached_by[] = {
+	{ "arch/x86/kvm/svm/", "svm" },
+	{ "arch/x86/kvm/vmx/", "vmx" },
+	{ "arch/x86/kvm/hyperv.c", "hyperv" },
+};
 
-	if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output,
-			  NULL, &status, error) ||
-	    !g_spawn_check_wait_status(status, error))
-		return NULL;
-	/* Its last line names the folder. */
-	g_strchomp(output);
-	return g_strdup(strrchr(output, '\n') ? strrchr(output, '\n') + 1 : output);
+static gboolean file_is_reached(const char *file, const struct program *program)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(reached_by); i++)
+		if (g_str_has_prefix(file, reached_by[i].below))
+			return g_strv_contains((const char *const *)program->needs,
+					       reached_by[i].need);
+	return TRUE;
+}
+
+gboolean bug_reaches(const struct bug *bug, const struct program *program)
+{
+	if (bug->reach)
+		return is_wanted(bug->reach, program->name);
+	for (char **file = bug->files; *file; file++)
+		if (file_is_reached(*file, program))
+			return TRUE;
+	return FALSE;
+}
+
+/* ---- building ---- */
+
+struct build {
+	GMainLoop *loop;
+	char *last_line; /* it names the folder of the modules */
+	int wait_status;
+};
+
+static void on_build_line(void *data, const char *line)
+{
+	struct build *build = data;
+
+	g_free(build->last_line);
+	build->last_line = g_strdup(line);
+}
+
+static void on_build_ended(void *data, int wait_status)
+{
+	struct build *build = data;
+
+	build->wait_status = wait_status;
+	g_main_loop_quit(build->loop);
+}
+
+char *bug_build(const struct bug *bug, const char *log, GError **error)
+{
+	static const struct lab_script_listener listener = {
+		.line = on_build_line,
+		.ended = on_build_ended,
+	};
+	g_autofree char *path = source_path("corpus/kvm/build-modules");
+	g_autofree char *script_path = g_canonicalize_filename(path, NULL);
+	char *arguments[] = { script_path, bug->path, NULL };
+	struct build build = { .loop = g_main_loop_new(NULL, FALSE) };
+	struct lab_script *script = lab_script_start(arguments, log, &listener, &build, error);
+	gboolean ended = script && interrupt_run_loop(build.loop);
+
+	if (script)
+		lab_script_free(script);
+	g_main_loop_unref(build.loop);
+	if (ended && g_spawn_check_wait_status(build.wait_status, NULL) && build.last_line)
+		return build.last_line;
+	if (ended)
+		g_set_error(error, FERRY_ERROR, 0, "%s tells why", log);
+	g_free(build.last_line);
+	return NULL;
 }

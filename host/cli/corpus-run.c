@@ -68,37 +68,52 @@ static char **test_words(char **globs)
 	return globs ? g_strv_builder_end(words) : NULL;
 }
 
-gboolean corpus_run_cases(struct corpus *corpus, char **patterns, const char *modules,
-			  const char *clock, const char *label, struct tally *tally, GError **error)
+GPtrArray *corpus_select(struct corpus *corpus, char **patterns, char **plans, const char *clock,
+			 GError **error)
 {
 	struct selection selection = {
 		.patterns = patterns,
+		.plan_names = plans,
 		.wanted = &corpus->wanted,
 		.accel = "kvm",
 		.host = ANY_LAB,
 		.lab_clock = clock,
 		.vmm = vmms[0],
 	};
-	g_autoptr(GPtrArray) cases = select_cases(corpus->suite, &selection, error);
-	g_autofree char *logdir = g_build_filename(corpus->logdir, label, NULL);
-	g_auto(GStrv) words = test_words(tally->tests);
+
+	return select_cases(corpus->suite, &selection, error);
+}
+
+gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus_kvm *kvm,
+		    const struct reporter *reporter, void *data)
+{
+	g_autofree char *logdir = g_build_filename(corpus->logdir, kvm->label, NULL);
 	struct lab_settings lab = {
-		.options = { .modules = modules },
+		.options = { .modules = kvm->modules },
 		.wanted = &corpus->wanted,
 	};
-	struct reports *reports;
+	struct reports *reports = reports_new();
+
+	reports_add(reports, reporter, data);
+	corpus->settings.logdir = logdir;
+	corpus->interrupted = schedule_run(cases, &corpus->settings, &lab, corpus->known_issues,
+					   corpus->jobs, reports)
+				      .not_run > 0;
+	reports_free(reports);
+	return !corpus->interrupted;
+}
+
+gboolean corpus_run_cases(struct corpus *corpus, char **patterns, const char *modules,
+			  const char *clock, const char *label, struct tally *tally, GError **error)
+{
+	g_autoptr(GPtrArray) cases = corpus_select(corpus, patterns, NULL, clock, error);
+	const struct corpus_kvm kvm = { .modules = modules, .label = label };
+	g_auto(GStrv) words = test_words(tally->tests);
 
 	if (!cases)
 		return FALSE;
-	reports = reports_new();
-	reports_add(reports, &tally_reporter, tally);
-	corpus->settings.logdir = logdir;
 	corpus->wanted.args = words;
 	/* A few tests never need as much time as a whole program may. */
 	corpus->wanted.timeout = words ? PATCHED_TIMEOUT : 0;
-	corpus->interrupted =
-		schedule_run(cases, &corpus->settings, &lab, corpus->known_issues, 1, reports)
-			.not_run > 0;
-	reports_free(reports);
-	return !corpus->interrupted;
+	return corpus_run(corpus, cases, &kvm, &tally_reporter, tally);
 }

@@ -3,9 +3,10 @@
 #ifndef FERRY_HOST_CORPUS_RUN_H
 #define FERRY_HOST_CORPUS_RUN_H
 
+#include "report/reporter.h"
 #include "run/case.h"
 
-/* What all runs of a `ferry corpus run` share. */
+/* What all runs of a `ferry corpus` command share. */
 struct corpus {
 	struct suite *suite;
 	const char *logdir; /* each run has a folder below it */
@@ -13,6 +14,7 @@ struct corpus {
 	struct case_settings settings;
 	struct environment *environment;
 	GPtrArray *known_issues;
+	unsigned jobs;	      /* labs at the same time, 1 or more */
 	gboolean interrupted; /* by a signal; there will be no further run */
 };
 
@@ -23,6 +25,25 @@ struct tally {
 	char **tests;	 /* globs over the tests to run, one of which must fail; NULL: all run */
 	char *caught_by; /* the first failed test that matches */
 };
+
+/* A build of KVM. */
+struct corpus_kvm {
+	const char *modules; /* the folder that holds it; NULL: the lab's own */
+	const char *label;   /* the folder for logs, below the corpus's */
+};
+
+/*
+ * The cases, each placed in the lab that offers what it needs. PLANS replace the programs' own if
+ * they are not NULL. The caller unrefs the array. NULL and ERROR if there are none.
+ */
+GPtrArray *corpus_select(struct corpus *corpus, char **patterns, char **plans, const char *clock,
+			 GError **error);
+
+/*
+ * Runs CASES, and tells REPORTER about them. FALSE after an interrupt; `interrupted` is set then.
+ */
+gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus_kvm *kvm,
+		    const struct reporter *reporter, void *data);
 
 /*
  * Runs the cases of PATTERNS, each in the lab that offers what it needs, with the KVM in MODULES

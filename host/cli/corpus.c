@@ -1,29 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `ferry corpus`: breaks KVM in known ways, and tells whether the cases that each patch names
- * notice it. Unpatched KVM goes first: a failure there is a false alarm, which is worse than a
- * miss.
+ * `ferry corpus`: breaks KVM in known ways, tells whether that is noticed (corpus-check.c), and
+ * measures which cases notice it (corpus-matrix.c).
  */
 #include <stdio.h>
 
 #include "cli/command.h"
 #include "cli/corpus-bug.h"
+#include "cli/corpus-check.h"
+#include "cli/corpus-matrix.h"
 #include "cli/corpus-run.h"
 #include "cli/project.h"
-#include "lab/kinds.h"
 #include "util/interrupt.h"
 #include "util/paths.h"
 
+#define DEFAULT_PLANS	"none,precopy"
+#define DEFAULT_PERCENT 90
+#define DEFAULT_MINUTES 10
+#define DEFAULT_JOBS	2
+
 static struct {
-	char *logdir;
-	int moves, passes;
+	char *logdir, *plans, *cases, *matrix, *output;
+	int moves, passes, jobs, percent, minutes;
 	gint64 seed;
-	char **patterns;
+	char **words;
 } options;
 
 static const GOptionEntry entries[] = {
 	{ "passes", 0, 0, G_OPTION_ARG_INT, &options.passes,
-	  "Run the cases on unpatched KVM N times first (default: 1)", "N" },
+	  "run: the cases on unpatched KVM N times first (default: 1)", "N" },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
 	  "How many migrations plan storm makes at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
 	  "N" },
@@ -31,142 +36,29 @@ static const GOptionEntry entries[] = {
 	  "Make the random choices of the run that printed this seed", "N" },
 	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
 	  "Where logs go (default: build/corpus)", "DIR" },
-	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
-	  "list|run [PATTERN...]" },
+	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
+	  "matrix: N labs at the same time; quick: CPUs that the set is for (default: 2)", "N" },
+	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plans,
+	  "matrix: measure the cases of these plans (default: " DEFAULT_PLANS ")", "LIST" },
+	{ "cases", 0, 0, G_OPTION_ARG_STRING, &options.cases,
+	  "matrix: measure only these, patterns as for 'ferry run', e.g. 'svm_*_up,vmx_*_up/none'",
+	  "LIST" },
+	{ "matrix", 0, 0, G_OPTION_ARG_FILENAME, &options.matrix,
+	  "The file that matrix writes and quick reads (default: corpus/matrix)", "FILE" },
+	{ "output", 0, 0, G_OPTION_ARG_FILENAME, &options.output,
+	  "quick: the file to write (default: corpus/quick)", "FILE" },
+	{ "percent", 0, 0, G_OPTION_ARG_INT, &options.percent,
+	  "quick: how much of what all cases notice the set must notice (default: " G_STRINGIFY(
+		  DEFAULT_PERCENT) ")",
+	  "N" },
+	{ "minutes", 0, 0, G_OPTION_ARG_INT, &options.minutes,
+	  "quick: how long the set may take (default: " G_STRINGIFY(DEFAULT_MINUTES) ")", "N" },
+	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.words, NULL,
+	  "COMMAND [PATTERN...]" },
 	{ 0 },
 };
 
-/* All patterns of all bugs that show in a lab with CLOCK, without repetitions. */
-static char **all_patterns(GPtrArray *bugs, const char *clock)
-{
-	GPtrArray *patterns = g_ptr_array_new();
-
-	for (guint i = 0; i < bugs->len; i++) {
-		const struct bug *bug = bugs->pdata[i];
-
-		if (g_strcmp0(bug->clock, clock))
-			continue;
-		for (char **pattern = bug->cases; *pattern; pattern++)
-			if (!g_ptr_array_find_with_equal_func(patterns, *pattern, g_str_equal,
-							      NULL))
-				g_ptr_array_add(patterns, g_strdup(*pattern));
-	}
-	g_ptr_array_add(patterns, NULL);
-	return (char **)g_ptr_array_free(patterns, FALSE);
-}
-
-/* Returns how many cases fail on unpatched KVM, or -1 if they could not be run. */
-static int run_unpatched(struct corpus *corpus, GPtrArray *bugs, const char *clock, int pass)
-{
-	g_auto(GStrv) patterns = all_patterns(bugs, clock);
-	g_autofree char *label = g_strdup_printf("unpatched-%s-%d", clock ? clock : "any", pass);
-	g_autoptr(GError) error = NULL;
-	struct tally tally = { 0 };
-	int alarms;
-
-	if (!*patterns)
-		return 0;
-	if (!corpus_run_cases(corpus, patterns, NULL, clock, label, &tally, &error)) {
-		if (error)
-			usage_error("%s", error->message);
-		return -1;
-	}
-	alarms = tally.failed + tally.errors;
-	printf("%-12s unpatched KVM, pass %d%s%s: %u passed, %u failed, %u as known, %u skipped%s%s\n",
-	       alarms ? "FALSE ALARM" : "clean", pass, clock ? ", clock " : "", clock ? clock : "",
-	       tally.passed, alarms, tally.known, tally.skipped, alarms ? "\n             " : "",
-	       alarms ? tally.first : "");
-	fflush(stdout);
-	tally_clear(&tally);
-	return alarms;
-}
-
-static int run_unpatched_with_each_clock(struct corpus *corpus, GPtrArray *bugs, int pass)
-{
-	int alarms = run_unpatched(corpus, bugs, NULL, pass);
-
-	for (const char *const *clock = lab_clocks(); *clock && alarms >= 0; clock++) {
-		int found = corpus->interrupted ? 0 : run_unpatched(corpus, bugs, *clock, pass);
-
-		alarms = found < 0 ? found : alarms + found;
-	}
-	return alarms;
-}
-
-/* TRUE if the bug was caught by the test that must catch it. */
-static gboolean run_bug(struct corpus *corpus, const struct bug *bug)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *modules = NULL;
-	struct tally tally = { .tests = bug->tests };
-	gboolean caught;
-
-	modules = bug_build(bug, &error);
-	if (!modules) {
-		printf("%-12s %s: cannot be built: %s\n", "NOT BUILT", bug->name, error->message);
-		return FALSE;
-	}
-	if (!corpus_run_cases(corpus, bug->cases, modules, bug->clock, bug->name, &tally, &error)) {
-		if (error)
-			usage_error("%s", error->message);
-		return FALSE;
-	}
-	caught = tally.caught_by != NULL;
-	if (caught)
-		printf("%-12s %s, by %s\n", "caught", bug->name, tally.caught_by);
-	else if (tally.errors && !tally.failed && !tally.passed)
-		printf("%-12s %s: %s\n", "BROKE KERNEL", bug->name, tally.first);
-	else
-		printf("%-12s %s (%s): %u passed, %u failed, %u errors%s%s\n", "MISSED", bug->name,
-		       bug->breaks, tally.passed, tally.failed, tally.errors,
-		       tally.first ? "; " : "", tally.first ? tally.first : "");
-	fflush(stdout);
-	tally_clear(&tally);
-	return caught;
-}
-
-static int run_corpus(GPtrArray *bugs)
-{
-	g_autoptr(GError) error = NULL;
-	struct corpus corpus = {
-		.wanted = default_settings,
-		.logdir = options.logdir,
-		.settings = { .vmm = vmms[0] },
-	};
-	int alarms = 0;
-	guint caught = 0;
-
-	corpus.wanted.seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
-	corpus.wanted.moves = options.moves;
-	corpus.settings.wanted = &corpus.wanted;
-	interrupt_watch();
-	corpus.suite = load_suite(&default_settings, &error);
-	if (corpus.suite)
-		corpus.known_issues = load_known_issues(&error);
-	if (!corpus.known_issues)
-		return usage_error("%s", error->message);
-	corpus.environment = g_new0(struct environment, 1);
-	corpus.settings.environment = corpus.environment;
-	for (int pass = 1; pass <= options.passes && !corpus.interrupted; pass++) {
-		int found = run_unpatched_with_each_clock(&corpus, bugs, pass);
-
-		if (found < 0)
-			return corpus.interrupted ? EXIT_INTERRUPTED : EXIT_USAGE;
-		alarms += found;
-	}
-	for (guint i = 0; i < bugs->len && !corpus.interrupted; i++)
-		caught += run_bug(&corpus, bugs->pdata[i]);
-	printf("%u of %u caught, %d false alarms; seed %u\n", caught, bugs->len, alarms,
-	       (guint32)corpus.wanted.seed);
-	g_ptr_array_unref(corpus.known_issues);
-	environment_free(corpus.environment);
-	suite_free(corpus.suite);
-	if (corpus.interrupted)
-		return EXIT_INTERRUPTED;
-	return caught == bugs->len && !alarms ? EXIT_ALL_PASSED : EXIT_SOME_FAILED;
-}
-
-static int list_corpus(GPtrArray *bugs)
+static int list(struct corpus *corpus, GPtrArray *bugs)
 {
 	for (guint i = 0; i < bugs->len; i++) {
 		const struct bug *bug = bugs->pdata[i];
@@ -179,31 +71,135 @@ static int list_corpus(GPtrArray *bugs)
 	return EXIT_ALL_PASSED;
 }
 
-static int corpus(int argc, char **argv)
+static int run(struct corpus *corpus, GPtrArray *bugs)
+{
+	corpus->jobs = 1;
+	return corpus_check(corpus, bugs, options.passes);
+}
+
+static int matrix(struct corpus *corpus, GPtrArray *bugs)
+{
+	g_auto(GStrv) plans = g_strsplit(options.plans ?: DEFAULT_PLANS, ",", -1);
+	g_auto(GStrv) cases = options.cases ? g_strsplit(options.cases, ",", -1) : NULL;
+	g_autofree char *path = source_path("corpus/matrix");
+	const struct matrix_options wanted = {
+		.path = options.matrix ?: path,
+		.plans = plans,
+		.cases = cases,
+	};
+
+	corpus->jobs = options.jobs;
+	return corpus_matrix(corpus, bugs, &wanted);
+}
+
+static int quick(struct corpus *corpus, GPtrArray *bugs)
+{
+	g_autofree char *matrix_path = source_path("corpus/matrix");
+	g_autofree char *path = source_path("corpus/quick");
+
+	return corpus_quick(&(struct quick_options){
+		.matrix_path = options.matrix ?: matrix_path,
+		.path = options.output ?: path,
+		.percent = options.percent,
+		.minutes = options.minutes,
+		.jobs = options.jobs,
+	});
+}
+
+/* The words after `ferry corpus`. */
+static const struct {
+	const char *name, *about;
+	gboolean runs_cases; /* it needs the suite */
+	int (*carry_out)(struct corpus *corpus, GPtrArray *bugs);
+} commands[] = {
+	{ "list", "what patches there are", FALSE, list },
+	{ "run", "is each patch noticed by the cases that it names?", TRUE, run },
+	{ "matrix", "which cases notice which patch, and how soon? (into corpus/matrix)", TRUE,
+	  matrix },
+	{ "quick", "compute the quick set from the matrix (into corpus/quick)", FALSE, quick },
+};
+
+/* Fills in what running cases takes. Returns an enum exit_status. */
+static int open_and_run(int (*carry_out)(struct corpus *corpus, GPtrArray *bugs), GPtrArray *bugs)
+{
+	g_autoptr(GError) error = NULL;
+	struct corpus corpus = {
+		.wanted = default_settings,
+		.logdir = options.logdir,
+		.settings = { .vmm = vmms[0] },
+	};
+	int status;
+
+	corpus.wanted.seed = options.seed < 0 ? g_random_int() : (guint32)options.seed;
+	corpus.wanted.moves = options.moves;
+	corpus.settings.wanted = &corpus.wanted;
+	interrupt_watch();
+	corpus.suite = load_suite(&default_settings, &error);
+	if (corpus.suite)
+		corpus.known_issues = load_known_issues(&error);
+	if (!corpus.known_issues)
+		return usage_error("%s", error->message);
+	corpus.environment = g_new0(struct environment, 1);
+	corpus.settings.environment = corpus.environment;
+	status = carry_out(&corpus, bugs);
+	g_ptr_array_unref(corpus.known_issues);
+	environment_free(corpus.environment);
+	suite_free(corpus.suite);
+	return status;
+}
+
+static gboolean parse(int argc, char **argv, GError **error)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-	g_autoptr(GPtrArray) bugs = NULL;
-	g_autoptr(GError) error = NULL;
+	g_autoptr(GString) description = g_string_new("COMMAND is one of\n");
 
+	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+		g_string_append_printf(description, "  %-8s  %s\n", commands[i].name,
+				       commands[i].about);
+	g_string_append(description, "PATTERN is a glob over the names of patches.\n");
 	options.moves = DEFAULT_MOVES;
 	options.passes = 1;
 	options.seed = -1;
+	options.jobs = DEFAULT_JOBS;
+	options.percent = DEFAULT_PERCENT;
+	options.minutes = DEFAULT_MINUTES;
 	g_option_context_set_summary(context,
 				     "Breaks KVM in known ways, and tells whether it is noticed.");
+	g_option_context_set_description(context, description->str);
 	g_option_context_add_main_entries(context, entries, NULL);
-	if (!g_option_context_parse(context, &argc, &argv, &error))
-		return usage_error("%s", error->message);
-	if (!options.patterns ||
-	    (!g_str_equal(options.patterns[0], "list") && !g_str_equal(options.patterns[0], "run")))
-		return usage_error("say 'ferry corpus list' or 'ferry corpus run'");
+	return g_option_context_parse(context, &argc, &argv, error);
+}
+
+static const char *wrong_number(void)
+{
 	if (options.moves < 1 || options.passes < 0)
-		return usage_error("--moves is 1 or more, --passes 0 or more");
+		return "--moves is 1 or more, --passes 0 or more";
+	if (options.jobs < 1 || options.minutes < 1)
+		return "--jobs and --minutes are 1 or more";
+	return options.percent < 1 || options.percent > 100 ? "--percent is 1 to 100" : NULL;
+}
+
+static int corpus(int argc, char **argv)
+{
+	g_autoptr(GPtrArray) bugs = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!parse(argc, argv, &error))
+		return usage_error("%s", error->message);
+	if (wrong_number())
+		return usage_error("%s", wrong_number());
 	if (!options.logdir)
 		options.logdir = build_path("corpus");
-	bugs = bugs_read(options.patterns + 1, &error);
-	if (!bugs)
-		return usage_error("%s", error->message);
-	return g_str_equal(options.patterns[0], "list") ? list_corpus(bugs) : run_corpus(bugs);
+	for (gsize i = 0; options.words && i < G_N_ELEMENTS(commands); i++) {
+		if (!g_str_equal(commands[i].name, options.words[0]))
+			continue;
+		bugs = bugs_read(options.words + 1, &error);
+		if (!bugs)
+			return usage_error("%s", error->message);
+		return commands[i].runs_cases ? open_and_run(commands[i].carry_out, bugs)
+					      : commands[i].carry_out(NULL, bugs);
+	}
+	return usage_error("say 'ferry corpus list', 'run', 'matrix' or 'quick'");
 }
 
 const struct command corpus_command = {

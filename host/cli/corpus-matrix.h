@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `ferry corpus matrix` and `ferry corpus quick`: who notices which patch, and what follows. */
+#ifndef FERRY_HOST_CORPUS_MATRIX_H
+#define FERRY_HOST_CORPUS_MATRIX_H
+
+#include "cli/corpus-run.h"
+
+struct matrix_options {
+	const char *path; /* of the matrix */
+	char **plans;	  /* of the cases to measure */
+	char **cases;	  /* patterns; NULL: all */
+};
+
+/*
+ * Measures what the matrix does not hold yet of BUGS (of struct bug), and adds it as soon as it is
+ * there. Returns an enum exit_status.
+ */
+int corpus_matrix(struct corpus *corpus, GPtrArray *bugs, const struct matrix_options *options);
+
+struct quick_options {
+	const char *matrix_path, *path;
+	int percent, minutes, jobs;
+};
+
+/* Computes the quick set from the matrix and writes it to PATH. Returns an enum exit_status. */
+int corpus_quick(const struct quick_options *options);
+
+#endif

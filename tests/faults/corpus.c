@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The corpus without its labs: the matrix, and the quick set that is computed from it. */
+#include "faults.h"
+
+static void write_matrix(struct run *run, const char *text)
+{
+	g_autofree char *path = run_path(run, "matrix");
+
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void small_matrix(struct run *run)
+{
+	write_matrix(run, "unpatched selftest/none pass 1.0 -s -\n"
+			  "unpatched svm_state_up/none pass 20.0 -a -\n"
+			  "unpatched svm_state_up/precopy pass 30.0 -a -\n"
+			  "p svm_state_up/none fail 2.0 p-a t\n"
+			  "q svm_state_up/precopy fail 3.0 q-a t\n"
+			  "r svm_state_up/precopy error 3.0 r-a -\n");
+}
+
+/* Nobody has measured what unpatched KVM does. */
+static void one_sided_matrix(struct run *run)
+{
+	write_matrix(run, "p svm_state_up/none fail 2.0 p-a t\n");
+}
+
+static void broken_matrix(struct run *run)
+{
+	write_matrix(run, "unpatched selftest/none pass 1.0 -s -\n=======\n");
+}
+
+#define QUICK "corpus quick --matrix @DIR@/matrix --output @DIR@/quick"
+
+static const struct fault rows[] = {
+	{ "quick-set", QUICK, NULL, 0, NULL,
+	  "^3 cases, 51 s of cases, about 1 min on 2 CPUs; they notice 3 of 3 patches that any "
+	  "case notices \\(100 %\\)\n(.*\n)*selftest/none +# 1 s\nsvm_state_up/precopy +# 30 s; "
+	  "notices q r\nsvm_state_up/none +# 20 s; notices p$",
+	  .prepare = small_matrix, .wrapper = "\"$@\" && cat @DIR@/quick" },
+	{ "quick-set-too-short", QUICK " --minutes 1 --jobs 1", NULL, 1, NULL,
+	  "they notice 2 of 3 .*\n1 minutes are too short for 90 %; --minutes gives more$",
+	  .prepare = small_matrix },
+	{ "quick-set-one-sided", QUICK, NULL, 2, NULL,
+	  "^ferry: .*/matrix: no case was measured on unpatched KVM$",
+	  .prepare = one_sided_matrix },
+	{ "quick-set-bad-line", QUICK, NULL, 2, NULL,
+	  "^ferry: .*/matrix:2: 1 words, and a line is PATCH CASE VERDICT SECONDS HASH TEST",
+	  .prepare = broken_matrix },
+	{ "quick-set-no-matrix", QUICK, NULL, 2, NULL,
+	  "^ferry: .*/matrix.*: No such file or directory; 'ferry corpus matrix' measures$" },
+	{ "quick-set-not-written", "corpus quick --matrix @DIR@/matrix --output /nowhere/quick",
+	  NULL, 2, NULL, "^ferry: .*/nowhere/quick.*: No such file or directory",
+	  .prepare = small_matrix },
+	{ "corpus-unknown-command", "corpus matrx", NULL, 2, NULL,
+	  "^ferry: say 'ferry corpus list', 'run', 'matrix' or 'quick'$" },
+	{ "corpus-unknown-patch", "corpus matrix nothing_like_it", NULL, 2, NULL,
+	  "^ferry: no patch in .*corpus/kvm matches$" },
+	{ "corpus-no-percent", QUICK " --percent 0", NULL, 2, NULL,
+	  "^ferry: --percent is 1 to 100$" },
+	{ "matrix-bad-line", "corpus matrix --matrix @DIR@/matrix", NULL, 2, NULL,
+	  "^ferry: .*/matrix:2: 1 words", .prepare = broken_matrix },
+	{ "matrix-no-folder", "corpus matrix --matrix /nowhere/matrix", NULL, 2, NULL,
+	  "^ferry: cannot open /nowhere: No such file or directory$" },
+	{ "matrix-in-use", "corpus matrix --matrix @DIR@/matrix", NULL, 2, NULL,
+	  "^ferry: another 'ferry corpus matrix' is writing .*/matrix; wait until it has ended$",
+	  .prepare = small_matrix, .wrapper = "exec flock @DIR@ \"$@\"" },
+	{ "matrix-unknown-plan", "corpus matrix --plan precpy --matrix @DIR@/matrix", NULL, 2, NULL,
+	  "^ferry: --plan: unknown plan 'precpy'" },
+};
+
+const struct fault_table corpus_faults = { rows, G_N_ELEMENTS(rows) };
