@@ -18,28 +18,31 @@ static void add_case(GString *text, const struct quick_case *member, const struc
 	g_string_append_c(text, '\n');
 }
 
+static const char *const head[] = {
+	"# SPDX-License-Identifier: GPL-2.0-or-later",
+	"#",
+	"# The quick set: what 'ferry run' runs when no case is named. Generated from corpus/matrix by",
+	"# 'ferry corpus quick'; corpus/README.md tells how. After each case: its seconds on a lab's KVM,",
+	"# and the broken KVMs that it notices.",
+	"#",
+};
+
 gboolean quick_write(const struct quick_set *set, const struct matrix *matrix, const char *path,
 		     GError **error)
 {
-	g_autoptr(GString) text = g_string_new(
-		"# SPDX-License-Identifier: GPL-2.0-or-later\n"
-		"#\n"
-		"# The quick set: what 'ferry run' runs when no case is named. Generated from\n"
-		"# corpus/matrix by 'ferry corpus quick'; corpus/README.md tells how.\n");
+	g_autoptr(GString) text = g_string_new(NULL);
 	struct cover *cover = cover_new(matrix);
 
+	for (gsize i = 0; i < G_N_ELEMENTS(head); i++)
+		g_string_append_printf(text, "%s\n", head[i]);
 	g_string_append_printf(
-		text,
-		"#\n# It notices %u of the %u broken KVMs that any measured case "
-		"notices.\n"
-		"# After each case: its seconds on a lab's KVM, and which of them it "
-		"notices.\n\n",
+		text, "# Together: %u of the %u broken KVMs that any measured case notices.\n\n",
 		set->caught, set->total);
 	for (guint i = 0; i < set->cases->len; i++) {
 		if (i == set->covering)
-			g_string_append(text,
-					"\n# The shortest case of each other program, as long as "
-					"there was time.\n\n");
+			g_string_append(
+				text,
+				"\n# The shortest case of each other program, as long as there was time.\n\n");
 		add_case(text, &g_array_index(set->cases, struct quick_case, i), cover);
 	}
 	cover_free(cover);

@@ -262,7 +262,7 @@ static void test_quick_file(void)
 
 	g_assert_true(quick_write(&set, matrix, path, NULL));
 	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-	g_assert_nonnull(strstr(text, "# It notices 1 of the 1 broken KVMs"));
+	g_assert_nonnull(strstr(text, "# Together: 1 of the 1 broken KVMs"));
 	g_assert_nonnull(strstr(text, "# 2 s; notices p\n"));
 	told = expanded("quick", text);
 	g_assert_cmpstr(told, ==, "a/none b/none");
