@@ -92,13 +92,15 @@ gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus
 		.options = { .modules = kvm->modules },
 		.wanted = &corpus->wanted,
 	};
+	struct durations *durations = durations_open(corpus->settings.environment, &corpus->wanted);
 	struct reports *reports = reports_new();
 
 	reports_add(reports, reporter, data);
 	corpus->settings.logdir = logdir;
 	corpus->interrupted = schedule_run(cases, &corpus->settings, &lab, corpus->known_issues,
-					   corpus->jobs, reports)
+					   durations, corpus->jobs, reports)
 				      .not_run > 0;
+	durations_close(durations);
 	reports_free(reports);
 	return !corpus->interrupted;
 }

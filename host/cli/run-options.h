@@ -17,6 +17,7 @@ struct run_options {
 	gboolean no_skip;  /* a skipped case is a failure */
 	gboolean emulated; /* this machine is a lab with an emulated CPU */
 	char *in_lab;	   /* the name of the lab that this machine is; NULL: it is none */
+	gboolean in_order; /* the patterns are names of cases, which run in this order */
 	gboolean prefork;  /* start QEMU once and fork it for each VM */
 };
 

@@ -5,7 +5,9 @@
 #include "cli/report-options.h"
 #include "cli/run-options.h"
 #include "run/environment.h"
+#include "run/durations.h"
 #include "run/folders.h"
+#include "run/pick.h"
 #include "run/schedule.h"
 #include "run/select.h"
 #include "run/speed.h"
@@ -56,7 +58,8 @@ static void tell_why_labs(const GPtrArray *cases, struct reports *reports)
 }
 
 static int run_cases(GPtrArray *cases, const struct run_options *options,
-		     const struct case_settings *settings, GPtrArray *known_issues)
+		     const struct case_settings *settings, GPtrArray *known_issues,
+		     struct durations *durations)
 {
 	const struct lab_settings lab_settings = { .options = options->lab,
 						   .wanted = &options->wanted };
@@ -68,8 +71,8 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	if (!report_options_begin(reports, settings->environment, cases, &error))
 		return usage_error("%s", error->message);
 	tell_why_labs(cases, reports);
-	outcome =
-		schedule_run(cases, settings, &lab_settings, known_issues, options->jobs, reports);
+	outcome = schedule_run(cases, settings, &lab_settings, known_issues, durations,
+			       options->jobs, reports);
 	complete = end_reports(reports, outcome.not_run);
 	reports_free(reports);
 	return exit_status(&outcome, complete, options->no_skip);
@@ -166,6 +169,7 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 	g_autoptr(GError) error = NULL;
 	struct run_folders folders;
 	struct environment *environment;
+	struct durations *durations;
 	int status;
 
 	if (!run_folders_open(&folders, options->logdir, &error))
@@ -191,7 +195,9 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 	};
 
 	environment->timescale = find_timescale(cases, suite, &settings);
-	status = run_cases(cases, options, &settings, known_issues);
+	durations = durations_open(environment, &options->wanted);
+	status = run_cases(cases, options, &settings, known_issues, durations);
+	durations_close(durations);
 	if (vmm->end)
 		vmm->end();
 	run_folders_close(&folders);
@@ -206,6 +212,7 @@ static int run(int argc, char **argv)
 	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
 	struct selection selection = { 0 };
 	struct programs programs = { 0 };
+	g_auto(GStrv) patterns = NULL;
 	struct suite *suite;
 	int status;
 
@@ -217,11 +224,15 @@ static int run(int argc, char **argv)
 		return usage_error("%s", error->message);
 
 	selection.wanted = &options->wanted;
-	selection.patterns = options->patterns;
+	patterns =
+		options->in_order ? pick_patterns(options->patterns) : g_strdupv(options->patterns);
+	selection.patterns = patterns;
 	selection.plan_names = options->plans;
 	selection.host = options->host;
 	selection.lab_clock = options->lab.clock;
 	cases = select_cases(suite, &selection, &error);
+	if (cases && options->in_order)
+		cases = pick_cases(cases, options->patterns, &error);
 	if (!cases || !find_programs(&programs, selection.vmm, &options->wanted, &error))
 		return usage_error("%s", error->message);
 

@@ -40,8 +40,7 @@ static void add_patterns(GPtrArray *arguments, const GPtrArray *cases)
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
 
-		g_ptr_array_add(arguments, g_strconcat(test_case->program->name, "/",
-						       test_case->plan_name, NULL));
+		add(arguments, test_case->name);
 	}
 }
 
@@ -71,6 +70,8 @@ static void add_inner_run(GPtrArray *arguments, const struct lab_kind *kind, gbo
 	g_ptr_array_add(arguments, g_canonicalize_filename(ferry, NULL));
 	add(arguments, "run");
 	add(arguments, "--stream");
+	/* The names may be those of single repeats, and the first is the one to run first. */
+	add(arguments, "--in-order");
 	if (emulated) {
 		add(arguments, "--emulated-host");
 		add(arguments, "--prefork");

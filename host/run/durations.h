@@ -35,7 +35,7 @@ void durations_close(struct durations *durations);
 double expected_seconds(struct durations *durations, const struct test_case *test_case,
 			enum duration_source *source);
 
-/* The seconds that the lab LAB takes from its start to the first line of the runner inside. */
+/* The seconds that the lab LAB takes from its start until its first case runs. */
 double expected_boot_seconds(struct durations *durations, const char *lab);
 
 /*
@@ -44,7 +44,7 @@ double expected_boot_seconds(struct durations *durations, const char *lab);
  */
 void durations_learn(struct durations *durations, const struct result *result);
 
-/* Remembers that the lab LAB with the kernel KERNEL, a release, was up after SECONDS. */
+/* Remembers that in the lab LAB with the kernel KERNEL, a release, a case ran after SECONDS. */
 void durations_learn_boot(struct durations *durations, const char *lab, const char *kernel,
 			  double seconds);
 

@@ -7,6 +7,7 @@
 #include "lab/kinds.h"
 #include "run/known-issues.h"
 #include "run/schedule.h"
+#include "run/share.h"
 
 struct running {
 	const struct test_case *test_case;
@@ -20,11 +21,14 @@ struct lab_running {
 	guint owed;	 /* cases without a verdict */
 	gboolean ready;	 /* it waits for a slot */
 	gboolean booted; /* it has a slot */
+	gboolean boot_learned;
+	gint64 boot_began, first_case_began; /* monotonic times; 0: not yet */
 };
 
 struct schedule {
 	const struct case_settings *settings;
 	GPtrArray *known_issues; /* or NULL */
+	struct durations *durations;
 	struct reports *reports;
 	GMainLoop *loop;
 	GQueue *waiting;    /* of struct test_case */
@@ -39,6 +43,7 @@ static void conclude(struct schedule *schedule, struct result *result)
 {
 	if (schedule->known_issues)
 		known_issues_apply(schedule->known_issues, result);
+	durations_learn(schedule->durations, result);
 	counts_add(&schedule->outcome.counts, result);
 	reports_ended(schedule->reports, result);
 	result_free(result);
@@ -116,6 +121,7 @@ static void boot_labs(struct schedule *schedule)
 		running->ready = FALSE;
 		running->booted = TRUE;
 		schedule->free_slots--;
+		running->boot_began = g_get_monotonic_time();
 		lab_run(running->lab);
 	}
 }
@@ -159,6 +165,8 @@ static void on_lab_started(void *data, const struct test_case *test_case)
 {
 	struct lab_running *running = data;
 
+	if (!running->first_case_began)
+		running->first_case_began = g_get_monotonic_time();
 	reports_started(running->schedule->reports, test_case);
 }
 
@@ -176,10 +184,23 @@ static void on_lab_note(void *data, const char *text)
 	reports_note(running->schedule->reports, text);
 }
 
+/* The first result tells which kernel it was that has booted. */
+static void learn_boot(struct lab_running *running, const struct environment *environment)
+{
+	gint64 took = running->first_case_began - running->boot_began;
+
+	if (running->boot_learned || !running->first_case_began || !environment->kernel)
+		return;
+	running->boot_learned = TRUE;
+	durations_learn_boot(running->schedule->durations, environment->host, environment->kernel,
+			     (double)took / G_USEC_PER_SEC);
+}
+
 static void on_lab_result(void *data, struct result *result)
 {
 	struct lab_running *running = data;
 
+	learn_boot(running, result->environment);
 	running->owed--;
 	conclude(running->schedule, result);
 }
@@ -204,96 +225,73 @@ static const struct lab_listener lab_listener = {
 	.finished = on_lab_finished,
 };
 
-static void start_lab(struct schedule *schedule, const struct lab_kind *kind, const char *clock,
-		      unsigned machine, GPtrArray *cases, const struct lab_settings *settings)
+static void start_lab(struct schedule *schedule, const struct share *share, unsigned machine,
+		      const struct lab_settings *settings)
 {
 	struct lab_running *running = g_new0(struct lab_running, 1);
 	struct lab_options options = settings->options;
 
-	options.clock = clock;
+	options.clock = share->clock;
 	options.machine = machine;
 	running->schedule = schedule;
-	running->owed = cases->len;
-	running->lab = lab_start(kind, cases, settings->wanted, &options,
-				 schedule->settings->logdir, &lab_listener, running);
+	running->owed = share->cases->len;
+	running->lab = lab_start(lab_kind_find(share->host), share->cases, settings->wanted,
+				 &options, schedule->settings->logdir, &lab_listener, running);
 	g_ptr_array_add(schedule->labs, running);
 }
 
-static GPtrArray *placed_in(GPtrArray *cases, const char *lab, const char *clock)
-{
-	GPtrArray *placed = g_ptr_array_new();
-
-	for (guint i = 0; i < cases->len; i++) {
-		struct test_case *test_case = cases->pdata[i];
-
-		if (g_str_equal(test_case->host, lab) && !g_strcmp0(test_case->lab_clock, clock))
-			g_ptr_array_add(placed, test_case);
-	}
-	return placed;
-}
-
-static gboolean repeats(const struct test_case *a, const struct test_case *b)
-{
-	return a->program == b->program && a->plan == b->plan;
-}
+/* ---- which machines there are, and what each of them runs ---- */
 
 /*
- * Starts as many machines of a lab as there are slots, each with a share of CASES, since each keeps
- * one of this machine's CPUs busy. How long a case takes is not known, but it depends on its plan.
- * So the cases of a program are dealt out in turn, and each program begins one machine further than
- * the program before it. Otherwise, with `--plan none,precopy`, one of two machines would get all
- * cases that migrate.
+ * A lab runs as many vCPUs of guests at a time as it has CPUs, so a guest with fewer has only a
+ * part of the lab for itself.
  */
-static void start_labs(struct schedule *schedule, const struct lab_kind *kind, const char *clock,
-		       GPtrArray *cases, const struct lab_settings *settings)
+static double case_seconds(void *data, const struct test_case *test_case)
 {
-	g_autoptr(GPtrArray) shares =
-		g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
-	guint programs = 0, turn = 0;
+	struct schedule *schedule = data;
+	unsigned cpus = lab_kind_find(test_case->host)->cpus;
 
-	for (guint i = 0; i < schedule->slots; i++)
-		g_ptr_array_add(shares, g_ptr_array_new());
-	for (guint i = 0; i < cases->len; i++) {
-		const struct test_case *now = cases->pdata[i];
-		const struct test_case *last = cases->pdata[MAX(i, 1) - 1];
-
-		/* A case and its repeats stay together, since the runner in the lab repeats it. */
-		if (now->program != last->program)
-			turn = ++programs;
-		else if (!repeats(now, last))
-			turn++;
-		g_ptr_array_add(shares->pdata[turn % shares->len], cases->pdata[i]);
-	}
-	for (guint i = 0, machine = 0; i < shares->len; i++) {
-		GPtrArray *share = shares->pdata[i];
-
-		if (share->len)
-			start_lab(schedule, kind, clock, ++machine, share, settings);
-	}
+	return expected_seconds(schedule->durations, test_case, NULL) *
+	       MIN(test_case->program->smp, cpus) / cpus;
 }
 
-static void give_to_labs(struct schedule *schedule, const struct lab_kind *kind, const char *clock,
-			 GPtrArray *cases, const struct lab_settings *settings)
+static double boot_seconds(void *data, const char *host)
 {
-	g_autoptr(GPtrArray) placed = placed_in(cases, kind->name, clock);
-
-	start_labs(schedule, kind, clock, placed, settings);
+	return expected_boot_seconds(((struct schedule *)data)->durations, host);
 }
 
-/* Gives each kind of lab, with each kind of clock, its cases, and this machine the rest. */
+/* How many machines of the same lab with the same clock come before SHARES[INDEX]. */
+static unsigned machines_before(const GPtrArray *shares, guint index)
+{
+	const struct share *share = shares->pdata[index];
+	unsigned count = 0;
+
+	for (guint i = 0; i < index; i++) {
+		const struct share *other = shares->pdata[i];
+
+		count += g_str_equal(other->host, share->host) &&
+			 !g_strcmp0(other->clock, share->clock);
+	}
+	return count;
+}
+
+/* Gives labs their cases, and this machine the rest. */
 static void distribute(struct schedule *schedule, GPtrArray *cases,
 		       const struct lab_settings *settings)
 {
+	const struct share_costs costs = { case_seconds, boot_seconds, schedule };
+	g_autoptr(GPtrArray) shares = share_out(cases, schedule->slots, &costs);
+
 	for (guint i = 0; i < cases->len; i++) {
 		struct test_case *test_case = cases->pdata[i];
 
 		if (g_str_equal(test_case->host, "local"))
 			g_queue_push_tail(schedule->waiting, test_case);
 	}
-	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++) {
-		give_to_labs(schedule, kind, NULL, cases, settings);
-		for (const char *const *clock = kind->clocks; *clock; clock++)
-			give_to_labs(schedule, kind, *clock, cases, settings);
+	for (guint i = 0; i < shares->len; i++) {
+		const struct share *share = shares->pdata[i];
+
+		start_lab(schedule, share, machines_before(shares, i) + 1, settings);
 	}
 }
 
@@ -318,12 +316,13 @@ static void abandon_all(struct schedule *schedule)
 
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
 				     const struct lab_settings *lab_settings,
-				     GPtrArray *known_issues, unsigned slots,
-				     struct reports *reports)
+				     GPtrArray *known_issues, struct durations *durations,
+				     unsigned slots, struct reports *reports)
 {
 	struct schedule schedule = {
 		.settings = settings,
 		.known_issues = known_issues,
+		.durations = durations,
 		.reports = reports,
 		.loop = g_main_loop_new(NULL, FALSE),
 		.waiting = g_queue_new(),

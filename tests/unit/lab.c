@@ -53,7 +53,9 @@ static char *command_line(const struct lab_kind *kind, const struct lab_options 
 			  const struct settings *wanted)
 {
 	struct program program = { .name = (char *)"prog", .file = (char *)"/proc/version" };
-	struct test_case test_case = { .program = &program, .plan_name = "storm+tcp" };
+	struct test_case test_case = { .program = &program,
+				       .plan_name = "storm+tcp",
+				       .name = (char *)"prog/storm+tcp#3" };
 	g_autoptr(GPtrArray) cases = g_ptr_array_new();
 	g_auto(GStrv) words = NULL;
 	g_autofree char *script = g_strconcat("/lab/", kind->name, NULL);
@@ -72,7 +74,7 @@ static void check(const struct lab_kind *kind, const struct lab_options *options
 	struct settings settings = default_settings;
 	g_autofree char *line = NULL;
 	g_autofree char *expected = g_strdup_printf(
-		"%s --results /logs*-- /*/ferry run --stream%s --host local --in-lab moon --accel kvm --logdir /logs --seed 7 --moves 20 --memory 128 --repeat 1 --timeout 0%s --plan storm+tcp -- prog/storm+tcp",
+		"%s --results /logs*-- /*/ferry run --stream --in-order%s --host local --in-lab moon --accel kvm --logdir /logs --seed 7 --moves 20 --memory 128 --repeat 1 --timeout 0%s --plan storm+tcp -- prog/storm+tcp#3",
 		before, inside, wanted);
 
 	settings.seed = 7;
