@@ -273,13 +273,18 @@ static gboolean was_tried(const struct known_issue *issue, const struct result *
 
 static void apply_to_pass(GPtrArray *issues, struct result *result)
 {
-	for (guint i = 0; i < issues->len && !result->warning; i++) {
+	for (guint i = 0; i < issues->len; i++) {
 		const struct known_issue *issue = issues->pdata[i];
+		g_autofree char *before = NULL;
 
-		if (concerns(issue, result) && !issue->sometimes && was_tried(issue, result))
-			result->warning =
-				g_strdup_printf("it passed, though known-issues.cfg [%s] says: %s",
-						issue->name, issue->reason);
+		if (!concerns(issue, result) || issue->sometimes || !was_tried(issue, result))
+			continue;
+		/* There is a warning already if the host's kernel has said something. */
+		before = result->warning;
+		result->warning = g_strdup_printf(
+			"%s%sit passed, though known-issues.cfg [%s] says: %s",
+			before ? before : "", before ? "; " : "", issue->name, issue->reason);
+		return;
 	}
 }
 

@@ -5,6 +5,7 @@
  */
 #include "util/interrupt.h"
 #include "lab/kinds.h"
+#include "run/kernel-watch.h"
 #include "run/known-issues.h"
 #include "run/schedule.h"
 #include "run/share.h"
@@ -29,6 +30,7 @@ struct schedule {
 	const struct case_settings *settings;
 	GPtrArray *known_issues; /* or NULL */
 	struct durations *durations;
+	struct kernel_watch *kernel;
 	struct reports *reports;
 	GMainLoop *loop;
 	GQueue *waiting;    /* of struct test_case */
@@ -62,7 +64,8 @@ static void fill_slots(struct schedule *schedule);
 
 static void quit_when_done(struct schedule *schedule)
 {
-	if (!schedule->running->len && !schedule->waiting->length && !schedule->labs->len)
+	if (!schedule->running->len && !schedule->waiting->length && !schedule->labs->len &&
+	    !kernel_watch_holds(schedule->kernel))
 		g_main_loop_quit(schedule->loop);
 }
 
@@ -79,9 +82,30 @@ static void on_ended(void *data, struct result *result)
 			break;
 		}
 	}
-	conclude(schedule, result);
+	kernel_watch_ended(schedule->kernel, result);
 	fill_slots(schedule);
 }
+
+/* The result of a case on this machine also has what its kernel said meanwhile. */
+static void on_watched_ended(void *data, struct result *result)
+{
+	struct schedule *schedule = data;
+
+	conclude(schedule, result);
+	quit_when_done(schedule);
+}
+
+static void on_kernel_note(void *data, const char *text)
+{
+	struct schedule *schedule = data;
+
+	reports_note(schedule->reports, text);
+}
+
+static const struct kernel_watch_listener kernel_watch_listener = {
+	.ended = on_watched_ended,
+	.note = on_kernel_note,
+};
 
 static void on_progress(void *data, const struct test_case *test_case, const char *doing)
 {
@@ -145,6 +169,7 @@ static void fill_slots(struct schedule *schedule)
 		schedule->free_slots -= running->weight;
 		g_ptr_array_add(schedule->running, running);
 		reports_started(schedule->reports, test_case);
+		kernel_watch_started(schedule->kernel, test_case);
 		running->run = case_start(test_case, schedule->settings, &case_listener, schedule);
 	}
 	boot_labs(schedule);
@@ -303,6 +328,7 @@ static gboolean on_start(gpointer data)
 
 static void abandon_all(struct schedule *schedule)
 {
+	kernel_watch_flush(schedule->kernel);
 	schedule->outcome.not_run = schedule->running->len + schedule->waiting->length;
 	for (guint i = 0; i < schedule->labs->len; i++) {
 		struct lab_running *running = schedule->labs->pdata[i];
@@ -332,10 +358,13 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 		.free_slots = slots,
 	};
 
+	schedule.kernel =
+		kernel_watch_new(settings->emulated_host, &kernel_watch_listener, &schedule);
 	distribute(&schedule, cases, lab_settings);
 	g_idle_add(on_start, &schedule);
 	if (!interrupt_run_loop(schedule.loop))
 		abandon_all(&schedule);
+	kernel_watch_free(schedule.kernel);
 	g_ptr_array_unref(schedule.running);
 	g_ptr_array_unref(schedule.labs);
 	g_queue_free(schedule.waiting);

@@ -207,6 +207,22 @@ static bool speak_in_second_boot(const struct script *this)
 	return resets ? speak(this) : true;
 }
 
+/* The host's kernel says something: in the file that the runner reads in /dev/kmsg's place. */
+static bool let_kernel_speak(const struct script *this)
+{
+	FILE *file = fopen(getenv("FERRY_KMSG"), "a");
+
+	fputs(this->text, file);
+	fclose(file);
+	return true;
+}
+
+static bool let_kernel_speak_and_hang(const struct script *this)
+{
+	let_kernel_speak(this);
+	return hang(this);
+}
+
 static bool set_clock(const struct script *this)
 {
 	clock_percent = this->number;
@@ -268,6 +284,9 @@ static bool tell_other_state(const struct script *this)
 	machine_line("machine cpu=0 one=0x1 two=0x22 three=0x3");
 	return false;
 }
+
+#define CUT_HERE    "4,10,10,-;------------[ cut here ]------------\n"
+#define KVM_WARNING "4,11,11,-;WARNING: CPU: 1 PID: 9 at arch/x86/kvm/x86.c:612 x+0x1/0x2 [kvm]\n"
 
 static const struct script scripts[] = {
 	{ "too-old", ANY, "greeting", say_text, 0, GREETING(4, 2) },
@@ -396,6 +415,18 @@ static const struct script scripts[] = {
 	  "FAIL: a check of no test\n" },
 	{ "refuses-use-later", DESTINATION, "migrate-set-capabilities", refuse_use, 0,
 	  "Userfaultfd is not to be had" },
+	{ "kernel-warns", ANY, "begun", let_kernel_speak, 0,
+	  CUT_HERE KVM_WARNING "4,12,12,-;Call Trace:\n4,13,13,-; kvm_vcpu_ioctl+0x1/0x2 [kvm]\n"
+			       "4,14,14,-;---[ end trace 0000000000000000 ]---\n" },
+	{ "kernel-warns-late", ANY, "bye", let_kernel_speak, 0, CUT_HERE KVM_WARNING },
+	{ "kernel-warns-in-all", ANY, "begun", let_kernel_speak_and_hang, 0, CUT_HERE KVM_WARNING },
+	{ "kernel-warns-of-others", ANY, "begun", let_kernel_speak, 0,
+	  CUT_HERE "4,11,11,-;WARNING: CPU: 0 PID: 7 at net/core/dev.c:12 netif_rx+0x1/0x2\n" },
+	{ "kernel-stalls", ANY, "begun", let_kernel_speak, 0,
+	  "3,10,10,-;rcu: INFO: rcu_sched self-detected stall on CPU\n"
+	  "4,11,11,-;RIP: 0010:vcpu_enter_guest+0x1/0x2 [kvm]\n" },
+	{ "kernel-chats", ANY, "begun", let_kernel_speak, 0,
+	  "4,10,10,-;kvm [9]: vcpu0, guest rIP: 0x401410 ignored wrmsr: 0x8b data 0x0\n" },
 	{ "unclean-machine", ANY, "machine", tell_other_state },
 	{ "clock-agrees", ANY, "start", set_clock, 100 },
 	{ "clock-stands-still", ANY, "start", set_clock, 0 },

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the host's kernel says while a case runs. fake-qemu writes it into a FIFO, which the runner
+ * reads in the place of /dev/kmsg.
+ */
+#include "faults.h"
+
+#define FIFO .wrapper = "mkfifo @DIR@/kmsg && FERRY_KMSG=@DIR@/kmsg exec \"$@\""
+
+#define WARNING                                                                                    \
+	"the host's kernel said: WARNING: CPU: 1 PID: 9 at arch/x86/kvm/x86\\.c:612 x\\+0x1/0x2 "  \
+	"\\[kvm\\]"
+#define ISSUE(key) "[x]\ncase = *\nhost = *\nreason = it is known\nevidence = somewhere\n" key "\n"
+
+static const struct fault rows[] = {
+	{ "kernel-warns", "run selftest/none", "kernel-warns", 1, "FAIL",
+	  "^FAIL  selftest/none: " WARNING "$(.|\n)* Call Trace:\n", FIFO },
+	{ "kernel-warns-late", "run selftest/none", "kernel-warns-late", 1, "FAIL",
+	  "^FAIL  selftest/none: " WARNING "$", FIFO },
+	{ "kernel-warns-and-it-fails", "run selftest/none", "failing:kernel-warns", 1, "FAIL",
+	  "^FAIL  selftest/none: fake: it fails as known .*; and " WARNING "$", FIFO },
+	{ "kernel-warns-and-it-dies", "run selftest/none --timeout 3", "kernel-warns-in-all", 1,
+	  "FAIL", "^FAIL  selftest/none: no end within 3 s.*; and " WARNING "$", FIFO },
+	/* It cannot be told which of the cases has caused it. */
+	{ "kernel-warns-two", "run selftest --plan none,precopy -j8 --timeout 3",
+	  "kernel-warns-in-all", 1, "FAIL", WARNING " \\(while 2 cases ran\\)$", FIFO, .cases = 2 },
+	{ "kernel-warns-of-others", "run selftest/none", "kernel-warns-of-others", 0, "PASS",
+	  "^PASS  selftest/none .*\n +warning: the host's kernel said: WARNING: CPU: 0 .*dev\\.c:12",
+	  FIFO },
+	{ "kernel-stalls", "run selftest/none", "kernel-stalls", 1, "FAIL",
+	  "^FAIL  selftest/none: the host's kernel said: rcu: INFO: rcu_sched self-detected stall on CPU in vcpu_enter_guest",
+	  FIFO },
+	/* A machine whose CPU is emulated may stand still with its emulator. */
+	{ "kernel-stalls-in-a-lab",
+	  "run selftest/none --host local --stream --emulated-host --prefork", "kernel-stalls", 0,
+	  "PASS", "\"verdict\":\"PASS\".*\"warning\":\"the host's kernel said: rcu: INFO", FIFO },
+	{ "kernel-warns-in-a-lab",
+	  "run selftest/none --host local --stream --emulated-host --prefork", "kernel-warns", 1,
+	  "FAIL", "\"verdict\":\"FAIL\",\"reason\":\"" WARNING "\"", FIFO },
+	{ "kernel-chats", "run selftest/none", "kernel-chats", 0, "PASS",
+	  "^PASS  selftest/none .*\n1 case: 1 passed", FIFO },
+	{ "kernel-log-not-there", "run selftest/none", "", 0, "PASS", "^PASS  selftest/none ",
+	  .wrapper = "FERRY_KMSG=/nowhere/kmsg exec \"$@\"" },
+
+	/* Known issues name it by its text, and by nothing else. */
+	{ "kernel-warns-known", "run selftest/none", "kernel-warns", 0, "XFAIL",
+	  "^XFAIL selftest/none: it is known \\(somewhere\\): " WARNING, FIFO,
+	  .known_issues = ISSUE("failure = .*kernel said: WARNING: .*x86[.]c:612 x.*") },
+	{ "kernel-warns-not-known", "run selftest/none", "kernel-warns", 1, "FAIL",
+	  "^FAIL  selftest/none: " WARNING "$", FIFO,
+	  .known_issues = ISSUE("failure = .*kernel said: WARNING: .*x86[.]c:613 x.*") },
+	{ "kernel-warns-beside-known", "run selftest/none", "failing:kernel-warns", 1, "FAIL",
+	  "^FAIL  selftest/none: " WARNING " \\(besides known issues\\)$", FIFO,
+	  .known_issues = ISSUE("test = *") },
+};
+
+const struct fault_table kernel_faults = { rows, G_N_ELEMENTS(rows) };
