@@ -78,14 +78,16 @@ static gint64 measure(const struct program *program, const struct case_settings 
 	struct measurement measurement = { .loop = g_main_loop_new(NULL, FALSE) };
 	/* The user's words for guests may choose tests that this one does not have. */
 	struct settings wanted = *settings->wanted;
-	struct case_settings without_args = *settings;
+	struct case_settings own = *settings;
 	struct case_run *run;
 	const char *value;
 	gint64 speed = 0;
 
 	wanted.args = NULL;
-	without_args.wanted = &wanted;
-	run = case_start(&test_case, &without_args, &listener, &measurement);
+	own.wanted = &wanted;
+	/* The program is ours, whatever suite is run. */
+	own.kvm_unit_tests = FALSE;
+	run = case_start(&test_case, &own, &listener, &measurement);
 	interrupt_run_loop(measurement.loop);
 	g_main_loop_unref(measurement.loop);
 	if (!measurement.result) {

@@ -58,6 +58,13 @@ static const struct fault rows[] = {
 	/* The host's speed is measured without --arg, so nothing is said of it. */
 	{ "speed-without-args", "run selftest/none --arg test=printf*", NULL, 0, "PASS",
 	  "\\A1 case on local", .default_deadlines = TRUE },
+	/* The deadlines of another suite's programs are scaled, too. */
+	{ "speed-with-a-suite",
+	  "run selftest --plan none --suite @DIR@/unittests.cfg --bindir @BUILD@/x86", "", 0,
+	  "PASS",
+	  "^ferry: cannot measure this host, so deadlines stay as they are: it told no speed",
+	  .config = "[selftest]\nfile = selftest.flat\n[calibrate]\nfile = calibrate.flat\n",
+	  .default_deadlines = TRUE },
 	{ "long-timeout", "run selftest/none --timeout 2000000000", "", 0, "PASS", "^PASS " },
 	{ "no-skip", "run kvmclock/none --no-skip", NULL, 1, "SKIP",
 	  "^SKIP  kvmclock/none: needs kvmclock, which KVM offers and TCG does not" },
