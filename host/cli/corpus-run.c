@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs the cases of the corpus. See corpus-run.h. */
 #include "cli/corpus-run.h"
+#include "lab/kinds.h"
 #include "run/schedule.h"
 #include "run/select.h"
 #include "util/text.h"

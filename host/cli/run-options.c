@@ -16,7 +16,7 @@ static const GOptionEntry entries[] = {
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 	  "Fill N CPUs with guests (default: all of this machine)", "N" },
 	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
-	  "Where the VMM runs: local, the name of a lab, or auto, local if its KVM can, else in a lab (default: auto)",
+	  "Where the VMM runs: local, the name of a lab, lab, which is the first lab that can, or auto: local if its KVM can, else lab (default: auto)",
 	  "HOST" },
 	{ "kernel", 0, 0, G_OPTION_ARG_FILENAME, &lab_kernel,
 	  "The kernel of labs, a bzImage (default: built by 'ferry lab kernel')", "IMAGE" },
@@ -143,7 +143,7 @@ static gboolean check_host(GError **error)
 	const char *host = options.host;
 
 	if (host && !g_str_equal(host, "auto") && !g_str_equal(host, "local") &&
-	    !lab_kind_find(host))
+	    !g_str_equal(host, ANY_LAB) && !lab_kind_find(host))
 		g_set_error(error, FERRY_ERROR, 0, "--host is %s, not '%s'", hosts, host);
 	else if (lab_clock && !g_strv_contains(lab_clocks(), lab_clock))
 		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is %s, not '%s'", clocks,

@@ -35,8 +35,7 @@ static int exit_status(const struct schedule_outcome *outcome, gboolean complete
 		return EXIT_INTERRUPTED;
 	if (!complete)
 		return EXIT_USAGE;
-	if (counts_red(&outcome->counts) ||
-	    (no_skip && outcome->counts.cases[VERDICT_SKIP]))
+	if (counts_red(&outcome->counts) || (no_skip && outcome->counts.cases[VERDICT_SKIP]))
 		return EXIT_SOME_FAILED;
 	return EXIT_ALL_PASSED;
 }

@@ -84,7 +84,7 @@ const char *const *lab_clocks(void)
 
 char *lab_kind_hosts(void)
 {
-	GString *text = g_string_new("auto, local");
+	GString *text = g_string_new("auto, local, " ANY_LAB);
 
 	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++)
 		g_string_append_printf(text, "%s%s", kind[1].name ? ", " : " or ", kind->name);

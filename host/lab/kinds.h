@@ -8,6 +8,9 @@
 
 #include <glib.h>
 
+/* As a host, this means the first kind that offers what the case needs. */
+#define ANY_LAB "lab"
+
 struct lab_kind {
 	const char *name; /* of the script below lab/, and the word of --host */
 	/* Needs (suite/needs.h) that the machine can meet. The runner inside checks them again. */
@@ -43,7 +46,7 @@ gboolean lab_kind_offers(const struct lab_kind *kind, const char *need);
 /* The clocks that at least one kind can be started with, ended by NULL. */
 const char *const *lab_clocks(void);
 
-/* "auto, local, amd or intel": what --host can be told. The caller frees it. */
+/* "auto, local, lab, amd or intel": what --host can be told. The caller frees it. */
 char *lab_kind_hosts(void);
 
 #endif

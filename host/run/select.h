@@ -7,9 +7,6 @@
 #include "suite/test-case.h"
 #include "vmm/vmm.h"
 
-/* As a host, this means the first lab that offers what the case needs. */
-#define ANY_LAB "lab"
-
 struct selection {
 	char **patterns;   /* globs over program or program/plan; NULL or empty: all */
 	char **plan_names; /* these plans instead of the programs' own; NULL: the programs' */

@@ -10,7 +10,7 @@ static void test_kinds(void)
 {
 	g_autofree char *hosts = lab_kind_hosts();
 
-	g_assert_cmpstr(hosts, ==, "auto, local, amd or intel");
+	g_assert_cmpstr(hosts, ==, "auto, local, lab, amd or intel");
 	g_assert_null(lab_kind_find("moon"));
 	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++) {
 		g_assert_true(lab_kind_find(kind->name) == kind);

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "lab/kinds.h"
 #include "run/environment.h"
 #include "run/select.h"
 #include "util/kvm.h"
