@@ -141,9 +141,12 @@ char *kvm_open_problem(const char *device, int error, const char *group)
 		return g_strdup_printf(
 			"%s: %s; is KVM's module loaded, and virtualization enabled in the firmware?",
 			device, g_strerror(error));
-	if ((error == EACCES || error == EPERM) && group)
+	if (error == EACCES && group)
 		return g_strdup_printf("%s: %s; add yourself to group %s", device,
 				       g_strerror(error), group);
+	if (error == EACCES)
+		return g_strdup_printf("%s: %s; be root, or let a group use it", device,
+				       g_strerror(error));
 	return g_strdup_printf("%s: %s", device, g_strerror(error));
 }
 

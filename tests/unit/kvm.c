@@ -12,7 +12,7 @@ static void test_open_problem(void)
 	} rows[] = {
 		{ ENOENT, NULL, "no /dev/kvm here" },
 		{ EACCES, "kvm", "/dev/kvm: Permission denied; add yourself to group kvm" },
-		{ EACCES, NULL, "/dev/kvm: Permission denied" },
+		{ EACCES, NULL, "/dev/kvm: Permission denied; be root, or let a group use it" },
 		{ EPERM, NULL, "/dev/kvm: Operation not permitted" },
 		{ ENODEV, "kvm",
 		  "/dev/kvm: No such device; is KVM's module loaded, and virtualization enabled in the firmware?" },
