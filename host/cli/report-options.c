@@ -3,12 +3,21 @@
 #include <unistd.h>
 
 #include "cli/report-options.h"
+#include "report/progress.h"
 
 /* One choice for each of `reporters`. */
 static struct choice {
 	char *file;	    /* NULL: not chosen */
 	gboolean is_wanted; /* chosen, if it takes no file */
 } * choices;
+
+static int progress_seconds = -1;
+
+static const GOptionEntry progress_entries[] = {
+	{ "progress", 0, 0, G_OPTION_ARG_INT, &progress_seconds,
+	  "In plain output, say every N seconds how far the run is; 0: never (default: 60)", "N" },
+	{ 0 },
+};
 
 static GOptionEntry entry_of(const struct reporter *reporter, struct choice *choice)
 {
@@ -38,6 +47,7 @@ void report_options_add(GOptionContext *context)
 		g_array_append_val(entries, entry);
 	}
 	g_array_append_val(entries, end);
+	g_option_context_add_main_entries(context, progress_entries, NULL);
 	g_option_context_add_main_entries(context, (const GOptionEntry *)entries->data, NULL);
 }
 
@@ -53,6 +63,8 @@ static const struct reporter *choose_display(void)
 gboolean report_options_begin(struct reports *reports, const struct environment *environment,
 			      const GPtrArray *cases, GError **error)
 {
+	if (progress_seconds >= 0)
+		progress_set_interval(progress_seconds);
 	for (guint i = 0; reporters[i]; i++)
 		if (choices[i].file && !reports_begin(reports, reporters[i], choices[i].file,
 						      environment, cases, error))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Results for people, on standard output: a line as each case ends. The live display adds a last
- * line that always shows what is running.
+ * line that always shows what is running; without it, a line says so now and then (progress.h).
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,6 +9,7 @@
 
 #include "report/counts.h"
 #include "report/first-line.h"
+#include "report/progress.h"
 #include "report/reporter.h"
 #include "util/text.h"
 
@@ -17,11 +18,11 @@
 
 struct lines {
 	const struct environment *environment;
-	guint cases, done;
+	guint cases;
 	struct counts counts;
 	gboolean live;
-	gboolean shown;	     /* the live line is on the terminal */
-	GQueue *running;     /* of struct running, in the order in which they started */
+	gboolean shown; /* the live line is on the terminal */
+	struct progress *progress;
 	GPtrArray *failures; /* names */
 
 	/* Cases of one program that were skipped for the same reason share one line. */
@@ -29,28 +30,6 @@ struct lines {
 	char *skipped_first, *skipped_reason; /* NULL if there is no such line to print */
 	guint skipped_more;
 };
-
-struct running {
-	const struct test_case *test_case;
-	char *doing;
-};
-
-static void running_free(struct running *running)
-{
-	g_free(running->doing);
-	g_free(running);
-}
-
-static struct running *find_running(struct lines *lines, const struct test_case *test_case)
-{
-	for (GList *link = lines->running->head; link; link = link->next) {
-		struct running *running = link->data;
-
-		if (running->test_case == test_case)
-			return running;
-	}
-	return NULL;
-}
 
 static void hide(struct lines *lines)
 {
@@ -61,83 +40,27 @@ static void hide(struct lines *lines)
 
 static void show(struct lines *lines)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *text = NULL;
 	struct winsize size;
 	glong columns;
 
 	if (!lines->live)
 		return;
 	hide(lines);
-	if (!lines->running->length) {
+	text = progress_live_line(lines->progress);
+	if (!text) {
 		fflush(stdout);
 		return;
-	}
-	g_string_append_printf(text, "[%u/%u]", lines->done, lines->cases);
-	for (GList *link = lines->running->head; link; link = link->next) {
-		struct running *running = link->data;
-
-		g_string_append_printf(text, "%s %s%s%s", link->prev ? "," : "",
-				       running->test_case->name, running->doing ? ": " : "",
-				       running->doing ? running->doing : "");
 	}
 	/* A terminal that does not know its width reports 0. */
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col)
 		size.ws_col = 80;
 	columns = MAX(20, size.ws_col) - 1;
-	if (g_utf8_strlen(text->str, -1) > columns)
-		*g_utf8_offset_to_pointer(text->str, columns) = '\0';
-	fputs(text->str, stdout);
+	if (g_utf8_strlen(text, -1) > columns)
+		*g_utf8_offset_to_pointer(text, columns) = '\0';
+	fputs(text, stdout);
 	fflush(stdout);
 	lines->shown = TRUE;
-}
-
-static void *begin(const struct environment *environment, const GPtrArray *cases, gboolean live)
-{
-	struct lines *lines = g_new0(struct lines, 1);
-	g_autofree char *first = first_line(environment, cases);
-
-	lines->environment = environment;
-	lines->cases = cases->len;
-	lines->live = live;
-	lines->running = g_queue_new();
-	lines->failures = g_ptr_array_new_with_free_func(g_free);
-	printf("%s\n", first);
-	fflush(stdout);
-	return lines;
-}
-
-static void *plain_begin(const char *target, const struct environment *environment,
-			 const GPtrArray *cases, GError **error)
-{
-	return begin(environment, cases, FALSE);
-}
-
-static void *live_begin(const char *target, const struct environment *environment,
-			const GPtrArray *cases, GError **error)
-{
-	return begin(environment, cases, TRUE);
-}
-
-static void lines_started(void *data, const struct test_case *test_case)
-{
-	struct lines *lines = data;
-	struct running *running = g_new0(struct running, 1);
-
-	running->test_case = test_case;
-	g_queue_push_tail(lines->running, running);
-	show(lines);
-}
-
-static void lines_progress(void *data, const struct test_case *test_case, const char *doing)
-{
-	struct lines *lines = data;
-	struct running *running = find_running(lines, test_case);
-
-	if (!lines->live || !running)
-		return;
-	g_free(running->doing);
-	running->doing = g_strdup(doing);
-	show(lines);
 }
 
 static const char *color(const struct lines *lines, enum verdict verdict)
@@ -164,6 +87,70 @@ static void print_skipped(struct lines *lines)
 	g_clear_pointer(&lines->skipped_first, g_free);
 	g_clear_pointer(&lines->skipped_reason, g_free);
 	lines->skipped_more = 0;
+}
+
+/* The time has come to say how far the run is. */
+static void tell_progress(void *data)
+{
+	struct lines *lines = data;
+	g_autofree char *text = NULL;
+
+	if (lines->live) {
+		show(lines);
+		return;
+	}
+	text = progress_plain_line(lines->progress);
+	print_skipped(lines);
+	printf("%s\n", text);
+	fflush(stdout);
+}
+
+static void *begin(const struct environment *environment, const GPtrArray *cases, gboolean live)
+{
+	struct lines *lines = g_new0(struct lines, 1);
+	g_autofree char *first = first_line(environment, cases);
+
+	lines->environment = environment;
+	lines->cases = cases->len;
+	lines->live = live;
+	lines->progress = progress_new(cases->len, live, tell_progress, lines);
+	lines->failures = g_ptr_array_new_with_free_func(g_free);
+	printf("%s\n", first);
+	fflush(stdout);
+	return lines;
+}
+
+static void *plain_begin(const char *target, const struct environment *environment,
+			 const GPtrArray *cases, GError **error)
+{
+	return begin(environment, cases, FALSE);
+}
+
+static void *live_begin(const char *target, const struct environment *environment,
+			const GPtrArray *cases, GError **error)
+{
+	return begin(environment, cases, TRUE);
+}
+
+static void lines_forecast(void *data, const struct forecast *forecast)
+{
+	progress_set_forecast(((struct lines *)data)->progress, forecast);
+}
+
+static void lines_started(void *data, const struct test_case *test_case)
+{
+	struct lines *lines = data;
+
+	progress_started(lines->progress, test_case);
+	show(lines);
+}
+
+static void lines_progress(void *data, const struct test_case *test_case, const char *doing)
+{
+	struct lines *lines = data;
+
+	progress_doing(lines->progress, test_case, doing);
+	show(lines);
 }
 
 /* TRUE if the result is printed later, together with others. */
@@ -262,13 +249,8 @@ static void print_result(struct lines *lines, const struct result *result)
 static void lines_ended(void *data, const struct result *result)
 {
 	struct lines *lines = data;
-	struct running *running = find_running(lines, result->test_case);
 
-	if (running) {
-		g_queue_remove(lines->running, running);
-		running_free(running);
-	}
-	lines->done++;
+	progress_ended(lines->progress, result->test_case);
 	counts_add(&lines->counts, result);
 	if (verdict_is_red(result->verdict))
 		g_ptr_array_add(lines->failures, g_strdup(result->test_case->name));
@@ -298,7 +280,7 @@ static gboolean lines_end(void *data, guint not_run, GError **error)
 	written = !fflush(stdout) && !ferror(stdout);
 	if (!written)
 		g_set_error(error, FERRY_ERROR, 0, "cannot write to standard output");
-	g_queue_free_full(lines->running, (GDestroyNotify)running_free);
+	progress_free(lines->progress);
 	g_ptr_array_unref(lines->failures);
 	g_free(lines);
 	return written;
@@ -308,6 +290,7 @@ const struct reporter plain_reporter = {
 	.name = "plain",
 	.about = "No live display on a terminal",
 	.begin = plain_begin,
+	.forecast = lines_forecast,
 	.started = lines_started,
 	.note = lines_note,
 	.ended = lines_ended,
@@ -317,6 +300,7 @@ const struct reporter plain_reporter = {
 const struct reporter live_reporter = {
 	.name = "live",
 	.begin = live_begin,
+	.forecast = lines_forecast,
 	.started = lines_started,
 	.note = lines_note,
 	.progress = lines_progress,

@@ -3,6 +3,7 @@
 #ifndef FERRY_HOST_REPORTER_H
 #define FERRY_HOST_REPORTER_H
 
+#include "report/forecast.h"
 #include "report/result.h"
 #include "report/table.h"
 
@@ -26,6 +27,8 @@ struct reporter {
 	void (*started)(void *data, const struct test_case *test_case);
 	/* Something that takes a while and is not a case, e.g. a lab's kernel is built. */
 	void (*note)(void *data, const char *text);
+	/* What is asked for the time left; NULL when the run is over. */
+	void (*forecast)(void *data, const struct forecast *forecast);
 	/* What a running case does now, for a live display. */
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
 	void (*ended)(void *data, const struct result *result);

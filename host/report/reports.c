@@ -56,6 +56,11 @@ void reports_add(struct reports *reports, const struct reporter *reporter, void 
 	g_array_append_val(reports->list, report);
 }
 
+void reports_forecast(struct reports *reports, const struct forecast *forecast)
+{
+	TELL(reports, forecast, forecast);
+}
+
 void reports_started(struct reports *reports, const struct test_case *test_case)
 {
 	TELL(reports, started, test_case);

@@ -18,6 +18,8 @@ gboolean reports_begin(struct reports *reports, const struct reporter *reporter,
 /* Adds a report without calling its `begin`. DATA is passed to its other functions. */
 void reports_add(struct reports *reports, const struct reporter *reporter, void *data);
 
+/* FORECAST is good until this is called with NULL. */
+void reports_forecast(struct reports *reports, const struct forecast *forecast);
 void reports_started(struct reports *reports, const struct test_case *test_case);
 void reports_note(struct reports *reports, const char *text);
 void reports_progress(struct reports *reports, const struct test_case *test_case,

@@ -7,6 +7,7 @@
 #include "lab/kinds.h"
 #include "run/kernel-watch.h"
 #include "run/known-issues.h"
+#include "run/outlook.h"
 #include "run/schedule.h"
 #include "run/share.h"
 
@@ -19,6 +20,7 @@ struct running {
 struct lab_running {
 	struct schedule *schedule;
 	struct lab *lab;
+	struct outlook_lab *outlook;
 	guint owed;	 /* cases without a verdict */
 	gboolean ready;	 /* it waits for a slot */
 	gboolean booted; /* it has a slot */
@@ -31,6 +33,7 @@ struct schedule {
 	GPtrArray *known_issues; /* or NULL */
 	struct durations *durations;
 	struct kernel_watch *kernel;
+	struct outlook *outlook;
 	struct reports *reports;
 	GMainLoop *loop;
 	GQueue *waiting;    /* of struct test_case */
@@ -45,6 +48,7 @@ static void conclude(struct schedule *schedule, struct result *result)
 {
 	if (schedule->known_issues)
 		known_issues_apply(schedule->known_issues, result);
+	outlook_ended(schedule->outlook, result);
 	durations_learn(schedule->durations, result);
 	counts_add(&schedule->outcome.counts, result);
 	reports_ended(schedule->reports, result);
@@ -58,6 +62,12 @@ static void skip(struct schedule *schedule, const struct test_case *test_case)
 	result->verdict = VERDICT_SKIP;
 	result->reason = g_strdup(test_case->skip_reason);
 	conclude(schedule, result);
+}
+
+static void tell_started(struct schedule *schedule, const struct test_case *test_case)
+{
+	outlook_started(schedule->outlook, test_case);
+	reports_started(schedule->reports, test_case);
 }
 
 static void fill_slots(struct schedule *schedule);
@@ -146,6 +156,7 @@ static void boot_labs(struct schedule *schedule)
 		running->booted = TRUE;
 		schedule->free_slots--;
 		running->boot_began = g_get_monotonic_time();
+		outlook_lab_boots(running->outlook);
 		lab_run(running->lab);
 	}
 }
@@ -168,8 +179,8 @@ static void fill_slots(struct schedule *schedule)
 		running->weight = MIN(test_case->program->smp, schedule->slots);
 		schedule->free_slots -= running->weight;
 		g_ptr_array_add(schedule->running, running);
-		reports_started(schedule->reports, test_case);
 		kernel_watch_started(schedule->kernel, test_case);
+		tell_started(schedule, test_case);
 		running->run = case_start(test_case, schedule->settings, &case_listener, schedule);
 	}
 	boot_labs(schedule);
@@ -183,6 +194,7 @@ static void on_lab_ready(void *data)
 	struct lab_running *running = data;
 
 	running->ready = TRUE;
+	outlook_lab_has_kernel(running->outlook);
 	fill_slots(running->schedule);
 }
 
@@ -192,7 +204,7 @@ static void on_lab_started(void *data, const struct test_case *test_case)
 
 	if (!running->first_case_began)
 		running->first_case_began = g_get_monotonic_time();
-	reports_started(running->schedule->reports, test_case);
+	tell_started(running->schedule, test_case);
 }
 
 static void on_lab_progress(void *data, const struct test_case *test_case, const char *doing)
@@ -235,6 +247,7 @@ static void on_lab_finished(void *data)
 	struct lab_running *running = data;
 	struct schedule *schedule = running->schedule;
 
+	outlook_lab_ended(running->outlook);
 	lab_free(running->lab);
 	schedule->free_slots += running->booted;
 	g_ptr_array_remove(schedule->labs, running);
@@ -260,6 +273,7 @@ static void start_lab(struct schedule *schedule, const struct share *share, unsi
 	options.machine = machine;
 	running->schedule = schedule;
 	running->owed = share->cases->len;
+	running->outlook = outlook_add_lab(schedule->outlook, share->host, machine, share->cases);
 	running->lab = lab_start(lab_kind_find(share->host), share->cases, settings->wanted,
 				 &options, schedule->settings->logdir, &lab_listener, running);
 	g_ptr_array_add(schedule->labs, running);
@@ -267,17 +281,9 @@ static void start_lab(struct schedule *schedule, const struct share *share, unsi
 
 /* ---- which machines there are, and what each of them runs ---- */
 
-/*
- * A lab runs as many vCPUs of guests at a time as it has CPUs, so a guest with fewer has only a
- * part of the lab for itself.
- */
 static double case_seconds(void *data, const struct test_case *test_case)
 {
-	struct schedule *schedule = data;
-	unsigned cpus = lab_kind_find(test_case->host)->cpus;
-
-	return expected_seconds(schedule->durations, test_case, NULL) *
-	       MIN(test_case->program->smp, cpus) / cpus;
+	return outlook_host_seconds(((struct schedule *)data)->outlook, test_case);
 }
 
 static double boot_seconds(void *data, const char *host)
@@ -310,8 +316,10 @@ static void distribute(struct schedule *schedule, GPtrArray *cases,
 	for (guint i = 0; i < cases->len; i++) {
 		struct test_case *test_case = cases->pdata[i];
 
-		if (g_str_equal(test_case->host, "local"))
-			g_queue_push_tail(schedule->waiting, test_case);
+		if (!g_str_equal(test_case->host, "local"))
+			continue;
+		g_queue_push_tail(schedule->waiting, test_case);
+		outlook_add_local(schedule->outlook, test_case);
 	}
 	for (guint i = 0; i < shares->len; i++) {
 		const struct share *share = shares->pdata[i];
@@ -349,6 +357,7 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 		.settings = settings,
 		.known_issues = known_issues,
 		.durations = durations,
+		.outlook = outlook_new(durations, slots),
 		.reports = reports,
 		.loop = g_main_loop_new(NULL, FALSE),
 		.waiting = g_queue_new(),
@@ -361,10 +370,13 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 	schedule.kernel =
 		kernel_watch_new(settings->emulated_host, &kernel_watch_listener, &schedule);
 	distribute(&schedule, cases, lab_settings);
+	reports_forecast(reports, outlook_forecast(schedule.outlook));
 	g_idle_add(on_start, &schedule);
 	if (!interrupt_run_loop(schedule.loop))
 		abandon_all(&schedule);
 	kernel_watch_free(schedule.kernel);
+	reports_forecast(reports, NULL);
+	outlook_free(schedule.outlook);
 	g_ptr_array_unref(schedule.running);
 	g_ptr_array_unref(schedule.labs);
 	g_queue_free(schedule.waiting);

@@ -102,6 +102,18 @@ char *text_duration(gint64 nanoseconds)
 	return g_strdup_printf("%.0f us", value / 1e3);
 }
 
+char *text_rough_duration(double seconds)
+{
+	guint64 minutes = seconds / 60 + 0.5;
+
+	if (seconds < 59.5)
+		return g_strdup_printf("%.0f s", seconds);
+	if (minutes < 60)
+		return g_strdup_printf("%" G_GUINT64_FORMAT " min", minutes);
+	return g_strdup_printf("%" G_GUINT64_FORMAT " h %" G_GUINT64_FORMAT " min", minutes / 60,
+			       minutes % 60);
+}
+
 gboolean text_glob(const char *pattern, const char *name)
 {
 	return g_pattern_match_simple(pattern, name);

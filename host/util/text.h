@@ -31,6 +31,9 @@ char *text_printable(const char *bytes, gssize length);
 /* "1.23 s", "45 ms", "12 us": a duration in nanoseconds, for people. The caller frees it. */
 char *text_duration(gint64 nanoseconds);
 
+/* "40 s", "4 min", "1 h 10 min": as exact as a person wants it. The caller frees it. */
+char *text_rough_duration(double seconds);
+
 /* TRUE if NAME matches PATTERN, a glob with '*' and '?'. */
 gboolean text_glob(const char *pattern, const char *name);
 

@@ -111,6 +111,14 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/none on amd: the amd lab has no kernel, and lab/build-kernel could not "
 	  "make one$",
 	  AROUND("build-kernel", "echo no source >&2; exit 2") },
+
+	/* How far the run is, when there is no terminal. */
+	{ "lab-boot-is-told", OUTSIDE " --progress 1", "", 1, "ERROR",
+	  "^after [1-9] s: 0 of 1 case, about .* left; running: amd lab boots [1-9] of [0-9]+ s$",
+	  LAB("sleep 4; exit 70") },
+	{ "lab-kernel-is-told", "run selftest/none --host amd --progress 1", "", 1, "ERROR",
+	  "^after [1-9] s: 0 of 1 case, about .* left; running: getting the labs' kernel for [3-9] s$",
+	  AROUND("build-kernel", "sleep 7; exit 2") },
 };
 
 const struct fault_table lab_faults = { rows, G_N_ELEMENTS(rows) };

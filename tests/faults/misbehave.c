@@ -32,6 +32,18 @@ static const struct fault rows[] = {
 	  .verdict = "FAIL",
 	  .words =
 		  "^FAIL  misbehave/none: no end within 8 s in test hang on CPU 0; last line: PASS: hang: about to hang" },
+	/* How far the run is, when there is no terminal. */
+	{ .name = "progress-is-told",
+	  .arguments = "run misbehave --arg test=hang --timeout 5 --progress 1",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "^after [1-9] s: 0 of 1 case, about [0-9]+ (s|min) left; running: "
+		   "misbehave/none [1-9] of [0-9]+ s$(.|\n)*^FAIL  misbehave/none: no end" },
+	{ .name = "progress-is-not-told",
+	  .arguments = "run misbehave --arg test=hang --timeout 3 --progress 0",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "\\A1 case .*\nFAIL  misbehave/none: no end" },
 	{ .name = "guest-hang_all",
 	  .arguments = "run misbehave --arg test=hang_all --timeout 8",
 	  .status = 1,

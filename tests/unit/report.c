@@ -424,7 +424,7 @@ static void test_live(void)
 {
 	g_autofree char *text = report_to_stdout(&live_reporter, 0);
 
-	g_assert_nonnull(strstr(text, "[0/6] pro/pass: one on CPU 1\r\033[K"));
+	g_assert_nonnull(strstr(text, "[0/6] pro/pass 0 s: one on CPU 1\r\033[K"));
 	g_assert_nonnull(strstr(text, COUNTS "\n"));
 	g_assert_true(g_str_has_suffix(text, "\n"));
 }

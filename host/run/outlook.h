@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a run still has to do, and how long that takes. The schedule tells it what happens, and
+ * reports ask it (report/forecast.h).
+ */
+#ifndef FERRY_HOST_RUN_OUTLOOK_H
+#define FERRY_HOST_RUN_OUTLOOK_H
+
+#include "report/forecast.h"
+#include "run/durations.h"
+
+struct outlook;
+struct outlook_lab;
+
+/* SLOTS are those of the schedule. DURATIONS outlive it. */
+struct outlook *outlook_new(struct durations *durations, unsigned slots);
+void outlook_free(struct outlook *outlook);
+
+/* For reports; lives as long as OUTLOOK. */
+const struct forecast *outlook_forecast(struct outlook *outlook);
+
+/* The seconds that a case keeps its host busy: all of this machine, or all of a lab. */
+double outlook_host_seconds(struct outlook *outlook, const struct test_case *test_case);
+
+/* A case that will run on this machine. */
+void outlook_add_local(struct outlook *outlook, const struct test_case *test_case);
+
+/*
+ * The machine NUMBER of the lab HOST, which will run CASES. To be told when it has a kernel, when
+ * it begins to boot, and when it has ended.
+ */
+struct outlook_lab *outlook_add_lab(struct outlook *outlook, const char *host, unsigned number,
+				    const GPtrArray *cases);
+void outlook_lab_has_kernel(struct outlook_lab *lab);
+void outlook_lab_boots(struct outlook_lab *lab);
+void outlook_lab_ended(struct outlook_lab *lab);
+
+/* A case runs, or has ended. Cases that were not added are ignored. */
+void outlook_started(struct outlook *outlook, const struct test_case *test_case);
+void outlook_ended(struct outlook *outlook, const struct result *result);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How long a run still takes: the arithmetic, without what it is about. */
+#ifndef FERRY_HOST_RUN_TIME_LEFT_H
+#define FERRY_HOST_RUN_TIME_LEFT_H
+
+#include <glib.h>
+
+/* All times are in seconds. */
+struct time_left {
+	double expected, took;	/* of all that has ended */
+	double shown, shown_at; /* what was last told, and when; 0: nothing yet */
+};
+
+/* Something was expected to take EXPECTED and TOOK so long. */
+void time_left_ended(struct time_left *left, double expected, double took);
+
+/* How many times longer things take in this run than was expected. */
+double time_left_pace(const struct time_left *left);
+
+/*
+ * What is left, at this pace, of something that is running for ELAPSED. If it takes longer than was
+ * expected it will take a bit longer still. Never less than 1.
+ */
+double time_left_of(const struct time_left *left, double expected, double elapsed);
+
+/*
+ * The time until SLOTS slots are done with machines that keep a slot each, and with work that can
+ * be spread over all slots. MACHINES holds the rest of COUNT machines; the first RUNNING have their
+ * slots already. LONGEST is the longest piece that cannot be split.
+ */
+double time_left_until_done(const double *machines, guint count, guint running, double spread,
+			    double longest, unsigned slots);
+
+/*
+ * What to tell at the time NOW if SECONDS are computed. Follows the computed time within half a
+ * minute or so, and does not jump with each case that ends early or late.
+ */
+double time_left_tell(struct time_left *left, double seconds, double now);
+
+#endif
