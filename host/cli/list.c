@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/list-times.h"
 #include "cli/project.h"
 #include "suite/guest-image.h"
 #include "plan/option.h"
@@ -12,7 +13,7 @@
 #include "util/text.h"
 
 static struct {
-	gboolean verbose, json;
+	gboolean verbose, json, times;
 	char **patterns;
 } options;
 
@@ -23,6 +24,8 @@ static const GOptionEntry entries[] = {
 	  "Also list the tests of each program, and tell what plans and their options do", NULL },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON, one object for each case",
 	  NULL },
+	{ "times", 0, 0, G_OPTION_ARG_NONE, &options.times,
+	  "List how long each case is expected to take, how that is known, and the total", NULL },
 	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &settings.vmm,
 	  "List the cases that this VMM can run (default: qemu)", "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
@@ -176,11 +179,13 @@ static int list(int argc, char **argv)
 	cases = select_cases(suite, &selection, &error);
 	if (!cases)
 		return usage_error("%s", error->message);
-	if (options.json)
+	if (options.times)
+		list_times(cases, selection.vmm, selection.accel);
+	else if (options.json)
 		print_json(cases);
 	else
 		print_cases(cases);
-	if (options.verbose && !options.json)
+	if (options.verbose && !options.json && !options.times)
 		print_options();
 	g_clear_pointer(&cases, g_ptr_array_unref);
 	suite_free(suite);

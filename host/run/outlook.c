@@ -2,6 +2,7 @@
 /* What a run still has to do. See outlook.h. */
 #include "lab/kinds.h"
 #include "run/outlook.h"
+#include "run/share.h"
 #include "run/time-left.h"
 
 /* A kernel that is there is found in less; longer, it is being built or fetched. */
@@ -291,4 +292,39 @@ void outlook_free(struct outlook *outlook)
 	g_hash_table_unref(outlook->entries);
 	g_ptr_array_unref(outlook->labs);
 	g_free(outlook);
+}
+
+/* ---- before a run ---- */
+
+static double host_seconds(void *data, const struct test_case *test_case)
+{
+	return outlook_host_seconds(data, test_case);
+}
+
+static double boot_seconds(void *data, const char *host)
+{
+	return expected_boot_seconds(((struct outlook *)data)->durations, host);
+}
+
+double outlook_total(struct durations *durations, GPtrArray *cases, unsigned slots)
+{
+	struct outlook *outlook = outlook_new(durations, slots);
+	const struct share_costs costs = { host_seconds, boot_seconds, outlook };
+	g_autoptr(GPtrArray) shares = share_out(cases, slots, &costs);
+	double seconds;
+
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		if (g_str_equal(test_case->host, "local") && !test_case->skip_reason)
+			outlook_add_local(outlook, test_case);
+	}
+	for (guint i = 0; i < shares->len; i++) {
+		const struct share *share = shares->pdata[i];
+
+		outlook_add_lab(outlook, share->host, 1, share->cases);
+	}
+	seconds = compute(outlook);
+	outlook_free(outlook);
+	return seconds;
 }

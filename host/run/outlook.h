@@ -19,6 +19,9 @@ void outlook_free(struct outlook *outlook);
 /* For reports; lives as long as OUTLOOK. */
 const struct forecast *outlook_forecast(struct outlook *outlook);
 
+/* The seconds that CASES take in all on SLOTS CPUs, boots of labs included. */
+double outlook_total(struct durations *durations, GPtrArray *cases, unsigned slots);
+
 /* The seconds that a case keeps its host busy: all of this machine, or all of a lab. */
 double outlook_host_seconds(struct outlook *outlook, const struct test_case *test_case);
 

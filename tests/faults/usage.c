@@ -31,6 +31,10 @@ static const struct fault rows[] = {
 	{ "unknown-command", "rum", NULL, 2, NULL,
 	  "^ferry: unknown command 'rum' \\(did you mean 'run'\\?\\)" },
 	{ "help", "--help", NULL, 0, NULL, "^  ferry run +run cases" },
+	{ "list-times", "list --times --accel tcg selftest/none selftest/storm", NULL, 0, NULL,
+	  "\\Aselftest/none +[0-9.]+ s  (guessed|built in) +local\n"
+	  "selftest/storm +[0-9.]+ s  (guessed|built in) +local\n"
+	  "2 cases: about [0-9]+ (s|min) on 2 CPUs\n" },
 	{ "unknown-option", "run --plam none", NULL, 2, NULL, "^ferry: Unknown option --plam" },
 	{ "unknown-plan", "run selftest --plan none,precpy", NULL, 2, NULL,
 	  "^ferry: --plan: unknown plan 'precpy' \\(did you mean 'precopy'\\?\\)" },
