@@ -129,26 +129,49 @@ static const struct case_listener case_listener = {
 	.ended = on_ended,
 };
 
+static unsigned slots_of_labs(const struct schedule *schedule)
+{
+	unsigned count = 0;
+
+	for (guint i = 0; i < schedule->labs->len; i++)
+		count += ((const struct lab_running *)schedule->labs->pdata[i])->booted;
+	return count;
+}
+
+/* How many slots a case takes: one for each vCPU, but no more than labs leave. */
+static unsigned weight_of(const struct schedule *schedule, const struct test_case *test_case)
+{
+	unsigned labs = MIN(slots_of_labs(schedule), schedule->slots - 1);
+
+	return MIN(test_case->program->smp, schedule->slots - labs);
+}
+
 /* The first waiting case for which there are slots, or NULL. */
 static GList *find_fitting(struct schedule *schedule)
 {
 	for (GList *link = schedule->waiting->head; link; link = link->next) {
 		const struct test_case *test_case = link->data;
 
-		if (MIN(test_case->program->smp, schedule->slots) <= schedule->free_slots ||
+		if (weight_of(schedule, test_case) <= schedule->free_slots ||
 		    test_case->skip_reason)
 			return link;
 	}
 	return NULL;
 }
 
-/* Labs get the slots that the cases on this machine leave free, since those end much sooner. */
+/*
+ * A lab gets the first slot that is free once its kernel is there. It keeps the slot for all of its
+ * cases, so labs leave one slot to the cases that wait for this machine. Of a single slot these are
+ * the first to have it, since they end sooner.
+ */
 static void boot_labs(struct schedule *schedule)
 {
+	unsigned reserved = schedule->waiting->length ? 1 : 0;
+
 	for (guint i = 0; i < schedule->labs->len; i++) {
 		struct lab_running *running = schedule->labs->pdata[i];
 
-		if (schedule->waiting->length || !schedule->free_slots)
+		if (!schedule->free_slots || slots_of_labs(schedule) + reserved >= schedule->slots)
 			return;
 		if (!running->ready)
 			continue;
@@ -165,6 +188,7 @@ static void fill_slots(struct schedule *schedule)
 {
 	GList *link;
 
+	boot_labs(schedule);
 	while ((link = find_fitting(schedule))) {
 		const struct test_case *test_case = link->data;
 		struct running *running;
@@ -176,7 +200,7 @@ static void fill_slots(struct schedule *schedule)
 		}
 		running = g_new0(struct running, 1);
 		running->test_case = test_case;
-		running->weight = MIN(test_case->program->smp, schedule->slots);
+		running->weight = weight_of(schedule, test_case);
 		schedule->free_slots -= running->weight;
 		g_ptr_array_add(schedule->running, running);
 		kernel_watch_started(schedule->kernel, test_case);
