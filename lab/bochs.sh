@@ -124,7 +124,7 @@ END
 
 emulator_check() {
 	command -v "$bochs" >/dev/null ||
-		fail "no $bochs here; scripts/packages --install lab intel brings Bochs"
+		fail "no $bochs here; scripts/packages --install lab intel kernel brings Bochs"
 	[ -e "$build/lab/boot" ] || fail "no $build/lab/boot yet: run make"
 	[ -z "$shell" ] || fail "--shell needs a real $vendor host"
 	[ -z "$qemu_arguments" ] || fail "--qemu-arg is for QEMU; for Bochs there is --bochs-line"

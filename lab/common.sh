@@ -9,6 +9,7 @@
 #   kvm_module             KVM's module on a real CPU of this vendor
 #   emulation              the --accel that emulates the CPU: tcg or bochs
 #   memory, cpus           the defaults
+#   needed_kernel          "small" if the lab takes no other by itself
 #   own_options            options that no other lab has
 #   usage                  prints the help
 #
@@ -102,9 +103,13 @@ fi
 command -v "${QEMU:=qemu-system-x86_64}" >/dev/null ||
 	fail "no $QEMU here; scripts/packages --install brings it"
 
+case ${kernel:-$needed_kernel} in
+small | distribution) kernel_option=--${kernel:-$needed_kernel} kernel='' ;;
+*) kernel_option='' ;;
+esac
 if [ -z "$kernel" ]; then
-	kernel=$("$here/build-kernel" --find) ||
-		fail "no kernel yet: run lab/build-kernel, or name one with --kernel"
+	kernel=$("$here/find-kernel" --find ${kernel_option:+"$kernel_option"} 2>/dev/null) ||
+		fail "no kernel yet: 'ferry lab kernel${kernel_option:+ $kernel_option}' finds or builds one, and --kernel names another"
 fi
 [ -r "$kernel" ] || fail "cannot read the kernel '$kernel'"
 beside=$(dirname "$kernel")/modules

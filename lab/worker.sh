@@ -7,7 +7,7 @@
 worker=
 
 # work COMMAND [ARGUMENT...]: returns the command's status. Meanwhile a signal to this script is
-# heeded at once.
+# heeded at once. It must not be called in a subshell, whose worker stop_worker would not know.
 #
 # The command and all that it starts are a process group. Its leader ends the group if it is told to
 # (SIGTERM), which is also what it gets if this script is killed. make alone would not do: it ends

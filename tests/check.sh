@@ -84,6 +84,7 @@ if [ "${2-}" != units ]; then
 	run faults "$tests/faults" "$build"
 	run lab tests/lab.sh
 	run build-kernel tests/build-kernel.sh
+	run find-kernel tests/find-kernel.sh
 	run packages tests/packages.sh
 fi
 

@@ -7,6 +7,7 @@
 #   filtering-qemu/ runs QEMU and damages a page of its guest's memory
 #   lab.sh	  runs the labs around emulators that only act
 #   build-kernel.sh interrupts builds of a kernel that only acts
+#   find-kernel.sh  looks for kernels on machines that are only acted
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.

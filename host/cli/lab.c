@@ -20,7 +20,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "kernel", "build-kernel", NULL, "build the labs' kernel, and print where it is" },
+	{ "kernel", "find-kernel", NULL, "find or build a kernel for labs, and print where it is" },
 	{ "shell", NULL, "--shell", "a prompt inside the first lab" },
 	{ "run", NULL, NULL, "run a command inside the first lab: ferry lab run -- COMMAND..." },
 };
@@ -84,6 +84,6 @@ static int lab(int argc, char **argv)
 
 const struct command lab_command = {
 	.name = "lab",
-	.about = "build a lab's kernel, or look inside a lab",
+	.about = "find or build a lab's kernel, or look inside a lab",
 	.run = lab,
 };

@@ -6,6 +6,8 @@
 /* The machine's kernel can be told to trust its TSC, or not to. */
 static const char *const both_clocks[] = { "tsc", "hpet", NULL };
 
+const char *const lab_kernel_words[] = { "small", "distribution", NULL };
+
 static const char *const offered_by_amd[] = { "kvm",	   "kvmclock",	    "hyperv", "svm",
 					      "clock_tsc", "clock_not_tsc", NULL };
 static const char *const offered_by_intel[] = { "kvm",	     "kvmclock",      "hyperv", "vmx",
@@ -24,7 +26,8 @@ static const char *intel_missing(void)
 	if (kvm_offers_vmx())
 		return NULL;
 	bochs = g_find_program_in_path(g_getenv("BOCHS") ?: "bochs");
-	return bochs ? NULL : "the intel lab has no Bochs (scripts/packages --install lab intel)";
+	return bochs ? NULL
+		     : "the intel lab has no Bochs (scripts/packages --install lab intel kernel)";
 }
 
 /* amd comes first, since Bochs is many times slower than QEMU's TCG. */
@@ -49,6 +52,8 @@ const struct lab_kind lab_kinds[] = {
 		.is_hardware = kvm_offers_vmx,
 		.cpus = 1,
 		.shares_files = FALSE,
+		/* Bochs takes minutes to boot any other. */
+		.kernel = "small",
 		.boot_seconds = 1800,
 	},
 	{ 0 },

@@ -27,6 +27,8 @@ struct lab_kind {
 	unsigned cpus;
 	/* The lab sees the host's files. If not, each file that it needs must be named. */
 	gboolean shares_files;
+	/* One of lab_kernel_words: the kernel that this lab needs. NULL: any will do. */
+	const char *kernel;
 	/* Seconds that may pass from the script's start to the first line of the runner inside. */
 	unsigned boot_seconds;
 };
@@ -36,6 +38,9 @@ struct lab_kind {
  * taken. The last has no name.
  */
 extern const struct lab_kind lab_kinds[];
+
+/* The words for kernels that lab/find-kernel finds or makes, ended by NULL. */
+extern const char *const lab_kernel_words[];
 
 /* The kind NAME, or NULL if there is none. */
 const struct lab_kind *lab_kind_find(const char *name);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs cases in a lab: first lab/build-kernel, unless a kernel is given, then lab/NAME with this
- * same runner inside. If the lab ends early, each case without a result is an error, and the reason
- * tells how the lab ended. Every wait for a lab has a limit.
+ * Runs cases in a lab: first lab/find-kernel, unless a kernel's path is given, then lab/NAME with
+ * this same runner inside. If the lab ends early, each case without a result is an error, and the
+ * reason tells how the lab ended. Every wait for a lab has a limit.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,7 +18,9 @@
 /* How many of the lab's last lines are an error's detail. */
 #define LAST_LINES 20
 /* Enough for a busy machine with one slow CPU. */
-#define KERNEL_BUILD_SECONDS (4 * 60 * 60)
+#define KERNEL_SECONDS (4 * 60 * 60)
+/* How lab/find-kernel marks what people want to know. */
+#define KERNEL_MARK "lab kernel: "
 /* Exit statuses of lab/NAME: wrong usage or something missing, and a lab that failed. */
 #define STATUS_USAGE  2
 #define STATUS_FAILED 70
@@ -34,7 +37,7 @@ struct lab {
 	struct lab_results *results;
 
 	struct lab_script *script; /* the one that runs, or NULL */
-	char *kernel_line;	   /* the last line of the kernel's build: where the kernel is */
+	char *kernel_line;	   /* the last line of lab/find-kernel: where the kernel is */
 	guint limit;		   /* the timer that ends a silent script */
 	guint idle;
 };
@@ -240,10 +243,25 @@ void lab_run(struct lab *lab)
 		begin_limit(lab);
 }
 
+/* Each line but the last tells what is being done, or which kernel it is. */
+static void take_kernel_note(struct lab *lab, const char *line)
+{
+	FILE *console = fopen(lab->console_path, "a");
+
+	if (g_str_has_prefix(line, KERNEL_MARK))
+		note(lab, "the %s lab's kernel: %s", lab->kind->name, line + strlen(KERNEL_MARK));
+	if (!console)
+		return;
+	fprintf(console, "%s\n", line);
+	fclose(console);
+}
+
 static void on_kernel_line(void *data, const char *line)
 {
 	struct lab *lab = data;
 
+	if (lab->kernel_line)
+		take_kernel_note(lab, lab->kernel_line);
 	g_free(lab->kernel_line);
 	lab->kernel_line = g_strdup(line);
 }
@@ -259,18 +277,17 @@ static void on_kernel_ended(void *data, int wait_status)
 		lab->listener->ready(lab->data);
 		return;
 	}
-	reason =
-		g_strdup_printf("the %s lab has no kernel, and lab/build-kernel could not make one",
-				lab->kind->name);
+	reason = g_strdup_printf("the %s lab has no kernel: %s", lab->kind->name,
+				 lab->kernel_line ?: "lab/find-kernel said nothing");
 	fail(lab, reason);
 }
 
 static gboolean on_kernel_limit(gpointer data)
 {
 	struct lab *lab = data;
-	g_autofree char *reason = g_strdup_printf(
-		"the %s lab has no kernel: lab/build-kernel did not end within %u s",
-		lab->kind->name, KERNEL_BUILD_SECONDS);
+	g_autofree char *reason =
+		g_strdup_printf("the %s lab has no kernel: lab/find-kernel did not end within %u s",
+				lab->kind->name, KERNEL_SECONDS);
 
 	lab->limit = 0;
 	end_script(lab);
@@ -278,21 +295,20 @@ static gboolean on_kernel_limit(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* If there are several labs, the first builds the kernel, and the others wait for it. */
-static void build_kernel(struct lab *lab)
+/* If several labs need a kernel that is not there, the first makes it, and the others wait. */
+static void find_kernel(struct lab *lab, const char *which)
 {
 	static const struct lab_script_listener listener = {
 		.line = on_kernel_line,
 		.ended = on_kernel_ended,
 	};
-	g_autofree char *path = lab_script_path("build-kernel");
-	char *arguments[] = { path, NULL };
+	g_autofree char *path = lab_script_path("find-kernel");
+	g_autofree char *option = which ? g_strconcat("--", which, NULL) : NULL;
+	char *arguments[] = { path, "--notes", option, NULL };
 
-	note(lab, "the %s lab: looking for its kernel, or building it (some minutes, once)",
-	     lab->kind->name);
 	start_script(lab, arguments, &listener);
 	if (lab->script)
-		lab->limit = g_timeout_add_seconds(KERNEL_BUILD_SECONDS, on_kernel_limit, lab);
+		lab->limit = g_timeout_add_seconds(KERNEL_SECONDS, on_kernel_limit, lab);
 }
 
 static gboolean on_start(gpointer data)
@@ -300,10 +316,12 @@ static gboolean on_start(gpointer data)
 	struct lab *lab = data;
 
 	lab->idle = 0;
-	if (lab->options.kernel)
-		lab->listener->ready(lab->data);
+	if (!lab->options.kernel)
+		find_kernel(lab, lab->kind->kernel);
+	else if (g_strv_contains(lab_kernel_words, lab->options.kernel))
+		find_kernel(lab, lab->options.kernel);
 	else
-		build_kernel(lab);
+		lab->listener->ready(lab->data);
 	return G_SOURCE_REMOVE;
 }
 

@@ -13,7 +13,7 @@
 
 /* What a user may want of labs; NULL and 0 for the defaults. Strings outlive the lab. */
 struct lab_options {
-	const char *kernel;    /* a bzImage */
+	const char *kernel;    /* a bzImage, or one of lab_kernel_words */
 	const char *modules;   /* a folder of KVM modules */
 	const char *clock;     /* one of the kind's clocks */
 	unsigned boot_seconds; /* that may pass until the runner inside writes a line */
@@ -38,7 +38,7 @@ struct lab;
 
 /*
  * A lab of this KIND for CASES (of struct test_case), which the inner `ferry run` runs as WANTED
- * says. Both outlive the lab. First the lab's kernel is built, if there is none. The listener is
+ * says. Both outlive the lab. First the lab's kernel is found, or made. The listener is
  * first called from the main loop. The logs of the cases go where they would go if the cases ran on
  * this machine. Those of the lab itself go to LOGDIR/lab-KIND/.
  */

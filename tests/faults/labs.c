@@ -18,6 +18,8 @@
 #define AROUND(name, script)                                                                       \
 	.config = CONFIG, .wrapper = SCRIPT(name, script), .keeps_no_logs = TRUE, .no_accel = TRUE
 #define LAB(script) AROUND("amd", script)
+#define NO_KERNEL                                                                                  \
+	AROUND("find-kernel", "echo \"lab kernel: sought with $*\"; echo no source; exit 2")
 /* As on a machine that has no /dev/kvm. */
 #define WITHOUT_KVM "export FERRY_KVM=/nowhere/kvm && "
 #define OUTSIDE	    "run selftest/none --host amd --kernel /dev/null"
@@ -107,10 +109,16 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/none on amd: the amd lab cannot be started: .*No such file",
 	  .config = CONFIG, .keeps_no_logs = TRUE, .no_accel = TRUE },
 	{ "lab-without-kernel", "run selftest/none --host amd", "", 1, "ERROR",
-	  "^the amd lab: looking for its kernel, or building it(.|\n)*"
-	  "^ERROR selftest/none on amd: the amd lab has no kernel, and lab/build-kernel could not "
-	  "make one$",
-	  AROUND("build-kernel", "echo no source >&2; exit 2") },
+	  "^the amd lab's kernel: sought with --notes$(.|\n)*"
+	  "^ERROR selftest/none on amd: the amd lab has no kernel: no source$",
+	  NO_KERNEL },
+	{ "lab-needs-small-kernel", "run selftest/none --host intel", "", 1, "ERROR",
+	  "^the intel lab's kernel: sought with --notes --small$", NO_KERNEL },
+	{ "lab-with-chosen-kernel", "run selftest/none --host intel --kernel distribution", "", 1,
+	  "ERROR", "^the intel lab's kernel: sought with --notes --distribution$", NO_KERNEL },
+	{ "lab-kernel-says-nothing", "run selftest/none --host amd", "", 1, "ERROR",
+	  "^ERROR selftest/none on amd: the amd lab has no kernel: lab/find-kernel said nothing$",
+	  AROUND("find-kernel", "exit 0") },
 
 	/* How far the run is, when there is no terminal. */
 	{ "lab-boot-is-told", OUTSIDE " --progress 1", "", 1, "ERROR",
@@ -118,7 +126,7 @@ static const struct fault rows[] = {
 	  LAB("sleep 4; exit 70") },
 	{ "lab-kernel-is-told", "run selftest/none --host amd --progress 1", "", 1, "ERROR",
 	  "^after [1-9] s: 0 of 1 case, about .* left; running: getting the labs' kernel for [3-9] s$",
-	  AROUND("build-kernel", "sleep 7; exit 2") },
+	  AROUND("find-kernel", "sleep 7; exit 2") },
 };
 
 const struct fault_table lab_faults = { rows, G_N_ELEMENTS(rows) };
