@@ -58,7 +58,7 @@ static char *reason_here_for_good(const struct program *program, const struct se
 
 /* ---- this machine ---- */
 
-/* What this machine lacks for a case, though a lab may have it. */
+/* What the local KVM lacks for a case, though a lab may have it. */
 struct lack {
 	char *reason; /* of a skip, one line; NULL: nothing is lacking */
 	char *brief;  /* the same in a few words */
@@ -75,18 +75,14 @@ static struct lack lack_of(char *reason, char *brief)
 	return (struct lack){ .reason = reason, .brief = brief ? brief : g_strdup(reason) };
 }
 
-/* What this machine's kernel lacks for PLAN, or NULL. */
-static char *plan_missing(const struct plan *plan, const struct selection *selection)
+/* What OPTIONS, some of the plan's, need of this machine and do not find, as a reason; or NULL. */
+static char *options_missing(const struct plan *plan, unsigned options,
+			     const struct selection *selection)
 {
-	const char *problem = NULL;
+	g_autofree char *missing =
+		plan_options_missing(options, selection->accel, selection->wanted->memory_mib);
 
-	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
-		problem = userfault_problem(TRUE);
-	else if (plan->capabilities & VMM_CAN_MIGRATE_POSTCOPY)
-		problem = userfault_problem(FALSE);
-	return problem ? g_strdup(problem)
-		       : plan_options_missing(plan->options, selection->accel,
-					      selection->wanted->memory_mib);
+	return missing ? g_strdup_printf("plan %s needs %s", plan->name, missing) : NULL;
 }
 
 static struct lack lacking_here(const struct test_case *test_case,
@@ -95,7 +91,6 @@ static struct lack lacking_here(const struct test_case *test_case,
 	const struct program *program = test_case->program;
 	const struct plan *plan = test_case->plan;
 	const char *accel = selection->accel;
-	g_autofree char *plan_lacks = NULL;
 
 	if (g_str_equal(accel, "kvm") && kvm_problem())
 		return lack_of(g_strdup(kvm_problem()), NULL);
@@ -112,10 +107,27 @@ static struct lack lacking_here(const struct test_case *test_case,
 				g_strdup_printf("needs %s, which the local KVM does not offer",
 						*need));
 	}
-	plan_lacks = plan_missing(plan, selection);
-	if (plan_lacks)
-		return lack_of(g_strdup_printf("plan %s needs %s", plan->name, plan_lacks), NULL);
-	return (struct lack){ 0 };
+	return lack_of(options_missing(plan, plan->options & OPTION_DIRTY_RING, selection), NULL);
+}
+
+/*
+ * What the plan needs besides KVM, and this machine's set-up does not grant, as a reason; or NULL.
+ * That is for the user to change. Whoever tests the local KVM would not look for a verdict on that
+ * of a lab.
+ */
+static char *not_granted_here(const struct plan *plan, const struct selection *selection)
+{
+	gboolean wants_no_lab = selection->host || selection->wanted->accel;
+	const char *problem = NULL;
+
+	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
+		problem = userfault_problem(TRUE);
+	else if (plan->capabilities & VMM_CAN_MIGRATE_POSTCOPY)
+		problem = userfault_problem(FALSE);
+	if (problem)
+		return g_strdup_printf("plan %s needs %s%s", plan->name, problem,
+				       wants_no_lab ? "" : "; --host lab runs it in a lab");
+	return options_missing(plan, plan->options & ~OPTION_DIRTY_RING, selection);
 }
 
 /* Why the case runs on this machine. The caller frees it. */
@@ -218,7 +230,8 @@ static void place_here_if_possible(struct test_case *test_case, const struct sel
 		place_in_some_lab(test_case, &lack, selection);
 	else if (lack.reason)
 		test_case->skip_reason = reason_without_labs(test_case, &lack, selection);
-	else if (!(test_case->skip_reason = failed_check(test_case->program)))
+	else if (!(test_case->skip_reason = not_granted_here(test_case->plan, selection)) &&
+		 !(test_case->skip_reason = failed_check(test_case->program)))
 		test_case->why = why_here(test_case->program, selection);
 	lack_clear(&lack);
 }

@@ -41,6 +41,12 @@ static void ask(void)
 	close(fd);
 }
 
+void userfault_pretend(const char *problem)
+{
+	userfault.asked = TRUE;
+	userfault.problem = userfault.problem_with_writes = problem;
+}
+
 const char *userfault_problem(gboolean writes)
 {
 	if (!userfault.asked)

@@ -12,4 +12,7 @@
  */
 const char *userfault_problem(gboolean writes);
 
+/* For tests: from now on this is the problem with both, or NULL. It outlives the runner. */
+void userfault_pretend(const char *problem);
+
 #endif

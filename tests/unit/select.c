@@ -11,6 +11,7 @@
 #include "run/select.h"
 #include "util/kvm.h"
 #include "util/text.h"
+#include "util/userfault.h"
 
 static const char config[] =
 	"[alpha]\nfile = alpha.flat\n"
@@ -277,6 +278,7 @@ struct placement_row {
 	const struct kvm_offers *kvm;
 	const char *host, *accel; /* --host and --accel; NULL: not given */
 	const char *told;	  /* "HOST: why", or "skip: the reason" */
+	const char *userfault;	  /* what is wrong with userfaultfd; NULL: nothing */
 };
 
 /* Without bochs in the folder of PATH. The user is told to install it; it is no error. */
@@ -341,9 +343,20 @@ static const struct placement_row with_bochs[] = {
 	  "skip: needs /proc/self/comm to be x, and it is unit-select" },
 	{ "strict/none", &no_kvm, NULL, NULL, "amd: no /dev/kvm here" },
 
-	/* What a plan needs is asked for where the case runs; but no lab has huge pages. */
+	/* What a plan needs besides KVM is asked for where the case runs. */
+	{ "alpine/postcopy", &plain_kvm, NULL, NULL, "local: it needs no more than the local KVM" },
+	{ "alpine/postcopy", &plain_kvm, NULL, NULL,
+	  "skip: plan postcopy needs userfaultfd; --host lab runs it in a lab", "userfaultfd" },
+	{ "alpine/bgsnapshot", &plain_kvm, "local", NULL, "skip: plan bgsnapshot needs userfaultfd",
+	  "userfaultfd" },
+	{ "alpine/postcopy", &no_kvm, NULL, NULL, "amd: no /dev/kvm here", "userfaultfd" },
+	{ "svm/postcopy", &plain_kvm, NULL, NULL,
+	  "amd: needs svm, which the local KVM does not offer", "userfaultfd" },
+	{ "alpine/precopy", &plain_kvm, NULL, NULL, "local: it needs no more than the local KVM",
+	  "userfaultfd" },
 	{ "alpine/precopy+dirtyring", &plain_kvm, NULL, NULL,
 	  "amd: plan precopy+dirtyring needs dirty rings, and this KVM has none (Linux 5.11 has; KVM_CAP_DIRTY_LOG_RING)" },
+	/* No lab has huge pages. */
 	{ "alpine/precopy+hugepages", &no_kvm, NULL, NULL,
 	  "skip: no /dev/kvm here; labs have no huge pages" },
 	{ "alpine/precopy+hugepages", &no_kvm, "amd", NULL, "amd: --host amd" },
@@ -365,6 +378,7 @@ static void check_placement(const struct suite *suite, const struct placement_ro
 	const struct test_case *test_case;
 
 	kvm_pretend(row->kvm);
+	userfault_pretend(row->userfault);
 	cases = select_cases(suite, &selection, NULL);
 	g_assert_cmpuint(cases->len, ==, 1);
 	test_case = cases->pdata[0];
