@@ -13,7 +13,7 @@
 /* A guest that writes more than this floods; the rest would only fill the disk. */
 #define MOST_CONSOLE_BYTES (32 << 20)
 
-void guest_fail(struct guest *guest, const char *format, ...)
+void guest_fail(struct guest *guest, enum failure_kind kind, const char *format, ...)
 {
 	g_autofree char *problem = NULL;
 	va_list arguments;
@@ -24,7 +24,7 @@ void guest_fail(struct guest *guest, const char *format, ...)
 	va_start(arguments, format);
 	problem = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
-	guest->listener->failed(guest->data, problem);
+	guest->listener->failed(guest->data, kind, problem);
 }
 
 /* ---- what the console tells ---- */
@@ -107,10 +107,10 @@ static void on_output(void *owner, struct vm *vm, const char *bytes, gsize lengt
 	log_file_write(guest->console_log, bytes, length);
 	console_feed(guest->console, bytes, length);
 	if (console_bytes(guest->console) > MOST_CONSOLE_BYTES)
-		guest_fail(guest, "the guest floods its console: more than %d MiB",
+		guest_fail(guest, KIND_GUEST_END, "the guest floods its console: more than %d MiB",
 			   MOST_CONSOLE_BYTES >> 20);
 	else if (guest_log_problem(guest))
-		guest_fail(guest, "%s", guest_log_problem(guest));
+		guest_fail(guest, KIND_RUNNER, "%s", guest_log_problem(guest));
 }
 
 static void on_stands_still(void *owner, struct vm *vm)
@@ -145,7 +145,7 @@ static void on_retired_exit(struct guest *guest, struct vm *vm, const struct vm_
 
 	if (!exit->ordered && (WIFSIGNALED(exit->wait_status) || WEXITSTATUS(exit->wait_status))) {
 		death = vm_exit_describe(exit);
-		guest_fail(guest,
+		guest_fail(guest, KIND_VMM,
 			   "after the guest had left it, the source died instead of quitting (%s)",
 			   death);
 	}
@@ -162,7 +162,7 @@ static void on_destination_exit(struct guest *guest, const struct vm_exit *exit)
 	g_autofree char *death = vm_exit_describe(exit);
 
 	if (!guest->ended && !exit->ordered)
-		guest_fail(guest, "%s (%s)", what ? what : "the destination died", death);
+		guest_fail(guest, KIND_VMM, "%s (%s)", what ? what : "the destination died", death);
 }
 
 static void on_exited(void *owner, struct vm *vm, const struct vm_exit *exit)
@@ -190,7 +190,7 @@ static void on_broken(void *owner, struct vm *vm, const char *problem)
 			   : vm == guest->destination ? "destination: "
 						      : "source: ";
 
-	guest_fail(guest, "%s%s", role, problem);
+	guest_fail(guest, KIND_VMM, "%s%s", role, problem);
 }
 
 static void on_unable(void *owner, struct vm *vm, const char *reason)
@@ -303,6 +303,15 @@ const char *guest_log_problem(const struct guest *guest)
 	const char *problem = log_file_problem(guest->console_log);
 
 	return problem || !guest->transcript ? problem : log_file_problem(guest->transcript);
+}
+
+gboolean guest_vmm_crashed(const struct guest *guest)
+{
+	for (guint i = 0; i < guest->retired->len; i++)
+		if (((const struct vm *)guest->retired->pdata[i])->crashed)
+			return TRUE;
+	return (guest->vm && guest->vm->crashed) ||
+	       (guest->destination && guest->destination->crashed);
 }
 
 const char *guest_waits_for(const struct guest *guest)

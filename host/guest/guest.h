@@ -8,6 +8,7 @@
 #define FERRY_HOST_GUEST_H
 
 #include "guest/console.h"
+#include "report/result.h"
 #include "vmm/vmm.h"
 
 struct guest;
@@ -44,7 +45,7 @@ struct guest_listener {
 	/* The guest, and every process that carried it, has ended. */
 	void (*ended)(void *data, const struct vm_exit *exit);
 	/* The guest cannot go on; PROBLEM is one line. Called at most once. */
-	void (*failed)(void *data, const char *problem);
+	void (*failed)(void *data, enum failure_kind kind, const char *problem);
 	/* Like failed(), for a VMM that cannot do on this host what the plan needs. */
 	void (*unable)(void *data, const char *reason);
 };
@@ -103,6 +104,8 @@ void guest_end_snapshot_source(struct guest *guest, gboolean keep);
 void guest_answer_sentence(struct guest *guest);
 
 const struct console *guest_console(const struct guest *guest);
+/* Whether a VMM that carries the guest, or is to carry it, has crashed. */
+gboolean guest_vmm_crashed(const struct guest *guest);
 /* Why a log is not complete, or NULL. */
 const char *guest_log_problem(const struct guest *guest);
 /* What the guest or its action is waiting for, in a few words for a message, or NULL. */

@@ -56,7 +56,8 @@ struct guest {
 };
 
 /* Tells the listener that the guest cannot go on. Only the first call counts. */
-void guest_fail(struct guest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void guest_fail(struct guest *guest, enum failure_kind kind, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
 
 /* ---- guest.c: VMs ---- */
 

@@ -25,7 +25,7 @@ static void start_destination(struct guest *guest)
 		g_strdup_printf("%s/%p-%u", guest->socket_dir, (void *)guest, guest->vms);
 	guest->destination = guest_start_vm(guest, guest->socket_path, 0, &error);
 	if (!guest->destination)
-		guest_fail(guest, "no destination for the migration: %s", error->message);
+		guest_fail(guest, KIND_VMM, "no destination for the migration: %s", error->message);
 }
 
 static gboolean can_begin(const struct guest *guest)

@@ -194,7 +194,7 @@ static void on_ended(void *data, const struct vm_exit *exit)
 	end(source);
 }
 
-static void on_failed(void *data, const char *problem)
+static void on_failed(void *data, enum failure_kind kind, const char *problem)
 {
 	struct snapshot_source *source = data;
 

@@ -34,7 +34,7 @@ static int open_file(struct guest *guest)
 	int file = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
 
 	if (file < 0)
-		guest_fail(guest, "cannot make a file for the snapshot in %s: %s",
+		guest_fail(guest, KIND_RUNNER, "cannot make a file for the snapshot in %s: %s",
 			   guest->socket_dir, g_strerror(errno));
 	else
 		unlink(path);
@@ -67,7 +67,7 @@ static void start_from_file(struct guest *guest, struct snapshot *snapshot)
 	lseek(snapshot->file, 0, SEEK_SET);
 	guest->destination = guest_start_vm(guest, NULL, snapshot->file, &error);
 	if (!guest->destination)
-		guest_fail(guest, "no VMM to restore the guest: %s", error->message);
+		guest_fail(guest, KIND_VMM, "no VMM to restore the guest: %s", error->message);
 }
 
 static void destination_ready(struct guest *guest, struct guest_action *action)
@@ -112,7 +112,7 @@ static struct guest *split(struct guest *guest, const struct action_stats *stats
 		g_strdup_printf("%s-original-%u", guest->console_path, ++guest->snapshot_sources);
 	source->console_log = log_file_create(source->console_path, &error);
 	if (!source->console_log)
-		guest_fail(guest, "%s", error->message);
+		guest_fail(guest, KIND_RUNNER, "%s", error->message);
 	return source;
 }
 

@@ -99,21 +99,27 @@ static char *last_words(const struct lab *lab, const char *lines)
 	return g_strndup(words, strcspn(words, "\n"));
 }
 
-static void fail(struct lab *lab, const char *reason)
+/* A lab whose runner was never heard did not come up. */
+static enum failure_kind kind_of_end(const struct lab *lab)
+{
+	return lab_results_timescale(lab->results) > 0 ? KIND_LAB : KIND_LAB_BOOT;
+}
+
+static void fail(struct lab *lab, enum failure_kind kind, const char *reason)
 {
 	g_autofree char *lines = last_lines(lab);
 
-	lab_results_give_up(lab->results, reason, lines, lab->folder);
+	lab_results_give_up(lab->results, kind, reason, lines, lab->folder);
 	finish(lab);
 }
 
-static void fail_with_last_words(struct lab *lab)
+static void fail_with_last_words(struct lab *lab, enum failure_kind kind)
 {
 	g_autofree char *lines = last_lines(lab), *words = last_words(lab, lines);
 	g_autofree char *reason = g_strdup_printf("the %s lab failed%s%s", lab->kind->name,
 						  *words ? ": " : "", words);
 
-	lab_results_give_up(lab->results, reason, lines, lab->folder);
+	lab_results_give_up(lab->results, kind, reason, lines, lab->folder);
 	finish(lab);
 }
 
@@ -128,11 +134,12 @@ static void on_lab_ended(void *data, int wait_status)
 	if (!lab_results_owed(lab->results)->len) {
 		finish(lab);
 	} else if (!killed && (status == STATUS_USAGE || status == STATUS_FAILED)) {
-		fail_with_last_words(lab);
+		fail_with_last_words(lab,
+				     status == STATUS_USAGE ? KIND_LAB_SETUP : kind_of_end(lab));
 	} else {
 		reason = g_strdup_printf("the %s lab ended (%s %d) before this case's verdict",
 					 lab->kind->name, killed ? "signal" : "status", status);
-		fail(lab, reason);
+		fail(lab, kind_of_end(lab), reason);
 	}
 }
 
@@ -149,7 +156,7 @@ static gboolean on_limit(gpointer data)
 
 	lab->limit = 0;
 	end_script(lab);
-	fail(lab, reason);
+	fail(lab, kind_of_end(lab), reason);
 	return G_SOURCE_REMOVE;
 }
 
@@ -210,7 +217,7 @@ static void start_script(struct lab *lab, char **arguments,
 		return;
 	reason = g_strdup_printf("the %s lab cannot be started: %s", lab->kind->name,
 				 error->message);
-	fail(lab, reason);
+	fail(lab, KIND_LAB_SETUP, reason);
 }
 
 /* If there are several machines of one kind, the first speaks for all of them. */
@@ -279,7 +286,7 @@ static void on_kernel_ended(void *data, int wait_status)
 	}
 	reason = g_strdup_printf("the %s lab has no kernel: %s", lab->kind->name,
 				 lab->kernel_line ?: "lab/find-kernel said nothing");
-	fail(lab, reason);
+	fail(lab, KIND_LAB_SETUP, reason);
 }
 
 static gboolean on_kernel_limit(gpointer data)
@@ -291,7 +298,7 @@ static gboolean on_kernel_limit(gpointer data)
 
 	lab->limit = 0;
 	end_script(lab);
-	fail(lab, reason);
+	fail(lab, KIND_LAB_SETUP, reason);
 	return G_SOURCE_REMOVE;
 }
 

@@ -104,8 +104,8 @@ static struct environment *unknown_environment(const char *host)
 	return environment;
 }
 
-void lab_results_give_up(struct lab_results *results, const char *reason, const char *detail,
-			 const char *logdir)
+void lab_results_give_up(struct lab_results *results, enum failure_kind kind, const char *reason,
+			 const char *detail, const char *logdir)
 {
 	if (!results->environment)
 		results->environment = unknown_environment(results->host);
@@ -113,8 +113,9 @@ void lab_results_give_up(struct lab_results *results, const char *reason, const 
 		struct result *result = result_new(results->owed->pdata[0], results->environment);
 
 		result->verdict = VERDICT_ERROR;
+		result->kind = kind;
 		result->reason = g_strdup(reason);
-		result_add_failure(result, reason, NULL);
+		result_add_failure(result, kind, reason, NULL);
 		result->detail = g_strdup(detail);
 		result->logdir = g_strdup(logdir);
 		hand_out(results, result);

@@ -31,10 +31,10 @@ const GPtrArray *lab_results_owed(const struct lab_results *results);
 double lab_results_timescale(const struct lab_results *results);
 
 /*
- * Gives every case without a result the verdict ERROR. REASON is one line. DETAIL is more lines, or
- * NULL. LOGDIR is where the lab's own logs are.
+ * Gives every case without a result the verdict ERROR, of this KIND. REASON is one line. DETAIL is
+ * more lines, or NULL. LOGDIR is where the lab's own logs are.
  */
-void lab_results_give_up(struct lab_results *results, const char *reason, const char *detail,
-			 const char *logdir);
+void lab_results_give_up(struct lab_results *results, enum failure_kind kind, const char *reason,
+			 const char *detail, const char *logdir);
 
 #endif

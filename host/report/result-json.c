@@ -79,6 +79,7 @@ static void add_failures(JsonBuilder *builder, const struct result *result)
 
 		unknown += !failure->known;
 		json_builder_begin_object(builder);
+		add_string(builder, "kind", kind_name(failure->kind));
 		add_string(builder, "text", failure->text);
 		add_string(builder, "test", failure->test);
 		add_number(builder, "known", failure->known);
@@ -207,6 +208,7 @@ static void read_failure(struct result *result, JsonObject *object)
 {
 	struct failure *failure = g_new0(struct failure, 1);
 
+	failure->kind = kind_find(member_string(object, "kind"));
 	failure->text = g_strdup(member_string(object, "text"));
 	failure->test = g_strdup(member_string(object, "test"));
 	failure->known = member_number(object, "known") > 0;

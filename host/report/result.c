@@ -37,6 +37,7 @@ const char *kind_name(enum failure_kind kind)
 		[KIND_HOST_CHECK] = "host-check",
 		[KIND_GUEST_END] = "guest-end",
 		[KIND_TIMEOUT] = "timeout",
+		[KIND_HOST_KERNEL] = "host-kernel",
 		[KIND_VMM] = "vmm",
 		[KIND_PLAN] = "plan",
 		[KIND_RUNNER] = "runner",
@@ -144,7 +145,8 @@ static char *many_more(const char *before)
 	return g_strdup_printf(MANY_MORE, count + 1);
 }
 
-void result_add_failure(struct result *result, const char *text, const char *test)
+void result_add_failure(struct result *result, enum failure_kind kind, const char *text,
+			const char *test)
 {
 	struct failure *failure;
 
@@ -156,6 +158,7 @@ void result_add_failure(struct result *result, const char *text, const char *tes
 		return;
 	}
 	failure = g_new0(struct failure, 1);
+	failure->kind = kind;
 	failure->text = result->failures->len < MOST_FAILURES ? g_strdup(text) : many_more(NULL);
 	failure->test = g_strdup(test);
 	g_ptr_array_add(result->failures, failure);

@@ -28,17 +28,18 @@ gboolean verdict_is_red(enum verdict verdict);
 
 /* What a failure was, whether it is known or not. docs/results.md explains each. */
 enum failure_kind {
-	KIND_NONE,	 /* nothing failed, or nothing tells what it was */
-	KIND_CHECK,	 /* a check of the guest failed */
-	KIND_HOST_CHECK, /* a check of the runner failed: protocol, clocks, disk, registers */
-	KIND_GUEST_END,	 /* the guest ended otherwise than by its own last word */
-	KIND_TIMEOUT,	 /* the case's time was over */
-	KIND_VMM,	 /* the VMM did not start, or died, or left without its guest */
-	KIND_PLAN,	 /* the plan could not do its part */
-	KIND_RUNNER,	 /* the runner itself could not do its part, e.g. the disk was full */
-	KIND_LAB_SETUP,	 /* the lab could not be started: something that it needs is missing */
-	KIND_LAB_BOOT,	 /* the lab's kernel did not boot */
-	KIND_LAB,	 /* the lab died, or fell silent, after it had booted */
+	KIND_NONE,	  /* nothing failed, or nothing tells what it was */
+	KIND_CHECK,	  /* a check of the guest failed */
+	KIND_HOST_CHECK,  /* a check of the runner failed: protocol, clocks, disk, registers */
+	KIND_GUEST_END,	  /* the guest ended otherwise than by its own last word */
+	KIND_HOST_KERNEL, /* the host's kernel reported something of KVM */
+	KIND_TIMEOUT,	  /* the case's time was over */
+	KIND_VMM,	  /* the VMM did not start, or crashed, or left without its guest */
+	KIND_PLAN,	  /* the plan could not do its part */
+	KIND_RUNNER,	  /* the runner itself could not do its part, e.g. the disk was full */
+	KIND_LAB_SETUP,	  /* the lab could not be started: something that it needs is missing */
+	KIND_LAB_BOOT,	  /* the lab's kernel did not boot */
+	KIND_LAB,	  /* the lab died, or fell silent, after it had booted */
 	KIND_COUNT
 };
 
@@ -63,6 +64,7 @@ struct test_result {
  * its own last word, what the runner's checks found, and checks outside of tests.
  */
 struct failure {
+	enum failure_kind kind;
 	char *text;	/* one line */
 	char *test;	/* the test in which it happened, or NULL */
 	gboolean known; /* a known issue explains it */
@@ -94,7 +96,7 @@ struct result {
 	const struct test_case *test_case;
 	const struct environment *environment; /* outlives the result */
 	enum verdict verdict;
-	enum failure_kind kind;	 /* KIND_NONE for PASS and SKIP */
+	enum failure_kind kind;	 /* of what the reason tells */
 	char *reason;		 /* one line; NULL for a plain pass */
 	char *vmm_version;	 /* "7.2.22"; NULL if the VMM did not tell */
 	char *other_vmm_version; /* of the second VMM, or NULL */
@@ -126,7 +128,8 @@ struct result *result_new(const struct test_case *test_case, const struct enviro
 void result_free(struct result *result);
 
 /* Adds a failure that happened in TEST (NULL: in none). After very many it only counts them. */
-void result_add_failure(struct result *result, const char *text, const char *test);
+void result_add_failure(struct result *result, enum failure_kind kind, const char *text,
+			const char *test);
 
 /* Adds TEXT to *TEXTS, and makes the array if that is NULL. After very many it only counts them. */
 void result_add_text(GPtrArray **texts, const char *text);

@@ -48,7 +48,7 @@ static void on_failed_check(struct case_run *run, const char *text, unsigned num
 	remember_first(&run->findings.first_fail, failure);
 	freeze_images(run);
 	if (!run->test.label) {
-		note_failure(run, failure);
+		note_failure(run, KIND_CHECK, failure);
 		return;
 	}
 	/* Reasons of tests do not repeat the test's name. */
@@ -94,7 +94,7 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 static void note_checks(struct case_run *run, const GPtrArray *failed)
 {
 	for (guint i = 0; failed && i < failed->len; i++)
-		note_failure(run, failed->pdata[i]);
+		note_failure(run, KIND_CHECK, failed->pdata[i]);
 }
 
 /* Leaves in FAILED, which may become NULL, all but the first. */
@@ -164,7 +164,7 @@ static void on_machine_state(struct case_run *run, const struct machine_line *li
 
 	if (!problem)
 		return;
-	note_failure(run, problem);
+	note_failure(run, KIND_HOST_CHECK, problem);
 	/* Keep all problems, so that a known one does not hide another. */
 	before = g_steal_pointer(&run->findings.unclean);
 	run->findings.unclean =
@@ -384,9 +384,9 @@ static void on_ended(void *data, const struct vm_exit *exit)
 	run->exit->stderr_end = g_strdup(exit->stderr_end);
 }
 
-static void on_failed(void *data, const char *problem)
+static void on_failed(void *data, enum failure_kind kind, const char *problem)
 {
-	conclude_problem(data, problem);
+	conclude_problem(data, kind, problem);
 }
 
 static void on_unable(void *data, const char *reason)

@@ -77,7 +77,7 @@ void remember_first(char **where, const char *text);
  * Something has failed besides the checks of tests: the result lists it, and only a known issue for
  * just that explains it. TEXT is one printable line. Once there is a verdict, this does nothing.
  */
-void note_failure(struct case_run *run, const char *text);
+void note_failure(struct case_run *run, enum failure_kind kind, const char *text);
 /* Likewise, for a violation of the protocol, or of what the host checks. */
 void note_violation(struct case_run *run, const char *problem);
 
@@ -94,8 +94,8 @@ extern const struct guest_listener case_guest_listener;
 void conclude_exit(struct case_run *run, const struct vm_exit *exit);
 /* The runner could not do its part. */
 void conclude_error(struct case_run *run, const char *problem);
-/* The VMM or the plan could not do its part. */
-void conclude_problem(struct case_run *run, const char *problem);
+/* The guest cannot go on, whose fault ever that is: that is an error. */
+void conclude_problem(struct case_run *run, enum failure_kind kind, const char *problem);
 /* The VMM cannot do here what the plan needs. */
 void conclude_unable(struct case_run *run, const char *reason);
 void conclude_deadline(struct case_run *run);

@@ -27,16 +27,17 @@ void remember_first(char **where, const char *text)
 		*where = text_printable(text, -1);
 }
 
-void note_failure(struct case_run *run, const char *text)
+void note_failure(struct case_run *run, enum failure_kind kind, const char *text)
 {
 	if (!run->over)
-		result_add_failure(run->result, text, run->test.label ? run->test.name : NULL);
+		result_add_failure(run->result, kind, text,
+				   run->test.label ? run->test.name : NULL);
 }
 
 void note_violation(struct case_run *run, const char *problem)
 {
 	remember_first(&run->findings.violation, problem);
-	note_failure(run, problem);
+	note_failure(run, KIND_HOST_CHECK, problem);
 }
 
 void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first)
@@ -127,7 +128,9 @@ static gboolean on_deadline(gpointer data)
 
 static void on_plan_failed(void *data, const char *problem)
 {
-	conclude_problem(data, problem);
+	struct case_run *run = data;
+
+	conclude_problem(run, guest_vmm_crashed(run->guest) ? KIND_VMM : KIND_PLAN, problem);
 }
 
 /* ---- the start ---- */

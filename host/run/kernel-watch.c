@@ -57,12 +57,14 @@ static void fail(struct result *result, const struct told *told)
 	g_autofree char *before = result->reason;
 	gboolean failed = result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR;
 
-	result_add_failure(result, told->text, NULL);
+	result_add_failure(result, KIND_HOST_KERNEL, told->text, NULL);
 	/* The reason of a case that has failed anyway still comes first. */
 	result->reason =
 		failed ? g_strdup_printf("%s; and %s", before, told->text) : g_strdup(told->text);
-	if (!failed)
-		result->verdict = VERDICT_FAIL;
+	if (failed)
+		return;
+	result->verdict = VERDICT_FAIL;
+	result->kind = KIND_HOST_KERNEL;
 }
 
 static void append(char **text, const char *separator, const char *more)

@@ -122,7 +122,8 @@ struct comparison {
 	GPtrArray *issues;
 	struct result *result;
 	const struct known_issue *first; /* the first issue that explains something */
-	char *unexplained;		 /* the first failure that none explains */
+	char *unexplained;		 /* the first failure that none explains ... */
+	enum failure_kind kind;		 /* ... and its kind */
 	gboolean all_explained;
 };
 
@@ -130,17 +131,19 @@ struct comparison {
  * Notes that ISSUE, or nothing (NULL), explains what failed with this REASON; TEST is the test's
  * name, if that is not in the reason.
  */
-static void note(struct comparison *comparison, const struct known_issue *issue, const char *test,
-		 const char *reason)
+static void note(struct comparison *comparison, const struct known_issue *issue,
+		 enum failure_kind kind, const char *test, const char *reason)
 {
 	if (issue && !comparison->first)
 		comparison->first = issue;
 	if (issue)
 		return;
 	comparison->all_explained = FALSE;
-	if (!comparison->unexplained)
-		comparison->unexplained = g_strdup_printf(
-			"%s%s%s", test ? test : "", test ? ": " : "", reason ? reason : "failed");
+	if (comparison->unexplained)
+		return;
+	comparison->kind = kind;
+	comparison->unexplained = g_strdup_printf("%s%s%s", test ? test : "", test ? ": " : "",
+						  reason ? reason : "failed");
 }
 
 static const struct known_issue *find_for_test(const struct comparison *comparison,
@@ -180,7 +183,7 @@ static void compare_tests(struct comparison *comparison)
 		if (g_strcmp0(test->verdict, "fail") || test->unfinished)
 			continue;
 		issue = find_for_test(comparison, test);
-		note(comparison, issue, test->name, test->reason);
+		note(comparison, issue, KIND_CHECK, test->name, test->reason);
 		if (issue)
 			expect(test);
 	}
@@ -197,7 +200,7 @@ static void compare_failures(struct comparison *comparison)
 		if (failure->known)
 			continue;
 		issue = find_for_failure(comparison, failure);
-		note(comparison, issue, NULL, failure->text);
+		note(comparison, issue, failure->kind, NULL, failure->text);
 		failure->known = issue != NULL;
 	}
 }
@@ -216,7 +219,7 @@ static void compare_unfinished_tests(struct comparison *comparison)
 		if (g_strcmp0(test->verdict, "fail") || !test->unfinished)
 			continue;
 		if (test->further)
-			note(comparison, find_for_test(comparison, test), test->name,
+			note(comparison, find_for_test(comparison, test), KIND_CHECK, test->name,
 			     test->further->pdata[0]);
 		if (comparison->all_explained)
 			expect(test);
@@ -253,6 +256,7 @@ static void apply_to_failure(GPtrArray *issues, struct result *result)
 		g_free(result->reason);
 		result->reason =
 			g_strdup_printf("%s (besides known issues)", comparison.unexplained);
+		result->kind = comparison.kind;
 	}
 	g_free(comparison.unexplained);
 }

@@ -29,28 +29,32 @@ static void fail_unfinished_test(struct case_run *run)
 	g_ptr_array_add(run->result->tests, test);
 }
 
-static void end_with(struct case_run *run, enum verdict verdict, const char *reason)
+static void end_with(struct case_run *run, enum verdict verdict, enum failure_kind kind,
+		     const char *reason)
 {
 	run->over = TRUE;
 	run->result->verdict = verdict;
+	run->result->kind = kind;
 	run->result->reason = g_strdup(reason);
 	case_over(run);
 }
 
 /* The case ends with what has failed so far, or with nothing that failed. */
-static void conclude_found(struct case_run *run, enum verdict verdict, const char *reason)
+static void conclude_found(struct case_run *run, enum verdict verdict, enum failure_kind kind,
+			   const char *reason)
 {
 	if (!run->over)
-		end_with(run, verdict, reason);
+		end_with(run, verdict, kind, reason);
 }
 
 /* How the case ends is a failure of its own. */
-static void conclude_end(struct case_run *run, enum verdict verdict, const char *reason)
+static void conclude_end(struct case_run *run, enum verdict verdict, enum failure_kind kind,
+			 const char *reason)
 {
 	if (run->over)
 		return;
-	note_failure(run, reason);
-	end_with(run, verdict, reason);
+	note_failure(run, kind, reason);
+	end_with(run, verdict, kind, reason);
 	if (run->test.label)
 		fail_unfinished_test(run);
 }
@@ -106,22 +110,23 @@ static char *bad_leave(struct case_run *run, int status)
 }
 
 /* How the VMM ended, unless with the guest's leaving: then NULL. The caller frees it. */
-static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum verdict *verdict)
+static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum failure_kind *kind)
 {
 	const struct console *console = guest_console(run->guest);
 	g_autofree char *death = vm_exit_describe(exit), *where = whereabouts(run);
 	const char *log_problem = guest_log_problem(run->guest);
 	const char *vmm = run->settings->vmm->name;
 
-	*verdict = VERDICT_ERROR;
+	*kind = KIND_RUNNER;
 	if (log_problem)
 		return g_strdup(log_problem);
+	*kind = KIND_VMM;
 	if (!WIFEXITED(exit->wait_status))
 		return g_strdup_printf("%s died%s (%s)", vmm, where, death);
 	if (!console_bytes(console) && (!exit->started || exit->stderr_end))
 		return g_strdup_printf("%s did not start (%s)", vmm, death);
 	if (exit->reset) {
-		*verdict = VERDICT_FAIL;
+		*kind = KIND_GUEST_END;
 		return g_strdup_printf("the guest reset itself, by a triple fault or by order%s",
 				       where);
 	}
@@ -131,7 +136,7 @@ static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum ver
 	/* Only our guests say bye before they leave. */
 	if (exit->doubtful && run->findings.bye < 0 && console_speaks_protocol(console))
 		return g_strdup_printf("%s failed (%s)%s", vmm, death, where);
-	*verdict = VERDICT_FAIL;
+	*kind = KIND_GUEST_END;
 	return bad_leave(run, exit->guest_status);
 }
 
@@ -148,42 +153,44 @@ static void conclude_status(struct case_run *run, int status)
 	if (problem) {
 		whole = g_strdup_printf("%s%s%s", problem, both ? "; and " : "",
 					both ? found->violation : "");
-		conclude_found(run, VERDICT_FAIL, whole);
+		conclude_found(run, VERDICT_FAIL, found->first_fail ? KIND_CHECK : KIND_HOST_CHECK,
+			       whole);
 	} else if (status == GUEST_SKIPPED && !passed_before(run)) {
-		conclude_found(run, VERDICT_SKIP,
+		conclude_found(run, VERDICT_SKIP, KIND_NONE,
 			       found->first_skip ? found->first_skip
 						 : "the guest skipped everything");
 	} else if ((shortfall = plan_shortfall(run->plan))) {
-		conclude_end(run, VERDICT_ERROR, shortfall);
+		conclude_end(run, VERDICT_ERROR, KIND_PLAN, shortfall);
 	} else {
-		conclude_found(run, VERDICT_PASS, NULL);
+		conclude_found(run, VERDICT_PASS, KIND_NONE, NULL);
 	}
 }
 
 void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 {
 	g_autofree char *problem = NULL;
-	enum verdict verdict;
+	enum failure_kind kind;
 
 	if (run->disk)
 		compare_disk(run, NULL, NULL);
-	problem = bad_exit(run, exit, &verdict);
+	problem = bad_exit(run, exit, &kind);
 	if (problem)
-		conclude_end(run, verdict, problem);
+		conclude_end(run, kind == KIND_GUEST_END ? VERDICT_FAIL : VERDICT_ERROR, kind,
+			     problem);
 	else
 		conclude_status(run, exit->guest_status);
 }
 
 void conclude_error(struct case_run *run, const char *problem)
 {
-	conclude_end(run, VERDICT_ERROR, problem);
+	conclude_end(run, VERDICT_ERROR, KIND_RUNNER, problem);
 }
 
-void conclude_problem(struct case_run *run, const char *problem)
+void conclude_problem(struct case_run *run, enum failure_kind kind, const char *problem)
 {
 	g_autofree char *where = whereabouts(run), *text = g_strconcat(problem, where, NULL);
 
-	conclude_end(run, VERDICT_ERROR, text);
+	conclude_end(run, VERDICT_ERROR, kind, text);
 }
 
 void conclude_unable(struct case_run *run, const char *reason)
@@ -194,9 +201,9 @@ void conclude_unable(struct case_run *run, const char *reason)
 
 	/* If something has failed before, a skip would hide it. */
 	if (run->findings.first_fail || run->result->failures->len)
-		conclude_end(run, VERDICT_ERROR, text);
+		conclude_end(run, VERDICT_ERROR, KIND_PLAN, text);
 	else
-		conclude_found(run, VERDICT_SKIP, text);
+		conclude_found(run, VERDICT_SKIP, KIND_NONE, text);
 }
 
 void conclude_deadline(struct case_run *run)
@@ -205,13 +212,13 @@ void conclude_deadline(struct case_run *run)
 		run->exit ? "the source of the last snapshot has not come to its test's end"
 			  : guest_waits_for(run->guest);
 	g_autofree char *where = whereabouts(run), *text = NULL, *end = NULL;
-	enum verdict verdict;
+	enum failure_kind kind;
 
 	/* The guest itself may have come to a bad end, beside its source that comes to none. */
-	if (run->exit && (end = bad_exit(run, run->exit, &verdict)))
-		note_failure(run, end);
+	if (run->exit && (end = bad_exit(run, run->exit, &kind)))
+		note_failure(run, kind, end);
 	text = g_strdup_printf("no end within %.0f s%s%s%s",
 			       (g_get_monotonic_time() - run->started) / 1e6, where,
 			       wait ? "; " : "", wait ? wait : "");
-	conclude_end(run, VERDICT_FAIL, text);
+	conclude_end(run, VERDICT_FAIL, KIND_TIMEOUT, text);
 }

@@ -233,6 +233,7 @@ struct vmm {
 /* The common head of every VMM's own struct. */
 struct vm {
 	const struct vmm *vmm;
+	gboolean crashed; /* the process died of a signal that was not meant for it */
 };
 
 /* Every VMM, ended by NULL. The first is the default. */

@@ -21,6 +21,7 @@
 		.name = "dma-" how "-" test,                                                       \
 		.arguments = "run dma/none --arg test=" test " --arg break=" how, .status = 1,     \
 		.verdict = "FAIL", .words = "^FAIL  dma/none: " test ": " expected,                \
+		.kind = "check",                                                                   \
 	}
 
 static const struct fault rows[] = {

@@ -55,11 +55,14 @@ static void check_result(struct run *run, JsonObject *result)
 {
 	const char *verdict = json_object_get_string_member_with_default(result, "verdict", "");
 	const char *reason = json_object_get_string_member_with_default(result, "reason", "");
+	const char *kind = json_object_get_string_member_with_default(result, "kind", "none");
 	const char *logs = json_object_get_string_member_with_default(result, "logs", NULL);
 	static const char *const kept[] = { "command", "console", "qmp", "stderr" };
 
 	if (!*verdict || !strstr(run->fault->verdict, verdict))
 		complain(run, "the JSON verdict is %s, not %s", verdict, run->fault->verdict);
+	if (run->fault->kind && g_strcmp0(kind, run->fault->kind))
+		complain(run, "the failure is of the kind %s, not %s", kind, run->fault->kind);
 	if (strchr(reason, '\n'))
 		complain(run, "the reason has more than one line");
 	for (gsize i = 0; logs && !run->fault->keeps_no_logs && i < G_N_ELEMENTS(kept); i++) {

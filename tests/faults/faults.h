@@ -25,6 +25,7 @@ struct fault {
 	const char *words; /* a regular expression that matches in what ferry prints */
 
 	/* Only a few rows need the members from here on. */
+	const char *kind;   /* of the failure, in the JSON results; NULL: this is not looked at */
 	const char *config; /* the text of an unittests.cfg that ferry uses instead of ours */
 	/* The text of a known-issues.cfg, likewise. `config` then need not be given. */
 	const char *known_issues;

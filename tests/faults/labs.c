@@ -39,7 +39,8 @@ static gboolean signal_when_hanging(struct run *run)
 static const struct fault rows[] = {
 	{ "in-a-lab", "run selftest --plan precopy" INSIDE, "", 0, "PASS", "\"verdict\":\"PASS\"" },
 	{ "in-a-lab-dies", "run selftest/none" INSIDE, "dies-at-start", 1, "ERROR",
-	  "qemu did not start \\(exit status 1: fake-qemu: -machine: no machine today" },
+	  "qemu did not start \\(exit status 1: fake-qemu: -machine: no machine today",
+	  .kind = "vmm" },
 	/* Plan cancel starts a destination each time, and the guest stays at the source. */
 	{ "in-a-lab-real", "run console --plan pause,cancel" INSIDE, NULL, 0, "PASS",
 	  "\"verdict\":\"PASS\"", .cases = 2 },
@@ -75,7 +76,8 @@ static const struct fault rows[] = {
 	  "^the amd lab is booting$(.|\n)*"
 	  "^ERROR selftest/none on amd: the amd lab failed: the machine died before it was up$",
 	  LAB("echo 'lab/amd: the kernel said:' >&2; echo '  panic' >&2\n"
-	      "echo 'lab/amd: the machine died before it was up' >&2; sleep 300 & exit 70") },
+	      "echo 'lab/amd: the machine died before it was up' >&2; sleep 300 & exit 70"),
+	  .kind = "lab-boot" },
 	/* A known issue of tests does not excuse a lab's end. */
 	{ "lab-fails-known", OUTSIDE, "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab failed: the machine died$",
@@ -83,23 +85,24 @@ static const struct fault rows[] = {
 	  .known_issues = "[all]\ncase = *\nhost = *\nreason = r\nevidence = e\n" },
 	{ "lab-misses-something", OUTSIDE, "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab failed: no busybox here$",
-	  LAB("echo 'lab/amd: no busybox here' >&2; exit 2") },
+	  LAB("echo 'lab/amd: no busybox here' >&2; exit 2"), .kind = "lab-setup" },
 	{ "lab-ends-without-verdict", OUTSIDE, "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab ended \\(status 0\\) before this case's "
 	  "verdict$",
-	  LAB("echo no event") },
+	  LAB("echo no event"), .kind = "lab-boot" },
 	{ "lab-is-killed", OUTSIDE, "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab ended \\(signal 9\\) before this case's "
 	  "verdict$",
-	  LAB("sleep 300 & kill -KILL $$") },
+	  LAB("sleep 300 & kill -KILL $$"), .kind = "lab-boot" },
 	{ "lab-hangs", OUTSIDE " --lab-boot 1", "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab failed: its runner had not started within 1 s$",
-	  LAB(HANG) },
+	  LAB(HANG), .kind = "lab-boot" },
 	/* The runner inside was heard once, and never again. */
 	{ "lab-falls-silent", OUTSIDE " --lab-boot 1 --timeout 1", "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab failed: nothing was heard of it for as long as "
 	  "any case may take$",
-	  LAB("echo '{\"event\":\"environment\",\"host\":\"local\",\"timescale\":1}'\n" HANG) },
+	  LAB("echo '{\"event\":\"environment\",\"host\":\"local\",\"timescale\":1}'\n" HANG),
+	  .kind = "lab" },
 	{ "lab-hangs-interrupted", OUTSIDE, "", 130, NULL, "^interrupted: 1 of 1 cases",
 	  .act = signal_when_hanging, .signal = SIGTERM, LAB(HANG) },
 	{ "lab-hangs-killed", OUTSIDE, "", 137, NULL, "^the amd lab is booting$",
@@ -107,11 +110,11 @@ static const struct fault rows[] = {
 	  LAB("echo waiting >&2; sleep 300 & trap \"kill $!\" TERM; wait") },
 	{ "lab-not-there", OUTSIDE, "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab cannot be started: .*No such file",
-	  .config = CONFIG, .keeps_no_logs = TRUE, .no_accel = TRUE },
+	  .config = CONFIG, .keeps_no_logs = TRUE, .no_accel = TRUE, .kind = "lab-setup" },
 	{ "lab-without-kernel", "run selftest/none --host amd", "", 1, "ERROR",
 	  "^the amd lab's kernel: sought with --notes$(.|\n)*"
 	  "^ERROR selftest/none on amd: the amd lab has no kernel: no source$",
-	  NO_KERNEL },
+	  NO_KERNEL, .kind = "lab-setup" },
 	{ "lab-needs-small-kernel", "run selftest/none --host intel", "", 1, "ERROR",
 	  "^the intel lab's kernel: sought with --notes --small$", NO_KERNEL },
 	{ "lab-with-chosen-kernel", "run selftest/none --host intel --kernel distribution", "", 1,

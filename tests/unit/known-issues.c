@@ -151,7 +151,7 @@ static void add_failures(struct result *result, const char *failures)
 	for (char **word = words; *word && **word; word++) {
 		g_auto(GStrv) parts = g_strsplit(*word, "@", 2);
 
-		result_add_failure(result, parts[0], parts[1]);
+		result_add_failure(result, KIND_GUEST_END, parts[0], parts[1]);
 	}
 }
 

@@ -158,6 +158,7 @@ void qemu_on_process_end(GPid pid, gint wait_status, gpointer data)
 	qemu->exit.wait_status = wait_status;
 	qemu->exit.stderr_end = read_stderr_end(qemu);
 	note_guest_status(&qemu->exit);
+	qemu->vm.crashed = WIFSIGNALED(wait_status) && !qemu->exit.ordered;
 	/* First handle all that QEMU has told, so that the action is not judged by half of it. */
 	qmp_drain(qemu->qmp);
 	qemu->pid = 0;
