@@ -59,7 +59,8 @@
 #define APIC_LVT_TIMER_PERIODIC	   (1 << 17)
 #define APIC_LVT_TIMER_TSCDEADLINE (2 << 17)
 
-#define APIC_TDR_DIV_1	0xb
-#define APIC_TDR_DIV_16 0x3
+#define APIC_TDR_DIV_1	 0xb
+#define APIC_TDR_DIV_16	 0x3
+#define APIC_TDR_DIV_128 0xa
 
 #endif

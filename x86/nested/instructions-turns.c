@@ -27,6 +27,14 @@ u32 base_port;
 static volatile int current = -1;
 static struct outcome outcomes[MOST_ROWS];
 
+struct outcome *current_outcome(const struct row **row)
+{
+	if (current < 0)
+		return NULL;
+	*row = &rows[current];
+	return &outcomes[current];
+}
+
 /*
  * An exception in L2, or in L1 when the rows are run there. The table continues after the
  * instruction.
@@ -54,10 +62,6 @@ static void note_software_interrupt(isr_regs_t *regs)
 		outcomes[current].interrupts++;
 }
 
-static void note_wakeup(isr_regs_t *regs)
-{
-}
-
 /* A row writes to an MSR what the row before has read from it in L1. */
 static void run_row(int index)
 {
@@ -66,6 +70,7 @@ static void run_row(int index)
 	operand_value = index ? natural[index - 1].read : 0;
 	operand_port = base_port + rows[index].number;
 	rows[index].run();
+	end_wakeup();
 	outcomes[index].passed++;
 	current = -1;
 }
@@ -127,6 +132,7 @@ static void run_in_l1(void)
 		run_row(i);
 		natural[i] = outcomes[i];
 		natural[i].read = operand_read;
+		check_wakeup(row, &natural[i], "in L1");
 		if (row->raises && !(row->optional && natural[i].vector == NO_EXCEPTION))
 			check_handler(row, &natural[i], "in L1");
 	}
@@ -176,7 +182,7 @@ struct l2 *begin_rows(const struct row *table, int count)
 	for (unsigned i = 0; i < ARRAY_SIZE(handled_vectors); i++)
 		handle_exception(handled_vectors[i], note_exception);
 	handle_irq_any(SWINT_VECTOR, note_software_interrupt);
-	handle_irq_eoi(WAKEUP_VECTOR, note_wakeup);
+	begin_wakeups();
 	run_in_l1();
 	return l2_new(rows_in_l2, NULL);
 }
@@ -189,7 +195,7 @@ void end_rows(struct l2 *l2)
 	for (unsigned i = 0; i < ARRAY_SIZE(handled_vectors); i++)
 		handle_exception(handled_vectors[i], NULL);
 	unhandle_irq(SWINT_VECTOR);
-	unhandle_irq(WAKEUP_VECTOR);
+	end_wakeups();
 	restore_tr();
 	gdt[TSS_SPARE / 8] = gdt[TSS_SPARE / 8 + 1] = gdt[NP_STACK / 8] = 0;
 	current = -1;
@@ -218,7 +224,7 @@ static bool judge(int index, const char *when)
 	const struct outcome *outcome = &outcomes[index];
 	bool exits = wanted[index];
 	int vector = exits ? NO_EXCEPTION : natural[index].vector;
-	bool good = !outcome->wrong;
+	bool good = !outcome->wrong & check_wakeup(row, outcome, when);
 
 	if (!report_if_failed(outcome->exits == exits, "%s: %s: %s", when, row_text(index),
 			      !exits		? "L1 got an exit that it did not ask for"

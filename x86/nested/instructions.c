@@ -41,12 +41,6 @@ bool has_invpcid(void)
 	return this_cpu_has(X86_CPU_FEATURE(7, 0, EBX, 10));
 }
 
-void raise_wakeup(void)
-{
-	irq_disable();
-	apic_send_self_ipi(WAKEUP_VECTOR);
-}
-
 /* ---- exceptions ---- */
 
 /*

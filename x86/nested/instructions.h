@@ -79,9 +79,18 @@ extern u8 operand_buffer[64];
 #define SIDT_OFFSET    8
 #define SWINT_VECTOR   0x51
 
-/* HLT and MWAIT wait for an interrupt. This one is pending, and held back until then. */
+/*
+ * HLT and MWAIT wait for an interrupt. WAKEUP_VECTOR is pending, and the shadow of the STI right
+ * before them holds it back until then. If it does not wake the CPU, the local APIC's timer does
+ * after a while, with RESCUE_VECTOR.
+ */
 #define WAKEUP_VECTOR 0x52
+#define RESCUE_VECTOR 0x53
 void raise_wakeup(void);
+/* After the row: the CPU need not be woken any more. */
+void end_wakeup(void);
+void begin_wakeups(void);
+void end_wakeups(void);
 
 /* Each has: name; instructions before, none of which exits; the instruction; instructions after. */
 #define INSTRUCTIONS(X)                                                                            \
@@ -151,12 +160,19 @@ enum { INT3_EXCEPTION = USUAL_EXCEPTIONS, INTO_EXCEPTION, BOUND_EXCEPTION, SSE_E
 /* What a row did. */
 struct outcome {
 	u32 exits, passed, exceptions, interrupts;
+	u32 early; /* wake-ups that came before HLT or MWAIT, through the shadow of STI */
+	bool rescued;
 	bool wrong; /* an exit was not as it should be */
 	int vector;
 	u32 error;
 	u64 rip, cr2;
 	u64 read; /* what was read from an MSR */
 };
+
+/* Whether HLT or MWAIT, if that is the row, was woken by what was to wake it. */
+bool check_wakeup(const struct row *row, const struct outcome *outcome, const char *when);
+/* What the row that is being executed has done, and that row; NULL between rows. */
+struct outcome *current_outcome(const struct row **row);
 
 extern const struct row *rows;
 extern int row_count;
