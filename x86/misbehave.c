@@ -18,6 +18,7 @@
 #define KEYBOARD_COMMAND    0x64 /* 8042: pulses the line that resets the CPU */
 #define KEYBOARD_RESET	    0xfe
 #define DEBUG_EXIT	    0xf4
+#define WAKE_VECTOR	    0x41
 
 /* Keeps any test from running by accident. */
 FEATURE(ASKED_FOR, "to be asked for by test=NAME, since it misbehaves on purpose")
@@ -50,6 +51,29 @@ TEST(hang_all, .needs = ASKED_FOR,
 		if (cpu)
 			on_cpu_async(cpu, halt_for_ever, NULL);
 	halt_for_ever(NULL);
+}
+
+static void wake(isr_regs_t *regs)
+{
+}
+
+/* Not wrong, but as idle as a guest may be: it halts again and again, in all longer than allowed.
+ */
+TEST(sleeper, .needs = ASKED_FOR, .about = "a guest that sleeps for a minute, and then ends well")
+{
+	u32 second = apic_timer_hz() / 128;
+
+	handle_irq_eoi(WAKE_VECTOR, wake);
+	for (int naps = 0; naps < 15; naps++) {
+		apic_setup_timer(WAKE_VECTOR, APIC_LVT_TIMER_ONESHOT);
+		apic_write(APIC_TDCR, APIC_TDR_DIV_128);
+		irq_disable();
+		apic_start_timer(4 * second);
+		safe_halt();
+	}
+	apic_cleanup_timer();
+	unhandle_irq(WAKE_VECTOR);
+	report(true, "awake");
 }
 
 TEST(triple_fault, .needs = ASKED_FOR, .about = "a guest that shuts its CPU down by a triple fault")
@@ -149,6 +173,31 @@ TEST(exception_on_ap, .needs = ALL_OF(ASKED_FOR, SMP),
 {
 	report(true, "about to fault");
 	on_cpu(cpu_count() - 1, fault_here, NULL);
+}
+
+static void nothing(void *data)
+{
+}
+
+static void shut_down(int cpu)
+{
+	apic_icr_write(APIC_DM_INIT | APIC_INT_ASSERT, cpu_apic_id(cpu));
+}
+
+TEST(dead_idle_cpu, .needs = ALL_OF(ASKED_FOR, SMP),
+     .about = "a guest whose idle second CPU gets an INIT, and then a call")
+{
+	on_cpu(1, nothing, NULL);
+	report(true, "CPU 1 is about to die");
+	shut_down(1);
+	on_cpu(1, nothing, NULL);
+}
+
+TEST(dead_busy_cpu, .needs = ALL_OF(ASKED_FOR, SMP),
+     .about = "a guest whose second CPU halts for ever in a function that is to return")
+{
+	report(true, "CPU 1 is about to die");
+	on_cpu(1, halt_for_ever, NULL);
 }
 
 TEST(null_call, .needs = ASKED_FOR, .about = "a guest that calls a function at address 0")

@@ -321,6 +321,15 @@ const char *guest_waits_for(const struct guest *guest)
 	return guest->action ? guest->action->kind->waits_for(guest, guest->action) : NULL;
 }
 
+gint64 guest_activity(const struct guest *guest)
+{
+	if (!guest->vm && guest->snapshot_source)
+		return guest_activity(guest->snapshot_source);
+	if (!guest->vm || guest->action || !guest->vmm->activity)
+		return -1;
+	return guest->vmm->activity(guest->vm);
+}
+
 void guest_free(struct guest *guest)
 {
 	if (guest->snapshot_source)

@@ -111,6 +111,12 @@ const char *guest_log_problem(const struct guest *guest);
 /* What the guest or its action is waiting for, in a few words for a message, or NULL. */
 const char *guest_waits_for(const struct guest *guest);
 
+/*
+ * A number that changes whenever a CPU of the guest has run; -1 if one runs now, or if it is not
+ * known, or if an action holds the guest. If only its snapshot source is left, that one's number.
+ */
+gint64 guest_activity(const struct guest *guest);
+
 /* Kills what still runs. The listener must not call this. */
 void guest_free(struct guest *guest);
 

@@ -43,6 +43,13 @@ struct findings {
 	gint64 bye;	/* the status that the guest announced, or -1 */
 };
 
+/* standstill.c: whether the guest does anything. */
+struct still {
+	guint timer;
+	gint64 activity; /* at the last look */
+	unsigned looks;	 /* since it last changed */
+};
+
 struct case_run {
 	const struct test_case *test_case;
 	const struct case_settings *settings;
@@ -67,6 +74,7 @@ struct case_run {
 	struct result *result;
 	gint64 started; /* monotonic, us */
 	guint deadline, idle;
+	struct still still;
 	gboolean over;
 };
 
@@ -99,6 +107,14 @@ void conclude_problem(struct case_run *run, enum failure_kind kind, const char *
 /* The VMM cannot do here what the plan needs. */
 void conclude_unable(struct case_run *run, const char *reason);
 void conclude_deadline(struct case_run *run);
+/* No vCPU of the guest has run for so long. */
+void conclude_standstill(struct case_run *run, double seconds);
+
+/* ---- standstill.c ---- */
+
+/* Ends the case when its guest stands still. */
+void standstill_watch(struct case_run *run);
+void standstill_end(struct case_run *run);
 
 /* ---- case.c ---- */
 

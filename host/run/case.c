@@ -54,6 +54,7 @@ static void run_free(struct case_run *run)
 {
 	if (run->deadline)
 		g_source_remove(run->deadline);
+	standstill_end(run);
 	if (run->idle)
 		g_source_remove(run->idle);
 	if (run->plan)
@@ -274,5 +275,6 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 			       on_plan_failed, run);
 	if (timeout)
 		run->deadline = g_timeout_add(MIN(milliseconds, G_MAXINT), on_deadline, run);
+	standstill_watch(run);
 	return run;
 }

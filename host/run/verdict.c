@@ -206,6 +206,19 @@ void conclude_unable(struct case_run *run, const char *reason)
 		conclude_found(run, VERDICT_SKIP, KIND_NONE, text);
 }
 
+void conclude_standstill(struct case_run *run, double seconds)
+{
+	g_autofree char *where = whereabouts(run), *text = NULL, *end = NULL;
+	enum failure_kind kind;
+
+	if (run->exit && (end = bad_exit(run, run->exit, &kind)))
+		note_failure(run, kind, end);
+	text = g_strdup_printf(
+		"the guest stands still: its CPUs have halted, and nothing has woken one for %.0f s%s",
+		seconds, where);
+	conclude_end(run, VERDICT_FAIL, KIND_TIMEOUT, text);
+}
+
 void conclude_deadline(struct case_run *run)
 {
 	const char *wait =

@@ -222,6 +222,11 @@ struct vmm {
 	 * the guest go on.
 	 */
 	void (*restore)(struct vm *vm, action_done_function done, void *data);
+	/*
+	 * A number that changes whenever a vCPU has run; -1 if one runs or is about to, or if that
+	 * is not known. May be NULL.
+	 */
+	gint64 (*activity)(struct vm *vm);
 	/* Asks the process to end. `exited` follows. */
 	void (*quit)(struct vm *vm);
 	/* Kills the process. `exited` follows, with `ordered`. */

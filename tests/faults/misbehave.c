@@ -49,6 +49,17 @@ static const struct fault rows[] = {
 	  .status = 1,
 	  .verdict = "FAIL",
 	  .words = "^FAIL  misbehave/none: no end within 8 s in test hang_all on CPU 0" },
+	{ .name = "guest-hang_all-stands-still",
+	  .arguments = "run misbehave --arg test=hang_all --timeout 100",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/none: the guest stands still: its CPUs have halted, and nothing has woken one for 30 s in test hang_all on CPU 0; last line: PASS: hang_all: about to hang" },
+	{ .name = "guest-sleeper",
+	  .arguments = "run misbehave --arg test=sleeper --timeout 140",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .words = "^PASS  misbehave/none " },
 	{ .name = "guest-never_answers",
 	  .arguments = "run misbehave --arg test=never_answers --timeout 8",
 	  .status = 1,
@@ -85,6 +96,12 @@ static const struct fault rows[] = {
 	MISBEHAVE(
 		"stack_overflow", "FAIL",
 		"unexpected exception \\d+ at 0x[0-9a-f]+ on CPU 0(.*\n)+ +#\\d recurse at misbehave\\.c"),
+	MISBEHAVE(
+		"dead_idle_cpu", "FAIL",
+		"dead_idle_cpu: CPU 1 does not answer: it was idle, and took no call for 10000 ms; it was last in dead_idle_cpu in test dead_idle_cpu on CPU 0"),
+	MISBEHAVE(
+		"dead_busy_cpu", "FAIL",
+		"dead_busy_cpu: CPU 1 does not answer: it has shown no sign of life for 30000 ms; it was last in dead_busy_cpu in test dead_busy_cpu on CPU 0"),
 	MISBEHAVE("null_call", "FAIL", "unexpected exception 14 at 0x0 on CPU 0 in test null_call"),
 	MISBEHAVE("failed_assertion", "FAIL", ".*failed_assertion"),
 	MISBEHAVE("missed_deadline", "FAIL",

@@ -141,6 +141,7 @@ const struct vmm qemu_vmm = {
 	.reset = qemu_reset,
 	.save = qemu_save,
 	.restore = qemu_restore,
+	.activity = qemu_activity,
 	.quit = qemu_quit,
 	.kill = qemu_kill,
 	.free = qemu_free,

@@ -76,6 +76,10 @@ void qemu_quit(struct vm *vm);
 void qemu_kill(struct vm *vm);
 void qemu_release_output(struct vm *vm);
 
+/* ---- activity.c ---- */
+
+gint64 qemu_activity(struct vm *vm);
+
 /* ---- console.c ---- */
 
 /* The reading end does not block. Returns a negative number and sets errno on failure. */
