@@ -93,6 +93,7 @@ void console_write(const char *text, size_t length)
 	bool held = false;
 	u64 flags = irq_save(), lock_flags = 0;
 
+	show_life();
 	line = &this_cpu(this_line);
 	while (length) {
 		const char *newline = memchr(text, '\n', length);

@@ -3,6 +3,7 @@
 #include "processor.h"
 #include "muldiv.h"
 #include "patience.h"
+#include "smp.h"
 
 /*
  * How many polls of a deadline share one read of the time source. A read is an exit to the VMM, and
@@ -28,6 +29,7 @@ static u64 stopwatch_ticks(struct stopwatch *watch)
 {
 	u32 now = time_source.read();
 
+	show_life();
 	watch->ticks += (now - watch->last) & time_source.mask;
 	watch->last = now;
 	return watch->ticks;

@@ -23,6 +23,11 @@ void host_unlock(void)
 	spin_unlock(&conversation);
 }
 
+bool host_is_asked(void)
+{
+	return READ_ONCE(conversation.holder);
+}
+
 bool host_answers(void)
 {
 	const char *runner = argument("runner");

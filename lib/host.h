@@ -58,5 +58,7 @@ u8 host_byte(void (*meanwhile)(void), const char *what);
 /* For the library: these go around a question and its answer, so that CPUs do not mix theirs. */
 void host_lock(void);
 void host_unlock(void);
+/* For the library: whether some CPU waits for the host. */
+bool host_is_asked(void);
 
 #endif

@@ -26,7 +26,14 @@ struct call {
 	void (*function)(void *data);
 	void *data;
 	char prefix[REPORT_PREFIX_SIZE];
+	char last_prefix[REPORT_PREFIX_SIZE]; /* of the last function that has returned */
 };
+
+/* How long waits for another CPU are measured in. */
+#define SLICE_MS	     100
+#define SLICES(milliseconds) ((milliseconds) / SLICE_MS)
+/* How long a CPU may run a function, and show no sign of life, while no CPU waits for the host. */
+#define SILENCE_MS 30000
 
 u32 boot_apic_ids[MAX_CPUS];
 u32 boot_cpus = 1;
@@ -40,6 +47,7 @@ extern char percpu_start[], percpu_end[];
 static PER_CPU(int, cpu_number);
 static PER_CPU(struct call, this_call);
 static PER_CPU(bool, online);
+PER_CPU(u64, signs_of_life);
 static PER_CPU(u32, flushes_done);
 
 static bool all_x2apic;
@@ -81,6 +89,7 @@ static void run_call(isr_regs_t *regs)
 	irq_disable();
 	exchange_catcher(outer_catcher);
 	report_prefix_restore(outer_prefix);
+	strcpy(call->last_prefix, call->prefix);
 	__atomic_store_n(&call->state, CALL_NONE, __ATOMIC_RELEASE);
 }
 
@@ -113,16 +122,63 @@ static void post_call(int cpu, void (*function)(void *data), void *data)
 	apic_send_ipi(cpu, REMOTE_CALL_VECTOR);
 }
 
+/* "in TEST: cpu 1" from report prefixes, which end with ": ". */
+static const char *where(char *text, size_t size, const char *prefix)
+{
+	int length = strlen(prefix);
+
+	snprintf(text, size, length ? "in %.*s" : "in no test", length - 2, prefix);
+	return text;
+}
+
+static void __noreturn name_dead(int cpu, enum call_state state)
+{
+	const struct call *call = cpu_ptr(this_call, cpu);
+	char text[REPORT_PREFIX_SIZE];
+
+	if (state == CALL_POSTED)
+		report_abort(
+			"CPU %d does not answer: it was idle, and took no call for %lu ms; it was last %s",
+			cpu, LIBRARY_DEADLINE_MS * timescale(),
+			where(text, sizeof(text), call->last_prefix));
+	report_abort(
+		"CPU %d does not answer: it has shown no sign of life for %lu ms; it was last %s",
+		cpu, SILENCE_MS * timescale(), where(text, sizeof(text), call->prefix));
+}
+
+/*
+ * A CPU other than the boot CPU is idle when it is called, so it takes the call at once or never.
+ * The function itself may take long, above all if it waits for the host. So what counts is whether
+ * the CPU shows signs of life. Time in which this CPU is itself interrupted, by a call, counts as
+ * one slice at most.
+ */
 void on_cpu_wait(int cpu)
 {
 	struct call *call = cpu_ptr(this_call, cpu);
 	u32 number = READ_ONCE(call->number);
+	u64 slices = 0, posted = 0, silent = 0, signs = 0, signs_now;
+	struct deadline slice;
+	enum call_state state;
 
-	if (cpu == smp_id() || __atomic_load_n(&call->state, __ATOMIC_ACQUIRE) == CALL_NONE)
+	if (cpu == smp_id())
 		return;
-	wait_for(READ_ONCE(call->number) != number ||
-			 __atomic_load_n(&call->state, __ATOMIC_ACQUIRE) == CALL_NONE,
-		 ANSWER_DEADLINE_MS, "a function on CPU %d to return", cpu);
+	deadline_start(&slice, SLICE_MS);
+	for (;;) {
+		state = __atomic_load_n(&call->state, __ATOMIC_ACQUIRE);
+		if (state == CALL_NONE || READ_ONCE(call->number) != number)
+			return;
+		if (!deadline_passed(&slice))
+			continue;
+		signs_now = READ_ONCE(*cpu_ptr(signs_of_life, cpu));
+		posted = state == CALL_POSTED && cpu ? posted + 1 : 0;
+		silent = signs_now == signs && !host_is_asked() ? silent + 1 : 0;
+		signs = signs_now;
+		if (posted > SLICES(LIBRARY_DEADLINE_MS) || silent > SLICES(SILENCE_MS))
+			name_dead(cpu, state);
+		if (++slices > SLICES(ANSWER_DEADLINE_MS))
+			deadline_missed(ANSWER_DEADLINE_MS, "a function on CPU %d to return", cpu);
+		deadline_start(&slice, SLICE_MS);
+	}
 }
 
 void on_cpu_async(int cpu, void (*function)(void *data), void *data)

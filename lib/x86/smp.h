@@ -25,7 +25,8 @@ static inline int other_cpu(void)
  * until an earlier function on that CPU has. On this CPU it is a plain call. On another CPU it
  * interrupts what the CPU does, and runs with interrupts on and with the caller's report prefixes.
  * A CPU runs one such function at a time. They abort after ten minutes times timescale: a test's
- * own waits have shorter deadlines.
+ * own waits have shorter deadlines. They abort sooner if the CPU is idle and does not take the
+ * function, or shows no sign of life for half a minute while no CPU waits for the host.
  */
 void on_cpu(int cpu, void (*function)(void *data), void *data);
 void on_cpu_async(int cpu, void (*function)(void *data), void *data);
@@ -38,5 +39,14 @@ void on_cpus(void (*function)(void *data), void *data);
 
 /* For the library. */
 void smp_init(void);
+/*
+ * Each CPU counts these while it waits, prints or enters an L2. on_cpu_wait() takes a CPU that
+ * shows none for too long to be dead.
+ */
+DECLARE_PER_CPU(u64, signs_of_life);
+static inline void show_life(void)
+{
+	this_cpu(signs_of_life)++;
+}
 
 #endif

@@ -2,6 +2,7 @@
 /* What nested guests have in common on SVM and VMX. See l2.h. */
 #include "nested/l2.h"
 #include "alloc_page.h"
+#include "smp.h"
 #include "vm.h"
 #include "xsave.h"
 
@@ -57,6 +58,7 @@ void *l2_before_entry(struct l2 *l2)
 	struct l2_common *own = common(l2);
 	void *l1_state;
 
+	show_life();
 	own->entries++;
 	if (!own->xsave)
 		return NULL;
