@@ -169,11 +169,14 @@ static void note_no_case(struct round *round, enum matrix_verdict verdict)
 static void run_task(struct round *round, const struct matrix_task *task, const char *modules)
 {
 	struct corpus *corpus = round->measuring->corpus;
+	char *words[] = { (char *)FAIL_FAST, NULL };
 	const struct corpus_kvm kvm = {
 		.modules = modules,
 		.label = task->bug ? task->bug->name : MATRIX_UNPATCHED,
 	};
 
+	/* What comes after a failure tells nothing. On unpatched KVM the whole time is wanted. */
+	corpus->wanted.args = task->bug ? words : NULL;
 	for (guint labs = 0; labs < MOST_LABS && !corpus->interrupted; labs++) {
 		g_autoptr(GPtrArray) cases = not_started(round, task);
 		guint before = g_hash_table_size(round->started);

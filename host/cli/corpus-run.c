@@ -56,7 +56,10 @@ void tally_clear(struct tally *tally)
 	*tally = (struct tally){ 0 };
 }
 
-/* The words `test=GLOB` for a guest's command line. NULL: the guest runs all of its tests. */
+/*
+ * The words `test=GLOB` for a guest's command line, and that the first failure is enough. NULL: the
+ * guest runs all of its tests.
+ */
 static char **test_words(char **globs)
 {
 	g_autoptr(GStrvBuilder) words = g_strv_builder_new();
@@ -66,6 +69,7 @@ static char **test_words(char **globs)
 
 		g_strv_builder_add(words, word);
 	}
+	g_strv_builder_add(words, FAIL_FAST);
 	return globs ? g_strv_builder_end(words) : NULL;
 }
 

@@ -6,6 +6,9 @@
 #include "report/reporter.h"
 #include "run/case.h"
 
+/* A word for guests: the first failed test is the last (docs/protocol.md). */
+#define FAIL_FAST "failfast=1"
+
 /* What all runs of a `ferry corpus` command share. */
 struct corpus {
 	struct suite *suite;
