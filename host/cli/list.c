@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/list-times.h"
 #include "cli/project.h"
+#include "cli/run-cases.h"
 #include "suite/guest-image.h"
 #include "plan/option.h"
 #include "run/environment.h"
@@ -164,18 +165,22 @@ static int list(int argc, char **argv)
 	g_autoptr(GPtrArray) cases = NULL;
 	struct selection selection = { .wanted = &settings };
 	struct suite *suite = NULL;
+	g_auto(GStrv) patterns = NULL;
 
 	settings = default_settings;
 	g_option_context_set_summary(
 		context,
-		"Lists the cases whose names match a PATTERN, a glob such as 'kvmclock' or '*/storm'.");
+		"Lists the cases whose names match a PATTERN, a glob such as 'kvmclock' or '*/storm'; 'quick' means the quick set.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
 	    !(selection.vmm = vmm_find(settings.vmm, &error)) ||
 	    !(selection.accel = choose_accel(settings.accel, NULL, &error)) ||
 	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);
-	selection.patterns = options.patterns;
+	patterns = expand_quick(options.patterns, NULL, suite, &error);
+	if (error)
+		return usage_error("%s", error->message);
+	selection.patterns = patterns;
 	cases = select_cases(suite, &selection, &error);
 	if (!cases)
 		return usage_error("%s", error->message);

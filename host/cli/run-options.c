@@ -13,6 +13,9 @@ static char *plan_list, *lab_kernel, *lab_modules, *lab_clock;
 static int lab_boot_seconds;
 
 static const GOptionEntry entries[] = {
+	{ "budget", 0, 0, G_OPTION_ARG_INT, &options.budget,
+	  "Of the cases, run those that notice most in so many minutes, and of each program one at least",
+	  "MINUTES" },
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 	  "Fill N CPUs with guests (default: all of this machine)", "N" },
 	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
@@ -108,8 +111,10 @@ static gboolean parse(int argc, char **argv, GError **error)
 		hosts);
 
 	g_option_context_set_summary(
-		context, "Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
-			 "'kvmclock/precopy' or '*/storm'. Without a PATTERN it runs all cases.");
+		context,
+		"Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
+		"'kvmclock/precopy' or '*/storm'. The word 'quick' means the cases that notice\n"
+		"most in ten minutes ('ferry list quick'). Without a PATTERN it runs all cases.");
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	report_options_add(context);
@@ -121,7 +126,9 @@ static gboolean check_numbers(GError **error)
 {
 	const struct settings *wanted = &options.wanted;
 
-	if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 || wanted->timeout < 0)
+	if (options.budget < 0)
+		g_set_error(error, FERRY_ERROR, 0, "--budget is 1 or more minutes");
+	else if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 || wanted->timeout < 0)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
 	else if (wanted->memory_mib < LEAST_MEMORY_MIB)

@@ -8,7 +8,8 @@
 
 struct run_options {
 	struct settings wanted; /* the seed is chosen already */
-	char **patterns;	/* NULL: all cases */
+	char **patterns;	/* NULL: see run-cases.h */
+	int budget;		/* minutes that the run may take; 0: as long as it takes */
 	char **plans;		/* in place of each program's own; NULL: the programs' own */
 	char *host; /* "local" or the name of a lab; NULL: the first that can run a case */
 	struct lab_options lab;

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/project.h"
 #include "cli/report-options.h"
+#include "cli/run-cases.h"
 #include "cli/run-options.h"
 #include "run/environment.h"
 #include "run/durations.h"
@@ -208,7 +209,10 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 
 	environment->timescale = find_timescale(cases, suite, &settings);
 	durations = durations_open(environment, &options->wanted);
-	status = run_cases(cases, options, &settings, known_issues, durations);
+	if (keep_to_budget(cases, options, durations, &error))
+		status = run_cases(cases, options, &settings, known_issues, durations);
+	else
+		status = usage_error("%s", error->message);
 	durations_close(durations);
 	if (vmm->end)
 		vmm->end();
@@ -236,8 +240,10 @@ static int run(int argc, char **argv)
 		return usage_error("%s", error->message);
 
 	selection.wanted = &options->wanted;
-	patterns =
-		options->in_order ? pick_patterns(options->patterns) : g_strdupv(options->patterns);
+	patterns = options->in_order ? pick_patterns(options->patterns)
+				     : run_patterns(options, suite, &error);
+	if (error)
+		return usage_error("%s", error->message);
 	selection.patterns = patterns;
 	selection.plan_names = options->plans;
 	selection.host = options->host;
