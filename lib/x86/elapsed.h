@@ -13,20 +13,31 @@
 #include "clock-rate.h"
 
 /*
- * One moment of the host's clock, on all CPUs. Times are in ns. The struct is too large for a
- * stack.
+ * A clock on each CPU, around a moment of the host's clock. Times are in ns. The struct is too
+ * large for a stack.
  */
 struct clock_reading {
-	u64 before[MAX_CPUS], after[MAX_CPUS];
-	struct host_time host;
-	bool answered; /* false if no runner tells the host's time */
+	struct {
+		u64 before, after;
+		struct host_time host;
+		u64 answer; /* the question's sequence number */
+	} on[MAX_CPUS];
+	struct host_time host; /* the last time that the host told */
+	bool answered;	       /* false if no runner tells the host's time */
 };
 
 /*
  * Reads the clock: each CPU calls CLOCK for itself. Also prints marks for the clock NAME, so that
  * the runner can make the same check.
+ *
+ * A hypervisor that reads its TSC and its time one after the other, and was not on the CPU in
+ * between, gives the guest a clock that is ahead until the next time (clock-rate.h). If that may
+ * happen, EXCUSABLE says how far the clock may be ahead, in ns. Then each CPU's clock is read three
+ * times, and a reading is given up for one that is less far ahead of the host by up to that much. A
+ * clock that stays ahead is not excused.
  */
-void take_clock_reading(struct clock_reading *reading, u64 (*clock)(void), const char *name);
+void take_clock_reading(struct clock_reading *reading, u64 (*clock)(void), const char *name,
+			u64 excusable);
 
 /* Whether the host has acted on the guest between two readings. */
 bool host_acted_between(const struct clock_reading *from, const struct clock_reading *to);

@@ -27,10 +27,10 @@ static void check_across_actions(u64 (*clock)(void), const char *name)
 {
 	static struct clock_reading from, to;
 
-	take_clock_reading(&from, clock, name);
+	take_clock_reading(&from, clock, name, 0);
 	for (int action = 0; action < ACTIONS; action++) {
 		migrate_quiet();
-		take_clock_reading(&to, clock, name);
+		take_clock_reading(&to, clock, name, 0);
 		check_clock_elapsed(&from, &to, name);
 		from = to;
 	}

@@ -52,6 +52,17 @@ u64 clock_now(void)
 	return pvclock_read(this_cpu(this_clock).page);
 }
 
+void read_clocks(struct clock_reading *reading)
+{
+	bool stable = true;
+	int cpu;
+
+	for_each_cpu (cpu)
+		stable &= !!(pvclock_snapshot(cpu_ptr(this_clock, cpu)->page).flags &
+			     PVCLOCK_TSC_STABLE_BIT);
+	take_clock_reading(reading, clock_now, "kvmclock", stable ? 0 : UNSTABLE_SLACK_NS);
+}
+
 void clock_on(struct cpu_clock *clock, const struct pvclock_msrs *msrs, int page)
 {
 	clock->msrs = msrs;

@@ -46,6 +46,12 @@ struct cpu_clock *my_clock(void);
 /* This CPU's time in ns. */
 u64 clock_now(void);
 
+/*
+ * Takes a reading of all CPUs' clocks (elapsed.h). If one of them is not stable, it may be ahead by
+ * UNSTABLE_SLACK_NS for a moment.
+ */
+void read_clocks(struct clock_reading *reading);
+
 /* Registers pages[PAGE] with these MSRs. */
 void clock_on(struct cpu_clock *clock, const struct pvclock_msrs *msrs, int page);
 void clock_off(struct cpu_clock *clock);

@@ -35,9 +35,9 @@ static void check_msrs(const char *when)
 static void check_action(const struct pvclock_msrs *msrs)
 {
 	start_clocks(msrs);
-	take_clock_reading(&first_reading, clock_now, "kvmclock");
+	read_clocks(&first_reading);
 	migrate();
-	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	read_clocks(&last_reading);
 	check_clock_elapsed(&first_reading, &last_reading,
 			    host_acted_between(&first_reading, &last_reading) ? "in an action"
 									      : "left alone");
@@ -75,17 +75,17 @@ TEST(moved_twenty_times, .needs = KVMCLOCK,
      .about = "the clock's errors do not add up in 20 actions")
 {
 	start_clocks(pvclock_best_msrs());
-	take_clock_reading(&first_reading, clock_now, "kvmclock");
+	read_clocks(&first_reading);
 	for (int i = 0; i < MANY_ACTIONS; i++)
 		migrate_quiet();
-	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	read_clocks(&last_reading);
 	check_clock_elapsed(&first_reading, &last_reading, "20 actions");
 	check_msrs("afterwards");
 	if (last_reading.answered)
 		mark("drift", "moves=%lu host=%lu clock=%lu held_at_most=%lu",
 		     last_reading.host.moves - first_reading.host.moves,
 		     last_reading.host.monotonic - first_reading.host.monotonic,
-		     last_reading.after[0] - first_reading.after[0],
+		     last_reading.on[0].after - first_reading.on[0].after,
 		     last_reading.host.pause_max - first_reading.host.pause_max);
 	stop_clocks();
 }
@@ -162,7 +162,7 @@ TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 
 	start_clocks(pvclock_best_msrs());
 	delay_us(UPDATE_DELAY_US);
-	take_clock_reading(&first_reading, clock_now, "kvmclock");
+	read_clocks(&first_reading);
 	if (leave_and_migrate()) {
 		for_each_cpu (cpu)
 			on_cpu(cpu, check_rewritten, NULL);
@@ -170,7 +170,7 @@ TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 		report_info("the host left the guest alone");
 		on_cpus(register_again_here, NULL);
 	}
-	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	read_clocks(&last_reading);
 	check_clock_elapsed(&first_reading, &last_reading,
 			    "with clock pages that were left spoilt");
 	stop_clocks();
@@ -232,11 +232,11 @@ TEST(enabled_after_move, .needs = KVMCLOCK,
      .about = "a clock that is off during an action goes on afterwards as if it had been on")
 {
 	start_clocks(pvclock_best_msrs());
-	take_clock_reading(&first_reading, clock_now, "kvmclock");
+	read_clocks(&first_reading);
 	stop_clocks();
 	migrate_quiet();
 	start_clocks(pvclock_best_msrs());
-	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	read_clocks(&last_reading);
 	check_clock_elapsed(&first_reading, &last_reading, "off during the action");
 	stop_clocks();
 }

@@ -170,7 +170,7 @@ static void change_pages(int first, int last, bool again_and_again)
 	int cpu;
 
 	start_clocks(pvclock_best_msrs());
-	take_clock_reading(&first_reading, clock_now, "kvmclock");
+	read_clocks(&first_reading);
 	hop_now = false;
 	hop_on = again_and_again;
 	for_each_cpu (cpu)
@@ -185,7 +185,7 @@ static void change_pages(int first, int last, bool again_and_again)
 	WRITE_ONCE(hop_on, false);
 	for_each_cpu (cpu)
 		on_cpu_wait(cpu);
-	take_clock_reading(&last_reading, clock_now, "kvmclock");
+	read_clocks(&last_reading);
 	acted = host_acted_between(&first_reading, &last_reading);
 	check_clock_elapsed(&first_reading, &last_reading, "with another page");
 	for_each_cpu (cpu)
