@@ -13,6 +13,7 @@ struct known_issue {
 	char **case_globs;  /* over program/plan */
 	char **test_globs;  /* the failed test must match one; NULL: any */
 	GRegex *failure;    /* the whole reason of the failure must match; NULL: any test's */
+	GRegex *then;	    /* likewise, each further check that failed; NULL: `failure` */
 	char **hosts;	    /* globs over the names that host_names() lists */
 	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
 	char *qemu;	    /* versions of QEMU; NULL: any */

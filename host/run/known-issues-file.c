@@ -11,6 +11,7 @@ static void known_issue_free(struct known_issue *issue)
 	g_strfreev(issue->case_globs);
 	g_strfreev(issue->test_globs);
 	g_clear_pointer(&issue->failure, g_regex_unref);
+	g_clear_pointer(&issue->then, g_regex_unref);
 	g_strfreev(issue->hosts);
 	g_free(issue->kernel);
 	g_free(issue->qemu);
@@ -21,8 +22,9 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case", "test",	  "failure", "host",	 "kernel",
-					     "qemu", "sometimes", "reason",  "evidence", NULL };
+	static const char *const known[] = { "case",   "test",	   "failure", "then",
+					     "host",   "kernel",   "qemu",    "sometimes",
+					     "reason", "evidence", NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 
@@ -96,14 +98,15 @@ static gboolean check_hosts(char **hosts, const char *path, const char *group, G
  * NULL and no ERROR if the group has none. Backslashes are the expression's own, not the key
  * file's.
  */
-static GRegex *read_failure(GKeyFile *file, const char *path, const char *group, GError **error)
+static GRegex *read_pattern(GKeyFile *file, const char *path, const char *group, const char *key,
+			    GError **error)
 {
-	g_autofree char *text = g_key_file_get_value(file, group, "failure", NULL);
+	g_autofree char *text = g_key_file_get_value(file, group, key, NULL);
 	g_autofree char *whole = text ? g_strdup_printf("^(?:%s)$", text) : NULL;
 	GRegex *regex = whole ? g_regex_new(whole, 0, 0, error) : NULL;
 
 	if (whole && !regex)
-		g_prefix_error(error, "%s: [%s]: failure: ", path, group);
+		g_prefix_error(error, "%s: [%s]: %s: ", path, group, key);
 	return regex;
 }
 
@@ -120,13 +123,18 @@ static struct known_issue *read_issue(GKeyFile *file, const char *path, const ch
 	issue->name = g_strdup(group);
 	issue->case_globs = read_globs(file, group, "case");
 	issue->test_globs = read_globs(file, group, "test");
-	issue->failure = read_failure(file, path, group, &problem);
+	issue->failure = read_pattern(file, path, group, "failure", &problem);
+	if (!problem)
+		issue->then = read_pattern(file, path, group, "then", &problem);
 	issue->hosts = read_globs(file, group, "host");
 	issue->kernel = g_key_file_get_string(file, group, "kernel", NULL);
 	issue->qemu = g_key_file_get_string(file, group, "qemu", NULL);
 	issue->sometimes = g_key_file_get_boolean(file, group, "sometimes", NULL);
 	issue->reason = g_key_file_get_string(file, group, "reason", NULL);
 	issue->evidence = g_key_file_get_string(file, group, "evidence", NULL);
+	if (!problem && issue->then && !issue->failure)
+		g_set_error(&problem, FERRY_ERROR, 0, "%s: [%s] has 'then' and no 'failure'", path,
+			    group);
 	if (!problem)
 		check_hosts(issue->hosts, path, group, &problem);
 	if (!problem)

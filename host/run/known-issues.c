@@ -88,9 +88,9 @@ static gboolean names_test(const struct known_issue *issue, const char *test)
 	return !issue->test_globs || (test && matches_any(issue->test_globs, test));
 }
 
-static gboolean says(const struct known_issue *issue, const char *text)
+static gboolean matches(const GRegex *pattern, const char *text)
 {
-	return text && g_regex_match(issue->failure, text, 0, NULL);
+	return pattern && text && g_regex_match(pattern, text, 0, NULL);
 }
 
 /*
@@ -103,10 +103,11 @@ static gboolean explains_test(const struct known_issue *issue, const struct test
 		return FALSE;
 	if (!issue->failure)
 		return TRUE;
-	if (!test->unfinished && !says(issue, test->reason))
+	if (!test->unfinished && !matches(issue->failure, test->reason))
 		return FALSE;
 	for (guint i = 0; test->further && i < test->further->len; i++)
-		if (!says(issue, test->further->pdata[i]))
+		if (!matches(issue->failure, test->further->pdata[i]) &&
+		    !matches(issue->then, test->further->pdata[i]))
 			return FALSE;
 	return TRUE;
 }
@@ -114,7 +115,7 @@ static gboolean explains_test(const struct known_issue *issue, const struct test
 /* A failed test says nothing about how a guest ends, so it takes an issue with a pattern. */
 static gboolean explains_failure(const struct known_issue *issue, const struct failure *failure)
 {
-	return issue->failure && says(issue, failure->text) && names_test(issue, failure->test);
+	return matches(issue->failure, failure->text) && names_test(issue, failure->test);
 }
 
 /* What is found while the issues are compared with one result. */

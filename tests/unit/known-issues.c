@@ -36,6 +36,7 @@ static const char issues_text[] = "[alpha]\n"
 				  "case = prog/snapshot\n"
 				  "test = alpha\n"
 				  "failure = (died|alpha failed).*\n"
+				  "then = it.was.dead\n"
 				  "host = *\n"
 				  "reason = it dies in alpha\n"
 				  "evidence = somewhere\n"
@@ -107,6 +108,8 @@ static const struct row {
 	  "", "died", "first" },
 	{ "further-check", "local", "6.1.0", "snapshot", VERDICT_FAIL, "alpha:fail!died-again", "",
 	  VERDICT_XFAIL, "alpha:xfail", "", "it dies in alpha" },
+	{ "further-check-follows", "local", "6.1.0", "snapshot", VERDICT_FAIL,
+	  "alpha:fail!it-was-dead", "", VERDICT_XFAIL, "alpha:xfail", "", "it dies in alpha" },
 	{ "further-check-is-another", "local", "6.1.0", "snapshot", VERDICT_FAIL, "alpha:fail!late",
 	  "", VERDICT_FAIL, "alpha:fail", "", "first" },
 	{ "said", "local", "6.1.0", "pause", VERDICT_FAIL, "", "CPU 3 is late, again",
@@ -205,6 +208,15 @@ static void test_unknown_host(void)
 	g_assert_nonnull(strstr(error->message, "[x]: unknown host 'amt' (did you mean 'amd'?)"));
 }
 
+static void test_then_alone(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(
+		load("[x]\ncase = *\nhost = *\nthen = a\nreason = r\nevidence = e\n", &error));
+	g_assert_nonnull(strstr(error->message, "[x] has 'then' and no 'failure'"));
+}
+
 static void test_row(gconstpointer data)
 {
 	const struct row *row = data;
@@ -248,6 +260,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/known-issues/unknown-host", test_unknown_host);
+	g_test_add_func("/known-issues/then-alone", test_then_alone);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *path = g_strdup_printf("/known-issues/%s", rows[i].label);
 
