@@ -250,25 +250,24 @@ void lab_run(struct lab *lab)
 		begin_limit(lab);
 }
 
-/* Each line but the last tells what is being done, or which kernel it is. */
-static void take_kernel_note(struct lab *lab, const char *line)
+static void append_to_console(const struct lab *lab, const char *line)
 {
 	FILE *console = fopen(lab->console_path, "a");
 
-	if (g_str_has_prefix(line, KERNEL_MARK))
-		note(lab, "the %s lab's kernel: %s", lab->kind->name, line + strlen(KERNEL_MARK));
 	if (!console)
 		return;
 	fprintf(console, "%s\n", line);
 	fclose(console);
 }
 
+/* The last line tells where the kernel is, or why there is none. */
 static void on_kernel_line(void *data, const char *line)
 {
 	struct lab *lab = data;
 
-	if (lab->kernel_line)
-		take_kernel_note(lab, lab->kernel_line);
+	append_to_console(lab, line);
+	if (g_str_has_prefix(line, KERNEL_MARK))
+		note(lab, "the %s lab's kernel: %s", lab->kind->name, line + strlen(KERNEL_MARK));
 	g_free(lab->kernel_line);
 	lab->kernel_line = g_strdup(line);
 }
