@@ -94,7 +94,8 @@ gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus
 {
 	g_autofree char *logdir = g_build_filename(corpus->logdir, kvm->label, NULL);
 	struct lab_settings lab = {
-		.options = { .modules = kvm->modules },
+		/* KVM is measured in the kernel that its modules are built for. */
+		.options = { .kernel = "small", .modules = kvm->modules },
 		.wanted = &corpus->wanted,
 	};
 	struct durations *durations = durations_open(corpus->settings.environment, &corpus->wanted);

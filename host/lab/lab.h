@@ -14,7 +14,7 @@
 /* What a user may want of labs; NULL and 0 for the defaults. Strings outlive the lab. */
 struct lab_options {
 	const char *kernel;    /* a bzImage, or one of lab_kernel_words */
-	const char *modules;   /* a folder of KVM modules */
+	const char *modules;   /* a folder of KVM modules; without KERNEL, the small one's */
 	const char *clock;     /* one of the kind's clocks */
 	unsigned boot_seconds; /* that may pass until the runner inside writes a line */
 	unsigned machine;      /* number within its kind, from 1; names its log folder */

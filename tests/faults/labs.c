@@ -119,6 +119,8 @@ static const struct fault rows[] = {
 	  "^the intel lab's kernel: sought with --notes --small$", NO_KERNEL },
 	{ "lab-with-chosen-kernel", "run selftest/none --host intel --kernel distribution", "", 1,
 	  "ERROR", "^the intel lab's kernel: sought with --notes --distribution$", NO_KERNEL },
+	{ "lab-with-modules", "run selftest/none --host amd --modules /nowhere", "", 1, "ERROR",
+	  "^the amd lab's kernel: sought with --notes --small$", NO_KERNEL },
 	{ "lab-kernel-says-nothing", "run selftest/none --host amd", "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab has no kernel: lab/find-kernel said nothing$",
 	  AROUND("find-kernel", "exit 0") },
