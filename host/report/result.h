@@ -33,7 +33,7 @@ enum failure_kind {
 	KIND_HOST_CHECK,  /* a check of the runner failed: protocol, clocks, disk, registers */
 	KIND_GUEST_END,	  /* the guest ended otherwise than by its own last word */
 	KIND_HOST_KERNEL, /* the host's kernel reported something of KVM */
-	KIND_TIMEOUT,	  /* the case's time was over */
+	KIND_TIMEOUT,	  /* the case's time was over, or its guest stood still */
 	KIND_VMM,	  /* the VMM did not start, or crashed, or left without its guest */
 	KIND_PLAN,	  /* the plan could not do its part */
 	KIND_RUNNER,	  /* the runner itself could not do its part, e.g. the disk was full */
