@@ -7,13 +7,13 @@
 #include "util/text.h"
 
 static const struct command *const commands[] = { &list_command, &run_command, &lab_command,
-						  &corpus_command };
+						  &corpus_command, &results_command };
 
 static int print_usage(FILE *stream)
 {
 	fputs("Usage: ferry COMMAND [ARGUMENT...]\n\n", stream);
 	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-		fprintf(stream, "  ferry %-6s %s\n", commands[i]->name, commands[i]->about);
+		fprintf(stream, "  ferry %-7s %s\n", commands[i]->name, commands[i]->about);
 	fputs("\n'ferry COMMAND --help' tells more.\n", stream);
 	return stream == stdout ? EXIT_ALL_PASSED : EXIT_USAGE;
 }

@@ -25,6 +25,9 @@
 #define BOOT  "boot"
 #define PLANS "plans"
 
+/* The end of the name of a program that runs with one vCPU as well as with several (suite.c). */
+#define ONE_VCPU "_up"
+
 /* A kind of host. Where a guest is emulated twice it is slower: figures of others are scaled. */
 struct host {
 	const char *group; /* in durations.cfg */
@@ -98,9 +101,9 @@ static gboolean is_local(const char *host)
 }
 
 /* Repeats of a case share one figure. The caller frees the name. */
-static char *key_of(const struct program *program, const char *plan)
+static char *key_of(const char *program, const char *plan)
 {
-	return g_strconcat(program->name, "/", plan, NULL);
+	return g_strconcat(program, "/", plan, NULL);
 }
 
 /* A lab's kernel is known when it is up; until then it is taken to be the last one. */
@@ -151,12 +154,11 @@ static char *key_without_options(const struct program *program, const char *plan
 {
 	g_autofree char *name = without_options(plan);
 
-	return key_of(program, name);
+	return key_of(program->name, name);
 }
 
 /* What the program takes under plan `none`, by what is known of it on this host; 0: nothing is. */
-static double base_of_program(struct durations *durations, const struct program *program,
-			      const char *host)
+static double base_of_program(struct durations *durations, const char *program, const char *host)
 {
 	const struct host *kind = host_kind(durations, host);
 	g_auto(GStrv) plans = g_key_file_get_keys(durations->built_in, PLANS, NULL, NULL);
@@ -173,11 +175,19 @@ static double base_of_program(struct durations *durations, const struct program 
 	return 0;
 }
 
+/* The same binary as PROGRAM with another number of vCPUs. The caller frees the name. */
+static char *sibling(const char *program)
+{
+	if (g_str_has_suffix(program, ONE_VCPU))
+		return g_strndup(program, strlen(program) - strlen(ONE_VCPU));
+	return g_strconcat(program, ONE_VCPU, NULL);
+}
+
 /* The same, by what durations.cfg has of the program on other kinds of hosts. */
 static double base_elsewhere(struct durations *durations, const struct program *program,
 			     const struct host *kind)
 {
-	g_autofree char *key = key_of(program, "none");
+	g_autofree char *key = key_of(program->name, "none");
 
 	for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++) {
 		double seconds = built_in(durations, hosts[i].group, key);
@@ -188,14 +198,34 @@ static double base_elsewhere(struct durations *durations, const struct program *
 	return 0;
 }
 
+/* What any program takes under plan `none` on this kind of host; 0: the table has none. */
+static double base_of_kind(const struct durations *durations, const struct host *kind)
+{
+	g_auto(GStrv) keys = g_key_file_get_keys(durations->built_in, kind->group, NULL, NULL);
+	double sum = 0;
+	guint count = 0;
+
+	for (char **key = keys; key && *key; key++)
+		if (g_str_has_suffix(*key, "/none")) {
+			sum += built_in(durations, kind->group, *key);
+			count++;
+		}
+	return count ? sum / count : 0;
+}
+
 static double guess(struct durations *durations, const struct program *program, const char *plan,
 		    const char *host)
 {
 	const struct host *kind = host_kind(durations, host);
-	double base = base_of_program(durations, program, host);
+	double base = base_of_program(durations, program->name, host);
+	g_autofree char *other = sibling(program->name);
 
 	if (!base)
+		base = base_of_program(durations, other, host);
+	if (!base)
 		base = base_elsewhere(durations, program, kind);
+	if (!base)
+		base = base_of_kind(durations, kind);
 	if (!base)
 		base = SOME_SECONDS;
 	return base * plan_factor(durations, plan);
@@ -208,7 +238,7 @@ double expected_seconds(struct durations *durations, const struct test_case *tes
 {
 	const struct program *program = test_case->program;
 	const char *plan = test_case->plan_name, *host = test_case->host;
-	g_autofree char *key = key_of(program, plan);
+	g_autofree char *key = key_of(program->name, plan);
 	g_autofree char *plain_key = key_without_options(program, plan);
 	enum duration_source unused;
 	double seconds;
@@ -261,7 +291,7 @@ void durations_learn(struct durations *durations, const struct result *result)
 	if (!durations->learns || !result->logdir || !environment->kernel)
 		return;
 	group = group_on(durations, host, environment->kernel);
-	key = key_of(result->test_case->program, result->test_case->plan_name);
+	key = key_of(result->test_case->program->name, result->test_case->plan_name);
 	remembered_learn(memory_of(durations, host), group, key, result->duration_ns / 1e9,
 			 ended_well(result->verdict));
 }

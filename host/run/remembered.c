@@ -121,7 +121,8 @@ double remembered_seconds(struct remembered *remembered, const char *group, cons
 static void apply(GKeyFile *file, const struct lesson *lesson)
 {
 	double seconds = 0, times = 0;
-	double numbers[2];
+	g_autofree char *text = NULL;
+	char number[G_ASCII_DTOSTR_BUF_SIZE];
 
 	read_figure(file, lesson->group, lesson->key, &seconds, &times);
 	if (!lesson->whole && times)
@@ -131,9 +132,9 @@ static void apply(GKeyFile *file, const struct lesson *lesson)
 	else
 		seconds += (lesson->seconds - seconds) * MAX(1 / (times + 1), LEAST_WEIGHT);
 	/* Milliseconds are enough, and keep the file readable. */
-	numbers[0] = MAX((gint64)(seconds * 1000 + 0.5), 1) / 1000.0;
-	numbers[1] = lesson->whole ? times + 1 : 0;
-	g_key_file_set_double_list(file, lesson->group, lesson->key, numbers, 2);
+	g_ascii_formatd(number, sizeof(number), "%.3f", MAX(seconds, 0.001));
+	text = g_strdup_printf("%s;%.0f;", number, lesson->whole ? times + 1 : 0);
+	g_key_file_set_value(file, lesson->group, lesson->key, text);
 	g_key_file_set_int64(file, lesson->group, USED, g_get_real_time() / G_USEC_PER_SEC);
 }
 

@@ -2,6 +2,12 @@
 /* What a user may give to ferry that is wrong: QEMUs, command lines, unittests.cfg. */
 #include "faults.h"
 
+/* One run fails and one passes, before ferry is asked about both. */
+#define RUN "\"$1\" run --accel tcg --timescale 1 --logdir @DIR@/logs --json @DIR@/"
+#define TWO_RUNS                                                                                   \
+	RUN "a.json misbehave --arg test=hang --timeout 1 >/dev/null; " RUN                        \
+	    "b.json selftest/none >/dev/null; \"$@\""
+
 static const struct fault rows[] = {
 	/* QEMUs that do not exist or are no QEMUs, and pairs that do not fit together. */
 	{ "qemu-not-there", "run selftest/none --qemu /nowhere/qemu", NULL, 2, NULL,
@@ -35,6 +41,15 @@ static const struct fault rows[] = {
 	  "\\Aselftest/none +[0-9.]+ s  (guessed|built in) +local\n"
 	  "selftest/storm +[0-9.]+ s  (guessed|built in) +local\n"
 	  "2 cases: about [0-9]+ (s|min) on 2 CPUs\n" },
+	{ "results", "results @DIR@/a.json @DIR@/b.json", NULL, 1, NULL,
+	  "\\AFAIL  misbehave/none: no end within 1 s.*\n"
+	  "      logs in /.*/logs/misbehave/none\n"
+	  "2 files of results\n2 cases: 1 passed, 1 failed; .*\n\\Z",
+	  .wrapper = TWO_RUNS },
+	{ "results-of-none", "results", NULL, 2, NULL,
+	  "^ferry: no FILE is named; see 'ferry results --help'" },
+	{ "results-not-there", "results /nowhere/json", NULL, 2, NULL,
+	  "^ferry: .*/nowhere/json.*: No such file" },
 	{ "unknown-option", "run --plam none", NULL, 2, NULL, "^ferry: Unknown option --plam" },
 	{ "unknown-plan", "run selftest --plan none,precpy", NULL, 2, NULL,
 	  "^ferry: --plan: unknown plan 'precpy' \\(did you mean 'precopy'\\?\\)" },

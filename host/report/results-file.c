@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reads back what --json has written. See results-file.h. */
+#include "report/result-json.h"
+#include "report/results-file.h"
+#include "util/json-member.h"
+#include "util/text.h"
+
+/* FALSE if OBJECT is no result. */
+static gboolean read_result(JsonObject *object,
+			    void (*each)(void *data, const struct result *result), void *data)
+{
+	struct program program = { .name = (char *)member_string(object, "program") };
+	struct test_case test_case = {
+		.program = &program,
+		.name = (char *)member_string(object, "case"),
+		.log_name = test_case.name,
+		.plan_name = member_string(object, "plan"),
+	};
+	struct environment *environment;
+	struct result *result;
+
+	if (!program.name || !test_case.name || !test_case.plan_name ||
+	    !member_string(object, "host") || !member_string(object, "accel"))
+		return FALSE;
+	environment = environment_from_json(object);
+	test_case.host = environment->host;
+	result = result_from_json(object, &test_case, environment);
+	if (result) {
+		each(data, result);
+		result_free(result);
+	}
+	environment_free(environment);
+	return result != NULL;
+}
+
+static gboolean read_line(const char *line, void (*each)(void *data, const struct result *result),
+			  void *data)
+{
+	g_autoptr(JsonParser) parser = json_parser_new();
+	JsonNode *root;
+
+	return json_parser_load_from_data(parser, line, -1, NULL) &&
+	       (root = json_parser_get_root(parser)) && JSON_NODE_HOLDS_OBJECT(root) &&
+	       read_result(json_node_get_object(root), each, data);
+}
+
+gboolean results_file_read(const char *path, void (*each)(void *data, const struct result *result),
+			   void *data, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, error))
+		return FALSE;
+	lines = g_strsplit(text, "\n", -1);
+	/* What follows the last newline is empty, or was cut off. */
+	for (guint i = 0; lines[i] && lines[i + 1]; i++) {
+		if (read_line(lines[i], each, data))
+			continue;
+		g_set_error(
+			error, FERRY_ERROR, 0,
+			"%s:%u: this is no result; give files that 'ferry run --json FILE' wrote",
+			path, i + 1);
+		return FALSE;
+	}
+	return TRUE;
+}
