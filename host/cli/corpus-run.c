@@ -7,7 +7,7 @@
 #include "util/text.h"
 
 /* Seconds for a case on a patched KVM, which may make its guest wait forever. */
-#define PATCHED_TIMEOUT 240
+#define PATCHED_TIMEOUT 600
 
 static gboolean is_meant(char **globs, const char *test)
 {

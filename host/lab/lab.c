@@ -168,12 +168,12 @@ static double longest_case(const struct lab *lab)
 
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
-		unsigned timeout = lab->wanted->timeout ? (unsigned)lab->wanted->timeout
-							: test_case->program->timeout;
+		double timeout = case_limit_seconds(test_case, lab->wanted,
+						    lab_results_timescale(lab->results));
 
 		if (!timeout)
 			return 0;
-		longest = MAX(longest, timeout * lab_results_timescale(lab->results));
+		longest = MAX(longest, timeout);
 	}
 	return longest;
 }

@@ -251,9 +251,7 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 {
 	struct case_run *run = g_new0(struct case_run, 1);
 	const struct settings *wanted = settings->wanted;
-	unsigned timeout =
-		wanted->timeout ? (unsigned)wanted->timeout : test_case->program->timeout;
-	double milliseconds = timeout * 1000.0 * settings->environment->timescale;
+	double timeout = case_limit_seconds(test_case, wanted, settings->environment->timescale);
 	g_autoptr(GError) error = NULL;
 
 	run->test_case = test_case;
@@ -274,7 +272,7 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, wanted->moves,
 			       on_plan_failed, run);
 	if (timeout)
-		run->deadline = g_timeout_add(MIN(milliseconds, G_MAXINT), on_deadline, run);
+		run->deadline = g_timeout_add(MIN(timeout * 1000, G_MAXINT), on_deadline, run);
 	standstill_watch(run);
 	return run;
 }

@@ -3,6 +3,7 @@
 #ifndef FERRY_HOST_SUITE_TEST_CASE_H
 #define FERRY_HOST_SUITE_TEST_CASE_H
 
+#include "suite/settings.h"
 #include "suite/suite.h"
 
 struct plan;
@@ -21,6 +22,13 @@ struct test_case {
 	char *why;	       /* why it runs on that host, in a few words; NULL: it cannot */
 	char *skip_reason;     /* it can run nowhere; NULL if it can */
 };
+
+/*
+ * How many seconds the case may take where deadlines are multiplied by TIMESCALE; 0: there is no
+ * limit. A limit that the user has given is taken as given.
+ */
+double case_limit_seconds(const struct test_case *test_case, const struct settings *wanted,
+			  double timescale);
 
 void test_case_free(struct test_case *test_case);
 
