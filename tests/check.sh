@@ -86,6 +86,7 @@ if [ "${2-}" != units ]; then
 	run build-kernel tests/build-kernel.sh
 	run find-kernel tests/find-kernel.sh
 	run packages tests/packages.sh
+	run soak tests/soak.sh
 fi
 
 [ "$known" -eq 0 ] || echo "$known of the passed failed, only as known-issues.cfg says"
