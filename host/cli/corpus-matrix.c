@@ -40,6 +40,7 @@ struct round {
 	struct measuring *measuring;
 	const struct bug *bug;
 	GHashTable *started; /* set of struct test_case */
+	GError *error;	     /* the results cannot be kept; NULL: they can */
 	guint measured, noticed;
 	double soonest;
 	char *first; /* "CASE (TEST, after 3.1 s)" of the case that noticed it soonest, or NULL */
@@ -117,6 +118,11 @@ static void on_ended(void *data, const struct result *result)
 		return;
 	find_first_failure(&line, result);
 	matrix_set(round->measuring->matrix, &line);
+	if (!round->error)
+		matrix_write(round->measuring->matrix, round->measuring->path, &round->error);
+	printf("  %-5s %s %s, %.1f s%s%s\n", verdict_name(result->verdict), line.patch,
+	       line.case_name, line.seconds, line.test ? ", " : "", line.test ?: "");
+	fflush(stdout);
 	round->measured++;
 	if (line.verdict == MATRIX_FAIL || line.verdict == MATRIX_ERROR)
 		note_noticed(round, &line);
@@ -255,7 +261,7 @@ static gboolean measure(struct measuring *measuring, const struct matrix_task *t
 		.started = g_hash_table_new(NULL, NULL),
 	};
 	g_autofree char *modules = task->bug ? build(&round) : NULL;
-	g_autoptr(GError) error = NULL;
+	gboolean kept;
 
 	if (modules || !task->bug) {
 		run_task(&round, task, modules);
@@ -268,13 +274,16 @@ static gboolean measure(struct measuring *measuring, const struct matrix_task *t
 				note_no_case(&round, MATRIX_NO_BOOT);
 		}
 	}
-	matrix_write(measuring->matrix, measuring->path, &error);
+	if (!round.error)
+		matrix_write(measuring->matrix, measuring->path, &round.error);
 	tell_round(&round);
-	if (error)
-		usage_error("the results cannot be kept: %s", error->message);
+	kept = !round.error;
+	if (!kept)
+		usage_error("the results cannot be kept: %s", round.error->message);
+	g_clear_error(&round.error);
 	g_hash_table_unref(round.started);
 	g_free(round.first);
-	return !error;
+	return kept;
 }
 
 /* ---- the course ---- */

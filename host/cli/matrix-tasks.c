@@ -206,6 +206,14 @@ static gboolean was_tried(struct matrix_tasks *tasks, const struct step *step,
 	return g_hash_table_contains(tasks->tried, key);
 }
 
+static void note_tried(struct matrix_tasks *tasks, const struct step *step, const struct bug *bug)
+{
+	g_hash_table_add(tasks->tried, step_key(step, patch_name(bug)));
+	if (bug)
+		g_hash_table_insert(tasks->turns, family_key(step, bug),
+				    GUINT_TO_POINTER(turns_of(tasks, step, bug) + 1));
+}
+
 /* Fills in the cases; FALSE if there are none, or if this was handed out already. */
 static gboolean is_task(struct matrix_tasks *tasks, const struct step *step, const struct bug *bug,
 			struct matrix_task *task)
@@ -230,14 +238,13 @@ static gboolean comes_before(struct matrix_tasks *tasks, const struct step *step
 	return turns_of(tasks, step, bug) < turns_of(tasks, step, other);
 }
 
-static gboolean find_in_step(struct matrix_tasks *tasks, const struct step *step,
-			     struct matrix_task *task)
+/* The next patch of the step. FALSE if there is none. */
+static gboolean find_bug(struct matrix_tasks *tasks, const struct step *step,
+			 struct matrix_task *task)
 {
 	struct matrix_task candidate;
 	gboolean found = FALSE;
 
-	if (is_task(tasks, step, NULL, task))
-		return TRUE;
 	for (guint i = 0; i < tasks->bugs->len; i++) {
 		if (!is_task(tasks, step, tasks->bugs->pdata[i], &candidate))
 			continue;
@@ -253,12 +260,41 @@ static gboolean find_in_step(struct matrix_tasks *tasks, const struct step *step
 	return found;
 }
 
-static void note_tried(struct matrix_tasks *tasks, const struct step *step, const struct bug *bug)
+/*
+ * Turns the task of a patch into one of unpatched KVM, if some of its cases were not measured
+ * there. FALSE if all were, or if that was tried for this patch.
+ */
+static gboolean take_unpatched_first(struct matrix_tasks *tasks, const struct step *step,
+				     struct matrix_task *task)
 {
-	g_hash_table_add(tasks->tried, step_key(step, patch_name(bug)));
-	if (bug)
-		g_hash_table_insert(tasks->turns, family_key(step, bug),
-				    GUINT_TO_POINTER(turns_of(tasks, step, bug) + 1));
+	g_autofree char *before = g_strdup_printf("before %s", task->bug->name);
+	GPtrArray *cases = g_ptr_array_new();
+
+	for (guint i = 0; i < task->cases->len; i++)
+		if (state_of(tasks, NULL, task->cases->pdata[i]) != DONE)
+			g_ptr_array_add(cases, task->cases->pdata[i]);
+	if (!cases->len || !g_hash_table_add(tasks->tried, step_key(step, before))) {
+		g_ptr_array_unref(cases);
+		return FALSE;
+	}
+	g_ptr_array_unref(task->cases);
+	task->bug = NULL;
+	task->cases = cases;
+	return TRUE;
+}
+
+static gboolean find_in_step(struct matrix_tasks *tasks, const struct step *step,
+			     struct matrix_task *task)
+{
+	gboolean found = find_bug(tasks, step, task);
+
+	if (found && take_unpatched_first(tasks, step, task))
+		return TRUE;
+	/* At last the cases that no patch is for. */
+	found = found || is_task(tasks, step, NULL, task);
+	if (found)
+		note_tried(tasks, step, task->bug);
+	return found;
 }
 
 gboolean matrix_tasks_next(struct matrix_tasks *tasks, struct matrix_task *task)
@@ -269,10 +305,8 @@ gboolean matrix_tasks_next(struct matrix_tasks *tasks, struct matrix_task *task)
 		for (guint number = 0; number < steps; number++) {
 			const struct step step = { .number = number, .stale = stale };
 
-			if (!find_in_step(tasks, &step, task))
-				continue;
-			note_tried(tasks, &step, task->bug);
-			return TRUE;
+			if (find_in_step(tasks, &step, task))
+				return TRUE;
 		}
 	return FALSE;
 }
