@@ -3,7 +3,10 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/corpus-bug.h"
 #include "cli/corpus-matrix.h"
+#include "cli/matrix-tasks.h"
+#include "run/durations.h"
 #include "run/quick.h"
 
 /*
@@ -25,14 +28,125 @@ static void tell(const struct quick_set *set, const struct quick_options *option
 		       options->minutes, options->percent);
 }
 
-int corpus_quick(const struct quick_options *options)
+/* ---- what was not measured ---- */
+
+static gboolean was_measured(const struct matrix *matrix, const struct bug *bug)
+{
+	for (guint i = 0; i < matrix->lines->len; i++) {
+		const struct matrix_line *line = matrix->lines->pdata[i];
+
+		if (g_str_equal(line->patch, bug->name))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void add_line(struct matrix *matrix, const char *patch, const struct test_case *test_case,
+		     enum matrix_verdict verdict, double seconds)
+{
+	matrix_set(matrix, &(struct matrix_line){
+				   .patch = (char *)patch,
+				   .case_name = test_case->name,
+				   .verdict = verdict,
+				   .seconds = seconds,
+				   .hash = (char *)"-",
+			   });
+}
+
+/* Is there a variant NAME_up? It runs the same tests, and takes less time. */
+static gboolean has_light_variant(GPtrArray *cases, const struct test_case *test_case)
+{
+	g_autofree char *light = g_strconcat(test_case->program->name, "_up", NULL);
+
+	for (guint i = 0; i < cases->len; i++)
+		if (g_str_equal(((struct test_case *)cases->pdata[i])->program->name, light))
+			return TRUE;
+	return FALSE;
+}
+
+/* Adds what a head says of its patch to the matrix, which is not written. */
+static void add_head(struct matrix *matrix, const struct bug *bug, GPtrArray *cases)
+{
+	for (guint i = 0; i < cases->len; i++)
+		if (matrix_is_named(bug, cases->pdata[i]) &&
+		    !has_light_variant(cases, cases->pdata[i]))
+			add_line(matrix, bug->name, cases->pdata[i], MATRIX_FAIL, 0);
+}
+
+/* Returns how many patches were not measured. */
+static guint add_heads(struct matrix *matrix, GPtrArray *bugs, GPtrArray *cases)
+{
+	g_autoptr(GPtrArray) unmeasured = g_ptr_array_new();
+
+	for (guint i = 0; i < bugs->len; i++)
+		if (!was_measured(matrix, bugs->pdata[i]))
+			g_ptr_array_add(unmeasured, bugs->pdata[i]);
+	for (guint i = 0; i < unmeasured->len; i++)
+		add_head(matrix, unmeasured->pdata[i], cases);
+	return unmeasured->len;
+}
+
+static gboolean is_named_by_any(GPtrArray *bugs, const struct test_case *test_case)
+{
+	for (guint i = 0; i < bugs->len; i++)
+		if (matrix_is_named(bugs->pdata[i], test_case))
+			return TRUE;
+	return FALSE;
+}
+
+/* The plan `none` is every program's shortest that the matrix has. */
+static void add_expected_times(struct matrix *matrix, GPtrArray *bugs, GPtrArray *cases,
+			       struct corpus *corpus)
+{
+	struct durations *durations = durations_open(corpus->settings.environment, &corpus->wanted);
+
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		if (!test_case->skip_reason &&
+		    (g_str_equal(test_case->plan_name, "none") ||
+		     is_named_by_any(bugs, test_case)) &&
+		    !matrix_find(matrix, MATRIX_UNPATCHED, test_case->name))
+			add_line(matrix, MATRIX_UNPATCHED, test_case, MATRIX_PASS,
+				 expected_seconds(durations, test_case, NULL));
+	}
+	durations_close(durations);
+}
+
+static gboolean fill_up(struct matrix *matrix, GPtrArray *bugs, struct corpus *corpus,
+			GError **error)
+{
+	g_autoptr(GPtrArray) cases = corpus_select(corpus, NULL, NULL, NULL, error);
+	guint unmeasured;
+
+	if (!cases)
+		return FALSE;
+	unmeasured = add_heads(matrix, bugs, cases);
+	add_expected_times(matrix, bugs, cases, corpus);
+	printf("%u of %u patches were not measured, so what their heads say is taken\n", unmeasured,
+	       bugs->len);
+	return TRUE;
+}
+
+static struct matrix *read_filled_up(struct corpus *corpus, GPtrArray *bugs,
+				     const struct quick_options *options, GError **error)
+{
+	gboolean none = options->heads && !g_file_test(options->matrix_path, G_FILE_TEST_EXISTS);
+	struct matrix *matrix = none ? matrix_new() : matrix_read(options->matrix_path, error);
+
+	if (matrix && options->heads && !fill_up(matrix, bugs, corpus, error))
+		g_clear_pointer(&matrix, matrix_free);
+	return matrix;
+}
+
+int corpus_quick(struct corpus *corpus, GPtrArray *bugs, const struct quick_options *options)
 {
 	const struct quick_limits limits = {
 		.percent = options->percent,
 		.seconds = options->minutes * 60.0 * options->jobs * PERCENT_FOR_CASES / 100,
 	};
 	g_autoptr(GError) error = NULL;
-	struct matrix *matrix = matrix_read(options->matrix_path, &error);
+	struct matrix *matrix = read_filled_up(corpus, bugs, options, &error);
 	struct quick_set set;
 	int status = EXIT_ALL_PASSED;
 

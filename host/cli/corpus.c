@@ -23,6 +23,7 @@ static struct {
 	char *logdir, *plans, *cases, *matrix, *output;
 	int moves, passes, jobs, percent, minutes;
 	gint64 seed;
+	gboolean heads;
 	char **words;
 } options;
 
@@ -53,6 +54,8 @@ static const GOptionEntry entries[] = {
 	  "N" },
 	{ "minutes", 0, 0, G_OPTION_ARG_INT, &options.minutes,
 	  "quick: how long the set may take (default: " G_STRINGIFY(DEFAULT_MINUTES) ")", "N" },
+	{ "heads", 0, 0, G_OPTION_ARG_NONE, &options.heads,
+	  "quick: where nothing was measured, count what the heads of patches say", NULL },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.words, NULL,
 	  "COMMAND [PATTERN...]" },
 	{ 0 },
@@ -97,13 +100,16 @@ static int quick(struct corpus *corpus, GPtrArray *bugs)
 	g_autofree char *matrix_path = source_path("corpus/matrix");
 	g_autofree char *path = source_path("corpus/quick");
 
-	return corpus_quick(&(struct quick_options){
+	const struct quick_options wanted = {
 		.matrix_path = options.matrix ?: matrix_path,
 		.path = options.output ?: path,
 		.percent = options.percent,
 		.minutes = options.minutes,
 		.jobs = options.jobs,
-	});
+		.heads = options.heads,
+	};
+
+	return corpus_quick(corpus, bugs, &wanted);
 }
 
 /* The words after `ferry corpus`. */
@@ -116,7 +122,7 @@ static const struct {
 	{ "run", "is each patch noticed by the cases that it names?", TRUE, run },
 	{ "matrix", "which cases notice which patch, and how soon? (into corpus/matrix)", TRUE,
 	  matrix },
-	{ "quick", "compute the quick set from the matrix (into corpus/quick)", FALSE, quick },
+	{ "quick", "compute the quick set from the matrix (into corpus/quick)", TRUE, quick },
 };
 
 /* Fills in what running cases takes. Returns an enum exit_status. */

@@ -112,7 +112,7 @@ static gboolean is_heavy(struct matrix_tasks *tasks, const struct program *progr
 	return g_hash_table_contains(tasks->program_hashes, light);
 }
 
-static gboolean is_named_by(const struct bug *bug, const struct test_case *test_case)
+gboolean matrix_is_named(const struct bug *bug, const struct test_case *test_case)
 {
 	const char *program = test_case->program->name;
 	g_autofree char *heavy = g_str_has_suffix(program, "_up")
@@ -132,9 +132,9 @@ static gboolean is_named(struct matrix_tasks *tasks, const struct bug *bug,
 	if (is_heavy(tasks, test_case->program))
 		return FALSE;
 	if (bug)
-		return is_named_by(bug, test_case);
+		return matrix_is_named(bug, test_case);
 	for (guint i = 0; i < tasks->bugs->len; i++)
-		if (is_named_by(tasks->bugs->pdata[i], test_case))
+		if (matrix_is_named(tasks->bugs->pdata[i], test_case))
 			return TRUE;
 	return FALSE;
 }

@@ -43,6 +43,12 @@ struct matrix_progress {
 };
 struct matrix_progress matrix_tasks_progress(struct matrix_tasks *tasks);
 
+/*
+ * TRUE if the patch's head names the case, or the same program with several vCPUs: NAME_up runs the
+ * tests of NAME.
+ */
+gboolean matrix_is_named(const struct bug *bug, const struct test_case *test_case);
+
 /* The hash of a line for this bug (or NULL) and this case. The caller frees it. */
 char *matrix_hash(const struct bug *bug, const struct test_case *test_case);
 

@@ -23,7 +23,8 @@ static const char *const head[] = {
 	"#",
 	"# The quick set: what 'ferry run' runs when no case is named. Generated from corpus/matrix by",
 	"# 'ferry corpus quick'; corpus/README.md tells how. After each case: its seconds on a lab's KVM,",
-	"# and the broken KVMs that it notices.",
+	"# and the broken KVMs that it notices (by 'corpus quick --heads': that it must notice, by what",
+	"# their heads say, where nothing was measured).",
 	"#",
 };
 
@@ -36,7 +37,7 @@ gboolean quick_write(const struct quick_set *set, const struct matrix *matrix, c
 	for (gsize i = 0; i < G_N_ELEMENTS(head); i++)
 		g_string_append_printf(text, "%s\n", head[i]);
 	g_string_append_printf(
-		text, "# Together: %u of the %u broken KVMs that any measured case notices.\n\n",
+		text, "# Together: %u of the %u broken KVMs that any case notices.\n\n",
 		set->caught, set->total);
 	for (guint i = 0; i < set->cases->len; i++) {
 		if (i == set->covering)
