@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Goes from a fresh clone to verdicts: installs missing packages (as root), builds, and runs the cases
-# that the arguments name, or every case that this machine or a lab on it can run. The arguments are
+# that the arguments name, or the quick set: those that notice most in ten minutes. The arguments are
 # those of `ferry run`; see ./run_tests.sh --help.
 
 set -eu

@@ -30,7 +30,11 @@ char **expand_quick(char **patterns, char **plans, const struct suite *suite, GE
 
 char **run_patterns(const struct run_options *options, const struct suite *suite, GError **error)
 {
-	return expand_quick(options->patterns, options->plans, suite, error);
+	char *quick[] = { (char *)QUICK, NULL };
+	gboolean chosen = options->patterns || options->all || options->budget || options->plans ||
+			  options->host || options->wanted.accel || suite->kvm_unit_tests;
+
+	return expand_quick(chosen ? options->patterns : quick, options->plans, suite, error);
 }
 
 static double expected(void *data, const struct test_case *test_case)

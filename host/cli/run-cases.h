@@ -14,7 +14,7 @@
  */
 char **expand_quick(char **patterns, char **plans, const struct suite *suite, GError **error);
 
-/* The patterns of a `ferry run`. NULL: all.
+/* The patterns of a `ferry run`. Without any it means the quick set, unless other options choose.
  */
 char **run_patterns(const struct run_options *options, const struct suite *suite, GError **error);
 

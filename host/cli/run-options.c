@@ -13,6 +13,8 @@ static char *plan_list, *lab_kernel, *lab_modules, *lab_clock;
 static int lab_boot_seconds;
 
 static const GOptionEntry entries[] = {
+	{ "all", 0, 0, G_OPTION_ARG_NONE, &options.all,
+	  "Run all cases where no PATTERN is given, instead of the quick set", NULL },
 	{ "budget", 0, 0, G_OPTION_ARG_INT, &options.budget,
 	  "Of the cases, run those that notice most in so many minutes, and of each program one at least",
 	  "MINUTES" },
@@ -115,7 +117,8 @@ static gboolean parse(int argc, char **argv, GError **error)
 		context,
 		"Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
 		"'kvmclock/precopy' or '*/storm'. The word 'quick' means the cases that notice\n"
-		"most in ten minutes ('ferry list quick'). Without a PATTERN it runs all cases.");
+		"most in ten minutes ('ferry list quick'). Without a PATTERN these run too; but\n"
+		"with --all, --budget, --plan, --host, --accel or --suite all cases do.");
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	report_options_add(context);
@@ -127,7 +130,10 @@ static gboolean check_numbers(GError **error)
 {
 	const struct settings *wanted = &options.wanted;
 
-	if (options.budget < 0)
+	if (options.all && options.patterns)
+		g_set_error(error, FERRY_ERROR, 0,
+			    "--all means all cases; leave it out, or leave out the patterns");
+	else if (options.budget < 0)
 		g_set_error(error, FERRY_ERROR, 0, "--budget is 1 or more minutes");
 	else if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 || wanted->timeout < 0)
 		g_set_error(error, FERRY_ERROR, 0,

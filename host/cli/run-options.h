@@ -9,6 +9,7 @@
 struct run_options {
 	struct settings wanted; /* the seed is chosen already */
 	char **patterns;	/* NULL: see run-cases.h */
+	gboolean all;		/* all cases, if there are no patterns */
 	int budget;		/* minutes that the run may take; 0: as long as it takes */
 	char **plans;		/* in place of each program's own; NULL: the programs' own */
 	char *host; /* "local" or the name of a lab; NULL: the first that can run a case */

@@ -72,6 +72,10 @@ static const struct fault rows[] = {
 	  "^ferry: --budget is 1 or more minutes" },
 	{ "budget", "run selftest --plan none --budget 30", "", 0, "PASS",
 	  "^ferry: --budget: 1 of 1 cases in 30 min$" },
+	{ "all-and-patterns", "run selftest --all", NULL, 2, NULL,
+	  "^ferry: --all means all cases; leave it out, or leave out the patterns$" },
+	/* Each case of corpus/quick is there. */
+	{ "quick-listed", "list quick", NULL, 0, NULL, "\\Aselftest/none" },
 	{ "quick-and-plan", "run quick --plan none", NULL, 2, NULL,
 	  "^ferry: 'quick' names cases, each with its plan; leave out --plan or name programs$" },
 	{ "quick-of-another-suite", "run quick --suite @DIR@/unittests.cfg --bindir @BUILD@/x86",
