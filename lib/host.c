@@ -169,6 +169,7 @@ void host_boot(struct host_boot *boot)
 	answer_word(answer, "test", boot->test, sizeof(boot->test));
 	if (boot->test[0])
 		boot->cpu = answer_number(answer, "cpu");
+	answer_word(answer, "impatient", boot->impatient, sizeof(boot->impatient));
 	boot->state = find_value(answer, "state") && answer_number(answer, "state");
 }
 

@@ -30,6 +30,8 @@ struct host_boot {
 	/* The test that the last boot was interrupted in, and its CPU; "" if there was none. */
 	char test[HOST_TEST_NAME];
 	int cpu;
+	/* The test that has shortened the waits in an earlier boot (patience.h), or "". */
+	char impatient[HOST_TEST_NAME];
 	bool state; /* the host wants to know the registers' contents */
 };
 

@@ -195,6 +195,8 @@ int run_tests(void)
 	if (take_turns())
 		report_info("a slow host, or turns=always: each test on one CPU, in turns");
 	host_boot(&boot);
+	if (boot.impatient[0])
+		patience_go_on(boot.impatient);
 	if (boot.state)
 		machine_state_tell();
 	if (!selected)

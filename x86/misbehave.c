@@ -269,6 +269,16 @@ TEST(missed_deadline, .needs = ASKED_FOR,
 	wait_for(READ_ONCE(never), 50, "something that never comes");
 }
 
+TEST(waits_across_reset, .needs = ASKED_FOR,
+     .about = "a guest that waits in vain, asks for an action, and waits in vain again")
+{
+	static int never;
+
+	report(wait_until(READ_ONCE(never), 100), "what never comes came");
+	migrate();
+	report(wait_until(READ_ONCE(never), 100), "what comes even later came");
+}
+
 /* The time that all tests below may wait so far, as if all that they wait for never came. */
 static u64 first_wait, all_waits;
 

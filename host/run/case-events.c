@@ -149,8 +149,11 @@ static void add_mark(struct case_run *run, const char *name, const struct machin
 static void on_mark(struct case_run *run, const struct machine_line *line)
 {
 	const char *name = machine_line_value(line, "name");
+	const char *test = machine_line_value(line, "test");
 	g_autofree char *problem = NULL;
 
+	if (!g_strcmp0(name, "impatient") && test && !run->impatient)
+		run->impatient = g_strdup(test);
 	if (!mark_check(run->clock_check, run->disk, line, &problem) && name)
 		add_mark(run, name, line);
 	if (problem)
@@ -299,8 +302,9 @@ static gboolean on_wants_more(void *data)
 static char *on_boot_asked(void *data, unsigned boot)
 {
 	struct case_run *run = data;
+	g_autofree char *answer = plan_answer_boot(run->plan, boot);
 
-	return plan_answer_boot(run->plan, boot);
+	return g_strconcat(answer, run->impatient ? " impatient=" : "", run->impatient, NULL);
 }
 
 static char *on_disk_asked(void *data)

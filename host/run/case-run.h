@@ -70,6 +70,7 @@ struct case_run {
 	struct vm_exit *exit; /* the guest has ended, and the verdict waits for that source */
 
 	struct current_test test;
+	char *impatient; /* the test after which the guest has shortened its waits, or NULL */
 	struct findings findings;
 	struct result *result;
 	gint64 started; /* monotonic, us */

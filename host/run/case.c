@@ -75,6 +75,7 @@ static void run_free(struct case_run *run)
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
+	g_free(run->impatient);
 	g_free(run->test.label);
 	g_free(run->test.name);
 	g_clear_pointer(&run->test.failed, g_ptr_array_unref);

@@ -127,6 +127,14 @@ static const struct fault rows[] = {
 	  .verdict = "FAIL",
 	  .words =
 		  "^FAIL  misbehave/none: waits_in_vain_0: what never comes came(.*\n)*SKIP: waits_in_vain_9: not waited for, since waits_in_vain_0 had failed: what never comes came\n.* end test=waits_in_vain_9 .* verdict=skip (.*\n)*PASS: waits_in_vain_together: \\d+ ticks" },
+	/* The second boot knows that the first has waited in vain. */
+	{ .name = "guest-waits_across_reset",
+	  .arguments = "run misbehave --plan reset --arg test=waits_across_reset",
+	  .wrapper = "\"$@\"; status=$?; cat @DIR@/logs/misbehave/reset/console; exit $status",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words =
+		  "^FAIL  misbehave/reset: waits_across_reset: what never comes came(.*\n)*@\\d+\\+\\d+ mark name=impatient test=waits_across_reset\n(.*\n)*@1\\+0 hello (.*\n)*SKIP: waits_across_reset: not waited for, since waits_across_reset had failed: what never comes came\n" },
 	/* A test that is known to fail makes no other wait less long. */
 	{ .name = "guest-waits_in_vain-as-expected",
 	  .arguments = "run misbehave --arg test=waits_in_vain_? --arg expect=waits_*",
