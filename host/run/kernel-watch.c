@@ -67,6 +67,16 @@ static void fail(struct result *result, const struct told *told)
 	result->kind = KIND_HOST_KERNEL;
 }
 
+/* The report without what tells little to a reader: registers, code bytes, the machine's name. */
+static char *shortened(const char *block)
+{
+	g_autoptr(GRegex) dull = g_regex_new(
+		"^((?!RIP)R[A-Z0-9]{2}|FS|CS|CR2|DR0|DR3|Code|Modules linked in|Hardware name): .*\n",
+		G_REGEX_MULTILINE, 0, NULL);
+
+	return g_regex_replace_literal(dull, block, -1, 0, "", 0, NULL);
+}
+
 static void append(char **text, const char *separator, const char *more)
 {
 	g_autofree char *before = *text;
@@ -90,11 +100,12 @@ static void hand_over(struct kernel_watch *watch, struct watched *watched, struc
 {
 	for (guint i = 0; i < watched->reports->len; i++) {
 		const struct told *told = watched->reports->pdata[i];
+		g_autofree char *lines = shortened(told->block);
 
 		keep(result, told);
 		if (told->fails) {
 			fail(result, told);
-			append(&result->detail, "\n", told->block);
+			append(&result->detail, "\n", lines);
 		} else {
 			append(&result->warning, "; ", told->text);
 		}

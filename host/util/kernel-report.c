@@ -64,7 +64,7 @@ static const char *const wrong[] = {
 
 /* A place in KVM: its sources, one of its modules, or a function of a KVM that is built in. */
 static const char *const in_kvm[] = {
-	"(^|[ :])(arch/x86|virt)/kvm/",
+	"(^|[ :/])(arch/x86|virt)/kvm/",
 	SYMBOL " [[]kvm(_amd|_intel)?[] ]",
 	"\\bkvm_(arch|vcpu|vm|mmu|tdp_mmu|emulate|apic|lapic|dev)_\\w+" SYMBOL "$",
 	"\\b(vcpu_(run|enter_guest)|_*(nested_)?(svm|vmx)_\\w+)" SYMBOL "$",

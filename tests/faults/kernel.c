@@ -14,7 +14,7 @@
 
 static const struct fault rows[] = {
 	{ "kernel-warns", "run selftest/none", "kernel-warns", 1, "FAIL",
-	  "^FAIL  selftest/none: " WARNING "$(.|\n)* Call Trace:\n", FIFO },
+	  "^FAIL  selftest/none: " WARNING "$\n +WARNING: .*\n +Call Trace:\n", FIFO },
 	{ "kernel-warns-late", "run selftest/none", "kernel-warns-late", 1, "FAIL",
 	  "^FAIL  selftest/none: " WARNING "$", FIFO },
 	{ "kernel-warns-and-it-fails", "run selftest/none", "failing:kernel-warns", 1, "FAIL",
