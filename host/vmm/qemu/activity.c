@@ -31,8 +31,9 @@ static gint64 switches_of(const char *path)
 }
 
 /*
- * The main thread, whose number is that of the process, runs no vCPU. Others that run none, such as
- * those for disks, work only when a vCPU or an action has made them.
+ * The main thread, whose number is that of the process, runs no vCPU. It may wake for itself, so it
+ * only must be asleep now: it may still be starting the guest. Other threads that run no vCPU, such
+ * as those for disks, work only when a vCPU or an action has made them.
  */
 gint64 qemu_activity(struct vm *vm)
 {
@@ -46,13 +47,12 @@ gint64 qemu_activity(struct vm *vm)
 		return -1;
 	while (sum >= 0 && (name = g_dir_read_name(threads))) {
 		g_autofree char *path = g_build_filename(folder, name, "status", NULL);
+		gboolean main_thread = g_ascii_strtoll(name, NULL, 10) == qemu->pid;
 		gint64 switches;
 
-		if (g_ascii_strtoll(name, NULL, 10) == qemu->pid)
-			continue;
-		others++;
+		others += !main_thread;
 		switches = switches_of(path);
-		sum = switches < 0 ? -1 : sum + switches;
+		sum = switches < 0 ? -1 : sum + (main_thread ? 0 : switches);
 	}
 	g_dir_close(threads);
 	return others ? sum : -1;
