@@ -54,6 +54,12 @@ static const GOptionEntry entries[] = {
 	{ "memory", 0, 0, G_OPTION_ARG_INT, &options.wanted.memory_mib,
 	  "RAM of each guest (default: " G_STRINGIFY(DEFAULT_MEMORY_MIB) ")", "MIB" },
 	{ "repeat", 0, 0, G_OPTION_ARG_INT, &options.wanted.repeat, "Run each case N times", "N" },
+	{ "retry", 0, 0, G_OPTION_ARG_INT, &options.wanted.retry,
+	  "Run a case that fails again, up to N times; if it then does not fail, it is FLAKY, which is a failure too",
+	  "N" },
+	{ "fail-fast", 0, 0, G_OPTION_ARG_NONE, &options.wanted.fail_fast,
+	  "End the run at the first case that fails, and each guest at its first test that fails",
+	  NULL },
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.wanted.seed,
 	  "Make the random choices of the run that printed this seed", "N" },
 	{ "timescale", 0, 0, G_OPTION_ARG_DOUBLE, &options.wanted.timescale,
@@ -135,9 +141,9 @@ static gboolean check_numbers(GError **error)
 			    "--all means all cases; leave it out, or leave out the patterns");
 	else if (options.budget < 0)
 		g_set_error(error, FERRY_ERROR, 0, "--budget is 1 or more minutes");
-	else if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 || wanted->timeout < 0)
+	else if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 || wanted->timeout < 0 || wanted->retry < 0)
 		g_set_error(error, FERRY_ERROR, 0,
-			    "--jobs, --repeat and --moves are 1 or more, --timeout 0 or more");
+			    "--jobs, --repeat and --moves are 1 or more, --timeout and --retry 0 or more");
 	else if (wanted->memory_mib < LEAST_MEMORY_MIB)
 		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
 	else if (wanted->timescale && !(wanted->timescale >= 1 && wanted->timescale <= 10000))

@@ -21,9 +21,11 @@
 #define CALIBRATION "calibrate"
 
 /* FALSE if a report is incomplete; the user is told which. */
-static gboolean end_reports(struct reports *reports, guint not_run)
+static gboolean end_reports(struct reports *reports, const struct schedule_outcome *outcome)
 {
-	g_auto(GStrv) problems = reports_end(reports, not_run);
+	g_auto(GStrv) problems =
+		reports_end(reports, outcome->not_run,
+			    outcome->interrupted ? "interrupted" : "ended at the first failure");
 
 	for (char **problem = problems; *problem; problem++)
 		usage_error("%s", *problem);
@@ -32,7 +34,7 @@ static gboolean end_reports(struct reports *reports, guint not_run)
 
 static int exit_status(const struct schedule_outcome *outcome, gboolean complete, gboolean no_skip)
 {
-	if (outcome->not_run)
+	if (outcome->interrupted && outcome->not_run)
 		return EXIT_INTERRUPTED;
 	if (!complete)
 		return EXIT_USAGE;
@@ -73,7 +75,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	tell_why_labs(cases, reports);
 	outcome = schedule_run(cases, settings, &lab_settings, known_issues, durations,
 			       options->jobs, reports);
-	complete = end_reports(reports, outcome.not_run);
+	complete = end_reports(reports, &outcome);
 	reports_free(reports);
 	return exit_status(&outcome, complete, options->no_skip);
 }
@@ -190,6 +192,11 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 	environment = environment_here(vmm, programs->binary, programs->other_binary,
 				       selection->accel, options->wanted.seed);
 	environment->cpu_emulated = options->emulated;
+	if (options->in_lab) {
+		/* Known issues are those of the lab. */
+		g_free(environment->host);
+		environment->host = g_strdup(options->in_lab);
+	}
 	environment->machine =
 		g_strdup(suite->kvm_unit_tests ? programs->types.pc : programs->types.q35);
 

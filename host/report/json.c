@@ -24,7 +24,7 @@ static void json_ended(void *data, const struct result *result)
 	write_json_line(data, builder);
 }
 
-static gboolean json_end(void *data, guint not_run, GError **error)
+static gboolean json_end(void *data, guint not_run, const char *why, GError **error)
 {
 	return log_file_finish(data, error);
 }

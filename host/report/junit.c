@@ -77,7 +77,7 @@ static void junit_ended(void *data, const struct result *result)
 	g_string_append(junit->cases, "  </testcase>\n");
 }
 
-static gboolean junit_end(void *data, guint not_run, GError **error)
+static gboolean junit_end(void *data, guint not_run, const char *why, GError **error)
 {
 	struct junit *junit = data;
 	g_autofree char *head = g_strdup_printf(

@@ -263,7 +263,7 @@ static void lines_ended(void *data, const struct result *result)
 	show(lines);
 }
 
-static gboolean lines_end(void *data, guint not_run, GError **error)
+static gboolean lines_end(void *data, guint not_run, const char *why, GError **error)
 {
 	struct lines *lines = data;
 	g_autofree char *counts = counts_text(&lines->counts, not_run);
@@ -275,7 +275,7 @@ static gboolean lines_end(void *data, guint not_run, GError **error)
 		for (guint i = 0; i < lines->failures->len; i++)
 			printf("failed: %s\n", (char *)lines->failures->pdata[i]);
 	if (not_run)
-		printf("interrupted: %u of %u cases have no verdict\n", not_run, lines->cases);
+		printf("%s: %u of %u cases have no verdict\n", why, not_run, lines->cases);
 	printf("%s\n", counts);
 	written = !fflush(stdout) && !ferror(stdout);
 	if (!written)

@@ -33,10 +33,11 @@ struct reporter {
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
 	void (*ended)(void *data, const struct result *result);
 	/*
-	 * The last call; frees DATA. NOT_RUN cases have no verdict, since the run was interrupted.
+	 * The last call; frees DATA. NOT_RUN cases have no verdict; if there are any, WHY is a word
+	 * or two, such as "interrupted".
 	 * FALSE and ERROR if the report is incomplete.
 	 */
-	gboolean (*end)(void *data, guint not_run, GError **error);
+	gboolean (*end)(void *data, guint not_run, const char *why, GError **error);
 };
 
 #define DECLARE_REPORTER(name) extern const struct reporter name##_reporter;

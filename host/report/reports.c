@@ -81,7 +81,7 @@ void reports_ended(struct reports *reports, const struct result *result)
 	TELL(reports, ended, result);
 }
 
-char **reports_end(struct reports *reports, guint not_run)
+char **reports_end(struct reports *reports, guint not_run, const char *why)
 {
 	g_autoptr(GStrvBuilder) problems = g_strv_builder_new();
 
@@ -89,7 +89,8 @@ char **reports_end(struct reports *reports, guint not_run)
 		struct report *report = &g_array_index(reports->list, struct report, i);
 		g_autoptr(GError) error = NULL;
 
-		if (report->reporter->end && !report->reporter->end(report->data, not_run, &error))
+		if (report->reporter->end &&
+		    !report->reporter->end(report->data, not_run, why, &error))
 			g_strv_builder_add(problems, error->message);
 	}
 	return g_strv_builder_end(problems);

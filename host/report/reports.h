@@ -30,6 +30,6 @@ void reports_ended(struct reports *reports, const struct result *result);
  * Ends all reports; NOT_RUN cases have no verdict. Returns one line about each that is incomplete;
  * the caller frees the list with g_strfreev().
  */
-char **reports_end(struct reports *reports, guint not_run);
+char **reports_end(struct reports *reports, guint not_run, const char *why);
 
 #endif

@@ -73,7 +73,7 @@ static void stream_ended(void *data, const struct result *result)
 	send_event(data, builder);
 }
 
-static gboolean stream_end(void *data, guint not_run, GError **error)
+static gboolean stream_end(void *data, guint not_run, const char *why, GError **error)
 {
 	return log_file_finish(data, error);
 }

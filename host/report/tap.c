@@ -42,11 +42,11 @@ static void tap_ended(void *data, const struct result *result)
 	fflush(stdout);
 }
 
-static gboolean tap_end(void *data, guint not_run, GError **error)
+static gboolean tap_end(void *data, guint not_run, const char *why, GError **error)
 {
 	g_free(data);
 	if (not_run)
-		printf("Bail out! Interrupted, %u cases have no verdict\n", not_run);
+		printf("Bail out! %u cases have no verdict: %s\n", not_run, why);
 	if (!fflush(stdout) && !ferror(stdout))
 		return TRUE;
 	g_set_error(error, FERRY_ERROR, 0, "cannot write to standard output");

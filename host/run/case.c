@@ -159,11 +159,13 @@ static char *guest_command_line(const struct test_case *test_case,
 								 : settings->environment->host,
 						   settings->environment)
 			   : g_strdup("");
-	return g_strdup_printf(
-		"timescale=%u%s%s%s%s%s%s%s", (unsigned)(settings->environment->timescale + 0.999),
-		*words ? " " : "", words, program->test_args ? " " : "",
-		program->test_args ? program->test_args : "", *expected ? " " : "", expected,
-		wants_tsc_ahead(settings->environment) ? " tsc-ahead=1" : "");
+	return g_strdup_printf("timescale=%u%s%s%s%s%s%s%s%s",
+			       (unsigned)(settings->environment->timescale + 0.999),
+			       *words ? " " : "", words, program->test_args ? " " : "",
+			       program->test_args ? program->test_args : "", *expected ? " " : "",
+			       expected,
+			       wants_tsc_ahead(settings->environment) ? " tsc-ahead=1" : "",
+			       settings->wanted->fail_fast ? " failfast=1" : "");
 }
 
 /*
@@ -247,7 +249,19 @@ static gboolean start_guest(struct case_run *run, GError **error)
 	return run->guest != NULL;
 }
 
-struct case_run *case_start(const struct test_case *test_case, const struct case_settings *settings,
+/* "logs/kvmclock/precopy", and "logs/kvmclock/precopy.attempt-2" */
+static char *log_folder(const struct test_case *test_case, unsigned attempt,
+			const struct case_settings *settings)
+{
+	g_autofree char *name =
+		attempt > 1 ? g_strdup_printf("%s.attempt-%u", test_case->log_name, attempt)
+			    : g_strdup(test_case->log_name);
+
+	return g_build_filename(settings->logdir, name, NULL);
+}
+
+struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
+			    const struct case_settings *settings,
 			    const struct case_listener *listener, void *data)
 {
 	struct case_run *run = g_new0(struct case_run, 1);
@@ -265,7 +279,7 @@ struct case_run *case_start(const struct test_case *test_case, const struct case
 	run->machine_check = machine_check_new();
 	run->started = run->test.started = g_get_monotonic_time();
 	run->result = result_new(test_case, settings->environment);
-	run->result->logdir = g_build_filename(settings->logdir, test_case->log_name, NULL);
+	run->result->logdir = log_folder(test_case, attempt, settings);
 	if (!start_guest(run, &error)) {
 		conclude_error(run, error->message);
 		return run;

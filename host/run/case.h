@@ -32,8 +32,12 @@ struct case_listener {
 
 struct case_run;
 
-/* Starts a case. The listener is first called from the main loop. */
-struct case_run *case_start(const struct test_case *test_case, const struct case_settings *settings,
+/*
+ * Starts a case. Each ATTEMPT at it, counted from 1, keeps logs in a folder of its own. The
+ * listener is first called from the main loop.
+ */
+struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
+			    const struct case_settings *settings,
 			    const struct case_listener *listener, void *data);
 
 /* Kills the case. The listener is not told. */

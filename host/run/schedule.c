@@ -8,6 +8,7 @@
 #include "run/kernel-watch.h"
 #include "run/known-issues.h"
 #include "run/outlook.h"
+#include "run/retry.h"
 #include "run/schedule.h"
 #include "run/share.h"
 
@@ -34,6 +35,7 @@ struct schedule {
 	struct durations *durations;
 	struct kernel_watch *kernel;
 	struct outlook *outlook;
+	struct retries *retries;
 	struct reports *reports;
 	GMainLoop *loop;
 	GQueue *waiting;    /* of struct test_case */
@@ -41,18 +43,31 @@ struct schedule {
 	GPtrArray *labs;    /* of struct lab_running */
 	unsigned free_slots, slots;
 	struct schedule_outcome outcome;
+	/* The run is over for all but the lab in which a case failed: that brings its logs out. */
+	gboolean stop_when_red, stopped;
+	guint stop_idle;
+	const struct lab_running *failed_lab; /* or NULL */
 };
 
-/* A case has its verdict, which known-issues.cfg may change. */
+static gboolean on_stop(gpointer data);
+
+/* A case has its verdict. */
 static void conclude(struct schedule *schedule, struct result *result)
 {
-	if (schedule->known_issues)
-		known_issues_apply(schedule->known_issues, result);
 	outlook_ended(schedule->outlook, result);
 	durations_learn(schedule->durations, result);
 	counts_add(&schedule->outcome.counts, result);
 	reports_ended(schedule->reports, result);
+	if (schedule->stop_when_red && verdict_is_red(result->verdict) && !schedule->stop_idle)
+		schedule->stop_idle = g_idle_add(on_stop, schedule);
 	result_free(result);
+}
+
+/* A verdict is what known-issues.cfg makes of it. */
+static void apply_known_issues(struct schedule *schedule, struct result *result)
+{
+	if (schedule->known_issues)
+		known_issues_apply(schedule->known_issues, result);
 }
 
 static void skip(struct schedule *schedule, const struct test_case *test_case)
@@ -100,9 +115,15 @@ static void on_ended(void *data, struct result *result)
 static void on_watched_ended(void *data, struct result *result)
 {
 	struct schedule *schedule = data;
+	const struct test_case *test_case = result->test_case;
 
-	conclude(schedule, result);
-	quit_when_done(schedule);
+	apply_known_issues(schedule, result);
+	result = retries_take(schedule->retries, result);
+	if (result)
+		conclude(schedule, result);
+	else
+		g_queue_push_head(schedule->waiting, (gpointer)test_case);
+	fill_slots(schedule);
 }
 
 static void on_kernel_note(void *data, const char *text)
@@ -184,6 +205,20 @@ static void boot_labs(struct schedule *schedule)
 	}
 }
 
+static void start(struct schedule *schedule, struct running *running)
+{
+	const struct test_case *test_case = running->test_case;
+	unsigned attempt = retries_attempt(schedule->retries, test_case);
+	g_autofree char *doing = g_strdup_printf("attempt %u", attempt);
+
+	kernel_watch_started(schedule->kernel, test_case);
+	if (attempt == 1)
+		tell_started(schedule, test_case);
+	else
+		reports_progress(schedule->reports, test_case, doing);
+	running->run = case_start(test_case, attempt, schedule->settings, &case_listener, schedule);
+}
+
 static void fill_slots(struct schedule *schedule)
 {
 	GList *link;
@@ -203,9 +238,7 @@ static void fill_slots(struct schedule *schedule)
 		running->weight = weight_of(schedule, test_case);
 		schedule->free_slots -= running->weight;
 		g_ptr_array_add(schedule->running, running);
-		kernel_watch_started(schedule->kernel, test_case);
-		tell_started(schedule, test_case);
-		running->run = case_start(test_case, schedule->settings, &case_listener, schedule);
+		start(schedule, running);
 	}
 	boot_labs(schedule);
 	quit_when_done(schedule);
@@ -260,10 +293,21 @@ static void learn_boot(struct lab_running *running, const struct environment *en
 static void on_lab_result(void *data, struct result *result)
 {
 	struct lab_running *running = data;
+	gboolean stopping;
 
 	learn_boot(running, result->environment);
 	running->owed--;
+	if (running->schedule->stopped) {
+		running->schedule->outcome.not_run++;
+		result_free(result);
+		return;
+	}
+	/* The runner inside has tried again what failed there. */
+	apply_known_issues(running->schedule, result);
+	stopping = running->schedule->stop_idle;
 	conclude(running->schedule, result);
+	if (!stopping && running->schedule->stop_idle)
+		running->schedule->failed_lab = running;
 }
 
 static void on_lab_finished(void *data)
@@ -358,18 +402,35 @@ static gboolean on_start(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void abandon_all(struct schedule *schedule)
+/* Ends every case that runs or waits, and every lab but KEPT, which may be NULL. */
+static void abandon(struct schedule *schedule, const struct lab_running *kept)
 {
 	kernel_watch_flush(schedule->kernel);
-	schedule->outcome.not_run = schedule->running->len + schedule->waiting->length;
-	for (guint i = 0; i < schedule->labs->len; i++) {
-		struct lab_running *running = schedule->labs->pdata[i];
+	schedule->outcome.not_run += schedule->running->len + schedule->waiting->length;
+	for (guint i = schedule->labs->len; i > 0; i--) {
+		struct lab_running *running = schedule->labs->pdata[i - 1];
 
+		if (running == kept)
+			continue;
 		schedule->outcome.not_run += running->owed;
 		lab_free(running->lab);
+		g_ptr_array_remove_index(schedule->labs, i - 1);
 	}
 	for (guint i = 0; i < schedule->running->len; i++)
 		case_abandon(((struct running *)schedule->running->pdata[i])->run);
+	g_ptr_array_set_size(schedule->running, 0);
+	g_queue_clear(schedule->waiting);
+}
+
+/* A case was red, and the user wants no more than that. */
+static gboolean on_stop(gpointer data)
+{
+	struct schedule *schedule = data;
+
+	abandon(schedule, schedule->failed_lab);
+	schedule->stopped = TRUE;
+	quit_when_done(schedule);
+	return G_SOURCE_REMOVE;
 }
 
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
@@ -387,18 +448,25 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 		.waiting = g_queue_new(),
 		.running = g_ptr_array_new_with_free_func(g_free),
 		.labs = g_ptr_array_new_with_free_func(g_free),
+		.stop_when_red = settings->wanted->fail_fast,
 		.slots = slots,
 		.free_slots = slots,
 	};
 
+	schedule.retries = retries_new(settings->wanted->retry);
 	schedule.kernel =
 		kernel_watch_new(settings->emulated_host, &kernel_watch_listener, &schedule);
 	distribute(&schedule, cases, lab_settings);
 	reports_forecast(reports, outlook_forecast(schedule.outlook));
 	g_idle_add(on_start, &schedule);
-	if (!interrupt_run_loop(schedule.loop))
-		abandon_all(&schedule);
+	if (!interrupt_run_loop(schedule.loop)) {
+		schedule.outcome.interrupted = TRUE;
+		abandon(&schedule, NULL);
+	}
+	if (schedule.stop_idle && !schedule.stopped)
+		g_source_remove(schedule.stop_idle);
 	kernel_watch_free(schedule.kernel);
+	retries_free(schedule.retries);
 	reports_forecast(reports, NULL);
 	outlook_free(schedule.outlook);
 	g_ptr_array_unref(schedule.running);

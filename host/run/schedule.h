@@ -11,7 +11,8 @@
 
 struct schedule_outcome {
 	struct counts counts;
-	guint not_run; /* interrupted before their verdict */
+	guint not_run; /* cases without a verdict, since the run was interrupted or stopped */
+	gboolean interrupted; /* by a signal */
 };
 
 /* For cases that were placed in labs; see lab_start(). */

@@ -87,7 +87,7 @@ static gint64 measure(const struct program *program, const struct case_settings 
 	own.wanted = &wanted;
 	/* The program is ours, whatever suite is run. */
 	own.kvm_unit_tests = FALSE;
-	run = case_start(&test_case, &own, &listener, &measurement);
+	run = case_start(&test_case, 1, &own, &listener, &measurement);
 	interrupt_run_loop(measurement.loop);
 	g_main_loop_unref(measurement.loop);
 	if (!measurement.result) {

@@ -35,6 +35,10 @@ char **settings_to_arguments(const struct settings *settings)
 	add(words, "--moves", g_strdup_printf("%d", settings->moves));
 	add(words, "--memory", g_strdup_printf("%d", settings->memory_mib));
 	add(words, "--repeat", g_strdup_printf("%d", settings->repeat));
+	if (settings->retry)
+		add(words, "--retry", g_strdup_printf("%d", settings->retry));
+	if (settings->fail_fast)
+		g_ptr_array_add(words, g_strdup("--fail-fast"));
 	add(words, "--timeout", g_strdup_printf("%d", settings->timeout));
 	if (settings->timescale)
 		add(words, "--timescale", g_strdup_printf("%g", settings->timescale));

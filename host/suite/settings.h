@@ -25,6 +25,8 @@ struct settings {
 	int memory_mib;	   /* RAM of each guest, LEAST_MEMORY_MIB or more */
 	int repeat;	   /* how often each case runs, 1 or more */
 	int moves;	   /* how many actions a continuous plan carries out at least, 1 or more */
+	int retry;	   /* how often a case that fails runs again; 0: not at all */
+	gboolean fail_fast; /* the first red case ends the run, and the first failed test its guest */
 	int timeout;	   /* seconds for each case; 0: as unittests.cfg says */
 	double timescale;  /* deadlines are multiplied by it; 0: by what was measured */
 	gint64 seed;	   /* of random choices, 0 to G_MAXUINT32 */

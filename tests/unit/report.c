@@ -140,7 +140,7 @@ static char *report(const struct reporter *reporter, const char *target, guint n
 		reporter->ended(data, run.results[i]);
 		result_free(run.results[i]);
 	}
-	g_assert_true(reporter->end(data, not_run, &error));
+	g_assert_true(reporter->end(data, not_run, "interrupted", &error));
 	g_assert_no_error(error);
 	g_assert_true(g_file_get_contents(target, &text, NULL, NULL));
 	g_assert_true(g_utf8_validate(text, -1, NULL));
@@ -461,7 +461,7 @@ static void test_full_disk(void)
 			reporters[i]->ended(data, run.results[j]);
 			result_free(run.results[j]);
 		}
-		g_assert_false(reporters[i]->end(data, 0, &error));
+		g_assert_false(reporters[i]->end(data, 0, NULL, &error));
 		g_assert_cmpstr(error->message, ==,
 				"cannot write /dev/full: No space left on device");
 	}
