@@ -83,11 +83,16 @@ static struct running *find_running(struct progress *progress, const struct test
 
 void progress_started(struct progress *progress, const struct test_case *test_case)
 {
-	struct running *running = g_new0(struct running, 1);
+	struct running *running = find_running(progress, test_case);
 
-	running->test_case = test_case;
+	/* A case that is tried again begins anew. */
+	if (!running) {
+		running = g_new0(struct running, 1);
+		running->test_case = test_case;
+		g_queue_push_tail(progress->running, running);
+	}
 	running->began = g_get_monotonic_time();
-	g_queue_push_tail(progress->running, running);
+	g_clear_pointer(&running->doing, g_free);
 }
 
 void progress_doing(struct progress *progress, const struct test_case *test_case, const char *doing)

@@ -55,6 +55,9 @@ static void test_words(void)
 	assert_live(progress, "[0/41] a/none 0 of 45 s");
 	progress_doing(progress, &one, "x on CPU 0");
 	progress_doing(progress, &two, "it does not run");
+	progress_started(progress, &one);
+	assert_live(progress, "[0/41] a/none 0 of 45 s");
+	progress_doing(progress, &one, "x on CPU 0");
 	progress_started(progress, &two);
 	left = 250;
 	assert_live(progress,
