@@ -4,7 +4,7 @@
 # A machine that QEMU runs, on TCG or on KVM. It has the host's files by 9p, and reports over
 # virtio ports. lab/common.sh says what each function is for.
 
-emulator_patience=30
+emulator_patience=120
 emulator_ports=virtio
 emulator_needs_files=
 
