@@ -141,9 +141,11 @@ static gboolean check_numbers(GError **error)
 			    "--all means all cases; leave it out, or leave out the patterns");
 	else if (options.budget < 0)
 		g_set_error(error, FERRY_ERROR, 0, "--budget is 1 or more minutes");
-	else if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 || wanted->timeout < 0 || wanted->retry < 0)
-		g_set_error(error, FERRY_ERROR, 0,
-			    "--jobs, --repeat and --moves are 1 or more, --timeout and --retry 0 or more");
+	else if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 ||
+		 wanted->timeout < 0 || wanted->retry < 0)
+		g_set_error(
+			error, FERRY_ERROR, 0,
+			"--jobs, --repeat and --moves are 1 or more, --timeout and --retry 0 or more");
 	else if (wanted->memory_mib < LEAST_MEMORY_MIB)
 		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
 	else if (wanted->timescale && !(wanted->timescale >= 1 && wanted->timescale <= 10000))

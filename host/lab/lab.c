@@ -169,7 +169,7 @@ static double longest_case(const struct lab *lab)
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
 		double timeout = case_limit_seconds(test_case, lab->wanted,
-						    lab_results_timescale(lab->results));
+						    lab_results_timescale(lab->results), TRUE);
 
 		if (!timeout)
 			return 0;

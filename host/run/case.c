@@ -266,7 +266,8 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 {
 	struct case_run *run = g_new0(struct case_run, 1);
 	const struct settings *wanted = settings->wanted;
-	double timeout = case_limit_seconds(test_case, wanted, settings->environment->timescale);
+	double timeout = case_limit_seconds(test_case, wanted, settings->environment->timescale,
+					    settings->emulated_host);
 	g_autoptr(GError) error = NULL;
 
 	run->test_case = test_case;

@@ -240,7 +240,7 @@ double expected_seconds(struct durations *durations, const struct test_case *tes
 	const char *plan = test_case->plan_name, *host = test_case->host;
 	g_autofree char *key = key_of(program->name, plan);
 	g_autofree char *plain_key = key_without_options(program, plan);
-	enum duration_source unused;
+	enum duration_source unused = DURATION_GUESSED;
 	double seconds;
 
 	source = source ? source : &unused;

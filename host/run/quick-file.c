@@ -36,9 +36,9 @@ gboolean quick_write(const struct quick_set *set, const struct matrix *matrix, c
 
 	for (gsize i = 0; i < G_N_ELEMENTS(head); i++)
 		g_string_append_printf(text, "%s\n", head[i]);
-	g_string_append_printf(
-		text, "# Together: %u of the %u broken KVMs that any case notices.\n\n",
-		set->caught, set->total);
+	g_string_append_printf(text,
+			       "# Together: %u of the %u broken KVMs that any case notices.\n\n",
+			       set->caught, set->total);
 	for (guint i = 0; i < set->cases->len; i++) {
 		if (i == set->covering)
 			g_string_append(

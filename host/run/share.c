@@ -117,13 +117,14 @@ static double seconds_with(const struct slot *slot, const struct piece *piece)
 
 static struct share *add_machine(struct slot *slot, const struct piece *piece)
 {
-	struct machine machine = { piece->group, g_new0(struct share, 1) };
+	struct share *share = g_new0(struct share, 1);
+	struct machine machine = { piece->group, share };
 
-	machine.share->host = piece->test_case->host;
-	machine.share->clock = piece->test_case->lab_clock;
-	machine.share->cases = g_ptr_array_new();
+	share->host = piece->test_case->host;
+	share->clock = piece->test_case->lab_clock;
+	share->cases = g_ptr_array_new();
 	g_array_append_val(slot->machines, machine);
-	return machine.share;
+	return share;
 }
 
 static void give(struct slot *slot, const struct piece *piece)

@@ -15,23 +15,24 @@
 
 /* Strings belong to whoever filled them in. The types are those that GOption writes. */
 struct settings {
-	char *suite;	   /* path of another suite's unittests.cfg; NULL: the project's own */
-	char *bindir;	   /* folder of that suite's flat binaries; NULL: beside its file */
-	char *vmm;	   /* the name of a VMM; NULL: the default */
-	char *accel;	   /* "kvm" or "tcg"; NULL: kvm, on this machine or in a lab */
-	char *qemu;	   /* a program; NULL: $QEMU or the usual one */
-	char *qemu_dst;	   /* the program that every second VM of a guest runs; NULL: the same */
-	char *machine;	   /* a QEMU machine type; NULL: the suite's */
-	int memory_mib;	   /* RAM of each guest, LEAST_MEMORY_MIB or more */
-	int repeat;	   /* how often each case runs, 1 or more */
-	int moves;	   /* how many actions a continuous plan carries out at least, 1 or more */
-	int retry;	   /* how often a case that fails runs again; 0: not at all */
-	gboolean fail_fast; /* the first red case ends the run, and the first failed test its guest */
-	int timeout;	   /* seconds for each case; 0: as unittests.cfg says */
-	double timescale;  /* deadlines are multiplied by it; 0: by what was measured */
-	gint64 seed;	   /* of random choices, 0 to G_MAXUINT32 */
-	gboolean keep_ram; /* compare the guest's memory at both ends, and keep what differs */
-	char **args;	   /* further words of the guest's command line; may be NULL */
+	char *suite;	    /* path of another suite's unittests.cfg; NULL: the project's own */
+	char *bindir;	    /* folder of that suite's flat binaries; NULL: beside its file */
+	char *vmm;	    /* the name of a VMM; NULL: the default */
+	char *accel;	    /* "kvm" or "tcg"; NULL: kvm, on this machine or in a lab */
+	char *qemu;	    /* a program; NULL: $QEMU or the usual one */
+	char *qemu_dst;	    /* the program that every second VM of a guest runs; NULL: the same */
+	char *machine;	    /* a QEMU machine type; NULL: the suite's */
+	int memory_mib;	    /* RAM of each guest, LEAST_MEMORY_MIB or more */
+	int repeat;	    /* how often each case runs, 1 or more */
+	int moves;	    /* how many actions a continuous plan carries out at least, 1 or more */
+	int retry;	    /* how often a case that fails runs again; 0: not at all */
+	gboolean fail_fast; /* the first red case ends the run, and the first failed test its guest
+			     */
+	int timeout;	    /* seconds for each case; 0: as unittests.cfg says */
+	double timescale;   /* deadlines are multiplied by it; 0: by what was measured */
+	gint64 seed;	    /* of random choices, 0 to G_MAXUINT32 */
+	gboolean keep_ram;  /* compare the guest's memory at both ends, and keep what differs */
+	char **args;	    /* further words of the guest's command line; may be NULL */
 };
 
 /* What is wanted where the user says nothing; the seed is 0. */

@@ -50,7 +50,8 @@ static void test_row(gconstpointer data)
 
 	for (const char *how = rows[row].ends; *how; how++) {
 		g_assert_null(result);
-		g_assert_cmpuint(retries_attempt(retries, &test_case), ==, ++attempt);
+		attempt++;
+		g_assert_cmpuint(retries_attempt(retries, &test_case), ==, attempt);
 		result = retries_take(retries, ended(*how, attempt));
 	}
 	g_assert_nonnull(result);
