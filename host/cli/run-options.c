@@ -18,6 +18,10 @@ static const GOptionEntry entries[] = {
 	{ "budget", 0, 0, G_OPTION_ARG_INT, &options.budget,
 	  "Of the cases, run those that notice most in so many minutes, and of each program one at least",
 	  "MINUTES" },
+	{ "rerun", 0, 0, G_OPTION_ARG_FILENAME, &options.rerun,
+	  "Run the cases that were red in FILE, which --json wrote", "FILE" },
+	{ "until-fail", 0, 0, G_OPTION_ARG_NONE, &options.until_fail,
+	  "Run the cases again and again, each time with another seed, until one fails", NULL },
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 	  "Fill N CPUs with guests (default: all of this machine)", "N" },
 	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
@@ -139,6 +143,10 @@ static gboolean check_numbers(GError **error)
 	if (options.all && options.patterns)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "--all means all cases; leave it out, or leave out the patterns");
+	else if (options.rerun && (options.patterns || options.all || options.budget || plan_list))
+		g_set_error(
+			error, FERRY_ERROR, 0,
+			"--rerun names the cases; leave out patterns, --all, --budget and --plan");
 	else if (options.budget < 0)
 		g_set_error(error, FERRY_ERROR, 0, "--budget is 1 or more minutes");
 	else if (options.jobs < 1 || wanted->repeat < 1 || wanted->moves < 1 ||

@@ -11,6 +11,8 @@ struct run_options {
 	char **patterns;	/* NULL: see run-cases.h */
 	gboolean all;		/* all cases, if there are no patterns */
 	int budget;		/* minutes that the run may take; 0: as long as it takes */
+	char *rerun;		/* a results file: run what was red in it; NULL: none */
+	gboolean until_fail;	/* run the cases again and again until one is red */
 	char **plans;		/* in place of each program's own; NULL: the programs' own */
 	char *host; /* "local" or the name of a lab; NULL: the first that can run a case */
 	struct lab_options lab;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `ferry run`: runs cases and reports their results. */
+#include <stdio.h>
+
 #include "cli/command.h"
 #include "cli/project.h"
 #include "cli/report-options.h"
+#include "cli/rerun.h"
 #include "cli/run-cases.h"
 #include "cli/run-options.h"
 #include "run/environment.h"
@@ -19,6 +22,9 @@
 
 /* The program that measures a host's speed. */
 #define CALIBRATION "calibrate"
+
+/* In the last round of --until-fail. */
+static gboolean some_case_ran;
 
 /* FALSE if a report is incomplete; the user is told which. */
 static gboolean end_reports(struct reports *reports, const struct schedule_outcome *outcome)
@@ -75,6 +81,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	tell_why_labs(cases, reports);
 	outcome = schedule_run(cases, settings, &lab_settings, known_issues, durations,
 			       options->jobs, reports);
+	some_case_ran = outcome.counts.cases[VERDICT_PASS] || outcome.counts.cases[VERDICT_XFAIL];
 	complete = end_reports(reports, &outcome);
 	reports_free(reports);
 	return exit_status(&outcome, complete, options->no_skip);
@@ -228,9 +235,9 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 	return status;
 }
 
-static int run(int argc, char **argv)
+/* Once through all cases that OPTIONS name. */
+static int run_round(const struct run_options *options)
 {
-	const struct run_options *options;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
 	struct selection selection = { 0 };
@@ -239,8 +246,7 @@ static int run(int argc, char **argv)
 	struct suite *suite;
 	int status;
 
-	if (!(options = run_options_parse(argc, argv, &error)) ||
-	    !(selection.vmm = vmm_find(options->wanted.vmm, &error)) ||
+	if (!(selection.vmm = vmm_find(options->wanted.vmm, &error)) ||
 	    !(selection.accel = choose_accel(options->wanted.accel, options->host, &error)) ||
 	    !(suite = load_suite(&options->wanted, &error)) ||
 	    !(known_issues = load_known_issues(&error)))
@@ -261,10 +267,60 @@ static int run(int argc, char **argv)
 	if (!cases || !find_programs(&programs, selection.vmm, &options->wanted, &error))
 		return usage_error("%s", error->message);
 
-	interrupt_watch();
 	status = run_with(cases, options, suite, &selection, &programs, known_issues);
 	programs_clear(&programs);
 	suite_free(suite);
+	return status;
+}
+
+/* --until-fail: round after round, each with a seed of its own, until a case is red. */
+static int run_until_fail(const struct run_options *options)
+{
+	struct run_options now = *options;
+
+	now.wanted.fail_fast = TRUE;
+	for (unsigned round = 1;; round++) {
+		int status;
+
+		now.wanted.seed = (guint32)(options->wanted.seed + round - 1);
+		printf("round %u\n", round);
+		some_case_ran = FALSE;
+		status = run_round(&now);
+		if (status == EXIT_ALL_PASSED && !some_case_ran)
+			return usage_error("--until-fail: no case runs here, so none can fail");
+		if (status == EXIT_ALL_PASSED)
+			continue;
+		if (status != EXIT_USAGE)
+			printf("%u round%s passed before\n", round - 1, round == 2 ? "" : "s");
+		return status;
+	}
+}
+
+static int run(int argc, char **argv)
+{
+	const struct run_options *options;
+	struct run_options named;
+	struct rerun rerun = { 0 };
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	if (!(options = run_options_parse(argc, argv, &error)))
+		return usage_error("%s", error->message);
+	named = *options;
+	if (options->rerun && rerun_read(&rerun, options->rerun, &error)) {
+		named.patterns = rerun.patterns;
+		named.plans = rerun.plans;
+	}
+	interrupt_watch();
+	if (error) {
+		status = usage_error("--rerun: %s", error->message);
+	} else if (options->rerun && !*rerun.patterns) {
+		printf("nothing was red in %s\n", options->rerun);
+		status = EXIT_ALL_PASSED;
+	} else {
+		status = named.until_fail ? run_until_fail(&named) : run_round(&named);
+	}
+	rerun_clear(&rerun);
 	return status;
 }
 

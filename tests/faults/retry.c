@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs that go on after a failure, and those that end with it: --retry, --fail-fast. */
+/*
+ * Runs that go on after a failure, that end with it, or that begin with those of an earlier run:
+ * --retry, --fail-fast, --until-fail, --rerun.
+ */
 #include "faults.h"
 
 /* A QEMU that dies at its first start and then is fake-qemu. "$1" is the path of ferry. */
@@ -9,6 +12,23 @@
 	"case \\$* in *-append*) ! mkdir @DIR@/once 2>/dev/null || exit 1 ;; esac\n"               \
 	"exec $(dirname \"$1\")/tests/fake-qemu \"\\$@\"\n"                                        \
 	"END"
+
+/* A QEMU that is fake-qemu twice and then dies. "$1" is the path of ferry. */
+#define DIES_AT_THE_THIRD_START                                                                     \
+	"cat >@DIR@/later <<END; chmod +x @DIR@/later; exec \"$@\"\n"                               \
+	"#!/bin/sh\n"                                                                               \
+	"case \\$* in *-append*) mkdir @DIR@/once 2>/dev/null || mkdir @DIR@/twice 2>/dev/null || " \
+	"exit 1 ;; esac\n"                                                                          \
+	"exec $(dirname \"$1\")/tests/fake-qemu \"\\$@\"\n"                                         \
+	"END"
+
+/* An earlier run's results, of which two are red. */
+#define OLD_RESULT(name, verdict)                                                                  \
+	"'{\"case\":\"" name "/none\",\"program\":\"" name "\",\"plan\":\"none\","                 \
+	"\"host\":\"local\",\"accel\":\"tcg\",\"verdict\":\"" verdict "\"}' "
+#define OLD_RESULTS(red)                                                                           \
+	"printf '%s\\n' " OLD_RESULT("console", "PASS") OLD_RESULT("selftest", red)                \
+		OLD_RESULT("selftest", red) ">@DIR@/old; exec \"$@\""
 
 static const struct fault rows[] = {
 	{ "flaky", "run selftest/none --retry 2 --qemu @DIR@/flaky", "", 1, "FLAKY",
@@ -29,6 +49,24 @@ static const struct fault rows[] = {
 	  "ERROR",
 	  "^ended at the first failure: 1 of 2 cases have no verdict\n"
 	  "2 cases: 0 passed, 1 failed, 1 without a verdict" },
+	{ "rerun", "run --rerun @DIR@/old", "", 0, "PASS", "^1 case: 1 passed",
+	  .wrapper = OLD_RESULTS("FLAKY") },
+	{ "rerun-nothing-red", "run --rerun @DIR@/old", "", 0, NULL, "^nothing was red in .*/old$",
+	  .wrapper = OLD_RESULTS("XFAIL") },
+	{ "rerun-no-results", "run --rerun README.md", NULL, 2, NULL,
+	  "^ferry: --rerun: README.md:1: this is no result" },
+	{ "rerun-no-file", "run --rerun /nowhere/x", NULL, 2, NULL,
+	  "^ferry: --rerun: .*/nowhere/x.*No such file" },
+	{ "rerun-and-pattern", "run console --rerun README.md", NULL, 2, NULL,
+	  "^ferry: --rerun names the cases; leave out patterns" },
+	{ "until-fail", "run selftest/none --until-fail", "dies-at-start", 1, "ERROR",
+	  "^round 1\n(.|\n)*^ERROR selftest/none(.|\n)*^0 rounds passed before$" },
+	{ "until-fail-later", "run selftest/none --until-fail --qemu @DIR@/later", "", 1, "ERROR",
+	  "^round 3\n(.|\n)*^ERROR selftest/none(.|\n)*^2 rounds passed before$",
+	  .wrapper = DIES_AT_THE_THIRD_START },
+	{ "until-fail-no-case", "run selftest/none --until-fail --host local", NULL, 2, "SKIP",
+	  "^ferry: --until-fail: no case runs here", .no_accel = TRUE, .keeps_no_logs = TRUE,
+	  .wrapper = "FERRY_KVM=/nowhere/kvm exec \"$@\"" },
 	{ "fail-fast-green", "run selftest/none --fail-fast", "", 0, "PASS", "^1 case: 1 passed" },
 };
 
