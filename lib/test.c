@@ -59,10 +59,25 @@ static const struct feature *missing_feature(const struct test *test)
 {
 	const struct feature *const *needs;
 
-	for (needs = test->needs; needs && *needs; needs++)
+	for (needs = test->needs; needs && *needs; needs++) {
 		if (!(*needs)->present())
 			return *needs;
+		*(*needs)->seen = true;
+	}
 	return NULL;
+}
+
+/*
+ * A machine keeps its features for as long as it runs, wherever it is migrated. Only another VMM
+ * may offer fewer: then the runner says other-vmm=1.
+ */
+static void report_missing(const struct feature *missing)
+{
+	if (*missing->seen && !argument_number("other-vmm", 0))
+		report_fail("needs %s, which was there at an earlier test and is gone",
+			    missing->name);
+	else
+		report_skip("needs %s", missing->name);
 }
 
 static enum verdict verdict_of(const struct result *result)
@@ -120,7 +135,7 @@ static bool run_on(const struct test *test, int cpu)
 	if (test->on == EACH_CPU)
 		report_prefix_pushf("cpu %d", cpu);
 	if (missing)
-		report_skip("needs %s", missing->name);
+		report_missing(missing);
 	else
 		on_cpu(cpu, run_here, (void *)test);
 	ghost_report();

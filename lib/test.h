@@ -31,6 +31,7 @@ struct feature {
 	const char *name;
 	/* Called on the boot CPU before each test that needs the feature. */
 	bool (*present)(void);
+	bool *seen; /* it was present before an earlier test of this boot */
 };
 
 enum where { BOOT_CPU = 0, EACH_CPU = 1 };
@@ -57,11 +58,13 @@ struct test {
 
 /*
  * Defines a feature: FEATURE(SMP, "two CPUs") { return cpu_count() >= 2; }
- * A skipped test's reason is "needs " and the text: "needs two CPUs".
+ * A skipped test's reason is "needs " and the text: "needs two CPUs". A feature that an earlier test
+ * of the boot has found, and that is gone, was lost: then the test fails.
  */
 #define FEATURE(id, text)                                                                          \
 	static bool id##_present(void);                                                            \
-	const struct feature feature_##id = { text, id##_present };                                \
+	static bool id##_seen;                                                                     \
+	const struct feature feature_##id = { text, id##_present, &id##_seen };                    \
 	const struct feature *const id[] = { &feature_##id, NULL };                                \
 	static bool id##_present(void)
 

@@ -318,6 +318,24 @@ TEST(waits_in_vain_together, .needs = ASKED_FOR,
 	       all_waits, first_wait);
 }
 
+FEATURE(VANISHING, "what is there once, and not again")
+{
+	static int asked;
+
+	return !asked++;
+}
+
+TEST(vanishing_before, .needs = ALL_OF(ASKED_FOR, VANISHING), .about = "a feature that is there")
+{
+	report(true, "it is there");
+}
+
+TEST(vanishing_then, .needs = ALL_OF(ASKED_FOR, VANISHING),
+     .about = "a feature that an earlier test has found, and that is gone")
+{
+	report(true, "it is there");
+}
+
 TEST(no_check, .needs = ASKED_FOR, .about = "a test that makes no check")
 {
 }

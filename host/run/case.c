@@ -143,29 +143,39 @@ static gboolean wants_tsc_ahead(const struct environment *environment)
 	return g_str_equal(environment->accel, "kvm") && host_trusts_tsc();
 }
 
+static void add_word(GString *words, const char *word)
+{
+	if (word && *word)
+		g_string_append_printf(words, " %s", word);
+}
+
 static char *guest_command_line(const struct test_case *test_case,
 				const struct case_settings *settings)
 {
+	const struct environment *environment = settings->environment;
 	const struct program *program = test_case->program;
-	g_autofree char *words = NULL, *expected = NULL;
-	char **args = settings->wanted->args;
+	g_autofree char *expected = NULL;
+	GString *words;
 
 	if (settings->kvm_unit_tests)
 		return g_strdup(program->test_args);
-	words = args ? g_strjoinv(" ", args) : g_strdup("");
-	expected = settings->known_issues
-			   ? known_issues_expected(settings->known_issues, test_case,
-						   settings->lab ? settings->lab
-								 : settings->environment->host,
-						   settings->environment)
-			   : g_strdup("");
-	return g_strdup_printf("timescale=%u%s%s%s%s%s%s%s%s",
-			       (unsigned)(settings->environment->timescale + 0.999),
-			       *words ? " " : "", words, program->test_args ? " " : "",
-			       program->test_args ? program->test_args : "", *expected ? " " : "",
-			       expected,
-			       wants_tsc_ahead(settings->environment) ? " tsc-ahead=1" : "",
-			       settings->wanted->fail_fast ? " failfast=1" : "");
+	words = g_string_new(NULL);
+	g_string_append_printf(words, "timescale=%u", (unsigned)(environment->timescale + 0.999));
+	for (char **arg = settings->wanted->args; arg && *arg; arg++)
+		add_word(words, *arg);
+	add_word(words, program->test_args);
+	if (settings->known_issues)
+		expected = known_issues_expected(settings->known_issues, test_case,
+						 settings->lab ? settings->lab : environment->host,
+						 environment);
+	add_word(words, expected);
+	if (wants_tsc_ahead(environment))
+		add_word(words, "tsc-ahead=1");
+	if (environment->other_binary)
+		add_word(words, "other-vmm=1");
+	if (settings->wanted->fail_fast)
+		add_word(words, "failfast=1");
+	return g_string_free(words, FALSE);
 }
 
 /*
