@@ -83,8 +83,12 @@ static void run_held(const struct hold *hold)
 		return;
 	write_all();
 	for (int action = 0; action < ACTIONS_PER_TEST; action++) {
-		before = atomic_read(&lane->queue.interrupts);
 		hold->hold();
+		/*
+		 * The VMM may still have been about to send the interrupt of an earlier request
+		 * that the driver has seen in the used ring. It comes before the hold, or waits.
+		 */
+		before = atomic_read(&lane->queue.interrupts);
 		while ((request = next_request(lane)))
 			make_available(lane, request, VIRTIO_BLK_T_IN, 0, generations[0]);
 		virtqueue_kick(&lane->queue);
