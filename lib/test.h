@@ -58,8 +58,8 @@ struct test {
 
 /*
  * Defines a feature: FEATURE(SMP, "two CPUs") { return cpu_count() >= 2; }
- * A skipped test's reason is "needs " and the text: "needs two CPUs". A feature that an earlier test
- * of the boot has found, and that is gone, was lost: then the test fails.
+ * A skipped test's reason is "needs " and the text: "needs two CPUs". A feature that an earlier
+ * test of the boot has found, and that is gone, was lost: then the test fails.
  */
 #define FEATURE(id, text)                                                                          \
 	static bool id##_present(void);                                                            \
