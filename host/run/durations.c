@@ -183,7 +183,7 @@ static char *sibling(const char *program)
 	return g_strconcat(program, ONE_VCPU, NULL);
 }
 
-/* The same, by what durations.cfg has of the program on other kinds of hosts. */
+/* What PROGRAM takes under plan `none`, by what durations.cfg has of it on other kinds of hosts. */
 static double base_elsewhere(struct durations *durations, const struct program *program,
 			     const struct host *kind)
 {

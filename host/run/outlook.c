@@ -51,10 +51,25 @@ static double share_of_host(const struct outlook *outlook, const struct test_cas
 	return MIN(test_case->program->smp, cpus) / cpus;
 }
 
-double outlook_host_seconds(struct outlook *outlook, const struct test_case *test_case)
+/* The seconds that a case keeps its host busy: all of this machine, or all of a lab. */
+static double host_seconds(void *data, const struct test_case *test_case)
 {
+	struct outlook *outlook = data;
+
 	return expected_seconds(outlook->durations, test_case, NULL) *
 	       share_of_host(outlook, test_case);
+}
+
+static double boot_seconds(void *data, const char *host)
+{
+	return expected_boot_seconds(((struct outlook *)data)->durations, host);
+}
+
+GPtrArray *outlook_share_out(struct outlook *outlook, GPtrArray *cases)
+{
+	const struct share_costs costs = { host_seconds, boot_seconds, outlook };
+
+	return share_out(cases, outlook->slots, &costs);
 }
 
 /* ---- what happens ---- */
@@ -136,6 +151,13 @@ void outlook_ended(struct outlook *outlook, const struct result *result)
 	if (entry->began && (result->verdict == VERDICT_PASS || result->verdict == VERDICT_XFAIL))
 		time_left_ended(&outlook->left, entry->expected, result->duration_ns / 1e9);
 	g_hash_table_remove(outlook->entries, result->test_case);
+}
+
+gint64 outlook_elapsed(struct outlook *outlook, const struct test_case *test_case)
+{
+	const struct entry *entry = g_hash_table_lookup(outlook->entries, test_case);
+
+	return entry && entry->began ? g_get_monotonic_time() - entry->began : 0;
 }
 
 /* ---- what is left ---- */
@@ -296,21 +318,10 @@ void outlook_free(struct outlook *outlook)
 
 /* ---- before a run ---- */
 
-static double host_seconds(void *data, const struct test_case *test_case)
-{
-	return outlook_host_seconds(data, test_case);
-}
-
-static double boot_seconds(void *data, const char *host)
-{
-	return expected_boot_seconds(((struct outlook *)data)->durations, host);
-}
-
 double outlook_total(struct durations *durations, GPtrArray *cases, unsigned slots)
 {
 	struct outlook *outlook = outlook_new(durations, slots);
-	const struct share_costs costs = { host_seconds, boot_seconds, outlook };
-	g_autoptr(GPtrArray) shares = share_out(cases, slots, &costs);
+	g_autoptr(GPtrArray) shares = outlook_share_out(outlook, cases);
 	double seconds;
 
 	for (guint i = 0; i < cases->len; i++) {

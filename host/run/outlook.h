@@ -22,8 +22,11 @@ const struct forecast *outlook_forecast(struct outlook *outlook);
 /* The seconds that CASES take in all on SLOTS CPUs, boots of labs included. */
 double outlook_total(struct durations *durations, GPtrArray *cases, unsigned slots);
 
-/* The seconds that a case keeps its host busy: all of this machine, or all of a lab. */
-double outlook_host_seconds(struct outlook *outlook, const struct test_case *test_case);
+/*
+ * Shares CASES of labs out among machines by what they are expected to take (share.h). The caller
+ * unrefs the array.
+ */
+GPtrArray *outlook_share_out(struct outlook *outlook, GPtrArray *cases);
 
 /* A case that will run on this machine. */
 void outlook_add_local(struct outlook *outlook, const struct test_case *test_case);
@@ -41,5 +44,7 @@ void outlook_lab_ended(struct outlook_lab *lab);
 /* A case runs, or has ended. Cases that were not added are ignored. */
 void outlook_started(struct outlook *outlook, const struct test_case *test_case);
 void outlook_ended(struct outlook *outlook, const struct result *result);
+/* How long a running case has run, in microseconds of this machine's time; 0: it has not begun. */
+gint64 outlook_elapsed(struct outlook *outlook, const struct test_case *test_case);
 
 #endif

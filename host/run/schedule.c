@@ -27,16 +27,7 @@ struct lab_running {
 	gboolean booted; /* it has a slot */
 	gboolean boot_learned;
 	gint64 boot_began, first_case_began; /* monotonic times; 0: not yet */
-	GHashTable *began; /* struct test_case -> gint64, the monotonic time of its start */
 };
-
-static void lab_running_free(gpointer data)
-{
-	struct lab_running *running = data;
-
-	g_hash_table_unref(running->began);
-	g_free(running);
-}
 
 struct schedule {
 	const struct case_settings *settings;
@@ -268,12 +259,8 @@ static void on_lab_started(void *data, const struct test_case *test_case)
 {
 	struct lab_running *running = data;
 
-	gint64 *now = g_new(gint64, 1);
-
-	*now = g_get_monotonic_time();
 	if (!running->first_case_began)
-		running->first_case_began = *now;
-	g_hash_table_insert(running->began, (gpointer)test_case, now);
+		running->first_case_began = g_get_monotonic_time();
 	tell_started(running->schedule, test_case);
 }
 
@@ -307,12 +294,12 @@ static void learn_boot(struct lab_running *running, const struct environment *en
  * A lab may have a time of its own (docs/labs.md, "The intel lab"). How long a case takes is told
  * and remembered in this machine's time.
  */
-static void set_duration(struct lab_running *running, struct result *result)
+static void set_duration(struct schedule *schedule, struct result *result)
 {
-	const gint64 *began = g_hash_table_lookup(running->began, result->test_case);
+	gint64 elapsed = outlook_elapsed(schedule->outlook, result->test_case);
 
-	if (began)
-		result->duration_ns = (g_get_monotonic_time() - *began) * 1000;
+	if (elapsed)
+		result->duration_ns = elapsed * 1000;
 }
 
 static void on_lab_result(void *data, struct result *result)
@@ -321,7 +308,7 @@ static void on_lab_result(void *data, struct result *result)
 	gboolean stopping;
 
 	learn_boot(running, result->environment);
-	set_duration(running, result);
+	set_duration(running->schedule, result);
 	running->owed--;
 	if (running->schedule->stopped) {
 		running->schedule->outcome.not_run++;
@@ -366,7 +353,6 @@ static void start_lab(struct schedule *schedule, const struct share *share, unsi
 	options.clock = share->clock;
 	options.machine = machine;
 	running->schedule = schedule;
-	running->began = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	running->owed = share->cases->len;
 	running->outlook = outlook_add_lab(schedule->outlook, share->host, machine, share->cases);
 	running->lab = lab_start(lab_kind_find(share->host), share->cases, settings->wanted,
@@ -375,16 +361,6 @@ static void start_lab(struct schedule *schedule, const struct share *share, unsi
 }
 
 /* ---- which machines there are, and what each of them runs ---- */
-
-static double case_seconds(void *data, const struct test_case *test_case)
-{
-	return outlook_host_seconds(((struct schedule *)data)->outlook, test_case);
-}
-
-static double boot_seconds(void *data, const char *host)
-{
-	return expected_boot_seconds(((struct schedule *)data)->durations, host);
-}
 
 /* How many machines of the same lab with the same clock come before SHARES[INDEX]. */
 static unsigned machines_before(const GPtrArray *shares, guint index)
@@ -405,8 +381,7 @@ static unsigned machines_before(const GPtrArray *shares, guint index)
 static void distribute(struct schedule *schedule, GPtrArray *cases,
 		       const struct lab_settings *settings)
 {
-	const struct share_costs costs = { case_seconds, boot_seconds, schedule };
-	g_autoptr(GPtrArray) shares = share_out(cases, schedule->slots, &costs);
+	g_autoptr(GPtrArray) shares = outlook_share_out(schedule->outlook, cases);
 
 	for (guint i = 0; i < cases->len; i++) {
 		struct test_case *test_case = cases->pdata[i];
@@ -474,7 +449,7 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 		.loop = g_main_loop_new(NULL, FALSE),
 		.waiting = g_queue_new(),
 		.running = g_ptr_array_new_with_free_func(g_free),
-		.labs = g_ptr_array_new_with_free_func(lab_running_free),
+		.labs = g_ptr_array_new_with_free_func(g_free),
 		.stop_when_red = settings->wanted->fail_fast,
 		.slots = slots,
 		.free_slots = slots,
