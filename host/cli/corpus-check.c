@@ -70,16 +70,9 @@ static int run_unpatched_with_each_clock(struct corpus *corpus, GPtrArray *bugs,
 /* NULL without ERROR after an interrupt. */
 static char *build(struct corpus *corpus, const struct bug *bug, GError **error)
 {
-	g_autofree char *folder = g_build_filename(corpus->logdir, bug->name, NULL);
-	g_autofree char *log = g_build_filename(folder, "build", NULL);
-	char *modules;
-
 	printf("%-12s %s\n", "building", bug->name);
 	fflush(stdout);
-	g_mkdir_with_parents(folder, 0755);
-	modules = bug_build(bug, log, error);
-	corpus->interrupted = !modules && !*error;
-	return modules;
+	return corpus_build(corpus, bug, error);
 }
 
 /* TRUE if the bug was caught by the test that must catch it. */

@@ -199,34 +199,19 @@ static void run_task(struct round *round, const struct matrix_task *task, const 
 /* Builds KVM with the bug. The folder of the modules, or NULL; the caller frees it. */
 static char *build(struct round *round)
 {
-	struct corpus *corpus = round->measuring->corpus;
-	g_autofree char *folder = g_build_filename(corpus->logdir, round->bug->name, NULL);
-	g_autofree char *log = g_build_filename(folder, "build", NULL);
 	g_autoptr(GError) error = NULL;
-	char *modules;
+	char *modules = corpus_build(round->measuring->corpus, round->bug, &error);
 
-	g_mkdir_with_parents(folder, 0755);
-	modules = bug_build(round->bug, log, &error);
 	if (error) {
 		printf("%s: cannot be built: %s\n", round->bug->name, error->message);
 		note_no_case(round, MATRIX_NOT_BUILT);
 	} else if (modules) {
 		matrix_remove(round->measuring->matrix, round->bug->name, MATRIX_NO_CASE);
 	}
-	corpus->interrupted = !modules && !error;
 	return modules;
 }
 
 /* ---- what the user sees ---- */
-
-/* "2 h 5 min", "12 min": for people. The caller frees it. */
-static char *rough_time(double seconds)
-{
-	guint minutes = seconds / 60 + 1;
-
-	return minutes >= 60 ? g_strdup_printf("%u h %u min", minutes / 60, minutes % 60)
-			     : g_strdup_printf("%u min", minutes);
-}
 
 static char *time_left(struct measuring *measuring, const struct matrix_progress *progress)
 {
@@ -235,7 +220,7 @@ static char *time_left(struct measuring *measuring, const struct matrix_progress
 	/* Until something is done, labs side by side are taken to be as fast as one alone. */
 	double pace = done > 0 && elapsed > 0 ? elapsed / done : 1.0 / measuring->corpus->jobs;
 
-	return rough_time(progress->seconds_left * pace);
+	return text_rough_duration(progress->seconds_left * pace);
 }
 
 static void tell_round(const struct round *round)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs the cases of the corpus. See corpus-run.h. */
+#include "cli/corpus-bug.h"
 #include "cli/corpus-run.h"
 #include "lab/kinds.h"
 #include "run/schedule.h"
@@ -8,6 +9,18 @@
 
 /* Seconds for a case on a patched KVM, which may make its guest wait forever. */
 #define PATCHED_TIMEOUT 600
+
+char *corpus_build(struct corpus *corpus, const struct bug *bug, GError **error)
+{
+	g_autofree char *folder = g_build_filename(corpus->logdir, bug->name, NULL);
+	g_autofree char *log = g_build_filename(folder, "build", NULL);
+	char *modules;
+
+	g_mkdir_with_parents(folder, 0755);
+	modules = bug_build(bug, log, error);
+	corpus->interrupted = !modules && !*error;
+	return modules;
+}
 
 static gboolean is_meant(char **globs, const char *test)
 {

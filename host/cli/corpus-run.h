@@ -35,6 +35,15 @@ struct corpus_kvm {
 	const char *label;   /* the folder for logs, below the corpus's */
 };
 
+struct bug;
+
+/*
+ * Builds KVM with the bug (corpus-bug.h); what the build says is in the bug's folder for logs.
+ * Returns the folder of the modules, which the caller frees, or NULL and ERROR. NULL without ERROR
+ * after an interrupt; `interrupted` is set then.
+ */
+char *corpus_build(struct corpus *corpus, const struct bug *bug, GError **error);
+
 /*
  * The cases, each placed in the lab that offers what it needs. PLANS replace the programs' own if
  * they are not NULL. The caller unrefs the array. NULL and ERROR if there are none.
