@@ -99,19 +99,14 @@ interrupt() {
 	[ "$status" -gt 128 ] && await nothing_runs && [ ! -s "$dir/held" ] && [ ! -s "$dir/out" ]
 }
 
-number=0
-# check WHAT COMMAND...: one result
-check() {
-	what=$1
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number - $what"
-	else
-		echo "not ok $number - $what"
-		{ echo "status $status"; cat "$dir/out" "$dir/err" "$dir/acted"; left_over; } 2>/dev/null |
-			sed 's/^/# /'
-	fi
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
+
+# shellcheck disable=SC2317 # check calls it
+clues() {
+	echo "status $status"
+	cat "$dir/out" "$dir/err" "$dir/acted"
+	left_over
 }
 
 begin_anew() {

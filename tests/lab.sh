@@ -130,19 +130,15 @@ amd() {
 	(qemu=$dir/bin/qemu in_lab amd "$act" --accel tcg "$@") || status=$?
 }
 
-number=0
-# check WHAT COMMAND...: one result
-check() {
-	what=$1
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number - $what"
-	else
-		echo "not ok $number - $what"
-		{ echo "status $status"; cat "$dir/out" "$dir/err"; left_over; ls "$dir/tmp"; } 2>/dev/null |
-			sed 's/^/# /'
-	fi
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
+
+# shellcheck disable=SC2317 # check calls it
+clues() {
+	echo "status $status"
+	cat "$dir/out" "$dir/err"
+	left_over
+	ls "$dir/tmp"
 }
 
 # The processes that a lab has started, which all have DIR in their environment.

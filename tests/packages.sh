@@ -52,18 +52,13 @@ packages() {
 	PATH=$dir/bin "$top/scripts/packages" "$@" >"$dir/out" 2>&1 || status=$?
 }
 
-number=0
-# check WHAT COMMAND...: one result
-check() {
-	what=$1
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number - $what"
-	else
-		echo "not ok $number - $what"
-		{ echo "status $status"; cat "$dir/out"; } | sed 's/^/# /'
-	fi
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
+
+# shellcheck disable=SC2317 # check calls it
+clues() {
+	echo "status $status"
+	cat "$dir/out"
 }
 
 # names PACKAGE...: each has a line of its own

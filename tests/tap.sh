@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# Results of a test script in the Test Anything Protocol. The script that sources this has a function
+# clues(), which prints what helps to understand a failure, and prints its plan, 1..N, by itself.
+
+number=0
+# check WHAT COMMAND...: one result
+check() {
+	what=$1
+	shift
+	number=$((number + 1))
+	if "$@"; then
+		echo "ok $number - $what"
+	else
+		echo "not ok $number - $what"
+		clues 2>/dev/null | sed 's/^/# /'
+	fi
+}
