@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #
 # Runs long commands for a script, so that no process of theirs outlives the script, however it ends.
-# A script that sources this calls stop_worker when it exits.
+# A script that sources this calls stop_worker_at_exit before its first command.
 
 worker=
 
@@ -35,4 +35,11 @@ stop_worker() {
 		wait "$worker" 2>/dev/null || true
 	}
 	worker=
+}
+
+stop_worker_at_exit() {
+	trap stop_worker EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
 }
