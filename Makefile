@@ -2,12 +2,12 @@
 #
 # Builds everything into build/, or into DIR with "make O=DIR"; "make help" lists the targets.
 # Each part of the tree brings its own rules: x86/guest.mk (guests and their library),
-# host/host.mk (the runner), lab/lab.mk (what labs need), tests/tests.mk (the project's own
-# tests), scripts/develop.mk (lint, tags and the like).
+# host/host.mk (the runner), vmm/vmm.mk (the native VMM), lab/lab.mk (what labs need),
+# tests/tests.mk (the project's own tests), scripts/develop.mk (lint, tags and the like).
 
 build := $(or $(O),build)
 
-all: guests host lab
+all: guests host vmm lab
 
 # make reads this again after it has been made, by configure.
 include $(build)/config.mak
@@ -50,12 +50,14 @@ endef
 
 include x86/guest.mk
 include host/host.mk
+include vmm/vmm.mk
 include lab/lab.mk
 include tests/tests.mk
 include scripts/develop.mk
 
 clean:
-	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/tests $(build)/lab $(build)/ferry
+	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/vmm $(build)/tests $(build)/lab $(build)/ferry \
+		$(build)/ferry-vmm
 
 .PHONY: all clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The table of devices, and which of them an access is for. See device.h. */
+#include <pthread.h>
+#include <string.h>
+
+#include "device.h"
+
+extern const struct device serial_device, debug_exit_device, pm_timer_device;
+
+const struct device *const devices[] = {
+	&serial_device,
+	&debug_exit_device,
+	&pm_timer_device,
+	NULL,
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const struct device *find(uint16_t port)
+{
+	for (const struct device *const *device = devices; *device; device++)
+		if (port >= (*device)->port && port - (*device)->port < (*device)->ports)
+			return *device;
+	return NULL;
+}
+
+void device_access(struct machine *machine, bool write, uint16_t port, unsigned size,
+		   unsigned count, uint8_t *data)
+{
+	const struct device *device = find(port);
+	unsigned offset = device ? port - device->port : 0;
+
+	pthread_mutex_lock(&lock);
+	for (; count; count--, data += size) {
+		uint32_t value = 0xffffffff;
+
+		if (write) {
+			value = 0;
+			memcpy(&value, data, size);
+			if (device && device->out)
+				device->out(machine, offset, size, value);
+		} else {
+			if (device && device->in)
+				value = device->in(machine, offset, size);
+			memcpy(data, &value, size);
+		}
+	}
+	if (device && device->access_over)
+		device->access_over(machine);
+	pthread_mutex_unlock(&lock);
+}
+
+void devices_reset(struct machine *machine)
+{
+	pthread_mutex_lock(&lock);
+	for (const struct device *const *device = devices; *device; device++)
+		if ((*device)->reset)
+			(*device)->reset(machine);
+	pthread_mutex_unlock(&lock);
+}
+
+bool device_is_polled(uint16_t port)
+{
+	const struct device *device = find(port);
+
+	return device && device->is_polled && device->is_polled(port - device->port);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See director.h. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "director.h"
+#include "machine.h"
+#include "message.h"
+#include "vcpu.h"
+
+/* The guest's input; its end closes nothing but this. */
+static int input = STDIN_FILENO;
+
+static void feed_console(void)
+{
+	uint8_t bytes[256];
+	size_t room = serial_room();
+	ssize_t count;
+
+	count = read(input, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+	if (count > 0)
+		serial_receive(bytes, count);
+	else if (count == 0 || errno != EINTR)
+		input = -1;
+}
+
+int director_run(struct machine *machine)
+{
+	vcpus_start(machine);
+	vcpus_go(machine);
+	for (;;) {
+		struct pollfd files[] = {
+			{ .fd = vcpus_event_fd(), .events = POLLIN },
+			{ .fd = serial_room() ? input : -1, .events = POLLIN },
+		};
+		unsigned events;
+
+		if (poll(files, sizeof(files) / sizeof(files[0]), -1) < 0) {
+			if (errno != EINTR)
+				die(STATUS_SETUP, "poll: %s", strerror(errno));
+			continue;
+		}
+		if (files[1].revents)
+			feed_console();
+		if (!files[0].revents)
+			continue;
+		events = vcpus_take_events();
+		vcpus_stop(machine);
+		if (events & VCPU_ENDED)
+			return vcpus_end_status();
+		if (events & VCPU_RESET)
+			return STATUS_SHUTDOWN;
+		if (events & VCPU_CYCLE_DUE)
+			cycle_carry_out(machine);
+		vcpus_go(machine);
+	}
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The main thread: it stops vCPUs, acts on the guest, and feeds its console. */
+#ifndef VMM_DIRECTOR_H
+#define VMM_DIRECTOR_H
+
+struct machine;
+
+/* Runs the guest to its end. Returns the status that the process ends with. */
+int director_run(struct machine *machine);
+
+#endif

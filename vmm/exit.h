@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a vCPU's thread does when KVM_RUN has returned: KVM API documentation, chapter 5. */
+#ifndef VMM_EXIT_H
+#define VMM_EXIT_H
+
+#include <linux/kvm.h>
+
+struct machine;
+
+/*
+ * Carries out what the guest wants of user space. Returns what the director is to be told, of enum
+ * vcpu_event. Ends the process if KVM cannot go on with the guest.
+ */
+unsigned exit_handle(struct machine *machine, unsigned cpu, struct kvm_run *run);
+
+#endif

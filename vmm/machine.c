@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See machine.h. The registers at the guest's entry: Multiboot Specification 0.6.96, 3.2. */
+#include <string.h>
+
+#include "acpi.h"
+#include "cpuid.h"
+#include "device.h"
+#include "machine.h"
+
+#define CR0_PE 1
+#define CR0_ET 0x10
+
+#define SEGMENT_CODE 11 /* execute, read, accessed */
+#define SEGMENT_DATA 3	/* read, write, accessed */
+
+static struct kvm_segment flat_segment(unsigned type, uint16_t selector)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
+	};
+}
+
+static void enter_protected_mode(struct vm *vm, const struct entry *entry)
+{
+	struct kvm_regs registers = {
+		.rax = MULTIBOOT_BOOTLOADER_MAGIC,
+		.rbx = entry->information,
+		.rip = entry->address,
+		.rflags = 2,
+	};
+	struct kvm_segment data = flat_segment(SEGMENT_DATA, 0x10);
+	struct kvm_sregs special;
+
+	KVM_DO(vm->cpu[0].fd, KVM_GET_SREGS, &special);
+	special.cr0 = CR0_PE | CR0_ET;
+	special.cs = flat_segment(SEGMENT_CODE, 8);
+	special.ds = special.es = special.fs = special.gs = special.ss = data;
+	KVM_DO(vm->cpu[0].fd, KVM_SET_SREGS, &special);
+	KVM_DO(vm->cpu[0].fd, KVM_SET_REGS, &registers);
+}
+
+void machine_power_on(struct machine *machine)
+{
+	const struct options *options = machine->options;
+	struct entry entry;
+
+	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
+		cpuid_set(machine, machine->vm, i);
+	entry = image_load(&machine->image, options->command_line, &machine->memory);
+	acpi_write(&machine->memory, machine->vm->shape.cpus);
+	enter_protected_mode(machine->vm, &entry);
+	devices_reset(machine);
+}
+
+void machine_create(struct machine *machine, const struct options *options)
+{
+	memset(machine, 0, sizeof(*machine));
+	machine->options = options;
+	image_read(&machine->image, options->image);
+	kvm_open(&machine->kvm, options->device);
+	memory_create(&machine->memory, options->memory_mib);
+	machine->vm = vm_create(&machine->kvm, &options->shape, &machine->memory);
+	machine_power_on(machine);
+}

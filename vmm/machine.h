@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's machine: what stays while VMs are made and dropped. There is one in a process.
+ *
+ * Threads: each vCPU has one (vcpu.c), which runs the guest and its devices. The director
+ * (director.c) is the main thread. It alone stops vCPUs, saves, restores, and talks to the runner.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <stdbool.h>
+
+#include "cycle.h"
+#include "kvm.h"
+#include "memory.h"
+#include "multiboot.h"
+#include "options.h"
+#include "vm.h"
+
+struct vcpu;
+
+struct machine {
+	const struct options *options;
+	struct kvm kvm;
+	struct image image;
+	struct memory memory;
+	struct vm *vm; /* where the guest is now; the director changes it while vCPUs are stopped */
+	struct vcpu *vcpus;
+	struct cycle_figures figures;
+};
+
+/* Makes the machine. The vCPUs are set up for the guest's first instruction, and do not run yet. */
+void machine_create(struct machine *machine, const struct options *options);
+/*
+ * Puts machine->vm, which is new, and the devices into their states after power-on, and the guest
+ * into memory.
+ */
+void machine_power_on(struct machine *machine);
+/* The guest ends, with this exit status for the process. A device calls it, on a vCPU's thread. */
+void machine_end(struct machine *machine, int status);
+
+#endif

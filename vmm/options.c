@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See options.h. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "options.h"
+
+#define VERSION		 "1"
+#define USUAL_MEMORY_MIB 128
+#define LEAST_MEMORY_MIB 8
+#define MOST_CPUS	 255
+#define USUAL_SHARE	 2
+
+static void print_help(void)
+{
+	printf("Usage: ferry-vmm [OPTION]... IMAGE\n"
+	       "Runs the multiboot IMAGE on KVM. Its console is stdin and stdout.\n"
+	       "\n"
+	       "  --append TEXT       the guest's command line\n"
+	       "  --cpus N            vCPUs (default 1)\n"
+	       "  --memory MIB        RAM (default %d)\n"
+	       "  --cycle exit|kick   save the guest and restore it in a new VM, at each exit to\n"
+	       "                      user space or at random moments\n"
+	       "  --seed N            for what is random\n"
+	       "  --irqchip WHERE     kernel (default), split or off\n"
+	       "  --device FILE       instead of /dev/kvm\n"
+	       "  --help, --version\n"
+	       "\n"
+	       "Options may begin with one dash. Exit status: 0 the guest reset itself, 2 usage or\n"
+	       "set-up, 4 a restore did not restore everything, 6 KVM gave up, odd: (the byte that\n"
+	       "the guest wrote to port 0xf4) * 2 + 1.\n",
+	       USUAL_MEMORY_MIB);
+}
+
+static unsigned long number(const char *option, const char *text, unsigned long least,
+			    unsigned long most)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 0);
+	if (errno || end == text || *end || *text == '-' || value < least || value > most)
+		die(STATUS_SETUP, "--%s wants a number from %lu to %lu, and not '%s'", option,
+		    least, most, text);
+	return value;
+}
+
+/* The index of TEXT in NAMES, which NULL ends. */
+static int one_of(const char *option, const char *text, const char *const *names)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(text, names[i]))
+			return i;
+	die(STATUS_SETUP, "--%s does not know '%s' (see --help)", option, text);
+}
+
+enum { APPEND = 1, CPUS, MEMORY, CYCLE, SEED, IRQCHIP, DEVICE, HELP, SHOW_VERSION };
+
+static const struct option known[] = {
+	{ "append", required_argument, NULL, APPEND },
+	{ "cpus", required_argument, NULL, CPUS },
+	{ "memory", required_argument, NULL, MEMORY },
+	{ "cycle", required_argument, NULL, CYCLE },
+	{ "seed", required_argument, NULL, SEED },
+	{ "irqchip", required_argument, NULL, IRQCHIP },
+	{ "device", required_argument, NULL, DEVICE },
+	{ "help", no_argument, NULL, HELP },
+	{ "version", no_argument, NULL, SHOW_VERSION },
+	{ 0 },
+};
+
+static void take(struct options *options, int option, const char *value)
+{
+	static const char *const cycles[] = { "never", "exit", "kick", NULL };
+	static const char *const irqchips[] = { "kernel", "split", "off", NULL };
+
+	switch (option) {
+	case APPEND:
+		options->command_line = value;
+		break;
+	case CPUS:
+		options->shape.cpus = number("cpus", value, 1, MOST_CPUS);
+		break;
+	case MEMORY:
+		options->memory_mib = number("memory", value, LEAST_MEMORY_MIB, MOST_MEMORY_MIB);
+		break;
+	case CYCLE:
+		options->cycle.when = one_of("cycle", value, cycles);
+		break;
+	case SEED:
+		options->cycle.seed = number("seed", value, 0, ~0ul);
+		break;
+	case IRQCHIP:
+		options->shape.irqchip = one_of("irqchip", value, irqchips);
+		break;
+	case DEVICE:
+		options->device = value;
+		break;
+	case HELP:
+		print_help();
+		exit(0);
+	case SHOW_VERSION:
+		printf("ferry-vmm " VERSION "\n");
+		exit(0);
+	default:
+		die(STATUS_SETUP, "bad usage (see --help)");
+	}
+}
+
+void options_read(struct options *options, int argc, char **argv)
+{
+	int option;
+
+	*options = (struct options){
+		.command_line = "",
+		.device = "/dev/kvm",
+		.cpu = "",
+		.memory_mib = USUAL_MEMORY_MIB,
+		.shape = { .cpus = 1 },
+		.cycle = { .busy = USUAL_SHARE },
+		.control = -1,
+	};
+	while ((option = getopt_long_only(argc, argv, "", known, NULL)) >= 0)
+		take(options, option, optarg);
+	if (optind + 1 != argc)
+		die(STATUS_SETUP, "name one image to run (see --help)");
+	options->image = argv[optind];
+	if (options->shape.irqchip == IRQCHIP_OFF && options->shape.cpus > 1)
+		die(STATUS_SETUP, "--irqchip off allows one vCPU only");
+}

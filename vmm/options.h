@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the command line says. */
+#ifndef VMM_OPTIONS_H
+#define VMM_OPTIONS_H
+
+#include "cycle.h"
+#include "vm.h"
+
+struct options {
+	const char *image;
+	const char *command_line; /* the guest's; "" for none */
+	const char *device;	  /* /dev/kvm */
+	const char *cpu;	  /* features to add and to take, "+x,-y"; "" for all there are */
+	const char *hyperv;	  /* Hyper-V enlightenments, or NULL for none */
+	unsigned memory_mib;
+	struct vm_shape shape;
+	struct cycle_options cycle;
+	bool coverage; /* tell at the end what was met at cycles */
+	int control;   /* file descriptor of the runner's socket, or -1 */
+};
+
+/* Ends the process after --help, --version, or if the command line is wrong. */
+void options_read(struct options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vCPUs, each with a thread that runs it, and how all of them are stopped together. The director
+ * stops them; they also stop by themselves when a cycle is due or the guest ends.
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <stdbool.h>
+
+struct machine;
+
+/* Why the director was woken. Several may have happened. */
+enum vcpu_event {
+	VCPU_CYCLE_DUE = 1 << 0, /* a vCPU has left for user space, and stands still */
+	VCPU_ENDED = 1 << 1,	 /* the guest has ended: vcpus_end_status() */
+	VCPU_RESET = 1 << 2,	 /* the guest has reset itself */
+	VCPU_RING_FULL = 1 << 3, /* a dirty ring is to be collected, and the vCPU stands still */
+};
+
+/* Makes the threads. They wait for vcpus_go(). */
+void vcpus_start(struct machine *machine);
+
+/*
+ * Stops all vCPUs. When this returns, none of them is in KVM, and instructions whose access was
+ * carried out in user space are complete.
+ */
+void vcpus_stop(struct machine *machine);
+/* Lets all vCPUs go on, in what machine->vm is now. */
+void vcpus_go(struct machine *machine);
+
+/* A file descriptor that can be read when there are events. */
+int vcpus_event_fd(void);
+/* The events since the last call, of enum vcpu_event. */
+unsigned vcpus_take_events(void);
+/* The status that the guest ended with; after VCPU_ENDED. */
+int vcpus_end_status(void);
+
+#endif
