@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "device.h"
 #include "director.h"
 #include "machine.h"
@@ -27,14 +28,21 @@ static void feed_console(void)
 		input = -1;
 }
 
-int director_run(struct machine *machine)
+void director_go(struct machine *machine)
 {
-	vcpus_start(machine);
-	vcpus_go(machine);
+	struct pollfd file = { .fd = vcpus_event_fd(), .events = POLLIN };
+
+	if (!machine->held && poll(&file, 1, 0) == 0)
+		vcpus_go(machine);
+}
+
+static int run(struct machine *machine)
+{
 	for (;;) {
 		struct pollfd files[] = {
 			{ .fd = vcpus_event_fd(), .events = POLLIN },
 			{ .fd = serial_room() ? input : -1, .events = POLLIN },
+			{ .fd = control_fd(), .events = POLLIN },
 		};
 		unsigned events;
 
@@ -45,16 +53,34 @@ int director_run(struct machine *machine)
 		}
 		if (files[1].revents)
 			feed_console();
+		if (files[2].revents && !control_serve(machine)) {
+			vcpus_stop(machine);
+			return STATUS_SHUTDOWN;
+		}
 		if (!files[0].revents)
 			continue;
 		events = vcpus_take_events();
 		vcpus_stop(machine);
 		if (events & VCPU_ENDED)
 			return vcpus_end_status();
-		if (events & VCPU_RESET)
+		if (events & VCPU_RESET) {
+			control_say("event reset");
 			return STATUS_SHUTDOWN;
+		}
 		if (events & VCPU_CYCLE_DUE)
 			cycle_carry_out(machine);
-		vcpus_go(machine);
+		director_go(machine);
 	}
+}
+
+int director_run(struct machine *machine)
+{
+	int status;
+
+	vcpus_start(machine);
+	control_open(machine, machine->options->control);
+	director_go(machine);
+	status = run(machine);
+	control_close(machine);
+	return status;
 }

@@ -26,6 +26,7 @@ struct machine {
 	struct memory memory;
 	struct vm *vm; /* where the guest is now; the director changes it while vCPUs are stopped */
 	struct vcpu *vcpus;
+	bool held; /* the guest stands still until the runner says `go` */
 	struct cycle_figures figures;
 };
 

@@ -9,6 +9,13 @@
 
 #define LONGEST_LINE 1024
 
+static void (*tell_death)(const char *text);
+
+void message_tell_deaths(void (*tell)(const char *text))
+{
+	tell_death = tell;
+}
+
 /* One write(2), so that lines of several threads and processes do not mix. */
 static void print(const char *format, va_list arguments)
 {
@@ -39,6 +46,14 @@ void die(enum status status, const char *format, ...)
 	va_start(arguments, format);
 	print(format, arguments);
 	va_end(arguments);
+	if (tell_death) {
+		char text[LONGEST_LINE];
+
+		va_start(arguments, format);
+		vsnprintf(text, sizeof(text), format, arguments);
+		va_end(arguments);
+		tell_death(text);
+	}
 	/* Other threads may hold locks of libc, so nothing is cleaned up here. */
 	_exit(status);
 }

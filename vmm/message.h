@@ -19,6 +19,8 @@ void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the same and ends the process with STATUS. */
 void die(enum status status, const char *format, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
+/* TELL gets the text of each die(), before the process ends. It may be called on any thread. */
+void message_tell_deaths(void (*tell)(const char *text));
 /* malloc() and realloc() that cannot fail; the memory of allocate() is zeroed. */
 void *allocate(unsigned long size);
 void *reallocate(void *memory, unsigned long size);

@@ -14,6 +14,7 @@
 #define LEAST_MEMORY_MIB 8
 #define MOST_CPUS	 255
 #define USUAL_SHARE	 2
+#define MOST_FILES	 1023
 
 static void print_help(void)
 {
@@ -28,6 +29,7 @@ static void print_help(void)
 	       "  --seed N            for what is random\n"
 	       "  --irqchip WHERE     kernel (default), split or off\n"
 	       "  --device FILE       instead of /dev/kvm\n"
+	       "  --control FD        the runner's socket (docs/native-vmm.md)\n"
 	       "  --help, --version\n"
 	       "\n"
 	       "Options may begin with one dash. Exit status: 0 the guest reset itself, 2 usage or\n"
@@ -59,7 +61,7 @@ static int one_of(const char *option, const char *text, const char *const *names
 	die(STATUS_SETUP, "--%s does not know '%s' (see --help)", option, text);
 }
 
-enum { APPEND = 1, CPUS, MEMORY, CYCLE, SEED, IRQCHIP, DEVICE, HELP, SHOW_VERSION };
+enum { APPEND = 1, CPUS, MEMORY, CYCLE, SEED, IRQCHIP, DEVICE, CONTROL, HELP, SHOW_VERSION };
 
 static const struct option known[] = {
 	{ "append", required_argument, NULL, APPEND },
@@ -69,6 +71,7 @@ static const struct option known[] = {
 	{ "seed", required_argument, NULL, SEED },
 	{ "irqchip", required_argument, NULL, IRQCHIP },
 	{ "device", required_argument, NULL, DEVICE },
+	{ "control", required_argument, NULL, CONTROL },
 	{ "help", no_argument, NULL, HELP },
 	{ "version", no_argument, NULL, SHOW_VERSION },
 	{ 0 },
@@ -100,6 +103,9 @@ static void take(struct options *options, int option, const char *value)
 		break;
 	case DEVICE:
 		options->device = value;
+		break;
+	case CONTROL:
+		options->control = number("control", value, 0, MOST_FILES);
 		break;
 	case HELP:
 		print_help();

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See action.h. KVM_KVMCLOCK_CTRL: KVM API documentation 4.67. */
+#include <time.h>
+
+#include "action.h"
+#include "control.h"
+#include "director.h"
+#include "machine.h"
+#include "vcpu.h"
+
+#define US_PER_SECOND 1000000ul
+#define NS_PER_US     1000
+
+void action_pause(struct machine *machine, struct request *request)
+{
+	unsigned long microseconds = control_number(request, "us", 0);
+	struct timespec time = {
+		.tv_sec = microseconds / US_PER_SECOND,
+		.tv_nsec = microseconds % US_PER_SECOND * NS_PER_US,
+	};
+
+	vcpus_stop(machine);
+	/*
+	 * The guest's clocks go on. It is told that it stood still, so that its watchdogs do not
+	 * take that for a hang. KVM refuses if the guest has no kvmclock, which does not matter.
+	 */
+	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
+		kvm_try(machine->vm->cpu[i].fd, KVM_KVMCLOCK_CTRL, NULL);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+	director_go(machine);
+	control_ok(request, "%s", "");
+}
+
+void action_cycle(struct machine *machine, struct request *request)
+{
+	unsigned long count = control_number(request, "count", 1);
+
+	vcpus_stop(machine);
+	while (count--)
+		cycle_carry_out(machine);
+	director_go(machine);
+	control_ok(request, "cycles=%llu", (unsigned long long)machine->figures.cycles);
+}

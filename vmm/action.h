@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the runner can have done to the guest. Each of these carries out a request (control.h) and
+ * replies to it. The director calls them.
+ */
+#ifndef VMM_ACTION_H
+#define VMM_ACTION_H
+
+struct machine;
+struct request;
+
+/* `pause us=N`: the vCPUs stand still for so long. */
+void action_pause(struct machine *machine, struct request *request);
+/* `cycle count=N`: N cycles, here and now. */
+void action_cycle(struct machine *machine, struct request *request);
+
+#endif
