@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Pieces that are clocks. A restore does not stop them, as KVM's API documentation describes it
+ * for migrations: the TSC keeps its offset to the host's (4.79 KVM_VCPU_TSC_CTRL in
+ * devices/vcpu.rst), and the VM's clock is set with the real time at which it was read, so that KVM
+ * adds what has passed since (4.29, 4.30). A KVM that cannot do this is given the values, and then
+ * the clocks have stood still. clocks_run() says so.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "clocks.h"
+#include "fields.h"
+#include "message.h"
+#include "pieces.h"
+
+#define NS_PER_SECOND 1000000000ull
+#define MSR_IA32_TSC  0x10
+
+static uint64_t now(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+}
+
+SAVES(time)
+{
+	struct state_time *time = (void *)state_add(state, piece->name, cpu, sizeof(*time))->bytes;
+
+	time->monotonic_ns = now(CLOCK_MONOTONIC);
+	time->realtime_ns = now(CLOCK_REALTIME);
+}
+
+/* ---- the TSC ---- */
+
+SAVES(tsc_khz)
+{
+	struct state_tsc_khz *tsc = (void *)state_add(state, piece->name, cpu, sizeof(*tsc))->bytes;
+	int khz = kvm_try(piece_fd(machine->vm, cpu), KVM_GET_TSC_KHZ, NULL);
+
+	/* EIO: the host's TSC is not stable. */
+	tsc->khz = khz > 0 ? khz : 0;
+}
+
+/*
+ * A new vCPU has the host's frequency, or what vm.c has set. KVM may know that one by a rounded
+ * figure, so it is not set again without need.
+ */
+RESTORES(tsc_khz)
+{
+	const struct state_tsc_khz *tsc = (const void *)value->bytes;
+	int fd = piece_fd(machine->vm, cpu);
+	int khz = kvm_try(fd, KVM_GET_TSC_KHZ, NULL);
+
+	if (tsc->khz && khz > 0 && (unsigned)khz != tsc->khz &&
+	    kvm_try(fd, KVM_SET_TSC_KHZ, (void *)(uintptr_t)tsc->khz) < 0)
+		die(STATUS_SETUP,
+		    "this host has a TSC of %d kHz and cannot give a guest one of %llu kHz: %s",
+		    khz, (unsigned long long)tsc->khz, strerror(errno));
+}
+
+static struct kvm_device_attr tsc_offset(uint64_t *offset)
+{
+	return (struct kvm_device_attr){
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)offset,
+	};
+}
+
+/* One MSR, as KVM_GET_MSRS and KVM_SET_MSRS have it. */
+struct one_msr {
+	struct kvm_msrs header;
+	struct kvm_msr_entry entry;
+};
+
+SAVES(tsc)
+{
+	struct state_tsc *tsc = (void *)state_add(state, piece->name, cpu, sizeof(*tsc))->bytes;
+	struct one_msr msr = { { .nmsrs = 1 }, { .index = MSR_IA32_TSC } };
+	struct kvm_device_attr attribute = tsc_offset(&tsc->offset);
+	int fd = piece_fd(machine->vm, cpu);
+
+	tsc->has_offset = kvm_try(fd, KVM_GET_DEVICE_ATTR, &attribute) == 0;
+	if (KVM_DO(fd, KVM_GET_MSRS, &msr) != 1)
+		die(STATUS_KVM, "KVM does not tell the TSC of vCPU %d", cpu);
+	tsc->value = msr.entry.data;
+}
+
+RESTORES(tsc)
+{
+	struct state_tsc tsc = *(const struct state_tsc *)value->bytes;
+	struct one_msr msr = { { .nmsrs = 1 }, { .index = MSR_IA32_TSC, .data = tsc.value } };
+	struct kvm_device_attr attribute = tsc_offset(&tsc.offset);
+	int fd = piece_fd(machine->vm, cpu);
+
+	if (tsc.has_offset)
+		KVM_DO(fd, KVM_SET_DEVICE_ATTR, &attribute);
+	else if (KVM_DO(fd, KVM_SET_MSRS, &msr) != 1)
+		die(STATUS_KVM, "KVM refuses to set the TSC of vCPU %d", cpu);
+}
+
+/* ---- the VM's clock ---- */
+
+SAVES(clock)
+{
+	struct kvm_clock_data *clock =
+		(void *)state_add(state, piece->name, cpu, sizeof(*clock))->bytes;
+
+	KVM_DO(machine->vm->fd, KVM_GET_CLOCK, clock);
+}
+
+RESTORES(clock)
+{
+	struct kvm_clock_data clock = *(const struct kvm_clock_data *)value->bytes;
+
+	/* Other flags only tell how it was read. */
+	clock.flags &= KVM_CLOCK_REALTIME;
+	KVM_DO(machine->vm->fd, KVM_SET_CLOCK, &clock);
+}
+
+bool clocks_run(const struct state *state)
+{
+	const struct state_value *tsc = state_find(state, "tsc", 0);
+	const struct state_value *clock = state_find(state, "clock", STATE_WHOLE_VM);
+
+	return ((const struct state_tsc *)tsc->bytes)->has_offset &&
+	       ((const struct kvm_clock_data *)clock->bytes)->flags & KVM_CLOCK_REALTIME;
+}

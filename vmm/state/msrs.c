@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * MSRs, in two pieces: those that tell features, and all others. KVM API documentation:
+ * KVM_GET_MSR_INDEX_LIST, KVM_GET_MSRS. The list has MSRs that a guest with this CPUID has not, and
+ * lacks others that KVM keeps (msr-table.c). So each is read once from the first vCPU; those that
+ * cannot be read are not there.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "forget.h"
+#include "message.h"
+#include "msrs.h"
+#include "pieces.h"
+
+#define HYPERV_INTERFACE	  0x31237648 /* "Hv#1" */
+#define HV_MSR_SYNIC_AVAILABLE	  (1u << 2)
+#define HV_MSR_SYNTIMER_AVAILABLE (1u << 3)
+#define HV_INTERFACE_THERE	  (1u << 31) /* reserved there, and ours */
+
+struct list {
+	uint32_t count, room;
+	uint32_t *indices;
+};
+
+static struct list features, others;
+
+/* ---- which there are ---- */
+
+static bool has(const struct list *list, uint32_t index)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (list->indices[i] == index)
+			return true;
+	return false;
+}
+
+static bool can_be_read(int fd, uint32_t index)
+{
+	struct {
+		struct kvm_msrs header;
+		struct kvm_msr_entry entry;
+	} msr = { { .nmsrs = 1 }, { .index = index } };
+
+	return kvm_try(fd, KVM_GET_MSRS, &msr) == 1;
+}
+
+/* The piece "tsc" has the TSC. */
+static void add_if_there(int fd, uint32_t index)
+{
+	struct list *list = msr_is_feature(index) ? &features : &others;
+
+	if (index == MSR_IA32_TSC || has(list, index) || !can_be_read(fd, index))
+		return;
+	if (list->count == list->room) {
+		list->room = list->room * 2 + 64;
+		list->indices = reallocate(list->indices, list->room * sizeof(list->indices[0]));
+	}
+	list->indices[list->count++] = index;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+	unsigned first_rank = msr_rank(first), second_rank = msr_rank(second);
+
+	if (first_rank != second_rank)
+		return first_rank < second_rank ? -1 : 1;
+	return first < second ? -1 : first > second;
+}
+
+static const struct kvm_cpuid_entry2 *find_leaf(const struct kvm_cpuid2 *cpuid, uint32_t leaf)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == leaf)
+			return &cpuid->entries[i];
+	return NULL;
+}
+
+/* TLFS, "Hypervisor CPUID Leaves": the partition's privileges, 0 without Hyper-V. */
+static uint32_t hyperv_features(const struct kvm_cpuid2 *cpuid)
+{
+	const struct kvm_cpuid_entry2 *interface = find_leaf(cpuid, 0x40000001);
+	const struct kvm_cpuid_entry2 *privileges = find_leaf(cpuid, 0x40000003);
+
+	if (!interface || interface->eax != HYPERV_INTERFACE || !privileges)
+		return 0;
+	return privileges->eax | HV_INTERFACE_THERE;
+}
+
+/*
+ * KVM lets user space read Hyper-V's registers of a guest that has none, but refuses to set some of
+ * them to what it has told.
+ */
+static bool guest_has(uint32_t index, uint32_t hyperv_features)
+{
+	if (index < HV_X64_MSR_FIRST || index > HV_X64_MSR_LAST)
+		return true;
+	if (index >= HV_X64_MSR_STIMER0_CONFIG && index <= HV_X64_MSR_STIMER3_COUNT)
+		return hyperv_features & HV_MSR_SYNTIMER_AVAILABLE;
+	if (index >= HV_X64_MSR_SCONTROL && index <= HV_X64_MSR_SINT15)
+		return hyperv_features & HV_MSR_SYNIC_AVAILABLE;
+	return hyperv_features;
+}
+
+/* CPUID is saved before the MSRs. */
+static void find_all(const struct machine *machine, const struct state *state)
+{
+	const struct kvm_cpuid2 *cpuid = (const void *)state_find(state, "cpuid", 0)->bytes;
+	const struct kvm_msr_list *listed = machine->kvm.msrs;
+	uint32_t hyperv = hyperv_features(cpuid);
+	int fd = machine->vm->cpu[0].fd;
+
+	for (uint32_t i = 0; i < listed->nmsrs; i++)
+		if (guest_has(listed->indices[i], hyperv))
+			add_if_there(fd, listed->indices[i]);
+	for (const struct msr_range *range = msr_ranges; range->reason; range++)
+		for (uint32_t index = range->first; index <= range->last; index++)
+			if (guest_has(index, hyperv))
+				add_if_there(fd, index);
+	qsort(others.indices, others.count, sizeof(others.indices[0]), by_rank);
+}
+
+/* ---- saving and restoring ---- */
+
+static void save(struct machine *machine, const struct piece *piece, int cpu, struct state *state,
+		 const struct list *list)
+{
+	uint32_t size = sizeof(struct kvm_msrs) + list->count * sizeof(struct kvm_msr_entry);
+	struct kvm_msrs *msrs = (void *)state_add(state, piece->name, cpu, size)->bytes;
+	char name[64];
+	uint32_t got;
+
+	msrs->nmsrs = list->count;
+	for (uint32_t i = 0; i < list->count; i++)
+		msrs->entries[i].index = list->indices[i];
+	got = KVM_DO(piece_fd(machine->vm, cpu), KVM_GET_MSRS, msrs);
+	if (got == list->count)
+		return;
+	msr_name(name, sizeof(name), list->indices[got]);
+	die(STATUS_KVM, "vCPU %d: KVM told MSR 0x%x (%s) before, and no longer does", cpu,
+	    list->indices[got], name);
+}
+
+SAVES(features)
+{
+	static bool found;
+
+	if (!found)
+		find_all(machine, state);
+	found = true;
+	save(machine, piece, cpu, state, &features);
+}
+
+/* After the features, which have found them. */
+SAVES(msrs)
+{
+	save(machine, piece, cpu, state, &others);
+}
+
+RESTORES(msrs)
+{
+	const struct kvm_msrs *saved = (const void *)value->bytes;
+	struct kvm_msrs *msrs = allocate(value->size);
+	char name[64];
+	uint32_t set;
+
+	for (uint32_t i = 0; i < saved->nmsrs; i++)
+		if (!msr_is_derived(saved->entries[i].index) &&
+		    !forget_msr(saved->entries[i].index))
+			msrs->entries[msrs->nmsrs++] = saved->entries[i];
+	set = KVM_DO(piece_fd(machine->vm, cpu), KVM_SET_MSRS, msrs);
+	if (set != msrs->nmsrs) {
+		msr_name(name, sizeof(name), msrs->entries[set].index);
+		die(STATUS_KVM,
+		    "vCPU %d: KVM refuses to set MSR 0x%x (%s) to 0x%llx, which it has told", cpu,
+		    msrs->entries[set].index, name, (unsigned long long)msrs->entries[set].data);
+	}
+	free(msrs);
+}
+
+COMPARES(msrs)
+{
+	const struct kvm_msrs *old = (const void *)comparison->old->bytes;
+	const struct kvm_msrs *new = (const void *)comparison->new->bytes;
+	char name[64];
+
+	if (old->nmsrs != new->nmsrs) {
+		differs(comparison, "count", old->nmsrs, new->nmsrs);
+		return;
+	}
+	for (uint32_t i = 0; i < old->nmsrs; i++) {
+		const struct kvm_msr_entry *a = &old->entries[i], *b = &new->entries[i];
+
+		if (a->index == b->index && a->data == b->data)
+			continue;
+		msr_name(name, sizeof(name), a->index);
+		if (a->index != b->index)
+			differs(comparison, "index", a->index, b->index);
+		else
+			differs(comparison, name, a->data, b->data);
+	}
+}

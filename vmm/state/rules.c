@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * See rules.h. Each rule says what must hold all the same, so that a clock that goes back, or runs
+ * ahead of the host's, is still a difference.
+ */
+#include <string.h>
+
+#include "fields.h"
+#include "rules.h"
+
+#define REALTIME_STEP_NS 1000000000ull /* the host's clock may be adjusted meanwhile */
+/* KVM knows the TSC's frequency in kHz, and the host's clocks are steered by up to 500 ppm. */
+#define CLOCK_PPM 1000
+
+/* TICKS is at most what has passed, where a second has HZ of them. */
+static bool passed_at_most(const struct comparison *comparison, uint64_t ticks, uint64_t hz)
+{
+	unsigned __int128 most = (unsigned __int128)comparison->ns * hz / 1000000000;
+
+	return ticks <= most + most * CLOCK_PPM / 1000000 + 1;
+}
+
+static bool advances_in_ns(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	return new >= old &&passed_at_most(comparison, new - old, 1000000000);
+}
+
+static bool advances_in_100_ns(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	return new >= old &&passed_at_most(comparison, new - old, 10000000);
+}
+
+static bool realtime_advances(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	return new + REALTIME_STEP_NS >= old &&
+	       (new < old || new - old <= comparison->ns + REALTIME_STEP_NS);
+}
+
+static bool never_goes_back(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	return new >= old;
+}
+
+static bool tsc_advances(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	const struct state_value *value =
+		state_find(comparison->before, "tsc-khz", comparison->cpu);
+	uint64_t khz = ((const struct state_tsc_khz *)value->bytes)->khz;
+
+	return new >= old && (!khz || passed_at_most(comparison, new - old, khz * 1000));
+}
+
+static uint32_t lapic(const struct state_value *value, unsigned offset)
+{
+	uint32_t reg;
+
+	memcpy(&reg, value->bytes + offset, sizeof(reg));
+	return reg;
+}
+
+#define LVT_TIMER	   0x320
+#define LVT_MASKED	   (1u << 16)
+#define LVT_TIMER_PERIODIC (1u << 17)
+#define INITIAL_COUNT	   0x380
+
+/* One that is periodic may have begun anew. */
+static bool counts_down(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	if (lapic(comparison->old, LVT_TIMER) & LVT_TIMER_PERIODIC)
+		return new <= lapic(comparison->old, INITIAL_COUNT);
+	return new <= old;
+}
+
+/*
+ * The one vector that may be added is the timer's, if it is armed. The bits of one IRR register.
+ */
+static bool timer_has_fired(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	uint32_t lvt = lapic(comparison->old, LVT_TIMER);
+	uint64_t added = new & ~old;
+
+	return !(old & ~new) && !(lvt & LVT_MASKED) && added == 1u << (lvt & 31);
+}
+
+/* KVM starts all counters again when they are set: kvm_vm_ioctl_set_pit2() in x86.c. */
+static bool pit_starts_again(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	const struct state_value *before = state_find(comparison->before, "time", STATE_WHOLE_VM);
+	const struct state_time *time = (const void *)before->bytes;
+
+	return new >= old &&new <= time->monotonic_ns + comparison->ns;
+}
+
+static const struct rule rules[] = {
+	{ "time", "monotonic", never_goes_back, "time passes" },
+	{ "time", "realtime", realtime_advances, "time passes" },
+	{ "tsc", "value", tsc_advances,
+	  "the TSC may only advance, by no more than the time that has passed" },
+	{ "clock", "clock", advances_in_ns,
+	  "the clock may only advance, by no more than the time that has passed" },
+	{ "clock", "realtime", realtime_advances,
+	  "it may only be as much later as time has passed" },
+	{ "clock", "host_tsc", never_goes_back, "the host's TSC advances" },
+	{ "lapic", "CURRENT_COUNT", counts_down, "the timer may only have counted down" },
+	{ "lapic", "IRR*", timer_has_fired, "only the timer's vector may be requested meanwhile" },
+	{ "pit", "channel0.count_load_time", pit_starts_again,
+	  "KVM may only start channel 0 again when it is set" },
+	{ "pit", "channel1.count_load_time", pit_starts_again,
+	  "KVM may only start channel 1 again when it is set" },
+	{ "pit", "channel2.count_load_time", pit_starts_again,
+	  "KVM may only start channel 2 again when it is set" },
+	{ "msrs", "HV_X64_MSR_TIME_REF_COUNT", advances_in_100_ns,
+	  "the reference time may only advance, by no more than the time that has passed" },
+	{ "msrs", "HV_X64_MSR_VP_RUNTIME", never_goes_back, "the vCPU's run time may only grow" },
+};
+
+static bool matches(const char *pattern, const char *name)
+{
+	size_t length = strcspn(pattern, "*");
+
+	return !strncmp(pattern, name, length) && (pattern[length] || !name[length]);
+}
+
+const struct rule *rule_find(const char *piece, const char *field)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (!strcmp(rules[i].piece, piece) && matches(rules[i].field, field))
+			return &rules[i];
+	return NULL;
+}
