@@ -15,6 +15,7 @@
 
 #include "action.h"
 #include "control.h"
+#include "coverage.h"
 #include "machine.h"
 #include "message.h"
 
@@ -230,7 +231,10 @@ void control_open(struct machine *machine, int fd)
 
 void control_close(struct machine *machine)
 {
-	control_say("figures cycles=%llu stopped_ns=%llu",
+	char met[COVERAGE_LENGTH];
+
+	coverage_write(met, sizeof(met));
+	control_say("figures cycles=%llu stopped_ns=%llu%s",
 		    (unsigned long long)machine->figures.cycles,
-		    (unsigned long long)machine->figures.stopped_ns);
+		    (unsigned long long)machine->figures.stopped_ns, met);
 }

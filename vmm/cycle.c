@@ -2,6 +2,7 @@
 /* See cycle.h. */
 #include <time.h>
 
+#include "coverage.h"
 #include "cycle.h"
 #include "machine.h"
 #include "state/state.h"
@@ -28,6 +29,7 @@ void cycle_carry_out(struct machine *machine)
 	machine->vm = vm_create(&machine->kvm, &machine->options->shape, &machine->memory);
 	state_restore(machine, state);
 	state_check(machine, state);
+	coverage_count(state, machine->vm->shape.cpus);
 	state_free(state);
 	vm_close_aside(old);
 	machine->figures.cycles++;

@@ -204,3 +204,22 @@ COMPARES(msrs)
 			differs(comparison, name, a->data, b->data);
 	}
 }
+
+static bool find_msr(const struct state_value *saved, uint32_t index, uint64_t *value)
+{
+	const struct kvm_msrs *msrs = saved ? (const void *)saved->bytes : NULL;
+
+	for (uint32_t i = 0; msrs && i < msrs->nmsrs; i++) {
+		if (msrs->entries[i].index != index)
+			continue;
+		*value = msrs->entries[i].data;
+		return true;
+	}
+	return false;
+}
+
+bool state_msr(const struct state *state, int cpu, uint32_t index, uint64_t *value)
+{
+	return find_msr(state_find(state, "msrs", cpu), index, value) ||
+	       find_msr(state_find(state, "features", cpu), index, value);
+}

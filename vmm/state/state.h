@@ -53,6 +53,8 @@ struct state *state_new(void);
 struct state_value *state_add(struct state *state, const char *piece, int cpu, uint32_t size);
 /* The value of PIECE for CPU (or STATE_WHOLE_VM), or NULL if there is none. */
 const struct state_value *state_find(const struct state *state, const char *piece, int cpu);
+/* Sets VALUE to what MSR INDEX of CPU was. Returns whether it was saved. */
+bool state_msr(const struct state *state, int cpu, uint32_t index, uint64_t *value);
 
 /*
  * Leaves out of each state_restore() the pieces that LIST names, separated by commas. An item is
