@@ -10,6 +10,7 @@
 #include "director.h"
 #include "machine.h"
 #include "message.h"
+#include "moment.h"
 #include "vcpu.h"
 
 /* The guest's input; its end closes nothing but this. */
@@ -43,6 +44,7 @@ static int run(struct machine *machine)
 			{ .fd = vcpus_event_fd(), .events = POLLIN },
 			{ .fd = serial_room() ? input : -1, .events = POLLIN },
 			{ .fd = control_fd(), .events = POLLIN },
+			{ .fd = moment_fd(), .events = POLLIN },
 		};
 		unsigned events;
 
@@ -57,19 +59,24 @@ static int run(struct machine *machine)
 			vcpus_stop(machine);
 			return STATUS_SHUTDOWN;
 		}
-		if (!files[0].revents)
+		if (!files[0].revents && !files[3].revents)
 			continue;
-		events = vcpus_take_events();
 		vcpus_stop(machine);
+		/* What the vCPUs did until they stood still counts, too. */
+		events = vcpus_take_events();
 		if (events & VCPU_ENDED)
 			return vcpus_end_status();
 		if (events & VCPU_RESET) {
 			control_say("event reset");
 			return STATUS_SHUTDOWN;
 		}
-		if (events & VCPU_CYCLE_DUE)
+		if (files[3].revents)
+			moment_take();
+		if (events & VCPU_CYCLE_DUE || files[3].revents)
 			cycle_carry_out(machine);
 		director_go(machine);
+		if (files[3].revents)
+			moment_arm(machine);
 	}
 }
 
@@ -79,7 +86,9 @@ int director_run(struct machine *machine)
 
 	vcpus_start(machine);
 	control_open(machine, machine->options->control);
+	moment_open(machine);
 	director_go(machine);
+	moment_arm(machine);
 	status = run(machine);
 	control_close(machine);
 	return status;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * See moment.h. The time to a moment is drawn from the seed in units of what a cycle takes. So a
+ * guest has about the same share of the time on each host, and the same seed meets about the same
+ * moments; exactly the same is not possible, since the guest's speed is the host's.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "message.h"
+#include "moment.h"
+#include "random.h"
+
+#define NS_PER_SECOND 1000000000ull
+#define NS_PER_US     1000
+
+/* Before there is a cycle to measure. */
+#define FIRST_CYCLE_NS 1000000
+
+/*
+ * One moment in FEW comes after a very short time. A new VM has no page tables at first, so the
+ * first instructions after a restore fault, which is a state of its own. If all moments were
+ * short, the guest would not get anywhere.
+ */
+#define FEW	 4
+#define SHORT_NS (50 * NS_PER_US)
+
+static int timer = -1;
+
+void moment_open(const struct machine *machine)
+{
+	const struct options *options = machine->options;
+
+	if (options->cycle.when != CYCLE_KICK)
+		return;
+	random_seed(options->cycle.seed);
+	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (timer < 0)
+		die(STATUS_SETUP, "cannot make a timer: %s", strerror(errno));
+}
+
+int moment_fd(void)
+{
+	return timer;
+}
+
+/* What one cycle took, in the mean. */
+static uint64_t cycle_ns(const struct cycle_figures *figures)
+{
+	return figures->cycles ? figures->stopped_ns / figures->cycles : FIRST_CYCLE_NS;
+}
+
+void moment_arm(const struct machine *machine)
+{
+	/* The mean is half of it: BUSY is 2 if guest and cycles have equal shares. */
+	uint64_t most = 2 * (machine->options->cycle.busy - 1) * cycle_ns(&machine->figures);
+	uint64_t ns = 1 + (random_below(FEW) ? random_below(most + 1) : random_below(SHORT_NS));
+	struct itimerspec when = {
+		.it_value = { .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND },
+	};
+
+	if (timer >= 0 && timerfd_settime(timer, 0, &when, NULL) < 0)
+		die(STATUS_SETUP, "cannot set a timer: %s", strerror(errno));
+}
+
+void moment_take(void)
+{
+	uint64_t count;
+
+	if (read(timer, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		die(STATUS_SETUP, "cannot read a timer: %s", strerror(errno));
+}
