@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "cpuid.h"
+#include "cpu-features.h"
+#include "hyperv.h"
 #include "message.h"
 
 #define LEAF_FEATURES	  0x1
@@ -15,7 +17,7 @@
 #define ECX_HYPERVISOR	  (1u << 31)
 #define EBX_APIC_ID_SHIFT 24
 #define EBX_CPUS_SHIFT	  16
-#define EBX_ONE_CPU	  0xff00ffffu
+#define EBX_CPUS_AND_ID	  0xffff0000u
 #define EDX_HTT		  (1u << 28)
 
 #define LEAF_TOPOLOGY	 0xb
@@ -23,6 +25,8 @@
 #define LEVEL_THREAD	 (1u << 8)
 #define LEVEL_CORE	 (2u << 8)
 
+#define LEAF_AMD_SIZES	  0x80000008 /* ECX: cores - 1, and how many bits of the id number them */
+#define ECX_ID_BITS_SHIFT 12
 #define LEAF_AMD_TOPOLOGY 0x8000001e
 
 /* Bits that number vCPUs 0 to CPUS - 1. */
@@ -35,14 +39,13 @@ static unsigned id_bits(unsigned cpus)
 	return bits;
 }
 
-static void set_features(const struct machine *machine, struct kvm_cpuid_entry2 *entry,
-			 unsigned cpus, unsigned index)
+/* ---- what all vCPUs have in common ---- */
+
+static void set_features(const struct machine *machine, struct kvm_cpuid_entry2 *entry)
 {
 	bool apic = machine->options->shape.irqchip != IRQCHIP_OFF;
 
-	entry->ebx = (entry->ebx & EBX_ONE_CPU & 0x00ffffff) | index << EBX_APIC_ID_SHIFT |
-		     cpus << EBX_CPUS_SHIFT;
-	if (cpus > 1)
+	if (machine->options->shape.cpus > 1)
 		entry->edx |= EDX_HTT;
 	entry->ecx |= ECX_HYPERVISOR;
 	if (apic && kvm_has(machine->kvm.fd, KVM_CAP_TSC_DEADLINE_TIMER))
@@ -52,6 +55,43 @@ static void set_features(const struct machine *machine, struct kvm_cpuid_entry2 
 	else
 		entry->ecx &= ~(ECX_X2APIC | ECX_TSC_DEADLINE);
 }
+
+/* KVM tells level 0 alone where its host has one CPU. */
+static void add_core_level(struct kvm_cpuid2 *cpuid, uint32_t leaf)
+{
+	if (!cpuid_find(cpuid, leaf, 0) || cpuid_find(cpuid, leaf, 1))
+		return;
+	cpuid->entries[cpuid->nent++] = (struct kvm_cpuid_entry2){
+		.function = leaf,
+		.index = 1,
+		.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+	};
+}
+
+static size_t cpuid_size(unsigned entries)
+{
+	return sizeof(struct kvm_cpuid2) + entries * sizeof(struct kvm_cpuid_entry2);
+}
+
+void cpuid_prepare(struct machine *machine)
+{
+	const struct kvm_cpuid2 *offered = machine->kvm.cpuid;
+	/* Room for the core levels and for Hyper-V. */
+	struct kvm_cpuid2 *cpuid = allocate(cpuid_size(offered->nent + 2 + MOST_HYPERV_ENTRIES));
+	struct kvm_cpuid_entry2 *features;
+
+	memcpy(cpuid, offered, cpuid_size(offered->nent));
+	features = cpuid_find(cpuid, LEAF_FEATURES, 0);
+	if (features)
+		set_features(machine, features);
+	add_core_level(cpuid, LEAF_TOPOLOGY);
+	add_core_level(cpuid, LEAF_TOPOLOGY_V2);
+	features_apply(cpuid, machine->options->cpu);
+	hyperv_cpuid(&machine->kvm, machine->options->shape.hyperv, cpuid);
+	machine->cpuid = cpuid;
+}
+
+/* ---- a vCPU's own ---- */
 
 /* One thread a core, and all cores in one package. */
 static void set_topology(struct kvm_cpuid_entry2 *entry, unsigned cpus, unsigned index)
@@ -64,60 +104,37 @@ static void set_topology(struct kvm_cpuid_entry2 *entry, unsigned cpus, unsigned
 	entry->edx = index;
 }
 
-static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index)
+static void set_id(struct kvm_cpuid_entry2 *entry, unsigned cpus, unsigned index)
 {
-	for (unsigned i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
-			return &cpuid->entries[i];
-	return NULL;
-}
-
-/* KVM tells level 0 alone where its host has one CPU. */
-static void add_core_level(struct kvm_cpuid2 *cpuid, uint32_t leaf)
-{
-	if (!find(cpuid, leaf, 0) || find(cpuid, leaf, 1))
-		return;
-	cpuid->entries[cpuid->nent++] = (struct kvm_cpuid_entry2){
-		.function = leaf,
-		.index = 1,
-		.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-	};
-}
-
-static struct kvm_cpuid2 *copy_supported(const struct kvm *kvm)
-{
-	/* Two more entries, for the core level. */
-	size_t size = sizeof(*kvm->cpuid) + (kvm->cpuid->nent + 2) * sizeof(kvm->cpuid->entries[0]);
-	struct kvm_cpuid2 *cpuid = allocate(size);
-
-	memcpy(cpuid, kvm->cpuid,
-	       sizeof(*kvm->cpuid) + kvm->cpuid->nent * sizeof(kvm->cpuid->entries[0]));
-	return cpuid;
+	switch (entry->function) {
+	case LEAF_FEATURES:
+		entry->ebx &= ~EBX_CPUS_AND_ID;
+		entry->ebx |= index << EBX_APIC_ID_SHIFT;
+		/* Only with HTT does it mean something. */
+		if (cpus > 1)
+			entry->ebx |= (cpus & 0xff) << EBX_CPUS_SHIFT;
+		break;
+	case LEAF_TOPOLOGY:
+	case LEAF_TOPOLOGY_V2:
+		set_topology(entry, cpus, index);
+		break;
+	case LEAF_AMD_SIZES:
+		entry->ecx = cpus > 1 ? id_bits(cpus) << ECX_ID_BITS_SHIFT | (cpus - 1) : 0;
+		break;
+	case LEAF_AMD_TOPOLOGY:
+		entry->eax = index;
+		break;
+	}
 }
 
 void cpuid_set(const struct machine *machine, const struct vm *vm, unsigned index)
 {
-	struct kvm_cpuid2 *cpuid = copy_supported(&machine->kvm);
-	unsigned cpus = vm->shape.cpus;
+	size_t size = cpuid_size(machine->cpuid->nent);
+	struct kvm_cpuid2 *cpuid = allocate(size);
 
-	add_core_level(cpuid, LEAF_TOPOLOGY);
-	add_core_level(cpuid, LEAF_TOPOLOGY_V2);
-	for (unsigned i = 0; i < cpuid->nent; i++) {
-		struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
-
-		switch (entry->function) {
-		case LEAF_FEATURES:
-			set_features(machine, entry, cpus, index);
-			break;
-		case LEAF_TOPOLOGY:
-		case LEAF_TOPOLOGY_V2:
-			set_topology(entry, cpus, index);
-			break;
-		case LEAF_AMD_TOPOLOGY:
-			entry->eax = index;
-			break;
-		}
-	}
+	memcpy(cpuid, machine->cpuid, size);
+	for (unsigned i = 0; i < cpuid->nent; i++)
+		set_id(&cpuid->entries[i], vm->shape.cpus, index);
 	KVM_DO(vm->cpu[index].fd, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 }

@@ -6,9 +6,11 @@
 #include "machine.h"
 
 /*
- * Sets the CPUID of vCPU INDEX of VM: all that KVM supports, with the features that the command
- * line adds and takes, and the vCPU's own APIC id.
+ * Makes machine->cpuid: all that KVM supports, as the command line changes it. Ends the process if
+ * KVM cannot give what the command line wants.
  */
+void cpuid_prepare(struct machine *machine);
+/* Sets the CPUID of vCPU INDEX of VM: machine->cpuid, with the vCPU's own APIC id. */
 void cpuid_set(const struct machine *machine, const struct vm *vm, unsigned index);
 
 #endif

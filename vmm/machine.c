@@ -45,13 +45,32 @@ static void enter_protected_mode(struct vm *vm, const struct entry *entry)
 	KVM_DO(vm->cpu[0].fd, KVM_SET_REGS, &registers);
 }
 
+/* What firmware, or QEMU in its place, has in this register. */
+#define MSR_IA32_MISC_ENABLE	 0x1a0
+#define MISC_ENABLE_FAST_STRINGS 1
+
+static void set_misc_enable(int cpu_fd)
+{
+	struct {
+		struct kvm_msrs header;
+		struct kvm_msr_entry entry;
+	} msrs = {
+		.header.nmsrs = 1,
+		.entry = { .index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRINGS },
+	};
+
+	KVM_DO(cpu_fd, KVM_SET_MSRS, &msrs);
+}
+
 void machine_power_on(struct machine *machine)
 {
 	const struct options *options = machine->options;
 	struct entry entry;
 
-	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
+	for (unsigned i = 0; i < machine->vm->shape.cpus; i++) {
 		cpuid_set(machine, machine->vm, i);
+		set_misc_enable(machine->vm->cpu[i].fd);
+	}
 	entry = image_load(&machine->image, options->command_line, &machine->memory);
 	acpi_write(&machine->memory, machine->vm->shape.cpus);
 	enter_protected_mode(machine->vm, &entry);
@@ -65,6 +84,7 @@ void machine_create(struct machine *machine, const struct options *options)
 	image_read(&machine->image, options->image);
 	kvm_open(&machine->kvm, options->device);
 	memory_create(&machine->memory, options->memory_mib);
+	cpuid_prepare(machine);
 	machine->vm = vm_create(&machine->kvm, &options->shape, &machine->memory);
 	machine_power_on(machine);
 }

@@ -22,6 +22,7 @@ struct vcpu;
 struct machine {
 	const struct options *options;
 	struct kvm kvm;
+	struct kvm_cpuid2 *cpuid; /* what all vCPUs have in common */
 	struct image image;
 	struct memory memory;
 	struct vm *vm; /* where the guest is now; the director changes it while vCPUs are stopped */

@@ -24,6 +24,9 @@ static void print_help(void)
 	       "  --append TEXT       the guest's command line\n"
 	       "  --cpus N            vCPUs (default 1)\n"
 	       "  --memory MIB        RAM (default %d)\n"
+	       "  --cpu LIST          features, as QEMU's -cpu has them: max,-x2apic,hv-time\n"
+	       "                      (default: all that KVM has, without Hyper-V)\n"
+	       "  --hyperv LIST       more parts of Hyper-V: hv-vpindex,hv-synic\n"
 	       "  --cycle exit|kick   save the guest and restore it in a new VM, at each exit to\n"
 	       "                      user space or at random moments\n"
 	       "  --seed N            for what is random\n"
@@ -61,12 +64,27 @@ static int one_of(const char *option, const char *text, const char *const *names
 	die(STATUS_SETUP, "--%s does not know '%s' (see --help)", option, text);
 }
 
-enum { APPEND = 1, CPUS, MEMORY, CYCLE, SEED, IRQCHIP, DEVICE, CONTROL, HELP, SHOW_VERSION };
+enum {
+	APPEND = 1,
+	CPUS,
+	MEMORY,
+	CYCLE,
+	SEED,
+	IRQCHIP,
+	DEVICE,
+	CONTROL,
+	HELP,
+	SHOW_VERSION,
+	CPU,
+	HYPERV
+};
 
 static const struct option known[] = {
 	{ "append", required_argument, NULL, APPEND },
 	{ "cpus", required_argument, NULL, CPUS },
 	{ "memory", required_argument, NULL, MEMORY },
+	{ "cpu", required_argument, NULL, CPU },
+	{ "hyperv", required_argument, NULL, HYPERV },
 	{ "cycle", required_argument, NULL, CYCLE },
 	{ "seed", required_argument, NULL, SEED },
 	{ "irqchip", required_argument, NULL, IRQCHIP },
@@ -91,6 +109,13 @@ static void take(struct options *options, int option, const char *value)
 		break;
 	case MEMORY:
 		options->memory_mib = number("memory", value, LEAST_MEMORY_MIB, MOST_MEMORY_MIB);
+		break;
+	case CPU:
+		options->cpu = value;
+		hyperv_read(&options->shape.hyperv, value);
+		break;
+	case HYPERV:
+		hyperv_read(&options->shape.hyperv, value);
 		break;
 	case CYCLE:
 		options->cycle.when = one_of("cycle", value, cycles);
@@ -136,6 +161,7 @@ void options_read(struct options *options, int argc, char **argv)
 	if (optind + 1 != argc)
 		die(STATUS_SETUP, "name one image to run (see --help)");
 	options->image = argv[optind];
+	hyperv_check(options->shape.hyperv);
 	if (options->shape.irqchip == IRQCHIP_OFF && options->shape.cpus > 1)
 		die(STATUS_SETUP, "--irqchip off allows one vCPU only");
 }

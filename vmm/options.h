@@ -10,8 +10,7 @@ struct options {
 	const char *image;
 	const char *command_line; /* the guest's; "" for none */
 	const char *device;	  /* /dev/kvm */
-	const char *cpu;	  /* features to add and to take, "+x,-y"; "" for all there are */
-	const char *hyperv;	  /* Hyper-V enlightenments, or NULL for none */
+	const char *cpu;	  /* in the words of cpu-features.h; "" for all there is */
 	unsigned memory_mib;
 	struct vm_shape shape;
 	struct cycle_options cycle;

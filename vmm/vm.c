@@ -17,6 +17,9 @@
 
 #define IOAPIC_PINS 24
 
+#define MCG_CAP_BANKS 0xffull
+#define BANKS	      10
+
 static void create_irqchip(struct vm *vm)
 {
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
@@ -61,6 +64,21 @@ static void enable_dirty_rings(struct vm *vm)
 		    vm->shape.dirty_ring_bytes, strerror(errno));
 }
 
+/*
+ * Tells how many banks there are, which no MSR can (KVM API documentation 4.107), and turns all of
+ * them on. As on QEMU there are ten, with what KVM can do.
+ */
+static void set_up_machine_check(const struct kvm *kvm, int cpu_fd)
+{
+	uint64_t capability;
+
+	if (!kvm_has(kvm->fd, KVM_CAP_MCE))
+		return;
+	KVM_DO(kvm->fd, KVM_X86_GET_MCE_CAP_SUPPORTED, &capability);
+	capability = (capability & ~MCG_CAP_BANKS) | BANKS;
+	KVM_DO(cpu_fd, KVM_X86_SETUP_MCE, &capability);
+}
+
 static void create_cpu(struct vm *vm, unsigned index)
 {
 	struct vm_cpu *cpu = &vm->cpu[index];
@@ -71,6 +89,8 @@ static void create_cpu(struct vm *vm, unsigned index)
 	cpu->run = mmap(NULL, vm->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
 	if (cpu->run == MAP_FAILED)
 		die(STATUS_KVM, "cannot map vCPU %u: %s", index, strerror(errno));
+	hyperv_enable(vm->kvm, vm->shape.hyperv, cpu->fd);
+	set_up_machine_check(vm->kvm, cpu->fd);
 	if (vm->shape.tsc_khz &&
 	    kvm_try(cpu->fd, KVM_SET_TSC_KHZ, (void *)(uintptr_t)vm->shape.tsc_khz) < 0)
 		die(STATUS_SETUP, "this host cannot give a guest a TSC of %u kHz: %s",

@@ -6,6 +6,7 @@
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
+#include "hyperv.h"
 #include "kvm.h"
 #include "memory.h"
 
@@ -22,6 +23,7 @@ struct vm_shape {
 	uint32_t slot_flags;	   /* KVM_MEM_LOG_DIRTY_PAGES or 0 */
 	unsigned dirty_ring_bytes; /* of each vCPU's ring; 0: there are no rings */
 	unsigned tsc_khz;	   /* 0: the host's */
+	hyperv_words hyperv;	   /* what each vCPU has of Hyper-V */
 };
 
 struct vm_cpu {

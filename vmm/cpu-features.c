@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * See cpu-features.h. Bits: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. Names are
+ * those of QEMU, so that a line of unittests.cfg means the same on both VMMs.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu-features.h"
+#include "message.h"
+
+#define LEAF_VENDOR	    0x0
+#define LEAF_FEATURES	    0x1
+#define LEAF_EXTENDED	    0x7
+#define LEAF_XSAVE	    0xd
+#define LEAF_AMD_VENDOR	    0x80000000
+#define LEAF_AMD_FEATURES   0x80000001
+#define LEAF_POWER	    0x80000007
+#define LEAF_ADDRESS	    0x80000008
+#define LEAF_SVM	    0x8000000a
+#define PHYSICAL_BITS	    0xff /* of EAX */
+#define LEAST_PHYSICAL_BITS 32
+#define MOST_PHYSICAL_BITS  52
+#define VENDOR_BYTES	    12
+
+#define LONGEST_WORD 64
+
+enum reg { EAX, EBX, ECX, EDX };
+
+static const struct feature {
+	const char *name;
+	__u32 function, index;
+	enum reg reg;
+	unsigned bit;
+} features[] = {
+	{ "pclmulqdq", LEAF_FEATURES, 0, ECX, 1 },
+	{ "monitor", LEAF_FEATURES, 0, ECX, 3 },
+	{ "vmx", LEAF_FEATURES, 0, ECX, 5 },
+	{ "ssse3", LEAF_FEATURES, 0, ECX, 9 },
+	{ "fma", LEAF_FEATURES, 0, ECX, 12 },
+	{ "cx16", LEAF_FEATURES, 0, ECX, 13 },
+	{ "pdcm", LEAF_FEATURES, 0, ECX, 15 },
+	{ "pcid", LEAF_FEATURES, 0, ECX, 17 },
+	{ "x2apic", LEAF_FEATURES, 0, ECX, 21 },
+	{ "movbe", LEAF_FEATURES, 0, ECX, 22 },
+	{ "popcnt", LEAF_FEATURES, 0, ECX, 23 },
+	{ "tsc-deadline", LEAF_FEATURES, 0, ECX, 24 },
+	{ "aes", LEAF_FEATURES, 0, ECX, 25 },
+	{ "xsave", LEAF_FEATURES, 0, ECX, 26 },
+	{ "avx", LEAF_FEATURES, 0, ECX, 28 },
+	{ "f16c", LEAF_FEATURES, 0, ECX, 29 },
+	{ "rdrand", LEAF_FEATURES, 0, ECX, 30 },
+	{ "hypervisor", LEAF_FEATURES, 0, ECX, 31 },
+	{ "de", LEAF_FEATURES, 0, EDX, 2 },
+	{ "pse", LEAF_FEATURES, 0, EDX, 3 },
+	{ "tsc", LEAF_FEATURES, 0, EDX, 4 },
+	{ "pae", LEAF_FEATURES, 0, EDX, 6 },
+	{ "mce", LEAF_FEATURES, 0, EDX, 7 },
+	{ "apic", LEAF_FEATURES, 0, EDX, 9 },
+	{ "sep", LEAF_FEATURES, 0, EDX, 11 },
+	{ "mtrr", LEAF_FEATURES, 0, EDX, 12 },
+	{ "pge", LEAF_FEATURES, 0, EDX, 13 },
+	{ "mca", LEAF_FEATURES, 0, EDX, 14 },
+	{ "pat", LEAF_FEATURES, 0, EDX, 16 },
+	{ "pse36", LEAF_FEATURES, 0, EDX, 17 },
+	{ "clflush", LEAF_FEATURES, 0, EDX, 19 },
+	{ "fsgsbase", LEAF_EXTENDED, 0, EBX, 0 },
+	{ "tsc-adjust", LEAF_EXTENDED, 0, EBX, 1 },
+	{ "bmi1", LEAF_EXTENDED, 0, EBX, 3 },
+	{ "hle", LEAF_EXTENDED, 0, EBX, 4 },
+	{ "avx2", LEAF_EXTENDED, 0, EBX, 5 },
+	{ "smep", LEAF_EXTENDED, 0, EBX, 7 },
+	{ "bmi2", LEAF_EXTENDED, 0, EBX, 8 },
+	{ "erms", LEAF_EXTENDED, 0, EBX, 9 },
+	{ "invpcid", LEAF_EXTENDED, 0, EBX, 10 },
+	{ "rtm", LEAF_EXTENDED, 0, EBX, 11 },
+	{ "mpx", LEAF_EXTENDED, 0, EBX, 14 },
+	{ "rdseed", LEAF_EXTENDED, 0, EBX, 18 },
+	{ "smap", LEAF_EXTENDED, 0, EBX, 20 },
+	{ "clflushopt", LEAF_EXTENDED, 0, EBX, 23 },
+	{ "clwb", LEAF_EXTENDED, 0, EBX, 24 },
+	{ "umip", LEAF_EXTENDED, 0, ECX, 2 },
+	{ "pku", LEAF_EXTENDED, 0, ECX, 3 },
+	{ "waitpkg", LEAF_EXTENDED, 0, ECX, 5 },
+	{ "shstk", LEAF_EXTENDED, 0, ECX, 7 },
+	{ "la57", LEAF_EXTENDED, 0, ECX, 16 },
+	{ "rdpid", LEAF_EXTENDED, 0, ECX, 22 },
+	{ "bus-lock-detect", LEAF_EXTENDED, 0, ECX, 24 },
+	{ "pks", LEAF_EXTENDED, 0, ECX, 31 },
+	{ "ibt", LEAF_EXTENDED, 0, EDX, 20 },
+	{ "spec-ctrl", LEAF_EXTENDED, 0, EDX, 26 },
+	{ "arch-capabilities", LEAF_EXTENDED, 0, EDX, 29 },
+	{ "ssbd", LEAF_EXTENDED, 0, EDX, 31 },
+	{ "lam", LEAF_EXTENDED, 1, EAX, 26 },
+	{ "xsaveopt", LEAF_XSAVE, 1, EAX, 0 },
+	{ "xsavec", LEAF_XSAVE, 1, EAX, 1 },
+	{ "xgetbv1", LEAF_XSAVE, 1, EAX, 2 },
+	{ "xsaves", LEAF_XSAVE, 1, EAX, 3 },
+	{ "lahf-lm", LEAF_AMD_FEATURES, 0, ECX, 0 },
+	{ "svm", LEAF_AMD_FEATURES, 0, ECX, 2 },
+	{ "skinit", LEAF_AMD_FEATURES, 0, ECX, 12 },
+	{ "perfctr-core", LEAF_AMD_FEATURES, 0, ECX, 23 },
+	{ "syscall", LEAF_AMD_FEATURES, 0, EDX, 11 },
+	{ "nx", LEAF_AMD_FEATURES, 0, EDX, 20 },
+	{ "pdpe1gb", LEAF_AMD_FEATURES, 0, EDX, 26 },
+	{ "rdtscp", LEAF_AMD_FEATURES, 0, EDX, 27 },
+	{ "lm", LEAF_AMD_FEATURES, 0, EDX, 29 },
+	{ "invtsc", LEAF_POWER, 0, EDX, 8 },
+	{ "npt", LEAF_SVM, 0, EDX, 0 },
+	{ "lbrv", LEAF_SVM, 0, EDX, 1 },
+	{ "nrip-save", LEAF_SVM, 0, EDX, 3 },
+	{ "tsc-scale", LEAF_SVM, 0, EDX, 4 },
+	{ "vmcb-clean", LEAF_SVM, 0, EDX, 5 },
+	{ "flushbyasid", LEAF_SVM, 0, EDX, 6 },
+	{ "decodeassists", LEAF_SVM, 0, EDX, 7 },
+	{ "pause-filter", LEAF_SVM, 0, EDX, 10 },
+	{ "pfthreshold", LEAF_SVM, 0, EDX, 12 },
+	{ "avic", LEAF_SVM, 0, EDX, 13 },
+	{ "v-vmsave-vmload", LEAF_SVM, 0, EDX, 15 },
+	{ "vgif", LEAF_SVM, 0, EDX, 16 },
+	{ "vnmi", LEAF_SVM, 0, EDX, 25 },
+};
+
+/* Words that only tell QEMU how to make or check its own models. */
+static const char *const without_meaning[] = {
+	"max", "host", "migratable", "host-phys-bits", "check", "enforce", NULL,
+};
+
+struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, __u32 function, __u32 index)
+{
+	for (unsigned i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	return NULL;
+}
+
+const char *next_word(const char **words)
+{
+	static char word[LONGEST_WORD];
+	size_t length = strcspn(*words, ",");
+
+	if (!**words)
+		return NULL;
+	if (length >= sizeof(word))
+		die(STATUS_SETUP, "no CPU feature has a name as long as '%s'", *words);
+	memcpy(word, *words, length);
+	word[length] = '\0';
+	*words += length + ((*words)[length] == ',');
+	return word;
+}
+
+bool is_hyperv_word(const char *word)
+{
+	word += *word == '+' || *word == '-';
+	return !strncmp(word, "hv-", 3) || !strncmp(word, "hv_", 3);
+}
+
+static __u32 *reg_of(struct kvm_cpuid_entry2 *entry, enum reg reg)
+{
+	__u32 *regs[] = { &entry->eax, &entry->ebx, &entry->ecx, &entry->edx };
+
+	return regs[reg];
+}
+
+static void set_vendor(struct kvm_cpuid2 *cpuid, const char *vendor)
+{
+	static const __u32 leaves[] = { LEAF_VENDOR, LEAF_AMD_VENDOR };
+
+	if (strlen(vendor) != VENDOR_BYTES)
+		die(STATUS_SETUP, "a CPU's vendor has %d letters, and '%s' has %zu", VENDOR_BYTES,
+		    vendor, strlen(vendor));
+	for (unsigned i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
+		struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, leaves[i], 0);
+
+		if (!entry)
+			continue;
+		memcpy(&entry->ebx, vendor, 4);
+		memcpy(&entry->edx, vendor + 4, 4);
+		memcpy(&entry->ecx, vendor + 8, 4);
+	}
+}
+
+static void set_physical_bits(struct kvm_cpuid2 *cpuid, const char *text)
+{
+	struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, LEAF_ADDRESS, 0);
+	char *end;
+	unsigned long bits = strtoul(text, &end, 10);
+
+	if (!*text || *end || bits < LEAST_PHYSICAL_BITS || bits > MOST_PHYSICAL_BITS)
+		die(STATUS_SETUP, "phys-bits is a number from %d to %d, and not '%s'",
+		    LEAST_PHYSICAL_BITS, MOST_PHYSICAL_BITS, text);
+	if (entry)
+		entry->eax = (entry->eax & ~PHYSICAL_BITS) | bits;
+}
+
+static bool is_without_meaning(const char *name)
+{
+	for (const char *const *word = without_meaning; *word; word++)
+		if (!strcmp(name, *word))
+			return true;
+	return false;
+}
+
+static void set_feature(struct kvm_cpuid2 *cpuid, const struct feature *feature, bool on)
+{
+	struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, feature->function, feature->index);
+	__u32 *reg = entry ? reg_of(entry, feature->reg) : NULL;
+
+	/* As on QEMU, a guest without it goes on, and its tests look for what they need. */
+	if (on && (!reg || !(*reg & 1u << feature->bit)))
+		message("this KVM does not offer the CPU feature '%s'", feature->name);
+	else if (!on && reg)
+		*reg &= ~(1u << feature->bit);
+}
+
+/* NAME without a sign, and what stands behind its '=', or NULL. */
+static void apply(struct kvm_cpuid2 *cpuid, const char *name, const char *value, bool on)
+{
+	if (is_without_meaning(name))
+		return;
+	if (value && !strcmp(name, "vendor")) {
+		set_vendor(cpuid, value);
+		return;
+	}
+	if (value && !strcmp(name, "phys-bits")) {
+		set_physical_bits(cpuid, value);
+		return;
+	}
+	if (value && strcmp(value, "on") && strcmp(value, "off"))
+		die(STATUS_SETUP, "the CPU feature '%s' is on or off, and not '%s'", name, value);
+	for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		if (!strcmp(features[i].name, name)) {
+			set_feature(cpuid, &features[i], value ? !strcmp(value, "on") : on);
+			return;
+		}
+	die(STATUS_SETUP, "--cpu does not know '%s' (names are as QEMU's -cpu has them)", name);
+}
+
+void features_apply(struct kvm_cpuid2 *cpuid, const char *words)
+{
+	const char *word;
+
+	while ((word = next_word(&words))) {
+		char copy[LONGEST_WORD], *value;
+		bool on = *word != '-';
+
+		if (is_hyperv_word(word))
+			continue;
+		strcpy(copy, word + (*word == '+' || *word == '-'));
+		/* QEMU takes both tsc-deadline and tsc_deadline. */
+		value = strchr(copy, '=');
+		if (value)
+			*value++ = '\0';
+		for (char *c = copy; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		apply(cpuid, copy, value, on);
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The CPU that the guest is to see, in the words of QEMU's -cpu. */
+#ifndef VMM_CPU_FEATURES_H
+#define VMM_CPU_FEATURES_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+
+/*
+ * Changes CPUID, which is all that KVM supports, as WORDS say: "max" or "host", then "+feature",
+ * "-feature", "feature=on", "feature=off", "vendor=TEXT", "phys-bits=N", with commas between them.
+ * Hyper-V's words are left to hyperv.h. Ends the process after a word that it does not know.
+ */
+void features_apply(struct kvm_cpuid2 *cpuid, const char *words);
+
+/* The entry of a leaf, or NULL. */
+struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, __u32 function, __u32 index);
+
+/*
+ * The next of WORDS, in a buffer of its own that the next call overwrites, or NULL at their end.
+ * *WORDS goes on to what follows.
+ */
+const char *next_word(const char **words);
+/* Whether WORD is Hyper-V's: it begins with "hv-" or "hv_". */
+bool is_hyperv_word(const char *word);
+
+#endif

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * See hyperv.h. Hyper-V Top-Level Functional Specification (TLFS), "Feature and Interface
+ * Discovery"; KVM API documentation 4.118 (KVM_GET_SUPPORTED_HV_CPUID), 6.75 and 8 (the
+ * capabilities), Documentation/virt/kvm/x86/cpuid.rst.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu-features.h"
+#include "hyperv.h"
+#include "message.h"
+
+#define LEAF_VENDOR	     0x40000000
+#define LEAF_FEATURES	     0x40000003
+#define LEAF_RECOMMENDATIONS 0x40000004
+#define LEAF_LIMITS	     0x40000005
+#define LEAF_NESTED	     0x4000000a
+#define LEAF_DEBUG_VENDOR    0x40000080
+
+/* KVM's leaves are at 0x40000000, or the next multiple of 0x100 where nobody else's are. */
+#define LEAF_KVM     0x40000000
+#define KVM_LEAVES   2
+#define KVM_MOVES_BY 0x100
+
+#define FEATURE_HYPERCALL    (1u << 5)		     /* of EAX */
+#define FEATURE_CONNECTIONS  ((1u << 4) | (1u << 5)) /* of EBX: post messages, signal events */
+#define RECOMMEND_APIC_MSRS  (1u << 3)		     /* of EAX */
+#define RECOMMEND_MASKS	     (1u << 11)		     /* of EAX: hypercalls with sparse sets */
+#define EVMCS_VERSIONS	     0xffff		     /* of EAX of LEAF_NESTED */
+#define SPINLOCK_NEVER_TELLS 0xffffffff
+#define UNKNOWN_LIMIT	     0xffffffff
+
+enum reg { NONE, EAX, EBX, ECX, EDX };
+
+#define WORD(name) (1u << (name))
+
+enum word {
+	RELAXED,
+	VAPIC,
+	TIME,
+	CRASH,
+	RESET,
+	VPINDEX,
+	RUNTIME,
+	SYNIC,
+	STIMER,
+	FREQUENCIES,
+	REENLIGHTENMENT,
+	TLBFLUSH,
+	EVMCS,
+	IPI,
+	STIMER_DIRECT,
+	AVIC,
+	EMSR_BITMAP,
+	XMM_INPUT,
+	TLBFLUSH_EXT,
+	TLBFLUSH_DIRECT,
+	ENFORCE_CPUID,
+	PASSTHROUGH,
+	WORDS,
+};
+
+static const struct {
+	const char *name;
+	uint32_t leaf;
+	enum reg reg;
+	uint32_t bits;
+	uint32_t needs; /* words */
+	uint32_t edx;	/* of the same leaf */
+} words[WORDS] = {
+	[RELAXED] = { "relaxed", LEAF_RECOMMENDATIONS, EAX, 1u << 5 },
+	[VAPIC] = { "vapic", LEAF_FEATURES, EAX, 1u << 4 },
+	[TIME] = { "time", LEAF_FEATURES, EAX, (1u << 1) | (1u << 9) },
+	[CRASH] = { "crash", LEAF_FEATURES, EDX, 1u << 10 },
+	[RESET] = { "reset", LEAF_FEATURES, EAX, 1u << 7 },
+	[VPINDEX] = { "vpindex", LEAF_FEATURES, EAX, 1u << 6 },
+	[RUNTIME] = { "runtime", LEAF_FEATURES, EAX, 1u << 0 },
+	[SYNIC] = { "synic", LEAF_FEATURES, EAX, 1u << 2, WORD(VPINDEX) },
+	[STIMER] = { "stimer", LEAF_FEATURES, EAX, 1u << 3, WORD(SYNIC) | WORD(TIME) },
+	[FREQUENCIES] = { "frequencies", LEAF_FEATURES, EAX, 1u << 11, .edx = 1u << 8 },
+	[REENLIGHTENMENT] = { "reenlightenment", LEAF_FEATURES, EAX, 1u << 13 },
+	[TLBFLUSH] = { "tlbflush", LEAF_RECOMMENDATIONS, EAX, (1u << 2) | RECOMMEND_MASKS,
+		       WORD(VPINDEX) },
+	[EVMCS] = { "evmcs", LEAF_RECOMMENDATIONS, EAX, 1u << 14, WORD(VAPIC) },
+	[IPI] = { "ipi", LEAF_RECOMMENDATIONS, EAX, (1u << 10) | RECOMMEND_MASKS, WORD(VPINDEX) },
+	[STIMER_DIRECT] = { "stimer-direct", LEAF_FEATURES, EDX, 1u << 19, WORD(STIMER) },
+	[AVIC] = { "avic", LEAF_RECOMMENDATIONS, EAX, 1u << 9 },
+	[EMSR_BITMAP] = { "emsr-bitmap", LEAF_NESTED, EAX, 1u << 19 },
+	[XMM_INPUT] = { "xmm-input", LEAF_FEATURES, EDX, 1u << 4 },
+	[TLBFLUSH_EXT] = { "tlbflush-ext", LEAF_FEATURES, EDX, 1u << 14, WORD(TLBFLUSH) },
+	[TLBFLUSH_DIRECT] = { "tlbflush-direct", LEAF_NESTED, EAX, 1u << 17, WORD(VAPIC) },
+	/* A register or hypercall that CPUID does not announce is not there. */
+	[ENFORCE_CPUID] = { "enforce-cpuid", 0, NONE, 0 },
+	/* All that KVM has. */
+	[PASSTHROUGH] = { "passthrough", 0, NONE, 0 },
+};
+
+/* ---- words ---- */
+
+static int find_word(const char *name)
+{
+	for (int i = 0; i < WORDS; i++) {
+		const char *a = words[i].name, *b = name;
+
+		/* QEMU takes both hv-stimer-direct and hv_stimer_direct. */
+		while (*a && (*a == *b || (*a == '-' && *b == '_')))
+			a++, b++;
+		if (!*a && (!*b || !strcmp(b, "=on")))
+			return i;
+	}
+	return -1;
+}
+
+void hyperv_read(hyperv_words *set, const char *list)
+{
+	const char *word;
+
+	while ((word = next_word(&list))) {
+		int found;
+
+		if (!is_hyperv_word(word))
+			continue;
+		found = find_word(word + (*word == '+') + strlen("hv-"));
+		if (found < 0)
+			die(STATUS_SETUP,
+			    "ferry-vmm knows no part of Hyper-V that is called '%s' (names are as QEMU's -cpu has them)",
+			    word);
+		*set |= WORD(found);
+	}
+}
+
+void hyperv_check(hyperv_words set)
+{
+	for (int i = 0; i < WORDS; i++)
+		for (int needed = 0; needed < WORDS; needed++)
+			if (set & WORD(i) && words[i].needs & WORD(needed) && !(set & WORD(needed)))
+				die(STATUS_SETUP, "hv-%s needs hv-%s, too", words[i].name,
+				    words[needed].name);
+}
+
+bool hyperv_has_synic(hyperv_words set)
+{
+	return set & (WORD(SYNIC) | WORD(PASSTHROUGH));
+}
+
+/* ---- CPUID ---- */
+
+static struct kvm_cpuid2 *ask_kvm(const struct kvm *kvm)
+{
+	struct kvm_cpuid2 *cpuid =
+		allocate(sizeof(*cpuid) + MOST_HYPERV_ENTRIES * sizeof(cpuid->entries[0]));
+
+	if (!kvm_has(kvm->fd, KVM_CAP_SYS_HYPERV_CPUID))
+		die(STATUS_SETUP,
+		    "this KVM does not offer Hyper-V (KVM_CAP_SYS_HYPERV_CPUID, which Linux has since 5.11 with CONFIG_KVM_HYPERV)");
+	cpuid->nent = MOST_HYPERV_ENTRIES;
+	KVM_DO(kvm->fd, KVM_GET_SUPPORTED_HV_CPUID, cpuid);
+	return cpuid;
+}
+
+static uint32_t *reg_of(struct kvm_cpuid_entry2 *entry, enum reg reg)
+{
+	switch (reg) {
+	case EAX:
+		return &entry->eax;
+	case EBX:
+		return &entry->ebx;
+	case ECX:
+		return &entry->ecx;
+	default:
+		return &entry->edx;
+	}
+}
+
+/* The bits of REG of a leaf that the words ask for. Each must be in HAS, which KVM says. */
+static uint32_t wanted_bits(hyperv_words set, uint32_t leaf, enum reg reg, uint32_t has)
+{
+	uint32_t bits = 0;
+
+	for (int i = 0; i < WORDS; i++) {
+		uint32_t these = words[i].reg == reg ? words[i].bits : 0;
+
+		if (reg == EDX)
+			these |= words[i].edx;
+		if (!(set & WORD(i)) || words[i].leaf != leaf)
+			continue;
+		if (these & ~has)
+			die(STATUS_SETUP, "this KVM has no hv-%s", words[i].name);
+		bits |= these;
+	}
+	return bits;
+}
+
+/* Leaves out of ENTRY, which has all that KVM offers, what is not wanted. */
+static void reduce(struct kvm_cpuid_entry2 *entry, hyperv_words set)
+{
+	struct kvm_cpuid_entry2 all = *entry;
+
+	for (enum reg reg = EAX; reg <= EDX; reg++)
+		*reg_of(entry, reg) = wanted_bits(set, entry->function, reg, *reg_of(&all, reg));
+	switch (entry->function) {
+	case LEAF_FEATURES:
+		entry->eax |= FEATURE_HYPERCALL;
+		if (hyperv_has_synic(set))
+			entry->ebx |= FEATURE_CONNECTIONS;
+		break;
+	case LEAF_RECOMMENDATIONS:
+		if (set & WORD(VAPIC) && !(set & WORD(AVIC)))
+			entry->eax |= RECOMMEND_APIC_MSRS;
+		entry->ebx = SPINLOCK_NEVER_TELLS;
+		break;
+	case LEAF_NESTED:
+		if (set & WORD(EVMCS))
+			entry->eax |= all.eax & EVMCS_VERSIONS;
+		break;
+	}
+}
+
+static void move_kvms_leaves(struct kvm_cpuid2 *cpuid)
+{
+	for (unsigned i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+
+		if (entry->function - LEAF_KVM >= KVM_LEAVES)
+			continue;
+		if (entry->function == LEAF_KVM)
+			entry->eax += KVM_MOVES_BY;
+		entry->function += KVM_MOVES_BY;
+	}
+}
+
+void hyperv_cpuid(const struct kvm *kvm, hyperv_words set, struct kvm_cpuid2 *cpuid)
+{
+	struct kvm_cpuid2 *offered;
+	uint32_t last = LEAF_LIMITS;
+
+	if (!set)
+		return;
+	offered = ask_kvm(kvm);
+	move_kvms_leaves(cpuid);
+	for (unsigned i = 0; i < offered->nent; i++) {
+		struct kvm_cpuid_entry2 entry = offered->entries[i];
+
+		/* Nobody is there to debug with. */
+		if (entry.function >= LEAF_DEBUG_VENDOR)
+			continue;
+		if (entry.function == LEAF_FEATURES || entry.function == LEAF_RECOMMENDATIONS ||
+		    entry.function == LEAF_NESTED)
+			if (!(set & WORD(PASSTHROUGH)))
+				reduce(&entry, set);
+		if (entry.function == LEAF_LIMITS)
+			entry.eax = UNKNOWN_LIMIT;
+		if (entry.function == LEAF_NESTED && entry.eax)
+			last = LEAF_NESTED;
+		cpuid->entries[cpuid->nent++] = entry;
+	}
+	for (unsigned i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == LEAF_VENDOR) {
+			struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+
+			/* KVM names itself here, and guests look for the real thing. */
+			entry->eax = last;
+			memcpy(&entry->ebx, "Micr", 4);
+			memcpy(&entry->ecx, "osof", 4);
+			memcpy(&entry->edx, "t Hv", 4);
+		}
+	free(offered);
+}
+
+/* ---- vCPUs ---- */
+
+void hyperv_enable(const struct kvm *kvm, hyperv_words set, int cpu_fd)
+{
+	uint16_t versions = 0;
+	const struct {
+		hyperv_words word;
+		struct kvm_enable_cap cap;
+	} caps[] = {
+		{ WORD(SYNIC) | WORD(PASSTHROUGH), { .cap = KVM_CAP_HYPERV_SYNIC2 } },
+		{ WORD(EVMCS) | WORD(PASSTHROUGH),
+		  { .cap = KVM_CAP_HYPERV_ENLIGHTENED_VMCS, .args = { (uintptr_t)&versions } } },
+		{ WORD(ENFORCE_CPUID), { .cap = KVM_CAP_HYPERV_ENFORCE_CPUID, .args = { 1 } } },
+	};
+
+	for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+		if (!(set & caps[i].word))
+			continue;
+		/* With passthrough, what is not there is not wanted. */
+		if (set & WORD(PASSTHROUGH) && !kvm_has(kvm->fd, caps[i].cap.cap))
+			continue;
+		if (kvm_try(cpu_fd, KVM_ENABLE_CAP, (void *)&caps[i].cap) < 0)
+			die(STATUS_SETUP, "this KVM does not turn on Hyper-V's capability %u: %s",
+			    caps[i].cap.cap, strerror(errno));
+	}
+}
