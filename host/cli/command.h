@@ -20,7 +20,8 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command list_command, run_command, lab_command, corpus_command, results_command;
+extern const struct command list_command, run_command, lab_command, corpus_command, results_command,
+	compare_command;
 
 /* Prints "ferry: MESSAGE" on standard error and returns EXIT_USAGE. */
 int usage_error(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -6,8 +6,9 @@
 #include "cli/command.h"
 #include "util/text.h"
 
-static const struct command *const commands[] = { &list_command, &run_command, &lab_command,
-						  &corpus_command, &results_command };
+static const struct command *const commands[] = { &list_command,    &run_command,
+						  &lab_command,	    &corpus_command,
+						  &results_command, &compare_command };
 
 static int print_usage(FILE *stream)
 {

@@ -8,6 +8,15 @@
 	RUN "a.json misbehave --arg test=hang --timeout 1 >/dev/null; " RUN                        \
 	    "b.json selftest/none >/dev/null; \"$@\""
 
+/* The case selftest/none got worse from one run to the next. */
+#define RESULT(plan, verdict)                                                                      \
+	"'{\"case\":\"selftest/" plan "\",\"program\":\"selftest\",\"plan\":\"" plan               \
+	"\",\"reason\":\"why\",\"host\":\"local\",\"accel\":\"tcg\",\"verdict\":\"" verdict        \
+	"\"}' "
+#define COMPARED                                                                                   \
+	"printf '%s\\n' " RESULT("none", "PASS") ">@DIR@/old.json; printf '%s\\n' " RESULT(        \
+		"none", "FAIL") RESULT("storm", "PASS") ">@DIR@/new.json; \"$@\""
+
 static const struct fault rows[] = {
 	/* QEMUs that do not exist or are no QEMUs, and pairs that do not fit together. */
 	{ "qemu-not-there", "run selftest/none --qemu /nowhere/qemu", NULL, 2, NULL,
@@ -50,6 +59,16 @@ static const struct fault rows[] = {
 	  "^ferry: no FILE is named; see 'ferry results --help'" },
 	{ "results-not-there", "results /nowhere/json", NULL, 2, NULL,
 	  "^ferry: .*/nowhere/json.*: No such file" },
+	{ "compare-worse", "compare @DIR@/old.json @DIR@/new.json", NULL, 1, NULL,
+	  "\\Aworse:\n  selftest/none: pass -> fail: why\nnew:\n  selftest/storm: pass\n"
+	  "1 worse, 0 better, 1 new, 0 gone, 0 slower, 0 the same\n\\Z",
+	  .wrapper = COMPARED },
+	{ "compare-same", "compare @DIR@/new.json @DIR@/new.json", NULL, 0, NULL,
+	  "\\A0 worse, 0 better, 0 new, 0 gone, 0 slower, 2 the same\n\\Z", .wrapper = COMPARED },
+	{ "compare-one", "compare a.json", NULL, 2, NULL,
+	  "^ferry: name two results files, BEFORE and AFTER; see 'ferry compare --help'" },
+	{ "compare-no-results", "compare README.md README.md", NULL, 2, NULL,
+	  "^ferry: README.md:1: this is no result" },
 	{ "unknown-option", "run --plam none", NULL, 2, NULL, "^ferry: Unknown option --plam" },
 	{ "unknown-plan", "run selftest --plan none,precpy", NULL, 2, NULL,
 	  "^ferry: --plan: unknown plan 'precpy' \\(did you mean 'precopy'\\?\\)" },
