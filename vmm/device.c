@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The table of devices, and which of them an access is for. See device.h. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "device.h"
+#include "options.h"
+#include "vcpu.h"
 
-extern const struct device serial_device, debug_exit_device, pm_timer_device;
+extern const struct device routes_device, serial_device, debug_exit_device, pm_timer_device,
+	hyperv_testdev_device;
 
 const struct device *const devices[] = {
-	&serial_device,
-	&debug_exit_device,
-	&pm_timer_device,
-	NULL,
+	&routes_device,	  &serial_device,	  &debug_exit_device,
+	&pm_timer_device, &hyperv_testdev_device, NULL,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -48,6 +50,66 @@ void device_access(struct machine *machine, bool write, uint16_t port, unsigned 
 	if (device && device->access_over)
 		device->access_over(machine);
 	pthread_mutex_unlock(&lock);
+}
+
+static const struct device *find_mmio(uint64_t address, unsigned size)
+{
+	for (const struct device *const *device = devices; *device; device++)
+		if (address >= (*device)->mmio &&
+		    address - (*device)->mmio + size <= (*device)->mmio_bytes)
+			return *device;
+	return NULL;
+}
+
+void device_mmio(struct machine *machine, bool write, uint64_t address, unsigned size,
+		 uint8_t *data)
+{
+	const struct device *device = find_mmio(address, size);
+	uint64_t value = ~0ull;
+
+	devices_lock();
+	if (write) {
+		value = 0;
+		memcpy(&value, data, size);
+		if (device)
+			device->write(machine, address - device->mmio, size, value);
+	} else {
+		if (device)
+			value = device->read(machine, address - device->mmio, size);
+		memcpy(data, &value, size);
+	}
+	devices_unlock();
+}
+
+void devices_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void devices_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* Looked at before each entry, so without the lock. */
+static atomic_bool wanted[MOST_CPUS];
+
+void device_wants_cpu(struct machine *machine, unsigned cpu)
+{
+	atomic_store(&wanted[cpu], true);
+	vcpu_kick(machine, cpu);
+}
+
+void devices_before_run(struct machine *machine, unsigned cpu)
+{
+	if (!atomic_load(&wanted[cpu]))
+		return;
+	devices_lock();
+	atomic_store(&wanted[cpu], false);
+	for (const struct device *const *device = devices; *device; device++)
+		if ((*device)->before_run)
+			(*device)->before_run(machine, cpu);
+	devices_unlock();
 }
 
 void devices_reset(struct machine *machine)

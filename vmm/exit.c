@@ -23,11 +23,18 @@ static unsigned handle_io(struct machine *machine, struct kvm_run *run)
 	return cycle_due(machine, device_is_polled(run->io.port));
 }
 
-/* There is nothing but RAM and what KVM itself emulates. */
 static unsigned handle_mmio(struct machine *machine, struct kvm_run *run)
 {
-	if (!run->mmio.is_write)
-		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
+	device_mmio(machine, run->mmio.is_write, run->mmio.phys_addr, run->mmio.len,
+		    run->mmio.data);
+	return cycle_due(machine, false);
+}
+
+/* KVM also tells where the guest has the SynIC's pages. Its MSRs tell that at any time. */
+static unsigned handle_hyperv(struct machine *machine, struct kvm_run *run)
+{
+	if (run->hyperv.type == KVM_EXIT_HYPERV_HCALL)
+		hyperv_hypercall(machine, &run->hyperv);
 	return cycle_due(machine, false);
 }
 
@@ -56,6 +63,8 @@ unsigned exit_handle(struct machine *machine, unsigned cpu, struct kvm_run *run)
 		return handle_io(machine, run);
 	case KVM_EXIT_MMIO:
 		return handle_mmio(machine, run);
+	case KVM_EXIT_HYPERV:
+		return handle_hyperv(machine, run);
 	case KVM_EXIT_SHUTDOWN:
 	case KVM_EXIT_SYSTEM_EVENT:
 		return VCPU_RESET;

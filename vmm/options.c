@@ -12,7 +12,6 @@
 #define VERSION		 "1"
 #define USUAL_MEMORY_MIB 128
 #define LEAST_MEMORY_MIB 8
-#define MOST_CPUS	 255
 #define USUAL_SHARE	 2
 #define MOST_FILES	 1023
 

@@ -6,6 +6,9 @@
 #include "cycle.h"
 #include "vm.h"
 
+/* APIC ids have 8 bits where there is no x2APIC. */
+#define MOST_CPUS 255
+
 struct options {
 	const char *image;
 	const char *command_line; /* the guest's; "" for none */

@@ -164,6 +164,7 @@ static void run_until_stop(struct vcpu *vcpu, int fd, struct kvm_run *run)
 		run->immediate_exit = 0;
 		if (should_stop())
 			break;
+		devices_before_run(vcpu->machine, vcpu->index);
 		if (ioctl(fd, KVM_RUN, 0) < 0) {
 			/* EAGAIN: a vCPU that waited for SIPI was woken by something else. */
 			if (errno != EINTR && errno != EAGAIN)
@@ -222,6 +223,12 @@ void vcpus_start(struct machine *machine)
 			die(STATUS_SETUP, "cannot make a thread for vCPU %u: %s", i,
 			    strerror(error));
 	}
+}
+
+void vcpu_kick(struct machine *machine, unsigned index)
+{
+	if (machine->vcpus)
+		pthread_kill(machine->vcpus[index].thread, SIGNAL_STOP);
 }
 
 void vcpus_stop(struct machine *machine)

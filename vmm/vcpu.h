@@ -29,6 +29,9 @@ void vcpus_stop(struct machine *machine);
 /* Lets all vCPUs go on, in what machine->vm is now. */
 void vcpus_go(struct machine *machine);
 
+/* Makes a vCPU that is in KVM leave it, and go on at once (devices_before_run()). */
+void vcpu_kick(struct machine *machine, unsigned index);
+
 /* A file descriptor that can be read when there are events. */
 int vcpus_event_fd(void);
 /* The events since the last call, of enum vcpu_event. */

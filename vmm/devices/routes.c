@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which interrupt a GSI is: KVM API documentation 4.52 (KVM_SET_GSI_ROUTING). The first GSIs are
+ * the pins of PICs and IOAPIC; those behind them are SINTs of Hyper-V's SynIC. KVM takes the whole
+ * table at once, so it is made anew after each change, and in each new VM.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "machine.h"
+#include "message.h"
+#include "routes.h"
+
+#define IOAPIC_PINS 24
+#define PIC_PINS    8
+#define IRQ_OF_PIT  0
+#define PIN_OF_PIT  2
+
+static struct {
+	struct sint_route {
+		uint8_t used, cpu, sint;
+	} sint[MOST_SINT_ROUTES];
+	struct msi_route {
+		uint8_t used;
+		uint32_t address, address_high, data;
+	} pin[IOAPIC_PINS];
+} routes;
+
+static struct kvm_irq_routing_entry *add(struct kvm_irq_routing *table, uint32_t gsi, uint32_t type)
+{
+	struct kvm_irq_routing_entry *entry = &table->entries[table->nr++];
+
+	entry->gsi = gsi;
+	entry->type = type;
+	return entry;
+}
+
+static void add_chip_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_t chip, uint32_t pin)
+{
+	struct kvm_irq_routing_entry *entry = add(table, gsi, KVM_IRQ_ROUTING_IRQCHIP);
+
+	entry->u.irqchip.irqchip = chip;
+	entry->u.irqchip.pin = pin;
+}
+
+/* On a PC the PIT is wired to pin 2 of the IOAPIC, as the MADT says; KVM by itself takes pin 0. */
+static void add_chips(struct kvm_irq_routing *table)
+{
+	for (uint32_t pin = 0; pin < PIC_PINS; pin++) {
+		add_chip_pin(table, pin, KVM_IRQCHIP_PIC_MASTER, pin);
+		add_chip_pin(table, PIC_PINS + pin, KVM_IRQCHIP_PIC_SLAVE, pin);
+	}
+	for (uint32_t irq = 0; irq < IOAPIC_PINS; irq++) {
+		if (irq == PIN_OF_PIT)
+			continue;
+		add_chip_pin(table, irq, KVM_IRQCHIP_IOAPIC, irq == IRQ_OF_PIT ? PIN_OF_PIT : irq);
+	}
+}
+
+static void add_pins(struct kvm_irq_routing *table)
+{
+	for (uint32_t pin = 0; pin < IOAPIC_PINS; pin++) {
+		const struct msi_route *route = &routes.pin[pin];
+		struct kvm_irq_routing_entry *entry;
+
+		if (!route->used)
+			continue;
+		entry = add(table, pin, KVM_IRQ_ROUTING_MSI);
+		entry->u.msi.address_lo = route->address;
+		entry->u.msi.address_hi = route->address_high;
+		entry->u.msi.data = route->data;
+	}
+}
+
+static void commit(struct machine *machine)
+{
+	enum irqchip irqchip = machine->vm->shape.irqchip;
+	unsigned most = 2 * IOAPIC_PINS + MOST_SINT_ROUTES;
+	struct kvm_irq_routing *table;
+
+	if (irqchip == IRQCHIP_OFF)
+		return;
+	table = allocate(sizeof(*table) + most * sizeof(table->entries[0]));
+	if (irqchip == IRQCHIP_KERNEL)
+		add_chips(table);
+	else
+		add_pins(table);
+	for (unsigned i = 0; i < MOST_SINT_ROUTES; i++) {
+		struct kvm_irq_routing_entry *entry;
+
+		if (!routes.sint[i].used)
+			continue;
+		entry = add(table, sint_gsi(i), KVM_IRQ_ROUTING_HV_SINT);
+		entry->u.hv_sint.vcpu = routes.sint[i].cpu;
+		entry->u.hv_sint.sint = routes.sint[i].sint;
+	}
+	KVM_DO(machine->vm->fd, KVM_SET_GSI_ROUTING, table);
+	free(table);
+}
+
+static void raise_gsi(struct machine *machine, uint32_t gsi, bool level)
+{
+	struct kvm_irq_level line = { .irq = gsi, .level = level };
+
+	KVM_DO(machine->vm->fd, KVM_IRQ_LINE, &line);
+}
+
+void set_irq_line(struct machine *machine, unsigned irq, bool level)
+{
+	if (machine->vm->shape.irqchip == IRQCHIP_KERNEL)
+		raise_gsi(machine, irq, level);
+}
+
+uint32_t sint_gsi(unsigned index)
+{
+	return IOAPIC_PINS + index;
+}
+
+void sint_route_set(struct machine *machine, unsigned index, uint8_t cpu, uint8_t sint)
+{
+	routes.sint[index] = (struct sint_route){ .used = 1, .cpu = cpu, .sint = sint };
+	commit(machine);
+}
+
+void sint_route_remove(struct machine *machine, unsigned index)
+{
+	routes.sint[index].used = 0;
+	commit(machine);
+}
+
+/* A SINT has no level that stays, so there is nothing to lower. */
+void sint_raise(struct machine *machine, unsigned index)
+{
+	struct kvm_irq_level line = { .irq = sint_gsi(index), .level = 1 };
+
+	/* It fails where the guest has masked the SINT or turned the SynIC off: no interrupt then.
+	 */
+	kvm_try(machine->vm->fd, KVM_IRQ_LINE, &line);
+}
+
+static void reset(struct machine *machine)
+{
+	memset(&routes, 0, sizeof(routes));
+	commit(machine);
+}
+
+const struct device routes_device = {
+	.name = "routes",
+	.reset = reset,
+	.state = &routes,
+	.state_size = sizeof(routes),
+	.connect = commit,
+};
