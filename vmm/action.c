@@ -10,6 +10,15 @@
 
 #define US_PER_SECOND 1000000ul
 #define NS_PER_US     1000
+#define NS_PER_SECOND 1000000000ull
+
+static unsigned long long now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
 
 void action_pause(struct machine *machine, struct request *request)
 {
@@ -18,8 +27,10 @@ void action_pause(struct machine *machine, struct request *request)
 		.tv_sec = microseconds / US_PER_SECOND,
 		.tv_nsec = microseconds % US_PER_SECOND * NS_PER_US,
 	};
+	unsigned long long stopped;
 
 	vcpus_stop(machine);
+	stopped = now_ns();
 	/*
 	 * The guest's clocks go on. It is told that it stood still, so that its watchdogs do not
 	 * take that for a hang. KVM refuses if the guest has no kvmclock, which does not matter.
@@ -27,17 +38,21 @@ void action_pause(struct machine *machine, struct request *request)
 	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
 		kvm_try(machine->vm->cpu[i].fd, KVM_KVMCLOCK_CTRL, NULL);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+	stopped = now_ns() - stopped;
 	director_go(machine);
-	control_ok(request, "%s", "");
+	control_ok(request, "stopped_ns=%llu", stopped);
 }
 
 void action_cycle(struct machine *machine, struct request *request)
 {
 	unsigned long count = control_number(request, "count", 1);
+	unsigned long long stopped = machine->figures.stopped_ns;
 
 	vcpus_stop(machine);
 	while (count--)
 		cycle_carry_out(machine);
 	director_go(machine);
-	control_ok(request, "cycles=%llu", (unsigned long long)machine->figures.cycles);
+	control_ok(request, "cycles=%llu stopped_ns=%llu",
+		   (unsigned long long)machine->figures.cycles,
+		   (unsigned long long)machine->figures.stopped_ns - stopped);
 }

@@ -96,7 +96,6 @@ GPtrArray *corpus_select(struct corpus *corpus, char **patterns, char **plans, c
 		.accel = "kvm",
 		.host = ANY_LAB,
 		.lab_clock = clock,
-		.vmm = vmms[0],
 	};
 
 	return select_cases(corpus->suite, &selection, error);

@@ -132,7 +132,6 @@ static int open_and_run(int (*carry_out)(struct corpus *corpus, GPtrArray *bugs)
 	struct corpus corpus = {
 		.wanted = default_settings,
 		.logdir = options.logdir,
-		.settings = { .vmm = vmms[0] },
 	};
 	int status;
 

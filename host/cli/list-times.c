@@ -7,6 +7,7 @@
 #include "run/environment.h"
 #include "run/outlook.h"
 #include "util/text.h"
+#include "vmm/vmm.h"
 
 /* The total is told for so many CPUs, and for those of this machine. */
 #define FEW_CPUS 2
@@ -55,9 +56,9 @@ static void print_total(struct durations *durations, GPtrArray *cases, unsigned 
 	       cpus, cpus == 1 ? "" : "s");
 }
 
-void list_times(GPtrArray *cases, const struct vmm *vmm, const char *accel)
+void list_times(GPtrArray *cases, const char *accel)
 {
-	struct environment *here = environment_here(vmm, NULL, NULL, accel, 0);
+	struct environment *here = environment_here(vmms[0]->name, NULL, NULL, accel, 0);
 	struct durations *durations = durations_open(here, NULL);
 	int width = longest_name(cases);
 

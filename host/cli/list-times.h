@@ -8,6 +8,6 @@
 #include "vmm/vmm.h"
 
 /* CASES, of struct test_case, on this machine with VMM and the accelerator ACCEL, and in labs. */
-void list_times(GPtrArray *cases, const struct vmm *vmm, const char *accel);
+void list_times(GPtrArray *cases, const char *accel);
 
 #endif

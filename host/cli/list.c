@@ -28,7 +28,8 @@ static const GOptionEntry entries[] = {
 	{ "times", 0, 0, G_OPTION_ARG_NONE, &options.times,
 	  "List how long each case is expected to take, how that is known, and the total", NULL },
 	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &settings.vmm,
-	  "List the cases that this VMM can run (default: qemu)", "VMM" },
+	  "List the cases on this VMM: qemu or native (default: qemu for the plans that it can carry out)",
+	  "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
 	  "kvm: no case runs in a lab; tcg: on TCG (default: kvm, here or in a lab)", "ACCEL" },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite,
@@ -173,7 +174,7 @@ static int list(int argc, char **argv)
 		"Lists the cases whose names match a PATTERN, a glob such as 'kvmclock' or '*/storm'; 'quick' means the quick set.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
-	    !(selection.vmm = vmm_find(settings.vmm, &error)) ||
+	    (settings.vmm && !(selection.vmm = vmm_find(settings.vmm, &error))) ||
 	    !(selection.accel = choose_accel(settings.accel, NULL, &error)) ||
 	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);
@@ -185,7 +186,7 @@ static int list(int argc, char **argv)
 	if (!cases)
 		return usage_error("%s", error->message);
 	if (options.times)
-		list_times(cases, selection.vmm, selection.accel);
+		list_times(cases, selection.accel);
 	else if (options.json)
 		print_json(cases);
 	else

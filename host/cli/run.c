@@ -139,36 +139,51 @@ static double find_timescale(const GPtrArray *cases, const struct suite *suite,
 	return timescale;
 }
 
-/* The VMM's programs and machine types, which are looked for before anything starts. */
-struct programs {
-	char *binary, *other_binary;
-	struct machine_types types;
-};
-
-static gboolean find_programs(struct programs *programs, const struct vmm *vmm,
-			      const struct settings *wanted, GError **error)
+static gboolean is_used(const struct vmm *vmm, const GPtrArray *cases)
 {
-	programs->binary = vmm->find_program(wanted->qemu, error);
-	if (!programs->binary)
-		return FALSE;
-	if (wanted->qemu_dst) {
-		programs->other_binary = g_find_program_in_path(wanted->qemu_dst);
-		if (!programs->other_binary) {
-			g_set_error(error, FERRY_ERROR, 0, "--qemu-dst: there is no program '%s'",
-				    wanted->qemu_dst);
-			return FALSE;
-		}
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		if (test_case->vmm == vmm && !test_case->skip_reason)
+			return TRUE;
 	}
-	return vmm->choose_machine_types(&programs->types, wanted->machine, programs->binary,
-					 programs->other_binary, error);
+	return FALSE;
 }
 
-static void programs_clear(struct programs *programs)
+static void uses_free(GArray *uses)
 {
-	g_free(programs->binary);
-	g_free(programs->other_binary);
-	g_free(programs->types.q35);
-	g_free(programs->types.pc);
+	for (guint i = 0; i < uses->len; i++) {
+		struct vmm_use *use = &g_array_index(uses, struct vmm_use, i);
+
+		vmm_programs_clear(&use->programs);
+		if (use->environment)
+			environment_free(use->environment);
+	}
+	g_array_unref(uses);
+}
+
+/*
+ * The VMMs that CASES use, of struct vmm_use. Their programs are looked for before anything starts.
+ * The caller frees the array with uses_free(). NULL and ERROR if something is missing.
+ */
+static GArray *find_vmms(const GPtrArray *cases, const struct settings *wanted, GError **error)
+{
+	GArray *uses = g_array_new(TRUE, TRUE, sizeof(struct vmm_use));
+
+	for (const struct vmm *const *vmm = vmms; *vmm; vmm++) {
+		struct vmm_use use = { .vmm = *vmm };
+		gboolean found;
+
+		if (!is_used(*vmm, cases))
+			continue;
+		found = (*vmm)->find_programs(&use.programs, wanted, error);
+		g_array_append_val(uses, use);
+		if (found)
+			continue;
+		uses_free(uses);
+		return NULL;
+	}
+	return uses;
 }
 
 /* The library that makes QEMU wait for forks, or NULL. The caller frees it. */
@@ -181,12 +196,61 @@ static char *find_preforked(gboolean prefork)
 	return g_canonicalize_filename(path, NULL);
 }
 
+static struct environment *environment_of(const char *vmm, const struct vmm_programs *programs,
+					  const struct run_options *options,
+					  const struct suite *suite, const char *accel)
+{
+	struct environment *environment = environment_here(
+		vmm, programs->binary, programs->other_binary, accel, options->wanted.seed);
+
+	environment->cpu_emulated = options->emulated;
+	if (options->in_lab) {
+		/* Known issues are those of the lab. */
+		g_free(environment->host);
+		environment->host = g_strdup(options->in_lab);
+	}
+	environment->machine =
+		g_strdup(suite->kvm_unit_tests ? programs->types.pc : programs->types.q35);
+	return environment;
+}
+
+/*
+ * Sets the environment of each of USES, and returns that of the whole run, which names all VMMs
+ * ("qemu and native") and the first one's program. The caller frees it.
+ */
+static struct environment *environments(GArray *uses, const struct run_options *options,
+					const struct suite *suite, const char *accel)
+{
+	static const struct vmm_programs none;
+	g_autoptr(GString) names = g_string_new(NULL);
+	const struct vmm_programs *first = &none;
+
+	for (guint i = 0; i < uses->len; i++) {
+		struct vmm_use *use = &g_array_index(uses, struct vmm_use, i);
+
+		use->environment =
+			environment_of(use->vmm->name, &use->programs, options, suite, accel);
+		g_string_append_printf(names, "%s%s", i ? " and " : "", use->vmm->name);
+		if (!i)
+			first = &use->programs;
+	}
+	/* All cases are skipped. */
+	if (!uses->len)
+		g_string_append(names, vmms[0]->name);
+	return environment_of(names->str, first, options, suite, accel);
+}
+
+static void set_timescale(struct environment *environment, GArray *uses, double timescale)
+{
+	environment->timescale = timescale;
+	for (guint i = 0; i < uses->len; i++)
+		g_array_index(uses, struct vmm_use, i).environment->timescale = timescale;
+}
+
 /* Runs CASES, after all that they need was found. */
 static int run_with(GPtrArray *cases, const struct run_options *options, const struct suite *suite,
-		    const struct selection *selection, const struct programs *programs,
-		    GPtrArray *known_issues)
+		    const struct selection *selection, GArray *uses, GPtrArray *known_issues)
 {
-	const struct vmm *vmm = selection->vmm;
 	g_autofree char *preforked = find_preforked(options->prefork);
 	g_autoptr(GError) error = NULL;
 	struct run_folders folders;
@@ -196,22 +260,12 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 
 	if (!run_folders_open(&folders, options->logdir, &error))
 		return usage_error("%s", error->message);
-	environment = environment_here(vmm, programs->binary, programs->other_binary,
-				       selection->accel, options->wanted.seed);
-	environment->cpu_emulated = options->emulated;
-	if (options->in_lab) {
-		/* Known issues are those of the lab. */
-		g_free(environment->host);
-		environment->host = g_strdup(options->in_lab);
-	}
-	environment->machine =
-		g_strdup(suite->kvm_unit_tests ? programs->types.pc : programs->types.q35);
+	environment = environments(uses, options, suite, selection->accel);
 
 	const struct case_settings settings = {
 		.wanted = &options->wanted,
 		.environment = environment,
-		.vmm = vmm,
-		.machine_types = &programs->types,
+		.vmms = (const struct vmm_use *)uses->data,
 		.logdir = folders.logs,
 		.socket_dir = folders.sockets,
 		.kvm_unit_tests = suite->kvm_unit_tests,
@@ -221,15 +275,16 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 		.preforked = preforked,
 	};
 
-	environment->timescale = find_timescale(cases, suite, &settings);
+	set_timescale(environment, uses, find_timescale(cases, suite, &settings));
 	durations = durations_open(environment, &options->wanted);
 	if (keep_to_budget(cases, options, durations, &error))
 		status = run_cases(cases, options, &settings, known_issues, durations);
 	else
 		status = usage_error("%s", error->message);
 	durations_close(durations);
-	if (vmm->end)
-		vmm->end();
+	for (const struct vmm_use *use = settings.vmms; use->vmm; use++)
+		if (use->vmm->end)
+			use->vmm->end();
 	run_folders_close(&folders);
 	environment_free(environment);
 	return status;
@@ -241,12 +296,12 @@ static int run_round(const struct run_options *options)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) cases = NULL, known_issues = NULL;
 	struct selection selection = { 0 };
-	struct programs programs = { 0 };
+	GArray *uses;
 	g_auto(GStrv) patterns = NULL;
 	struct suite *suite;
 	int status;
 
-	if (!(selection.vmm = vmm_find(options->wanted.vmm, &error)) ||
+	if ((options->wanted.vmm && !(selection.vmm = vmm_find(options->wanted.vmm, &error))) ||
 	    !(selection.accel = choose_accel(options->wanted.accel, options->host, &error)) ||
 	    !(suite = load_suite(&options->wanted, &error)) ||
 	    !(known_issues = load_known_issues(&error)))
@@ -264,11 +319,11 @@ static int run_round(const struct run_options *options)
 	cases = select_cases(suite, &selection, &error);
 	if (cases && options->in_order)
 		cases = pick_cases(cases, options->patterns, &error);
-	if (!cases || !find_programs(&programs, selection.vmm, &options->wanted, &error))
+	if (!cases || !(uses = find_vmms(cases, &options->wanted, &error)))
 		return usage_error("%s", error->message);
 
-	status = run_with(cases, options, suite, &selection, &programs, known_issues);
-	programs_clear(&programs);
+	status = run_with(cases, options, suite, &selection, uses, known_issues);
+	uses_free(uses);
 	suite_free(suite);
 	return status;
 }

@@ -35,6 +35,8 @@ void guest_begin_action_when_ready(struct guest *guest)
 void guest_count_action(struct guest *guest, const struct action_stats *stats)
 {
 	guest->actions++;
+	if (stats->clocks_run)
+		return;
 	guest->pause_min_ns += stats->pause_min_ns;
 	guest->pause_max_ns += stats->pause_max_ns;
 }

@@ -113,6 +113,13 @@ static void on_output(void *owner, struct vm *vm, const char *bytes, gsize lengt
 		guest_fail(guest, KIND_RUNNER, "%s", guest_log_problem(guest));
 }
 
+static void on_figures(void *owner, struct vm *vm, GHashTable *values)
+{
+	struct guest *guest = owner;
+
+	guest->listener->figures(guest->data, values);
+}
+
 static void on_stands_still(void *owner, struct vm *vm)
 {
 	struct guest *guest = owner;
@@ -161,7 +168,9 @@ static void on_destination_exit(struct guest *guest, const struct vm_exit *exit)
 	const char *what = guest->action ? guest->action->kind->destination_died : NULL;
 	g_autofree char *death = vm_exit_describe(exit);
 
-	if (!guest->ended && !exit->ordered)
+	if (!guest->ended && !exit->ordered && exit->differs)
+		guest_fail(guest, KIND_HOST_CHECK, RESTORE_DIFFERS, exit->stderr_end);
+	else if (!guest->ended && !exit->ordered)
 		guest_fail(guest, KIND_VMM, "%s (%s)", what ? what : "the destination died", death);
 }
 
@@ -208,6 +217,7 @@ static const struct vm_listener vm_listener = {
 	.version = on_version,
 	.output = on_output,
 	.ready = on_ready,
+	.figures = on_figures,
 	.stands_still = on_stands_still,
 	.exited = on_exited,
 	.broken = on_broken,
@@ -268,12 +278,13 @@ struct guest *guest_start(const struct guest_config *config, const struct guest_
 {
 	struct guest *guest = g_new0(struct guest, 1);
 	const char *logdir = config->logdir;
-	g_autofree char *transcript_path = g_build_filename(logdir, "qmp", NULL);
+	g_autofree char *transcript_path = g_build_filename(logdir, config->vmm->transcript, NULL);
 
 	guest->vmm = config->vmm;
 	guest->config = *config;
 	guest->listener = listener;
 	guest->data = data;
+	guest->began = clock_ns(CLOCK_MONOTONIC);
 	guest->socket_dir = g_strdup(config->socket_dir);
 	guest->console_path = g_build_filename(logdir, "console", NULL);
 	guest->stderr_path = g_build_filename(logdir, "stderr", NULL);

@@ -13,6 +13,9 @@
 
 struct guest;
 
+/* A restore was no true one. The argument is the VMM's line that says what differs. */
+#define RESTORE_DIFFERS "what was restored is not what was saved: %s"
+
 struct guest_listener {
 	/* Lines of the console, in order. `machine` gets no questions and no acknowledgements. */
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
@@ -22,6 +25,8 @@ struct guest_listener {
 	void (*sentence)(void *data, enum sentence sentence);
 	/* A VMM that carries the guest has told its version. */
 	void (*version)(void *data, const char *version);
+	/* What a VMM that carried the guest did by itself; keys and values are strings. */
+	void (*figures)(void *data, GHashTable *values);
 	/* A time question was answered, with these figures in ns. */
 	void (*time_told)(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
 			  gint64 pause_max);
@@ -79,6 +84,10 @@ void guest_migrate(struct guest *guest, const struct migration_options *options,
 /* Begins a migration and breaks it off. The guest stays where it is. */
 void guest_break_migration(struct guest *guest, const struct broken_migration_options *options,
 			   action_done_function done, void *data);
+/* Saves and restores the guest COUNT times in its VM. */
+void guest_cycle(struct guest *guest, unsigned count, action_done_function done, void *data);
+/* Carries the guest's memory elsewhere by KVM's dirty tracking. The guest stays in its VM. */
+void guest_carry(struct guest *guest, action_done_function done, void *data);
 /*
  * DONE is called when the new boot has said hello. A guest that does not speak the protocol says
  * none, so then it is called when the machine was reset.

@@ -48,6 +48,7 @@ struct guest {
 	struct guest_action *action; /* the one that was ordered, or NULL */
 	guint64 actions;	     /* that have succeeded, without resets */
 	gint64 pause_min_ns, pause_max_ns;
+	gint64 began;	/* CLOCK_MONOTONIC, when the guest was started */
 	unsigned boots; /* those that have said hello */
 
 	/* snapshot.c: the guest that was saved while it ran, and goes on in its own VM. */

@@ -153,6 +153,11 @@ static void on_version(void *data, const char *version)
 {
 }
 
+/* What is told of a case is told of the guest that the plan works with. */
+static void on_figures(void *data, GHashTable *values)
+{
+}
+
 static void on_time_told(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
 			 gint64 pause_max)
 {
@@ -208,6 +213,7 @@ static const struct guest_listener guest_listener = {
 	.violation = on_violation,
 	.sentence = on_sentence,
 	.version = on_version,
+	.figures = on_figures,
 	.time_told = on_time_told,
 	.wants_more = on_wants_more,
 	.boot_asked = on_boot_asked,

@@ -104,6 +104,7 @@ static struct guest *split(struct guest *guest, const struct action_stats *stats
 	guest_copy_questions(source, guest);
 	source->console = console_copy(guest->console, &guest_console_listener, source);
 	source->boots = guest->boots;
+	source->began = guest->began;
 	source->actions = guest->actions;
 	source->pause_min_ns = guest->pause_min_ns;
 	source->pause_max_ns = guest->pause_max_ns;

@@ -30,6 +30,7 @@ struct plan {
 	/* For a plan with options: these options, and the plan without them. */
 	unsigned options;
 	const struct plan *base;
+	enum vm_habit habit; /* what the VMM does by itself */
 	/*
 	 * Carries out the action once and calls plan_acted() or plan_failed(). NULL: the plan does
 	 * nothing.

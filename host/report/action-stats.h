@@ -11,6 +11,7 @@ struct action_stats {
 	gint64 total_ns;      /* from the order to the end */
 	gint64 pause_min_ns;  /* the guest stood still for at least this long ... */
 	gint64 pause_max_ns;  /* ... and at most this long */
+	gboolean clocks_run;  /* its clocks went on meanwhile */
 	guint64 bytes;	      /* sent */
 	guint64 passes;	      /* over memory */
 	guint64 pages_sent;   /* zero pages included */

@@ -177,6 +177,32 @@ void result_add_text(GPtrArray **texts, const char *text)
 	g_ptr_array_add(*texts, (*texts)->len < MOST_FAILURES ? g_strdup(text) : many_more(NULL));
 }
 
+void result_add_figures(struct result *result, GHashTable *values)
+{
+	struct mark *mark = NULL;
+	GHashTableIter iterator;
+	gpointer key, value;
+
+	for (guint i = 0; i < result->marks->len && !mark; i++)
+		if (g_str_equal(((struct mark *)result->marks->pdata[i])->name, FIGURES_MARK))
+			mark = result->marks->pdata[i];
+	if (!mark) {
+		mark = g_new0(struct mark, 1);
+		mark->name = g_strdup(FIGURES_MARK);
+		mark->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+		g_ptr_array_add(result->marks, mark);
+	}
+	g_hash_table_iter_init(&iterator, values);
+	while (g_hash_table_iter_next(&iterator, &key, &value)) {
+		const char *before = g_hash_table_lookup(mark->values, key);
+		guint64 sum = g_ascii_strtoull(value, NULL, 10) +
+			      (before ? g_ascii_strtoull(before, NULL, 10) : 0);
+
+		g_hash_table_replace(mark->values, g_strdup(key),
+				     g_strdup_printf("%" G_GUINT64_FORMAT, sum));
+	}
+}
+
 const char *result_mark(const struct result *result, const char *name, const char *key)
 {
 	const char *value = NULL;
@@ -212,6 +238,24 @@ static void append_actions(GString *text, const struct result *result)
 			       test_case->reboots ? "back after" : "stopped for", from, to);
 }
 
+static guint64 figure(const struct result *result, const char *key)
+{
+	const char *value = result_mark(result, FIGURES_MARK, key);
+
+	return value ? g_ascii_strtoull(value, NULL, 10) : 0;
+}
+
+/* "; 1234 cycles, 40 in L2" */
+static void append_cycles(GString *text, const struct result *result, guint64 cycles)
+{
+	guint64 in_l2 = figure(result, "met_l2");
+
+	g_string_append_printf(text, "; %" G_GUINT64_FORMAT " cycle%s", cycles,
+			       cycles == 1 ? "" : "s");
+	if (in_l2)
+		g_string_append_printf(text, ", %" G_GUINT64_FORMAT " in L2", in_l2);
+}
+
 char *result_summary(const struct result *result)
 {
 	GString *text = g_string_new(NULL);
@@ -222,7 +266,10 @@ char *result_summary(const struct result *result)
 	g_string_append_printf(text, "%u checks", result->checks);
 	if (result->skipped_checks)
 		g_string_append_printf(text, ", %u skipped", result->skipped_checks);
-	if (result->actions->len)
+	/* Where the VMM acts by itself all along, what it was asked for is a part of that. */
+	if (figure(result, "cycles"))
+		append_cycles(text, result, figure(result, "cycles"));
+	else if (result->actions->len)
 		append_actions(text, result);
 	g_string_append_printf(text, "; %s", duration);
 	return g_string_free(text, FALSE);

@@ -136,6 +136,13 @@ void result_add_text(GPtrArray **texts, const char *text);
 
 void environment_free(struct environment *environment);
 
+/*
+ * Adds the VALUES, numbers as strings, to the mark FIGURES_MARK: what the VMM did to the guest by
+ * itself.
+ */
+#define FIGURES_MARK "vmm"
+void result_add_figures(struct result *result, GHashTable *values);
+
 /* The last value of KEY in a mark NAME, or NULL. */
 const char *result_mark(const struct result *result, const char *name, const char *key);
 

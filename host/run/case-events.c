@@ -278,8 +278,17 @@ static void on_version(void *data, const char *version)
 
 	if (!run->result->vmm_version)
 		run->result->vmm_version = g_strdup(version);
-	else if (run->settings->environment->other_binary && !run->result->other_vmm_version)
+	else if (run->environment->other_binary && !run->result->other_vmm_version)
 		run->result->other_vmm_version = g_strdup(version);
+}
+
+/* A guest may have several VMMs, whose figures are added up. */
+static void on_figures(void *data, GHashTable *values)
+{
+	struct case_run *run = data;
+
+	if (!run->over)
+		result_add_figures(run->result, values);
 }
 
 /* ---- what the guest asks ---- */
@@ -404,6 +413,7 @@ const struct guest_listener case_guest_listener = {
 	.violation = on_violation,
 	.sentence = on_sentence,
 	.version = on_version,
+	.figures = on_figures,
 	.time_told = on_time_told,
 	.wants_more = on_wants_more,
 	.boot_asked = on_boot_asked,

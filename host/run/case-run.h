@@ -53,6 +53,7 @@ struct still {
 struct case_run {
 	const struct test_case *test_case;
 	const struct case_settings *settings;
+	const struct environment *environment; /* of the VMM that the case uses */
 	const struct case_listener *listener;
 	void *data;
 

@@ -21,6 +21,15 @@
  */
 #define LAB_GATHER_MS 3
 
+const struct vmm_use *case_vmm(const struct case_settings *settings,
+			       const struct test_case *test_case)
+{
+	for (const struct vmm_use *use = settings->vmms; use && use->vmm; use++)
+		if (use->vmm == test_case->vmm)
+			return use;
+	return NULL;
+}
+
 void remember_first(char **where, const char *text)
 {
 	if (!*where)
@@ -150,9 +159,9 @@ static void add_word(GString *words, const char *word)
 }
 
 static char *guest_command_line(const struct test_case *test_case,
-				const struct case_settings *settings)
+				const struct case_settings *settings,
+				const struct environment *environment)
 {
-	const struct environment *environment = settings->environment;
 	const struct program *program = test_case->program;
 	g_autofree char *expected = NULL;
 	GString *words;
@@ -214,9 +223,10 @@ static gboolean start_guest(struct case_run *run, GError **error)
 {
 	const struct program *program = run->test_case->program;
 	const struct case_settings *settings = run->settings;
-	const struct environment *environment = settings->environment;
+	const struct vmm_use *use = case_vmm(settings, run->test_case);
+	const struct environment *environment = run->environment;
 	struct guest_config config = {
-		.vmm = settings->vmm,
+		.vmm = use->vmm,
 		.binary = environment->binary,
 		.other_binary = environment->other_binary,
 		.machine = {
@@ -227,9 +237,11 @@ static gboolean start_guest(struct case_run *run, GError **error)
 			.smp = program->smp,
 			.memory_mib = settings->wanted->memory_mib,
 			.type = *program->machine ? program->machine : NULL,
-			.versions = settings->machine_types,
+			.versions = &use->programs.types,
 			.arguments = program->qemu_params,
 			.kvm_unit_test = settings->kvm_unit_tests,
+			.habit = run->test_case->plan->habit,
+			.seed = run->test_case->seed,
 			.uses = run->test_case->plan->capabilities,
 			.options = run->test_case->plan->options,
 		},
@@ -276,20 +288,22 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 {
 	struct case_run *run = g_new0(struct case_run, 1);
 	const struct settings *wanted = settings->wanted;
-	double timeout = case_limit_seconds(test_case, wanted, settings->environment->timescale,
+	const struct environment *environment = case_vmm(settings, test_case)->environment;
+	double timeout = case_limit_seconds(test_case, wanted, environment->timescale,
 					    settings->emulated_host);
 	g_autoptr(GError) error = NULL;
 
 	run->test_case = test_case;
 	run->settings = settings;
+	run->environment = environment;
 	run->listener = listener;
 	run->data = data;
 	run->findings.bye = -1;
-	run->command_line = guest_command_line(test_case, settings);
+	run->command_line = guest_command_line(test_case, settings, environment);
 	run->clock_check = clock_check_new();
 	run->machine_check = machine_check_new();
 	run->started = run->test.started = g_get_monotonic_time();
-	run->result = result_new(test_case, settings->environment);
+	run->result = result_new(test_case, environment);
 	run->result->logdir = log_folder(test_case, attempt, settings);
 	if (!start_guest(run, &error)) {
 		conclude_error(run, error->message);

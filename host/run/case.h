@@ -7,13 +7,19 @@
 #include "suite/settings.h"
 #include "vmm/vmm.h"
 
+/* A VMM that cases of a run use. */
+struct vmm_use {
+	const struct vmm *vmm;
+	struct vmm_programs programs;
+	/* Results name it, and guests get its binaries, its accelerator and its timescale. */
+	struct environment *environment;
+};
+
 /* What all cases of a run have in common. */
 struct case_settings {
-	const struct settings *wanted; /* by the user */
-	/* Results name it, and guests get its binaries, its accelerator and its timescale. */
-	const struct environment *environment;
-	const struct vmm *vmm;
-	const struct machine_types *machine_types;
+	const struct settings *wanted;	       /* by the user */
+	const struct environment *environment; /* of the whole run, whichever VMMs it uses */
+	const struct vmm_use *vmms;	       /* ended by one without a `vmm`; NULL: none here */
 	const char *logdir;
 	const char *socket_dir;
 	gboolean kvm_unit_tests; /* guests of another suite */
@@ -22,6 +28,10 @@ struct case_settings {
 	const char *lab;	 /* the name of the lab that this run is in; NULL: in none */
 	const char *preforked;	 /* the library that QEMU is forked with (preforked.h), or NULL */
 };
+
+/* How SETTINGS' run uses the VMM of TEST_CASE; NULL if it does not. */
+const struct vmm_use *case_vmm(const struct case_settings *settings,
+			       const struct test_case *test_case);
 
 struct case_listener {
 	/* DOING is what the case does now, e.g. "timer on CPU 1". */

@@ -48,13 +48,13 @@ static char *kernel_release(void)
 	return g_strdup(uname(&names) ? "unknown" : names.release);
 }
 
-struct environment *environment_here(const struct vmm *vmm, const char *binary,
-				     const char *other_binary, const char *accel, guint32 seed)
+struct environment *environment_here(const char *vmm, const char *binary, const char *other_binary,
+				     const char *accel, guint32 seed)
 {
 	struct environment *environment = g_new0(struct environment, 1);
 
 	environment->host = g_strdup("local");
-	environment->vmm = g_strdup(vmm->name);
+	environment->vmm = g_strdup(vmm);
 	environment->binary = g_strdup(binary);
 	environment->other_binary = g_strdup(other_binary);
 	environment->accel = g_strdup(accel);

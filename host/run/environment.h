@@ -14,10 +14,11 @@
 const char *choose_accel(const char *option, const char *host, GError **error);
 
 /*
- * This machine with VMMs of the program BINARY and, if there are two, of OTHER_BINARY (or NULL).
- * The timescale is 1 until it is measured. The caller frees it with environment_free().
+ * This machine with the VMM of that name, of the program BINARY and, if there are two, of
+ * OTHER_BINARY (or NULL). The timescale is 1 until it is measured. The caller frees it with
+ * environment_free().
  */
-struct environment *environment_here(const struct vmm *vmm, const char *binary,
-				     const char *other_binary, const char *accel, guint32 seed);
+struct environment *environment_here(const char *vmm, const char *binary, const char *other_binary,
+				     const char *accel, guint32 seed);
 
 #endif

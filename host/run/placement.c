@@ -33,14 +33,25 @@ static char *failed_check(const struct program *program)
 static char *reason_anywhere(const struct test_case *test_case, const struct selection *selection)
 {
 	const struct program *program = test_case->program;
+	const struct vmm *vmm = test_case->vmm;
+	const struct vm_machine machine = {
+		.smp = program->smp,
+		.memory_mib = selection->wanted->memory_mib,
+		.type = *program->machine ? program->machine : NULL,
+		.disk = program->disk ? "" : NULL,
+		.arguments = program->qemu_params,
+	};
 
 	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
 		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);
-	if (test_case->plan->capabilities & ~selection->vmm->capabilities ||
-	    test_case->plan->options & ~selection->vmm->options)
+	if (test_case->plan->capabilities & ~vmm->capabilities ||
+	    test_case->plan->options & ~vmm->options)
 		return g_strdup_printf("plan %s needs what the VMM %s cannot do",
-				       test_case->plan->name, selection->vmm->name);
-	return NULL;
+				       test_case->plan->name, vmm->name);
+	if (vmm->kvm_alone && !g_str_equal(selection->accel, "kvm"))
+		return g_strdup_printf("the VMM %s runs on KVM alone, and this runs on %s",
+				       vmm->name, selection->accel);
+	return vmm->lacks ? vmm->lacks(&machine) : NULL;
 }
 
 /* Why the case cannot run on this machine for a reason that no lab does away with, or NULL. */

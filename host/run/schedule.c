@@ -72,7 +72,9 @@ static void apply_known_issues(struct schedule *schedule, struct result *result)
 
 static void skip(struct schedule *schedule, const struct test_case *test_case)
 {
-	struct result *result = result_new(test_case, schedule->settings->environment);
+	const struct vmm_use *use = case_vmm(schedule->settings, test_case);
+	struct result *result =
+		result_new(test_case, use ? use->environment : schedule->settings->environment);
 
 	result->verdict = VERDICT_SKIP;
 	result->reason = g_strdup(test_case->skip_reason);

@@ -136,6 +136,16 @@ static gboolean check_plan_names(const struct selection *selection, GError **err
 	return TRUE;
 }
 
+static gboolean check_vmm(const struct selection *selection, GError **error)
+{
+	if (!selection->vmm || !selection->vmm->kvm_alone || g_str_equal(selection->accel, "kvm"))
+		return TRUE;
+	g_set_error(error, FERRY_ERROR, 0,
+		    "--vmm %s runs guests on KVM alone, and --accel %s is none; leave one out",
+		    selection->vmm->name, selection->accel);
+	return FALSE;
+}
+
 static gboolean no_match(const struct suite *suite, const char *pattern, GError **error)
 {
 	g_autofree const char **names = g_new0(const char *, suite->programs->len + 1);
@@ -172,6 +182,16 @@ static const char *meant_by(const struct selection *selection, const struct prog
 	return first;
 }
 
+/* The first VMM that can carry out PLAN, or the first of all. */
+static const struct vmm *vmm_for(const struct plan *plan)
+{
+	for (const struct vmm *const *vmm = vmms; *vmm; vmm++)
+		if (!(plan->capabilities & ~(*vmm)->capabilities) &&
+		    !(plan->options & ~(*vmm)->options))
+			return *vmm;
+	return vmms[0];
+}
+
 static void add_case(GPtrArray *cases, const struct selection *selection,
 		     const struct program *program, const struct plan *plan, int number)
 {
@@ -182,6 +202,7 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 
 	test_case->program = program;
 	test_case->plan = plan;
+	test_case->vmm = selection->vmm ? selection->vmm : vmm_for(plan);
 	test_case->plan_name = plan->name;
 	test_case->action = plan->action;
 	test_case->reboots = plan->reboots;
@@ -199,7 +220,8 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 	g_autofree gboolean *used = g_new0(gboolean, patterns + 1);
 	GPtrArray *cases;
 
-	if (!check_words(suite, error) || !check_plan_names(selection, error))
+	if (!check_words(suite, error) || !check_plan_names(selection, error) ||
+	    !check_vmm(selection, error))
 		return NULL;
 	cases = g_ptr_array_new_with_free_func((GDestroyNotify)test_case_free);
 	for (guint i = 0; i < suite->programs->len; i++) {

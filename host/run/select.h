@@ -14,7 +14,7 @@ struct selection {
 	const char *accel; /* "kvm" or "tcg": what cases on this machine run with */
 	const char *host;  /* "local", the name of a lab, ANY_LAB, or NULL: the first possible */
 	const char *lab_clock; /* a lab's clock that the user has named, or NULL */
-	const struct vmm *vmm;
+	const struct vmm *vmm; /* NULL: for each plan the first that can carry it out */
 };
 
 /*

@@ -71,6 +71,7 @@ static gint64 measure(const struct program *program, const struct case_settings 
 	struct test_case test_case = {
 		.program = program,
 		.plan = &plan_none,
+		.vmm = settings->vmms[0].vmm,
 		.plan_name = "none",
 		.name = (char *)"calibrate/none",
 		.log_name = (char *)"calibrate/none",

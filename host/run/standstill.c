@@ -31,14 +31,13 @@ static gboolean look(gpointer data)
 	if (run->still.looks < LOOKS)
 		return G_SOURCE_CONTINUE;
 	run->still.timer = 0;
-	conclude_standstill(run, STANDSTILL_SECONDS * run->settings->environment->timescale);
+	conclude_standstill(run, STANDSTILL_SECONDS * run->environment->timescale);
 	return G_SOURCE_REMOVE;
 }
 
 void standstill_watch(struct case_run *run)
 {
-	double milliseconds =
-		STANDSTILL_SECONDS * 1000.0 / LOOKS * run->settings->environment->timescale;
+	double milliseconds = STANDSTILL_SECONDS * 1000.0 / LOOKS * run->environment->timescale;
 
 	/* Guests of other suites may halt as long as they like. */
 	if (run->settings->kvm_unit_tests)

@@ -115,7 +115,7 @@ static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum fai
 	const struct console *console = guest_console(run->guest);
 	g_autofree char *death = vm_exit_describe(exit), *where = whereabouts(run);
 	const char *log_problem = guest_log_problem(run->guest);
-	const char *vmm = run->settings->vmm->name;
+	const char *vmm = run->test_case->vmm->name;
 
 	*kind = KIND_RUNNER;
 	if (log_problem)
@@ -123,6 +123,10 @@ static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum fai
 	*kind = KIND_VMM;
 	if (!WIFEXITED(exit->wait_status))
 		return g_strdup_printf("%s died%s (%s)", vmm, where, death);
+	if (exit->differs) {
+		*kind = KIND_HOST_CHECK;
+		return g_strdup_printf(RESTORE_DIFFERS "%s", exit->stderr_end, where);
+	}
 	if (!console_bytes(console) && (!exit->started || exit->stderr_end))
 		return g_strdup_printf("%s did not start (%s)", vmm, death);
 	if (exit->reset) {
@@ -166,6 +170,12 @@ static void conclude_status(struct case_run *run, int status)
 	}
 }
 
+/* How a case ends badly: by what is tested, or by what it is tested with. */
+static enum verdict verdict_of(enum failure_kind kind)
+{
+	return kind == KIND_GUEST_END || kind == KIND_HOST_CHECK ? VERDICT_FAIL : VERDICT_ERROR;
+}
+
 void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 {
 	g_autofree char *problem = NULL;
@@ -175,8 +185,7 @@ void conclude_exit(struct case_run *run, const struct vm_exit *exit)
 		compare_disk(run, NULL, NULL);
 	problem = bad_exit(run, exit, &kind);
 	if (problem)
-		conclude_end(run, kind == KIND_GUEST_END ? VERDICT_FAIL : VERDICT_ERROR, kind,
-			     problem);
+		conclude_end(run, verdict_of(kind), kind, problem);
 	else
 		conclude_status(run, exit->guest_status);
 }
@@ -190,14 +199,14 @@ void conclude_problem(struct case_run *run, enum failure_kind kind, const char *
 {
 	g_autofree char *where = whereabouts(run), *text = g_strconcat(problem, where, NULL);
 
-	conclude_end(run, VERDICT_ERROR, kind, text);
+	conclude_end(run, verdict_of(kind), kind, text);
 }
 
 void conclude_unable(struct case_run *run, const char *reason)
 {
 	g_autofree char *text =
 		g_strdup_printf("plan %s needs what %s cannot do here: %s",
-				run->test_case->plan->name, run->settings->vmm->name, reason);
+				run->test_case->plan->name, run->test_case->vmm->name, reason);
 
 	/* If something has failed before, a skip would hide it. */
 	if (run->findings.first_fail || run->result->failures->len)

@@ -4,7 +4,7 @@
 #include "vmm/vmm.h"
 
 /* The first is the default. */
-#define FOR_EACH_VMM(x) x(qemu)
+#define FOR_EACH_VMM(x) x(qemu) x(native)
 
 #define DECLARE(name) extern const struct vmm name##_vmm;
 #define ADDRESS(name) &name##_vmm,
@@ -17,8 +17,6 @@ const struct vmm *vmm_find(const char *name, GError **error)
 {
 	g_autoptr(GString) known = g_string_new(NULL);
 
-	if (!name)
-		return vmms[0];
 	for (const struct vmm *const *vmm = vmms; *vmm; vmm++) {
 		if (g_str_equal((*vmm)->name, name))
 			return *vmm;

@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "report/action-stats.h"
+#include "suite/settings.h"
 #include "util/log-file.h"
 #include "vmm/ram-images.h"
 
@@ -26,6 +27,21 @@ enum vmm_capability {
 	VMM_CAN_BREAK_MIGRATION = 1 << 5,
 	VMM_CAN_SAVE_RUNNING = 1 << 6,
 	VMM_CAN_RECOVER_POSTCOPY = 1 << 7,
+	/* All of a guest is saved, restored in a VM made from nothing, and compared ... */
+	VMM_CAN_CYCLE = 1 << 8, /* ... in the same process, also by itself all along */
+	VMM_CAN_FILE = 1 << 9,	/* ... through a file, in another process */
+	VMM_CAN_FORK = 1 << 10, /* ... in another process, and the guest that was saved goes on */
+	/* Memory is carried by KVM's dirty tracking alone. */
+	VMM_CAN_CARRY = 1 << 11,
+};
+
+/* What a VMM does to its guest by itself, or is ready to do, from the guest's start on. */
+enum vm_habit {
+	HABIT_NONE,
+	HABIT_CYCLE_AT_EXITS,  /* VMM_CAN_CYCLE: at each exit to user space */
+	HABIT_CYCLE_AT_RANDOM, /* VMM_CAN_CYCLE: at random moments */
+	HABIT_CARRY_BY_LOG,    /* VMM_CAN_CARRY: dirty pages are told in a bitmap */
+	HABIT_CARRY_BY_RING,   /* VMM_CAN_CARRY: ... in rings */
 };
 
 /*
@@ -55,6 +71,13 @@ struct machine_types {
 	char *q35, *pc;
 };
 
+/* A VMM's programs, and what was found out about them before anything starts. */
+struct vmm_programs {
+	char *binary;
+	char *other_binary;	    /* every second VM of a guest runs it; NULL: there is one */
+	struct machine_types types; /* of guests that both can carry */
+};
+
 /* What the guest sees. It is the same for each VM that carries the guest. */
 struct vm_machine {
 	const char *accel;	  /* "kvm" or "tcg" */
@@ -65,6 +88,8 @@ struct vm_machine {
 	unsigned memory_mib;
 	const char *type; /* with its properties, "q35,accel=kvm"; NULL for the default */
 	const struct machine_types *versions; /* of the type, where it is q35 or pc */
+	enum vm_habit habit;
+	guint32 seed;		/* of what the VMM does at random */
 	const char *disk;	/* a raw image, for a device with `drive=disk`; NULL for none */
 	char **arguments;	/* further ones for the VMM; may be NULL */
 	gboolean kvm_unit_test; /* a guest of kvm-unit-tests: its machine, its test devices */
@@ -106,6 +131,8 @@ struct vm_exit {
 	gboolean reset;	  /* the guest reset itself, or triple-faulted */
 	gboolean ordered; /* it was meant to end, in whatever way */
 	char *stderr_end; /* the last line that the VMM wrote to stderr, or NULL */
+	/* What it restored is not what it had saved; `stderr_end` tells what differs. */
+	gboolean differs;
 	int guest_status; /* what the guest left with, 0 to 127; -1: it did not leave */
 	/* The VMM may have failed instead: its own failure would look like this `guest_status`. */
 	gboolean doubtful;
@@ -113,6 +140,13 @@ struct vm_exit {
 
 /* "exit status 1: cannot load ...", "killed by signal 9 (Killed)". The caller frees it. */
 char *vm_exit_describe(const struct vm_exit *exit);
+
+/*
+ * Writes the command ARGUMENTS, quoted for a shell, to CONFIG's `command_path`. FALSE and ERROR if
+ * it cannot be written.
+ */
+gboolean vm_write_command(const struct vm_config *config, const GPtrArray *arguments,
+			  GError **error);
 
 struct vm_listener {
 	/* The VMM has started and tells its version, "7.2.22". */
@@ -130,6 +164,8 @@ struct vm_listener {
 	 * copied now.
 	 */
 	void (*stands_still)(void *owner, struct vm *vm);
+	/* What the VMM did by itself: VALUES, of char *, as its result is to tell them. */
+	void (*figures)(void *owner, struct vm *vm, GHashTable *values);
 	/* The process has ended and all its output was delivered. The VM may be freed. */
 	void (*exited)(void *owner, struct vm *vm, const struct vm_exit *exit);
 	/* The VMM cannot be talked to any more; PROBLEM is one line. The process may still run. */
@@ -158,23 +194,25 @@ struct broken_migration_options {
 typedef void (*action_done_function)(void *data, const struct action_stats *stats,
 				     const char *problem);
 
+/* A function for what a VMM cannot do is NULL. */
 struct vmm {
 	const char *name;
-	unsigned capabilities; /* of enum vmm_capability */
-	unsigned options;      /* of enum vm_option: those that it knows */
+	const char *transcript; /* the name of the log of its control channel */
+	gboolean kvm_alone;	/* it has no other accelerator */
+	unsigned capabilities;	/* of enum vmm_capability */
+	unsigned options;	/* of enum vm_option: those that it knows */
 
 	/*
-	 * The path of the VMM's program NAME, or of the usual one if that is NULL. The caller
-	 * frees it. NULL and ERROR if there is no such program.
+	 * Fills in PROGRAMS. The caller clears them with vmm_programs_clear(), also after FALSE,
+	 * when ERROR tells what is missing.
 	 */
-	char *(*find_program)(const char *name, GError **error);
+	gboolean (*find_programs)(struct vmm_programs *programs, const struct settings *wanted,
+				  GError **error);
 	/*
-	 * Fills in TYPES for guests that are migrated between BINARY and OTHER (NULL: there is only
-	 * one binary). Both types are WANTED, unless that is NULL. The caller frees the strings.
-	 * FALSE and ERROR if a binary does not have such a type.
+	 * What the VMM lacks of MACHINE, as one line that the caller frees; NULL: nothing. The
+	 * accelerator and the files of MACHINE may be missing. May be NULL: it lacks nothing.
 	 */
-	gboolean (*choose_machine_types)(struct machine_types *types, const char *wanted,
-					 const char *binary, const char *other, GError **error);
+	char *(*lacks)(const struct vm_machine *machine);
 	/* Ends what the VMM keeps between one VM and the next. May be NULL. */
 	void (*end)(void);
 
@@ -192,6 +230,10 @@ struct vmm {
 	void (*release_output)(struct vm *vm);
 	/* Stops the guest for MICROSECONDS and lets it go on. */
 	void (*pause)(struct vm *vm, gint64 microseconds, action_done_function done, void *data);
+	/* Saves and restores the guest COUNT times, here and now. */
+	void (*cycle)(struct vm *vm, unsigned count, action_done_function done, void *data);
+	/* Carries the guest's memory elsewhere while it runs, and then lets it go on there. */
+	void (*carry)(struct vm *vm, action_done_function done, void *data);
 	/*
 	 * Migrates the guest to TO, which must be ready. All that the guest wrote in VM is
 	 * delivered before `done`. If the migration fails, the guest may go on in VM.
@@ -239,12 +281,16 @@ struct vmm {
 struct vm {
 	const struct vmm *vmm;
 	gboolean crashed; /* the process died of a signal that was not meant for it */
+	/* The guest's clocks stop whenever the VMM does something to it by itself. */
+	gboolean clocks_stop;
 };
 
 /* Every VMM, ended by NULL. The first is the default. */
 extern const struct vmm *const vmms[];
 
-/* The VMM NAME, or the default if NAME is NULL; NULL and ERROR if there is none of that name. */
+void vmm_programs_clear(struct vmm_programs *programs);
+
+/* The VMM NAME; NULL and ERROR if there is none. */
 const struct vmm *vmm_find(const char *name, GError **error);
 
 #endif

@@ -251,33 +251,9 @@ GPtrArray *qemu_command_line(const struct vm_config *config)
 
 /* ---- for people ---- */
 
-static gboolean needs_quotes(const char *word)
-{
-	return !*word || strpbrk(word, " \t\n'\"\\$`*?[]{}()<>|&;#~");
-}
-
 gboolean qemu_write_command(const struct vm_config *config, GError **error)
 {
 	g_autoptr(GPtrArray) arguments = command_line(config, NULL);
-	GString *text =
-		g_string_new(config->machine.options & OPTION_NO_RANDOM ? "setarch -R " : NULL);
-	struct log_file *log = log_file_create(config->endpoint.command_path, error);
-	gboolean written = FALSE;
 
-	for (guint i = 0; log && i < arguments->len; i++) {
-		const char *word = arguments->pdata[i];
-		g_autofree char *quoted = needs_quotes(word) ? g_shell_quote(word) : g_strdup(word);
-
-		g_string_append_printf(text, "%s%s", i ? " " : "", quoted);
-	}
-	g_string_append_c(text, '\n');
-	if (log) {
-		log_file_write(log, text->str, text->len);
-		written = !log_file_problem(log);
-		if (!written)
-			g_set_error_literal(error, FERRY_ERROR, 0, log_file_problem(log));
-		log_file_close(log);
-	}
-	g_string_free(text, TRUE);
-	return written;
+	return vm_write_command(config, arguments, error);
 }

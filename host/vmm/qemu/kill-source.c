@@ -36,7 +36,7 @@ static void finish(struct qemu_migration *migration)
 	stats.pause_max_ns = stats.total_ns;
 	if (qemu_migration_stamps_fit(migration))
 		stats.pause_min_ns = MAX(0, to->resume_time - from->stop_time) * NS_PER_US;
-	qemu_drain_console(from);
+	vm_console_drain(&from->console);
 	qemu_action_finish(&migration->base, &stats, NULL);
 }
 

@@ -88,7 +88,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 		stats.pause_max_ns = stats.total_ns;
 	}
 	/* What the guest wrote before it was stopped comes before what it writes now. */
-	qemu_drain_console(from);
+	vm_console_drain(&from->console);
 	qemu_action_finish(&migration->base, &stats, NULL);
 }
 

@@ -83,6 +83,6 @@ void qemu_postcopy_end_without_destination(struct qemu_migration *migration)
 	qemu_action_take_time(&migration->base, &stats);
 	stats.bytes_left = migration->postcopy.bytes_left;
 	stats.pause_max_ns = stats.total_ns;
-	qemu_drain_console(from);
+	vm_console_drain(&from->console);
 	qemu_action_finish(&migration->base, &stats, NULL);
 }

@@ -47,14 +47,9 @@ gboolean qemu_spawn(struct qemu *qemu, const struct vm_config *config, int conso
 	if (!qemu_has_firmware(config, error) ||
 	    (config->endpoint.command_path && !qemu_write_command(config, error)))
 		return FALSE;
-	files[2] =
-		open(config->endpoint.stderr_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (files[2] < 0) {
-		g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s",
-			    config->endpoint.stderr_path, g_strerror(errno));
+	files[2] = vm_stderr_open(&qemu->words, config->endpoint.stderr_path, error);
+	if (files[2] < 0)
 		return FALSE;
-	}
-	qemu->stderr_start = lseek(files[2], 0, SEEK_END);
 	if (config->tuning.preforked && !orders.predictable)
 		qemu->pid = preforked_start(config->tuning.preforked, (char **)arguments->pdata,
 					    files, targets, count, qemu->high_priority);
@@ -73,27 +68,11 @@ gboolean qemu_spawn(struct qemu *qemu, const struct vm_config *config, int conso
 
 /* ---- the end ---- */
 
-/* The last line in the part of the stderr file that this process wrote, or NULL. */
-static char *read_stderr_end(struct qemu *qemu)
-{
-	g_autofree char *text = NULL;
-	gsize length;
-	char *line;
-
-	if (!g_file_get_contents(qemu->stderr_path, &text, &length, NULL) ||
-	    (gint64)length <= qemu->stderr_start)
-		return NULL;
-	line = g_strchomp(text + qemu->stderr_start);
-	if (strrchr(line, '\n'))
-		line = strrchr(line, '\n') + 1;
-	return *line ? text_printable(line, -1) : NULL;
-}
-
 static void tell_exit(struct qemu *qemu)
 {
-	if (!qemu->output_held)
-		qemu_drain_console(qemu);
-	qemu_unwatch_console(qemu);
+	if (!qemu->console.held)
+		vm_console_drain(&qemu->console);
+	vm_console_unwatch(&qemu->console);
 	qemu->listener->exited(qemu->owner, &qemu->vm, &qemu->exit);
 }
 
@@ -156,7 +135,7 @@ void qemu_on_process_end(GPid pid, gint wait_status, gpointer data)
 
 	qemu->child_watch = 0;
 	qemu->exit.wait_status = wait_status;
-	qemu->exit.stderr_end = read_stderr_end(qemu);
+	qemu->exit.stderr_end = vm_stderr_last_line(&qemu->words);
 	note_guest_status(&qemu->exit);
 	qemu->vm.crashed = WIFSIGNALED(wait_status) && !qemu->exit.ordered;
 	/* First handle all that QEMU has told, so that the action is not judged by half of it. */
@@ -170,7 +149,7 @@ void qemu_on_process_end(GPid pid, gint wait_status, gpointer data)
 	 * Only the action releases held output, when it ends. An action that kills its source goes
 	 * on until the guest has arrived.
 	 */
-	if (qemu->action && (qemu->output_held || qemu->exit.ordered))
+	if (qemu->action && (qemu->console.held || qemu->exit.ordered))
 		qemu->exit_held = TRUE;
 	else
 		tell_exit(qemu);
@@ -180,9 +159,9 @@ void qemu_release_output(struct vm *vm)
 {
 	struct qemu *qemu = (struct qemu *)vm;
 
-	qemu->output_held = FALSE;
+	qemu->console.held = FALSE;
 	if (qemu->exit_held)
 		tell_exit(qemu);
 	else
-		qemu_watch_console(qemu);
+		vm_console_watch(&qemu->console);
 }

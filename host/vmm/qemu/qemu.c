@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The QEMU VMM: one process for each VM, with its console on stdin and stdout (console.c) and its
- * monitor on an inherited socket (monitor.c, qmp.c).
+ * The QEMU VMM: one process for each VM, with its console on stdin and stdout (vmm/console.h) and
+ * its monitor on an inherited socket (monitor.c, qmp.c).
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -9,6 +9,7 @@
 
 #include "util/child.h"
 #include "util/text.h"
+#include "vmm/activity.h"
 #include "vmm/qemu/channel.h"
 #include "vmm/qemu/command-line.h"
 #include "vmm/qemu/machine.h"
@@ -21,12 +22,9 @@ static void release(struct qemu *qemu)
 {
 	if (qemu->qmp)
 		qmp_free(qemu->qmp);
-	if (qemu->console >= 0)
-		close(qemu->console);
-	if (qemu->output >= 0)
-		close(qemu->output);
+	vm_console_close(&qemu->console);
 	g_free(qemu->exit.stderr_end);
-	g_free(qemu->stderr_path);
+	vm_stderr_clear(&qemu->words);
 	g_free(qemu->migration_status);
 	qemu_channel_drop(qemu);
 	g_free(qemu->port);
@@ -34,53 +32,71 @@ static void release(struct qemu *qemu)
 	g_free(qemu);
 }
 
+static void deliver(void *data, const char *bytes, gsize length)
+{
+	struct qemu *qemu = data;
+
+	qemu->listener->output(qemu->owner, &qemu->vm, bytes, length);
+}
+
+static void qemu_send(struct vm *vm, const char *bytes, gsize length)
+{
+	struct qemu *qemu = (struct qemu *)vm;
+
+	if (!vm_console_send(&qemu->console, bytes, length))
+		qemu_break(qemu, "QEMU does not take the guest's console input");
+}
+
+static gint64 qemu_activity(struct vm *vm)
+{
+	return vm_activity(((struct qemu *)vm)->pid);
+}
+
 static struct vm *qemu_start(const struct vm_config *config, const struct vm_listener *listener,
 			     void *owner, GError **error)
 {
-	int console[2], output[2], monitor[2];
+	struct vm_console console = { .deliver = deliver, .gather_ms = config->tuning.gather_ms };
+	int monitor[2], input, output;
 	struct qemu *qemu;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 ||
-	    qemu_make_output_pipe(output) < 0 ||
+	if (!vm_console_make(&console, &input, &output) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor) < 0) {
 		g_set_error(error, FERRY_ERROR, 0, "cannot make sockets for QEMU: %s",
 			    g_strerror(errno));
 		return NULL;
 	}
 	qemu = g_new0(struct qemu, 1);
+	qemu->console = console;
+	qemu->console.data = qemu;
 	qemu->vm.vmm = &qemu_vmm;
 	qemu->listener = listener;
 	qemu->owner = owner;
 	qemu->reply_seconds = config->tuning.reply_seconds;
-	qemu->stderr_path = g_strdup(config->endpoint.stderr_path);
 	qemu->incoming = g_strdup(config->endpoint.incoming);
 	qemu->uses = config->machine.uses;
 	qemu->images = config->endpoint.images;
 	qemu->starts_stopped = qemu_starts_stopped(config);
 	qemu->options = config->machine.options;
-	qemu->gather_ms = config->tuning.gather_ms;
 	qemu->restores = config->endpoint.restore != 0;
-	qemu->output_held = qemu->incoming || qemu->restores;
-	qemu->high_priority = config->tuning.high_priority && qemu->output_held;
-	qemu->console = console[0];
-	qemu->output = output[0];
+	qemu->console.held = qemu->incoming || qemu->restores;
+	qemu->high_priority = config->tuning.high_priority && qemu->console.held;
 	if (!qemu_channel_make(qemu, error) ||
-	    !qemu_spawn(qemu, config, console[1], output[1], monitor[1], error)) {
-		close(console[1]);
-		close(output[1]);
+	    !qemu_spawn(qemu, config, input, output, monitor[1], error)) {
+		close(input);
+		close(output);
 		close(monitor[0]);
 		close(monitor[1]);
 		release(qemu);
 		return NULL;
 	}
-	close(console[1]);
-	close(output[1]);
+	close(input);
+	close(output);
 	close(monitor[1]);
 	qemu->child_watch = g_child_watch_add(qemu->pid, qemu_on_process_end, qemu);
 	qemu->qmp = qmp_new(monitor[0], config->endpoint.transcript, config->endpoint.label,
 			    config->tuning.reply_seconds, &qemu_monitor_listener, qemu);
-	if (!qemu->output_held)
-		qemu_watch_console(qemu);
+	if (!qemu->console.held)
+		vm_console_watch(&qemu->console);
 	return &qemu->vm;
 }
 
@@ -89,7 +105,6 @@ static void qemu_free(struct vm *vm)
 	struct qemu *qemu = (struct qemu *)vm;
 
 	qemu_action_forget(qemu);
-	qemu_unwatch_console(qemu);
 	if (qemu->quit_deadline)
 		g_source_remove(qemu->quit_deadline);
 	if (qemu->pid) {
@@ -106,30 +121,42 @@ static void qemu_give_to(struct vm *vm, void *owner)
 	qemu->owner = owner;
 }
 
-static char *find_program(const char *wanted, GError **error)
+static gboolean find_programs(struct vmm_programs *programs, const struct settings *wanted,
+			      GError **error)
 {
 	const char *usual = g_getenv("QEMU");
-	const char *name = wanted ? wanted : usual ? usual : DEFAULT_PROGRAM;
-	char *path = g_find_program_in_path(name);
+	const char *name = wanted->qemu ? wanted->qemu : usual ? usual : DEFAULT_PROGRAM;
 
-	if (!path)
+	programs->binary = g_find_program_in_path(name);
+	if (!programs->binary) {
 		g_set_error(
 			error, FERRY_ERROR, 0,
 			"there is no program '%s'; install QEMU (scripts/packages) or name it with --qemu",
 			name);
-	return path;
+		return FALSE;
+	}
+	if (wanted->qemu_dst) {
+		programs->other_binary = g_find_program_in_path(wanted->qemu_dst);
+		if (!programs->other_binary) {
+			g_set_error(error, FERRY_ERROR, 0, "--qemu-dst: there is no program '%s'",
+				    wanted->qemu_dst);
+			return FALSE;
+		}
+	}
+	return qemu_choose_machine_types(&programs->types, wanted->machine, programs->binary,
+					 programs->other_binary, error);
 }
 
 const struct vmm qemu_vmm = {
 	.name = "qemu",
+	.transcript = "qmp",
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MIGRATE | VMM_CAN_RESET | VMM_CAN_MIGRATE_POSTCOPY |
 			VMM_CAN_SAVE | VMM_CAN_BREAK_MIGRATION | VMM_CAN_SAVE_RUNNING |
 			VMM_CAN_RECOVER_POSTCOPY,
 	.options = OPTION_MULTIFD | OPTION_XBZRLE | OPTION_COMPRESS | OPTION_AUTO_CONVERGE |
 		   OPTION_DIRTY_RING | OPTION_HUGE_PAGES | OPTION_MEMFD | OPTION_TCP | OPTION_EXEC |
 		   OPTION_FILE | OPTION_DELAY | OPTION_NO_RANDOM,
-	.find_program = find_program,
-	.choose_machine_types = qemu_choose_machine_types,
+	.find_programs = find_programs,
 	.end = preforked_end,
 	.start = qemu_start,
 	.send = qemu_send,

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A running QEMU, and what the files of this VMM share: process.c, console.c, monitor.c (its start
- * and its events), capability.c, channel.c, and what can be done to the guest (action.h).
+ * A running QEMU, and what the files of this VMM share: process.c, monitor.c (its start and its
+ * events), capability.c, channel.c, and what can be done to the guest (action.h).
  */
 #ifndef FERRY_HOST_QEMU_H
 #define FERRY_HOST_QEMU_H
 
 #include <json-glib/json-glib.h>
 
+#include "vmm/console.h"
 #include "vmm/qemu/qmp.h"
+#include "vmm/stderr-file.h"
 #include "vmm/vmm.h"
 
 struct qemu_action;
@@ -28,17 +30,11 @@ struct qemu {
 	guint child_watch;
 	guint quit_deadline;
 	gboolean high_priority; /* until it can take its guest (child.h) */
-	char *stderr_path;
-	gint64 stderr_start; /* bytes that the file held before this process wrote to it */
+	struct vm_stderr words;
 	struct vm_exit exit;
 	gboolean exit_held; /* ended while the output was held */
 
-	/* console.c */
-	int console;	     /* socket; the other end is QEMU's stdin */
-	int output;	     /* pipe; the other end is QEMU's stdout */
-	guint console_watch; /* waits for output, or for output to gather */
-	unsigned gather_ms;
-	gboolean output_held;
+	struct vm_console console;
 
 	/* channel.c, and where the guest comes from */
 	char *incoming; /* path of a socket, FIFO or file, or NULL */
@@ -75,22 +71,6 @@ void qemu_quit(struct vm *vm);
 /* Kills the process. Its exit is reported as ordered. */
 void qemu_kill(struct vm *vm);
 void qemu_release_output(struct vm *vm);
-
-/* ---- activity.c ---- */
-
-gint64 qemu_activity(struct vm *vm);
-
-/* ---- console.c ---- */
-
-/* The reading end does not block. Returns a negative number and sets errno on failure. */
-int qemu_make_output_pipe(int output[2]);
-void qemu_watch_console(struct qemu *qemu);
-void qemu_unwatch_console(struct qemu *qemu);
-/* Delivers the console output that there is to read now. */
-void qemu_drain_console(struct qemu *qemu);
-/* From now on output is delivered only by qemu_drain_console(), or when it is released. */
-void qemu_hold_console(struct qemu *qemu);
-void qemu_send(struct vm *vm, const char *bytes, gsize length);
 
 /* ---- monitor.c ---- */
 

@@ -72,7 +72,7 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 		stats.pause_min_ns = CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0,
 					   stats.pause_max_ns);
 	} else {
-		qemu_drain_console(qemu);
+		vm_console_drain(&qemu->console);
 	}
 	qemu_action_finish(&save->base, &stats, NULL);
 }
@@ -104,7 +104,7 @@ static void on_saving(struct qemu_action *action)
 		qemu_action_fail(action, "QEMU died while it saved the guest (%s)", death);
 	} else if (!qemu->pid) {
 		/* The guest ended by itself. Its exit, and all that it wrote, is reported. */
-		qemu->output_held = FALSE;
+		qemu->console.held = FALSE;
 		qemu_action_forget(qemu);
 	} else if (has_status(qemu, "completed") || has_status(qemu, "failed")) {
 		action->finishing = TRUE;
@@ -132,8 +132,8 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 		return;
 	}
 	if (save->running) {
-		qemu_drain_console(qemu);
-		qemu_hold_console(qemu);
+		vm_console_drain(&qemu->console);
+		vm_console_hold(&qemu->console);
 		qemu->listener->stands_still(qemu->owner, &qemu->vm);
 	}
 	migrate_to_file(qemu);

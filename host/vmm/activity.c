@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whether a QEMU's vCPUs do anything. A vCPU that halts, and that nothing wakes, is a thread that
+ * Whether a VMM's vCPUs do anything. A vCPU that halts, and that nothing wakes, is a thread that
  * sleeps in the kernel. Each time that a thread sleeps or is made to wait, the kernel counts it in
  * /proc/PID/task/TID/status (proc(5)), so a thread that sleeps now and whose counts have not
  * changed has not run in between.
  */
 #include <string.h>
 
-#include "vmm/qemu/qemu.h"
+#include "vmm/activity.h"
 
 /* How often the thread of the status file PATH has given up its CPU; -1 if it does not sleep now.
  */
@@ -35,11 +35,10 @@ static gint64 switches_of(const char *path)
  * only must be asleep now: it may still be starting the guest. Other threads that run no vCPU, such
  * as those for disks, work only when a vCPU or an action has made them.
  */
-gint64 qemu_activity(struct vm *vm)
+gint64 vm_activity(GPid pid)
 {
-	struct qemu *qemu = (struct qemu *)vm;
-	g_autofree char *folder = g_strdup_printf("/proc/%d/task", qemu->pid);
-	GDir *threads = qemu->pid ? g_dir_open(folder, 0, NULL) : NULL;
+	g_autofree char *folder = g_strdup_printf("/proc/%d/task", pid);
+	GDir *threads = pid ? g_dir_open(folder, 0, NULL) : NULL;
 	gint64 sum = 0, others = 0;
 	const char *name;
 
@@ -47,7 +46,7 @@ gint64 qemu_activity(struct vm *vm)
 		return -1;
 	while (sum >= 0 && (name = g_dir_read_name(threads))) {
 		g_autofree char *path = g_build_filename(folder, name, "status", NULL);
-		gboolean main_thread = g_ascii_strtoll(name, NULL, 10) == qemu->pid;
+		gboolean main_thread = g_ascii_strtoll(name, NULL, 10) == pid;
 		gint64 switches;
 
 		others += !main_thread;

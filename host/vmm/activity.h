@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether the vCPUs of a VMM do anything. */
+#ifndef FERRY_HOST_ACTIVITY_H
+#define FERRY_HOST_ACTIVITY_H
+
+#include <glib.h>
+
+/*
+ * The `activity` of struct vmm, for the process PID. Each vCPU has a thread, and the main thread is
+ * none of them. PID is 0 if the process has ended.
+ */
+gint64 vm_activity(GPid pid);
+
+#endif
