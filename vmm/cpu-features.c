@@ -13,6 +13,7 @@
 #define LEAF_VENDOR	    0x0
 #define LEAF_FEATURES	    0x1
 #define LEAF_EXTENDED	    0x7
+#define LEAF_PMU	    0xa
 #define LEAF_XSAVE	    0xd
 #define LEAF_AMD_VENDOR	    0x80000000
 #define LEAF_AMD_FEATURES   0x80000001
@@ -122,9 +123,50 @@ static const struct feature {
 	{ "vnmi", LEAF_SVM, 0, EDX, 25 },
 };
 
+/*
+ * QEMU's qemu64 on KVM, for suites that are to run on a CPU with little: of these leaves nothing
+ * else is left. Its vendor, family and cache are the host's here.
+ */
+static const struct {
+	__u32 function, index, eax, ebx, ecx, edx;
+} qemu64[] = {
+	/* SSE3, CMPXCHG16B, x2APIC, a hypervisor; no HTT, ACPI, SS, PBE. */
+	{ LEAF_FEATURES, 0, ~0u, ~0u, 0x80202001, 0x078bfbfd },
+	{ LEAF_EXTENDED, 0, 0, 0, 0, 0 },
+	{ LEAF_EXTENDED, 1, 0, 0, 0, 0 },
+	{ LEAF_PMU, 0, 0, 0, 0, 0 },
+	{ LEAF_XSAVE, 0, 0, 0, 0, 0 },
+	{ LEAF_XSAVE, 1, 0, 0, 0, 0 },
+	/* LAHF in long mode, long mode itself, NX, SYSCALL; and what leaf 1 has, on AMD. */
+	{ LEAF_AMD_FEATURES, 0, ~0u, ~0u, 0x1, 0x2193fbfd },
+	{ LEAF_POWER, 0, 0, 0, 0, 0 },
+	{ LEAF_ADDRESS, 0, ~0u, 0, ~0u, ~0u },
+};
+
+static void reduce_to_qemu64(struct kvm_cpuid2 *cpuid)
+{
+	for (unsigned i = 0; i < sizeof(qemu64) / sizeof(qemu64[0]); i++) {
+		struct kvm_cpuid_entry2 *entry =
+			cpuid_find(cpuid, qemu64[i].function, qemu64[i].index);
+
+		if (!entry)
+			continue;
+		entry->eax &= qemu64[i].eax;
+		entry->ebx &= qemu64[i].ebx;
+		entry->ecx &= qemu64[i].ecx;
+		entry->edx &= qemu64[i].edx;
+	}
+}
+
 /* Words that only tell QEMU how to make or check its own models. */
 static const char *const without_meaning[] = {
 	"max", "host", "migratable", "host-phys-bits", "check", "enforce", NULL,
+};
+
+/* A CPU on the way to what the command line wants. */
+struct cpu {
+	struct kvm_cpuid2 *seen;    /* by the guest */
+	struct kvm_cpuid2 *offered; /* by KVM */
 };
 
 struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, __u32 function, __u32 index)
@@ -202,36 +244,50 @@ static bool is_without_meaning(const char *name)
 	return false;
 }
 
-static void set_feature(struct kvm_cpuid2 *cpuid, const struct feature *feature, bool on)
+/* The register of CPUID that has FEATURE, or NULL. */
+static __u32 *reg_with(struct kvm_cpuid2 *cpuid, const struct feature *feature)
 {
 	struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, feature->function, feature->index);
-	__u32 *reg = entry ? reg_of(entry, feature->reg) : NULL;
+
+	return entry ? reg_of(entry, feature->reg) : NULL;
+}
+
+static void set_feature(struct cpu *cpu, const struct feature *feature, bool on)
+{
+	__u32 *reg = reg_with(cpu->seen, feature), *offered = reg_with(cpu->offered, feature);
+	__u32 bit = 1u << feature->bit;
 
 	/* As on QEMU, a guest without it goes on, and its tests look for what they need. */
-	if (on && (!reg || !(*reg & 1u << feature->bit)))
+	if (on && (!offered || !(*offered & bit)))
 		message("this KVM does not offer the CPU feature '%s'", feature->name);
-	else if (!on && reg)
-		*reg &= ~(1u << feature->bit);
+	else if (on)
+		*reg |= bit;
+	else if (reg)
+		*reg &= ~bit;
 }
 
 /* NAME without a sign, and what stands behind its '=', or NULL. */
-static void apply(struct kvm_cpuid2 *cpuid, const char *name, const char *value, bool on)
+static void apply(struct cpu *cpu, const char *name, const char *value, bool on)
 {
 	if (is_without_meaning(name))
 		return;
+	if (!strcmp(name, "qemu64")) {
+		reduce_to_qemu64(cpu->seen);
+		return;
+	}
 	if (value && !strcmp(name, "vendor")) {
-		set_vendor(cpuid, value);
+		set_vendor(cpu->seen, value);
 		return;
 	}
 	if (value && !strcmp(name, "phys-bits")) {
-		set_physical_bits(cpuid, value);
+		set_physical_bits(cpu->seen, value);
 		return;
 	}
 	if (value && strcmp(value, "on") && strcmp(value, "off"))
 		die(STATUS_SETUP, "the CPU feature '%s' is on or off, and not '%s'", name, value);
 	for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (!strcmp(features[i].name, name)) {
-			set_feature(cpuid, &features[i], value ? !strcmp(value, "on") : on);
+			set_feature(cpu, &features[i], value ? !strcmp(value, "on") : on);
 			return;
 		}
 	die(STATUS_SETUP, "--cpu does not know '%s' (names are as QEMU's -cpu has them)", name);
@@ -239,8 +295,11 @@ static void apply(struct kvm_cpuid2 *cpuid, const char *name, const char *value,
 
 void features_apply(struct kvm_cpuid2 *cpuid, const char *words)
 {
+	size_t size = sizeof(*cpuid) + cpuid->nent * sizeof(cpuid->entries[0]);
+	struct cpu cpu = { .seen = cpuid, .offered = allocate(size) };
 	const char *word;
 
+	memcpy(cpu.offered, cpuid, size);
 	while ((word = next_word(&words))) {
 		char copy[LONGEST_WORD], *value;
 		bool on = *word != '-';
@@ -255,6 +314,7 @@ void features_apply(struct kvm_cpuid2 *cpuid, const char *words)
 		for (char *c = copy; *c; c++)
 			if (*c == '_')
 				*c = '-';
-		apply(cpuid, copy, value, on);
+		apply(&cpu, copy, value, on);
 	}
+	free(cpu.offered);
 }

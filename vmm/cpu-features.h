@@ -7,9 +7,10 @@
 #include <stdbool.h>
 
 /*
- * Changes CPUID, which is all that KVM supports, as WORDS say: "max" or "host", then "+feature",
- * "-feature", "feature=on", "feature=off", "vendor=TEXT", "phys-bits=N", with commas between them.
- * Hyper-V's words are left to hyperv.h. Ends the process after a word that it does not know.
+ * Changes CPUID, which is all that KVM supports, as WORDS say: "max", "host" or "qemu64", then
+ * "+feature", "-feature", "feature=on", "feature=off", "vendor=TEXT", "phys-bits=N", with commas
+ * between them. Hyper-V's words are left to hyperv.h. Ends the process after a word that it does
+ * not know.
  */
 void features_apply(struct kvm_cpuid2 *cpuid, const char *words);
 

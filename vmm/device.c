@@ -9,11 +9,13 @@
 #include "vcpu.h"
 
 extern const struct device routes_device, serial_device, debug_exit_device, pm_timer_device,
-	hyperv_testdev_device;
+	hyperv_testdev_device, fw_cfg_device, pc_testdev_device, pc_testdev_lines_device,
+	keyboard_device, fast_reset_device, reset_control_device;
 
 const struct device *const devices[] = {
-	&routes_device,	  &serial_device,	  &debug_exit_device,
-	&pm_timer_device, &hyperv_testdev_device, NULL,
+	&routes_device,		&serial_device,	    &debug_exit_device,	   &pm_timer_device,
+	&hyperv_testdev_device, &fw_cfg_device,	    &pc_testdev_device,	   &pc_testdev_lines_device,
+	&keyboard_device,	&fast_reset_device, &reset_control_device, NULL,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

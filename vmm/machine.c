@@ -45,21 +45,28 @@ static void enter_protected_mode(struct vm *vm, const struct entry *entry)
 	KVM_DO(vm->cpu[0].fd, KVM_SET_REGS, &registers);
 }
 
-/* What firmware, or QEMU in its place, has in this register. */
 #define MSR_IA32_MISC_ENABLE	 0x1a0
 #define MISC_ENABLE_FAST_STRINGS 1
+#define HV_X64_MSR_SCONTROL	 0x40000080
 
-static void set_misc_enable(int cpu_fd)
+static void set_msr(int cpu_fd, uint32_t index, uint64_t value)
 {
 	struct {
 		struct kvm_msrs header;
 		struct kvm_msr_entry entry;
-	} msrs = {
-		.header.nmsrs = 1,
-		.entry = { .index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRINGS },
-	};
+	} msrs = { .header.nmsrs = 1, .entry = { .index = index, .data = value } };
 
 	KVM_DO(cpu_fd, KVM_SET_MSRS, &msrs);
+}
+
+/* Where KVM's state of a new vCPU is not what a guest finds after power-on, and on QEMU. */
+static void set_msrs(const struct machine *machine, int cpu_fd)
+{
+	/* Firmware turns it on. */
+	set_msr(cpu_fd, MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS);
+	/* KVM turns it on together with the capability; by the TLFS it is off at first. */
+	if (hyperv_has_synic(machine->vm->shape.hyperv))
+		set_msr(cpu_fd, HV_X64_MSR_SCONTROL, 0);
 }
 
 void machine_power_on(struct machine *machine)
@@ -69,7 +76,7 @@ void machine_power_on(struct machine *machine)
 
 	for (unsigned i = 0; i < machine->vm->shape.cpus; i++) {
 		cpuid_set(machine, machine->vm, i);
-		set_misc_enable(machine->vm->cpu[i].fd);
+		set_msrs(machine, machine->vm->cpu[i].fd);
 	}
 	entry = image_load(&machine->image, options->command_line, &machine->memory);
 	acpi_write(&machine->memory, machine->vm->shape.cpus);

@@ -75,6 +75,11 @@ void machine_end(struct machine *machine, int status)
 	pthread_mutex_unlock(&lock);
 }
 
+void vcpus_reset_wanted(void)
+{
+	raise_event(VCPU_RESET);
+}
+
 int vcpus_event_fd(void)
 {
 	return event_fd;

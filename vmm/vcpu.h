@@ -29,6 +29,8 @@ void vcpus_stop(struct machine *machine);
 /* Lets all vCPUs go on, in what machine->vm is now. */
 void vcpus_go(struct machine *machine);
 
+/* The guest resets itself: VCPU_RESET. A device calls it, on a vCPU's thread. */
+void vcpus_reset_wanted(void);
 /* Makes a vCPU that is in KVM leave it, and go on at once (devices_before_run()). */
 void vcpu_kick(struct machine *machine, unsigned index);
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * QEMU's pc-testdev, as far as kvm-unit-tests uses it: four bytes that ports read and write, a port
+ * that takes a page away from KVM for a moment, and a port for each ISA interrupt line.
+ */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "device.h"
+#include "machine.h"
+#include "routes.h"
+
+#define PORT	  0xe0
+#define LINES	  0x2000
+#define LINE_PORT 24
+
+#define BYTES	   4
+#define FLUSH_PAGE 4 /* the offset from PORT */
+#define PORTS	   12
+
+#define PAGE_BYTES 4096ull
+
+static uint8_t bytes[BYTES];
+
+/* Bytes are at PORT, and once more behind the port of FLUSH_PAGE. */
+static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
+{
+	uint32_t value = 0;
+
+	if (offset >= FLUSH_PAGE && offset < FLUSH_PAGE + BYTES)
+		return 0;
+	for (unsigned i = 0; i < size; i++)
+		value |= (uint32_t)bytes[(offset + i) % BYTES] << 8 * i;
+	return value;
+}
+
+/* KVM drops what it has mapped of a page whose protection changes, and maps it anew when used. */
+static void flush_page(const struct machine *machine, uint64_t address)
+{
+	void *page = memory_at(&machine->memory, address & ~(PAGE_BYTES - 1), PAGE_BYTES);
+
+	if (!page)
+		return;
+	mprotect(page, PAGE_BYTES, PROT_NONE);
+	mprotect(page, PAGE_BYTES, PROT_READ | PROT_WRITE);
+}
+
+static void out(struct machine *machine, unsigned offset, unsigned size, uint32_t value)
+{
+	if (offset >= FLUSH_PAGE && offset < FLUSH_PAGE + BYTES) {
+		flush_page(machine, value);
+		return;
+	}
+	for (unsigned i = 0; i < size; i++)
+		bytes[(offset + i) % BYTES] = value >> 8 * i;
+}
+
+static void reset(struct machine *machine)
+{
+	memset(bytes, 0, sizeof(bytes));
+}
+
+const struct device pc_testdev_device = {
+	.name = "pc-testdev",
+	.port = PORT,
+	.ports = PORTS,
+	.in = in,
+	.out = out,
+	.reset = reset,
+	.state = bytes,
+	.state_size = sizeof(bytes),
+};
+
+static void out_line(struct machine *machine, unsigned offset, unsigned size, uint32_t value)
+{
+	set_irq_line(machine, offset, value);
+}
+
+const struct device pc_testdev_lines_device = {
+	.name = "pc-testdev-lines",
+	.port = LINES,
+	.ports = LINE_PORT,
+	.out = out_line,
+};
