@@ -60,6 +60,13 @@ static const struct reporter *choose_display(void)
 	return isatty(STDOUT_FILENO) ? &live_reporter : &plain_reporter;
 }
 
+gboolean report_options_for_people(void)
+{
+	const struct reporter *display = choose_display();
+
+	return display == &plain_reporter || display == &live_reporter;
+}
+
 gboolean report_options_begin(struct reports *reports, const struct environment *environment,
 			      const GPtrArray *cases, GError **error)
 {

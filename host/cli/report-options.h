@@ -12,4 +12,7 @@ void report_options_add(GOptionContext *context);
 gboolean report_options_begin(struct reports *reports, const struct environment *environment,
 			      const GPtrArray *cases, GError **error);
 
+/* Whether standard output is for people, and not in a format for machines. */
+gboolean report_options_for_people(void);
+
 #endif

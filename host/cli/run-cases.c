@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/run-cases.h"
+#include "cli/watch-options.h"
 #include "run/budget.h"
 #include "run/quick.h"
 #include "util/paths.h"
@@ -32,7 +33,8 @@ char **run_patterns(const struct run_options *options, const struct suite *suite
 {
 	char *quick[] = { (char *)QUICK, NULL };
 	gboolean chosen = options->patterns || options->all || options->budget || options->plans ||
-			  options->host || options->wanted.accel || suite->kvm_unit_tests;
+			  options->host || options->wanted.accel || watch_options()->groups ||
+			  suite->kvm_unit_tests;
 
 	return expand_quick(chosen ? options->patterns : quick, options->plans, suite, error);
 }

@@ -2,6 +2,7 @@
 /* Reads the command line of `ferry run`. See run-options.h. */
 #include "cli/report-options.h"
 #include "cli/run-options.h"
+#include "cli/watch-options.h"
 #include "util/text.h"
 
 /* Stands for "no --seed was given". */
@@ -132,9 +133,10 @@ static gboolean parse(int argc, char **argv, GError **error)
 		"Runs the cases whose names match a PATTERN, a glob such as 'kvmclock',\n"
 		"'kvmclock/precopy' or '*/storm'. The word 'quick' means the cases that notice\n"
 		"most in ten minutes ('ferry list quick'). Without a PATTERN these run too; but\n"
-		"with --all, --budget, --plan, --host, --accel or --suite all cases do.");
+		"with --all, --budget, --plan, --host, --accel, --suite or --group all cases do.");
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
+	watch_options_add(context);
 	report_options_add(context);
 	spell_out_jobs(argc, argv);
 	return g_option_context_parse(context, &argc, &argv, error);
@@ -191,7 +193,8 @@ static gboolean check_host(GError **error)
 const struct run_options *run_options_parse(int argc, char **argv, GError **error)
 {
 	set_defaults();
-	if (!parse(argc, argv, error) || !check_numbers(error) || !check_host(error))
+	if (!parse(argc, argv, error) || !check_numbers(error) || !check_host(error) ||
+	    !watch_options_read(options.budget, error))
 		return NULL;
 	if (options.wanted.seed == RANDOM_SEED)
 		options.wanted.seed = g_random_int();

@@ -2,15 +2,18 @@
 /* `ferry run`: runs cases and reports their results. */
 #include <stdio.h>
 
+#include "cli/against.h"
 #include "cli/command.h"
 #include "cli/project.h"
 #include "cli/report-options.h"
 #include "cli/rerun.h"
 #include "cli/run-cases.h"
 #include "cli/run-options.h"
+#include "cli/watch-options.h"
 #include "run/environment.h"
 #include "run/durations.h"
 #include "run/folders.h"
+#include "run/narrow.h"
 #include "run/pick.h"
 #include "run/schedule.h"
 #include "run/select.h"
@@ -38,13 +41,18 @@ static gboolean end_reports(struct reports *reports, const struct schedule_outco
 	return !*problems;
 }
 
-static int exit_status(const struct schedule_outcome *outcome, gboolean complete, gboolean no_skip)
+/* AGAINST is what the run was compared with, or NULL. */
+static int exit_status(const struct schedule_outcome *outcome, gboolean complete, gboolean no_skip,
+		       const struct against *against)
 {
+	gboolean red = against ? against_worse(against) || outcome->not_run
+			       : counts_red(&outcome->counts) > 0;
+
 	if (outcome->interrupted && outcome->not_run)
 		return EXIT_INTERRUPTED;
 	if (!complete)
 		return EXIT_USAGE;
-	if (counts_red(&outcome->counts) || (no_skip && outcome->counts.cases[VERDICT_SKIP]))
+	if (red || (no_skip && outcome->counts.cases[VERDICT_SKIP]))
 		return EXIT_SOME_FAILED;
 	return EXIT_ALL_PASSED;
 }
@@ -74,17 +82,28 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	struct reports *reports = reports_new();
 	g_autoptr(GError) error = NULL;
 	struct schedule_outcome outcome;
+	struct against *against = NULL;
 	gboolean complete;
+	int status;
 
+	/* The same file may be written to. */
+	if (watch_options()->against &&
+	    !(against = against_open(watch_options()->against, cases, &error)))
+		return usage_error("%s", error->message);
 	if (!report_options_begin(reports, settings->environment, cases, &error))
 		return usage_error("%s", error->message);
+	if (against)
+		against_add(against, reports, report_options_for_people() ? stdout : stderr);
 	tell_why_labs(cases, reports);
 	outcome = schedule_run(cases, settings, &lab_settings, known_issues, durations,
 			       options->jobs, reports);
 	some_case_ran = outcome.counts.cases[VERDICT_PASS] || outcome.counts.cases[VERDICT_XFAIL];
 	complete = end_reports(reports, &outcome);
 	reports_free(reports);
-	return exit_status(&outcome, complete, options->no_skip);
+	status = exit_status(&outcome, complete, options->no_skip, against);
+	if (against)
+		against_free(against);
+	return status;
 }
 
 static gboolean some_run_here(const GPtrArray *cases)
@@ -319,7 +338,12 @@ static int run_round(const struct run_options *options)
 	cases = select_cases(suite, &selection, &error);
 	if (cases && options->in_order)
 		cases = pick_cases(cases, options->patterns, &error);
-	if (!cases || !(uses = find_vmms(cases, &options->wanted, &error)))
+	if (!cases ||
+	    !narrow_cases(cases, suite, watch_options()->exclude, watch_options()->groups, &error))
+		return usage_error("%s", error->message);
+	if (watch_options()->shard.count)
+		shard_keep(cases, &watch_options()->shard);
+	if (!(uses = find_vmms(cases, &options->wanted, &error)))
 		return usage_error("%s", error->message);
 
 	status = run_with(cases, options, suite, &selection, uses, known_issues);

@@ -47,6 +47,7 @@ struct durations {
 	char *here;	   /* the group of cases on this machine */
 	char *cpu;	   /* the end of the groups of labs on this machine */
 	gboolean learns;
+	gboolean table_only;	/* durations.cfg, and nothing that was measured here */
 	GHashTable *remembered; /* "local" or the name of a lab -> struct remembered */
 };
 
@@ -72,6 +73,18 @@ struct durations *durations_open(const struct environment *here, const struct se
 	durations->cpu = remembered_group_name(cpu);
 	durations->remembered = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 						      (GDestroyNotify)remembered_close);
+	return durations;
+}
+
+struct durations *durations_of_table(void)
+{
+	const struct environment nowhere = { .accel = (char *)"kvm",
+					     .kernel = (char *)"",
+					     .cpu = (char *)"" };
+	struct durations *durations = durations_open(&nowhere, NULL);
+
+	durations->learns = FALSE;
+	durations->table_only = TRUE;
 	return durations;
 }
 
@@ -109,10 +122,13 @@ static char *key_of(const char *program, const char *plan)
 /* A lab's kernel is known when it is up; until then it is taken to be the last one. */
 static double measured(struct durations *durations, const char *host, const char *key)
 {
-	struct remembered *remembered = memory_of(durations, host);
-	const char *group =
-		is_local(host) ? durations->here : remembered_latest(remembered, durations->cpu);
+	struct remembered *remembered;
+	const char *group;
 
+	if (durations->table_only)
+		return 0;
+	remembered = memory_of(durations, host);
+	group = is_local(host) ? durations->here : remembered_latest(remembered, durations->cpu);
 	return remembered_seconds(remembered, group, key);
 }
 

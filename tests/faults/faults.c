@@ -30,7 +30,7 @@ static const struct fault_table *const tables[] = {
 	&snapshot_faults,     &guest_faults,	      &lab_faults,	   &file_faults,
 	&usage_faults,	      &signal_faults,	      &misbehave_faults,   &retry_faults,
 	&broken_guest_faults, &damaged_memory_faults, &known_issue_faults, &corpus_faults,
-	&kernel_faults,
+	&kernel_faults,	      &watch_faults,
 };
 
 static struct {

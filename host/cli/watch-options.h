@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options of `ferry run` for runs that watch for regressions, and for those on many machines.
+ */
+#ifndef FERRY_HOST_WATCH_OPTIONS_H
+#define FERRY_HOST_WATCH_OPTIONS_H
+
+#include <glib.h>
+
+#include "run/shard.h"
+
+struct watch_options {
+	char *against;	    /* a results file to compare with; NULL: none */
+	char **exclude;	    /* patterns of cases to leave out, or NULL */
+	char **groups;	    /* of unittests.cfg: only programs of one of these; NULL: all */
+	struct shard shard; /* of 0 shards: the whole */
+};
+
+/* Adds the options to those that CONTEXT parses. */
+void watch_options_add(GOptionContext *context);
+
+/*
+ * What was parsed, good until the program ends. NULL and ERROR if something is wrong. BUDGET says
+ * that --budget was given.
+ */
+const struct watch_options *watch_options_read(gboolean budget, GError **error);
+
+/* The same again. */
+const struct watch_options *watch_options(void);
+
+#endif
