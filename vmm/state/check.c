@@ -106,6 +106,11 @@ static const struct field *field_at(const struct field *fields, uint32_t offset,
 	return NULL;
 }
 
+void compare_field(struct comparison *comparison, const struct field *field, uint32_t offset)
+{
+	compare_bytes(comparison, field->name, offset + field->offset, field->size);
+}
+
 void compare_fields(struct comparison *comparison, const struct field *fields, uint32_t size)
 {
 	for (uint32_t offset = 0, end; offset < size; offset = end) {

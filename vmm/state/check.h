@@ -18,6 +18,8 @@ struct comparison {
 void differs(struct comparison *comparison, const char *field, uint64_t old, uint64_t new);
 /* Compares fields one by one, then the bytes in [0, SIZE) that no field names. */
 void compare_fields(struct comparison *comparison, const struct field *fields, uint32_t size);
+/* Compares one field, whose offset counts from OFFSET on. It has up to 16 bytes. */
+void compare_field(struct comparison *comparison, const struct field *field, uint32_t offset);
 /* Compares SIZE bytes from OFFSET on in words, which are called NAME+0xOFFSET. */
 void compare_words(struct comparison *comparison, const char *name, uint32_t offset, uint32_t size);
 

@@ -16,7 +16,6 @@ const struct msr_range msr_ranges[] = {
 	{ 0x8c, 0x8f, "hash of the key that may launch SGX enclaves" },
 	{ 0x17a, 0x17b, "machine check: status and control" },
 	{ 0x1d9, 0x1d9, "branch and single-step debug control" },
-	{ 0x1db, 0x1de, "last branch and interrupt (AMD)" },
 	{ 0x200, 0x20f, "MTRRs of variable ranges" },
 	{ 0x250, 0x250, "MTRRs of fixed ranges" },
 	{ 0x258, 0x259, "MTRRs of fixed ranges" },
