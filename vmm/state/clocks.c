@@ -2,9 +2,9 @@
 /*
  * Pieces that are clocks. A restore does not stop them, as KVM's API documentation describes it
  * for migrations: the TSC keeps its offset to the host's (4.79 KVM_VCPU_TSC_CTRL in
- * devices/vcpu.rst), and the VM's clock is set with the real time at which it was read, so that KVM
- * adds what has passed since (4.29, 4.30). A KVM that cannot do this is given the values, and then
- * the clocks have stood still. clocks_run() says so.
+ * devices/vcpu.rst), and what has passed on the real-time clock since it was read is added to the
+ * VM's clock (4.29, 4.30). A KVM that cannot tell the TSC's offset is given the value, and then the
+ * TSC has stood still. clocks_run() says so.
  */
 #include <errno.h>
 #include <string.h>
@@ -105,28 +105,36 @@ RESTORES(tsc)
 
 /* ---- the VM's clock ---- */
 
+/*
+ * KVM tells no real time if the host's TSC is not its clock, and for guests that use the old
+ * kvmclock MSR. Then it is read here: just after the clock, so that the guest's clock never runs
+ * ahead.
+ */
 SAVES(clock)
 {
 	struct kvm_clock_data *clock =
 		(void *)state_add(state, piece->name, cpu, sizeof(*clock))->bytes;
 
 	KVM_DO(machine->vm->fd, KVM_GET_CLOCK, clock);
+	if (!(clock->flags & KVM_CLOCK_REALTIME))
+		clock->realtime = now(CLOCK_REALTIME);
 }
 
 RESTORES(clock)
 {
 	struct kvm_clock_data clock = *(const struct kvm_clock_data *)value->bytes;
+	uint64_t realtime = now(CLOCK_REALTIME);
 
 	/* Other flags only tell how it was read. */
 	clock.flags &= KVM_CLOCK_REALTIME;
+	if (!clock.flags && realtime > clock.realtime)
+		clock.clock += realtime - clock.realtime;
 	KVM_DO(machine->vm->fd, KVM_SET_CLOCK, &clock);
 }
 
 bool clocks_run(const struct state *state)
 {
 	const struct state_value *tsc = state_find(state, "tsc", 0);
-	const struct state_value *clock = state_find(state, "clock", STATE_WHOLE_VM);
 
-	return ((const struct state_tsc *)tsc->bytes)->has_offset &&
-	       ((const struct kvm_clock_data *)clock->bytes)->flags & KVM_CLOCK_REALTIME;
+	return ((const struct state_tsc *)tsc->bytes)->has_offset;
 }

@@ -6,9 +6,8 @@
 #include "state.h"
 
 /*
- * Whether the guest's clocks go on between saving STATE and restoring it. They stand still if this
- * KVM lacks KVM_VCPU_TSC_OFFSET or KVM_CLOCK_REALTIME (Linux 5.16), or if the host's TSC is not its
- * clock.
+ * Whether the guest's clocks go on between saving STATE and restoring it. The TSC stands still if
+ * this KVM lacks KVM_VCPU_TSC_OFFSET (Linux 5.16).
  */
 bool clocks_run(const struct state *state);
 
