@@ -19,6 +19,7 @@
 
 #define MCG_CAP_BANKS 0xffull
 #define BANKS	      10
+#define SMM_ADDRESS_SPACE (1u << 16)
 
 static void create_irqchip(struct vm *vm)
 {
@@ -39,6 +40,10 @@ static void create_irqchip(struct vm *vm)
 	}
 }
 
+/*
+ * System-management mode has an address space of its own (KVM API documentation 4.35). Here the
+ * same RAM is in both.
+ */
 static void add_memory(struct vm *vm, const struct memory *memory)
 {
 	struct kvm_userspace_memory_region region = {
@@ -49,6 +54,27 @@ static void add_memory(struct vm *vm, const struct memory *memory)
 	};
 
 	KVM_DO(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+	if (kvm_has(vm->fd, KVM_CAP_MULTI_ADDRESS_SPACE) < 2)
+		return;
+	region.slot = SMM_ADDRESS_SPACE;
+	KVM_DO(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+/*
+ * Without these, KVM does not tell a pending exception from an injected one, nor that a triple
+ * fault is pending.
+ */
+static void enable_exact_events(struct vm *vm)
+{
+	static const unsigned capabilities[] = { KVM_CAP_EXCEPTION_PAYLOAD,
+						 KVM_CAP_X86_TRIPLE_FAULT_EVENT };
+
+	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++) {
+		struct kvm_enable_cap enable = { .cap = capabilities[i], .args = { 1 } };
+
+		if (kvm_has(vm->fd, capabilities[i]))
+			KVM_DO(vm->fd, KVM_ENABLE_CAP, &enable);
+	}
 }
 
 /* Must come before any vCPU: KVM API documentation 8.29. */
@@ -112,6 +138,7 @@ struct vm *vm_create(const struct kvm *kvm, const struct vm_shape *shape,
 	if (kvm_has(kvm->fd, KVM_CAP_SET_TSS_ADDR))
 		KVM_DO(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
 	create_irqchip(vm);
+	enable_exact_events(vm);
 	enable_dirty_rings(vm);
 	add_memory(vm, memory);
 	for (unsigned i = 0; i < shape->cpus; i++)
