@@ -2,21 +2,45 @@
 /* See cycle.h. */
 #include <time.h>
 
+#include "ahead.h"
 #include "coverage.h"
 #include "cycle.h"
 #include "machine.h"
+#include "message.h"
+#include "sentence.h"
 #include "state/state.h"
+
+#define NS_PER_SECOND 1000000000ull
+
+/* The guest's time between two cycles at polled ports is doubled at most so often. */
+#define MOST_DOUBLINGS 8
+
+/* The director writes these while all vCPUs stand still. */
+static uint64_t first_ns, last_end_ns, last_took_ns;
+static unsigned polled_in_a_row;
+/* vCPUs' threads set it. */
+static bool at_poll;
 
 static uint64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
+/*
+ * The guest runs at least BUSY - 1 times as long as the last cycle took. A guest that does nothing
+ * but poll is given twice as much each time: it may wait for the PIT, whose period begins anew at
+ * each restore, and must be able to end.
+ */
 bool cycle_may_at_poll(const struct machine *machine)
 {
+	uint64_t wanted = last_took_ns * (machine->options->cycle.busy - 1) << polled_in_a_row;
+
+	if (now_ns() - last_end_ns < wanted)
+		return false;
+	at_poll = true;
 	return true;
 }
 
@@ -26,12 +50,41 @@ void cycle_carry_out(struct machine *machine)
 	struct state *state = state_save(machine);
 	struct vm *old = machine->vm;
 
-	machine->vm = vm_create(&machine->kvm, &machine->options->shape, &machine->memory);
+	machine->vm = ahead_take(machine);
 	state_restore(machine, state);
 	state_check(machine, state);
 	coverage_count(state, machine->vm->shape.cpus);
 	state_free(state);
 	vm_close_aside(old);
+
+	if (!first_ns)
+		first_ns = begin;
+	last_end_ns = now_ns();
+	last_took_ns = last_end_ns - begin;
 	machine->figures.cycles++;
-	machine->figures.stopped_ns += now_ns() - begin;
+	machine->figures.stopped_ns += last_took_ns;
+	if (!at_poll)
+		polled_in_a_row = 0;
+	else if (polled_in_a_row < MOST_DOUBLINGS)
+		polled_in_a_row++;
+	at_poll = false;
+}
+
+void cycle_when_due(struct machine *machine)
+{
+	if (machine->options->cycle.when != CYCLE_NEVER)
+		cycle_carry_out(machine);
+	sentence_answer(machine);
+}
+
+void cycle_summary(const struct machine *machine)
+{
+	const struct cycle_figures *figures = &machine->figures;
+	uint64_t all_ns = first_ns ? now_ns() - first_ns : 0;
+
+	if (machine->options->cycle.when == CYCLE_NEVER || machine->options->control >= 0)
+		return;
+	message("%llu cycles in %.3f s, %.0f a second; the guest was stopped for %.3f s of them",
+		(unsigned long long)figures->cycles, all_ns / 1e9,
+		all_ns ? figures->cycles * 1e9 / all_ns : 0.0, figures->stopped_ns / 1e9);
 }

@@ -37,5 +37,9 @@ struct cycle_figures {
 bool cycle_may_at_poll(const struct machine *machine);
 /* One cycle of MACHINE, whose vCPUs are all stopped. */
 void cycle_carry_out(struct machine *machine);
+/* The same if cycles happen by themselves. A guest that waits for it is answered (sentence.h). */
+void cycle_when_due(struct machine *machine);
+/* Prints one line at the end of a guest that was run by hand. */
+void cycle_summary(const struct machine *machine);
 
 #endif

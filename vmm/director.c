@@ -73,7 +73,7 @@ static int run(struct machine *machine)
 		if (files[3].revents)
 			moment_take();
 		if (events & VCPU_CYCLE_DUE || files[3].revents)
-			cycle_carry_out(machine);
+			cycle_when_due(machine);
 		director_go(machine);
 		if (files[3].revents)
 			moment_arm(machine);
@@ -90,6 +90,7 @@ int director_run(struct machine *machine)
 	director_go(machine);
 	moment_arm(machine);
 	status = run(machine);
+	cycle_summary(machine);
 	control_close(machine);
 	return status;
 }

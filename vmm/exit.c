@@ -6,11 +6,14 @@
 #include "exit.h"
 #include "machine.h"
 #include "message.h"
+#include "sentence.h"
 #include "vcpu.h"
 
 /* A cycle is due after each exit, unless the guest only polls and cycles have had their share. */
 static unsigned cycle_due(struct machine *machine, bool polled)
 {
+	if (sentence_waits(machine))
+		return VCPU_CYCLE_DUE;
 	if (machine->options->cycle.when != CYCLE_EXIT)
 		return 0;
 	return polled && !cycle_may_at_poll(machine) ? 0 : VCPU_CYCLE_DUE;

@@ -10,6 +10,7 @@
 
 #include "device.h"
 #include "message.h"
+#include "sentence.h"
 
 #define COM1 0x3f8
 
@@ -80,6 +81,7 @@ static void write_sent(struct machine *machine)
 {
 	size_t done = 0;
 
+	sentence_watch(sent.bytes, sent.count);
 	while (done < sent.count) {
 		ssize_t count = write(STDOUT_FILENO, sent.bytes + done, sent.count - done);
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest run by hand, without a runner: its requests for migrations on the console are answered
+ * here. docs/protocol.md, "Migration sentences".
+ */
+#ifndef VMM_SENTENCE_H
+#define VMM_SENTENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct machine;
+
+/* The guest has written these bytes to its console. On a vCPU's thread, one at a time. */
+void sentence_watch(const uint8_t *bytes, size_t count);
+/* Whether the guest waits for an answer, and nobody but us will give it. On a vCPU's thread. */
+bool sentence_waits(const struct machine *machine);
+/* Answers if the guest waits. The director calls it, after a cycle if there is to be one. */
+void sentence_answer(const struct machine *machine);
+
+#endif
