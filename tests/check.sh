@@ -87,6 +87,7 @@ if [ "${2-}" != units ]; then
 	run find-kernel tests/find-kernel.sh
 	run packages tests/packages.sh
 	run soak tests/soak.sh
+	run vmm tests/vmm.sh "$build"
 fi
 
 [ "$known" -eq 0 ] || echo "$known of the passed failed, only as known-issues.cfg says"

@@ -10,6 +10,7 @@
 #   find-kernel.sh  looks for kernels on machines that are only acted
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   soak.sh	  runs scripts/soak around a runner that only acts
+#   vmm.sh	  runs ferry-vmm by hand
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.
 

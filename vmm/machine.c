@@ -6,6 +6,7 @@
 #include "cpuid.h"
 #include "device.h"
 #include "machine.h"
+#include "message.h"
 
 #define CR0_PE 1
 #define CR0_ET 0x10
@@ -84,12 +85,21 @@ void machine_power_on(struct machine *machine)
 	devices_reset(machine);
 }
 
+static void check_cpus(const struct kvm *kvm, unsigned cpus)
+{
+	unsigned most = kvm_has(kvm->fd, KVM_CAP_MAX_VCPUS);
+
+	if (most && cpus > most)
+		die(STATUS_SETUP, "this KVM allows %u vCPUs, and --cpus says %u", most, cpus);
+}
+
 void machine_create(struct machine *machine, const struct options *options)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->options = options;
 	image_read(&machine->image, options->image);
 	kvm_open(&machine->kvm, options->device);
+	check_cpus(&machine->kvm, options->shape.cpus);
 	memory_create(&machine->memory, options->memory_mib);
 	cpuid_prepare(machine);
 	machine->vm = vm_create(&machine->kvm, &options->shape, &machine->memory);

@@ -34,9 +34,9 @@ static void print_help(void)
 	       "  --control FD        the runner's socket (docs/native-vmm.md)\n"
 	       "  --help, --version\n"
 	       "\n"
-	       "Options may begin with one dash. Exit status: 0 the guest reset itself, 2 usage or\n"
-	       "set-up, 4 a restore did not restore everything, 6 KVM gave up, odd: (the byte that\n"
-	       "the guest wrote to port 0xf4) * 2 + 1.\n",
+	       "Options may begin with one dash. Exit status: 0 the guest reset itself, 2\n"
+	       "usage or set-up, 4 a restore did not restore everything, 6 KVM gave up, odd:\n"
+	       "(the byte that the guest wrote to port 0xf4) * 2 + 1.\n",
 	       USUAL_MEMORY_MIB);
 }
 
