@@ -141,7 +141,7 @@ static int open_and_run(int (*carry_out)(struct corpus *corpus, GPtrArray *bugs)
 	interrupt_watch();
 	corpus.suite = load_suite(&default_settings, &error);
 	if (corpus.suite)
-		corpus.known_issues = load_known_issues(&error);
+		corpus.known_issues = load_known_issues(NULL, &error);
 	if (!corpus.known_issues)
 		return usage_error("%s", error->message);
 	corpus.environment = g_new0(struct environment, 1);

@@ -12,7 +12,10 @@
  */
 struct suite *load_suite(const struct settings *settings, GError **error);
 
-/* The project's known-issues.cfg, for known-issues.h. The caller unrefs the array. */
-GPtrArray *load_known_issues(GError **error);
+/*
+ * The issues of FILES, for known-issues.h; of the project's known-issues.cfg if FILES is NULL. It
+ * is an error if one of FILES is not there. The caller unrefs the array.
+ */
+GPtrArray *load_known_issues(char **files, GError **error);
 
 #endif

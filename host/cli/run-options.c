@@ -79,6 +79,8 @@ static const GOptionEntry entries[] = {
 	{ "keep-ram", 0, 0, G_OPTION_ARG_NONE, &options.wanted.keep_ram,
 	  "In each migration compare the guest's memory at source and destination, and keep both images where they differ or the case fails",
 	  NULL },
+	{ "known-issues", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.wanted.known_issues,
+	  "Known issues: FILE instead of known-issues.cfg, or none; may be repeated", "FILE" },
 	{ "no-skip", 0, 0, G_OPTION_ARG_NONE, &options.no_skip, "A skipped case is a failure",
 	  NULL },
 	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.wanted.args,

@@ -13,6 +13,7 @@
 #include "run/environment.h"
 #include "run/durations.h"
 #include "run/folders.h"
+#include "run/known-issues.h"
 #include "run/narrow.h"
 #include "run/pick.h"
 #include "run/schedule.h"
@@ -73,6 +74,15 @@ static void tell_why_labs(const GPtrArray *cases, struct reports *reports)
 	}
 }
 
+/* A known issue that is not seen any more could hide the next failure of its test. */
+static void tell_unmatched(GPtrArray *known_issues, struct reports *reports)
+{
+	g_auto(GStrv) lines = known_issues_unmatched(known_issues);
+
+	for (char **line = lines; *line; line++)
+		reports_note(reports, *line);
+}
+
 static int run_cases(GPtrArray *cases, const struct run_options *options,
 		     const struct case_settings *settings, GPtrArray *known_issues,
 		     struct durations *durations)
@@ -98,6 +108,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	outcome = schedule_run(cases, settings, &lab_settings, known_issues, durations,
 			       options->jobs, reports);
 	some_case_ran = outcome.counts.cases[VERDICT_PASS] || outcome.counts.cases[VERDICT_XFAIL];
+	tell_unmatched(known_issues, reports);
 	complete = end_reports(reports, &outcome);
 	reports_free(reports);
 	status = exit_status(&outcome, complete, options->no_skip, against);
@@ -323,9 +334,11 @@ static int run_round(const struct run_options *options)
 	if ((options->wanted.vmm && !(selection.vmm = vmm_find(options->wanted.vmm, &error))) ||
 	    !(selection.accel = choose_accel(options->wanted.accel, options->host, &error)) ||
 	    !(suite = load_suite(&options->wanted, &error)) ||
-	    !(known_issues = load_known_issues(&error)))
+	    !(known_issues = load_known_issues(options->wanted.known_issues, &error)))
 		return usage_error("%s", error->message);
 
+	if (watch_options()->strict)
+		known_issues_be_strict(known_issues);
 	selection.wanted = &options->wanted;
 	patterns = options->in_order ? pick_patterns(options->patterns)
 				     : run_patterns(options, suite, &error);

@@ -12,6 +12,7 @@ struct watch_options {
 	char *against;	    /* a results file to compare with; NULL: none */
 	char **exclude;	    /* patterns of cases to leave out, or NULL */
 	char **groups;	    /* of unittests.cfg: only programs of one of these; NULL: all */
+	gboolean strict;    /* an unexpected pass is a failure */
 	struct shard shard; /* of 0 shards: the whole */
 };
 

@@ -52,7 +52,9 @@ static void add_files(GPtrArray *arguments, const GPtrArray *cases, char **words
 {
 	for (char **word = words; *word; word++)
 		if (g_str_equal(*word, "--suite") || g_str_equal(*word, "--qemu") ||
-		    g_str_equal(*word, "--qemu-dst"))
+		    g_str_equal(*word, "--qemu-dst") ||
+		    (g_str_equal(*word, "--known-issues") &&
+		     !g_str_equal(word[1], NO_KNOWN_ISSUES)))
 			add_option(arguments, "--file", word[1]);
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];

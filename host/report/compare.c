@@ -100,6 +100,7 @@ static enum standing test_standing(const char *verdict)
 	return g_strcmp0(verdict, "xfail") ? STANDS_FAIL : STANDS_XFAIL;
 }
 
+/* That a known issue is gone (--strict) is no regression. */
 static enum standing case_standing(const struct result *result)
 {
 	static const enum standing standings[] = {
@@ -108,14 +109,14 @@ static enum standing case_standing(const struct result *result)
 		[VERDICT_ERROR] = STANDS_ERROR, [VERDICT_FLAKY] = STANDS_FLAKY,
 	};
 
-	return standings[result->verdict];
+	return result->kind == KIND_UNEXPECTED_PASS ? STANDS_PASS : standings[result->verdict];
 }
 
 /* Other kinds of failures than these end a case before its last test. */
 static gboolean ends_a_case(enum failure_kind kind)
 {
 	return kind != KIND_NONE && kind != KIND_CHECK && kind != KIND_HOST_CHECK &&
-	       kind != KIND_HOST_KERNEL;
+	       kind != KIND_HOST_KERNEL && kind != KIND_UNEXPECTED_PASS;
 }
 
 /*
@@ -129,6 +130,7 @@ static void add_parts(struct comparison *comparison, struct compared *whole, enu
 		const struct test_result *test = result->tests->pdata[i];
 		struct compared *item = find_item(comparison, result, test->name);
 		struct finding finding = { .standing = test_standing(test->verdict),
+					   .sometimes = test->sometimes,
 					   .reason = test->reason,
 					   .duration_ns = test->duration_ns };
 
@@ -138,8 +140,13 @@ static void add_parts(struct comparison *comparison, struct compared *whole, enu
 	}
 	for (guint i = 0; i < result->failures->len; i++) {
 		const struct failure *failure = result->failures->pdata[i];
-		struct finding finding = { .standing = failure->known ? STANDS_XFAIL : STANDS_FAIL,
-					   .reason = failure->text };
+		struct finding finding;
+
+		if (failure->kind == KIND_UNEXPECTED_PASS)
+			continue;
+		finding = (struct finding){ .standing = failure->known ? STANDS_XFAIL : STANDS_FAIL,
+					    .sometimes = failure->sometimes,
+					    .reason = failure->text };
 
 		if (finding.standing == STANDS_FAIL && result->verdict == VERDICT_ERROR)
 			finding.standing = STANDS_ERROR;

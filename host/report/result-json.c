@@ -60,6 +60,9 @@ static void add_tests(JsonBuilder *builder, const struct result *result)
 		add_number(builder, "checks", test->checks);
 		add_string(builder, "reason", test->reason);
 		add_strings(builder, "further_reasons", test->further);
+		add_string(builder, "issue", test->issue);
+		if (test->sometimes)
+			add_number(builder, "sometimes", 1);
 		if (test->unfinished)
 			add_number(builder, "unfinished", 1);
 		add_number(builder, "duration_ns", test->duration_ns);
@@ -83,6 +86,9 @@ static void add_failures(JsonBuilder *builder, const struct result *result)
 		add_string(builder, "text", failure->text);
 		add_string(builder, "test", failure->test);
 		add_number(builder, "known", failure->known);
+		add_string(builder, "issue", failure->issue);
+		if (failure->sometimes)
+			add_number(builder, "sometimes", 1);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -212,6 +218,8 @@ static void read_failure(struct result *result, JsonObject *object)
 	failure->text = g_strdup(member_string(object, "text"));
 	failure->test = g_strdup(member_string(object, "test"));
 	failure->known = member_number(object, "known") > 0;
+	failure->issue = g_strdup(member_string(object, "issue"));
+	failure->sometimes = member_number(object, "sometimes") > 0;
 	g_ptr_array_add(result->failures, failure);
 }
 
@@ -222,6 +230,8 @@ static void read_test(struct result *result, JsonObject *object)
 	test->name = g_strdup(member_string(object, "test"));
 	test->verdict = g_strdup(member_string(object, "verdict"));
 	test->reason = g_strdup(member_string(object, "reason"));
+	test->issue = g_strdup(member_string(object, "issue"));
+	test->sometimes = member_number(object, "sometimes") > 0;
 	test->cpu = member_number(object, "cpu");
 	test->round = member_number(object, "round");
 	test->checks = member_number(object, "checks");

@@ -44,6 +44,7 @@ const char *kind_name(enum failure_kind kind)
 		[KIND_LAB_SETUP] = "lab-setup",
 		[KIND_LAB_BOOT] = "lab-boot",
 		[KIND_LAB] = "lab",
+		[KIND_UNEXPECTED_PASS] = "unexpected-pass",
 	};
 
 	return names[kind];
@@ -62,6 +63,7 @@ static void test_result_free(struct test_result *test)
 	g_free(test->name);
 	g_free(test->verdict);
 	g_free(test->reason);
+	g_free(test->issue);
 	g_clear_pointer(&test->further, g_ptr_array_unref);
 	g_free(test);
 }
@@ -70,6 +72,7 @@ static void failure_free(struct failure *failure)
 {
 	g_free(failure->text);
 	g_free(failure->test);
+	g_free(failure->issue);
 	g_free(failure);
 }
 

@@ -28,18 +28,19 @@ gboolean verdict_is_red(enum verdict verdict);
 
 /* What a failure was, whether it is known or not. docs/results.md explains each. */
 enum failure_kind {
-	KIND_NONE,	  /* nothing failed, or nothing tells what it was */
-	KIND_CHECK,	  /* a check of the guest failed */
-	KIND_HOST_CHECK,  /* a check of the runner failed: protocol, clocks, disk, registers */
-	KIND_GUEST_END,	  /* the guest ended otherwise than by its own last word */
-	KIND_HOST_KERNEL, /* the host's kernel reported something of KVM */
-	KIND_TIMEOUT,	  /* the case's time was over, or its guest stood still */
-	KIND_VMM,	  /* the VMM did not start, or crashed, or left without its guest */
-	KIND_PLAN,	  /* the plan could not do its part */
-	KIND_RUNNER,	  /* the runner itself could not do its part, e.g. the disk was full */
-	KIND_LAB_SETUP,	  /* the lab could not be started: something that it needs is missing */
-	KIND_LAB_BOOT,	  /* the lab's kernel did not boot */
-	KIND_LAB,	  /* the lab died, or fell silent, after it had booted */
+	KIND_NONE,	      /* nothing failed, or nothing tells what it was */
+	KIND_CHECK,	      /* a check of the guest failed */
+	KIND_HOST_CHECK,      /* a check of the runner failed: protocol, clocks, disk, registers */
+	KIND_GUEST_END,	      /* the guest ended otherwise than by its own last word */
+	KIND_HOST_KERNEL,     /* the host's kernel reported something of KVM */
+	KIND_TIMEOUT,	      /* the case's time was over, or its guest stood still */
+	KIND_VMM,	      /* the VMM did not start, or crashed, or left without its guest */
+	KIND_PLAN,	      /* the plan could not do its part */
+	KIND_RUNNER,	      /* the runner itself could not do its part, e.g. the disk was full */
+	KIND_LAB_SETUP,	      /* the lab could not be started: something that it needs is missing */
+	KIND_LAB_BOOT,	      /* the lab's kernel did not boot */
+	KIND_UNEXPECTED_PASS, /* --strict: it passed, and a known issue says that it fails */
+	KIND_LAB,	      /* the lab died, or fell silent, after it had booted */
 	KIND_COUNT
 };
 
@@ -57,6 +58,8 @@ struct test_result {
 	GPtrArray *further;  /* of char *: the checks that failed after the first; or NULL */
 	gboolean unfinished; /* it failed because the guest ended in it: see struct failure */
 	gint64 duration_ns;  /* by the runner's clock */
+	char *issue;	     /* the name of the known issue that explains it, or NULL */
+	gboolean sometimes;  /* an issue that does not show each time */
 };
 
 /*
@@ -65,9 +68,11 @@ struct test_result {
  */
 struct failure {
 	enum failure_kind kind;
-	char *text;	/* one line */
-	char *test;	/* the test in which it happened, or NULL */
-	gboolean known; /* a known issue explains it */
+	char *text;	    /* one line */
+	char *test;	    /* the test in which it happened, or NULL */
+	gboolean known;	    /* a known issue explains it */
+	char *issue;	    /* its name, or NULL */
+	gboolean sometimes; /* it does not show each time */
 };
 
 /* Figures from a `mark` line of the guest. */

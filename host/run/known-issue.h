@@ -19,6 +19,9 @@ struct known_issue {
 	char *qemu;	    /* versions of QEMU; NULL: any */
 	gboolean sometimes; /* a pass needs no warning */
 	char *reason, *evidence;
+	gboolean strict; /* a pass where it is expected each time is a failure (--strict) */
+	guint tried;	 /* results of this run that it could have explained something in */
+	guint matched;	 /* ... and in which it did */
 };
 
 #endif

@@ -144,9 +144,14 @@ static struct known_issue *read_issue(GKeyFile *file, const char *path, const ch
 	return NULL;
 }
 
+GPtrArray *known_issues_new(void)
+{
+	return g_ptr_array_new_with_free_func((GDestroyNotify)known_issue_free);
+}
+
 GPtrArray *known_issues_load(const char *path, GError **error)
 {
-	GPtrArray *issues = g_ptr_array_new_with_free_func((GDestroyNotify)known_issue_free);
+	GPtrArray *issues = known_issues_new();
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_auto(GStrv) groups = NULL;
 

@@ -11,6 +11,9 @@
 #include "run/known-issues.h"
 #include "util/text.h"
 
+/* An issue that shows only now and then should have shown in so many results. */
+#define MANY_RESULTS 20
+
 /* Compares as many numbers as LIMIT has, so that 6.1.192 is within "..6.1". */
 static int compare_versions(const char *version, const char *limit)
 {
@@ -167,8 +170,13 @@ static const struct known_issue *find_for_failure(const struct comparison *compa
 	return NULL;
 }
 
-static void expect(struct test_result *test)
+/* ISSUE may be NULL: it was found inside of the lab that the result came from. */
+static void expect(struct test_result *test, const struct known_issue *issue)
 {
+	if (issue && !test->issue) {
+		test->issue = g_strdup(issue->name);
+		test->sometimes = issue->sometimes;
+	}
 	g_free(test->verdict);
 	test->verdict = g_strdup("xfail");
 }
@@ -186,7 +194,7 @@ static void compare_tests(struct comparison *comparison)
 		issue = find_for_test(comparison, test);
 		note(comparison, issue, KIND_CHECK, test->name, test->reason);
 		if (issue)
-			expect(test);
+			expect(test, issue);
 	}
 }
 
@@ -203,6 +211,10 @@ static void compare_failures(struct comparison *comparison)
 		issue = find_for_failure(comparison, failure);
 		note(comparison, issue, failure->kind, NULL, failure->text);
 		failure->known = issue != NULL;
+		if (issue) {
+			failure->issue = g_strdup(issue->name);
+			failure->sometimes = issue->sometimes;
+		}
 	}
 }
 
@@ -223,7 +235,7 @@ static void compare_unfinished_tests(struct comparison *comparison)
 			note(comparison, find_for_test(comparison, test), KIND_CHECK, test->name,
 			     test->further->pdata[0]);
 		if (comparison->all_explained)
-			expect(test);
+			expect(test, comparison->first);
 	}
 }
 
@@ -276,29 +288,103 @@ static gboolean was_tried(const struct known_issue *issue, const struct result *
 	return FALSE;
 }
 
+/* --strict: somebody has to look, and to limit the issue's versions or to remove it. */
+static void fail_unexpected_pass(struct result *result, const char *text)
+{
+	result->verdict = VERDICT_FAIL;
+	result->kind = KIND_UNEXPECTED_PASS;
+	g_free(result->reason);
+	result->reason = g_strdup(text);
+	result_add_failure(result, KIND_UNEXPECTED_PASS, text, NULL);
+}
+
 static void apply_to_pass(GPtrArray *issues, struct result *result)
 {
 	for (guint i = 0; i < issues->len; i++) {
 		const struct known_issue *issue = issues->pdata[i];
-		g_autofree char *before = NULL;
+		g_autofree char *before = NULL, *text = NULL;
 
 		if (!concerns(issue, result) || issue->sometimes || !was_tried(issue, result))
 			continue;
 		/* There is a warning already if the host's kernel has said something. */
-		before = result->warning;
-		result->warning = g_strdup_printf(
-			"%s%sit passed, though known-issues.cfg [%s] says: %s",
-			before ? before : "", before ? "; " : "", issue->name, issue->reason);
+		text = g_strdup_printf("it passed, though known-issues.cfg [%s] says: %s",
+				       issue->name, issue->reason);
+		if (!result->warning || !strstr(result->warning, text)) {
+			before = result->warning;
+			result->warning =
+				g_strconcat(before ? before : "", before ? "; " : "", text, NULL);
+		}
+		if (issue->strict)
+			fail_unexpected_pass(result, text);
 		return;
 	}
 }
 
-void known_issues_apply(GPtrArray *issues, struct result *result)
+static gboolean explained_something(const struct known_issue *issue, const struct result *result)
+{
+	for (guint i = 0; i < result->tests->len; i++)
+		if (!g_strcmp0(((struct test_result *)result->tests->pdata[i])->issue, issue->name))
+			return TRUE;
+	for (guint i = 0; i < result->failures->len; i++)
+		if (!g_strcmp0(((struct failure *)result->failures->pdata[i])->issue, issue->name))
+			return TRUE;
+	return FALSE;
+}
+
+/* A case that ended in any other way may not have come to what the issue is about. */
+static void tally(GPtrArray *issues, const struct result *result)
+{
+	gboolean ended = result->verdict == VERDICT_PASS || result->verdict == VERDICT_XFAIL ||
+			 result->kind == KIND_UNEXPECTED_PASS;
+
+	for (guint i = 0; i < issues->len; i++) {
+		struct known_issue *issue = issues->pdata[i];
+		gboolean matched = explained_something(issue, result);
+
+		issue->matched += matched;
+		issue->tried +=
+			matched || (ended && concerns(issue, result) && was_tried(issue, result));
+	}
+}
+
+void known_issues_be_strict(GPtrArray *issues)
+{
+	for (guint i = 0; i < issues->len; i++)
+		((struct known_issue *)issues->pdata[i])->strict = TRUE;
+}
+
+char **known_issues_unmatched(GPtrArray *issues)
+{
+	g_autoptr(GStrvBuilder) lines = g_strv_builder_new();
+
+	for (guint i = 0; i < issues->len; i++) {
+		const struct known_issue *issue = issues->pdata[i];
+		g_autofree char *line = NULL;
+
+		if (issue->matched == issue->tried || (issue->sometimes && issue->matched) ||
+		    (issue->sometimes && issue->tried < MANY_RESULTS))
+			continue;
+		line = g_strdup_printf(
+			"known issue [%s] was not seen in %u of %u case%s that it is about",
+			issue->name, issue->tried - issue->matched, issue->tried,
+			issue->tried == 1 ? "" : "s");
+		g_strv_builder_add(lines, line);
+	}
+	return g_strv_builder_end(lines);
+}
+
+static void apply(GPtrArray *issues, struct result *result)
 {
 	if (result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR)
 		apply_to_failure(issues, result);
 	else if (result->verdict == VERDICT_PASS)
 		apply_to_pass(issues, result);
+}
+
+void known_issues_apply(GPtrArray *issues, struct result *result)
+{
+	apply(issues, result);
+	tally(issues, result);
 }
 
 char *known_issues_expected(GPtrArray *issues, const struct test_case *test_case, const char *host,

@@ -8,6 +8,9 @@
 
 #include "report/result.h"
 
+/* No issues. The caller unrefs the array. */
+GPtrArray *known_issues_new(void);
+
 /*
  * The issues in the file PATH; the caller unrefs the array. It is empty if there is no such file.
  * NULL and ERROR if something in it is wrong.
@@ -24,5 +27,15 @@ char *known_issues_expected(GPtrArray *issues, const struct test_case *test_case
 
 /* Turns a failure that is known into XFAIL, and warns of a pass where a failure was expected. */
 void known_issues_apply(GPtrArray *issues, struct result *result);
+
+/* Makes an unexpected pass a failure, from now on. */
+void known_issues_be_strict(GPtrArray *issues);
+
+/*
+ * Lines for the end of a run: issues that could have explained something in the results that were
+ * applied, and never did, or not each time. Of issues that show only now and then it takes many
+ * results to say so. The caller frees the list with g_strfreev().
+ */
+char **known_issues_unmatched(GPtrArray *issues);
 
 #endif

@@ -53,6 +53,9 @@ char **settings_to_arguments(const struct settings *settings)
 	add(words, "--bindir", absolute(settings->bindir));
 	for (char **arg = settings->args; arg && *arg; arg++)
 		add(words, "--arg", g_strdup(*arg));
+	for (char **file = settings->known_issues; file && *file; file++)
+		add(words, "--known-issues",
+		    g_str_equal(*file, NO_KNOWN_ISSUES) ? g_strdup(*file) : absolute(*file));
 	g_ptr_array_add(words, NULL);
 	return (char **)g_ptr_array_free(words, FALSE);
 }

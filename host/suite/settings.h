@@ -12,6 +12,8 @@
 #define DEFAULT_MOVES	   20
 #define DEFAULT_MEMORY_MIB 128
 #define LEAST_MEMORY_MIB   32
+/* The word of --known-issues that means no file. */
+#define NO_KNOWN_ISSUES "none"
 
 /* Strings belong to whoever filled them in. The types are those that GOption writes. */
 struct settings {
@@ -33,7 +35,9 @@ struct settings {
 	double timescale;   /* deadlines are multiplied by it; 0: by what was measured */
 	gint64 seed;	    /* of random choices, 0 to G_MAXUINT32 */
 	gboolean keep_ram;  /* compare the guest's memory at both ends, and keep what differs */
-	char **args;	    /* further words of the guest's command line; may be NULL */
+	char **known_issues; /* files in place of the project's; "none": no issue is known; NULL:
+				the project's */
+	char **args;	     /* further words of the guest's command line; may be NULL */
 };
 
 /* What is wanted where the user says nothing; the seed is 0. */

@@ -19,6 +19,11 @@
 	"cases @DIR@/[1-4].json >@DIR@/union; cases @DIR@/whole.json >@DIR@/cases; "                 \
 	"cmp @DIR@/union @DIR@/cases && wc -l <@DIR@/cases && : >@DIR@/json"
 
+/* The test of fake-qemu's guest fails as known. */
+#define ISSUE                                                                                      \
+	"[gone]\ncase = selftest/*\ntest = fake\nhost = tcg\n"                                     \
+	"reason = it is broken there\nevidence = somewhere\n"
+
 static const struct fault rows[] = {
 	{ "against-worse", "run selftest/none --against @DIR@/base.json", "dies-at-start", 1,
 	  "ERROR",
@@ -41,6 +46,26 @@ static const struct fault rows[] = {
 	  "^ferry: --against: .*/nowhere/x.*No such file" },
 	{ "against-no-results", "run selftest/none --against README.md", "", 2, NULL,
 	  "^ferry: --against: README.md:1: this is no result" },
+
+	/* Known issues. */
+	{ "known-issues-none", "run selftest/none --known-issues none", "failing:", 1, "FAIL",
+	  "^FAIL  selftest/none: ", .known_issues = ISSUE },
+	{ "known-issues-file", "run selftest/none --known-issues @DIR@/mine.cfg", "failing:", 0,
+	  "XFAIL", "^XFAIL selftest/none: it is broken there \\(somewhere\\)",
+	  .wrapper = "printf '" ISSUE "' >@DIR@/mine.cfg; \"$@\"" },
+	{ "known-issues-no-file", "run selftest/none --known-issues /nowhere/x", "", 2, NULL,
+	  "^ferry: --known-issues: there is no file '/nowhere/x'" },
+	{ "not-strict", "run selftest/none", "", 0, "PASS",
+	  "^      warning: it passed, though known-issues.cfg \\[gone\\] says: it is broken there\n"
+	  "known issue \\[gone\\] was not seen in 1 of 1 case that it is about\n1 case: 1 passed",
+	  .known_issues = ISSUE },
+	{ "strict", "run selftest/none --strict", "", 1, "FAIL",
+	  "^FAIL  selftest/none: it passed, though known-issues.cfg \\[gone\\] says",
+	  .known_issues = ISSUE, .kind = "unexpected-pass" },
+	{ "strict-sometimes", "run selftest/none --strict", "", 0, "PASS",
+	  "^PASS  selftest/none .*\n1 case: 1 passed", .known_issues = ISSUE "sometimes = true\n" },
+	{ "strict-as-known", "run selftest/none --strict", "failing:", 0, "XFAIL",
+	  "^XFAIL selftest/none: .*\n1 case: ", .known_issues = ISSUE },
 
 	{ "exclude", "run selftest console --plan none,pause --exclude '*/pause' --exclude console",
 	  "", 0, "PASS", "^1 case: 1 passed" },
