@@ -87,6 +87,7 @@ if [ "${2-}" != units ]; then
 	run find-kernel tests/find-kernel.sh
 	run packages tests/packages.sh
 	run soak tests/soak.sh
+	run bisect tests/bisect.sh "$build"
 	run vmm tests/vmm.sh "$build"
 fi
 

@@ -11,6 +11,8 @@
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   soak.sh	  runs scripts/soak around a runner that only acts
 #   vmm.sh	  runs ferry-vmm by hand
+#   bisect.sh	  bisects Linux and QEMU trees that only act
+#   bisect-kernel.sh bisects a real kernel; no part of "make check", because it takes long
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.
 

@@ -111,7 +111,7 @@ static void take(struct options *options, int option, const char *value)
 		break;
 	case CPU:
 		options->cpu = value;
-		hyperv_read_cpu(&options->shape.hyperv, value);
+		hyperv_read(&options->shape.hyperv, value);
 		break;
 	case HYPERV:
 		hyperv_read(&options->shape.hyperv, value);

@@ -11,8 +11,6 @@
 #define FOR_EACH_PLAN(PLAN)                                                                        \
 	PLAN(none)                                                                                 \
 	PLAN(pause)                                                                                \
-	PLAN(cycle_exit)                                                                           \
-	PLAN(cycle_kick)                                                                           \
 	PLAN(precopy)                                                                              \
 	PLAN(postcopy)                                                                             \
 	PLAN(postcopy_recover)                                                                     \

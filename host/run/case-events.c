@@ -287,10 +287,8 @@ static void on_figures(void *data, GHashTable *values)
 {
 	struct case_run *run = data;
 
-	if (run->over)
-		return;
-	result_add_figures(run->result, values);
-	plan_figures(run->plan, values);
+	if (!run->over)
+		result_add_figures(run->result, values);
 }
 
 /* ---- what the guest asks ---- */
