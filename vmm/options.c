@@ -8,6 +8,7 @@
 
 #include "message.h"
 #include "options.h"
+#include "state/state.h"
 
 #define VERSION		 "1"
 #define USUAL_MEMORY_MIB 128
@@ -28,6 +29,7 @@ static void print_help(void)
 	       "  --hyperv LIST       more parts of Hyper-V: hv-vpindex,hv-synic\n"
 	       "  --cycle exit|kick   save the guest and restore it in a new VM, at each exit to\n"
 	       "                      user space or at random moments\n"
+	       "  --forget NAME,...   leave this out of each restore; 'list' tells the names\n"
 	       "  --seed N            for what is random\n"
 	       "  --irqchip WHERE     kernel (default), split or off\n"
 	       "  --device FILE       instead of /dev/kvm\n"
@@ -75,7 +77,8 @@ enum {
 	HELP,
 	SHOW_VERSION,
 	CPU,
-	HYPERV
+	HYPERV,
+	FORGET,
 };
 
 static const struct option known[] = {
@@ -83,6 +86,7 @@ static const struct option known[] = {
 	{ "cpus", required_argument, NULL, CPUS },
 	{ "memory", required_argument, NULL, MEMORY },
 	{ "cpu", required_argument, NULL, CPU },
+	{ "forget", required_argument, NULL, FORGET },
 	{ "hyperv", required_argument, NULL, HYPERV },
 	{ "cycle", required_argument, NULL, CYCLE },
 	{ "seed", required_argument, NULL, SEED },
@@ -93,6 +97,19 @@ static const struct option known[] = {
 	{ "version", no_argument, NULL, SHOW_VERSION },
 	{ 0 },
 };
+
+static void forget(const char *list)
+{
+	const char *unknown;
+
+	if (!strcmp(list, "list")) {
+		state_print_pieces(stdout);
+		exit(0);
+	}
+	unknown = state_forget(list);
+	if (unknown)
+		die(STATUS_SETUP, "--forget knows no '%s' (see --forget list)", unknown);
+}
 
 static void take(struct options *options, int option, const char *value)
 {
@@ -112,6 +129,9 @@ static void take(struct options *options, int option, const char *value)
 	case CPU:
 		options->cpu = value;
 		hyperv_read(&options->shape.hyperv, value);
+		break;
+	case FORGET:
+		forget(value);
 		break;
 	case HYPERV:
 		hyperv_read(&options->shape.hyperv, value);
