@@ -25,6 +25,9 @@
 #define LEVEL_THREAD	 (1u << 8)
 #define LEVEL_CORE	 (2u << 8)
 
+#define LEAF_BRAND 0x80000002
+#define LAST_BRAND 0x80000004
+
 #define LEAF_AMD_SIZES	  0x80000008 /* ECX: cores - 1, and how many bits of the id number them */
 #define ECX_ID_BITS_SHIFT 12
 #define LEAF_AMD_TOPOLOGY 0x8000001e
@@ -68,6 +71,22 @@ static void add_core_level(struct kvm_cpuid2 *cpuid, uint32_t leaf)
 	};
 }
 
+/*
+ * The host's brand string, which KVM leaves empty. Guests look there for an emulator, whose known
+ * flaws they allow for.
+ */
+static void copy_brand(struct kvm_cpuid2 *cpuid)
+{
+	for (uint32_t leaf = LEAF_BRAND; leaf <= LAST_BRAND; leaf++) {
+		struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, leaf, 0);
+
+		if (entry)
+			asm("cpuid"
+			    : "=a"(entry->eax), "=b"(entry->ebx), "=c"(entry->ecx), "=d"(entry->edx)
+			    : "a"(leaf), "c"(0));
+	}
+}
+
 static size_t cpuid_size(unsigned entries)
 {
 	return sizeof(struct kvm_cpuid2) + entries * sizeof(struct kvm_cpuid_entry2);
@@ -84,6 +103,7 @@ void cpuid_prepare(struct machine *machine)
 	features = cpuid_find(cpuid, LEAF_FEATURES, 0);
 	if (features)
 		set_features(machine, features);
+	copy_brand(cpuid);
 	add_core_level(cpuid, LEAF_TOPOLOGY);
 	add_core_level(cpuid, LEAF_TOPOLOGY_V2);
 	features_apply(cpuid, machine->options->cpu);
