@@ -26,6 +26,12 @@ $(build)/host/%.o: host/%.c host/host.mk $(host_flags)
 # A runner that is built outside the source tree must know where that is.
 $(build)/host/util/paths.o: HOST_CPPFLAGS += -DSOURCE_FOLDER='"$(CURDIR)"'
 
+# What results say of the runner that they come from.
+FERRY_VERSION := $(or $(shell git describe --always --dirty 2>/dev/null),unknown)
+$(eval $(call remember,version,FERRY_VERSION))
+$(build)/host/util/version.o: HOST_CPPFLAGS += -DFERRY_VERSION='"$(FERRY_VERSION)"'
+$(build)/host/util/version.o: $(build)/version.flags
+
 -include $(host_objects:.o=.d)
 
 .PHONY: host

@@ -9,7 +9,7 @@
 static const struct command *const commands[] = { &list_command,    &run_command,
 						  &lab_command,	    &corpus_command,
 						  &results_command, &compare_command,
-						  &bisect_command };
+						  &bisect_command,  &merge_command };
 
 static int print_usage(FILE *stream)
 {

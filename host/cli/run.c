@@ -23,12 +23,15 @@
 #include "util/kvm.h"
 #include "util/paths.h"
 #include "util/text.h"
+#include "util/version.h"
 
 /* The program that measures a host's speed. */
 #define CALIBRATION "calibrate"
 
 /* In the last round of --until-fail. */
 static gboolean some_case_ran;
+/* With those of other shards. */
+static guint all_cases;
 
 /* FALSE if a report is incomplete; the user is told which. */
 static gboolean end_reports(struct reports *reports, const struct schedule_outcome *outcome)
@@ -234,6 +237,11 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 		vmm, programs->binary, programs->other_binary, accel, options->wanted.seed);
 
 	environment->cpu_emulated = options->emulated;
+	environment->ferry = g_strdup(ferry_version);
+	environment->run_cases = all_cases;
+	if (watch_options()->shard.count)
+		environment->shard = g_strdup_printf("%u/%u", watch_options()->shard.index,
+						     watch_options()->shard.count);
 	if (options->in_lab) {
 		/* Known issues are those of the lab. */
 		g_free(environment->host);
@@ -354,6 +362,7 @@ static int run_round(const struct run_options *options)
 	if (!cases ||
 	    !narrow_cases(cases, suite, watch_options()->exclude, watch_options()->groups, &error))
 		return usage_error("%s", error->message);
+	all_cases = cases->len;
 	if (watch_options()->shard.count)
 		shard_keep(cases, &watch_options()->shard);
 	if (!(uses = find_vmms(cases, &options->wanted, &error)))

@@ -37,6 +37,7 @@ struct pool {
 	const char *host;
 	gboolean tests;
 	double speed; /* the logarithm of how much slower the host was; 0 or more */
+	gboolean few; /* too few to tell the noise by them */
 	double noise; /* beyond which logarithm an item stands out */
 };
 
@@ -95,6 +96,7 @@ static void measure(struct pool *pool, const GPtrArray *items)
 	if (ratios->len < LEAST_ITEMS) {
 		/* The runner has measured the host before its cases ran. */
 		pool->speed = MAX(0, timescales);
+		pool->few = TRUE;
 		return;
 	}
 	pool->speed = MAX(0, median(ratios));
@@ -112,6 +114,9 @@ static gboolean stands_out(const struct compared *item, const struct pool *pool)
 	guint runs = MIN(before->runs, after->runs);
 	const struct bound *bound = bounds;
 
+	/* One run of few cases tells nothing: a busy spell may hit all of one of them. */
+	if (pool->few && runs < bounds[0].runs)
+		return FALSE;
 	while (runs < bound->runs)
 		bound++;
 	return ratio(item) - pool->speed > MAX(log(bound->factor), pool->noise) &&

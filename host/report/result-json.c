@@ -3,6 +3,9 @@
 #include "util/json-member.h"
 #include "report/result-json.h"
 
+/* Raised when a member changes its meaning or goes; a new one does not raise it. */
+#define SCHEMA 1
+
 static void add_string(JsonBuilder *builder, const char *name, const char *value)
 {
 	if (!value)
@@ -32,6 +35,15 @@ void environment_add_json(JsonBuilder *builder, const struct environment *enviro
 	json_builder_add_double_value(builder, environment->timescale);
 	add_number(builder, "run_seed", environment->seed);
 	add_number(builder, "cpu_emulated", environment->cpu_emulated);
+}
+
+void run_add_json(JsonBuilder *builder, const struct environment *environment)
+{
+	add_number(builder, "schema", SCHEMA);
+	add_string(builder, "ferry", environment->ferry);
+	add_string(builder, "shard", environment->shard);
+	if (environment->run_cases)
+		add_number(builder, "run_cases", environment->run_cases);
 }
 
 static void add_strings(JsonBuilder *builder, const char *name, const GPtrArray *values)
@@ -339,6 +351,9 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->kernel = g_strdup(member_string(object, "kernel"));
 	environment->cpu = g_strdup(member_string(object, "cpu"));
 	environment->clock = g_strdup(member_string(object, "clock"));
+	environment->ferry = g_strdup(member_string(object, "ferry"));
+	environment->shard = g_strdup(member_string(object, "shard"));
+	environment->run_cases = MAX(0, member_number(object, "run_cases"));
 	environment->seed = member_number(object, "run_seed");
 	environment->cpu_emulated = member_number(object, "cpu_emulated") > 0;
 	environment->timescale =

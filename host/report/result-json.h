@@ -22,6 +22,9 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 struct environment *environment_from_json(JsonObject *object);
 void environment_add_json(JsonBuilder *builder, const struct environment *environment);
 
+/* What is the same in all results of a run: the schema, the runner's commit, the shard. */
+void run_add_json(JsonBuilder *builder, const struct environment *environment);
+
 /* Writes what BUILDER has built as one line, and frees BUILDER. */
 void write_json_line(struct log_file *file, JsonBuilder *builder);
 

@@ -93,6 +93,8 @@ static void attempt_free(struct attempt *attempt)
 void environment_free(struct environment *environment)
 {
 	g_free(environment->host);
+	g_free(environment->ferry);
+	g_free(environment->shard);
 	g_free(environment->vmm);
 	g_free(environment->binary);
 	g_free(environment->other_binary);

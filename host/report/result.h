@@ -95,6 +95,10 @@ struct environment {
 	gboolean cpu_emulated; /* by the emulator of a lab */
 	guint32 seed;
 	double timescale;
+	/* Of the run, and told by its own runner, not by one in a lab. */
+	char *ferry;	 /* the runner's commit, or NULL */
+	char *shard;	 /* "2/4", or NULL */
+	guint run_cases; /* of all shards; 0: unknown */
 };
 
 struct result {

@@ -24,6 +24,17 @@
 	"[gone]\ncase = selftest/*\ntest = fake\nhost = tcg\n"                                     \
 	"reason = it is broken there\nevidence = somewhere\n"
 
+/* One result of a shard, of a commit of Ferry. */
+#define SHARD(program, shard, commit)                                                              \
+	"'{\"case\":\"" program "/none\",\"program\":\"" program                                   \
+	"\",\"plan\":\"none\",\"host\":\"local\",\"accel\":\"tcg\",\"verdict\":\"PASS\","          \
+	"\"shard\":\"" shard "\",\"run_cases\":2,\"ferry\":\"" commit "\"}' "
+#define MERGED                                                                                     \
+	"printf '%s\\n' " SHARD("selftest", "1/2", "abc") ">@DIR@/1; printf '%s\\n' " SHARD(       \
+		"console", "2/2",                                                                  \
+		"abc") ">@DIR@/2; printf '%s\\n' " SHARD("console", "2/2",                         \
+							 "def") ">@DIR@/other; \"$@\""
+
 static const struct fault rows[] = {
 	{ "against-worse", "run selftest/none --against @DIR@/base.json", "dies-at-start", 1,
 	  "ERROR",
@@ -46,6 +57,20 @@ static const struct fault rows[] = {
 	  "^ferry: --against: .*/nowhere/x.*No such file" },
 	{ "against-no-results", "run selftest/none --against README.md", "", 2, NULL,
 	  "^ferry: --against: README.md:1: this is no result" },
+
+	{ "merge", "merge @DIR@/1 @DIR@/2 -o @DIR@/all", NULL, 0, NULL,
+	  "\\A2 cases: 2 passed\n2\n\\Z", .wrapper = MERGED " && wc -l <@DIR@/all" },
+	{ "merge-missing", "merge @DIR@/1 -o @DIR@/all", NULL, 1, NULL,
+	  "\\Ashard 2/2 is missing\n1 of 2 cases have no result\n1 case: 1 passed\n\\Z",
+	  .wrapper = MERGED },
+	{ "merge-twice", "merge @DIR@/1 @DIR@/2 @DIR@/2 -o @DIR@/all", NULL, 2, NULL,
+	  "\\Aferry: shard 2/2 came twice: in .*/2 and in .*/2\n\\Z", .wrapper = MERGED },
+	{ "merge-other-commit", "merge @DIR@/1 @DIR@/other -o @DIR@/all", NULL, 2, NULL,
+	  "\\Aferry: .*/1 and .*/other do not belong together: Ferry's commit is abc in one and def "
+	  "in the other\n\\Z",
+	  .wrapper = MERGED },
+	{ "merge-nowhere", "merge @DIR@/1", NULL, 2, NULL,
+	  "^ferry: name the results, and with -o" },
 
 	/* Known issues. */
 	{ "known-issues-none", "run selftest/none --known-issues none", "failing:", 1, "FAIL",

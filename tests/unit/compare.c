@@ -148,11 +148,11 @@ static void test_plans(void)
 }
 
 /* Cases that all take TIMES as long, but the last, which takes LAST times as long. */
-static char *slowed(double times, double last, guint runs)
+static char *slowed_of(guint cases, double times, double last, guint runs)
 {
 	struct comparison *comparison = comparison_new();
 
-	for (guint i = 0; i < 10; i++)
+	for (guint i = 10 - cases; i < 10; i++)
 		for (guint run = 0; run < runs; run++) {
 			g_autofree char *plan = g_strdup_printf("plan%u", i);
 
@@ -163,8 +163,14 @@ static char *slowed(double times, double last, guint runs)
 	return told(comparison);
 }
 
+static char *slowed(double times, double last, guint runs)
+{
+	return slowed_of(10, times, last, runs);
+}
+
 static void test_slower(void)
 {
+	g_autofree char *few = slowed_of(2, 1, 5, 1), *few_repeated = slowed_of(2, 1, 5, 3);
 	g_autofree char *one = slowed(1, 5, 1), *slow_host = slowed(5, 5, 1);
 	g_autofree char *little = slowed(1, 3, 1), *repeated = slowed(1, 3, 3);
 	g_autofree char *fast_host = slowed(0.1, 1, 1);
@@ -174,6 +180,8 @@ static void test_slower(void)
 	g_assert_null(strstr(little, "slower:"));
 	g_assert_true(
 		g_str_has_prefix(repeated, "slower:\n  p/plan9 on amd: 19.00 s -> 57.00 s\n"));
+	g_assert_null(strstr(few, "slower:"));
+	g_assert_nonnull(strstr(few_repeated, "slower:"));
 	g_assert_null(strstr(fast_host, "slower:"));
 }
 
