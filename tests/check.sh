@@ -82,6 +82,7 @@ if [ "${2-}" != units ]; then
 		skipped=$((skipped + 1))
 	fi
 	run faults "$tests/faults" "$build"
+	run formats tests/formats.sh "$build"
 	run lab tests/lab.sh
 	run build-kernel tests/build-kernel.sh
 	run find-kernel tests/find-kernel.sh

@@ -11,6 +11,7 @@
 #define FOR_EACH_REPORTER(REPORTER)                                                                \
 	REPORTER(json)                                                                             \
 	REPORTER(junit)                                                                            \
+	REPORTER(ktap)                                                                             \
 	REPORTER(stream)                                                                           \
 	REPORTER(tap)                                                                              \
 	REPORTER(plain)                                                                            \

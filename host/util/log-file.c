@@ -2,6 +2,7 @@
 /* A log that remembers why it could not be written. See log-file.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "util/log-file.h"
@@ -11,6 +12,7 @@ struct log_file {
 	int fd;
 	char *path;
 	char *problem;
+	char *tail; /* see log_file_write_with_tail(); NULL: there is none */
 };
 
 static struct log_file *wrap(int fd, const char *path)
@@ -56,6 +58,36 @@ void log_file_write(struct log_file *log, const void *bytes, gsize length)
 	}
 }
 
+/*
+ * One write() for both, and never shorter than what it covers: whoever kills the runner between
+ * two calls leaves a whole file. White space fills up what a shorter tail leaves of the old one.
+ */
+void log_file_write_with_tail(struct log_file *log, const char *text, const char *tail)
+{
+	gsize covered = log->tail ? strlen(log->tail) : 0;
+	gboolean is_file = lseek(log->fd, -(off_t)covered, SEEK_END) >= 0;
+	GString *bytes = g_string_new(text);
+
+	g_free(log->tail);
+	log->tail = g_strdup(tail);
+	if (is_file) {
+		off_t start = lseek(log->fd, 0, SEEK_CUR);
+		gsize length;
+
+		g_string_append(bytes, tail);
+		length = bytes->len;
+		while (bytes->len < covered)
+			g_string_append_c(bytes, '\n');
+		log_file_write(log, bytes->str, bytes->len);
+		if (bytes->len > length && ftruncate(log->fd, start + length) && !log->problem)
+			log->problem = g_strdup_printf("cannot shorten %s: %s", log->path,
+						       g_strerror(errno));
+	} else {
+		log_file_write(log, bytes->str, bytes->len);
+	}
+	g_string_free(bytes, TRUE);
+}
+
 const char *log_file_problem(struct log_file *log)
 {
 	return log->problem;
@@ -64,6 +96,7 @@ const char *log_file_problem(struct log_file *log)
 void log_file_close(struct log_file *log)
 {
 	close(log->fd);
+	g_free(log->tail);
 	g_free(log->path);
 	g_free(log->problem);
 	g_free(log);
@@ -71,8 +104,11 @@ void log_file_close(struct log_file *log)
 
 gboolean log_file_finish(struct log_file *log, GError **error)
 {
-	gboolean written = !log->problem;
+	gboolean written;
 
+	if (log->tail && lseek(log->fd, 0, SEEK_CUR) < 0)
+		log_file_write(log, log->tail, strlen(log->tail));
+	written = !log->problem;
 	if (!written)
 		g_set_error_literal(error, FERRY_ERROR, 0, log->problem);
 	log_file_close(log);

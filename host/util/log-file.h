@@ -16,6 +16,13 @@ struct log_file *log_file_standard_output(void);
 /* After a write has failed, all others are dropped. */
 void log_file_write(struct log_file *log, const void *bytes, gsize length);
 
+/*
+ * Writes TEXT, and TAIL behind it, over the tail that the last such call wrote. So a file whose
+ * format wants an end, such as XML, has one at each moment. What is no file but a pipe gets its
+ * tail when LOG is closed.
+ */
+void log_file_write_with_tail(struct log_file *log, const char *text, const char *tail);
+
 /* "cannot write PATH: No space left on device" if a write has failed, or NULL. LOG owns it. */
 const char *log_file_problem(struct log_file *log);
 

@@ -305,14 +305,53 @@ static void test_junit(void)
 	g_assert_no_error(error);
 	g_markup_parse_context_end_parse(context, &error);
 	g_assert_no_error(error);
-	g_assert_cmpuint(elements.cases, ==, VERDICTS);
-	g_assert_cmpuint(elements.failures, ==, 2);
+	/* Each case that was not skipped has a test called "one", and all have one called "case".
+	 */
+	g_assert_cmpuint(elements.cases, ==, 2 * VERDICTS - 1);
+	/* The failed test of FAIL and that of ERROR, the case that had another failure, the flaky.
+	 */
+	g_assert_cmpuint(elements.failures, ==, 3);
 	g_assert_cmpuint(elements.errors, ==, 1);
 	g_assert_cmpuint(elements.skipped, ==, 1);
-	g_assert_nonnull(strstr(text, "tests=\"6\" failures=\"2\" errors=\"1\" skipped=\"1\""));
+	g_assert_nonnull(strstr(text, "tests=\"2\" failures=\"1\" errors=\"1\" skipped=\"0\""));
+	g_assert_null(strstr(text, "missing"));
 	g_assert_nonnull(strstr(text, "<system-out>XFAIL: &lt;a href"));
 	g_assert_nonnull(strstr(text, " type=\"lab-boot\">"));
 	g_assert_nonnull(strstr(text, "name=\"verdict\" value=\"FLAKY\""));
+}
+
+/* A run may be killed at any moment: the file is whole XML after each case, and says what lacks. */
+static void test_junit_at_each_moment(void)
+{
+	g_autoptr(GPtrArray) cases = some_cases(VERDICTS);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *path = NULL;
+	struct run run;
+	void *data;
+
+	close(g_file_open_tmp("unit-report-XXXXXX", &path, NULL));
+	data = junit_reporter.begin(path, &environment, cases, &error);
+	make_run(&run);
+	for (gsize i = 0; i <= G_N_ELEMENTS(run.results); i++) {
+		static const GMarkupParser parser;
+		g_autoptr(GMarkupParseContext) context =
+			g_markup_parse_context_new(&parser, 0, NULL, NULL);
+		g_autofree char *text = NULL;
+		g_autofree char *left = g_strdup_printf("\"%zu cases have no verdict",
+							G_N_ELEMENTS(run.results) - i);
+
+		g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+		g_markup_parse_context_parse(context, text, -1, &error);
+		g_assert_no_error(error);
+		g_assert_true(g_markup_parse_context_end_parse(context, &error));
+		g_assert_cmpint(!!strstr(text, left), ==, i < G_N_ELEMENTS(run.results));
+		if (i == G_N_ELEMENTS(run.results))
+			break;
+		junit_reporter.ended(data, run.results[i]);
+		result_free(run.results[i]);
+	}
+	g_assert_true(junit_reporter.end(data, 0, NULL, &error));
+	g_unlink(path);
 }
 
 /* How many lines of TEXT begin with PREFIX. */
@@ -324,6 +363,20 @@ static unsigned count_lines(const char *text, const char *prefix)
 	for (char **line = lines; *line; line++)
 		count += g_str_has_prefix(*line, prefix);
 	return count;
+}
+
+static void test_ktap(void)
+{
+	g_autofree char *text = report_to_file(&ktap_reporter);
+
+	g_assert_true(g_str_has_prefix(text, "KTAP version 1\n1..6\n  KTAP version 1\n  1..1\n"));
+	g_assert_cmpuint(count_lines(text, "ok "), ==, 3);
+	g_assert_cmpuint(count_lines(text, "not ok "), ==, 3);
+	g_assert_cmpuint(count_lines(text, "ok 1 pro/pass"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "ok 3 pro/xfail # XFAIL <a href"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "ok 4 pro/skip # SKIP <a href"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "not ok 5 pro/error # ERROR <a href"), ==, 1);
+	g_assert_cmpuint(count_lines(text, "  not ok 1 one"), ==, 2);
 }
 
 static void test_tap(void)
@@ -431,7 +484,8 @@ static void test_live(void)
 
 static void test_unwritable_target(void)
 {
-	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter };
+	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter,
+							    &ktap_reporter };
 
 	g_autoptr(GPtrArray) cases = some_cases(1);
 
@@ -446,7 +500,8 @@ static void test_unwritable_target(void)
 
 static void test_full_disk(void)
 {
-	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter };
+	static const struct reporter *const reporters[] = { &json_reporter, &junit_reporter,
+							    &ktap_reporter };
 
 	g_autoptr(GPtrArray) cases = some_cases(1);
 
@@ -474,6 +529,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/report/json-there-and-back", test_json_there_and_back);
 	g_test_add_func("/report/no-result", test_no_result);
 	g_test_add_func("/report/junit", test_junit);
+	g_test_add_func("/report/junit-at-each-moment", test_junit_at_each_moment);
+	g_test_add_func("/report/ktap", test_ktap);
 	g_test_add_func("/report/tap", test_tap);
 	g_test_add_func("/report/tap-interrupted", test_tap_interrupted);
 	g_test_add_func("/report/first-line", test_first_line);
