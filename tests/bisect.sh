@@ -76,7 +76,37 @@ asked() {
 	[ "$(sort "$dir/b/build/asked" | tr '\n' ' ')" = "$* " ]
 }
 
-echo 1..11
+# Beside a copy of ferry with another name, a 'ferry run' that acts: it prints the lines of $dir/results, and
+# then goes on until it is ended.
+mkdir "$dir/bin"
+cp "$ferry" "$dir/bin/bisecting"
+ln -s "$(dirname "$ferry")/x86" "$dir/bin/x86"
+cat >"$dir/bin/ferry" <<'END'
+#!/bin/sh
+cat "$RESULTS"
+[ ! -e "$RESULTS.hang" ] || exec sleep 60
+END
+chmod +x "$dir/bin/ferry"
+
+# result VERDICT MEMBERS: of the next run
+result() {
+	runs=$((runs + 1))
+	echo "{\"case\": \"selftest/none#$runs\", \"verdict\": \"$1\"${2-}}" >>"$dir/results"
+}
+
+# sees STATUS ARGUMENT...: what is told after the results since the last call
+sees() {
+	wanted=$1
+	shift
+	status=0
+	RESULTS=$dir/results timeout 30 "$dir/bin/bisecting" bisect selftest/none --build-dir "$dir/b" \
+		--tree "$tree" --logdir "$dir/logs" "$@" >"$dir/out" 2>"$dir/err" || status=$?
+	rm -f "$dir/results" "$dir/results.hang"
+	runs=0
+	[ "$status" -eq "$wanted" ]
+}
+
+echo 1..20
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -106,3 +136,30 @@ check "a QEMU that cannot be configured" cannot_tell 'does not build'
 mkdir -p "$tree/include/config"
 bisect --tree "$tree"
 check "a tree that was built in place stops git" stops 'was built in place'
+rm -r "$tree/include"
+
+runs=0
+result PASS
+check "a pass is good" sees 0
+result FAIL ', "kind": "check", "reason": "the clock went back"'
+check "a failure is bad" sees 1
+result SKIP
+check "a skip tells nothing" sees 125
+result ERROR ', "kind": "runner"'
+check "an error of the runner tells nothing" sees 125
+result ERROR ', "kind": "lab-setup", "reason": "no emulator"'
+check "a lab that lacks something stops git" sees 128
+result PASS
+result FAIL
+result FAIL
+touch "$dir/results.hang"
+check "--bad-if 2: the second failure of 9 runs ends them" sees 1 --repeat 9 --bad-if 2
+result PASS
+result FAIL
+result PASS
+touch "$dir/results.hang"
+check "--bad-if 3: the second pass of 4 runs ends them" sees 0 --repeat 4 --bad-if 3
+result FAIL ', "kind": "check", "tests": [{"test": "other", "verdict": "fail"}, {"test": "mine", "verdict": "pass"}]'
+check "--test: the failure of another test is good" sees 0 --test mine
+result PASS
+check "a runner that ends without all results tells nothing" sees 125 --repeat 3
