@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * QEMU's pc-testdev, as far as kvm-unit-tests uses it: four bytes that ports read and write, a port
- * that takes a page away from KVM for a moment, and a port for each ISA interrupt line.
+ * QEMU's pc-testdev, as kvm-unit-tests uses it: four bytes that ports read and write, a port that
+ * takes a page away from KVM for a moment, a port for each ISA interrupt line, and memory that is
+ * no RAM, so that KVM emulates each access.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -20,7 +21,12 @@
 
 #define PAGE_BYTES 4096ull
 
-static uint8_t bytes[BYTES];
+#define MMIO	   0xff000000
+#define MMIO_BYTES 0x10000
+
+static struct {
+	uint8_t port[BYTES], mmio[MMIO_BYTES];
+} testdev;
 
 /* Bytes are at PORT, and once more behind the port of FLUSH_PAGE. */
 static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
@@ -30,7 +36,7 @@ static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
 	if (offset >= FLUSH_PAGE && offset < FLUSH_PAGE + BYTES)
 		return 0;
 	for (unsigned i = 0; i < size; i++)
-		value |= (uint32_t)bytes[(offset + i) % BYTES] << 8 * i;
+		value |= (uint32_t)testdev.port[(offset + i) % BYTES] << 8 * i;
 	return value;
 }
 
@@ -52,12 +58,25 @@ static void out(struct machine *machine, unsigned offset, unsigned size, uint32_
 		return;
 	}
 	for (unsigned i = 0; i < size; i++)
-		bytes[(offset + i) % BYTES] = value >> 8 * i;
+		testdev.port[(offset + i) % BYTES] = value >> 8 * i;
+}
+
+static uint64_t mmio_read(struct machine *machine, unsigned offset, unsigned size)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, testdev.mmio + offset, size);
+	return value;
+}
+
+static void mmio_write(struct machine *machine, unsigned offset, unsigned size, uint64_t value)
+{
+	memcpy(testdev.mmio + offset, &value, size);
 }
 
 static void reset(struct machine *machine)
 {
-	memset(bytes, 0, sizeof(bytes));
+	memset(&testdev, 0, sizeof(testdev));
 }
 
 const struct device pc_testdev_device = {
@@ -66,9 +85,13 @@ const struct device pc_testdev_device = {
 	.ports = PORTS,
 	.in = in,
 	.out = out,
+	.mmio = MMIO,
+	.mmio_bytes = MMIO_BYTES,
+	.read = mmio_read,
+	.write = mmio_write,
 	.reset = reset,
-	.state = bytes,
-	.state_size = sizeof(bytes),
+	.state = &testdev,
+	.state_size = sizeof(testdev),
 };
 
 static void out_line(struct machine *machine, unsigned offset, unsigned size, uint32_t value)
