@@ -46,6 +46,33 @@ int kvm_do(int fd, unsigned long request, void *argument, const char *name)
 	return result;
 }
 
+/* KVM_GET_MSRS and KVM_SET_MSRS take a list. This one has one entry. */
+union one_msr {
+	struct kvm_msrs list;
+	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+};
+
+uint64_t kvm_get_msr(int cpu_fd, uint32_t index)
+{
+	union one_msr msr = { .list.nmsrs = 1 };
+
+	msr.list.entries[0].index = index;
+	if (KVM_DO(cpu_fd, KVM_GET_MSRS, &msr) != 1)
+		die(STATUS_KVM, "KVM does not tell MSR 0x%x", index);
+	return msr.list.entries[0].data;
+}
+
+void kvm_set_msr(int cpu_fd, uint32_t index, uint64_t value)
+{
+	union one_msr msr = { .list.nmsrs = 1 };
+
+	msr.list.entries[0].index = index;
+	msr.list.entries[0].data = value;
+	if (KVM_DO(cpu_fd, KVM_SET_MSRS, &msr) != 1)
+		die(STATUS_KVM, "KVM refuses to set MSR 0x%x to 0x%llx", index,
+		    (unsigned long long)value);
+}
+
 int kvm_has(int fd, int capability)
 {
 	int has = ioctl(fd, KVM_CHECK_EXTENSION, capability);

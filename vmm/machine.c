@@ -50,24 +50,14 @@ static void enter_protected_mode(struct vm *vm, const struct entry *entry)
 #define MISC_ENABLE_FAST_STRINGS 1
 #define HV_X64_MSR_SCONTROL	 0x40000080
 
-static void set_msr(int cpu_fd, uint32_t index, uint64_t value)
-{
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entry;
-	} msrs = { .header.nmsrs = 1, .entry = { .index = index, .data = value } };
-
-	KVM_DO(cpu_fd, KVM_SET_MSRS, &msrs);
-}
-
 /* Where KVM's state of a new vCPU is not what a guest finds after power-on, and on QEMU. */
 static void set_msrs(const struct machine *machine, int cpu_fd)
 {
 	/* Firmware turns it on. */
-	set_msr(cpu_fd, MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS);
+	kvm_set_msr(cpu_fd, MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS);
 	/* KVM turns it on together with the capability; by the TLFS it is off at first. */
 	if (hyperv_has_synic(machine->vm->shape.hyperv))
-		set_msr(cpu_fd, HV_X64_MSR_SCONTROL, 0);
+		kvm_set_msr(cpu_fd, HV_X64_MSR_SCONTROL, 0);
 }
 
 void machine_power_on(struct machine *machine)

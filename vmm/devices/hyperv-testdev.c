@@ -173,13 +173,7 @@ static void watch_eom(struct machine *machine, unsigned connection, bool on)
 
 static uint64_t read_msr(struct machine *machine, unsigned cpu, uint32_t index)
 {
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entry;
-	} msrs = { .header.nmsrs = 1, .entry.index = index };
-
-	KVM_DO(machine->vm->cpu[cpu].fd, KVM_GET_MSRS, &msrs);
-	return msrs.entry.data;
+	return kvm_get_msr(machine->vm->cpu[cpu].fd, index);
 }
 
 /* What the guest has for SINT in the page that an MSR names, or NULL if the page is off. */
