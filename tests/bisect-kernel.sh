@@ -63,7 +63,7 @@ commit 'does not boot'
 git revert --no-edit HEAD >/dev/null
 harmless pmu.c debugfs.c cpuid.c hyperv.c
 
-git bisect start -q HEAD good
+git bisect start HEAD good
 git bisect run "$ferry" bisect "$case" --host amd --build-dir "$kernel" --lab-boot 120 \
 	--logdir "$FERRY_BISECT_UPPER/logs" || true
 git bisect log

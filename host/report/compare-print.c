@@ -168,7 +168,7 @@ static guint print_change(const GPtrArray *items, enum change change, FILE *stre
 
 guint comparison_print(const GPtrArray *items, FILE *stream)
 {
-	guint found[G_N_ELEMENTS(changes)];
+	guint found[G_N_ELEMENTS(changes)] = { 0 };
 
 	for (enum change change = 0; change < G_N_ELEMENTS(changes); change++)
 		found[change] = print_change(items, change, stream);

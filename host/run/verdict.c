@@ -199,7 +199,7 @@ void conclude_problem(struct case_run *run, enum failure_kind kind, const char *
 {
 	g_autofree char *where = whereabouts(run), *text = g_strconcat(problem, where, NULL);
 
-	conclude_end(run, verdict_of(kind), kind, text);
+	conclude_end(run, kind == KIND_HOST_CHECK ? VERDICT_FAIL : VERDICT_ERROR, kind, text);
 }
 
 void conclude_unable(struct case_run *run, const char *reason)
