@@ -40,6 +40,8 @@ struct plan {
 	gboolean kills_source;
 	/* Acts on the guest again and again from its first line on, asked or not. */
 	gboolean continuous;
+	/* It is not among all plans of a program, since it costs much or adds little. */
+	gboolean only_by_name;
 	/*
 	 * The action makes the guest boot again and forget everything. It is carried out once in
 	 * each test, at the test's first request, and the test begins anew. The case fails if the
@@ -55,6 +57,7 @@ struct plan_run {
 	GRand *random;	 /* of this case, from the run's seed */
 	unsigned wanted; /* how many actions a continuous plan makes at least */
 	GArray *actions; /* of struct action_stats, in order */
+	guint64 cycles;	 /* that the VMM told of when it ended */
 	char *test;	 /* the last test that has begun, "test=NAME cpu=N", or NULL */
 
 	/* Private to plan.c and to the plan's own file. */
@@ -100,6 +103,9 @@ void plan_sentence(struct plan_run *run, enum sentence sentence);
 gboolean plan_wants_more(struct plan_run *run);
 /* The answer to the question which boot this is, counted from 1; the caller frees it. */
 char *plan_answer_boot(struct plan_run *run, unsigned boot);
+
+/* What the VMM told of its own doing, as the listener of a guest gets it. */
+void plan_figures(struct plan_run *run, GHashTable *values);
 
 /*
  * To be called after the guest's end. Returns one line about what the plan did not do, which the

@@ -11,6 +11,8 @@
 #define FOR_EACH_PLAN(PLAN)                                                                        \
 	PLAN(none)                                                                                 \
 	PLAN(pause)                                                                                \
+	PLAN(cycle_exit)                                                                           \
+	PLAN(cycle_kick)                                                                           \
 	PLAN(precopy)                                                                              \
 	PLAN(postcopy)                                                                             \
 	PLAN(postcopy_recover)                                                                     \

@@ -253,7 +253,7 @@ static guint64 figure(const struct result *result, const char *key)
 /* "; 1234 cycles, 40 in L2" */
 static void append_cycles(GString *text, const struct result *result, guint64 cycles)
 {
-	guint64 in_l2 = figure(result, "met_l2");
+	guint64 in_l2 = figure(result, "in_l2");
 
 	g_string_append_printf(text, "; %" G_GUINT64_FORMAT " cycle%s", cycles,
 			       cycles == 1 ? "" : "s");

@@ -287,8 +287,10 @@ static void on_figures(void *data, GHashTable *values)
 {
 	struct case_run *run = data;
 
-	if (!run->over)
-		result_add_figures(run->result, values);
+	if (run->over)
+		return;
+	result_add_figures(run->result, values);
+	plan_figures(run->plan, values);
 }
 
 /* ---- what the guest asks ---- */

@@ -29,18 +29,23 @@ static char *failed_check(const struct program *program)
 	return NULL;
 }
 
+struct vm_machine program_machine(const struct program *program, unsigned memory_mib)
+{
+	return (struct vm_machine){
+		.smp = program->smp,
+		.memory_mib = memory_mib,
+		.type = *program->machine ? program->machine : NULL,
+		.disk = program->disk ? "" : NULL,
+		.arguments = program->qemu_params,
+	};
+}
+
 /* Why the case can run on no host, or NULL. */
 static char *reason_anywhere(const struct test_case *test_case, const struct selection *selection)
 {
 	const struct program *program = test_case->program;
 	const struct vmm *vmm = test_case->vmm;
-	const struct vm_machine machine = {
-		.smp = program->smp,
-		.memory_mib = selection->wanted->memory_mib,
-		.type = *program->machine ? program->machine : NULL,
-		.disk = program->disk ? "" : NULL,
-		.arguments = program->qemu_params,
-	};
+	const struct vm_machine machine = program_machine(program, selection->wanted->memory_mib);
 
 	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
 		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);

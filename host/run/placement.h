@@ -9,6 +9,9 @@
 
 #include "run/select.h"
 
+/* PROGRAM's machine, as far as `lacks` of struct vmm looks at it. It refers to PROGRAM. */
+struct vm_machine program_machine(const struct program *program, unsigned memory_mib);
+
 /* Sets the case's `host`, `lab_clock` and `why`, or `skip_reason` if it can run nowhere. */
 void place_case(struct test_case *test_case, const struct selection *selection);
 

@@ -192,8 +192,30 @@ static const struct vmm *vmm_for(const struct plan *plan)
 	return vmms[0];
 }
 
+/*
+ * A program of ours is run under all plans if nothing names some. Then those are left out that are
+ * for another VMM than the default one, if they are not for this program: QEMU was named, or the
+ * program needs a device that only QEMU has. A case that is named is skipped, with the reason.
+ */
+static gboolean is_left_out(const struct program *program, const struct plan *plan,
+			    const struct vmm *vmm, const char *pattern,
+			    const struct selection *selection)
+{
+	const struct vm_machine machine = program_machine(program, selection->wanted->memory_mib);
+	g_autofree char *lacks = NULL;
+
+	if (selection->plan_names || *program->plans || strchr(pattern, '/') ||
+	    vmm_for(plan) == vmms[0])
+		return FALSE;
+	if (plan->only_by_name || plan->capabilities & ~vmm->capabilities)
+		return TRUE;
+	lacks = vmm->lacks ? vmm->lacks(&machine) : NULL;
+	return lacks != NULL;
+}
+
 static void add_case(GPtrArray *cases, const struct selection *selection,
-		     const struct program *program, const struct plan *plan, int number)
+		     const struct program *program, const struct plan *plan, const struct vmm *vmm,
+		     int number)
 {
 	struct test_case *test_case = g_new0(struct test_case, 1);
 	const struct settings *wanted = selection->wanted;
@@ -202,7 +224,7 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 
 	test_case->program = program;
 	test_case->plan = plan;
-	test_case->vmm = selection->vmm ? selection->vmm : vmm_for(plan);
+	test_case->vmm = vmm;
 	test_case->plan_name = plan->name;
 	test_case->action = plan->action;
 	test_case->reboots = plan->reboots;
@@ -229,6 +251,7 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 
 		for (const char *const *name = plans_of(suite, program, selection); *name; name++) {
 			const struct plan *plan = plan_find(*name);
+			const struct vmm *vmm = selection->vmm ? selection->vmm : vmm_for(plan);
 			g_autofree char *case_name =
 				g_strconcat(program->name, "/", plan->name, NULL);
 			const char *pattern = meant_by(selection, program, case_name, used);
@@ -237,8 +260,10 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 			if (!pattern ||
 			    (g_str_equal(pattern, "*") && has_word(program->groups, "nodefault")))
 				continue;
+			if (is_left_out(program, plan, vmm, pattern, selection))
+				continue;
 			for (int number = 1; number <= selection->wanted->repeat; number++)
-				add_case(cases, selection, program, plan, number);
+				add_case(cases, selection, program, plan, vmm, number);
 		}
 	}
 	for (guint i = 0; i < patterns; i++)

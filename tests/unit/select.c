@@ -24,8 +24,8 @@ static const char config[] =
 	"[strict]\nfile = alpha.flat\nplans = none\ncheck = /proc/self/comm=x\n"
 	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
 
-#define ALL_PLANS                                                                                  \
-	"none, pause, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, "      \
+#define ALL_PLANS                                                                                                     \
+	"none, pause, cycle@exit, cycle@kick, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
 	"storm, snapshot, bgsnapshot"
 
 /* Makes a folder with TEXT as its unittests.cfg and one binary. */

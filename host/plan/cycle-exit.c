@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Plan cycle@exit: at each exit to user space the guest is saved, and restored in a VM that was
+ * made from nothing. What KVM tells of the new VM must be what was saved. This tests KVM's half of
+ * a migration alone, thousands of times in the time of one migration of QEMU.
+ *
+ * The VMM does it by itself. Wherever the guest asks to be migrated there is one more cycle before
+ * the answer, so that each moment that a test has prepared is met.
+ */
+#include "plan/plan.h"
+
+static void cycle(struct plan_run *run)
+{
+	guest_cycle(run->guest, 1, plan_action_done, run);
+}
+
+const struct plan plan_cycle_exit = {
+	.name = "cycle@exit",
+	.action = "cycle",
+	.about = "saved and restored in a new VM at each exit to user space, and compared",
+	.capabilities = VMM_CAN_CYCLE,
+	.habit = HABIT_CYCLE_AT_EXITS,
+	.act = cycle,
+};

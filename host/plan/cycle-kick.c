@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Plan cycle@kick: like cycle@exit, but the vCPUs are stopped at random moments, from the case's
+ * seed. So states are met that no exit to user space shows: an L2 in mid-flight, an interrupt that
+ * is about to be injected, a vCPU that halts.
+ */
+#include "plan/plan.h"
+
+static void cycle(struct plan_run *run)
+{
+	guest_cycle(run->guest, 1, plan_action_done, run);
+}
+
+const struct plan plan_cycle_kick = {
+	.name = "cycle@kick",
+	.action = "cycle",
+	.about = "saved and restored in a new VM at random moments, and compared",
+	.capabilities = VMM_CAN_CYCLE,
+	.habit = HABIT_CYCLE_AT_RANDOM,
+	.act = cycle,
+};
