@@ -59,6 +59,7 @@ check "an image that is not there" says 2 "No such file" "$work/nothing"
 check "a folder instead of an image" says 2 "is no regular file" "$work"
 check "an unknown CPU feature" says 2 "does not know 'svmm'" --cpu max,+svmm "$guest"
 check "an unknown part of Hyper-V" says 2 "hv-synick" --hyperv hv-synick "$guest"
+check "the same without hv-" says 2 "'synick'" --hyperv vpindex,synick "$guest"
 check "a part of Hyper-V that needs another one" says 2 "hv-synic needs hv-vpindex" \
 	--cpu host,hv-synic "$guest"
 check "a vendor that is too long" says 2 "has 12 letters" --cpu vendor=GenuineIntelInside "$guest"

@@ -114,22 +114,33 @@ static int find_word(const char *name)
 	return -1;
 }
 
+static void take(hyperv_words *set, const char *word)
+{
+	const char *name = word + (*word == '+');
+	int found = find_word(is_hyperv_word(name) ? name + strlen("hv-") : name);
+
+	if (found < 0)
+		die(STATUS_SETUP,
+		    "ferry-vmm knows no part of Hyper-V that is called '%s' (names are as QEMU's -cpu has them)",
+		    word);
+	*set |= WORD(found);
+}
+
 void hyperv_read(hyperv_words *set, const char *list)
 {
 	const char *word;
 
-	while ((word = next_word(&list))) {
-		int found;
+	while ((word = next_word(&list)))
+		take(set, word);
+}
 
-		if (!is_hyperv_word(word))
-			continue;
-		found = find_word(word + (*word == '+') + strlen("hv-"));
-		if (found < 0)
-			die(STATUS_SETUP,
-			    "ferry-vmm knows no part of Hyper-V that is called '%s' (names are as QEMU's -cpu has them)",
-			    word);
-		*set |= WORD(found);
-	}
+void hyperv_read_cpu(hyperv_words *set, const char *list)
+{
+	const char *word;
+
+	while ((word = next_word(&list)))
+		if (is_hyperv_word(word))
+			take(set, word);
 }
 
 void hyperv_check(hyperv_words set)

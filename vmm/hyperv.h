@@ -12,10 +12,11 @@
 typedef uint32_t hyperv_words;
 
 /*
- * Adds the Hyper-V words among WORDS to *SET; others are left to cpu-features.h. Ends the process
- * after one that it does not know.
+ * Adds WORDS, with or without "hv-", to *SET. Ends the process after one that it does not know.
  */
 void hyperv_read(hyperv_words *set, const char *words);
+/* The same for those of WORDS that begin with "hv-" or "hv_"; others are cpu-features.h's. */
+void hyperv_read_cpu(hyperv_words *set, const char *words);
 /* Ends the process if a word needs another one that is not there. */
 void hyperv_check(hyperv_words set);
 /* Whether the guest has a SynIC whose pages and connections are ours (devices/synic.c). */

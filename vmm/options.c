@@ -128,7 +128,7 @@ static void take(struct options *options, int option, const char *value)
 		break;
 	case CPU:
 		options->cpu = value;
-		hyperv_read(&options->shape.hyperv, value);
+		hyperv_read_cpu(&options->shape.hyperv, value);
 		break;
 	case FORGET:
 		forget(value);
