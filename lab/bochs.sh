@@ -141,7 +141,7 @@ emulator_initrds() {
 	/*) set -- "$program" ;;
 	*/*) set -- "$PWD/$program" ;;
 	esac
-	eval "\"\$here/pack-files\" \"\$@\" $files"
+	eval "\"\$here/pack-files\" $vmms \"\$@\" $files"
 }
 
 # Bochs dies with this script, even if SIGKILL ends the script.

@@ -44,7 +44,7 @@ boot_rounds=10
 build=${FERRY_BUILD:-$here/../build}
 
 kernel='' modules='' clock=tsc accel='' results='' console='' shell='' patience=''
-files='' qemu_arguments='' bochs_lines=''
+vmms='' files='' qemu_arguments='' bochs_lines=''
 
 quoted() {
 	printf "'"
@@ -57,12 +57,12 @@ quoted() {
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel | --modules | --clock | --accel | --results | --memory | --cpus | --console | \
-		--patience | --qemu-arg | --file | --bochs-line)
+		--patience | --qemu-arg | --file | --vmm | --bochs-line)
 		[ $# -ge 2 ] || fail "$1 needs a value; lab/$lab --help tells more"
 		;;
 	esac
 	case $1 in
-	--file | --bochs-line)
+	--file | --vmm | --bochs-line)
 		case " $own_options " in
 		*" $1 "*) ;;
 		*) fail "unknown option '$1'; lab/$lab --help lists all" ;;
@@ -81,6 +81,7 @@ while [ $# -gt 0 ]; do
 	--patience) patience=$2 ;;
 	--qemu-arg) qemu_arguments="$qemu_arguments$(quoted "$2")" ;;
 	--file) files="$files$(quoted "$2")" ;;
+	--vmm) vmms="$vmms$(quoted "--vmm")$(quoted "$2")" ;;
 	--bochs-line) bochs_lines="$bochs_lines$2
 " ;;
 	--shell) shell=yes; shift; continue ;;
@@ -100,8 +101,10 @@ if [ $# -eq 0 ]; then
 	if command -v bash >/dev/null; then set -- bash --norc; else set -- sh; fi
 fi
 [ -z "$shell" ] || [ -t 0 ] || fail "--shell needs a terminal"
-command -v "${QEMU:=qemu-system-x86_64}" >/dev/null ||
-	fail "no $QEMU here; scripts/packages --install brings it"
+need_qemu() {
+	command -v "${QEMU:=qemu-system-x86_64}" >/dev/null ||
+		fail "no $QEMU here; scripts/packages --install brings it"
+}
 
 case ${kernel:-$needed_kernel} in
 small | distribution) kernel_option=--${kernel:-$needed_kernel} kernel='' ;;
@@ -126,10 +129,14 @@ kvm | "$emulation") ;;
 esac
 case $accel in
 bochs)
+	case $vmms in
+	'' | *"'qemu'"*) need_qemu ;;
+	esac
 	# shellcheck source=lab/bochs.sh
 	. "$here/bochs.sh"
 	;;
 *)
+	need_qemu
 	# shellcheck source=lab/qemu.sh
 	. "$here/qemu.sh"
 	;;

@@ -44,6 +44,19 @@ static void add_patterns(GPtrArray *arguments, const GPtrArray *cases)
 	}
 }
 
+/* Names the VMMs of CASES, each once: a lab without QEMU and its firmware boots sooner. */
+static void add_vmms(GPtrArray *arguments, const GPtrArray *cases)
+{
+	g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < cases->len; i++) {
+		const struct test_case *test_case = cases->pdata[i];
+
+		if (g_hash_table_add(names, (gpointer)test_case->vmm_name))
+			add_option(arguments, "--vmm", test_case->vmm_name);
+	}
+}
+
 /*
  * Names the files that the lab needs but cannot see. lab/pack-files knows those of this checkout by
  * itself.
@@ -52,10 +65,11 @@ static void add_files(GPtrArray *arguments, const GPtrArray *cases, char **words
 {
 	for (char **word = words; *word; word++)
 		if (g_str_equal(*word, "--suite") || g_str_equal(*word, "--qemu") ||
-		    g_str_equal(*word, "--qemu-dst") ||
+		    g_str_equal(*word, "--qemu-dst") || g_str_equal(*word, "--ferry-vmm") ||
 		    (g_str_equal(*word, "--known-issues") &&
 		     !g_str_equal(word[1], NO_KNOWN_ISSUES)))
 			add_option(arguments, "--file", word[1]);
+	add_vmms(arguments, cases);
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
 

@@ -13,7 +13,7 @@ static const char *const offered_by_amd[] = { "kvm",	   "kvmclock",	    "hyperv"
 static const char *const offered_by_intel[] = { "kvm",	     "kvmclock",      "hyperv", "vmx",
 						"clock_tsc", "clock_not_tsc", NULL };
 
-/* The amd lab needs only QEMU, which `ferry run` looks for before it starts any case. */
+/* The amd lab needs only QEMU, which its script looks for. */
 static const char *amd_missing(void)
 {
 	return NULL;

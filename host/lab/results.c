@@ -10,6 +10,8 @@ struct lab_results {
 	const struct lab_listener *listener;
 	void *data;
 	struct environment *environment; /* NULL until the runner inside tells it */
+	GPtrArray
+		*others; /* of struct environment: those of single VMMs, where there are several */
 };
 
 struct lab_results *lab_results_new(const char *host, GPtrArray *cases,
@@ -19,6 +21,7 @@ struct lab_results *lab_results_new(const char *host, GPtrArray *cases,
 
 	results->host = g_strdup(host);
 	results->owed = g_ptr_array_copy(cases, NULL, NULL);
+	results->others = g_ptr_array_new_with_free_func((GDestroyNotify)environment_free);
 	results->listener = listener;
 	results->data = data;
 	return results;
@@ -28,6 +31,7 @@ void lab_results_free(struct lab_results *results)
 {
 	if (results->environment)
 		environment_free(results->environment);
+	g_ptr_array_unref(results->others);
 	g_ptr_array_unref(results->owed);
 	g_free(results->host);
 	g_free(results);
@@ -60,6 +64,34 @@ static void hand_out(struct lab_results *results, struct result *result)
 	results->listener->result(results->data, result);
 }
 
+/* To the runner inside, its host is "local". */
+static struct environment *read_environment(const struct lab_results *results, JsonObject *event)
+{
+	struct environment *environment = environment_from_json(event);
+
+	g_free(environment->host);
+	environment->host = g_strdup(results->host);
+	return environment;
+}
+
+/* The environment of a result. It differs from the run's in the VMM at most. */
+static const struct environment *environment_of(struct lab_results *results, JsonObject *event)
+{
+	const char *vmm = member_string(event, "vmm");
+	struct environment *other;
+
+	if (!vmm || !g_strcmp0(vmm, results->environment->vmm))
+		return results->environment;
+	for (guint i = 0; i < results->others->len; i++) {
+		other = results->others->pdata[i];
+		if (g_str_equal(other->vmm, vmm))
+			return other;
+	}
+	other = read_environment(results, event);
+	g_ptr_array_add(results->others, other);
+	return other;
+}
+
 static void on_event(struct lab_results *results, JsonObject *event)
 {
 	const char *name = member_string(event, "event");
@@ -68,10 +100,7 @@ static void on_event(struct lab_results *results, JsonObject *event)
 	struct result *result;
 
 	if (!g_strcmp0(name, "environment") && !results->environment) {
-		results->environment = environment_from_json(event);
-		/* To the runner inside, its host is "local". */
-		g_free(results->environment->host);
-		results->environment->host = g_strdup(results->host);
+		results->environment = read_environment(results, event);
 	}
 	if (!test_case || !results->environment)
 		return;
@@ -80,7 +109,7 @@ static void on_event(struct lab_results *results, JsonObject *event)
 	else if (!g_strcmp0(name, "progress") && doing)
 		results->listener->progress(results->data, test_case, doing);
 	else if (!g_strcmp0(name, "ended") &&
-		 (result = result_from_json(event, test_case, results->environment)))
+		 (result = result_from_json(event, test_case, environment_of(results, event))))
 		hand_out(results, result);
 }
 

@@ -189,12 +189,14 @@ void result_add_figures(struct result *result, GHashTable *values)
 	gpointer key, value;
 
 	for (guint i = 0; i < result->marks->len && !mark; i++)
-		if (g_str_equal(((struct mark *)result->marks->pdata[i])->name, FIGURES_MARK))
+		if (!g_strcmp0(((struct mark *)result->marks->pdata[i])->name, FIGURES_MARK))
 			mark = result->marks->pdata[i];
 	if (!mark) {
 		mark = g_new0(struct mark, 1);
 		mark->name = g_strdup(FIGURES_MARK);
 		mark->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+		/* As in a mark of the guest, the name is one of the values, too. */
+		g_hash_table_replace(mark->values, g_strdup("name"), g_strdup(FIGURES_MARK));
 		g_ptr_array_add(result->marks, mark);
 	}
 	g_hash_table_iter_init(&iterator, values);
@@ -216,7 +218,7 @@ const char *result_mark(const struct result *result, const char *name, const cha
 		const struct mark *mark = result->marks->pdata[i];
 		const char *found = g_hash_table_lookup(mark->values, key);
 
-		if (found && g_str_equal(mark->name, name))
+		if (found && !g_strcmp0(mark->name, name))
 			value = found;
 	}
 	return value;

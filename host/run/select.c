@@ -225,6 +225,7 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 	test_case->program = program;
 	test_case->plan = plan;
 	test_case->vmm = vmm;
+	test_case->vmm_name = vmm->name;
 	test_case->plan_name = plan->name;
 	test_case->action = plan->action;
 	test_case->reboots = plan->reboots;

@@ -55,6 +55,7 @@ static char *command_line(const struct lab_kind *kind, const struct lab_options 
 	struct program program = { .name = (char *)"prog", .file = (char *)"/proc/version" };
 	struct test_case test_case = { .program = &program,
 				       .plan_name = "storm+tcp",
+				       .vmm_name = "cheddar",
 				       .name = (char *)"prog/storm+tcp#3" };
 	g_autoptr(GPtrArray) cases = g_ptr_array_new();
 	g_auto(GStrv) words = NULL;
@@ -116,7 +117,8 @@ static void test_files(void)
 
 	settings.suite = (char *)"/a/unittests.cfg";
 	line = command_line(&kind, &options, &settings);
-	g_assert_nonnull(strstr(line, " --file /a/unittests.cfg --file /proc/version -- "));
+	g_assert_nonnull(
+		strstr(line, " --file /a/unittests.cfg --vmm cheddar --file /proc/version -- "));
 	kind.shares_files = TRUE;
 	shared = command_line(&kind, &options, &settings);
 	g_assert_null(strstr(shared, "--file"));
