@@ -4,6 +4,7 @@
 #   unit/		  one file for each subject of host/, linked with the runner's objects
 #   faults/	  runs ferry where things go wrong, and looks for what is left behind
 #   fake-qemu/	  stands in for QEMU and acts out what goes wrong
+#   fake-vmm/	  stands in for ferry-vmm
 #   filtering-qemu/ runs QEMU and damages a page of its guest's memory
 #   lab.sh	  runs the labs around emulators that only act
 #   build-kernel.sh interrupts builds of a kernel that only acts
@@ -20,9 +21,10 @@
 tests_build := $(build)/tests
 tests_objects_of = $(patsubst tests/%.c,$(tests_build)/objects/%.o,$(wildcard tests/$(1)/*.c))
 unit_programs := $(patsubst tests/unit/%.c,$(tests_build)/unit-%,$(wildcard tests/unit/*.c))
-folder_programs := $(addprefix $(tests_build)/,faults fake-qemu filtering-qemu)
+folder_programs := $(addprefix $(tests_build)/,faults fake-qemu fake-vmm filtering-qemu)
 tests_objects := $(call tests_objects_of,unit) $(call tests_objects_of,faults) \
-	$(call tests_objects_of,fake-qemu) $(call tests_objects_of,filtering-qemu)
+	$(call tests_objects_of,fake-qemu) $(call tests_objects_of,fake-vmm) \
+	$(call tests_objects_of,filtering-qemu)
 # Rows of a table leave out the members that do not matter to them.
 TESTS_CFLAGS := $(HOST_CPPFLAGS) $(HOST_CFLAGS) -Wno-missing-field-initializers
 # The whole runner, with its main() renamed so that a test can have its own.
@@ -44,9 +46,10 @@ $(tests_build)/ferry.o: $(build)/host/cli/main.o tests/tests.mk
 
 $(tests_build)/faults: $(call tests_objects_of,faults)
 $(tests_build)/fake-qemu: $(call tests_objects_of,fake-qemu)
+$(tests_build)/fake-vmm: $(call tests_objects_of,fake-vmm)
 $(tests_build)/filtering-qemu: $(call tests_objects_of,filtering-qemu)
 # It is started very often, so it is linked with the C library alone.
-$(tests_build)/fake-qemu: HOST_LIBRARY_LIBS :=
+$(tests_build)/fake-qemu $(tests_build)/fake-vmm: HOST_LIBRARY_LIBS :=
 $(folder_programs):
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)

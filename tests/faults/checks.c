@@ -57,7 +57,7 @@ static void check_result(struct run *run, JsonObject *result)
 	const char *reason = json_object_get_string_member_with_default(result, "reason", "");
 	const char *kind = json_object_get_string_member_with_default(result, "kind", "none");
 	const char *logs = json_object_get_string_member_with_default(result, "logs", NULL);
-	static const char *const kept[] = { "command", "console", "qmp", "stderr" };
+	static const char *const kept[] = { "command", "console", "stderr" };
 
 	if (!*verdict || !strstr(run->fault->verdict, verdict))
 		complain(run, "the JSON verdict is %s, not %s", verdict, run->fault->verdict);

@@ -26,11 +26,11 @@
 
 /* The rows that wait for the longest deadlines come first. */
 static const struct fault_table *const tables[] = {
-	&silence_faults,      &qemu_faults,	      &migration_faults,   &postcopy_faults,
-	&snapshot_faults,     &guest_faults,	      &lab_faults,	   &file_faults,
-	&usage_faults,	      &signal_faults,	      &misbehave_faults,   &retry_faults,
-	&broken_guest_faults, &damaged_memory_faults, &known_issue_faults, &corpus_faults,
-	&kernel_faults,	      &watch_faults,
+	&silence_faults,  &native_faults,	&qemu_faults,		&migration_faults,
+	&postcopy_faults, &snapshot_faults,	&guest_faults,		&lab_faults,
+	&file_faults,	  &usage_faults,	&signal_faults,		&misbehave_faults,
+	&retry_faults,	  &broken_guest_faults, &damaged_memory_faults, &known_issue_faults,
+	&corpus_faults,	  &kernel_faults,	&watch_faults,
 };
 
 static struct {

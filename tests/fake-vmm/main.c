@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stands in for ferry-vmm (docs/native-vmm.md, "The control protocol"). It acts out what the words
+ * fake=WORD in the guest's command line name. Its guest passes one test, in which it asks once to
+ * be migrated.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONTROL_FD	  3
+#define STATUS_SETUP	  2
+#define STATUS_DIFFERENCE 4
+#define STATUS_KVM	  6
+#define GUEST_PASSED	  1
+
+static const char *words = "";
+static unsigned long sent, sequence;
+
+static bool acts_out(const char *word)
+{
+	char whole[64];
+
+	snprintf(whole, sizeof(whole), "fake=%s", word);
+	return strstr(words, whole);
+}
+
+/* ---- the guest ---- */
+
+static void print(const char *text)
+{
+	size_t length = strlen(text);
+
+	sent += length;
+	if (write(STDOUT_FILENO, text, length) != (ssize_t)length)
+		exit(STATUS_KVM);
+}
+
+static void __attribute__((format(printf, 1, 2))) machine_line(const char *format, ...)
+{
+	char text[256], line[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	snprintf(line, sizeof(line), "@%lu+%lu %s\n", ++sequence, sent, text);
+	print(line);
+}
+
+static void guest_begins(void)
+{
+	machine_line("hello protocol=1 program=fake cpus=1 tests=1");
+	machine_line("begin test=fake cpu=0 round=1");
+	print("Now migrate the VM (quiet)\n");
+}
+
+static void guest_ends(void)
+{
+	print("PASS: a check\n");
+	machine_line("end test=fake cpu=0 round=1 verdict=pass checks=1");
+	print("SUMMARY: 1 tests\n");
+	machine_line("bye status=0");
+}
+
+/* ---- the VMM ---- */
+
+static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vdprintf(CONTROL_FD, format, arguments);
+	va_end(arguments);
+}
+
+static void __attribute__((noreturn)) die(int status, const char *text)
+{
+	fprintf(stderr, "ferry-vmm: %s\n", text);
+	say("failed text=\"%s\"\n", text);
+	exit(status);
+}
+
+static void serve(const char *request)
+{
+	unsigned long number = strtoul(request, NULL, 10);
+
+	if (acts_out("silent"))
+		pause();
+	if (acts_out("dies"))
+		raise(SIGSEGV);
+	if (acts_out("gives-up"))
+		die(STATUS_KVM, "KVM gives up vCPU 0 at rip 0x1234: internal error 1");
+	if (acts_out("differs"))
+		die(STATUS_DIFFERENCE, "vCPU 0, regs: rax was 0x1 and is 0x2");
+	if (acts_out("refuses"))
+		say("error %lu text=\"not today\"\n", number);
+	else if (acts_out("wrong-number"))
+		say("ok %lu\n", number + 1);
+	else if (acts_out("nonsense"))
+		say("how nice of you to ask\n");
+	else if (acts_out("fails-and-stays")) {
+		say("failed text=\"I am lost\"\n");
+		pause();
+	} else
+		say("ok %lu stopped_ns=1000\n", number);
+}
+
+/* Returns when the guest was answered. */
+static void wait_for_answer(void)
+{
+	FILE *control = fdopen(dup(CONTROL_FD), "r");
+	char line[256];
+
+	while (fgets(line, sizeof(line), control)) {
+		serve(line);
+		/* The runner answers the guest when it has the reply. */
+		if (read(STDIN_FILENO, line, 1) == 1)
+			return;
+	}
+	exit(STATUS_KVM);
+}
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i + 1 < argc; i++)
+		if (!strcmp(argv[i], "--append"))
+			words = argv[i + 1];
+	if (acts_out("no-start")) {
+		fprintf(stderr, "ferry-vmm: cannot open /dev/kvm: no such thing\n");
+		return STATUS_SETUP;
+	}
+	if (acts_out("no-hello"))
+		pause();
+	say("hello protocol=%d version=1 clocks=run\n", acts_out("protocol") ? 2 : 1);
+	guest_begins();
+	if (acts_out("resets")) {
+		say("event reset\n");
+		return 0;
+	}
+	wait_for_answer();
+	/* Reading the answer is told, as the protocol has it. */
+	machine_line("got answer=0");
+	guest_ends();
+	if (!acts_out("no-figures"))
+		say("figures cycles=%d stopped_ns=1000 in_l2=3\n", acts_out("no-cycle") ? 0 : 7);
+	return GUEST_PASSED;
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* fake-vmm, as the native VMM, starts wrongly, talks nonsense, fails, or dies. */
+#include "faults.h"
+
+#define RUN(word) "run selftest/cycle@exit --ferry-vmm @BUILD@/tests/fake-vmm --arg fake=" word
+
+static const struct fault rows[] = {
+	/* Nothing goes wrong here, so the other rows fail for the reason that they name. */
+	{ "native-normal", RUN("nothing"), NULL, 0, "PASS",
+	  "^PASS  selftest/cycle@exit \\(1 tests, 1 checks; 7 cycles, 3 in L2; ", .kind = "none",
+	  .on_kvm = TRUE },
+
+	/* The start. */
+	{ "native-missing", "run selftest/cycle@exit --ferry-vmm /nowhere/vmm", NULL, 2, NULL,
+	  "^ferry: there is no program '/nowhere/vmm', which is the native VMM; correct --ferry-vmm",
+	  .on_kvm = TRUE },
+	{ "native-dies-at-start", RUN("no-start"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: native did not start \\(exit status 2: ferry-vmm: cannot open /dev/kvm: no such thing\\)",
+	  .kind = "vmm", .on_kvm = TRUE },
+	{ "native-no-hello", RUN("no-hello"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: ferry-vmm did not say hello within ", .kind = "vmm",
+	  .on_kvm = TRUE },
+	{ "native-other-protocol", RUN("protocol"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: ferry-vmm speaks version '2' of the control protocol, and this ferry speaks 1; build both from one source",
+	  .kind = "vmm", .on_kvm = TRUE },
+	{ "native-on-tcg", "run selftest/none --vmm native --accel tcg", NULL, 2, NULL,
+	  "^ferry: --vmm native runs guests on KVM alone, and --accel tcg is none; leave one out" },
+
+	/* In mid-case. */
+	{ "native-dies", RUN("dies"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: native died in test fake on CPU 0; .*\\(killed by signal 11 \\(Segmentation fault\\)",
+	  .kind = "vmm", .on_kvm = TRUE },
+	{ "native-gives-up", RUN("gives-up"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: native ended without the guest's leaving \\(exit status 6: KVM gives up vCPU 0 at rip 0x1234: internal error 1\\)",
+	  .kind = "vmm", .on_kvm = TRUE },
+	{ "native-differs", RUN("differs"), NULL, 1, "FAIL",
+	  "^FAIL  selftest/cycle@exit: what was restored is not what was saved: vCPU 0, regs: rax was 0x1 and is 0x2 in test fake on CPU 0",
+	  .kind = "host-check", .on_kvm = TRUE },
+	{ "native-resets", RUN("resets"), NULL, 1, "FAIL",
+	  "^FAIL  selftest/cycle@exit: the guest reset itself, by a triple fault or by order in test fake",
+	  .kind = "guest-end", .on_kvm = TRUE },
+	{ "native-fails-and-stays", RUN("fails-and-stays"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: ferry-vmm (said that it had failed, and did not end|did not answer)",
+	  .kind = "vmm", .on_kvm = TRUE },
+
+	/* Answers. */
+	{ "native-silent", RUN("silent"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: ferry-vmm did not answer the request 'cycle count=1' within ",
+	  .kind = "vmm", .on_kvm = TRUE },
+	{ "native-refuses", RUN("refuses"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: the request 'cycle count=1' failed: not today",
+	  .kind = "plan", .on_kvm = TRUE },
+	{ "native-wrong-number", RUN("wrong-number"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: ferry-vmm answers request 2, which waits for none",
+	  .on_kvm = TRUE },
+	{ "native-nonsense", RUN("nonsense"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: ferry-vmm says nonsense: how nice of you to ask",
+	  .on_kvm = TRUE },
+	{ "native-no-cycle", RUN("no-cycle"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: plan cycle@exit never saved and restored the guest",
+	  .kind = "plan", .on_kvm = TRUE },
+	{ "native-no-figures", RUN("no-figures"), NULL, 1, "ERROR",
+	  "^ERROR selftest/cycle@exit: plan cycle@exit never saved and restored the guest",
+	  .kind = "plan", .on_kvm = TRUE },
+};
+
+const struct fault_table native_faults = { rows, G_N_ELEMENTS(rows) };
