@@ -29,9 +29,14 @@ static void tell(struct comparison *comparison, const char *field, const char *o
 {
 	if (comparison->differences++ >= MOST_LINES)
 		return;
-	message("%s: %s.%s was %s when the guest was saved, and is %s after the restore%s%s",
-		whose(comparison->cpu), comparison->piece, field, old, new,
-		rule ? ", although " : "", rule ? rule : "");
+	if (rule)
+		message("%s: %s.%s was %s when the guest was saved, and is %s %" PRIu64
+			" ns later, after the restore; %s",
+			whose(comparison->cpu), comparison->piece, field, old, new, comparison->ns,
+			rule);
+	else
+		message("%s: %s.%s was %s when the guest was saved, and is %s after the restore",
+			whose(comparison->cpu), comparison->piece, field, old, new);
 }
 
 void differs(struct comparison *comparison, const char *field, uint64_t old, uint64_t new)
