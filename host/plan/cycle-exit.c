@@ -21,4 +21,6 @@ const struct plan plan_cycle_exit = {
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_EXITS,
 	.act = cycle,
+	/* Until each program has been seen under it again and again. */
+	.only_by_name = TRUE,
 };

@@ -18,4 +18,6 @@ const struct plan plan_cycle_kick = {
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_RANDOM,
 	.act = cycle,
+	/* Until each program has been seen under it again and again. */
+	.only_by_name = TRUE,
 };

@@ -93,6 +93,36 @@ static bool timer_has_fired(const struct comparison *comparison, uint64_t old, u
 	return !(old & ~new) && !(lvt & LVT_MASKED) && added == 1u << (lvt & 31);
 }
 
+#define TPR	   0x80
+#define ISR	   0x100 /* eight registers, 16 bytes apart */
+#define CLASS_MASK 0xf0
+
+/*
+ * Intel SDM volume 3, "Task and Processor Priorities": PPR follows from TPR and the interrupts in
+ * service. KVM computes it before it delivers an interrupt, so what it tells may be older; and
+ * KVM_SET_LAPIC computes it before KVM has counted the interrupts in service.
+ */
+static bool follows_from_tpr_and_isr(const struct comparison *comparison, uint64_t old,
+				     uint64_t new)
+{
+	uint32_t tpr = lapic(comparison->new, TPR), in_service = 0;
+
+	for (int i = 7; i >= 0 && !in_service; i--) {
+		uint32_t bits = lapic(comparison->new, ISR + 16 * i);
+
+		if (bits)
+			in_service = 32 * i + 31 - __builtin_clz(bits);
+	}
+	return new ==
+	       ((tpr & CLASS_MASK) >= (in_service & CLASS_MASK) ? tpr : in_service & CLASS_MASK);
+}
+
+/* For the sake of old VMMs that left the bit clear, which a VM entry does not accept. */
+static bool accessed_bit_is_set(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	return new == (old | 1);
+}
+
 /* KVM starts all counters again when they are set: kvm_vm_ioctl_set_pit2() in x86.c. */
 static bool pit_starts_again(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
@@ -115,6 +145,14 @@ static const struct rule rules[] = {
 	{ "clock", "host_tsc", host_tsc_advances, "the host's TSC advances" },
 	{ "lapic", "CURRENT_COUNT", counts_down, "the timer may only have counted down" },
 	{ "lapic", "IRR*", timer_has_fired, "only the timer's vector may be requested meanwhile" },
+	{ "lapic", "PPR", follows_from_tpr_and_isr,
+	  "it may only change to what follows from TPR and ISR" },
+	{ "sregs", "cs.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
+	{ "sregs", "ds.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
+	{ "sregs", "es.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
+	{ "sregs", "fs.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
+	{ "sregs", "gs.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
+	{ "sregs", "ss.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
 	{ "pit", "channel0.count_load_time", pit_starts_again,
 	  "KVM may only start channel 0 again when it is set" },
 	{ "pit", "channel1.count_load_time", pit_starts_again,
