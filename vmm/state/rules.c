@@ -113,8 +113,9 @@ static bool follows_from_tpr_and_isr(const struct comparison *comparison, uint64
 		if (bits)
 			in_service = 32 * i + 31 - __builtin_clz(bits);
 	}
-	return new ==
-	       ((tpr & CLASS_MASK) >= (in_service & CLASS_MASK) ? tpr : in_service & CLASS_MASK);
+	return new == tpr ||
+	       new == ((tpr & CLASS_MASK) >= (in_service & CLASS_MASK) ? tpr
+								       : in_service & CLASS_MASK);
 }
 
 /* For the sake of old VMMs that left the bit clear, which a VM entry does not accept. */
