@@ -75,36 +75,26 @@ static struct kvm_device_attr tsc_offset(uint64_t *offset)
 	};
 }
 
-/* One MSR, as KVM_GET_MSRS and KVM_SET_MSRS have it. */
-struct one_msr {
-	struct kvm_msrs header;
-	struct kvm_msr_entry entry;
-};
-
 SAVES(tsc)
 {
 	struct state_tsc *tsc = (void *)state_add(state, piece->name, cpu, sizeof(*tsc))->bytes;
-	struct one_msr msr = { { .nmsrs = 1 }, { .index = MSR_IA32_TSC } };
 	struct kvm_device_attr attribute = tsc_offset(&tsc->offset);
 	int fd = piece_fd(machine->vm, cpu);
 
 	tsc->has_offset = kvm_try(fd, KVM_GET_DEVICE_ATTR, &attribute) == 0;
-	if (KVM_DO(fd, KVM_GET_MSRS, &msr) != 1)
-		die(STATUS_KVM, "KVM does not tell the TSC of vCPU %d", cpu);
-	tsc->value = msr.entry.data;
+	tsc->value = kvm_get_msr(fd, MSR_IA32_TSC);
 }
 
 RESTORES(tsc)
 {
 	struct state_tsc tsc = *(const struct state_tsc *)value->bytes;
-	struct one_msr msr = { { .nmsrs = 1 }, { .index = MSR_IA32_TSC, .data = tsc.value } };
 	struct kvm_device_attr attribute = tsc_offset(&tsc.offset);
 	int fd = piece_fd(machine->vm, cpu);
 
 	if (tsc.has_offset)
 		KVM_DO(fd, KVM_SET_DEVICE_ATTR, &attribute);
-	else if (KVM_DO(fd, KVM_SET_MSRS, &msr) != 1)
-		die(STATUS_KVM, "KVM refuses to set the TSC of vCPU %d", cpu);
+	else
+		kvm_set_msr(fd, MSR_IA32_TSC, tsc.value);
 }
 
 /* ---- the VM's clock ---- */

@@ -40,12 +40,14 @@ static bool has(const struct list *list, uint32_t index)
 
 static bool can_be_read(int fd, uint32_t index)
 {
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entry;
-	} msr = { { .nmsrs = 1 }, { .index = index } };
+	struct kvm_msrs *msr = allocate(sizeof(*msr) + sizeof(msr->entries[0]));
+	bool can;
 
-	return kvm_try(fd, KVM_GET_MSRS, &msr) == 1;
+	msr->nmsrs = 1;
+	msr->entries[0].index = index;
+	can = kvm_try(fd, KVM_GET_MSRS, msr) == 1;
+	free(msr);
+	return can;
 }
 
 /* The piece "tsc" has the TSC. */
