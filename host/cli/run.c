@@ -32,6 +32,8 @@
 static gboolean some_case_ran;
 /* With those of other shards. */
 static guint all_cases;
+/* CLOCK_REALTIME, ns */
+static gint64 run_started;
 
 /* FALSE if a report is incomplete; the user is told which. */
 static gboolean end_reports(struct reports *reports, const struct schedule_outcome *outcome)
@@ -239,6 +241,7 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 	environment->cpu_emulated = options->emulated;
 	environment->ferry = g_strdup(ferry_version);
 	environment->run_cases = all_cases;
+	environment->run_started = run_started;
 	if (watch_options()->shard.count)
 		environment->shard = g_strdup_printf("%u/%u", watch_options()->shard.index,
 						     watch_options()->shard.count);
@@ -363,6 +366,7 @@ static int run_round(const struct run_options *options)
 	    !narrow_cases(cases, suite, watch_options()->exclude, watch_options()->groups, &error))
 		return usage_error("%s", error->message);
 	all_cases = cases->len;
+	run_started = g_get_real_time() * 1000;
 	if (watch_options()->shard.count)
 		shard_keep(cases, &watch_options()->shard);
 	if (!(uses = find_vmms(cases, &options->wanted, &error)))

@@ -68,9 +68,13 @@ static void hand_out(struct lab_results *results, struct result *result)
 static struct environment *read_environment(const struct lab_results *results, JsonObject *event)
 {
 	struct environment *environment = environment_from_json(event);
+	const struct lab_kind *kind = lab_kind_find(results->host);
 
 	g_free(environment->host);
 	environment->host = g_strdup(results->host);
+	g_clear_pointer(&environment->emulator, g_free);
+	if (environment->cpu_emulated && kind)
+		environment->emulator = g_strdup(kind->emulator);
 	return environment;
 }
 

@@ -20,6 +20,28 @@ static void add_number(JsonBuilder *builder, const char *name, gint64 value)
 	json_builder_add_int_value(builder, value);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* In the order of their names, so that two files are easy to compare. */
+static void add_parameters(JsonBuilder *builder, GHashTable *parameters)
+{
+	g_autofree const char **names = NULL;
+	guint count;
+
+	if (!parameters)
+		return;
+	names = (const char **)g_hash_table_get_keys_as_array(parameters, &count);
+	qsort(names, count, sizeof(*names), compare_names);
+	json_builder_set_member_name(builder, "kvm_parameters");
+	json_builder_begin_object(builder);
+	for (guint i = 0; i < count; i++)
+		add_string(builder, names[i], g_hash_table_lookup(parameters, names[i]));
+	json_builder_end_object(builder);
+}
+
 void environment_add_json(JsonBuilder *builder, const struct environment *environment)
 {
 	add_string(builder, "host", environment->host);
@@ -31,6 +53,9 @@ void environment_add_json(JsonBuilder *builder, const struct environment *enviro
 	add_string(builder, "kernel", environment->kernel);
 	add_string(builder, "cpu", environment->cpu);
 	add_string(builder, "clock", environment->clock);
+	add_string(builder, "microcode", environment->microcode);
+	add_string(builder, "emulator", environment->emulator);
+	add_parameters(builder, environment->kvm_parameters);
 	json_builder_set_member_name(builder, "timescale");
 	json_builder_add_double_value(builder, environment->timescale);
 	add_number(builder, "run_seed", environment->seed);
@@ -42,6 +67,8 @@ void run_add_json(JsonBuilder *builder, const struct environment *environment)
 	add_number(builder, "schema", SCHEMA);
 	add_string(builder, "ferry", environment->ferry);
 	add_string(builder, "shard", environment->shard);
+	if (environment->run_started)
+		add_number(builder, "run_started_ns", environment->run_started);
 	if (environment->run_cases)
 		add_number(builder, "run_cases", environment->run_cases);
 }
@@ -163,6 +190,7 @@ static void add_attempts(JsonBuilder *builder, const struct result *result)
 		add_string(builder, "kind", kind_name(attempt->kind));
 		add_string(builder, "reason", attempt->reason);
 		add_string(builder, "logs", attempt->logdir);
+		add_strings(builder, "failed_tests", attempt->failed_tests);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -183,6 +211,8 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_string(builder, "other_vmm_version", result->other_vmm_version);
 	add_string(builder, "logs", result->logdir);
 	add_number(builder, "seed", result->test_case->seed);
+	if (result->started)
+		add_number(builder, "started_ns", result->started);
 	add_number(builder, "duration_ns", result->duration_ns);
 	add_number(builder, "checks", result->checks);
 	add_number(builder, "checks_skipped", result->skipped_checks);
@@ -305,6 +335,7 @@ static void read_attempt(struct result *result, JsonObject *object)
 	attempt->kind = kind_find(member_string(object, "kind"));
 	attempt->reason = g_strdup(member_string(object, "reason"));
 	attempt->logdir = g_strdup(member_string(object, "logs"));
+	read_texts(object, "failed_tests", &attempt->failed_tests);
 	g_ptr_array_add(result->attempts, attempt);
 }
 
@@ -326,6 +357,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->vmm_version = g_strdup(member_string(object, "vmm_version"));
 	result->other_vmm_version = g_strdup(member_string(object, "other_vmm_version"));
 	result->logdir = g_strdup(member_string(object, "logs"));
+	result->started = MAX(0, member_number(object, "started_ns"));
 	result->duration_ns = member_number(object, "duration_ns");
 	result->checks = member_number(object, "checks");
 	result->skipped_checks = member_number(object, "checks_skipped");
@@ -337,10 +369,22 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	return result;
 }
 
+static GHashTable *read_parameters(JsonObject *object)
+{
+	GHashTable *parameters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GList) names = json_object_get_members(object);
+
+	for (GList *name = names; name; name = name->next)
+		g_hash_table_insert(parameters, g_strdup(name->data),
+				    g_strdup(member_string(object, name->data)));
+	return parameters;
+}
+
 struct environment *environment_from_json(JsonObject *object)
 {
 	struct environment *environment = g_new0(struct environment, 1);
 	JsonNode *timescale = json_object_get_member(object, "timescale");
+	JsonObject *parameters = member_object(object, "kvm_parameters");
 
 	environment->host = g_strdup(member_string(object, "host"));
 	environment->vmm = g_strdup(member_string(object, "vmm"));
@@ -351,6 +395,11 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->kernel = g_strdup(member_string(object, "kernel"));
 	environment->cpu = g_strdup(member_string(object, "cpu"));
 	environment->clock = g_strdup(member_string(object, "clock"));
+	environment->microcode = g_strdup(member_string(object, "microcode"));
+	environment->emulator = g_strdup(member_string(object, "emulator"));
+	if (parameters)
+		environment->kvm_parameters = read_parameters(parameters);
+	environment->run_started = MAX(0, member_number(object, "run_started_ns"));
 	environment->ferry = g_strdup(member_string(object, "ferry"));
 	environment->shard = g_strdup(member_string(object, "shard"));
 	environment->run_cases = MAX(0, member_number(object, "run_cases"));

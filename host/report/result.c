@@ -87,6 +87,7 @@ static void attempt_free(struct attempt *attempt)
 {
 	g_free(attempt->reason);
 	g_free(attempt->logdir);
+	g_clear_pointer(&attempt->failed_tests, g_ptr_array_unref);
 	g_free(attempt);
 }
 
@@ -103,6 +104,9 @@ void environment_free(struct environment *environment)
 	g_free(environment->kernel);
 	g_free(environment->cpu);
 	g_free(environment->clock);
+	g_free(environment->microcode);
+	g_free(environment->emulator);
+	g_clear_pointer(&environment->kvm_parameters, g_hash_table_unref);
 	g_free(environment);
 }
 

@@ -92,13 +92,18 @@ struct environment {
 	char *kernel;	       /* of the host: "6.1.0-13-amd64" */
 	char *cpu;	       /* "AMD EPYC ..." */
 	char *clock;	       /* the kernel's clock source: "tsc", "hpet", ... */
+	char *microcode;       /* its revision, "0x1000065"; NULL: unknown */
 	gboolean cpu_emulated; /* by the emulator of a lab */
+	char *emulator;	       /* that is the lab's CPU: "tcg" or "bochs"; NULL: none */
+	/* KVM's module parameters: "kvm_amd.npt" -> "Y", both strings. NULL: unknown. */
+	GHashTable *kvm_parameters;
 	guint32 seed;
 	double timescale;
 	/* Of the run, and told by its own runner, not by one in a lab. */
-	char *ferry;	 /* the runner's commit, or NULL */
-	char *shard;	 /* "2/4", or NULL */
-	guint run_cases; /* of all shards; 0: unknown */
+	char *ferry;	    /* the runner's commit, or NULL */
+	char *shard;	    /* "2/4", or NULL */
+	guint run_cases;    /* of all shards; 0: unknown */
+	gint64 run_started; /* CLOCK_REALTIME, ns; 0: unknown */
 };
 
 struct result {
@@ -110,9 +115,10 @@ struct result {
 	char *vmm_version;	 /* "7.2.22"; NULL if the VMM did not tell */
 	char *other_vmm_version; /* of the second VMM, or NULL */
 	char *warning;		 /* one line about an unexpected pass, or NULL */
-	char *memory; /* lines about images of the guest's memory; NULL if none were wanted */
-	char *detail; /* more lines, e.g. a backtrace; NULL if there are none */
-	char *logdir; /* NULL if the case never started */
+	char *memory;	/* lines about images of the guest's memory; NULL if none were wanted */
+	char *detail;	/* more lines, e.g. a backtrace; NULL if there are none */
+	char *logdir;	/* NULL if the case never started */
+	gint64 started; /* CLOCK_REALTIME, ns; 0: the case never started */
 	gint64 duration_ns;
 	unsigned checks; /* PASS, FAIL, SKIP, XFAIL and XPASS lines */
 	unsigned skipped_checks;
@@ -130,6 +136,7 @@ struct attempt {
 	enum failure_kind kind;
 	char *reason;
 	char *logdir;
+	GPtrArray *failed_tests; /* of char *: their names, each once; no known issue says why */
 };
 
 /* A result without a verdict yet. Both arguments outlive it. */

@@ -114,6 +114,7 @@ static gboolean tell_end(gpointer data)
 		result->actions = g_array_ref(run->plan->actions);
 	}
 	result->duration_ns = (g_get_monotonic_time() - run->started) * 1000;
+	result->started = g_get_real_time() * 1000 - result->duration_ns;
 	if (run->images)
 		result->memory = ram_images_end(g_steal_pointer(&run->images),
 						verdict_is_red(result->verdict));

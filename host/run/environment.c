@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include "run/environment.h"
+#include "util/kvm-parameters.h"
 #include "util/kvm.h"
 #include "util/text.h"
 
@@ -27,18 +28,19 @@ const char *choose_accel(const char *option, const char *host, GError **error)
 	return NULL;
 }
 
-static char *cpu_name(void)
+/* The first VALUE of "NAME : VALUE" in /proc/cpuinfo, or NULL. The caller frees it. */
+static char *cpu_info(const char *name)
 {
 	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
 
 	if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
-		return g_strdup("unknown CPU");
+		return NULL;
 	lines = g_strsplit(text, "\n", -1);
 	for (char **line = lines; *line; line++)
-		if (g_str_has_prefix(*line, "model name") && strchr(*line, ':'))
+		if (g_str_has_prefix(*line, name) && strchr(*line, ':'))
 			return g_strdup(g_strstrip(strchr(*line, ':') + 1));
-	return g_strdup("unknown CPU");
+	return NULL;
 }
 
 static char *kernel_release(void)
@@ -59,7 +61,9 @@ struct environment *environment_here(const char *vmm, const char *binary, const 
 	environment->other_binary = g_strdup(other_binary);
 	environment->accel = g_strdup(accel);
 	environment->kernel = kernel_release();
-	environment->cpu = cpu_name();
+	environment->cpu = cpu_info("model name") ?: g_strdup("unknown CPU");
+	environment->microcode = cpu_info("microcode");
+	environment->kvm_parameters = kvm_parameters();
 	environment->clock = host_clock_source();
 	environment->seed = seed;
 	environment->timescale = 1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Tries cases again. See retry.h. */
+#include "report/test-verdicts.h"
 #include "run/retry.h"
 
 struct retries {
@@ -34,6 +35,21 @@ unsigned retries_attempt(const struct retries *retries, const struct test_case *
 	return failed ? failed->attempts->len + 2 : 1;
 }
 
+/* The names of the tests that failed in RESULT, each once. The caller unrefs the array. */
+static GPtrArray *failed_tests(const struct result *result)
+{
+	g_autoptr(GArray) tests = test_verdicts(result);
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < tests->len; i++) {
+		const struct test_verdict *test = &g_array_index(tests, struct test_verdict, i);
+
+		if (g_str_equal(test->verdict, "fail"))
+			g_ptr_array_add(names, g_strdup(test->name));
+	}
+	return names;
+}
+
 /* Puts the attempts before RESULT, the last of which has ended as FAILED, into it. */
 static void add_attempts(struct result *result, struct result *failed)
 {
@@ -43,6 +59,7 @@ static void add_attempts(struct result *result, struct result *failed)
 	last->kind = failed->kind;
 	last->reason = g_strdup(failed->reason);
 	last->logdir = g_strdup(failed->logdir);
+	last->failed_tests = failed_tests(failed);
 	g_ptr_array_add(failed->attempts, last);
 	g_ptr_array_unref(result->attempts);
 	result->attempts = g_ptr_array_ref(failed->attempts);

@@ -293,13 +293,14 @@ static void learn_boot(struct lab_running *running, const struct environment *en
 }
 
 /*
- * A lab may have a time of its own (docs/labs.md, "The intel lab"). How long a case takes is told
- * and remembered in this machine's time.
+ * A lab may have a time of its own (docs/labs.md, "The intel lab"). When a case began and how long
+ * it took is told and remembered in this machine's time.
  */
-static void set_duration(struct schedule *schedule, struct result *result)
+static void set_times(struct schedule *schedule, struct result *result)
 {
 	gint64 elapsed = outlook_elapsed(schedule->outlook, result->test_case);
 
+	result->started = elapsed ? (g_get_real_time() - elapsed) * 1000 : 0;
 	if (elapsed)
 		result->duration_ns = elapsed * 1000;
 }
@@ -310,7 +311,7 @@ static void on_lab_result(void *data, struct result *result)
 	gboolean stopping;
 
 	learn_boot(running, result->environment);
-	set_duration(running->schedule, result);
+	set_times(running->schedule, result);
 	running->owed--;
 	if (running->schedule->stopped) {
 		running->schedule->outcome.not_run++;

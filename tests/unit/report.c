@@ -60,6 +60,7 @@ static void add_attempt(struct result *result)
 	attempt->kind = KIND_VMM;
 	attempt->reason = g_strdup(NASTY);
 	attempt->logdir = g_strdup("logs/first");
+	result_add_text(&attempt->failed_tests, "one");
 	g_ptr_array_add(result->attempts, attempt);
 }
 
@@ -90,6 +91,7 @@ static void make_run(struct run *run)
 						    .action = "migration",
 						    .name = (char *)names[i] };
 		result->verdict = i;
+		result->started = i == VERDICT_SKIP ? 0 : 1700000000000000000;
 		result->kind = i == VERDICT_PASS || i == VERDICT_SKIP ? KIND_NONE : KIND_LAB_BOOT;
 		result->reason = i == VERDICT_PASS ? NULL : g_strdup(NASTY);
 		result->detail = i == VERDICT_FAIL ? g_strdup("#0 f at a<b>.c:1\n#1 g") : NULL;
@@ -222,6 +224,19 @@ static char *to_json(const struct result *result)
 	return json_to_string(node, FALSE);
 }
 
+static char *environment_to_json(const struct environment *from)
+{
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+	g_autoptr(JsonNode) node = NULL;
+
+	json_builder_begin_object(builder);
+	environment_add_json(builder, from);
+	run_add_json(builder, from);
+	json_builder_end_object(builder);
+	node = json_builder_get_root(builder);
+	return json_to_string(node, FALSE);
+}
+
 /* A result that is read from JSON, as from a lab, is written as the same JSON. */
 static void test_json_there_and_back(void)
 {
@@ -240,6 +255,39 @@ static void test_json_there_and_back(void)
 		result_free(copy);
 		result_free(run.results[i]);
 	}
+}
+
+/* Where a run was is the same after it was written and read; so a lab tells what it is. */
+static void test_environment_there_and_back(void)
+{
+	g_autoptr(GHashTable) parameters =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, NULL);
+	struct environment here = environment;
+	g_autofree char *there = NULL, *back = NULL;
+	struct environment *copy;
+	g_autoptr(JsonNode) node = NULL;
+
+	g_hash_table_insert(parameters, (gpointer) "kvm_amd.npt", (gpointer) "Y");
+	g_hash_table_insert(parameters, (gpointer) "kvm.halt_poll_ns", (gpointer) "200000");
+	here.microcode = (char *)"0x1000065";
+	here.emulator = (char *)"bochs";
+	here.cpu_emulated = TRUE;
+	here.kvm_parameters = parameters;
+	here.ferry = (char *)"0123abc";
+	here.shard = (char *)"2/4";
+	here.run_cases = 7;
+	here.run_started = 1700000000000000001;
+	there = environment_to_json(&here);
+	g_assert_nonnull(strstr(
+		there,
+		"\"kvm_parameters\":{\"kvm.halt_poll_ns\":\"200000\",\"kvm_amd.npt\":\"Y\"}"));
+	g_assert_nonnull(strstr(there, "\"schema\":1"));
+	g_assert_nonnull(strstr(there, "\"run_started_ns\":1700000000000000001"));
+	node = json_from_string(there, NULL);
+	copy = environment_from_json(json_node_get_object(node));
+	back = environment_to_json(copy);
+	g_assert_cmpstr(back, ==, there);
+	environment_free(copy);
 }
 
 /* Damaged JSON, as from a lab that dies, gives no result and no crash. */
@@ -527,6 +575,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/report/json", test_json);
 	g_test_add_func("/report/json-there-and-back", test_json_there_and_back);
+	g_test_add_func("/report/environment-there-and-back", test_environment_there_and_back);
 	g_test_add_func("/report/no-result", test_no_result);
 	g_test_add_func("/report/junit", test_junit);
 	g_test_add_func("/report/junit-at-each-moment", test_junit_at_each_moment);

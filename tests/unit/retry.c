@@ -27,6 +27,15 @@ static const struct {
 	{ "known-is-not-tried-again", 2, "x", VERDICT_XFAIL, 0, "reason 1" },
 };
 
+static void add_test(struct result *result, const char *name, const char *verdict)
+{
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup(name);
+	test->verdict = g_strdup(verdict);
+	g_ptr_array_add(result->tests, test);
+}
+
 static struct result *ended(char how, unsigned attempt)
 {
 	struct result *result = result_new(&test_case, &environment);
@@ -38,6 +47,12 @@ static struct result *ended(char how, unsigned attempt)
 				       : VERDICT_SKIP;
 	result->reason = how == 'p' ? NULL : g_strdup_printf("reason %u", attempt);
 	result->logdir = g_strdup_printf("logs %u", attempt);
+	if (how == 'f') {
+		/* On two CPUs; its name counts once. */
+		add_test(result, "bad", "fail");
+		add_test(result, "bad", "fail");
+		add_test(result, "good", "pass");
+	}
 	return result;
 }
 
@@ -63,6 +78,12 @@ static void test_row(gconstpointer data)
 		g_autofree char *logs = g_strdup_printf("logs %u", i + 1);
 
 		g_assert_cmpstr(earlier->logdir, ==, logs);
+		if (rows[row].ends[i] == 'f') {
+			g_assert_cmpuint(earlier->failed_tests->len, ==, 1);
+			g_assert_cmpstr(earlier->failed_tests->pdata[0], ==, "bad");
+		} else {
+			g_assert_cmpuint(earlier->failed_tests->len, ==, 0);
+		}
 	}
 	g_assert_cmpuint(retries_attempt(retries, &test_case), ==, 1);
 	result_free(result);
