@@ -110,4 +110,16 @@ with_kvm "a guest with two vCPUs" ends 1 "PASS: ipi_to_each: IPIs to 2 CPUs" \
 with_kvm "a guest sees a feature that was taken, as missing" ends 155 "verdict=skip" \
 	--cpu max,-x2apic --append test=apic_modes "$guest"
 
+# ---- cycles ----
+
+# What the runner gets is the last line, which names the register.
+with_kvm "a register that was not restored" says 4 "vCPU 0: regs.rsp was 0x" \
+	--cycle exit --forget regs.rsp "$guest"
+several() {
+	run --cycle exit --forget regs "$guest"
+	[ "$status" -eq 4 ] && [ "$(wc -l <"$work/errors")" -gt 1 ] &&
+		tail -n 1 "$work/errors" | grep -q "regs\.[a-z0-9]* was 0x.* more differences)"
+}
+with_kvm "several of them" several
+
 echo "1..$number"

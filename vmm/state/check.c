@@ -27,16 +27,37 @@ static const char *whose(int cpu)
 static void tell(struct comparison *comparison, const char *field, const char *old, const char *new,
 		 const char *rule)
 {
+	char text[LONGEST_DIFFERENCE];
+
 	if (comparison->differences++ >= MOST_LINES)
 		return;
 	if (rule)
-		message("%s: %s.%s was %s when the guest was saved, and is %s %" PRIu64
-			" ns later, after the restore; %s",
-			whose(comparison->cpu), comparison->piece, field, old, new, comparison->ns,
-			rule);
+		snprintf(text, sizeof(text),
+			 "%s: %s.%s was %s when the guest was saved, and is %s %" PRIu64
+			 " ns later, after the restore; %s",
+			 whose(comparison->cpu), comparison->piece, field, old, new, comparison->ns,
+			 rule);
 	else
-		message("%s: %s.%s was %s when the guest was saved, and is %s after the restore",
-			whose(comparison->cpu), comparison->piece, field, old, new);
+		snprintf(text, sizeof(text),
+			 "%s: %s.%s was %s when the guest was saved, and is %s after the restore",
+			 whose(comparison->cpu), comparison->piece, field, old, new);
+	if (comparison->differences == 1)
+		memcpy(comparison->first, text, sizeof(text));
+	else
+		message("%s", text);
+}
+
+/* The last line is all that the runner gets, so it has the first difference. */
+static void __attribute__((noreturn)) fail(const struct comparison *comparison)
+{
+	unsigned others = comparison->differences - 1;
+
+	if (others >= MOST_LINES)
+		message("and %u more", others - (MOST_LINES - 1));
+	if (!others)
+		die(STATUS_DIFFERENCE, "%s", comparison->first);
+	die(STATUS_DIFFERENCE, "%s (and %u more %s)", comparison->first, others,
+	    others == 1 ? "difference" : "differences");
 }
 
 void differs(struct comparison *comparison, const char *field, uint64_t old, uint64_t new)
@@ -86,17 +107,6 @@ static void compare_bytes(struct comparison *comparison, const char *name, uint3
 	tell(comparison, name, was, is, NULL);
 }
 
-void compare_words(struct comparison *comparison, const char *name, uint32_t offset, uint32_t size)
-{
-	for (uint32_t at = 0; at < size; at += sizeof(uint64_t)) {
-		uint32_t left = size - at;
-		char field[64];
-
-		snprintf(field, sizeof(field), "%s+0x%x", name, at);
-		compare_bytes(comparison, field, offset + at, left < 8 ? left : 8);
-	}
-}
-
 /* The field that has the byte at OFFSET, and which of its elements. */
 static const struct field *field_at(const struct field *fields, uint32_t offset, uint32_t *element)
 {
@@ -111,28 +121,30 @@ static const struct field *field_at(const struct field *fields, uint32_t offset,
 	return NULL;
 }
 
-void compare_field(struct comparison *comparison, const struct field *field, uint32_t offset)
+void compare_fields(struct comparison *comparison, const char *prefix, const struct field *fields,
+		    uint32_t base, uint32_t size)
 {
-	compare_bytes(comparison, field->name, offset + field->offset, field->size);
-}
+	const uint8_t *old = comparison->old->bytes + base, *new = comparison->new->bytes + base;
 
-void compare_fields(struct comparison *comparison, const struct field *fields, uint32_t size)
-{
-	for (uint32_t offset = 0, end; offset < size; offset = end) {
+	for (uint32_t at = 0, begin, end; at < size; at = end) {
 		uint32_t element;
-		const struct field *field = field_at(fields, offset, &element);
+		const struct field *field;
 		char name[64];
 
+		end = at + 1;
+		if (old[at] == new[at])
+			continue;
+		field = field_at(fields, at, &element);
 		if (field) {
-			end = field->offset + (element + 1) * field->size;
-			snprintf(name, sizeof(name), field->count ? "%s[%u]" : "%s", field->name,
-				 element);
-			compare_bytes(comparison, name, end - field->size, field->size);
+			begin = field->offset + element * field->size;
+			end = begin + field->size;
+			snprintf(name, sizeof(name), field->count ? "%s%s[%u]" : "%s%s", prefix,
+				 field->name, element);
 		} else {
-			end = offset + 1;
-			snprintf(name, sizeof(name), "byte 0x%x", offset);
-			compare_bytes(comparison, name, offset, 1);
+			begin = at;
+			snprintf(name, sizeof(name), "%sbyte 0x%x", prefix, at);
 		}
+		compare_bytes(comparison, name, base + begin, end - begin);
 	}
 }
 
@@ -152,7 +164,7 @@ static void compare_value(struct comparison *comparison)
 	if (old->size != new->size)
 		differs(comparison, "size", old->size, new->size);
 	else
-		compare_fields(comparison, piece->fields, old->size);
+		compare_fields(comparison, "", piece->fields, 0, old->size);
 }
 
 static uint64_t monotonic_ns(const struct state *state)
@@ -185,8 +197,6 @@ void state_check(struct machine *machine, const struct state *state)
 			tell(&comparison, "all of it", "there", "missing", NULL);
 	}
 	state_free(now);
-	if (comparison.differences > MOST_LINES)
-		message("and %u more differences", comparison.differences - MOST_LINES);
 	if (comparison.differences)
-		die(STATUS_DIFFERENCE, "the restore has not restored everything that was saved");
+		fail(&comparison);
 }

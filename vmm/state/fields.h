@@ -31,5 +31,7 @@ extern const struct field lapic_fields[], mp_state_fields[];
 extern const struct field pic_fields[], ioapic_fields[], pit_fields[];
 /* Of what comes before the VMCS or VMCB in "nested". */
 extern const struct field nested_vmx_fields[], nested_svm_fields[];
+/* From the beginning of the VMCS or VMCB on: fields-nested.c. */
+extern const struct field vmcs12_fields[], vmcb12_control_fields[], vmcb12_vmexit_fields[];
 
 #endif

@@ -41,31 +41,28 @@ RESTORES(nested)
 		    cpu, nested->flags, strerror(errno));
 }
 
-/*
- * What KVM tells as VMCB12's save area is the one that the host of L2 runs on: L1's state. It takes
- * from it what #VMEXIT loads (APM volume 2, 15.6), and no more: all else of L1 is in the vCPU's own
- * registers by then. The rest of the area is what the CPU has left there. Offsets: APM volume 2,
- * table B-2, from the VMCB's beginning.
- */
-static const struct field loaded_by_vmexit[] = {
-	{ "es", 0x400, 16, 0 },	  { "cs", 0x410, 16, 0 },
-	{ "ss", 0x420, 16, 0 },	  { "ds", 0x430, 16, 0 },
-	{ "gdtr", 0x460, 16, 0 }, { "idtr", 0x480, 16, 0 },
-	{ "cpl", 0x4cb, 1, 0 },	  { "efer", 0x4d0, 8, 0 },
-	{ "cr4", 0x548, 8, 0 },	  { "cr3", 0x550, 8, 0 },
-	{ "cr0", 0x558, 8, 0 },	  { "rflags", 0x570, 8, 0 },
-	{ "rip", 0x578, 8, 0 },	  { "rsp", 0x5d8, 8, 0 },
-	{ "rax", 0x5f8, 8, 0 },	  { 0 },
-};
 #define VMCB_CONTROL_SIZE 0x400
 
 static void compare_vmcb(struct comparison *comparison, uint32_t header, uint32_t size)
 {
 	if (size < header + KVM_STATE_NESTED_SVM_VMCB_SIZE)
 		return;
-	compare_words(comparison, "vmcb12", header, VMCB_CONTROL_SIZE);
-	for (const struct field *field = loaded_by_vmexit; field->name; field++)
-		compare_field(comparison, field, header);
+	compare_fields(comparison, "vmcb12.", vmcb12_control_fields, header, VMCB_CONTROL_SIZE);
+	for (const struct field *field = vmcb12_vmexit_fields; field->name; field++) {
+		const struct field one[] = { { field->name, 0, field->size, 0 }, { 0 } };
+
+		compare_fields(comparison, "vmcb12.", one, header + field->offset, field->size);
+	}
+}
+
+static void compare_vmcs(struct comparison *comparison, const char *prefix, uint32_t from,
+			 uint32_t size)
+{
+	if (size > from)
+		compare_fields(comparison, prefix, vmcs12_fields, from,
+			       size - from < KVM_STATE_NESTED_VMX_VMCS_SIZE
+				       ? size - from
+				       : KVM_STATE_NESTED_VMX_VMCS_SIZE);
 }
 
 COMPARES(nested)
@@ -74,14 +71,13 @@ COMPARES(nested)
 	bool vmx = old->format == KVM_STATE_NESTED_FORMAT_VMX;
 	uint32_t size = comparison->old->size < comparison->new->size ? comparison->old->size
 								      : comparison->new->size;
-	uint32_t header = sizeof(*old), vmcs = header + KVM_STATE_NESTED_VMX_VMCS_SIZE;
+	uint32_t header = sizeof(*old);
 
-	compare_fields(comparison, vmx ? nested_vmx_fields : nested_svm_fields, header);
+	compare_fields(comparison, "", vmx ? nested_vmx_fields : nested_svm_fields, 0, header);
 	if (!vmx) {
 		compare_vmcb(comparison, header, size);
 		return;
 	}
-	compare_words(comparison, "vmcs12", header, (size < vmcs ? size : vmcs) - header);
-	if (size > vmcs)
-		compare_words(comparison, "shadow_vmcs12", vmcs, size - vmcs);
+	compare_vmcs(comparison, "vmcs12.", header, size);
+	compare_vmcs(comparison, "shadow_vmcs12.", header + KVM_STATE_NESTED_VMX_VMCS_SIZE, size);
 }
