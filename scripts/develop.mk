@@ -7,6 +7,7 @@ define help_text
 Targets:
   all (default)          guests, runner and what the labs need
   guests, host, lab      one of the three
+  install                copy what is needed to run Ferry to DESTDIR/PREFIX
   check                  build and run the project's own tests
   check-units            the unit tests alone
   lint                   coding style, shell scripts, static analysis, layers of host/
@@ -20,6 +21,9 @@ Variables:
   CROSS_COMPILE=PREFIX   put PREFIX in front of gcc, ar and objcopy
   WERROR=0               warnings are no errors
   V=1                    show whole commands
+  PREFIX=DIR             where make install puts it (default: /usr/local), with BINDIR,
+                         LIBDIR and DOCDIR below it
+  DESTDIR=DIR            goes in front of these, for packagers
 endef
 export help_text
 

@@ -90,6 +90,7 @@ if [ "${2-}" != units ]; then
 	run soak tests/soak.sh
 	run bisect tests/bisect.sh "$build"
 	run vmm tests/vmm.sh "$build"
+	run install tests/install.sh "$build"
 fi
 
 [ "$known" -eq 0 ] || echo "$known of the passed failed, only as known-issues.cfg says"

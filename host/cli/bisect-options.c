@@ -60,7 +60,8 @@ static const GOptionEntry entries[] = {
 	{ "arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &args,
 	  "A further word for the guest's command line; may be repeated", "WORD" },
 	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
-	  "Where each commit keeps its logs (default: build/bisect)", "DIR" },
+	  "Where each commit keeps its logs (default: build/bisect; of an installed ferry ~/.local/state/ferry/bisect)",
+	  "DIR" },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.patterns, NULL,
 	  "PATTERN..." },
 	{ 0 },
@@ -241,7 +242,7 @@ const struct bisect_options *bisect_options_parse(int argc, char **argv, GError 
 	options.build =
 		build_folder ? g_canonicalize_filename(build_folder, NULL) : default_build_folder();
 	if (!options.logdir)
-		options.logdir = build_path("bisect");
+		options.logdir = output_path("bisect");
 	options.words = run_words();
 	return &options;
 }

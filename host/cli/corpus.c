@@ -36,7 +36,8 @@ static const GOptionEntry entries[] = {
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
 	  "Make the random choices of the run that printed this seed", "N" },
 	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
-	  "Where logs go (default: build/corpus)", "DIR" },
+	  "Where logs go (default: build/corpus; of an installed ferry ~/.local/state/ferry/corpus)",
+	  "DIR" },
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 	  "matrix: N labs at the same time; quick: CPUs that the set is for (default: 2)", "N" },
 	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plans,
@@ -115,14 +116,15 @@ static int quick(struct corpus *corpus, GPtrArray *bugs)
 /* The words after `ferry corpus`. */
 static const struct {
 	const char *name, *about;
-	gboolean runs_cases; /* it needs the suite */
+	gboolean runs_cases;	/* it needs the suite */
+	gboolean needs_sources; /* it hashes the programs' sources, and writes beside them */
 	int (*carry_out)(struct corpus *corpus, GPtrArray *bugs);
 } commands[] = {
-	{ "list", "what patches there are", FALSE, list },
-	{ "run", "is each patch noticed by the cases that it names?", TRUE, run },
+	{ "list", "what patches there are", FALSE, FALSE, list },
+	{ "run", "is each patch noticed by the cases that it names?", TRUE, FALSE, run },
 	{ "matrix", "which cases notice which patch, and how soon? (into corpus/matrix)", TRUE,
-	  matrix },
-	{ "quick", "compute the quick set from the matrix (into corpus/quick)", TRUE, quick },
+	  TRUE, matrix },
+	{ "quick", "compute the quick set from the matrix (into corpus/quick)", TRUE, TRUE, quick },
 };
 
 /* Fills in what running cases takes. Returns an enum exit_status. */
@@ -194,10 +196,14 @@ static int corpus(int argc, char **argv)
 	if (wrong_number())
 		return usage_error("%s", wrong_number());
 	if (!options.logdir)
-		options.logdir = build_path("corpus");
+		options.logdir = output_path("corpus");
 	for (gsize i = 0; options.words && i < G_N_ELEMENTS(commands); i++) {
 		if (!g_str_equal(commands[i].name, options.words[0]))
 			continue;
+		if (commands[i].needs_sources && paths_installed())
+			return usage_error(
+				"'ferry corpus %s' needs the sources, and this ferry is installed; use that of a checkout",
+				commands[i].name);
 		bugs = bugs_read(options.words + 1, &error);
 		if (!bugs)
 			return usage_error("%s", error->message);

@@ -52,7 +52,7 @@ static char *make_socket_dir(GError **error)
 
 gboolean run_folders_open(struct run_folders *folders, const char *logs, GError **error)
 {
-	folders->logs = logs ? g_strdup(logs) : build_path("logs");
+	folders->logs = logs ? g_strdup(logs) : output_path("logs");
 	folders->lock = lock_logs(folders->logs, error);
 	folders->sockets = folders->lock < 0 ? NULL : make_socket_dir(error);
 	return folders->sockets != NULL;

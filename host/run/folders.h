@@ -12,7 +12,7 @@ struct run_folders {
 };
 
 /*
- * Takes the folder LOGS (NULL: logs/ where ferry was built) for this run alone. FALSE and ERROR if
+ * Takes the folder LOGS (NULL: logs/ in output_path()) for this run alone. FALSE and ERROR if
  * another run has it, or if a folder cannot be made.
  */
 gboolean run_folders_open(struct run_folders *folders, const char *logs, GError **error);

@@ -19,21 +19,42 @@ static const char *build_folder(void)
 	return folder;
 }
 
+/* `make install` puts the executable into PREFIX/lib/ferry, and what it reads here. */
+static char *installed_folder(void)
+{
+	return g_build_filename(build_folder(), "..", "..", "share", "ferry", NULL);
+}
+
 /*
  * A build folder inside its source tree, as `make` makes it, may be moved together with the
- * tree. The folder of `make O=DIR` may be anywhere, so make writes down where the sources are.
+ * tree. So may an installed ferry, together with all of its PREFIX. The folder of `make O=DIR` may
+ * be anywhere, so make writes down where the sources are.
  */
 static const char *source_folder(void)
 {
 	static char *folder;
-	g_autofree char *above = NULL, *suite = NULL;
+	g_autofree char *above = NULL, *suite = NULL, *installed = NULL;
 
 	if (folder)
 		return folder;
 	above = g_path_get_dirname(build_folder());
 	suite = g_build_filename(above, "unittests.cfg", NULL);
-	folder = g_strdup(g_file_test(suite, G_FILE_TEST_EXISTS) ? above : SOURCE_FOLDER);
+	installed = installed_folder();
+	if (g_file_test(suite, G_FILE_TEST_EXISTS))
+		folder = g_strdup(above);
+	else if (g_file_test(installed, G_FILE_TEST_IS_DIR))
+		folder = g_canonicalize_filename(installed, NULL);
+	else
+		folder = g_strdup(SOURCE_FOLDER);
 	return folder;
+}
+
+gboolean paths_installed(void)
+{
+	g_autofree char *installed = installed_folder();
+	g_autofree char *folder = g_canonicalize_filename(installed, NULL);
+
+	return g_str_equal(source_folder(), folder);
 }
 
 static char *below(const char *folder, const char *name)
@@ -55,4 +76,11 @@ char *source_path(const char *name)
 char *build_path(const char *name)
 {
 	return below(build_folder(), name);
+}
+
+char *output_path(const char *name)
+{
+	if (paths_installed())
+		return g_build_filename(g_get_user_state_dir(), "ferry", name, NULL);
+	return build_path(name);
 }

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# "make install" copies what is needed to run Ferry, and nothing that only its own tests use:
+#
+#   BINDIR/ferry           a link to LIBDIR/ferry/ferry
+#   LIBDIR/ferry           what was built: the runner, ferry-vmm, guests, the labs' programs
+#   PREFIX/share/ferry     what is read as it is: configuration, the labs' scripts, the corpus
+#   PREFIX/share/doc/ferry README and docs
+#
+# The runner finds the second and third folder from its own path (host/util/paths.c), so LIBDIR has
+# to be a folder of PREFIX. Guests keep their symbols and lines: backtraces need them.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+DOCDIR ?= $(PREFIX)/share/doc/ferry
+
+installed_lib := $(DESTDIR)$(LIBDIR)/ferry
+installed_share := $(DESTDIR)$(PREFIX)/share/ferry
+installed_doc := $(DESTDIR)$(DOCDIR)
+
+# All of the labs' scripts, and nothing that was built into something else.
+installed_lab_files := $(filter-out %.c %.S %.mk,$(wildcard lab/*))
+installed_corpus_files := $(wildcard corpus/*/*)
+
+INSTALL ?= install
+install_program = $(INSTALL) -m 755
+install_file = $(INSTALL) -m 644
+# $(call install_each,FILES,FOLDER): below FOLDER, each under its own path; scripts stay executable.
+install_each = for file in $(1); do \
+	if [ -x "$$file" ]; then mode=755; else mode=644; fi && \
+	$(INSTALL) -D -m $$mode "$$file" "$(2)/$$file" || exit; done
+
+install: all
+	$(say) INSTALL $(DESTDIR)$(PREFIX)
+	$(quiet)$(INSTALL) -d $(DESTDIR)$(BINDIR) $(installed_lib)/x86 $(installed_lib)/lab
+	$(quiet)$(install_program) $(build)/ferry $(build)/ferry-vmm $(installed_lib)
+	$(quiet)ln -sfr $(installed_lib)/ferry $(DESTDIR)$(BINDIR)/ferry
+	$(quiet)$(install_file) $(guest_flats) $(guest_elfs) $(installed_lib)/x86
+	$(quiet)$(install_program) $(build)/lab/tsc-khz $(installed_lib)/lab
+	$(quiet)$(install_file) $(build)/lab/boot $(build)/lab/preforked.so $(installed_lib)/lab
+	$(quiet)$(call install_each,unittests.cfg known-issues.cfg durations.cfg corpus/quick \
+		scripts/packages $(installed_lab_files) $(installed_corpus_files),$(installed_share))
+	$(quiet)$(call install_each,README.md CONTRIBUTING.md corpus/README.md $(wildcard docs/*.md),$(installed_doc))
+
+.PHONY: install

@@ -1,0 +1,87 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Installs Ferry into a folder, and uses it from another one as a user who may not write where it is
+# installed. Nothing there may change, and nothing but the user's own folders may be written.
+#
+# Usage: tests/install.sh BUILD
+
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=${1:?usage: tests/install.sh BUILD}
+build=$(cd "$build" && pwd)
+
+# In /tmp, since another user may not enter the folder of TMPDIR.
+work=$(mktemp -d /tmp/ferry-install-XXXXXX) || exit 1
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+chmod 755 "$work"
+root=$work/root
+home=$work/home
+mkdir "$home" "$work/elsewhere"
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+
+clues() {
+	tail -n 20 "$work/output" "$work/errors"
+}
+
+# All files below the installed tree, with their times.
+list_installed() {
+	find "$root" -printf '%p %s %m %T@\n' | sort
+}
+
+# Root may write everywhere, so it becomes the user nobody.
+as_user=''
+if [ "$(id -u)" -eq 0 ]; then
+	as_user="setpriv --reuid=65534 --regid=65534 --clear-groups --"
+	chown 65534:65534 "$home"
+fi
+
+# ferry ARGUMENT...: the installed one, from a folder that cannot be written; leaves status, output and
+# errors
+ferry() {
+	status=0
+	# Word splitting is meant: a command, or nothing.
+	# shellcheck disable=SC2086
+	(cd "$work/elsewhere" && exec timeout 300 $as_user env -i PATH="$PATH" HOME="$home" LC_ALL=C.UTF-8 \
+		"$root/usr/bin/ferry" "$@") >"$work/output" 2>"$work/errors" </dev/null || status=$?
+}
+
+# says STATUS PATTERN ARGUMENT...: ferry ends with STATUS, and a line that it prints matches
+says() {
+	wanted=$1 pattern=$2
+	shift 2
+	ferry "$@"
+	[ "$status" -eq "$wanted" ] && cat "$work/output" "$work/errors" | grep -qE "$pattern"
+}
+
+installs() {
+	# A make that runs this test has variables of its own.
+	env -u MAKEFLAGS -u MAKELEVEL -u DESTDIR -u PREFIX make -s -C "$top" O="$build" install \
+		DESTDIR="$root" PREFIX=/usr >"$work/output" 2>"$work/errors"
+}
+
+is_unchanged() {
+	list_installed >"$work/after"
+	diff "$work/before" "$work/after" >"$work/output"
+}
+
+check "make install ends without an error" installs
+chmod -R a-w "$root" "$work/elsewhere"
+list_installed >"$work/before"
+
+check "ferry list -v names the installed guests" \
+	says 0 "^selftest: $root/usr/lib/ferry/x86/selftest.flat," list -v selftest
+check "the quick set is installed" says 0 '^[a-z_]+/[a-z]' list quick
+check "the corpus is installed" says 0 '^svm_' corpus list
+check "what needs the sources says so" says 2 'needs the sources' corpus quick
+check "the labs' scripts are installed" says 0 'usage: ferry lab kernel' lab kernel --help
+check "a case passes" says 0 '^ *1 case: 1 passed' run selftest/none --accel tcg --plain
+check "its logs are in the user's folder" \
+	[ -s "$home/.local/state/ferry/logs/selftest/none/console" ]
+check "what a case took is in the user's cache" [ -d "$home/.cache/ferry/durations" ]
+check "nothing was written where ferry is installed" is_unchanged
+
+echo "1..$number"
