@@ -122,4 +122,63 @@ several() {
 }
 with_kvm "several of them" several
 
+# ---- saved guests ----
+
+saved=$work/saved
+# saves_a_guest GUEST-OPTION...: leaves it in $saved
+saves_a_guest() {
+	run --save "$saved" "$@"
+	[ "$status" -eq 0 ] && grep -q "the guest is saved in $saved" "$work/errors" &&
+		[ -s "$saved" ] && [ ! -e "$saved.part" ]
+}
+
+goes_on_with() {
+	ends 1 "bye status=0" --restore "$1" && grep -q "verdict=pass" "$work/output"
+}
+
+# damage NAME OFFSET: a copy of $saved called NAME with a wrong byte
+damage() {
+	cp "$saved" "$work/$1"
+	printf '\377' | dd of="$work/$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+saves_without_room() {
+	ln -s /dev/full "$work/full.part"
+	says 2 "cannot save the guest in $work/full: No space left on device" \
+		--save "$work/full" --append test=survives_a_move "$guest" &&
+		[ ! -e "$work/full" ] && [ ! -L "$work/full.part" ]
+}
+
+with_kvm "a guest is saved when it asks to be migrated" saves_a_guest --cpus 2 \
+	--append test=survives_a_move "$guest"
+with_kvm "another process goes on with it" goes_on_with "$saved"
+with_kvm "and once more" goes_on_with "$saved"
+with_kvm "a guest that never asks is not saved" ends 1 "bye status=0" \
+	--save "$work/never" --append test=string_to_number "$guest"
+with_kvm "which is said" grep -q "was not written: the guest has ended without asking" "$work/errors"
+with_kvm "no room for a saved guest" saves_without_room
+with_kvm "no folder for it" says 2 "No such file or directory" \
+	--save "$work/nowhere/saved" --append test=survives_a_move "$guest"
+check "a saved guest that is not there" says 2 "cannot read $work/nothing: No such file" \
+	--restore "$work/nothing"
+check "an image instead of a saved guest" says 2 "is no saved guest" --restore "$guest"
+check "an empty file instead of a saved guest" says 2 "is no saved guest" --restore "$work/empty"
+if [ -s "$saved" ]; then
+	damage version 8
+	damage vendor 20
+	damage boot 40
+	damage memory 1000000
+	head -c 1000000 "$saved" >"$work/short"
+	check "a saved guest of another version" says 2 "and this ferry-vmm reads version 1" \
+		--restore "$work/version"
+	check "a saved guest of another vendor" says 2 "was saved on a CPU of" \
+		--restore "$work/vendor"
+	check "a saved guest of another boot" says 2 "before this one booted" \
+		--restore "$work/boot"
+	check "a saved guest with one wrong byte" says 2 "its checksum is wrong" \
+		--restore "$work/memory"
+	check "a saved guest that was cut off" says 2 "is cut off or damaged: it has 1000000 bytes" \
+		--restore "$work/short"
+fi
+
 echo "1..$number"

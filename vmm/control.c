@@ -18,6 +18,7 @@
 #include "coverage.h"
 #include "machine.h"
 #include "message.h"
+#include "save.h"
 
 #define PROTOCOL     1
 #define VERSION	     1
@@ -124,6 +125,8 @@ static const struct {
 } requests[] = {
 	{ "pause", action_pause },
 	{ "cycle", action_cycle },
+	{ "save", action_save },
+	{ "go", action_go },
 	{ "quit", quit },
 };
 

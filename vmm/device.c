@@ -10,12 +10,22 @@
 
 extern const struct device routes_device, serial_device, debug_exit_device, pm_timer_device,
 	hyperv_testdev_device, fw_cfg_device, pc_testdev_device, pc_testdev_lines_device,
-	keyboard_device, fast_reset_device, reset_control_device;
+	keyboard_device, fast_reset_device, reset_control_device, sentence_device;
 
 const struct device *const devices[] = {
-	&routes_device,		&serial_device,	    &debug_exit_device,	   &pm_timer_device,
-	&hyperv_testdev_device, &fw_cfg_device,	    &pc_testdev_device,	   &pc_testdev_lines_device,
-	&keyboard_device,	&fast_reset_device, &reset_control_device, NULL,
+	&routes_device,
+	&serial_device,
+	&debug_exit_device,
+	&pm_timer_device,
+	&hyperv_testdev_device,
+	&fw_cfg_device,
+	&pc_testdev_device,
+	&pc_testdev_lines_device,
+	&keyboard_device,
+	&fast_reset_device,
+	&reset_control_device,
+	&sentence_device,
+	NULL,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -11,6 +11,7 @@
 #include "machine.h"
 #include "message.h"
 #include "moment.h"
+#include "save.h"
 #include "vcpu.h"
 
 /* The guest's input; its end closes nothing but this. */
@@ -64,14 +65,18 @@ static int run(struct machine *machine)
 		vcpus_stop(machine);
 		/* What the vCPUs did until they stood still counts, too. */
 		events = vcpus_take_events();
-		if (events & VCPU_ENDED)
+		if (events & VCPU_ENDED) {
+			save_was_missed(machine);
 			return vcpus_end_status();
+		}
 		if (events & VCPU_RESET) {
 			control_say("event reset");
 			return STATUS_SHUTDOWN;
 		}
 		if (files[3].revents)
 			moment_take();
+		if (save_when_due(machine))
+			return STATUS_SHUTDOWN;
 		if (events & VCPU_CYCLE_DUE || files[3].revents)
 			cycle_when_due(machine);
 		director_go(machine);
@@ -87,6 +92,7 @@ int director_run(struct machine *machine)
 	vcpus_start(machine);
 	control_open(machine, machine->options->control);
 	moment_open(machine);
+	restore_carry_out(machine);
 	director_go(machine);
 	moment_arm(machine);
 	status = run(machine);

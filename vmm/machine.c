@@ -7,6 +7,7 @@
 #include "device.h"
 #include "machine.h"
 #include "message.h"
+#include "save.h"
 
 #define CR0_PE 1
 #define CR0_ET 0x10
@@ -87,11 +88,15 @@ void machine_create(struct machine *machine, const struct options *options)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->options = options;
-	image_read(&machine->image, options->image);
+	if (options->image)
+		image_read(&machine->image, options->image);
 	kvm_open(&machine->kvm, options->device);
 	check_cpus(&machine->kvm, options->shape.cpus);
 	memory_create(&machine->memory, options->memory_mib);
 	cpuid_prepare(machine);
 	machine->vm = vm_create(&machine->kvm, &options->shape, &machine->memory);
-	machine_power_on(machine);
+	/* A guest from a file waits for that until the runner was greeted. */
+	machine->held = options->restore_fd >= 0;
+	if (!restore_wanted())
+		machine_power_on(machine);
 }

@@ -6,6 +6,7 @@
 #include "director.h"
 #include "machine.h"
 #include "options.h"
+#include "save.h"
 #include "vm.h"
 
 int main(int argc, char **argv)
@@ -14,6 +15,7 @@ int main(int argc, char **argv)
 	static struct machine machine;
 
 	options_read(&options, argc, argv);
+	restore_prepare(&options);
 	machine_create(&machine, &options);
 	return director_run(&machine);
 }

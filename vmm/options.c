@@ -18,7 +18,7 @@
 
 static void print_help(void)
 {
-	printf("Usage: ferry-vmm [OPTION]... IMAGE\n"
+	printf("Usage: ferry-vmm [OPTION]... IMAGE | ferry-vmm --restore FILE\n"
 	       "Runs the multiboot IMAGE on KVM. Its console is stdin and stdout.\n"
 	       "\n"
 	       "  --append TEXT       the guest's command line\n"
@@ -29,11 +29,13 @@ static void print_help(void)
 	       "  --hyperv LIST       more parts of Hyper-V: hv-vpindex,hv-synic\n"
 	       "  --cycle exit|kick   save the guest and restore it in a new VM, at each exit to\n"
 	       "                      user space or at random moments\n"
+	       "  --save FILE         when the guest asks to be migrated, save it and end\n"
+	       "  --restore FILE      go on with a saved guest\n"
 	       "  --forget NAME,...   leave this out of each restore; 'list' tells the names\n"
 	       "  --seed N            for what is random\n"
 	       "  --irqchip WHERE     kernel (default), split or off\n"
 	       "  --device FILE       instead of /dev/kvm\n"
-	       "  --control FD        the runner's socket (docs/native-vmm.md)\n"
+	       "  --control FD, --restore-fd FD   the runner's (docs/native-vmm.md)\n"
 	       "  --help, --version\n"
 	       "\n"
 	       "Options may begin with one dash. Exit status: 0 the guest reset itself, 2\n"
@@ -79,6 +81,9 @@ enum {
 	CPU,
 	HYPERV,
 	FORGET,
+	SAVE,
+	RESTORE,
+	RESTORE_FD,
 };
 
 static const struct option known[] = {
@@ -93,6 +98,9 @@ static const struct option known[] = {
 	{ "irqchip", required_argument, NULL, IRQCHIP },
 	{ "device", required_argument, NULL, DEVICE },
 	{ "control", required_argument, NULL, CONTROL },
+	{ "save", required_argument, NULL, SAVE },
+	{ "restore", required_argument, NULL, RESTORE },
+	{ "restore-fd", required_argument, NULL, RESTORE_FD },
 	{ "help", no_argument, NULL, HELP },
 	{ "version", no_argument, NULL, SHOW_VERSION },
 	{ 0 },
@@ -151,6 +159,15 @@ static void take(struct options *options, int option, const char *value)
 	case CONTROL:
 		options->control = number("control", value, 0, MOST_FILES);
 		break;
+	case SAVE:
+		options->save = value;
+		break;
+	case RESTORE:
+		options->restore = value;
+		break;
+	case RESTORE_FD:
+		options->restore_fd = number("restore-fd", value, 0, MOST_FILES);
+		break;
 	case HELP:
 		print_help();
 		exit(0);
@@ -174,12 +191,16 @@ void options_read(struct options *options, int argc, char **argv)
 		.shape = { .cpus = 1 },
 		.cycle = { .busy = USUAL_SHARE },
 		.control = -1,
+		.restore_fd = -1,
 	};
 	while ((option = getopt_long_only(argc, argv, "", known, NULL)) >= 0)
 		take(options, option, optarg);
-	if (optind + 1 != argc)
-		die(STATUS_SETUP, "name one image to run (see --help)");
 	options->image = argv[optind];
+	if (!options->image && !options->restore && options->restore_fd < 0)
+		die(STATUS_SETUP, "name one image to run (see --help)");
+	if (options->image && argv[optind + 1])
+		die(STATUS_SETUP, "name one image to run (see --help), and not '%s', too",
+		    argv[optind + 1]);
 	hyperv_check(options->shape.hyperv);
 	if (options->shape.irqchip == IRQCHIP_OFF && options->shape.cpus > 1)
 		die(STATUS_SETUP, "--irqchip off allows one vCPU only");

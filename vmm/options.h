@@ -10,15 +10,18 @@
 #define MOST_CPUS 255
 
 struct options {
-	const char *image;
+	const char *image;	  /* NULL: only a saved guest is to go on */
 	const char *command_line; /* the guest's; "" for none */
 	const char *device;	  /* /dev/kvm */
 	const char *cpu;	  /* in the words of cpu-features.h; "" for all there is */
 	unsigned memory_mib;
 	struct vm_shape shape;
 	struct cycle_options cycle;
-	bool coverage; /* tell at the end what was met at cycles */
-	int control;   /* file descriptor of the runner's socket, or -1 */
+	bool coverage;	     /* tell at the end what was met at cycles */
+	int control;	     /* file descriptor of the runner's socket, or -1 */
+	const char *save;    /* by hand: the file to save the guest in; or NULL */
+	const char *restore; /* the file of a guest that is to go on; or NULL */
+	int restore_fd;	     /* the same as an open file, or -1 */
 };
 
 /* Ends the process after --help, --version, or if the command line is wrong. */

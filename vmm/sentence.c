@@ -16,15 +16,19 @@ static const char *const requests[] = {
 	"Skipped VM migration",
 };
 
-static char line[LONGEST_LINE + 1];
-static size_t length;
-/* A vCPU's thread counts it up; the director reads and clears it while that one stands still. */
-static unsigned waiting;
+/* Part of a saved guest, whose request was seen by another process. */
+static struct {
+	char line[LONGEST_LINE + 1];
+	uint32_t length;
+	/* A vCPU's thread counts it up; the director reads and clears it while that one stands
+	 * still. */
+	uint32_t waiting;
+} console;
 
 static bool is_request(void)
 {
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
-		if (strstr(line, requests[i]))
+		if (strstr(console.line, requests[i]))
 			return true;
 	return false;
 }
@@ -33,26 +37,32 @@ void sentence_watch(const uint8_t *bytes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (bytes[i] != '\n') {
-			if (length < LONGEST_LINE && bytes[i])
-				line[length++] = bytes[i];
+			if (console.length < LONGEST_LINE && bytes[i])
+				console.line[console.length++] = bytes[i];
 			continue;
 		}
-		line[length] = '\0';
-		length = 0;
+		console.line[console.length] = '\0';
+		console.length = 0;
 		if (is_request())
-			waiting++;
+			console.waiting++;
 	}
 }
 
 bool sentence_waits(const struct machine *machine)
 {
-	return waiting && machine->options->control < 0;
+	return console.waiting && machine->options->control < 0;
 }
 
 void sentence_answer(const struct machine *machine)
 {
 	if (!sentence_waits(machine))
 		return;
-	for (; waiting; waiting--)
+	for (; console.waiting; console.waiting--)
 		serial_receive((const uint8_t *)"\n", 1);
 }
+
+const struct device sentence_device = {
+	.name = "sentence",
+	.state = &console,
+	.state_size = sizeof(console),
+};

@@ -13,6 +13,8 @@
 	PLAN(pause)                                                                                \
 	PLAN(cycle_exit)                                                                           \
 	PLAN(cycle_kick)                                                                           \
+	PLAN(file)                                                                                 \
+	PLAN(fork)                                                                                 \
 	PLAN(precopy)                                                                              \
 	PLAN(postcopy)                                                                             \
 	PLAN(postcopy_recover)                                                                     \

@@ -200,6 +200,8 @@ static const char *why_no_images(const struct plan *plan)
 		return "the guest runs while its memory comes";
 	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
 		return "the guest runs while it is saved";
+	if (plan->capabilities & (VMM_CAN_FILE | VMM_CAN_FORK))
+		return "the native VMM makes none";
 	if (plan->capabilities & (VMM_CAN_MIGRATE | VMM_CAN_SAVE) &&
 	    !(plan->capabilities & VMM_CAN_BREAK_MIGRATION))
 		return NULL;

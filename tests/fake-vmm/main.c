@@ -19,6 +19,7 @@
 #define GUEST_PASSED	  1
 
 static const char *words = "";
+static bool restored, was_restored; /* this process goes on with a guest that another one saved */
 static unsigned long sent, sequence;
 
 static bool acts_out(const char *word)
@@ -36,6 +37,8 @@ static void print(const char *text)
 	size_t length = strlen(text);
 
 	sent += length;
+	if (restored && !was_restored)
+		return; /* the other process has written it */
 	if (write(STDOUT_FILENO, text, length) != (ssize_t)length)
 		exit(STATUS_KVM);
 }
@@ -85,9 +88,33 @@ static void __attribute__((noreturn)) die(int status, const char *text)
 	exit(status);
 }
 
-static void serve(const char *request)
+static bool saved;
+
+/* Carries out a request that is not the only one of an action. FALSE: it is none of these. */
+static bool serve_part(const char *request, unsigned long number)
 {
-	unsigned long number = strtoul(request, NULL, 10);
+	if (strstr(request, " save")) {
+		saved = true;
+		if (acts_out("no-room"))
+			say("error %lu text=\"cannot save the guest: No space left on device\"\n",
+			    number);
+		else
+			say("ok %lu bytes=1\n", number);
+		return true;
+	}
+	if (saved && strstr(request, " cycle")) {
+		say("ok %lu\n", number);
+		return true;
+	}
+	if (strstr(request, " quit")) {
+		say("ok %lu\n", number);
+		exit(0);
+	}
+	return false;
+}
+
+static void serve(const char *request, unsigned long number)
+{
 
 	if (acts_out("silent"))
 		pause();
@@ -117,7 +144,11 @@ static void wait_for_answer(void)
 	char line[256];
 
 	while (fgets(line, sizeof(line), control)) {
-		serve(line);
+		unsigned long number = strtoul(line, NULL, 10);
+
+		if (serve_part(line, number))
+			continue;
+		serve(line, number);
 		/* The runner answers the guest when it has the reply. */
 		if (read(STDIN_FILENO, line, 1) == 1)
 			return;
@@ -127,9 +158,12 @@ static void wait_for_answer(void)
 
 int main(int argc, char **argv)
 {
-	for (int i = 1; i + 1 < argc; i++)
+	for (int i = 1; i + 1 < argc; i++) {
 		if (!strcmp(argv[i], "--append"))
 			words = argv[i + 1];
+		if (!strcmp(argv[i], "--restore-fd"))
+			restored = true;
+	}
 	if (acts_out("no-start")) {
 		fprintf(stderr, "ferry-vmm: cannot open /dev/kvm: no such thing\n");
 		return STATUS_SETUP;
@@ -138,6 +172,15 @@ int main(int argc, char **argv)
 		pause();
 	say("hello protocol=%d version=1 clocks=run\n", acts_out("protocol") ? 2 : 1);
 	guest_begins();
+	if (restored) {
+		was_restored = true;
+		if (acts_out("damaged"))
+			die(STATUS_SETUP, "the saved guest is damaged: its checksum is wrong");
+		if (acts_out("restores-wrongly"))
+			die(STATUS_DIFFERENCE, "vCPU 0, regs: rax was 0x1 and is 0x2");
+		if (!acts_out("never-ready"))
+			say("event ready\n");
+	}
 	if (acts_out("resets")) {
 		say("event reset\n");
 		return 0;

@@ -2,7 +2,9 @@
 /* fake-vmm, as the native VMM, starts wrongly, talks nonsense, fails, or dies. */
 #include "faults.h"
 
-#define RUN(word) "run selftest/cycle@exit --ferry-vmm @BUILD@/tests/fake-vmm --arg fake=" word
+#define RUN_IN(plan, word)                                                                         \
+	"run selftest/" plan " --ferry-vmm @BUILD@/tests/fake-vmm --arg fake=" word
+#define RUN(word) RUN_IN("cycle@exit", word)
 
 static const struct fault rows[] = {
 	/* Nothing goes wrong here, so the other rows fail for the reason that they name. */
@@ -62,6 +64,25 @@ static const struct fault rows[] = {
 	{ "native-no-figures", RUN("no-figures"), NULL, 1, "ERROR",
 	  "^ERROR selftest/cycle@exit: plan cycle@exit never saved and restored the guest",
 	  .kind = "plan", .on_kvm = TRUE },
+
+	/* Saved guests. */
+	{ "native-file", RUN_IN("file", "nothing"), NULL, 0, "PASS",
+	  "^PASS  selftest/file \\(1 tests, 1 checks; 1 snapshots, ", .kind = "none",
+	  .on_kvm = TRUE },
+	{ "native-fork", RUN_IN("fork", "nothing"), NULL, 0, "PASS",
+	  "^PASS  selftest/fork \\(1 tests, 1 checks; 1 snapshots, ", .kind = "none",
+	  .on_kvm = TRUE },
+	{ "native-file-no-room", RUN_IN("file", "no-room"), NULL, 1, "ERROR",
+	  "^ERROR selftest/file: the request 'save' failed: cannot save the guest: No space left on device",
+	  .kind = "plan", .on_kvm = TRUE },
+	{ "native-file-damaged", RUN_IN("file", "damaged"), NULL, 1, "ERROR",
+	  "^ERROR selftest/file: the guest could not be restored .*the saved guest is damaged: its checksum is wrong",
+	  .on_kvm = TRUE },
+	{ "native-file-differs", RUN_IN("file", "restores-wrongly"), NULL, 1, "FAIL",
+	  "^FAIL  selftest/file: .*what was restored is not what was saved: vCPU 0, regs: rax was 0x1 and is 0x2",
+	  .kind = "host-check", .on_kvm = TRUE },
+	{ "native-file-never-ready", RUN_IN("file", "never-ready"), NULL, 1, "ERROR",
+	  "^ERROR selftest/file: ", .on_kvm = TRUE },
 };
 
 const struct fault_table native_faults = { rows, G_N_ELEMENTS(rows) };

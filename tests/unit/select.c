@@ -25,7 +25,7 @@ static const char config[] =
 	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
 
 #define ALL_PLANS                                                                                                     \
-	"none, pause, cycle@exit, cycle@kick, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
+	"none, pause, cycle@exit, cycle@kick, file, fork, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
 	"storm, snapshot, bgsnapshot"
 
 /* Makes a folder with TEXT as its unittests.cfg and one binary. */

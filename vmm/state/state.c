@@ -152,6 +152,22 @@ static bool is_of_piece(const struct state_value *value, const struct piece *pie
 	       (!value->piece[length] || value->piece[length] == ':');
 }
 
+const char *state_lacks(const struct machine *machine, const struct state *state)
+{
+	for (unsigned i = 0; i < state->count; i++) {
+		const char *name = state->values[i].piece;
+		bool there = false;
+
+		/* Two pieces may have one name; one of them is there. */
+		for (const struct piece *piece = pieces; piece->name; piece++)
+			there |= is_of_piece(&state->values[i], piece) &&
+				 is_there(piece, machine->vm);
+		if (!there)
+			return name;
+	}
+	return NULL;
+}
+
 void state_restore(struct machine *machine, const struct state *state)
 {
 	for (const struct piece *piece = pieces; piece->name; piece++) {

@@ -32,6 +32,8 @@ struct state {
 
 /* The state of machine->vm and the devices. All vCPUs are stopped. */
 struct state *state_save(struct machine *machine);
+/* The first piece that STATE has and machine->vm has not; NULL if it has all. */
+const char *state_lacks(const struct machine *machine, const struct state *state);
 /*
  * Puts STATE into machine->vm, which is new and has nothing set, and into the devices. Ends the
  * process with one line if KVM refuses a piece.

@@ -96,7 +96,22 @@ void native_reset(struct vm *vm, action_done_function done, void *data)
 
 /* ---- save and restore ---- */
 
-/* The guest stands still, and all of it is in the file. */
+static void on_cycled(void *data, GHashTable *values, const char *problem)
+{
+	struct native *native = data;
+
+	if (!native->action.done)
+		return;
+	if (problem)
+		end(native, problem);
+	else
+		native_channel_ask(native->channel, "go", -1, on_done, native);
+}
+
+/*
+ * The guest stands still, and all of it is in the file. If it is to go on here, too, that is in a
+ * new VM, like the one that is made from the file.
+ */
 static void on_saved(void *data, GHashTable *values, const char *problem)
 {
 	struct native *native = data;
@@ -113,7 +128,7 @@ static void on_saved(void *data, GHashTable *values, const char *problem)
 	}
 	vm_console_hold(&native->console);
 	native->listener->stands_still(native->owner, &native->vm);
-	native_channel_ask(native->channel, "go", -1, on_done, native);
+	native_channel_ask(native->channel, "cycle count=1", -1, on_cycled, native);
 }
 
 void native_save(struct vm *vm, int file, const char *path, gboolean running,
