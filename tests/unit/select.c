@@ -24,7 +24,7 @@ static const char config[] =
 	"[strict]\nfile = alpha.flat\nplans = none\ncheck = /proc/self/comm=x\n"
 	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
 
-#define ALL_PLANS                                                                                                     \
+#define ALL_PLANS                                                                                                                 \
 	"none, pause, cycle@exit, cycle@kick, file, fork, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
 	"storm, snapshot, bgsnapshot"
 
