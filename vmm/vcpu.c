@@ -25,11 +25,15 @@ struct vcpu {
 	struct machine *machine;
 	unsigned index;
 	pthread_t thread;
+	/* What vcpu_call() wants to be called, or NULL. */
+	void (*function)(void *data);
+	void *data;
 };
 
 /* Guards what follows. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t all_go = PTHREAD_COND_INITIALIZER, one_stood = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t returned = PTHREAD_COND_INITIALIZER;
 static bool stop_wanted = true;
 static unsigned running;
 static unsigned events;
@@ -147,13 +151,24 @@ static bool should_stop(void)
 	return stop;
 }
 
-static void wait_to_go(void)
+static void do_call_locked(struct vcpu *vcpu)
+{
+	vcpu->function(vcpu->data);
+	vcpu->function = NULL;
+	pthread_cond_signal(&returned);
+}
+
+static void wait_to_go(struct vcpu *vcpu)
 {
 	pthread_mutex_lock(&lock);
 	running--;
 	pthread_cond_signal(&one_stood);
-	while (stop_wanted)
-		pthread_cond_wait(&all_go, &lock);
+	while (stop_wanted) {
+		if (vcpu->function)
+			do_call_locked(vcpu);
+		else
+			pthread_cond_wait(&all_go, &lock);
+	}
 	running++;
 	pthread_mutex_unlock(&lock);
 }
@@ -196,7 +211,7 @@ static void *vcpu_main(void *data)
 	for (;;) {
 		struct vm_cpu *cpu;
 
-		wait_to_go();
+		wait_to_go(vcpu);
 		/* The VM is another one after each cycle. */
 		cpu = &vcpu->machine->vm->cpu[vcpu->index];
 		run_until_stop(vcpu, cpu->fd, cpu->run);
@@ -245,6 +260,24 @@ void vcpus_stop(struct machine *machine)
 			pthread_kill(machine->vcpus[i].thread, SIGNAL_STOP);
 	while (running)
 		pthread_cond_wait(&one_stood, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+void vcpu_call(struct machine *machine, unsigned index, void (*function)(void *data), void *data)
+{
+	struct vcpu *vcpu = machine->vcpus ? &machine->vcpus[index] : NULL;
+
+	/* A guest that is restored from a file has no threads yet. */
+	if (!vcpu) {
+		function(data);
+		return;
+	}
+	pthread_mutex_lock(&lock);
+	vcpu->function = function;
+	vcpu->data = data;
+	pthread_cond_broadcast(&all_go);
+	while (vcpu->function)
+		pthread_cond_wait(&returned, &lock);
 	pthread_mutex_unlock(&lock);
 }
 

@@ -29,6 +29,12 @@ void vcpus_stop(struct machine *machine);
 /* Lets all vCPUs go on, in what machine->vm is now. */
 void vcpus_go(struct machine *machine);
 
+/*
+ * Calls FUNCTION on the thread of a vCPU that stands still, and returns when it has returned. Some
+ * of what KVM tells of a vCPU is of the thread that asks.
+ */
+void vcpu_call(struct machine *machine, unsigned index, void (*function)(void *data), void *data);
+
 /* The guest resets itself: VCPU_RESET. A device calls it, on a vCPU's thread. */
 void vcpus_reset_wanted(void);
 /* Makes a vCPU that is in KVM leave it, and go on at once (devices_before_run()). */

@@ -15,8 +15,10 @@
 #include "message.h"
 #include "msrs.h"
 #include "pieces.h"
+#include "vcpu.h"
 
 #define HYPERV_INTERFACE	  0x31237648 /* "Hv#1" */
+#define HV_X64_MSR_VP_RUNTIME	  0x40000010
 #define HV_MSR_SYNIC_AVAILABLE	  (1u << 2)
 #define HV_MSR_SYNTIMER_AVAILABLE (1u << 3)
 #define HV_INTERFACE_THERE	  (1u << 31) /* reserved there, and ours */
@@ -128,6 +130,43 @@ static void find_all(const struct machine *machine, const struct state *state)
 
 /* ---- saving and restoring ---- */
 
+struct msrs_request {
+	int fd;
+	unsigned long number;
+	struct kvm_msrs *msrs;
+	int result;
+};
+
+static void carry_out(void *data)
+{
+	struct msrs_request *request = data;
+
+	request->result = kvm_try(request->fd, request->number, request->msrs);
+}
+
+/*
+ * KVM_GET_MSRS or KVM_SET_MSRS. HV_X64_MSR_VP_RUNTIME is the run time of the thread that asks, with
+ * an offset, so the vCPU's own thread has to.
+ */
+static uint32_t do_msrs(struct machine *machine, int cpu, unsigned long number,
+			struct kvm_msrs *msrs)
+{
+	struct msrs_request request = {
+		.fd = piece_fd(machine->vm, cpu),
+		.number = number,
+		.msrs = msrs,
+	};
+
+	if (has(&others, HV_X64_MSR_VP_RUNTIME))
+		vcpu_call(machine, cpu, carry_out, &request);
+	else
+		carry_out(&request);
+	if (request.result < 0)
+		die(STATUS_KVM, "vCPU %d: KVM refuses %s: %s", cpu,
+		    number == KVM_GET_MSRS ? "KVM_GET_MSRS" : "KVM_SET_MSRS", strerror(errno));
+	return request.result;
+}
+
 static void save(struct machine *machine, const struct piece *piece, int cpu, struct state *state,
 		 const struct list *list)
 {
@@ -139,7 +178,7 @@ static void save(struct machine *machine, const struct piece *piece, int cpu, st
 	msrs->nmsrs = list->count;
 	for (uint32_t i = 0; i < list->count; i++)
 		msrs->entries[i].index = list->indices[i];
-	got = KVM_DO(piece_fd(machine->vm, cpu), KVM_GET_MSRS, msrs);
+	got = do_msrs(machine, cpu, KVM_GET_MSRS, msrs);
 	if (got == list->count)
 		return;
 	msr_name(name, sizeof(name), list->indices[got]);
@@ -174,7 +213,7 @@ RESTORES(msrs)
 		if (!msr_is_derived(saved->entries[i].index) &&
 		    !forget_msr(saved->entries[i].index))
 			msrs->entries[msrs->nmsrs++] = saved->entries[i];
-	set = KVM_DO(piece_fd(machine->vm, cpu), KVM_SET_MSRS, msrs);
+	set = do_msrs(machine, cpu, KVM_SET_MSRS, msrs);
 	if (set != msrs->nmsrs) {
 		msr_name(name, sizeof(name), msrs->entries[set].index);
 		die(STATUS_KVM,
