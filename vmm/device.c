@@ -133,6 +133,15 @@ void devices_reset(struct machine *machine)
 	pthread_mutex_unlock(&lock);
 }
 
+void devices_clear(void)
+{
+	pthread_mutex_lock(&lock);
+	for (const struct device *const *device = devices; *device; device++)
+		if ((*device)->state_size)
+			memset((*device)->state, 0, (*device)->state_size);
+	pthread_mutex_unlock(&lock);
+}
+
 bool device_is_polled(uint16_t port)
 {
 	const struct device *device = find(port);

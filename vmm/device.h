@@ -80,6 +80,8 @@ void devices_before_run(struct machine *machine, unsigned cpu);
 /* Whether PORT is one that guests read again and again while they wait. */
 bool device_is_polled(uint16_t port);
 void devices_reset(struct machine *machine);
+/* All that the devices remember is gone, as in a new process. */
+void devices_clear(void);
 
 /* A hypercall that KVM leaves to us (devices/hyperv-testdev.c). */
 struct kvm_hyperv_exit;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "forget.h"
 #include "message.h"
 #include "piece.h"
@@ -170,13 +171,15 @@ const char *state_lacks(const struct machine *machine, const struct state *state
 
 void state_restore(struct machine *machine, const struct state *state)
 {
+	devices_clear();
 	for (const struct piece *piece = pieces; piece->name; piece++) {
 		if (!is_there(piece, machine->vm))
 			continue;
 		for (unsigned i = 0; i < state->count; i++) {
 			const struct state_value *value = &state->values[i];
 
-			if (is_of_piece(value, piece) && !forget_whole(value->piece))
+			if (is_of_piece(value, piece) && !forget_whole(piece->name) &&
+			    !forget_whole(value->piece))
 				restore_value(machine, piece, value);
 		}
 	}
