@@ -3,12 +3,15 @@
  * See rules.h. Each rule says what must hold all the same, so that a clock that goes back, or runs
  * ahead of the host's, is still a difference.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "fields.h"
 #include "rules.h"
 
-#define REALTIME_STEP_NS 1000000000ull /* the host's clock may be adjusted meanwhile */
+#define NS_PER_SECOND 1000000000ull
+/* KVM's clock is set as exactly as this: see clocks.c. */
+#define CLOCK_ERROR_NS 10000
 /* KVM knows the TSC's frequency in kHz, and the host's clocks are steered by up to 500 ppm. */
 #define CLOCK_PPM 1000
 
@@ -20,20 +23,60 @@ static bool passed_at_most(const struct comparison *comparison, uint64_t ticks, 
 	return ticks <= most + most * CLOCK_PPM / 1000000 + 1;
 }
 
-static bool advances_in_ns(const struct comparison *comparison, uint64_t old, uint64_t new)
-{
-	return new >= old &&passed_at_most(comparison, new - old, 1000000000);
-}
-
 static bool advances_in_100_ns(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
-	return new >= old &&passed_at_most(comparison, new - old, 10000000);
+	return passed_at_most(comparison, new - old, 10000000) && new >= old;
+}
+
+static const struct state_time *time_of(const struct state *state)
+{
+	return (const void *)state_find(state, "time", STATE_WHOLE_VM)->bytes;
+}
+
+/* By how much the host's real-time clock was set, or stopped our reading of it, in between. */
+static uint64_t realtime_step(const struct comparison *comparison)
+{
+	const struct state_time *before = time_of(comparison->before);
+	const struct state_time *after = time_of(comparison->after);
+
+	return llabs((int64_t)(after->realtime_ns - before->realtime_ns) -
+		     (int64_t)(after->monotonic_ns - before->monotonic_ns));
 }
 
 static bool realtime_advances(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
-	return new + REALTIME_STEP_NS >= old &&
-	       (new < old || new - old <= comparison->ns + REALTIME_STEP_NS);
+	uint64_t step = realtime_step(comparison);
+
+	return new + step >= old &&
+	       (new <= old + step || passed_at_most(comparison, new - old - step, NS_PER_SECOND));
+}
+
+/*
+ * KVM tells the real time of the moment that it reads the clock, so that the clock can be as much
+ * later as the real time is, and no less. The guest stood still, but its clock did not.
+ */
+static bool advances_with_realtime(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	const struct kvm_clock_data *before = (const void *)comparison->old->bytes;
+	const struct kvm_clock_data *after = (const void *)comparison->new->bytes;
+	uint64_t may_err =
+		CLOCK_ERROR_NS + comparison->ns * CLOCK_PPM / 1000000 + realtime_step(comparison);
+	int64_t error = (int64_t)(new - old) - (int64_t)(after->realtime - before->realtime);
+
+	if (new < old)
+		return false;
+	if (before->flags & after->flags & KVM_CLOCK_REALTIME)
+		return (uint64_t)llabs(error) <= may_err;
+	return passed_at_most(comparison, new - old, NS_PER_SECOND);
+}
+
+/*
+ * KVM does not call its clock stable while the guest uses the old kvmclock MSR, and learns of that
+ * from the guest's write alone: kvm_write_system_time() in x86.c.
+ */
+static bool is_no_less_stable(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	return !(old & ~new);
 }
 
 static bool never_goes_back(const struct comparison *comparison, uint64_t old, uint64_t new)
@@ -54,11 +97,6 @@ static bool tsc_advances(const struct comparison *comparison, uint64_t old, uint
 	uint64_t khz = ((const struct state_tsc_khz *)value->bytes)->khz;
 
 	return new >= old && (!khz || passed_at_most(comparison, new - old, khz * 1000));
-}
-
-static bool may_be_any(const struct comparison *comparison, uint64_t old, uint64_t new)
-{
-	return true;
 }
 
 static uint32_t lapic(const struct state_value *value, unsigned offset)
@@ -133,14 +171,32 @@ static bool pit_starts_again(const struct comparison *comparison, uint64_t old, 
 	return new >= old &&new <= time->monotonic_ns + comparison->ns;
 }
 
+/*
+ * Intel SDM volume 3, "Basic VM-Exit Information": a VM exit sets the guest-linear address or
+ * leaves it undefined. While L2 runs, KVM tells what is in the VMCS that the CPU runs on, which has
+ * seen other exits than a new one, and none of them is L1's.
+ */
+static bool is_set_by_next_exit(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	const struct kvm_nested_state *nested = (const void *)comparison->old->bytes;
+
+	return nested->flags & KVM_STATE_NESTED_GUEST_MODE;
+}
+
+/* While L2 runs, and only if the VM-exit controls save its value; else KVM tells what L1 has set.
+ */
+static bool preemption_timer_counts_down(const struct comparison *comparison, uint64_t old,
+					 uint64_t new)
+{
+	return is_set_by_next_exit(comparison, old, new) && new <= old;
+}
+
 static const struct rule rules[] = {
-	{ "time", "monotonic", never_goes_back, "time passes" },
-	{ "time", "realtime", realtime_advances, "time passes" },
 	{ "tsc", "value", tsc_advances,
 	  "the TSC may only advance, by no more than the time that has passed" },
-	{ "clock", "clock", advances_in_ns,
-	  "the clock may only advance, by no more than the time that has passed" },
-	{ "clock", "flags", may_be_any, "they tell how KVM has read the clock" },
+	{ "clock", "clock", advances_with_realtime,
+	  "the clock may only advance, by the time that has passed" },
+	{ "clock", "flags", is_no_less_stable, "KVM may only call its clock more stable" },
 	{ "clock", "realtime", realtime_advances,
 	  "it may only be as much later as time has passed" },
 	{ "clock", "host_tsc", host_tsc_advances, "the host's TSC advances" },
@@ -160,6 +216,10 @@ static const struct rule rules[] = {
 	  "KVM may only start channel 1 again when it is set" },
 	{ "pit", "channel2.count_load_time", pit_starts_again,
 	  "KVM may only start channel 2 again when it is set" },
+	{ "nested", "vmcs12.GUEST_LINEAR_ADDRESS", is_set_by_next_exit,
+	  "it may only change while L2 runs, until the next VM exit to L1 sets it" },
+	{ "nested", "vmcs12.VMX_PREEMPTION_TIMER_VALUE", preemption_timer_counts_down,
+	  "the timer may only have counted down, while L2 runs" },
 	{ "msrs", "HV_X64_MSR_TIME_REF_COUNT", advances_in_100_ns,
 	  "the reference time may only advance, by no more than the time that has passed" },
 	{ "msrs", "HV_X64_MSR_VP_RUNTIME", never_goes_back, "the vCPU's run time may only grow" },
