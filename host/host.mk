@@ -26,10 +26,13 @@ $(build)/host/%.o: host/%.c host/host.mk $(host_flags)
 # A runner that is built outside the source tree must know where that is.
 $(build)/host/util/paths.o: HOST_CPPFLAGS += -DSOURCE_FOLDER='"$(CURDIR)"'
 
-# What results say of the runner that they come from.
-FERRY_VERSION := $(or $(shell git describe --always --dirty 2>/dev/null),unknown)
-$(eval $(call remember,version,FERRY_VERSION))
-$(build)/host/util/version.o: HOST_CPPFLAGS += -DFERRY_VERSION='"$(FERRY_VERSION)"'
+# The release, and what git says of the sources, if they are a clone. Root may install what others
+# have cloned. Results name the commit, or the release if there is none.
+FERRY_RELEASE := $(file <VERSION)
+FERRY_COMMIT := $(if $(wildcard .git),$(shell git -c safe.directory='*' describe --always --dirty 2>/dev/null))
+version_flags = -DFERRY_RELEASE='"$(FERRY_RELEASE)"' -DFERRY_COMMIT='"$(FERRY_COMMIT)"'
+$(eval $(call remember,version,version_flags))
+$(build)/host/util/version.o: HOST_CPPFLAGS += $(version_flags)
 $(build)/host/util/version.o: $(build)/version.flags
 
 -include $(host_objects:.o=.d)

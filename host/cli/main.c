@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "util/text.h"
+#include "util/version.h"
 
 static const struct command *const commands[] = { &list_command,    &run_command,
 						  &lab_command,	    &corpus_command,
@@ -16,8 +17,15 @@ static int print_usage(FILE *stream)
 	fputs("Usage: ferry COMMAND [ARGUMENT...]\n\n", stream);
 	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
 		fprintf(stream, "  ferry %-7s %s\n", commands[i]->name, commands[i]->about);
-	fputs("\n'ferry COMMAND --help' tells more.\n", stream);
+	fputs("\n'ferry COMMAND --help' tells more, and 'ferry --version' which ferry this is.\n",
+	      stream);
 	return stream == stdout ? EXIT_ALL_PASSED : EXIT_USAGE;
+}
+
+static int print_version(void)
+{
+	printf(*ferry_commit ? "ferry %s (%s)\n" : "ferry %s\n", ferry_release, ferry_commit);
+	return EXIT_ALL_PASSED;
 }
 
 int main(int argc, char **argv)
@@ -30,6 +38,8 @@ int main(int argc, char **argv)
 		return print_usage(stderr);
 	if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"))
 		return print_usage(stdout);
+	if (g_str_equal(argv[1], "--version"))
+		return print_version();
 	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
 		names[i] = commands[i]->name;
 		if (g_str_equal(argv[1], names[i])) {

@@ -239,7 +239,7 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 		vmm, programs->binary, programs->other_binary, accel, options->wanted.seed);
 
 	environment->cpu_emulated = options->emulated;
-	environment->ferry = g_strdup(ferry_version);
+	environment->ferry = g_strdup(ferry_version());
 	environment->run_cases = all_cases;
 	environment->run_started = run_started;
 	if (watch_options()->shard.count)

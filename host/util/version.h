@@ -3,7 +3,13 @@
 #ifndef FERRY_HOST_UTIL_VERSION_H
 #define FERRY_HOST_UTIL_VERSION_H
 
-/* What `git describe` said when the runner was built: "3a83808", "3a83808-dirty"; or "unknown". */
-extern const char ferry_version[];
+/* What the file VERSION says: "0.1". */
+extern const char ferry_release[];
+/* What `git describe` said when the runner was built: "3a83808", "3a83808-dirty"; "" without git.
+ */
+extern const char ferry_commit[];
+
+/* What results are of: the commit, or the release of a runner that was not built from a clone. */
+const char *ferry_version(void);
 
 #endif

@@ -45,6 +45,8 @@ static const struct fault rows[] = {
 	{ "no-arguments", "", NULL, 2, NULL, "^Usage: ferry COMMAND" },
 	{ "unknown-command", "rum", NULL, 2, NULL,
 	  "^ferry: unknown command 'rum' \\(did you mean 'run'\\?\\)" },
+	{ "version", "--version", NULL, 0, NULL,
+	  "\\Aferry [0-9]+\\.[0-9.]*[0-9]( \\([^ ]+\\))?\n\\Z" },
 	{ "help", "--help", NULL, 0, NULL, "^  ferry run +run cases" },
 	{ "list-times", "list --times --accel tcg selftest/none selftest/storm", NULL, 0, NULL,
 	  "\\Aselftest/none +[0-9.]+ s  (guessed|built in) +local\n"
