@@ -208,8 +208,9 @@ static char **run_arguments(const struct bisect_options *options, const struct b
 	g_autofree char *ferry = build_path("ferry");
 	g_autofree char *absolute = g_canonicalize_filename(ferry, NULL);
 
-	g_strv_builder_add_many(words, absolute, "run", "--json", "-", "--logdir", logdir,
-				options->qemu ? "--qemu" : "--kernel", built->path, NULL);
+	/* The user's defaults must not change the answer from one machine to another. */
+	g_strv_builder_add_many(words, absolute, "run", "--no-config", "--json", "-", "--logdir",
+				logdir, options->qemu ? "--qemu" : "--kernel", built->path, NULL);
 	g_strv_builder_addv(words, (const char **)options->words);
 	g_strv_builder_add(words, "--");
 	g_strv_builder_addv(words, (const char **)options->patterns);

@@ -17,7 +17,8 @@ static int print_usage(FILE *stream)
 	fputs("Usage: ferry COMMAND [ARGUMENT...]\n\n", stream);
 	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
 		fprintf(stream, "  ferry %-7s %s\n", commands[i]->name, commands[i]->about);
-	fputs("\n'ferry COMMAND --help' tells more, and 'ferry --version' which ferry this is.\n",
+	fputs("\n'ferry COMMAND --help' tells more, and 'ferry --version' which ferry this is.\n"
+	      "Defaults of your own for 'ferry run' may be in ~/.config/ferry/config; its --help tells how.\n",
 	      stream);
 	return stream == stdout ? EXIT_ALL_PASSED : EXIT_USAGE;
 }

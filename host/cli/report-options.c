@@ -13,10 +13,14 @@ static struct choice {
 
 static int progress_seconds = -1;
 
-static const GOptionEntry progress_entries[] = {
-	{ "progress", 0, 0, G_OPTION_ARG_INT, &progress_seconds,
-	  "In plain output, say every N seconds how far the run is; 0: never (default: 60)", "N" },
-	{ 0 },
+static const GOptionEntry progress_entry = {
+	"progress",
+	0,
+	0,
+	G_OPTION_ARG_INT,
+	&progress_seconds,
+	"In plain output, say every N seconds how far the run is; 0: never (default: 60)",
+	"N"
 };
 
 static GOptionEntry entry_of(const struct reporter *reporter, struct choice *choice)
@@ -32,23 +36,24 @@ static GOptionEntry entry_of(const struct reporter *reporter, struct choice *cho
 	};
 }
 
-void report_options_add(GOptionContext *context)
+const GOptionEntry *report_options_entries(void)
 {
-	static const GOptionEntry end;
-	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(GOptionEntry));
+	static GArray *entries;
 	guint count = 0;
 
+	if (entries)
+		return (const GOptionEntry *)entries->data;
 	while (reporters[count])
 		count++;
 	choices = g_new0(struct choice, count);
+	entries = g_array_new(TRUE, FALSE, sizeof(GOptionEntry));
+	g_array_append_val(entries, progress_entry);
 	for (guint i = 0; i < count; i++) {
 		GOptionEntry entry = entry_of(reporters[i], &choices[i]);
 
 		g_array_append_val(entries, entry);
 	}
-	g_array_append_val(entries, end);
-	g_option_context_add_main_entries(context, progress_entries, NULL);
-	g_option_context_add_main_entries(context, (const GOptionEntry *)entries->data, NULL);
+	return (const GOptionEntry *)entries->data;
 }
 
 /* A terminal gets the live display, unless another one was chosen. */

@@ -5,8 +5,8 @@
 
 #include "report/reports.h"
 
-/* Adds the options to those that CONTEXT parses. */
-void report_options_add(GOptionContext *context);
+/* The options, to be parsed. */
+const GOptionEntry *report_options_entries(void);
 
 /* Begins the reports that were chosen. FALSE and ERROR if one cannot be written. */
 gboolean report_options_begin(struct reports *reports, const struct environment *environment,

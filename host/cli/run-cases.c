@@ -32,9 +32,7 @@ char **expand_quick(char **patterns, char **plans, const struct suite *suite, GE
 char **run_patterns(const struct run_options *options, const struct suite *suite, GError **error)
 {
 	char *quick[] = { (char *)QUICK, NULL };
-	gboolean chosen = options->patterns || options->all || options->budget || options->plans ||
-			  options->host || options->wanted.accel || watch_options()->groups ||
-			  suite->kvm_unit_tests;
+	gboolean chosen = options->patterns || options->chosen || suite->kvm_unit_tests;
 
 	return expand_quick(chosen ? options->patterns : quick, options->plans, suite, error);
 }

@@ -2,6 +2,7 @@
 /* Reads the command line of `ferry run`. See run-options.h. */
 #include "cli/report-options.h"
 #include "cli/run-options.h"
+#include "cli/user-config.h"
 #include "cli/watch-options.h"
 #include "util/text.h"
 
@@ -12,6 +13,7 @@ static struct run_options options;
 /* GOption cannot write these straight into `options`. */
 static char *plan_list, *lab_kernel, *lab_modules, *lab_clock;
 static int lab_boot_seconds;
+static gboolean no_config;
 
 static const GOptionEntry entries[] = {
 	{ "all", 0, 0, G_OPTION_ARG_NONE, &options.all,
@@ -89,6 +91,8 @@ static const GOptionEntry entries[] = {
 	{ "logdir", 0, 0, G_OPTION_ARG_FILENAME, &options.logdir,
 	  "Where each case keeps its logs (default: build/logs; of an installed ferry ~/.local/state/ferry/logs)",
 	  "DIR" },
+	{ "no-config", 0, 0, G_OPTION_ARG_NONE, &no_config,
+	  "Do not read the user's file of defaults", NULL },
 	{ "emulated-host", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.emulated,
 	  "This machine's CPU is emulated, so a VMM may take seconds to answer", NULL },
 	{ "in-lab", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options.in_lab,
@@ -117,19 +121,32 @@ static void spell_out_jobs(int argc, char **argv)
 
 static void set_defaults(void)
 {
+	options = (struct run_options){ 0 };
+	plan_list = lab_kernel = lab_modules = lab_clock = NULL;
+	lab_boot_seconds = 0;
+	no_config = FALSE;
 	options.jobs = g_get_num_processors();
 	options.wanted = default_settings;
 	options.wanted.seed = RANDOM_SEED;
 }
 
-static gboolean parse(int argc, char **argv, GError **error)
+/* Parses the command line, which stays as it is. May be called again. */
+static gboolean parse(char **argv, const GOptionEntry *const *tables, GError **error)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autofree char *hosts = lab_kind_hosts();
 	g_autofree char *description = g_strdup_printf(
 		"HOST is %s; all but the first two are labs.\n\n"
+		"Defaults of your own may be in ~/.config/ferry/config ($XDG_CONFIG_HOME), by the options'\n"
+		"long names; one that may be repeated has a line each time:\n\n"
+		"  [run]\n"
+		"  qemu = ~/qemu/build/qemu-system-x86_64\n"
+		"  jobs = 4\n"
+		"  keep-ram = true\n\n"
+		"The command line overrides them, and --no-config leaves them out.\n\n"
 		"Exit status: 0 all passed, 1 some case failed, 2 usage or set-up, 130 interrupted.\n",
 		hosts);
+	g_auto(GStrv) words = g_strdupv(argv);
 
 	g_option_context_set_summary(
 		context,
@@ -138,11 +155,9 @@ static gboolean parse(int argc, char **argv, GError **error)
 		"most in ten minutes ('ferry list quick'). Without a PATTERN these run too; but\n"
 		"with --all, --budget, --plan, --host, --accel, --suite or --group all cases do.");
 	g_option_context_set_description(context, description);
-	g_option_context_add_main_entries(context, entries, NULL);
-	watch_options_add(context);
-	report_options_add(context);
-	spell_out_jobs(argc, argv);
-	return g_option_context_parse(context, &argc, &argv, error);
+	for (const GOptionEntry *const *table = tables; *table; table++)
+		g_option_context_add_main_entries(context, *table, NULL);
+	return g_option_context_parse_strv(context, &words, error);
 }
 
 static gboolean check_numbers(GError **error)
@@ -193,11 +208,58 @@ static gboolean check_host(GError **error)
 	return FALSE;
 }
 
+static gboolean check(GError **error)
+{
+	return check_numbers(error) && check_host(error);
+}
+
+/* Does the command line say which cases run, other than by patterns? */
+static gboolean is_chosen(void)
+{
+	return options.all || options.budget || plan_list || options.wanted.accel ||
+	       (options.host && !g_str_equal(options.host, "auto")) || watch_options()->groups;
+}
+
+/*
+ * Where the command line and the user's file differ, the command line counts. A file that says
+ * where cases run does not choose cases, and gives way to a command line that says it by the other
+ * of two options.
+ */
+static gboolean parse_all(char **argv, GError **error)
+{
+	const GOptionEntry *const tables[] = { entries, watch_options_entries(),
+					       report_options_entries(), NULL };
+	gboolean has_host, has_accel;
+
+	if (!parse(argv, tables, error) || !check(error))
+		return FALSE;
+	options.chosen = is_chosen();
+	if (no_config)
+		return TRUE;
+	has_host = options.host != NULL;
+	has_accel = options.wanted.accel != NULL;
+	if (!user_config_read(tables, error))
+		return FALSE;
+	if (!check(error)) {
+		g_autofree char *path = user_config_path();
+
+		g_prefix_error(error, "%s: ", path);
+		return FALSE;
+	}
+	if (!parse(argv, tables, error))
+		return FALSE;
+	if (has_accel && !has_host)
+		options.host = NULL;
+	if (has_host && !has_accel)
+		options.wanted.accel = NULL;
+	return TRUE;
+}
+
 const struct run_options *run_options_parse(int argc, char **argv, GError **error)
 {
 	set_defaults();
-	if (!parse(argc, argv, error) || !check_numbers(error) || !check_host(error) ||
-	    !watch_options_read(options.budget, error))
+	spell_out_jobs(argc, argv);
+	if (!parse_all(argv, error) || !watch_options_read(options.budget, error))
 		return NULL;
 	if (options.wanted.seed == RANDOM_SEED)
 		options.wanted.seed = g_random_int();

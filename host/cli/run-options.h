@@ -10,6 +10,7 @@ struct run_options {
 	struct settings wanted; /* the seed is chosen already */
 	char **patterns;	/* NULL: see run-cases.h */
 	gboolean all;		/* all cases, if there are no patterns */
+	gboolean chosen;	/* the command line says which cases run: not the quick set */
 	int budget;		/* minutes that the run may take; 0: as long as it takes */
 	char *rerun;		/* a results file: run what was red in it; NULL: none */
 	gboolean until_fail;	/* run the cases again and again until one is red */
@@ -25,7 +26,10 @@ struct run_options {
 	gboolean prefork;  /* start QEMU once and fork it for each VM */
 };
 
-/* The options of a command line, good until the program ends; NULL and ERROR if one is wrong. */
+/*
+ * The options of a command line, good until the program ends; NULL and ERROR if one is wrong. Those
+ * that it does not give are as the user's file says (user-config.h).
+ */
 const struct run_options *run_options_parse(int argc, char **argv, GError **error);
 
 #endif

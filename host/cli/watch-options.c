@@ -22,9 +22,9 @@ static const GOptionEntry entries[] = {
 	{ 0 },
 };
 
-void watch_options_add(GOptionContext *context)
+const GOptionEntry *watch_options_entries(void)
 {
-	g_option_context_add_main_entries(context, entries, NULL);
+	return entries;
 }
 
 const struct watch_options *watch_options_read(gboolean budget, GError **error)

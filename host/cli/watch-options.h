@@ -16,8 +16,8 @@ struct watch_options {
 	struct shard shard; /* of 0 shards: the whole */
 };
 
-/* Adds the options to those that CONTEXT parses. */
-void watch_options_add(GOptionContext *context);
+/* The options, to be parsed. */
+const GOptionEntry *watch_options_entries(void);
 
 /*
  * What was parsed, good until the program ends. NULL and ERROR if something is wrong. BUDGET says

@@ -86,6 +86,8 @@ static void add_inner_run(GPtrArray *arguments, const struct lab_kind *kind, gbo
 	g_ptr_array_add(arguments, g_canonicalize_filename(ferry, NULL));
 	add(arguments, "run");
 	add(arguments, "--stream");
+	/* What the user's file says is in WORDS already. */
+	add(arguments, "--no-config");
 	/* The names may be those of single repeats, and the first is the one to run first. */
 	add(arguments, "--in-order");
 	if (emulated) {

@@ -26,11 +26,11 @@
 
 /* The rows that wait for the longest deadlines come first. */
 static const struct fault_table *const tables[] = {
-	&silence_faults,  &native_faults,	&qemu_faults,		&migration_faults,
-	&postcopy_faults, &snapshot_faults,	&guest_faults,		&lab_faults,
-	&file_faults,	  &usage_faults,	&signal_faults,		&misbehave_faults,
-	&retry_faults,	  &broken_guest_faults, &damaged_memory_faults, &known_issue_faults,
-	&corpus_faults,	  &kernel_faults,	&watch_faults,
+	&silence_faults,     &native_faults,   &user_config_faults,  &qemu_faults,
+	&migration_faults,   &postcopy_faults, &snapshot_faults,     &guest_faults,
+	&lab_faults,	     &file_faults,     &usage_faults,	     &signal_faults,
+	&misbehave_faults,   &retry_faults,    &broken_guest_faults, &damaged_memory_faults,
+	&known_issue_faults, &corpus_faults,   &kernel_faults,	     &watch_faults,
 };
 
 static struct {
@@ -237,11 +237,12 @@ static char *command(struct run *run)
 
 static char **environment_of(const struct run *run)
 {
-	g_autofree char *cache = run_path(run, "cache");
+	g_autofree char *cache = run_path(run, "cache"), *config = run_path(run, "config");
 	char **environment = g_get_environ();
 
 	environment = g_environ_setenv(environment, "TMPDIR", run->temporary, TRUE);
 	environment = g_environ_setenv(environment, "XDG_CACHE_HOME", cache, TRUE);
+	environment = g_environ_setenv(environment, "XDG_CONFIG_HOME", config, TRUE);
 	environment = g_environ_setenv(environment, "LC_ALL", "C.UTF-8", TRUE);
 	environment = g_environ_setenv(environment, MARK, run->mark + strlen(MARK "="), TRUE);
 	if (run->fault->script)

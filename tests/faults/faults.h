@@ -58,7 +58,8 @@ struct fault_table {
 extern const struct fault_table silence_faults, qemu_faults, migration_faults, postcopy_faults,
 	snapshot_faults, guest_faults, lab_faults, file_faults, usage_faults, signal_faults,
 	misbehave_faults, retry_faults, broken_guest_faults, damaged_memory_faults,
-	known_issue_faults, corpus_faults, kernel_faults, watch_faults, native_faults;
+	known_issue_faults, corpus_faults, kernel_faults, watch_faults, native_faults,
+	user_config_faults;
 
 /* ---- for `prepare` and `act` ---- */
 
