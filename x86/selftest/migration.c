@@ -6,6 +6,7 @@
 #include "alloc_page.h"
 #include "apic.h"
 #include "atomic.h"
+#include "ioapic.h"
 #include "isr.h"
 #include "processor.h"
 #include "smp.h"
@@ -147,6 +148,26 @@ TEST(registers_move_along, .on = EACH_CPU,
 	 */
 	write_cr8(cr8);
 	unhandle_irq(VECTOR_A);
+}
+
+#define FIRST_PIN 20
+#define LAST_PIN  23
+
+/* No device of this program's machine uses these pins, and they are masked when they move. */
+TEST(ioapic_moves_along, .about = "the IOAPIC's redirection table survives an action")
+{
+	u64 before[LAST_PIN + 1];
+	int wrong = 0;
+
+	for (int pin = FIRST_PIN; pin <= LAST_PIN; pin++) {
+		ioapic_route_level(pin, pin % cpu_count(), VECTOR_A + pin);
+		ioapic_mask(pin);
+		before[pin] = ioapic_read_entry(pin);
+	}
+	migrate();
+	for (int pin = FIRST_PIN; pin <= LAST_PIN; pin++)
+		wrong += ioapic_read_entry(pin) != before[pin];
+	report(!wrong, "%d of %d entries have changed", wrong, LAST_PIN - FIRST_PIN + 1);
 }
 
 static u64 last_tsc, back_from;
