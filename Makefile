@@ -58,7 +58,7 @@ include scripts/install.mk
 include scripts/develop.mk
 
 clean:
-	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/vmm $(build)/tests $(build)/lab $(build)/ferry \
+	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/vmm $(build)/tests $(build)/lab $(build)/man $(build)/ferry \
 		$(build)/ferry-vmm
 
 .PHONY: all clean

@@ -7,6 +7,7 @@ define help_text
 Targets:
   all (default)          guests, runner and what the labs need
   guests, host, lab      one of the three
+  man                    the man pages, of what --help prints
   install                copy what is needed to run Ferry to DESTDIR/PREFIX
   check                  build and run the project's own tests
   check-units            the unit tests alone
@@ -22,7 +23,7 @@ Variables:
   WERROR=0               warnings are no errors
   V=1                    show whole commands
   PREFIX=DIR             where make install puts it (default: /usr/local), with BINDIR,
-                         LIBDIR and DOCDIR below it
+                         LIBDIR, DOCDIR and MANDIR below it
   DESTDIR=DIR            goes in front of these, for packagers
 endef
 export help_text

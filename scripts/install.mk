@@ -6,6 +6,7 @@
 #   LIBDIR/ferry           what was built: the runner, ferry-vmm, guests, the labs' programs
 #   PREFIX/share/ferry     what is read as it is: configuration, the labs' scripts, the corpus
 #   PREFIX/share/doc/ferry README and docs
+#   PREFIX/share/man       man pages, which scripts/make-man makes of what --help prints
 #
 # The runner finds the second and third folder from its own path (host/util/paths.c), so LIBDIR has
 # to be a folder of PREFIX. Guests keep their symbols and lines: backtraces need them.
@@ -14,6 +15,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 DOCDIR ?= $(PREFIX)/share/doc/ferry
+MANDIR ?= $(PREFIX)/share/man
 
 installed_lib := $(DESTDIR)$(LIBDIR)/ferry
 installed_share := $(DESTDIR)$(PREFIX)/share/ferry
@@ -31,7 +33,13 @@ install_each = for file in $(1); do \
 	if [ -x "$$file" ]; then mode=755; else mode=644; fi && \
 	$(INSTALL) -D -m $$mode "$$file" "$(2)/$$file" || exit; done
 
-install: all
+# The names of all pages are not known before they are made. ferry.1 stands for them.
+man: $(build)/man/ferry.1
+$(build)/man/ferry.1: $(build)/ferry scripts/make-man $(installed_lab_files)
+	$(say) MAN $(@D)
+	$(quiet)scripts/make-man $(build)/ferry $(@D)
+
+install: all man
 	$(say) INSTALL $(DESTDIR)$(PREFIX)
 	$(quiet)$(INSTALL) -d $(DESTDIR)$(BINDIR) $(installed_lib)/x86 $(installed_lib)/lab
 	$(quiet)$(install_program) $(build)/ferry $(build)/ferry-vmm $(installed_lib)
@@ -42,5 +50,7 @@ install: all
 	$(quiet)$(call install_each,unittests.cfg known-issues.cfg durations.cfg corpus/quick \
 		scripts/packages $(installed_lab_files) $(installed_corpus_files),$(installed_share))
 	$(quiet)$(call install_each,README.md CONTRIBUTING.md corpus/README.md $(wildcard docs/*.md),$(installed_doc))
+	$(quiet)$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1
+	$(quiet)$(install_file) $(build)/man/*.1 $(DESTDIR)$(MANDIR)/man1
 
-.PHONY: install
+.PHONY: man install

@@ -17,7 +17,7 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 chmod 755 "$work"
 root=$work/root
-home=$work/home
+home=$work/home man=$root/usr/share/man/man1
 mkdir "$home" "$work/elsewhere"
 
 # shellcheck source=tests/tap.sh
@@ -63,6 +63,31 @@ installs() {
 		DESTDIR="$root" PREFIX=/usr >"$work/output" 2>"$work/errors"
 }
 
+# Each word in the page of COMMAND that begins with "--" is copied as it is typed.
+pages_are_whole() {
+	ferry --help
+	commands=$(sed -n 's/^  ferry \([a-z]*\) .*/\1/p' "$work/output")
+	[ "$commands" ] && [ -s "$man/ferry.1" ] || return
+	for command in $commands; do
+		ferry "$command" --help
+		sed 's/\\-/-/g; s/\\f.//g' "$man/ferry-$command.1" >"$work/page"
+		# shellcheck disable=SC2013 # a word each
+		for option in $(grep -oE '^ +(-., )?--[a-z-]+' "$work/output" | grep -oE -e '--.*'); do
+			grep -qE -e "^(-., )?$option(=|\$)" "$work/page" || {
+				echo "ferry-$command.1 does not have $option" >"$work/errors"
+				return 1
+			}
+		done
+	done
+}
+
+pages_are_clean() {
+	for page in "$man"/*.1; do
+		groff -man -Tutf8 -ww -z "$page"
+	done >"$work/output" 2>&1
+	[ ! -s "$work/output" ]
+}
+
 is_unchanged() {
 	list_installed >"$work/after"
 	diff "$work/before" "$work/after" >"$work/output"
@@ -72,12 +97,20 @@ check "make install ends without an error" installs
 chmod -R a-w "$root" "$work/elsewhere"
 list_installed >"$work/before"
 
+check "ferry --version names the release" says 0 "^ferry $(cat "$top/VERSION")( |\$)" --version
 check "ferry list -v names the installed guests" \
 	says 0 "^selftest: $root/usr/lib/ferry/x86/selftest.flat," list -v selftest
 check "the quick set is installed" says 0 '^[a-z_]+/[a-z]' list quick
 check "the corpus is installed" says 0 '^svm_' corpus list
 check "what needs the sources says so" says 2 'needs the sources' corpus quick
 check "the labs' scripts are installed" says 0 'usage: ferry lab kernel' lab kernel --help
+check "each command has a man page, and each option is in it" pages_are_whole
+if command -v groff >/dev/null; then
+	check "man pages have no warning" pages_are_clean
+else
+	number=$((number + 1))
+	echo "ok $number - man pages have no warning # SKIP no groff here"
+fi
 check "a case passes" says 0 '^ *1 case: 1 passed' run selftest/none --accel tcg --plain
 check "its logs are in the user's folder" \
 	[ -s "$home/.local/state/ferry/logs/selftest/none/console" ]

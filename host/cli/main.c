@@ -14,7 +14,11 @@ static const struct command *const commands[] = { &list_command,    &run_command
 
 static int print_usage(FILE *stream)
 {
-	fputs("Usage: ferry COMMAND [ARGUMENT...]\n\n", stream);
+	/* scripts/make-man makes a man page of this text. Its third line is what the page is named
+	 * by. */
+	fputs("Usage: ferry COMMAND [ARGUMENT...]\n\n"
+	      "Tests KVM and QEMU by migrating guests while they work.\n\n",
+	      stream);
 	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
 		fprintf(stream, "  ferry %-7s %s\n", commands[i]->name, commands[i]->about);
 	fputs("\n'ferry COMMAND --help' tells more, and 'ferry --version' which ferry this is.\n"
