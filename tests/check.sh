@@ -13,12 +13,14 @@
 set -u
 build=${1:?usage: tests/check.sh BUILD [units]}
 tests=$build/tests
+# formats.sh looks for the lab kernel's source where the user has it.
+FERRY_USER_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
 # ferry keeps the measured host speed here, and not in the user's home. There are no defaults of the
 # user's, either.
 XDG_CACHE_HOME=$tests/cache
 XDG_CONFIG_HOME=$tests/config
 FERRY_BUILD=$build
-export XDG_CACHE_HOME XDG_CONFIG_HOME FERRY_BUILD
+export FERRY_USER_CACHE XDG_CACHE_HOME XDG_CONFIG_HOME FERRY_BUILD
 
 passed=0
 failed=0

@@ -14,7 +14,7 @@
 #   vmm.sh	  runs ferry-vmm by hand
 #   bisect.sh	  bisects Linux and QEMU trees that only act
 #   bisect-kernel.sh bisects a real kernel; no part of "make check", because it takes long
-#   formats.sh	  has results of real runs read by xmllint and by the rules of KTAP (ktap.awk)
+#   formats.sh	  has results of real runs read by the readers of their formats
 #   install.sh	  installs Ferry into a folder and uses it from there
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/report-options.h"
+#include "report/kcidb.h"
 #include "report/progress.h"
 
 /* One choice for each of `reporters`. */
@@ -12,15 +13,16 @@ static struct choice {
 } * choices;
 
 static int progress_seconds = -1;
+static char *kcidb_origin, *kcidb_build;
 
-static const GOptionEntry progress_entry = {
-	"progress",
-	0,
-	0,
-	G_OPTION_ARG_INT,
-	&progress_seconds,
-	"In plain output, say every N seconds how far the run is; 0: never (default: 60)",
-	"N"
+static const GOptionEntry more_entries[] = {
+	{ "progress", 0, 0, G_OPTION_ARG_INT, &progress_seconds,
+	  "In plain output, say every N seconds how far the run is; 0: never (default: 60)", "N" },
+	{ "kcidb-origin", 0, 0, G_OPTION_ARG_STRING, &kcidb_origin,
+	  "The CI system that --kcidb names as the results' origin (default: ferry)", "NAME" },
+	{ "kcidb-build", 0, 0, G_OPTION_ARG_STRING, &kcidb_build,
+	  "The build of the kernel that --kcidb names as tested (default: one for each kernel release)",
+	  "ID" },
 };
 
 static GOptionEntry entry_of(const struct reporter *reporter, struct choice *choice)
@@ -47,7 +49,7 @@ const GOptionEntry *report_options_entries(void)
 		count++;
 	choices = g_new0(struct choice, count);
 	entries = g_array_new(TRUE, FALSE, sizeof(GOptionEntry));
-	g_array_append_val(entries, progress_entry);
+	g_array_append_vals(entries, more_entries, G_N_ELEMENTS(more_entries));
 	for (guint i = 0; i < count; i++) {
 		GOptionEntry entry = entry_of(reporters[i], &choices[i]);
 
@@ -56,13 +58,24 @@ const GOptionEntry *report_options_entries(void)
 	return (const GOptionEntry *)entries->data;
 }
 
-/* A terminal gets the live display, unless another one was chosen. */
+static gboolean some_beside(void)
+{
+	for (guint i = 0; reporters[i]; i++)
+		if (reporters[i]->beside && choices[i].is_wanted)
+			return TRUE;
+	return FALSE;
+}
+
+/*
+ * A terminal gets the live display, unless another one was chosen. Lines that others print would go
+ * into the middle of its last line.
+ */
 static const struct reporter *choose_display(void)
 {
 	for (guint i = 0; reporters[i]; i++)
-		if (choices[i].is_wanted)
+		if (choices[i].is_wanted && !reporters[i]->beside)
 			return reporters[i];
-	return isatty(STDOUT_FILENO) ? &live_reporter : &plain_reporter;
+	return isatty(STDOUT_FILENO) && !some_beside() ? &live_reporter : &plain_reporter;
 }
 
 gboolean report_options_for_people(void)
@@ -75,11 +88,14 @@ gboolean report_options_for_people(void)
 gboolean report_options_begin(struct reports *reports, const struct environment *environment,
 			      const GPtrArray *cases, GError **error)
 {
+	if (!kcidb_set_names(kcidb_origin, kcidb_build, error))
+		return FALSE;
 	if (progress_seconds >= 0)
 		progress_set_interval(progress_seconds);
 	for (guint i = 0; reporters[i]; i++)
-		if (choices[i].file && !reports_begin(reports, reporters[i], choices[i].file,
-						      environment, cases, error))
+		if ((choices[i].file || (choices[i].is_wanted && reporters[i]->beside)) &&
+		    !reports_begin(reports, reporters[i], choices[i].file, environment, cases,
+				   error))
 			return FALSE;
 	return reports_begin(reports, choose_display(), NULL, environment, cases, error);
 }

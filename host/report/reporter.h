@@ -16,6 +16,8 @@ struct reporter {
 	 * printed to standard output, and there is only one such report.
 	 */
 	gboolean takes_file;
+	/* TRUE: the option takes no file, and the report is printed beside another one. */
+	gboolean beside;
 
 	/*
 	 * TARGET is the file, or NULL. CASES are all that there will be results of, each a struct

@@ -11,7 +11,10 @@
 #define FOR_EACH_REPORTER(REPORTER)                                                                \
 	REPORTER(json)                                                                             \
 	REPORTER(junit)                                                                            \
+	REPORTER(kcidb)                                                                            \
 	REPORTER(ktap)                                                                             \
+	REPORTER(github)                                                                           \
+	REPORTER(lava)                                                                             \
 	REPORTER(stream)                                                                           \
 	REPORTER(tap)                                                                              \
 	REPORTER(plain)                                                                            \

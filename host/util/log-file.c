@@ -24,14 +24,24 @@ static struct log_file *wrap(int fd, const char *path)
 	return log;
 }
 
-struct log_file *log_file_create(const char *path, GError **error)
+static struct log_file *open_log(const char *path, int flag, GError **error)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, 0644);
 
 	if (fd >= 0)
 		return wrap(fd, path);
 	g_set_error(error, FERRY_ERROR, 0, "cannot create %s: %s", path, g_strerror(errno));
 	return NULL;
+}
+
+struct log_file *log_file_create(const char *path, GError **error)
+{
+	return open_log(path, O_TRUNC, error);
+}
+
+struct log_file *log_file_append(const char *path, GError **error)
+{
+	return open_log(path, O_APPEND, error);
 }
 
 struct log_file *log_file_standard_output(void)

@@ -10,6 +10,9 @@ struct log_file;
 /* Creates PATH, empty. Returns NULL and sets ERROR, which names the path, if that fails. */
 struct log_file *log_file_create(const char *path, GError **error);
 
+/* The same, but what PATH holds stays, and writes go behind it. */
+struct log_file *log_file_append(const char *path, GError **error);
+
 /* A log that goes to standard output. */
 struct log_file *log_file_standard_output(void);
 

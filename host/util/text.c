@@ -114,6 +114,18 @@ char *text_rough_duration(double seconds)
 			       minutes % 60);
 }
 
+char *text_identifier(const char *text)
+{
+	char *name = g_strdup(text);
+
+	for (char *next = name; *next; next++)
+		if (*next == '/')
+			*next = '.';
+		else if (!g_ascii_isalnum(*next) && *next != '_' && *next != '-')
+			*next = '_';
+	return name;
+}
+
 gboolean text_glob(const char *pattern, const char *name)
 {
 	return g_pattern_match_simple(pattern, name);

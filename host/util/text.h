@@ -34,6 +34,12 @@ char *text_duration(gint64 nanoseconds);
 /* "40 s", "4 min", "1 h 10 min": as exact as a person wants it. The caller frees it. */
 char *text_rough_duration(double seconds);
 
+/*
+ * A copy of TEXT in which all but letters, digits, '_' and '-' of ASCII is '_', but for slashes,
+ * which are dots: "kvmclock/precopy+tcp" is "kvmclock.precopy_tcp". The caller frees it.
+ */
+char *text_identifier(const char *text);
+
 /* TRUE if NAME matches PATTERN, a glob with '*' and '?'. */
 gboolean text_glob(const char *pattern, const char *name);
 

@@ -79,6 +79,12 @@ static const struct fault rows[] = {
 	  "^ferry: --plan: 'none' is named twice" },
 	{ "unknown-accel", "run selftest --accel hvf", NULL, 2, NULL,
 	  "^ferry: --accel is kvm or tcg, not 'hvf'" },
+	{ "kcidb-origin", "run selftest --kcidb-origin MyCI", NULL, 2, NULL,
+	  "^ferry: --kcidb-origin is a name of small letters, digits and '_', not 'MyCI'" },
+	/* An annotation is beside the line for people. */
+	{ "github", "run selftest/none --arg test=none --github", NULL, 1, "FAIL",
+	  "^::error title=FAIL selftest/none::no test .*\nFAIL  selftest/none: no test ",
+	  .wrapper = "unset GITHUB_STEP_SUMMARY; exec \"$@\"" },
 	{ "unknown-vmm", "run selftest --vmm quemu", NULL, 2, NULL,
 	  "^ferry: --vmm: there is no VMM 'quemu'; known: " },
 	{ "unknown-host", "run selftest --host moon", NULL, 2, NULL,
