@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See action.h. KVM_KVMCLOCK_CTRL: KVM API documentation 4.67. */
-#include <time.h>
-
 #include "action.h"
 #include "control.h"
 #include "director.h"
+#include "host-time.h"
 #include "machine.h"
 #include "vcpu.h"
 
 #define US_PER_SECOND 1000000ul
-#define NS_PER_US     1000
-#define NS_PER_SECOND 1000000000ull
-
-static unsigned long long now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
 
 void action_pause(struct machine *machine, struct request *request)
 {
@@ -30,7 +19,7 @@ void action_pause(struct machine *machine, struct request *request)
 	unsigned long long stopped;
 
 	vcpus_stop(machine);
-	stopped = now_ns();
+	stopped = host_ns(CLOCK_MONOTONIC);
 	/*
 	 * The guest's clocks go on. It is told that it stood still, so that its watchdogs do not
 	 * take that for a hang. KVM refuses if the guest has no kvmclock, which does not matter.
@@ -38,7 +27,7 @@ void action_pause(struct machine *machine, struct request *request)
 	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
 		kvm_try(machine->vm->cpu[i].fd, KVM_KVMCLOCK_CTRL, NULL);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
-	stopped = now_ns() - stopped;
+	stopped = host_ns(CLOCK_MONOTONIC) - stopped;
 	director_go(machine);
 	control_ok(request, "stopped_ns=%llu", stopped);
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See cycle.h. */
-#include <time.h>
-
 #include "ahead.h"
 #include "coverage.h"
 #include "cycle.h"
+#include "host-time.h"
 #include "machine.h"
 #include "message.h"
 #include "sentence.h"
 #include "state/state.h"
-
-#define NS_PER_SECOND 1000000000ull
 
 /* The guest's time between two cycles at polled ports is doubled at most so often. */
 #define MOST_DOUBLINGS 8
@@ -21,14 +18,6 @@ static unsigned polled_in_a_row;
 /* vCPUs' threads set it. */
 static bool at_poll;
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
 /*
  * The guest runs at least BUSY - 1 times as long as the last cycle took. A guest that does nothing
  * but poll is given twice as much each time: it may wait for the PIT, whose period begins anew at
@@ -38,7 +27,7 @@ bool cycle_may_at_poll(const struct machine *machine)
 {
 	uint64_t wanted = last_took_ns * (machine->options->cycle.busy - 1) << polled_in_a_row;
 
-	if (now_ns() - last_end_ns < wanted)
+	if (host_ns(CLOCK_MONOTONIC) - last_end_ns < wanted)
 		return false;
 	at_poll = true;
 	return true;
@@ -46,7 +35,7 @@ bool cycle_may_at_poll(const struct machine *machine)
 
 void cycle_carry_out(struct machine *machine)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = host_ns(CLOCK_MONOTONIC);
 	struct state *state = state_save(machine);
 	struct vm *old = machine->vm;
 
@@ -59,7 +48,7 @@ void cycle_carry_out(struct machine *machine)
 
 	if (!first_ns)
 		first_ns = begin;
-	last_end_ns = now_ns();
+	last_end_ns = host_ns(CLOCK_MONOTONIC);
 	last_took_ns = last_end_ns - begin;
 	machine->figures.cycles++;
 	machine->figures.stopped_ns += last_took_ns;
@@ -80,7 +69,7 @@ void cycle_when_due(struct machine *machine)
 void cycle_summary(const struct machine *machine)
 {
 	const struct cycle_figures *figures = &machine->figures;
-	uint64_t all_ns = first_ns ? now_ns() - first_ns : 0;
+	uint64_t all_ns = first_ns ? host_ns(CLOCK_MONOTONIC) - first_ns : 0;
 
 	if (machine->options->cycle.when == CYCLE_NEVER || machine->options->control >= 0)
 		return;

@@ -9,13 +9,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "host-time.h"
 #include "machine.h"
 #include "message.h"
 #include "moment.h"
 #include "random.h"
-
-#define NS_PER_SECOND 1000000000ull
-#define NS_PER_US     1000
 
 /* Before there is a cycle to measure. */
 #define FIRST_CYCLE_NS 1000000

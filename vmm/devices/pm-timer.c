@@ -4,13 +4,11 @@
  * host's clock, also while the guest is stopped, since it belongs to the chipset. It does not begin
  * anew in another process: CLOCK_MONOTONIC is the same for all.
  */
-#include <time.h>
-
 #include "acpi.h"
 #include "device.h"
+#include "host-time.h"
 
-#define PM_TIMER_HZ   3579545
-#define NS_PER_SECOND 1000000000ull
+#define PM_TIMER_HZ 3579545
 
 static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
 {

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "check.h"
 #include "fields.h"
+#include "host-time.h"
 #include "message.h"
 #include "rules.h"
 
@@ -180,11 +180,9 @@ static uint64_t monotonic_ns(const struct state *state)
 void state_check(struct machine *machine, const struct state *state)
 {
 	struct state *now = state_save(machine);
-	struct timespec end;
 	struct comparison comparison = { .before = state, .after = now };
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	comparison.ns = end.tv_sec * 1000000000ull + end.tv_nsec - monotonic_ns(state);
+	comparison.ns = host_ns(CLOCK_MONOTONIC) - monotonic_ns(state);
 	for (unsigned i = 0; i < state->count; i++) {
 		comparison.old = &state->values[i];
 		comparison.piece = comparison.old->piece;

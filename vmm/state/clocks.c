@@ -9,33 +9,24 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clocks.h"
 #include "fields.h"
+#include "host-time.h"
 #include "message.h"
 #include "pieces.h"
 
-#define NS_PER_SECOND 1000000000ull
-#define MSR_IA32_TSC  0x10
+#define MSR_IA32_TSC 0x10
 
 #define MOST_ERROR_NS 2000
 #define MOST_TRIES    10
-
-static uint64_t now(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec * NS_PER_SECOND + time.tv_nsec;
-}
 
 SAVES(time)
 {
 	struct state_time *time = (void *)state_add(state, piece->name, cpu, sizeof(*time))->bytes;
 
-	time->monotonic_ns = now(CLOCK_MONOTONIC);
-	time->realtime_ns = now(CLOCK_REALTIME);
+	time->monotonic_ns = host_ns(CLOCK_MONOTONIC);
+	time->realtime_ns = host_ns(CLOCK_REALTIME);
 }
 
 /* ---- the TSC ---- */
@@ -111,7 +102,7 @@ SAVES(clock)
 
 	KVM_DO(machine->vm->fd, KVM_GET_CLOCK, clock);
 	if (!(clock->flags & KVM_CLOCK_REALTIME))
-		clock->realtime = now(CLOCK_REALTIME);
+		clock->realtime = host_ns(CLOCK_REALTIME);
 }
 
 /* By how much CLOCK is ahead of what it should be, or 0 if KVM tells no real time with it. */
@@ -134,7 +125,7 @@ RESTORES(clock)
 {
 	const struct kvm_clock_data *saved = (const void *)value->bytes;
 	struct kvm_clock_data clock = *saved;
-	uint64_t realtime = now(CLOCK_REALTIME);
+	uint64_t realtime = host_ns(CLOCK_REALTIME);
 
 	/* Other flags only tell how it was read. */
 	clock.flags &= KVM_CLOCK_REALTIME;
