@@ -3,20 +3,14 @@
  * QMP client. The framing is QEMU's: one JSON object a line, from a monitor that
  * is not in pretty mode (docs/interop/qmp-spec, sections 2.2 to 2.5).
  */
-#include <errno.h>
-#include <glib-unix.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "vmm/qemu/qmp.h"
 #include "util/text.h"
+#include "vmm/line-channel.h"
+#include "vmm/qemu/qmp.h"
 
 /* An answer has some kilobytes. More than this without a line end is nonsense. */
 #define LONGEST_LINE (4 << 20)
-
-#define NO_FILE -1
 
 struct pending {
 	qmp_reply_function reply;
@@ -26,32 +20,13 @@ struct pending {
 };
 
 struct qmp {
-	int fd;
-	guint readable;
-	guint deadline;
-	unsigned reply_seconds;
+	struct line_channel *lines;
 	gboolean greeted;
-	gboolean broken;
-	gboolean freed; /* freed by one of its own callbacks */
-	unsigned busy;	/* depth of callbacks */
-	GByteArray *input;
 	GQueue *pending; /* of struct pending, in the order of sending */
 	gint64 last_id;
-	struct log_file *transcript;
-	char *label;
 	const struct qmp_listener *listener;
 	void *data;
 };
-
-static void transcribe(struct qmp *qmp, char direction, const char *line, size_t length)
-{
-	gint64 now = g_get_real_time();
-	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT ".%06d %s%c %.*s\n",
-						now / G_USEC_PER_SEC, (int)(now % G_USEC_PER_SEC),
-						qmp->label, direction, (int)length, line);
-
-	log_file_write(qmp->transcript, text, strlen(text));
-}
 
 static void pending_free(struct pending *pending)
 {
@@ -59,70 +34,7 @@ static void pending_free(struct pending *pending)
 	g_free(pending);
 }
 
-static void release(struct qmp *qmp)
-{
-	g_free(qmp->label);
-	g_byte_array_unref(qmp->input);
-	g_queue_free_full(qmp->pending, (GDestroyNotify)pending_free);
-	g_free(qmp);
-}
-
-static void stop_reading(struct qmp *qmp)
-{
-	if (qmp->readable)
-		g_source_remove(qmp->readable);
-	qmp->readable = 0;
-}
-
-static void stop_listening(struct qmp *qmp)
-{
-	stop_reading(qmp);
-	if (qmp->deadline)
-		g_source_remove(qmp->deadline);
-	qmp->deadline = 0;
-}
-
-static G_GNUC_PRINTF(2, 3) void break_off(struct qmp *qmp, const char *format, ...)
-{
-	g_autofree char *problem = NULL;
-	va_list arguments;
-
-	if (qmp->broken || qmp->freed)
-		return;
-	qmp->broken = TRUE;
-	stop_listening(qmp);
-	va_start(arguments, format);
-	problem = g_strdup_vprintf(format, arguments);
-	va_end(arguments);
-	qmp->listener->broken(qmp->data, problem);
-}
-
-static gboolean too_late(gpointer data)
-{
-	struct qmp *qmp = data;
-	struct pending *pending = g_queue_peek_head(qmp->pending);
-
-	qmp->deadline = 0;
-	qmp->busy++;
-	if (!qmp->greeted)
-		break_off(qmp, "no QMP greeting within %u s", qmp->reply_seconds);
-	else
-		break_off(qmp, "no answer to QMP command '%s' within %u s",
-			  pending ? pending->command : "?", qmp->reply_seconds);
-	if (!--qmp->busy && qmp->freed)
-		release(qmp);
-	return G_SOURCE_REMOVE;
-}
-
-/* While an answer is missing, the deadline runs from the last time that QEMU sent anything. */
-static void restart_deadline(struct qmp *qmp)
-{
-	if (qmp->deadline)
-		g_source_remove(qmp->deadline);
-	qmp->deadline = 0;
-	if (!qmp->broken && (!qmp->greeted || !g_queue_is_empty(qmp->pending)))
-		qmp->deadline = g_timeout_add_seconds(qmp->reply_seconds, too_late, qmp);
-}
+/* ---- what comes ---- */
 
 static void handle_greeting(struct qmp *qmp, JsonObject *greeting)
 {
@@ -133,7 +45,7 @@ static void handle_greeting(struct qmp *qmp, JsonObject *greeting)
 	g_autofree char *version = NULL;
 
 	if (major < 0 || minor < 0 || micro < 0) {
-		break_off(qmp, "the QMP greeting names no QEMU version");
+		line_channel_break(qmp->lines, "the QMP greeting names no QEMU version");
 		return;
 	}
 	qmp->greeted = TRUE;
@@ -148,7 +60,7 @@ static void handle_event(struct qmp *qmp, const char *name, JsonObject *message)
 	gint64 microseconds = member_number(stamp, "microseconds");
 
 	if (seconds < 0 || microseconds < 0) {
-		break_off(qmp, "the QMP event '%s' has no timestamp", name);
+		line_channel_break(qmp->lines, "the QMP event '%s' has no timestamp", name);
 		return;
 	}
 	qmp->listener->event(qmp->data, name, member_object(message, "data"),
@@ -176,7 +88,7 @@ static void handle_reply(struct qmp *qmp, JsonObject *message)
 	g_autofree char *problem = NULL;
 
 	if (!pending) {
-		break_off(qmp, "a QMP answer to nothing that was asked");
+		line_channel_break(qmp->lines, "a QMP answer to nothing that was asked");
 		return;
 	}
 	if (!value) {
@@ -190,20 +102,19 @@ static void handle_reply(struct qmp *qmp, JsonObject *message)
 	pending_free(pending);
 }
 
-static void handle_line(struct qmp *qmp, const char *line, size_t length)
+static void handle_line(struct qmp *qmp, const char *line, gsize length)
 {
 	g_autoptr(JsonParser) parser = json_parser_new();
 	JsonObject *message, *greeting;
 	JsonNode *root;
 	const char *event;
 
-	transcribe(qmp, '<', line, length);
 	if (!g_utf8_validate(line, length, NULL) ||
 	    !json_parser_load_from_data(parser, line, length, NULL) ||
 	    !(root = json_parser_get_root(parser)) || !JSON_NODE_HOLDS_OBJECT(root)) {
 		g_autofree char *text = text_printable(line, length);
 
-		break_off(qmp, "QMP answered with nonsense: %s", text);
+		line_channel_break(qmp->lines, "QMP answered with nonsense: %s", text);
 		return;
 	}
 	message = json_node_get_object(root);
@@ -212,116 +123,78 @@ static void handle_line(struct qmp *qmp, const char *line, size_t length)
 	if (greeting && !qmp->greeted)
 		handle_greeting(qmp, greeting);
 	else if (!qmp->greeted)
-		break_off(qmp, "the QMP stream does not begin with a greeting");
+		line_channel_break(qmp->lines, "the QMP stream does not begin with a greeting");
 	else if (event)
 		handle_event(qmp, event, message);
 	else if (json_object_has_member(message, "return") ||
 		 json_object_has_member(message, "error"))
 		handle_reply(qmp, message);
 	else
-		break_off(qmp, "a QMP message that is neither an event nor an answer");
+		line_channel_break(qmp->lines,
+				   "a QMP message that is neither an event nor an answer");
 }
 
-static void handle_lines(struct qmp *qmp)
+static void on_line(void *data, const char *line, gsize length)
 {
-	while (!qmp->freed && !qmp->broken) {
-		char *end = memchr(qmp->input->data, '\n', qmp->input->len);
-		g_autofree char *line = NULL;
-		size_t length;
-
-		if (!end)
-			break;
-		length = end - (char *)qmp->input->data;
-		line = g_strndup((char *)qmp->input->data, length);
-		g_byte_array_remove_range(qmp->input, 0, length + 1);
-		while (length && line[length - 1] == '\r')
-			length--;
-		if (length)
-			handle_line(qmp, line, length);
-	}
-	if (!qmp->freed && qmp->input->len > LONGEST_LINE)
-		break_off(qmp, "QMP answered with nonsense: %u bytes without a line end",
-			  qmp->input->len);
+	while (length && line[length - 1] == '\r')
+		length--;
+	if (length)
+		handle_line(data, line, length);
 }
 
-void qmp_drain(struct qmp *qmp)
+/* ---- the client ---- */
+
+static char *owed(void *data)
 {
-	guint8 bytes[16384];
-	ssize_t length;
+	struct qmp *qmp = data;
+	const struct pending *pending = g_queue_peek_head(qmp->pending);
 
-	if (qmp->broken)
-		return;
-	qmp->busy++;
-	while (!qmp->freed && !qmp->broken) {
-		length = recv(qmp->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length <= 0) {
-			/*
-			 * If QEMU has ended, its exit status says more. If it lives, the answers
-			 * are still missing, and the deadline runs.
-			 */
-			if (!length || errno != EAGAIN)
-				stop_reading(qmp);
-			break;
-		}
-		g_byte_array_append(qmp->input, bytes, length);
-		handle_lines(qmp);
-		if (!qmp->freed)
-			restart_deadline(qmp);
-	}
-	if (!--qmp->busy && qmp->freed)
-		release(qmp);
+	if (!qmp->greeted)
+		return g_strdup("no QMP greeting");
+	return pending ? g_strdup_printf("no answer to QMP command '%s'", pending->command) : NULL;
 }
 
-static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
+static void on_broken(void *data, const char *problem)
 {
-	qmp_drain(data);
-	return G_SOURCE_CONTINUE;
+	struct qmp *qmp = data;
+
+	qmp->listener->broken(qmp->data, problem);
 }
+
+static void on_released(void *data)
+{
+	struct qmp *qmp = data;
+
+	g_queue_free_full(qmp->pending, (GDestroyNotify)pending_free);
+	g_free(qmp);
+}
+
+static const struct line_channel_user user = {
+	.line = on_line,
+	.owed = owed,
+	.broken = on_broken,
+	.released = on_released,
+	.says_nonsense = "QMP answered with nonsense",
+	.does_not_read = "QEMU does not read its QMP commands",
+	.longest_line = LONGEST_LINE,
+};
 
 struct qmp *qmp_new(int fd, struct log_file *transcript, const char *label, unsigned reply_seconds,
 		    const struct qmp_listener *listener, void *data)
 {
 	struct qmp *qmp = g_new0(struct qmp, 1);
 
-	qmp->fd = fd;
-	qmp->reply_seconds = reply_seconds;
 	qmp->listener = listener;
 	qmp->data = data;
-	qmp->transcript = transcript;
-	qmp->label = g_strdup(label);
-	qmp->input = g_byte_array_new();
 	qmp->pending = g_queue_new();
-	qmp->readable = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP, on_readable, qmp);
-	restart_deadline(qmp);
+	qmp->lines = line_channel_new(fd, transcript, label, reply_seconds, &user, qmp);
 	return qmp;
-}
-
-/* Sends TEXT, with FILE unless that is NO_FILE. */
-static ssize_t send_with_file(int fd, const char *text, int file)
-{
-	struct iovec bytes = { .iov_base = (char *)text, .iov_len = strlen(text) };
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { .cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS,
-				.cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
-
-	if (file != NO_FILE) {
-		memcpy(CMSG_DATA(&control.head), &file, sizeof(file));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void qmp_execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 		 qmp_reply_function reply, void *data)
 {
-	qmp_execute_with_file(qmp, command, arguments, NO_FILE, reply, data);
+	qmp_execute_with_file(qmp, command, arguments, LINE_CHANNEL_NO_FILE, reply, data);
 }
 
 static void execute(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
@@ -330,7 +203,7 @@ static void execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 	g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
 	JsonObject *message = json_object_new();
 	struct pending *pending = g_new0(struct pending, 1);
-	g_autofree char *text = NULL, *line = NULL;
+	g_autofree char *text = NULL;
 
 	json_object_set_string_member(message, at_once ? "exec-oob" : "execute", command);
 	if (arguments)
@@ -339,18 +212,12 @@ static void execute(struct qmp *qmp, const char *command, JsonObject *arguments,
 		json_object_set_int_member(message, "id", ++qmp->last_id);
 	json_node_take_object(root, message);
 	text = json_to_string(root, FALSE);
-	transcribe(qmp, '>', text, strlen(text));
-	line = g_strconcat(text, "\n", NULL);
-
 	pending->command = g_strdup(command);
 	pending->id = at_once ? qmp->last_id : 0;
 	pending->reply = reply;
 	pending->data = data;
 	g_queue_push_tail(qmp->pending, pending);
-	if (send_with_file(qmp->fd, line, file) < 0 && errno == EAGAIN)
-		break_off(qmp, "QEMU does not read its QMP commands");
-	else if (!qmp->deadline)
-		restart_deadline(qmp);
+	line_channel_send(qmp->lines, text, file);
 }
 
 void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arguments, int file,
@@ -362,14 +229,15 @@ void qmp_execute_with_file(struct qmp *qmp, const char *command, JsonObject *arg
 void qmp_execute_at_once(struct qmp *qmp, const char *command, JsonObject *arguments,
 			 qmp_reply_function reply, void *data)
 {
-	execute(qmp, command, arguments, NO_FILE, TRUE, reply, data);
+	execute(qmp, command, arguments, LINE_CHANNEL_NO_FILE, TRUE, reply, data);
+}
+
+void qmp_drain(struct qmp *qmp)
+{
+	line_channel_drain(qmp->lines);
 }
 
 void qmp_free(struct qmp *qmp)
 {
-	stop_listening(qmp);
-	close(qmp->fd);
-	qmp->freed = TRUE;
-	if (!qmp->busy)
-		release(qmp);
+	line_channel_free(qmp->lines);
 }
