@@ -57,7 +57,7 @@ check "--help fits a screen of 24 lines with 80 columns" help_fits
 check "no image" says 2 "name one image"
 check "an image that is not there" says 2 "No such file" "$work/nothing"
 check "a folder instead of an image" says 2 "is no regular file" "$work"
-check "an unknown CPU feature" says 2 "does not know 'svmm'" --cpu max,+svmm "$guest"
+check "an unknown CPU feature" says 8 "does not know 'svmm'" --cpu max,+svmm "$guest"
 check "an unknown part of Hyper-V" says 2 "hv-synick" --hyperv hv-synick "$guest"
 check "the same without hv-" says 2 "'synick'" --hyperv vpindex,synick "$guest"
 check "a part of Hyper-V that needs another one" says 2 "hv-synic needs hv-vpindex" \

@@ -185,7 +185,7 @@ const char *next_word(const char **words)
 	if (!**words)
 		return NULL;
 	if (length >= sizeof(word))
-		die(STATUS_SETUP, "no CPU feature has a name as long as '%s'", *words);
+		die(STATUS_UNABLE, "no CPU feature has a name as long as '%s'", *words);
 	memcpy(word, *words, length);
 	word[length] = '\0';
 	*words += length + ((*words)[length] == ',');
@@ -290,7 +290,7 @@ static void apply(struct cpu *cpu, const char *name, const char *value, bool on)
 			set_feature(cpu, &features[i], value ? !strcmp(value, "on") : on);
 			return;
 		}
-	die(STATUS_SETUP, "--cpu does not know '%s' (names are as QEMU's -cpu has them)", name);
+	die(STATUS_UNABLE, "--cpu does not know '%s' (names are as QEMU's -cpu has them)", name);
 }
 
 void features_apply(struct kvm_cpuid2 *cpuid, const char *words)

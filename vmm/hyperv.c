@@ -165,7 +165,7 @@ static struct kvm_cpuid2 *ask_kvm(const struct kvm *kvm)
 		allocate(sizeof(*cpuid) + MOST_HYPERV_ENTRIES * sizeof(cpuid->entries[0]));
 
 	if (!kvm_has(kvm->fd, KVM_CAP_SYS_HYPERV_CPUID))
-		die(STATUS_SETUP,
+		die(STATUS_UNABLE,
 		    "this KVM does not offer Hyper-V (KVM_CAP_SYS_HYPERV_CPUID, which Linux has since 5.11 with CONFIG_KVM_HYPERV)");
 	cpuid->nent = MOST_HYPERV_ENTRIES;
 	KVM_DO(kvm->fd, KVM_GET_SUPPORTED_HV_CPUID, cpuid);
@@ -199,7 +199,7 @@ static uint32_t wanted_bits(hyperv_words set, uint32_t leaf, enum reg reg, uint3
 		if (!(set & WORD(i)) || words[i].leaf != leaf)
 			continue;
 		if (these & ~has)
-			die(STATUS_SETUP, "this KVM has no hv-%s", words[i].name);
+			die(STATUS_UNABLE, "this KVM has no hv-%s", words[i].name);
 		bits |= these;
 	}
 	return bits;
@@ -303,7 +303,7 @@ void hyperv_enable(const struct kvm *kvm, hyperv_words set, int cpu_fd)
 		if (set & WORD(PASSTHROUGH) && !kvm_has(kvm->fd, caps[i].cap.cap))
 			continue;
 		if (kvm_try(cpu_fd, KVM_ENABLE_CAP, (void *)&caps[i].cap) < 0)
-			die(STATUS_SETUP, "this KVM does not turn on Hyper-V's capability %u: %s",
+			die(STATUS_UNABLE, "this KVM does not turn on Hyper-V's capability %u: %s",
 			    caps[i].cap.cap, strerror(errno));
 	}
 }

@@ -100,7 +100,7 @@ static void open_device(struct kvm *kvm, const char *device)
 		    version, KVM_API_VERSION);
 	for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!kvm_has(kvm->fd, needed[i].number))
-			die(STATUS_SETUP,
+			die(STATUS_UNABLE,
 			    "this KVM is too old: it lacks %s, which Linux has since %s",
 			    needed[i].name, needed[i].since);
 }

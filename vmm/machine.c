@@ -81,7 +81,7 @@ static void check_cpus(const struct kvm *kvm, unsigned cpus)
 	unsigned most = kvm_has(kvm->fd, KVM_CAP_MAX_VCPUS);
 
 	if (most && cpus > most)
-		die(STATUS_SETUP, "this KVM allows %u vCPUs, and --cpus says %u", most, cpus);
+		die(STATUS_UNABLE, "this KVM allows %u vCPUs, and --cpus says %u", most, cpus);
 }
 
 void machine_create(struct machine *machine, const struct options *options)

@@ -39,8 +39,8 @@ static void print_help(void)
 	       "  --help, --version\n"
 	       "\n"
 	       "Options may begin with one dash. Exit status: 0 the guest reset itself, 2\n"
-	       "usage or set-up, 4 a restore did not restore everything, 6 KVM gave up, odd:\n"
-	       "(the byte that the guest wrote to port 0xf4) * 2 + 1.\n",
+	       "usage or set-up, 4 a restore did not restore everything, 6 KVM gave up, 8 KVM\n"
+	       "lacks something, odd: (the byte that the guest wrote to port 0xf4) * 2 + 1.\n",
 	       USUAL_MEMORY_MIB);
 }
 

@@ -17,8 +17,8 @@
 
 #define IOAPIC_PINS 24
 
-#define MCG_CAP_BANKS 0xffull
-#define BANKS	      10
+#define MCG_CAP_BANKS	  0xffull
+#define BANKS		  10
 #define SMM_ADDRESS_SPACE (1u << 16)
 
 static void create_irqchip(struct vm *vm)
@@ -86,7 +86,7 @@ static void enable_dirty_rings(struct vm *vm)
 	};
 
 	if (vm->shape.dirty_ring_bytes && kvm_try(vm->fd, KVM_ENABLE_CAP, &rings) < 0)
-		die(STATUS_SETUP, "this KVM has no dirty rings of %u bytes: %s",
+		die(STATUS_UNABLE, "this KVM has no dirty rings of %u bytes: %s",
 		    vm->shape.dirty_ring_bytes, strerror(errno));
 }
 
@@ -119,7 +119,7 @@ static void create_cpu(struct vm *vm, unsigned index)
 	set_up_machine_check(vm->kvm, cpu->fd);
 	if (vm->shape.tsc_khz &&
 	    kvm_try(cpu->fd, KVM_SET_TSC_KHZ, (void *)(uintptr_t)vm->shape.tsc_khz) < 0)
-		die(STATUS_SETUP, "this host cannot give a guest a TSC of %u kHz: %s",
+		die(STATUS_UNABLE, "this host cannot give a guest a TSC of %u kHz: %s",
 		    vm->shape.tsc_khz, strerror(errno));
 }
 

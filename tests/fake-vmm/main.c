@@ -16,6 +16,7 @@
 #define STATUS_SETUP	  2
 #define STATUS_DIFFERENCE 4
 #define STATUS_KVM	  6
+#define STATUS_UNABLE	  8
 #define GUEST_PASSED	  1
 
 static const char *words = "";
@@ -167,6 +168,10 @@ int main(int argc, char **argv)
 	if (acts_out("no-start")) {
 		fprintf(stderr, "ferry-vmm: cannot open /dev/kvm: no such thing\n");
 		return STATUS_SETUP;
+	}
+	if (acts_out("unable")) {
+		fprintf(stderr, "ferry-vmm: this KVM has no hv-stimer\n");
+		return STATUS_UNABLE;
 	}
 	if (acts_out("no-hello"))
 		pause();

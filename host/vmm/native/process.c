@@ -13,6 +13,8 @@
 
 /* What ferry-vmm ends with when a restore did not bring back what was saved. */
 #define STATUS_DIFFERENCE 4
+/* And when the machine was to have what this KVM, or ferry-vmm, has not. */
+#define STATUS_UNABLE 8
 
 /* ---- the start ---- */
 
@@ -59,8 +61,19 @@ gboolean native_spawn(struct native *native, const struct vm_config *config, int
 
 /* ---- the end ---- */
 
+/* "ferry-vmm: this KVM has ..." without the name, which the runner says itself. */
+static const char *reason_of(const char *line)
+{
+	return line && g_str_has_prefix(line, "ferry-vmm: ") ? line + strlen("ferry-vmm: ") : line;
+}
+
 static void tell_exit(struct native *native)
 {
+	int status = native->exit.wait_status;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_UNABLE && native->exit.stderr_end)
+		native->listener->unable(native->owner, &native->vm,
+					 reason_of(native->exit.stderr_end));
 	if (!native->console.held)
 		vm_console_drain(&native->console);
 	vm_console_unwatch(&native->console);
