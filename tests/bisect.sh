@@ -23,14 +23,25 @@ tree=$dir/linux qemu=$dir/qemu
 mkdir -p "$tree/arch/x86/kvm" "$tree/kernel" "$qemu/hw/i386"
 touch "$tree/Kconfig" "$tree/arch/x86/kvm/x86.c" "$tree/kernel/fork.c"
 
-# The kernel: what make was asked for goes to $(O)/asked. A commit with the file `broken` does not build.
+# The kernel: what make was asked for goes to $(O)/asked. A commit with the file `broken` does not build. KVM
+# uses symbols of irqbypass, so it is built with that or not at all.
 cat >"$tree/Makefile" <<'END'
 image := $(O)/arch/x86/boot/bzImage
+kvm := arch/x86/kvm/kvm.ko
+irqbypass := virt/lib/irqbypass.ko
 allnoconfig: ; @touch $(O)/.config
-bzImage modules arch/x86/kvm/kvm.ko:
+bzImage modules $(kvm) $(irqbypass):
 	@echo $@ >>$(O)/asked; test ! -e broken
-	@mkdir -p $(O)/arch/x86/boot $(O)/arch/x86/kvm
-	@echo no kernel >$(image); echo no module >$(O)/arch/x86/kvm/kvm.ko
+	@mkdir -p $(O)/arch/x86/boot $(O)/arch/x86/kvm $(O)/virt/lib
+	@echo no kernel >$(image); echo no module | tee $(O)/$(irqbypass) >$(O)/$(kvm)
+ifneq ($(filter %gone.ko, $(MAKECMDGOALS)),)
+$(error no rule to make gone.ko)
+endif
+ifneq ($(filter $(kvm), $(MAKECMDGOALS)),)
+ifeq ($(filter $(irqbypass), $(MAKECMDGOALS)),)
+$(error modpost: a symbol of irqbypass is undefined)
+endif
+endif
 END
 cat >"$qemu/configure" <<'END'
 #!/bin/sh
@@ -106,7 +117,7 @@ sees() {
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..20
+echo 1..21
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -121,7 +132,11 @@ check "--boot-failure bad" [ "$status" -eq 1 ]
 echo '/* */' >>"$tree/arch/x86/kvm/x86.c"
 git_do commit -a -m 'KVM alone'
 bisect --tree "$tree"
-check "only KVM changed: its modules alone are built" asked arch/x86/kvm/kvm.ko
+check "only KVM changed: the modules alone are built" asked arch/x86/kvm/kvm.ko virt/lib/irqbypass.ko
+echo junk >"$dir/b/build/virt/lib/gone.ko"
+bisect --tree "$tree"
+check "modules that cannot be built alone: all is built" asked bzImage modules
+rm "$dir/b/build/virt/lib/gone.ko"
 echo '/* */' >>"$tree/kernel/fork.c"
 git_do commit -a -m 'more than KVM'
 bisect --tree "$tree"
