@@ -43,8 +43,10 @@ $(error modpost: a symbol of irqbypass is undefined)
 endif
 endif
 END
+# QEMU's configure writes into the current folder, even with --help.
 cat >"$qemu/configure" <<'END'
 #!/bin/sh
+: >config.log
 exit 1
 END
 chmod +x "$qemu/configure"
@@ -117,7 +119,7 @@ sees() {
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..21
+echo 1..22
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -146,6 +148,8 @@ touch "$tree/broken"
 bisect --tree "$tree"
 check "a commit that does not build" cannot_tell 'does not build'
 rm "$tree/broken"
+(cd "$qemu" && bisect)
+check "a QEMU tree stays as it is" [ ! -e "$qemu/config.log" ]
 bisect --qemu-tree "$qemu"
 check "a QEMU that cannot be configured" cannot_tell 'does not build'
 mkdir -p "$tree/include/config"
