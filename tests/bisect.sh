@@ -119,7 +119,7 @@ sees() {
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..22
+echo 1..25
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -166,6 +166,12 @@ result SKIP
 check "a skip tells nothing" sees 125
 result ERROR ', "kind": "runner"'
 check "an error of the runner tells nothing" sees 125
+result ERROR ', "kind": "vmm-start", "reason": "qemu did not start"'
+check "a VMM that does not start tells nothing" sees 125
+result ERROR ', "kind": "vmm-start", "reason": "qemu did not start"'
+check "--boot-failure bad: a VMM that does not start is bad" sees 1 --boot-failure bad
+result ERROR ', "kind": "vmm", "reason": "qemu died"'
+check "a VMM that dies later is bad" sees 1
 result ERROR ', "kind": "lab-setup", "reason": "no emulator"'
 check "a lab that lacks something stops git" sees 128
 result PASS

@@ -35,7 +35,7 @@ static const GOptionEntry entries[] = {
 	{ "bad-if", 0, 0, G_OPTION_ARG_INT, &options.bad_if,
 	  "The commit is bad if K of the N runs fail (default: 1)", "K" },
 	{ "boot-failure", 0, 0, G_OPTION_ARG_STRING, &boot_failure,
-	  "What a kernel is that does not boot, whose KVM does not load, or that dies in a case: skip or bad (default: skip)",
+	  "What a kernel is that does not boot, whose KVM does not load, or that dies in a case, and a VMM that does not start: skip or bad (default: skip)",
 	  "VERDICT" },
 	{ "test", 0, 0, G_OPTION_ARG_STRING, &options.test,
 	  "Run the tests of that name alone, and let them decide even if the failure is a known issue",

@@ -69,22 +69,22 @@ static enum word word_of_test(const struct runs *runs, JsonObject *result, const
 	return WORD_GOOD;
 }
 
+/* The kernel or the VMM was no use, so no case tells anything: see --boot-failure. */
+static gboolean is_boot_failure(enum failure_kind kind)
+{
+	return kind == KIND_LAB_BOOT || kind == KIND_LAB || kind == KIND_VMM_START;
+}
+
 /* What the VMM and its migrations do wrong is a bug of theirs, or of the kernel below them. */
 static enum word word_of_error(const struct runs *runs, enum failure_kind kind)
 {
-	switch (kind) {
-	case KIND_LAB_BOOT:
-	case KIND_LAB:
+	if (is_boot_failure(kind))
 		return runs->options->boot_failure_bad ? WORD_BAD : WORD_UNCLEAR;
-	case KIND_LAB_SETUP:
+	if (kind == KIND_LAB_SETUP)
 		runs->seen->missing = TRUE;
+	if (kind == KIND_LAB_SETUP || kind == KIND_RUNNER || kind == KIND_NONE)
 		return WORD_UNCLEAR;
-	case KIND_RUNNER:
-	case KIND_NONE:
-		return WORD_UNCLEAR;
-	default:
-		return WORD_BAD;
-	}
+	return WORD_BAD;
 }
 
 static enum word word_of(const struct runs *runs, JsonObject *result, const char **reason)
@@ -97,7 +97,7 @@ static enum word word_of(const struct runs *runs, JsonObject *result, const char
 		return WORD_UNCLEAR;
 	if (verdict == VERDICT_ERROR && word_of_error(runs, kind) != WORD_BAD)
 		return WORD_UNCLEAR;
-	if (verdict == VERDICT_ERROR && (kind == KIND_LAB || kind == KIND_LAB_BOOT))
+	if (verdict == VERDICT_ERROR && is_boot_failure(kind))
 		return WORD_BAD;
 	if (runs->options->test)
 		return word_of_test(runs, result, reason);

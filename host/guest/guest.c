@@ -95,6 +95,7 @@ static void on_version(void *owner, struct vm *vm, const char *version)
 {
 	struct guest *guest = owner;
 
+	guest->vmm_started = TRUE;
 	guest->listener->version(guest->data, version);
 }
 
@@ -199,7 +200,7 @@ static void on_broken(void *owner, struct vm *vm, const char *problem)
 			   : vm == guest->destination ? "destination: "
 						      : "source: ";
 
-	guest_fail(guest, KIND_VMM, "%s%s", role, problem);
+	guest_fail(guest, guest->vmm_started ? KIND_VMM : KIND_VMM_START, "%s%s", role, problem);
 }
 
 static void on_unable(void *owner, struct vm *vm, const char *reason)

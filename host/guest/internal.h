@@ -30,7 +30,8 @@ struct guest {
 	struct vm *vm;		/* carries the guest; NULL when it has ended */
 	struct vm *destination; /* started for the next migration, or to restore the guest */
 	gboolean destination_ready;
-	GPtrArray *retired; /* VMs that the guest has left, until they end */
+	gboolean vmm_started; /* a VMM of this guest has told its version */
+	GPtrArray *retired;   /* VMs that the guest has left, until they end */
 	struct vm_exit exit;
 	gboolean ended, failed;
 	unsigned vms;	   /* started so far */

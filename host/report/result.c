@@ -38,6 +38,7 @@ const char *kind_name(enum failure_kind kind)
 		[KIND_GUEST_END] = "guest-end",
 		[KIND_TIMEOUT] = "timeout",
 		[KIND_HOST_KERNEL] = "host-kernel",
+		[KIND_VMM_START] = "vmm-start",
 		[KIND_VMM] = "vmm",
 		[KIND_PLAN] = "plan",
 		[KIND_RUNNER] = "runner",

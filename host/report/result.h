@@ -34,7 +34,8 @@ enum failure_kind {
 	KIND_GUEST_END,	      /* the guest ended otherwise than by its own last word */
 	KIND_HOST_KERNEL,     /* the host's kernel reported something of KVM */
 	KIND_TIMEOUT,	      /* the case's time was over, or its guest stood still */
-	KIND_VMM,	      /* the VMM did not start, or crashed, or left without its guest */
+	KIND_VMM_START,	      /* the VMM did not start, or ended before its guest said a word */
+	KIND_VMM,	      /* the VMM crashed, or left without its guest */
 	KIND_PLAN,	      /* the plan could not do its part */
 	KIND_RUNNER,	      /* the runner itself could not do its part, e.g. the disk was full */
 	KIND_LAB_SETUP,	      /* the lab could not be started: something that it needs is missing */

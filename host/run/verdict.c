@@ -120,7 +120,7 @@ static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum fai
 	*kind = KIND_RUNNER;
 	if (log_problem)
 		return g_strdup(log_problem);
-	*kind = KIND_VMM;
+	*kind = console_bytes(console) ? KIND_VMM : KIND_VMM_START;
 	if (!WIFEXITED(exit->wait_status))
 		return g_strdup_printf("%s died%s (%s)", vmm, where, death);
 	if (exit->differs) {

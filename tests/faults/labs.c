@@ -40,7 +40,7 @@ static const struct fault rows[] = {
 	{ "in-a-lab", "run selftest --plan precopy" INSIDE, "", 0, "PASS", "\"verdict\":\"PASS\"" },
 	{ "in-a-lab-dies", "run selftest/none" INSIDE, "dies-at-start", 1, "ERROR",
 	  "qemu did not start \\(exit status 1: fake-qemu: -machine: no machine today",
-	  .kind = "vmm" },
+	  .kind = "vmm-start" },
 	/* Plan cancel starts a destination each time, and the guest stays at the source. */
 	{ "in-a-lab-real", "run console --plan pause,cancel" INSIDE, NULL, 0, "PASS",
 	  "\"verdict\":\"PASS\"", .cases = 2 },

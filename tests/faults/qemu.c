@@ -21,9 +21,9 @@ static const struct fault rows[] = {
 	/* The monitor. */
 	{ "too-old", "run selftest/none", "too-old", 1, "ERROR",
 	  "^ERROR selftest/none: QEMU 4.2.0 is too old: Ferry needs 6.0 or newer \\(--qemu BINARY\\)",
-	  .kind = "vmm" },
+	  .kind = "vmm-start" },
 	{ "nonsense", "run selftest/none", "nonsense", 1, "ERROR",
-	  "^ERROR selftest/none: QMP answered with nonsense: Welcome to " },
+	  "^ERROR selftest/none: QMP answered with nonsense: Welcome to ", .kind = "vmm-start" },
 	{ "nonsense-later", "run selftest/precopy", "nonsense-later", 1, "ERROR",
 	  "^ERROR selftest/precopy: QMP answered with nonsense: \\{\"return\":  in test fake on CPU 0; last line: " },
 	{ "two-answers", "run selftest/precopy", "two-answers", 1, "ERROR",
@@ -33,10 +33,11 @@ static const struct fault rows[] = {
 
 	/* Processes that die. */
 	{ "dies-at-start", "run selftest/none", "dies-at-start", 1, "ERROR",
-	  "^ERROR selftest/none: qemu did not start \\(exit status 1: fake-qemu: -machine: no machine today\\)" },
+	  "^ERROR selftest/none: qemu did not start \\(exit status 1: fake-qemu: -machine: no machine today\\)",
+	  .kind = "vmm-start" },
 	{ "dies-by-signal", "run selftest/none", "dies-by-signal", 1, "ERROR",
 	  "^ERROR selftest/none: qemu died.*\\(killed by signal 11 \\(Segmentation fault\\)\\)",
-	  .kind = "vmm" },
+	  .kind = "vmm-start" },
 	{ "internal-error", "run selftest/none", "internal-error", 1, "ERROR",
 	  "^ERROR selftest/none: QEMU has stopped the guest \\(internal-error; its stderr says why\\)" },
 	{ "exits-under-the-guest", "run selftest/precopy", "exits-under-the-guest", 1, "ERROR",

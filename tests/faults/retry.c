@@ -38,7 +38,7 @@ static const struct fault rows[] = {
 	  "      attempt 1 logs in .*/selftest/none\n"
 	  "      logs in .*/selftest/none.attempt-2\n(.|\n)*"
 	  "^1 case: 0 passed, 1 flaky; 1 test: 1 passed$",
-	  .wrapper = FLAKY, .kind = "vmm" },
+	  .wrapper = FLAKY, .kind = "vmm-start" },
 	{ "fails-again", "run selftest/none --retry 2", "dies-at-start", 1, "ERROR",
 	  "^ERROR selftest/none: qemu did not start.*\n"
 	  "      attempt 1 ERROR: .*\n.*\n      attempt 2 ERROR: .*\n.*\n"

@@ -22,7 +22,7 @@ static const struct fault rows[] = {
 	{ "qemu-not-there", "run selftest/none --qemu /nowhere/qemu", NULL, 2, NULL,
 	  "^ferry: there is no program '/nowhere/qemu'; install QEMU" },
 	{ "qemu-is-no-qemu", "run selftest/none --qemu cat", NULL, 1, "ERROR",
-	  "^ERROR selftest/none: qemu did not start \\(exit status 1: .*\\)", .kind = "vmm" },
+	  "^ERROR selftest/none: qemu did not start \\(exit status 1: .*\\)", .kind = "vmm-start" },
 	{ "two-qemus", "run selftest --plan storm --qemu @FAKE@ --qemu-dst @FAKE@", "", 0, "PASS",
 	  "^PASS  selftest/storm between 7.2.0 and 7.2.0 " },
 	{ "qemu-dst-not-there", "run selftest/none --qemu-dst /nowhere/qemu", "", 2, NULL,
