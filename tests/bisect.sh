@@ -98,6 +98,7 @@ cat >"$dir/bin/ferry" <<'END'
 #!/bin/sh
 cat "$RESULTS"
 [ ! -e "$RESULTS.hang" ] || exec sleep 60
+[ ! -e "$RESULTS.refuse" ] || exit 2
 END
 chmod +x "$dir/bin/ferry"
 
@@ -114,12 +115,12 @@ sees() {
 	status=0
 	RESULTS=$dir/results timeout 30 "$dir/bin/bisecting" bisect selftest/none --build-dir "$dir/b" \
 		--tree "$tree" --logdir "$dir/logs" "$@" >"$dir/out" 2>"$dir/err" || status=$?
-	rm -f "$dir/results" "$dir/results.hang"
+	rm -f "$dir/results"*
 	runs=0
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..25
+echo 1..26
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -188,3 +189,5 @@ result FAIL ', "kind": "check", "tests": [{"test": "other", "verdict": "fail"}, 
 check "--test: the failure of another test is good" sees 0 --test mine
 result PASS
 check "a runner that ends without all results tells nothing" sees 125 --repeat 3
+touch "$dir/results" "$dir/results.refuse"
+check "a runner that refuses its command line stops git" sees 128

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "cli/bisect-steps.h"
 #include "cli/command.h"
@@ -200,6 +201,21 @@ static void on_ended(void *data, int wait_status)
 	g_main_loop_quit(runs->loop);
 }
 
+/*
+ * `ferry run` has told why it ran nothing. A QEMU may lack the machine type that was asked for, and
+ * another commit's may have it; no commit of Linux can help.
+ */
+static void note_refusal(struct runs *runs)
+{
+	const struct repeat *repeat = &runs->seen->repeat;
+
+	if (repeat->passed || repeat->failed || repeat->unclear || !WIFEXITED(runs->wait_status) ||
+	    WEXITSTATUS(runs->wait_status) != EXIT_USAGE)
+		return;
+	runs->seen->missing = !runs->options->qemu;
+	runs->seen->unclear = g_strdup("no case could be run; the reason is told above");
+}
+
 /* The command line of `ferry run`. */
 static char **run_arguments(const struct bisect_options *options, const struct built *built,
 			    const char *logdir)
@@ -241,6 +257,7 @@ void bisect_run(const struct bisect_options *options, const struct built *built,
 	if (script) {
 		seen->interrupted = !interrupt_run_loop(runs.loop);
 		lab_script_free(script);
+		note_refusal(&runs);
 	} else {
 		seen->unclear = g_strdup_printf("cannot run %s: %s", *arguments, error->message);
 	}
