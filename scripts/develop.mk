@@ -23,7 +23,7 @@ Variables:
   WERROR=0               warnings are no errors
   V=1                    show whole commands
   PREFIX=DIR             where make install puts it (default: /usr/local), with BINDIR,
-                         LIBDIR, DOCDIR and MANDIR below it
+                         LIBDIR, DOCDIR, MANDIR, BASHDIR and ZSHDIR below it
   DESTDIR=DIR            goes in front of these, for packagers
 endef
 export help_text
@@ -33,8 +33,8 @@ help:
 
 c_files = $(sort $(wildcard $(foreach folder,host host/* host/*/* lab lib lib/* lib/*/* lib/*/*/* \
 	tests tests/* x86 x86/*,$(folder)/*.[ch])))
-scripts = $(sort configure run_tests.sh .ci/run $(shell grep -lE '^#!/bin/sh|shellcheck shell=sh' \
-	$(filter-out %.c %.h %.mk,$(wildcard lab/* scripts/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
+scripts = $(sort configure run_tests.sh .ci/run $(shell grep -lE '^#!/bin/sh|shellcheck shell=(ba)?sh' \
+	$(filter-out %.c %.h %.mk,$(wildcard lab/* scripts/* scripts/completion/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
 
 # Each part runs even if one before it has found something.
 lint_parts := lint-format lint-shell lint-c lint-layers lint-strings

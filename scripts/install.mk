@@ -6,6 +6,7 @@
 #   LIBDIR/ferry           what was built: the runner, ferry-vmm, guests, the labs' programs
 #   PREFIX/share/ferry     what is read as it is: configuration, the labs' scripts, the corpus
 #   PREFIX/share/doc/ferry README and docs
+#   BASHDIR, ZSHDIR        completion
 #   PREFIX/share/man       man pages, which scripts/make-man makes of what --help prints
 #
 # The runner finds the second and third folder from its own path (host/util/paths.c), so LIBDIR has
@@ -16,6 +17,8 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 DOCDIR ?= $(PREFIX)/share/doc/ferry
 MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
 installed_lib := $(DESTDIR)$(LIBDIR)/ferry
 installed_share := $(DESTDIR)$(PREFIX)/share/ferry
@@ -52,5 +55,7 @@ install: all man
 	$(quiet)$(call install_each,README.md CONTRIBUTING.md corpus/README.md $(wildcard docs/*.md),$(installed_doc))
 	$(quiet)$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1
 	$(quiet)$(install_file) $(build)/man/*.1 $(DESTDIR)$(MANDIR)/man1
+	$(quiet)$(INSTALL) -D -m 644 scripts/completion/ferry.bash $(DESTDIR)$(BASHDIR)/ferry
+	$(quiet)$(INSTALL) -D -m 644 scripts/completion/_ferry $(DESTDIR)$(ZSHDIR)/_ferry
 
 .PHONY: man install

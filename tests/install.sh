@@ -88,6 +88,19 @@ pages_are_clean() {
 	[ ! -s "$work/output" ]
 }
 
+# completes LINE WORD...: bash completes the last word of LINE to these
+completes() {
+	line=$1
+	shift
+	# What bash takes for the current word ends with "=" and "@" as well.
+	# shellcheck disable=SC2016 # bash is to see it
+	bash -c '. "$1" && COMP_LINE=$2 COMP_POINT=${#2} && current=${COMP_LINE##*[[:space:]=@]} &&
+		_ferry "$3" "$current" && printf "%s\n" "${COMPREPLY[@]}"' bash \
+		"$root/usr/share/bash-completion/completions/ferry" "$line" "$completer" \
+		>"$work/output" 2>"$work/errors"
+	[ "$(tr '\n' ' ' <"$work/output")" = "$* " ] && [ ! -s "$work/errors" ]
+}
+
 is_unchanged() {
 	list_installed >"$work/after"
 	diff "$work/before" "$work/after" >"$work/output"
@@ -111,6 +124,23 @@ else
 	number=$((number + 1))
 	echo "ok $number - man pages have no warning # SKIP no groff here"
 fi
+completer=$root/usr/bin/ferry
+check "bash completes commands" completes "ferry r" run results
+check "bash completes options" completes "ferry run --ho" --host=
+check "bash completes hosts" completes "ferry run --host a" auto amd
+check "bash completes values after '='" completes "ferry run --host=in" intel
+check "bash completes lists of plans" completes "ferry run --plan none,precopy+mul" none,precopy+multifd
+check "bash completes programs first" completes "ferry run selft" selftest
+check "bash completes cases" completes "ferry run selftest/cycle@e" exit
+check "bash completes files" completes "ferry compare $work/elsew" "$work/elsewhere"
+if command -v zsh >/dev/null; then
+	check "zsh reads its completion" zsh -n "$root/usr/share/zsh/site-functions/_ferry"
+else
+	number=$((number + 1))
+	echo "ok $number - zsh reads its completion # SKIP no zsh here"
+fi
+completer=false
+check "bash completes nothing, and says nothing, where ferry fails" completes "ferry run --ho"
 check "a case passes" says 0 '^ *1 case: 1 passed' run selftest/none --accel tcg --plain
 check "its logs are in the user's folder" \
 	[ -s "$home/.local/state/ferry/logs/selftest/none/console" ]

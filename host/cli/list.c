@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/list-times.h"
+#include "cli/list-words.h"
 #include "cli/project.h"
 #include "cli/run-cases.h"
 #include "suite/guest-image.h"
@@ -15,6 +16,7 @@
 
 static struct {
 	gboolean verbose, json, times;
+	char *words;
 	char **patterns;
 } options;
 
@@ -32,6 +34,8 @@ static const GOptionEntry entries[] = {
 	  "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
 	  "kvm: no case runs in a lab; tcg: on TCG (default: kvm, here or in a lab)", "ACCEL" },
+	{ "words", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options.words,
+	  "For completion: what the option OPTION of 'ferry run' may be, or 'case'", "OPTION" },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite,
 	  "List another suite's unittests.cfg", "CFG" },
 	{ "bindir", 0, 0, G_OPTION_ARG_FILENAME, &settings.bindir,
@@ -178,6 +182,11 @@ static int list(int argc, char **argv)
 	    !(selection.accel = choose_accel(settings.accel, NULL, &error)) ||
 	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);
+	if (options.words) {
+		list_words(suite, options.words);
+		suite_free(suite);
+		return EXIT_ALL_PASSED;
+	}
 	patterns = expand_quick(options.patterns, NULL, suite, &error);
 	if (error)
 		return usage_error("%s", error->message);
