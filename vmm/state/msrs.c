@@ -144,6 +144,14 @@ static void carry_out(void *data)
 	request->result = kvm_try(request->fd, request->number, request->msrs);
 }
 
+static bool is_in(const struct kvm_msrs *msrs, uint32_t index)
+{
+	for (uint32_t i = 0; i < msrs->nmsrs; i++)
+		if (msrs->entries[i].index == index)
+			return true;
+	return false;
+}
+
 /*
  * KVM_GET_MSRS or KVM_SET_MSRS. HV_X64_MSR_VP_RUNTIME is the run time of the thread that asks, with
  * an offset, so the vCPU's own thread has to.
@@ -157,7 +165,7 @@ static uint32_t do_msrs(struct machine *machine, int cpu, unsigned long number,
 		.msrs = msrs,
 	};
 
-	if (has(&others, HV_X64_MSR_VP_RUNTIME))
+	if (is_in(msrs, HV_X64_MSR_VP_RUNTIME))
 		vcpu_call(machine, cpu, carry_out, &request);
 	else
 		carry_out(&request);
