@@ -222,6 +222,18 @@ static struct ram_images *start_images(struct case_run *run)
 	return reason ? NULL : run->images;
 }
 
+/*
+ * A guest of another project says no hello after which a continuous plan could begin, and may be
+ * gone within a fraction of a second. So the plan begins before the guest's first instruction.
+ */
+static gboolean begins_with_migration(const struct case_run *run)
+{
+	const struct plan *plan = run->test_case->plan;
+
+	return run->settings->kvm_unit_tests && plan->continuous &&
+	       plan->capabilities & VMM_CAN_MIGRATE;
+}
+
 static gboolean start_guest(struct case_run *run, GError **error)
 {
 	const struct program *program = run->test_case->program;
@@ -243,6 +255,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 			.versions = &use->programs.types,
 			.arguments = program->qemu_params,
 			.kvm_unit_test = settings->kvm_unit_tests,
+			.waits_for_migration = begins_with_migration(run),
 			.habit = run->test_case->plan->habit,
 			.seed = run->test_case->seed,
 			.uses = run->test_case->plan->capabilities,
@@ -314,6 +327,8 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 	}
 	run->plan = plan_begin(test_case->plan, run->guest, test_case->seed, wanted->moves,
 			       on_plan_failed, run);
+	if (begins_with_migration(run))
+		plan_hello(run->plan);
 	if (timeout)
 		run->deadline = g_timeout_add(MIN(timeout * 1000, G_MAXINT), on_deadline, run);
 	standstill_watch(run);

@@ -93,6 +93,11 @@ struct vm_machine {
 	const char *disk;	/* a raw image, for a device with `drive=disk`; NULL for none */
 	char **arguments;	/* further ones for the VMM; may be NULL */
 	gboolean kvm_unit_test; /* a guest of kvm-unit-tests: its machine, its test devices */
+	/*
+	 * The guest's first instruction waits for the first migration, which then meets it. For
+	 * guests that end before a migration could begin otherwise.
+	 */
+	gboolean waits_for_migration;
 	unsigned uses;		/* of enum vmm_capability: what the VMM will be asked to do */
 	unsigned options;	/* of enum vm_option */
 };

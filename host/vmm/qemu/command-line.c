@@ -225,6 +225,12 @@ gboolean qemu_has_firmware(const struct vm_config *config, GError **error)
 	       qemu_finds_firmware(config->endpoint.binary, error);
 }
 
+gboolean qemu_waits_for_migration(const struct vm_config *config)
+{
+	return config->machine.waits_for_migration && !config->endpoint.incoming &&
+	       !config->endpoint.restore;
+}
+
 gboolean qemu_starts_stopped(const struct vm_config *config)
 {
 	return config->endpoint.incoming && config->endpoint.images &&
@@ -243,7 +249,7 @@ GPtrArray *qemu_command_line(const struct vm_config *config)
 		add(arguments, "-incoming");
 		add(arguments, "defer");
 	}
-	if (qemu_starts_stopped(config))
+	if (qemu_starts_stopped(config) || qemu_waits_for_migration(config))
 		add(arguments, "-S");
 	g_ptr_array_add(arguments, NULL);
 	return arguments;

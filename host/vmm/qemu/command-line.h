@@ -23,6 +23,8 @@ gboolean qemu_write_command(const struct vm_config *config, GError **error);
 /* Does QEMU find the firmware that CONFIG's guest needs? FALSE and ERROR if not. */
 gboolean qemu_has_firmware(const struct vm_config *config, GError **error);
 
+/* Whether the guest's first instruction waits for the first migration (struct vm_machine). */
+gboolean qemu_waits_for_migration(const struct vm_config *config);
 /* Does a guest that arrives wait for `cont`, so that images of its memory can be made first? */
 gboolean qemu_starts_stopped(const struct vm_config *config);
 

@@ -325,5 +325,8 @@ void qemu_migrate(struct vm *vm, struct vm *to_vm, const struct migration_option
 			    from);
 	}
 	qemu_hold_begin(migration, options->bandwidth);
+	if (from->waits)
+		qmp_execute(from->qmp, "cont", NULL, qemu_action_on_reply, from);
+	from->waits = FALSE;
 	qmp_execute(from->qmp, "migrate", qemu_channel_target(to), qemu_channel_on_reply, from);
 }

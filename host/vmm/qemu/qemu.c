@@ -76,6 +76,7 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->uses = config->machine.uses;
 	qemu->images = config->endpoint.images;
 	qemu->starts_stopped = qemu_starts_stopped(config);
+	qemu->waits = qemu_waits_for_migration(config);
 	qemu->options = config->machine.options;
 	qemu->restores = config->endpoint.restore != 0;
 	qemu->console.held = qemu->incoming || qemu->restores;

@@ -46,6 +46,7 @@ struct qemu {
 	/* ram.c */
 	struct ram_images *images;
 	gboolean starts_stopped; /* a guest that comes waits for `cont` */
+	gboolean waits;		 /* its guest waits for the first migration */
 	const char *ram_path;
 	void (*ram_written)(struct qemu *qemu);
 
