@@ -43,7 +43,7 @@ boot_rounds=10
 # What make built; `make O=DIR` puts it elsewhere.
 build=${FERRY_BUILD:-$here/../build}
 
-kernel='' modules='' clock=tsc accel='' results='' console='' shell='' patience=''
+kernel='' modules='' parameters='' clock=tsc accel='' results='' console='' shell='' patience=''
 vmms='' files='' qemu_arguments='' bochs_lines=''
 
 quoted() {
@@ -56,7 +56,7 @@ quoted() {
 
 while [ $# -gt 0 ]; do
 	case $1 in
-	--kernel | --modules | --clock | --accel | --results | --memory | --cpus | --console | \
+	--kernel | --modules | --clock | --kvm | --accel | --results | --memory | --cpus | --console | \
 		--patience | --qemu-arg | --file | --vmm | --bochs-line)
 		[ $# -ge 2 ] || fail "$1 needs a value; lab/$lab --help tells more"
 		;;
@@ -73,6 +73,7 @@ while [ $# -gt 0 ]; do
 	--kernel) kernel=$2 ;;
 	--modules) modules="$modules$(quoted "$2")" ;;
 	--clock) clock=$2 ;;
+	--kvm) parameters="$parameters $(echo "$2" | tr , ' ')" ;;
 	--accel) accel=$2 ;;
 	--results) results=$2 ;;
 	--memory) memory=$2 ;;
@@ -157,9 +158,33 @@ if [ "$results" ]; then
 	results=$(cd "$results" && pwd -P)
 fi
 
-initrds=$(eval "\"\$here/make-initrd\" $modules")
+# Is the parameter $2 one of the module $1's? Modules tell the types of their parameters.
+has_parameter() {
+	busybox cpio -i --to-stdout "*modules/$1.ko" <"$lab_initrd" 2>/dev/null |
+		tr '\0' '\n' | grep -aq "^parmtype=$2:"
+}
+
+# Prints $parameters as the kernel's command line has them: MODULE.NAME=VALUE. A KVM that is built in
+# cannot be asked, and gets all of them for each of its parts.
+kvm_options() {
+	modules_there=yes
+	busybox cpio -t <"$lab_initrd" 2>/dev/null | grep -q 'modules/kvm\.ko$' || modules_there=''
+	for parameter in $parameters; do
+		found=''
+		for module in kvm kvm_amd kvm_intel; do
+			[ -z "$modules_there" ] || has_parameter $module "${parameter%%=*}" || continue
+			found=yes
+			printf " %s" "$module.$parameter"
+		done
+		[ "$found" ] ||
+			fail "--kvm: no KVM module of $kernel has a parameter '${parameter%%=*}'"
+	done
+}
+
+lab_initrd=$(eval "\"\$here/make-initrd\" $modules")
+parameter_options=$(kvm_options)
 further=$(emulator_initrds "$1")
-initrds="$initrds $further"
+initrds="$lab_initrd $further"
 
 # ---- the machine's files: pipes and unlinked files, so that nothing can be left ----
 
@@ -248,7 +273,7 @@ copiers="$copiers $!"
 # shellcheck disable=SC2094
 exec 9<>"$work/control" 8<"$work/control" 5>"$work/control" 9>"$work/output"
 
-emulator_start "console=ttyS0,115200 earlyprintk=serial,ttyS0,115200 panic=-1 oops=panic no_timer_check $clock_options"
+emulator_start "console=ttyS0,115200 earlyprintk=serial,ttyS0,115200 panic=-1 oops=panic no_timer_check $clock_options$parameter_options"
 
 # The emulator has its copies. From now on 6 is its output, and 9 the kernel's log, both to be read.
 exec 3>&- 4>&- 5>&- 6<"$work/output" 7>&- 9<"$log"

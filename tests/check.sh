@@ -92,6 +92,7 @@ if [ "${2-}" != units ]; then
 	run find-kernel tests/find-kernel.sh
 	run packages tests/packages.sh
 	run soak tests/soak.sh
+	run sweep tests/sweep.sh
 	run bisect tests/bisect.sh "$build"
 	run vmm tests/vmm.sh "$build"
 	run install tests/install.sh "$build"

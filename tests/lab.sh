@@ -79,6 +79,7 @@ END
 cat >"$dir/bin/qemu" <<'END'
 #!/bin/sh
 echo $$ >"$DIR/pid"
+printf '%s\n' "$@" >"$DIR/arguments"
 case $ACT in
 gone) echo "qemu-system-x86_64: could not load PC BIOS 'qboot.rom'" >&2; exit 1 ;;
 silent) exec sleep 60 ;;
@@ -198,7 +199,18 @@ usage_error() {
 	[ "$status" -eq 2 ] && says "$1" && nothing_is_left
 }
 
-echo 1..34
+# A module tells what it depends on and its parameters.
+mkdir "$dir/loadable"
+printf 'parmtype=halt_poll_ns:uint\0' >"$dir/loadable/kvm.ko"
+printf 'depends=kvm\0parmtype=npt:bool\0' >"$dir/loadable/kvm-amd.ko"
+printf 'depends=kvm\0parmtype=ept:bool\0' >"$dir/loadable/kvm-intel.ko"
+
+# kernel_is_told WORDS: the kernel's command line ends so
+kernel_is_told() {
+	grep -q "^console=ttyS0.* $1\$" "$dir/arguments"
+}
+
+echo 1..38
 
 intel results -- true
 check "intel: the command's status is the lab's" [ "$status" -eq 3 ]
@@ -267,3 +279,14 @@ check "amd: QEMU dies while the command runs" failed \
 amd silent --patience 1 -- true
 check "amd: QEMU hangs" failed 'lab/amd: the machine hangs, 1 s without a line, before it was up'
 check "amd: a signal ends all" ends_by_signal amd silent pid tcg
+amd results --modules "$dir/loadable" --kvm npt=0,halt_poll_ns=0 -- true
+check "amd: each parameter goes to the module that has it" kernel_is_told \
+	'kvm_amd.npt=0 kvm.halt_poll_ns=0'
+amd results --modules "$dir/loadable" --kvm ept=0 -- true
+check "amd: also to the other vendor's, which is not loaded" kernel_is_told kvm_intel.ept=0
+amd results --modules "$dir/loadable" --kvm npt=0,pt=1 -- true
+check "amd: no module has the parameter" usage_error \
+	"lab/amd: --kvm: no KVM module of $dir/bzImage has a parameter 'pt'"
+amd results --kvm npt=0 -- true
+check "amd: a KVM that is built in cannot be asked" kernel_is_told \
+	'kvm.npt=0 kvm_amd.npt=0 kvm_intel.npt=0'

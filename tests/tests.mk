@@ -11,6 +11,7 @@
 #   find-kernel.sh  looks for kernels on machines that are only acted
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   soak.sh	  runs scripts/soak around a runner that only acts
+#   sweep.sh	  runs scripts/sweep around a runner that only acts
 #   vmm.sh	  runs ferry-vmm by hand
 #   bisect.sh	  bisects Linux and QEMU trees that only act
 #   bisect-kernel.sh bisects a real kernel; no part of "make check", because it takes long

@@ -8,6 +8,7 @@ struct against {
 	char *file;
 	struct comparison *comparison;
 	GHashTable *cases; /* "program/plan" of those that run */
+	const char *kvm;   /* the parameters that they run with (--kvm), or NULL */
 	guint elsewhere;   /* results of other cases */
 	guint worse;
 	FILE *stream;
@@ -23,17 +24,20 @@ static void add_before(void *data, const struct result *result)
 	struct against *against = data;
 	g_autofree char *key = case_key(result->test_case);
 
-	if (g_hash_table_contains(against->cases, key))
+	if (g_hash_table_contains(against->cases, key) &&
+	    !g_strcmp0(result->environment->kvm, against->kvm))
 		comparison_add(against->comparison, BEFORE, result);
 	else
 		against->elsewhere++;
 }
 
-struct against *against_open(const char *file, const GPtrArray *cases, GError **error)
+struct against *against_open(const char *file, const GPtrArray *cases, const char *kvm,
+			     GError **error)
 {
 	struct against *against = g_new0(struct against, 1);
 
 	against->file = g_strdup(file);
+	against->kvm = kvm;
 	against->comparison = comparison_new();
 	against->cases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (guint i = 0; i < cases->len; i++)

@@ -10,10 +10,12 @@
 struct against;
 
 /*
- * Reads the results in FILE of those cases that are among CASES, which will run. To be called
- * before a report is begun that may write to the same FILE. NULL and ERROR if it cannot be read.
+ * Reads the results in FILE of those cases that are among CASES, which will run with the parameters
+ * KVM (--kvm) or with NULL. To be called before a report is begun that may write to the same FILE.
+ * NULL and ERROR if it cannot be read.
  */
-struct against *against_open(const char *file, const GPtrArray *cases, GError **error);
+struct against *against_open(const char *file, const GPtrArray *cases, const char *kvm,
+			     GError **error);
 void against_free(struct against *against);
 
 /* Adds a report that compares, and prints to STREAM when the run ends. */

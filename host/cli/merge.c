@@ -117,7 +117,10 @@ static void add_shard(struct merge *merge, const struct environment *environment
 static void add(void *data, const struct result *result)
 {
 	struct merge *merge = data;
-	const char *name = result->test_case->name;
+	const char *kvm = result->environment->kvm;
+	/* A sweep of KVM's parameters has each case several times. */
+	g_autofree char *name =
+		g_strconcat(result->test_case->name, kvm ? " with " : NULL, kvm, NULL);
 	const char *file = g_hash_table_lookup(merge->case_files, name);
 
 	/* A shard that came twice is told as such, rather than by its first case. */

@@ -4,6 +4,7 @@
 #include "cli/run-options.h"
 #include "cli/user-config.h"
 #include "cli/watch-options.h"
+#include "suite/kvm-wanted.h"
 #include "util/text.h"
 
 /* Stands for "no --seed was given". */
@@ -11,6 +12,7 @@
 
 static struct run_options options;
 /* GOption cannot write these straight into `options`. */
+static char **kvm_lists;
 static char *plan_list, *lab_kernel, *lab_modules, *lab_clock;
 static int lab_boot_seconds;
 static gboolean no_config;
@@ -47,6 +49,9 @@ static const GOptionEntry entries[] = {
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.wanted.accel,
 	  "kvm: only this machine's KVM, no lab; tcg: QEMU's TCG (default: KVM, here or in a lab)",
 	  "ACCEL" },
+	{ "kvm", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kvm_lists,
+	  "Parameters of KVM's modules, e.g. npt=0,vgif=0: labs load them so, and on this machine they hold or its cases are skipped",
+	  "LIST" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.qemu,
 	  "The QEMU to test (default: $QEMU or qemu-system-x86_64)", "BINARY" },
 	{ "qemu-dst", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.qemu_dst,
@@ -260,6 +265,9 @@ const struct run_options *run_options_parse(int argc, char **argv, GError **erro
 	set_defaults();
 	spell_out_jobs(argc, argv);
 	if (!parse_all(argv, error) || !watch_options_read(options.budget, error))
+		return NULL;
+	options.wanted.kvm = kvm_wanted_join(kvm_lists, error);
+	if (*error)
 		return NULL;
 	if (options.wanted.seed == RANDOM_SEED)
 		options.wanted.seed = g_random_int();

@@ -19,6 +19,7 @@
 #include "run/schedule.h"
 #include "run/select.h"
 #include "run/speed.h"
+#include "suite/kvm-wanted.h"
 #include "util/interrupt.h"
 #include "util/kvm.h"
 #include "util/paths.h"
@@ -103,7 +104,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 
 	/* The same file may be written to. */
 	if (watch_options()->against &&
-	    !(against = against_open(watch_options()->against, cases, &error)))
+	    !(against = against_open(watch_options()->against, cases, options->wanted.kvm, &error)))
 		return usage_error("%s", error->message);
 	if (!report_options_begin(reports, settings->environment, cases, &error))
 		return usage_error("%s", error->message);
@@ -239,6 +240,7 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 		vmm, programs->binary, programs->other_binary, accel, options->wanted.seed);
 
 	environment->cpu_emulated = options->emulated;
+	environment->kvm = g_strdup(options->wanted.kvm);
 	environment->ferry = g_strdup(ferry_version());
 	environment->run_cases = all_cases;
 	environment->run_started = run_started;
@@ -331,6 +333,26 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 	return status;
 }
 
+/*
+ * A parameter of --kvm that nothing here has is a mistake, unless a lab's KVM may have it. The
+ * runner in a lab skips what does not hold: its modules were looked at before they were loaded.
+ */
+static gboolean check_kvm(const struct run_options *options, GError **error)
+{
+	const char *accel = options->wanted.accel;
+	gboolean only_here = accel || !g_strcmp0(options->host, "local");
+
+	if (!options->wanted.kvm || options->in_lab)
+		return TRUE;
+	if (!g_strcmp0(accel, "tcg")) {
+		g_set_error(
+			error, FERRY_ERROR, 0,
+			"--kvm is about KVM's modules, and --accel tcg runs without KVM; leave one out");
+		return FALSE;
+	}
+	return !only_here || kvm_wanted_known(options->wanted.kvm, error);
+}
+
 /* Once through all cases that OPTIONS name. */
 static int run_round(const struct run_options *options)
 {
@@ -344,7 +366,7 @@ static int run_round(const struct run_options *options)
 
 	if ((options->wanted.vmm && !(selection.vmm = vmm_find(options->wanted.vmm, &error))) ||
 	    !(selection.accel = choose_accel(options->wanted.accel, options->host, &error)) ||
-	    !(suite = load_suite(&options->wanted, &error)) ||
+	    !check_kvm(options, &error) || !(suite = load_suite(&options->wanted, &error)) ||
 	    !(known_issues = load_known_issues(options->wanted.known_issues, &error)))
 		return usage_error("%s", error->message);
 

@@ -116,6 +116,7 @@ char **lab_command_line(const struct lab_kind *kind, const struct lab_options *o
 	add_option(arguments, "--kernel", options->kernel);
 	add_option(arguments, "--modules", options->modules);
 	add_option(arguments, "--clock", options->clock);
+	add_option(arguments, "--kvm", wanted->kvm);
 	add_option(arguments, "--accel", emulated ? kind->emulator : "kvm");
 	add_option(arguments, "--results", logdir);
 	if (emulated && !kind->shares_files)

@@ -354,7 +354,7 @@ struct lab *lab_start(const struct lab_kind *kind, GPtrArray *cases, const struc
 	lab->console_path = g_build_filename(lab->folder, "console", NULL);
 	lab->listener = listener;
 	lab->data = data;
-	lab->results = lab_results_new(kind->name, cases, listener, data);
+	lab->results = lab_results_new(kind->name, wanted->kvm, cases, listener, data);
 	g_mkdir_with_parents(lab->folder, 0755);
 	unlink(lab->console_path);
 	lab->idle = g_idle_add(on_start, lab);

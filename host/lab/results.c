@@ -6,6 +6,7 @@
 
 struct lab_results {
 	char *host;
+	char *kvm; /* as in struct environment */
 	GPtrArray *owed;
 	const struct lab_listener *listener;
 	void *data;
@@ -14,12 +15,13 @@ struct lab_results {
 		*others; /* of struct environment: those of single VMMs, where there are several */
 };
 
-struct lab_results *lab_results_new(const char *host, GPtrArray *cases,
+struct lab_results *lab_results_new(const char *host, const char *kvm, GPtrArray *cases,
 				    const struct lab_listener *listener, void *data)
 {
 	struct lab_results *results = g_new0(struct lab_results, 1);
 
 	results->host = g_strdup(host);
+	results->kvm = g_strdup(kvm);
 	results->owed = g_ptr_array_copy(cases, NULL, NULL);
 	results->others = g_ptr_array_new_with_free_func((GDestroyNotify)environment_free);
 	results->listener = listener;
@@ -34,6 +36,7 @@ void lab_results_free(struct lab_results *results)
 	g_ptr_array_unref(results->others);
 	g_ptr_array_unref(results->owed);
 	g_free(results->host);
+	g_free(results->kvm);
 	g_free(results);
 }
 
@@ -127,11 +130,12 @@ void lab_results_take(struct lab_results *results, const char *line)
 		on_event(results, json_node_get_object(root));
 }
 
-static struct environment *unknown_environment(const char *host)
+static struct environment *unknown_environment(const struct lab_results *results)
 {
 	struct environment *environment = g_new0(struct environment, 1);
 
-	environment->host = g_strdup(host);
+	environment->host = g_strdup(results->host);
+	environment->kvm = g_strdup(results->kvm);
 	environment->vmm = g_strdup("qemu");
 	environment->timescale = 1;
 	return environment;
@@ -141,7 +145,7 @@ void lab_results_give_up(struct lab_results *results, enum failure_kind kind, co
 			 const char *detail, const char *logdir)
 {
 	if (!results->environment)
-		results->environment = unknown_environment(results->host);
+		results->environment = unknown_environment(results);
 	while (results->owed->len) {
 		struct result *result = result_new(results->owed->pdata[0], results->environment);
 

@@ -11,10 +11,10 @@
 struct lab_results;
 
 /*
- * Expects a result for each of CASES (of struct test_case) from the lab HOST. The listener is told
- * of each.
+ * Expects a result for each of CASES (of struct test_case) from the lab HOST, whose KVM was asked
+ * for with the parameters KVM, or NULL. The listener is told of each.
  */
-struct lab_results *lab_results_new(const char *host, GPtrArray *cases,
+struct lab_results *lab_results_new(const char *host, const char *kvm, GPtrArray *cases,
 				    const struct lab_listener *listener, void *data);
 void lab_results_free(struct lab_results *results);
 

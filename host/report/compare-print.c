@@ -89,8 +89,9 @@ static void add_to_line(GPtrArray *lines, GHashTable *by_name, const struct comp
 	gboolean sum = is_summed_up(item);
 	const char *what = item->change == CHANGE_SLOWER ? item->plan : words(item);
 	const char *host = item->stands[item->stands[AFTER].host ? AFTER : BEFORE].host;
-	g_autofree char *name = g_strconcat(item->program, "\n", host, "\n", what, "\n",
-					    sum ? "" : item->test, NULL);
+	g_autofree char *name =
+		g_strconcat(item->program, "\n", host, "\n", what, "\n", item->kvm ? item->kvm : "",
+			    "\n", sum ? "" : item->test, NULL);
 	struct line *line = g_hash_table_lookup(by_name, name);
 
 	if (!line) {
@@ -120,6 +121,8 @@ static void print_name(const struct line *line, FILE *stream)
 		fprintf(stream, " %s", line->first->test);
 	if (!g_str_has_prefix(host, "local"))
 		fprintf(stream, " on %.*s", (int)strcspn(host, ","), host);
+	if (line->first->kvm)
+		fprintf(stream, " with %s", line->first->kvm);
 }
 
 static void print_line(const struct line *line, FILE *stream)

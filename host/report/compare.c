@@ -3,7 +3,8 @@
 #include "report/compare.h"
 
 struct comparison {
-	GHashTable *by_name; /* "program/plan" or "program/plan test" -> struct compared */
+	/* "program/plan" or "program/plan test", with KVM's parameters -> struct compared */
+	GHashTable *by_name;
 	GPtrArray *items;
 };
 
@@ -30,9 +31,10 @@ void comparison_free(struct comparison *comparison)
 	g_free(comparison);
 }
 
-static char *item_name(const char *program, const char *plan, const char *test)
+static char *item_name(const char *program, const char *plan, const char *kvm, const char *test)
 {
-	return g_strconcat(program, "/", plan, test ? " " : NULL, test, NULL);
+	return g_strconcat(program, "/", plan, "\n", kvm ? kvm : "", test ? "\n" : NULL, test,
+			   NULL);
 }
 
 static struct compared *find_item(struct comparison *comparison, const struct result *result,
@@ -40,7 +42,8 @@ static struct compared *find_item(struct comparison *comparison, const struct re
 {
 	const char *program = result->test_case->program->name;
 	const char *plan = result->test_case->plan_name;
-	char *name = item_name(program, plan, test);
+	const char *kvm = result->environment->kvm;
+	char *name = item_name(program, plan, kvm, test);
 	struct compared *item = g_hash_table_lookup(comparison->by_name, name);
 
 	if (item) {
@@ -50,6 +53,7 @@ static struct compared *find_item(struct comparison *comparison, const struct re
 	item = g_new0(struct compared, 1);
 	item->program = g_intern_string(program);
 	item->plan = g_intern_string(plan);
+	item->kvm = g_intern_string(kvm);
 	item->test = g_intern_string(test);
 	item->whole = test ? find_item(comparison, result, NULL) : item;
 	g_hash_table_insert(comparison->by_name, name, item);

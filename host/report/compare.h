@@ -3,6 +3,7 @@
  * Compares the results of two runs, test by test: what got worse, what got better, what is new or
  * gone, and what became slower. What fails beside tests, such as a guest's bad end, is compared
  * case by case. Repeats, rounds and CPUs of one test are one: it is as good as the worst of them.
+ * Runs with different parameters of KVM are different.
  */
 #ifndef FERRY_HOST_REPORT_COMPARE_H
 #define FERRY_HOST_REPORT_COMPARE_H
@@ -40,9 +41,10 @@ struct stand {
 /* A test of a case; or what a case did beside its tests. */
 struct compared {
 	const char *program, *plan, *test; /* interned; TEST is NULL for the case itself */
-	const struct compared *whole;	   /* its case; for a case, itself */
-	gboolean early[SIDES];		   /* for a case: it ended before all of its tests had */
-	guint tests[SIDES];		   /* for a case: how many tests it has */
+	const char *kvm; /* interned: the parameters that were asked for (--kvm), or NULL */
+	const struct compared *whole; /* its case; for a case, itself */
+	gboolean early[SIDES];	      /* for a case: it ended before all of its tests had */
+	guint tests[SIDES];	      /* for a case: how many tests it has */
 	struct stand stands[SIDES];
 	enum change change;
 };

@@ -222,6 +222,8 @@ static void print_result(struct lines *lines, const struct result *result)
 
 	printf("%s%-5s%s %s%s%s", color(lines, result->verdict), verdict_name(result->verdict),
 	       lines->live ? "\033[m" : "", name, elsewhere ? " on " : "", elsewhere ? host : "");
+	if (result->environment->kvm)
+		printf(" with %s", result->environment->kvm);
 	if (result->other_vmm_version)
 		printf(" between %s and %s", result->vmm_version, result->other_vmm_version);
 	if (result->verdict == VERDICT_PASS)

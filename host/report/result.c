@@ -105,6 +105,7 @@ void environment_free(struct environment *environment)
 	g_free(environment->kernel);
 	g_free(environment->cpu);
 	g_free(environment->clock);
+	g_free(environment->kvm);
 	g_free(environment->microcode);
 	g_free(environment->emulator);
 	g_clear_pointer(&environment->kvm_parameters, g_hash_table_unref);

@@ -5,6 +5,7 @@
 #include "lab/kinds.h"
 #include "plan/option.h"
 #include "run/placement.h"
+#include "suite/kvm-wanted.h"
 #include "suite/needs.h"
 #include "util/kvm.h"
 #include "util/text.h"
@@ -107,6 +108,7 @@ static struct lack lacking_here(const struct test_case *test_case,
 	const struct program *program = test_case->program;
 	const struct plan *plan = test_case->plan;
 	const char *accel = selection->accel;
+	char *missing_kvm;
 
 	if (g_str_equal(accel, "kvm") && kvm_problem())
 		return lack_of(g_strdup(kvm_problem()), NULL);
@@ -123,6 +125,8 @@ static struct lack lacking_here(const struct test_case *test_case,
 				g_strdup_printf("needs %s, which the local KVM does not offer",
 						*need));
 	}
+	if (selection->wanted->kvm && (missing_kvm = kvm_wanted_missing(selection->wanted->kvm)))
+		return lack_of(missing_kvm, NULL);
 	return lack_of(options_missing(plan, plan->options & OPTION_DIRTY_RING, selection), NULL);
 }
 

@@ -48,6 +48,7 @@ char **settings_to_arguments(const struct settings *settings)
 	add(words, "--qemu", program(settings->qemu));
 	add(words, "--qemu-dst", program(settings->qemu_dst));
 	add(words, "--ferry-vmm", program(settings->ferry_vmm));
+	add(words, "--kvm", g_strdup(settings->kvm));
 	add(words, "--machine", g_strdup(settings->machine));
 	add(words, "--suite", absolute(settings->suite));
 	add(words, "--bindir", absolute(settings->bindir));

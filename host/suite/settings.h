@@ -24,6 +24,7 @@ struct settings {
 	char *qemu;	    /* a program; NULL: $QEMU or the usual one */
 	char *qemu_dst;	    /* the program that every second VM of a guest runs; NULL: the same */
 	char *ferry_vmm;    /* a program; NULL: $FERRY_VMM or the one built with the runner */
+	char *kvm;	    /* parameters of KVM's modules, "npt=0,vgif=0"; NULL: as they are */
 	char *machine;	    /* a QEMU machine type; NULL: the suite's */
 	int memory_mib;	    /* RAM of each guest, LEAST_MEMORY_MIB or more */
 	int repeat;	    /* how often each case runs, 1 or more */

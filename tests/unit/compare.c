@@ -5,6 +5,9 @@
 
 #include "report/compare.h"
 
+/* What --kvm has asked for, in results that are added. */
+static const char *parameters;
+
 /* A result of p/PLAN on HOST. TESTS is "NAME=VERDICT ...", or "". */
 static void add(struct comparison *comparison, enum side side, const char *plan, const char *host,
 		enum verdict verdict, const char *tests, double seconds)
@@ -15,6 +18,7 @@ static void add(struct comparison *comparison, enum side side, const char *plan,
 				       .name = (char *)"p" };
 	struct environment environment = { .host = (char *)host,
 					   .accel = (char *)"kvm",
+					   .kvm = (char *)parameters,
 					   .timescale = 1 };
 	struct result *result = result_new(&test_case, &environment);
 	g_auto(GStrv) words = g_strsplit(tests, " ", 0);
@@ -125,6 +129,27 @@ static void test_hosts(void)
 			"1 worse, 0 better, 1 new, 1 gone, 0 slower, 0 the same");
 }
 
+/* KVM with other parameters is another KVM. */
+static void test_parameters(void)
+{
+	struct comparison *comparison = comparison_new();
+	g_autofree char *text = NULL;
+
+	add(comparison, BEFORE, "none", "amd", VERDICT_PASS, "a=pass", 1);
+	parameters = "npt=0";
+	add(comparison, BEFORE, "none", "amd", VERDICT_PASS, "a=pass", 1);
+	add(comparison, AFTER, "none", "amd", VERDICT_FAIL, "a=fail", 1);
+	parameters = "vgif=0";
+	add(comparison, AFTER, "none", "amd", VERDICT_PASS, "a=pass", 1);
+	parameters = NULL;
+	add(comparison, AFTER, "none", "amd", VERDICT_PASS, "a=pass", 1);
+	text = told(comparison);
+	g_assert_cmpstr(text, ==,
+			"worse:\n  p/none a on amd with npt=0: pass -> fail: why\n"
+			"new:\n  p/none on amd with vgif=0: pass (1 test)\n"
+			"1 worse, 0 better, 1 new, 0 gone, 0 slower, 1 the same");
+}
+
 /* Plans share a line if the test changed alike under them. */
 static void test_plans(void)
 {
@@ -190,6 +215,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/compare/rows", test_rows);
 	g_test_add_func("/compare/hosts", test_hosts);
+	g_test_add_func("/compare/parameters", test_parameters);
 	g_test_add_func("/compare/plans", test_plans);
 	g_test_add_func("/compare/slower", test_slower);
 	return g_test_run();

@@ -84,6 +84,7 @@ static void check(const struct lab_kind *kind, const struct lab_options *options
 		settings.machine = (char *)"q35";
 		settings.args = args;
 		settings.timescale = 2.5;
+		settings.kvm = (char *)"npt=0,vgif=0";
 	}
 	line = command_line(kind, options, &settings);
 	g_test_message("%s", line);
@@ -99,9 +100,9 @@ static void test_command_line(void)
 	const struct lab_options all = { .kernel = "K", .modules = "M", .clock = "hpet" };
 
 	check(&kind, &none, "--accel cheese", " --emulated-host --prefork", "");
-	check(&kind, &all, "--kernel K --modules M --clock hpet --accel cheese",
+	check(&kind, &all, "--kernel K --modules M --clock hpet --kvm npt=0,vgif=0 --accel cheese",
 	      " --emulated-host --prefork",
-	      " --timescale 2.5 --keep-ram --machine q35 --arg test=a --arg pages=2");
+	      " --timescale 2.5 --keep-ram --kvm npt=0,vgif=0 --machine q35 --arg test=a --arg pages=2");
 	/* On a real CPU the runner inside behaves as it does everywhere. */
 	kind.is_hardware = yes;
 	check(&kind, &none, "--accel kvm", "", "");

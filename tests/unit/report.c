@@ -274,6 +274,7 @@ static void test_environment_there_and_back(void)
 	here.cpu_emulated = TRUE;
 	here.kvm_parameters = parameters;
 	here.ferry = (char *)"0123abc";
+	here.kvm = (char *)"npt=0";
 	here.shard = (char *)"2/4";
 	here.run_cases = 7;
 	here.run_started = 1700000000000000001;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parameters that KVM's modules must have: the words of --kvm, "npt=0,vgif=0". A lab loads its
+ * modules with them. On this machine they hold already, or its cases are skipped.
+ */
+#ifndef FERRY_HOST_SUITE_KVM_WANTED_H
+#define FERRY_HOST_SUITE_KVM_WANTED_H
+
+#include <glib.h>
+
+/*
+ * Joins LISTS, each "NAME=VALUE,NAME=VALUE", in the order of the names, so that what means the same
+ * is the same. NULL without ERROR if LISTS is NULL. ERROR if a word is no NAME=VALUE, or a name
+ * comes twice. The caller frees the list.
+ */
+char *kvm_wanted_join(char **lists, GError **error);
+
+/* Why WANTED does not hold on this machine, as a reason; or NULL. The caller frees it. */
+char *kvm_wanted_missing(const char *wanted);
+
+/* FALSE and ERROR if no KVM module that is loaded here has one of the parameters. */
+gboolean kvm_wanted_known(const char *wanted, GError **error);
+
+#endif
