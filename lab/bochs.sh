@@ -133,6 +133,12 @@ emulator_check() {
 	clock_options="$clock_options tsc_early_khz=$((bochs_ips / 1000))"
 }
 
+# Bochs has no option for it, but prints its banner before it misses its configuration.
+emulator_version() {
+	timeout 10 "$bochs" -q -f "$work/no-bochsrc" </dev/null 2>&1 |
+		sed -n 's/^ *Bochs x86 Emulator \([0-9.]*\).*/\1/p' | head -n 1
+}
+
 # The machine gets the files that the command needs in an initrd.
 emulator_initrds() {
 	program=$(command -v "$1") || program=

@@ -18,6 +18,7 @@
 #   emulator_patience      a machine that boots hangs if it prints no line for so many seconds
 #   emulator_ports         how lab/init reports: virtio, or serial
 #   emulator_needs_files   not empty if it opens files of $work while the machine boots
+#   emulator_version       prints the emulator's version, such as 7.2.22; nothing if it does not tell
 #   emulator_check         fails if something is missing or an option cannot be met; may add to
 #                          clock_options
 #   emulator_initrds PROGRAM   prints the paths of further initrds
@@ -228,6 +229,9 @@ write_job() {
 		eval "value=\${$name-}"
 		[ -z "$value" ] || environment="$environment$(quoted "$name=$value")"
 	done
+	# The runner limits known issues by it.
+	[ "$accel" = kvm ] ||
+		environment="$environment$(quoted "FERRY_EMULATOR=$(emulator_version)")"
 	echo "environment=$(quoted "$environment")"
 	printf 'set -- '
 	for argument; do

@@ -16,6 +16,10 @@ emulator_check() {
 	fi
 }
 
+emulator_version() {
+	"$QEMU" --version </dev/null | sed -n '1s/.* version \([0-9.]*\).*/\1/p'
+}
+
 # The machine sees the host's files.
 emulator_initrds() {
 	:

@@ -28,6 +28,7 @@ mkdir "$dir/bin" "$dir/tmp"
 cat >"$dir/bin/bochs" <<'END'
 #!/bin/sh
 case $1 in --help) exit ;; esac
+case $3 in */no-bochsrc) echo "                        Bochs x86 Emulator 2.7.1"; exit 1 ;; esac
 echo $$ >"$DIR/pid"
 while [ "$ACT" = chatty ]; do
 	echo "rcu: stall" >/dev/fd/7
@@ -78,6 +79,8 @@ END
 # This QEMU gets what lab/qemu.sh gives QEMU.
 cat >"$dir/bin/qemu" <<'END'
 #!/bin/sh
+case $1 in --version) echo "QEMU emulator version 9.8.7 (acted 1:9.8+dfsg)"; exit ;; esac
+cat <&6 >"$DIR/initrd"
 echo $$ >"$DIR/pid"
 printf '%s\n' "$@" >"$DIR/arguments"
 case $ACT in
@@ -199,6 +202,11 @@ usage_error() {
 	[ "$status" -eq 2 ] && says "$1" && nothing_is_left
 }
 
+# The job in this file tells the runner inside which VERSION emulates its CPU.
+tells_emulator() {
+	grep -aq "FERRY_EMULATOR=$2'" "$dir/$1"
+}
+
 # A module tells what it depends on and its parameters.
 mkdir "$dir/loadable"
 printf 'parmtype=halt_poll_ns:uint\0' >"$dir/loadable/kvm.ko"
@@ -210,7 +218,7 @@ kernel_is_told() {
 	grep -q "^console=ttyS0.* $1\$" "$dir/arguments"
 }
 
-echo 1..38
+echo 1..40
 
 intel results -- true
 check "intel: the command's status is the lab's" [ "$status" -eq 3 ]
@@ -219,6 +227,7 @@ check "intel: errors come through" [ "$(cat "$dir/err")" = errors ]
 check "intel: results are unpacked" [ "$(cat "$dir/results/results.log")" = all ]
 check "intel: and what came before" [ "$(cat "$dir/results/partial.log")" = early ]
 check "intel: the disk holds kernel, header and command line" disk_is_right
+check "intel: the runner inside is told Bochs' version" tells_emulator disk 2.7.1
 check "intel: nothing is left" nothing_is_left
 
 died='lab/intel: the machine died before it was up'
@@ -267,6 +276,7 @@ check "intel: also processes that Bochs started" ends_by_signal intel parent out
 
 amd results -- true
 check "amd: the command's status is the lab's" [ "$status:$(cat "$dir/out")" = 4:output ]
+check "amd: the runner inside is told QEMU's version" tells_emulator initrd 9.8.7
 check "amd: nothing is left" nothing_is_left
 died='lab/amd: the machine died before it was up'
 amd gone -- true

@@ -240,6 +240,9 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 		vmm, programs->binary, programs->other_binary, accel, options->wanted.seed);
 
 	environment->cpu_emulated = options->emulated;
+	/* lab/common.sh tells. */
+	if (options->emulated && *(g_getenv("FERRY_EMULATOR") ?: ""))
+		environment->emulator_version = g_strdup(g_getenv("FERRY_EMULATOR"));
 	environment->kvm = g_strdup(options->wanted.kvm);
 	environment->ferry = g_strdup(ferry_version());
 	environment->run_cases = all_cases;

@@ -61,6 +61,7 @@ void environment_add_json(JsonBuilder *builder, const struct environment *enviro
 	json_builder_add_double_value(builder, environment->timescale);
 	add_number(builder, "run_seed", environment->seed);
 	add_number(builder, "cpu_emulated", environment->cpu_emulated);
+	add_string(builder, "emulator_version", environment->emulator_version);
 }
 
 void run_add_json(JsonBuilder *builder, const struct environment *environment)
@@ -407,6 +408,7 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->run_cases = MAX(0, member_number(object, "run_cases"));
 	environment->seed = member_number(object, "run_seed");
 	environment->cpu_emulated = member_number(object, "cpu_emulated") > 0;
+	environment->emulator_version = g_strdup(member_string(object, "emulator_version"));
 	environment->timescale =
 		timescale && JSON_NODE_HOLDS_VALUE(timescale) ? json_node_get_double(timescale) : 1;
 	return environment;

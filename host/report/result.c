@@ -108,6 +108,7 @@ void environment_free(struct environment *environment)
 	g_free(environment->kvm);
 	g_free(environment->microcode);
 	g_free(environment->emulator);
+	g_free(environment->emulator_version);
 	g_clear_pointer(&environment->kvm_parameters, g_hash_table_unref);
 	g_free(environment);
 }

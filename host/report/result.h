@@ -91,12 +91,13 @@ struct environment {
 	char *kvm;	    /* parameters that were asked for, "npt=0,vgif=0"; or NULL */
 	char *machine;	    /* the machine type, if one was chosen or named; else NULL */
 	char *accel;
-	char *kernel;	       /* of the host: "6.1.0-13-amd64" */
-	char *cpu;	       /* "AMD EPYC ..." */
-	char *clock;	       /* the kernel's clock source: "tsc", "hpet", ... */
-	char *microcode;       /* its revision, "0x1000065"; NULL: unknown */
-	gboolean cpu_emulated; /* by the emulator of a lab */
-	char *emulator;	       /* that is the lab's CPU: "tcg" or "bochs"; NULL: none */
+	char *kernel;		/* of the host: "6.1.0-13-amd64" */
+	char *cpu;		/* "AMD EPYC ..." */
+	char *clock;		/* the kernel's clock source: "tsc", "hpet", ... */
+	char *microcode;	/* its revision, "0x1000065"; NULL: unknown */
+	gboolean cpu_emulated;	/* by the emulator of a lab */
+	char *emulator;		/* that is the lab's CPU: "tcg" or "bochs"; NULL: none */
+	char *emulator_version; /* "7.2.22"; NULL if it is not known */
 	/* KVM's module parameters: "kvm_amd.npt" -> "Y", both strings. NULL: unknown. */
 	GHashTable *kvm_parameters;
 	guint32 seed;

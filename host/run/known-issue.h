@@ -15,8 +15,9 @@ struct known_issue {
 	GRegex *failure;    /* the whole reason of the failure must match; NULL: any test's */
 	GRegex *then;	    /* likewise, each further check that failed; NULL: `failure` */
 	char **hosts;	    /* globs over the names that host_names() lists */
-	char *kernel;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
-	char *qemu;	    /* versions of QEMU; NULL: any */
+	char **kernels;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
+	char **qemus;	    /* versions of QEMU; NULL: any, and any other VMM */
+	char **emulators;   /* versions of what emulates the CPU; NULL: any, and a real CPU */
 	gboolean sometimes; /* a pass needs no warning */
 	char *reason, *evidence;
 	gboolean strict; /* a pass where it is expected each time is a failure (--strict) */

@@ -13,8 +13,9 @@ static void known_issue_free(struct known_issue *issue)
 	g_clear_pointer(&issue->failure, g_regex_unref);
 	g_clear_pointer(&issue->then, g_regex_unref);
 	g_strfreev(issue->hosts);
-	g_free(issue->kernel);
-	g_free(issue->qemu);
+	g_strfreev(issue->kernels);
+	g_strfreev(issue->qemus);
+	g_strfreev(issue->emulators);
 	g_free(issue->reason);
 	g_free(issue->evidence);
 	g_free(issue);
@@ -22,9 +23,9 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case",   "test",	   "failure", "then",
-					     "host",   "kernel",   "qemu",    "sometimes",
-					     "reason", "evidence", NULL };
+	static const char *const known[] = { "case",	  "test",   "failure",	"then",
+					     "host",	  "kernel", "qemu",	"emulator",
+					     "sometimes", "reason", "evidence", NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 
@@ -48,7 +49,7 @@ static gboolean check_keys(GKeyFile *file, const char *path, const char *group, 
 }
 
 /* NULL if the group has no such key. */
-static char **read_globs(GKeyFile *file, const char *group, const char *key)
+static char **read_words(GKeyFile *file, const char *group, const char *key)
 {
 	g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
 
@@ -121,14 +122,15 @@ static struct known_issue *read_issue(GKeyFile *file, const char *path, const ch
 		return NULL;
 	issue = g_new0(struct known_issue, 1);
 	issue->name = g_strdup(group);
-	issue->case_globs = read_globs(file, group, "case");
-	issue->test_globs = read_globs(file, group, "test");
+	issue->case_globs = read_words(file, group, "case");
+	issue->test_globs = read_words(file, group, "test");
 	issue->failure = read_pattern(file, path, group, "failure", &problem);
 	if (!problem)
 		issue->then = read_pattern(file, path, group, "then", &problem);
-	issue->hosts = read_globs(file, group, "host");
-	issue->kernel = g_key_file_get_string(file, group, "kernel", NULL);
-	issue->qemu = g_key_file_get_string(file, group, "qemu", NULL);
+	issue->hosts = read_words(file, group, "host");
+	issue->kernels = read_words(file, group, "kernel");
+	issue->qemus = read_words(file, group, "qemu");
+	issue->emulators = read_words(file, group, "emulator");
 	issue->sometimes = g_key_file_get_boolean(file, group, "sometimes", NULL);
 	issue->reason = g_key_file_get_string(file, group, "reason", NULL);
 	issue->evidence = g_key_file_get_string(file, group, "evidence", NULL);

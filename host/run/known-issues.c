@@ -31,21 +31,26 @@ static int compare_versions(const char *version, const char *limit)
 	}
 }
 
-/* RANGE is "FROM..TO", and either may be missing. A NULL range holds every version. */
-static gboolean within(const char *version, const char *range)
+/* RANGE is "FROM..TO", and either may be missing. */
+static gboolean within_range(const char *version, const char *range)
 {
-	g_autofree char *from = NULL;
-	const char *dots, *to;
+	const char *dots = strstr(range, "..");
+	g_autofree char *from = dots ? g_strndup(range, dots - range) : g_strdup(range);
+	const char *to = dots ? dots + 2 : range;
 
-	if (!range)
-		return TRUE;
-	if (!version)
-		return FALSE;
-	dots = strstr(range, "..");
-	from = dots ? g_strndup(range, dots - range) : g_strdup(range);
-	to = dots ? dots + 2 : range;
 	return (!*from || compare_versions(version, from) >= 0) &&
 	       (!*to || compare_versions(version, to) <= 0);
+}
+
+/* NULL RANGES hold every version. An unknown VERSION (NULL) is in no range. */
+static gboolean within(const char *version, char **ranges)
+{
+	if (!ranges)
+		return TRUE;
+	for (char **range = ranges; version && *range; range++)
+		if (within_range(version, *range))
+			return TRUE;
+	return FALSE;
 }
 
 static gboolean matches_any(char **globs, const char *name)
@@ -69,6 +74,26 @@ static gboolean is_host(const struct known_issue *issue, const struct environmen
 	       (!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"));
 }
 
+/* Does one of the QEMUs have such a version? */
+static gboolean is_qemu(const struct known_issue *issue, const struct result *result)
+{
+	if (!issue->qemus)
+		return TRUE;
+	return !g_strcmp0(result->environment->vmm, "qemu") &&
+	       (within(result->vmm_version, issue->qemus) ||
+		(result->other_vmm_version && within(result->other_vmm_version, issue->qemus)));
+}
+
+/* With --accel tcg the VMM is what emulates the CPU. */
+static gboolean is_emulator(const struct known_issue *issue, const struct result *result)
+{
+	const struct environment *environment = result->environment;
+
+	return within(!g_strcmp0(environment->accel, "tcg") ? result->vmm_version
+							    : environment->emulator_version,
+		      issue->emulators);
+}
+
 /* Is the issue about this case, on this host and with these versions? */
 static gboolean concerns(const struct known_issue *issue, const struct result *result)
 {
@@ -81,9 +106,8 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 		g_strconcat(program, "/", plan->base ? plan->base->name : "", NULL);
 
 	return (matches_any(issue->case_globs, name) || matches_any(issue->case_globs, plain)) &&
-	       is_host(issue, environment) && within(environment->kernel, issue->kernel) &&
-	       (within(result->vmm_version, issue->qemu) ||
-		(result->other_vmm_version && within(result->other_vmm_version, issue->qemu)));
+	       is_host(issue, environment) && within(environment->kernel, issue->kernels) &&
+	       is_qemu(issue, result) && is_emulator(issue, result);
 }
 
 static gboolean names_test(const struct known_issue *issue, const char *test)
@@ -400,7 +424,9 @@ char *known_issues_expected(GPtrArray *issues, const struct test_case *test_case
 		struct known_issue of_any_version = *(const struct known_issue *)issues->pdata[i];
 		const char *const *globs = (const char *const *)of_any_version.test_globs;
 
-		of_any_version.qemu = NULL;
+		of_any_version.qemus = NULL;
+		if (!g_strcmp0(there.accel, "tcg"))
+			of_any_version.emulators = NULL;
 		/* With a pattern and no test it is about how guests end. */
 		if (!concerns(&of_any_version, result) || (of_any_version.failure && !globs))
 			continue;

@@ -42,6 +42,16 @@ static const struct fault rows[] = {
 	EXCUSED("test-in-both-boots", "reset", "", KNOWN_TEST),
 	EXCUSED("test-beside-snapshot", "bgsnapshot", "", KNOWN_TEST),
 
+	/* Here fake-qemu 7.2.0 is both the VMM and the emulator. */
+	EXCUSED("versions", "none", "", KNOWN_TEST "qemu = ..7.1 7.2..\nemulator = ..7.2\n"),
+	{ .name = "known-in-older-emulator",
+	  .arguments = "run selftest/none",
+	  .script = "failing:",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .known_issues = KNOWN_TEST "emulator = ..7.1\n",
+	  .words = "^FAIL  selftest/none: fake: " },
+
 	/* An issue with a pattern for just that end. */
 	EXCUSED("end-too", "none", "aborts-after-tests",
 		KNOWN_TEST "[end]\ncase = *\nhost = tcg\nfailure = unexpected exception 2 at .*\n"

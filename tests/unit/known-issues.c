@@ -16,7 +16,7 @@ static const char issues_text[] = "[alpha]\n"
 				  "case = prog/none\n"
 				  "test = beta\n"
 				  "host = *\n"
-				  "kernel = 6.1..6.4\n"
+				  "kernel = 6.1..6.4 6.10..6.12.9\n"
 				  "reason = beta is broken there\n"
 				  "evidence = somewhere\n"
 				  "[said]\n"
@@ -45,6 +45,20 @@ static const char issues_text[] = "[alpha]\n"
 				  "host = *\n"
 				  "sometimes = true\n"
 				  "reason = any test may fail\n"
+				  "evidence = somewhere\n"
+				  "[emulated]\n"
+				  "case = prog/precopy\n"
+				  "test = delta\n"
+				  "host = amd tcg\n"
+				  "emulator = ..7.2\n"
+				  "reason = the emulator is wrong\n"
+				  "evidence = somewhere\n"
+				  "[of-qemu]\n"
+				  "case = prog/precopy\n"
+				  "test = epsilon\n"
+				  "host = *\n"
+				  "qemu = 7.0..7.2\n"
+				  "reason = QEMU is wrong\n"
 				  "evidence = somewhere\n";
 
 static const struct row {
@@ -58,8 +72,10 @@ static const struct row {
 	const char *expected_tests, *expected_failures;
 	const char *reason; /* how the result's reason then begins, or NULL */
 	gboolean warning;
-	gboolean hardware;  /* the lab's CPU is not emulated */
-	const char *inside; /* the host whose issues were applied before, inside a lab; or NULL */
+	gboolean hardware;    /* the lab's CPU is not emulated */
+	const char *inside;   /* the host whose issues were applied before, inside a lab; or NULL */
+	const char *emulator; /* its version; NULL: not known */
+	const char *vmm, *version, *other; /* NULL: "qemu", and not told */
 } rows[] = {
 	{ "one", "amd", "6.1.0", "none", VERDICT_FAIL, "a:pass alpha:fail", "", VERDICT_XFAIL,
 	  "a:pass alpha:xfail", "", "alpha is broken" },
@@ -76,6 +92,10 @@ static const struct row {
 	{ "any-host-on-hardware", "amd", "6.1.0", "none", VERDICT_FAIL, "beta:fail", "",
 	  VERDICT_XFAIL, "beta:xfail", "", "beta is broken", .hardware = TRUE },
 	{ "other-kernel", "amd", "6.5.0", "none", VERDICT_FAIL, "beta:fail", "", VERDICT_FAIL,
+	  "beta:fail", "", "first" },
+	{ "second-range", "amd", "6.12.9", "none", VERDICT_FAIL, "beta:fail", "", VERDICT_XFAIL,
+	  "beta:xfail", "", "beta is broken" },
+	{ "mended-in-stable", "amd", "6.12.10", "none", VERDICT_FAIL, "beta:fail", "", VERDICT_FAIL,
 	  "beta:fail", "", "first" },
 	{ "other-plan", "amd", "6.1.0", "pause", VERDICT_FAIL, "beta:fail", "", VERDICT_FAIL,
 	  "beta:fail", "", "first" },
@@ -127,6 +147,25 @@ static const struct row {
 	  "gamma:pass", "", NULL },
 	{ "sometimes", "local", "6.9.0", "storm", VERDICT_PASS, "gamma:pass", "", VERDICT_PASS,
 	  "gamma:pass", "", NULL },
+	{ "emulator", "amd", "6.1.0", "precopy", VERDICT_FAIL, "delta:fail", "", VERDICT_XFAIL,
+	  "delta:xfail", "", "the emulator", .emulator = "7.2.22", .version = "11.1.3" },
+	{ "newer-emulator", "amd", "6.1.0", "precopy", VERDICT_FAIL, "delta:fail", "", VERDICT_FAIL,
+	  "delta:fail", "", "first", .emulator = "11.1.3", .version = "7.2.22" },
+	{ "unknown-emulator", "amd", "6.1.0", "precopy", VERDICT_FAIL, "delta:fail", "",
+	  VERDICT_FAIL, "delta:fail", "", "first", .version = "7.2.22" },
+	{ "tcg-emulates", "local", "6.1.0", "precopy", VERDICT_FAIL, "delta:fail", "",
+	  VERDICT_XFAIL, "delta:xfail", "", "the emulator", .version = "7.2.22" },
+	{ "newer-tcg", "local", "6.1.0", "precopy", VERDICT_FAIL, "delta:fail", "", VERDICT_FAIL,
+	  "delta:fail", "", "first", .version = "11.1.3" },
+	{ "qemu", "amd", "6.1.0", "precopy", VERDICT_FAIL, "epsilon:fail", "", VERDICT_XFAIL,
+	  "epsilon:xfail", "", "QEMU is wrong", .emulator = "11.1.3", .version = "7.2.22" },
+	{ "newer-qemu", "amd", "6.1.0", "precopy", VERDICT_FAIL, "epsilon:fail", "", VERDICT_FAIL,
+	  "epsilon:fail", "", "first", .emulator = "7.2.22", .version = "11.1.3" },
+	{ "one-of-two-qemus", "amd", "6.1.0", "precopy", VERDICT_FAIL, "epsilon:fail", "",
+	  VERDICT_XFAIL, "epsilon:xfail", "", "QEMU is wrong", .version = "11.1.3",
+	  .other = "7.2.22" },
+	{ "no-qemu", "amd", "6.1.0", "precopy", VERDICT_FAIL, "epsilon:fail", "", VERDICT_FAIL,
+	  "epsilon:fail", "", "first", .vmm = "native", .version = "7" },
 };
 
 static void add_tests(struct result *result, const char *tests)
@@ -225,13 +264,19 @@ static void test_row(gconstpointer data)
 	struct program program = { .name = (char *)"prog" };
 	struct plan plan = { .name = row->plan };
 	struct test_case test_case = { .program = &program, .plan = &plan };
-	struct environment environment = { .host = (char *)row->host,
-					   .accel = (char *)"tcg",
-					   .cpu_emulated = !row->hardware,
-					   .kernel = (char *)row->kernel };
+	struct environment environment = {
+		.host = (char *)row->host,
+		.accel = (char *)(g_str_equal(row->host, "local") ? "tcg" : "kvm"),
+		.vmm = (char *)(row->vmm ?: "qemu"),
+		.emulator_version = (char *)row->emulator,
+		.cpu_emulated = !row->hardware,
+		.kernel = (char *)row->kernel
+	};
 	struct result *result = result_new(&test_case, &environment);
 
 	g_assert_nonnull(issues);
+	result->vmm_version = g_strdup(row->version);
+	result->other_vmm_version = g_strdup(row->other);
 	result->verdict = row->verdict;
 	if (row->verdict != VERDICT_PASS)
 		result->reason = g_strdup("first");
