@@ -23,14 +23,12 @@ static const GOptionEntry entries[] = {
 
 static void add_up(void *data, const struct result *result)
 {
-	const char *host = result->environment->host;
-	gboolean local = g_str_equal(host, "local");
+	g_autofree char *place = result_place(result, "local");
 
 	counts_add(data, result);
 	if (!verdict_is_red(result->verdict))
 		return;
-	printf("%-5s %s%s%s: %s\n", verdict_name(result->verdict), result->test_case->name,
-	       local ? "" : " on ", local ? "" : host,
+	printf("%-5s %s%s: %s\n", verdict_name(result->verdict), result->test_case->name, place,
 	       result->reason ? result->reason : "no reason is told");
 	if (result->logdir)
 		printf("      logs in %s\n", result->logdir);
@@ -63,8 +61,11 @@ static int print_sum(void)
 	return counts_red(&counts) ? EXIT_SOME_FAILED : EXIT_ALL_PASSED;
 }
 
+/* With other parameters KVM may be much slower, and the table is of KVM as it is. */
 static void add_duration(void *data, const struct result *result)
 {
+	if (result->environment->kvm)
+		return;
 	durations_table_add(data, result);
 }
 

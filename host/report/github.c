@@ -81,6 +81,8 @@ static void append_cell(GString *row, const char *text)
 static void add_row(struct github *github, const struct result *result, const char *test,
 		    const char *reason)
 {
+	/* No host has an empty name, so the host is told. */
+	g_autofree char *place = result_place(result, "");
 	g_autoptr(GString) row = g_string_new(NULL);
 
 	if (!github->summary || github->rows++ >= MOST_ROWS)
@@ -92,7 +94,7 @@ static void add_row(struct github *github, const struct result *result, const ch
 	g_string_append(row, "|");
 	append_cell(row, verdict_name(result->verdict));
 	append_cell(row, result->test_case->name);
-	append_cell(row, result->environment->host);
+	append_cell(row, place + strlen(" on "));
 	append_cell(row, test);
 	append_cell(row, reason);
 	g_string_append(row, "\n");
@@ -121,7 +123,7 @@ static void add_line(GString *message, guint *lines, const char *name, const cha
 static void github_ended(void *data, const struct result *result)
 {
 	struct github *github = data;
-	const char *host = result->environment->host;
+	g_autofree char *place = result_place(result, "local");
 	g_autoptr(GArray) tests = NULL;
 	g_autoptr(GString) message = NULL;
 	g_autofree char *title = NULL;
@@ -132,9 +134,8 @@ static void github_ended(void *data, const struct result *result)
 		return;
 	tests = test_verdicts(result);
 	message = g_string_new(NULL);
-	title = g_strdup_printf("%s %s%s%s", verdict_name(result->verdict), result->test_case->name,
-				g_str_equal(host, "local") ? "" : " on ",
-				g_str_equal(host, "local") ? "" : host);
+	title = g_strconcat(verdict_name(result->verdict), " ", result->test_case->name, place,
+			    NULL);
 	if (red_beyond_tests(result)) {
 		g_string_append(message, result->reason);
 		add_row(github, result, NULL, result->reason);

@@ -140,17 +140,21 @@ static void junit_ended(void *data, const struct result *result)
 	struct junit *junit = data;
 	struct testsuite suite = { .text = g_string_new(NULL) };
 	g_autoptr(GArray) tests = test_verdicts(result);
+	const char *kvm = result->environment->kvm;
 	g_autofree char *head = NULL, *text = NULL;
+	g_autofree char *parameters =
+		kvm ? g_markup_printf_escaped("<property name=\"kvm\" value=\"%s\"/>", kvm) : NULL;
 
 	for (guint i = 0; i < tests->len; i++)
 		add_test(&suite, result, &g_array_index(tests, struct test_verdict, i));
 	add_case(&suite, result);
 	head = g_markup_printf_escaped(
-		"<testsuite name=\"%s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\" hostname=\"%s\">\n  <properties><property name=\"verdict\" value=\"%s\"/></properties>\n",
+		"<testsuite name=\"%s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\" hostname=\"%s\">\n  <properties><property name=\"verdict\" value=\"%s\"/>",
 		result->test_case->name, suite.tests, suite.failures, suite.errors, suite.skipped,
 		result->duration_ns / 1e9, result->environment->host,
 		verdict_name(result->verdict));
-	text = g_strconcat(head, suite.text->str, "</testsuite>\n", NULL);
+	text = g_strconcat(head, parameters ? parameters : "", "</properties>\n", suite.text->str,
+			   "</testsuite>\n", NULL);
 	g_string_free(suite.text, TRUE);
 	if (junit->cases_left)
 		junit->cases_left--;

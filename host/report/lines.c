@@ -215,15 +215,11 @@ static void print_attempts(const struct result *result)
 
 static void print_result(struct lines *lines, const struct result *result)
 {
-	const char *host = result->environment->host;
-	gboolean elsewhere = !g_str_equal(host, lines->environment->host);
-	const char *name = result->test_case->name;
+	g_autofree char *place = result_place(result, lines->environment->host);
 	g_autofree char *summary = result_summary(result), *others = NULL;
 
-	printf("%s%-5s%s %s%s%s", color(lines, result->verdict), verdict_name(result->verdict),
-	       lines->live ? "\033[m" : "", name, elsewhere ? " on " : "", elsewhere ? host : "");
-	if (result->environment->kvm)
-		printf(" with %s", result->environment->kvm);
+	printf("%s%-5s%s %s%s", color(lines, result->verdict), verdict_name(result->verdict),
+	       lines->live ? "\033[m" : "", result->test_case->name, place);
 	if (result->other_vmm_version)
 		printf(" between %s and %s", result->vmm_version, result->other_vmm_version);
 	if (result->verdict == VERDICT_PASS)

@@ -189,6 +189,15 @@ void result_add_text(GPtrArray **texts, const char *text)
 	g_ptr_array_add(*texts, (*texts)->len < MOST_FAILURES ? g_strdup(text) : many_more(NULL));
 }
 
+char *result_place(const struct result *result, const char *here)
+{
+	const char *host = result->environment->host, *kvm = result->environment->kvm;
+	gboolean elsewhere = !g_str_equal(host, here);
+
+	return g_strconcat(elsewhere ? " on " : "", elsewhere ? host : "", kvm ? " with " : "",
+			   kvm ? kvm : "", NULL);
+}
+
 void result_add_figures(struct result *result, GHashTable *values)
 {
 	struct mark *mark = NULL;

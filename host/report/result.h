@@ -153,6 +153,13 @@ void result_add_failure(struct result *result, enum failure_kind kind, const cha
 /* Adds TEXT to *TEXTS, and makes the array if that is NULL. After very many it only counts them. */
 void result_add_text(GPtrArray **texts, const char *text);
 
+/*
+ * " on amd with npt=0": where the result is from, and with which parameters of KVM that were asked
+ * for. The host is left out if it is HERE, and the parameters if there are none. The caller frees
+ * it.
+ */
+char *result_place(const struct result *result, const char *here);
+
 void environment_free(struct environment *environment);
 
 /*

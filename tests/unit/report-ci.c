@@ -174,6 +174,18 @@ static void test_github_no_summary(void)
 	g_unsetenv("GITHUB_STEP_SUMMARY");
 }
 
+/* Results of a sweep of KVM's parameters differ in nothing else. */
+static void test_github_parameters(void)
+{
+	g_autofree char *text = NULL;
+
+	environment.kvm = (char *)"npt=0,vgif=0";
+	text = printed(&github_reporter, 1);
+	environment.kvm = NULL;
+	g_assert_true(g_str_has_prefix(
+		text, "::error title=FAIL pro/none on amd with npt=0%2Cvgif=0::bad: "));
+}
+
 static void test_lava(void)
 {
 	g_autofree char *text = printed(&lava_reporter, 3);
@@ -319,6 +331,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/report-ci/github", test_github);
 	g_test_add_func("/report-ci/github-interrupted", test_github_interrupted);
 	g_test_add_func("/report-ci/github-title", test_github_title);
+	g_test_add_func("/report-ci/github-parameters", test_github_parameters);
 	g_test_add_func("/report-ci/github-no-summary", test_github_no_summary);
 	g_test_add_func("/report-ci/lava", test_lava);
 	g_test_add_func("/report-ci/kcidb-at-each-moment", test_kcidb_at_each_moment);
