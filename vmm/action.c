@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See action.h. KVM_KVMCLOCK_CTRL: KVM API documentation 4.67. */
+/* See action.h. */
 #include "action.h"
 #include "control.h"
 #include "director.h"
 #include "host-time.h"
 #include "machine.h"
+#include "pause.h"
 #include "vcpu.h"
 
 #define US_PER_SECOND 1000000ul
@@ -20,12 +21,7 @@ void action_pause(struct machine *machine, struct request *request)
 
 	vcpus_stop(machine);
 	stopped = host_ns(CLOCK_MONOTONIC);
-	/*
-	 * The guest's clocks go on. It is told that it stood still, so that its watchdogs do not
-	 * take that for a hang. KVM refuses if the guest has no kvmclock, which does not matter.
-	 */
-	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
-		kvm_try(machine->vm->cpu[i].fd, KVM_KVMCLOCK_CTRL, NULL);
+	pause_tell(machine);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 	stopped = host_ns(CLOCK_MONOTONIC) - stopped;
 	director_go(machine);
@@ -40,6 +36,7 @@ void action_cycle(struct machine *machine, struct request *request)
 	vcpus_stop(machine);
 	while (count--)
 		cycle_carry_out(machine);
+	pause_tell(machine);
 	director_go(machine);
 	control_ok(request, "cycles=%llu stopped_ns=%llu",
 		   (unsigned long long)machine->figures.cycles,

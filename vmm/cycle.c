@@ -6,6 +6,7 @@
 #include "host-time.h"
 #include "machine.h"
 #include "message.h"
+#include "pause.h"
 #include "sentence.h"
 #include "state/state.h"
 
@@ -42,6 +43,7 @@ void cycle_carry_out(struct machine *machine)
 	machine->vm = ahead_take(machine);
 	state_restore(machine, state);
 	state_check(machine, state);
+	pause_tell_again(machine);
 	coverage_count(state, machine->vm->shape.cpus);
 	state_free(state);
 	vm_close_aside(old);

@@ -15,6 +15,7 @@
 #include "director.h"
 #include "machine.h"
 #include "message.h"
+#include "pause.h"
 #include "save.h"
 #include "saved-guest.h"
 #include "sentence.h"
@@ -53,6 +54,7 @@ void restore_carry_out(struct machine *machine)
 	if (!restored)
 		return;
 	saved_guest_restore(restored, machine);
+	pause_tell(machine);
 	control_say("event ready");
 	/* By hand it was saved while it waited for this. */
 	sentence_answer(machine);

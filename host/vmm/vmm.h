@@ -98,8 +98,8 @@ struct vm_machine {
 	 * guests that end before a migration could begin otherwise.
 	 */
 	gboolean waits_for_migration;
-	unsigned uses;		/* of enum vmm_capability: what the VMM will be asked to do */
-	unsigned options;	/* of enum vm_option */
+	unsigned uses;	  /* of enum vmm_capability: what the VMM will be asked to do */
+	unsigned options; /* of enum vm_option */
 };
 
 /* What one VM has for itself: its program, its logs, and where its guest comes from. */
