@@ -197,4 +197,44 @@ if [ -s "$saved" ]; then
 		--restore "$work/short"
 fi
 
+# ---- migrations within the process ----
+
+check "--carry and --cycle together" says 2 "exclude each other" \
+	--carry log --cycle kick "$guest"
+check "--carry and --save together" says 2 "exclude each other" \
+	--carry log --save "$work/never" "$guest"
+check "a way to carry that there is not" says 2 "does not know 'logs'" --carry logs "$guest"
+
+# carries HOW ARGUMENT...: the guest passes, was migrated, and some pages went twice
+carries() {
+	how=$1
+	shift
+	ends 1 "verdict=pass" --carry "$how" "$@" &&
+		grep -q "^ferry-vmm: [1-9].* migrations .* of these [1-9].* again" "$work/errors"
+}
+
+dirty=$build/x86/dirty.flat
+with_kvm "a guest is carried by the dirty log" carries log --append test=dense "$dirty"
+with_kvm "two vCPUs are" carries log --cpus 2 --append test=dense "$dirty"
+
+# KVM with shadow paging overruns its rings. That must be noticed, and nothing else may happen.
+carries_by_ring() {
+	carries ring --append test=dense "$dirty" ||
+		{ [ "$status" -eq 6 ] && grep -q "has overrun a dirty ring" "$work/errors"; } ||
+		{ [ "$status" -eq 8 ] && grep -q "has no dirty rings" "$work/errors"; }
+}
+with_kvm "a guest is carried by dirty rings, or an overrun is noticed" carries_by_ring
+
+# A page that is left out may be written again, or the guest may die of it. One of these seeds has it
+# tell what is wrong.
+forgotten_page_noticed() {
+	for seed in 1 2 3 4 5 6 7 8 9 10; do
+		timeout 10 "$vmm" --carry log --forget-dirty 6 --seed "$seed" \
+			--append test=flood "$dirty" >"$work/output" 2>"$work/errors" </dev/null
+		grep -qa "^FAIL: flood: CPU 0's page" "$work/output" && return 0
+	done
+	return 1
+}
+with_kvm "dirty notices a page that was left out" forgotten_page_noticed
+
 echo "1..$number"

@@ -218,9 +218,9 @@ static uint32_t write_madt(struct area *area, unsigned cpus)
 
 void acpi_write(const struct memory *memory, unsigned cpus)
 {
-	struct rsdp *rsdp = memory_at(memory, RSDP_ADDRESS, sizeof(*rsdp));
+	struct rsdp *rsdp = memory_to_write(memory, RSDP_ADDRESS, sizeof(*rsdp));
 	struct area area = {
-		.memory = memory_at(memory, TABLES_BEGIN, TABLES_END - TABLES_BEGIN),
+		.memory = memory_to_write(memory, TABLES_BEGIN, TABLES_END - TABLES_BEGIN),
 	};
 	uint32_t fadt = write_fadt(&area), madt = write_madt(&area, cpus);
 	struct rsdt *rsdt = append(&area,
@@ -235,4 +235,6 @@ void acpi_write(const struct memory *memory, unsigned cpus)
 	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
 	memcpy(rsdp->oem_id, "FERRY ", sizeof(rsdp->oem_id));
 	rsdp->checksum = checksum(rsdp, sizeof(*rsdp));
+	memory_wrote(memory, rsdp, sizeof(*rsdp));
+	memory_wrote(memory, area.memory, TABLES_END - TABLES_BEGIN);
 }

@@ -125,6 +125,7 @@ static const struct {
 } requests[] = {
 	{ "pause", action_pause },
 	{ "cycle", action_cycle },
+	{ "carry", action_carry },
 	{ "save", action_save },
 	{ "go", action_go },
 	{ "quit", quit },

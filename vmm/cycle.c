@@ -40,7 +40,10 @@ void cycle_carry_out(struct machine *machine)
 	struct state *state = state_save(machine);
 	struct vm *old = machine->vm;
 
-	machine->vm = ahead_take(machine);
+	/* VMs that were made ahead have the memory of that time, and --carry changes it. */
+	machine->vm = machine->options->carry ? vm_create(&machine->kvm, &machine->options->shape,
+							  &machine->memory)
+					      : ahead_take(machine);
 	state_restore(machine, state);
 	state_check(machine, state);
 	pause_tell_again(machine);

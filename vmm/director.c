@@ -5,12 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "carry.h"
 #include "control.h"
 #include "device.h"
 #include "director.h"
 #include "machine.h"
 #include "message.h"
 #include "moment.h"
+#include "random.h"
 #include "save.h"
 #include "vcpu.h"
 
@@ -38,18 +40,67 @@ void director_go(struct machine *machine)
 		vcpus_go(machine);
 }
 
+/* Begins what happens at random moments. Returns whether it is a cycle. */
+static bool moment_has_come(struct machine *machine)
+{
+	moment_take();
+	if (machine->options->carry)
+		carry_begin(machine, NULL);
+	return !machine->options->carry;
+}
+
+enum goes_on {
+	GOES_ON,
+	HAS_ENDED,
+};
+
+/* Stops all vCPUs, and does what one of them or the random moment, if it is KICKED, asks for. */
+static enum goes_on handle_events(struct machine *machine, bool kicked, int *status)
+{
+	unsigned events;
+
+	vcpus_stop(machine);
+	/* What the vCPUs did until they stood still counts, too. */
+	events = vcpus_take_events();
+	if (events & VCPU_ENDED) {
+		save_was_missed(machine);
+		*status = vcpus_end_status();
+		return HAS_ENDED;
+	}
+	if (events & VCPU_RESET) {
+		control_say("event reset");
+		*status = STATUS_SHUTDOWN;
+		return HAS_ENDED;
+	}
+	if (save_when_due(machine)) {
+		*status = STATUS_SHUTDOWN;
+		return HAS_ENDED;
+	}
+	if (events & VCPU_RING_FULL)
+		carry_ring_full(machine);
+	if (events & VCPU_CYCLE_DUE || kicked)
+		cycle_when_due(machine);
+	director_go(machine);
+	if (kicked)
+		moment_arm(machine);
+	return GOES_ON;
+}
+
 static int run(struct machine *machine)
 {
+	int status;
+
 	for (;;) {
 		struct pollfd files[] = {
 			{ .fd = vcpus_event_fd(), .events = POLLIN },
 			{ .fd = serial_room() ? input : -1, .events = POLLIN },
-			{ .fd = control_fd(), .events = POLLIN },
+			/* The next request waits until this one was replied to. */
+			{ .fd = carry_is_on() ? -1 : control_fd(), .events = POLLIN },
 			{ .fd = moment_fd(), .events = POLLIN },
 		};
-		unsigned events;
+		bool kicked;
 
-		if (poll(files, sizeof(files) / sizeof(files[0]), -1) < 0) {
+		if (poll(files, sizeof(files) / sizeof(files[0]), carry_wait_ms()) < 0) {
 			if (errno != EINTR)
 				die(STATUS_SETUP, "poll: %s", strerror(errno));
 			continue;
@@ -60,28 +111,13 @@ static int run(struct machine *machine)
 			vcpus_stop(machine);
 			return STATUS_SHUTDOWN;
 		}
-		if (!files[0].revents && !files[3].revents)
-			continue;
-		vcpus_stop(machine);
-		/* What the vCPUs did until they stood still counts, too. */
-		events = vcpus_take_events();
-		if (events & VCPU_ENDED) {
-			save_was_missed(machine);
-			return vcpus_end_status();
-		}
-		if (events & VCPU_RESET) {
-			control_say("event reset");
-			return STATUS_SHUTDOWN;
-		}
-		if (files[3].revents)
-			moment_take();
-		if (save_when_due(machine))
-			return STATUS_SHUTDOWN;
-		if (events & VCPU_CYCLE_DUE || files[3].revents)
-			cycle_when_due(machine);
-		director_go(machine);
-		if (files[3].revents)
-			moment_arm(machine);
+		kicked = files[3].revents && moment_has_come(machine);
+		if ((files[0].revents || kicked) &&
+		    handle_events(machine, kicked, &status) == HAS_ENDED)
+			return status;
+		/* Also after events, or a guest that fills its rings all the time would hold it up. */
+		if (carry_is_on())
+			carry_on(machine);
 	}
 }
 
@@ -89,6 +125,7 @@ int director_run(struct machine *machine)
 {
 	int status;
 
+	random_seed(machine->options->cycle.seed);
 	vcpus_start(machine);
 	control_open(machine, machine->options->control);
 	moment_open(machine);
@@ -97,6 +134,7 @@ int director_run(struct machine *machine)
 	moment_arm(machine);
 	status = run(machine);
 	cycle_summary(machine);
+	carry_summary(machine);
 	control_close(machine);
 	return status;
 }

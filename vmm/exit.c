@@ -12,7 +12,8 @@
 /* A cycle is due after each exit, unless the guest only polls and cycles have had their share. */
 static unsigned cycle_due(struct machine *machine, bool polled)
 {
-	if (sentence_waits(machine))
+	/* With --carry, the next migration answers it. */
+	if (sentence_waits(machine) && !machine->options->carry)
 		return VCPU_CYCLE_DUE;
 	if (machine->options->cycle.when != CYCLE_EXIT)
 		return 0;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "carry.h"
 #include "cycle.h"
 #include "kvm.h"
 #include "memory.h"
@@ -29,6 +30,7 @@ struct machine {
 	struct vcpu *vcpus;
 	bool held; /* the guest stands still until the runner says `go` */
 	struct cycle_figures figures;
+	struct carry_figures carry_figures;
 };
 
 /* Makes the machine. The vCPUs are set up for the guest's first instruction, and do not run yet. */

@@ -32,9 +32,9 @@ void moment_open(const struct machine *machine)
 {
 	const struct options *options = machine->options;
 
-	if (options->cycle.when != CYCLE_KICK)
+	/* With a runner, it says when the guest is to be migrated. */
+	if (options->cycle.when != CYCLE_KICK && (!options->carry || options->control >= 0))
 		return;
-	random_seed(options->cycle.seed);
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (timer < 0)
 		die(STATUS_SETUP, "cannot make a timer: %s", strerror(errno));

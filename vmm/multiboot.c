@@ -119,7 +119,7 @@ static void place(const struct image *image, const struct memory *memory, uint64
 
 	if (offset > image->size || file_size > image->size - offset || file_size > memory_size)
 		die(STATUS_SETUP, "%s is damaged: a part of it lies beyond its end", image->path);
-	target = memory_at(memory, address, memory_size);
+	target = memory_to_write(memory, address, memory_size);
 	if (!target)
 		die(STATUS_SETUP,
 		    "%s does not fit into %lu MiB of memory: it wants address 0x%lx (--memory)",
@@ -127,6 +127,7 @@ static void place(const struct image *image, const struct memory *memory, uint64
 		    (unsigned long)(address + memory_size));
 	memcpy(target, image->bytes + offset, file_size);
 	memset(target + file_size, 0, memory_size - file_size);
+	memory_wrote(memory, target, memory_size);
 }
 
 static uint32_t load_by_addresses(const struct image *image, const struct memory *memory,
@@ -189,9 +190,9 @@ static void write_information(const struct memory *memory, const struct image *i
 			      const char *command_line)
 {
 	struct information *information =
-		memory_at(memory, INFORMATION_ADDRESS, sizeof(*information));
+		memory_to_write(memory, INFORMATION_ADDRESS, sizeof(*information));
 	size_t room = COMMAND_LINE_END - COMMAND_LINE_ADDRESS;
-	char *text = memory_at(memory, COMMAND_LINE_ADDRESS, room);
+	char *text = memory_to_write(memory, COMMAND_LINE_ADDRESS, room);
 	/* As QEMU has it: the file's name comes first. */
 	size_t name = strlen(image->path);
 	size_t length = name + 1 + strlen(command_line) + 1;
@@ -213,6 +214,8 @@ static void write_information(const struct memory *memory, const struct image *i
 	add_to_map(information, 0, LOW_MEMORY_END, MEMORY_AVAILABLE);
 	add_to_map(information, LOW_MEMORY_END, HIGH_MEMORY, MEMORY_RESERVED);
 	add_to_map(information, HIGH_MEMORY, memory->size, MEMORY_AVAILABLE);
+	memory_wrote(memory, information, sizeof(*information));
+	memory_wrote(memory, text, room);
 }
 
 struct entry image_load(const struct image *image, const char *command_line,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dirty.h"
 #include "message.h"
 #include "options.h"
 #include "state/state.h"
@@ -14,6 +15,7 @@
 #define USUAL_MEMORY_MIB 128
 #define LEAST_MEMORY_MIB 8
 #define USUAL_SHARE	 2
+#define MOST_FORGOTTEN	 1000000000
 #define MOST_FILES	 1023
 
 static void print_help(void)
@@ -27,11 +29,12 @@ static void print_help(void)
 	       "  --cpu LIST          features, as QEMU's -cpu has them: max,-x2apic,hv-time\n"
 	       "                      (default: all that KVM has, without Hyper-V)\n"
 	       "  --hyperv LIST       more parts of Hyper-V: hv-vpindex,hv-synic\n"
-	       "  --cycle exit|kick   save the guest and restore it in a new VM, at each exit to\n"
-	       "                      user space or at random moments\n"
+	       "  --cycle exit|kick   save and restore it, at each exit or at random moments\n"
 	       "  --save FILE         when the guest asks to be migrated, save it and end\n"
 	       "  --restore FILE      go on with a saved guest\n"
 	       "  --forget NAME,...   leave this out of each restore; 'list' tells the names\n"
+	       "  --carry log|ring    migrate it in here, by KVM's dirty log or its dirty rings\n"
+	       "  --forget-dirty N    leave out one dirty page in N, which a guest should notice\n"
 	       "  --seed N            for what is random\n"
 	       "  --irqchip WHERE     kernel (default), split or off\n"
 	       "  --device FILE       instead of /dev/kvm\n"
@@ -84,6 +87,8 @@ enum {
 	SAVE,
 	RESTORE,
 	RESTORE_FD,
+	CARRY,
+	FORGET_DIRTY,
 };
 
 static const struct option known[] = {
@@ -94,6 +99,8 @@ static const struct option known[] = {
 	{ "forget", required_argument, NULL, FORGET },
 	{ "hyperv", required_argument, NULL, HYPERV },
 	{ "cycle", required_argument, NULL, CYCLE },
+	{ "carry", required_argument, NULL, CARRY },
+	{ "forget-dirty", required_argument, NULL, FORGET_DIRTY },
 	{ "seed", required_argument, NULL, SEED },
 	{ "irqchip", required_argument, NULL, IRQCHIP },
 	{ "device", required_argument, NULL, DEVICE },
@@ -122,6 +129,7 @@ static void forget(const char *list)
 static void take(struct options *options, int option, const char *value)
 {
 	static const char *const cycles[] = { "never", "exit", "kick", NULL };
+	static const char *const carries[] = { "never", "log", "ring", NULL };
 	static const char *const irqchips[] = { "kernel", "split", "off", NULL };
 
 	switch (option) {
@@ -146,6 +154,12 @@ static void take(struct options *options, int option, const char *value)
 		break;
 	case CYCLE:
 		options->cycle.when = one_of("cycle", value, cycles);
+		break;
+	case CARRY:
+		options->carry = one_of("carry", value, carries);
+		break;
+	case FORGET_DIRTY:
+		options->forget_dirty = number("forget-dirty", value, 1, MOST_FORGOTTEN);
 		break;
 	case SEED:
 		options->cycle.seed = number("seed", value, 0, ~0ul);
@@ -202,6 +216,12 @@ void options_read(struct options *options, int argc, char **argv)
 		die(STATUS_SETUP, "name one image to run (see --help), and not '%s', too",
 		    argv[optind + 1]);
 	hyperv_check(options->shape.hyperv);
+	if (options->carry && options->cycle.when)
+		die(STATUS_SETUP, "--carry and --cycle exclude each other");
+	if (options->carry && options->save)
+		die(STATUS_SETUP, "--carry and --save exclude each other");
+	if (options->carry == CARRY_RING)
+		options->shape.dirty_ring_bytes = DIRTY_RING_BYTES;
 	if (options->shape.irqchip == IRQCHIP_OFF && options->shape.cpus > 1)
 		die(STATUS_SETUP, "--irqchip off allows one vCPU only");
 }

@@ -3,6 +3,7 @@
 #ifndef VMM_OPTIONS_H
 #define VMM_OPTIONS_H
 
+#include "carry.h"
 #include "cycle.h"
 #include "vm.h"
 
@@ -17,6 +18,8 @@ struct options {
 	unsigned memory_mib;
 	struct vm_shape shape;
 	struct cycle_options cycle;
+	enum carry_how carry;
+	unsigned forget_dirty; /* one page in so many that KVM tells as dirty; 0: none */
 	bool coverage;	     /* tell at the end what was met at cycles */
 	int control;	     /* file descriptor of the runner's socket, or -1 */
 	const char *save;    /* by hand: the file to save the guest in; or NULL */

@@ -21,7 +21,6 @@
 
 #define MAGIC	   "FERRYVMM"
 #define VERSION	   1
-#define PAGE_BYTES 4096
 #define BOOT_ID	   "/proc/sys/kernel/random/boot_id"
 #define MIB	   ((uint64_t)1 << 20)
 
@@ -336,13 +335,14 @@ static void take_value(struct reader *reader, struct state *state)
 static void take_page(struct reader *reader, const struct memory *memory)
 {
 	const struct page *page = take(reader, sizeof(*page));
-	void *place = memory_at(memory, page->address, PAGE_BYTES);
+	void *place = memory_to_write(memory, page->address, PAGE_BYTES);
 
 	if (!place)
 		die(STATUS_SETUP, "%s is damaged: it has a page at 0x%llx, and %u MiB of memory",
 		    reader->guest->name, (unsigned long long)page->address,
 		    reader->guest->head->memory_mib);
 	memcpy(place, page->bytes, PAGE_BYTES);
+	memory_wrote(memory, place, PAGE_BYTES);
 }
 
 void saved_guest_restore(const struct saved_guest *guest, struct machine *machine)

@@ -17,9 +17,8 @@
 
 #define IOAPIC_PINS 24
 
-#define MCG_CAP_BANKS	  0xffull
-#define BANKS		  10
-#define SMM_ADDRESS_SPACE (1u << 16)
+#define MCG_CAP_BANKS 0xffull
+#define BANKS	      10
 
 static void create_irqchip(struct vm *vm)
 {
@@ -40,24 +39,35 @@ static void create_irqchip(struct vm *vm)
 	}
 }
 
-/*
- * System-management mode has an address space of its own (KVM API documentation 4.35). Here the
- * same RAM is in both.
- */
+unsigned vm_address_spaces(const struct vm *vm)
+{
+	return kvm_has(vm->fd, KVM_CAP_MULTI_ADDRESS_SPACE) < 2 ? 1 : 2;
+}
+
+/* KVM API documentation 4.35: the address space is in bits 16 to 31. */
+unsigned vm_slot(unsigned address_space)
+{
+	return address_space << 16;
+}
+
 static void add_memory(struct vm *vm, const struct memory *memory)
 {
-	struct kvm_userspace_memory_region region = {
-		.slot = 0,
-		.flags = vm->shape.slot_flags,
-		.memory_size = memory->size,
-		.userspace_addr = (uintptr_t)memory->bytes,
-	};
+	for (unsigned space = 0; space < vm_address_spaces(vm); space++) {
+		struct kvm_userspace_memory_region region = {
+			.slot = vm_slot(space),
+			.flags = vm->shape.slot_flags,
+			.memory_size = memory->size,
+			.userspace_addr = (uintptr_t)memory->bytes,
+		};
 
-	KVM_DO(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
-	if (kvm_has(vm->fd, KVM_CAP_MULTI_ADDRESS_SPACE) < 2)
-		return;
-	region.slot = SMM_ADDRESS_SPACE;
-	KVM_DO(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+		KVM_DO(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+	}
+}
+
+void vm_log_dirty(struct vm *vm, const struct memory *memory)
+{
+	vm->shape.slot_flags = KVM_MEM_LOG_DIRTY_PAGES;
+	add_memory(vm, memory);
 }
 
 /*
@@ -85,8 +95,13 @@ static void enable_dirty_rings(struct vm *vm)
 		.args = { vm->shape.dirty_ring_bytes },
 	};
 
-	if (vm->shape.dirty_ring_bytes && kvm_try(vm->fd, KVM_ENABLE_CAP, &rings) < 0)
-		die(STATUS_UNABLE, "this KVM has no dirty rings of %u bytes: %s",
+	if (!vm->shape.dirty_ring_bytes)
+		return;
+	if (!kvm_has(vm->fd, KVM_CAP_DIRTY_LOG_RING))
+		die(STATUS_UNABLE,
+		    "this KVM has no dirty rings, which Linux has since 5.11 (KVM_CAP_DIRTY_LOG_RING)");
+	if (kvm_try(vm->fd, KVM_ENABLE_CAP, &rings) < 0)
+		die(STATUS_UNABLE, "this KVM makes no dirty rings of %u bytes: %s",
 		    vm->shape.dirty_ring_bytes, strerror(errno));
 }
 

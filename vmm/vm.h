@@ -42,6 +42,14 @@ struct vm {
 struct vm *vm_create(const struct kvm *kvm, const struct vm_shape *shape,
 		     const struct memory *memory);
 /*
+ * KVM's address spaces, each of which has the RAM in one slot. There is a second one for
+ * system-management mode, and what is written there is told there.
+ */
+unsigned vm_address_spaces(const struct vm *vm);
+unsigned vm_slot(unsigned address_space);
+/* From now on, KVM tracks which pages of MEMORY, which is VM's, are written to. */
+void vm_log_dirty(struct vm *vm, const struct memory *memory);
+/*
  * Closes VM and frees it. Closing is mostly waiting for the kernel (RCU), so it is done by another
  * thread.
  */

@@ -184,8 +184,8 @@ static void *slot_of(struct machine *machine, const struct target *target, uint3
 	if (!(page & REGISTER_ENABLE) ||
 	    !(read_msr(machine, target->cpu, MSR_SCONTROL) & REGISTER_ENABLE))
 		return NULL;
-	return memory_at(&machine->memory, (page & PAGE_BITS) + target->sint * SLOT_BYTES,
-			 SLOT_BYTES);
+	return memory_to_write(&machine->memory, (page & PAGE_BITS) + target->sint * SLOT_BYTES,
+			       SLOT_BYTES);
 }
 
 static void deliver_message(struct machine *machine, unsigned i)
@@ -198,10 +198,12 @@ static void deliver_message(struct machine *machine, unsigned i)
 		return;
 	if (slot->type) {
 		slot->flags |= MESSAGE_PENDING;
+		memory_wrote(&machine->memory, slot, sizeof(*slot));
 		testdev.staged[i] = WAITS_FOR_EOM;
 		return;
 	}
 	*slot = testdev.staged_message[i];
+	memory_wrote(&machine->memory, slot, sizeof(*slot));
 	sint_raise(machine, FIRST_MESSAGE + i);
 }
 
@@ -209,11 +211,15 @@ static void deliver_event(struct machine *machine, unsigned i)
 {
 	const struct target *event = &testdev.event[i];
 	uint8_t *flags = slot_of(machine, event, MSR_SIEFP);
-	uint8_t bit = 1u << event->number % 8;
+	uint8_t bit = 1u << event->number % 8, before;
 
 	testdev.signaled[i] = 0;
+	if (!flags)
+		return;
+	before = __atomic_fetch_or(&flags[event->number / 8], bit, __ATOMIC_SEQ_CST);
+	memory_wrote(&machine->memory, flags, SLOT_BYTES);
 	/* One interrupt until the guest has cleared the flag. */
-	if (flags && !(__atomic_fetch_or(&flags[event->number / 8], bit, __ATOMIC_SEQ_CST) & bit))
+	if (!(before & bit))
 		sint_raise(machine, FIRST_EVENT + i);
 }
 

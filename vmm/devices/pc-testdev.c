@@ -19,8 +19,6 @@
 #define FLUSH_PAGE 4 /* the offset from PORT */
 #define PORTS	   12
 
-#define PAGE_BYTES 4096ull
-
 #define MMIO	   0xff000000
 #define MMIO_BYTES 0x10000
 
@@ -43,7 +41,7 @@ static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
 /* KVM drops what it has mapped of a page whose protection changes, and maps it anew when used. */
 static void flush_page(const struct machine *machine, uint64_t address)
 {
-	void *page = memory_at(&machine->memory, address & ~(PAGE_BYTES - 1), PAGE_BYTES);
+	void *page = memory_to_write(&machine->memory, address & ~(PAGE_BYTES - 1), PAGE_BYTES);
 
 	if (!page)
 		return;

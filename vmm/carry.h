@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * --carry: a live migration within this process. Memory is carried page by page into a second
+ * memory while the guest runs: all pages first, then again and again those that were written to
+ * meanwhile, which KVM's dirty tracking tells (dirty.h). When few are left, the guest is stopped,
+ * the rest is carried, and the guest goes on in a new VM on the second memory. Nobody looks at the
+ * first one again, so a write that KVM does not tell is lost to the guest.
+ */
+#ifndef VMM_CARRY_H
+#define VMM_CARRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct machine;
+struct request;
+
+enum carry_how {
+	CARRY_NEVER,
+	CARRY_LOG,
+	CARRY_RING,
+};
+
+struct carry_figures {
+	uint64_t carries;
+	uint64_t passes;     /* while the guest ran */
+	uint64_t pages;	     /* carried, each time that they were */
+	uint64_t again;	     /* of these, carried before by the same migration */
+	uint64_t rings_full; /* how often a vCPU had to stop since its ring was full */
+	uint64_t stopped_ns; /* the guest's downtime */
+};
+
+/*
+ * Begins. REQUEST is replied to when the guest is in its new VM; NULL if nobody waits for that.
+ */
+void carry_begin(struct machine *machine, const struct request *request);
+/* Does the next bit of it, so that the director is never away for long. */
+void carry_on(struct machine *machine);
+/*
+ * For how many milliseconds the director may wait for something else before carry_on(); -1 if
+ * nothing is under way.
+ */
+int carry_wait_ms(void);
+bool carry_is_on(void);
+/* A vCPU stands still, since its ring is full. All vCPUs are stopped. */
+void carry_ring_full(struct machine *machine);
+/* Prints one line at the end of a guest that was run by hand. */
+void carry_summary(const struct machine *machine);
+
+#endif
