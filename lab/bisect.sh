@@ -4,7 +4,7 @@
 # What lab/bisect-kernel and lab/bisect-qemu share. The script that sources this sets `here` and `self`.
 #
 # Exit statuses of these scripts: 0 built; 1 this commit does not build, others may; 2 nothing can be
-# built, whatever the commit. On success two lines are printed: the commit, and the path of what was built.
+# built, whatever the commit. Two lines are printed: the commit, and then, on success, the path of what was built.
 
 # shellcheck source=lab/worker.sh
 # shellcheck disable=SC2154 # the script sets here and self
@@ -44,10 +44,13 @@ read_arguments() {
 	: >"$log"
 }
 
-need_compiler() {
-	for program in make "${CC:-gcc}"; do
+# need SET PROGRAM...: SET is one of scripts/packages
+need() {
+	set=$1
+	shift
+	for program; do
 		command -v "$program" >/dev/null ||
-			fail "there is no $program; scripts/packages --install kernel brings it"
+			fail "there is no $program; scripts/packages --install $set brings it"
 	done
 }
 

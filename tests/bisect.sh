@@ -43,13 +43,21 @@ $(error modpost: a symbol of irqbypass is undefined)
 endif
 endif
 END
-# QEMU's configure writes into the current folder, even with --help.
-cat >"$qemu/configure" <<'END'
+# QEMU is configured in the build folder. configure says what is in $dir/lacks; it succeeds if there is
+# $dir/make, with which make fails.
+cat >"$qemu/configure" <<END
 #!/bin/sh
+echo once more >>"$dir/configured"
 : >config.log
-exit 1
+cat "$dir/lacks"
+cp "$dir/make" Makefile
 END
 chmod +x "$qemu/configure"
+mkdir "$dir/tools"
+PATH=$PATH:$dir/tools
+for program in ninja python3 pkg-config; do
+	ln -s /bin/true "$dir/tools/$program"
+done
 git_do() {
 	git -C "$tree" -c user.name=ferry -c user.email=ferry@localhost "$@" >/dev/null 2>&1
 }
@@ -108,19 +116,23 @@ result() {
 	echo "{\"case\": \"selftest/none#$runs\", \"verdict\": \"$1\"${2-}}" >>"$dir/results"
 }
 
+acting_bisect() {
+	RESULTS=$dir/results timeout 30 "$dir/bin/bisecting" bisect selftest/none --build-dir "$dir/b" \
+		--tree "$tree" --logdir "$dir/logs" "$@"
+}
+
 # sees STATUS ARGUMENT...: what is told after the results since the last call
 sees() {
 	wanted=$1
 	shift
 	status=0
-	RESULTS=$dir/results timeout 30 "$dir/bin/bisecting" bisect selftest/none --build-dir "$dir/b" \
-		--tree "$tree" --logdir "$dir/logs" "$@" >"$dir/out" 2>"$dir/err" || status=$?
+	acting_bisect "$@" >"$dir/out" 2>"$dir/err" || status=$?
 	rm -f "$dir/results"*
 	runs=0
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..26
+echo 1..30
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -153,6 +165,18 @@ rm "$tree/broken"
 check "a QEMU tree stays as it is" [ ! -e "$qemu/config.log" ]
 bisect --qemu-tree "$qemu"
 check "a QEMU that cannot be configured" cannot_tell 'does not build'
+echo 'ERROR: Dependency "pixman-1" not found, tried pkgconfig' >"$dir/lacks"
+bisect --qemu-tree "$qemu"
+check "a library that is missing here stops git" stops 'scripts/packages --install qemu brings'
+rm "$dir/lacks" "$dir/configured"
+printf 'qemu-system-x86_64:\n\t@echo "FAILED: hw/pc.c.o"; exit 1\n' >"$dir/make"
+bisect --qemu-tree "$qemu"
+check "a QEMU whose compiler fails does not build" cannot_tell 'does not build'
+check "it is not built a second time" [ "$(wc -l <"$dir/configured")" -eq 1 ]
+rm -r "$dir/b" "$dir/configured"
+printf 'qemu-system-x86_64:\n\t@echo "no rule to make hw/pc.c"; exit 1\n' >"$dir/make"
+bisect --qemu-tree "$qemu"
+check "any other failure: a second time, from the start" [ "$(wc -l <"$dir/configured")" -eq 2 ]
 mkdir -p "$tree/include/config"
 bisect --tree "$tree"
 check "a tree that was built in place stops git" stops 'was built in place'
