@@ -121,6 +121,11 @@ acting_bisect() {
 		--tree "$tree" --logdir "$dir/logs" "$@"
 }
 
+# shellcheck disable=SC2317 # check calls it
+both_kept() {
+	grep -q '^bisect: ' "$dir/both" && grep -q '^ferry bisect: good' "$dir/both"
+}
+
 # sees STATUS ARGUMENT...: what is told after the results since the last call
 sees() {
 	wanted=$1
@@ -132,7 +137,7 @@ sees() {
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..30
+echo 1..32
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -159,7 +164,7 @@ check "more changed: all is built" asked bzImage modules
 echo '/* */' >>"$tree/kernel/fork.c"
 touch "$tree/broken"
 bisect --tree "$tree"
-check "a commit that does not build" cannot_tell 'does not build'
+check "a commit that does not build is named" cannot_tell '"more than KVM".* does not build'
 rm "$tree/broken"
 (cd "$qemu" && bisect)
 check "a QEMU tree stays as it is" [ ! -e "$qemu/config.log" ]
@@ -211,6 +216,14 @@ touch "$dir/results.hang"
 check "--bad-if 3: the second pass of 4 runs ends them" sees 0 --repeat 4 --bad-if 3
 result FAIL ', "kind": "check", "tests": [{"test": "other", "verdict": "fail"}, {"test": "mine", "verdict": "pass"}]'
 check "--test: the failure of another test is good" sees 0 --test mine
+result FAIL ', "kind": "check", "tests": [{"test": "mine", "verdict": "fail", "reason": "the clock went back"}]'
+sees 1 --test 'm*'
+check "--test: the last line names the test that fails" \
+	grep -q '^ferry bisect: bad: .* first: selftest/none#1: mine: the clock went back$' "$dir/out"
+result PASS
+acting_bisect >"$dir/both" 2>&1
+check "one file for both outputs keeps all lines" both_kept
+rm "$dir/results"
 result PASS
 check "a runner that ends without all results tells nothing" sees 125 --repeat 3
 touch "$dir/results" "$dir/results.refuse"

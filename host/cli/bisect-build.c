@@ -17,14 +17,15 @@ struct build {
 	int wait_status;
 };
 
-/* The last line is the path, and the one before the commit. */
+/* The commit comes first, and then, if it builds, the path. */
 static void on_line(void *data, const char *line)
 {
 	struct built *built = ((struct build *)data)->built;
 
-	g_free(built->commit);
-	built->commit = built->path;
-	built->path = g_strdup(line);
+	char **to = built->commit ? &built->path : &built->commit;
+
+	g_free(*to);
+	*to = g_strdup(line);
 }
 
 static void on_ended(void *data, int wait_status)
@@ -44,8 +45,7 @@ enum build_outcome bisect_build(const struct bisect_options *options, struct bui
 	char *arguments[] = { script_path, options->tree, options->build, jobs, NULL };
 	struct build build = { .loop = g_main_loop_new(NULL, FALSE), .built = built };
 	g_autoptr(GError) error = NULL;
-	struct lab_script *script =
-		lab_script_start(arguments, "/dev/stderr", &listener, &build, &error);
+	struct lab_script *script = lab_script_start(arguments, NULL, &listener, &build, &error);
 	gboolean ended = script && interrupt_run_loop(build.loop);
 
 	g_main_loop_unref(build.loop);
@@ -58,7 +58,6 @@ enum build_outcome bisect_build(const struct bisect_options *options, struct bui
 		return BUILD_INTERRUPTED;
 	if (WIFEXITED(build.wait_status) && WEXITSTATUS(build.wait_status) == DOES_NOT_BUILD)
 		return BUILD_FAILED;
-	return g_spawn_check_wait_status(build.wait_status, NULL) && built->commit
-		       ? BUILD_DONE
-		       : BUILD_IMPOSSIBLE;
+	return g_spawn_check_wait_status(build.wait_status, NULL) && built->path ? BUILD_DONE
+										 : BUILD_IMPOSSIBLE;
 }

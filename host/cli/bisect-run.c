@@ -35,7 +35,7 @@ struct runs {
 };
 
 /* The verdict of the tests that --test names: they alone count. NULL: they did not run. */
-static const char *named_test(const struct runs *runs, JsonObject *result, const char **reason)
+static const char *named_test(const struct runs *runs, JsonObject *result, char **reason)
 {
 	JsonArray *tests = json_object_has_member(result, "tests")
 				   ? json_object_get_array_member(result, "tests")
@@ -50,7 +50,9 @@ static const char *named_test(const struct runs *runs, JsonObject *result, const
 		if (!name || !verdict || !text_glob(runs->options->test, name))
 			continue;
 		if (g_str_equal(verdict, "fail")) {
-			*reason = member_string(test, "reason");
+			g_free(*reason);
+			*reason = g_strdup_printf("%s: %s", name,
+						  member_string(test, "reason") ?: "failed");
 			return "fail";
 		}
 		if (!found || g_str_equal(verdict, "skip"))
@@ -59,7 +61,7 @@ static const char *named_test(const struct runs *runs, JsonObject *result, const
 	return found;
 }
 
-static enum word word_of_test(const struct runs *runs, JsonObject *result, const char **reason)
+static enum word word_of_test(const struct runs *runs, JsonObject *result, char **reason)
 {
 	const char *verdict = named_test(runs, result, reason);
 
@@ -88,12 +90,12 @@ static enum word word_of_error(const struct runs *runs, enum failure_kind kind)
 	return WORD_BAD;
 }
 
-static enum word word_of(const struct runs *runs, JsonObject *result, const char **reason)
+static enum word word_of(const struct runs *runs, JsonObject *result, char **reason)
 {
 	enum failure_kind kind = kind_find(member_string(result, "kind"));
 	enum verdict verdict;
 
-	*reason = member_string(result, "reason");
+	*reason = g_strdup(member_string(result, "reason"));
 	if (!verdict_find(member_string(result, "verdict"), &verdict))
 		return WORD_UNCLEAR;
 	if (verdict == VERDICT_ERROR && word_of_error(runs, kind) != WORD_BAD)
@@ -158,7 +160,8 @@ static guint run_number(const struct runs *runs, const char *name)
 
 static void take_result(struct runs *runs, JsonObject *result)
 {
-	const char *name = member_string(result, "case"), *reason = NULL;
+	const char *name = member_string(result, "case");
+	g_autofree char *reason = NULL;
 	char **first = NULL;
 	enum word word;
 
@@ -250,7 +253,7 @@ void bisect_run(const struct bisect_options *options, const struct built *built,
 	};
 	g_autoptr(GError) error = NULL;
 	struct lab_script *script =
-		lab_script_start(arguments, "/dev/stderr", &listener, &runs, &error);
+		lab_script_start(arguments, NULL, &listener, &runs, &error);
 
 	seen->repeat.runs = options->repeat;
 	seen->repeat.bad_if = options->bad_if;

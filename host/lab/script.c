@@ -102,13 +102,15 @@ struct lab_script *lab_script_start(char **arguments, const char *errors_path,
 				    GError **error)
 {
 	g_auto(GStrv) environment = lab_script_environment();
-	int errors = open(errors_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	int errors =
+		errors_path ? open(errors_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
+			    : -1;
 	struct lab_script *script;
 	gboolean started;
 	int output;
 	GPid pid;
 
-	if (errors < 0) {
+	if (errors_path && errors < 0) {
 		g_set_error(error, FERRY_ERROR, 0, "cannot write to %s: %s", errors_path,
 			    g_strerror(errno));
 		return NULL;
@@ -117,7 +119,8 @@ struct lab_script *lab_script_start(char **arguments, const char *errors_path,
 		NULL, (const char *const *)arguments, (const char *const *)environment,
 		G_SPAWN_DO_NOT_REAP_CHILD, in_child, GINT_TO_POINTER(getpid()), -1, -1, errors,
 		NULL, NULL, 0, &pid, NULL, &output, NULL, error);
-	close(errors);
+	if (errors >= 0)
+		close(errors);
 	if (!started)
 		return NULL;
 	script = g_new0(struct lab_script, 1);
