@@ -86,6 +86,9 @@ static void test_tsc(void)
 	g_assert_true(may("tsc", "value", 100, 100 + cycles));
 	g_assert_false(may("tsc", "value", 100, 100 + cycles + cycles / 500));
 	g_assert_false(may("tsc", "value", 100, 99));
+	/* Over 2^64. */
+	g_assert_true(may("tsc", "value", -50ull, 50));
+	g_assert_false(may("tsc", "value", 50, -50ull));
 }
 
 static void test_clock(void)

@@ -96,7 +96,9 @@ static bool tsc_advances(const struct comparison *comparison, uint64_t old, uint
 		state_find(comparison->before, "tsc-khz", comparison->cpu);
 	uint64_t khz = ((const struct state_tsc_khz *)value->bytes)->khz;
 
-	return new >= old && (!khz || passed_at_most(comparison, new - old, khz * 1000));
+	/* The guest may have set it so that it passes 2^64 meanwhile. */
+	return (int64_t)(new - old) >= 0 &&
+	       (!khz || passed_at_most(comparison, new - old, khz * 1000));
 }
 
 static uint32_t lapic(const struct state_value *value, unsigned offset)

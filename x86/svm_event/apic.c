@@ -139,8 +139,12 @@ TEST(intr_pending_at_vmrun, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
+/* L2 starts it, so that it cannot expire before L2 runs, however slow the host is. */
+static u32 timer_count;
+
 static void run_with_timer(void *data)
 {
+	apic_start_timer(timer_count);
 	migrate_quiet();
 	await_seen();
 	l2_call(1);
@@ -166,8 +170,7 @@ static void timer_of_l1(void (*code)(void *data), bool keep)
 	svm_set_intercept(l2, INTERCEPT_INTR);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK;
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
-	if (!keep)
-		apic_start_timer(apic_timer_hz() / 20);
+	timer_count = apic_timer_hz() / 20;
 	/*
 	 * The timer may expire while L2 asks for the migration, so nothing may be printed before
 	 * L2's call.

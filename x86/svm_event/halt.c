@@ -28,6 +28,7 @@ extern char at_hlt[], behind_hlt[];
 /* An L2 that halts, and what woke it. */
 struct halting {
 	struct waker waker;
+	u32 timer; /* L2 starts the APIC timer with this count; 0: it does not */
 	volatile u32 woken;
 };
 
@@ -35,7 +36,10 @@ static void halt_in_l2(void *data)
 {
 	struct halting *halting = data;
 
+	/* From here to HLT no interrupt gets in, however slow the host is. */
 	irq_disable();
+	if (halting->timer)
+		apic_start_timer(halting->timer);
 	halting->waker.sleeping = 1;
 	if (!broken("awake"))
 		sti_hlt();
@@ -43,13 +47,16 @@ static void halt_in_l2(void *data)
 	l2_call(1);
 }
 
-/* Enters L2, which halts. Its next exit is for what has woken it. GIF is still clear then. */
-static struct l2 *halt_across_migration(struct halting *halting, void (*send)(int cpu),
+/*
+ * Enters L2, which starts the timer if TIMER is not 0, and halts. Its next exit is for what has
+ * woken it. GIF is still clear then.
+ */
+static struct l2 *halt_across_migration(struct halting *halting, void (*send)(int cpu), u32 timer,
 					u8 intercepted)
 {
 	struct l2 *l2 = event_l2_new(halt_in_l2, halting);
 
-	*halting = (struct halting){ .waker.send = send };
+	*halting = (struct halting){ .waker.send = send, .timer = timer };
 	if (intercepted)
 		l2_intercept_event(l2, intercepted);
 	wake_after_migration(&halting->waker);
@@ -71,7 +78,7 @@ static void check_halt_end(struct l2 *l2, const struct halting *halting)
 static void halt_and_exit(void (*send)(int cpu), u8 vector)
 {
 	struct halting halting;
-	struct l2 *l2 = halt_across_migration(&halting, send, vector);
+	struct l2 *l2 = halt_across_migration(&halting, send, 0, vector);
 
 	exit_came(l2, exit_of_event(vector), "halted");
 	check_rip(l2, behind_hlt, "halted");
@@ -86,7 +93,7 @@ static void halt_and_exit(void (*send)(int cpu), u8 vector)
 static void halt_and_take(void (*send)(int cpu), u8 vector)
 {
 	struct halting halting;
-	struct l2 *l2 = halt_across_migration(&halting, send, 0);
+	struct l2 *l2 = halt_across_migration(&halting, send, 0, 0);
 
 	stgi();
 	event_came(l2, vector, NO_CODE, (u64)behind_hlt, "halted");
@@ -134,8 +141,8 @@ static void halt_with_timer(bool intercepted)
 	struct l2 *l2;
 
 	apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_ONESHOT);
-	apic_start_timer(apic_timer_hz() / 10);
-	l2 = halt_across_migration(&halting, NULL, intercepted ? TIMER_VECTOR : 0);
+	l2 = halt_across_migration(&halting, NULL, apic_timer_hz() / 10,
+				   intercepted ? TIMER_VECTOR : 0);
 	if (intercepted) {
 		exit_came(l2, SVM_EXIT_INTR, "halted");
 		check_rip(l2, behind_hlt, "halted");
