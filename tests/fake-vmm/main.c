@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 	machine_line("got answer=0");
 	guest_ends();
 	if (!acts_out("no-figures"))
-		say("figures cycles=%d stopped_ns=1000 in_l2=3\n",
-		    acts_out("no-cycle") || restored ? 0 : 7);
+		say("figures cycles=%d stopped_ns=1000 in_l2=%d\n",
+		    acts_out("no-cycle") || restored ? 0 : 7, acts_out("no-l2") ? 0 : 3);
 	return GUEST_PASSED;
 }
