@@ -23,9 +23,10 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case",	  "test",   "failure",	"then",
-					     "host",	  "kernel", "qemu",	"emulator",
-					     "sometimes", "reason", "evidence", NULL };
+	static const char *const known[] = { "case",	  "test",      "failure", "then",
+					     "host",	  "kernel",    "qemu",	  "emulator",
+					     "unlimited", "sometimes", "reason",  "evidence",
+					     NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 

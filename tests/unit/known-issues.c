@@ -5,6 +5,7 @@
 
 #include "plan/plan.h"
 #include "run/known-issues.h"
+#include "util/paths.h"
 
 static const char issues_text[] = "[alpha]\n"
 				  "case = prog/*\n"
@@ -256,6 +257,36 @@ static void test_then_alone(void)
 	g_assert_nonnull(strstr(error->message, "[x] has 'then' and no 'failure'"));
 }
 
+/* Does each range of KEY end somewhere? */
+static gboolean ends(GKeyFile *file, const char *group, const char *key)
+{
+	g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
+	g_auto(GStrv) ranges = g_strsplit(text ? text : "", " ", -1);
+
+	for (char **range = ranges; *range; range++)
+		if (!strstr(*range, "..") || g_str_has_suffix(*range, ".."))
+			return FALSE;
+	return *ranges != NULL;
+}
+
+/* A group without an end would hide for ever that its bug is back. */
+static void test_own_file(void)
+{
+	g_autofree char *path = source_path("known-issues.cfg");
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) groups = NULL;
+
+	g_assert_true(g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error));
+	groups = g_key_file_get_groups(file, NULL);
+	for (char **group = groups; *group; group++)
+		if (!ends(file, *group, "kernel") && !ends(file, *group, "qemu") &&
+		    !ends(file, *group, "emulator") &&
+		    !g_key_file_has_key(file, *group, "unlimited", NULL))
+			g_error("%s: [%s] ends with no version of kernel, qemu or emulator; if it must not, say why in 'unlimited'",
+				path, *group);
+}
+
 static void test_row(gconstpointer data)
 {
 	const struct row *row = data;
@@ -306,6 +337,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/known-issues/unknown-host", test_unknown_host);
 	g_test_add_func("/known-issues/then-alone", test_then_alone);
+	g_test_add_func("/known-issues/own-file", test_own_file);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *path = g_strdup_printf("/known-issues/%s", rows[i].label);
 
