@@ -124,7 +124,8 @@ static void serve(const char *request, unsigned long number)
 	if (acts_out("gives-up"))
 		die(STATUS_KVM, "KVM gives up vCPU 0 at rip 0x1234: internal error 1");
 	if (acts_out("differs"))
-		die(STATUS_DIFFERENCE, "vCPU 0, regs: rax was 0x1 and is 0x2");
+		die(STATUS_DIFFERENCE,
+		    "vCPU 0: regs.rax was 0x1 when the guest was saved, and is 0x2 after the restore");
 	if (acts_out("refuses"))
 		say("error %lu text=\"not today\"\n", number);
 	else if (acts_out("wrong-number"))
@@ -182,7 +183,8 @@ int main(int argc, char **argv)
 		if (acts_out("damaged"))
 			die(STATUS_SETUP, "the saved guest is damaged: its checksum is wrong");
 		if (acts_out("restores-wrongly"))
-			die(STATUS_DIFFERENCE, "vCPU 0, regs: rax was 0x1 and is 0x2");
+			die(STATUS_DIFFERENCE,
+			    "vCPU 0: regs.rax was 0x1 when the guest was saved, and is 0x2 after the restore");
 		say("event ready\n");
 	}
 	if (acts_out("resets")) {

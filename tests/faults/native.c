@@ -45,7 +45,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/cycle@exit: native ended without the guest's leaving \\(exit status 6: KVM gives up vCPU 0 at rip 0x1234: internal error 1\\)",
 	  .kind = "vmm", .on_kvm = TRUE },
 	{ "native-differs", RUN("differs"), NULL, 1, "FAIL",
-	  "^FAIL  selftest/cycle@exit: what was restored is not what was saved: vCPU 0, regs: rax was 0x1 and is 0x2 in test fake on CPU 0",
+	  "^FAIL  selftest/cycle@exit: what was restored is not what was saved: vCPU 0: regs.rax was 0x1 when the guest was saved, and is 0x2 after the restore in test fake on CPU 0",
 	  .kind = "host-check", .on_kvm = TRUE },
 	{ "native-resets", RUN("resets"), NULL, 1, "FAIL",
 	  "^FAIL  selftest/cycle@exit: the guest reset itself, by a triple fault or by order in test fake",
@@ -88,7 +88,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/file: the guest could not be restored .*the saved guest is damaged: its checksum is wrong",
 	  .on_kvm = TRUE },
 	{ "native-file-differs", RUN_IN("file", "restores-wrongly"), NULL, 1, "FAIL",
-	  "^FAIL  selftest/file: .*what was restored is not what was saved: vCPU 0, regs: rax was 0x1 and is 0x2",
+	  "^FAIL  selftest/file: .*what was restored is not what was saved: vCPU 0: regs.rax was 0x1 when the guest was saved, and is 0x2 after the restore",
 	  .kind = "host-check", .on_kvm = TRUE },
 };
 
