@@ -3,7 +3,8 @@
 
 host_sources := $(wildcard host/*/*.c host/*/*/*.c)
 host_objects := $(host_sources:%.c=$(build)/%.o)
-HOST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(HOST_LIBRARY_CFLAGS)
+# CPPFLAGS, CFLAGS and LDFLAGS are a packager's, and never for guests.
+HOST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(HOST_LIBRARY_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 HOST_CPPFLAGS := -I. -Ihost
 host_command := $(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS)
 $(eval $(call remember,host,host_command))
@@ -16,7 +17,7 @@ $(eval $(call remember,host-files,host_sources))
 
 $(build)/ferry: $(host_objects) $(build)/host-files.flags
 	$(say) LINK $@
-	$(quiet)$(CC) -o $@ $(filter %.o,$^) $(HOST_LIBRARY_LIBS)
+	$(quiet)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBRARY_LIBS)
 
 $(build)/host/%.o: host/%.c host/host.mk $(host_flags)
 	@mkdir -p $(@D)

@@ -7,14 +7,14 @@ lab: $(build)/lab/tsc-khz $(build)/lab/boot $(build)/lab/preforked.so
 $(build)/lab/tsc-khz: lab/tsc-khz.c lab/lab.mk $(host_flags)
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(quiet)$(CC) $(HOST_CFLAGS) -o $@ $<
+	$(quiet)$(CC) $(HOST_CFLAGS) $(LDFLAGS) -o $@ $<
 
 # The runner inside a lab preloads it into QEMU.
 $(build)/lab/preforked.so: lab/preforked.c host/util/child.c host/util/child.h \
 		host/vmm/qemu/preforked.h lab/lab.mk $(host_flags)
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(quiet)$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -shared -fPIC -o $@ $(filter %.c,$^)
+	$(quiet)$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) $(LDFLAGS) -shared -fPIC -o $@ $(filter %.c,$^)
 
 # The boot sector of the intel lab's disk.
 $(build)/lab/boot: lab/boot.S lab/lab.mk $(host_flags)

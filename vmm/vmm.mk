@@ -4,7 +4,7 @@
 
 vmm_sources := $(wildcard vmm/*.c vmm/*/*.c)
 vmm_objects := $(vmm_sources:%.c=$(build)/%.o)
-VMM_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -pthread
+VMM_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -pthread $(CPPFLAGS) $(CFLAGS)
 VMM_CPPFLAGS := -Ivmm
 vmm_command := $(CC) $(VMM_CPPFLAGS) $(VMM_CFLAGS)
 $(eval $(call remember,vmm,vmm_command))
@@ -17,7 +17,7 @@ $(eval $(call remember,vmm-files,vmm_sources))
 
 $(build)/ferry-vmm: $(vmm_objects) $(build)/vmm-files.flags
 	$(say) LINK $@
-	$(quiet)$(CC) -static -pthread -o $@ $(filter %.o,$^)
+	$(quiet)$(CC) $(LDFLAGS) -static -pthread -o $@ $(filter %.o,$^)
 
 $(build)/vmm/%.o: vmm/%.c vmm/vmm.mk $(vmm_flags)
 	@mkdir -p $(@D)
