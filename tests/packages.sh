@@ -92,7 +92,7 @@ check "Debian: the command" types \
 	'sudo apt-get update && sudo apt-get install --no-install-recommends gcc'
 act dnf
 packages
-check "Fedora: names of its own" names gcc pkgconf-pkg-config qemu-system-x86-core
+check "Fedora: names of its own" names gcc pkgconf-pkg-config qemu-system-x86-core glibc-static
 packages --install lab
 check "Fedora: the command" types 'sudo dnf install --setopt=install_weak_deps=False gcc'
 act zypper foreign-apt-get
