@@ -9,6 +9,7 @@ Targets:
   guests, host, lab      one of the three
   man                    the man pages, of what --help prints
   install                copy what is needed to run Ferry to DESTDIR/PREFIX
+  uninstall              remove that again
   check                  build and run the project's own tests
   check-units            the unit tests alone
   lint                   coding style, shell scripts, static analysis, layers of host/

@@ -58,4 +58,11 @@ install: all man
 	$(quiet)$(INSTALL) -D -m 644 scripts/completion/ferry.bash $(DESTDIR)$(BASHDIR)/ferry
 	$(quiet)$(INSTALL) -D -m 644 scripts/completion/_ferry $(DESTDIR)$(ZSHDIR)/_ferry
 
-.PHONY: man install
+# These folders are ferry's alone.
+uninstall:
+	$(say) REMOVE $(DESTDIR)$(PREFIX)
+	$(quiet)rm -rf $(installed_lib) $(installed_share) $(installed_doc)
+	$(quiet)rm -f $(DESTDIR)$(BINDIR)/ferry $(DESTDIR)$(MANDIR)/man1/ferry.1 $(DESTDIR)$(MANDIR)/man1/ferry-*.1 \
+		$(DESTDIR)$(BASHDIR)/ferry $(DESTDIR)$(ZSHDIR)/_ferry
+
+.PHONY: man install uninstall
