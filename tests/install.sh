@@ -57,10 +57,17 @@ says() {
 	[ "$status" -eq "$wanted" ] && cat "$work/output" "$work/errors" | grep -qE "$pattern"
 }
 
-installs() {
+# makes TARGET
+makes() {
 	# A make that runs this test has variables of its own.
-	env -u MAKEFLAGS -u MAKELEVEL -u DESTDIR -u PREFIX make -s -C "$top" O="$build" install \
+	env -u MAKEFLAGS -u MAKELEVEL -u DESTDIR -u PREFIX make -s -C "$top" O="$build" "$1" \
 		DESTDIR="$root" PREFIX=/usr >"$work/output" 2>"$work/errors"
+}
+
+leaves_nothing() {
+	makes uninstall
+	find "$root" ! -type d >"$work/output"
+	[ ! -s "$work/output" ]
 }
 
 # Each word in the page of COMMAND that begins with "--" is copied as it is typed.
@@ -106,7 +113,19 @@ is_unchanged() {
 	diff "$work/before" "$work/after" >"$work/output"
 }
 
-check "make install ends without an error" installs
+# The packages have a changelog of their own, and cannot read the file.
+versions_agree() {
+	version=$(cat "$top/VERSION")
+	{
+		head -n 1 "$top/debian/changelog"
+		grep '^Version: ' "$top/packaging/ferry.spec"
+		grep -- ' - [0-9.]*-1$' "$top/packaging/ferry.spec" | head -n 1
+	} >"$work/output" 2>"$work/errors"
+	[ "$(grep -cE "(\($version\) |^Version: +$version\$| - $version-1\$)" "$work/output")" -eq 3 ]
+}
+
+check "all packages have the version of the file VERSION" versions_agree
+check "make install ends without an error" makes install
 chmod -R a-w "$root" "$work/elsewhere"
 list_installed >"$work/before"
 
@@ -146,5 +165,7 @@ check "its logs are in the user's folder" \
 	[ -s "$home/.local/state/ferry/logs/selftest/none/console" ]
 check "what a case took is in the user's cache" [ -d "$home/.cache/ferry/durations" ]
 check "nothing was written where ferry is installed" is_unchanged
+chmod -R u+w "$root"
+check "make uninstall leaves nothing" leaves_nothing
 
 echo "1..$number"

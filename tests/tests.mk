@@ -17,6 +17,7 @@
 #   bisect-kernel.sh bisects a real kernel; no part of "make check", because it takes long
 #   formats.sh	  has results of real runs read by the readers of their formats
 #   install.sh	  installs Ferry into a folder and uses it from there
+#   install-deb.sh builds the Debian package and uses it in a minimal Debian; no part of "make check"
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.
 
