@@ -252,8 +252,7 @@ void bisect_run(const struct bisect_options *options, const struct built *built,
 		.worst = worst,
 	};
 	g_autoptr(GError) error = NULL;
-	struct lab_script *script =
-		lab_script_start(arguments, NULL, &listener, &runs, &error);
+	struct lab_script *script = lab_script_start(arguments, NULL, &listener, &runs, &error);
 
 	seen->repeat.runs = options->repeat;
 	seen->repeat.bad_if = options->bad_if;

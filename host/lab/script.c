@@ -102,9 +102,9 @@ struct lab_script *lab_script_start(char **arguments, const char *errors_path,
 				    GError **error)
 {
 	g_auto(GStrv) environment = lab_script_environment();
-	int errors =
-		errors_path ? open(errors_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
-			    : -1;
+	int errors = errors_path
+			     ? open(errors_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
+			     : -1;
 	struct lab_script *script;
 	gboolean started;
 	int output;

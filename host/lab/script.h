@@ -28,8 +28,8 @@ char **lab_script_environment(void);
 
 /*
  * Starts the script with ARGUMENTS, which begin with its path and end with NULL. Its stderr is
- * appended to the file ERRORS_PATH; NULL stands for ours. The listener is called from the main loop. NULL and ERROR on
- * failure.
+ * appended to the file ERRORS_PATH; NULL stands for ours. The listener is called from the main
+ * loop. NULL and ERROR on failure.
  */
 struct lab_script *lab_script_start(char **arguments, const char *errors_path,
 				    const struct lab_script_listener *listener, void *data,
