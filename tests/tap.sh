@@ -3,8 +3,9 @@
 #
 # Results of a test script in the Test Anything Protocol. The script that sources this has a function
 # clues(), which prints what helps to understand a failure, and prints its plan, 1..N, by itself.
+# `failed` is the number of checks that failed.
 
-number=0
+number=0 failed=0
 # check WHAT COMMAND...: one result
 check() {
 	what=$1
@@ -13,6 +14,7 @@ check() {
 	if "$@"; then
 		echo "ok $number - $what"
 	else
+		failed=$((failed + 1))
 		echo "not ok $number - $what"
 		clues 2>/dev/null | sed 's/^/# /'
 	fi

@@ -14,7 +14,8 @@
 #   sweep.sh	  runs scripts/sweep around a runner that only acts
 #   vmm.sh	  runs ferry-vmm by hand
 #   bisect.sh	  bisects Linux and QEMU trees that only act
-#   bisect-kernel.sh bisects a real kernel; no part of "make check", because it takes long
+#   bisect-kernel.sh, bisect-qemu.sh  bisect a real kernel, a real QEMU; no part of "make check", because they
+#		  take long (bisect-real.sh has what they share)
 #   formats.sh	  has results of real runs read by the readers of their formats
 #   install.sh	  installs Ferry into a folder and uses it from there
 #   install-deb.sh builds the Debian package and uses it in a minimal Debian; no part of "make check"
