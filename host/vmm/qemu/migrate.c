@@ -304,6 +304,12 @@ void qemu_migration_pass(struct qemu *qemu, gint64 pass)
 		qemu_hold_pass(migration, pass);
 }
 
+/*
+ * With multifd QEMU 11.1 sends whole pages of zeros in the post-copy phase, and a mark for each
+ * without. Nearly all of a guest's memory is zero.
+ */
+#define MULTIFD_IS_LONGER 256
+
 void qemu_migrate(struct vm *vm, struct vm *to_vm, const struct migration_options *options,
 		  action_done_function done, void *data)
 {
@@ -320,7 +326,9 @@ void qemu_migrate(struct vm *vm, struct vm *to_vm, const struct migration_option
 	if (options->postcopy) {
 		arguments = json_object_new();
 		json_object_set_int_member(arguments, "max-postcopy-bandwidth",
-					   options->late_bandwidth);
+					   options->late_bandwidth * (from->options & OPTION_MULTIFD
+									      ? MULTIFD_IS_LONGER
+									      : 1));
 		qmp_execute(from->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply,
 			    from);
 	}
