@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The monitor: QMP, as far as the runner uses it. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,9 @@ static void accept_command(const char *uri)
 
 static void migrate(const char *uri)
 {
-	if (!strcmp(uri, "fd:snapshot"))
+	if (!strncmp(uri, "file:/proc/", 11))
+		migration.file = open(uri + 5, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (!strcmp(uri, "fd:snapshot") || !strncmp(uri, "file:/proc/", 11))
 		save_guest();
 	else if (strstr(monitor.command, "\"resume\":true"))
 		go_on_sending(path_of(uri));
@@ -71,6 +74,8 @@ static void migrate_incoming(const char *uri)
 {
 	if (!strncmp(uri, "fd:", 3))
 		restore_guest(atoi(uri + 3));
+	else if (!strncmp(uri, "file:/proc/", 11))
+		restore_guest(open(uri + 5, O_RDONLY));
 	else
 		receive_guest(path_of(uri));
 }

@@ -292,6 +292,7 @@ static bool tell_other_state(const struct script *this)
 
 static const struct script scripts[] = {
 	{ "too-old", ANY, "greeting", say_text, 0, GREETING(4, 2) },
+	{ "opens-files", ANY, "greeting", say_text, 0, GREETING(11, 1) },
 	{ "no-greeting", ANY, "greeting", be_silent },
 	{ "nonsense", ANY, "greeting", say_text, 0, "Welcome to \\x01 the monitor!" },
 	{ "nonsense-later", ANY, "migrate", say_text, 0, "{\"return\": " },

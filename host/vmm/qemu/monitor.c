@@ -14,6 +14,14 @@
  * socket,fd=`, set-action.
  */
 #define OLDEST_MAJOR 6
+/*
+ * Since 11 QEMU refuses "fd:" for files. "file:" is there since 8.2, and was tried with 10 and
+ * later.
+ */
+#define FIRST_TO_OPEN_FILES 10
+
+/* Since 9.0 a background snapshot leaves a guest stopped that Ferry has stopped for it (save.c). */
+#define FIRST_TO_LEAVE_STOPPED 9
 
 void qemu_break(struct qemu *qemu, const char *problem)
 {
@@ -75,14 +83,20 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 		return;
 	}
 	qemu->exit.started = TRUE;
+	qemu->opens_files = major >= FIRST_TO_OPEN_FILES;
 	qemu->listener->version(qemu->owner, &qemu->vm, version);
 	negotiate(qemu);
 	qemu_ask_capabilities(qemu);
+	if (major >= FIRST_TO_LEAVE_STOPPED && qemu->uses & VMM_CAN_SAVE_RUNNING)
+		qemu->listener->unable(
+			qemu->owner, &qemu->vm,
+			"since QEMU 9.0 a guest that was stopped stays so during a background snapshot");
 	if (qemu->incoming) {
 		qemu_channel_await_guest(qemu);
 	} else if (qemu->restores) {
 		arguments = json_object_new();
-		uri = g_strdup_printf("fd:%d", RESTORE_FD);
+		uri = g_strdup_printf(qemu->opens_files ? "file:/proc/self/fd/%d" : "fd:%d",
+				      RESTORE_FD);
 		json_object_set_string_member(arguments, "uri", uri);
 		qmp_execute(qemu->qmp, "migrate-incoming", arguments, on_incoming_reply, qemu);
 	}

@@ -39,8 +39,9 @@ struct qemu {
 	/* channel.c, and where the guest comes from */
 	char *incoming; /* path of a socket, FIFO or file, or NULL */
 	gboolean restores;
-	char *port; /* the TCP port where it listens; NULL if it does not, or not yet */
-	int fifo;   /* its guest comes through it; 0 if there is none, or once bytes flow */
+	gboolean opens_files; /* it wants the path of a file, and no descriptor (save.c) */
+	char *port;	      /* the TCP port where it listens; NULL if it does not, or not yet */
+	int fifo; /* its guest comes through it; 0 if there is none, or once bytes flow */
 	gboolean told_incoming; /* it was told to read its guest from a file */
 
 	/* ram.c */

@@ -2,17 +2,20 @@
 /*
  * Saves a guest of QEMU to a file and restores it from there. To QEMU this is a migration whose
  * stream goes to a file descriptor, and comes from one: `getfd`, `migrate` and `migrate-incoming`
- * with "fd:" (QEMU's qapi/migration.json). QEMU writes the file itself. So "completed" means that
- * all of it was written, and QEMU tells when the disk is full.
+ * with "fd:" (QEMU's qapi/migration.json). Newer QEMUs open the same file by its path below /proc,
+ * with "file:". QEMU writes the file itself. So "completed" means that all of it was written, and
+ * QEMU tells when the disk is full.
  *
  * The capability background-snapshot lets the guest run meanwhile. QEMU stops the guest and saves
  * its devices. Then it write-protects the memory and lets the guest go on, and saves each page
  * before the guest may write to it. The file holds the guest as it was when it was stopped. Ferry
  * stops it before that and reads its console, so it knows what the guest had written until then.
- * QEMU lets it go on all the same (bg_migration_vm_start_bh()).
+ * QEMU lets it go on all the same (bg_migration_vm_start_bh()). Since QEMU 9.0 it does not, and the
+ * plan is skipped (monitor.c).
  */
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "vmm/qemu/action.h"
 #include "util/text.h"
@@ -32,6 +35,7 @@ static void too_late(struct qemu_action *action, const char *what)
 
 struct save {
 	struct qemu_action base;
+	int file;	  /* the caller's */
 	gboolean running; /* the guest goes on while it is saved */
 	const char *path; /* what messages call the file */
 };
@@ -115,8 +119,10 @@ static void on_saving(struct qemu_action *action)
 static void migrate_to_file(struct qemu *qemu)
 {
 	JsonObject *arguments = json_object_new();
+	g_autofree char *path =
+		g_strdup_printf("file:/proc/%d/fd/%d", getpid(), save_of(qemu)->file);
 
-	json_object_set_string_member(arguments, "uri", "fd:" FD_NAME);
+	json_object_set_string_member(arguments, "uri", qemu->opens_files ? path : "fd:" FD_NAME);
 	qmp_execute(qemu->qmp, "migrate", arguments, qemu_action_on_reply, qemu);
 }
 
@@ -162,13 +168,17 @@ void qemu_save(struct vm *vm, int file, const char *path, gboolean running,
 	struct save *save = qemu_action_begin(&save_kind, qemu, NULL, done, data);
 	JsonObject *arguments = json_object_new();
 
+	save->file = file;
 	save->path = path;
 	save->running = running;
 	qemu_action_set_deadline(&save->base, ACTION_DEADLINE_FACTOR * qemu->reply_seconds);
 	g_clear_pointer(&qemu->migration_status, g_free);
-	json_object_set_string_member(arguments, "fdname", FD_NAME);
-	qmp_execute_with_file(qemu->qmp, "getfd", arguments, file, qemu_action_on_reply, qemu);
-	arguments = json_object_new();
+	if (!qemu->opens_files) {
+		json_object_set_string_member(arguments, "fdname", FD_NAME);
+		qmp_execute_with_file(qemu->qmp, "getfd", arguments, file, qemu_action_on_reply,
+				      qemu);
+		arguments = json_object_new();
+	}
 	json_object_set_int_member(arguments, "max-bandwidth", UNLIMITED_BANDWIDTH);
 	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply, qemu);
 	qemu->resume_time = 0;
