@@ -298,7 +298,7 @@ static void apply_to_failure(GPtrArray *issues, struct result *result)
 	g_free(comparison.unexplained);
 }
 
-/* Did a test that the issue is about run at all? */
+/* Did a test that the issue is about run at all? With other parameters of KVM it may be skipped. */
 static gboolean was_tried(const struct known_issue *issue, const struct result *result)
 {
 	if (!issue->test_globs)
@@ -306,7 +306,8 @@ static gboolean was_tried(const struct known_issue *issue, const struct result *
 	for (guint i = 0; i < result->tests->len; i++) {
 		const struct test_result *test = result->tests->pdata[i];
 
-		if (test->name && matches_any(issue->test_globs, test->name))
+		if (test->name && g_strcmp0(test->verdict, "skip") &&
+		    matches_any(issue->test_globs, test->name))
 			return TRUE;
 	}
 	return FALSE;

@@ -146,6 +146,8 @@ static const struct row {
 	  VERDICT_PASS, "omega:pass", "", NULL, TRUE },
 	{ "not-tried", "amd", "6.9.0", "none", VERDICT_PASS, "gamma:pass", "", VERDICT_PASS,
 	  "gamma:pass", "", NULL },
+	{ "skipped", "amd", "6.9.0", "none", VERDICT_PASS, "alpha:skip gamma:pass", "",
+	  VERDICT_PASS, "alpha:skip gamma:pass", "", NULL },
 	{ "sometimes", "local", "6.9.0", "storm", VERDICT_PASS, "gamma:pass", "", VERDICT_PASS,
 	  "gamma:pass", "", NULL },
 	{ "emulator", "amd", "6.1.0", "precopy", VERDICT_FAIL, "delta:fail", "", VERDICT_XFAIL,
