@@ -131,7 +131,8 @@ sys.exit([errors, len(suites)] != [int(n) for n in sys.argv[2:]])
 PYTHON
 }
 
-# kcidb FILE MISSING CASES: valid, with so many test runs that are missing, and so many cases
+# kcidb FILE MISSING CASES [INCIDENTS]: valid, with so many test runs that are missing, so many cases,
+# and so many incidents (0)
 kcidb() {
 	"$kcidb_python" - "$@" >"$dir/reader" 2>&1 <<'PYTHON'
 import json, sys
@@ -145,9 +146,10 @@ for ids, links in (("builds", [test["build_id"] for test in tests]),
                    ("checkouts", [build["checkout_id"] for build in report["builds"]])):
     assert set(links) <= {thing["id"] for thing in report[ids]}, ids
 counts = [sum(test["status"] == "MISS" for test in tests),
-          sum("environment" in test for test in tests)]
+          sum("environment" in test for test in tests),
+          len(report["incidents"])]
 print(*counts)
-sys.exit(counts != [int(n) for n in sys.argv[2:]])
+sys.exit(counts != [int(n) for n in (sys.argv[2:] + ["0"])[:3]])
 PYTHON
 }
 
@@ -162,7 +164,7 @@ run() {
 		>"$dir/$name.lines" 2>"$dir/$name.out"
 }
 
-echo 1..15
+echo 1..17
 (run whole selftest/none selftest/pause)
 check "KTAP of a run" ktap "$dir/whole.ktap" "2 of 2"
 check "it has subtests" grep -q '^  ok 1 ' "$dir/whole.ktap"
@@ -172,6 +174,18 @@ check_if "$no_xmllint" "it has what readers demand" demands "$dir/whole.xml"
 check_if "$no_xmllint" "nothing is missing" missing "$dir/whole.xml" ""
 check_if "$no_junitparser" "junitparser reads it" junit_read "$dir/whole.xml" 0 2
 check_if "$no_kcidb" "KCIDB takes its JSON" kcidb "$dir/whole.kcidb" 0 2
+# A known failure is an XFAIL in KTAP, and in KCIDB an incident of an issue.
+cat >"$dir/issues" <<'END'
+[some-bug]
+case = misbehave/none
+test = failing_check
+host = *
+reason = two is not three
+evidence = nowhere
+END
+(run known misbehave/none --arg test=failing_check --known-issues "$dir/issues")
+check_if "$no_kunit" "the kernel's parser reads a known failure" kunit "$dir/known.ktap" 0 1
+check_if "$no_kcidb" "KCIDB takes a known failure" kcidb "$dir/known.kcidb" 0 1 2
 # The second case takes longer than it takes to see that the first has ended.
 # The lines for people come after those in files.
 mkfifo "$dir/killed.lines"
