@@ -137,7 +137,7 @@ sees() {
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..32
+echo 1..33
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -173,6 +173,9 @@ check "a QEMU that cannot be configured" cannot_tell 'does not build'
 echo 'ERROR: Dependency "pixman-1" not found, tried pkgconfig' >"$dir/lacks"
 bisect --qemu-tree "$qemu"
 check "a library that is missing here stops git" stops 'scripts/packages --install qemu brings'
+echo "Could not provide build dependency 'meson==1.5.0':" >"$dir/lacks"
+bisect --qemu-tree "$qemu"
+check "so does a Python package" stops 'scripts/packages --install qemu brings'
 rm "$dir/lacks" "$dir/configured"
 printf 'qemu-system-x86_64:\n\t@echo "FAILED: hw/pc.c.o"; exit 1\n' >"$dir/make"
 bisect --qemu-tree "$qemu"
