@@ -43,6 +43,10 @@ cat >"$dir/bin/apt-cache" <<'END'
 [ "$ACT" != unknown ] || exit 100
 case $3 in
 linux-image-amd64) echo 'Depends: linux-image-6.1.0-9-amd64 (= 6.1.9-1)' ;;
+linux-image-*)
+	[ "$ACT" != split ] ||
+		echo 'Depends: linux-base-6.1.0-9-amd64 (= 6.1.9-1), linux-binary-6.1.0-9-amd64 (= 6.1.9-1)'
+	;;
 *) echo 'Depends: kmod, linux-base (>= 4.3~), initramfs-tools | linux-initramfs-tool' ;;
 esac
 END
@@ -53,12 +57,27 @@ case $ACT in
 offline) echo 'E: Failed to fetch it  Could not resolve' >&2; exit 100 ;;
 hold) echo half >half.deb; : >"$DIR/held"; sleep 10 & wait; echo "its own end" >"$DIR/held" ;;
 esac
-echo whole >"$3_6.1.9-1_amd64.deb"
+shift 2
+for package; do
+	echo whole >"${package}_6.1.9-1_amd64.deb"
+done
 END
 cat >"$dir/bin/dpkg-deb" <<'END'
 #!/bin/sh
 [ "$(cat "$2")" = whole ] || exit 1
-make-kernel "$3" 6.1.0-9-amd64
+modules=$3/usr/lib/modules/6.1.0-9-amd64
+make-kernel "$3/acted" 6.1.0-9-amd64
+case $ACT:${2##*/} in
+split:linux-image-*) mkdir -p "$3/usr/share/doc" ;;
+split:linux-base-*) mkdir -p "$modules" && mv "$3/acted/boot/config-6.1.0-9-amd64" "$modules/config" ;;
+split:*)
+	mkdir -p "$modules"
+	mv "$3/acted/boot/vmlinuz-6.1.0-9-amd64" "$modules/vmlinuz"
+	mv "$3"/acted/lib/modules/*/kernel "$modules"
+	;;
+*) mv "$3/acted/boot" "$3/acted/lib" "$3" ;;
+esac
+rm -rf "$3/acted"
 [ "$ACT" != useless ] || rm "$3"/lib/modules/*/kernel/9p.ko
 END
 chmod +x "$dir/bin"/*
@@ -146,7 +165,7 @@ not_the_running_one() {
 	finds $deb "not the running kernel, 6.1.0-5-acted: $1"
 }
 
-echo 1..19
+echo 1..20
 new_machine
 find_kernel works --find
 check "nothing is there" finds_none 1 'lab/build-kernel'
@@ -178,6 +197,9 @@ check "one that has a part as a module" not_the_running_one 'CONFIG_TMPFS is not
 rm "$FERRY_ROOT/boot/vmlinuz-6.1.0-5-acted"
 find_kernel works
 check "one whose image is not there" not_the_running_one 'no readable'
+new_machine
+find_kernel split
+check "one in several packages, with all of it below /usr/lib/modules" finds $deb "the distribution's $deb"
 new_machine
 find_kernel offline
 check "without a network" goes_on_to_build \
