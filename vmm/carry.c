@@ -17,6 +17,7 @@
 #include "machine.h"
 #include "message.h"
 #include "moment.h"
+#include "pause.h"
 #include "sentence.h"
 #include "state/state.h"
 #include "vcpu.h"
@@ -187,6 +188,10 @@ static void switch_over(struct machine *machine)
 	carry.figures.stopped_ns = host_ns(CLOCK_MONOTONIC) - begin;
 	add_figures(&machine->carry_figures);
 	sentence_answer(machine);
+	if (*carry.number)
+		pause_tell(machine);
+	else
+		pause_tell_again(machine);
 	reply();
 	director_go(machine);
 	moment_arm(machine);
