@@ -13,6 +13,8 @@ struct request;
 void action_pause(struct machine *machine, struct request *request);
 /* `cycle count=N`: N cycles, here and now. */
 void action_cycle(struct machine *machine, struct request *request);
+/* `reset`: the machine is reset in its VM and in a new one, in turn. */
+void action_reset(struct machine *machine, struct request *request);
 /* `carry`: the guest is migrated within this process (carry.h). The reply comes when it is done. */
 void action_carry(struct machine *machine, struct request *request);
 

@@ -125,6 +125,7 @@ static const struct {
 } requests[] = {
 	{ "pause", action_pause },
 	{ "cycle", action_cycle },
+	{ "reset", action_reset },
 	{ "carry", action_carry },
 	{ "save", action_save },
 	{ "go", action_go },

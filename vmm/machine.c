@@ -61,19 +61,29 @@ static void set_msrs(const struct machine *machine, int cpu_fd)
 		kvm_set_msr(cpu_fd, HV_X64_MSR_SCONTROL, 0);
 }
 
-void machine_power_on(struct machine *machine)
+void machine_power_on_cpus(struct machine *machine)
 {
-	const struct options *options = machine->options;
-	struct entry entry;
-
 	for (unsigned i = 0; i < machine->vm->shape.cpus; i++) {
 		cpuid_set(machine, machine->vm, i);
 		set_msrs(machine, machine->vm->cpu[i].fd);
 	}
+}
+
+void machine_boot(struct machine *machine)
+{
+	const struct options *options = machine->options;
+	struct entry entry;
+
 	entry = image_load(&machine->image, options->command_line, &machine->memory);
 	acpi_write(&machine->memory, machine->vm->shape.cpus);
 	enter_protected_mode(machine->vm, &entry);
 	devices_reset(machine);
+}
+
+void machine_power_on(struct machine *machine)
+{
+	machine_power_on_cpus(machine);
+	machine_boot(machine);
 }
 
 static void check_cpus(const struct kvm *kvm, unsigned cpus)

@@ -40,6 +40,9 @@ void machine_create(struct machine *machine, const struct options *options);
  * into memory.
  */
 void machine_power_on(struct machine *machine);
+/* The two halves of it: what KVM has of vCPUs after power-on; then devices and the guest. */
+void machine_power_on_cpus(struct machine *machine);
+void machine_boot(struct machine *machine);
 /* The guest ends, with this exit status for the process. A device calls it, on a vCPU's thread. */
 void machine_end(struct machine *machine, int status);
 

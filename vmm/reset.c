@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * See reset.h. KVM has no ioctl that resets a VM, so user space has to set everything. What a new
+ * VM has is the measure. The VM's clock goes on over a reset, as it does with QEMU, since it
+ * belongs to the host; the guest's kvmclock MSRs are cleared, so that nothing is written to the
+ * pages that it had given to KVM. The TSC begins anew.
+ */
+#include <string.h>
+
+#include "action.h"
+#include "control.h"
+#include "director.h"
+#include "machine.h"
+#include "reset.h"
+#include "state/state.h"
+#include "vcpu.h"
+
+/* CPUID does not change, and KVM may refuse to set it for a vCPU that has run. */
+static const char *const kept[] = { "cpuid", "clock", NULL };
+/* Leaves L2 and VMX operation, on which the meaning of most other state depends. */
+static const char *const first[] = { "nested", NULL };
+/* Timers, and what they interrupt: they would put interrupts into the LAPIC after it was reset. */
+static const char *const second[] = { "msrs", "pit", "pic-master", "pic-slave", "ioapic", NULL };
+
+static bool is_in(const char *const *names, const char *name)
+{
+	for (; *names; names++)
+		if (!strcmp(*names, name))
+			return true;
+	return false;
+}
+
+static void copy_value(struct state *to, const struct state_value *value)
+{
+	memcpy(state_add(to, value->piece, value->cpu, value->size)->bytes, value->bytes,
+	       value->size);
+}
+
+/* What KVM holds of a VM that was just made. */
+static struct state *state_after_power_on(struct machine *machine)
+{
+	struct vm *vm = machine->vm;
+	struct state *all, *state = state_new();
+
+	machine->vm = vm_create(&machine->kvm, &machine->options->shape, &machine->memory);
+	machine_power_on_cpus(machine);
+	all = state_save(machine);
+	vm_close_aside(machine->vm);
+	machine->vm = vm;
+	for (unsigned i = 0; i < all->count; i++)
+		if (!is_in(kept, all->values[i].piece) && !strchr(all->values[i].piece, ':'))
+			copy_value(state, &all->values[i]);
+	state_free(all);
+	return state;
+}
+
+static void restore_pieces(struct machine *machine, const struct state *state,
+			   const char *const *names)
+{
+	struct state *some = state_new();
+
+	for (unsigned i = 0; i < state->count; i++)
+		if (is_in(names, state->values[i].piece))
+			copy_value(some, &state->values[i]);
+	state_restore(machine, some);
+	state_free(some);
+}
+
+void reset_same_vm(struct machine *machine)
+{
+	struct state *state = state_after_power_on(machine);
+
+	restore_pieces(machine, state, first);
+	restore_pieces(machine, state, second);
+	state_restore(machine, state);
+	state_check(machine, state);
+	state_free(state);
+	machine_boot(machine);
+}
+
+void reset_new_vm(struct machine *machine)
+{
+	struct vm *old = machine->vm;
+
+	machine->vm = vm_create(&machine->kvm, &machine->options->shape, &machine->memory);
+	machine_power_on(machine);
+	vm_close_aside(old);
+}
+
+void action_reset(struct machine *machine, struct request *request)
+{
+	static bool next_in_new;
+
+	vcpus_stop(machine);
+	if (next_in_new)
+		reset_new_vm(machine);
+	else
+		reset_same_vm(machine);
+	control_ok(request, "vm=%s", next_in_new ? "new" : "same");
+	next_in_new = !next_in_new;
+	director_go(machine);
+}
