@@ -203,6 +203,9 @@ char *plan_options_missing(unsigned options, const char *accel, unsigned memory_
 	if (options & OPTION_DIRTY_RING && !kvm_offers()->dirty_ring_bytes)
 		return g_strdup(
 			"dirty rings, and this KVM has none (Linux 5.11 has; KVM_CAP_DIRTY_LOG_RING)");
+	if (options & OPTION_DIRTY_RING && kvm_offers()->shadow_paging)
+		return g_strdup(
+			"EPT or NPT: without them KVM overruns its dirty rings, and writes are lost");
 	if (options & OPTION_NO_RANDOM && !child_can_be_predictable())
 		return g_strdup(
 			"a process whose addresses are not random, and personality(2) refuses it here (a container's seccomp filter may)");

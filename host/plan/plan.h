@@ -135,5 +135,7 @@ gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stat
 
 /* The `act` of plans whose live migrations must prove that they were live (precopy.c). */
 void plan_migrate(struct plan_run *run);
+/* The `act` of plans that carry memory by dirty tracking alone (dirtylog.c). */
+void plan_carry(struct plan_run *run);
 
 #endif

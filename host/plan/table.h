@@ -15,6 +15,8 @@
 	PLAN(cycle_kick)                                                                           \
 	PLAN(file)                                                                                 \
 	PLAN(fork)                                                                                 \
+	PLAN(dirtylog)                                                                             \
+	PLAN(dirtyring)                                                                            \
 	PLAN(precopy)                                                                              \
 	PLAN(postcopy)                                                                             \
 	PLAN(postcopy_recover)                                                                     \

@@ -127,6 +127,8 @@ static struct lack lacking_here(const struct test_case *test_case,
 	}
 	if (selection->wanted->kvm && (missing_kvm = kvm_wanted_missing(selection->wanted->kvm)))
 		return lack_of(missing_kvm, NULL);
+	if (plan->habit == HABIT_CARRY_BY_RING)
+		return lack_of(options_missing(plan, OPTION_DIRTY_RING, selection), NULL);
 	return lack_of(options_missing(plan, plan->options & OPTION_DIRTY_RING, selection), NULL);
 }
 

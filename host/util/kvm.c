@@ -31,6 +31,12 @@
 #define CLOCK_SOURCE		"/sys/devices/system/clocksource/clocksource0/current_clocksource"
 #define AVAILABLE_CLOCK_SOURCES "/sys/devices/system/clocksource/clocksource0/available_clocksource"
 
+/* KVM API documentation 4.143; the headers of older kernels do not have it. */
+#define CAP_PRE_FAULT_MEMORY 236
+
+#define EPT "/sys/module/kvm_intel/parameters/ept"
+#define NPT "/sys/module/kvm_amd/parameters/npt"
+
 /* Tests name another file here than the usual one. */
 #define DEVICE_VARIABLE "FERRY_KVM"
 #define USUAL_DEVICE	"/dev/kvm"
@@ -74,6 +80,25 @@ static int dirty_ring_bytes(int vm)
 	return MAX(0, plain);
 }
 
+static gboolean is_on(const char *parameter)
+{
+	g_autofree char *value = NULL;
+
+	return g_file_get_contents(parameter, &value, NULL, NULL) &&
+	       (*value == 'Y' || *value == '1');
+}
+
+/*
+ * Since Linux 6.11, KVM_CAP_PRE_FAULT_MEMORY is there if the hardware walks the guest's page
+ * tables. Before, only the parameters of KVM's modules tell. A KVM with another module has no such
+ * hardware.
+ */
+static gboolean uses_shadow_paging(int fd)
+{
+	return ioctl(fd, KVM_CHECK_EXTENSION, CAP_PRE_FAULT_MEMORY) <= 0 && !is_on(EPT) &&
+	       !is_on(NPT);
+}
+
 /* All registers are 0 if KVM does not know FUNCTION. */
 static struct kvm_cpuid_entry2 find_cpuid(const struct kvm_cpuid2 *cpuid, guint32 function)
 {
@@ -107,6 +132,7 @@ static char *ask_vm(const char *device, int fd, int vm)
 				       g_strerror(errno));
 	offers.refuses_arch_capabilities = refuses_arch_capabilities(fd, vm);
 	offers.dirty_ring_bytes = dirty_ring_bytes(vm);
+	offers.shadow_paging = uses_shadow_paging(fd);
 	offers.most_vcpus = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	offers.synic = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
 	if (!ask_cpuid(fd))

@@ -10,6 +10,7 @@ struct kvm_offers {
 	const char *problem;
 	unsigned most_vcpus;	   /* that a VM may have */
 	unsigned dirty_ring_bytes; /* the size of the largest dirty ring; 0: there are none */
+	gboolean shadow_paging;	   /* without EPT or NPT KVM keeps copies of guests' page tables */
 	gboolean kvmclock;
 	gboolean synic; /* Hyper-V's synthetic interrupt controller */
 	/* A guest may run its own VMs, with AMD's SVM or with Intel's VMX. */

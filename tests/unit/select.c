@@ -25,7 +25,7 @@ static const char config[] =
 	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
 
 #define ALL_PLANS                                                                                                                 \
-	"none, pause, cycle@exit, cycle@kick, file, fork, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
+	"none, pause, cycle@exit, cycle@kick, file, fork, dirtylog, dirtyring, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
 	"storm, snapshot, bgsnapshot"
 
 /* Makes a folder with TEXT as its unittests.cfg and one binary. */
@@ -268,6 +268,9 @@ static void test_seeds(void)
 
 static const struct kvm_offers no_kvm = { .problem = "no /dev/kvm here" };
 static const struct kvm_offers plain_kvm = { .most_vcpus = 8, .kvmclock = TRUE };
+static const struct kvm_offers shadow_kvm = {
+	.most_vcpus = 8, .kvmclock = TRUE, .dirty_ring_bytes = 1 << 20, .shadow_paging = TRUE
+};
 static const struct kvm_offers amd_kvm = {
 	.most_vcpus = 300, .kvmclock = TRUE, .synic = TRUE, .svm = TRUE
 };
@@ -356,6 +359,13 @@ static const struct placement_row with_bochs[] = {
 	  "userfaultfd" },
 	{ "alpine/precopy+dirtyring", &plain_kvm, NULL, NULL,
 	  "amd: plan precopy+dirtyring needs dirty rings, and this KVM has none (Linux 5.11 has; KVM_CAP_DIRTY_LOG_RING)" },
+	{ "alpine/dirtyring", &plain_kvm, NULL, NULL,
+	  "amd: plan dirtyring needs dirty rings, and this KVM has none (Linux 5.11 has; KVM_CAP_DIRTY_LOG_RING)" },
+	{ "alpine/dirtyring", &shadow_kvm, NULL, NULL,
+	  "amd: plan dirtyring needs EPT or NPT: without them KVM overruns its dirty rings, and writes are lost" },
+	{ "alpine/dirtyring", &shadow_kvm, "local", NULL,
+	  "skip: plan dirtyring needs EPT or NPT: without them KVM overruns its dirty rings, and writes are lost" },
+	{ "alpine/dirtylog", &shadow_kvm, NULL, NULL, "local: it needs no more than the local KVM" },
 	/* No lab has huge pages. */
 	{ "alpine/precopy+hugepages", &no_kvm, NULL, NULL,
 	  "skip: no /dev/kvm here; labs have no huge pages" },
@@ -371,8 +381,7 @@ static void check_placement(const struct suite *suite, const struct placement_ro
 				       .plan_names = plan,
 				       .wanted = &wanted,
 				       .accel = row->accel ?: "kvm",
-				       .host = row->host,
-				       .vmm = vmms[0] };
+				       .host = row->host };
 	g_autoptr(GPtrArray) cases = NULL;
 	g_autofree char *told = NULL;
 	const struct test_case *test_case;

@@ -31,8 +31,8 @@ static void end(struct native *native, const char *problem)
 static void take_figures(struct action_stats *stats, GHashTable *values)
 {
 	stats->passes = native_line_number(values, "passes");
-	stats->pages_sent = native_line_number(values, "pages_sent");
-	stats->pages_in_ram = native_line_number(values, "pages_in_ram");
+	stats->pages_sent = native_line_number(values, "pages");
+	stats->pages_in_ram = stats->pages_sent - native_line_number(values, "again");
 	stats->bytes_left = native_line_number(values, "bytes_left");
 	stats->bytes = native_line_number(values, "bytes");
 	stats->pause_min_ns = native_line_number(values, "stopped_ns");

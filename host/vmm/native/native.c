@@ -188,7 +188,8 @@ const struct vmm native_vmm = {
 	.name = "native",
 	.kvm_alone = TRUE,
 	.transcript = "control",
-	.capabilities = VMM_CAN_PAUSE | VMM_CAN_CYCLE | VMM_CAN_FILE | VMM_CAN_FORK,
+	.capabilities = VMM_CAN_PAUSE | VMM_CAN_CYCLE | VMM_CAN_FILE | VMM_CAN_FORK |
+			VMM_CAN_RESET | VMM_CAN_CARRY,
 	.find_programs = find_programs,
 	.lacks = native_lacks,
 	.start = native_start,
