@@ -18,6 +18,7 @@ struct known_issue {
 	char **kernels;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
 	char **qemus;	    /* versions of QEMU; NULL: any, and any other VMM */
 	char **emulators;   /* versions of what emulates the CPU; NULL: any, and a real CPU */
+	char *kvm;	    /* "npt=0,vgif=0": the parameters that KVM has; NULL: any */
 	gboolean sometimes; /* a pass needs no warning */
 	char *reason, *evidence;
 	gboolean strict; /* a pass where it is expected each time is a failure (--strict) */

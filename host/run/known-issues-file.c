@@ -3,6 +3,7 @@
 #include "lab/kinds.h"
 #include "run/known-issue.h"
 #include "run/known-issues.h"
+#include "suite/kvm-wanted.h"
 #include "util/text.h"
 
 static void known_issue_free(struct known_issue *issue)
@@ -16,6 +17,7 @@ static void known_issue_free(struct known_issue *issue)
 	g_strfreev(issue->kernels);
 	g_strfreev(issue->qemus);
 	g_strfreev(issue->emulators);
+	g_free(issue->kvm);
 	g_free(issue->reason);
 	g_free(issue->evidence);
 	g_free(issue);
@@ -23,10 +25,9 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case",	  "test",      "failure", "then",
-					     "host",	  "kernel",    "qemu",	  "emulator",
-					     "unlimited", "sometimes", "reason",  "evidence",
-					     NULL };
+	static const char *const known[] = { "case",	  "test",   "failure",	"then", "host",
+					     "kernel",	  "qemu",   "emulator", "kvm",	"unlimited",
+					     "sometimes", "reason", "evidence", NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 
@@ -112,6 +113,17 @@ static GRegex *read_pattern(GKeyFile *file, const char *path, const char *group,
 	return regex;
 }
 
+/* NULL and no ERROR if the group has none. */
+static char *read_kvm(GKeyFile *file, const char *path, const char *group, GError **error)
+{
+	g_autofree char *text = g_key_file_get_string(file, group, "kvm", NULL);
+	char *lists[] = { text, NULL }, *joined = kvm_wanted_join(lists, error);
+
+	if (text && !joined)
+		g_prefix_error(error, "%s: [%s]: kvm: ", path, group);
+	return joined;
+}
+
 /* NULL and ERROR if something in the group is wrong. */
 static struct known_issue *read_issue(GKeyFile *file, const char *path, const char *group,
 				      GError **error)
@@ -132,6 +144,8 @@ static struct known_issue *read_issue(GKeyFile *file, const char *path, const ch
 	issue->kernels = read_words(file, group, "kernel");
 	issue->qemus = read_words(file, group, "qemu");
 	issue->emulators = read_words(file, group, "emulator");
+	if (!problem)
+		issue->kvm = read_kvm(file, path, group, &problem);
 	issue->sometimes = g_key_file_get_boolean(file, group, "sometimes", NULL);
 	issue->reason = g_key_file_get_string(file, group, "reason", NULL);
 	issue->evidence = g_key_file_get_string(file, group, "evidence", NULL);

@@ -9,6 +9,7 @@
 #include "plan/plan.h"
 #include "run/known-issue.h"
 #include "run/known-issues.h"
+#include "suite/kvm-wanted.h"
 #include "util/text.h"
 
 /* An issue that shows only now and then should have shown in so many results. */
@@ -107,7 +108,8 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 
 	return (matches_any(issue->case_globs, name) || matches_any(issue->case_globs, plain)) &&
 	       is_host(issue, environment) && within(environment->kernel, issue->kernels) &&
-	       is_qemu(issue, result) && is_emulator(issue, result);
+	       is_qemu(issue, result) && is_emulator(issue, result) &&
+	       (!issue->kvm || kvm_wanted_holds(issue->kvm, environment->kvm_parameters));
 }
 
 static gboolean names_test(const struct known_issue *issue, const char *test)

@@ -87,9 +87,9 @@ static const char *find(GHashTable *parameters, const char *name)
 	return NULL;
 }
 
-char *kvm_wanted_missing(const char *wanted)
+/* Why WANTED does not hold for PARAMETERS; NULL: it holds. */
+static char *missing_in(GHashTable *parameters, const char *wanted)
 {
-	g_autoptr(GHashTable) parameters = kvm_parameters();
 	g_auto(GStrv) words = g_strsplit(wanted, ",", -1);
 
 	for (char **word = words; *word; word++) {
@@ -105,6 +105,20 @@ char *kvm_wanted_missing(const char *wanted)
 					       value);
 	}
 	return NULL;
+}
+
+char *kvm_wanted_missing(const char *wanted)
+{
+	g_autoptr(GHashTable) parameters = kvm_parameters();
+
+	return missing_in(parameters, wanted);
+}
+
+gboolean kvm_wanted_holds(const char *wanted, GHashTable *parameters)
+{
+	g_autofree char *missing = missing_in(parameters, wanted);
+
+	return !missing;
 }
 
 /* The names without their modules, ended by NULL; the caller frees the array. */

@@ -15,6 +15,10 @@
  */
 char *kvm_wanted_join(char **lists, GError **error);
 
+/* Whether WANTED holds for a KVM with these PARAMETERS (util/kvm-parameters.h), which may be NULL.
+ */
+gboolean kvm_wanted_holds(const char *wanted, GHashTable *parameters);
+
 /* Why WANTED does not hold on this machine, as a reason; or NULL. The caller frees it. */
 char *kvm_wanted_missing(const char *wanted);
 

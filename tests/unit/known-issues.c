@@ -54,6 +54,13 @@ static const char issues_text[] = "[alpha]\n"
 				  "emulator = ..7.2\n"
 				  "reason = the emulator is wrong\n"
 				  "evidence = somewhere\n"
+				  "[shadow-paging]\n"
+				  "case = prog/precopy\n"
+				  "test = zeta\n"
+				  "host = amd\n"
+				  "kvm = npt=0\n"
+				  "reason = shadow paging is wrong\n"
+				  "evidence = somewhere\n"
 				  "[of-qemu]\n"
 				  "case = prog/precopy\n"
 				  "test = epsilon\n"
@@ -77,6 +84,7 @@ static const struct row {
 	const char *inside;   /* the host whose issues were applied before, inside a lab; or NULL */
 	const char *emulator; /* its version; NULL: not known */
 	const char *vmm, *version, *other; /* NULL: "qemu", and not told */
+	const char *npt;		   /* of kvm_amd; NULL: not known */
 } rows[] = {
 	{ "one", "amd", "6.1.0", "none", VERDICT_FAIL, "a:pass alpha:fail", "", VERDICT_XFAIL,
 	  "a:pass alpha:xfail", "", "alpha is broken" },
@@ -169,6 +177,12 @@ static const struct row {
 	  .other = "7.2.22" },
 	{ "no-qemu", "amd", "6.1.0", "precopy", VERDICT_FAIL, "epsilon:fail", "", VERDICT_FAIL,
 	  "epsilon:fail", "", "first", .vmm = "native", .version = "7" },
+	{ "without-npt", "amd", "6.1.0", "precopy", VERDICT_FAIL, "zeta:fail", "", VERDICT_XFAIL,
+	  "zeta:xfail", "", "shadow paging is wrong", .npt = "N" },
+	{ "with-npt", "amd", "6.1.0", "precopy", VERDICT_FAIL, "zeta:fail", "", VERDICT_FAIL,
+	  "zeta:fail", "", "first", .npt = "Y" },
+	{ "unknown-npt", "amd", "6.1.0", "precopy", VERDICT_FAIL, "zeta:fail", "", VERDICT_FAIL,
+	  "zeta:fail", "", "first" },
 };
 
 static void add_tests(struct result *result, const char *tests)
@@ -250,6 +264,15 @@ static void test_unknown_host(void)
 	g_assert_nonnull(strstr(error->message, "[x]: unknown host 'amt' (did you mean 'amd'?)"));
 }
 
+static void test_bad_kvm(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(
+		load("[x]\ncase = *\nhost = *\nkvm = npt\nreason = r\nevidence = e\n", &error));
+	g_assert_nonnull(strstr(error->message, "[x]: kvm: --kvm takes NAME=VALUE,..."));
+}
+
 static void test_then_alone(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -297,16 +320,19 @@ static void test_row(gconstpointer data)
 	struct program program = { .name = (char *)"prog" };
 	struct plan plan = { .name = row->plan };
 	struct test_case test_case = { .program = &program, .plan = &plan };
+	g_autoptr(GHashTable) parameters = g_hash_table_new(g_str_hash, g_str_equal);
 	struct environment environment = {
 		.host = (char *)row->host,
 		.accel = (char *)(g_str_equal(row->host, "local") ? "tcg" : "kvm"),
 		.vmm = (char *)(row->vmm ?: "qemu"),
 		.emulator_version = (char *)row->emulator,
+		.kvm_parameters = row->npt ? parameters : NULL,
 		.cpu_emulated = !row->hardware,
 		.kernel = (char *)row->kernel
 	};
 	struct result *result = result_new(&test_case, &environment);
 
+	g_hash_table_insert(parameters, (gpointer) "kvm_amd.npt", (gpointer)row->npt);
 	g_assert_nonnull(issues);
 	result->vmm_version = g_strdup(row->version);
 	result->other_vmm_version = g_strdup(row->other);
@@ -338,6 +364,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/known-issues/unknown-host", test_unknown_host);
+	g_test_add_func("/known-issues/bad-kvm", test_bad_kvm);
 	g_test_add_func("/known-issues/then-alone", test_then_alone);
 	g_test_add_func("/known-issues/own-file", test_own_file);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
