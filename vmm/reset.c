@@ -91,6 +91,10 @@ void action_reset(struct machine *machine, struct request *request)
 {
 	static bool next_in_new;
 
+	if (!machine->options->image) {
+		control_error(request, "reset: the guest is from a file, and there is no image");
+		return;
+	}
 	vcpus_stop(machine);
 	if (next_in_new)
 		reset_new_vm(machine);
