@@ -137,12 +137,11 @@ static void reply(void)
 	const struct carry_figures *figures = &carry.figures;
 
 	if (*carry.number)
-		control_ok(&request,
-			   "passes=%u pages=%llu again=%llu rings_full=%llu stopped_ns=%llu",
-			   carry.pass, (unsigned long long)figures->pages,
-			   (unsigned long long)figures->again,
-			   (unsigned long long)figures->rings_full,
-			   (unsigned long long)figures->stopped_ns);
+		control_ok(
+			&request, "passes=%u pages=%llu again=%llu rings_full=%llu stopped_ns=%llu",
+			carry.pass, (unsigned long long)figures->pages,
+			(unsigned long long)figures->again, (unsigned long long)figures->rings_full,
+			(unsigned long long)figures->stopped_ns);
 }
 
 static void add_figures(struct carry_figures *sum)

@@ -115,7 +115,8 @@ static int run(struct machine *machine)
 		if ((files[0].revents || kicked) &&
 		    handle_events(machine, kicked, &status) == HAS_ENDED)
 			return status;
-		/* Also after events, or a guest that fills its rings all the time would hold it up. */
+		/* Also after events, or a guest that fills its rings all the time would hold it up.
+		 */
 		if (carry_is_on())
 			carry_on(machine);
 	}

@@ -31,9 +31,9 @@ static void map_rings(struct vm *vm)
 
 	tracking.rings = allocate(vm->shape.cpus * sizeof(tracking.rings[0]));
 	for (unsigned i = 0; i < vm->shape.cpus; i++) {
-		tracking.rings[i].entries = mmap(NULL, vm->shape.dirty_ring_bytes,
-						 PROT_READ | PROT_WRITE, MAP_SHARED, vm->cpu[i].fd,
-						 offset);
+		tracking.rings[i].entries =
+			mmap(NULL, vm->shape.dirty_ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     vm->cpu[i].fd, offset);
 		if (tracking.rings[i].entries == MAP_FAILED)
 			die(STATUS_KVM, "cannot map the dirty ring of vCPU %u: %s", i,
 			    strerror(errno));
