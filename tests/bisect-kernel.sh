@@ -4,7 +4,7 @@
 # Proves that 'git bisect run ferry bisect' finds a bug in a real kernel: makes a git tree of the
 # distribution's kernel source with harmless commits, one with a bug of the corpus, one that does not build
 # and one that does not boot, and bisects it. Then it looks at what else git is told of real kernels. It
-# prints the Test Anything Protocol, and takes about ten minutes, so it is no part of 'make check'.
+# prints the Test Anything Protocol, and takes ten to fifteen minutes, so it is no part of 'make check'.
 #
 # Usage: tests/bisect-kernel.sh [BUILD]      (BUILD: where make has put ferry; default: build)
 #

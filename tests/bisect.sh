@@ -137,11 +137,15 @@ sees() {
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..33
+echo 1..35
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
 check "--bad-if above --repeat" stops '--bad-if 1 to 2'
+bisect --qemu-tree "$qemu" --host moon
+check "a host that there is not stops git before anything is built" stops "or a lab, amd or intel, not 'moon'"
+bisect --tree "$tree" --logdir /proc/logs
+check "so does a folder for logs that cannot be made" stops 'cannot make the folder /proc/logs for logs'
 bisect --tree "$tree" nosuch/none
 check "a pattern without a case stops git" stops "no case matches 'nosuch/none'"
 bisect --tree "$tree"

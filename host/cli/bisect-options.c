@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Reads the command line of `ferry bisect`. See bisect-options.h. */
+#include <errno.h>
+
 #include "cli/bisect-options.h"
 #include "cli/project.h"
 #include "lab/kinds.h"
@@ -131,6 +133,14 @@ static char *default_build_folder(void)
 	return g_build_filename(g_get_user_cache_dir(), "ferry", "bisect", folder, NULL);
 }
 
+/* A kernel needs a lab that boots it; a QEMU also runs here. */
+static gboolean is_host(const char *name)
+{
+	if (options.qemu && (g_str_equal(name, "auto") || g_str_equal(name, "local")))
+		return TRUE;
+	return g_str_equal(name, ANY_LAB) || lab_kind_find(name);
+}
+
 static gboolean check(GError **error)
 {
 	if (!options.patterns)
@@ -152,10 +162,13 @@ static gboolean check(GError **error)
 	else if (known_issues && !g_str_equal(known_issues, "none"))
 		g_set_error(error, FERRY_ERROR, 0, "--known-issues is none, not '%s'",
 			    known_issues);
-	else if (!options.qemu && host && !g_str_equal(host, ANY_LAB) && !lab_kind_find(host))
-		g_set_error(error, FERRY_ERROR, 0,
-			    "--host is the lab that boots the kernel, amd or intel, not '%s'",
-			    host);
+	else if (host && !is_host(host))
+		g_set_error(
+			error, FERRY_ERROR, 0,
+			options.qemu
+				? "--host is local, or a lab, amd or intel, not '%s'"
+				: "--host is the lab that boots the kernel, amd or intel, not '%s'",
+			host);
 	else if (!options.qemu ? kernel != NULL : qemu != NULL)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "%s is what is built from the tree; leave it out",
@@ -243,6 +256,11 @@ const struct bisect_options *bisect_options_parse(int argc, char **argv, GError 
 		build_folder ? g_canonicalize_filename(build_folder, NULL) : default_build_folder();
 	if (!options.logdir)
 		options.logdir = output_path("bisect");
+	if (g_mkdir_with_parents(options.logdir, 0777)) {
+		g_set_error(error, FERRY_ERROR, 0, "cannot make the folder %s for logs: %s",
+			    options.logdir, g_strerror(errno));
+		return NULL;
+	}
 	options.words = run_words();
 	return &options;
 }
