@@ -152,6 +152,7 @@ u64 host_time(struct host_time *time)
 		.moves = answer_number(answer, "moves"),
 		.pause_min = answer_number(answer, "pause_min"),
 		.pause_max = answer_number(answer, "pause_max"),
+		.cycles = answer_number(answer, "cycles"),
 	};
 	if (broken("host"))
 		stand_still(time);

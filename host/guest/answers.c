@@ -26,6 +26,8 @@ static char *answer_time(struct guest *guest, guint64 sequence)
 {
 	gint64 monotonic = clock_ns(CLOCK_MONOTONIC);
 	gint64 longest = guest->pause_max_ns;
+	enum vm_habit habit = guest->config.machine.habit;
+	gboolean cycles = habit == HABIT_CYCLE_AT_EXITS || habit == HABIT_CYCLE_AT_RANDOM;
 
 	/* Nothing tells how long the VMM has stopped the clocks by itself: at most all the time. */
 	if (guest->vm->clocks_stop)
@@ -33,9 +35,9 @@ static char *answer_time(struct guest *guest, guint64 sequence)
 	guest->listener->time_told(guest->data, sequence, monotonic, guest->pause_min_ns, longest);
 	return g_strdup_printf("realtime=%" G_GINT64_FORMAT " monotonic=%" G_GINT64_FORMAT
 			       " moves=%" G_GUINT64_FORMAT " pause_min=%" G_GINT64_FORMAT
-			       " pause_max=%" G_GINT64_FORMAT,
+			       " pause_max=%" G_GINT64_FORMAT " cycles=%d",
 			       clock_ns(CLOCK_REALTIME), monotonic, guest->actions,
-			       guest->pause_min_ns, longest);
+			       guest->pause_min_ns, longest, cycles);
 }
 
 static char *answer_more(struct guest *guest, guint64 sequence)

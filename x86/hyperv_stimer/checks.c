@@ -22,7 +22,10 @@ static u64 count_actions(void)
 
 bool host_acted(void)
 {
-	return count_actions() != actions_at_begin;
+	struct host_time time = { 0 };
+
+	host_time(&time);
+	return time.cycles || time.moves != actions_at_begin;
 }
 
 static void prepare_here(void *unused)
