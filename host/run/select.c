@@ -213,9 +213,9 @@ static gboolean is_left_out(const struct program *program, const struct plan *pl
 	return lacks != NULL;
 }
 
-static void add_case(GPtrArray *cases, const struct selection *selection,
-		     const struct program *program, const struct plan *plan, const struct vmm *vmm,
-		     int number)
+static struct test_case *add_case(GPtrArray *cases, const struct selection *selection,
+				  const struct program *program, const struct plan *plan,
+				  const struct vmm *vmm, int number)
 {
 	struct test_case *test_case = g_new0(struct test_case, 1);
 	const struct settings *wanted = selection->wanted;
@@ -234,6 +234,7 @@ static void add_case(GPtrArray *cases, const struct selection *selection,
 	test_case->seed = (guint32)wanted->seed ^ g_str_hash(test_case->name);
 	place_case(test_case, selection);
 	g_ptr_array_add(cases, test_case);
+	return test_case;
 }
 
 GPtrArray *select_cases(const struct suite *suite, const struct selection *selection,
@@ -264,7 +265,8 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 			if (is_left_out(program, plan, vmm, pattern, selection))
 				continue;
 			for (int number = 1; number <= selection->wanted->repeat; number++)
-				add_case(cases, selection, program, plan, vmm, number);
+				add_case(cases, selection, program, plan, vmm, number)->under_way =
+					plan->continuous && suite->kvm_unit_tests;
 		}
 	}
 	for (guint i = 0; i < patterns; i++)

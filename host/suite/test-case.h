@@ -17,8 +17,9 @@ struct test_case {
 	const char *plan_name;	 /* "precopy+tcp" */
 	const char *action;	 /* what the plan does once: "migration"; NULL: nothing */
 	gboolean reboots;	 /* an action is over when the guest has booted again */
-	char *name;		 /* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
-	char *log_name;		 /* its folder below the log folder */
+	gboolean under_way; /* actions follow each other while a guest of another suite works */
+	char *name;	    /* "kvmclock/precopy", "kvmclock/precopy#2" when repeated */
+	char *log_name;	    /* its folder below the log folder */
 	guint32 seed;
 	const char *host;      /* "local", or the name of the lab that it runs in */
 	const char *lab_clock; /* "tsc" or "hpet", for a lab; NULL: the lab's default */
