@@ -209,7 +209,6 @@ int main(int argc, char **argv)
 	guest_ends();
 	if (!acts_out("no-figures"))
 		say("figures cycles=%d stopped_ns=1000 in_l2=%d\n",
-		    acts_out("no-cycle") || restored || carried ? 0 : 7,
-		    acts_out("no-l2") ? 0 : 3);
+		    acts_out("no-cycle") || restored || carried ? 0 : 7, acts_out("no-l2") ? 0 : 3);
 	return GUEST_PASSED;
 }

@@ -24,7 +24,7 @@ static const char config[] =
 	"[strict]\nfile = alpha.flat\nplans = none\ncheck = /proc/self/comm=x\n"
 	"[lost]\nfile = lost.flat\nplans = none\ngroups = nodefault\n";
 
-#define ALL_PLANS                                                                                                                 \
+#define ALL_PLANS                                                                                                                                      \
 	"none, pause, cycle@exit, cycle@kick, file, fork, dirtylog, dirtyring, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
 	"storm, snapshot, bgsnapshot"
 
@@ -365,7 +365,8 @@ static const struct placement_row with_bochs[] = {
 	  "amd: plan dirtyring needs EPT or NPT: without them KVM overruns its dirty rings, and writes are lost" },
 	{ "alpine/dirtyring", &shadow_kvm, "local", NULL,
 	  "skip: plan dirtyring needs EPT or NPT: without them KVM overruns its dirty rings, and writes are lost" },
-	{ "alpine/dirtylog", &shadow_kvm, NULL, NULL, "local: it needs no more than the local KVM" },
+	{ "alpine/dirtylog", &shadow_kvm, NULL, NULL,
+	  "local: it needs no more than the local KVM" },
 	/* No lab has huge pages. */
 	{ "alpine/precopy+hugepages", &no_kvm, NULL, NULL,
 	  "skip: no /dev/kvm here; labs have no huge pages" },
