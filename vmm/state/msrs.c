@@ -210,24 +210,43 @@ SAVES(msrs)
 	save(machine, piece, cpu, state, &others);
 }
 
+static void refuse(int cpu, const struct kvm_msr_entry *msr)
+{
+	char name[64];
+
+	msr_name(name, sizeof(name), msr->index);
+	die(STATUS_KVM, "vCPU %d: KVM refuses to set MSR 0x%x (%s) to 0x%llx, which it has told",
+	    cpu, msr->index, name, (unsigned long long)msr->data);
+}
+
+/*
+ * Sets MSRS, in their order. KVM stops at the first that it does not take. That is no loss if the
+ * new vCPU has the value by itself, as some MSRs have that need a local APIC, where there is none.
+ */
+static void set_all(struct machine *machine, int cpu, struct kvm_msrs *msrs)
+{
+	uint32_t set;
+
+	while ((set = do_msrs(machine, cpu, KVM_SET_MSRS, msrs)) != msrs->nmsrs) {
+		const struct kvm_msr_entry *msr = &msrs->entries[set];
+
+		if (kvm_get_msr(piece_fd(machine->vm, cpu), msr->index) != msr->data)
+			refuse(cpu, msr);
+		msrs->nmsrs -= set + 1;
+		memmove(msrs->entries, msr + 1, msrs->nmsrs * sizeof(*msr));
+	}
+}
+
 RESTORES(msrs)
 {
 	const struct kvm_msrs *saved = (const void *)value->bytes;
 	struct kvm_msrs *msrs = allocate(value->size);
-	char name[64];
-	uint32_t set;
 
 	for (uint32_t i = 0; i < saved->nmsrs; i++)
 		if (!msr_is_derived(saved->entries[i].index) &&
 		    !forget_msr(saved->entries[i].index))
 			msrs->entries[msrs->nmsrs++] = saved->entries[i];
-	set = do_msrs(machine, cpu, KVM_SET_MSRS, msrs);
-	if (set != msrs->nmsrs) {
-		msr_name(name, sizeof(name), msrs->entries[set].index);
-		die(STATUS_KVM,
-		    "vCPU %d: KVM refuses to set MSR 0x%x (%s) to 0x%llx, which it has told", cpu,
-		    msrs->entries[set].index, name, (unsigned long long)msrs->entries[set].data);
-	}
+	set_all(machine, cpu, msrs);
 	free(msrs);
 }
 
