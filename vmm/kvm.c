@@ -52,14 +52,24 @@ union one_msr {
 	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 };
 
-uint64_t kvm_get_msr(int cpu_fd, uint32_t index)
+bool kvm_try_msr(int cpu_fd, uint32_t index, uint64_t *value)
 {
 	union one_msr msr = { .list.nmsrs = 1 };
 
 	msr.list.entries[0].index = index;
 	if (KVM_DO(cpu_fd, KVM_GET_MSRS, &msr) != 1)
+		return false;
+	*value = msr.list.entries[0].data;
+	return true;
+}
+
+uint64_t kvm_get_msr(int cpu_fd, uint32_t index)
+{
+	uint64_t value;
+
+	if (!kvm_try_msr(cpu_fd, index, &value))
 		die(STATUS_KVM, "KVM does not tell MSR 0x%x", index);
-	return msr.list.entries[0].data;
+	return value;
 }
 
 void kvm_set_msr(int cpu_fd, uint32_t index, uint64_t value)

@@ -31,6 +31,8 @@ int kvm_try(int fd, unsigned long request, void *argument);
 int kvm_do(int fd, unsigned long request, void *argument, const char *name);
 #define KVM_DO(fd, request, argument) kvm_do(fd, request, (void *)(uintptr_t)(argument), #request)
 
+/* Sets VALUE to MSR INDEX of a vCPU. Returns false if the vCPU has no such MSR. */
+bool kvm_try_msr(int cpu_fd, uint32_t index, uint64_t *value);
 /* Gets and sets one MSR of a vCPU. Ends the process if KVM refuses. */
 uint64_t kvm_get_msr(int cpu_fd, uint32_t index);
 void kvm_set_msr(int cpu_fd, uint32_t index, uint64_t value);

@@ -19,27 +19,15 @@ static struct {
 	uint32_t version; /* of its clock's page at that time */
 } cpus[MOST_CPUS];
 
-/* 0 if KVM does not tell it. */
-static uint64_t try_msr(int fd, uint32_t index)
-{
-	union {
-		struct kvm_msrs list;
-		uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-	} msr = { .list.nmsrs = 1 };
-
-	msr.list.entries[0].index = index;
-	return kvm_try(fd, KVM_GET_MSRS, &msr) == 1 ? msr.list.entries[0].data : 0;
-}
-
-/* FALSE if the vCPU has no such clock. */
+/* Returns false if the vCPU has no such clock. */
 static bool read_version(const struct machine *machine, unsigned cpu, uint32_t *version)
 {
 	int fd = machine->vm->cpu[cpu].fd;
-	uint64_t where = try_msr(fd, MSR_KVM_SYSTEM_TIME_NEW);
+	uint64_t where = 0;
 	const void *page;
 
-	if (!(where & SYSTEM_TIME_ENABLE))
-		where = try_msr(fd, MSR_KVM_SYSTEM_TIME);
+	if (!kvm_try_msr(fd, MSR_KVM_SYSTEM_TIME_NEW, &where) || !(where & SYSTEM_TIME_ENABLE))
+		kvm_try_msr(fd, MSR_KVM_SYSTEM_TIME, &where);
 	page = memory_at(&machine->memory, where & ~(uint64_t)SYSTEM_TIME_ENABLE, sizeof(*version));
 	if (!(where & SYSTEM_TIME_ENABLE) || !page)
 		return false;
