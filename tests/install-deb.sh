@@ -7,7 +7,7 @@
 # lab, with the distribution's kernel. It takes many minutes and needs a network, so it is no part of
 # 'make check'.
 #
-# Usage: tests/install-deb.sh [--quick]      (--quick: the whole quick set as well, some hours)
+# Usage: tests/install-deb.sh [--quick]      (--quick: the whole quick set as well)
 #
 # scripts/fresh-machine makes both machines, and says what it needs. Files that are not committed are not
 # in the package. Exit status: 0 if all went well.
