@@ -261,7 +261,7 @@ static void append_actions(GString *text, const struct result *result)
 			       test_case->reboots ? "back after" : "stopped for", from, to);
 }
 
-static guint64 figure(const struct result *result, const char *key)
+guint64 result_figure(const struct result *result, const char *key)
 {
 	const char *value = result_mark(result, FIGURES_MARK, key);
 
@@ -271,7 +271,7 @@ static guint64 figure(const struct result *result, const char *key)
 /* "; 1234 cycles, 40 in L2" */
 static void append_cycles(GString *text, const struct result *result, guint64 cycles)
 {
-	guint64 in_l2 = figure(result, "in_l2");
+	guint64 in_l2 = result_figure(result, "in_l2");
 
 	g_string_append_printf(text, "; %" G_GUINT64_FORMAT " cycle%s", cycles,
 			       cycles == 1 ? "" : "s");
@@ -290,8 +290,8 @@ char *result_summary(const struct result *result)
 	if (result->skipped_checks)
 		g_string_append_printf(text, ", %u skipped", result->skipped_checks);
 	/* Where the VMM acts by itself all along, what it was asked for is a part of that. */
-	if (figure(result, "cycles"))
-		append_cycles(text, result, figure(result, "cycles"));
+	if (result_figure(result, "cycles"))
+		append_cycles(text, result, result_figure(result, "cycles"));
 	else if (result->actions->len)
 		append_actions(text, result);
 	g_string_append_printf(text, "; %s", duration);

@@ -171,6 +171,8 @@ void result_add_figures(struct result *result, GHashTable *values);
 
 /* The last value of KEY in a mark NAME, or NULL. */
 const char *result_mark(const struct result *result, const char *name, const char *key);
+/* The figure KEY of the mark FIGURES_MARK; 0 if the VMM has told none. */
+guint64 result_figure(const struct result *result, const char *key);
 
 /*
  * "12 tests, 345 checks; 20 migrations, stopped for 2.1 ms to 9.8 ms; 3.20 s". The caller frees it.

@@ -144,14 +144,6 @@ static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum fai
 	return bad_leave(run, exit->guest_status);
 }
 
-/* How often the VMM met KEY when it saved the guest by itself. */
-static guint64 met(const struct case_run *run, const char *key)
-{
-	const char *text = result_mark(run->result, FIGURES_MARK, key);
-
-	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
-}
-
 /* A nested program whose L2 was never saved has passed without a test of nested state. */
 static void warn_if_no_l2(struct case_run *run)
 {
@@ -159,11 +151,12 @@ static void warn_if_no_l2(struct case_run *run)
 
 	if (!g_strv_contains(needs, "svm") && !g_strv_contains(needs, "vmx"))
 		return;
-	if (met(run, "cycles") && !met(run, "in_l2") && !run->result->warning)
+	if (result_figure(run->result, "cycles") && !result_figure(run->result, "in_l2") &&
+	    !run->result->warning)
 		run->result->warning = g_strdup_printf(
 			"none of %" G_GUINT64_FORMAT
 			" cycles met the guest in L2, so its nested state was not tested",
-			met(run, "cycles"));
+			result_figure(run->result, "cycles"));
 }
 
 /* The guest has said bye, and left with STATUS. */
