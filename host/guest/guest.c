@@ -224,7 +224,8 @@ static const struct vm_listener vm_listener = {
 	.broken = on_broken,
 };
 
-struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore, GError **error)
+struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore, gboolean postcopy,
+			  GError **error)
 {
 	g_autofree char *label = g_strdup_printf("%u", ++guest->vms);
 	gboolean first = !incoming && !restore;
@@ -239,6 +240,7 @@ struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore
 			.command_path = first ? guest->command_path : NULL,
 			.incoming = incoming,
 			.restore = restore,
+			.postcopy = postcopy,
 			.images = guest->config.images,
 		},
 	};
@@ -299,7 +301,7 @@ struct guest *guest_start(const struct guest_config *config, const struct guest_
 	if (guest->console_log)
 		guest->transcript = log_file_create(transcript_path, error);
 	if (guest->transcript)
-		guest->vm = guest_start_vm(guest, NULL, 0, error);
+		guest->vm = guest_start_vm(guest, NULL, 0, FALSE, error);
 	if (!guest->vm)
 		g_clear_pointer(&guest, guest_free);
 	return guest;

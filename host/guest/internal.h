@@ -65,8 +65,12 @@ void guest_fail(struct guest *guest, enum failure_kind kind, const char *format,
 
 extern const struct console_listener guest_console_listener;
 
-/* INCOMING is a socket's path or NULL, RESTORE an open file or 0. At most one of them is set. */
-struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore, GError **error);
+/*
+ * INCOMING is a socket's path or NULL, RESTORE an open file or 0. At most one of them is set.
+ * POSTCOPY: the guest comes by a post-copy migration.
+ */
+struct vm *guest_start_vm(struct guest *guest, const char *incoming, int restore, gboolean postcopy,
+			  GError **error);
 /* The destination carries the guest from now on. */
 void guest_adopt(struct guest *guest);
 /* The VM that has carried the guest ends. */

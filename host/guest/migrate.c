@@ -15,7 +15,7 @@ struct broken_migration {
 	struct broken_migration_options options;
 };
 
-static void start_destination(struct guest *guest)
+static void start_destination(struct guest *guest, gboolean postcopy)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -23,7 +23,7 @@ static void start_destination(struct guest *guest)
 		return;
 	guest->socket_path =
 		g_strdup_printf("%s/%p-%u", guest->socket_dir, (void *)guest, guest->vms);
-	guest->destination = guest_start_vm(guest, guest->socket_path, 0, &error);
+	guest->destination = guest_start_vm(guest, guest->socket_path, 0, postcopy, &error);
 	if (!guest->destination)
 		guest_fail(guest, KIND_VMM, "no destination for the migration: %s", error->message);
 }
@@ -72,7 +72,7 @@ void guest_migrate(struct guest *guest, const struct migration_options *options,
 	struct migration *migration = guest_new_action(guest, &migration_kind, done, data);
 
 	migration->options = *options;
-	start_destination(guest);
+	start_destination(guest, options->postcopy);
 }
 
 /* ---- migrations that are broken off ---- */
@@ -111,5 +111,5 @@ void guest_break_migration(struct guest *guest, const struct broken_migration_op
 		guest_new_action(guest, &broken_migration_kind, done, data);
 
 	migration->options = *options;
-	start_destination(guest);
+	start_destination(guest, FALSE);
 }

@@ -65,7 +65,7 @@ static void start_from_file(struct guest *guest, struct snapshot *snapshot)
 	g_autoptr(GError) error = NULL;
 
 	lseek(snapshot->file, 0, SEEK_SET);
-	guest->destination = guest_start_vm(guest, NULL, snapshot->file, &error);
+	guest->destination = guest_start_vm(guest, NULL, snapshot->file, FALSE, &error);
 	if (!guest->destination)
 		guest_fail(guest, KIND_VMM, "no VMM to restore the guest: %s", error->message);
 }

@@ -37,7 +37,7 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 			stats->pages_sent ? "nothing was left to send" : "nothing had been sent");
 		plan_failed(run, text);
 	} else if (--run->attempts) {
-		g_array_append_val(run->actions, *stats);
+		plan_count(run, stats);
 		attempt(run);
 	} else {
 		plan_acted(run, stats);
@@ -47,7 +47,7 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 static void attempt(struct plan_run *run)
 {
 	const struct broken_migration_options options = {
-		.how = run->plan->act == begin_and_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
+		.how = run->part->act == begin_and_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
 		.bandwidth = BANDWIDTH,
 		.after_ms = g_rand_int_range(run->random, 0, LATEST_MOMENT_MS),
 	};

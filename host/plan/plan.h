@@ -36,6 +36,13 @@ struct plan {
 	 * nothing.
 	 */
 	void (*act)(struct plan_run *run);
+	/*
+	 * Instead of `act`, for a plan that mixes actions of others: the plan whose action comes
+	 * next where the guest has asked; NULL: it has had enough (mixed.c).
+	 */
+	const struct plan *(*next)(struct plan_run *run);
+	/* Of enum vmm_capability: what it makes use of on machines that grant it. */
+	unsigned wishes;
 	/* The source of a live migration is killed when it has sent all. */
 	gboolean kills_source;
 	/* Acts on the guest again and again from its first line on, asked or not. */
@@ -53,6 +60,7 @@ struct plan {
 /* A plan at work on one guest. */
 struct plan_run {
 	const struct plan *plan;
+	const struct plan *part; /* whose action it is: `plan`, or the one that it has chosen */
 	struct guest *guest;
 	GRand *random;	 /* of this case, from the run's seed */
 	unsigned wanted; /* how many actions a continuous plan makes at least */
@@ -70,6 +78,12 @@ struct plan_run {
 	unsigned attempts;	 /* at the action in progress */
 	unsigned idle_attempts;	 /* those that proved nothing */
 	GHashTable *treated;	 /* set of `test`: where a plan that reboots has acted */
+	guint32 seed;		 /* of the case */
+	GRand *choices;		 /* what a plan chooses in this test, from `seed` and `test` */
+	unsigned requests;	 /* of this test so far, the one in progress included */
+	unsigned step;		 /* how many actions the request in progress has had */
+	unsigned steps;		 /* how many it is to have; private to mixed.c */
+	guint trail;		 /* how many actions there were when this test began */
 };
 
 #define DECLARE_PLAN(name) extern const struct plan plan_##name;
@@ -84,6 +98,10 @@ extern const struct plan *const plans[];
  * It lives as long as the runner.
  */
 const struct plan *plan_find(const char *name);
+/* What PLAN asks of a VMM on this machine, of enum vmm_capability. */
+unsigned plan_uses(const struct plan *plan);
+/* Whether a guest under PLAN may be reset. */
+gboolean plan_may_reboot(const struct plan *plan);
 /* The names of all plans in that order, ended by NULL. */
 const char *const *plan_names(void);
 
@@ -101,6 +119,11 @@ void plan_hello(struct plan_run *run);
 void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu);
 void plan_sentence(struct plan_run *run, enum sentence sentence);
 gboolean plan_wants_more(struct plan_run *run);
+/*
+ * ", after cancel, precopy": the last actions of a mixed plan that the guest had in this test. The
+ * caller frees it. NULL if the plan mixes none, or there was none.
+ */
+char *plan_trail(const struct plan_run *run);
 /* The answer to the question which boot this is, counted from 1; the caller frees it. */
 char *plan_answer_boot(struct plan_run *run, unsigned boot);
 
@@ -121,6 +144,8 @@ char *plan_shortfall(struct plan_run *run);
  */
 void plan_acted(struct plan_run *run, const struct action_stats *stats);
 void plan_failed(struct plan_run *run, const char *problem);
+/* Counts an action without ending it: more of the same kind follow. */
+void plan_count(struct plan_run *run, const struct action_stats *stats);
 /* Calls one of the two, depending on PROBLEM. An action_done_function: DATA is RUN. */
 void plan_action_done(void *data, const struct action_stats *stats, const char *problem);
 
@@ -135,6 +160,8 @@ gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stat
 
 /* The `act` of plans whose live migrations must prove that they were live (precopy.c). */
 void plan_migrate(struct plan_run *run);
+/* Whether the guest can be reset now: it says hello after a reset, and this test had none. */
+gboolean plan_can_reboot_now(struct plan_run *run);
 /* The `act` of plans that carry memory by dirty tracking alone (dirtylog.c). */
 void plan_carry(struct plan_run *run);
 

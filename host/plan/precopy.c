@@ -38,7 +38,7 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 		guint64 slower = run->attempts;
 
 		attempt(run, MAX(1, stats->bytes * 1000 / SLOW_COPY_MS / slower));
-	} else if (run->plan->continuous && run->actions->len) {
+	} else if (run->part->continuous && run->actions->len) {
 		/* The guest did not ask, and may have been asleep. The next attempt may find it
 		 * awake. */
 		plan_acted(run, NULL);
@@ -58,7 +58,7 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 static void attempt(struct plan_run *run, guint64 bandwidth)
 {
 	struct migration_options options = { .bandwidth = bandwidth,
-					     .kill_source = run->plan->kills_source };
+					     .kill_source = run->part->kills_source };
 
 	run->attempts++;
 	guest_migrate(run->guest, &options, on_done, run);

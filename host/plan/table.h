@@ -25,6 +25,8 @@
 	PLAN(dstkill)                                                                              \
 	PLAN(reset)                                                                                \
 	PLAN(storm)                                                                                \
+	PLAN(cancel_precopy)                                                                       \
+	PLAN(mixed)                                                                                \
 	PLAN(snapshot)                                                                             \
 	PLAN(bgsnapshot)
 

@@ -7,6 +7,11 @@
 
 /* All times are in ns, by clocks of the host. What does not apply to an action is 0. */
 struct action_stats {
+	/*
+	 * The plan whose action it was, where a plan mixes those of others, "precopy"; else NULL.
+	 * The string lives as long as the runner.
+	 */
+	const char *plan;
 	gint64 started;	      /* CLOCK_REALTIME */
 	gint64 total_ns;      /* from the order to the end */
 	gint64 pause_min_ns;  /* the guest stood still for at least this long ... */

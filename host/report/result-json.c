@@ -163,6 +163,7 @@ static void add_actions(JsonBuilder *builder, const struct result *result)
 			&g_array_index(result->actions, struct action_stats, i);
 
 		json_builder_begin_object(builder);
+		add_string(builder, "plan", action->plan);
 		add_number(builder, "started_ns", action->started);
 		add_number(builder, "total_ns", action->total_ns);
 		add_number(builder, "pause_min_ns", action->pause_min_ns);
@@ -301,6 +302,7 @@ static void read_mark(struct result *result, JsonObject *object)
 static void read_action(struct result *result, JsonObject *object)
 {
 	struct action_stats action = {
+		.plan = g_intern_string(member_string(object, "plan")),
 		.started = member_number(object, "started_ns"),
 		.total_ns = member_number(object, "total_ns"),
 		.pause_min_ns = member_number(object, "pause_min_ns"),

@@ -240,6 +240,30 @@ const char *result_mark(const struct result *result, const char *name, const cha
 	return value;
 }
 
+/* " (3 pause, 2 precopy)": how many there were of each plan's, if a plan mixes those of others. */
+static void append_kinds(GString *text, const GArray *actions)
+{
+	const char *separator = " (";
+
+	for (guint i = 0; i < actions->len; i++) {
+		const char *plan = g_array_index(actions, struct action_stats, i).plan;
+		guint before = 0, count = 0;
+
+		for (guint j = 0; plan && j < actions->len; j++) {
+			if (g_strcmp0(g_array_index(actions, struct action_stats, j).plan, plan))
+				continue;
+			count++;
+			before += j < i;
+		}
+		if (!plan || before)
+			continue;
+		g_string_append_printf(text, "%s%u %s", separator, count, plan);
+		separator = ", ";
+	}
+	if (*separator == ',')
+		g_string_append_c(text, ')');
+}
+
 static void append_actions(GString *text, const struct result *result)
 {
 	const struct test_case *test_case = result->test_case;
@@ -256,8 +280,10 @@ static void append_actions(GString *text, const struct result *result)
 	}
 	from = text_duration(shortest);
 	to = text_duration(longest);
-	g_string_append_printf(text, "; %u %s%s, %s %s to %s", result->actions->len,
-			       test_case->action, result->actions->len == 1 ? "" : "s",
+	g_string_append_printf(text, "; %u %s%s", result->actions->len, test_case->action,
+			       result->actions->len == 1 ? "" : "s");
+	append_kinds(text, result->actions);
+	g_string_append_printf(text, ", %s %s to %s",
 			       test_case->reboots ? "back after" : "stopped for", from, to);
 }
 

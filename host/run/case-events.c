@@ -39,7 +39,9 @@ static void freeze_images(struct case_run *run)
 static void on_failed_check(struct case_run *run, const char *text, unsigned number)
 {
 	g_autofree char *said = text_printable(strstr(text, ": ") + 2, -1);
-	g_autofree char *failure = g_strdup_printf("%s (console line %u)", said, number);
+	g_autofree char *trail = plan_trail(run->plan);
+	g_autofree char *failure =
+		g_strdup_printf("%s (console line %u%s)", said, number, trail ? trail : "");
 	g_autofree char *prefix = g_strconcat(run->test.name ? run->test.name : "", ": ", NULL);
 	gboolean named = g_str_has_prefix(said, prefix);
 

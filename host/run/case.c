@@ -194,6 +194,8 @@ static char *guest_command_line(const struct test_case *test_case,
  */
 static const char *why_no_images(const struct plan *plan)
 {
+	if (plan->next)
+		return "the plan has actions of several kinds";
 	if (plan->kills_source)
 		return "the source is killed when it has sent all";
 	if (plan->capabilities & VMM_CAN_MIGRATE_POSTCOPY)
@@ -258,7 +260,7 @@ static gboolean start_guest(struct case_run *run, GError **error)
 			.waits_for_migration = begins_with_migration(run),
 			.habit = run->test_case->plan->habit,
 			.seed = run->test_case->seed,
-			.uses = run->test_case->plan->capabilities,
+			.uses = plan_uses(run->test_case->plan),
 			.options = run->test_case->plan->options,
 		},
 		.tuning = {

@@ -204,10 +204,13 @@ static gboolean is_left_out(const struct program *program, const struct plan *pl
 	const struct vm_machine machine = program_machine(program, selection->wanted->memory_mib);
 	g_autofree char *lacks = NULL;
 
-	if (selection->plan_names || *program->plans || strchr(pattern, '/') ||
-	    vmm_for(plan) == vmms[0])
+	if (selection->plan_names || *program->plans || strchr(pattern, '/'))
 		return FALSE;
-	if (plan->only_by_name || plan->capabilities & ~vmm->capabilities)
+	if (plan->only_by_name)
+		return TRUE;
+	if (vmm_for(plan) == vmms[0])
+		return FALSE;
+	if (plan->capabilities & ~vmm->capabilities)
 		return TRUE;
 	lacks = vmm->lacks ? vmm->lacks(&machine) : NULL;
 	return lacks != NULL;

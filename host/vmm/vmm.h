@@ -111,6 +111,7 @@ struct vm_endpoint {
 	const char *command_path;    /* where to write the command line, or NULL */
 	const char *incoming;	     /* wait for a guest on this socket path; NULL: boot it */
 	int restore;		     /* an open file that save() wrote; 0: nothing to restore */
+	gboolean postcopy;	     /* the guest comes by a post-copy migration */
 	/* Made at both ends of each migration and snapshot, before the guest goes on; or NULL. */
 	struct ram_images *images;
 };

@@ -179,9 +179,11 @@ static void obey_command(const char *name, const char *uri)
 static void remember_settings(const char *line)
 {
 	migration.cuttable |= strstr(line, "\"oob\"") != NULL;
-	migration.postcopy |= strstr(line, "\"postcopy-ram\"") != NULL;
+	if (strstr(line, "\"postcopy-ram\""))
+		migration.postcopy = strstr(line, "\"state\":true") != NULL;
 	migration.background |= strstr(line, "\"background-snapshot\"") != NULL;
-	migration.slow |= strstr(line, "\"max-bandwidth\":262144") != NULL;
+	if (strstr(line, "\"max-bandwidth\""))
+		migration.slow = strstr(line, "\"max-bandwidth\":262144") != NULL;
 }
 
 void obey(const char *line)

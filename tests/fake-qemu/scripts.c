@@ -352,6 +352,7 @@ static const struct script scripts[] = {
 	{ "original-loses-a-byte", SOURCE, "goes-on", lose_bytes, 1 },
 	{ "original-fails-a-check", SOURCE, "goes-on", speak, 0,
 	  "FAIL: fake: a word was 1, not 2\n" },
+	{ "fails-when-answered", ANY, "answered", speak, 0, "FAIL: fake: a word was 1, not 2\n" },
 	{ "original-dies", SOURCE, "answered", die_by_signal, SIGABRT },
 	{ "original-stands-still", SOURCE, "goes-on", be_silent },
 	{ "cannot-save", ANY, "mid-save", fail_to_migrate, 0,

@@ -88,6 +88,30 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/srckill: the destination died with the source, which had sent all \\(exit status 1: fake-qemu: the stream ended early\\)" },
 	{ "loses-a-byte-in-srckill", "run selftest --plan srckill", "loses-a-byte", 1, "FAIL",
 	  "^FAIL  selftest/srckill: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
+
+	/* Actions of several kinds on the same guest. */
+	{ "normal-mixed", "run selftest --plan mixed", "", 0, "PASS",
+	  "^PASS  selftest/mixed .* [2-4] actions \\(\\d (cancel|dstkill), \\d (precopy|postcopy|snapshot)\\), stopped for " },
+	{ "normal-cancel-precopy", "run selftest --plan cancel-precopy", "", 0, "PASS",
+	  "^PASS  selftest/cancel-precopy .* [2-4] migrations \\([1-3] cancel, 1 precopy\\), stopped for " },
+	{ .name = "mixed-as-before",
+	  .arguments = "run selftest --plan mixed --repeat 8 --seed 7",
+	  .script = "",
+	  .status = 0,
+	  .verdict = "PASS",
+	  .cases = 8,
+	  /* How often a migration is cancelled depends on how many attempts there were. */
+	  .wrapper =
+		  "\"$@\" && cp @DIR@/json @DIR@/one && \"$@\" || exit; cd @DIR@; for f in one json; do grep -o '\"case\":\"[^\"]*\"\\|\"plan\":\"[a-z]*\",\"started' $f | awk '/case/ { printf \"\\n\" } $0 != last { printf \"%s \", $0 } { last = $0 }' | sort >$f.order; done; cmp one.order json.order && grep -c started one.order",
+	  .words = "^8$" },
+	{ "mixed-tells-what-went-before", "run selftest --plan mixed", "fails-when-answered", 1,
+	  "FAIL",
+	  "^FAIL  selftest/mixed: fake: a word was 1, not 2 \\(console line \\d+, after (cancel|dstkill), (precopy|postcopy|snapshot)\\)" },
+	{ "mixed-loses-a-byte", "run selftest --plan cancel-precopy", "loses-a-byte", 1, "FAIL",
+	  "^FAIL  selftest/cancel-precopy: console line \\d+: machine line \\d+ follows \\d+: 1 lost" },
+	{ "mixed-finds-no-broken-one", "run selftest --plan cancel-precopy", "nothing-left", 1,
+	  "ERROR",
+	  "^ERROR selftest/cancel-precopy: no migration was broken off in mid-flight: in 6 attempts nothing was left to send" },
 };
 
 const struct fault_table migration_faults = { rows, G_N_ELEMENTS(rows) };

@@ -26,7 +26,7 @@ static const char config[] =
 
 #define ALL_PLANS                                                                                                                                      \
 	"none, pause, cycle@exit, cycle@kick, file, fork, dirtylog, dirtyring, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
-	"storm, snapshot, bgsnapshot"
+	"storm, cancel-precopy, mixed, snapshot, bgsnapshot"
 
 /* Makes a folder with TEXT as its unittests.cfg and one binary. */
 struct folder {
@@ -121,7 +121,7 @@ static void test_patterns(void)
 		const char *patterns, *plans, *cases;
 	} rows[] = {
 		{ "alpha", NULL,
-		  "alpha/none alpha/pause alpha/precopy alpha/postcopy alpha/postcopy-recover alpha/srckill alpha/cancel alpha/dstkill alpha/reset alpha/storm alpha/snapshot alpha/bgsnapshot" },
+		  "alpha/none alpha/pause alpha/precopy alpha/postcopy alpha/postcopy-recover alpha/srckill alpha/cancel alpha/dstkill alpha/reset alpha/storm alpha/mixed alpha/snapshot alpha/bgsnapshot" },
 		{ "al*", "none", "alpha/none alpine/none" },
 		{ "alp?a", "storm", "alpha/storm" },
 		{ "alpha/precopy", NULL, "alpha/precopy" },

@@ -8,6 +8,7 @@
 
 #include "util/text.h"
 #include "vmm/qemu/action.h"
+#include "vmm/qemu/capability.h"
 #include "vmm/qemu/channel.h"
 
 struct broken_migration {
@@ -228,6 +229,7 @@ void qemu_break_migration(struct vm *vm, struct vm *to_vm,
 	migration->options = *options;
 	g_clear_pointer(&from->migration_status, g_free);
 	qemu_action_set_deadline(&migration->base, ACTION_DEADLINE_FACTOR * from->reply_seconds);
+	qemu_want_postcopy(from, FALSE);
 	json_object_set_int_member(arguments, "max-bandwidth", options->bandwidth);
 	qmp_execute(from->qmp, "migrate-set-parameters", arguments, on_reply, from);
 	qmp_execute(from->qmp, "migrate", qemu_channel_target(to), on_reply, from);

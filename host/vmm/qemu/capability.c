@@ -3,6 +3,7 @@
  * Asks a QEMU for what its migrations need: `migrate-set-capabilities` and
  * `migrate-set-parameters` (QEMU's qapi/migration.json).
  */
+#include "vmm/qemu/action.h"
 #include "vmm/qemu/capability.h"
 
 /* More than one, and not QEMU's default. */
@@ -13,16 +14,23 @@
 #define THROTTLE_INITIAL_PERCENT 40
 #define THROTTLE_MOST_PERCENT	 80
 
-static void set_capability(struct qemu *qemu, const char *name, qmp_reply_function reply)
+static void set_capability(struct qemu *qemu, const char *name, gboolean state,
+			   qmp_reply_function reply)
 {
 	JsonObject *arguments = json_object_new(), *capability = json_object_new();
 	JsonArray *list = json_array_new();
 
 	json_object_set_string_member(capability, "capability", name);
-	json_object_set_boolean_member(capability, "state", TRUE);
+	json_object_set_boolean_member(capability, "state", state);
 	json_array_add_object_element(list, capability);
 	json_object_set_array_member(arguments, "capabilities", list);
 	qmp_execute(qemu->qmp, "migrate-set-capabilities", arguments, reply, qemu);
+}
+
+static void set_postcopy(struct qemu *qemu, gboolean state, qmp_reply_function reply)
+{
+	qemu->postcopy = state;
+	set_capability(qemu, "postcopy-ram", state, reply);
 }
 
 static void ask_for_options(struct qemu *qemu, qmp_reply_function reply)
@@ -40,7 +48,7 @@ static void ask_for_options(struct qemu *qemu, qmp_reply_function reply)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(capabilities); i++)
 		if (qemu->options & capabilities[i].option)
-			set_capability(qemu, capabilities[i].name, reply);
+			set_capability(qemu, capabilities[i].name, TRUE, reply);
 	if (!(qemu->options & (OPTION_MULTIFD | OPTION_AUTO_CONVERGE)))
 		return;
 	parameters = json_object_new();
@@ -72,11 +80,17 @@ static void on_use_reply(void *data, JsonNode *value, const char *problem)
 
 void qemu_ask_capabilities(struct qemu *qemu)
 {
-	set_capability(qemu, "events", on_setup_reply);
+	set_capability(qemu, "events", TRUE, on_setup_reply);
 	/* QEMU asks the kernel whether it can do this. */
 	if (qemu->uses & VMM_CAN_MIGRATE_POSTCOPY)
-		set_capability(qemu, "postcopy-ram", on_use_reply);
+		set_postcopy(qemu, TRUE, on_use_reply);
 	if (qemu->uses & VMM_CAN_SAVE_RUNNING)
-		set_capability(qemu, "background-snapshot", on_use_reply);
+		set_capability(qemu, "background-snapshot", TRUE, on_use_reply);
 	ask_for_options(qemu, on_use_reply);
+}
+
+void qemu_want_postcopy(struct qemu *qemu, gboolean wanted)
+{
+	if (qemu->postcopy != wanted)
+		set_postcopy(qemu, wanted, qemu_action_on_reply);
 }

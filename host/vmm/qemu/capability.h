@@ -7,5 +7,10 @@
 
 /* Asks QEMU for all that its uses and options need. The VM's listener is told of a refusal. */
 void qemu_ask_capabilities(struct qemu *qemu);
+/*
+ * Turns the capability postcopy-ram on or off for the action that has begun: QEMU writes no file
+ * while it is on, and both sides of a migration have to agree.
+ */
+void qemu_want_postcopy(struct qemu *qemu, gboolean wanted);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "util/text.h"
+#include "vmm/qemu/capability.h"
 #include "vmm/qemu/channel.h"
 #include "vmm/qemu/migrate.h"
 
@@ -323,6 +324,7 @@ void qemu_migrate(struct vm *vm, struct vm *to_vm, const struct migration_option
 	migration->source_death.wanted = options->kill_source;
 	g_clear_pointer(&from->migration_status, g_free);
 	qemu_action_set_deadline(&migration->base, ACTION_DEADLINE_FACTOR * from->reply_seconds);
+	qemu_want_postcopy(from, options->postcopy);
 	if (options->postcopy) {
 		arguments = json_object_new();
 		json_object_set_int_member(arguments, "max-postcopy-bandwidth",

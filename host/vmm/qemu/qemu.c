@@ -80,6 +80,8 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 	qemu->options = config->machine.options;
 	qemu->restores = config->endpoint.restore != 0;
 	qemu->console.held = qemu->incoming || qemu->restores;
+	if (qemu->console.held && !config->endpoint.postcopy)
+		qemu->uses &= ~VMM_CAN_MIGRATE_POSTCOPY;
 	qemu->high_priority = config->tuning.high_priority && qemu->console.held;
 	if (!qemu_channel_make(qemu, error) ||
 	    !qemu_spawn(qemu, config, input, output, monitor[1], error)) {

@@ -21,8 +21,9 @@ struct qemu {
 	void *owner;
 	struct qmp *qmp;
 	gboolean broken;
-	unsigned uses;	  /* of enum vmm_capability */
-	unsigned options; /* of enum vm_option */
+	unsigned uses;	   /* of enum vmm_capability */
+	unsigned options;  /* of enum vm_option */
+	gboolean postcopy; /* its capability postcopy-ram is on */
 	unsigned reply_seconds;
 
 	/* process.c */

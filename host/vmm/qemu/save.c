@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "vmm/qemu/action.h"
+#include "vmm/qemu/capability.h"
 #include "util/text.h"
 
 /* What QEMU calls the descriptor of the file between `getfd` and `migrate`. */
@@ -172,6 +173,7 @@ void qemu_save(struct vm *vm, int file, const char *path, gboolean running,
 	save->path = path;
 	save->running = running;
 	qemu_action_set_deadline(&save->base, ACTION_DEADLINE_FACTOR * qemu->reply_seconds);
+	qemu_want_postcopy(qemu, FALSE);
 	g_clear_pointer(&qemu->migration_status, g_free);
 	if (!qemu->opens_files) {
 		json_object_set_string_member(arguments, "fdname", FD_NAME);
