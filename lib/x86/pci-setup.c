@@ -8,6 +8,7 @@
 #include "io.h"
 #include "ioapic.h"
 #include "smp.h"
+#include "vm.h"
 
 /*
  * Addresses that nothing else uses on a q35 with as little RAM as our guests have: memory above RAM
@@ -60,8 +61,11 @@ void pci_enable(pcidevaddr_t device)
 	for (int n = 0; n < PCI_BAR_COUNT; n++) {
 		struct pci_bar bar = pci_bar(device, n);
 
-		if (bar.size && (!bar.address || bar.address >= FOUR_GIB))
+		if (bar.size && !bar.address)
 			place(device, n, &bar);
+		else if (bar.size && bar.address >= FOUR_GIB)
+			map_range(phys_to_virt(bar.address), bar.address,
+				  ALIGN(bar.size, PAGE_SIZE), PAGE_DEVICE);
 		n += bar.is_64bit;
 	}
 	pci_config_writew(device, PCI_COMMAND,
@@ -70,7 +74,13 @@ void pci_enable(pcidevaddr_t device)
 
 phys_addr_t pci_memory_bar(pcidevaddr_t device, int n)
 {
-	return pci_config_readl(device, PCI_BASE_ADDRESS_0 + 4 * n) & MEMORY_ADDRESS_MASK;
+	u8 offset = PCI_BASE_ADDRESS_0 + 4 * n;
+	u32 low = pci_config_readl(device, offset);
+	u64 high = 0;
+
+	if ((low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64)
+		high = pci_config_readl(device, offset + 4);
+	return high << 32 | (low & MEMORY_ADDRESS_MASK);
 }
 
 const char *pci_name(pcidevaddr_t device, char text[8])

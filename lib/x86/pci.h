@@ -90,7 +90,8 @@ struct pci_bar pci_bar(pcidevaddr_t device, int n);
 
 /*
  * Gives addresses to BARs that have none from the firmware (qboot gives none at all), and enables
- * decoding and bus mastering. Memory BARs get addresses below 4 GiB, where everything is mapped.
+ * decoding and bus mastering. Memory BARs get addresses below 4 GiB, where everything is mapped. A
+ * BAR that firmware has put above 4 GiB, as UEFI's does, stays there, and is mapped.
  */
 void pci_enable(pcidevaddr_t device);
 
