@@ -22,7 +22,7 @@ objects = $(patsubst %,$(build)/%.o,$(basename $(1)))
 
 # The library has three archives: one for every program, one for L2s on SVM, one for L2s on VMX. The
 # latter two define the same functions, so a program is linked with one of them, by its name.
-guest_library_objects := $(call objects,$(wildcard lib/*.c lib/x86/*.[cS]))
+guest_library_objects := $(call objects,$(wildcard lib/*.c lib/x86/*.[cS] lib/x86/efi/*.[cS]))
 guest_svm_objects := $(call objects,$(wildcard lib/x86/nested/*.[cS] lib/x86/nested/svm/*.[cS]))
 guest_vmx_objects := $(call objects,$(wildcard lib/x86/nested/*.[cS] lib/x86/nested/vmx/*.[cS]))
 guest_library := $(build)/lib/libcflat.a
@@ -46,7 +46,14 @@ guest_command := $(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)
 $(eval $(call remember,guest,guest_command))
 guest_flags := $(build)/guest.flags
 
-guests: $(guest_flats)
+include x86/efi.mk
+
+# Without the multiboot images the runner still needs this one, which measures the host.
+ifeq ($(GUEST_TARGET),efi)
+guest_flats := $(build)/x86/calibrate.flat
+endif
+
+guests: $(guest_flats) $(guest_efis)
 
 $(build)/x86/%.flat: $(build)/x86/%.elf
 	$(say) OBJCOPY $@

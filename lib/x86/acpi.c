@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Finds ACPI tables (ACPI Specification 6.5). The RSDP is in the first KiB of the EBDA or in
- * 0xe0000 to 0xfffff, on a 16-byte boundary (5.2.5.1). It leads to the XSDT or the RSDT.
+ * 0xe0000 to 0xfffff, on a 16-byte boundary (5.2.5.1), or UEFI says where it is (5.2.5.2). It leads
+ * to the XSDT or the RSDT.
  */
 #include "acpi.h"
+#include "efi/efi.h"
 #include "vm.h"
 
 #define BIOS_AREA_START 0xe0000
@@ -48,9 +50,12 @@ static const struct rsdp *find_rsdp(u64 from, u64 to)
 
 static const struct rsdp *the_rsdp(void)
 {
-	const struct rsdp *rsdp = find_rsdp(BIOS_AREA_START, BIOS_AREA_END);
+	const struct rsdp *rsdp;
 	u64 ebda;
 
+	if (efi_started())
+		return efi_rsdp();
+	rsdp = find_rsdp(BIOS_AREA_START, BIOS_AREA_END);
 	if (rsdp)
 		return rsdp;
 	ebda = (u64)bios_data_area_u16(EBDA_SEGMENT) << 4;

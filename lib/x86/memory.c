@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Reads RAM and the command line from the boot loader's information: Multiboot Specification
- * 0.6.96, 3.3 "Boot information format".
+ * 0.6.96, 3.3 "Boot information format". What UEFI hands over is read by efi/efi.c.
  */
 #include "memory.h"
 #include "argument.h"
 #include "boot.h"
+#include "efi/efi.h"
 #include "vm.h"
 
 #define MULTIBOOT_BOOTLOADER_MAGIC 0x2badb002
@@ -33,7 +34,7 @@ struct mmap_entry {
 struct memory_region memory_region[MOST_MEMORY_REGIONS];
 int memory_regions;
 
-static void add_region(u64 start, u64 end)
+void memory_add_region(u64 start, u64 end)
 {
 	start = ALIGN(MAX(start, ALIGN((u64)_end, PAGE_SIZE)), PAGE_SIZE);
 	end = ALIGN_DOWN(end, PAGE_SIZE);
@@ -41,7 +42,7 @@ static void add_region(u64 start, u64 end)
 		memory_region[memory_regions++] = (struct memory_region){ start, end };
 }
 
-void multiboot_read(void)
+static void multiboot_read(void)
 {
 	const struct multiboot_information *info = (const void *)(u64)multiboot_info;
 	u64 at, end;
@@ -58,12 +59,20 @@ void multiboot_read(void)
 			const struct mmap_entry *entry = (const void *)at;
 
 			if (entry->type == MEMORY_AVAILABLE)
-				add_region(entry->base, entry->base + entry->length);
+				memory_add_region(entry->base, entry->base + entry->length);
 			at += entry->size + sizeof(entry->size);
 		}
 	} else if (info->flags & FLAG_MEM) {
-		add_region(1ul << 20, (1ul << 20) + (u64)info->mem_upper * 1024);
+		memory_add_region(1ul << 20, (1ul << 20) + (u64)info->mem_upper * 1024);
 	}
+}
+
+void boot_information_read(void)
+{
+	if (efi_started())
+		efi_read();
+	else
+		multiboot_read();
 	if (!memory_regions)
 		report_abort("the boot loader names no memory above the image");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which physical memory is RAM, as the boot loader says (Multiboot 3.3). */
+/* Which physical memory is RAM, as the boot loader says (Multiboot 3.3, or UEFI). */
 #ifndef X86_MEMORY_H
 #define X86_MEMORY_H
 
@@ -16,6 +16,8 @@ extern struct memory_region memory_region[MOST_MEMORY_REGIONS];
 extern int memory_regions;
 
 /* For the library: reads the boot information, whose memory may be used afterwards. */
-void multiboot_read(void);
+void boot_information_read(void);
+/* For what reads it: adds the part of this RAM that is above 1 MiB and after the image. */
+void memory_add_region(u64 start, u64 end);
 
 #endif

@@ -17,8 +17,8 @@ u64 boot_setup(void)
 	uart_init();
 	setup_idt();
 	load_descriptors(0);
+	boot_information_read();
 	time_init();
-	multiboot_read();
 	page_alloc_init();
 	paging_init();
 	return stacks_init(0);
