@@ -8,6 +8,7 @@
 #include "cli/list-words.h"
 #include "cli/project.h"
 #include "cli/run-cases.h"
+#include "suite/firmware.h"
 #include "suite/guest-image.h"
 #include "plan/option.h"
 #include "run/environment.h"
@@ -34,6 +35,9 @@ static const GOptionEntry entries[] = {
 	  "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
 	  "kvm: no case runs in a lab; tcg: on TCG (default: kvm, here or in a lab)", "ACCEL" },
+	{ "firmware", 0, 0, G_OPTION_ARG_STRING, &settings.firmware,
+	  "List the cases with guests that this firmware starts: usual or uefi (default: usual)",
+	  "KIND" },
 	{ "words", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options.words,
 	  "For completion: what the option OPTION of 'ferry run' may be, or 'case'", "OPTION" },
 	{ "suite", 0, 0, G_OPTION_ARG_FILENAME, &settings.suite,
@@ -170,6 +174,7 @@ static int list(int argc, char **argv)
 	g_autoptr(GPtrArray) cases = NULL;
 	struct selection selection = { .wanted = &settings };
 	struct suite *suite = NULL;
+	enum firmware firmware;
 	g_auto(GStrv) patterns = NULL;
 
 	settings = default_settings;
@@ -178,6 +183,7 @@ static int list(int argc, char **argv)
 		"Lists the cases whose names match a PATTERN, a glob such as 'kvmclock' or '*/storm'; 'quick' means the quick set.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
+	    !firmware_find(settings.firmware, &firmware, &error) ||
 	    (settings.vmm && !(selection.vmm = vmm_find(settings.vmm, &error))) ||
 	    !(selection.accel = choose_accel(settings.accel, NULL, &error)) ||
 	    !(suite = load_suite(&settings, &error)))

@@ -4,6 +4,7 @@
 #include "cli/run-options.h"
 #include "cli/user-config.h"
 #include "cli/watch-options.h"
+#include "suite/firmware.h"
 #include "suite/kvm-wanted.h"
 #include "util/text.h"
 
@@ -62,6 +63,9 @@ static const GOptionEntry entries[] = {
 	{ "machine", 0, 0, G_OPTION_ARG_STRING, &options.wanted.machine,
 	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
 	  "TYPE" },
+	{ "firmware", 0, 0, G_OPTION_ARG_STRING, &options.wanted.firmware,
+	  "What starts the guests: usual, which is qboot, or uefi, which is the distribution's OVMF (default: usual)",
+	  "KIND" },
 	{ "plan", 0, 0, G_OPTION_ARG_STRING, &plan_list,
 	  "These plans instead of each program's own, e.g. none,precopy+multifd+tcp", "LIST" },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.wanted.moves,
@@ -185,6 +189,10 @@ static gboolean check_numbers(GError **error)
 			"--jobs, --repeat and --moves are 1 or more, --timeout and --retry 0 or more");
 	else if (wanted->memory_mib < LEAST_MEMORY_MIB)
 		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
+	else if (wanted->firmware && !g_str_equal(wanted->firmware, "usual") &&
+		 wanted->memory_mib < DEFAULT_MEMORY_MIB)
+		g_set_error(error, FERRY_ERROR, 0, "with --firmware %s --memory is %d MiB or more",
+			    wanted->firmware, DEFAULT_MEMORY_MIB);
 	else if (wanted->timescale && !(wanted->timescale >= 1 && wanted->timescale <= 10000))
 		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
 	else if (wanted->seed > G_MAXUINT32 || (wanted->seed < 0 && wanted->seed != RANDOM_SEED))
@@ -215,7 +223,10 @@ static gboolean check_host(GError **error)
 
 static gboolean check(GError **error)
 {
-	return check_numbers(error) && check_host(error);
+	enum firmware firmware;
+
+	return check_numbers(error) && check_host(error) &&
+	       firmware_find(options.wanted.firmware, &firmware, error);
 }
 
 /* Does the command line say which cases run, other than by patterns? */

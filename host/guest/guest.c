@@ -49,6 +49,8 @@ static void on_hello(struct guest *guest, const struct machine_line *line)
 	struct guest_action *action = guest->action;
 
 	guest->boots++;
+	guest->firmware_us += guest_in_firmware_us(guest);
+	guest->firmware_since = 0;
 	guest_forget_questions(guest);
 	guest->actions = 0;
 	guest->pause_min_ns = guest->pause_max_ns = 0;
@@ -276,6 +278,14 @@ void guest_retire_vm(struct guest *guest)
 
 /* ---- the guest's life ---- */
 
+/* Guests of other suites do not say when firmware has ended. */
+static gboolean has_uefi(const struct guest *guest)
+{
+	const struct vm_machine *machine = &guest->config.machine;
+
+	return machine->firmware != FIRMWARE_USUAL && !machine->kvm_unit_test;
+}
+
 struct guest *guest_start(const struct guest_config *config, const struct guest_listener *listener,
 			  void *data, GError **error)
 {
@@ -295,6 +305,8 @@ struct guest *guest_start(const struct guest_config *config, const struct guest_
 	guest->retired = g_ptr_array_new();
 	guest->questions = g_queue_new();
 	guest->console = console_new(&guest_console_listener, guest);
+	if (has_uefi(guest))
+		guest_expect_boot(guest);
 
 	unlink(guest->stderr_path); /* of an earlier run: VMs append to it */
 	guest->console_log = log_file_create(guest->console_path, error);
@@ -305,6 +317,23 @@ struct guest *guest_start(const struct guest_config *config, const struct guest_
 	if (!guest->vm)
 		g_clear_pointer(&guest, guest_free);
 	return guest;
+}
+
+void guest_expect_boot(struct guest *guest)
+{
+	console_expect_boot(guest->console);
+	if (has_uefi(guest))
+		guest->firmware_since = g_get_monotonic_time();
+}
+
+gint64 guest_firmware_us(const struct guest *guest)
+{
+	return guest->firmware_us + guest_in_firmware_us(guest);
+}
+
+gint64 guest_in_firmware_us(const struct guest *guest)
+{
+	return guest->firmware_since ? g_get_monotonic_time() - guest->firmware_since : 0;
 }
 
 const struct console *guest_console(const struct guest *guest)

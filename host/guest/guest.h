@@ -126,6 +126,13 @@ const char *guest_waits_for(const struct guest *guest);
  */
 gint64 guest_activity(const struct guest *guest);
 
+/*
+ * How long UEFI firmware has run in all boots of the guest together, in us, and how long it has
+ * been running now; 0 if it does not. Of guests that do not speak the protocol that is not known.
+ */
+gint64 guest_firmware_us(const struct guest *guest);
+gint64 guest_in_firmware_us(const struct guest *guest);
+
 /* Kills what still runs. The listener must not call this. */
 void guest_free(struct guest *guest);
 

@@ -51,6 +51,8 @@ struct guest {
 	gint64 pause_min_ns, pause_max_ns;
 	gint64 began;	/* CLOCK_MONOTONIC, when the guest was started */
 	unsigned boots; /* those that have said hello */
+	/* Monotonic, us: since when UEFI firmware runs, or 0; and how long it ran before that. */
+	gint64 firmware_since, firmware_us;
 
 	/* snapshot.c: the guest that was saved while it ran, and goes on in its own VM. */
 	struct guest *snapshot_source;
@@ -60,6 +62,9 @@ struct guest {
 /* Tells the listener that the guest cannot go on. Only the first call counts. */
 void guest_fail(struct guest *guest, enum failure_kind kind, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
+
+/* The machine is reset, or starts: before the next boot says hello, firmware may write anything. */
+void guest_expect_boot(struct guest *guest);
 
 /* ---- guest.c: VMs ---- */
 

@@ -37,7 +37,7 @@ static void on_reset(void *data, const struct action_stats *stats, const char *p
 
 static void begin(struct guest *guest, struct guest_action *action)
 {
-	console_expect_boot(guest->console);
+	guest_expect_boot(guest);
 	guest->vmm->reset(guest->vm, on_reset, guest);
 }
 

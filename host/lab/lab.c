@@ -175,7 +175,8 @@ static double longest_case(const struct lab *lab)
 			return 0;
 		longest = MAX(longest, timeout);
 	}
-	return longest;
+	return longest +
+	       firmware_limit_seconds(lab->wanted, lab_results_timescale(lab->results), TRUE);
 }
 
 /* Restarts the timer that ends a silent lab. Called when the lab starts and for each line. */

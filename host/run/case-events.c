@@ -223,6 +223,7 @@ static void on_hello(struct case_run *run)
 	run->clock_check = clock_check_new();
 	if (run->disk)
 		disk_check_forget(run->disk);
+	case_set_deadline(run);
 	plan_hello(run->plan);
 }
 

@@ -58,6 +58,7 @@ struct case_run {
 	void *data;
 
 	char *command_line; /* of the guest */
+	char *image;	    /* the file that starts it */
 	struct guest *guest;
 	struct plan_run *plan;
 	struct clock_check *clock_check;
@@ -74,7 +75,9 @@ struct case_run {
 	char *impatient; /* the test after which the guest has shortened its waits, or NULL */
 	struct findings findings;
 	struct result *result;
-	gint64 started; /* monotonic, us */
+	gint64 started;	       /* monotonic, us */
+	double limit;	       /* seconds, without firmware's; 0: none */
+	double firmware_limit; /* seconds of each boot */
 	guint deadline, idle;
 	struct still still;
 	gboolean over;
@@ -119,6 +122,10 @@ void standstill_watch(struct case_run *run);
 void standstill_end(struct case_run *run);
 
 /* ---- case.c ---- */
+
+/* Sets the timer of the case's time limit: what is left of it, or of firmware's, while that runs.
+ */
+void case_set_deadline(struct case_run *run);
 
 /* The case has its verdict: ends all that belongs to it as soon as the main loop is idle. */
 void case_over(struct case_run *run);

@@ -5,6 +5,7 @@
  */
 #include "run/case-run.h"
 #include "run/known-issues.h"
+#include "suite/firmware.h"
 #include "util/kvm.h"
 #include "util/text.h"
 
@@ -84,6 +85,7 @@ static void run_free(struct case_run *run)
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
+	g_free(run->image);
 	g_free(run->impatient);
 	g_free(run->test.label);
 	g_free(run->test.name);
@@ -129,13 +131,35 @@ void case_over(struct case_run *run)
 	run->idle = g_idle_add(tell_end, run);
 }
 
+/* Seconds. While firmware runs, the case's own limit waits. */
+static double time_left(const struct case_run *run)
+{
+	gint64 spent = g_get_monotonic_time() - run->started - guest_firmware_us(run->guest);
+	gint64 in_firmware = guest_in_firmware_us(run->guest);
+
+	return in_firmware ? run->firmware_limit - in_firmware / 1e6 : run->limit - spent / 1e6;
+}
+
 static gboolean on_deadline(gpointer data)
 {
 	struct case_run *run = data;
 
 	run->deadline = 0;
-	conclude_deadline(run);
+	if (time_left(run) > 0)
+		case_set_deadline(run);
+	else
+		conclude_deadline(run);
 	return G_SOURCE_REMOVE;
+}
+
+void case_set_deadline(struct case_run *run)
+{
+	if (run->deadline)
+		g_source_remove(run->deadline);
+	run->deadline = 0;
+	if (run->limit)
+		run->deadline =
+			g_timeout_add(CLAMP(time_left(run) * 1000, 1, G_MAXINT), on_deadline, run);
 }
 
 static void on_plan_failed(void *data, const char *problem)
@@ -248,7 +272,8 @@ static gboolean start_guest(struct case_run *run, GError **error)
 		.other_binary = environment->other_binary,
 		.machine = {
 			.accel = environment->accel,
-			.file = program->file,
+			.firmware = firmware_of(settings->wanted->firmware),
+			.file = run->image,
 			.command_line = run->command_line,
 			.runner_word = settings->kvm_unit_tests ? NULL : "runner=ferry",
 			.smp = program->smp,
@@ -307,8 +332,6 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 	struct case_run *run = g_new0(struct case_run, 1);
 	const struct settings *wanted = settings->wanted;
 	const struct environment *environment = case_vmm(settings, test_case)->environment;
-	double timeout = case_limit_seconds(test_case, wanted, environment->timescale,
-					    settings->emulated_host);
 	g_autoptr(GError) error = NULL;
 
 	run->test_case = test_case;
@@ -317,6 +340,14 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 	run->listener = listener;
 	run->data = data;
 	run->findings.bye = -1;
+	run->limit = case_limit_seconds(test_case, wanted, environment->timescale,
+					settings->emulated_host);
+	run->firmware_limit =
+		firmware_limit_seconds(wanted, environment->timescale, settings->emulated_host);
+	/* It is not known when firmware leaves off and another suite's guest begins. */
+	if (settings->kvm_unit_tests && run->limit)
+		run->limit += run->firmware_limit;
+	run->image = firmware_image(firmware_of(wanted->firmware), test_case->program->file);
 	run->command_line = guest_command_line(test_case, settings, environment);
 	run->clock_check = clock_check_new();
 	run->machine_check = machine_check_new();
@@ -331,8 +362,7 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 			       on_plan_failed, run);
 	if (begins_with_migration(run))
 		plan_hello(run->plan);
-	if (timeout)
-		run->deadline = g_timeout_add(MIN(timeout * 1000, G_MAXINT), on_deadline, run);
+	case_set_deadline(run);
 	standstill_watch(run);
 	return run;
 }

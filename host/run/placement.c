@@ -8,11 +8,14 @@
 #include "suite/kvm-wanted.h"
 #include "suite/needs.h"
 #include "util/kvm.h"
+#include "util/kvm-firmware.h"
 #include "util/text.h"
 #include "util/userfault.h"
 
 /* The only architecture that there are guests for; a program for another is skipped. */
 #define ARCHITECTURE "x86_64"
+
+#define NO_UEFI_IMAGE "; './configure --target=both' and make build it"
 
 /* The `check` of PROGRAM that does not hold on this machine, as a reason; NULL: all hold. */
 static char *failed_check(const struct program *program)
@@ -30,12 +33,13 @@ static char *failed_check(const struct program *program)
 	return NULL;
 }
 
-struct vm_machine program_machine(const struct program *program, unsigned memory_mib)
+struct vm_machine program_machine(const struct program *program, const struct settings *wanted)
 {
 	return (struct vm_machine){
 		.smp = program->smp,
-		.memory_mib = memory_mib,
+		.memory_mib = wanted->memory_mib,
 		.type = *program->machine ? program->machine : NULL,
+		.firmware = firmware_of(wanted->firmware),
 		.disk = program->disk ? "" : NULL,
 		.arguments = program->qemu_params,
 	};
@@ -46,7 +50,7 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 {
 	const struct program *program = test_case->program;
 	const struct vmm *vmm = test_case->vmm;
-	const struct vm_machine machine = program_machine(program, selection->wanted->memory_mib);
+	const struct vm_machine machine = program_machine(program, selection->wanted);
 
 	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
 		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);
@@ -63,14 +67,17 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 /* Why the case cannot run on this machine for a reason that no lab does away with, or NULL. */
 static char *reason_here_for_good(const struct program *program, const struct selection *selection)
 {
+	enum firmware firmware = firmware_of(selection->wanted->firmware);
+	g_autofree char *image = firmware_image(firmware, program->file);
 	const char *accel = selection->accel;
 
 	if (*program->accel && !g_str_equal(program->accel, accel))
 		return g_strdup_printf("is for %s, and this runs on %s%s", program->accel, accel,
 				       g_str_equal(accel, "kvm") ? "; --accel tcg runs it" : "");
-	if (!g_file_test(program->file, G_FILE_TEST_EXISTS))
-		return g_strdup_printf("%s does not exist", program->file);
-	return NULL;
+	if (g_file_test(image, G_FILE_TEST_EXISTS))
+		return NULL;
+	return g_strdup_printf("%s does not exist%s", image,
+			       firmware == FIRMWARE_USUAL ? "" : NO_UEFI_IMAGE);
 }
 
 /* ---- this machine ---- */
@@ -125,6 +132,9 @@ static struct lack lacking_here(const struct test_case *test_case,
 				g_strdup_printf("needs %s, which the local KVM does not offer",
 						*need));
 	}
+	if (firmware_of(selection->wanted->firmware) != FIRMWARE_USUAL &&
+	    g_str_equal(accel, "kvm") && kvm_firmware_problem())
+		return lack_of(g_strdup(kvm_firmware_problem()), NULL);
 	if (selection->wanted->kvm && (missing_kvm = kvm_wanted_missing(selection->wanted->kvm)))
 		return lack_of(missing_kvm, NULL);
 	if (plan->habit == HABIT_CARRY_BY_RING)

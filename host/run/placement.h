@@ -10,7 +10,7 @@
 #include "run/select.h"
 
 /* PROGRAM's machine, as far as `lacks` of struct vmm looks at it. It refers to PROGRAM. */
-struct vm_machine program_machine(const struct program *program, unsigned memory_mib);
+struct vm_machine program_machine(const struct program *program, const struct settings *wanted);
 
 /* Sets the case's `host`, `lab_clock` and `why`, or `skip_reason` if it can run nowhere. */
 void place_case(struct test_case *test_case, const struct selection *selection);

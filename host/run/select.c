@@ -201,7 +201,7 @@ static gboolean is_left_out(const struct program *program, const struct plan *pl
 			    const struct vmm *vmm, const char *pattern,
 			    const struct selection *selection)
 {
-	const struct vm_machine machine = program_machine(program, selection->wanted->memory_mib);
+	const struct vm_machine machine = program_machine(program, selection->wanted);
 	g_autofree char *lacks = NULL;
 
 	if (selection->plan_names || *program->plans || strchr(pattern, '/'))

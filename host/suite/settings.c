@@ -50,6 +50,7 @@ char **settings_to_arguments(const struct settings *settings)
 	add(words, "--ferry-vmm", program(settings->ferry_vmm));
 	add(words, "--kvm", g_strdup(settings->kvm));
 	add(words, "--machine", g_strdup(settings->machine));
+	add(words, "--firmware", g_strdup(settings->firmware));
 	add(words, "--suite", absolute(settings->suite));
 	add(words, "--bindir", absolute(settings->bindir));
 	for (char **arg = settings->args; arg && *arg; arg++)

@@ -26,6 +26,7 @@ struct settings {
 	char *ferry_vmm;    /* a program; NULL: $FERRY_VMM or the one built with the runner */
 	char *kvm;	    /* parameters of KVM's modules, "npt=0,vgif=0"; NULL: as they are */
 	char *machine;	    /* a QEMU machine type; NULL: the suite's */
+	char *firmware;	    /* a word of firmware.h; NULL: the usual */
 	int memory_mib;	    /* RAM of each guest, LEAST_MEMORY_MIB or more */
 	int repeat;	    /* how often each case runs, 1 or more */
 	int moves;	    /* how many actions a continuous plan carries out at least, 1 or more */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Cases. See test-case.h; run/select.c makes them. */
+#include "suite/firmware.h"
 #include "suite/test-case.h"
 
 /* With two busy labs and as much other work on two CPUs, starting a VMM took four times as long. */
@@ -11,6 +12,9 @@
  */
 #define UNDER_WAY_FACTOR 10
 
+/* A fast host takes two seconds for it. */
+#define FIRMWARE_SECONDS 60
+
 double case_limit_seconds(const struct test_case *test_case, const struct settings *wanted,
 			  double timescale, gboolean emulated_host)
 {
@@ -18,6 +22,14 @@ double case_limit_seconds(const struct test_case *test_case, const struct settin
 			(test_case->under_way ? UNDER_WAY_FACTOR : 1);
 
 	return wanted->timeout ? wanted->timeout : test_case->program->timeout * factor;
+}
+
+double firmware_limit_seconds(const struct settings *wanted, double timescale,
+			      gboolean emulated_host)
+{
+	if (firmware_of(wanted->firmware) == FIRMWARE_USUAL)
+		return 0;
+	return FIRMWARE_SECONDS * timescale * (emulated_host ? EMULATED_HOST_FACTOR : 1);
 }
 
 void test_case_free(struct test_case *test_case)

@@ -36,6 +36,13 @@ struct test_case {
 double case_limit_seconds(const struct test_case *test_case, const struct settings *wanted,
 			  double timescale, gboolean emulated_host);
 
+/*
+ * How many seconds UEFI firmware may take for each boot, which do not count for the above; 0: the
+ * usual firmware takes no time.
+ */
+double firmware_limit_seconds(const struct settings *wanted, double timescale,
+			      gboolean emulated_host);
+
 void test_case_free(struct test_case *test_case);
 
 #endif

@@ -189,9 +189,14 @@ static const char *group_of(const char *device)
 	return group ? group->gr_name : NULL;
 }
 
+const char *kvm_device(void)
+{
+	return g_getenv(DEVICE_VARIABLE) ?: USUAL_DEVICE;
+}
+
 static char *ask(void)
 {
-	const char *device = g_getenv(DEVICE_VARIABLE) ?: USUAL_DEVICE;
+	const char *device = kvm_device();
 	int fd = open(device, O_RDWR | O_CLOEXEC);
 	char *problem;
 

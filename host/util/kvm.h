@@ -25,6 +25,9 @@ struct kvm_offers {
  */
 const struct kvm_offers *kvm_offers(void);
 
+/* The file that is asked, "/dev/kvm". */
+const char *kvm_device(void);
+
 /* For tests: from now on the answers are these. */
 void kvm_pretend(const struct kvm_offers *offers);
 

@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "report/action-stats.h"
+#include "suite/firmware.h"
 #include "suite/settings.h"
 #include "util/log-file.h"
 #include "vmm/ram-images.h"
@@ -80,8 +81,9 @@ struct vmm_programs {
 
 /* What the guest sees. It is the same for each VM that carries the guest. */
 struct vm_machine {
-	const char *accel;	  /* "kvm" or "tcg" */
-	const char *file;	  /* flat binary of the guest */
+	const char *accel; /* "kvm" or "tcg" */
+	enum firmware firmware;
+	const char *file;	  /* the guest's image, which FIRMWARE starts */
 	const char *command_line; /* the guest's; NULL for none */
 	const char *runner_word;  /* a further word, left out of the command for people */
 	unsigned smp;		  /* vCPUs */

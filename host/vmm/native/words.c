@@ -195,6 +195,8 @@ GPtrArray *native_translate(const struct vm_machine *machine, char **problem)
 		take_machine(&translation, machine->type);
 	for (char **word = machine->arguments; word && *word && !translation.problem;)
 		word += take_option(&translation, word);
+	if (machine->firmware != FIRMWARE_USUAL)
+		lacks(&translation, "UEFI firmware");
 	if (machine->disk)
 		lacks(&translation, "disk");
 	if (translation.cpu->len)

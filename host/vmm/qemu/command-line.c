@@ -9,6 +9,7 @@
 #include "util/text.h"
 #include "vmm/qemu/command-line.h"
 #include "vmm/qemu/firmware.h"
+#include "vmm/qemu/uefi.h"
 
 /*
  * With a thread for each vCPU, TCG loses a guest's writes to memory now and then during a
@@ -19,6 +20,9 @@
 /* A guest has no use for these devices; without them QEMU starts sooner. */
 #define DEFAULT_MACHINE "q35"
 #define WITHOUT_DEVICES ",smbus=off,sata=off,usb=off,vmport=off,hpet=off"
+
+/* MiB with which OVMF starts a guest of ours. */
+#define LEAST_UEFI_MEMORY "128"
 
 /* Entries for each vCPU, a power of 2. A full ring makes QEMU collect it. */
 #define DIRTY_RING_SIZE 4096
@@ -94,9 +98,21 @@ static void add_accelerator(GPtrArray *arguments, const struct vm_machine *machi
 		add(arguments, accel);
 }
 
-static void add_memory(GPtrArray *arguments, const struct vm_machine *machine)
+/* A program's own -m is for a guest alone, without UEFI firmware. */
+static gboolean needs_more_memory(const struct vm_machine *machine)
 {
 	const char *named = argument(machine->arguments, "-m");
+	gint64 least, mib;
+
+	text_number(LEAST_UEFI_MEMORY, 0, G_MAXINT, &least);
+	return machine->firmware == FIRMWARE_UEFI && named &&
+	       text_number(named, 0, G_MAXINT, &mib) && mib < least;
+}
+
+static void add_memory(GPtrArray *arguments, const struct vm_machine *machine)
+{
+	const char *named =
+		needs_more_memory(machine) ? LEAST_UEFI_MEMORY : argument(machine->arguments, "-m");
 	g_autofree char *size =
 		named ? g_strdup(named) : g_strdup_printf("%u", machine->memory_mib);
 	const char *unit = g_ascii_isdigit(size[strlen(size) - 1]) ? "M" : "";
@@ -129,7 +145,9 @@ static void add_machine(GPtrArray *arguments, const struct vm_machine *machine)
 		add(arguments, type);
 	}
 	add_accelerator(arguments, machine);
-	if (!machine->kvm_unit_test && !has_argument(machine->arguments, "-bios")) {
+	if (machine->firmware == FIRMWARE_UEFI) {
+		uefi_add_arguments(arguments, uefi_find(NULL));
+	} else if (!machine->kvm_unit_test && !has_argument(machine->arguments, "-bios")) {
 		add(arguments, "-bios");
 		add(arguments, FIRMWARE);
 	}
@@ -187,6 +205,11 @@ static void add_further(GPtrArray *arguments, const struct vm_machine *machine)
 	}
 	for (char **word = machine->arguments; word && *word; word++)
 		add(arguments, *word);
+	/* Of an option that comes twice, the last counts. */
+	if (needs_more_memory(machine)) {
+		add(arguments, "-m");
+		add(arguments, LEAST_UEFI_MEMORY);
+	}
 }
 
 static void add_firmware_folders(GPtrArray *arguments, const char *binary)
@@ -221,6 +244,8 @@ gboolean qemu_has_firmware(const struct vm_config *config, GError **error)
 {
 	const struct vm_machine *machine = &config->machine;
 
+	if (machine->firmware == FIRMWARE_UEFI)
+		return uefi_find(error) != NULL;
 	return machine->kvm_unit_test || has_argument(machine->arguments, "-bios") ||
 	       qemu_finds_firmware(config->endpoint.binary, error);
 }

@@ -15,6 +15,7 @@
 #include "vmm/qemu/machine.h"
 #include "vmm/qemu/preforked.h"
 #include "vmm/qemu/qemu.h"
+#include "vmm/qemu/uefi.h"
 
 #define DEFAULT_PROGRAM "qemu-system-x86_64"
 
@@ -136,6 +137,10 @@ static gboolean find_programs(struct vmm_programs *programs, const struct settin
 			error, FERRY_ERROR, 0,
 			"there is no program '%s'; install QEMU (scripts/packages) or name it with --qemu",
 			name);
+		return FALSE;
+	}
+	if (firmware_of(wanted->firmware) == FIRMWARE_UEFI && !uefi_find(error)) {
+		g_prefix_error(error, "--firmware uefi: ");
 		return FALSE;
 	}
 	if (wanted->qemu_dst) {

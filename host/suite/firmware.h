@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The kinds of firmware that a guest may be started by: the words of --firmware. */
+#ifndef FERRY_HOST_SUITE_FIRMWARE_H
+#define FERRY_HOST_SUITE_FIRMWARE_H
+
+#include <glib.h>
+
+enum firmware {
+	FIRMWARE_USUAL, /* what the VMM boots a multiboot image with */
+	FIRMWARE_UEFI,
+};
+
+/* The kind that WORD names; NULL names the usual one. FALSE and ERROR if there is none. */
+gboolean firmware_find(const char *word, enum firmware *firmware, GError **error);
+
+/* The kind that WORD names, which firmware_find() knows. */
+enum firmware firmware_of(const char *word);
+
+/*
+ * The file that FIRMWARE starts, of a program whose multiboot image is FILE: build/x86/NAME.efi is
+ * beside build/x86/NAME.flat. The caller frees it.
+ */
+char *firmware_image(enum firmware firmware, const char *file);
+
+#endif
