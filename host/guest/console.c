@@ -275,6 +275,8 @@ static void handle_line(struct console *console)
 		g_free(console->last_line);
 		console->last_line = text_printable(line->str, line->len);
 	}
+	if (console->listener->line)
+		console->listener->line(console->data, line->str, line->len, console->number);
 	if (text[0] == '@' && is_text(line) && handle_machine(console, text))
 		return;
 	if (text[0] == '@' && console->sequence) {

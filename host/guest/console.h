@@ -47,6 +47,11 @@ gint64 machine_line_number(const struct machine_line *line, const char *key, gin
 char *machine_line_exception(const struct machine_line *line);
 
 struct console_listener {
+	/*
+	 * Each line first, whatever it is: LENGTH bytes, printable or not. NUMBER counts lines
+	 * from 1. May be NULL.
+	 */
+	void (*line)(void *data, const char *bytes, gsize length, unsigned number);
 	/* TEXT is the whole line, printable or not. NUMBER counts lines from 1. */
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
 	void (*sentence)(void *data, enum sentence sentence);

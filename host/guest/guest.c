@@ -84,7 +84,16 @@ static void on_violation(void *data, const char *problem)
 	guest->listener->violation(guest->data, problem);
 }
 
+static void on_line(void *data, const char *bytes, gsize length, unsigned number)
+{
+	struct guest *guest = data;
+
+	if (guest->listener->line)
+		guest->listener->line(guest->data, bytes, length, number);
+}
+
 const struct console_listener guest_console_listener = {
+	.line = on_line,
 	.human = on_human,
 	.sentence = on_sentence,
 	.machine = on_machine,

@@ -17,6 +17,8 @@ struct guest;
 #define RESTORE_DIFFERS "what was restored is not what was saved: %s"
 
 struct guest_listener {
+	/* Each line of the console first, as struct console_listener has it. May be NULL. */
+	void (*line)(void *data, const char *bytes, gsize length, unsigned number);
 	/* Lines of the console, in order. `machine` gets no questions and no acknowledgements. */
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
 	void (*machine)(void *data, const struct machine_line *line);

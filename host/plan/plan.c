@@ -147,6 +147,7 @@ void plan_count(struct plan_run *run, const struct action_stats *stats)
 	struct action_stats action = *stats;
 
 	action.plan = run->part == run->plan ? NULL : run->part->name;
+	action.action = run->part->action;
 	g_array_append_val(run->actions, action);
 }
 

@@ -12,7 +12,9 @@ struct action_stats {
 	 * The string lives as long as the runner.
 	 */
 	const char *plan;
+	const char *action;   /* what it was, as a noun: "migration"; interned, or NULL: unknown */
 	gint64 started;	      /* CLOCK_REALTIME */
+	gint64 at_ns;	      /* since the case began; -1: unknown */
 	gint64 total_ns;      /* from the order to the end */
 	gint64 pause_min_ns;  /* the guest stood still for at least this long ... */
 	gint64 pause_max_ns;  /* ... and at most this long */

@@ -2,6 +2,7 @@
 /* Turns a result into a JSON object and back. docs/results.md lists the members. */
 #include "util/json-member.h"
 #include "report/result-json.h"
+#include "report/story-json.h"
 
 /* Raised when a member changes its meaning or goes; a new one does not raise it. */
 #define SCHEMA 1
@@ -106,6 +107,10 @@ static void add_tests(JsonBuilder *builder, const struct result *result)
 			add_number(builder, "sometimes", 1);
 		if (test->unfinished)
 			add_number(builder, "unfinished", 1);
+		if (test->at_ns >= 0)
+			add_number(builder, "at_ns", test->at_ns);
+		if (test->failed_at_ns >= 0)
+			add_number(builder, "failed_at_ns", test->failed_at_ns);
 		add_number(builder, "duration_ns", test->duration_ns);
 		json_builder_end_object(builder);
 	}
@@ -130,6 +135,8 @@ static void add_failures(JsonBuilder *builder, const struct result *result)
 		add_string(builder, "issue", failure->issue);
 		if (failure->sometimes)
 			add_number(builder, "sometimes", 1);
+		if (failure->at_ns >= 0)
+			add_number(builder, "at_ns", failure->at_ns);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -164,7 +171,9 @@ static void add_actions(JsonBuilder *builder, const struct result *result)
 
 		json_builder_begin_object(builder);
 		add_string(builder, "plan", action->plan);
+		add_string(builder, "action", action->action);
 		add_number(builder, "started_ns", action->started);
+		add_number(builder, "at_ns", action->at_ns);
 		add_number(builder, "total_ns", action->total_ns);
 		add_number(builder, "pause_min_ns", action->pause_min_ns);
 		add_number(builder, "pause_max_ns", action->pause_max_ns);
@@ -225,16 +234,10 @@ void result_add_json(JsonBuilder *builder, const struct result *result)
 	add_marks(builder, result);
 	add_actions(builder, result);
 	add_attempts(builder, result);
+	story_add_json(builder, result->story);
 }
 
 /* ---- from JSON ---- */
-
-static JsonArray *array_member(JsonObject *object, const char *name)
-{
-	JsonNode *node = json_object_get_member(object, name);
-
-	return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-}
 
 static JsonObject *element(JsonArray *array, guint index)
 {
@@ -245,7 +248,7 @@ static JsonObject *element(JsonArray *array, guint index)
 
 static void read_texts(JsonObject *object, const char *name, GPtrArray **texts)
 {
-	JsonArray *array = array_member(object, name);
+	JsonArray *array = member_array(object, name);
 
 	for (guint i = 0; array && i < json_array_get_length(array); i++) {
 		JsonNode *node = json_array_get_element(array, i);
@@ -265,6 +268,7 @@ static void read_failure(struct result *result, JsonObject *object)
 	failure->known = member_number(object, "known") > 0;
 	failure->issue = g_strdup(member_string(object, "issue"));
 	failure->sometimes = member_number(object, "sometimes") > 0;
+	failure->at_ns = member_number(object, "at_ns");
 	g_ptr_array_add(result->failures, failure);
 }
 
@@ -281,6 +285,8 @@ static void read_test(struct result *result, JsonObject *object)
 	test->round = member_number(object, "round");
 	test->checks = member_number(object, "checks");
 	test->unfinished = member_number(object, "unfinished") > 0;
+	test->at_ns = member_number(object, "at_ns");
+	test->failed_at_ns = member_number(object, "failed_at_ns");
 	test->duration_ns = member_number(object, "duration_ns");
 	read_texts(object, "further_reasons", &test->further);
 	g_ptr_array_add(result->tests, test);
@@ -303,7 +309,9 @@ static void read_action(struct result *result, JsonObject *object)
 {
 	struct action_stats action = {
 		.plan = g_intern_string(member_string(object, "plan")),
+		.action = g_intern_string(member_string(object, "action")),
 		.started = member_number(object, "started_ns"),
+		.at_ns = member_number(object, "at_ns"),
 		.total_ns = member_number(object, "total_ns"),
 		.pause_min_ns = member_number(object, "pause_min_ns"),
 		.pause_max_ns = member_number(object, "pause_max_ns"),
@@ -320,7 +328,7 @@ static void read_action(struct result *result, JsonObject *object)
 static void read_array(struct result *result, JsonObject *object, const char *name,
 		       void (*read)(struct result *result, JsonObject *object))
 {
-	JsonArray *array = array_member(object, name);
+	JsonArray *array = member_array(object, name);
 
 	for (guint i = 0; array && i < json_array_get_length(array); i++)
 		if (element(array, i))
@@ -370,6 +378,7 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	read_array(result, object, "marks", read_mark);
 	read_array(result, object, "moves", read_action);
 	read_array(result, object, "attempts", read_attempt);
+	result->story = story_from_json(member_object(object, "story"));
 	return result;
 }
 

@@ -141,6 +141,7 @@ void result_free(struct result *result)
 	g_ptr_array_unref(result->marks);
 	g_array_unref(result->actions);
 	g_ptr_array_unref(result->attempts);
+	story_free(result->story);
 	g_free(result);
 }
 
@@ -171,6 +172,7 @@ void result_add_failure(struct result *result, enum failure_kind kind, const cha
 	}
 	failure = g_new0(struct failure, 1);
 	failure->kind = kind;
+	failure->at_ns = -1;
 	failure->text = result->failures->len < MOST_FAILURES ? g_strdup(text) : many_more(NULL);
 	failure->test = g_strdup(test);
 	g_ptr_array_add(result->failures, failure);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "report/action-stats.h"
+#include "report/story.h"
 #include "suite/test-case.h"
 
 enum verdict {
@@ -58,6 +59,8 @@ struct test_result {
 	char *reason;
 	GPtrArray *further;  /* of char *: the checks that failed after the first; or NULL */
 	gboolean unfinished; /* it failed because the guest ended in it: see struct failure */
+	gint64 at_ns;	     /* when it began, since the case began; -1: unknown */
+	gint64 failed_at_ns; /* when its first check failed; -1: none, or unknown */
 	gint64 duration_ns;  /* by the runner's clock */
 	char *issue;	     /* the name of the known issue that explains it, or NULL */
 	gboolean sometimes;  /* an issue that does not show each time */
@@ -74,6 +77,7 @@ struct failure {
 	gboolean known;	    /* a known issue explains it */
 	char *issue;	    /* its name, or NULL */
 	gboolean sometimes; /* it does not show each time */
+	gint64 at_ns;	    /* since the case began; -1: unknown */
 };
 
 /* Figures from a `mark` line of the guest. */
@@ -131,6 +135,7 @@ struct result {
 	GArray *actions;     /* of struct action_stats */
 	/* Of struct attempt: earlier attempts at the case, which failed. Empty without --retry. */
 	GPtrArray *attempts;
+	struct story *story; /* NULL: nothing of it was kept */
 };
 
 /* What is kept of an attempt at a case that failed, after which the case was tried again. */

@@ -5,6 +5,19 @@
 #include "util/json-member.h"
 #include "util/text.h"
 
+/* What the case's plan does, as its first action tells. Older files do not tell. */
+static const char *first_action(JsonObject *object)
+{
+	JsonArray *moves = member_array(object, "moves");
+	JsonNode *first =
+		moves && json_array_get_length(moves) ? json_array_get_element(moves, 0) : NULL;
+	const char *action = first && JSON_NODE_HOLDS_OBJECT(first)
+				     ? member_string(json_node_get_object(first), "action")
+				     : NULL;
+
+	return action ? action : "action";
+}
+
 /* FALSE if OBJECT is no result. */
 static gboolean read_result(JsonObject *object,
 			    void (*each)(void *data, const struct result *result), void *data)
@@ -15,6 +28,7 @@ static gboolean read_result(JsonObject *object,
 		.name = (char *)member_string(object, "case"),
 		.log_name = test_case.name,
 		.plan_name = member_string(object, "plan"),
+		.action = first_action(object),
 	};
 	struct environment *environment;
 	struct result *result;

@@ -19,11 +19,19 @@ static struct test_result *add_test(struct case_run *run, const struct machine_l
 	test->cpu = machine_line_number(line, "cpu", 0);
 	test->round = machine_line_number(line, "round", 1);
 	test->checks = machine_line_number(line, "checks", 0);
+	test->at_ns = test->failed_at_ns = -1;
 	g_ptr_array_add(run->result->tests, test);
 	return test;
 }
 
 /* ---- what the guest writes ---- */
+
+static void on_line(void *data, const char *bytes, gsize length, unsigned number)
+{
+	struct case_run *run = data;
+
+	recorder_line(run->recorder, bytes, length, number);
+}
 
 /* After a failure no more images are made: those of the actions before it show what went wrong. */
 static void freeze_images(struct case_run *run)
@@ -47,6 +55,9 @@ static void on_failed_check(struct case_run *run, const char *text, unsigned num
 
 	run->result->checks++;
 	run->findings.fails = TRUE;
+	recorder_failure(run->recorder);
+	if (!run->test.failed_at)
+		run->test.failed_at = g_get_monotonic_time();
 	remember_first(&run->findings.first_fail, failure);
 	freeze_images(run);
 	if (!run->test.label) {
@@ -124,6 +135,7 @@ static void on_begin(struct case_run *run, const struct machine_line *line)
 	run->test.label = g_strdup_printf("%s on CPU %u", printable, run->test.cpu);
 	plan_test_begins(run->plan, name ? name : "?", run->test.cpu);
 	run->test.started = g_get_monotonic_time();
+	run->test.failed_at = 0;
 	run->listener->progress(run->data, run->test_case, run->test.label);
 }
 
@@ -131,7 +143,7 @@ static void on_test_end(struct case_run *run, const struct machine_line *line)
 {
 	struct test_result *test = add_test(run, line, machine_line_value(line, "reason"));
 
-	test->duration_ns = (g_get_monotonic_time() - run->test.started) * 1000;
+	time_test(run, test);
 	if (!g_strcmp0(test->verdict, "fail"))
 		test->further = further(g_steal_pointer(&run->test.failed));
 	note_checks(run, run->test.failed);
@@ -188,8 +200,9 @@ static void end_interrupted_test(struct case_run *run)
 	test->cpu = run->test.cpu;
 	test->round = run->test.round;
 	test->verdict = g_strdup("fail");
+	test->at_ns = test->failed_at_ns = -1;
 	test->reason = g_strdup(run->test.failed->pdata[0]);
-	test->duration_ns = (g_get_monotonic_time() - run->test.started) * 1000;
+	time_test(run, test);
 	test->further = further(g_steal_pointer(&run->test.failed));
 	g_ptr_array_add(run->result->tests, test);
 }
@@ -413,6 +426,7 @@ static void on_unable(void *data, const char *reason)
 }
 
 const struct guest_listener case_guest_listener = {
+	.line = on_line,
 	.human = on_human,
 	.machine = on_machine,
 	.violation = on_violation,

@@ -12,6 +12,7 @@
 #include "guest/snapshot-source.h"
 #include "plan/plan.h"
 #include "run/case.h"
+#include "run/recorder.h"
 
 /* What the guest writes to port 0xf4 (docs/protocol.md). */
 enum guest_status {
@@ -27,6 +28,7 @@ struct current_test {
 	char *name;
 	unsigned cpu, round;
 	gint64 started;	   /* monotonic, us */
+	gint64 failed_at;  /* when its first check failed, monotonic, us; 0: none has */
 	GPtrArray *failed; /* of char *: its checks that have failed; NULL: none */
 };
 
@@ -64,7 +66,8 @@ struct case_run {
 	struct clock_check *clock_check;
 	struct machine_check *machine_check;
 	struct ram_images *images; /* or NULL */
-	struct disk_check *disk;   /* NULL for a guest without a disk */
+	struct recorder *recorder;
+	struct disk_check *disk; /* NULL for a guest without a disk */
 
 	/* The source of the last snapshot of a running guest, until its test is over. */
 	struct snapshot_source *snapshot_source;
@@ -93,6 +96,9 @@ void remember_first(char **where, const char *text);
 void note_failure(struct case_run *run, enum failure_kind kind, const char *text);
 /* Likewise, for a violation of the protocol, or of what the host checks. */
 void note_violation(struct case_run *run, const char *problem);
+
+/* Sets in TEST, which is the current one and ends now, the times that a result tells of it. */
+void time_test(const struct case_run *run, struct test_result *test);
 
 /* Compares the disk with what the guest may have written; a difference is a violation. */
 void compare_disk(struct case_run *run, guint64 *wrong, guint64 *first);

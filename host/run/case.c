@@ -39,9 +39,25 @@ void remember_first(char **where, const char *text)
 
 void note_failure(struct case_run *run, enum failure_kind kind, const char *text)
 {
-	if (!run->over)
-		result_add_failure(run->result, kind, text,
-				   run->test.label ? run->test.name : NULL);
+	GPtrArray *failures = run->result->failures;
+	struct failure *last;
+
+	if (run->over)
+		return;
+	result_add_failure(run->result, kind, text, run->test.label ? run->test.name : NULL);
+	recorder_failure(run->recorder);
+	last = failures->pdata[failures->len - 1];
+	last->at_ns = recorder_now(run->recorder);
+}
+
+void time_test(const struct case_run *run, struct test_result *test)
+{
+	const struct current_test *current = &run->test;
+
+	test->at_ns = (current->started - run->started) * 1000;
+	test->duration_ns = (g_get_monotonic_time() - current->started) * 1000;
+	if (current->failed_at)
+		test->failed_at_ns = (current->failed_at - run->started) * 1000;
 }
 
 void note_violation(struct case_run *run, const char *problem)
@@ -82,6 +98,7 @@ static void run_free(struct case_run *run)
 		g_free(ram_images_end(run->images, FALSE));
 	disk_check_free(run->disk);
 	disk_check_free(run->snapshot_source_disk);
+	recorder_free(run->recorder);
 	if (run->result)
 		result_free(run->result);
 	g_free(run->command_line);
@@ -103,6 +120,28 @@ void case_abandon(struct case_run *run)
 	run_free(run);
 }
 
+/* The VMs tell when their actions began by the time of day, which may be set meanwhile. */
+static void time_actions(struct case_run *run)
+{
+	GArray *actions = run->result->actions;
+
+	for (guint i = 0; i < actions->len; i++) {
+		struct action_stats *action = &g_array_index(actions, struct action_stats, i);
+
+		action->at_ns =
+			CLAMP(action->started - run->result->started, 0, run->result->duration_ns);
+	}
+}
+
+static void tell_story(struct case_run *run)
+{
+	g_autofree char *transcript =
+		g_build_filename(run->result->logdir, run->test_case->vmm->transcript, NULL);
+
+	run->result->story =
+		recorder_end(run->recorder, verdict_is_red(run->result->verdict), transcript);
+}
+
 static gboolean tell_end(gpointer data)
 {
 	struct case_run *run = data;
@@ -117,6 +156,8 @@ static gboolean tell_end(gpointer data)
 	}
 	result->duration_ns = (g_get_monotonic_time() - run->started) * 1000;
 	result->started = g_get_real_time() * 1000 - result->duration_ns;
+	time_actions(run);
+	tell_story(run);
 	if (run->images)
 		result->memory = ram_images_end(g_steal_pointer(&run->images),
 						verdict_is_red(result->verdict));
@@ -351,6 +392,7 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 	run->command_line = guest_command_line(test_case, settings, environment);
 	run->clock_check = clock_check_new();
 	run->machine_check = machine_check_new();
+	run->recorder = recorder_new();
 	run->started = run->test.started = g_get_monotonic_time();
 	run->result = result_new(test_case, environment);
 	run->result->logdir = log_folder(test_case, attempt, settings);

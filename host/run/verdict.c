@@ -24,7 +24,11 @@ static void fail_unfinished_test(struct case_run *run)
 	test->verdict = g_strdup("fail");
 	test->reason = g_strdup(run->result->reason);
 	test->unfinished = TRUE;
-	test->duration_ns = (g_get_monotonic_time() - run->test.started) * 1000;
+	test->failed_at_ns = -1;
+	time_test(run, test);
+	/* If no check had failed before, it fails now. */
+	if (!run->test.failed_at)
+		test->failed_at_ns = test->at_ns + test->duration_ns;
 	test->further = g_steal_pointer(&run->test.failed);
 	g_ptr_array_add(run->result->tests, test);
 }

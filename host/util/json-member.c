@@ -14,6 +14,13 @@ JsonObject *member_object(JsonObject *object, const char *name)
 	return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
+JsonArray *member_array(JsonObject *object, const char *name)
+{
+	JsonNode *node = member(object, name);
+
+	return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+}
+
 const char *member_string(JsonObject *object, const char *name)
 {
 	JsonNode *node = member(object, name);

@@ -10,6 +10,7 @@
 
 /* NULL if there is no such member, or it is of another type. */
 JsonObject *member_object(JsonObject *object, const char *name);
+JsonArray *member_array(JsonObject *object, const char *name);
 const char *member_string(JsonObject *object, const char *name);
 
 /* -1 if there is no such member, or it is no value. */

@@ -64,7 +64,7 @@ char *text_suggest(const char *word, const char *const *choices)
 	return g_strdup_printf("; known: %s", all);
 }
 
-char *text_printable(const char *bytes, gssize length)
+char *text_printable_most(const char *bytes, gssize length, gsize most)
 {
 	GString *text = g_string_new(NULL);
 	const char *end;
@@ -75,7 +75,7 @@ char *text_printable(const char *bytes, gssize length)
 	while (bytes < end) {
 		gunichar c = g_utf8_get_char_validated(bytes, end - bytes);
 
-		if (text->len >= LONGEST_PRINTED) {
+		if (text->len >= most) {
 			g_string_append(text, "...");
 			break;
 		}
@@ -89,6 +89,11 @@ char *text_printable(const char *bytes, gssize length)
 		}
 	}
 	return g_string_free(text, FALSE);
+}
+
+char *text_printable(const char *bytes, gssize length)
+{
+	return text_printable_most(bytes, length, LONGEST_PRINTED);
 }
 
 char *text_duration(gint64 nanoseconds)

@@ -27,6 +27,8 @@ char *text_suggest(const char *word, const char *const *choices);
  * The caller frees it.
  */
 char *text_printable(const char *bytes, gssize length);
+/* The same, with at most about MOST bytes instead of 200. */
+char *text_printable_most(const char *bytes, gssize length, gsize most);
 
 /* "1.23 s", "45 ms", "12 us": a duration in nanoseconds, for people. The caller frees it. */
 char *text_duration(gint64 nanoseconds);

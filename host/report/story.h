@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is kept of how a case went, for those who look at it later: console lines and messages
+ * around what failed, and how the guest's clocks went. It is bounded, whatever a guest writes.
+ *
+ * All times are since the case began, by a clock of the machine that ran it.
+ */
+#ifndef FERRY_HOST_REPORT_STORY_H
+#define FERRY_HOST_REPORT_STORY_H
+
+#include <glib.h>
+
+/* Bytes of a line that are kept. */
+#define STORY_LONGEST_LINE 1000
+
+/* A line of the console, or a message between the runner and the VMM. */
+struct story_line {
+	gint64 at_ns;
+	unsigned number;   /* of the line in its log, from 1; 0: unknown */
+	gboolean is_cause; /* something has failed at this line */
+	char *text;	   /* printable */
+};
+
+struct story {
+	GPtrArray *console; /* of struct story_line; where numbers jump, lines were left out */
+	GPtrArray *control; /* of struct story_line: messages of the VMM's control channel */
+};
+
+/* A story that is empty. */
+struct story *story_new(void);
+/* STORY may be NULL. */
+void story_free(struct story *story);
+
+/* Adds a line to LINES, one of the arrays above. TEXT is taken over. */
+struct story_line *story_add_line(GPtrArray *lines, gint64 at_ns, unsigned number, char *text);
+
+#endif
