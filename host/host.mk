@@ -27,6 +27,9 @@ $(build)/host/%.o: host/%.c host/host.mk $(host_flags)
 # A runner that is built outside the source tree must know where that is.
 $(build)/host/util/paths.o: HOST_CPPFLAGS += -DSOURCE_FOLDER='"$(CURDIR)"'
 
+# The assembler reads these, of which the compiler tells no dependencies.
+$(build)/host/report/page-files.o: $(wildcard host/report/page/*)
+
 # The release, and what git says of the sources, if they are a clone. Root may install what others
 # have cloned. Results name the commit, or the release if there is none.
 FERRY_RELEASE := $(file <VERSION)

@@ -21,7 +21,7 @@ struct command {
 };
 
 extern const struct command list_command, run_command, lab_command, corpus_command, results_command,
-	compare_command, bisect_command, merge_command;
+	compare_command, report_command, bisect_command, merge_command;
 
 /* Prints "ferry: MESSAGE" on standard error and returns EXIT_USAGE. */
 int usage_error(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -7,10 +7,10 @@
 #include "util/text.h"
 #include "util/version.h"
 
-static const struct command *const commands[] = { &list_command,    &run_command,
-						  &lab_command,	    &corpus_command,
-						  &results_command, &compare_command,
-						  &bisect_command,  &merge_command };
+static const struct command *const commands[] = {
+	&list_command,	  &run_command,	   &lab_command,    &corpus_command, &results_command,
+	&compare_command, &report_command, &bisect_command, &merge_command
+};
 
 static int print_usage(FILE *stream)
 {

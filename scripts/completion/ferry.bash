@@ -86,7 +86,7 @@ _ferry()
 		[[ $option != --* ]] || placeholder=$(_ferry_options "$ferry" "$command" |
 			sed -n "s/^$option //p")
 		case ${placeholder:-$command} in
-		FILE | BINARY | IMAGE | CFG | DIR | LINUX | QEMU | results | compare | merge)
+		FILE | BINARY | IMAGE | CFG | DIR | LINUX | QEMU | results | compare | report | merge)
 			compopt -o filenames 2>/dev/null
 			;;
 		esac

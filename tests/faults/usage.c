@@ -61,6 +61,10 @@ static const struct fault rows[] = {
 	  "^ferry: no FILE is named; see 'ferry results --help'" },
 	{ "results-not-there", "results /nowhere/json", NULL, 2, NULL,
 	  "^ferry: .*/nowhere/json.*: No such file" },
+	{ "report-none", "report", NULL, 2, NULL,
+	  "^ferry: name one results file; see 'ferry report --help'" },
+	{ "report-no-results", "report README.md", NULL, 2, NULL,
+	  "^ferry: README.md:1: this is no result; give files that 'ferry run --json FILE' wrote" },
 	{ "compare-worse", "compare @DIR@/old.json @DIR@/new.json", NULL, 1, NULL,
 	  "\\Aworse:\n  selftest/none: pass -> fail: why\nnew:\n  selftest/storm: pass\n"
 	  "1 worse, 0 better, 1 new, 0 gone, 0 slower, 0 the same\n\\Z",

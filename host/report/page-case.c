@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A case as host/report/page/ reads it. It is no format for others: docs/results.md has that. It is
+ * smaller, since a page has to hold hundreds of cases: what comes in numbers is an array without
+ * names, and times are in microseconds.
+ *
+ * The summary: program, plan, verdict, reason, place, us (how long it took), tests and failed
+ * (names of tests, each once). The story: tests [name, cpu, round, verdict, at, took, checks,
+ * failed at, reasons...], actions [at, took, least and most downtime, bytes, passes, pages sent,
+ * pages in RAM, cuts, what], failures, console and control [at, line, is cause, text], and single
+ * texts. A time that is not known is -1.
+ */
+#include "report/command.h"
+#include "report/page-case.h"
+#include "util/text.h"
+
+/* More of them are counted, but not shown. */
+#define MOST_TESTS    3000
+#define MOST_ACTIONS  1000
+#define LONGEST_TEXT  2000
+#define LONGEST_LINES 8000
+
+static void add_number(JsonBuilder *builder, const char *name, gint64 value)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_add_int_value(builder, value);
+}
+
+/* The one line TEXT. */
+static void add_text_value(JsonBuilder *builder, const char *text)
+{
+	g_autofree char *printable = text_printable_most(text, -1, LONGEST_TEXT);
+
+	json_builder_add_string_value(builder, printable);
+}
+
+static void add_text(JsonBuilder *builder, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	json_builder_set_member_name(builder, name);
+	add_text_value(builder, text);
+}
+
+/* TEXT may have several lines. */
+static void add_lines(JsonBuilder *builder, const char *name, const char *text)
+{
+	g_auto(GStrv) lines = NULL;
+	g_autofree char *joined = NULL;
+
+	if (!text)
+		return;
+	lines = g_strsplit(text, "\n", LONGEST_LINES / 20);
+	for (char **line = lines; *line; line++) {
+		char *printable = text_printable_most(*line, -1, LONGEST_TEXT);
+
+		g_free(*line);
+		*line = printable;
+	}
+	joined = g_strjoinv("\n", lines);
+	if (strlen(joined) > LONGEST_LINES) {
+		g_autofree char *cut =
+			g_utf8_substring(joined, 0, g_utf8_strlen(joined, LONGEST_LINES));
+
+		json_builder_set_member_name(builder, name);
+		json_builder_add_string_value(builder, cut);
+		return;
+	}
+	json_builder_set_member_name(builder, name);
+	json_builder_add_string_value(builder, joined);
+}
+
+static gint64 us(gint64 ns)
+{
+	return ns < 0 ? -1 : ns / 1000;
+}
+
+/* ---- the summary ---- */
+
+static gboolean has_failed(const struct test_result *test)
+{
+	return g_strcmp0(test->verdict, "fail") == 0;
+}
+
+static void add_names(JsonBuilder *builder, const char *name, const struct result *result,
+		      gboolean failed_only)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+	json_builder_set_member_name(builder, name);
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->tests->len; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		if (test->name && (!failed_only || has_failed(test)) &&
+		    g_hash_table_add(seen, test->name))
+			add_text_value(builder, test->name);
+	}
+	json_builder_end_array(builder);
+}
+
+void page_case_add_summary(JsonBuilder *builder, const struct result *result)
+{
+	g_autofree char *place = result_place(result, "");
+
+	json_builder_begin_object(builder);
+	add_text(builder, "program", result->test_case->program->name);
+	add_text(builder, "plan", result->test_case->plan_name);
+	add_text(builder, "name", result->test_case->name);
+	add_text(builder, "verdict", verdict_name(result->verdict));
+	add_text(builder, "reason", result->reason);
+	add_text(builder, "place", g_strchug(place));
+	add_number(builder, "us", us(result->duration_ns));
+	add_names(builder, "tests", result, FALSE);
+	add_names(builder, "failed", result, TRUE);
+	json_builder_end_object(builder);
+}
+
+/* ---- the story ---- */
+
+static void add_test(JsonBuilder *builder, const struct test_result *test)
+{
+	json_builder_begin_array(builder);
+	add_text_value(builder, test->name ? test->name : "?");
+	json_builder_add_int_value(builder, test->cpu);
+	json_builder_add_int_value(builder, test->round);
+	add_text_value(builder, test->verdict ? test->verdict : "fail");
+	json_builder_add_int_value(builder, us(test->at_ns));
+	json_builder_add_int_value(builder, us(test->duration_ns));
+	json_builder_add_int_value(builder, test->checks);
+	json_builder_add_int_value(builder, us(test->failed_at_ns));
+	if (test->reason)
+		add_text_value(builder, test->reason);
+	for (guint i = 0; test->further && i < test->further->len; i++)
+		add_text_value(builder, test->further->pdata[i]);
+	json_builder_end_array(builder);
+}
+
+/* Of too many, those that passed are left out. */
+static void add_tests(JsonBuilder *builder, const struct result *result)
+{
+	guint left_out = 0, room = MOST_TESTS;
+
+	json_builder_set_member_name(builder, "tests");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->tests->len; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		if (room && (room > MOST_TESTS / 2 || g_strcmp0(test->verdict, "pass"))) {
+			add_test(builder, test);
+			room--;
+		} else {
+			left_out++;
+		}
+	}
+	json_builder_end_array(builder);
+	add_number(builder, "tests_left_out", left_out);
+}
+
+static void add_actions(JsonBuilder *builder, const struct result *result)
+{
+	guint shown = MIN(result->actions->len, MOST_ACTIONS);
+
+	json_builder_set_member_name(builder, "actions");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < shown; i++) {
+		const struct action_stats *action =
+			&g_array_index(result->actions, struct action_stats, i);
+		const gint64 values[] = {
+			us(action->at_ns),	  us(action->total_ns), us(action->pause_min_ns),
+			us(action->pause_max_ns), action->bytes,	action->passes,
+			action->pages_sent,	  action->pages_in_ram, action->cuts
+		};
+
+		json_builder_begin_array(builder);
+		for (gsize j = 0; j < G_N_ELEMENTS(values); j++)
+			json_builder_add_int_value(builder, values[j]);
+		add_text_value(builder, action->action ? action->action : "action");
+		json_builder_end_array(builder);
+	}
+	json_builder_end_array(builder);
+	add_number(builder, "actions_left_out", result->actions->len - shown);
+}
+
+static void add_failures(JsonBuilder *builder, const struct result *result)
+{
+	json_builder_set_member_name(builder, "failures");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->failures->len; i++) {
+		const struct failure *failure = result->failures->pdata[i];
+
+		json_builder_begin_object(builder);
+		add_text(builder, "kind", kind_name(failure->kind));
+		add_text(builder, "text", failure->text);
+		add_text(builder, "test", failure->test);
+		add_text(builder, "issue", failure->known ? failure->issue : NULL);
+		add_number(builder, "known", failure->known);
+		add_number(builder, "at", us(failure->at_ns));
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void add_log(JsonBuilder *builder, const char *name, const GPtrArray *lines)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_begin_array(builder);
+	for (guint i = 0; lines && i < lines->len; i++) {
+		const struct story_line *line = lines->pdata[i];
+
+		json_builder_begin_array(builder);
+		json_builder_add_int_value(builder, us(line->at_ns));
+		json_builder_add_int_value(builder, line->number);
+		json_builder_add_int_value(builder, line->is_cause);
+		add_text_value(builder, line->text);
+		json_builder_end_array(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void add_attempts(JsonBuilder *builder, const struct result *result)
+{
+	json_builder_set_member_name(builder, "attempts");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->attempts->len; i++) {
+		const struct attempt *attempt = result->attempts->pdata[i];
+
+		json_builder_begin_object(builder);
+		add_text(builder, "verdict", verdict_name(attempt->verdict));
+		add_text(builder, "reason", attempt->reason);
+		add_text(builder, "logs", attempt->logdir);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+void page_case_add_story(JsonBuilder *builder, const struct result *result)
+{
+	const struct story *story = result->story;
+	g_autofree char *command = command_again(result);
+	g_autofree char *summary = result_summary(result);
+
+	json_builder_begin_object(builder);
+	add_text(builder, "summary", summary);
+	add_text(builder, "command", command);
+	add_text(builder, "logs", result->logdir);
+	add_text(builder, "kind", kind_name(result->kind));
+	add_text(builder, "action", result->test_case->action);
+	add_text(builder, "vmm_version", result->vmm_version);
+	add_text(builder, "other_vmm_version", result->other_vmm_version);
+	add_lines(builder, "warning", result->warning);
+	add_lines(builder, "memory", result->memory);
+	add_lines(builder, "detail", result->detail);
+	add_tests(builder, result);
+	add_actions(builder, result);
+	add_failures(builder, result);
+	add_attempts(builder, result);
+	add_log(builder, "console", story ? story->console : NULL);
+	add_log(builder, "control", story ? story->control : NULL);
+	json_builder_end_object(builder);
+}

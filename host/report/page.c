@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Puts the page together. See page.h. */
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#include "report/page-answer.h"
+#include "report/page-case.h"
+#include "report/page-files.h"
+#include "report/page.h"
+
+struct page {
+	char *title;
+	struct answer *answer;
+	JsonBuilder *summaries;
+	GString *stories; /* <script> elements with JSON, one a case, which are read when opened */
+	guint cases;
+};
+
+struct page *page_new(const char *title)
+{
+	struct page *page = g_new0(struct page, 1);
+
+	page->title = g_strdup(title);
+	page->answer = answer_new();
+	page->summaries = json_builder_new();
+	json_builder_begin_array(page->summaries);
+	page->stories = g_string_new(NULL);
+	return page;
+}
+
+void page_free(struct page *page)
+{
+	g_free(page->title);
+	answer_free(page->answer);
+	g_object_unref(page->summaries);
+	g_string_free(page->stories, TRUE);
+	g_free(page);
+}
+
+/*
+ * Appends a data block with what BUILDER has built. Without a '<' nothing in it can end the element
+ * or begin a comment. In JSON there is one only within strings, where it may be written like this.
+ */
+static void append_json(GString *html, const char *id, JsonBuilder *builder)
+{
+	g_autoptr(JsonNode) root = json_builder_get_root(builder);
+	g_autofree char *text = json_to_string(root, FALSE);
+
+	g_string_append_printf(html, "<script type=\"application/json\" id=\"%s\">", id);
+	for (const char *next = text; *next;) {
+		gsize length = strcspn(next, "<");
+
+		g_string_append_len(html, next, length);
+		next += length;
+		if (*next == '<') {
+			g_string_append(html, "\\u003c");
+			next++;
+		}
+	}
+	g_string_append(html, "</script>\n");
+}
+
+void page_add(struct page *page, const struct result *result)
+{
+	g_autoptr(JsonBuilder) story = json_builder_new();
+	g_autofree char *id = g_strdup_printf("story-%u", page->cases);
+
+	answer_add(page->answer, result, page->cases);
+	page_case_add_summary(page->summaries, result);
+	page_case_add_story(story, result);
+	append_json(page->stories, id, story);
+	page->cases++;
+}
+
+/* 'sha256-...' of TEXT, as a policy names what may run. */
+static char *policy_hash(const char *text)
+{
+	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+	guint8 digest[32];
+	gsize length = sizeof(digest);
+	g_autofree char *encoded = NULL;
+
+	g_checksum_update(checksum, (const guchar *)text, -1);
+	g_checksum_get_digest(checksum, digest, &length);
+	encoded = g_base64_encode(digest, length);
+	return g_strdup_printf("'sha256-%s'", encoded);
+}
+
+char *page_text(struct page *page)
+{
+	g_autofree char *script = g_strjoinv("\n", (char **)page_scripts);
+	g_autofree char *script_hash = policy_hash(script);
+	g_autofree char *style_hash = policy_hash(page_style);
+	GString *html = g_string_new(
+		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+
+	g_string_append_printf(
+		html,
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src %s; script-src %s\">\n",
+		style_hash, script_hash);
+	g_string_append(
+		html,
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>Ferry: ");
+	html_text(html, page->title);
+	g_string_append_printf(html, "</title>\n<style>%s</style>\n</head>\n<body>\n", page_style);
+	g_string_append(html, "<main id=\"overview\" tabindex=\"-1\">\n");
+	answer_write(page->answer, page->title, html);
+	g_string_append(
+		html,
+		"<section id=\"matrix\" aria-labelledby=\"cases\">\n<h2 id=\"cases\">Cases</h2>\n<noscript><p>The cases are drawn by a script in this page, and your browser runs none.</p></noscript>\n</section>\n</main>\n");
+	g_string_append(html, "<main id=\"case\" tabindex=\"-1\" hidden></main>\n");
+	json_builder_end_array(page->summaries);
+	append_json(html, "summaries", page->summaries);
+	g_string_append(html, page->stories->str);
+	g_string_append_printf(html, "<script>%s</script>\n</body>\n</html>\n", script);
+	return g_string_free(html, FALSE);
+}

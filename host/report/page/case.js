@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A case that was opened: what failed, its story, its logs, and the same figures as tables.
+'use strict';
+
+function section(title, ...children) {
+	return make('section', {}, make('h2', {}, title), ...children);
+}
+
+function copyButton(text) {
+	const button = make('button', {type: 'button'}, 'Copy');
+
+	button.addEventListener('click', () => {
+		navigator.clipboard.writeText(text).then(() => {
+			button.textContent = 'Copied';
+		}, () => {
+			button.textContent = 'Select it by hand';
+		});
+	});
+	return button;
+}
+
+function commandLine(command) {
+	return make('div', {class: 'command'}, make('code', {}, command), copyButton(command));
+}
+
+// ROWS of texts below HEADINGS; columns in NUMBERS are aligned as numbers.
+function table(headings, numbers, rows) {
+	const kind = index => numbers.includes(index) ? 'number' : null;
+
+	return make('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': headings.join(', ')},
+		make('table', {},
+			make('thead', {}, make('tr', {}, headings.map((heading, index) =>
+				make('th', {scope: 'col', class: kind(index)}, heading)))),
+			make('tbody', {}, rows.map(row => make('tr', {}, row.map((cell, index) =>
+				make('td', {class: kind(index)}, cell)))))));
+}
+
+function verdictMark(verdict) {
+	return make('span', {class: `verdict ${verdict}`}, verdict);
+}
+
+// Lines with their times. Where line numbers jump, lines are missing.
+function log(lines, numbered) {
+	const rows = [];
+	let last = 0;
+
+	for (const [at, number, isCause, text] of lines) {
+		if (numbered && last && number > last + 1)
+			rows.push(make('tr', {class: 'left-out'}, make('td', {}), make('td', {class: 'line'}),
+				make('td', {}, `${count(number - last - 1, 'line')} left out`)));
+		last = number;
+		rows.push(make('tr', {class: isCause ? 'cause' : null},
+			make('td', {class: 'time'}, duration(at)),
+			make('td', {class: 'line'}, numbered ? String(number) : ''),
+			make('td', {}, text, isCause ? make('span', {class: 'hidden'}, ' (here it failed)') : null)));
+	}
+	return make('div', {class: 'log'}, make('table', {},
+		make('thead', {class: 'hidden'}, make('tr', {}, ['time', 'line', 'text'].map(heading =>
+			make('th', {scope: 'col'}, heading)))),
+		make('tbody', {}, rows)));
+}
+
+function failedTests(story) {
+	return story.tests.filter(test => test[3] === 'fail').map(test =>
+		make('li', {}, make('strong', {}, test[0]), ` on CPU ${test[1]}`,
+			story.tests.some(other => other[2] > 1) ? `, round ${test[2]}` : null,
+			make('br'), make('span', {class: 'reason'}, test[8] || 'no reason is told'),
+			test.length > 9 ? make('details', {}, make('summary', {}, count(test.length - 9, 'further check')),
+				make('ul', {}, test.slice(9).map(text => make('li', {class: 'reason'}, text)))) : null));
+}
+
+function whatFailed(story) {
+	const others = story.failures.map(failure =>
+		make('li', {}, make('strong', {}, failure.known ? `known issue ${failure.issue || ''}` : failure.kind || 'failure'),
+			failure.test ? ` in ${failure.test}` : null,
+			make('br'), make('span', {class: 'reason'}, failure.text)));
+	const items = [...failedTests(story), ...others];
+
+	return items.length ? section('What failed', make('ul', {class: 'failed'}, items)) : null;
+}
+
+function tables(story) {
+	return [
+		make('details', {}, make('summary', {}, count(story.tests.length, 'test')),
+			table(['test', 'CPU', 'round', 'verdict', 'began', 'took', 'checks', 'reason'], [1, 2, 4, 5, 6],
+				story.tests.map(test => [test[0], test[1], test[2], verdictMark(test[3]),
+					test[4] < 0 ? '?' : duration(test[4]), duration(test[5]), test[6], test.slice(8).join('; ')])),
+			story.tests_left_out ? make('p', {}, `${count(story.tests_left_out, 'more test')} left out.`) : null),
+		story.actions.length ? make('details', {}, make('summary', {}, count(story.actions.length, story.action || 'action')),
+			table(['number', 'what', 'began', 'took', 'stopped at least', 'stopped at most', 'passes', 'sent', 'sent again'],
+				[0, 2, 3, 4, 5, 6, 7, 8],
+				story.actions.map((action, index) => [index + 1, action[9], duration(action[0]), duration(action[1]),
+					duration(action[2]), duration(action[3]), action[5], bytes(action[4]),
+					count(Math.max(0, action[6] - action[7]), 'page')])),
+			story.actions_left_out ? make('p', {}, `${count(story.actions_left_out, 'more')} left out.`) : null) : null,
+	];
+}
+
+function optional(title, lines) {
+	return lines ? section(title, make('pre', {}, lines)) : null;
+}
+
+function attempts(story) {
+	if (!story.attempts.length)
+		return null;
+	return section('Earlier attempts', make('ul', {}, story.attempts.map(attempt =>
+		make('li', {}, verdictMark(attempt.verdict), ` ${attempt.reason || ''}`,
+			attempt.logs ? make('p', {class: 'quiet'}, `logs in ${attempt.logs}`) : null))));
+}
+
+function showCase(index) {
+	const entry = cases[index];
+	const story = dataOf(`story-${index}`);
+	const versions = [story.vmm_version, story.other_vmm_version].filter(version => version).join(' and ');
+
+	return [
+		make('a', {class: 'back', href: '#'}, '← All cases'),
+		make('h1', {}, verdictMark(entry.verdict), ` ${entry.name}`),
+		entry.reason ? make('p', {class: 'reason'}, entry.reason) : null,
+		make('p', {class: 'quiet'}, [entry.place, versions ? `VMM ${versions}` : '', story.summary]
+			.filter(part => part).join('; ')),
+		story.warning ? make('p', {}, make('strong', {}, 'Warning: '), story.warning) : null,
+		section('Run it again', commandLine(story.command),
+			story.logs ? make('p', {class: 'quiet'}, `logs in ${story.logs}`) : null),
+		section('What happened', timeline(entry, story), tables(story)),
+		whatFailed(story),
+		story.console.length ? section('Console', log(story.console, true)) : null,
+		optional('Backtrace', story.detail),
+		optional('Memory', story.memory),
+		story.control.length ? section('Messages to the VMM and from it', log(story.control, false)) : null,
+		attempts(story),
+	].flat().filter(child => child);
+}

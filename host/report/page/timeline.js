@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The story of a case on one time axis. Each lane is a function that draws into a group at its own
+// height, and knows the axis only by x(us). Times are in microseconds since the case began.
+'use strict';
+
+const laneHeight = 26;
+const labelWidth = 84;
+
+// The end of what is known, so that all of it is on the axis. The case's own duration may be by
+// another clock, that of the machine which runs the labs.
+function storyEnd(entry, story) {
+	const ends = story.tests.map(test => test[4] < 0 ? 0 : test[4] + test[5])
+		.concat(story.actions.map(action => action[0] + action[1]), story.failures.map(failure => failure.at),
+			story.console.map(line => line[0]));
+
+	return Math.max(1, ...ends) * 1.01 || entry.us;
+}
+
+// When something failed first; -1 if nothing did, or it is not known.
+function firstFailure(story) {
+	const times = story.failures.filter(failure => !failure.known).map(failure => failure.at)
+		.concat(story.tests.filter(test => test[3] === 'fail').map(test => test[7]))
+		.filter(at => at >= 0);
+
+	return times.length ? Math.min(...times) : -1;
+}
+
+// Steps of 1, 2 or 5 times a power of ten, so that at most MOST fit into SPAN.
+function step(span, most) {
+	const power = 10 ** Math.floor(Math.log10(span / most));
+
+	return [1, 2, 5, 10].map(factor => factor * power).find(size => span / size <= most);
+}
+
+function drawAxis(view, group, height) {
+	const size = step(view.to - view.from, Math.max(2, (view.width - labelWidth) / 90));
+
+	for (let at = Math.ceil(view.from / size) * size; at <= view.to; at += size) {
+		group.append(draw('line', {class: 'lane', x1: view.x(at), x2: view.x(at), y1: 16, y2: height}));
+		group.append(draw('text', {class: 'quiet', x: view.x(at), y: 11, 'text-anchor': 'middle'},
+			at === 0 ? '0' : duration(at).replace(/\.0+ /, ' ')));
+	}
+}
+
+// A bar from AT for TOOK, at least a pixel wide; null if it is out of sight.
+function bar(view, at, took, attributes, title) {
+	const left = Math.max(view.x(at), labelWidth);
+	const right = Math.min(view.x(at + took), view.width);
+
+	if (at + took < view.from || at > view.to)
+		return null;
+	return draw('rect', {x: left, width: Math.max(1, right - left), ...attributes},
+		draw('title', {}, title));
+}
+
+function testTitle(test) {
+	const text = `${test[0]} on CPU ${test[1]}: ${test[3]}, ${duration(test[5])}`;
+
+	return test[8] ? `${text}: ${test[8]}` : text;
+}
+
+// A lane for each CPU, with a bar for each of its tests.
+function testLanes(story) {
+	const known = story.tests.filter(test => test[4] >= 0);
+	const cpus = [...new Set(known.map(test => test[1]))].sort((a, b) => a - b);
+
+	return cpus.map(cpu => ({
+		label: `CPU ${cpu}`,
+		draw(view, group) {
+			for (const test of known.filter(test => test[1] === cpu)) {
+				const title = testTitle(test);
+				const rect = bar(view, test[4], test[5],
+					{class: `test ${test[3]}`, y: 3, height: laneHeight - 8, rx: 2}, title);
+
+				if (!rect)
+					continue;
+				rect.addEventListener('click', () => view.pick(title));
+				group.append(rect);
+				// About 7 pixels a letter.
+				const room = Math.floor((rect.getAttribute('width') - 8) / 7);
+
+				if (room > 2)
+					group.append(draw('text', {class: `name ${test[3]}`, 'pointer-events': 'none',
+						x: Number(rect.getAttribute('x')) + 4, y: 17},
+					test[0].length > room ? `${test[0].slice(0, room - 1)}…` : test[0]));
+			}
+		},
+	}));
+}
+
+function actionTitle(story, action, number) {
+	const [at, took, least, most, sent, passes, pages, ram, cuts, what] = action;
+	let text = `${what} ${number} at ${duration(at)}: took ${duration(took)}`;
+
+	if (most)
+		text += `, the guest stood still for ${duration(least)} to ${duration(most)}`;
+	if (passes)
+		text += `, ${passes === 1 ? '1 pass' : `${passes} passes`} over memory, ${bytes(sent)} sent`;
+	if (passes && pages > ram)
+		text += `, ${count(pages - ram, 'page')} sent again`;
+	if (cuts)
+		text += `, cut ${count(cuts, 'time')}`;
+	return text;
+}
+
+// The guest stood still at the end of an action; only that its length is between two bounds is known.
+function gapOf(action) {
+	const [at, took, least, most] = action;
+	const length = least || Math.min(most, took);
+
+	return length ? [Math.max(at, at + took - Math.max(length, most)), length] : null;
+}
+
+function actionLanes(story) {
+	if (!story.actions.length)
+		return [];
+	return [{
+		label: story.action ? `${story.action}s` : 'actions',
+		draw(view, group, whole) {
+			story.actions.forEach((action, index) => {
+				const title = actionTitle(story, action, index + 1);
+				const gap = gapOf(action);
+				const rect = bar(view, action[0], action[1],
+					{class: 'action', y: 3, height: laneHeight - 8}, title);
+
+				if (rect) {
+					rect.addEventListener('click', () => view.pick(title));
+					group.append(rect);
+				}
+				if (gap) {
+					group.append(bar(view, ...gap, {class: 'gap', y: 3, height: laneHeight - 8,
+						'pointer-events': 'none'}, title) || '');
+					whole.append(bar(view, ...gap, {class: 'gap-shadow', y: 16, height: view.height - 16,
+						'pointer-events': 'none'}, title) || '');
+				}
+			});
+		},
+	}];
+}
+
+// A value for each action, as a column.
+function columnLane(story, label, value, words) {
+	const most = Math.max(0, ...story.actions.map(value));
+
+	if (!most)
+		return [];
+	return [{
+		label,
+		note: words(most),
+		draw(view, group) {
+			for (const action of story.actions) {
+				const height = Math.max(1, value(action) / most * (laneHeight - 6));
+				const rect = bar(view, action[0], action[1],
+					{class: 'amount', y: laneHeight - 3 - height, height}, words(value(action)));
+
+				if (rect && value(action))
+					group.append(rect);
+			}
+		},
+	}];
+}
+
+function lanesOf(story) {
+	return [
+		...testLanes(story),
+		...actionLanes(story),
+		...columnLane(story, 'sent', action => action[4], bytes),
+		...columnLane(story, 'sent again', action => Math.max(0, action[6] - action[7]),
+			pages => count(pages, 'page')),
+	];
+}
+
+function drawFailure(view, svg, story) {
+	const at = firstFailure(story);
+	const x = view.x(at);
+
+	if (at < 0 || at < view.from || at > view.to)
+		return;
+	svg.append(draw('line', {class: 'failure', x1: x, x2: x, y1: 16, y2: view.height}));
+	svg.append(draw('text', {class: 'failure', x: x > view.width - 60 ? x - 4 : x + 4, y: view.height - 4,
+		'text-anchor': x > view.width - 60 ? 'end' : 'start'}, 'failed'));
+}
+
+function drawTimeline(view, story) {
+	const lanes = lanesOf(story);
+	const svg = draw('svg', {class: 'timeline', role: 'img', 'aria-labelledby': 'timeline-title'});
+
+	view.height = 20 + lanes.length * laneHeight + 16;
+	view.x = at => labelWidth + (at - view.from) / (view.to - view.from) * (view.width - labelWidth - 8);
+	svg.setAttribute('viewBox', `0 0 ${view.width} ${view.height}`);
+	svg.setAttribute('height', view.height);
+	svg.append(draw('title', {id: 'timeline-title'},
+		`Tests and ${story.action || 'action'}s by time; the tables below have the same as text`));
+	drawAxis(view, svg, view.height);
+	lanes.forEach((lane, index) => {
+		const y = 20 + index * laneHeight;
+		const group = draw('g', {transform: `translate(0 ${y})`});
+
+		svg.append(draw('line', {class: 'lane', x1: 0, x2: view.width, y1: y + laneHeight, y2: y + laneHeight}));
+		group.append(draw('text', {x: 0, y: lane.note ? 12 : 17}, lane.label));
+		if (lane.note)
+			group.append(draw('text', {class: 'quiet', x: 0, y: 24, 'font-size': 10}, `up to ${lane.note}`));
+		lane.draw(view, group, svg);
+		svg.append(group);
+	});
+	drawFailure(view, svg, story);
+	return svg;
+}
+
+// The axis with its buttons. It is drawn anew when the view or the window's width changes.
+function timeline(entry, story) {
+	const end = storyEnd(entry, story);
+	const failure = firstFailure(story);
+	const place = make('div');
+	const picked = make('p', {class: 'picked quiet', 'aria-live': 'polite'}, 'Click on a bar for its figures.');
+	const view = {from: 0, to: end, pick(text) { picked.textContent = text; }};
+
+	function redraw() {
+		view.width = Math.max(320, place.clientWidth);
+		place.replaceChildren(drawTimeline(view, story));
+	}
+
+	function show(from, to) {
+		const span = Math.min(end, Math.max(100, to - from));
+
+		view.from = Math.max(0, Math.min(from, end - span));
+		view.to = view.from + span;
+		redraw();
+	}
+
+	function zoom(factor) {
+		const inside = failure >= view.from && failure <= view.to;
+		const middle = inside ? failure : (view.from + view.to) / 2;
+		const span = (view.to - view.from) * factor;
+
+		show(middle - span / 2, middle + span / 2);
+	}
+
+	function move(part) {
+		const way = (view.to - view.from) * part;
+
+		show(view.from + way, view.to + way);
+	}
+
+	const buttons = [
+		['All', () => show(0, end)],
+		['Closer', () => zoom(1 / 3)],
+		['Wider', () => zoom(3)],
+		['← Earlier', () => move(-1 / 3)],
+		['Later →', () => move(1 / 3)],
+	];
+
+	if (failure >= 0)
+		buttons.push(['Around the failure', () => show(failure - end / 40, failure + end / 40)]);
+	new ResizeObserver(redraw).observe(place);
+	return [
+		make('div', {class: 'zoom', role: 'group', 'aria-label': 'What part of the time is shown'},
+			buttons.map(([text, action]) => {
+				const button = make('button', {type: 'button'}, text);
+
+				button.addEventListener('click', action);
+				return button;
+			})),
+		place,
+		picked,
+	];
+}

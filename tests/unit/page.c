@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* host/report/page.c and what a case leaves for it: bounded, and text whatever guests write. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "report/command.h"
+#include "report/page.h"
+#include "report/result-json.h"
+#include "report/story-json.h"
+#include "run/recorder.h"
+
+#define HOSTILE "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \x01\xff & \"'"
+
+static struct program program = { .name = "evil" };
+static struct test_case test_case = { .program = &program,
+				      .name = "evil/none",
+				      .plan_name = "none" };
+static struct environment environment = {
+	.host = "local", .vmm = "qemu", .accel = "kvm", .seed = 7
+};
+
+static char *page_of(struct result *result)
+{
+	struct page *page = page_new("results.json");
+	char *text;
+
+	page_add(page, result);
+	text = page_text(page);
+	page_free(page);
+	result_free(result);
+	return text;
+}
+
+static guint count(const char *text, const char *what)
+{
+	guint found = 0;
+
+	for (const char *next = text; (next = strstr(next, what)); next += strlen(what))
+		found++;
+	return found;
+}
+
+static struct result *failed_result(const char *reason)
+{
+	struct result *result = result_new(&test_case, &environment);
+
+	result->verdict = VERDICT_FAIL;
+	result->kind = KIND_CHECK;
+	result->reason = g_strdup(reason);
+	result_add_failure(result, KIND_CHECK, reason, reason);
+	result->story = story_new();
+	story_add_line(result->story->console, 1000, 1, g_strdup(reason));
+	return result;
+}
+
+static void test_hostile(void)
+{
+	g_autofree char *page = page_of(failed_result(HOSTILE));
+
+	/* The script, the summaries and the story: each ends where we end it. */
+	g_assert_cmpuint(count(page, "</script>"), ==, 3);
+	g_assert_cmpuint(count(page, "<script"), ==, 3);
+	g_assert_null(strstr(page, "<img"));
+	g_assert_null(strstr(page, "<!--"));
+	g_assert_null(strchr(page, '\x01'));
+	g_assert_true(g_utf8_validate(page, -1, NULL));
+	g_assert_nonnull(strstr(page, "&lt;img src=x onerror=alert(2)&gt; \\x01\\xff"));
+}
+
+static void test_long(void)
+{
+	g_autofree char *megabytes = g_strnfill(4 << 20, '<');
+	g_autofree char *page = page_of(failed_result(megabytes));
+	g_autofree char *empty = page_of(failed_result(""));
+
+	g_assert_cmpuint(strlen(page), <, strlen(empty) + (128 << 10));
+}
+
+/* ---- the recorder ---- */
+
+static void write_lines(struct recorder *recorder, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i <= to; i++) {
+		g_autofree char *text = g_strdup_printf("line %u", i);
+
+		recorder_line(recorder, text, strlen(text), i);
+	}
+}
+
+/* "71-100! 101-110 471-500": the numbers of the lines; '!' marks a cause. */
+static char *ranges(const GPtrArray *lines)
+{
+	GString *text = g_string_new(NULL);
+	unsigned first = 0;
+
+	for (guint i = 0; i < lines->len; i++) {
+		const struct story_line *line = lines->pdata[i];
+		const struct story_line *next = i + 1 < lines->len ? lines->pdata[i + 1] : NULL;
+		g_autofree char *expected = g_strdup_printf("line %u", line->number);
+
+		g_assert_cmpstr(line->text, ==, expected);
+		first = first ? first : line->number;
+		if (next && next->number == line->number + 1 && !line->is_cause)
+			continue;
+		g_string_append_printf(text, "%s%u-%u%s", text->len ? " " : "", first, line->number,
+				       line->is_cause ? "!" : "");
+		first = 0;
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void test_recorder(void)
+{
+	struct recorder *recorder = recorder_new();
+	g_autofree char *told = NULL;
+	struct story *story;
+
+	write_lines(recorder, 1, 100);
+	recorder_failure(recorder);
+	write_lines(recorder, 101, 500);
+	story = recorder_end(recorder, TRUE, "/nonexistent");
+	told = ranges(story->console);
+	g_assert_cmpstr(told, ==, "71-100! 101-110 471-500");
+	story_free(story);
+	recorder_free(recorder);
+}
+
+static void test_recorder_passes(void)
+{
+	struct recorder *recorder = recorder_new();
+
+	write_lines(recorder, 1, 100);
+	g_assert_null(recorder_end(recorder, FALSE, "/nonexistent"));
+	recorder_free(recorder);
+}
+
+/* A guest that fails in a loop, with lines of a megabyte. */
+static void test_recorder_bounded(void)
+{
+	struct recorder *recorder = recorder_new();
+	g_autofree char *line = g_strnfill(1 << 20, '\x01');
+	struct story *story;
+	gsize kept = 0;
+
+	for (unsigned i = 1; i <= 2000; i++) {
+		recorder_line(recorder, line, 1 << 20, i);
+		recorder_failure(recorder);
+	}
+	story = recorder_end(recorder, TRUE, "/nonexistent");
+	for (guint i = 0; i < story->console->len; i++)
+		kept += strlen(((struct story_line *)story->console->pdata[i])->text);
+	g_assert_cmpuint(kept, >, 10000);
+	g_assert_cmpuint(kept, <, 100000);
+	story_free(story);
+	recorder_free(recorder);
+}
+
+static void test_messages(void)
+{
+	struct recorder *recorder = recorder_new();
+	g_autofree char *path = g_build_filename(g_get_tmp_dir(), "unit-page-XXXXXX", NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
+	double now = g_get_real_time() / 1e6;
+	const struct story_line *first, *last;
+	struct story *story;
+	int fd = g_mkstemp(path);
+
+	for (int i = 1; i <= 100; i++)
+		g_string_append_printf(text, "%.6f 1< message %d\n", now + (i - 50) * 1000, i);
+	g_assert_true(g_file_set_contents(path, text->str, -1, NULL));
+	recorder_failure(recorder);
+	story = recorder_end(recorder, TRUE, path);
+	first = story->control->pdata[0];
+	last = story->control->pdata[story->control->len - 1];
+	/* Those before it have negative times, and were written before the case began. */
+	g_assert_cmpstr(first->text, ==, "1< message 50");
+	g_assert_cmpstr(last->text, ==, "1< message 60");
+	g_assert_cmpuint(last->number, ==, 60);
+	story_free(story);
+	recorder_free(recorder);
+	g_close(fd, NULL);
+	g_assert_cmpint(remove(path), ==, 0);
+}
+
+/* ---- results with a story ---- */
+
+static void test_json(void)
+{
+	struct result *result = failed_result("why"), *again;
+	JsonBuilder *builder = json_builder_new();
+	const struct story_line *line;
+	JsonNode *root;
+
+	((struct story_line *)result->story->console->pdata[0])->is_cause = TRUE;
+	json_builder_begin_object(builder);
+	result_add_json(builder, result);
+	json_builder_end_object(builder);
+	root = json_builder_get_root(builder);
+	again = result_from_json(json_node_get_object(root), &test_case, &environment);
+	line = again->story->console->pdata[0];
+	g_assert_cmpstr(line->text, ==, "why");
+	g_assert_cmpint(line->at_ns, ==, 1000);
+	g_assert_cmpuint(line->number, ==, 1);
+	g_assert_true(line->is_cause);
+	json_node_unref(root);
+	g_object_unref(builder);
+	result_free(result);
+	result_free(again);
+}
+
+static void test_command(void)
+{
+	struct test_case other = { .program = &program, .plan_name = "precopy+tcp" };
+	struct environment lab = { .host = "amd",
+				   .vmm = "native",
+				   .accel = "kvm",
+				   .kvm = "npt=0",
+				   .binary = "/x",
+				   .seed = 9 };
+	struct environment odd = {
+		.host = "local", .vmm = "qemu", .accel = "tcg", .binary = "/my qemu", .seed = 1
+	};
+	struct result *in_lab = result_new(&other, &lab), *quoted = result_new(&test_case, &odd);
+	g_autofree char *one = command_again(in_lab), *two = command_again(quoted);
+
+	g_assert_cmpstr(
+		one, ==,
+		"ferry run evil --plan precopy+tcp --host amd --kvm npt=0 --vmm native --seed 9");
+	g_assert_cmpstr(two, ==,
+			"ferry run evil --plan none --accel tcg --qemu '/my qemu' --seed 1");
+	result_free(in_lab);
+	result_free(quoted);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/page/hostile", test_hostile);
+	g_test_add_func("/page/long", test_long);
+	g_test_add_func("/page/command", test_command);
+	g_test_add_func("/page/recorder", test_recorder);
+	g_test_add_func("/page/recorder-passes", test_recorder_passes);
+	g_test_add_func("/page/recorder-bounded", test_recorder_bounded);
+	g_test_add_func("/page/messages", test_messages);
+	g_test_add_func("/page/json", test_json);
+	return g_test_run();
+}
