@@ -3,8 +3,8 @@
 # Builds everything into build/, or into DIR with "make O=DIR"; "make help" lists the targets.
 # Each part of the tree brings its own rules: x86/guest.mk (guests and their library),
 # host/host.mk (the runner), vmm/vmm.mk (the native VMM), lab/lab.mk (what labs need),
-# tests/tests.mk (the project's own tests), scripts/install.mk, scripts/develop.mk (lint, tags and
-# the like).
+# tests/tests.mk (the project's own tests), docs/reports/reports.mk (reproducers of reports),
+# scripts/install.mk, scripts/develop.mk (lint, tags and the like).
 
 build := $(or $(O),build)
 
@@ -54,12 +54,13 @@ include host/host.mk
 include vmm/vmm.mk
 include lab/lab.mk
 include tests/tests.mk
+include docs/reports/reports.mk
 include scripts/install.mk
 include scripts/develop.mk
 
 clean:
-	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/vmm $(build)/tests $(build)/lab $(build)/man $(build)/ferry \
-		$(build)/ferry-vmm
+	rm -rf $(build)/x86 $(build)/lib $(build)/host $(build)/vmm $(build)/tests $(build)/lab $(build)/man $(build)/reports \
+		$(build)/ferry $(build)/ferry-vmm
 
 .PHONY: all clean
 .DELETE_ON_ERROR:

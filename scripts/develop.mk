@@ -7,6 +7,7 @@ define help_text
 Targets:
   all (default)          guests, runner and what the labs need
   guests, host, lab      one of the three
+  reports                the reproducers of docs/reports
   man                    the man pages, of what --help prints
   install                copy what is needed to run Ferry to DESTDIR/PREFIX
   uninstall              remove that again
@@ -32,7 +33,7 @@ export help_text
 help:
 	@echo "$$help_text"
 
-c_files = $(sort $(wildcard $(foreach folder,host host/* host/*/* lab lib lib/* lib/*/* lib/*/*/* \
+c_files = $(sort $(wildcard $(foreach folder,docs/reports host host/* host/*/* lab lib lib/* lib/*/* lib/*/*/* \
 	tests tests/* x86 x86/*,$(folder)/*.[ch])))
 scripts = $(sort configure run_tests.sh .ci/run $(shell grep -lE '^#!/bin/sh|shellcheck shell=(ba)?sh' \
 	$(filter-out %.c %.h %.mk,$(wildcard lab/* scripts/* scripts/completion/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
@@ -55,7 +56,7 @@ CPPCHECK := cppcheck -q -j2 --std=c11 --enable=warning,performance,portability -
 	    --inline-suppr --suppressions-list=scripts/cppcheck.suppressions -I.
 lint-c:
 	$(say) CPPCHECK
-	$(quiet)$(CPPCHECK) --library=gtk -Ihost host lab tests
+	$(quiet)$(CPPCHECK) --library=gtk -Ihost host lab tests docs/reports
 	$(quiet)$(CPPCHECK) -Ilib -Ilib/x86 lib x86
 
 lint-layers:

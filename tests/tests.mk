@@ -34,7 +34,7 @@ TESTS_CFLAGS := $(HOST_CPPFLAGS) $(HOST_CFLAGS) -Wno-missing-field-initializers
 # The whole runner, with its main() renamed so that a test can have its own.
 host_parts := $(filter-out $(build)/host/cli/main.o,$(host_objects)) $(tests_build)/ferry.o
 
-check: all $(unit_programs) $(folder_programs)
+check: all reports $(unit_programs) $(folder_programs)
 	@tests/check.sh $(build)
 
 check-units: all $(unit_programs)
