@@ -12,9 +12,9 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
-mkdir -p "$dir/bin" "$dir/linux-6.1"
-XDG_CACHE_HOME=$dir/cache KERNEL_SOURCE=$dir/linux-6.1.tar.gz
-export XDG_CACHE_HOME KERNEL_SOURCE
+mkdir -p "$dir/bin" "$dir/linux-6.1/arch/x86/kvm"
+XDG_CACHE_HOME=$dir/cache KERNEL_SOURCE=$dir/linux-6.1.tar.gz FERRY_ROOT=$dir/root
+export XDG_CACHE_HOME KERNEL_SOURCE FERRY_ROOT
 kernels=$XDG_CACHE_HOME/ferry/kernel
 
 # act STEP: tells that the step has begun. If it is the one to be interrupted, it does not end by
@@ -48,16 +48,17 @@ chmod +x "$dir/bin"/*
 # The source: an image of two objects, and two modules, made one after the other.
 cat >"$dir/linux-6.1/Makefile" <<'END'
 image := $(O)/arch/x86/boot/bzImage
-allnoconfig: ; @act configure; touch $(O)/.config
+allnoconfig: ; @act configure; cp $(KCONFIG_ALLCONFIG) $(O)/.config
 bzImage: $(image)
 modules: $(O)/d.ko
 $(O)/d.ko: $(O)/c.ko
 $(O)/c.ko: $(image)
 $(image): $(O)/b.o
 	@act link; mkdir -p $(@D); cat $(O)/a.o $(O)/b.o >$@
-$(O)/b.o: $(O)/a.o
+$(O)/b.o: $(O)/a.o b.c
 $(O)/%.o $(O)/%.ko:; @echo '  CC $(@F)'; act $(@F) && echo $(@F) >$@
 END
+echo 'int b;' >"$dir/linux-6.1/b.c"
 "$(command -v tar)" -C "$dir" -czf "$KERNEL_SOURCE" linux-6.1
 
 # The processes that a build has started, which all have DIR in their environment.
@@ -156,12 +157,73 @@ fails_and_goes_on() {
 	is_complete && acted tar 1 && acted a.o 1 && acted b.o 2
 }
 
+# ---- a source tree ----
+
+tree=$dir/linux-6.1
+tree_key() {
+	find "$kernels" -type l -name 'tree-linux-6.1-*' -printf '%f\n'
+}
+
+# build_tree ARGUMENT...
+build_tree() {
+	KERNEL_SOURCE=$tree build "$@"
+}
+
+tree_is_built() {
+	[ "$status" -eq 0 ] && [ "$(tail -n 1 "$dir/out")" = "$kernels/$(tree_key)/bzImage" ] &&
+		[ "$(cat "$kernels/$(tree_key)/bzImage")" = "a.o
+b.o" ] && [ "$(readlink "$kernels/$(tree_key)/source")" = "$tree" ] && ! grep -qx tar "$dir/acted"
+}
+
+# Nothing is written into the tree.
+tree_is_as_before() {
+	[ "$(cd "$tree" && find . -type f | sort | tr '\n' ' ')" = './Makefile ./b.c ' ]
+}
+
+# The second call compiles what was changed, and that alone.
+compiles_the_change() {
+	tree_is_built && says 'building what has changed' && acted a.o 1 && acted b.o 2 && acted configure 2
+}
+
+refuses() {
+	[ "$status" -eq 2 ] && [ ! -s "$dir/out" ] && says "$1"
+}
+
+# A tree that cannot be compiled any more leaves the kernel of before.
+fails_and_keeps_the_kernel() {
+	[ "$status" -eq 2 ] && says 'make failed' && rm "$dir/fail" && build_tree --find &&
+		[ "$status" -eq 0 ] && build_tree && tree_is_built
+}
+
+ends_and_goes_on() {
+	KERNEL_SOURCE=$tree interrupt TERM modules || return
+	rm "$dir/hold"
+	build_tree
+	tree_is_built && acted b.o 2
+}
+
+# ---- the variant with checks ----
+
+is_another_kernel() {
+	[ "$status" -eq 0 ] && [ "$(find "$kernels" -type l -name '6.1-*' | wc -l)" -eq 2 ] &&
+		grep -qx CONFIG_KASAN=y "$(dirname "$(tail -n 1 "$dir/out")")/config"
+}
+
+is_as_before() {
+	[ "$status" -eq 0 ] && [ "$(tail -n 1 "$dir/out")" = "$before" ] &&
+		! grep -qx CONFIG_KASAN=y "$(dirname "$before")/config"
+}
+
+finds_nothing() {
+	[ "$status" -eq 1 ] && [ ! -s "$dir/out" ]
+}
+
 has_no_source() {
 	[ "$status" -eq 2 ] && says "KERNEL_SOURCE names $KERNEL_SOURCE, which is not there"
 }
 
 steps='tar configure b.o link c.ko modules ln'
-echo 1..35
+echo 1..49
 status=0
 build --find
 check "nothing is found before it is built" [ "$status" -eq 1 ]
@@ -187,3 +249,47 @@ for step in $steps; do
 	done
 	check "the next call goes on with step $step" goes_on "$step"
 done
+
+begin_anew
+echo >"$dir/hold"
+build_tree
+check "a source tree is built where it is" tree_is_built
+check "and nothing is written into it" tree_is_as_before
+touch -d 'next minute' "$tree/b.c"
+build_tree
+check "the next call compiles what has changed" compiles_the_change
+touch -d '2 minutes' "$tree/b.c"
+echo b.o >"$dir/fail"
+build_tree
+check "a change that does not compile" fails_and_keeps_the_kernel
+begin_anew
+check "an interrupted build of a tree goes on" ends_and_goes_on
+build_tree --find
+check "--find finds it" tree_is_built
+KERNEL_SOURCE=$dir/bin build
+check "a folder that holds no kernel" refuses "$dir/bin is no source tree of Linux"
+touch "$tree/.config"
+build_tree
+check "a tree that was configured in place" refuses 'was configured in place (it has .config)'
+rm "$tree/.config"
+mkdir "$dir/other"
+echo >"$dir/other/README"
+"$(command -v tar)" -C "$dir" -czf "$dir/other.tar.gz" other
+KERNEL_SOURCE=$dir/other.tar.gz build
+check "an archive that holds no kernel" refuses "other.tar.gz holds no source of Linux"
+
+begin_anew
+build
+before=$(tail -n 1 "$dir/out")
+build --debug --find
+check "the variant is not there yet" finds_nothing
+build --debug
+check "--debug builds another kernel" is_another_kernel
+build
+check "and the usual one is as it was" is_as_before
+mv "$KERNEL_SOURCE" "$dir/away"
+KERNEL_SOURCE='' build --find
+check "without a source, the usual one is found" is_as_before
+mv "$dir/away" "$KERNEL_SOURCE"
+build --faster
+check "an unknown argument" refuses "unknown argument '--faster'"

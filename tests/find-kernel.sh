@@ -116,6 +116,10 @@ finds_none() {
 	[ "$status" -eq "$1" ] && [ ! -s "$dir/out" ] && says "$2"
 }
 
+finds_nothing() {
+	[ "$status" -eq 1 ] && [ ! -s "$dir/out" ]
+}
+
 # The small kernel would be next, and its source is not there.
 goes_on_to_build() {
 	finds_none 2 "$1" && says 'building the small one' && says "KERNEL_SOURCE names" && no_rests
@@ -165,7 +169,7 @@ not_the_running_one() {
 	finds $deb "not the running kernel, 6.1.0-5-acted: $1"
 }
 
-echo 1..20
+echo 1..26
 new_machine
 find_kernel works --find
 check "nothing is there" finds_none 1 'lab/build-kernel'
@@ -214,3 +218,16 @@ check "SIGTERM ends a download" interrupt TERM
 check "SIGKILL ends a download" interrupt KILL
 find_kernel works
 check "the next call begins it anew" finds $deb "the distribution's $deb"
+
+find_kernel works --source "$dir/nowhere"
+check "--source names what is not there" finds_none 2 "--source: there is no $dir/nowhere"
+find_kernel works --source
+check "--source without a path" finds_none 2 '--source needs an archive or a source tree of Linux'
+find_kernel works --source "$dir/bin" --distribution
+check "--source with --distribution" finds_none 2 '--source and --debug are about the small kernel'
+find_kernel works --source "$dir/bin"
+check "--source takes no other kernel" finds_none 2 "$dir/bin is no source tree of Linux"
+find_kernel works --source="$dir/bin" --find
+check "--find with --source finds no other kernel" finds_nothing
+find_kernel works --debug --find
+check "neither does --debug" finds_nothing
