@@ -49,6 +49,7 @@ struct x86_cpu_feature {
 	((struct x86_cpu_feature){ leaf, subleaf, reg, bit })
 
 #define X86_FEATURE_VMX		       X86_CPU_FEATURE(0x1, 0, ECX, 5)
+#define X86_FEATURE_CX16	       X86_CPU_FEATURE(0x1, 0, ECX, 13)
 #define X86_FEATURE_PCID	       X86_CPU_FEATURE(0x1, 0, ECX, 17)
 #define X86_FEATURE_X2APIC	       X86_CPU_FEATURE(0x1, 0, ECX, 21)
 #define X86_FEATURE_TSC_DEADLINE_TIMER X86_CPU_FEATURE(0x1, 0, ECX, 24)

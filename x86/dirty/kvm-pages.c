@@ -7,18 +7,9 @@
 #include "pvclock.h"
 #include "words.h"
 #include "x86/dirty/dirty.h"
+#include "x86/dirty/kvm-pages.h"
 
 #define KVM_FEATURE_STEAL_TIME 5
-
-/* Linux uapi asm/kvm_para.h; msr.rst, MSR_KVM_STEAL_TIME. */
-struct kvm_steal_time {
-	u64 steal;
-	u32 version;
-	u32 flags;
-	u8 preempted;
-	u8 u8_pad[3];
-	u32 pad[11];
-};
 
 #define STEAL_WORDS (sizeof(struct kvm_steal_time) / sizeof(u64))
 #define CLOCK_WORDS (sizeof(struct pvclock_vcpu_time_info) / sizeof(u64))
@@ -30,7 +21,7 @@ struct kvm_steal_time {
 /* KVM writes the steal time when it loads the vCPU, and the clock when it is registered. */
 #define HYPERVISOR_MS 2000
 
-static bool has_steal_time(void)
+bool kvm_has_steal_time(void)
 {
 	u32 leaf = hypervisor_leaf(KVM_SIGNATURE);
 
@@ -39,7 +30,7 @@ static bool has_steal_time(void)
 
 FEATURE(KVM_PAGES, "kvmclock or KVM's steal time")
 {
-	return feature_KVMCLOCK.present() || has_steal_time();
+	return feature_KVMCLOCK.present() || kvm_has_steal_time();
 }
 
 static struct pvclock_vcpu_time_info *clock_in(const struct area *area)
@@ -56,7 +47,7 @@ static void set_up_kvm_pages(struct area *area)
 {
 	if (feature_KVMCLOCK.present())
 		pvclock_register(pvclock_best_msrs(), clock_in(area));
-	if (has_steal_time())
+	if (kvm_has_steal_time())
 		wrmsr(MSR_KVM_STEAL_TIME, (u64)steal_in(area) | KVM_MSR_ENABLED);
 }
 
@@ -64,7 +55,7 @@ static void clean_up_kvm_pages(struct area *area)
 {
 	if (feature_KVMCLOCK.present())
 		pvclock_disable(pvclock_best_msrs());
-	if (has_steal_time())
+	if (kvm_has_steal_time())
 		wrmsr(MSR_KVM_STEAL_TIME, 0);
 }
 
@@ -144,7 +135,7 @@ static void check_kvm_pages(struct area *area)
 {
 	if (feature_KVMCLOCK.present())
 		check_clock(area);
-	if (has_steal_time())
+	if (kvm_has_steal_time())
 		check_steal(area);
 }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dirty: memory that is touched for the first time while an action is under way (QEMU's
+ * docs/devel/migration/main; userfaultfd(2), "Write-protect mode"). A part of the program dirty:
+ * see dirty.c.
+ *
+ * Memory that nobody has touched has no page at the host yet. It reads as zeros. Hosts treat it in
+ * ways of its own: it is sent as zero or not at all, post-copy fetches it, and write protection for
+ * a background snapshot cannot be put on a page that is not there.
+ *
+ * A host with transparent huge pages gives 2 MiB at the first touch, so each step touches pages of
+ * 2 MiB that are new. The boot CPU makes the first step soon, and each further one after half
+ * as many turns again as the one before. So there are some in an action that is short, and some are
+ * left in one that is long. Pages are touched by plain and locked writes, by reads before the first
+ * write, and by KVM's own write of a clock page. A page must be zero when it is touched, and hold
+ * what was written from then on; pages that were not touched must be zero in the end.
+ *
+ * A broken VMM does not write-protect a page that is not there, so the snapshot has it as it was
+ * written later: the restored guest, which has not touched it yet, finds no zeros. Or the first
+ * write to a page that was not there is not logged, and is lost.
+ *
+ * Where an earlier boot or round has used the memory, the test fills it with zeros and goes on.
+ * Then it does not touch it for the first time.
+ */
+#include "alloc_page.h"
+#include "processor.h"
+#include "pvclock.h"
+#include "words.h"
+#include "x86/dirty/dirty.h"
+
+/* Taken once and never given back: a block that is used again is touched. One for each action. */
+#define BLOCK_ORDER 13
+#define BLOCKS	    2
+/* The allocator has written to the beginning of a block. */
+#define CHUNKS		((PAGE_SIZE << BLOCK_ORDER >> CHUNK_SHIFT) - 1)
+#define CHUNK_SHIFT	(PAGE_SHIFT + LARGE_PAGE_ORDER)
+#define PAGES_PER_CHUNK 4ul
+#define PAGES		(CHUNKS * PAGES_PER_CHUNK)
+
+/* How many turns pass before the first step on a fast host. */
+#define FIRST_TURNS 64
+
+static u8 *blocks[BLOCKS];
+static bool used;
+
+/* Pages of one action. The first `touched` are written. */
+static struct area fresh;
+static u64 touched, turns, turns_left;
+
+static enum touch {
+	MOV,
+	READ_FIRST,
+	XCHG,
+	XADD,
+	CMPXCHG,
+	REP_STOS,
+	KVM_WRITES,
+	TOUCHES
+} touch_of(u64 page)
+{
+	enum touch touch = page % TOUCHES;
+
+	return touch == KVM_WRITES && !feature_KVMCLOCK.present() ? MOV : touch;
+}
+
+static const char *const touch_names[TOUCHES] = {
+	[MOV] = "mov",
+	[READ_FIRST] = "a read",
+	[XCHG] = "xchg",
+	[XADD] = "lock xadd",
+	[CMPXCHG] = "lock cmpxchg",
+	[REP_STOS] = "rep stos",
+	[KVM_WRITES] = "KVM's write of a clock page",
+};
+
+/* Touches the page, and returns what its first word held, where the way to touch it tells. */
+static u64 touch(u64 *words, u64 page)
+{
+	u64 *at = words;
+	u64 count = 1;
+
+	switch (touch_of(page)) {
+	case READ_FIRST:
+		return READ_ONCE(words[0]);
+	case XCHG:
+		return xchg(words, 1ul);
+	case XADD:
+		return __atomic_fetch_add(words, 1, __ATOMIC_SEQ_CST);
+	case CMPXCHG:
+		return cmpxchg(words, 0ul, 1ul);
+	case REP_STOS:
+		asm volatile("rep stosq" : "+D"(at), "+c"(count) : "a"(1ul) : "memory");
+		return 0;
+	case KVM_WRITES:
+		pvclock_register(pvclock_best_msrs(), (void *)words);
+		pvclock_disable(pvclock_best_msrs());
+		return 0;
+	case MOV:
+	default:
+		WRITE_ONCE(words[0], 1);
+		return 0;
+	}
+}
+
+/* Page number PAGE: PAGES_PER_CHUNK pages of a chunk at random, then those of the next one. */
+static u64 *words_of_page(u64 page)
+{
+	u64 chunk = 1 + page / PAGES_PER_CHUNK, n = page % PAGES_PER_CHUNK;
+	u64 each = BIT(LARGE_PAGE_ORDER) / PAGES_PER_CHUNK;
+	u64 within = n * each + body(&fresh, page, 0) % each;
+
+	return (u64 *)(fresh.memory + (chunk << CHUNK_SHIFT) + within * PAGE_SIZE);
+}
+
+static void touch_next(void)
+{
+	u64 page = touched;
+	u64 *words = words_of_page(page);
+	/* A clock page, and less than that by the others. */
+	u64 used = sizeof(struct pvclock_vcpu_time_info) / sizeof(u64);
+	const u64 *unlike;
+	char text[160];
+	u64 found = touch(words, page);
+
+	unlike = first_unlike(words + used, PAGE_WORDS - used, 0);
+	if (found || unlike) {
+		snprintf(
+			text, sizeof(text),
+			"touched for the first time, by %s, and it held 0x%lx at offset 0x%lx and not 0",
+			touch_names[touch_of(page)], found ? found : *unlike,
+			found ? 0 : (u64)unlike & ~PAGE_MASK);
+		complain(&fresh, page, words, text);
+	}
+	fill_words(words, PAGE_WORDS, body(&fresh, page, 1));
+	WRITE_ONCE(touched, touched + 1);
+	fresh.position = touched;
+}
+
+static void touch_now_and_then(void)
+{
+	if (touched == PAGES || --turns_left)
+		return;
+	for (u64 i = 0; i < PAGES_PER_CHUNK; i++)
+		touch_next();
+	turns_left = turns;
+	turns += MAX(turns / 2, 1ul);
+}
+
+/* A VMM sends or saves memory from its beginning to its end, so the later block comes first. */
+static u8 *take_block(int action)
+{
+	if (!blocks[0])
+		for (int i = 0; i < BLOCKS; i++)
+			blocks[i] = alloc_pages_dirty(BLOCK_ORDER);
+	return blocks[BLOCKS - 1 - action];
+}
+
+static void check_all(void)
+{
+	for (u64 page = 0; page < PAGES; page++) {
+		bool written = page < touched;
+		u64 wanted = written ? body(&fresh, page, 1) : 0;
+		const u64 *unlike = first_unlike(words_of_page(page), PAGE_WORDS, wanted);
+		char text[160];
+
+		if (!unlike)
+			continue;
+		snprintf(text, sizeof(text), "%s, and holds 0x%lx and not 0x%lx at offset 0x%lx",
+			 written ? "first touched while an action may have been under way"
+				 : "never touched",
+			 *unlike, wanted, (u64)unlike & ~PAGE_MASK);
+		complain(&fresh, page, unlike, text);
+	}
+}
+
+TEST(first_touch,
+     .about =
+	     "memory touched for the first time during an action was zero, and holds what is written")
+{
+	u64 all_touched = 0;
+
+	memset(&fresh, 0, sizeof(fresh));
+	fresh.pages = PAGES;
+	for (int action = 0; action < BLOCKS; action++) {
+		fresh.memory = take_block(action);
+		for (u64 page = 0; (used || current_boot() > 1) && page < PAGES; page++)
+			fill_words(words_of_page(page), PAGE_WORDS, 0);
+		touched = 0;
+		turns = turns_left = scaled_count(FIRST_TURNS, 1);
+		migrate_quiet_while(touch_now_and_then);
+		if (broken("stale"))
+			memset(words_of_page(0), 0, PAGE_SIZE);
+		if (broken("late"))
+			*words_of_page(PAGES - 1) = 1;
+		check_all();
+		all_touched += touched;
+	}
+	used = true;
+	report(!atomic_read(&fresh.wrong),
+	       "%d actions, %lu of %lu pages touched for the first time", BLOCKS, all_touched,
+	       BLOCKS * PAGES);
+}
