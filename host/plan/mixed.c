@@ -9,7 +9,7 @@
  *
  * `mixed` chooses at random, from the run's seed and the name of the test. So a test has the same
  * actions when it is run alone. At a test's first request a broken migration comes first, and a
- * whole one follows. At each further request there are one to three actions of all kinds. A reset
+ * whole one follows. At each further request there are one or two actions of all kinds. A reset
  * ends its request, and comes once in a test.
  *
  * `cancel-precopy` always does the same, for a bisection: a migration is cancelled once to three
@@ -17,7 +17,7 @@
  */
 #include "plan/plan.h"
 
-#define MOST_STEPS 3
+#define MOST_STEPS 2
 
 static const struct plan *const broken[] = { &plan_cancel, &plan_dstkill };
 static const struct plan *const whole[] = { &plan_precopy, &plan_postcopy, &plan_snapshot };
