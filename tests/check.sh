@@ -87,6 +87,7 @@ if [ "${2-}" != units ]; then
 	fi
 	run faults "$tests/faults" "$build"
 	run formats tests/formats.sh "$build"
+	run report tests/report.sh "$build"
 	run lab tests/lab.sh
 	run build-kernel tests/build-kernel.sh
 	run find-kernel tests/find-kernel.sh

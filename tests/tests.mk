@@ -17,6 +17,7 @@
 #   bisect-kernel.sh, bisect-qemu.sh  bisect a real kernel, a real QEMU; no part of "make check", because they
 #		  take long (bisect-real.sh has what they share)
 #   formats.sh	  has results of real runs read by the readers of their formats
+#   report.sh	  uses pages of `ferry report` in a browser, by page/driver.js; page/results.awk invents results
 #   install.sh	  installs Ferry into a folder and uses it from there
 #   install-deb.sh builds the Debian package and uses it in a minimal Debian; no part of "make check"
 #   check.sh	  runs all of these and some quick cases, and counts the results

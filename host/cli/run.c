@@ -7,6 +7,7 @@
 #include "cli/project.h"
 #include "cli/report-options.h"
 #include "cli/rerun.h"
+#include "cli/run-again.h"
 #include "cli/run-cases.h"
 #include "cli/run-options.h"
 #include "cli/watch-options.h"
@@ -247,6 +248,7 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 	environment->ferry = g_strdup(ferry_version());
 	environment->run_cases = all_cases;
 	environment->run_started = run_started;
+	environment->options = run_again_words(options);
 	if (watch_options()->shard.count)
 		environment->shard = g_strdup_printf("%u/%u", watch_options()->shard.index,
 						     watch_options()->shard.count);

@@ -29,17 +29,22 @@ struct mark {
 /* Two marks are kept: the first one finds creeping errors, the last one leaps. */
 struct clock_history {
 	struct mark first, last;
+	struct story_clock *told; /* or NULL */
 };
 
 struct clock_check {
 	GHashTable *moments; /* sequence -> struct host_moment */
 	GHashTable *clocks;  /* "NAME on cpu N" -> struct clock_history */
+	struct story *story; /* or NULL */
+	gint64 began;
 };
 
-struct clock_check *clock_check_new(void)
+struct clock_check *clock_check_new(struct story *story, gint64 began)
 {
 	struct clock_check *check = g_new0(struct clock_check, 1);
 
+	check->story = story;
+	check->began = began;
 	check->moments = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	check->clocks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return check;
@@ -85,6 +90,22 @@ static char *compare(const char *clock, const struct mark *from, const struct ma
 	return NULL;
 }
 
+static void tell(const struct clock_check *check, const struct clock_history *history,
+		 const struct mark *mark)
+{
+	const struct mark *first = &history->first;
+	gint64 host = mark->host.monotonic - first->host.monotonic;
+	struct clock_point point = {
+		.at_ns = MAX(0, mark->host.monotonic - check->began),
+		.least_ns = mark->before - first->after - host,
+		.most_ns = mark->after - first->before - host,
+		.held_ns = mark->host.pause_max - first->host.pause_max,
+	};
+
+	if (history->told)
+		story_add_point(history->told, &point);
+}
+
 char *clock_check_mark(struct clock_check *check, const struct machine_line *line)
 {
 	const char *name = machine_line_value(line, "name");
@@ -112,6 +133,8 @@ char *clock_check_mark(struct clock_check *check, const struct machine_line *lin
 	if (!history) {
 		history = g_new(struct clock_history, 1);
 		history->first = history->last = mark;
+		history->told = check->story ? story_add_clock(check->story, key) : NULL;
+		tell(check, history, &mark);
 		g_hash_table_insert(check->clocks, key, history);
 		return NULL;
 	}
@@ -119,6 +142,7 @@ char *clock_check_mark(struct clock_check *check, const struct machine_line *lin
 	if (!problem)
 		problem = compare(key, &history->first, &mark, line->line);
 	history->last = mark;
+	tell(check, history, &mark);
 	g_free(key);
 	return problem;
 }

@@ -7,10 +7,15 @@
 #define FERRY_HOST_CLOCK_CHECK_H
 
 #include "guest/console.h"
+#include "report/story.h"
 
 struct clock_check;
 
-struct clock_check *clock_check_new(void);
+/*
+ * STORY gets what is found, with times since BEGAN (CLOCK_MONOTONIC, ns); it may be NULL, or must
+ * outlive the check.
+ */
+struct clock_check *clock_check_new(struct story *story, gint64 began);
 
 /* The runner has answered time question SEQUENCE with these figures, in ns. */
 void clock_check_answered(struct clock_check *check, guint64 sequence, gint64 monotonic,

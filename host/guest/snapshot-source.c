@@ -232,7 +232,7 @@ struct snapshot_source *snapshot_source_follow(struct guest *guest, gboolean in_
 	source->guest = guest;
 	source->listener = listener;
 	source->data = data;
-	source->clock_check = clock_check_new();
+	source->clock_check = clock_check_new(NULL, 0);
 	source->disk = disk;
 	source->in_test = in_test;
 	guest_go_on(guest, &guest_listener, source);

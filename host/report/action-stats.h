@@ -6,21 +6,27 @@
 #include <glib.h>
 
 /* All times are in ns, by clocks of the host. What does not apply to an action is 0. */
+/* Passes over memory whose beginning is told. */
+#define MOST_PASSES_TOLD 16
+
 struct action_stats {
 	/*
 	 * The plan whose action it was, where a plan mixes those of others, "precopy"; else NULL.
 	 * The string lives as long as the runner.
 	 */
 	const char *plan;
-	const char *action;   /* what it was, as a noun: "migration"; interned, or NULL: unknown */
-	gint64 started;	      /* CLOCK_REALTIME */
-	gint64 at_ns;	      /* since the case began; -1: unknown */
-	gint64 total_ns;      /* from the order to the end */
-	gint64 pause_min_ns;  /* the guest stood still for at least this long ... */
-	gint64 pause_max_ns;  /* ... and at most this long */
-	gboolean clocks_run;  /* its clocks went on meanwhile */
-	guint64 bytes;	      /* sent */
-	guint64 passes;	      /* over memory */
+	const char *action;  /* what it was, as a noun: "migration"; interned, or NULL: unknown */
+	gint64 started;	     /* CLOCK_REALTIME */
+	gint64 at_ns;	     /* since the case began; -1: unknown */
+	gint64 total_ns;     /* from the order to the end */
+	gint64 pause_min_ns; /* the guest stood still for at least this long ... */
+	gint64 pause_max_ns; /* ... and at most this long */
+	gboolean clocks_run; /* its clocks went on meanwhile */
+	guint64 bytes;	     /* sent */
+	guint64 passes;	     /* over memory */
+	gint64 stopped;	     /* CLOCK_REALTIME, when the guest stood still first; 0: unknown */
+	/* CLOCK_REALTIME, when the passes over memory began; 0: no such pass, or unknown */
+	gint64 pass_began[MOST_PASSES_TOLD];
 	guint64 pages_sent;   /* zero pages included */
 	guint64 pages_in_ram; /* pages that there are to send */
 	/* Memory that was still to send when the guest left, or when the migration was broken off.

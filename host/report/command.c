@@ -46,6 +46,8 @@ char *command_again(const struct result *result)
 	if (is_local)
 		add_option(command, "--qemu-dst", environment->other_binary);
 	add_option(command, "--machine", environment->machine);
+	for (char **word = environment->options; word && *word; word++)
+		add_word(command, *word);
 	g_string_append_printf(command, " --seed %u", environment->seed);
 	return g_string_free(command, FALSE);
 }

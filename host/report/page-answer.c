@@ -5,12 +5,14 @@
 #include "util/text.h"
 
 #define LONGEST_TEXT 400
-/* The matrix shows the others. */
-#define MOST_FAILED 50
+/* More of them are folded away, and of still more the matrix alone shows them. */
+#define FAILED_SHOWN 10
+#define MOST_FAILED  50
 
 struct answer {
 	struct counts counts;
-	GString *failed; /* <li> of each red case */
+	GString *failed; /* <li> of the first red cases */
+	GString *folded; /* and of others */
 	guint listed;
 	GPtrArray *places; /* of char *: where the cases ran, each once */
 	gint64 started;	   /* the earliest case, CLOCK_REALTIME, ns; 0: unknown */
@@ -24,6 +26,7 @@ struct answer *answer_new(void)
 	struct answer *answer = g_new0(struct answer, 1);
 
 	answer->failed = g_string_new(NULL);
+	answer->folded = g_string_new(NULL);
 	answer->places = g_ptr_array_new_with_free_func(g_free);
 	return answer;
 }
@@ -31,6 +34,7 @@ struct answer *answer_new(void)
 void answer_free(struct answer *answer)
 {
 	g_string_free(answer->failed, TRUE);
+	g_string_free(answer->folded, TRUE);
 	g_ptr_array_unref(answer->places);
 	g_free(answer->ferry);
 	g_free(answer);
@@ -82,7 +86,7 @@ static void add_place(struct answer *answer, const struct result *result)
 
 static void add_failed(struct answer *answer, const struct result *result, guint index)
 {
-	GString *html = answer->failed;
+	GString *html = answer->listed < FAILED_SHOWN ? answer->failed : answer->folded;
 	g_autofree char *place = result_place(result, "local");
 
 	if (answer->listed++ >= MOST_FAILED)
@@ -180,8 +184,13 @@ void answer_write(const struct answer *answer, const char *title, GString *html)
 		"<section aria-labelledby=\"failed\">\n<h2 id=\"failed\">What failed</h2>\n<ul class=\"failed\">\n");
 	g_string_append(html, answer->failed->str);
 	g_string_append(html, "</ul>\n");
+	if (answer->listed > FAILED_SHOWN)
+		g_string_append_printf(
+			html,
+			"<details><summary>%u more</summary><ul class=\"failed\">\n%s</ul></details>\n",
+			answer->listed - FAILED_SHOWN, answer->folded->str);
 	if (answer->listed > MOST_FAILED)
-		g_string_append_printf(html, "<p>And %u more; the cases below show them.</p>\n",
+		g_string_append_printf(html, "<p>Of these %u are only among the cases below.</p>\n",
 				       answer->listed - MOST_FAILED);
 	g_string_append(html, "</section>\n");
 }

@@ -5,13 +5,15 @@
  * names, and times are in microseconds.
  *
  * The summary: program, plan, verdict, reason, place, us (how long it took), tests and failed
- * (names of tests, each once). The story: tests [name, cpu, round, verdict, at, took, checks,
- * failed at, reasons...], actions [at, took, least and most downtime, bytes, passes, pages sent,
- * pages in RAM, cuts, what], failures, console and control [at, line, is cause, text], and single
- * texts. A time that is not known is -1.
+ *(names of tests, each once). The story: tests	[name, cpu, round, verdict, at, took, checks, failed
+ *at, reasons...] actions	[at, took, least and most downtime, bytes, passes, pages sent, pages
+ *in RAM, cuts, what, when the guest stopped, when each pass began...] clocks	with points [at,
+ *least, most, held] console and control [at, line, is cause, text] and failures, attempts, and
+ *single texts. A time that is not known is -1.
  */
 #include "report/command.h"
 #include "report/page-case.h"
+#include "report/story-json.h"
 #include "util/text.h"
 
 /* More of them are counted, but not shown. */
@@ -157,6 +159,43 @@ static void add_tests(JsonBuilder *builder, const struct result *result)
 	add_number(builder, "tests_left_out", left_out);
 }
 
+/* WHEN is CLOCK_REALTIME, or 0. */
+static gint64 moment(const struct action_stats *action, gint64 when)
+{
+	return when ? us(action->at_ns + when - action->started) : -1;
+}
+
+/* "migration", or "storm migration" where a plan mixes those of others. */
+static void add_what(JsonBuilder *builder, const struct action_stats *action)
+{
+	g_autofree char *what =
+		g_strconcat(action->plan ? action->plan : "", action->plan ? " " : "",
+			    action->action ? action->action : "action", NULL);
+
+	add_text_value(builder, what);
+}
+
+static void add_clocks(JsonBuilder *builder, const GPtrArray *clocks)
+{
+	json_builder_set_member_name(builder, "clocks");
+	json_builder_begin_array(builder);
+	for (guint i = 0; clocks && i < clocks->len; i++) {
+		const struct story_clock *clock = clocks->pdata[i];
+
+		json_builder_begin_object(builder);
+		add_text(builder, "name", clock->name);
+		json_builder_set_member_name(builder, "points");
+		json_builder_begin_array(builder);
+		for (guint j = 0; j < clock->points->len; j++)
+			story_add_clock_point_json(
+				builder, &g_array_index(clock->points, struct clock_point, j),
+				1000);
+		json_builder_end_array(builder);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
 static void add_actions(JsonBuilder *builder, const struct result *result)
 {
 	guint shown = MIN(result->actions->len, MOST_ACTIONS);
@@ -175,7 +214,10 @@ static void add_actions(JsonBuilder *builder, const struct result *result)
 		json_builder_begin_array(builder);
 		for (gsize j = 0; j < G_N_ELEMENTS(values); j++)
 			json_builder_add_int_value(builder, values[j]);
-		add_text_value(builder, action->action ? action->action : "action");
+		add_what(builder, action);
+		json_builder_add_int_value(builder, moment(action, action->stopped));
+		for (gsize j = 0; j < MOST_PASSES_TOLD && action->pass_began[j]; j++)
+			json_builder_add_int_value(builder, moment(action, action->pass_began[j]));
 		json_builder_end_array(builder);
 	}
 	json_builder_end_array(builder);
@@ -257,5 +299,6 @@ void page_case_add_story(JsonBuilder *builder, const struct result *result)
 	add_attempts(builder, result);
 	add_log(builder, "console", story ? story->console : NULL);
 	add_log(builder, "control", story ? story->control : NULL);
+	add_clocks(builder, story ? story->clocks : NULL);
 	json_builder_end_object(builder);
 }

@@ -74,6 +74,13 @@ void run_add_json(JsonBuilder *builder, const struct environment *environment)
 		add_number(builder, "run_started_ns", environment->run_started);
 	if (environment->run_cases)
 		add_number(builder, "run_cases", environment->run_cases);
+	if (environment->options && *environment->options) {
+		json_builder_set_member_name(builder, "options");
+		json_builder_begin_array(builder);
+		for (char **word = environment->options; *word; word++)
+			json_builder_add_string_value(builder, *word);
+		json_builder_end_array(builder);
+	}
 }
 
 static void add_strings(JsonBuilder *builder, const char *name, const GPtrArray *values)
@@ -161,6 +168,26 @@ static void add_marks(JsonBuilder *builder, const struct result *result)
 	json_builder_end_array(builder);
 }
 
+/* What is MOMENT by CLOCK_REALTIME, as time since the case began; 0 is unknown. */
+static void add_moment(JsonBuilder *builder, const char *name, const struct action_stats *action,
+		       gint64 moment)
+{
+	if (moment)
+		add_number(builder, name, action->at_ns + moment - action->started);
+}
+
+static void add_passes(JsonBuilder *builder, const struct action_stats *action)
+{
+	if (!action->pass_began[0])
+		return;
+	json_builder_set_member_name(builder, "passes_at_ns");
+	json_builder_begin_array(builder);
+	for (gsize i = 0; i < MOST_PASSES_TOLD && action->pass_began[i]; i++)
+		json_builder_add_int_value(builder,
+					   action->at_ns + action->pass_began[i] - action->started);
+	json_builder_end_array(builder);
+}
+
 static void add_actions(JsonBuilder *builder, const struct result *result)
 {
 	json_builder_set_member_name(builder, "moves");
@@ -177,10 +204,12 @@ static void add_actions(JsonBuilder *builder, const struct result *result)
 		add_number(builder, "total_ns", action->total_ns);
 		add_number(builder, "pause_min_ns", action->pause_min_ns);
 		add_number(builder, "pause_max_ns", action->pause_max_ns);
+		add_moment(builder, "stopped_at_ns", action, action->stopped);
 		add_number(builder, "bytes", action->bytes);
 		add_number(builder, "passes", action->passes);
 		add_number(builder, "pages_sent", action->pages_sent);
 		add_number(builder, "pages_in_ram", action->pages_in_ram);
+		add_passes(builder, action);
 		if (action->cuts)
 			add_number(builder, "cuts", action->cuts);
 		json_builder_end_object(builder);
@@ -305,6 +334,23 @@ static void read_mark(struct result *result, JsonObject *object)
 	g_ptr_array_add(result->marks, mark);
 }
 
+static gint64 read_moment(const struct action_stats *action, gint64 at_ns)
+{
+	return at_ns < 0 || action->at_ns < 0 ? 0 : action->started + at_ns - action->at_ns;
+}
+
+static void read_passes(struct action_stats *action, JsonObject *object)
+{
+	JsonArray *array = member_array(object, "passes_at_ns");
+
+	for (guint i = 0; array && i < MIN(json_array_get_length(array), MOST_PASSES_TOLD); i++) {
+		JsonNode *node = json_array_get_element(array, i);
+
+		action->pass_began[i] = read_moment(
+			action, JSON_NODE_HOLDS_VALUE(node) ? json_node_get_int(node) : -1);
+	}
+}
+
 static void read_action(struct result *result, JsonObject *object)
 {
 	struct action_stats action = {
@@ -322,6 +368,8 @@ static void read_action(struct result *result, JsonObject *object)
 		.cuts = MAX(0, member_number(object, "cuts")),
 	};
 
+	action.stopped = read_moment(&action, member_number(object, "stopped_at_ns"));
+	read_passes(&action, object);
 	g_array_append_val(result->actions, action);
 }
 
@@ -393,6 +441,17 @@ static GHashTable *read_parameters(JsonObject *object)
 	return parameters;
 }
 
+static char **read_options(JsonObject *object)
+{
+	g_autoptr(GPtrArray) words = NULL;
+
+	read_texts(object, "options", &words);
+	if (!words)
+		return NULL;
+	g_ptr_array_add(words, NULL);
+	return g_strdupv((char **)words->pdata);
+}
+
 struct environment *environment_from_json(JsonObject *object)
 {
 	struct environment *environment = g_new0(struct environment, 1);
@@ -415,6 +474,7 @@ struct environment *environment_from_json(JsonObject *object)
 		environment->kvm_parameters = read_parameters(parameters);
 	environment->run_started = MAX(0, member_number(object, "run_started_ns"));
 	environment->ferry = g_strdup(member_string(object, "ferry"));
+	environment->options = read_options(object);
 	environment->shard = g_strdup(member_string(object, "shard"));
 	environment->run_cases = MAX(0, member_number(object, "run_cases"));
 	environment->seed = member_number(object, "run_seed");

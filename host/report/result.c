@@ -97,6 +97,7 @@ void environment_free(struct environment *environment)
 	g_free(environment->host);
 	g_free(environment->ferry);
 	g_free(environment->shard);
+	g_strfreev(environment->options);
 	g_free(environment->vmm);
 	g_free(environment->binary);
 	g_free(environment->other_binary);

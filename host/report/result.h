@@ -111,6 +111,8 @@ struct environment {
 	char *shard;	    /* "2/4", or NULL */
 	guint run_cases;    /* of all shards; 0: unknown */
 	gint64 run_started; /* CLOCK_REALTIME, ns; 0: unknown */
+	/* Words of the command line that others do not tell, "--arg", "break=torn"; or NULL. */
+	char **options;
 };
 
 struct result {

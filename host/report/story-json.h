@@ -13,4 +13,7 @@ void story_add_json(JsonBuilder *builder, const struct story *story);
 /* The story that OBJECT describes; NULL if OBJECT is NULL. The caller frees it. */
 struct story *story_from_json(JsonObject *object);
 
+/* Adds an array with the four times of POINT, divided by UNIT. */
+void story_add_clock_point_json(JsonBuilder *builder, const struct clock_point *point, gint64 unit);
+
 #endif

@@ -2,10 +2,21 @@
 /* Makes and frees the story of a case. See story.h. */
 #include "report/story.h"
 
+/* Of more points each second one is dropped, again and again. */
+#define MOST_POINTS 128
+#define MOST_CLOCKS 32
+
 static void line_free(struct story_line *line)
 {
 	g_free(line->text);
 	g_free(line);
+}
+
+static void clock_free(struct story_clock *clock)
+{
+	g_free(clock->name);
+	g_array_unref(clock->points);
+	g_free(clock);
 }
 
 struct story *story_new(void)
@@ -14,6 +25,7 @@ struct story *story_new(void)
 
 	story->console = g_ptr_array_new_with_free_func((GDestroyNotify)line_free);
 	story->control = g_ptr_array_new_with_free_func((GDestroyNotify)line_free);
+	story->clocks = g_ptr_array_new_with_free_func((GDestroyNotify)clock_free);
 	return story;
 }
 
@@ -23,6 +35,7 @@ void story_free(struct story *story)
 		return;
 	g_ptr_array_unref(story->console);
 	g_ptr_array_unref(story->control);
+	g_ptr_array_unref(story->clocks);
 	g_free(story);
 }
 
@@ -35,4 +48,40 @@ struct story_line *story_add_line(GPtrArray *lines, gint64 at_ns, unsigned numbe
 	line->text = text;
 	g_ptr_array_add(lines, line);
 	return line;
+}
+
+struct story_clock *story_add_clock(struct story *story, const char *name)
+{
+	struct story_clock *clock;
+
+	if (story->clocks->len >= MOST_CLOCKS)
+		return NULL;
+	clock = g_new0(struct story_clock, 1);
+	clock->name = g_strdup(name);
+	clock->points = g_array_new(FALSE, FALSE, sizeof(struct clock_point));
+	clock->stride = 1;
+	g_ptr_array_add(story->clocks, clock);
+	return clock;
+}
+
+static void thin_out(struct story_clock *clock)
+{
+	guint kept = 0;
+
+	for (guint i = 0; i < clock->points->len; i += 2)
+		g_array_index(clock->points, struct clock_point, kept++) =
+			g_array_index(clock->points, struct clock_point, i);
+	g_array_set_size(clock->points, kept);
+	clock->stride *= 2;
+}
+
+void story_add_point(struct story_clock *clock, const struct clock_point *point)
+{
+	/* The last point is replaced until it is one of those that are kept. */
+	if (clock->skipped && clock->points->len)
+		g_array_set_size(clock->points, clock->points->len - 1);
+	if (clock->points->len >= MOST_POINTS)
+		thin_out(clock);
+	g_array_append_val(clock->points, *point);
+	clock->skipped = (clock->skipped + 1) % clock->stride;
 }

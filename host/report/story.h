@@ -21,9 +21,25 @@ struct story_line {
 	char *text;	   /* printable */
 };
 
+/* What the guest read of a clock, against what the host's clock said (guest/clock-check.h). */
+struct clock_point {
+	gint64 at_ns;
+	/* Since the first point more time has passed for the guest than for the host by this ... */
+	gint64 least_ns; /* ... at least, and is negative where it was less ... */
+	gint64 most_ns;	 /* ... and at most. */
+	gint64 held_ns;	 /* for which the host held the guest, at most: so much may be missing */
+};
+
+struct story_clock {
+	char *name;	/* "kvmclock on CPU 0" */
+	GArray *points; /* of struct clock_point. Of very many each Nth is kept, and the last */
+	guint stride, skipped;
+};
+
 struct story {
 	GPtrArray *console; /* of struct story_line; where numbers jump, lines were left out */
 	GPtrArray *control; /* of struct story_line: messages of the VMM's control channel */
+	GPtrArray *clocks;  /* of struct story_clock; a clock begins anew in each boot */
 };
 
 /* A story that is empty. */
@@ -33,5 +49,9 @@ void story_free(struct story *story);
 
 /* Adds a line to LINES, one of the arrays above. TEXT is taken over. */
 struct story_line *story_add_line(GPtrArray *lines, gint64 at_ns, unsigned number, char *text);
+
+/* A clock NAME without points; NULL if there are too many. It belongs to STORY. */
+struct story_clock *story_add_clock(struct story *story, const char *name);
+void story_add_point(struct story_clock *clock, const struct clock_point *point);
 
 #endif

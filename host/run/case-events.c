@@ -233,7 +233,8 @@ static void on_hello(struct case_run *run)
 	run->findings.boots++;
 	g_clear_pointer(&run->test.label, g_free);
 	clock_check_free(run->clock_check);
-	run->clock_check = clock_check_new();
+	run->clock_check =
+		clock_check_new(recorder_story(run->recorder), recorder_began(run->recorder));
 	if (run->disk)
 		disk_check_forget(run->disk);
 	case_set_deadline(run);

@@ -390,9 +390,10 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 		run->limit += run->firmware_limit;
 	run->image = firmware_image(firmware_of(wanted->firmware), test_case->program->file);
 	run->command_line = guest_command_line(test_case, settings, environment);
-	run->clock_check = clock_check_new();
 	run->machine_check = machine_check_new();
 	run->recorder = recorder_new();
+	run->clock_check =
+		clock_check_new(recorder_story(run->recorder), recorder_began(run->recorder));
 	run->started = run->test.started = g_get_monotonic_time();
 	run->result = result_new(test_case, environment);
 	run->result->logdir = log_folder(test_case, attempt, settings);

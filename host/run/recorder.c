@@ -61,6 +61,16 @@ gint64 recorder_now(const struct recorder *recorder)
 	return (g_get_monotonic_time() - recorder->began) * 1000;
 }
 
+struct story *recorder_story(const struct recorder *recorder)
+{
+	return recorder->story;
+}
+
+gint64 recorder_began(const struct recorder *recorder)
+{
+	return recorder->began * 1000;
+}
+
 static void keep(struct recorder *recorder, const struct recent *line)
 {
 	char *text = text_printable_most(line->bytes->str, line->bytes->len, STORY_LONGEST_LINE);
@@ -166,7 +176,7 @@ struct story *recorder_end(struct recorder *recorder, gboolean red, const char *
 		keep_messages(recorder, transcript);
 	}
 	recorder->story = NULL;
-	if (story->console->len || story->control->len)
+	if (story->console->len || story->control->len || story->clocks->len)
 		return story;
 	story_free(story);
 	return NULL;

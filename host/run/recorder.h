@@ -19,6 +19,10 @@ void recorder_free(struct recorder *recorder);
 void recorder_line(struct recorder *recorder, const char *bytes, gsize length, unsigned number);
 /* Something has failed, at the last line or soon after it. */
 void recorder_failure(struct recorder *recorder);
+/* What is kept so far. It belongs to RECORDER until recorder_end(). */
+struct story *recorder_story(const struct recorder *recorder);
+/* CLOCK_MONOTONIC, ns, when the case began. */
+gint64 recorder_began(const struct recorder *recorder);
 /* ns since the case began. */
 gint64 recorder_now(const struct recorder *recorder);
 

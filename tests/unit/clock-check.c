@@ -85,7 +85,7 @@ static const struct row {
 static void test_row(const void *data)
 {
 	const struct row *row = data;
-	struct clock_check *check = clock_check_new();
+	struct clock_check *check = clock_check_new(NULL, 0);
 	g_autofree char *problem = NULL;
 
 	for (gsize i = 0; i < G_N_ELEMENTS(row->moments) && row->moments[i].host; i++) {
@@ -111,7 +111,7 @@ static void test_row(const void *data)
 /* A clock may have had any value between one read long before and one long after the answer. */
 static void test_wide_mark(void)
 {
-	struct clock_check *check = clock_check_new();
+	struct clock_check *check = clock_check_new(NULL, 0);
 
 	clock_check_answered(check, 1, SECOND, 0, 0);
 	clock_check_answered(check, 2, 2 * SECOND, 0, 0);
@@ -122,7 +122,7 @@ static void test_wide_mark(void)
 
 static void test_clocks_are_kept_apart(void)
 {
-	struct clock_check *check = clock_check_new();
+	struct clock_check *check = clock_check_new(NULL, 0);
 
 	clock_check_answered(check, 1, SECOND, 0, 0);
 	clock_check_answered(check, 2, 2 * SECOND, 0, 0);
@@ -135,7 +135,7 @@ static void test_clocks_are_kept_apart(void)
 
 static void test_unknown_answer(void)
 {
-	struct clock_check *check = clock_check_new();
+	struct clock_check *check = clock_check_new(NULL, 0);
 	g_autofree char *problem = tell(check, "clock", "c", 0, 0, 1, 99);
 
 	g_assert_cmpstr(problem, ==,
@@ -145,7 +145,7 @@ static void test_unknown_answer(void)
 
 static void test_other_marks(void)
 {
-	struct clock_check *check = clock_check_new();
+	struct clock_check *check = clock_check_new(NULL, 0);
 
 	g_assert_null(tell(check, "speed", "c", 0, 0, 1, 99));
 	g_assert_null(tell(check, "clock", NULL, 0, 0, 1, 99));

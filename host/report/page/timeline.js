@@ -103,12 +103,16 @@ function actionTitle(story, action, number) {
 	return text;
 }
 
-// The guest stood still at the end of an action; only that its length is between two bounds is known.
+// For how long the guest stood still is known between two bounds. Where the VMM does not tell when
+// that began, it was towards the end of the action.
 function gapOf(action) {
 	const [at, took, least, most] = action;
+	const stopped = action[10];
 	const length = least || Math.min(most, took);
 
-	return length ? [Math.max(at, at + took - Math.max(length, most)), length] : null;
+	if (!length)
+		return null;
+	return [stopped >= 0 ? stopped : Math.max(at, at + took - Math.max(length, most)), length];
 }
 
 function actionLanes(story) {
@@ -127,6 +131,10 @@ function actionLanes(story) {
 					rect.addEventListener('click', () => view.pick(title));
 					group.append(rect);
 				}
+				for (const pass of action.slice(11))
+					if (view.x(pass) >= labelWidth && view.x(pass) <= view.width)
+						group.append(draw('line', {class: 'pass-begins', x1: view.x(pass), x2: view.x(pass),
+							y1: 3, y2: laneHeight - 5}));
 				if (gap) {
 					group.append(bar(view, ...gap, {class: 'gap', y: 3, height: laneHeight - 8,
 						'pointer-events': 'none'}, title) || '');
@@ -146,7 +154,7 @@ function columnLane(story, label, value, words) {
 		return [];
 	return [{
 		label,
-		note: words(most),
+		note: `≤ ${words(most)}`,
 		draw(view, group) {
 			for (const action of story.actions) {
 				const height = Math.max(1, value(action) / most * (laneHeight - 6));
@@ -160,6 +168,48 @@ function columnLane(story, label, value, words) {
 	}];
 }
 
+// How far a clock of the guest was from the host's, between two bounds. It may be behind by the time
+// for which the host held the guest: that is the shaded band.
+function clockLanes(story) {
+	const names = [...new Set(story.clocks.map(clock => clock.name))];
+
+	return names.map(name => {
+		const points = story.clocks.filter(clock => clock.name === name).flatMap(clock => clock.points);
+		const most = Math.max(1, ...points.map(point => Math.max(Math.abs(point[1]), Math.abs(point[2]), point[3])));
+		const height = 2 * laneHeight;
+		const y = us => height / 2 - us / most * (height / 2 - 4);
+
+		return {
+			label: name.replace(/ on CPU (\d+)$/, ' $1'),
+			note: `± ${duration(most)}`,
+			height,
+			title: `${name}: guest minus host`,
+			draw(view, group) {
+				const there = points.filter(point => point[0] >= view.from && point[0] <= view.to);
+
+				group.append(draw('polygon', {class: 'held', points: [
+					...there.map(point => `${view.x(point[0])},${y(0)}`),
+					...there.reverse().map(point => `${view.x(point[0])},${y(-point[3])}`)].join(' ')}));
+				group.append(draw('line', {class: 'lane', x1: labelWidth, x2: view.width, y1: y(0), y2: y(0)}));
+				for (const [at, least, atMost, held] of there) {
+					const title = `${name} at ${duration(at)}: ${signed(least)} to ${signed(atMost)} against the host, `
+						+ `which held the guest for up to ${duration(held)}`;
+					const wrong = least > 100 + at / 2000 || atMost < -held - 100 - at / 2000;
+					const line = draw('line', {class: wrong ? 'point wrong' : 'point', x1: view.x(at), x2: view.x(at),
+						y1: y(atMost) - 2, y2: y(least) + 2}, draw('title', {}, title));
+
+					line.addEventListener('click', () => view.pick(title));
+					group.append(line);
+				}
+			},
+		};
+	});
+}
+
+function signed(us) {
+	return (us < 0 ? '−' : '+') + duration(Math.abs(us));
+}
+
 function lanesOf(story) {
 	return [
 		...testLanes(story),
@@ -167,6 +217,7 @@ function lanesOf(story) {
 		...columnLane(story, 'sent', action => action[4], bytes),
 		...columnLane(story, 'sent again', action => Math.max(0, action[6] - action[7]),
 			pages => count(pages, 'page')),
+		...clockLanes(story),
 	];
 }
 
@@ -185,7 +236,14 @@ function drawTimeline(view, story) {
 	const lanes = lanesOf(story);
 	const svg = draw('svg', {class: 'timeline', role: 'img', 'aria-labelledby': 'timeline-title'});
 
-	view.height = 20 + lanes.length * laneHeight + 16;
+	const tops = [];
+
+	view.height = 20;
+	for (const lane of lanes) {
+		tops.push(view.height);
+		view.height += lane.height || laneHeight;
+	}
+	view.height += 16;
 	view.x = at => labelWidth + (at - view.from) / (view.to - view.from) * (view.width - labelWidth - 8);
 	svg.setAttribute('viewBox', `0 0 ${view.width} ${view.height}`);
 	svg.setAttribute('height', view.height);
@@ -193,13 +251,15 @@ function drawTimeline(view, story) {
 		`Tests and ${story.action || 'action'}s by time; the tables below have the same as text`));
 	drawAxis(view, svg, view.height);
 	lanes.forEach((lane, index) => {
-		const y = 20 + index * laneHeight;
+		const y = tops[index];
+		const end = y + (lane.height || laneHeight);
 		const group = draw('g', {transform: `translate(0 ${y})`});
 
-		svg.append(draw('line', {class: 'lane', x1: 0, x2: view.width, y1: y + laneHeight, y2: y + laneHeight}));
-		group.append(draw('text', {x: 0, y: lane.note ? 12 : 17}, lane.label));
+		svg.append(draw('line', {class: 'lane', x1: 0, x2: view.width, y1: end, y2: end}));
+		group.append(draw('text', {x: 0, y: lane.note ? 12 : 17}, lane.label,
+			lane.title ? draw('title', {}, lane.title) : null));
 		if (lane.note)
-			group.append(draw('text', {class: 'quiet', x: 0, y: 24, 'font-size': 10}, `up to ${lane.note}`));
+			group.append(draw('text', {class: 'quiet small', x: 0, y: 23}, lane.note));
 		lane.draw(view, group, svg);
 		svg.append(group);
 	});

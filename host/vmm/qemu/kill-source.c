@@ -34,8 +34,10 @@ static void finish(struct qemu_migration *migration)
 	qemu_action_take_time(&migration->base, &stats);
 	/* The source did not tell when it stopped the guest, which may have been at once. */
 	stats.pause_max_ns = stats.total_ns;
-	if (qemu_migration_stamps_fit(migration))
+	if (qemu_migration_stamps_fit(migration)) {
+		stats.stopped = from->stop_time * NS_PER_US;
 		stats.pause_min_ns = MAX(0, to->resume_time - from->stop_time) * NS_PER_US;
+	}
 	vm_console_drain(&from->console);
 	qemu_action_finish(&migration->base, &stats, NULL);
 }

@@ -52,6 +52,9 @@ static void take_pause(const struct qemu_migration *migration, gint64 downtime_m
 	const struct qemu *from = migration->base.from, *to = migration->base.to;
 	gint64 stopped = from->migration_time - (downtime_ms + 1) * 1000;
 
+	stats->stopped = from->stop_time * NS_PER_US;
+	for (gsize i = 0; i < MOST_PASSES_TOLD; i++)
+		stats->pass_began[i] = migration->pass_began[i] * NS_PER_US;
 	stats->pause_min_ns = MAX(0, to->resume_time - from->stop_time) * NS_PER_US;
 	stats->pause_max_ns = MAX(stats->pause_min_ns, (to->migration_time - stopped) * NS_PER_US);
 }
@@ -85,6 +88,7 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 		qemu_postcopy_note(migration, member_object(figures, "ram"), &stats);
 	stats.unused = qemu_hold_unused(migration, figures);
 	if (!qemu_migration_stamps_fit(migration)) {
+		stats.stopped = 0;
 		stats.pause_min_ns = 0;
 		stats.pause_max_ns = stats.total_ns;
 	}
@@ -297,12 +301,15 @@ struct qemu_migration *qemu_migration_of(const struct qemu *qemu)
 	return qemu_action_of(qemu, &migration_kind);
 }
 
-void qemu_migration_pass(struct qemu *qemu, gint64 pass)
+void qemu_migration_pass(struct qemu *qemu, gint64 pass, gint64 microseconds)
 {
 	struct qemu_migration *migration = qemu_migration_of(qemu);
 
-	if (migration)
-		qemu_hold_pass(migration, pass);
+	if (!migration)
+		return;
+	if (pass >= 1 && pass <= MOST_PASSES_TOLD)
+		migration->pass_began[pass - 1] = microseconds;
+	qemu_hold_pass(migration, pass);
 }
 
 /*

@@ -45,14 +45,15 @@ struct qemu_migration {
 	struct qemu_postcopy postcopy;
 	struct qemu_hold hold;
 	struct qemu_source_death source_death;
+	gint64 pass_began[MOST_PASSES_TOLD]; /* CLOCK_REALTIME, us; 0: no such pass */
 };
 
 /* The live migration that QEMU is part of, or NULL. */
 struct qemu_migration *qemu_migration_of(const struct qemu *qemu);
 /* Something has happened that the migration may wait for. */
 void qemu_migration_progress(struct qemu_migration *migration);
-/* QEMU has begun the pass number PASS over memory. */
-void qemu_migration_pass(struct qemu *qemu, gint64 pass);
+/* At MICROSECONDS (CLOCK_REALTIME) QEMU has begun the pass number PASS, from 1, over memory. */
+void qemu_migration_pass(struct qemu *qemu, gint64 pass, gint64 microseconds);
 /*
  * Do the events of both sides have times from within the migration? If not, they tell nothing
  * of the pause: the host's clock was set, or QEMU stamps wrongly.

@@ -151,7 +151,7 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 		if (!has_status(qemu, "setup"))
 			qemu_channel_drop(qemu);
 	} else if (g_str_equal(name, "MIGRATION_PASS")) {
-		qemu_migration_pass(qemu, member_number(details, "pass"));
+		qemu_migration_pass(qemu, member_number(details, "pass"), microseconds);
 		return;
 	} else if (g_str_equal(name, "RESET")) {
 		on_reset(qemu, details);

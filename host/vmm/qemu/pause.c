@@ -39,6 +39,7 @@ static void on_resumed(void *data, JsonNode *value, const char *problem)
 	 * between the RESUME event and its answer to `cont`.
 	 */
 	stats.pause_max_ns = stats.total_ns;
+	stats.stopped = qemu->stop_time * NS_PER_US;
 	stats.pause_min_ns =
 		CLAMP((qemu->resume_time - qemu->stop_time) * NS_PER_US, 0, stats.pause_max_ns);
 	qemu_action_finish(&pause->base, &stats, NULL);

@@ -70,6 +70,7 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	}
 	qemu_action_take_time(&save->base, &stats);
 	stats.saved_at = (save->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
+	stats.stopped = qemu->stop_time * NS_PER_US;
 	stats.early =
 		save->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
 	if (save->running) {

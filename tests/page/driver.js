@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Uses a page of `ferry report` as a person does: filters, opens a case, looks for the failure's line.
+// tests/report.sh puts it behind the page's own script, with `expected` before it:
+//
+//	cases, red	counts
+//	program		one with a red case that nothing else is named like, and `plan`
+//	test		a test of that program alone
+//	line		what the failure's line of the console contains
+//
+// It writes the Test Anything Protocol into the page, which Chromium then prints.
+'use strict';
+
+const results = [];
+
+function check(what, good, clue) {
+	results.push(`${good ? 'ok' : 'not ok'} - ${what}${good || clue === undefined ? '' : ` # ${clue}`}`);
+}
+
+function one(selector) {
+	return document.querySelector(selector);
+}
+
+function all(selector) {
+	return [...document.querySelectorAll(selector)];
+}
+
+// The next time that the address changes, after the page has seen it.
+function moved(action) {
+	return new Promise(done => {
+		addEventListener('hashchange', () => setTimeout(done, 0), {once: true});
+		action();
+	});
+}
+
+function shown() {
+	return Number(one('[role=status]').textContent.split(' ')[0]);
+}
+
+function type(selector, text, event) {
+	one(selector).value = text;
+	one(selector).dispatchEvent(new Event(event));
+}
+
+function checkAnswer() {
+	check('the answer is at the top', one('h1').textContent.startsWith(`${expected.red} of ${expected.cases} case`),
+		one('h1').textContent);
+	check('all cases are shown', shown() === expected.cases, shown());
+	check('what failed is listed', all('#overview .failed li').length === Math.min(50, expected.red));
+}
+
+function checkFilters() {
+	const box = one('#verdict-FAIL');
+
+	type('#filter-text', expected.program, 'input');
+	check('a program is found by its name', all('.matrix tbody tr').length === 1, shown());
+	type('#filter-text', expected.test, 'input');
+	check('and by the name of its test', one('.matrix tbody th').textContent === expected.program, shown());
+	type('#filter-text', `${expected.test.slice(0, -1)}?`, 'input');
+	check('and by a glob', one('.matrix tbody th').textContent === expected.program, shown());
+	type('#filter-text', 'no such test', 'input');
+	check('what is not there is not shown', shown() === 0 && all('.matrix tbody tr').length === 0);
+	type('#filter-text', '', 'input');
+	box.click();
+	check('verdicts can be hidden', shown() === expected.cases - expected.red, shown());
+	box.click();
+	type('#filter-plan', expected.plan, 'change');
+	check('one plan is shown alone', all('.matrix thead th').length === 2);
+	type('#filter-plan', '', 'change');
+	check('without filters all are shown again', shown() === expected.cases, shown());
+}
+
+async function openCase() {
+	const cell = all('.matrix td a').find(link =>
+		link.classList.contains('FAIL') && link.title.startsWith(`${expected.program}/${expected.plan}`));
+
+	cell.focus();
+	check('a cell can be reached by the keyboard', document.activeElement === cell);
+	check('a cell says more than its colour', cell.textContent.includes('fail'), cell.textContent);
+	await moved(() => cell.click());
+	check('the case is open', !one('#case').hidden && one('#overview').hidden);
+	check('its name is the heading', one('#case h1').textContent.includes(`${expected.program}/${expected.plan}`));
+	check('a screen reader is taken there', document.activeElement === one('#case'));
+}
+
+function checkCase() {
+	const cause = one('#case .log tr.cause');
+	const line = one('#case svg line.failure');
+	const bar = one('#case svg .test.fail');
+
+	check('the failure has its line of the console', cause && cause.textContent.includes(expected.line),
+		cause && cause.textContent);
+	check('the failed test is on the axis', bar !== null);
+	const x = line ? Number(line.getAttribute('x1')) : -1;
+	const left = bar ? Number(bar.getAttribute('x')) : 0;
+	const width = bar ? Number(bar.getAttribute('width')) : 0;
+
+	check('the failure is marked within its test', x >= left - 1 && x <= left + width + 1, `${x} in ${left}+${width}`);
+	check('a command runs it again', one('.command code').textContent.startsWith(`ferry run ${expected.program} --plan ${expected.plan}`));
+	bar.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+	check('a bar tells its figures', one('.picked').textContent.includes(': fail'), one('.picked').textContent);
+	all('.zoom button').find(button => button.textContent === 'Around the failure').click();
+	check('the axis goes to the failure', one('#case svg line.failure') !== null);
+	check(`nothing is wider than the page (${innerWidth})`, document.documentElement.scrollWidth <= innerWidth,
+		`${document.documentElement.scrollWidth} in ${innerWidth}`);
+}
+
+async function goBack() {
+	await moved(() => one('.back').click());
+	check('the way back leads to all cases', !one('#overview').hidden && one('#case').hidden);
+	check('nothing is wider than the page there', document.documentElement.scrollWidth <= innerWidth,
+		`${document.documentElement.scrollWidth} in ${innerWidth}`);
+}
+
+function checkHostile() {
+	check('what a guest writes makes no elements', all('img, iframe, object, link, a[href^=javascript]').length === 0);
+	check('and runs no script', window.pwned === undefined);
+}
+
+// What a screen reader needs.
+function checkNames() {
+	const labelled = control => control.labels && control.labels.length && control.labels[0].textContent.trim();
+
+	check('each control has a label', all('input, select').every(labelled));
+	check('each button has a name', all('button').every(button => button.textContent.trim()));
+	check('each heading of a table has a scope', all('th').every(heading => heading.scope));
+	check('there is one language and one title', document.documentElement.lang === 'en' && document.title);
+}
+
+function luminance(color) {
+	const parts = color.match(/[\d.]+/g).slice(0, 3).map(part => part / 255)
+		.map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+
+	return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+}
+
+function ground(element) {
+	for (let at = element; at; at = at.parentElement) {
+		const color = getComputedStyle(at).backgroundColor;
+
+		if (!/, 0\)$/.test(color))
+			return color;
+	}
+	return 'rgb(255, 255, 255)';
+}
+
+// WCAG 2.1, 1.4.3: 4.5 to 1.
+function checkContrast() {
+	const worst = all('h1, p, dt, dd, li, a, td, th, label, .verdict, .quiet').filter(element => element.textContent.trim())
+		.map(element => {
+			const [dark, light] = [luminance(getComputedStyle(element).color), luminance(ground(element))].sort((a, b) => a - b);
+
+			return [(light + 0.05) / (dark + 0.05), `${element.tagName}.${element.className}`];
+		}).sort((a, b) => a[0] - b[0])[0];
+
+	check(`text can be read (${matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'})`, worst[0] >= 4.5, worst);
+}
+
+(async () => {
+	try {
+		checkAnswer();
+		checkFilters();
+		checkContrast();
+		await openCase();
+		checkCase();
+		checkHostile();
+		checkNames();
+		checkContrast();
+		await goBack();
+		checkHostile();
+	} catch (error) {
+		check('the page can be used', false, error.stack.replace(/\s+/g, ' '));
+	}
+	// Nothing else of the page is of interest.
+	const text = `\n${results.join('\n')}\nend of results\n`;
+
+	if (parent === window)
+		document.body.replaceChildren(Object.assign(document.createElement('pre'), {textContent: text}));
+	else
+		parent.postMessage(text, '*');
+})();
