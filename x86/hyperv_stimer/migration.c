@@ -211,6 +211,41 @@ TEST(auto_enable_across_move, .on = EACH_CPU, .needs = TIMERS,
 }
 
 /*
+ * AutoEnable acts when the guest writes a count, and at no other time (TLFS, "Synthetic Timer
+ * Configuration Register"). A broken hypervisor lets a count that the host restores enable the
+ * timer, and the guest gets an interrupt that it has not asked for. A count in the past, or a short
+ * period, makes it come at once. The test sees the interrupt, and Enable in the configuration.
+ */
+TEST(auto_enable_disabled_across_move, .on = EACH_CPU, .needs = TIMERS,
+     .about =
+	     "a timer with AutoEnable and a count that the guest has disabled stays disabled after an action")
+{
+	u64 oneshot = HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_AUTO_ENABLE;
+	u64 periodic = HV_STIMER_SINT(SINT_OF(1)) | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
+	u64 counts[2];
+
+	begin();
+	counts[0] = hv_ref_count();
+	counts[1] = in_units(4);
+	for (int i = 0; i < 2; i++) {
+		hv_stimer_set_count(i, counts[i]);
+		hv_stimer_set_config(i, i ? periodic : oneshot);
+	}
+	linger(6);
+	check_never(0, "disabled by CONFIG");
+	check_never(1, "disabled by CONFIG");
+	migrate_timed();
+	linger(12);
+	for (int i = 0; i < 2; i++) {
+		check_register(i, "CONFIG after the action", hv_stimer_config(i),
+			       i ? periodic : oneshot);
+		check_register(i, "COUNT after the action", hv_stimer_count(i), counts[i]);
+		check_never(i, "disabled by CONFIG, after the action");
+	}
+	end();
+}
+
+/*
  * A timer that is stopped still has a count and a configuration. A broken hypervisor arms it by
  * them, and does not look at Enable.
  */
@@ -272,8 +307,6 @@ static void make_registers(struct timer_registers *values, u64 base)
 		if (configs[i] & HV_STIMER_PERIODIC)
 			values->count[i] -= base;
 	}
-	/* A timer with AutoEnable and without Enable stays so only if its count is 0. */
-	values->count[2] = 0;
 	if (HV_STIMER_DIRECT[0]->present())
 		values->config[3] |= direct_config(3);
 }
@@ -286,8 +319,8 @@ static void write_registers(void *unused)
 
 	make_registers(values, hv_ref_count());
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++) {
-		if (values->count[i])
-			hv_stimer_set_count(i, values->count[i]);
+		/* In this order, so that AutoEnable does not enable what is to stay disabled. */
+		hv_stimer_set_count(i, values->count[i]);
 		hv_stimer_set_config(i, values->config[i]);
 	}
 }
