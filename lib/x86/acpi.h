@@ -52,7 +52,7 @@ struct acpi_madt {
 	u8 entries[];
 } __packed;
 
-enum { MADT_LOCAL_APIC = 0, MADT_LOCAL_X2APIC = 9 };
+enum { MADT_LOCAL_APIC = 0, MADT_SOURCE_OVERRIDE = 2, MADT_LOCAL_X2APIC = 9 };
 #define MADT_ENABLED BIT(0)
 
 struct madt_local_apic {
@@ -62,12 +62,31 @@ struct madt_local_apic {
 	u32 flags;
 } __packed;
 
+struct madt_source_override {
+	u8 type, length;
+	u8 bus;
+	u8 irq;
+	u32 pin; /* a global system interrupt: those of the first IOAPIC begin with 0 */
+	u16 flags;
+} __packed;
+
 struct madt_local_x2apic {
 	u8 type, length;
 	u16 reserved;
 	u32 x2apic_id;
 	u32 flags;
 	u32 processor_uid;
+} __packed;
+
+/* The table of the HPET (IA-PC HPET Specification 1.0a, 3.2.4). */
+struct acpi_hpet {
+	struct acpi_header header;
+	u32 event_timer_block_id;
+	u8 address_space, bit_width, bit_offset, access_size;
+	u64 address;
+	u8 number;
+	u16 minimum_tick;
+	u8 page_protection;
 } __packed;
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The IOAPIC. See ioapic.h. */
 #include "ioapic.h"
+#include "acpi.h"
 #include "io.h"
 #include "processor.h"
 #include "smp.h"
@@ -69,9 +70,8 @@ void ioapic_unmask(int pin)
 	end(flags);
 }
 
-void ioapic_route_level(int pin, int cpu, u8 vector)
+static void route(int pin, u64 entry)
 {
-	u64 entry = (u64)cpu_apic_id(cpu) << DESTINATION_SHIFT | IOAPIC_LEVEL | vector;
 	u64 flags = begin();
 
 	/* The entry is written in two halves, so it is masked meanwhile. */
@@ -79,4 +79,28 @@ void ioapic_route_level(int pin, int cpu, u8 vector)
 	write_register(IOREDTBL + 2 * pin + 1, entry >> 32);
 	write_register(IOREDTBL + 2 * pin, entry);
 	end(flags);
+}
+
+void ioapic_route_level(int pin, int cpu, u8 vector)
+{
+	route(pin, (u64)cpu_apic_id(cpu) << DESTINATION_SHIFT | IOAPIC_LEVEL | vector);
+}
+
+void ioapic_route_edge(int pin, int cpu, u8 vector)
+{
+	route(pin, (u64)cpu_apic_id(cpu) << DESTINATION_SHIFT | vector);
+}
+
+int ioapic_isa_pin(int irq)
+{
+	const struct acpi_madt *madt = acpi_table("APIC");
+	const u8 *end = (const u8 *)madt + (madt ? madt->header.length : 0);
+
+	for (const u8 *at = madt ? madt->entries : end; at + 2 <= end && at[1]; at += at[1]) {
+		const struct madt_source_override *override = (const void *)at;
+
+		if (override->type == MADT_SOURCE_OVERRIDE && override->irq == irq)
+			return override->pin;
+	}
+	return irq;
 }

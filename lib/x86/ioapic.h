@@ -15,6 +15,10 @@
  * lines are.
  */
 void ioapic_route_level(int pin, int cpu, u8 vector);
+/* The same edge-triggered, as ISA interrupts are. */
+void ioapic_route_edge(int pin, int cpu, u8 vector);
+/* The pin that an ISA interrupt comes to: the MADT says so if it is not the one of its number. */
+int ioapic_isa_pin(int irq);
 void ioapic_mask(int pin);
 void ioapic_unmask(int pin);
 

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: TSCs that user space restores are not matched: each vCPU gets an offset of its own
+// Noticed by: after a migration the guest's clock is slow to read, and its CPUs' TSCs are apart
+// Files: arch/x86/kvm/x86.c
+// Reaches: *
+// Cases: kvmclock/precopy timers/precopy
+// Test: stable_flag_kept tscs_in_step
+//
+// What a vCPU is compared with lacks the TSC that the one before it was given. So only TSCs of new
+// VMs match.
+
+@@
+expression kvm, cycles;
+identifier tsc_exp;
+@@
+- u64 tsc_exp = kvm->arch.last_tsc_write + cycles;
++ u64 tsc_exp = cycles;

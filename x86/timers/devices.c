@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * timers: those that send their interrupts by the IOAPIC: the PIT (Intel 8254 data sheet), the RTC
+ * (Motorola MC146818A data sheet, "Periodic Interrupt") and the HPET (IA-PC HPET
+ * Specification 1.0a, chapter 2). A part of the program timers: see timers.c.
+ *
+ * The PIT is KVM's, or the VMM's if it has the interrupt controllers (kernel-irqchip=split). The
+ * other two are the VMM's. A broken one loses the interrupt that was due when it was saved, or arms
+ * its timer by the host's time at the source.
+ */
+#include "acpi.h"
+#include "io.h"
+#include "ioapic.h"
+#include "muldiv.h"
+#include "processor.h"
+#include "smp.h"
+#include "vm.h"
+#include "vmalloc.h"
+#include "x86/timers/timers.h"
+
+static void start_pin(int pin)
+{
+	ioapic_route_edge(pin, smp_id(), TIMER_VECTOR);
+}
+
+/* ---- PIT, channel 0 ---- */
+
+#define PIT_HZ	     1193182
+#define PIT_CHANNEL0 0x40
+#define PIT_COMMAND  0x43
+#define PIT_LOWHIGH  0x30
+#define PIT_ONESHOT  0x00 /* mode 0: the output goes high when the count is over */
+#define PIT_RATE     0x04 /* mode 2 */
+#define PIT_MOST     0xffff
+#define PIT_IRQ	     0
+
+static u64 fit_pit(u64 ns)
+{
+	return MIN(ns, PIT_MOST * NS_PER_SECOND / PIT_HZ);
+}
+
+static void start_pit(u64 ns, bool periodic)
+{
+	u64 count = mul_div(ns, PIT_HZ, NS_PER_SECOND);
+
+	start_pin(ioapic_isa_pin(PIT_IRQ));
+	outb(PIT_LOWHIGH | (periodic ? PIT_RATE : PIT_ONESHOT), PIT_COMMAND);
+	outb(count, PIT_CHANNEL0);
+	outb(count >> 8, PIT_CHANNEL0);
+}
+
+/* In mode 0 it does not count before it has a count. */
+static void stop_pit(void)
+{
+	ioapic_mask(ioapic_isa_pin(PIT_IRQ));
+	outb(PIT_LOWHIGH | PIT_ONESHOT, PIT_COMMAND);
+}
+
+static const struct timer_kind pit = {
+	.name = "the PIT",
+	.fit = fit_pit,
+	.start = start_pit,
+	.stop = stop_pit,
+};
+
+/* KVM restores the count that was written and not what was left of it, so the period begins anew.
+ */
+TEST(pit_periodic_goes_on, .on = EACH_CPU,
+     .about = "the PIT fires within one period after an action")
+{
+	check_due_in_downtime(&pit, true, true);
+}
+
+/* ---- RTC ---- */
+
+#define RTC_INDEX    0x70
+#define RTC_DATA     0x71
+#define RTC_PERIODIC BIT(6) /* in B */
+#define RTC_DIVIDER  0x20   /* in A: 32768 Hz */
+#define RTC_HZ	     32768
+#define RTC_SLOWEST  15 /* 2 Hz */
+#define RTC_FASTEST  6	/* 1024 Hz */
+
+u8 rtc_read(u8 reg)
+{
+	outb(reg, RTC_INDEX);
+	return inb(RTC_DATA);
+}
+
+static void rtc_write(u8 reg, u8 value)
+{
+	outb(reg, RTC_INDEX);
+	outb(value, RTC_DATA);
+}
+
+static u64 rtc_period(int rate)
+{
+	return mul_div(1ul << (rate - 1), NS_PER_SECOND, RTC_HZ);
+}
+
+static int rtc_rate(u64 ns)
+{
+	int rate = RTC_FASTEST;
+
+	while (rate < RTC_SLOWEST && rtc_period(rate + 1) <= ns)
+		rate++;
+	return rate;
+}
+
+static u64 fit_rtc(u64 ns)
+{
+	return rtc_period(rtc_rate(ns));
+}
+
+/* A read of register C has the RTC lower its line. */
+static void acknowledge_rtc(void)
+{
+	rtc_read(RTC_C);
+}
+
+static void stop_rtc(void)
+{
+	rtc_write(RTC_B, rtc_read(RTC_B) & ~RTC_PERIODIC);
+	ioapic_mask(ioapic_isa_pin(RTC_IRQ));
+	acknowledge_rtc();
+}
+
+void rtc_run(u64 ns)
+{
+	rtc_write(RTC_A, RTC_DIVIDER | rtc_rate(ns));
+	acknowledge_rtc();
+	rtc_write(RTC_B, rtc_read(RTC_B) | RTC_PERIODIC);
+}
+
+static void start_rtc(u64 ns, bool periodic)
+{
+	u64 flags = irq_save();
+
+	start_pin(ioapic_isa_pin(RTC_IRQ));
+	rtc_run(ns);
+	irq_restore(flags);
+}
+
+const struct timer_kind rtc = {
+	.name = "the RTC",
+	.fit = fit_rtc,
+	.start = start_rtc,
+	.stop = stop_rtc,
+	.acknowledge = acknowledge_rtc,
+};
+
+TEST(rtc_due_in_downtime, .on = EACH_CPU,
+     .about =
+	     "a periodic interrupt of the RTC that is due during an action comes promptly after it")
+{
+	check_due_in_downtime(&rtc, true, false);
+}
+
+/* ---- HPET, timer 0 ---- */
+
+#define HPET_CAPABILITIES 0x00 /* with the femtoseconds of a tick in the upper half */
+#define HPET_CONFIG	  0x10
+#define HPET_COUNTER	  0xf0
+#define HPET_TIMER_CONFIG 0x100
+#define HPET_COMPARATOR	  0x108
+#define HPET_ENABLE	  BIT(0) /* in CONFIG */
+#define HPET_INTERRUPT	  BIT(2) /* in TIMER_CONFIG, like these */
+#define HPET_PERIODIC	  BIT(3)
+#define HPET_CAN_PERIODIC BIT(4)
+#define HPET_SET_PERIOD	  BIT(6)
+#define HPET_PIN(pin)	  ((u64)(pin) << 9)
+#define HPET_PINS(config) ((u32)((config) >> 32))
+#define FS_PER_NS	  1000000
+#define FIRST_FREE_PIN	  16
+#define LAST_FREE_PIN	  23
+
+static volatile u8 *hpet;
+
+FEATURE(HPET, "an HPET (ACPI's table HPET)")
+{
+	const struct acpi_hpet *table = acpi_table("HPET");
+
+	if (table && !hpet)
+		hpet = ioremap(table->address, PAGE_SIZE);
+	return table;
+}
+
+static u64 hpet_read(u32 reg)
+{
+	return readq(hpet + reg);
+}
+
+static void hpet_write(u32 reg, u64 value)
+{
+	writeq(value, hpet + reg);
+}
+
+void hpet_count(void)
+{
+	hpet_write(HPET_CONFIG, hpet_read(HPET_CONFIG) | HPET_ENABLE);
+}
+
+u64 hpet_now(void)
+{
+	return mul_div(hpet_read(HPET_COUNTER), hpet_read(HPET_CAPABILITIES) >> 32, FS_PER_NS);
+}
+
+/* PCI devices share these pins; no device of this program's machine interrupts. */
+static int hpet_pin(void)
+{
+	u32 pins = HPET_PINS(hpet_read(HPET_TIMER_CONFIG));
+
+	for (int pin = LAST_FREE_PIN; pin >= FIRST_FREE_PIN; pin--)
+		if (pins & BIT(pin))
+			return pin;
+	return -1;
+}
+
+static u64 hpet_ticks(u64 ns)
+{
+	return mul_div(ns, FS_PER_NS, hpet_read(HPET_CAPABILITIES) >> 32);
+}
+
+static void stop_hpet(void)
+{
+	hpet_write(HPET_TIMER_CONFIG, 0);
+	ioapic_mask(hpet_pin());
+}
+
+/* The first write to a periodic timer's comparator sets when it is due, the second its period. */
+static void start_hpet(u64 ns, bool periodic)
+{
+	int pin = hpet_pin();
+	u64 ticks = hpet_ticks(ns), config = HPET_PIN(pin) | HPET_INTERRUPT;
+
+	start_pin(pin);
+	hpet_count();
+	hpet_write(HPET_TIMER_CONFIG, config | (periodic ? HPET_PERIODIC | HPET_SET_PERIOD : 0));
+	hpet_write(HPET_COMPARATOR, hpet_read(HPET_COUNTER) + ticks);
+	if (periodic)
+		hpet_write(HPET_COMPARATOR, ticks);
+}
+
+static const struct timer_kind hpet_timer = {
+	.name = "the HPET",
+	.start = start_hpet,
+	.stop = stop_hpet,
+};
+
+static void check_hpet(bool periodic)
+{
+	if (hpet_pin() < 0)
+		report_skip("the HPET's timer 0 can use no pin from %d to %d (0x%lx)",
+			    FIRST_FREE_PIN, LAST_FREE_PIN, hpet_read(HPET_TIMER_CONFIG));
+	else if (periodic && !(hpet_read(HPET_TIMER_CONFIG) & HPET_CAN_PERIODIC))
+		report_skip("the HPET's timer 0 cannot be periodic");
+	else
+		check_due_in_downtime(&hpet_timer, periodic, false);
+}
+
+TEST(hpet_oneshot_due_in_downtime, .on = EACH_CPU, .needs = HPET,
+     .about =
+	     "a comparator of the HPET that is reached during an action interrupts promptly after it")
+{
+	check_hpet(false);
+}
+
+TEST(hpet_periodic_due_in_downtime, .on = EACH_CPU, .needs = HPET,
+     .about = "a periodic HPET timer that is due during an action interrupts promptly after it")
+{
+	check_hpet(true);
+}

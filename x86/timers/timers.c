@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * timers: the timers of a PC that a hypervisor emulates, across a live migration and every other
+ * action of the host.
+ *
+ * Specification: for each timer its own, at the head of the file that tests it. What is common: a
+ * timer owes the guest an interrupt when its time is over. If that happens while the host holds the
+ * guest (the downtime), the guest must get the interrupt as soon as it runs again. It must not wait
+ * for another whole time or period.
+ *
+ * A broken hypervisor arms the timer at the destination with its whole time, although a part of it
+ * or all has passed; or it loses the expiration in the downtime, and a periodic timer is silent for
+ * a period too long, or for ever; or it makes up for the periods of a long pause one by one, and
+ * the guest does nothing but handle interrupts.
+ *
+ * How the tests see it: a part of the time passes, and then the guest asks for an action. The
+ * interrupt is owed when the timer's time is over, or when the action is, whichever is later. From
+ * then on the tests add up how long this CPU runs without it. What the host takes from the CPU does
+ * not count: no single gap between two looks counts for more than a small part of the limit. The
+ * limit is a quarter of the timer's time. That time is at least twice as long as the last action,
+ * and twenty times what an interrupt that no action disturbs is late by (but two seconds are
+ * enough), as far as the timer can be armed for so long. So nothing depends on how fast the host
+ * is: a hypervisor that begins anew is late by three eighths of the time at least, and a good one
+ * by next to nothing. The tests fail only if the interrupt is late in each of three attempts.
+ *
+ * They do not see an interrupt that is early: selftest, svm_time and vmx_time look for that. With
+ * QEMU, one-shot APIC timers are (docs/findings.md, "QEMU 7.2: a one-shot APIC timer fires right
+ * after a migration"). They cannot tell KVM, which runs a timer, from the VMM that restores it.
+ */
+#include "processor.h"
+#include "smp.h"
+#include "x86/timers/timers.h"
+
+PER_CPU(struct watch, watches);
+
+/* A gap between two looks counts for this much of the limit at most. */
+#define GAPS_PER_LIMIT 32
+
+/* ---- looking ---- */
+
+static void add_lateness(struct watch *watch, u64 from, u64 gap)
+{
+	if (watch->is_due && watch->now > watch->due)
+		watch->late += MIN(watch->now - MAX(from, watch->due), gap);
+}
+
+static PER_CPU(u64, longest_gap);
+
+/* Interrupts are off. */
+static void look_here(struct watch *watch)
+{
+	u64 from = watch->now;
+
+	watch->now = stopwatch_ns(&watch->stopwatch);
+	add_lateness(watch, from, this_cpu(longest_gap));
+}
+
+u64 look(void)
+{
+	u64 flags = irq_save(), now;
+
+	look_here(&this_cpu(watches));
+	now = this_cpu(watches).now;
+	irq_restore(flags);
+	return now;
+}
+
+/* A look more often than this would slow down a migration. */
+#define TURNS_PER_LOOK 64
+
+void look_now_and_then(void)
+{
+	if (this_cpu(watches).turns++ % TURNS_PER_LOOK == 0)
+		look();
+}
+
+void timer_rang(void)
+{
+	struct watch *watch = &this_cpu(watches);
+
+	look_here(watch);
+	if (watch->timer->acknowledge)
+		watch->timer->acknowledge();
+	if (!watch->fired)
+		watch->first = watch->now;
+	watch->last = watch->now;
+	watch->is_due = false;
+	WRITE_ONCE(watch->fired, watch->fired + 1);
+}
+
+static void on_timer(isr_regs_t *regs)
+{
+	timer_rang();
+}
+
+u32 times_fired(void)
+{
+	return READ_ONCE(this_cpu(watches).fired);
+}
+
+void restart_watch(void)
+{
+	u64 flags = irq_save();
+	struct watch *watch = &this_cpu(watches);
+
+	*watch = (struct watch){ .timer = watch->timer };
+	stopwatch_start(&watch->stopwatch);
+	irq_restore(flags);
+}
+
+void begin_watch(const struct timer_kind *timer)
+{
+	this_cpu(watches).timer = timer;
+	restart_watch();
+	if (timer->install)
+		timer->install();
+	else
+		handle_irq_eoi(TIMER_VECTOR, on_timer);
+}
+
+void end_watch(void)
+{
+	const struct timer_kind *timer = this_cpu(watches).timer;
+
+	timer->stop();
+	if (timer->remove)
+		timer->remove();
+	else
+		unhandle_irq(TIMER_VECTOR);
+}
+
+bool await_due(u64 ns, u32 times, u64 most)
+{
+	struct watch *watch = &this_cpu(watches);
+	u64 flags = irq_save();
+
+	this_cpu(longest_gap) = MAX(most / GAPS_PER_LIMIT, 1ul);
+	watch->due = ns;
+	watch->is_due = watch->fired < times;
+	irq_restore(flags);
+	while (times_fired() < times && READ_ONCE(watch->late) <= most)
+		look();
+	return times_fired() >= times;
+}
+
+/* ---- how long things take ---- */
+
+static u64 last_action;
+
+u64 action_ns(void)
+{
+	return last_action;
+}
+
+void be_acted_on(void)
+{
+	u64 begin = look();
+
+	migrate_quiet_while(look_now_and_then);
+	last_action = look() - begin;
+}
+
+#define SHORT_NS   (2 * NS_PER_MS)
+#define SHORT_RUNS 3
+/* If none has come after so long a time, the test itself will find out. */
+#define MUCH_LATER (1000 * SHORT_NS)
+
+static u64 fit(const struct timer_kind *timer, u64 ns)
+{
+	return timer->fit ? timer->fit(ns) : ns;
+}
+
+u64 usual_lateness(const struct timer_kind *timer)
+{
+	u64 worst = 0, ns = fit(timer, SHORT_NS);
+
+	for (int i = 0; i < SHORT_RUNS; i++) {
+		restart_watch();
+		timer->start(ns, false);
+		await_due(ns, 1, MUCH_LATER);
+		timer->stop();
+		worst = MAX(worst, this_cpu(watches).late);
+	}
+	return worst;
+}
+
+/* ---- the test of all timers ---- */
+
+/*
+ * What is left of the timer's time when the guest asks for an action, by how long the last one
+ * took. The downtime comes late in a migration, and no two migrations take equally long. With the
+ * smaller part left the timer is due in the downtime, or a little before or after it. With the
+ * larger one it is sure to be armed when it is saved. CPUs and rounds take turns.
+ */
+#define LEAST_LEFT_PERCENT 95
+#define MOST_LEFT_PERCENT  150
+
+#define SHORTEST_NS    (200 * NS_PER_MS)
+#define LONG_ENOUGH_NS (5 * NS_PER_SECOND)
+
+static u64 wanted_left(void)
+{
+	bool more = (smp_id() + current_round()) % 2; /* rounds begin with 1 */
+
+	return action_ns() * (more ? MOST_LEFT_PERCENT : LEAST_LEFT_PERCENT) / 100;
+}
+
+struct attempt {
+	u64 ns, most;
+	u64 owed, acted;
+	bool came;
+};
+
+/*
+ * What a timer counts was measured by the time source, on a host that may have been busy. So the
+ * two may disagree by this part of the time.
+ */
+#define DISAGREEMENT(ns) ((ns) / 8)
+
+/* When the timer is due for the next time, if nothing has gone wrong. */
+static u64 next_due(const struct attempt *attempt, bool periodic)
+{
+	u64 last = periodic ? READ_ONCE(this_cpu(watches).last) : 0;
+
+	return last + attempt->ns + DISAGREEMENT(attempt->ns);
+}
+
+static void attempt_downtime(struct attempt *attempt, bool periodic, bool phase_may_begin_anew)
+{
+	const struct timer_kind *timer = this_cpu(watches).timer;
+	u64 left = MIN(wanted_left(), attempt->ns / 2), begin;
+
+	restart_watch();
+	timer->start(attempt->ns, periodic);
+	attempt->acted = 0;
+	attempt->owed = next_due(attempt, periodic);
+	attempt->came = !periodic || await_due(attempt->owed, 1, attempt->most);
+	if (!attempt->came)
+		return;
+	begin = periodic ? this_cpu(watches).last : 0;
+	while (look() < begin + attempt->ns - left)
+		;
+	be_acted_on();
+	attempt->acted = look();
+	attempt->owed = MAX(next_due(attempt, periodic), attempt->acted);
+	if (phase_may_begin_anew)
+		attempt->owed = MAX(attempt->owed, attempt->acted + attempt->ns);
+	/* Periodic interrupts that came before the downtime do not count. */
+	attempt->came = await_due(attempt->owed, periodic ? times_fired() + 1 : 1, 4 * attempt->ns);
+}
+
+void check_due_in_downtime(const struct timer_kind *timer, bool periodic, bool phase_may_begin_anew)
+{
+	struct watch *watch = &this_cpu(watches);
+	struct attempt attempt;
+	u64 usual;
+
+	begin_watch(timer);
+	if (!action_ns())
+		be_acted_on();
+	usual = usual_lateness(timer);
+	for (int i = 0; i < ATTEMPTS; i++) {
+		attempt.ns = MAX(SHORTEST_NS, MIN(20 * usual, LONG_ENOUGH_NS));
+		attempt.ns = MAX(attempt.ns, 2 * wanted_left());
+		attempt.ns = fit(timer, attempt.ns);
+		attempt.most = MAX(attempt.ns / 4, 4 * usual);
+		attempt_downtime(&attempt, periodic, phase_may_begin_anew);
+		timer->stop();
+		if (attempt.came && watch->late <= attempt.most)
+			break;
+		usual = MAX(usual, usual_lateness(timer));
+	}
+	report(attempt.came && watch->late <= attempt.most,
+	       "%s: armed for %lu us, %s; the action was over after %lu us, and it was owed from %lu us on: it %s, and this CPU ran for %lu us without it (allowed are %lu us)",
+	       timer->name, attempt.ns / 1000, periodic ? "periodic" : "one-shot",
+	       attempt.acted / 1000, attempt.owed / 1000, attempt.came ? "came" : "never came",
+	       watch->late / 1000, attempt.most / 1000);
+	end_watch();
+}
