@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: a one-shot Hyper-V timer runs for the length of its count, and not until that moment
+// Noticed by: Windows guests that are minutes old stand still for minutes
+// Files: arch/x86/kvm/hyperv.c
+// Cases: hyperv_stimer/none
+// Test: *oneshot_due_in_downtime
+
+@@
+identifier stimer, time_now;
+expression ktime_now;
+@@
+ stimer_start(struct kvm_vcpu_hv_stimer *stimer)
+ {
+ <...
+- stimer_add_delta(ktime_now, stimer->count - time_now)
++ stimer_add_delta(ktime_now, stimer->count)
+ ...>
+ }
