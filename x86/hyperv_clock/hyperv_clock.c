@@ -56,7 +56,7 @@ u64 clock_now(void)
 	return hv_reference_time(page, &time) ? time : hv_ref_count();
 }
 
-static bool page_is_valid(void)
+bool page_is_valid(void)
 {
 	return READ_ONCE(page->tsc_sequence) != HV_REFERENCE_TSC_INVALID;
 }

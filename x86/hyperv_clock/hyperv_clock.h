@@ -35,6 +35,7 @@ void page_off(void);
 /* Reads the clock as the TLFS recommends: by the page, or the counter while it is invalid. */
 u64 clock_now(void);
 
+bool page_is_valid(void);
 /*
  * Waits until the page is valid. False if it stays invalid, which is no error: a host without a
  * reliable TSC has no valid page to offer.

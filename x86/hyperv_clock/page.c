@@ -291,3 +291,51 @@ TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,
 	}
 	page_off();
 }
+
+#define ACTIONS_AT_MOST 4
+
+/* Rounding may differ if the frequency is carried in kHz. */
+#define SCALE_TOLERANCE_PPM 10
+
+/*
+ * A valid page says that the host can promise one TSC to all CPUs. An action on one host does not
+ * change that. A broken hypervisor gives the page up in an action, for ever: a guest then reads its
+ * clock by the MSR, which is some hundred times slower, and everything else looks right. KVM may
+ * give it up if a VMM restores two vCPUs' TSCs more than a second apart, so it has to be valid
+ * after one of four actions.
+ */
+TEST(page_stays_valid, .needs = TSC_PAGE,
+     .about = "the TSC page is valid after an action if it was valid before it")
+{
+	static bool was_valid;
+	u32 sequence;
+	u64 scale;
+	s64 off, tolerance;
+	bool valid;
+
+	page_on();
+	valid = wait_valid();
+	was_valid |= valid;
+	if (!was_valid) {
+		report_skip("the page is not valid before any action");
+		page_off();
+		return;
+	}
+	sequence = READ_ONCE(page->tsc_sequence);
+	scale = page->tsc_scale;
+	for (int i = 0; i < ACTIONS_AT_MOST; i++) {
+		migrate_quiet();
+		if (wait_valid())
+			break;
+	}
+	report(page_is_valid(),
+	       "the page was valid (sequence %u), and has sequence %u after an action", sequence,
+	       page->tsc_sequence);
+	off = page->tsc_scale - scale;
+	tolerance = scale / PPM * SCALE_TOLERANCE_PPM;
+	if (valid && page_is_valid())
+		report(off <= tolerance && -off <= tolerance,
+		       "the page's scale stands for the same frequency: 0x%lx before, 0x%lx after an action",
+		       scale, page->tsc_scale);
+	page_off();
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: a reference TSC page that user space restores stays invalid
+// Noticed by: after a migration Windows reads its clock by an MSR, some hundred times slower
+// Files: arch/x86/kvm/hyperv.c
+// Cases: hyperv_clock/precopy
+// Test: page_stays_valid
+
+@@
+identifier vcpu, msr, data, host;
+expression hv;
+@@
+ kvm_hv_set_msr_pw(struct kvm_vcpu *vcpu, u32 msr, u64 data, bool host)
+ {
+ <...
+- if (!host)
+-	hv->hv_tsc_page_status = HV_TSC_PAGE_GUEST_CHANGED;
+- else
+-	hv->hv_tsc_page_status = HV_TSC_PAGE_HOST_CHANGED;
++ hv->hv_tsc_page_status = host ? HV_TSC_PAGE_BROKEN : HV_TSC_PAGE_GUEST_CHANGED;
+ ...>
+ }
