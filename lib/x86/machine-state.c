@@ -8,9 +8,9 @@
  * or as these documents say. Firmware and library change some registers, but in the same way at
  * each boot.
  *
- * Some registers are left out: those that count by themselves (TSC and other clocks), those that
- * say where the program is (CR2, CR3, GS, descriptor tables), and those that keep their contents
- * over a reset by design (machine check banks, microcode revision).
+ * Some registers are left out: those that count by themselves (the TSC is told in multiples of
+ * TSC_AHEAD), those that say where the program is (CR2, CR3, GS, descriptor tables), and those that
+ * keep their contents over a reset by design (machine check banks, microcode revision).
  */
 #include "machine-state.h"
 #include "apic.h"
@@ -19,6 +19,7 @@
 #include "processor.h"
 #include "pvclock.h"
 #include "smp.h"
+#include "tsc.h"
 
 struct msr {
 	const char *name;
@@ -206,12 +207,23 @@ static void tell_hyperv(void)
 		}
 }
 
+/*
+ * A reset sets the TSC to 0, and then the library adds TSC_AHEAD, which is far more than any boot
+ * takes. So this is the same at each boot, unless the TSC has survived the reset.
+ */
+static void tell_tsc(void)
+{
+	if (TSC_IS_AHEAD[0]->present())
+		tell("tsc_over_ahead", rdtsc() / TSC_AHEAD);
+}
+
 static void tell_cpu(void *data)
 {
 	line.length = 0;
 	tell_control();
 	tell_fpu();
 	tell_msrs(architectural);
+	tell_tsc();
 	tell_apic();
 	if (this_cpu_has(X86_FEATURE_SVM))
 		tell_msrs(svm);
