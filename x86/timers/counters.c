@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * timers: counters that tell the time: the ACPI PM timer (ACPI Specification 4.8.3.3), the HPET's
+ * main counter (IA-PC HPET Specification 1.0a, 2.3.7) and the RTC's date (MC146818A data sheet). A
+ * part of the program timers: see timers.c.
+ *
+ * A broken VMM does not carry a counter's value or offset in a live migration, adds the downtime
+ * twice, or goes on from the host's time. Deadlines of these tests' library go by the PM timer, so
+ * a wrong one is not seen elsewhere. The tests compare each with the host's clock (elapsed.h).
+ */
+#include "clock-rate.h"
+#include "elapsed.h"
+#include "io.h"
+#include "muldiv.h"
+#include "processor.h"
+#include "smp.h"
+#include "x86/timers/timers.h"
+
+static struct clock_reading first_reading, last_reading;
+
+static void check_across_action(u64 (*now)(void), const char *name)
+{
+	take_clock_reading(&first_reading, now, name, 0);
+	migrate_quiet_while(look_now_and_then);
+	take_clock_reading(&last_reading, now, name, 0);
+	check_clock_elapsed(&first_reading, &last_reading, name);
+}
+
+/* ---- PM timer ---- */
+
+/* It wraps every 4.7 seconds. All CPUs look at one stopwatch, one after the other. */
+static struct stopwatch pm_watch;
+
+static u64 pm_now(void)
+{
+	return stopwatch_ns(&pm_watch);
+}
+
+static void look_at_pm(void)
+{
+	static u32 turns;
+
+	if (turns++ % 64 == 0)
+		pm_now();
+}
+
+FEATURE(PM_TIMER, "the ACPI PM timer")
+{
+	return !strcmp(time_source_name(), "acpi_pm");
+}
+
+TEST(pm_timer_across_move, .needs = ALL_OF(HOST_ANSWERS, PM_TIMER),
+     .about =
+	     "the ACPI PM timer goes as far as the host's clock in an action, or stands still in the downtime")
+{
+	stopwatch_start(&pm_watch);
+	take_clock_reading(&first_reading, pm_now, "acpi_pm", 0);
+	migrate_quiet_while(look_at_pm);
+	take_clock_reading(&last_reading, pm_now, "acpi_pm", 0);
+	check_clock_elapsed(&first_reading, &last_reading, "the PM timer");
+}
+
+/* ---- HPET ---- */
+
+TEST(hpet_counter_across_move, .needs = ALL_OF(HOST_ANSWERS, HPET),
+     .about =
+	     "the HPET's counter goes as far as the host's clock in an action, or stands still in the downtime")
+{
+	hpet_count();
+	check_across_action(hpet_now, "hpet");
+}
+
+/* ---- RTC ---- */
+
+#define RTC_SECONDS	0
+#define RTC_MINUTES	2
+#define RTC_HOURS	4
+#define RTC_UPDATING	BIT(7) /* in register A */
+#define RTC_BINARY	BIT(2) /* in register B */
+#define RTC_24_HOURS	BIT(1)
+#define SECONDS_PER_DAY 86400
+#define PATIENCE_MS	3000
+
+static u64 number(u8 value, u8 format)
+{
+	return format & RTC_BINARY ? value : (value >> 4) * 10u + (value & 0xf);
+}
+
+static bool read_once(u64 *seconds)
+{
+	u8 format = rtc_read(RTC_B), second;
+
+	if (rtc_read(RTC_A) & RTC_UPDATING)
+		return false;
+	second = rtc_read(RTC_SECONDS);
+	*seconds = number(rtc_read(RTC_HOURS), format) * 3600 +
+		   number(rtc_read(RTC_MINUTES), format) * 60 + number(second, format);
+	return rtc_read(RTC_SECONDS) == second && !(rtc_read(RTC_A) & RTC_UPDATING);
+}
+
+/* By how many seconds the RTC is ahead of the host's clock. It is between these two. */
+struct ahead {
+	s64 least, most;
+	bool read;
+};
+
+static struct ahead look_at_date(void)
+{
+	struct host_time before, after;
+	struct ahead ahead;
+	u64 seconds = 0;
+
+	host_time(&before);
+	ahead.read = wait_until(read_once(&seconds), PATIENCE_MS);
+	host_time(&after);
+	ahead.least = (s64)seconds - (s64)(after.realtime / NS_PER_SECOND % SECONDS_PER_DAY) - 1;
+	ahead.most = (s64)seconds - (s64)(before.realtime / NS_PER_SECOND % SECONDS_PER_DAY) + 1;
+	return ahead;
+}
+
+/* Both clocks begin a new day at some moment, and not at the same. */
+static bool fits(s64 least, s64 most)
+{
+	for (s64 day = -SECONDS_PER_DAY; day <= SECONDS_PER_DAY; day += SECONDS_PER_DAY)
+		if (least + day <= 0 && most + day >= 0)
+			return true;
+	return false;
+}
+
+/*
+ * The RTC of a machine goes on while it is off, so it does not stand still in the downtime. QEMU's
+ * is set by the host's clock, but may have an offset, which has to stay.
+ */
+TEST(rtc_date_across_move, .needs = HOST_ANSWERS,
+     .about =
+	     "the RTC tells a time of day that goes as far in an action as the host's does, to the second")
+{
+	struct ahead before, after;
+	struct host_time begin, end;
+	s64 held;
+
+	host_time(&begin);
+	before = look_at_date();
+	migrate_quiet();
+	after = look_at_date();
+	host_time(&end);
+	held = (end.pause_max - begin.pause_max) / NS_PER_SECOND + 1;
+	report(before.read && after.read &&
+		       fits(after.least - before.most, after.most - before.least + held),
+	       "the RTC was %ld to %ld s ahead of the host's clock, and is %ld to %ld s ahead after an action",
+	       before.least, before.most, after.least, after.most);
+}
