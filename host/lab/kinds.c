@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The table of lab kinds. A new lab machine is a script lab/NAME and a row here. See kinds.h. */
 #include "lab/kinds.h"
+#include "suite/needs.h"
 #include "util/kvm.h"
 
 /* The machine's kernel can be told to trust its TSC, or not to. */
@@ -8,10 +9,10 @@ static const char *const both_clocks[] = { "tsc", "hpet", NULL };
 
 const char *const lab_kernel_words[] = { "small", "distribution", NULL };
 
-static const char *const offered_by_amd[] = { "kvm",	   "kvmclock",	    "hyperv", "svm",
-					      "clock_tsc", "clock_not_tsc", NULL };
-static const char *const offered_by_intel[] = { "kvm",	     "kvmclock",      "hyperv", "vmx",
-						"clock_tsc", "clock_not_tsc", NULL };
+static const char *const offered_by_amd[] = { "kvm",	  "kvmclock",  "hyperv",	"svm",
+					      NEEDS_UEFI, "clock_tsc", "clock_not_tsc", NULL };
+static const char *const offered_by_intel[] = { "kvm",	    "kvmclock",	 "hyperv",	  "vmx",
+						NEEDS_UEFI, "clock_tsc", "clock_not_tsc", NULL };
 
 /* The amd lab needs only QEMU, which its script looks for. */
 static const char *amd_missing(void)

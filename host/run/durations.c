@@ -53,8 +53,9 @@ struct durations {
 
 static gboolean is_usual(const struct settings *wanted)
 {
-	return !wanted->args && !wanted->suite && wanted->moves == DEFAULT_MOVES &&
-	       wanted->memory_mib == DEFAULT_MEMORY_MIB && !wanted->keep_ram && !wanted->kvm;
+	return !wanted->args && !wanted->suite && !wanted->firmware &&
+	       wanted->moves == DEFAULT_MOVES && wanted->memory_mib == DEFAULT_MEMORY_MIB &&
+	       !wanted->keep_ram && !wanted->kvm;
 }
 
 struct durations *durations_open(const struct environment *here, const struct settings *wanted)

@@ -45,6 +45,12 @@ struct vm_machine program_machine(const struct program *program, const struct se
 	};
 }
 
+gboolean has_firmware(const struct program *program, const struct selection *selection)
+{
+	return firmware_of(selection->wanted->firmware) != FIRMWARE_USUAL ||
+	       !g_strv_contains((const char *const *)program->needs, NEEDS_UEFI);
+}
+
 /* Why the case can run on no host, or NULL. */
 static char *reason_anywhere(const struct test_case *test_case, const struct selection *selection)
 {
@@ -52,6 +58,8 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 	const struct vmm *vmm = test_case->vmm;
 	const struct vm_machine machine = program_machine(program, selection->wanted);
 
+	if (!has_firmware(program, selection))
+		return g_strdup("needs UEFI firmware; --firmware uefi runs it");
 	if (*program->arch && !g_str_equal(program->arch, ARCHITECTURE))
 		return g_strdup_printf("is for %s, and this is %s", program->arch, ARCHITECTURE);
 	if (test_case->plan->capabilities & ~vmm->capabilities ||
@@ -76,8 +84,9 @@ static char *reason_here_for_good(const struct program *program, const struct se
 				       g_str_equal(accel, "kvm") ? "; --accel tcg runs it" : "");
 	if (g_file_test(image, G_FILE_TEST_EXISTS))
 		return NULL;
-	return g_strdup_printf("%s does not exist%s", image,
-			       firmware == FIRMWARE_USUAL ? "" : NO_UEFI_IMAGE);
+	return g_strdup_printf(
+		"%s does not exist%s", image,
+		firmware == FIRMWARE_USUAL || selection->wanted->suite ? "" : NO_UEFI_IMAGE);
 }
 
 /* ---- this machine ---- */

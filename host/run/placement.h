@@ -12,6 +12,9 @@
 /* PROGRAM's machine, as far as `lacks` of struct vmm looks at it. It refers to PROGRAM. */
 struct vm_machine program_machine(const struct program *program, const struct settings *wanted);
 
+/* Is PROGRAM's need for UEFI firmware met, if it has one? */
+gboolean has_firmware(const struct program *program, const struct selection *selection);
+
 /* Sets the case's `host`, `lab_clock` and `why`, or `skip_reason` if it can run nowhere. */
 void place_case(struct test_case *test_case, const struct selection *selection);
 

@@ -5,8 +5,12 @@
 #include "plan/option.h"
 #include "run/placement.h"
 #include "run/select.h"
+#include "suite/firmware.h"
 #include "suite/needs.h"
 #include "util/text.h"
+
+/* UEFI's images are built only where gnu-efi is. */
+#define UEFI_HINT " after './configure --target=both'"
 
 /* The plans of kvm-unit-tests' programs, which know nothing of ours. */
 static const char *const kvm_unit_tests_plans[] = { "none", NULL };
@@ -96,17 +100,21 @@ static gboolean check_words(const struct suite *suite, GError **error)
 	return TRUE;
 }
 
-static gboolean check_binaries(const struct suite *suite, GPtrArray *cases, GError **error)
+static gboolean check_binaries(const struct suite *suite, GPtrArray *cases, enum firmware firmware,
+			       GError **error)
 {
 	for (guint i = 0; !suite->kvm_unit_tests && i < cases->len; i++) {
 		const struct program *program =
 			((const struct test_case *)cases->pdata[i])->program;
 
-		if (g_file_test(program->file, G_FILE_TEST_EXISTS))
+		g_autofree char *image = firmware_image(firmware, program->file);
+
+		if (g_file_test(image, G_FILE_TEST_EXISTS))
 			continue;
 		g_set_error(error, FERRY_ERROR, 0,
-			    "%s:%u: [%s]: %s does not exist; correct 'file', or run make",
-			    suite->path, program->line, program->name, program->file);
+			    "%s:%u: [%s]: %s does not exist; correct 'file', or run make%s",
+			    suite->path, program->line, program->name, image,
+			    firmware == FIRMWARE_USUAL ? "" : UEFI_HINT);
 		return FALSE;
 	}
 	return TRUE;
@@ -195,7 +203,8 @@ static const struct vmm *vmm_for(const struct plan *plan)
 /*
  * A program of ours is run under all plans if nothing names some. Then those are left out that are
  * for another VMM than the default one, if they are not for this program: QEMU was named, or the
- * program needs a device that only QEMU has. A case that is named is skipped, with the reason.
+ * program needs a device that only QEMU has. Nor are cases run that need other firmware. A case
+ * that is named is skipped, with the reason.
  */
 static gboolean is_left_out(const struct program *program, const struct plan *plan,
 			    const struct vmm *vmm, const char *pattern,
@@ -204,6 +213,8 @@ static gboolean is_left_out(const struct program *program, const struct plan *pl
 	const struct vm_machine machine = program_machine(program, selection->wanted);
 	g_autofree char *lacks = NULL;
 
+	if (!has_firmware(program, selection))
+		return strpbrk(pattern, "*?") != NULL;
 	if (selection->plan_names || *program->plans || strchr(pattern, '/'))
 		return FALSE;
 	if (plan->only_by_name)
@@ -277,7 +288,7 @@ GPtrArray *select_cases(const struct suite *suite, const struct selection *selec
 			g_ptr_array_unref(cases);
 			return NULL;
 		}
-	if (!check_binaries(suite, cases, error))
+	if (!check_binaries(suite, cases, firmware_of(selection->wanted->firmware), error))
 		g_clear_pointer(&cases, g_ptr_array_unref);
 	return cases;
 }

@@ -75,6 +75,11 @@ static const char *missing_clock_not_tsc(const char *accel)
 	return "needs a host whose kernel does not trust its TSC (its clocksource is tsc; a lab's is not, with --lab-clock hpet)";
 }
 
+static const char *nothing_missing(const char *accel)
+{
+	return NULL;
+}
+
 static const struct need {
 	const char *name;
 	const char *(*missing)(const char *accel);
@@ -85,6 +90,8 @@ static const struct need {
 	{ .name = "hyperv", .missing = missing_hyperv },
 	{ .name = "svm", .missing = missing_svm },
 	{ .name = "vmx", .missing = missing_vmx },
+	/* Nothing that a host has: --firmware tells (placement.c). */
+	{ .name = NEEDS_UEFI, .missing = nothing_missing },
 	{ .name = "clock_tsc", .missing = missing_clock_tsc, .lab_clock = "tsc" },
 	{ .name = "clock_not_tsc", .missing = missing_clock_not_tsc, .lab_clock = "hpet" },
 };

@@ -8,6 +8,9 @@
 
 #include <glib.h>
 
+/* The need for UEFI firmware, which is no matter of the host but of --firmware. */
+#define NEEDS_UEFI "uefi"
+
 /* How many vCPUs a VM may have under ACCEL ("kvm" or "tcg"). */
 unsigned most_vcpus(const char *accel);
 

@@ -21,8 +21,9 @@
 #define DEFAULT_MACHINE "q35"
 #define WITHOUT_DEVICES ",smbus=off,sata=off,usb=off,vmport=off,hpet=off"
 
-/* MiB with which OVMF starts a guest of ours. */
-#define LEAST_UEFI_MEMORY "128"
+/* MiB with which OVMF starts a guest of ours, and what kvm-unit-tests' x86/efi/run gives theirs. */
+#define LEAST_UEFI_MEMORY	   "128"
+#define KVM_UNIT_TESTS_UEFI_MEMORY "256"
 
 /* Entries for each vCPU, a power of 2. A full ring makes QEMU collect it. */
 #define DIRTY_RING_SIZE 4096
@@ -98,6 +99,12 @@ static void add_accelerator(GPtrArray *arguments, const struct vm_machine *machi
 		add(arguments, accel);
 }
 
+/* Under UEFI these have one vCPU, as x86/efi/run starts them. */
+static gboolean is_uefi_kvm_unit_test(const struct vm_machine *machine)
+{
+	return machine->kvm_unit_test && machine->firmware == FIRMWARE_UEFI;
+}
+
 /* A program's own -m is for a guest alone, without UEFI firmware. */
 static gboolean needs_more_memory(const struct vm_machine *machine)
 {
@@ -121,6 +128,9 @@ static void add_memory(GPtrArray *arguments, const struct vm_machine *machine)
 	if (!machine->kvm_unit_test && !named) {
 		add(arguments, "-m");
 		add(arguments, size);
+	} else if (is_uefi_kvm_unit_test(machine) && !named) {
+		add(arguments, "-m");
+		add(arguments, KVM_UNIT_TESTS_UEFI_MEMORY);
 	}
 	if (!(machine->options & (OPTION_HUGE_PAGES | OPTION_MEMFD)))
 		return;
@@ -153,7 +163,8 @@ static void add_machine(GPtrArray *arguments, const struct vm_machine *machine)
 	}
 	add_memory(arguments, machine);
 	add(arguments, "-smp");
-	g_ptr_array_add(arguments, g_strdup_printf("%u", machine->smp));
+	g_ptr_array_add(arguments,
+			g_strdup_printf("%u", is_uefi_kvm_unit_test(machine) ? 1 : machine->smp));
 }
 
 static void add_devices(GPtrArray *arguments, const struct vm_machine *machine)
