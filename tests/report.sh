@@ -98,6 +98,10 @@ in_browser() {
 	expected='{cases: 600, red: 40, program: "program_33", plan: "reset", test: "program_33_test_7",
 		line: "FAIL: test_7: <\/script><img src=x onerror='"'pwned=1'"'><!-- \\x01\\x1b[31m \"&amp; 1"}'
 	drive "600 cases" "$dir/many.html"
+	alone=$expected
+	expected="{...$alone, worse: 40}"
+	drive "two runs" "$dir/both.html"
+	expected=$alone
 	shown=framed.html
 	drive "on a phone" "$dir/many.html"
 	shown=driven.html
@@ -111,7 +115,9 @@ check "a real run fails as it was told" [ $? -eq 1 ]
 check "a page of it" report "$dir/real.json" -o "$dir/real.html"
 awk -f "$top/tests/page/results.awk" </dev/null >"$dir/many.json"
 check "a page of 600 cases" report "$dir/many.json"
-check "it is smaller than 10 MB" smaller_than 10000000 "$dir/many.html"
+awk -v fine=1 -f "$top/tests/page/results.awk" </dev/null >"$dir/old.json"
+check "a page of 600 cases before and now" report "$dir/old.json" "$dir/many.json" -o "$dir/both.html"
+check "a page of 600 cases is smaller than 10 MB" smaller_than 10000000 "$dir/many.html"
 if [ -n "$browser" ]; then
 	in_browser
 else

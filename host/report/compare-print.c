@@ -28,8 +28,7 @@ static gboolean is_bad(enum standing standing)
 	return standing >= STANDS_FLAKY;
 }
 
-/* The tests speak for a case in which nothing else happened. */
-static gboolean counts(const struct compared *item)
+gboolean comparison_counts(const struct compared *item)
 {
 	const struct stand *before = &item->stands[BEFORE], *after = &item->stands[AFTER];
 
@@ -46,7 +45,7 @@ static void line_free(struct line *line)
 	g_free(line);
 }
 
-static const char *standing_name(enum standing standing)
+const char *standing_name(enum standing standing)
 {
 	static const char *const names[] = { "not there", "skip", "pass", "xfail",
 					     "flaky",	  "fail", "error" };
@@ -156,7 +155,7 @@ static guint print_change(const GPtrArray *items, enum change change, FILE *stre
 	for (guint i = 0; i < items->len; i++) {
 		const struct compared *item = items->pdata[i];
 
-		if (item->change != change || (change != CHANGE_SLOWER && !counts(item)))
+		if (item->change != change || (change != CHANGE_SLOWER && !comparison_counts(item)))
 			continue;
 		count++;
 		if (change != CHANGE_NONE)

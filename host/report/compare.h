@@ -49,6 +49,12 @@ struct compared {
 	enum change change;
 };
 
+/* "pass", "fail", ... */
+const char *standing_name(enum standing standing);
+
+/* Whether ITEM is told: the tests speak for a case in which nothing else happened. */
+gboolean comparison_counts(const struct compared *item);
+
 struct comparison;
 
 struct comparison *comparison_new(void);

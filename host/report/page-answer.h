@@ -13,8 +13,12 @@ void answer_free(struct answer *answer);
 /* RESULT is the case number INDEX, to which a link leads. */
 void answer_add(struct answer *answer, const struct result *result, guint index);
 
-/* Appends the answer to HTML. TITLE is plain text. */
-void answer_write(const struct answer *answer, const char *title, GString *html);
+/*
+ * Appends the answer to HTML. TITLE is plain text; CHANGES is HTML that stands before what failed,
+ * or NULL.
+ */
+void answer_write(const struct answer *answer, const char *title, const char *changes,
+		  GString *html);
 
 /* Appends TEXT, escaped and cut. */
 void html_text(GString *html, const char *text);

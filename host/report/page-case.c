@@ -4,7 +4,8 @@
  * smaller, since a page has to hold hundreds of cases: what comes in numbers is an array without
  * names, and times are in microseconds.
  *
- * The summary: program, plan, verdict, reason, place, us (how long it took), tests and failed
+ * The summary: program, plan, verdict, reason, place, us (how long it took), before (1 for
+ * a case of an earlier run), tests and failed
  *(names of tests, each once). The story: tests	[name, cpu, round, verdict, at, took, checks, failed
  *at, reasons...] actions	[at, took, least and most downtime, bytes, passes, pages sent, pages
  *in RAM, cuts, what, when the guest stopped, when each pass began...] clocks	with points [at,
@@ -101,7 +102,7 @@ static void add_names(JsonBuilder *builder, const char *name, const struct resul
 	json_builder_end_array(builder);
 }
 
-void page_case_add_summary(JsonBuilder *builder, const struct result *result)
+void page_case_add_summary(JsonBuilder *builder, const struct result *result, gboolean is_before)
 {
 	g_autofree char *place = result_place(result, "");
 
@@ -113,6 +114,8 @@ void page_case_add_summary(JsonBuilder *builder, const struct result *result)
 	add_text(builder, "reason", result->reason);
 	add_text(builder, "place", g_strchug(place));
 	add_number(builder, "us", us(result->duration_ns));
+	if (is_before)
+		add_number(builder, "before", 1);
 	add_names(builder, "tests", result, FALSE);
 	add_names(builder, "failed", result, TRUE);
 	json_builder_end_object(builder);

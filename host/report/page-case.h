@@ -7,8 +7,11 @@
 
 #include "report/result.h"
 
-/* Adds to BUILDER an object for the matrix: what filters and cells need. */
-void page_case_add_summary(JsonBuilder *builder, const struct result *result);
+/*
+ * Adds to BUILDER an object for the matrix: what filters and cells need. IS_BEFORE: it is of an
+ * earlier run.
+ */
+void page_case_add_summary(JsonBuilder *builder, const struct result *result, gboolean is_before);
 /* Adds an object with all that is shown when the case is opened. */
 void page_case_add_story(JsonBuilder *builder, const struct result *result);
 

@@ -10,7 +10,7 @@
 #ifndef FERRY_HOST_REPORT_PAGE_H
 #define FERRY_HOST_REPORT_PAGE_H
 
-#include "report/result.h"
+#include "report/compare.h"
 
 struct page;
 
@@ -19,6 +19,10 @@ struct page *page_new(const char *title);
 void page_free(struct page *page);
 
 void page_add(struct page *page, const struct result *result);
+/* Adds a case of an earlier run, which is shown beside the same case of this one. */
+void page_add_before(struct page *page, const struct result *result);
+/* ITEMS, from comparison_decide(), tell what changed since the earlier run. */
+void page_add_changes(struct page *page, const GPtrArray *items);
 
 /* The whole page, which is complete now. The caller frees it. */
 char *page_text(struct page *page);

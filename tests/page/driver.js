@@ -6,6 +6,7 @@
 //	program		one with a red case that nothing else is named like, and `plan`
 //	test		a test of that program alone
 //	line		what the failure's line of the console contains
+//	worse		what got worse, if the page compares with an earlier run
 //
 // It writes the Test Anything Protocol into the page, which Chromium then prints.
 'use strict';
@@ -45,6 +46,7 @@ function checkAnswer() {
 	check('the answer is at the top', one('h1').textContent.startsWith(`${expected.red} of ${expected.cases} case`),
 		one('h1').textContent);
 	check('all cases are shown', shown() === expected.cases, shown());
+	check('what got worse is listed', all('.changes tbody tr').length === (expected.worse || 0));
 	check('what failed is listed', all('#overview .failed li').length === Math.min(50, expected.red));
 }
 
@@ -97,8 +99,10 @@ function checkCase() {
 	check('the failure is marked within its test', x >= left - 1 && x <= left + width + 1, `${x} in ${left}+${width}`);
 	check('a command runs it again', one('.command code').textContent.startsWith(`ferry run ${expected.program} --plan ${expected.plan}`));
 	bar.dispatchEvent(new MouseEvent('click', {bubbles: true}));
-	check('a bar tells its figures', one('.picked').textContent.includes(': fail'), one('.picked').textContent);
-	all('.zoom button').find(button => button.textContent === 'Around the failure').click();
+	check('the case is there as often as it ran', all('#case svg').length === (expected.worse ? 2 : 1));
+	check('nothing is shown that is no text', !document.body.innerText.includes('[object'));
+	check('a bar tells its figures', all('.picked').some(text => text.textContent.includes(': fail')));
+	all('.zoom button').findLast(button => button.textContent === 'Around the failure').click();
 	check('the axis goes to the failure', one('#case svg line.failure') !== null);
 	check(`nothing is wider than the page (${innerWidth})`, document.documentElement.scrollWidth <= innerWidth,
 		`${document.documentElement.scrollWidth} in ${innerWidth}`);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "report/command.h"
+#include "report/digest.h"
 #include "report/page.h"
 #include "report/result-json.h"
 #include "report/story-json.h"
@@ -208,6 +209,34 @@ static void test_json(void)
 	result_free(again);
 }
 
+static char *digest_of(struct result *result, gboolean markdown)
+{
+	struct digest *digest = digest_new(markdown);
+	char *text;
+
+	digest_add(digest, result);
+	text = digest_text(digest);
+	digest_free(digest);
+	result_free(result);
+	return text;
+}
+
+static void test_digest(void)
+{
+	g_autofree char *text = digest_of(failed_result("two is three"), FALSE);
+	g_autofree char *markdown = digest_of(failed_result("a ```` b"), TRUE);
+
+	g_assert_cmpstr(text, ==,
+			"Ferry: 1 of 1 case failed\n\n1 case: 0 passed, 1 failed\n\n"
+			"- time unknown; seed 7\n\n"
+			"FAIL evil/none\ntwo is three\n"
+			"console:\n        1     0.000 s  two is three\n"
+			"again:\n  ferry run evil --plan none --host local --seed 7\n\n");
+	g_assert_true(g_str_has_prefix(markdown, "## Ferry: 1 of 1 case failed\n"));
+	/* The fence is longer than what is in it. */
+	g_assert_nonnull(strstr(markdown, "### FAIL evil/none\n\n`````\na ```` b\n"));
+}
+
 static void test_command(void)
 {
 	struct test_case other = { .program = &program, .plan_name = "precopy+tcp" };
@@ -238,6 +267,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/page/hostile", test_hostile);
 	g_test_add_func("/page/long", test_long);
 	g_test_add_func("/page/command", test_command);
+	g_test_add_func("/page/digest", test_digest);
 	g_test_add_func("/page/recorder", test_recorder);
 	g_test_add_func("/page/recorder-passes", test_recorder_passes);
 	g_test_add_func("/page/recorder-bounded", test_recorder_bounded);

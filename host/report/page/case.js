@@ -108,6 +108,24 @@ function attempts(story) {
 			attempt.logs ? make('p', {class: 'quiet'}, `logs in ${attempt.logs}`) : null))));
 }
 
+// How the case went: on the axis, and as tables.
+function whatHappened(entry) {
+	const story = dataOf(`story-${entry.index}`);
+
+	return [timeline(entry, story), tables(story)];
+}
+
+// With an earlier run both are shown, side by side where there is room.
+function sideBySide(entry) {
+	if (!entry.was)
+		return section('What happened', whatHappened(entry));
+	return section('What happened before, and now', make('div', {class: 'sides'},
+		[['Before', entry.was], ['Now', entry]].map(([heading, side]) => make('div', {},
+			make('h3', {}, `${heading}: `, verdictMark(side.verdict)),
+			side.reason ? make('p', {class: 'reason'}, side.reason) : null,
+			whatHappened(side)))));
+}
+
 function showCase(index) {
 	const entry = cases[index];
 	const story = dataOf(`story-${index}`);
@@ -116,13 +134,14 @@ function showCase(index) {
 	return [
 		make('a', {class: 'back', href: '#'}, '← All cases'),
 		make('h1', {}, verdictMark(entry.verdict), ` ${entry.name}`),
+		entry.before ? make('p', {}, 'This is of the earlier run; the later one has no such case.') : null,
 		entry.reason ? make('p', {class: 'reason'}, entry.reason) : null,
 		make('p', {class: 'quiet'}, [entry.place, versions ? `VMM ${versions}` : '', story.summary]
 			.filter(part => part).join('; ')),
 		story.warning ? make('p', {}, make('strong', {}, 'Warning: '), story.warning) : null,
 		section('Run it again', commandLine(story.command),
 			story.logs ? make('p', {class: 'quiet'}, `logs in ${story.logs}`) : null),
-		section('What happened', timeline(entry, story), tables(story)),
+		sideBySide(entry),
 		whatFailed(story),
 		story.console.length ? section('Console', log(story.console, true)) : null,
 		optional('Backtrace', story.detail),

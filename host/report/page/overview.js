@@ -28,15 +28,16 @@ function cell(entries) {
 	const verdict = worst(entries);
 	const first = entries.find(entry => entry.verdict === verdict);
 	const title = `${first.name}: ${verdict}${first.reason ? `: ${first.reason}` : ''}`;
+	const was = first.was && first.was.verdict !== verdict ? `${words[first.was.verdict]} → ` : null;
 
 	return make('td', {}, make('a', {class: verdict, href: `#case-${first.index}`, title},
-		make('span', {class: 'hidden'}, `${first.program} `), words[verdict],
+		make('span', {class: 'hidden'}, `${first.program} `), was, words[verdict],
 		entries.length > 1 ? ` ×${entries.length}` : null));
 }
 
 function drawMatrix(place, tally) {
 	const pattern = matcher(filters.text);
-	const shown = cases.filter(entry => isShown(entry, pattern));
+	const shown = current.filter(entry => isShown(entry, pattern));
 	const plans = [...new Set(shown.map(entry => entry.plan))];
 	const programs = new Map();
 
@@ -47,7 +48,7 @@ function drawMatrix(place, tally) {
 
 		row.set(entry.plan, [...row.get(entry.plan) || [], entry]);
 	}
-	tally.textContent = `${shown.length} of ${count(cases.length, 'case')} shown`;
+	tally.textContent = `${shown.length} of ${count(current.length, 'case')} shown`;
 	place.replaceChildren(make('table', {class: 'matrix'},
 		make('caption', {class: 'hidden'}, 'Verdicts of programs (rows) under plans (columns)'),
 		make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'program'),
@@ -58,7 +59,7 @@ function drawMatrix(place, tally) {
 }
 
 function verdictBoxes(changed) {
-	const there = verdicts.filter(verdict => cases.some(entry => entry.verdict === verdict));
+	const there = verdicts.filter(verdict => current.some(entry => entry.verdict === verdict));
 
 	return make('fieldset', {class: 'verdicts'}, make('legend', {}, 'Verdict'),
 		there.map(verdict => {
@@ -69,12 +70,12 @@ function verdictBoxes(changed) {
 				changed();
 			});
 			return make('label', {}, box, ' ', words[verdict],
-				` (${cases.filter(entry => entry.verdict === verdict).length})`);
+				` (${current.filter(entry => entry.verdict === verdict).length})`);
 		}));
 }
 
 function planChoice(changed) {
-	const plans = [...new Set(cases.map(entry => entry.plan))];
+	const plans = [...new Set(current.map(entry => entry.plan))];
 	const choice = make('select', {id: 'filter-plan'}, make('option', {value: ''}, 'all'),
 		plans.map(plan => make('option', {value: plan}, plan)));
 
@@ -121,9 +122,6 @@ function route(isFirst) {
 		(entry ? opened : overview).focus({preventScroll: true});
 }
 
-cases.forEach((entry, index) => {
-	entry.index = index;
-});
 document.querySelector('form')?.addEventListener('submit', event => event.preventDefault());
 showOverview();
 addEventListener('hashchange', () => route(false));

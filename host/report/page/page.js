@@ -19,7 +19,7 @@ function fill(element, attributes, children) {
 	for (const [name, value] of Object.entries(attributes || {}))
 		if (value !== undefined && value !== null && value !== false)
 			element.setAttribute(name, value === true ? '' : value);
-	element.append(...children.flat().filter(child => child !== null && child !== undefined));
+	element.append(...children.flat(Infinity).filter(child => child !== null && child !== undefined));
 	return element;
 }
 
@@ -51,6 +51,24 @@ function bytes(number) {
 // Worst first.
 const verdicts = ['ERROR', 'FAIL', 'FLAKY', 'XFAIL', 'SKIP', 'PASS'];
 const cases = dataOf('summaries');
+
+// The same case of the earlier run, where there is one, is `was`.
+{
+	const before = new Map();
+	const key = entry => `${entry.name} ${entry.place}`;
+
+	cases.forEach((entry, index) => {
+		entry.index = index;
+		if (entry.before)
+			before.set(key(entry), entry);
+	});
+	for (const entry of cases)
+		if (!entry.before)
+			entry.was = before.get(key(entry));
+}
+
+// Those of the run itself.
+const current = cases.filter(entry => !entry.before);
 
 function isRed(verdict) {
 	return verdict === 'FAIL' || verdict === 'ERROR' || verdict === 'FLAKY';

@@ -234,7 +234,8 @@ function drawFailure(view, svg, story) {
 
 function drawTimeline(view, story) {
 	const lanes = lanesOf(story);
-	const svg = draw('svg', {class: 'timeline', role: 'img', 'aria-labelledby': 'timeline-title'});
+	const svg = draw('svg', {class: 'timeline', role: 'img', 'aria-label':
+		`Tests and ${story.action || 'action'}s by time; the tables below have the same as text`});
 
 	const tops = [];
 
@@ -247,8 +248,6 @@ function drawTimeline(view, story) {
 	view.x = at => labelWidth + (at - view.from) / (view.to - view.from) * (view.width - labelWidth - 8);
 	svg.setAttribute('viewBox', `0 0 ${view.width} ${view.height}`);
 	svg.setAttribute('height', view.height);
-	svg.append(draw('title', {id: 'timeline-title'},
-		`Tests and ${story.action || 'action'}s by time; the tables below have the same as text`));
 	drawAxis(view, svg, view.height);
 	lanes.forEach((lane, index) => {
 		const y = tops[index];
