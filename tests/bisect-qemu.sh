@@ -9,7 +9,7 @@
 # Usage: tests/bisect-qemu.sh [BUILD]      (BUILD: where make has put ferry; default: build)
 #
 # QEMU_SOURCE may name a tar archive of QEMU's source, such as qemu-9.2.0.tar.xz from qemu.org. The default
-# is the distribution's source package, by apt-get. Source and objects stay in
+# is the distribution's source package (lab/qemu-source). Source and objects stay in
 # ${XDG_CACHE_HOME:-~/.cache}/ferry/bisect/test-qemu for the next run. The guests run on this machine's KVM,
 # or in the amd lab if it has none. Exit status: 0 if all is well.
 
@@ -19,45 +19,9 @@ ferry=$(cd "${1:-$top/build}" && pwd)/ferry
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/ferry/bisect/test-qemu
 out=$folder/out
 
-fail() {
-	echo "tests/bisect-qemu.sh: $*" >&2
-	exit 2
-}
-
-# The distribution's source package, also where apt knows only the binary ones: the sources of packages are
-# in the same places. Nothing of this changes the machine's own apt.
-get_package() {
-	for program in apt-get dpkg-source; do
-		command -v $program >/dev/null || fail "no $program here; QEMU_SOURCE names QEMU's source"
-	done
-	mkdir -p apt/parts apt/lists/partial
-	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-		[ ! -e "$file" ] || sed -e 's/^deb /deb-src /' -e 's/^Types:.*/Types: deb-src/' "$file" \
-			>"apt/parts/${file##*/}"
-	done
-	set -- -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$folder/apt/parts" \
-		-o Dir::State::Lists="$folder/apt/lists" -o APT::Sandbox::User=
-	apt-get "$@" update >&2 || true
-	apt-get "$@" source qemu >&2 || fail "apt-get source qemu failed; QEMU_SOURCE names QEMU's source"
-	mv qemu-*/ source.new
-	rm -r apt qemu_*
-}
-
-get_source() {
-	rm -rf source.new qemu-* apt
-	if [ -n "${QEMU_SOURCE-}" ]; then
-		mkdir source.new
-		tar -C source.new --strip-components=1 --no-same-owner -xf "$QEMU_SOURCE" ||
-			fail "cannot unpack $QEMU_SOURCE"
-	else
-		get_package
-	fi
-	mv source.new source
-}
-
 mkdir -p "$folder"
 cd "$folder"
-[ -e source ] || get_source
+[ -e source ] || "$top/lab/qemu-source" source
 cd source
 # shellcheck source=tests/tap.sh
 . "$top/tests/tap.sh"
