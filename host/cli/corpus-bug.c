@@ -1,13 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads and builds the patches of the corpus. See corpus-bug.h. */
+/* Reads the patches of the corpus. See corpus-bug.h. */
 #include <string.h>
 
 #include "cli/corpus-bug.h"
 #include "cli/corpus-hash.h"
-#include "lab/script.h"
-#include "util/interrupt.h"
+#include "lab/kinds.h"
 #include "util/paths.h"
 #include "util/text.h"
+
+const struct bug_kind bug_kinds[] = {
+	{
+		.what = "KVM",
+		.folder = "corpus/kvm",
+		.suffix = ".cocci",
+		.script = "corpus/kvm/build-modules",
+		.files_in_head = TRUE,
+		/* The modules fit a lab's kernel. */
+		.host = ANY_LAB,
+	},
+	{
+		.what = "QEMU",
+		.folder = "corpus/qemu",
+		.suffix = ".patch",
+		.script = "corpus/qemu/build-qemu",
+		.builds_unpatched = TRUE,
+	},
+	{ 0 },
+};
 
 static void bug_free(struct bug *bug)
 {
@@ -18,6 +37,9 @@ static void bug_free(struct bug *bug)
 	g_strfreev(bug->cases);
 	g_strfreev(bug->tests);
 	g_free(bug->clock);
+	g_free(bug->host);
+	g_free(bug->accel);
+	g_free(bug->plan);
 	g_strfreev(bug->files);
 	g_strfreev(bug->reach);
 	g_free(bug->hash);
@@ -43,13 +65,22 @@ static char **header_words(char **lines, const char *key)
 	return rest ? g_strsplit(rest, " ", -1) : NULL;
 }
 
-static struct bug *read_bug(const char *folder, const char *file, GError **error)
+/* Semantic patches do not say by themselves what they are for. */
+static gboolean is_complete(const struct bug *bug)
+{
+	return bug->breaks && bug->noticed && bug->tests && bug->cases &&
+	       (bug->files || !bug->kind->files_in_head);
+}
+
+static struct bug *read_bug(const struct bug_kind *kind, const char *folder, const char *file,
+			    GError **error)
 {
 	struct bug *bug = g_new0(struct bug, 1);
 	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
 
-	bug->name = g_strndup(file, strlen(file) - strlen(".cocci"));
+	bug->kind = kind;
+	bug->name = g_strndup(file, strlen(file) - strlen(kind->suffix));
 	bug->path = g_build_filename(folder, file, NULL);
 	if (!g_file_get_contents(bug->path, &text, NULL, error)) {
 		bug_free(bug);
@@ -59,16 +90,19 @@ static struct bug *read_bug(const char *folder, const char *file, GError **error
 	bug->breaks = header_line(lines, "Breaks");
 	bug->noticed = header_line(lines, "Noticed by");
 	bug->clock = header_line(lines, "Clock");
+	bug->host = header_line(lines, "Host") ?: g_strdup(kind->host);
+	bug->accel = header_line(lines, "Accel");
+	bug->plan = header_line(lines, "Plan");
 	bug->files = header_words(lines, "Files");
 	bug->cases = header_words(lines, "Cases");
 	bug->tests = header_words(lines, "Test");
 	bug->reach = header_words(lines, "Reaches");
 	bug->hash = hash_of_text(text);
-	if (bug->breaks && bug->noticed && bug->files && bug->tests && bug->cases)
+	if (is_complete(bug))
 		return bug;
 	g_set_error(error, FERRY_ERROR, 0,
-		    "%s: the header must have the lines Breaks, Noticed by, Files, Cases and Test",
-		    bug->path);
+		    "%s: the header must have the lines Breaks, Noticed by, %sCases and Test",
+		    bug->path, kind->files_in_head ? "Files, " : "");
 	bug_free(bug);
 	return NULL;
 }
@@ -88,10 +122,11 @@ static int compare_names(gconstpointer a, gconstpointer b)
 	return strcmp((*(struct bug *const *)a)->name, (*(struct bug *const *)b)->name);
 }
 
-GPtrArray *bugs_read(char **patterns, GError **error)
+/* Adds those of one kind. FALSE and ERROR if a header is incomplete. */
+static gboolean read_kind(GPtrArray *bugs, const struct bug_kind *kind, char **patterns,
+			  GError **error)
 {
-	GPtrArray *bugs = g_ptr_array_new_with_free_func((GDestroyNotify)bug_free);
-	g_autofree char *folder = source_path("corpus/kvm");
+	g_autofree char *folder = source_path(kind->folder);
 	GDir *dir = g_dir_open(folder, 0, error);
 	const char *file;
 
@@ -99,16 +134,27 @@ GPtrArray *bugs_read(char **patterns, GError **error)
 		g_autofree char *name = g_strndup(file, strcspn(file, "."));
 		struct bug *bug;
 
-		if (!g_str_has_suffix(file, ".cocci") || !is_wanted(patterns, name))
+		if (!g_str_has_suffix(file, kind->suffix) || !is_wanted(patterns, name))
 			continue;
-		bug = read_bug(folder, file, error);
+		bug = read_bug(kind, folder, file, error);
 		if (bug)
 			g_ptr_array_add(bugs, bug);
 	}
 	if (dir)
 		g_dir_close(dir);
+	return !*error;
+}
+
+GPtrArray *bugs_read(char **patterns, GError **error)
+{
+	GPtrArray *bugs = g_ptr_array_new_with_free_func((GDestroyNotify)bug_free);
+	g_autofree char *folder = source_path("corpus");
+
+	for (const struct bug_kind *kind = bug_kinds; kind->what; kind++)
+		if (!read_kind(bugs, kind, patterns, error))
+			break;
 	if (!*error && !bugs->len)
-		g_set_error(error, FERRY_ERROR, 0, "no patch in %s matches", folder);
+		g_set_error(error, FERRY_ERROR, 0, "no patch below %s matches", folder);
 	if (*error) {
 		g_ptr_array_unref(bugs);
 		return NULL;
@@ -139,56 +185,10 @@ gboolean bug_reaches(const struct bug *bug, const struct program *program)
 {
 	if (bug->reach)
 		return is_wanted(bug->reach, program->name);
+	if (!bug->files)
+		return TRUE;
 	for (char **file = bug->files; *file; file++)
 		if (file_is_reached(*file, program))
 			return TRUE;
 	return FALSE;
-}
-
-/* ---- building ---- */
-
-struct build {
-	GMainLoop *loop;
-	char *last_line; /* it names the folder of the modules */
-	int wait_status;
-};
-
-static void on_build_line(void *data, const char *line)
-{
-	struct build *build = data;
-
-	g_free(build->last_line);
-	build->last_line = g_strdup(line);
-}
-
-static void on_build_ended(void *data, int wait_status)
-{
-	struct build *build = data;
-
-	build->wait_status = wait_status;
-	g_main_loop_quit(build->loop);
-}
-
-char *bug_build(const struct bug *bug, const char *log, GError **error)
-{
-	static const struct lab_script_listener listener = {
-		.line = on_build_line,
-		.ended = on_build_ended,
-	};
-	g_autofree char *path = source_path("corpus/kvm/build-modules");
-	g_autofree char *script_path = g_canonicalize_filename(path, NULL);
-	char *arguments[] = { script_path, bug->path, NULL };
-	struct build build = { .loop = g_main_loop_new(NULL, FALSE) };
-	struct lab_script *script = lab_script_start(arguments, log, &listener, &build, error);
-	gboolean ended = script && interrupt_run_loop(build.loop);
-
-	if (script)
-		lab_script_free(script);
-	g_main_loop_unref(build.loop);
-	if (ended && g_spawn_check_wait_status(build.wait_status, NULL) && build.last_line)
-		return build.last_line;
-	if (ended)
-		g_set_error(error, FERRY_ERROR, 0, "%s tells why", log);
-	g_free(build.last_line);
-	return NULL;
 }

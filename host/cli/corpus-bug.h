@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The known bugs of the corpus: semantic patches to KVM. See corpus/README.md. */
+/* The known bugs of the corpus: patches to KVM and to QEMU. See corpus/README.md. */
 #ifndef FERRY_HOST_CORPUS_BUG_H
 #define FERRY_HOST_CORPUS_BUG_H
 
 #include "suite/suite.h"
 
+/* What a patch breaks. */
+struct bug_kind {
+	const char *what;   /* "KVM" */
+	const char *folder; /* of the patches, below the source tree */
+	const char *suffix; /* of their files */
+	const char *script; /* that builds it with the patch that it is given; see corpus-build.h */
+	const char *host;   /* where cases run unless the header names a host; NULL: see there */
+	gboolean files_in_head;	   /* the header must name the files that are patched */
+	gboolean builds_unpatched; /* the script without a patch builds the same unbroken */
+};
+
+/* The last has no `what`. */
+extern const struct bug_kind bug_kinds[];
+
 /* A patch, and what its header says. */
 struct bug {
+	const struct bug_kind *kind;
 	char *name, *path;
 	char *breaks;  /* what is wrong; one line */
 	char *noticed; /* who would notice it in real life; one line */
 	char **cases;  /* patterns of the cases that must catch it */
 	char **tests;  /* globs over the tests that must catch it; the others are not run */
+	char *host;    /* a word of --host; NULL: the first host that offers what a case needs */
+	char *accel;   /* "tcg": the bug shows on this machine without KVM; NULL: it takes KVM */
+	char *plan;    /* with its options, instead of the programs' own; NULL: their own */
 	char *clock;   /* of the lab that shows the bug (lab/kinds.h); NULL: any */
-	char **files;  /* of the kernel that are patched */
+	char **files;  /* that are patched; NULL: the patch itself tells */
 	char **reach; /* globs over the programs that can reach the patched code; NULL: see below */
 	char *hash;   /* of the patch; changes when the file does */
 };
@@ -30,11 +48,5 @@ GPtrArray *bugs_read(char **patterns, GError **error);
  * and only Hyper-V's interface reaches hyperv.c.
  */
 gboolean bug_reaches(const struct bug *bug, const struct program *program);
-
-/*
- * Builds KVM with the bug; what the build says is appended to the file LOG. Returns the folder of
- * the modules, which the caller frees, or NULL and ERROR. NULL without ERROR after an interrupt.
- */
-char *bug_build(const struct bug *bug, const char *log, GError **error);
 
 #endif

@@ -6,8 +6,8 @@
 #include "cli/corpus-run.h"
 
 /*
- * Runs the cases that BUGS (of struct bug) name, PASSES times on unpatched KVM and then with each
- * of the patches, and prints what came of it. Returns an enum exit_status.
+ * Runs the cases that BUGS (of struct bug) name, PASSES times with nothing patched and then with
+ * each of the patches, and prints what came of it. Returns an enum exit_status.
  */
 int corpus_check(struct corpus *corpus, GPtrArray *bugs, int passes);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/corpus-bug.h"
 #include "cli/corpus-matrix.h"
 #include "cli/matrix-tasks.h"
 #include "util/text.h"
@@ -133,7 +134,7 @@ static const struct reporter matrix_reporter = {
 	.ended = on_ended,
 };
 
-/* ---- one build of KVM ---- */
+/* ---- one build ---- */
 
 static void set_limit(struct measuring *measuring, GPtrArray *cases)
 {
@@ -172,14 +173,13 @@ static void note_no_case(struct round *round, enum matrix_verdict verdict)
 }
 
 /* Runs the task's cases, in a further lab those that a dead lab has left. */
-static void run_task(struct round *round, const struct matrix_task *task, const char *modules)
+static void run_task(struct round *round, const struct matrix_task *task, const char *built)
 {
 	struct corpus *corpus = round->measuring->corpus;
 	char *words[] = { (char *)FAIL_FAST, NULL };
-	const struct corpus_kvm kvm = {
-		.modules = modules,
-		.label = task->bug ? task->bug->name : MATRIX_UNPATCHED,
-	};
+	const struct corpus_build build =
+		corpus_build_of(task->bug ? task->bug->kind : NULL, built,
+				task->bug ? task->bug->name : MATRIX_UNPATCHED);
 
 	/* What comes after a failure tells nothing. On unpatched KVM the whole time is wanted. */
 	corpus->wanted.args = task->bug ? words : NULL;
@@ -190,25 +190,25 @@ static void run_task(struct round *round, const struct matrix_task *task, const 
 		if (!cases->len)
 			return;
 		set_limit(round->measuring, cases);
-		corpus_run(corpus, cases, &kvm, &matrix_reporter, round);
+		corpus_run(corpus, cases, &build, &matrix_reporter, round);
 		if (g_hash_table_size(round->started) == before)
 			return;
 	}
 }
 
-/* Builds KVM with the bug. The folder of the modules, or NULL; the caller frees it. */
+/* Builds what the task's patch breaks. NULL if that failed; the caller frees it. */
 static char *build(struct round *round)
 {
 	g_autoptr(GError) error = NULL;
-	char *modules = corpus_build(round->measuring->corpus, round->bug, &error);
+	char *built = corpus_build(round->measuring->corpus, round->bug, &error);
 
 	if (error) {
 		printf("%s: cannot be built: %s\n", round->bug->name, error->message);
 		note_no_case(round, MATRIX_NOT_BUILT);
-	} else if (modules) {
+	} else if (built) {
 		matrix_remove(round->measuring->matrix, round->bug->name, MATRIX_NO_CASE);
 	}
-	return modules;
+	return built;
 }
 
 /* ---- what the user sees ---- */
@@ -245,11 +245,11 @@ static gboolean measure(struct measuring *measuring, const struct matrix_task *t
 		.bug = task->bug,
 		.started = g_hash_table_new(NULL, NULL),
 	};
-	g_autofree char *modules = task->bug ? build(&round) : NULL;
+	g_autofree char *built = task->bug ? build(&round) : NULL;
 	gboolean kept;
 
-	if (modules || !task->bug) {
-		run_task(&round, task, modules);
+	if (built || !task->bug) {
+		run_task(&round, task, built);
 		if (!g_hash_table_size(round.started) && !measuring->corpus->interrupted) {
 			printf("%s: no lab ran a case with it; its logs are in %s/%s\n",
 			       task->bug ? task->bug->name : MATRIX_UNPATCHED,

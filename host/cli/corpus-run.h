@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs cases in labs with one build of KVM, and counts their verdicts. */
+/* Runs cases in labs with one build of KVM or QEMU, for the matrix. */
 #ifndef FERRY_HOST_CORPUS_RUN_H
 #define FERRY_HOST_CORPUS_RUN_H
 
@@ -21,26 +21,19 @@ struct corpus {
 	gboolean interrupted; /* by a signal; there will be no further run */
 };
 
-/* The verdicts of the cases under one build of KVM. */
-struct tally {
-	guint passed, failed, known, skipped, errors;
-	char *first;	 /* "FAIL hyperv_stimer/precopy: why" of the first case that did not pass */
-	char **tests;	 /* globs over the tests to run, one of which must fail; NULL: all run */
-	char *caught_by; /* the first failed test that matches */
-};
-
-/* A build of KVM. */
-struct corpus_kvm {
-	const char *modules; /* the folder that holds it; NULL: the lab's own */
+/* What a run tests. */
+struct corpus_build {
+	const char *modules; /* a folder of KVM's; NULL: the lab's own */
+	const char *qemu;    /* a program; NULL: the default */
 	const char *label;   /* the folder for logs, below the corpus's */
 };
 
 struct bug;
+struct bug_kind;
 
 /*
- * Builds KVM with the bug (corpus-bug.h); what the build says is in the bug's folder for logs.
- * Returns the folder of the modules, which the caller frees, or NULL and ERROR. NULL without ERROR
- * after an interrupt; `interrupted` is set then.
+ * Builds what the bug breaks (bug_kind_build()); what the build says is in the bug's folder for
+ * logs. `interrupted` is set after an interrupt.
  */
 char *corpus_build(struct corpus *corpus, const struct bug *bug, GError **error);
 
@@ -54,18 +47,11 @@ GPtrArray *corpus_select(struct corpus *corpus, char **patterns, char **plans, c
 /*
  * Runs CASES, and tells REPORTER about them. FALSE after an interrupt; `interrupted` is set then.
  */
-gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus_kvm *kvm,
+gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus_build *build,
 		    const struct reporter *reporter, void *data);
 
-/*
- * Runs the cases of PATTERNS, each in the lab that offers what it needs, with the KVM in MODULES
- * (NULL: the lab's own) and with CLOCK (NULL: any). Logs go to the folder LABEL. FALSE and ERROR if
- * there are no such cases. FALSE without ERROR after an interrupt.
- */
-gboolean corpus_run_cases(struct corpus *corpus, char **patterns, const char *modules,
-			  const char *clock, const char *label, struct tally *tally,
-			  GError **error);
-
-void tally_clear(struct tally *tally);
+/* What was BUILT of this kind, as a run takes it. */
+struct corpus_build corpus_build_of(const struct bug_kind *kind, const char *built,
+				    const char *label);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `ferry corpus`: breaks KVM in known ways, tells whether that is noticed (corpus-check.c), and
- * measures which cases notice it (corpus-matrix.c).
+ * `ferry corpus`: breaks KVM and QEMU in known ways, tells whether that is noticed
+ * (corpus-check.c), and measures which cases notice it (corpus-matrix.c).
  */
 #include <stdio.h>
 
@@ -29,7 +29,7 @@ static struct {
 
 static const GOptionEntry entries[] = {
 	{ "passes", 0, 0, G_OPTION_ARG_INT, &options.passes,
-	  "run: the cases on unpatched KVM N times first (default: 1)", "N" },
+	  "run: the cases with nothing patched N times first (default: 1)", "N" },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
 	  "How many migrations plan storm makes at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
 	  "N" },
@@ -170,8 +170,8 @@ static gboolean parse(int argc, char **argv, GError **error)
 	options.jobs = DEFAULT_JOBS;
 	options.percent = DEFAULT_PERCENT;
 	options.minutes = DEFAULT_MINUTES;
-	g_option_context_set_summary(context,
-				     "Breaks KVM in known ways, and tells whether it is noticed.");
+	g_option_context_set_summary(
+		context, "Breaks KVM and QEMU in known ways, and tells whether it is noticed.");
 	g_option_context_set_description(context, description->str);
 	g_option_context_add_main_entries(context, entries, NULL);
 	return g_option_context_parse(context, &argc, &argv, error);
@@ -215,6 +215,6 @@ static int corpus(int argc, char **argv)
 
 const struct command corpus_command = {
 	.name = "corpus",
-	.about = "break KVM in known ways, and see whether it is noticed",
+	.about = "break KVM and QEMU in known ways, and see whether it is noticed",
 	.run = corpus,
 };

@@ -55,7 +55,7 @@ static const struct fault rows[] = {
 	{ "corpus-unknown-command", "corpus matrx", NULL, 2, NULL,
 	  "^ferry: say 'ferry corpus list', 'run', 'matrix' or 'quick'$" },
 	{ "corpus-unknown-patch", "corpus matrix nothing_like_it", NULL, 2, NULL,
-	  "^ferry: no patch in .*corpus/kvm matches$" },
+	  "^ferry: no patch below .*corpus matches$" },
 	{ "corpus-no-percent", QUICK " --percent 0", NULL, 2, NULL,
 	  "^ferry: --percent is 1 to 100$" },
 	{ "matrix-bad-line", "corpus matrix --matrix @DIR@/matrix", NULL, 2, NULL,

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A `ferry run` places the cases on this machine or in labs, measures the host, and looks for all
+ * that is needed, as for any user. See corpus-cases.h.
+ */
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "cli/command.h"
+#include "cli/corpus-cases.h"
+#include "lab/script.h"
+#include "report/results-file.h"
+#include "util/interrupt.h"
+#include "util/paths.h"
+#include "util/text.h"
+
+/* Seconds for a case with a patch, which may make its guest wait forever. */
+#define PATCHED_TIMEOUT "600"
+
+/* ---- what came of it ---- */
+
+static gboolean is_meant(char **globs, const char *test)
+{
+	for (char **glob = globs; glob && *glob; glob++)
+		if (test && text_glob(*glob, test))
+			return TRUE;
+	return FALSE;
+}
+
+static void note_catch(struct tally *tally, const struct result *result, const char *by,
+		       const char *reason)
+{
+	if (!tally->caught_by && is_meant(tally->tests, by))
+		tally->caught_by =
+			g_strdup_printf("%s in %s: %s", by, result->test_case->name, reason ?: "");
+}
+
+static void note_failed_tests(struct tally *tally, const struct result *result)
+{
+	for (guint i = 0; i < result->tests->len; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		/* A test that fails for a known issue is "xfail" by now. */
+		if (!g_strcmp0(test->verdict, "fail"))
+			note_catch(tally, result, test->name, test->reason);
+	}
+	for (guint i = 0; i < result->failures->len; i++) {
+		const struct failure *failure = result->failures->pdata[i];
+
+		if (!failure->known)
+			note_catch(tally, result, kind_name(failure->kind), failure->text);
+	}
+	/* The VMM or the plan could not do its part, which is no failure of the guest's. */
+	if (result->verdict == VERDICT_ERROR)
+		note_catch(tally, result, kind_name(result->kind), result->reason);
+}
+
+static void tally_result(void *data, const struct result *result)
+{
+	struct tally *tally = data;
+
+	tally->passed += result->verdict == VERDICT_PASS;
+	tally->failed += result->verdict == VERDICT_FAIL;
+	tally->known += result->verdict == VERDICT_XFAIL;
+	tally->skipped += result->verdict == VERDICT_SKIP;
+	tally->errors += result->verdict == VERDICT_ERROR;
+	if (result->verdict != VERDICT_PASS && !tally->first)
+		tally->first = g_strdup_printf("%s %s: %s", verdict_name(result->verdict),
+					       result->test_case->name, result->reason);
+	note_failed_tests(tally, result);
+}
+
+void tally_clear(struct tally *tally)
+{
+	g_free(tally->first);
+	g_free(tally->caught_by);
+	*tally = (struct tally){ 0 };
+}
+
+/* ---- the command line ---- */
+
+static void add_option(GStrvBuilder *words, const char *name, const char *value)
+{
+	if (value)
+		g_strv_builder_add_many(words, name, value, NULL);
+}
+
+/* Does the runner find it, and no test? */
+static gboolean some_kind(char **globs)
+{
+	for (char **glob = globs; *glob; glob++)
+		if (kind_find(*glob) != KIND_NONE)
+			return TRUE;
+	return FALSE;
+}
+
+/* A few tests never need as much time as a whole program may, and the first failure is enough. */
+static void add_tests(GStrvBuilder *words, char **globs)
+{
+	if (!globs)
+		return;
+	add_option(words, "--timeout", PATCHED_TIMEOUT);
+	add_option(words, "--arg", FAIL_FAST);
+	for (char **glob = globs; *glob && !some_kind(globs); glob++) {
+		g_autofree char *word = g_strconcat("test=", *glob, NULL);
+
+		add_option(words, "--arg", word);
+	}
+}
+
+static char **run_arguments(const struct corpus *corpus, const struct bug *like, char **patterns,
+			    const struct corpus_build *build, char **tests, const char *logdir,
+			    const char *results)
+{
+	g_autoptr(GStrvBuilder) words = g_strv_builder_new();
+	g_autofree char *ferry = build_path("ferry");
+	g_autofree char *absolute = g_canonicalize_filename(ferry, NULL);
+	g_autofree char *seed = g_strdup_printf("%" G_GUINT32_FORMAT, (guint32)corpus->wanted.seed);
+	g_autofree char *moves = g_strdup_printf("%d", corpus->wanted.moves);
+
+	g_strv_builder_add_many(words, absolute, "run", "--no-config", "--jobs", "1", NULL);
+	add_option(words, "--logdir", logdir);
+	add_option(words, "--json", results);
+	add_option(words, "--seed", seed);
+	add_option(words, "--moves", moves);
+	add_option(words, "--host", like->host);
+	add_option(words, "--accel", like->accel);
+	add_option(words, "--lab-clock", like->clock);
+	add_option(words, "--plan", like->plan);
+	/* KVM's modules are built for this kernel. */
+	add_option(words, "--kernel", like->accel ? NULL : "small");
+	add_option(words, "--modules", build->modules);
+	add_option(words, "--qemu", build->qemu);
+	add_tests(words, tests);
+	g_strv_builder_add(words, "--");
+	g_strv_builder_addv(words, (const char **)patterns);
+	return g_strv_builder_end(words);
+}
+
+/* ---- the run ---- */
+
+struct inner_run {
+	GMainLoop *loop;
+	int wait_status;
+};
+
+/* What it prints for people is in its results, too. */
+static void on_line(void *data, const char *line)
+{
+}
+
+static void on_ended(void *data, int wait_status)
+{
+	struct inner_run *run = data;
+
+	run->wait_status = wait_status;
+	g_main_loop_quit(run->loop);
+}
+
+/* The last line of what the run said in the file PATH. The caller frees it. */
+static char *last_words(const char *path)
+{
+	g_autofree char *text = NULL;
+	const char *newline;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL) || !*g_strchomp(text))
+		return g_strdup_printf("%s tells why", path);
+	newline = strrchr(text, '\n');
+	return g_strdup(newline ? newline + 1 : text);
+}
+
+/* Returns when it has ended. FALSE without ERROR after an interrupt. */
+static gboolean run(char **arguments, const char *errors, GError **error)
+{
+	static const struct lab_script_listener listener = { .line = on_line, .ended = on_ended };
+	struct inner_run run = { .loop = g_main_loop_new(NULL, FALSE) };
+	struct lab_script *script = lab_script_start(arguments, errors, &listener, &run, error);
+	gboolean ended = script && interrupt_run_loop(run.loop);
+	g_autofree char *why = NULL;
+
+	if (script)
+		lab_script_free(script);
+	g_main_loop_unref(run.loop);
+	if (!ended)
+		return FALSE;
+	if (WIFEXITED(run.wait_status) && (WEXITSTATUS(run.wait_status) == EXIT_ALL_PASSED ||
+					   WEXITSTATUS(run.wait_status) == EXIT_SOME_FAILED))
+		return TRUE;
+	why = last_words(errors);
+	g_set_error(error, FERRY_ERROR, 0, "'ferry run' did not run the cases: %s", why);
+	return FALSE;
+}
+
+gboolean corpus_run_cases(struct corpus *corpus, const struct bug *like, char **patterns,
+			  const char *built, const char *label, struct tally *tally, GError **error)
+{
+	const struct corpus_build build = corpus_build_of(like->kind, built, label);
+	g_autofree char *logdir = g_build_filename(corpus->logdir, label, NULL);
+	g_autofree char *results = g_build_filename(logdir, "results.json", NULL);
+	g_autofree char *errors = g_build_filename(logdir, "errors", NULL);
+	g_auto(GStrv) arguments =
+		run_arguments(corpus, like, patterns, &build, tally->tests, logdir, results);
+
+	g_mkdir_with_parents(logdir, 0755);
+	g_unlink(errors);
+	if (run(arguments, errors, error))
+		return results_file_read(results, tally_result, tally, error);
+	corpus->interrupted = !*error;
+	return FALSE;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs cases with one build of KVM or QEMU by a `ferry run` of its own, and counts their verdicts.
+ */
+#ifndef FERRY_HOST_CORPUS_CASES_H
+#define FERRY_HOST_CORPUS_CASES_H
+
+#include "cli/corpus-bug.h"
+#include "cli/corpus-run.h"
+
+/* The verdicts of the cases. */
+struct tally {
+	guint passed, failed, known, skipped, errors;
+	char *first; /* "FAIL hyperv_stimer/precopy: why" of the first case that did not pass */
+	/*
+	 * Globs over the tests to run, one of which must fail; NULL: all run. The name of a kind of
+	 * failure (docs/results.md) stands for what the runner itself finds, such as "host-check";
+	 * with one of these all tests run.
+	 */
+	char **tests;
+	char *caught_by; /* the first failed test that matches, with its case and reason */
+};
+
+/*
+ * Runs the cases of PATTERNS on the host that the head of LIKE names. BUILT is what was built of
+ * its kind; NULL: what is installed, or the lab's own. Logs go to the folder LABEL. FALSE and ERROR
+ * if there are no such cases. FALSE without ERROR after an interrupt; `interrupted` is set then.
+ */
+gboolean corpus_run_cases(struct corpus *corpus, const struct bug *like, char **patterns,
+			  const char *built, const char *label, struct tally *tally,
+			  GError **error);
+
+void tally_clear(struct tally *tally);
+
+#endif
