@@ -90,6 +90,7 @@ if [ "${2-}" != units ]; then
 	run report tests/report.sh "$build"
 	run lab tests/lab.sh
 	run build-kernel tests/build-kernel.sh
+	run build-qemu tests/build-qemu.sh
 	run find-kernel tests/find-kernel.sh
 	run packages tests/packages.sh
 	run soak tests/soak.sh

@@ -8,6 +8,7 @@
 #   filtering-qemu/ runs QEMU and damages a page of its guest's memory
 #   lab.sh	  runs the labs around emulators that only act
 #   build-kernel.sh interrupts builds of a kernel that only acts
+#   build-qemu.sh   builds the corpus's QEMUs from a source that only acts
 #   find-kernel.sh  looks for kernels on machines that are only acted
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   soak.sh	  runs scripts/soak around a runner that only acts

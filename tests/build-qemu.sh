@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Tests corpus/qemu/build-qemu with a source of QEMU that only acts: is each patch built by itself, is what
+# was built taken again, and is what a patch has changed brought back before the next one? Prints the Test
+# Anything Protocol.
+#
+# Usage: tests/build-qemu.sh
+
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 130' INT TERM HUP
+mkdir -p "$dir/bin" "$dir/qemu-1.0/hw"
+XDG_CACHE_HOME=$dir/cache QEMU_SOURCE=$dir/qemu-1.0.tar
+PATH=$dir/bin:$PATH
+export XDG_CACHE_HOME QEMU_SOURCE PATH DIR="$dir"
+
+# What acts is linked by putting its two files one after the other.
+cat >"$dir/qemu-1.0/configure" <<'END'
+#!/bin/sh
+echo configure >>"$DIR/acted"
+cat >Makefile <<'END2'
+source := $(DIR)/source
+qemu-system-x86_64: a.o b.o; cat $^ >$@
+%.o: ../source/hw/%.c; ! grep -q 'does not compile' $< && echo $@ >>$(DIR)/acted && cp $< $@
+END2
+END
+echo 'one' >"$dir/qemu-1.0/hw/a.c"
+echo 'two' >"$dir/qemu-1.0/hw/b.c"
+# shellcheck disable=SC2016 # the program sees them
+printf '#!/bin/sh\ncp "$4" "$3"\n' >"$dir/bin/strip"
+printf '#!/bin/sh\n' >"$dir/bin/ninja"
+chmod +x "$dir/qemu-1.0/configure" "$dir/bin"/*
+tar -C "$dir" -cf "$QEMU_SOURCE" qemu-1.0
+
+# write_patch NAME FILE OLD NEW
+write_patch() {
+	printf '// Breaks: %s\n\n--- a/hw/%s\n+++ b/hw/%s\n@@ -1 +1 @@\n-%s\n+%s\n' "$1" "$2" "$2" "$3" "$4" \
+		>"$dir/$1.patch"
+}
+
+# builds CONTENTS ACTED [PATCH]: the last line names a file of these contents, and so much was done
+builds() {
+	contents=$1 acted=$2
+	shift 2
+	rm -f "$dir/acted"
+	: >"$dir/acted"
+	"$top/corpus/qemu/build-qemu" "$@" >"$dir/out" 2>"$dir/err" || return 1
+	[ "$(xargs <"$(tail -n 1 "$dir/out")")" = "$contents" ] && [ "$(xargs <"$dir/acted")" = "$acted" ]
+}
+
+# refuses PATTERN PATCH: it ends with 2 and says this
+refuses() {
+	"$top/corpus/qemu/build-qemu" "$2" >"$dir/out" 2>"$dir/err"
+	[ $? -eq 2 ] && grep -q "$1" "$dir/err"
+}
+
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
+# shellcheck disable=SC2317 # check calls it
+clues() {
+	cat "$dir/out" "$dir/err" "$dir/acted"
+}
+
+write_patch first a.c one ONE
+write_patch second b.c two TWO
+write_patch stale a.c three THREE
+write_patch nowhere c.c one ONE
+write_patch bad a.c one 'does not compile'
+echo '// Breaks: nothing' >"$dir/empty.patch"
+
+echo 1..11
+check "the first build is the whole one" builds 'one two' 'configure a.o b.o'
+check "a patch compiles what it changes" builds 'ONE two' a.o "$dir/first.patch"
+check "the next patch begins with the original" builds 'one TWO' 'a.o b.o' "$dir/second.patch"
+check "what was built is taken again" builds 'ONE two' '' "$dir/first.patch"
+check "a patch that does not fit is refused" refuses 'stale.patch does not fit this QEMU' "$dir/stale.patch"
+check "a file that is not there is named" refuses 'this QEMU has no hw/c.c' "$dir/nowhere.patch"
+check "a patch without a file is refused" refuses 'changes no file' "$dir/empty.patch"
+check "a patch that does not compile is refused" refuses 'bad does not compile' "$dir/bad.patch"
+write_patch second b.c two Two
+check "a patch that was changed is built anew" builds 'one Two' 'a.o b.o' "$dir/second.patch"
+rm -r "$dir/cache/ferry/qemu"/*/built/unpatched
+check "the unbroken one comes back" builds 'one two' 'b.o'
+check "it is taken again, too" builds 'one two' ''
+[ "$failed" -eq 0 ]
