@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "guest/internal.h"
+#include "util/kvm.h"
 
 struct question {
 	guint64 sequence;
@@ -55,6 +56,27 @@ static char *answer_disk(struct guest *guest, guint64 sequence)
 	return guest->listener->disk_asked(guest->data);
 }
 
+/* Several lines may be needed. The guest has room for this many MSRs in one. */
+#define MSRS_IN_ANSWER 32
+#define MSRS_FROM      "msrs-from-"
+
+/* The MSRs that this machine's KVM lists, from number FROM of the list on. NULL: nobody tells. */
+static char *answer_msrs(const struct guest *guest, const char *from)
+{
+	const struct kvm_offers *offers = kvm_offers();
+	g_autoptr(GString) text = NULL;
+	guint64 first;
+
+	if (g_strcmp0(guest->config.machine.accel, "kvm") || !offers->msr_count ||
+	    !g_ascii_string_to_unsigned(from, 10, 0, offers->msr_count, &first, NULL))
+		return NULL;
+	text = g_string_new(NULL);
+	g_string_printf(text, "total=%u list=", offers->msr_count);
+	for (guint64 i = first; i < MIN(first + MSRS_IN_ANSWER, offers->msr_count); i++)
+		g_string_append_printf(text, "%s%x", i > first ? "," : "", offers->msrs[i]);
+	return g_strdup(text->str);
+}
+
 static void answer(struct guest *guest, const struct question *question)
 {
 	static const struct {
@@ -71,6 +93,8 @@ static void answer(struct guest *guest, const struct question *question)
 	for (gsize i = 0; i < G_N_ELEMENTS(answers) && !text; i++)
 		if (g_str_equal(question->what, answers[i].what))
 			text = answers[i].answer(guest, question->sequence);
+	if (g_str_has_prefix(question->what, MSRS_FROM))
+		text = answer_msrs(guest, question->what + strlen(MSRS_FROM));
 	line = g_strdup_printf("=%" G_GUINT64_FORMAT " %s\n", question->sequence,
 			       text ? text : "error=unknown");
 	guest->unread_answers++;

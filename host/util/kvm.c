@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Asks /dev/kvm what it offers: KVM API documentation 4.1 (KVM_GET_API_VERSION),
- * 4.4 (KVM_CHECK_EXTENSION), 4.24 (KVM_CREATE_IRQCHIP), 4.46 (KVM_GET_SUPPORTED_CPUID);
- * paravirtual features:
- * Documentation/virt/kvm/x86/cpuid.rst.
+ * 4.3 (KVM_GET_MSR_INDEX_LIST), 4.4 (KVM_CHECK_EXTENSION), 4.24 (KVM_CREATE_IRQCHIP), 4.46
+ * (KVM_GET_SUPPORTED_CPUID); paravirtual features: Documentation/virt/kvm/x86/cpuid.rst.
  */
 #include <asm/kvm_para.h>
 #include <errno.h>
@@ -124,6 +123,25 @@ static gboolean ask_cpuid(int fd)
 	return TRUE;
 }
 
+/* A KVM that does not tell has none. */
+static void ask_msrs(int fd)
+{
+	struct kvm_msr_list none = { 0 }, *list;
+
+	/* It fails with E2BIG, and tells how many there are. */
+	if (ioctl(fd, KVM_GET_MSR_INDEX_LIST, &none) < 0 && errno != E2BIG)
+		return;
+	list = g_malloc0(sizeof(*list) + none.nmsrs * sizeof(list->indices[0]));
+	list->nmsrs = none.nmsrs;
+	if (ioctl(fd, KVM_GET_MSR_INDEX_LIST, list) < 0) {
+		g_free(list);
+		return;
+	}
+	/* They are kept as long as the process lives, as the other answers are. */
+	offers.msrs = list->indices;
+	offers.msr_count = list->nmsrs;
+}
+
 /* Makes a VM as QEMU does, with interrupt controllers in KVM. Returns why that fails, or NULL. */
 static char *ask_vm(const char *device, int fd, int vm)
 {
@@ -134,6 +152,7 @@ static char *ask_vm(const char *device, int fd, int vm)
 	offers.dirty_ring_bytes = dirty_ring_bytes(vm);
 	offers.shadow_paging = uses_shadow_paging(fd);
 	offers.most_vcpus = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	ask_msrs(fd);
 	offers.synic = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
 	if (!ask_cpuid(fd))
 		return g_strdup_printf("%s does not tell its CPUID: %s", device, g_strerror(errno));

@@ -15,6 +15,9 @@ struct kvm_offers {
 	gboolean synic; /* Hyper-V's synthetic interrupt controller */
 	/* A guest may run its own VMs, with AMD's SVM or with Intel's VMX. */
 	gboolean svm, vmx;
+	/* The MSRs that KVM saves and restores (KVM_GET_MSR_INDEX_LIST). */
+	const guint32 *msrs;
+	unsigned msr_count;
 	/* KVM refuses the value of IA32_ARCH_CAPABILITIES that it advertises itself. */
 	gboolean refuses_arch_capabilities;
 };

@@ -75,6 +75,8 @@ bool hv_report_strict(bool pass, const char *format, ...) __printf(2, 3);
 #define HV_X64_MSR_STIMER0_CONFIG 0x400000b0 /* to STIMER3, in steps of two */
 #define HV_X64_MSR_STIMER0_COUNT  0x400000b1
 
+#define HV_X64_MSR_CRASH_P0		   0x40000100 /* to P4, one by one */
+#define HV_X64_MSR_CRASH_CTL		   0x40000105
 #define HV_X64_MSR_REENLIGHTENMENT_CONTROL 0x40000106
 #define HV_X64_MSR_TSC_EMULATION_CONTROL   0x40000107
 
