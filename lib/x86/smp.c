@@ -47,6 +47,7 @@ extern char percpu_start[], percpu_end[];
 static PER_CPU(int, cpu_number);
 static PER_CPU(struct call, this_call);
 static PER_CPU(bool, online);
+static PER_CPU(bool, was_started);
 PER_CPU(u64, signs_of_life);
 static PER_CPU(u32, flushes_done);
 
@@ -243,7 +244,10 @@ static void cpu_setup(int cpu)
 	write_cr0((read_cr0() | X86_CR0_MP | X86_CR0_NE | X86_CR0_WP) & ~(X86_CR0_EM | X86_CR0_TS));
 	write_cr4(read_cr4() | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT);
 	asm volatile("fninit");
-	tsc_go_ahead();
+	/* An INIT leaves the TSC as it is. */
+	if (!this_cpu(was_started))
+		tsc_go_ahead();
+	this_cpu(was_started) = true;
 	if (all_x2apic)
 		enable_x2apic();
 	else
@@ -257,6 +261,33 @@ void ap_main(int cpu)
 	atomic_inc(&online_count);
 	for (;;)
 		safe_halt();
+}
+
+void smp_send_init(int cpu)
+{
+	apic_icr_write(APIC_DM_INIT | APIC_INT_ASSERT, cpu_apic_id(cpu));
+	delay_us(200);
+}
+
+void smp_forget(int cpu)
+{
+	struct call *call = cpu_ptr(this_call, cpu);
+
+	assert(cpu && cpu != smp_id() && *cpu_ptr(online, cpu));
+	*cpu_ptr(online, cpu) = false;
+	atomic_dec(&online_count);
+	/* The function that it ran does not return any more. */
+	__atomic_store_n(&call->state, CALL_NONE, __ATOMIC_RELEASE);
+}
+
+bool smp_start(int cpu)
+{
+	u32 startup = APIC_DM_STARTUP | APIC_INT_ASSERT | TRAMPOLINE_BASE >> PAGE_SHIFT;
+
+	/* A program may have used this page since the boot. */
+	memcpy((void *)TRAMPOLINE_BASE, trampoline_start, trampoline_end - trampoline_start);
+	apic_icr_write(startup, cpu_apic_id(cpu));
+	return wait_until(READ_ONCE(*cpu_ptr(online, cpu)), LIBRARY_DEADLINE_MS);
 }
 
 static u32 initial_apic_id(void)

@@ -37,6 +37,17 @@ void on_cpus(void (*function)(void *data), void *data);
 
 #define for_each_cpu(cpu) for ((cpu) = 0; (cpu) < cpu_count(); (cpu)++)
 
+/*
+ * For tests of INIT and SIPI, on another CPU than the boot CPU and this one. smp_send_init() sends
+ * an INIT. If the CPU has taken it, it waits for a SIPI, and smp_forget() says so to the library:
+ * the function that on_cpu() runs there never returns. smp_start() sends the SIPI, and returns
+ * whether the CPU is idle again, as after the boot. A CPU that was forgotten must be started in the
+ * end.
+ */
+void smp_send_init(int cpu);
+void smp_forget(int cpu);
+bool smp_start(int cpu);
+
 /* For the library. */
 void smp_init(void);
 /*
