@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Options that choose reports. See report-options.h. */
-#include <unistd.h>
-
 #include "cli/report-options.h"
 #include "report/kcidb.h"
 #include "report/progress.h"
+#include "util/color.h"
 
 /* One choice for each of `reporters`. */
 static struct choice {
@@ -75,7 +74,7 @@ static const struct reporter *choose_display(void)
 	for (guint i = 0; reporters[i]; i++)
 		if (choices[i].is_wanted && !reporters[i]->beside)
 			return reporters[i];
-	return isatty(STDOUT_FILENO) && !some_beside() ? &live_reporter : &plain_reporter;
+	return terminal_is_capable() && !some_beside() ? &live_reporter : &plain_reporter;
 }
 
 gboolean report_options_for_people(void)

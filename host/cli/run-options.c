@@ -87,6 +87,8 @@ static const GOptionEntry entries[] = {
 	{ "timeout", 0, 0, G_OPTION_ARG_INT, &options.wanted.timeout,
 	  "Seconds for each case, however slow the host is (default: as unittests.cfg says, times timescale)",
 	  "N" },
+	{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.wanted.verbose,
+	  "Show what guests write as they write it, each line with its case before it", NULL },
 	{ "keep-ram", 0, 0, G_OPTION_ARG_NONE, &options.wanted.keep_ram,
 	  "In each migration compare the guest's memory at source and destination, and keep both images where they differ or the case fails",
 	  NULL },

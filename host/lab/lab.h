@@ -25,6 +25,7 @@ struct lab_listener {
 	void (*ready)(void *data);
 	void (*started)(void *data, const struct test_case *test_case);
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	void (*console)(void *data, const struct test_case *test_case, const char *text);
 	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab.
 	 */
 	void (*result)(void *data, struct result *result);

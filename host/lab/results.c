@@ -104,6 +104,7 @@ static void on_event(struct lab_results *results, JsonObject *event)
 	const char *name = member_string(event, "event");
 	const struct test_case *test_case = find_case(results, member_string(event, "case"));
 	const char *doing = member_string(event, "doing");
+	const char *text = member_string(event, "text");
 	struct result *result;
 
 	if (!g_strcmp0(name, "environment") && !results->environment) {
@@ -115,6 +116,8 @@ static void on_event(struct lab_results *results, JsonObject *event)
 		results->listener->started(results->data, test_case);
 	else if (!g_strcmp0(name, "progress") && doing)
 		results->listener->progress(results->data, test_case, doing);
+	else if (!g_strcmp0(name, "console") && text && results->listener->console)
+		results->listener->console(results->data, test_case, text);
 	else if (!g_strcmp0(name, "ended") &&
 		 (result = result_from_json(event, test_case, environment_of(results, event))))
 		hand_out(results, result);

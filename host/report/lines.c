@@ -11,6 +11,7 @@
 #include "report/first-line.h"
 #include "report/progress.h"
 #include "report/reporter.h"
+#include "util/color.h"
 #include "util/text.h"
 
 /* With more cases than this, the failures are listed again at the end. */
@@ -20,7 +21,7 @@ struct lines {
 	const struct environment *environment;
 	guint cases;
 	struct counts counts;
-	gboolean live;
+	gboolean live, colored;
 	gboolean shown; /* the live line is on the terminal */
 	struct progress *progress;
 	GPtrArray *failures; /* names */
@@ -71,7 +72,12 @@ static const char *color(const struct lines *lines, enum verdict verdict)
 		[VERDICT_ERROR] = "\033[35m", [VERDICT_FLAKY] = "\033[31m",
 	};
 
-	return lines->live ? colors[verdict] : "";
+	return lines->colored ? colors[verdict] : "";
+}
+
+static const char *no_color(const struct lines *lines)
+{
+	return lines->colored ? "\033[m" : "";
 }
 
 static void print_skipped(struct lines *lines)
@@ -80,7 +86,7 @@ static void print_skipped(struct lines *lines)
 		return;
 	hide(lines);
 	printf("%s%-5s%s %s", color(lines, VERDICT_SKIP), verdict_name(VERDICT_SKIP),
-	       lines->live ? "\033[m" : "", lines->skipped_first);
+	       no_color(lines), lines->skipped_first);
 	if (lines->skipped_more)
 		printf(" and %u more of %s", lines->skipped_more, lines->skipped_program->name);
 	printf(": %s\n", lines->skipped_reason);
@@ -113,6 +119,7 @@ static void *begin(const struct environment *environment, const GPtrArray *cases
 	lines->environment = environment;
 	lines->cases = cases->len;
 	lines->live = live;
+	lines->colored = color_is_wanted();
 	lines->progress = progress_new(cases->len, live, tell_progress, lines);
 	lines->failures = g_ptr_array_new_with_free_func(g_free);
 	printf("%s\n", first);
@@ -183,6 +190,20 @@ static void lines_note(void *data, const char *text)
 	show(lines);
 }
 
+/* --verbose: of several cases at a time, so each line says whose it is. */
+static void lines_console(void *data, const struct test_case *test_case, const char *text)
+{
+	struct lines *lines = data;
+
+	hide(lines);
+	print_skipped(lines);
+	printf("%s%s |%s %s\n", lines->colored ? "\033[2m" : "", test_case->name, no_color(lines),
+	       text);
+	if (!lines->live)
+		fflush(stdout);
+	show(lines);
+}
+
 static void print_lines(const char *before, const char *text)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -219,7 +240,7 @@ static void print_result(struct lines *lines, const struct result *result)
 	g_autofree char *summary = result_summary(result), *others = NULL;
 
 	printf("%s%-5s%s %s%s", color(lines, result->verdict), verdict_name(result->verdict),
-	       lines->live ? "\033[m" : "", result->test_case->name, place);
+	       no_color(lines), result->test_case->name, place);
 	if (result->other_vmm_version)
 		printf(" between %s and %s", result->vmm_version, result->other_vmm_version);
 	if (result->verdict == VERDICT_PASS)
@@ -291,6 +312,7 @@ const struct reporter plain_reporter = {
 	.forecast = lines_forecast,
 	.started = lines_started,
 	.note = lines_note,
+	.console = lines_console,
 	.ended = lines_ended,
 	.end = lines_end,
 };
@@ -301,6 +323,7 @@ const struct reporter live_reporter = {
 	.forecast = lines_forecast,
 	.started = lines_started,
 	.note = lines_note,
+	.console = lines_console,
 	.progress = lines_progress,
 	.ended = lines_ended,
 	.end = lines_end,

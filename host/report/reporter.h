@@ -33,6 +33,8 @@ struct reporter {
 	void (*forecast)(void *data, const struct forecast *forecast);
 	/* What a running case does now, for a live display. */
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	/* --verbose: a running case's guest has written a line. TEXT is printable. */
+	void (*console)(void *data, const struct test_case *test_case, const char *text);
 	void (*ended)(void *data, const struct result *result);
 	/*
 	 * The last call; frees DATA. NOT_RUN cases have no verdict; if there are any, WHY is a word

@@ -76,6 +76,11 @@ void reports_progress(struct reports *reports, const struct test_case *test_case
 	TELL(reports, progress, test_case, doing);
 }
 
+void reports_console(struct reports *reports, const struct test_case *test_case, const char *text)
+{
+	TELL(reports, console, test_case, text);
+}
+
 void reports_ended(struct reports *reports, const struct result *result)
 {
 	TELL(reports, ended, result);

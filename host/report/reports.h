@@ -24,6 +24,7 @@ void reports_started(struct reports *reports, const struct test_case *test_case)
 void reports_note(struct reports *reports, const char *text);
 void reports_progress(struct reports *reports, const struct test_case *test_case,
 		      const char *doing);
+void reports_console(struct reports *reports, const struct test_case *test_case, const char *text);
 void reports_ended(struct reports *reports, const struct result *result);
 
 /*

@@ -6,6 +6,7 @@
  *	{"event":"environment", ...}	where these results come from
  *	{"event":"started","case":NAME}
  *	{"event":"progress","case":NAME,"doing":TEXT}
+ *	{"event":"console","case":NAME,"text":TEXT}	with --verbose
  *	{"event":"ended", ...}		a result, as docs/results.md has it
  *
  * host/lab/results.c reads it.
@@ -65,6 +66,16 @@ static void stream_progress(void *data, const struct test_case *test_case, const
 	send_event(data, builder);
 }
 
+static void stream_console(void *data, const struct test_case *test_case, const char *text)
+{
+	JsonBuilder *builder = begin_event("console");
+
+	add_case(builder, test_case);
+	json_builder_set_member_name(builder, "text");
+	json_builder_add_string_value(builder, text);
+	send_event(data, builder);
+}
+
 static void stream_ended(void *data, const struct result *result)
 {
 	JsonBuilder *builder = begin_event("ended");
@@ -83,6 +94,7 @@ const struct reporter stream_reporter = {
 	.begin = stream_begin,
 	.started = stream_started,
 	.progress = stream_progress,
+	.console = stream_console,
 	.ended = stream_ended,
 	.end = stream_end,
 };

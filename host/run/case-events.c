@@ -30,7 +30,13 @@ static void on_line(void *data, const char *bytes, gsize length, unsigned number
 {
 	struct case_run *run = data;
 
+	g_autofree char *text = NULL;
+
 	recorder_line(run->recorder, bytes, length, number);
+	if (!run->settings->wanted->verbose || !run->listener->console)
+		return;
+	text = text_printable_most(bytes, length, STORY_LONGEST_LINE);
+	run->listener->console(run->data, run->test_case, text);
 }
 
 /* After a failure no more images are made: those of the actions before it show what went wrong. */

@@ -36,6 +36,8 @@ const struct vmm_use *case_vmm(const struct case_settings *settings,
 struct case_listener {
 	/* DOING is what the case does now, e.g. "timer on CPU 1". */
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);
+	/* With `verbose`: the guest has written a line, printable. */
+	void (*console)(void *data, const struct test_case *test_case, const char *text);
 	/* The case is over and all its processes have ended. RESULT belongs to the callee. */
 	void (*ended)(void *data, struct result *result);
 };

@@ -147,8 +147,16 @@ static void on_progress(void *data, const struct test_case *test_case, const cha
 	reports_progress(schedule->reports, test_case, doing);
 }
 
+static void on_console(void *data, const struct test_case *test_case, const char *text)
+{
+	struct schedule *schedule = data;
+
+	reports_console(schedule->reports, test_case, text);
+}
+
 static const struct case_listener case_listener = {
 	.progress = on_progress,
+	.console = on_console,
 	.ended = on_ended,
 };
 
@@ -273,6 +281,13 @@ static void on_lab_progress(void *data, const struct test_case *test_case, const
 	reports_progress(running->schedule->reports, test_case, doing);
 }
 
+static void on_lab_console(void *data, const struct test_case *test_case, const char *text)
+{
+	struct lab_running *running = data;
+
+	reports_console(running->schedule->reports, test_case, text);
+}
+
 static void on_lab_note(void *data, const char *text)
 {
 	struct lab_running *running = data;
@@ -342,6 +357,7 @@ static const struct lab_listener lab_listener = {
 	.ready = on_lab_ready,
 	.started = on_lab_started,
 	.progress = on_lab_progress,
+	.console = on_lab_console,
 	.note = on_lab_note,
 	.result = on_lab_result,
 	.finished = on_lab_finished,

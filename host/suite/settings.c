@@ -42,6 +42,8 @@ char **settings_to_arguments(const struct settings *settings)
 	add(words, "--timeout", g_strdup_printf("%d", settings->timeout));
 	if (settings->timescale)
 		add(words, "--timescale", g_strdup_printf("%g", settings->timescale));
+	if (settings->verbose)
+		g_ptr_array_add(words, g_strdup("--verbose"));
 	if (settings->keep_ram)
 		g_ptr_array_add(words, g_strdup("--keep-ram"));
 	add(words, "--vmm", g_strdup(settings->vmm));

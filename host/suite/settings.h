@@ -36,6 +36,7 @@ struct settings {
 	int timeout;	    /* seconds for each case; 0: as unittests.cfg says */
 	double timescale;   /* deadlines are multiplied by it; 0: by what was measured */
 	gint64 seed;	    /* of random choices, 0 to G_MAXUINT32 */
+	gboolean verbose;   /* show what guests write as they write it */
 	gboolean keep_ram;  /* compare the guest's memory at both ends, and keep what differs */
 	char **known_issues; /* files in place of the project's; "none": no issue is known; NULL:
 				the project's */

@@ -44,6 +44,14 @@ static const struct fault rows[] = {
 	  .status = 1,
 	  .verdict = "FAIL",
 	  .words = "\\A1 case .*\nFAIL  misbehave/none: no end" },
+	{ .name = "verbose",
+	  .arguments = "run misbehave --verbose --arg test=failing_check --arg test=garbage",
+	  .status = 1,
+	  .verdict = "FAIL",
+	  .words = "\\A1 case .*\n(misbehave/none \\| .*\n)+(.|\n)*"
+		   "^misbehave/none \\| .*\\\\x01\\\\x02(.|\n)*"
+		   "^misbehave/none \\| FAIL: failing_check: two is \"three\"$(.|\n)*"
+		   "^FAIL  misbehave/none: " },
 	{ .name = "guest-hang_all",
 	  .arguments = "run misbehave --arg test=hang_all --timeout 8",
 	  .status = 1,
