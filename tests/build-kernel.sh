@@ -209,6 +209,13 @@ is_another_kernel() {
 		grep -qx CONFIG_KASAN=y "$(dirname "$(tail -n 1 "$dir/out")")/config"
 }
 
+is_named() {
+	case $(tail -n 1 "$dir/out") in
+	*/6.1-????????????-"$1"/bzImage) ;;
+	*) return 1 ;;
+	esac
+}
+
 is_as_before() {
 	[ "$status" -eq 0 ] && [ "$(tail -n 1 "$dir/out")" = "$before" ] &&
 		! grep -qx CONFIG_KASAN=y "$(dirname "$before")/config"
@@ -223,7 +230,7 @@ has_no_source() {
 }
 
 steps='tar configure b.o link c.ko modules ln'
-echo 1..49
+echo 1..53
 status=0
 build --find
 check "nothing is found before it is built" [ "$status" -eq 1 ]
@@ -293,3 +300,13 @@ check "without a source, the usual one is found" is_as_before
 mv "$dir/away" "$KERNEL_SOURCE"
 build --faster
 check "an unknown argument" refuses "unknown argument '--faster'"
+build --config "$dir/more.config"
+check "--config with a file that is not there" refuses "'$dir/more.config' cannot be read"
+echo CONFIG_KASAN=y >"$dir/kernel-more.config"
+begin_anew
+build
+build --config "$dir/kernel-more.config"
+check "--config builds a variant of its own" is_another_kernel
+check "which has the file's name" is_named more
+build
+check "and the usual one is as it was" is_as_before

@@ -169,7 +169,7 @@ not_the_running_one() {
 	finds $deb "not the running kernel, 6.1.0-5-acted: $1"
 }
 
-echo 1..26
+echo 1..28
 new_machine
 find_kernel works --find
 check "nothing is there" finds_none 1 'lab/build-kernel'
@@ -224,10 +224,14 @@ check "--source names what is not there" finds_none 2 "--source: there is no $di
 find_kernel works --source
 check "--source without a path" finds_none 2 '--source needs an archive or a source tree of Linux'
 find_kernel works --source "$dir/bin" --distribution
-check "--source with --distribution" finds_none 2 '--source and --debug are about the small kernel'
+check "--source with --distribution" finds_none 2 '--source, --debug and --config are about the small kernel'
 find_kernel works --source "$dir/bin"
 check "--source takes no other kernel" finds_none 2 "$dir/bin is no source tree of Linux"
 find_kernel works --source="$dir/bin" --find
 check "--find with --source finds no other kernel" finds_nothing
 find_kernel works --debug --find
 check "neither does --debug" finds_nothing
+find_kernel works --config "$dir/nowhere"
+check "--config with a file that is not there" finds_none 2 "'$dir/nowhere' cannot be read"
+find_kernel works --config "$dir/bin/uname" --debug
+check "--config with --debug" finds_none 2 '--debug and --config exclude each other'
