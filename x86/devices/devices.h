@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the program devices share: registers behind ports, read before and after. */
+#ifndef DEVICES_H
+#define DEVICES_H
+
+#include "libcflat.h"
+#include "test.h"
+
+/* How long a device may take to answer. */
+#define ANSWER_MS 2000
+
+/* A register of eight bits that a device must keep; `mask` has the bits that can be compared. */
+struct port_register {
+	const char *name;
+	u16 port;
+	u8 mask;
+};
+
+/* Reads COUNT registers, asks for an action, and checks that each still reads the same. */
+void check_ports_kept(const struct port_register *registers, size_t count);
+
+/* Whether the register keeps what is written to it. Restores its value. */
+bool port_holds(u16 port);
+
+/* Waits until the port has one of the bits. Returns false, and reports it, if that takes too long.
+ */
+bool wait_for_port(const char *what, u16 port, u8 bits);
+
+u8 cmos_read(u8 reg);
+void cmos_write(u8 reg, u8 value);
+DECLARE_FEATURE(CMOS);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * devices: the two 8259A interrupt controllers (Intel 8259A data sheet; ICH9 data sheet, 5.8) and
+ * LVT0 in ExtINT mode, by which they interrupt CPU 0. See devices.c.
+ *
+ * They are KVM's, or the VMM's with kernel-irqchip=split. A broken hypervisor loses an interrupt
+ * that waits at a controller, delivers one that waits behind another, or forgets which one is in
+ * service, so that its EOI ends nothing. The clock (MC146818) is the source: it raises its line,
+ * and keeps it high until its register C is read, so what is lost does not come by itself.
+ */
+#include "apic.h"
+#include "deadline.h"
+#include "ghost.h"
+#include "io.h"
+#include "isr.h"
+#include "migrate.h"
+#include "processor.h"
+#include "report.h"
+#include "x86/devices/devices.h"
+
+#define MASTER	  0x20
+#define SLAVE	  0xa0
+#define PIC_IMR	  1 /* from the controller's port */
+#define ELCR1	  0x4d0
+#define ELCR2	  0x4d1
+#define ICW1_ICW4 0x11
+#define ICW4_8086 0x01
+#define CASCADE	  2
+#define READ_IRR  0x0a /* OCW3: what the controller's port reads from now on */
+#define READ_ISR  0x0b
+#define EOI	  0x20 /* OCW2, not specific */
+
+#define MASTER_BASE 0x60
+#define SLAVE_BASE  0x68
+#define CLOCK_IRQ   0 /* of the slave: IRQ 8 */
+
+#define EXTINT_MODE 0x700
+
+FEATURE(PIC, "8259A interrupt controllers (ports 0x20 and 0xa0)")
+{
+	return port_holds(MASTER + PIC_IMR) && port_holds(SLAVE + PIC_IMR);
+}
+
+static u8 pic_read(u16 port, u8 which)
+{
+	outb(which, port);
+	return inb(port);
+}
+
+/* All inputs are masked afterwards. */
+static void pic_initialise(u8 master_base, u8 slave_base)
+{
+	outb(ICW1_ICW4, MASTER);
+	outb(master_base, MASTER + PIC_IMR);
+	outb(BIT(CASCADE), MASTER + PIC_IMR);
+	outb(ICW4_8086, MASTER + PIC_IMR);
+	outb(ICW1_ICW4, SLAVE);
+	outb(slave_base, SLAVE + PIC_IMR);
+	outb(CASCADE, SLAVE + PIC_IMR);
+	outb(ICW4_8086, SLAVE + PIC_IMR);
+	mask_pic_interrupts();
+}
+
+TEST(pic_registers, .needs = PIC,
+     .about = "masks and edge/level control of the 8259A interrupt controllers survive an action")
+{
+	static const struct port_register registers[] = {
+		{ "the master's IMR", MASTER + PIC_IMR, 0xff },
+		{ "the slave's IMR", SLAVE + PIC_IMR, 0xff },
+		{ "ELCR1", ELCR1, 0xf8 },
+		{ "ELCR2", ELCR2, 0xde },
+	};
+	u8 elcr1 = inb(ELCR1), elcr2 = inb(ELCR2);
+
+	pic_initialise(MASTER_BASE, SLAVE_BASE);
+	/* LVT0 is masked, so nothing comes of it. */
+	outb(0xb6, MASTER + PIC_IMR);
+	outb(0x9d, SLAVE + PIC_IMR);
+	outb(elcr1 ^ 0x28, ELCR1);
+	outb(elcr2 ^ 0x12, ELCR2);
+	check_ports_kept(registers, ARRAY_SIZE(registers));
+	outb(elcr1, ELCR1);
+	outb(elcr2, ELCR2);
+	mask_pic_interrupts();
+}
+
+static u32 arrived, spurious;
+
+static void take(isr_regs_t *regs)
+{
+	if (!ghost_drop_uncalled(regs))
+		WRITE_ONCE(arrived, arrived + 1);
+}
+
+static void take_spurious(isr_regs_t *regs)
+{
+	WRITE_ONCE(spurious, spurious + 1);
+}
+
+/* MC146818: registers A and B, and C, whose reading lowers the line. */
+#define RTC_A	       10
+#define RTC_B	       11
+#define RTC_C	       12
+#define RTC_RATE       0x0f
+#define RTC_1024_HZ    6
+#define RTC_INTERRUPTS 0x70 /* in B */
+#define RTC_PERIODIC   0x40
+
+static bool waits_at(u16 port, u8 bit)
+{
+	return pic_read(port, READ_IRR) & bit;
+}
+
+static bool in_service_at(u16 port, u8 bit)
+{
+	return pic_read(port, READ_ISR) & bit;
+}
+
+static void end_of_interrupt(void)
+{
+	outb(EOI, SLAVE);
+	outb(EOI, MASTER);
+}
+
+/* The clock's next interrupt is to wait at the slave. */
+static bool raise(void)
+{
+	cmos_read(RTC_C);
+	return report_if_failed(wait_until(waits_at(SLAVE, BIT(CLOCK_IRQ)), ANSWER_MS),
+				"the clock raises its interrupt at the slave");
+}
+
+static void check_in_service(const char *when)
+{
+	report(in_service_at(SLAVE, BIT(CLOCK_IRQ)) && in_service_at(MASTER, BIT(CASCADE)),
+	       "%s: in service are %#x at the master, %#x at the slave", when,
+	       pic_read(MASTER, READ_ISR), pic_read(SLAVE, READ_ISR));
+}
+
+static void check_arrived(u32 count, const char *when)
+{
+	report(wait_until(READ_ONCE(arrived) >= count, ANSWER_MS) && READ_ONCE(arrived) == count,
+	       "%s: %u interrupts have come, %u expected", when, READ_ONCE(arrived), count);
+}
+
+/* Interrupts are off when it begins. */
+static void move_with_interrupts_off(void)
+{
+	if (raise()) {
+		migrate_quiet();
+		report(waits_at(SLAVE, BIT(CLOCK_IRQ)) && waits_at(MASTER, BIT(CASCADE)),
+		       "an interrupt waits at both controllers after the action");
+		report(!arrived, "it waits for STI");
+	}
+	irq_enable();
+	check_arrived(1, "after STI");
+}
+
+static void move_in_service(void)
+{
+	check_in_service("before the action");
+	if (!raise())
+		return;
+	migrate_quiet();
+	check_in_service("after the action");
+	report(waits_at(SLAVE, BIT(CLOCK_IRQ)) && READ_ONCE(arrived) == 1,
+	       "the next interrupt waits behind the one in service: %u have come",
+	       READ_ONCE(arrived));
+	end_of_interrupt();
+	check_arrived(2, "after EOI");
+}
+
+static void move_masked(void)
+{
+	outb(0xff, SLAVE + PIC_IMR);
+	end_of_interrupt();
+	if (!raise())
+		return;
+	migrate_quiet();
+	report(READ_ONCE(arrived) == 2, "a masked interrupt waits: %u have come",
+	       READ_ONCE(arrived));
+	outb((u8)~BIT(CLOCK_IRQ), SLAVE + PIC_IMR);
+	check_arrived(3, "after it was unmasked");
+}
+
+TEST(pic_interrupts, .needs = ALL_OF(PIC, CMOS),
+     .about =
+	     "interrupts that wait or are in service at the 8259A controllers do so after an action")
+{
+	u8 a = cmos_read(RTC_A), b = cmos_read(RTC_B);
+
+	arrived = spurious = 0;
+	handle_irq_any(SLAVE_BASE + CLOCK_IRQ, take);
+	handle_irq_any(MASTER_BASE + 7, take_spurious);
+	handle_irq_any(SLAVE_BASE + 7, take_spurious);
+	pic_initialise(MASTER_BASE, SLAVE_BASE);
+	apic_write(APIC_LVT0, EXTINT_MODE);
+	outb((u8)~BIT(CASCADE), MASTER + PIC_IMR);
+	outb((u8)~BIT(CLOCK_IRQ), SLAVE + PIC_IMR);
+
+	cmos_write(RTC_A, (a & ~RTC_RATE) | RTC_1024_HZ);
+	irq_disable();
+	cmos_write(RTC_B, (b & ~RTC_INTERRUPTS) | RTC_PERIODIC);
+	move_with_interrupts_off();
+	move_in_service();
+	move_masked();
+	report(!spurious, "no spurious interrupts: %u", spurious);
+
+	outb(0xff, SLAVE + PIC_IMR);
+	outb(0xff, MASTER + PIC_IMR);
+	cmos_write(RTC_B, b & ~RTC_INTERRUPTS);
+	cmos_write(RTC_A, a);
+	cmos_read(RTC_C);
+	end_of_interrupt();
+	apic_write(APIC_LVT0, APIC_LVT_MASKED);
+	/* An edge that was latched meanwhile must not be there for the next test. */
+	pic_initialise(MASTER_BASE, SLAVE_BASE);
+	irq_enable();
+	unhandle_irq(SLAVE_BASE + CLOCK_IRQ);
+	unhandle_irq(MASTER_BASE + 7);
+	unhandle_irq(SLAVE_BASE + 7);
+}
