@@ -80,8 +80,8 @@ static inline uint64_t controls(struct vm *vm, uint32_t msr, uint32_t wanted)
 enum { NMI_EXITING = 1 << 3, VIRTUAL_NMIS = 1 << 5 };
 
 /*
- * Makes the VM, with L1 at its first instruction. cr0 is what L2 runs with. The mask and the shadow
- * are CR0's; 0 leaves all bits to L2.
+ * Makes the VM, with L1 at its first instruction. Bits of cr0_mask belong to L1, and L2 reads them
+ * from cr0_shadow; with 0 all bits are L2's.
  */
 static inline void vmx_create(struct vm *vm, const uint8_t *code, size_t size,
 			      uint32_t pin_controls, uint64_t cr0_mask, uint64_t cr0_shadow)
