@@ -78,6 +78,14 @@ done
 if [ "${2-}" != units ]; then
 	# QEMU 7.2's TCG loses writes in live migrations (docs/findings.md).
 	quick tcg none,pause,reset
+	# OVMF takes seconds to boot on TCG, so these are few; docs/uefi.md has the command for all.
+	if [ -e "$build/x86/uefi.efi" ] && [ -d /usr/share/qemu/firmware ]; then
+		run quick-uefi "$build/ferry" run --tap --accel tcg --firmware uefi \
+			--logdir "$build/check-logs/uefi" selftest/none uefi/none uefi/snapshot dma_up/none
+	else
+		echo "quick-uefi: skipped: no gnu-efi or no OVMF ('scripts/packages --install efi' brings both)"
+		skipped=$((skipped + 1))
+	fi
 	# ferry says why where KVM cannot be used.
 	if why=$("$build/ferry" list --accel kvm selftest 2>&1 >/dev/null); then
 		quick kvm none,precopy,reset

@@ -14,6 +14,9 @@
 #define ARCHITECTURE "x86_64"
 #define MACHINE	     "pc-q35-"
 
+/* Names one folder in place of the usual ones, for whoever has built OVMF. */
+#define FOLDER_VARIABLE "FERRY_OVMF"
+
 static const char *const usual_folders[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware",
 					     NULL };
 
@@ -164,9 +167,11 @@ struct uefi_build *uefi_find_in(const char *const *folders, GError **error)
 const struct uefi_build *uefi_find(GError **error)
 {
 	static struct uefi_build *found;
+	const char *own = g_getenv(FOLDER_VARIABLE);
+	const char *const own_folders[] = { own, NULL };
 
 	if (!found)
-		found = uefi_find_in(usual_folders, error);
+		found = uefi_find_in(own ? own_folders : usual_folders, error);
 	return found;
 }
 
