@@ -47,7 +47,7 @@ install: all man
 	$(quiet)$(INSTALL) -d $(DESTDIR)$(BINDIR) $(installed_lib)/x86 $(installed_lib)/lab
 	$(quiet)$(install_program) $(build)/ferry $(build)/ferry-vmm $(installed_lib)
 	$(quiet)ln -sfr $(installed_lib)/ferry $(DESTDIR)$(BINDIR)/ferry
-	$(quiet)$(install_file) $(guest_flats) $(guest_elfs) $(guest_efis) $(installed_lib)/x86
+	$(quiet)$(install_file) $(guest_flats) $(guest_elfs) $(guest_efis) $(guest_secures) $(efi_certificate) $(installed_lib)/x86
 	$(quiet)$(install_program) $(build)/lab/tsc-khz $(installed_lib)/lab
 	$(quiet)$(install_file) $(build)/lab/boot $(build)/lab/preforked.so $(installed_lib)/lab
 	$(quiet)$(call install_each,unittests.cfg known-issues.cfg durations.cfg corpus/quick \

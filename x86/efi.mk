@@ -26,7 +26,9 @@ efi_command := $(CC) $(OBJCOPY) $(EFI_CFLAGS) $(EFI_LDFLAGS) $(efi_script) $(efi
 $(eval $(call remember,efi,efi_command))
 efi_flags := $(build)/efi.flags
 
-$(efi_build)/loader.o: $(efi_folder)/loader.c x86/efi.mk $(efi_flags)
+efi_loader := $(efi_build)/loader.o $(efi_build)/fw-cfg.o
+
+$(efi_loader): $(efi_build)/%.o: $(efi_folder)/%.c x86/efi.mk $(efi_flags)
 	@mkdir -p $(@D)
 	$(say) CC $@
 	$(quiet)$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
@@ -38,7 +40,7 @@ $(efi_build)/%.bin: $(build)/x86/%.elf
 $(efi_build)/%.image.o: $(efi_folder)/image.S $(efi_build)/%.bin x86/efi.mk $(efi_flags)
 	$(quiet)$(CC) -m64 -DGUEST_IMAGE='"$(efi_build)/$*.bin"' -c -o $@ $<
 
-$(efi_build)/%.so: $(efi_build)/loader.o $(efi_build)/%.image.o
+$(efi_build)/%.so: $(efi_loader) $(efi_build)/%.image.o
 	$(quiet)$(CC) $(EFI_LDFLAGS) -Wl,-T,$(efi_script) -o $@ $(efi_startup) $^ \
 		$(GNU_EFI)/libefi.a $(GNU_EFI)/libgnuefi.a
 
@@ -46,8 +48,34 @@ $(build)/x86/%.efi: $(efi_build)/%.so
 	$(say) EFI $@
 	$(quiet)$(OBJCOPY) $(EFI_SECTIONS) --output-target=efi-app-x86_64 $< $@
 
--include $(efi_build)/loader.d
-.SECONDARY: $(efi_build)/loader.o
+# For Secure Boot the application is signed with a key that each build folder makes for itself, and put
+# where firmware looks on a disk that has no boot entry: UEFI Specification 2.10, 3.5.1.1. -kernel does
+# not do, since QEMU writes into the image, and the signature is wrong then.
+ifeq ($(SECURE_BOOT),yes)
+guest_secures := $(guest_programs:%=$(build)/x86/%.secure.img)
+efi_certificate := $(build)/x86/secure-boot.der
+
+$(efi_build)/key.pem: x86/efi.mk
+	@mkdir -p $(@D)
+	$(quiet)openssl req -new -x509 -newkey rsa:2048 -nodes -sha256 -days 3650 -subj '/CN=Ferry/' \
+		-keyout $@.new -out $(efi_build)/certificate.pem 2>/dev/null
+	$(quiet)mv $@.new $@
+
+$(efi_certificate): $(efi_build)/key.pem
+	$(say) KEY $@
+	$(quiet)openssl x509 -in $(efi_build)/certificate.pem -outform DER -out $@
+
+$(build)/x86/%.secure.img: $(build)/x86/%.efi $(efi_certificate)
+	$(say) SIGN $@
+	$(quiet)sbsign --key $(efi_build)/key.pem --cert $(efi_build)/certificate.pem \
+		--output $(efi_build)/$*.signed $< >$(efi_build)/$*.log 2>&1 || { cat $(efi_build)/$*.log; false; }
+	$(quiet)rm -f $@.new && mformat -C -f 1440 -i $@.new :: && mmd -i $@.new ::/EFI ::/EFI/BOOT && \
+		mcopy -i $@.new $(efi_build)/$*.signed ::/EFI/BOOT/BOOTX64.EFI && mv $@.new $@
+	$(quiet)rm -f $(efi_build)/$*.signed $(efi_build)/$*.log
+endif
+
+-include $(efi_loader:.o=.d)
+.SECONDARY: $(efi_loader)
 .INTERMEDIATE: $(foreach kind,bin image.o so,$(guest_programs:%=$(efi_build)/%.$(kind)))
 
 endif

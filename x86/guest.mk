@@ -53,7 +53,7 @@ ifeq ($(GUEST_TARGET),efi)
 guest_flats := $(build)/x86/calibrate.flat
 endif
 
-guests: $(guest_flats) $(guest_efis)
+guests: $(guest_flats) $(guest_efis) $(guest_secures) $(efi_certificate)
 
 $(build)/x86/%.flat: $(build)/x86/%.elf
 	$(say) OBJCOPY $@

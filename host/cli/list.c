@@ -36,7 +36,7 @@ static const GOptionEntry entries[] = {
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
 	  "kvm: no case runs in a lab; tcg: on TCG (default: kvm, here or in a lab)", "ACCEL" },
 	{ "firmware", 0, 0, G_OPTION_ARG_STRING, &settings.firmware,
-	  "List the cases with guests that this firmware starts: usual or uefi (default: usual)",
+	  "List the cases with guests that this firmware starts: usual, uefi or uefi-secure (default: usual)",
 	  "KIND" },
 	{ "words", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options.words,
 	  "For completion: what the option OPTION of 'ferry run' may be, or 'case'", "OPTION" },

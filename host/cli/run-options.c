@@ -64,7 +64,7 @@ static const GOptionEntry entries[] = {
 	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
 	  "TYPE" },
 	{ "firmware", 0, 0, G_OPTION_ARG_STRING, &options.wanted.firmware,
-	  "What starts the guests: usual, which is qboot, or uefi, which is the distribution's OVMF (default: usual)",
+	  "What starts the guests: usual, which is qboot; uefi, which is the distribution's OVMF; or uefi-secure, with Secure Boot (default: usual)",
 	  "KIND" },
 	{ "plan", 0, 0, G_OPTION_ARG_STRING, &plan_list,
 	  "These plans instead of each program's own, e.g. none,precopy+multifd+tcp", "LIST" },

@@ -43,6 +43,8 @@ const struct lab_kind lab_kinds[] = {
 		.cpus = 2,
 		.shares_files = TRUE,
 		.boot_seconds = 600,
+		/* docs/findings.md, "Emulated CPUs" */
+		.no_uefi = "the amd lab's QEMU ends when OVMF's interrupt handlers write CR8",
 	},
 	{
 		.name = "intel",
@@ -53,6 +55,7 @@ const struct lab_kind lab_kinds[] = {
 		.is_hardware = kvm_offers_vmx,
 		.cpus = 1,
 		.shares_files = FALSE,
+		.no_uefi = "the intel lab has no OVMF among its files",
 		/* Bochs takes minutes to boot any other. */
 		.kernel = "small",
 		.boot_seconds = 1800,

@@ -31,6 +31,8 @@ struct lab_kind {
 	const char *kernel;
 	/* Seconds that may pass from the script's start to the first line of the runner inside. */
 	unsigned boot_seconds;
+	const char
+		*no_uefi; /* why it cannot run UEFI firmware where its CPU is emulated, or NULL */
 };
 
 /*

@@ -15,7 +15,9 @@
 /* The only architecture that there are guests for; a program for another is skipped. */
 #define ARCHITECTURE "x86_64"
 
-#define NO_UEFI_IMAGE "; './configure --target=both' and make build it"
+#define ON_TCG "; --accel tcg runs it on QEMU's TCG"
+
+#define NO_UEFI_IMAGE "; after 'scripts/packages --install efi', ./configure and make build it"
 
 /* The `check` of PROGRAM that does not hold on this machine, as a reason; NULL: all hold. */
 static char *failed_check(const struct program *program)
@@ -185,6 +187,14 @@ static char *why_here(const struct program *program, const struct selection *sel
 
 /* ---- labs ---- */
 
+/* Why LAB cannot run the firmware that the user wants, or NULL. On hardware any lab can. */
+static const char *lab_lacks_firmware(const struct lab_kind *lab, const struct selection *selection)
+{
+	if (firmware_of(selection->wanted->firmware) == FIRMWARE_USUAL || lab->is_hardware())
+		return NULL;
+	return lab->no_uefi;
+}
+
 /* The runner inside a lab checks whatever else the case needs. */
 static gboolean lab_offers(const struct lab_kind *lab, const struct test_case *test_case)
 {
@@ -221,10 +231,18 @@ static void place_in_wanted_lab(struct test_case *test_case, const struct select
 	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++) {
 		if (any ? !lab_offers(lab, test_case) : !g_str_equal(lab->name, selection->host))
 			continue;
+		if (lab_lacks_firmware(lab, selection)) {
+			g_free(test_case->skip_reason);
+			test_case->skip_reason =
+				g_strdup_printf("%s" ON_TCG, lab_lacks_firmware(lab, selection));
+			continue;
+		}
+		g_clear_pointer(&test_case->skip_reason, g_free);
 		place_in(test_case, lab, g_strconcat("--host ", selection->host, NULL), selection);
 		return;
 	}
-	test_case->skip_reason = g_strdup("no lab offers all that it needs");
+	if (!test_case->skip_reason)
+		test_case->skip_reason = g_strdup("no lab offers all that it needs");
 }
 
 /* This machine lacks something. If no lab can be started that has it, the case is skipped. */
@@ -232,10 +250,16 @@ static void place_in_some_lab(struct test_case *test_case, const struct lack *la
 			      const struct selection *selection)
 {
 	g_autoptr(GString) reason = g_string_new(lack->reason);
+	gboolean no_firmware = FALSE;
 
 	for (const struct lab_kind *lab = lab_kinds; lab->name; lab++) {
 		if (!lab_offers(lab, test_case))
 			continue;
+		if (lab_lacks_firmware(lab, selection)) {
+			g_string_append_printf(reason, "; %s", lab_lacks_firmware(lab, selection));
+			no_firmware = TRUE;
+			continue;
+		}
 		if (!lab->missing()) {
 			place_in(test_case, lab, g_strdup(lack->brief), selection);
 			return;
@@ -244,6 +268,8 @@ static void place_in_some_lab(struct test_case *test_case, const struct lack *la
 	}
 	if (test_case->plan->options & OPTION_HUGE_PAGES)
 		g_string_append(reason, "; labs have no huge pages");
+	if (no_firmware)
+		g_string_append(reason, ON_TCG);
 	test_case->skip_reason = g_strdup(reason->str);
 }
 

@@ -10,7 +10,7 @@
 #include "util/text.h"
 
 /* UEFI's images are built only where gnu-efi is. */
-#define UEFI_HINT " after './configure --target=both'"
+#define UEFI_HINT " after 'scripts/packages --install efi' and ./configure"
 
 /* The plans of kvm-unit-tests' programs, which know nothing of ours. */
 static const char *const kvm_unit_tests_plans[] = { "none", NULL };

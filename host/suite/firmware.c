@@ -10,12 +10,11 @@
 static const char *const words[] = {
 	[FIRMWARE_USUAL] = "usual",
 	[FIRMWARE_UEFI] = "uefi",
+	[FIRMWARE_UEFI_SECURE] = "uefi-secure",
 };
 
 gboolean firmware_find(const char *word, enum firmware *firmware, GError **error)
 {
-	g_autofree char *all = NULL;
-
 	*firmware = FIRMWARE_USUAL;
 	for (gsize i = 0; word && i < G_N_ELEMENTS(words); i++)
 		if (g_str_equal(words[i], word)) {
@@ -24,8 +23,8 @@ gboolean firmware_find(const char *word, enum firmware *firmware, GError **error
 		}
 	if (!word)
 		return TRUE;
-	all = g_strjoin(" or ", words[FIRMWARE_USUAL], words[FIRMWARE_UEFI], NULL);
-	g_set_error(error, FERRY_ERROR, 0, "--firmware is %s, not '%s'", all, word);
+	g_set_error(error, FERRY_ERROR, 0, "--firmware is usual, uefi or uefi-secure, not '%s'",
+		    word);
 	return FALSE;
 }
 
@@ -43,5 +42,6 @@ char *firmware_image(enum firmware firmware, const char *file)
 
 	if (firmware == FIRMWARE_USUAL)
 		return g_strdup(file);
-	return g_strdup_printf("%.*s.efi", (int)length, file);
+	return g_strdup_printf("%.*s%s", (int)length, file,
+			       firmware == FIRMWARE_UEFI ? ".efi" : ".secure.img");
 }

@@ -8,6 +8,7 @@
 enum firmware {
 	FIRMWARE_USUAL, /* what the VMM boots a multiboot image with */
 	FIRMWARE_UEFI,
+	FIRMWARE_UEFI_SECURE, /* with Secure Boot, and with SMM, which protects its variables */
 };
 
 /* The kind that WORD names; NULL names the usual one. FALSE and ERROR if there is none. */
@@ -18,7 +19,7 @@ enum firmware firmware_of(const char *word);
 
 /*
  * The file that FIRMWARE starts, of a program whose multiboot image is FILE: build/x86/NAME.efi is
- * beside build/x86/NAME.flat. The caller frees it.
+ * beside build/x86/NAME.flat, and NAME.secure.img. The caller frees it.
  */
 char *firmware_image(enum firmware firmware, const char *file);
 

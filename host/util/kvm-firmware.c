@@ -120,7 +120,7 @@ const char *kvm_firmware_problem(void)
 
 	if (!was_asked && run_code() == KVM_EXIT_INTERNAL_ERROR)
 		problem =
-			"this KVM cannot run UEFI firmware: it emulates code without paging, and does not know FINIT and FLDCW";
+			"the local KVM cannot run UEFI firmware: it emulates code without paging, and does not know FINIT and FLDCW";
 	was_asked = TRUE;
 	return problem;
 }

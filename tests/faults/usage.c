@@ -31,7 +31,7 @@ static const struct fault rows[] = {
 	  "^ferry: --firmware uefi: no UEFI firmware for q35 is installed \\(no descriptor in /nowhere/ovmf names one\\); 'scripts/packages --install efi' brings it, in Debian's package ovmf",
 	  .wrapper = "FERRY_OVMF=/nowhere/ovmf exec \"$@\"" },
 	{ "firmware-unknown", "run selftest/none --firmware bios", "", 2, NULL,
-	  "^ferry: --firmware is usual or uefi, not 'bios'" },
+	  "^ferry: --firmware is usual, uefi or uefi-secure, not 'bios'" },
 	{ "firmware-has-no-room", "run selftest/none --firmware uefi --memory 64", "", 2, NULL,
 	  "^ferry: with --firmware uefi --memory is 128 MiB or more" },
 	{ "firmware-is-needed", "run uefi/none", "", 0, "SKIP",

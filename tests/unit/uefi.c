@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "suite/firmware.h"
+#include "vmm/qemu/uefi-keys.h"
 #include "vmm/qemu/uefi.h"
 
 static char *folder;
@@ -37,7 +38,8 @@ static void describe(const char *name, const char *machine, const char *code, co
 
 static struct uefi_build *find(GError **error)
 {
-	return uefi_find_in((const char *const[]){ "/nowhere", folder, NULL }, error);
+	return uefi_find_in((const char *const[]){ "/nowhere", folder, NULL }, FIRMWARE_UEFI,
+			    error);
 }
 
 static void remove_all(void)
@@ -90,6 +92,72 @@ static void test_first_that_fits(void)
 	remove_all();
 }
 
+static void test_secure(void)
+{
+	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
+	struct uefi_build *build;
+
+	write_file("CODE.fd", "");
+	write_file("VARS.fd", "");
+	describe("20-plain.json", "pc-q35-*", "CODE.fd", "verbose-dynamic");
+	describe("30-other-keys.json", "pc-q35-*", "CODE.fd",
+		 "secure-boot\", \"requires-smm\", \"enrolled-keys");
+	g_assert_null(
+		uefi_find_in((const char *const[]){ folder, NULL }, FIRMWARE_UEFI_SECURE, NULL));
+	describe("40-secure.json", "pc-q35-*", "CODE.fd", "secure-boot\", \"requires-smm");
+	build = uefi_find_in((const char *const[]){ folder, NULL }, FIRMWARE_UEFI_SECURE, NULL);
+	g_assert_nonnull(build);
+	uefi_add_arguments(arguments, build);
+	g_assert_cmpstr(arguments->pdata[5], ==, "smm=on");
+	uefi_add_disk(arguments, "/a,b.img", "test=c,d");
+	g_assert_nonnull(strstr(arguments->pdata[13], "file=/a,,b.img"));
+	g_assert_cmpstr(arguments->pdata[17], ==, "name=opt/ferry/command-line,string=test=c,,d");
+	uefi_free(build);
+	remove_all();
+}
+
+/* An empty store of 1 KiB, in a volume with a header of 72 bytes. */
+static GBytes *empty_store(void)
+{
+	static const guint8 store[] = {
+		0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43, 0xa1, 0x80,
+		0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92, 0x00, 0x04, 0x00, 0x00
+	};
+	g_autofree guint8 *bytes = g_malloc(72 + 1024);
+
+	memset(bytes, 0xff, 72 + 1024);
+	memcpy(bytes + 40, "_FVH", 4);
+	bytes[48] = 72;
+	bytes[49] = 0;
+	memcpy(bytes + 72, store, sizeof(store));
+	return g_bytes_new(bytes, 72 + 1024);
+}
+
+static void test_keys(void)
+{
+	g_autoptr(GBytes) store = empty_store(), certificate = g_bytes_new("CERT", 4);
+	g_autoptr(GBytes) large = g_bytes_new_take(g_malloc0(400), 400), none = NULL, full = NULL;
+	g_autoptr(GBytes) enrolled = uefi_enroll(store, certificate, NULL);
+	const guint8 *bytes;
+	g_autoptr(GError) error = NULL;
+	gsize size;
+
+	g_assert_nonnull(enrolled);
+	bytes = g_bytes_get_data(enrolled, &size);
+	g_assert_cmpuint(size, ==, 72 + 1024);
+	/* The first variable is PK: start, state, attributes; name; a list with one signature. */
+	g_assert_cmpmem(bytes + 100, 8, "\xaa\x55\x3f\x00\x27\x00\x00\x00", 8);
+	g_assert_cmpmem(bytes + 160, 6, "P\0K\0\0\0", 6);
+	g_assert_cmpmem(bytes + 166 + 44, 4, "CERT", 4);
+	g_assert_cmpmem(bytes + 216, 2, "\xaa\x55", 2);
+	/* A store that has something in it is no template, and three large keys find no room. */
+	none = uefi_enroll(enrolled, certificate, &error);
+	g_assert_null(none);
+	g_assert_nonnull(strstr(error->message, "no empty store"));
+	full = uefi_enroll(store, large, NULL);
+	g_assert_null(full);
+}
+
 static void test_words(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -113,6 +181,8 @@ int main(int argc, char **argv)
 	folder = g_dir_make_tmp("ferry-uefi-XXXXXX", NULL);
 	g_test_add_func("/uefi/none", test_none);
 	g_test_add_func("/uefi/first-that-fits", test_first_that_fits);
+	g_test_add_func("/uefi/secure", test_secure);
+	g_test_add_func("/uefi/keys", test_keys);
 	g_test_add_func("/uefi/words", test_words);
 	status = g_test_run();
 	remove_all();

@@ -12,6 +12,7 @@
  */
 #include "libcflat.h"
 #include "efi/efi.h"
+#include "efi/efi-runtime.h"
 #include "io.h"
 #include "pci.h"
 #include "vm.h"
@@ -63,7 +64,8 @@ static u64 tseg_mib(void)
 
 static void check_closed(const char *when)
 {
-	u64 end = low_ram_end(), start = end - (tseg_mib() << 20), open = 0;
+	u64 end = low_ram_end() - (broken("smram") ? tseg_mib() << 20 : 0);
+	u64 start = end - (tseg_mib() << 20), open = 0;
 	u8 smram;
 
 	report_prefix_push(when);
@@ -89,6 +91,33 @@ static void check_closed(const char *when)
 	       "the lock cannot be opened: SMRAM 0x%x, ESMRAMC 0x%x",
 	       pci_config_readb(HOST_BRIDGE, SMRAM), pci_config_readb(HOST_BRIDGE, ESMRAMC));
 	report_prefix_pop();
+}
+
+/* One byte; UEFI Specification 2.10, 3.3 "Globally Defined Variables". */
+static void check_global(const u16 *name, const char *what, u8 wanted)
+{
+	static const struct efi_guid global = {
+		0x8be4df61, 0x93ca, 0x11d2, { 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c }
+	};
+	u8 value = 0xff;
+	u64 size = sizeof(value);
+	efi_status status = efi_runtime()->get_variable(name, &global, NULL, &size, &value);
+
+	report(status == EFI_SUCCESS && value == wanted, "the variable %s is %u (status 0x%lx)",
+	       what, value, status);
+}
+
+TEST(secure_boot_is_on, .needs = SMRAM_LOCKED,
+     .about = "the firmware says before and after an action that Secure Boot is on, with a key")
+{
+	static const u16 secure[] = { 'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0 };
+	static const u16 setup[] = { 'S', 'e', 't', 'u', 'p', 'M', 'o', 'd', 'e', 0 };
+
+	check_global(secure, "SecureBoot", 1);
+	check_global(setup, "SetupMode", 0);
+	migrate();
+	check_global(secure, "SecureBoot", 1);
+	check_global(setup, "SetupMode", 0);
 }
 
 TEST(smram_stays_locked, .needs = SMRAM_LOCKED,

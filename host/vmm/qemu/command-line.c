@@ -102,7 +102,7 @@ static void add_accelerator(GPtrArray *arguments, const struct vm_machine *machi
 /* Under UEFI these have one vCPU, as x86/efi/run starts them. */
 static gboolean is_uefi_kvm_unit_test(const struct vm_machine *machine)
 {
-	return machine->kvm_unit_test && machine->firmware == FIRMWARE_UEFI;
+	return machine->kvm_unit_test && machine->firmware != FIRMWARE_USUAL;
 }
 
 /* A program's own -m is for a guest alone, without UEFI firmware. */
@@ -112,7 +112,7 @@ static gboolean needs_more_memory(const struct vm_machine *machine)
 	gint64 least, mib;
 
 	text_number(LEAST_UEFI_MEMORY, 0, G_MAXINT, &least);
-	return machine->firmware == FIRMWARE_UEFI && named &&
+	return machine->firmware != FIRMWARE_USUAL && named &&
 	       text_number(named, 0, G_MAXINT, &mib) && mib < least;
 }
 
@@ -155,8 +155,8 @@ static void add_machine(GPtrArray *arguments, const struct vm_machine *machine)
 		add(arguments, type);
 	}
 	add_accelerator(arguments, machine);
-	if (machine->firmware == FIRMWARE_UEFI) {
-		uefi_add_arguments(arguments, uefi_find(NULL));
+	if (machine->firmware != FIRMWARE_USUAL) {
+		uefi_add_arguments(arguments, uefi_find(machine->firmware, NULL));
 	} else if (!machine->kvm_unit_test && !has_argument(machine->arguments, "-bios")) {
 		add(arguments, "-bios");
 		add(arguments, FIRMWARE);
@@ -197,6 +197,13 @@ static void add_devices(GPtrArray *arguments, const struct vm_machine *machine)
 static void add_guest(GPtrArray *arguments, const struct vm_machine *machine,
 		      const char *runner_word)
 {
+	if (machine->firmware == FIRMWARE_UEFI_SECURE) {
+		g_autofree char *words =
+			g_strjoin(" ", machine->command_line ?: "", runner_word, NULL);
+
+		uefi_add_disk(arguments, machine->file, words);
+		return;
+	}
 	add(arguments, "-kernel");
 	add(arguments, machine->file);
 	if (machine->command_line) {
@@ -255,8 +262,8 @@ gboolean qemu_has_firmware(const struct vm_config *config, GError **error)
 {
 	const struct vm_machine *machine = &config->machine;
 
-	if (machine->firmware == FIRMWARE_UEFI)
-		return uefi_find(error) != NULL;
+	if (machine->firmware != FIRMWARE_USUAL)
+		return uefi_find(machine->firmware, error) != NULL;
 	return machine->kvm_unit_test || has_argument(machine->arguments, "-bios") ||
 	       qemu_finds_firmware(config->endpoint.binary, error);
 }

@@ -139,8 +139,9 @@ static gboolean find_programs(struct vmm_programs *programs, const struct settin
 			name);
 		return FALSE;
 	}
-	if (firmware_of(wanted->firmware) == FIRMWARE_UEFI && !uefi_find(error)) {
-		g_prefix_error(error, "--firmware uefi: ");
+	if (firmware_of(wanted->firmware) != FIRMWARE_USUAL &&
+	    !uefi_find(firmware_of(wanted->firmware), error)) {
+		g_prefix_error(error, "--firmware %s: ", wanted->firmware);
 		return FALSE;
 	}
 	if (wanted->qemu_dst) {

@@ -14,6 +14,8 @@
 #define HANDOVER_MAGIC 0x45464921
 
 #define MOST_COMMAND_LINE 4096
+/* The command line as a file of QEMU's fw_cfg device, for an image that came from a disk. */
+#define HANDOVER_COMMAND_LINE "opt/ferry/command-line"
 /* OVMF has about 100 descriptors. */
 #define MOST_EFI_MEMORY 512
 

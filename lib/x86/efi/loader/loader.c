@@ -11,6 +11,7 @@
 #include <efilib.h>
 
 #include "lib/x86/efi/handover.h"
+#include "fw-cfg.h"
 
 #define DEBUG_EXIT	0xf4
 #define STATUS_ABORTED	127
@@ -61,6 +62,15 @@ static void *find_rsdp(EFI_SYSTEM_TABLE *system_table)
 		}
 	}
 	return NULL;
+}
+
+/* QEMU hands the command line over in fw_cfg if the loader came from a disk. */
+static BOOLEAN find_command_line(char *to)
+{
+	UINTN size = fw_cfg_read(HANDOVER_COMMAND_LINE, to, MOST_COMMAND_LINE - 1);
+
+	to[size] = '\0';
+	return size > 0;
 }
 
 /* Load options are UCS-2, and may lack the NUL at their end (9.1, EFI_LOADED_IMAGE_PROTOCOL). */
@@ -144,7 +154,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	handover = (void *)address;
 	handover->system_table = (UINT64)system_table;
 	handover->rsdp = (UINT64)find_rsdp(system_table);
-	copy_command_line(image, handover->command_line);
+	if (!find_command_line(handover->command_line))
+		copy_command_line(image, handover->command_line);
 	copy_guest(header);
 	leave_boot_services(image, handover);
 	asm volatile("cli; jmp *%0" : : "r"(header->entry), "D"(handover) : "memory");
