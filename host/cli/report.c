@@ -3,24 +3,30 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/corpus-bug.h"
+#include "cli/corpus-page.h"
 #include "report/digest.h"
 #include "report/page.h"
 #include "report/results-file.h"
+#include "util/paths.h"
 #include "util/text.h"
 
 static struct {
 	char *output;
-	gboolean text, markdown;
+	gboolean text, markdown, corpus;
 	char **files;
 } options;
 
 static const GOptionEntry entries[] = {
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
-	  "Where to write it; - is standard output (default: for a page the last file, with .html in place of .json)",
+	  "Where to write it; - is standard output (default: for a page the last file, with .html in place of .json, or corpus.html)",
 	  "FILE" },
 	{ "text", 0, 0, G_OPTION_ARG_NONE, &options.text,
 	  "Write plain text for a bug report instead of a page, to standard output", NULL },
 	{ "markdown", 0, 0, G_OPTION_ARG_NONE, &options.markdown, "The same as Markdown", NULL },
+	{ "corpus", 0, 0, G_OPTION_ARG_NONE, &options.corpus,
+	  "A page of the KVMs and QEMUs that are broken on purpose: which cases notice them, by RESULTS, which 'ferry corpus matrix' wrote (default: corpus/matrix)",
+	  NULL },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.files, NULL,
 	  "[BEFORE] RESULTS" },
 	{ 0 },
@@ -117,6 +123,26 @@ static char *make_page(const char *before, const char *now, GError **error)
 	return text;
 }
 
+/* ---- the corpus ---- */
+
+/* Returns an exit status. Patches that FILE (NULL: corpus/matrix) says nothing of are not measured.
+ */
+static int show_corpus(const char *file)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *path = file ? g_strdup(file) : source_path("corpus/matrix");
+	gboolean is_there = file || g_file_test(path, G_FILE_TEST_EXISTS);
+	g_autoptr(GPtrArray) bugs = bugs_read(NULL, &error);
+	struct matrix *matrix = bugs ? is_there ? matrix_read(path, &error) : matrix_new() : NULL;
+	g_autofree char *text = NULL;
+
+	if (!matrix)
+		return usage_error("%s", error->message);
+	text = corpus_page(bugs, matrix);
+	matrix_free(matrix);
+	return write_output(options.output ? options.output : "corpus.html", text);
+}
+
 static int show(char **files)
 {
 	guint count = g_strv_length(files);
@@ -149,6 +175,10 @@ static int report(int argc, char **argv)
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return usage_error("%s", error->message);
 	count = options.files ? g_strv_length(options.files) : 0;
+	if (options.corpus && (count > 1 || options.text || options.markdown))
+		return usage_error("--corpus makes a page of one matrix");
+	if (options.corpus)
+		return show_corpus(count ? options.files[0] : NULL);
 	if (options.text && options.markdown)
 		return usage_error("choose one of --text and --markdown");
 	if (count < 1 || count > 2)

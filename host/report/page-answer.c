@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The top of the page. See page-answer.h. */
 #include "report/page-answer.h"
+#include "report/page-frame.h"
 #include "report/run-facts.h"
-#include "util/text.h"
 
-#define LONGEST_TEXT 400
 /* More of them are folded away, and of still more the matrix alone shows them. */
 #define FAILED_SHOWN 10
 #define MOST_FAILED  50
@@ -32,14 +31,6 @@ void answer_free(struct answer *answer)
 	g_string_free(answer->failed, TRUE);
 	g_string_free(answer->folded, TRUE);
 	g_free(answer);
-}
-
-void html_text(GString *html, const char *text)
-{
-	g_autofree char *printable = text_printable_most(text, -1, LONGEST_TEXT);
-	g_autofree char *escaped = g_markup_escape_text(printable, -1);
-
-	g_string_append(html, escaped);
 }
 
 static void add_failed(struct answer *answer, const struct result *result, guint index)

@@ -20,7 +20,4 @@ void answer_add(struct answer *answer, const struct result *result, guint index)
 void answer_write(const struct answer *answer, const char *title, const char *changes,
 		  GString *html);
 
-/* Appends TEXT, escaped and cut. */
-void html_text(GString *html, const char *text);
-
 #endif

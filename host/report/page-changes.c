@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A table for each kind of change, with a row for each test. See page-changes.h. */
-#include "report/page-answer.h"
 #include "report/page-changes.h"
+#include "report/page-frame.h"
 #include "util/text.h"
 
 /* Rows of a table; the others are counted. */

@@ -7,6 +7,7 @@
 #include "report/page-case.h"
 #include "report/page-changes.h"
 #include "report/page-files.h"
+#include "report/page-frame.h"
 #include "report/page.h"
 
 struct page {
@@ -120,38 +121,11 @@ void page_add_changes(struct page *page, const GPtrArray *items)
 	page->changes = changes_html(items, find_case, page);
 }
 
-/* 'sha256-...' of TEXT, as a policy names what may run. */
-static char *policy_hash(const char *text)
-{
-	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-	guint8 digest[32];
-	gsize length = sizeof(digest);
-	g_autofree char *encoded = NULL;
-
-	g_checksum_update(checksum, (const guchar *)text, -1);
-	g_checksum_get_digest(checksum, digest, &length);
-	encoded = g_base64_encode(digest, length);
-	return g_strdup_printf("'sha256-%s'", encoded);
-}
-
 char *page_text(struct page *page)
 {
 	g_autofree char *script = g_strjoinv("\n", (char **)page_scripts);
-	g_autofree char *script_hash = policy_hash(script);
-	g_autofree char *style_hash = policy_hash(page_style);
-	GString *html = g_string_new(
-		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+	g_autoptr(GString) html = g_string_new("<main id=\"overview\" tabindex=\"-1\">\n");
 
-	g_string_append_printf(
-		html,
-		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src %s; script-src %s\">\n",
-		style_hash, script_hash);
-	g_string_append(
-		html,
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>Ferry: ");
-	html_text(html, page->title);
-	g_string_append_printf(html, "</title>\n<style>%s</style>\n</head>\n<body>\n", page_style);
-	g_string_append(html, "<main id=\"overview\" tabindex=\"-1\">\n");
 	answer_write(page->answer, page->title, page->changes, html);
 	g_string_append(
 		html,
@@ -160,6 +134,5 @@ char *page_text(struct page *page)
 	json_builder_end_array(page->summaries);
 	append_json(html, "summaries", page->summaries);
 	g_string_append(html, page->stories->str);
-	g_string_append_printf(html, "<script>%s</script>\n</body>\n</html>\n", script);
-	return g_string_free(html, FALSE);
+	return page_frame(page->title, html->str, script);
 }
