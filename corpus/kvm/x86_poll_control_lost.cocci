@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: KVM_SET_MSRS ignores MSR_KVM_POLL_CONTROL
+// Noticed by: a guest that polls by itself is polled for by the host, too, after a migration
+// Files: arch/x86/kvm/x86.c
+// Reaches: *
+// Cases: registers/precopy
+// Test: msrs
+//
+// What must hold: MSR_KVM_POLL_CONTROL is the same before and after.
+
+@@
+expression value;
+identifier vcpu, info;
+@@
+ kvm_set_msr_common(struct kvm_vcpu *vcpu, struct msr_data *info)
+ {
+ <...
+- vcpu->arch.msr_kvm_poll_control = value;
++ if (!info->host_initiated)
++	vcpu->arch.msr_kvm_poll_control = value;
+ ...>
+ }
