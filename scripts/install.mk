@@ -52,7 +52,7 @@ install: all man
 	$(quiet)$(install_file) $(build)/lab/boot $(build)/lab/preforked.so $(installed_lib)/lab
 	$(quiet)$(call install_each,unittests.cfg known-issues.cfg durations.cfg corpus/quick \
 		scripts/packages $(installed_lab_files) $(installed_corpus_files),$(installed_share))
-	$(quiet)$(call install_each,README.md CONTRIBUTING.md corpus/README.md $(wildcard docs/*.md docs/reports/*.md),$(installed_doc))
+	$(quiet)$(call install_each,README.md CONTRIBUTING.md corpus/README.md $(wildcard docs/*.md docs/reports/*.md docs/images/*.png),$(installed_doc))
 	$(quiet)$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1
 	$(quiet)$(install_file) $(build)/man/*.1 $(DESTDIR)$(MANDIR)/man1
 	$(quiet)$(INSTALL) -D -m 644 scripts/completion/ferry.bash $(DESTDIR)$(BASHDIR)/ferry

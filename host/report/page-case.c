@@ -4,13 +4,23 @@
  * smaller, since a page has to hold hundreds of cases: what comes in numbers is an array without
  * names, and times are in microseconds.
  *
- * The summary: program, plan, verdict, reason, place, us (how long it took), before (1 for
- * a case of an earlier run), tests and failed
- *(names of tests, each once). The story: tests	[name, cpu, round, verdict, at, took, checks, failed
- *at, reasons...] actions	[at, took, least and most downtime, bytes, passes, pages sent, pages
- *in RAM, cuts, what, when the guest stopped, when each pass began...] clocks	with points [at,
- *least, most, held] console and control [at, line, is cause, text] and failures, attempts, and
- *single texts. A time that is not known is -1.
+ * The summary: program, plan, verdict, reason, place, us (how long it took), before (1 for a case
+ * of an earlier run), tests and failed (names of tests, each once).
+ *
+ * The story:
+ *
+ * - tests: name, cpu, round, verdict, at, took, checks, failed at, reasons...
+ *
+ * - actions: at, took, least and most downtime, bytes, passes, pages sent, pages in RAM, cuts,
+ * what, when the guest stopped, when each pass began...
+ *
+ * - clocks, with points: at, least, most, held
+ *
+ * - console and control: at, line, is cause, text
+ *
+ * - marks: name, figures
+ *
+ * - failures, attempts, and single texts. A time that is not known is -1.
  */
 #include "report/command.h"
 #include "report/page-case.h"
@@ -20,6 +30,7 @@
 /* More of them are counted, but not shown. */
 #define MOST_TESTS    3000
 #define MOST_ACTIONS  1000
+#define MOST_MARKS    100
 #define LONGEST_TEXT  2000
 #define LONGEST_LINES 8000
 
@@ -263,6 +274,40 @@ static void add_log(JsonBuilder *builder, const char *name, const GPtrArray *lin
 	json_builder_end_array(builder);
 }
 
+/* "cpu=0 period=1000", in the order of the names */
+static char *mark_text(const struct mark *mark)
+{
+	g_autoptr(GList) keys =
+		g_list_sort(g_hash_table_get_keys(mark->values), (GCompareFunc)strcmp);
+	GString *text = g_string_new(NULL);
+
+	for (GList *key = keys; key; key = key->next)
+		if (!g_str_equal(key->data, "name"))
+			g_string_append_printf(
+				text, "%s%s=%s", text->len ? " " : "", (char *)key->data,
+				(char *)g_hash_table_lookup(mark->values, key->data));
+	return g_string_free(text, FALSE);
+}
+
+static void add_marks(JsonBuilder *builder, const struct result *result)
+{
+	guint shown = MIN(result->marks->len, MOST_MARKS);
+
+	json_builder_set_member_name(builder, "marks");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < shown; i++) {
+		const struct mark *mark = result->marks->pdata[i];
+		g_autofree char *text = mark_text(mark);
+
+		json_builder_begin_array(builder);
+		add_text_value(builder, mark->name ? mark->name : "?");
+		add_text_value(builder, text);
+		json_builder_end_array(builder);
+	}
+	json_builder_end_array(builder);
+	add_number(builder, "marks_left_out", result->marks->len - shown);
+}
+
 static void add_attempts(JsonBuilder *builder, const struct result *result)
 {
 	json_builder_set_member_name(builder, "attempts");
@@ -299,6 +344,7 @@ void page_case_add_story(JsonBuilder *builder, const struct result *result)
 	add_tests(builder, result);
 	add_actions(builder, result);
 	add_failures(builder, result);
+	add_marks(builder, result);
 	add_attempts(builder, result);
 	add_log(builder, "console", story ? story->console : NULL);
 	add_log(builder, "control", story ? story->control : NULL);

@@ -92,7 +92,10 @@ function tables(story) {
 				story.actions.map((action, index) => [index + 1, action[9], duration(action[0]), duration(action[1]),
 					duration(action[2]), duration(action[3]), action[5], bytes(action[4]),
 					count(Math.max(0, action[6] - action[7]), 'page')])),
-			story.actions_left_out ? make('p', {}, `${count(story.actions_left_out, 'more')} left out.`) : null) : null,
+			story.actions_left_out ? make('p', {}, `${story.actions_left_out} more left out.`) : null) : null,
+		story.marks.length ? make('details', {}, make('summary', {}, `Figures of ${count(story.marks.length, 'mark')}`),
+			table(['mark', 'figures'], [], story.marks),
+			story.marks_left_out ? make('p', {}, `${story.marks_left_out} more left out.`) : null) : null,
 	];
 }
 
