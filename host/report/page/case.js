@@ -20,7 +20,10 @@ function copyButton(text) {
 }
 
 function commandLine(command) {
-	return make('div', {class: 'command'}, make('code', {}, command), copyButton(command));
+	// A line may break between words, and not behind the '-' of an option.
+	const words = command.split(' ').flatMap(word => [make('span', {}, word), ' ']);
+
+	return make('div', {class: 'command'}, make('code', {}, words), copyButton(command));
 }
 
 // ROWS of texts below HEADINGS; columns in NUMBERS are aligned as numbers.
