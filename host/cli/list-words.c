@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 #include "run/known-issues.h"
 #include "run/quick.h"
+#include "suite/firmware.h"
 #include "vmm/vmm.h"
 
 static void print_all(const char *const *words)
@@ -71,6 +72,11 @@ static void print_accels(const struct suite *suite)
 	puts("kvm\ntcg");
 }
 
+static void print_firmware(const struct suite *suite)
+{
+	print_all(firmware_words());
+}
+
 static void print_kernels(const struct suite *suite)
 {
 	print_all(lab_kernel_words);
@@ -100,6 +106,7 @@ void list_words(const struct suite *suite, const char *option)
 		{ "host", print_hosts },
 		{ "vmm", print_vmms },
 		{ "accel", print_accels },
+		{ "firmware", print_firmware },
 		{ "kernel", print_kernels },
 		{ "lab-clock", print_clocks },
 		{ "known-issues", print_known_issues },

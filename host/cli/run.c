@@ -244,6 +244,7 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 	/* lab/common.sh tells. */
 	if (options->emulated && *(g_getenv("FERRY_EMULATOR") ?: ""))
 		environment->emulator_version = g_strdup(g_getenv("FERRY_EMULATOR"));
+	environment->firmware = g_strdup(options->wanted.firmware);
 	environment->kvm = g_strdup(options->wanted.kvm);
 	environment->ferry = g_strdup(ferry_version());
 	environment->run_cases = all_cases;

@@ -76,6 +76,8 @@ char *first_line(const struct environment *environment, const GPtrArray *cases)
 	g_string_append_printf(line, "%u case%s", cases->len, cases->len == 1 ? "" : "s");
 	add_places(line, places);
 	g_string_append_printf(line, ": %s, %s", environment->vmm, environment->accel);
+	if (environment->firmware)
+		g_string_append_printf(line, ", %s firmware", environment->firmware);
 	if (environment->kvm)
 		g_string_append_printf(line, " with %s", environment->kvm);
 	/* A lab has a kernel, a CPU and a clock of its own. */

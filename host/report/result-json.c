@@ -51,6 +51,7 @@ void environment_add_json(JsonBuilder *builder, const struct environment *enviro
 	add_string(builder, "other_binary", environment->other_binary);
 	add_string(builder, "machine", environment->machine);
 	add_string(builder, "accel", environment->accel);
+	add_string(builder, "firmware", environment->firmware);
 	add_string(builder, "kvm", environment->kvm);
 	add_string(builder, "kernel", environment->kernel);
 	add_string(builder, "cpu", environment->cpu);
@@ -464,6 +465,7 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->other_binary = g_strdup(member_string(object, "other_binary"));
 	environment->machine = g_strdup(member_string(object, "machine"));
 	environment->accel = g_strdup(member_string(object, "accel"));
+	environment->firmware = g_strdup(member_string(object, "firmware"));
 	environment->kvm = g_strdup(member_string(object, "kvm"));
 	environment->kernel = g_strdup(member_string(object, "kernel"));
 	environment->cpu = g_strdup(member_string(object, "cpu"));

@@ -107,6 +107,7 @@ void environment_free(struct environment *environment)
 	g_free(environment->cpu);
 	g_free(environment->clock);
 	g_free(environment->kvm);
+	g_free(environment->firmware);
 	g_free(environment->microcode);
 	g_free(environment->emulator);
 	g_free(environment->emulator_version);

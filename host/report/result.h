@@ -92,6 +92,7 @@ struct environment {
 	char *vmm;	    /* "qemu" */
 	char *binary;	    /* of the VMM */
 	char *other_binary; /* of the second VMM that guests migrate to and from, or NULL */
+	char *firmware;	    /* what --firmware asked for, "uefi"; or NULL */
 	char *kvm;	    /* parameters that were asked for, "npt=0,vgif=0"; or NULL */
 	char *machine;	    /* the machine type, if one was chosen or named; else NULL */
 	char *accel;

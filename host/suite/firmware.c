@@ -11,12 +11,18 @@ static const char *const words[] = {
 	[FIRMWARE_USUAL] = "usual",
 	[FIRMWARE_UEFI] = "uefi",
 	[FIRMWARE_UEFI_SECURE] = "uefi-secure",
+	[FIRMWARE_UEFI_SECURE + 1] = NULL,
 };
+
+const char *const *firmware_words(void)
+{
+	return words;
+}
 
 gboolean firmware_find(const char *word, enum firmware *firmware, GError **error)
 {
 	*firmware = FIRMWARE_USUAL;
-	for (gsize i = 0; word && i < G_N_ELEMENTS(words); i++)
+	for (gsize i = 0; word && words[i]; i++)
 		if (g_str_equal(words[i], word)) {
 			*firmware = i;
 			return TRUE;

@@ -14,6 +14,9 @@ enum firmware {
 /* The kind that WORD names; NULL names the usual one. FALSE and ERROR if there is none. */
 gboolean firmware_find(const char *word, enum firmware *firmware, GError **error);
 
+/* All words, ended by NULL. */
+const char *const *firmware_words(void);
+
 /* The kind that WORD names, which firmware_find() knows. */
 enum firmware firmware_of(const char *word);
 
