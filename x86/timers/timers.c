@@ -209,6 +209,7 @@ struct attempt {
 	u64 ns, most;
 	u64 owed, acted;
 	bool came;
+	bool last; /* of the attempts: so wait until it comes, and tell how late it was */
 };
 
 /*
@@ -264,6 +265,7 @@ void check_due_in_downtime(const struct timer_kind *timer, bool periodic, bool p
 		attempt.ns = MAX(attempt.ns, 2 * wanted_left());
 		attempt.ns = fit(timer, attempt.ns);
 		attempt.most = MAX(attempt.ns / 4, 4 * usual);
+		attempt.last = i == ATTEMPTS - 1;
 		attempt_downtime(&attempt, periodic, phase_may_begin_anew);
 		timer->stop();
 		if (attempt.came && watch->late <= attempt.most)
@@ -273,7 +275,7 @@ void check_due_in_downtime(const struct timer_kind *timer, bool periodic, bool p
 	report(attempt.came && watch->late <= attempt.most,
 	       "%s: armed for %lu us, %s; the action was over after %lu us, and it was owed from %lu us on: it %s, and this CPU ran for %lu us without it (allowed are %lu us)",
 	       timer->name, attempt.ns / 1000, periodic ? "periodic" : "one-shot",
-	       attempt.acted / 1000, attempt.owed / 1000, attempt.came ? "came" : "never came",
+	       attempt.acted / 1000, attempt.owed / 1000, attempt.came ? "came" : "did not come",
 	       watch->late / 1000, attempt.most / 1000);
 	end_watch();
 }
