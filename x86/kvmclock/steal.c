@@ -20,6 +20,9 @@
 
 #define KVM_FEATURE_STEAL_TIME 5
 
+/* In kvm_steal_time.preempted (uapi asm/kvm_para.h). */
+#define KVM_VCPU_PREEMPTED BIT(0)
+
 struct kvm_steal_time {
 	u64 steal;   /* ns */
 	u32 version; /* odd while KVM writes */
@@ -52,6 +55,19 @@ static bool wait_written(const struct kvm_steal_time *steal)
 				  READ_ONCE(steal->version) != version;
 			  }),
 			  PATIENCE_MS);
+}
+
+#define LOOKS 1000
+
+/* KVM says that a vCPU is preempted while it is, and other CPUs may look. The CPU itself never sees
+ * it. */
+static u32 times_preempted(const struct kvm_steal_time *steal)
+{
+	u32 times = 0;
+
+	for (u64 n = scaled_count(LOOKS, LOOKS / 10); n; n--)
+		times += READ_ONCE(steal->preempted) & KVM_VCPU_PREEMPTED;
+	return times;
 }
 
 static struct kvm_steal_time *steal_on(void *page)
@@ -97,6 +113,7 @@ TEST(steal_time_goes_on, .on = EACH_CPU, .needs = ALL_OF(STEAL_TIME, HOST_ANSWER
 	struct kvm_steal_time *steal = steal_on(page);
 	struct host_time before, after;
 	u64 first, last, most;
+	u32 preempted;
 
 	host_time(&before);
 	report_if_failed(wait_written(steal), "KVM writes the steal time");
@@ -105,6 +122,9 @@ TEST(steal_time_goes_on, .on = EACH_CPU, .needs = ALL_OF(STEAL_TIME, HOST_ANSWER
 	report_if_failed(wait_written(steal), "KVM writes the steal time after an action");
 	last = READ_ONCE(steal->steal);
 	host_time(&after);
+	preempted = times_preempted(steal);
+	report(!preempted, "CPU %d runs, and reads %u times that it is preempted", smp_id(),
+	       preempted);
 	most = after.monotonic - before.monotonic + MOST_AGE_NS * timescale();
 	report(last >= first && last - first <= most,
 	       "CPU %d: the steal time was %lu ns, and is %lu ns after an action; it may grow by %lu ns",

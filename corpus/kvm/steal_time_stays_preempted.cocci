@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Breaks: a vCPU that was preempted once stays so in what KVM tells the guest
+// Noticed by: spinning CPUs of the guest yield to one that runs, and TLB flushes are put off
+// Files: arch/x86/kvm/x86.c
+// Reaches: kvmclock* dirty*
+// Cases: kvmclock/none
+// Test: steal_time_goes_on
+
+@@
+identifier st_preempted;
+@@
+ record_steal_time(...)
+ {
+ <...
+- u8 st_preempted = 0;
++ u8 st_preempted = KVM_VCPU_PREEMPTED;
+ ...>
+ }
