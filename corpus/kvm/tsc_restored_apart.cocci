@@ -4,8 +4,8 @@
 // Noticed by: after a migration the guest's clock is slow to read, and its CPUs' TSCs are apart
 // Files: arch/x86/kvm/x86.c
 // Reaches: *
-// Cases: kvmclock/precopy timers/precopy
-// Test: stable_flag_kept tscs_in_step
+// Cases: kvmclock/precopy timers/precopy hyperv_clock/precopy
+// Test: stable_flag_kept tscs_in_step page_stays_valid
 //
 // What a vCPU is compared with lacks the TSC that the one before it was given. So only TSCs of new
 // VMs match.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a reference TSC page that user space restores stays invalid
-// Noticed by: after a migration Windows reads its clock by an MSR, some hundred times slower
+// Breaks: a reference TSC page that user space restores is not written any more
+// Noticed by: after a migration Windows' clock is off, by as much as the TSC was restored off
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_clock/precopy
-// Test: page_stays_valid
+// Test: page_fresh_after_move page_across_move page_stays_valid
 
 @@
 identifier vcpu, msr, data, host;
