@@ -11,8 +11,9 @@ const char *const lab_kernel_words[] = { "small", "distribution", NULL };
 
 static const char *const offered_by_amd[] = { "kvm",	  "kvmclock",  "hyperv",	"svm",
 					      NEEDS_UEFI, "clock_tsc", "clock_not_tsc", NULL };
-static const char *const offered_by_intel[] = { "kvm",	    "kvmclock",	 "hyperv",	  "vmx",
-						NEEDS_UEFI, "clock_tsc", "clock_not_tsc", NULL };
+static const char *const offered_by_intel[] = { "kvm",	     "kvmclock",      "hyperv",
+						"vmx",	     "tsc_scaling",   NEEDS_UEFI,
+						"clock_tsc", "clock_not_tsc", NULL };
 
 /* The amd lab needs only QEMU, which its script looks for. */
 static const char *amd_missing(void)

@@ -54,6 +54,15 @@ static const char *missing_vmx(const char *accel)
 	return NULL;
 }
 
+static const char *missing_tsc_scaling(const char *accel)
+{
+	if (missing_kvm(accel))
+		return "needs a TSC that is scaled, which KVM can offer and TCG does not";
+	if (!kvm_offers()->tsc_scaling)
+		return "needs a TSC that is scaled, which this KVM does not offer (KVM_CAP_TSC_CONTROL is 0)";
+	return NULL;
+}
+
 static gboolean clock_is_tsc(void)
 {
 	g_autofree char *clock = host_clock_source();
@@ -92,6 +101,7 @@ static const struct need {
 	{ .name = "vmx", .missing = missing_vmx },
 	/* Nothing that a host has: --firmware tells (placement.c). */
 	{ .name = NEEDS_UEFI, .missing = nothing_missing },
+	{ .name = "tsc_scaling", .missing = missing_tsc_scaling },
 	{ .name = "clock_tsc", .missing = missing_clock_tsc, .lab_clock = "tsc" },
 	{ .name = "clock_not_tsc", .missing = missing_clock_not_tsc, .lab_clock = "hpet" },
 };

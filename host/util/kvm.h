@@ -12,7 +12,8 @@ struct kvm_offers {
 	unsigned dirty_ring_bytes; /* the size of the largest dirty ring; 0: there are none */
 	gboolean shadow_paging;	   /* without EPT or NPT KVM keeps copies of guests' page tables */
 	gboolean kvmclock;
-	gboolean synic; /* Hyper-V's synthetic interrupt controller */
+	gboolean synic;	      /* Hyper-V's synthetic interrupt controller */
+	gboolean tsc_scaling; /* a guest's TSC may have another frequency than the host's */
 	/* A guest may run its own VMs, with AMD's SVM or with Intel's VMX. */
 	gboolean svm, vmx;
 	/* The MSRs that KVM saves and restores (KVM_GET_MSR_INDEX_LIST). */
