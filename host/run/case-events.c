@@ -101,6 +101,7 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 		break;
 	case HUMAN_ABORT:
 		remember_first(&run->findings.abort, strstr(text, ": ") + 2);
+		recorder_failure(run->recorder);
 		freeze_images(run);
 		break;
 	case HUMAN_SUMMARY:
@@ -252,6 +253,7 @@ static void on_exception(struct case_run *run, const struct machine_line *line)
 {
 	g_autofree char *exception = machine_line_exception(line);
 
+	recorder_failure(run->recorder);
 	g_free(run->findings.abort);
 	run->findings.abort = g_strdup_printf("%s on CPU %" G_GINT64_FORMAT, exception,
 					      machine_line_number(line, "cpu", -1));
