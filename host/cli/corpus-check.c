@@ -175,7 +175,7 @@ static gboolean run_bug(struct corpus *corpus, const struct bug *bug)
 		printf("%-12s %s, by %s\n", "caught", bug->name, tally.caught_by);
 	else if (tally.errors && !tally.failed && !tally.passed)
 		printf("%-12s %s: %s\n", "BROKE KERNEL", bug->name, tally.first);
-	else if (!tally.passed && !tally.failed && !tally.errors)
+	else if (!tally.passed && !tally.failed && !tally.errors && !tally.known)
 		printf("%-12s %s: no case could run here%s%s\n", "NOT RUN", bug->name,
 		       tally.first ? "; " : "", tally.first ? tally.first : "");
 	else
