@@ -37,6 +37,7 @@ static void bug_free(struct bug *bug)
 	g_strfreev(bug->cases);
 	g_strfreev(bug->tests);
 	g_free(bug->clock);
+	g_free(bug->kvm);
 	g_free(bug->host);
 	g_free(bug->accel);
 	g_free(bug->plan);
@@ -90,6 +91,7 @@ static struct bug *read_bug(const struct bug_kind *kind, const char *folder, con
 	bug->breaks = header_line(lines, "Breaks");
 	bug->noticed = header_line(lines, "Noticed by");
 	bug->clock = header_line(lines, "Clock");
+	bug->kvm = header_line(lines, "KVM");
 	bug->host = header_line(lines, "Host") ?: g_strdup(kind->host);
 	bug->accel = header_line(lines, "Accel");
 	bug->plan = header_line(lines, "Plan");

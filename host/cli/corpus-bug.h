@@ -31,6 +31,7 @@ struct bug {
 	char *accel;   /* "tcg": the bug shows on this machine without KVM; NULL: it takes KVM */
 	char *plan;    /* with its options, instead of the programs' own; NULL: their own */
 	char *clock;   /* of the lab that shows the bug (lab/kinds.h); NULL: any */
+	char *kvm;     /* parameters of its modules, as for --kvm; NULL: the usual ones */
 	char **files;  /* that are patched; NULL: the patch itself tells */
 	char **reach; /* globs over the programs that can reach the patched code; NULL: see below */
 	char *hash;   /* of the patch; changes when the file does */

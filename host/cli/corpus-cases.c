@@ -127,6 +127,7 @@ static char **run_arguments(const struct corpus *corpus, const struct bug *like,
 	add_option(words, "--host", like->host);
 	add_option(words, "--accel", like->accel);
 	add_option(words, "--lab-clock", like->clock);
+	add_option(words, "--kvm", like->kvm);
 	add_option(words, "--plan", like->plan);
 	/* KVM's modules are built for this kernel. */
 	add_option(words, "--kernel", like->accel ? NULL : "small");

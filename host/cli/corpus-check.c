@@ -15,7 +15,7 @@ static gboolean same_place(const struct bug *a, const struct bug *b)
 {
 	return a->kind == b->kind && !g_strcmp0(a->host, b->host) &&
 	       !g_strcmp0(a->accel, b->accel) && !g_strcmp0(a->clock, b->clock) &&
-	       !g_strcmp0(a->plan, b->plan);
+	       !g_strcmp0(a->kvm, b->kvm) && !g_strcmp0(a->plan, b->plan);
 }
 
 /* All patterns of all bugs that show in the same place as LIKE, without repetitions. */
@@ -48,6 +48,8 @@ static char *place_text(const struct bug *bug)
 		g_string_append_printf(text, ", accel %s", bug->accel);
 	if (bug->clock)
 		g_string_append_printf(text, ", clock %s", bug->clock);
+	if (bug->kvm)
+		g_string_append_printf(text, ", with %s", bug->kvm);
 	if (bug->plan)
 		g_string_append_printf(text, ", plan %s", bug->plan);
 	return g_string_free(text, FALSE);
@@ -56,8 +58,8 @@ static char *place_text(const struct bug *bug)
 /* The folder for logs: "unpatched-qemu-tcg-1". The caller frees it. */
 static char *unpatched_label(const struct bug *like, int pass)
 {
-	const char *words[] = { like->kind->what, like->host, like->accel, like->clock,
-				like->plan };
+	const char *words[] = { like->kind->what, like->host, like->accel,
+				like->clock,	  like->kvm,  like->plan };
 	GString *label = g_string_new("unpatched");
 
 	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
