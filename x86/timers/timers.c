@@ -194,7 +194,7 @@ u64 usual_lateness(const struct timer_kind *timer)
  * larger one it is sure to be armed when it is saved. CPUs and rounds take turns.
  */
 #define LEAST_LEFT_PERCENT 95
-#define MOST_LEFT_PERCENT  150
+#define MOST_LEFT_PERCENT  300
 
 #define SHORTEST_NS    (200 * NS_PER_MS)
 #define LONG_ENOUGH_NS (5 * NS_PER_SECOND)
