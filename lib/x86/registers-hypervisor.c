@@ -87,7 +87,7 @@ static const struct register_row kvm_rows[] = {
 	  .whole_vm = true },
 	{ KVM_MSR("KVM_SYSTEM_TIME_NEW", MSR_KVM_SYSTEM_TIME_NEW), .make = make_clock },
 	/* The same registers, by their old numbers. */
-	{ KVM_MSR("KVM_WALL_CLOCK", MSR_KVM_WALL_CLOCK) },
+	{ KVM_MSR("KVM_WALL_CLOCK", MSR_KVM_WALL_CLOCK), .whole_vm = true },
 	{ KVM_MSR("KVM_SYSTEM_TIME", MSR_KVM_SYSTEM_TIME) },
 	{ KVM_MSR("KVM_ASYNC_PF_INT", MSR_KVM_ASYNC_PF_INT), .base = ASYNC_PF_VECTOR },
 	{ KVM_MSR("KVM_ASYNC_PF_EN", MSR_KVM_ASYNC_PF_EN), .make = make_async_pf },

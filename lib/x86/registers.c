@@ -65,7 +65,11 @@ static bool write(const struct held_register *reg, u64 value)
 	return access_of(reg->row)->write(index_of(reg), value);
 }
 
-static bool is_set_here(const struct register_row *row)
+/*
+ * A register that all CPUs share is CPU 0's affair. Another CPU could read it before CPU 0 has set
+ * it, or when CPU 0 has given back what it held.
+ */
+static bool belongs_here(const struct register_row *row)
 {
 	return !row->whole_vm || !smp_id();
 }
@@ -123,9 +127,9 @@ static u64 unusual_value(const struct held_register *reg)
 
 static void set(struct held_register *reg)
 {
-	reg->there = (!reg->row->there || reg->row->there()) && read(reg, &reg->own);
-	reg->written = reg->there && has_value(reg->row) && is_set_here(reg->row) &&
-		       write(reg, unusual_value(reg));
+	reg->there = belongs_here(reg->row) && (!reg->row->there || reg->row->there()) &&
+		     read(reg, &reg->own);
+	reg->written = reg->there && has_value(reg->row) && write(reg, unusual_value(reg));
 }
 
 void registers_set(struct held_registers *held)

@@ -34,7 +34,7 @@ struct register_row {
 	u64 base, vary;
 	u64 (*make)(int cpu, int n, u64 own);
 	u64 ignore;	     /* bits that change by themselves */
-	bool whole_vm;	     /* all CPUs have one and the same register: only CPU 0 writes it */
+	bool whole_vm;	     /* all CPUs share one register: only CPU 0 looks at it */
 	bool (*there)(void); /* whether it may be touched at all; NULL: an exception will tell */
 	/* It changes by itself, or has no contents, so it is not compared. Who tests it? */
 	const char *instead;
