@@ -144,12 +144,12 @@ else
 	echo "ok $number - man pages have no warning # SKIP no groff here"
 fi
 completer=$root/usr/bin/ferry
-check "bash completes commands" completes "ferry r" run results
+check "bash completes commands" completes "ferry r" run results report
 check "bash completes options" completes "ferry run --ho" --host=
 check "bash completes hosts" completes "ferry run --host a" auto amd
 check "bash completes values after '='" completes "ferry run --host=in" intel
 check "bash completes lists of plans" completes "ferry run --plan none,precopy+mul" none,precopy+multifd
-check "bash completes programs first" completes "ferry run selft" selftest
+check "bash completes programs first" completes "ferry run timers_h" timers_hpet
 check "bash completes cases" completes "ferry run selftest/cycle@e" exit
 check "bash completes files" completes "ferry compare $work/elsew" "$work/elsewhere"
 if command -v zsh >/dev/null; then

@@ -102,7 +102,7 @@ static const struct fault rows[] = {
 	  .cases = 8,
 	  /* How often a migration is cancelled depends on how many attempts there were. */
 	  .wrapper =
-		  "\"$@\" && cp @DIR@/json @DIR@/one && \"$@\" || exit; cd @DIR@; for f in one json; do grep -o '\"case\":\"[^\"]*\"\\|\"plan\":\"[a-z]*\",\"started' $f | awk '/case/ { printf \"\\n\" } $0 != last { printf \"%s \", $0 } { last = $0 }' | sort >$f.order; done; cmp one.order json.order && grep -c started one.order",
+		  "\"$@\" && cp @DIR@/json @DIR@/one && \"$@\" || exit; cd @DIR@; for f in one json; do grep -o '\"case\":\"[^\"]*\"\\|\"plan\":\"[a-z]*\",\"action' $f | awk '/case/ { printf \"\\n\" } $0 != last { printf \"%s \", $0 } { last = $0 }' | sort >$f.order; done; cmp one.order json.order && grep -c action one.order",
 	  .words = "^8$" },
 	{ "mixed-tells-what-went-before", "run selftest --plan mixed", "fails-when-answered", 1,
 	  "FAIL",
