@@ -11,7 +11,6 @@
 #include "cli/corpus-cases.h"
 #include "lab/script.h"
 #include "report/results-file.h"
-#include "util/interrupt.h"
 #include "util/paths.h"
 #include "util/text.h"
 
@@ -141,24 +140,6 @@ static char **run_arguments(const struct corpus *corpus, const struct bug *like,
 
 /* ---- the run ---- */
 
-struct inner_run {
-	GMainLoop *loop;
-	int wait_status;
-};
-
-/* What it prints for people is in its results, too. */
-static void on_line(void *data, const char *line)
-{
-}
-
-static void on_ended(void *data, int wait_status)
-{
-	struct inner_run *run = data;
-
-	run->wait_status = wait_status;
-	g_main_loop_quit(run->loop);
-}
-
 /* The last line of what the run said in the file PATH. The caller frees it. */
 static char *last_words(const char *path)
 {
@@ -171,22 +152,19 @@ static char *last_words(const char *path)
 	return g_strdup(newline ? newline + 1 : text);
 }
 
-/* Returns when it has ended. FALSE without ERROR after an interrupt. */
+/*
+ * Returns when it has ended. What it prints for people is in its results, too. FALSE without ERROR
+ * after an interrupt.
+ */
 static gboolean run(char **arguments, const char *errors, GError **error)
 {
-	static const struct lab_script_listener listener = { .line = on_line, .ended = on_ended };
-	struct inner_run run = { .loop = g_main_loop_new(NULL, FALSE) };
-	struct lab_script *script = lab_script_start(arguments, errors, &listener, &run, error);
-	gboolean ended = script && interrupt_run_loop(run.loop);
 	g_autofree char *why = NULL;
+	int wait_status;
 
-	if (script)
-		lab_script_free(script);
-	g_main_loop_unref(run.loop);
-	if (!ended)
+	if (!lab_script_run(arguments, errors, NULL, NULL, &wait_status, error))
 		return FALSE;
-	if (WIFEXITED(run.wait_status) && (WEXITSTATUS(run.wait_status) == EXIT_ALL_PASSED ||
-					   WEXITSTATUS(run.wait_status) == EXIT_SOME_FAILED))
+	if (WIFEXITED(wait_status) && (WEXITSTATUS(wait_status) == EXIT_ALL_PASSED ||
+				       WEXITSTATUS(wait_status) == EXIT_SOME_FAILED))
 		return TRUE;
 	why = last_words(errors);
 	g_set_error(error, FERRY_ERROR, 0, "'ferry run' did not run the cases: %s", why);

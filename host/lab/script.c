@@ -9,6 +9,7 @@
 
 #include "lab/script.h"
 #include "util/child.h"
+#include "util/interrupt.h"
 #include "util/paths.h"
 #include "util/session.h"
 #include "util/text.h"
@@ -146,4 +147,53 @@ void lab_script_free(struct lab_script *script)
 	close(script->output);
 	g_string_free(script->line, TRUE);
 	g_free(script);
+}
+
+/* ---- until it has ended ---- */
+
+struct whole_run {
+	GMainLoop *loop;
+	void (*line)(void *data, const char *line);
+	void *data;
+	int *wait_status;
+};
+
+static void on_whole_line(void *data, const char *line)
+{
+	struct whole_run *run = data;
+
+	if (run->line)
+		run->line(run->data, line);
+}
+
+static void on_whole_end(void *data, int wait_status)
+{
+	struct whole_run *run = data;
+
+	*run->wait_status = wait_status;
+	g_main_loop_quit(run->loop);
+}
+
+gboolean lab_script_run(char **arguments, const char *errors_path,
+			void (*line)(void *data, const char *line), void *data, int *wait_status,
+			GError **error)
+{
+	static const struct lab_script_listener listener = {
+		.line = on_whole_line,
+		.ended = on_whole_end,
+	};
+	struct whole_run run = {
+		.loop = g_main_loop_new(NULL, FALSE),
+		.line = line,
+		.data = data,
+		.wait_status = wait_status,
+	};
+	struct lab_script *script =
+		lab_script_start(arguments, errors_path, &listener, &run, error);
+	gboolean ended = script && interrupt_run_loop(run.loop);
+
+	if (script)
+		lab_script_free(script);
+	g_main_loop_unref(run.loop);
+	return ended;
 }

@@ -38,4 +38,12 @@ struct lab_script *lab_script_start(char **arguments, const char *errors_path,
 /* Ends the script, if it still runs, and every process of its session. */
 void lab_script_free(struct lab_script *script);
 
+/*
+ * Starts a script as above, and returns when it has ended, with its *WAIT_STATUS. LINE may be NULL.
+ * FALSE and ERROR if it cannot be started; FALSE without ERROR after an interrupt, which ends it.
+ */
+gboolean lab_script_run(char **arguments, const char *errors_path,
+			void (*line)(void *data, const char *line), void *data, int *wait_status,
+			GError **error);
+
 #endif
