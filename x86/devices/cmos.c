@@ -5,18 +5,14 @@
  * Whether the time is right after an action, and its interrupts come, are the program timers'
  * questions.
  */
-#include "io.h"
+#include "cmos.h"
 #include "migrate.h"
 #include "report.h"
 #include "x86/devices/devices.h"
 
-#define INDEX	     0x70
-#define DATA	     0x71
 #define ALARM_SECOND 1
 #define ALARM_MINUTE 3
 #define ALARM_HOUR   5
-#define REGISTER_A   10
-#define REGISTER_B   11
 #define A_KEPT	     0x7f /* bit 7 comes and goes with each second */
 #define B_SQUARE     0x08
 #define B_BINARY     0x04
@@ -24,22 +20,10 @@
 #define FIRST_BYTE 0x40
 #define LAST_BYTE  0x6f
 
-u8 cmos_read(u8 reg)
-{
-	outb(reg, INDEX);
-	return inb(DATA);
-}
-
-void cmos_write(u8 reg, u8 value)
-{
-	outb(reg, INDEX);
-	outb(value, DATA);
-}
-
 FEATURE(CMOS, "an MC146818 clock with RAM (port 0x70)")
 {
-	outb(FIRST_BYTE, INDEX);
-	return port_holds(DATA);
+	outb(FIRST_BYTE, CMOS_INDEX);
+	return port_holds(CMOS_DATA);
 }
 
 static u8 pattern(int reg, int round)
@@ -77,7 +61,7 @@ TEST(cmos_index, .needs = CMOS,
 	cmos_write(LAST_BYTE, 0x3c);
 	cmos_write(FIRST_BYTE, 0xc3);
 	migrate_quiet();
-	selected = inb(DATA);
+	selected = inb(CMOS_DATA);
 	report(selected == 0xc3, "the selected byte was 0xc3, and is %#x", selected);
 	cmos_write(FIRST_BYTE, first);
 	cmos_write(LAST_BYTE, last);
@@ -94,28 +78,28 @@ TEST(clock_registers, .needs = CMOS,
 		{ ALARM_SECOND, "the alarm's second", 0x12, 0xff },
 		{ ALARM_MINUTE, "the alarm's minute", 0x34, 0xff },
 		{ ALARM_HOUR, "the alarm's hour", 0x07, 0xff },
-		{ REGISTER_A, "register A", 0x2b, A_KEPT },
-		{ REGISTER_B, "register B", 0, B_SQUARE | B_BINARY },
+		{ RTC_A, "register A", 0x2b, A_KEPT },
+		{ RTC_B, "register B", 0, B_SQUARE | B_BINARY },
 	};
-	u8 before[ARRAY_SIZE(registers)], b = cmos_read(REGISTER_B);
+	u8 before[ARRAY_SIZE(registers)], b = cmos_read(RTC_B);
 
 	for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {
 		before[i] = cmos_read(registers[i].reg);
-		if (registers[i].reg != REGISTER_B)
+		if (registers[i].reg != RTC_B)
 			cmos_write(registers[i].reg, registers[i].value);
 	}
 	/* Last: it says in which format the alarm is. */
-	cmos_write(REGISTER_B, b ^ (B_SQUARE | B_BINARY));
+	cmos_write(RTC_B, b ^ (B_SQUARE | B_BINARY));
 	migrate_quiet();
 	for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {
-		u8 expected = registers[i].reg == REGISTER_B ? b ^ (B_SQUARE | B_BINARY)
-							     : registers[i].value;
+		u8 expected =
+			registers[i].reg == RTC_B ? b ^ (B_SQUARE | B_BINARY) : registers[i].value;
 		u8 is = cmos_read(registers[i].reg);
 
 		report(!((is ^ expected) & registers[i].mask), "%s was %#x, and is %#x",
 		       registers[i].name, expected & registers[i].mask, is & registers[i].mask);
 	}
-	cmos_write(REGISTER_B, b);
+	cmos_write(RTC_B, b);
 	for (size_t i = 0; i < ARRAY_SIZE(registers) - 1; i++)
 		cmos_write(registers[i].reg, before[i]);
 }

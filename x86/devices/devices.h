@@ -26,8 +26,6 @@ bool port_holds(u16 port);
  */
 bool wait_for_port(const char *what, u16 port, u8 bits);
 
-u8 cmos_read(u8 reg);
-void cmos_write(u8 reg, u8 value);
 DECLARE_FEATURE(CMOS);
 
 #endif

@@ -9,6 +9,7 @@
  * and keeps it high until its register C is read, so what is lost does not come by itself.
  */
 #include "apic.h"
+#include "cmos.h"
 #include "deadline.h"
 #include "ghost.h"
 #include "io.h"
@@ -97,14 +98,10 @@ static void take_spurious(isr_regs_t *regs)
 	WRITE_ONCE(spurious, spurious + 1);
 }
 
-/* MC146818: registers A and B, and C, whose reading lowers the line. */
-#define RTC_A	       10
-#define RTC_B	       11
-#define RTC_C	       12
-#define RTC_RATE       0x0f
+/* Of the MC146818. */
+#define RTC_RATE       0x0f /* in A */
 #define RTC_1024_HZ    6
 #define RTC_INTERRUPTS 0x70 /* in B */
-#define RTC_PERIODIC   0x40
 
 static bool waits_at(u16 port, u8 bit)
 {

@@ -9,8 +9,8 @@
  * a wrong one is not seen elsewhere. The tests compare each with the host's clock (elapsed.h).
  */
 #include "clock-rate.h"
+#include "cmos.h"
 #include "elapsed.h"
-#include "io.h"
 #include "muldiv.h"
 #include "processor.h"
 #include "smp.h"
@@ -72,9 +72,6 @@ TEST(hpet_counter_across_move, .needs = ALL_OF(HOST_ANSWERS, HPET),
 
 /* ---- RTC ---- */
 
-#define RTC_SECONDS	0
-#define RTC_MINUTES	2
-#define RTC_HOURS	4
 #define RTC_UPDATING	BIT(7) /* in register A */
 #define RTC_BINARY	BIT(2) /* in register B */
 #define RTC_24_HOURS	BIT(1)
@@ -88,14 +85,14 @@ static u64 number(u8 value, u8 format)
 
 static bool read_once(u64 *seconds)
 {
-	u8 format = rtc_read(RTC_B), second;
+	u8 format = cmos_read(RTC_B), second;
 
-	if (rtc_read(RTC_A) & RTC_UPDATING)
+	if (cmos_read(RTC_A) & RTC_UPDATING)
 		return false;
-	second = rtc_read(RTC_SECONDS);
-	*seconds = number(rtc_read(RTC_HOURS), format) * 3600 +
-		   number(rtc_read(RTC_MINUTES), format) * 60 + number(second, format);
-	return rtc_read(RTC_SECONDS) == second && !(rtc_read(RTC_A) & RTC_UPDATING);
+	second = cmos_read(RTC_SECONDS);
+	*seconds = number(cmos_read(RTC_HOURS), format) * 3600 +
+		   number(cmos_read(RTC_MINUTES), format) * 60 + number(second, format);
+	return cmos_read(RTC_SECONDS) == second && !(cmos_read(RTC_A) & RTC_UPDATING);
 }
 
 /* By how many seconds the RTC is ahead of the host's clock. It is between these two. */

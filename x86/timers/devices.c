@@ -9,6 +9,7 @@
  * its timer by the host's time at the source.
  */
 #include "acpi.h"
+#include "cmos.h"
 #include "io.h"
 #include "ioapic.h"
 #include "muldiv.h"
@@ -73,25 +74,10 @@ TEST(pit_periodic_goes_on, .on = EACH_CPU,
 
 /* ---- RTC ---- */
 
-#define RTC_INDEX    0x70
-#define RTC_DATA     0x71
-#define RTC_PERIODIC BIT(6) /* in B */
-#define RTC_DIVIDER  0x20   /* in A: 32768 Hz */
-#define RTC_HZ	     32768
-#define RTC_SLOWEST  15 /* 2 Hz */
-#define RTC_FASTEST  6	/* 1024 Hz */
-
-u8 rtc_read(u8 reg)
-{
-	outb(reg, RTC_INDEX);
-	return inb(RTC_DATA);
-}
-
-static void rtc_write(u8 reg, u8 value)
-{
-	outb(reg, RTC_INDEX);
-	outb(value, RTC_DATA);
-}
+#define RTC_DIVIDER 0x20 /* in A: 32768 Hz */
+#define RTC_HZ	    32768
+#define RTC_SLOWEST 15 /* 2 Hz */
+#define RTC_FASTEST 6  /* 1024 Hz */
 
 static u64 rtc_period(int rate)
 {
@@ -115,21 +101,21 @@ static u64 fit_rtc(u64 ns)
 /* A read of register C has the RTC lower its line. */
 static void acknowledge_rtc(void)
 {
-	rtc_read(RTC_C);
+	cmos_read(RTC_C);
 }
 
 static void stop_rtc(void)
 {
-	rtc_write(RTC_B, rtc_read(RTC_B) & ~RTC_PERIODIC);
+	cmos_write(RTC_B, cmos_read(RTC_B) & ~RTC_PERIODIC);
 	ioapic_mask(ioapic_isa_pin(RTC_IRQ));
 	acknowledge_rtc();
 }
 
 void rtc_run(u64 ns)
 {
-	rtc_write(RTC_A, RTC_DIVIDER | rtc_rate(ns));
+	cmos_write(RTC_A, RTC_DIVIDER | rtc_rate(ns));
 	acknowledge_rtc();
-	rtc_write(RTC_B, rtc_read(RTC_B) | RTC_PERIODIC);
+	cmos_write(RTC_B, cmos_read(RTC_B) | RTC_PERIODIC);
 }
 
 static void start_rtc(u64 ns, bool periodic)

@@ -42,12 +42,6 @@ extern const struct timer_kind rtc;
 /* Starts it, and leaves the IOAPIC's pin alone. Interrupts are off, or the pin is masked. */
 void rtc_run(u64 ns);
 
-/* Registers of the RTC: seconds are register 0. */
-u8 rtc_read(u8 reg);
-#define RTC_A 10
-#define RTC_B 11
-#define RTC_C 12
-
 /* devices.c has an HPET's registers mapped once its feature was looked for. */
 DECLARE_FEATURE(HPET);
 /* Has the main counter count. */

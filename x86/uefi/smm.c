@@ -11,6 +11,7 @@
  * next.
  */
 #include "libcflat.h"
+#include "cmos.h"
 #include "efi/efi.h"
 #include "efi/efi-runtime.h"
 #include "io.h"
@@ -27,9 +28,6 @@
 #define ESMRAMC_SIZE_SHIFT 1
 #define EXT_TSEG_MBYTES	   0x50
 
-#define CMOS_INDEX 0x70
-#define CMOS_DATA  0x71
-
 #define ALL_ONES 0xffffffff
 
 /* TSEG is read and written in steps of this. */
@@ -44,12 +42,9 @@ FEATURE(SMRAM_LOCKED, "SMRAM that firmware has locked (--firmware uefi-secure)")
 /* QEMU: CMOS bytes 0x34 and 0x35 count the 64 KiB of RAM from 16 MiB on, below 4 GiB. */
 static u64 low_ram_end(void)
 {
-	u64 count;
+	u64 count = cmos_read(0x35) << 8;
 
-	outb(0x35, CMOS_INDEX);
-	count = inb(CMOS_DATA) << 8;
-	outb(0x34, CMOS_INDEX);
-	return (16ul << 20) + (count | inb(CMOS_DATA)) * (64ul << 10);
+	return (16ul << 20) + (count | cmos_read(0x34)) * (64ul << 10);
 }
 
 /* In MiB. QEMU has a size of its own for what the data sheet reserves. */
