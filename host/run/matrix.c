@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Reads and writes the file corpus/matrix. See matrix.h. */
-#include <glib/gstdio.h>
-#include <string.h>
-
 #include "run/matrix.h"
-#include "util/text.h"
+#include "util/records.h"
 
-/* PATCH CASE VERDICT SECONDS HASH TEST */
-#define FIELDS 6
+#define FORMAT "PATCH CASE VERDICT SECONDS HASH TEST"
 
 static const char head[] =
 	"# SPDX-License-Identifier: GPL-2.0-or-later\n"
@@ -15,7 +11,7 @@ static const char head[] =
 	"# Which case notices which broken KVM. 'ferry corpus matrix' writes this file and goes on\n"
 	"# where it stopped; corpus/README.md tells how. A line is\n"
 	"#\n"
-	"#     PATCH CASE VERDICT SECONDS HASH TEST\n"
+	"#     " FORMAT "\n"
 	"#\n"
 	"# PATCH is corpus/kvm/PATCH.cocci, or 'unpatched'. SECONDS are from the case's start to its\n"
 	"# first failed test, TEST, or else to its end. HASH tells which patch and which program were\n"
@@ -117,111 +113,50 @@ double matrix_seconds(const struct matrix *matrix, const char *case_name)
 	return line && line->verdict != MATRIX_SKIP && !has_failed(line) ? line->seconds : 0;
 }
 
-/* ---- reading ---- */
+/* ---- the file ---- */
 
-static gboolean read_verdict(const char *word, enum matrix_verdict *verdict)
+/* What is wrong with the line of these words, or NULL after it was added. The caller frees it. */
+static char *take_line(void *data, char **words)
 {
-	for (guint i = 0; verdict_words[i]; i++)
-		if (g_str_equal(verdict_words[i], word)) {
-			*verdict = i;
-			return TRUE;
-		}
-	return FALSE;
-}
+	struct matrix *matrix = data;
+	struct matrix_line line = { .patch = words[0], .case_name = words[1], .hash = words[4] };
+	guint verdict = 0;
+	char *problem = record_word("verdict", words[2], verdict_words, &verdict)
+				?: record_seconds(words[3], &line.seconds);
 
-static gboolean read_seconds(const char *word, double *seconds)
-{
-	char *end;
-
-	*seconds = g_ascii_strtod(word, &end);
-	return g_ascii_isdigit(*word) && !*end && *seconds < G_MAXINT;
-}
-
-/* What is wrong with the line, or NULL after it was added. The caller frees the text. */
-static char *take_line(struct matrix *matrix, const char *text)
-{
-	g_auto(GStrv) fields = g_strsplit(text, " ", -1);
-	struct matrix_line line = { 0 };
-	guint count = g_strv_length(fields);
-
-	if (count != FIELDS)
-		return g_strdup_printf(
-			"%u words, and a line is PATCH CASE VERDICT SECONDS HASH TEST", count);
-	if (!read_verdict(fields[2], &line.verdict)) {
-		g_autofree char *suggestion = text_suggest(fields[2], verdict_words);
-
-		return g_strdup_printf("unknown verdict '%s'%s", fields[2], suggestion);
-	}
-	if (!read_seconds(fields[3], &line.seconds))
-		return g_strdup_printf("'%s' is no number of seconds", fields[3]);
-	if (matrix_find(matrix, fields[0], fields[1]))
+	if (problem)
+		return problem;
+	if (matrix_find(matrix, words[0], words[1]))
 		return g_strdup_printf("%s and %s stand here twice; keep one of the lines",
-				       fields[0], fields[1]);
-	line.patch = fields[0];
-	line.case_name = fields[1];
-	line.hash = fields[4];
-	line.test = g_str_equal(fields[5], "-") ? NULL : fields[5];
+				       words[0], words[1]);
+	line.verdict = verdict;
+	line.test = g_str_equal(words[5], "-") ? NULL : words[5];
 	matrix_set(matrix, &line);
 	return NULL;
 }
 
 struct matrix *matrix_read(const char *path, GError **error)
 {
-	struct matrix *matrix;
-	g_autofree char *text = NULL;
-	g_auto(GStrv) lines = NULL;
+	struct matrix *matrix = matrix_new();
 
-	if (!g_file_get_contents(path, &text, NULL, error))
-		return NULL;
-	matrix = matrix_new();
-	lines = g_strsplit(text, "\n", -1);
-	for (guint i = 0; lines[i]; i++) {
-		g_autofree char *problem = NULL;
-
-		if (*lines[i] == '#' || !*g_strstrip(lines[i]))
-			continue;
-		problem = take_line(matrix, lines[i]);
-		if (!problem)
-			continue;
-		g_set_error(error, FERRY_ERROR, 0, "%s:%u: %s", path, i + 1, problem);
-		matrix_free(matrix);
-		return NULL;
-	}
+	if (!records_read(path, FORMAT, take_line, matrix, error))
+		g_clear_pointer(&matrix, matrix_free);
 	return matrix;
-}
-
-/* ---- writing ---- */
-
-static int compare_lines(gconstpointer a, gconstpointer b)
-{
-	const struct matrix_line *one = *(struct matrix_line *const *)a;
-	const struct matrix_line *other = *(struct matrix_line *const *)b;
-	int order = strcmp(one->patch, other->patch);
-
-	return order ? order : strcmp(one->case_name, other->case_name);
 }
 
 gboolean matrix_write(const struct matrix *matrix, const char *path, GError **error)
 {
-	g_autoptr(GString) text = g_string_new(head);
-	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
-	const char *patch = NULL;
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
 
-	for (guint i = 0; i < matrix->lines->len; i++)
-		g_ptr_array_add(sorted, matrix->lines->pdata[i]);
-	g_ptr_array_sort(sorted, compare_lines);
-	for (guint i = 0; i < sorted->len; i++) {
-		const struct matrix_line *line = sorted->pdata[i];
+	for (guint i = 0; i < matrix->lines->len; i++) {
+		const struct matrix_line *line = matrix->lines->pdata[i];
 		char seconds[G_ASCII_DTOSTR_BUF_SIZE];
 
-		if (g_strcmp0(patch, line->patch))
-			g_string_append_c(text, '\n');
-		patch = line->patch;
 		g_ascii_formatd(seconds, sizeof(seconds), "%.1f", line->seconds);
-		g_string_append_printf(text, "%s %s %s %s %s %s\n", line->patch, line->case_name,
-				       verdict_words[line->verdict], seconds, line->hash,
-				       line->test ?: "-");
+		g_ptr_array_add(lines,
+				g_strdup_printf("%s %s %s %s %s %s", line->patch, line->case_name,
+						verdict_words[line->verdict], seconds, line->hash,
+						line->test ?: "-"));
 	}
-	return g_file_set_contents_full(path, text->str, text->len, G_FILE_SET_CONTENTS_CONSISTENT,
-					0644, error);
+	return records_write(path, head, lines, " ", error);
 }
