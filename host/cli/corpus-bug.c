@@ -43,6 +43,7 @@ static void bug_free(struct bug *bug)
 	g_free(bug->plan);
 	g_strfreev(bug->files);
 	g_strfreev(bug->reach);
+	g_free(bug->missed);
 	g_free(bug->hash);
 	g_free(bug);
 }
@@ -99,7 +100,8 @@ static struct bug *read_bug(const struct bug_kind *kind, const char *folder, con
 	bug->cases = header_words(lines, "Cases");
 	bug->tests = header_words(lines, "Test");
 	bug->reach = header_words(lines, "Reaches");
-	bug->hash = hash_of_text(text);
+	bug->hash = hash_of_patch(lines);
+	bug->missed = header_line(lines, "Missed");
 	if (is_complete(bug))
 		return bug;
 	g_set_error(error, FERRY_ERROR, 0,

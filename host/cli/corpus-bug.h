@@ -34,7 +34,8 @@ struct bug {
 	char *kvm;     /* parameters of its modules, as for --kvm; NULL: the usual ones */
 	char **files;  /* that are patched; NULL: the patch itself tells */
 	char **reach; /* globs over the programs that can reach the patched code; NULL: see below */
-	char *hash;   /* of the patch; changes when the file does */
+	char *missed; /* why no test is known to catch it; one line; NULL: it must be caught */
+	char *hash;   /* of the patch; see corpus-hash.h */
 };
 
 /*

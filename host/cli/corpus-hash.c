@@ -7,12 +7,39 @@
 
 #define DIGITS 8
 
-char *hash_of_text(const char *text)
+/* The lines of a head that say what is built, and what is run with it. */
+static const char *const steering[] = {
+	"// Accel: ", "// Cases: ", "// Clock: ", "// Files: ", "// Host: ",
+	"// KVM: ",   "// Plan: ",  "// Test: ",  "// With: ",
+};
+
+static char *hash_of_text(const char *text)
 {
 	char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 
 	hash[DIGITS] = '\0';
 	return hash;
+}
+
+static gboolean steers(const char *line)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(steering); i++)
+		if (g_str_has_prefix(line, steering[i]))
+			return TRUE;
+	return FALSE;
+}
+
+char *hash_of_patch(char **lines)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	gboolean in_head = TRUE;
+
+	for (; *lines; lines++) {
+		in_head = in_head && g_str_has_prefix(*lines, "//");
+		if (!in_head || steers(*lines))
+			g_string_append_printf(text, "%s\n", *lines);
+	}
+	return hash_of_text(text->str);
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Short hashes that tell whether a line of corpus/matrix is still about the same things. */
+/* Short hashes of patches and programs: are the lines of corpus/ still about the same? */
 #ifndef FERRY_HOST_CORPUS_HASH_H
 #define FERRY_HOST_CORPUS_HASH_H
 
 #include "suite/suite.h"
 
-/* Eight hexadecimal digits. The caller frees them. */
-char *hash_of_text(const char *text);
+/*
+ * Eight hexadecimal digits, which the caller frees, of the LINES of a patch. They stay the same
+ * when only words for people change in its head, such as the line Breaks or a remark.
+ */
+char *hash_of_patch(char **lines);
 
 /*
  * Of the program's own sources, x86/NAME.c or all files of x86/NAME/. What it shares with other
