@@ -6,11 +6,9 @@
 // Reaches: timers* dma*
 // Cases: timers/precopy
 // Test: rtc_level_in_service
+// Missed: QEMU's RTC raises its line anew with each period, so KVM soon knows again that it is high; a device that raises its line once would show it
 //
 // Undoes Linux 673f7b4257a1, "KVM: ioapic: reinject pending interrupts on KVM_SET_IRQCHIP" (3.15).
-//
-// Missed: QEMU's RTC raises its line anew with each period, so KVM soon knows again that it is high. A
-// device that raises its line once would show it.
 
 @@
 identifier kvm, state, ioapic;

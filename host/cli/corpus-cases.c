@@ -28,11 +28,20 @@ static gboolean is_meant(char **globs, const char *test)
 }
 
 static void note_catch(struct tally *tally, const struct result *result, const char *by,
-		       const char *reason)
+		       const char *reason, gint64 at_ns)
 {
-	if (!tally->caught_by && is_meant(tally->tests, by))
-		tally->caught_by =
-			g_strdup_printf("%s in %s: %s", by, result->test_case->name, reason ?: "");
+	if (tally->caught_by || !is_meant(tally->tests, by))
+		return;
+	tally->caught_by = g_strdup(by);
+	tally->caught_in = g_strdup(result->test_case->name);
+	tally->reason = g_strdup(reason ?: "");
+	tally->seconds = at_ns < 0 ? -1 : at_ns / 1e9;
+}
+
+static gboolean has_failed(const struct test_result *test)
+{
+	/* A test that fails for a known issue is "xfail" by now. */
+	return !g_strcmp0(test->verdict, "fail");
 }
 
 static void note_failed_tests(struct tally *tally, const struct result *result)
@@ -40,19 +49,44 @@ static void note_failed_tests(struct tally *tally, const struct result *result)
 	for (guint i = 0; i < result->tests->len; i++) {
 		const struct test_result *test = result->tests->pdata[i];
 
-		/* A test that fails for a known issue is "xfail" by now. */
-		if (!g_strcmp0(test->verdict, "fail"))
-			note_catch(tally, result, test->name, test->reason);
+		if (has_failed(test))
+			note_catch(tally, result, test->name, test->reason, test->failed_at_ns);
 	}
 	for (guint i = 0; i < result->failures->len; i++) {
 		const struct failure *failure = result->failures->pdata[i];
 
 		if (!failure->known)
-			note_catch(tally, result, kind_name(failure->kind), failure->text);
+			note_catch(tally, result, kind_name(failure->kind), failure->text,
+				   failure->at_ns);
 	}
 	/* The VMM or the plan could not do its part, which is no failure of the guest's. */
 	if (result->verdict == VERDICT_ERROR)
-		note_catch(tally, result, kind_name(result->kind), result->reason);
+		note_catch(tally, result, kind_name(result->kind), result->reason,
+			   result->duration_ns);
+}
+
+/* The first test that failed without explanation, or what else failed. */
+static const char *first_failure(const struct result *result)
+{
+	for (guint i = 0; i < result->tests->len; i++)
+		if (has_failed(result->tests->pdata[i]))
+			return ((const struct test_result *)result->tests->pdata[i])->name;
+	return kind_name(result->kind);
+}
+
+static void note_unbroken(const struct tally *tally, const struct result *result)
+{
+	gboolean alarm = result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR;
+
+	if (tally->unbroken && result->verdict != VERDICT_SKIP)
+		verdicts_add(tally->unbroken,
+			     &(struct verdict_line){
+				     .patch = (char *)tally->place,
+				     .verdict = alarm ? UNBROKEN_FALSE_ALARM : UNBROKEN_CLEAN,
+				     .case_name = result->test_case->name,
+				     .passes = !alarm,
+				     .test = alarm ? (char *)first_failure(result) : NULL,
+			     });
 }
 
 static void tally_result(void *data, const struct result *result)
@@ -68,12 +102,15 @@ static void tally_result(void *data, const struct result *result)
 		tally->first = g_strdup_printf("%s %s: %s", verdict_name(result->verdict),
 					       result->test_case->name, result->reason);
 	note_failed_tests(tally, result);
+	note_unbroken(tally, result);
 }
 
 void tally_clear(struct tally *tally)
 {
 	g_free(tally->first);
 	g_free(tally->caught_by);
+	g_free(tally->caught_in);
+	g_free(tally->reason);
 	*tally = (struct tally){ 0 };
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/corpus-bug.h"
 #include "cli/corpus-run.h"
+#include "cli/corpus-verdicts.h"
 
 /* The verdicts of the cases. */
 struct tally {
@@ -17,7 +18,13 @@ struct tally {
 	 * with one of these all tests run.
 	 */
 	char **tests;
-	char *caught_by; /* the first failed test that matches, with its case and reason */
+	/* The first failed test that matches; NULL: none did, and so are the others. */
+	char *caught_by, *caught_in, *reason;
+	double seconds; /* from the start of the case `caught_in` until that failed; -1: unknown */
+	/* Of struct verdict_line, one for each case that ran, for the place PLACE; NULL: not
+	 * wanted. */
+	GPtrArray *unbroken;
+	const char *place;
 };
 
 /*

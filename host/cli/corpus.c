@@ -20,7 +20,7 @@
 #define DEFAULT_JOBS	2
 
 static struct {
-	char *logdir, *plans, *cases, *matrix, *output;
+	char *logdir, *plans, *cases, *matrix, *output, *verdicts;
 	int moves, passes, jobs, percent, minutes;
 	gint64 seed;
 	gboolean heads;
@@ -47,6 +47,9 @@ static const GOptionEntry entries[] = {
 	  "LIST" },
 	{ "matrix", 0, 0, G_OPTION_ARG_FILENAME, &options.matrix,
 	  "The file that matrix writes and quick reads (default: corpus/matrix)", "FILE" },
+	{ "verdicts", 0, 0, G_OPTION_ARG_FILENAME, &options.verdicts,
+	  "The file that keeps what run has found (default: corpus/verdicts; of an installed ferry ~/.local/state/ferry/verdicts)",
+	  "FILE" },
 	{ "output", 0, 0, G_OPTION_ARG_FILENAME, &options.output,
 	  "quick: the file to write (default: corpus/quick)", "FILE" },
 	{ "percent", 0, 0, G_OPTION_ARG_INT, &options.percent,
@@ -71,14 +74,35 @@ static int list(struct corpus *corpus, GPtrArray *bugs)
 
 		printf("%s\n    breaks: %s\n    noticed by: %s\n    caught by: %s in %s\n",
 		       bug->name, bug->breaks, bug->noticed, tests, cases);
+		if (bug->missed)
+			printf("    missed because %s\n", bug->missed);
 	}
 	return EXIT_ALL_PASSED;
 }
 
+/* The caller frees it. An installed ferry has no sources to keep it in. */
+static char *verdicts_path(void)
+{
+	g_autofree char *folder = NULL;
+	char *path;
+
+	if (options.verdicts)
+		return g_strdup(options.verdicts);
+	if (!paths_installed())
+		return source_path("corpus/verdicts");
+	path = output_path("verdicts");
+	folder = g_path_get_dirname(path);
+	g_mkdir_with_parents(folder, 0755);
+	return path;
+}
+
 static int run(struct corpus *corpus, GPtrArray *bugs)
 {
+	g_autofree char *path = verdicts_path();
+	const struct check_options wanted = { .passes = options.passes, .verdicts = path };
+
 	corpus->jobs = 1;
-	return corpus_check(corpus, bugs, options.passes);
+	return corpus_check(corpus, bugs, &wanted);
 }
 
 static int matrix(struct corpus *corpus, GPtrArray *bugs)

@@ -30,6 +30,28 @@ static void broken_matrix(struct run *run)
 	write_matrix(run, "unpatched selftest/none pass 1.0 -s -\n=======\n");
 }
 
+static void broken_verdicts(struct run *run)
+{
+	g_autofree char *path = run_path(run, "verdicts");
+
+	g_assert_true(g_file_set_contents(
+		path, "qemu_cr8_lost missed - - 11 -\nqemu_xcr0_lost missd - - 11 -\n", -1, NULL));
+}
+
+static void some_verdicts(struct run *run)
+{
+	g_autofree char *path = run_path(run, "verdicts");
+
+	g_assert_true(g_file_set_contents(
+		path, "svm_gone caught a/none 1.0 11 t\nqemu_cr8_lost missed - - 11 -\n", -1,
+		NULL));
+}
+
+/* The build has no source, so it fails at once. */
+#define UNBUILT	  "corpus run qemu_cr8_lost --passes 0 --logdir @DIR@/logs --verdicts @DIR@/verdicts"
+#define NO_SOURCE "XDG_CACHE_HOME=@DIR@/cache QEMU_SOURCE=@DIR@/none.tar.xz \"$@\""
+#define SCORE	  "corpus score --verdicts @DIR@/verdicts --output @DIR@/page"
+
 #define QUICK "corpus quick --matrix @DIR@/matrix --output @DIR@/quick"
 
 static const struct fault rows[] = {
@@ -52,6 +74,24 @@ static const struct fault rows[] = {
 	{ "quick-set-not-written", "corpus quick --matrix @DIR@/matrix --output /nowhere/quick",
 	  NULL, 2, NULL, "^ferry: .*/nowhere/quick.*: No such file or directory",
 	  .prepare = small_matrix },
+	{ "verdict-kept", UNBUILT, NULL, 1, NULL,
+	  "^NOT BUILT +qemu_cr8_lost: (.*\n)*0 of 1 caught, 0 false alarms; seed [0-9]+\n(.*\n)*"
+	  "qemu_cr8_lost not-built - - [0-9a-f]{8} -\n\nsvm_gone caught a/none 1.0 11 t$",
+	  .prepare = some_verdicts,
+	  .wrapper = NO_SOURCE "; status=$?; cat @DIR@/verdicts; exit $status" },
+	{ "verdicts-bad-line", UNBUILT, NULL, 2, NULL,
+	  "^ferry: .*/verdicts:2: unknown verdict 'missd' \\(did you mean 'missed'\\?\\)$",
+	  .prepare = broken_verdicts },
+	{ "verdicts-no-folder", "corpus run qemu_cr8_lost --verdicts /nowhere/verdicts", NULL, 2,
+	  NULL,
+	  "^ferry: cannot write /nowhere/verdicts: No such file or directory; --verdicts=FILE names "
+	  "another file$" },
+	/* While the patch is built, something else takes the file's place. */
+	{ "verdict-not-kept", UNBUILT, NULL, 2, NULL,
+	  "^NOT BUILT +qemu_cr8_lost: (.*\n)*ferry: this is not kept: cannot write .*/verdicts: Is a "
+	  "directory; (.*\n)*0 of 1 caught",
+	  .wrapper =
+		  "(until [ -e @DIR@/logs/qemu_cr8_lost ]; do :; done; rm @DIR@/verdicts; mkdir @DIR@/verdicts) & " NO_SOURCE },
 	{ "corpus-unknown-command", "corpus matrx", NULL, 2, NULL,
 	  "^ferry: say 'ferry corpus list', 'run', 'matrix' or 'quick'$" },
 	{ "corpus-unknown-patch", "corpus matrix nothing_like_it", NULL, 2, NULL,

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The file corpus/verdicts, and the hashes of patches. */
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli/corpus-hash.h"
+#include "cli/corpus-verdicts.h"
+
+/* A folder with a file `verdicts` that holds TEXT. The caller removes both, and frees the path. */
+static char *verdicts_with(const char *text)
+{
+	g_autofree char *folder = g_dir_make_tmp("unit-corpus-XXXXXX", NULL);
+	char *path = g_build_filename(folder, "verdicts", NULL);
+
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	return path;
+}
+
+static void remove_verdicts(const char *path)
+{
+	g_autofree char *folder = g_path_get_dirname(path);
+
+	g_assert_cmpint(g_unlink(path), ==, 0);
+	/* Nothing else was left there. */
+	g_assert_cmpint(g_rmdir(folder), ==, 0);
+}
+
+/* What the file holds below its comment. The caller frees it. */
+static char *lines_of(const char *path)
+{
+	g_autofree char *text = NULL;
+	const char *lines;
+
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_true(g_str_has_prefix(text, "# SPDX"));
+	lines = strstr(text, "\n\n");
+	g_assert_nonnull(lines);
+	return g_strdup(lines + strlen("\n\n"));
+}
+
+static void keep(const char *path, const struct verdict_line *line)
+{
+	g_autoptr(GPtrArray) lines = verdicts_new();
+	g_autoptr(GError) error = NULL;
+
+	verdicts_add(lines, line);
+	verdicts_keep(path, lines, &error);
+	g_assert_no_error(error);
+}
+
+static void test_bad_lines(void)
+{
+	static const struct {
+		const char *text, *told;
+	} rows[] = {
+		{ "p caught a/none 1.0 h\n",
+		  ":1: 5 words, and a line is PATCH VERDICT CASE SECONDS HASH TEST" },
+		{ "# comment\n\np cought a/none 1.0 h t\n",
+		  ":3: unknown verdict 'cought' (did you mean 'caught'?)" },
+		{ "p caught a/none soon h t\n", ":1: 'soon' is no number of seconds" },
+		{ "p missed - - h -\np caught a/none 1.0 h t\n",
+		  ":2: p stands here twice; keep one of the lines" },
+		{ "unpatched-kvm clean a/none 1 - -\nunpatched-kvm clean a/none 2 - -\n",
+		  ":2: unpatched-kvm a/none stands here twice; keep one of the lines" },
+		{ "unpatched-kvm clean a/none 1.5 - -\n", ":1: '1.5' is no number of passes" },
+		{ "unpatched-kvm missed a/none 1 - -\n",
+		  ":1: 'missed' is no verdict of unpatched-kvm" },
+		{ "p clean a/none 1 - -\n", ":1: 'clean' is no verdict of p" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *path = verdicts_with(rows[i].text);
+		g_autofree char *told = g_strconcat(path, rows[i].told, NULL);
+		g_autofree char *text = NULL;
+		g_autoptr(GPtrArray) none = verdicts_new();
+		g_autoptr(GError) error = NULL;
+
+		g_assert_null(verdicts_read(path, &error));
+		g_assert_cmpstr(error->message, ==, told);
+		g_clear_error(&error);
+		/* Nor is it overwritten. */
+		g_assert_false(verdicts_keep(path, none, &error));
+		g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+		g_assert_cmpstr(text, ==, rows[i].text);
+		remove_verdicts(path);
+	}
+}
+
+/* A verdict takes the place of an older one of the same patch, and of no other. */
+static void test_keeping(void)
+{
+	g_autofree char *path = verdicts_with("svm_b missed - - 11 -\n"
+					      "svm_a caught x/none 1.5 22 t\n"
+					      "vmx_c caught x/none - 33 t\n");
+	g_autofree char *lines = NULL;
+
+	keep(path, &(struct verdict_line){
+			   .patch = (char *)"svm_b",
+			   .verdict = BUG_CAUGHT,
+			   .case_name = (char *)"y/precopy",
+			   .seconds = 12.34,
+			   .hash = (char *)"44",
+			   .test = (char *)"u",
+		   });
+	lines = lines_of(path);
+	g_assert_cmpstr(lines, ==,
+			"svm_a caught x/none 1.5 22 t\n"
+			"svm_b caught y/precopy 12.3 44 u\n"
+			"\n"
+			"vmx_c caught x/none - 33 t\n");
+	remove_verdicts(path);
+}
+
+/* What could not be tried takes no verdict away, unless the patch has changed since. */
+static void test_not_tried(void)
+{
+	static const struct {
+		const char *hash, *lines;
+	} rows[] = {
+		{ "11", "p caught x/none 1.5 11 t\n" },
+		{ "22", "p not-built - - 22 -\n" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *path = verdicts_with("p caught x/none 1.5 11 t\n");
+		g_autofree char *lines = NULL;
+
+		keep(path, &(struct verdict_line){ .patch = (char *)"p",
+						   .verdict = BUG_NOT_BUILT,
+						   .seconds = -1,
+						   .hash = (char *)rows[i].hash });
+		lines = lines_of(path);
+		g_assert_cmpstr(lines, ==, rows[i].lines);
+		remove_verdicts(path);
+	}
+}
+
+static void keep_unbroken(const char *path, const char *test)
+{
+	keep(path, &(struct verdict_line){
+			   .patch = (char *)"unpatched-kvm",
+			   .verdict = test ? UNBROKEN_FALSE_ALARM : UNBROKEN_CLEAN,
+			   .case_name = (char *)"x/none",
+			   .passes = !test,
+			   .test = (char *)test,
+		   });
+}
+
+/* Passes are counted from the last false alarm on, for each case. */
+static void test_passes(void)
+{
+	g_autofree char *path = verdicts_with("unpatched-kvm clean y/none 7 - -\n");
+	g_autofree char *alarm = NULL, *clean = NULL;
+
+	keep_unbroken(path, NULL);
+	keep_unbroken(path, NULL);
+	keep_unbroken(path, "t");
+	alarm = lines_of(path);
+	g_assert_cmpstr(alarm, ==,
+			"unpatched-kvm clean y/none 7 - -\n"
+			"unpatched-kvm false-alarm x/none 0 - t\n");
+	keep_unbroken(path, NULL);
+	keep_unbroken(path, NULL);
+	clean = lines_of(path);
+	g_assert_cmpstr(clean, ==,
+			"unpatched-kvm clean x/none 2 - -\n"
+			"unpatched-kvm clean y/none 7 - -\n");
+	remove_verdicts(path);
+}
+
+/* The file is as it was, and the next verdict is kept again. */
+static void test_full_disk(void)
+{
+	static const char before[] = "p missed - - 11 -\n";
+	g_autofree char *path = verdicts_with(before), *text = NULL, *lines = NULL;
+	g_autoptr(GPtrArray) none = verdicts_new();
+	g_autoptr(GError) error = NULL;
+	struct rlimit unlimited, limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &unlimited), ==, 0);
+	limit = unlimited;
+	limit.rlim_cur = 10;
+	g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+	g_assert_false(verdicts_keep(path, none, &error));
+	g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &unlimited), ==, 0);
+	g_assert_nonnull(strstr(error->message, path));
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_cmpstr(text, ==, before);
+	g_clear_error(&error);
+	g_assert_true(verdicts_keep(path, none, &error));
+	lines = lines_of(path);
+	g_assert_cmpstr(lines, ==, before);
+	remove_verdicts(path);
+}
+
+static void test_no_folder(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_false(verdicts_check("/nowhere/verdicts", &error));
+	g_assert_cmpstr(
+		error->message, ==,
+		"cannot write /nowhere/verdicts: No such file or directory; --verdicts=FILE names another file");
+}
+
+/* Words for people do not make a verdict stale. What is built and run does. */
+static void test_hash(void)
+{
+	static const struct {
+		const char *text;
+		gboolean same;
+	} rows[] = {
+		{ "// Breaks: b\n// Cases: c\n// Test: t\n\n- x\n", TRUE },
+		{ "// Breaks: other\n// Missed: m\n// Cases: c\n//\n// Why.\n// Test: t\n\n- x\n",
+		  TRUE },
+		{ "// Breaks: b\n// Cases: d\n// Test: t\n\n- x\n", FALSE },
+		{ "// Breaks: b\n// KVM: npt=0\n// Cases: c\n// Test: t\n\n- x\n", FALSE },
+		{ "// Breaks: b\n// Cases: c\n// Test: t\n\n- y\n", FALSE },
+		{ "// Breaks: b\n// Cases: c\n// Test: t\n\n- x\n// Why.\n", FALSE },
+	};
+	g_auto(GStrv) first = g_strsplit(rows[0].text, "\n", -1);
+	g_autofree char *hash = hash_of_patch(first);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(GStrv) lines = g_strsplit(rows[i].text, "\n", -1);
+		g_autofree char *other = hash_of_patch(lines);
+
+		g_test_message("%s", rows[i].text);
+		g_assert_true(g_str_equal(hash, other) == rows[i].same);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/corpus/verdicts/bad-lines", test_bad_lines);
+	g_test_add_func("/corpus/verdicts/keeping", test_keeping);
+	g_test_add_func("/corpus/verdicts/not-tried", test_not_tried);
+	g_test_add_func("/corpus/verdicts/passes", test_passes);
+	g_test_add_func("/corpus/verdicts/full-disk", test_full_disk);
+	g_test_add_func("/corpus/verdicts/no-folder", test_no_folder);
+	g_test_add_func("/corpus/hash", test_hash);
+	return g_test_run();
+}
