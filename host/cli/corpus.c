@@ -10,6 +10,7 @@
 #include "cli/corpus-check.h"
 #include "cli/corpus-matrix.h"
 #include "cli/corpus-run.h"
+#include "cli/corpus-score.h"
 #include "cli/project.h"
 #include "util/interrupt.h"
 #include "util/paths.h"
@@ -46,12 +47,12 @@ static const GOptionEntry entries[] = {
 	  "matrix: measure only these, patterns as for 'ferry run', e.g. 'svm_*_up,vmx_*_up/none'",
 	  "LIST" },
 	{ "matrix", 0, 0, G_OPTION_ARG_FILENAME, &options.matrix,
-	  "The file that matrix writes and quick reads (default: corpus/matrix)", "FILE" },
+	  "The file that matrix writes and quick and score read (default: corpus/matrix)", "FILE" },
 	{ "verdicts", 0, 0, G_OPTION_ARG_FILENAME, &options.verdicts,
 	  "The file that keeps what run has found (default: corpus/verdicts; of an installed ferry ~/.local/state/ferry/verdicts)",
 	  "FILE" },
 	{ "output", 0, 0, G_OPTION_ARG_FILENAME, &options.output,
-	  "quick: the file to write (default: corpus/quick)", "FILE" },
+	  "quick, score: the file to write (default: corpus/quick, docs/corpus.md)", "FILE" },
 	{ "percent", 0, 0, G_OPTION_ARG_INT, &options.percent,
 	  "quick: how much of what all cases notice the set must notice (default: " G_STRINGIFY(
 		  DEFAULT_PERCENT) ")",
@@ -137,6 +138,23 @@ static int quick(struct corpus *corpus, GPtrArray *bugs)
 	return corpus_quick(corpus, bugs, &wanted);
 }
 
+static int score(struct corpus *corpus, GPtrArray *bugs)
+{
+	g_autofree char *verdicts = verdicts_path();
+	g_autofree char *matrix_path = source_path("corpus/matrix");
+	g_autofree char *path = source_path("docs/corpus.md");
+	const struct score_options wanted = {
+		.verdicts = verdicts,
+		.matrix = options.matrix ?: matrix_path,
+		.output = options.output ?: path,
+	};
+
+	if (options.words[1])
+		return usage_error("'ferry corpus score' is of all patches; leave '%s' out",
+				   options.words[1]);
+	return corpus_score(bugs, &wanted);
+}
+
 /* The words after `ferry corpus`. */
 static const struct {
 	const char *name, *about;
@@ -149,6 +167,8 @@ static const struct {
 	{ "matrix", "which cases notice which patch, and how soon? (into corpus/matrix)", TRUE,
 	  TRUE, matrix },
 	{ "quick", "compute the quick set from the matrix (into corpus/quick)", TRUE, TRUE, quick },
+	{ "score", "how many are caught, which are missed and why? (into docs/corpus.md)", FALSE,
+	  TRUE, score },
 };
 
 /* Fills in what running cases takes. Returns an enum exit_status. */
@@ -234,7 +254,7 @@ static int corpus(int argc, char **argv)
 		return commands[i].runs_cases ? open_and_run(commands[i].carry_out, bugs)
 					      : commands[i].carry_out(NULL, bugs);
 	}
-	return usage_error("say 'ferry corpus list', 'run', 'matrix' or 'quick'");
+	return usage_error("say 'ferry corpus list', 'run', 'matrix', 'quick' or 'score'");
 }
 
 const struct command corpus_command = {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The file corpus/verdicts, and the hashes of patches. */
+/* The file corpus/verdicts, the areas of patches, and the page docs/corpus.md. */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "cli/corpus-area.h"
 #include "cli/corpus-hash.h"
-#include "cli/corpus-verdicts.h"
+#include "cli/corpus-score.h"
+#include "util/paths.h"
 
 /* A folder with a file `verdicts` that holds TEXT. The caller removes both, and frees the path. */
 static char *verdicts_with(const char *text)
@@ -233,6 +235,135 @@ static void test_hash(void)
 	}
 }
 
+/* ---- the page ---- */
+
+static struct bug some_bugs[] = {
+	{ .name = (char *)"svm_caught", .breaks = (char *)"a|b", .hash = (char *)"11" },
+	{ .name = (char *)"svm_changed", .breaks = (char *)"b", .hash = (char *)"22" },
+	{ .name = (char *)"svm_known",
+	  .breaks = (char *)"c",
+	  .hash = (char *)"33",
+	  .missed = (char *)"it hides" },
+	{ .name = (char *)"svm_measured", .breaks = (char *)"d", .hash = (char *)"44" },
+	{ .name = (char *)"svm_never", .breaks = (char *)"e", .hash = (char *)"55" },
+	{ .name = (char *)"svm_unexplained", .breaks = (char *)"f", .hash = (char *)"66" },
+	{ .name = (char *)"svm_unseen", .breaks = (char *)"g", .hash = (char *)"77" },
+};
+
+/* What the matrix has measured counts where no verdict is of today's patch. */
+static char *some_page(const char *verdicts_text)
+{
+	static char *tests[] = { (char *)"t*", NULL };
+	g_autoptr(GPtrArray) bugs = g_ptr_array_new(), verdicts = NULL, entries = NULL;
+	g_autofree char *path = verdicts_with(verdicts_text);
+	struct matrix *matrix = matrix_new();
+	char *page;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(some_bugs); i++) {
+		some_bugs[i].kind = &bug_kinds[0];
+		some_bugs[i].tests = tests;
+		g_ptr_array_add(bugs, &some_bugs[i]);
+	}
+	verdicts = verdicts_read(path, NULL);
+	matrix_set(matrix, &(struct matrix_line){ .patch = (char *)MATRIX_UNPATCHED,
+						  .case_name = (char *)"m/none",
+						  .hash = (char *)"-9" });
+	for (guint i = 0; i < 2; i++)
+		matrix_set(matrix, &(struct matrix_line){
+					   .patch = (char *)(i ? "svm_measured" : "svm_unseen"),
+					   .case_name = (char *)"m/none",
+					   .verdict = MATRIX_FAIL,
+					   .seconds = 3,
+					   .hash = (char *)(i ? "44-9" : "77-9"),
+					   /* Not the one that must catch it. */
+					   .test = (char *)(i ? "tm" : "um") });
+	entries = score_entries(bugs, verdicts, matrix);
+	page = score_page(entries, verdicts);
+	matrix_free(matrix);
+	remove_verdicts(path);
+	return page;
+}
+
+static void has(const char *page, const char *words)
+{
+	if (!strstr(page, words))
+		g_error("'%s' is not in the page:\n%s", words, page);
+}
+
+static void test_page(void)
+{
+	g_autofree char *page = some_page("svm_caught caught x/none 12.3 11 t\n"
+					  "svm_changed caught x/none 12.3 21 t\n"
+					  "svm_known missed - - 33 -\n"
+					  "svm_unexplained missed - - 66 -\n"
+					  "unpatched-kvm clean x/none 3 - -\n"
+					  "unpatched-kvm clean y/none 2 - -\n"
+					  "unpatched-kvm-lab false-alarm z/none 0 - t\n");
+
+	has(page,
+	    "**2 of 7 are caught (28 %)**: 2 of 7 KVMs (28 %), 0 of 0 QEMUs (0 %). 2 are missed.");
+	has(page, " The other 3 have no verdict yet; of the 4 that have one, 50 % are caught.\n");
+	has(page, "\n| nested SVM | 7 | 2 | 2 | 3 |\n| all | 7 | 2 | 2 | 3 |\n");
+	has(page, "\n- `svm_known`: c. Missed because it hides.\n");
+	has(page, "\n- `svm_unexplained`: f. Nobody has found out why yet.\n");
+	has(page, "\nHas not run yet:\n\n`svm_never`, `svm_unseen`.\n");
+	has(page, "\nHas changed since it ran:\n\n`svm_changed`.\n");
+	has(page, "\n- `t` of `z/none`, on kvm-lab\n\n| cases ");
+	has(page, "\n| 3 | 1 | 1 |\n");
+	has(page, "\n| `svm_caught` | a\\|b | `t` | `x/none` | 12 s |\n");
+	has(page, "\n| `svm_known` | c | **missed** | | |\n");
+	has(page, "\n| `svm_measured` | d | `tm` | `m/none` | 3 s |\n");
+}
+
+static void test_areas(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) bugs = bugs_read(NULL, &error);
+
+	g_assert_no_error(error);
+	for (guint i = 0; i < bugs->len; i++) {
+		const struct bug *bug = bugs->pdata[i];
+		const char *area = corpus_area_of(bug->name);
+
+		if (!area || !g_strv_contains(corpus_areas, area))
+			g_error("%s has no area; add how its name begins to host/cli/corpus-area.c",
+				bug->name);
+	}
+	g_assert_cmpstr(corpus_area_of("qemu_tsc_deadline_lost"), !=,
+			corpus_area_of("qemu_tsc_lost"));
+}
+
+static char *text_of(const char *name)
+{
+	g_autofree char *path = source_path(name);
+	g_autoptr(GError) error = NULL;
+	char *text = NULL;
+
+	g_file_get_contents(path, &text, NULL, &error);
+	g_assert_no_error(error);
+	return text;
+}
+
+/* The page of this source tree. */
+static void test_page_is_current(void)
+{
+	g_autofree char *verdicts_path = source_path("corpus/verdicts");
+	g_autofree char *matrix_path = source_path("corpus/matrix");
+	g_autofree char *there = text_of("docs/corpus.md"), *made = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) bugs = bugs_read(NULL, &error), verdicts = NULL, entries = NULL;
+	struct matrix *matrix = NULL;
+
+	verdicts = error ? NULL : verdicts_read(verdicts_path, &error);
+	matrix = error ? NULL : matrix_read(matrix_path, &error);
+	g_assert_no_error(error);
+	entries = score_entries(bugs, verdicts, matrix);
+	made = score_page(entries, verdicts);
+	if (!g_str_equal(made, there))
+		g_error("docs/corpus.md is not what the patches, corpus/verdicts and corpus/matrix make; run 'build/ferry corpus score'");
+	matrix_free(matrix);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -243,5 +374,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/corpus/verdicts/full-disk", test_full_disk);
 	g_test_add_func("/corpus/verdicts/no-folder", test_no_folder);
 	g_test_add_func("/corpus/hash", test_hash);
+	g_test_add_func("/corpus/score/page", test_page);
+	g_test_add_func("/corpus/score/areas", test_areas);
+	g_test_add_func("/corpus/score/page-is-current", test_page_is_current);
 	return g_test_run();
 }
