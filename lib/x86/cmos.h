@@ -19,6 +19,7 @@
 #define RTC_C	    12 /* reading it lowers the interrupt's line */
 
 #define RTC_PERIODIC BIT(6) /* in B: periodic interrupts */
+#define RTC_BINARY   BIT(2) /* in B: numbers are binary, not decimal digits */
 
 static inline u8 cmos_read(u8 reg)
 {

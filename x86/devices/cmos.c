@@ -15,7 +15,6 @@
 #define ALARM_HOUR   5
 #define A_KEPT	     0x7f /* bit 7 comes and goes with each second */
 #define B_SQUARE     0x08
-#define B_BINARY     0x04
 /* RAM that no firmware uses. */
 #define FIRST_BYTE 0x40
 #define LAST_BYTE  0x6f
@@ -79,7 +78,7 @@ TEST(clock_registers, .needs = CMOS,
 		{ ALARM_MINUTE, "the alarm's minute", 0x34, 0xff },
 		{ ALARM_HOUR, "the alarm's hour", 0x07, 0xff },
 		{ RTC_A, "register A", 0x2b, A_KEPT },
-		{ RTC_B, "register B", 0, B_SQUARE | B_BINARY },
+		{ RTC_B, "register B", 0, B_SQUARE | RTC_BINARY },
 	};
 	u8 before[ARRAY_SIZE(registers)], b = cmos_read(RTC_B);
 
@@ -89,11 +88,11 @@ TEST(clock_registers, .needs = CMOS,
 			cmos_write(registers[i].reg, registers[i].value);
 	}
 	/* Last: it says in which format the alarm is. */
-	cmos_write(RTC_B, b ^ (B_SQUARE | B_BINARY));
+	cmos_write(RTC_B, b ^ (B_SQUARE | RTC_BINARY));
 	migrate_quiet();
 	for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {
-		u8 expected =
-			registers[i].reg == RTC_B ? b ^ (B_SQUARE | B_BINARY) : registers[i].value;
+		u8 expected = registers[i].reg == RTC_B ? b ^ (B_SQUARE | RTC_BINARY)
+							: registers[i].value;
 		u8 is = cmos_read(registers[i].reg);
 
 		report(!((is ^ expected) & registers[i].mask), "%s was %#x, and is %#x",

@@ -73,7 +73,6 @@ TEST(hpet_counter_across_move, .needs = ALL_OF(HOST_ANSWERS, HPET),
 /* ---- RTC ---- */
 
 #define RTC_UPDATING	BIT(7) /* in register A */
-#define RTC_BINARY	BIT(2) /* in register B */
 #define RTC_24_HOURS	BIT(1)
 #define SECONDS_PER_DAY 86400
 #define PATIENCE_MS	3000
@@ -83,7 +82,7 @@ static u64 number(u8 value, u8 format)
 	return format & RTC_BINARY ? value : (value >> 4) * 10u + (value & 0xf);
 }
 
-static bool read_once(u64 *seconds)
+bool rtc_read(u64 *seconds)
 {
 	u8 format = cmos_read(RTC_B), second;
 
@@ -108,7 +107,7 @@ static struct ahead look_at_date(void)
 	u64 seconds = 0;
 
 	host_time(&before);
-	ahead.read = wait_until(read_once(&seconds), PATIENCE_MS);
+	ahead.read = wait_until(rtc_read(&seconds), PATIENCE_MS);
 	host_time(&after);
 	ahead.least = (s64)seconds - (s64)(after.realtime / NS_PER_SECOND % SECONDS_PER_DAY) - 1;
 	ahead.most = (s64)seconds - (s64)(before.realtime / NS_PER_SECOND % SECONDS_PER_DAY) + 1;

@@ -41,6 +41,8 @@ extern const struct timer_kind rtc;
 #define RTC_IRQ 8
 /* Starts it, and leaves the IOAPIC's pin alone. Interrupts are off, or the pin is masked. */
 void rtc_run(u64 ns);
+/* The seconds of the day by the RTC. Returns false while they change: then try again. */
+bool rtc_read(u64 *seconds);
 
 /* devices.c has an HPET's registers mapped once its feature was looked for. */
 DECLARE_FEATURE(HPET);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * timers: the RTC's alarm (Motorola MC146818A data sheet, "Alarm Interrupt" and "Register C"). A
+ * part of the program timers: see timers.c.
+ *
+ * The RTC interrupts when its time is that of its alarm. A broken VMM carries the alarm's time to
+ * the destination, but nothing there waits for it, or waits by the source's clock. A guest that
+ * sleeps until an alarm sleeps on.
+ *
+ * The test sets the alarm to a second in or after the action. When the RTC tells a later second,
+ * the interrupt has to be there. It goes by the RTC alone, so a wrong date makes no difference to
+ * it; test rtc_date_across_move looks at that. It does not see an alarm that comes early.
+ */
+#include "cmos.h"
+#include "ioapic.h"
+#include "migrate.h"
+#include "processor.h"
+#include "smp.h"
+#include "x86/timers/timers.h"
+
+#define ALARM_SECOND 1
+#define ALARM_MINUTE 3
+#define ALARM_HOUR   5
+#define DONT_CARE    0xff
+#define ALARM_FLAG   BIT(5) /* in C, and in B what enables the interrupt */
+
+#define PATIENCE_MS	5000
+#define SECONDS_PER_DAY 86400
+
+static PER_CPU(u32, alarms);
+
+/* The read of register C lowers the line. */
+static void on_rtc(isr_regs_t *regs)
+{
+	if (cmos_read(RTC_C) & ALARM_FLAG)
+		WRITE_ONCE(this_cpu(alarms), this_cpu(alarms) + 1);
+}
+
+static u8 in_format(u8 number)
+{
+	return cmos_read(RTC_B) & RTC_BINARY ? number : number / 10 << 4 | number % 10;
+}
+
+static void start_alarm(u8 second)
+{
+	u64 flags = irq_save();
+
+	cmos_write(ALARM_HOUR, DONT_CARE);
+	cmos_write(ALARM_MINUTE, DONT_CARE);
+	cmos_write(ALARM_SECOND, in_format(second));
+	cmos_read(RTC_C);
+	cmos_write(RTC_B, cmos_read(RTC_B) | ALARM_FLAG);
+	irq_restore(flags);
+}
+
+static void stop_alarm(void)
+{
+	u64 flags = irq_save();
+
+	cmos_write(RTC_B, cmos_read(RTC_B) & ~ALARM_FLAG);
+	ioapic_mask(ioapic_isa_pin(RTC_IRQ));
+	cmos_read(RTC_C);
+	irq_restore(flags);
+}
+
+/* Whether the RTC's time is now a second of after `alarm` or more, both in seconds of the day. */
+static bool is_over(u64 alarm, u64 *now)
+{
+	u64 flags = irq_save();
+	bool read = rtc_read(now);
+
+	irq_restore(flags);
+	return read && (*now + SECONDS_PER_DAY - alarm) % SECONDS_PER_DAY - 1 < SECONDS_PER_DAY / 2;
+}
+
+/*
+ * One second more than an action takes, or three, so that the alarm is due in the downtime or after
+ * it.
+ */
+static u64 seconds_ahead(void)
+{
+	return 2 + action_ns() / NS_PER_SECOND + (smp_id() + current_round()) % 2 * 2;
+}
+
+TEST(rtc_alarm_due, .on = EACH_CPU,
+     .about =
+	     "the RTC's alarm interrupts when the RTC has reached its time, in an action or after it")
+{
+	u8 hour = cmos_read(ALARM_HOUR), minute = cmos_read(ALARM_MINUTE),
+	   second = cmos_read(ALARM_SECOND);
+	u64 now = 0, ahead = seconds_ahead(), alarm;
+
+	this_cpu(alarms) = 0;
+	handle_irq_eoi(TIMER_VECTOR, on_rtc);
+	ioapic_route_edge(ioapic_isa_pin(RTC_IRQ), smp_id(), TIMER_VECTOR);
+	report_if_failed(wait_until(rtc_read(&now), PATIENCE_MS), "the RTC tells the time");
+	alarm = (now + ahead) % SECONDS_PER_DAY;
+	start_alarm(alarm % 60);
+	migrate_quiet();
+	report_if_failed(wait_until(is_over(alarm, &now), PATIENCE_MS + ahead * 1000),
+			 "the RTC stands still at second %lu of the day, before its alarm at %lu",
+			 now, alarm);
+	report(wait_until(READ_ONCE(this_cpu(alarms)), PATIENCE_MS),
+	       "CPU %d: the RTC is at second %lu of the day, and its alarm at %lu has interrupted %u times",
+	       smp_id(), now, alarm, READ_ONCE(this_cpu(alarms)));
+	stop_alarm();
+	unhandle_irq(TIMER_VECTOR);
+	cmos_write(ALARM_SECOND, second);
+	cmos_write(ALARM_MINUTE, minute);
+	cmos_write(ALARM_HOUR, hour);
+}
