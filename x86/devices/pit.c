@@ -6,7 +6,8 @@
  * It is KVM's, or the VMM's with kernel-irqchip=split. A channel takes and gives a count byte by
  * byte, and its access mode says which bytes. A broken hypervisor forgets whether the low or the
  * high byte is next. The tests let a channel count from a small number, so that whichever count it
- * has, the other byte of it cannot be taken for the one that is due.
+ * has, the other byte of it cannot be taken for the one that is due. Or it forgets the number that
+ * a channel counts from; that becomes 0, which means 65536.
  */
 #include "io.h"
 #include "migrate.h"
@@ -81,6 +82,47 @@ static void stop_counting(void)
 	outb(inb(GATE_PORT) & ~GATE_ENABLE, GATE_PORT);
 }
 
+static u16 latched_count(int channel)
+{
+	u8 low;
+
+	outb(SELECT(channel) | LATCH, COMMAND);
+	low = inb(CHANNEL(channel));
+	return low | inb(CHANNEL(channel)) << 8;
+}
+
+/* Longer than the 55 ms in which a channel goes through all numbers. */
+#define LOOKS	64
+#define LOOK_US 1000
+
+TEST(pit_counts, .needs = PIT,
+     .about =
+	     "each channel of the 8254 counts down from the number that it was given, after an action, too")
+{
+	static const u16 counts[CHANNELS] = { 0x1234, 0x0fed, 0x2345 };
+	u16 most[CHANNELS] = { 0 };
+
+	outb(inb(GATE_PORT) | GATE_ENABLE, GATE_PORT);
+	for (int channel = 0; channel < CHANNELS; channel++) {
+		outb(SELECT(channel) | LOW_HIGH | MODE(2), COMMAND);
+		outb(counts[channel] & 0xff, CHANNEL(channel));
+		outb(counts[channel] >> 8, CHANNEL(channel));
+	}
+	migrate_quiet();
+	for (int look = 0; look < LOOKS; look++) {
+		for (int channel = 0; channel < CHANNELS; channel++)
+			most[channel] = MAX(most[channel], latched_count(channel));
+		delay_us(LOOK_US);
+	}
+	for (int channel = 0; channel < CHANNELS; channel++)
+		report(most[channel] && most[channel] <= counts[channel],
+		       "channel %d counts down from %#x, and was seen at %#x after the action",
+		       channel, counts[channel], most[channel]);
+	stop_counting();
+	for (int channel = 0; channel < CHANNELS; channel++)
+		outb(SELECT(channel) | LOW_HIGH | MODE(0), COMMAND);
+}
+
 #define ROUNDS 4
 
 /* The count's high byte is 0, and 1 in the moment of a reload. */
@@ -115,9 +157,7 @@ TEST(pit_half_written, .needs = PIT,
 		outb(SMALL_COUNT, CHANNEL(2));
 		migrate_quiet();
 		outb(0, CHANNEL(2));
-		outb(SELECT(2) | LATCH, COMMAND);
-		count = inb(CHANNEL(2));
-		count |= inb(CHANNEL(2)) << 8;
+		count = latched_count(2);
 		report(count <= SMALL_COUNT, "it counts from %#x, and is at %#x", SMALL_COUNT,
 		       count);
 	}
