@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* How long a run still takes. See time-left.h. */
+#include <math.h>
+
 #include "run/time-left.h"
 
 /* So many seconds, as expected, are added to what was measured: one early case proves little. */
@@ -13,13 +15,18 @@
 
 void time_left_ended(struct time_left *left, double expected, double took)
 {
-	left->expected += expected;
-	left->took += took;
+	/* What took or should have taken no time has a meaningless ratio, and next to no weight. */
+	double weight = MIN(MAX(expected, 0), MAX(took, 0));
+
+	if (weight <= 0)
+		return;
+	left->weights += weight;
+	left->logs += weight * log(took / expected);
 }
 
 double time_left_pace(const struct time_left *left)
 {
-	double pace = (left->took + BELIEF) / (left->expected + BELIEF);
+	double pace = exp(left->logs / (left->weights + BELIEF));
 
 	return CLAMP(pace, LEAST_PACE, MOST_PACE);
 }

@@ -7,14 +7,18 @@
 
 /* All times are in seconds. */
 struct time_left {
-	double expected, took;	/* of all that has ended */
+	double weights, logs;	/* of the ratios of all that has ended */
 	double shown, shown_at; /* what was last told, and when; 0: nothing yet */
 };
 
 /* Something was expected to take EXPECTED and TOOK so long. */
 void time_left_ended(struct time_left *left, double expected, double took);
 
-/* How many times longer things take in this run than was expected. */
+/*
+ * How many times longer things take in this run than was expected: the mean of the ratios of what
+ * has ended. It is a geometric mean, so that one expectation from a much busier day, or one case
+ * that hung, hardly counts.
+ */
 double time_left_pace(const struct time_left *left);
 
 /*

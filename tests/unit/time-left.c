@@ -14,8 +14,13 @@ static void test_pace(void)
 	g_assert_cmpfloat(time_left_pace(&left), <, 1.1);
 	time_left_ended(&left, 3600, 7200);
 	g_assert_cmpfloat_with_epsilon(time_left_pace(&left), 2, 0.05);
-	/* A wild figure does not make a run endless. */
+	/* A single wild figure, or what was expected on a busier day, does not mislead. */
 	time_left_ended(&left, 1, 1e9);
+	time_left_ended(&left, 400, 16);
+	time_left_ended(&left, 0, 10);
+	g_assert_cmpfloat_with_epsilon(time_left_pace(&left), 2, 0.05);
+	/* However slow a run is, its end can be foreseen. */
+	time_left_ended(&left, 1e5, 1e7);
 	g_assert_cmpfloat(time_left_pace(&left), ==, 10);
 }
 
