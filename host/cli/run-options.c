@@ -192,9 +192,10 @@ static gboolean check_numbers(GError **error)
 	else if (wanted->memory_mib < LEAST_MEMORY_MIB)
 		g_set_error(error, FERRY_ERROR, 0, "--memory is %d MiB or more", LEAST_MEMORY_MIB);
 	else if (wanted->firmware && !g_str_equal(wanted->firmware, "usual") &&
-		 wanted->memory_mib < DEFAULT_MEMORY_MIB)
+		 wanted->memory_mib < LEAST_UEFI_MEMORY_MIB &&
+		 wanted->memory_mib != DEFAULT_MEMORY_MIB)
 		g_set_error(error, FERRY_ERROR, 0, "with --firmware %s --memory is %d MiB or more",
-			    wanted->firmware, DEFAULT_MEMORY_MIB);
+			    wanted->firmware, LEAST_UEFI_MEMORY_MIB);
 	else if (wanted->timescale && !(wanted->timescale >= 1 && wanted->timescale <= 10000))
 		g_set_error(error, FERRY_ERROR, 0, "--timescale is a number from 1 to 10000");
 	else if (wanted->seed > G_MAXUINT32 || (wanted->seed < 0 && wanted->seed != RANDOM_SEED))

@@ -11,6 +11,9 @@ enum firmware {
 	FIRMWARE_UEFI_SECURE, /* with Secure Boot, and with SMM, which protects its variables */
 };
 
+/* So much RAM a guest has at least that UEFI firmware starts. */
+#define LEAST_UEFI_MEMORY_MIB 128
+
 /* The kind that WORD names; NULL names the usual one. FALSE and ERROR if there is none. */
 gboolean firmware_find(const char *word, enum firmware *firmware, GError **error);
 

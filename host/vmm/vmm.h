@@ -87,8 +87,8 @@ struct vm_machine {
 	const char *command_line; /* the guest's; NULL for none */
 	const char *runner_word;  /* a further word, left out of the command for people */
 	unsigned smp;		  /* vCPUs */
-	unsigned memory_mib;
-	const char *type; /* with its properties, "q35,accel=kvm"; NULL for the default */
+	unsigned memory_mib;	  /* LEAST_UEFI_MEMORY_MIB or more are given with UEFI firmware */
+	const char *type;	  /* with its properties, "q35,accel=kvm"; NULL for the default */
 	const struct machine_types *versions; /* of the type, where it is q35 or pc */
 	enum vm_habit habit;
 	guint32 seed;		/* of what the VMM does at random */

@@ -42,7 +42,7 @@
 #define MOST_STREAMS 8
 
 /* The memory of a guest, unless --memory says otherwise (host/cli/run.c). */
-#define RAM_BYTES (128ul << 20)
+#define RAM_BYTES (32ul << 20)
 
 static struct {
 	const char *order;

@@ -75,7 +75,7 @@ static void check(const struct lab_kind *kind, const struct lab_options *options
 	struct settings settings = default_settings;
 	g_autofree char *line = NULL;
 	g_autofree char *expected = g_strdup_printf(
-		"%s --results /logs*-- /*/ferry run --stream --no-config --in-order%s --host local --in-lab moon --accel kvm --logdir /logs --seed 7 --moves 20 --memory 128 --repeat 1 --timeout 0%s --plan storm+tcp -- prog/storm+tcp#3",
+		"%s --results /logs*-- /*/ferry run --stream --no-config --in-order%s --host local --in-lab moon --accel kvm --logdir /logs --seed 7 --moves 20 --memory 32 --repeat 1 --timeout 0%s --plan storm+tcp -- prog/storm+tcp#3",
 		before, inside, wanted);
 
 	settings.seed = 7;

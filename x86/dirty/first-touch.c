@@ -23,19 +23,18 @@
  * Then it does not touch it for the first time.
  */
 #include "alloc_page.h"
+#include "memory.h"
 #include "processor.h"
 #include "pvclock.h"
 #include "words.h"
 #include "x86/dirty/dirty.h"
 
 /* Taken once and never given back: a block that is used again is touched. One for each action. */
-#define BLOCK_ORDER 13
-#define BLOCKS	    2
-/* The allocator has written to the beginning of a block. */
-#define CHUNKS		((PAGE_SIZE << BLOCK_ORDER >> CHUNK_SHIFT) - 1)
-#define CHUNK_SHIFT	(PAGE_SHIFT + LARGE_PAGE_ORDER)
-#define PAGES_PER_CHUNK 4ul
-#define PAGES		(CHUNKS * PAGES_PER_CHUNK)
+#define BLOCKS 2
+/* 32 MiB, but all blocks together are at most two thirds of RAM. */
+#define MOST_BLOCK_ORDER 13
+#define CHUNK_SHIFT	 (PAGE_SHIFT + LARGE_PAGE_ORDER)
+#define PAGES_PER_CHUNK	 4ul
 
 /* How many turns pass before the first step on a fast host. */
 #define FIRST_TURNS 64
@@ -43,7 +42,7 @@
 static u8 *blocks[BLOCKS];
 static bool used;
 
-/* Pages of one action. The first `touched` are written. */
+/* Pages of one action, `fresh.pages` of them. The first `touched` are written. */
 static struct area fresh;
 static u64 touched, turns, turns_left;
 
@@ -138,7 +137,7 @@ static void touch_next(void)
 
 static void touch_now_and_then(void)
 {
-	if (touched == PAGES || --turns_left)
+	if (touched == fresh.pages || --turns_left)
 		return;
 	for (u64 i = 0; i < PAGES_PER_CHUNK; i++)
 		touch_next();
@@ -146,18 +145,34 @@ static void touch_now_and_then(void)
 	turns += MAX(turns / 2, 1ul);
 }
 
-/* A VMM sends or saves memory from its beginning to its end, so the later block comes first. */
-static u8 *take_block(int action)
+static unsigned block_order(void)
 {
+	unsigned order = MOST_BLOCK_ORDER;
+	u64 pages = 0;
+
+	for (int i = 0; i < memory_regions; i++)
+		pages += (memory_region[i].end - memory_region[i].start) >> PAGE_SHIFT;
+	while ((u64)BLOCKS << order > pages * 2 / 3)
+		order--;
+	return order;
+}
+
+/* A VMM sends or saves memory from its beginning to its end, so the later block comes first. */
+static void take_block(int action)
+{
+	unsigned order = block_order();
+
 	if (!blocks[0])
 		for (int i = 0; i < BLOCKS; i++)
-			blocks[i] = alloc_pages_dirty(BLOCK_ORDER);
-	return blocks[BLOCKS - 1 - action];
+			blocks[i] = alloc_pages_dirty(order);
+	fresh.memory = blocks[BLOCKS - 1 - action];
+	/* Not the first chunk, since the allocator has written to the beginning of the block. */
+	fresh.pages = ((PAGE_SIZE << order >> CHUNK_SHIFT) - 1) * PAGES_PER_CHUNK;
 }
 
 static void check_all(void)
 {
-	for (u64 page = 0; page < PAGES; page++) {
+	for (u64 page = 0; page < fresh.pages; page++) {
 		bool written = page < touched;
 		u64 wanted = written ? body(&fresh, page, 1) : 0;
 		const u64 *unlike = first_unlike(words_of_page(page), PAGE_WORDS, wanted);
@@ -180,10 +195,9 @@ TEST(first_touch,
 	u64 all_touched = 0;
 
 	memset(&fresh, 0, sizeof(fresh));
-	fresh.pages = PAGES;
 	for (int action = 0; action < BLOCKS; action++) {
-		fresh.memory = take_block(action);
-		for (u64 page = 0; (used || current_boot() > 1) && page < PAGES; page++)
+		take_block(action);
+		for (u64 page = 0; (used || current_boot() > 1) && page < fresh.pages; page++)
 			fill_words(words_of_page(page), PAGE_WORDS, 0);
 		touched = 0;
 		turns = turns_left = scaled_count(FIRST_TURNS, 1);
@@ -191,12 +205,12 @@ TEST(first_touch,
 		if (broken("stale"))
 			memset(words_of_page(0), 0, PAGE_SIZE);
 		if (broken("late"))
-			*words_of_page(PAGES - 1) = 1;
+			*words_of_page(fresh.pages - 1) = 1;
 		check_all();
 		all_touched += touched;
 	}
 	used = true;
 	report(!atomic_read(&fresh.wrong),
 	       "%d actions, %lu of %lu pages touched for the first time", BLOCKS, all_touched,
-	       BLOCKS * PAGES);
+	       BLOCKS * fresh.pages);
 }

@@ -21,8 +21,8 @@
 #define DEFAULT_MACHINE "q35"
 #define WITHOUT_DEVICES ",smbus=off,sata=off,usb=off,vmport=off,hpet=off"
 
-/* MiB with which OVMF starts a guest of ours, and what kvm-unit-tests' x86/efi/run gives theirs. */
-#define LEAST_UEFI_MEMORY	   "128"
+#define LEAST_UEFI_MEMORY G_STRINGIFY(LEAST_UEFI_MEMORY_MIB)
+/* MiB that kvm-unit-tests' x86/efi/run gives a guest. */
 #define KVM_UNIT_TESTS_UEFI_MEMORY "256"
 
 /* Entries for each vCPU, a power of 2. A full ring makes QEMU collect it. */
@@ -105,15 +105,15 @@ static gboolean is_uefi_kvm_unit_test(const struct vm_machine *machine)
 	return machine->kvm_unit_test && machine->firmware != FIRMWARE_USUAL;
 }
 
-/* A program's own -m is for a guest alone, without UEFI firmware. */
+/* A program's own -m, and --memory, are for a guest alone, without UEFI firmware. */
 static gboolean needs_more_memory(const struct vm_machine *machine)
 {
 	const char *named = argument(machine->arguments, "-m");
-	gint64 least, mib;
+	gint64 mib = machine->memory_mib;
 
-	text_number(LEAST_UEFI_MEMORY, 0, G_MAXINT, &least);
-	return machine->firmware != FIRMWARE_USUAL && named &&
-	       text_number(named, 0, G_MAXINT, &mib) && mib < least;
+	if (machine->firmware == FIRMWARE_USUAL || (machine->kvm_unit_test && !named))
+		return FALSE;
+	return (!named || text_number(named, 0, G_MAXINT, &mib)) && mib < LEAST_UEFI_MEMORY_MIB;
 }
 
 static void add_memory(GPtrArray *arguments, const struct vm_machine *machine)
