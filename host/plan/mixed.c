@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plans mixed and cancel-precopy: actions of other plans, one after the other on the same guest.
+ * Plans mixed, cancel-precopy and precopy-pause: actions of other plans, one after the other on the
+ * same guest.
  *
  * What an action leaves behind shows in the next one. A migration that was broken off has started
  * and stopped the dirty log, and the next one relies on it. A migration tells a VMM addresses that
@@ -12,8 +13,9 @@
  * whole one follows. At each further request there are one or two actions of all kinds. A reset
  * ends its request, and comes once in a test.
  *
- * `cancel-precopy` always does the same, for a bisection: a migration is cancelled once to three
- * times, and then the guest is migrated.
+ * The other two always do the same, for a bisection. `cancel-precopy` cancels a migration once to
+ * three times, and then migrates the guest. `precopy-pause` does one thing at each request: it
+ * migrates the guest at a test's first, pauses it at the second, and so on by turns.
  */
 #include "plan/plan.h"
 
@@ -65,6 +67,13 @@ static const struct plan *cancel_then_precopy(struct plan_run *run)
 	return order[run->step];
 }
 
+static const struct plan *precopy_or_pause(struct plan_run *run)
+{
+	if (run->step)
+		return NULL;
+	return run->requests % 2 ? &plan_precopy : &plan_pause;
+}
+
 const struct plan plan_mixed = {
 	.name = "mixed",
 	.action = "action",
@@ -83,6 +92,17 @@ const struct plan plan_cancel_precopy = {
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
 	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
 	.next = cancel_then_precopy,
+	/* `mixed` has it, too, and other orders. */
+	.only_by_name = TRUE,
+};
+
+const struct plan plan_precopy_pause = {
+	.name = "precopy-pause",
+	.action = "action",
+	.about = "a live migration and a pause, by turns",
+	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_PAUSE,
+	.takes = OPTIONS_OF_A_MACHINE,
+	.next = precopy_or_pause,
 	/* `mixed` has it, too, and other orders. */
 	.only_by_name = TRUE,
 };

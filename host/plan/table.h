@@ -26,6 +26,7 @@
 	PLAN(reset)                                                                                \
 	PLAN(storm)                                                                                \
 	PLAN(cancel_precopy)                                                                       \
+	PLAN(precopy_pause)                                                                        \
 	PLAN(mixed)                                                                                \
 	PLAN(snapshot)                                                                             \
 	PLAN(bgsnapshot)

@@ -94,6 +94,8 @@ static const struct fault rows[] = {
 	  "^PASS  selftest/mixed .* 2 actions \\(1 (cancel|dstkill), \\d (precopy|postcopy|snapshot)\\), stopped for " },
 	{ "normal-cancel-precopy", "run selftest --plan cancel-precopy", "", 0, "PASS",
 	  "^PASS  selftest/cancel-precopy .* [2-4] migrations \\([1-3] cancel, 1 precopy\\), stopped for " },
+	{ "normal-precopy-pause", "run selftest --plan precopy-pause", "", 0, "PASS",
+	  "^PASS  selftest/precopy-pause .* 1 action \\(1 precopy\\), stopped for " },
 	{ .name = "mixed-as-before",
 	  .arguments = "run selftest --plan mixed --repeat 8 --seed 7",
 	  .script = "",

@@ -26,7 +26,7 @@ static const char config[] =
 
 #define ALL_PLANS                                                                                                                                      \
 	"none, pause, cycle@exit, cycle@kick, file, fork, dirtylog, dirtyring, precopy, postcopy, postcopy-recover, srckill, cancel, dstkill, reset, " \
-	"storm, cancel-precopy, mixed, snapshot, bgsnapshot"
+	"storm, cancel-precopy, precopy-pause, mixed, snapshot, bgsnapshot"
 
 /* Makes a folder with TEXT as its unittests.cfg and one binary. */
 struct folder {
