@@ -22,7 +22,9 @@
  * written to a decoy.
  *
  * In page_moved_* each CPU leaves its page once, after the request and before the action. These
- * tests see all of the above. In page_moving_* it changes pages back and forth until the host has
+ * tests see all of the above. page_moved_between_actions does so in several actions, one after the
+ * other: a migration tells a VMM where the page is, and at a pause after that it is elsewhere. In
+ * page_moving_* it changes pages back and forth until the host has
  * answered, so that the action may come at any instruction. A page is checked when the CPU leaves
  * it.
  */
@@ -30,6 +32,9 @@
 #include "processor.h"
 #include "smp.h"
 #include "x86/kvmclock/kvmclock.h"
+
+/* An even number, so that plans of two kinds of actions come to their end. */
+#define MANY_ACTIONS 4
 
 static struct clock_reading first_reading, last_reading;
 
@@ -164,12 +169,11 @@ static void check_hopper(void *acted)
 	report(!hopper->decoys_written, "CPU %d: nobody wrote to the abandoned page later", cpu);
 }
 
-static void change_pages(int first, int last, bool again_and_again)
+static void change_pages_in_action(int first, int last, bool again_and_again)
 {
 	bool acted;
 	int cpu;
 
-	start_clocks(pvclock_best_msrs());
 	read_clocks(&first_reading);
 	hop_now = false;
 	hop_on = again_and_again;
@@ -191,6 +195,12 @@ static void change_pages(int first, int last, bool again_and_again)
 	for_each_cpu (cpu)
 		if (hoppers[cpu].hops)
 			on_cpu(cpu, check_hopper, &acted);
+}
+
+static void change_pages(int first, int last, bool again_and_again)
+{
+	start_clocks(pvclock_best_msrs());
+	change_pages_in_action(first, last, again_and_again);
 	stop_clocks();
 }
 
@@ -210,6 +220,15 @@ TEST(page_moved_all_cpus, .needs = KVMCLOCK,
      .about = "all clocks go on if their pages change just before an action")
 {
 	change_pages(0, cpu_count() - 1, false);
+}
+
+TEST(page_moved_between_actions, .needs = KVMCLOCK,
+     .about = "all clocks go on if their pages change again before each of several actions")
+{
+	start_clocks(pvclock_best_msrs());
+	for (int i = 0; i < MANY_ACTIONS; i++)
+		change_pages_in_action(0, cpu_count() - 1, false);
+	stop_clocks();
 }
 
 TEST(page_moving_boot_cpu, .needs = KVMCLOCK,
