@@ -41,6 +41,7 @@ static void bug_free(struct bug *bug)
 	g_free(bug->host);
 	g_free(bug->accel);
 	g_free(bug->plan);
+	g_free(bug->with);
 	g_strfreev(bug->files);
 	g_strfreev(bug->reach);
 	g_free(bug->missed);
@@ -74,6 +75,48 @@ static gboolean is_complete(const struct bug *bug)
 	       (bug->files || !bug->kind->files_in_head);
 }
 
+/* A file of what kind is it? NULL: of none. */
+static const struct bug_kind *kind_of_file(const char *name)
+{
+	for (const struct bug_kind *kind = bug_kinds; kind->what; kind++)
+		if (g_str_has_suffix(name, kind->suffix))
+			return kind;
+	return NULL;
+}
+
+/*
+ * Looks for the patch that BUG goes with. Its hash becomes a part of BUG's. FALSE and ERROR if
+ * there is no such patch.
+ */
+static gboolean read_with(struct bug *bug, char **lines, GError **error)
+{
+	g_autofree char *name = header_line(lines, "With");
+	g_autofree char *text = NULL, *own_hash = NULL, *hash = NULL;
+	g_auto(GStrv) with_lines = NULL;
+
+	if (!name)
+		return TRUE;
+	bug->with = source_path(name);
+	bug->with_kind = kind_of_file(name);
+	if (!bug->with_kind || bug->with_kind == bug->kind) {
+		g_set_error(error, FERRY_ERROR, 0,
+			    "%s: 'With: %s' must name a patch that is not of %s", bug->path, name,
+			    bug->kind->what);
+		return FALSE;
+	}
+	if (!g_file_get_contents(bug->with, &text, NULL, error)) {
+		g_prefix_error(error, "%s: With: ", bug->path);
+		return FALSE;
+	}
+	with_lines = g_strsplit(text, "\n", -1);
+	hash = hash_of_patch(with_lines);
+	own_hash = bug->hash;
+	bug->hash = g_strdup_printf("%s+%s", own_hash, hash);
+	if (!bug->host)
+		bug->host = g_strdup(bug->with_kind->host);
+	return TRUE;
+}
+
 static struct bug *read_bug(const struct bug_kind *kind, const char *folder, const char *file,
 			    GError **error)
 {
@@ -93,15 +136,19 @@ static struct bug *read_bug(const struct bug_kind *kind, const char *folder, con
 	bug->noticed = header_line(lines, "Noticed by");
 	bug->clock = header_line(lines, "Clock");
 	bug->kvm = header_line(lines, "KVM");
-	bug->host = header_line(lines, "Host") ?: g_strdup(kind->host);
 	bug->accel = header_line(lines, "Accel");
 	bug->plan = header_line(lines, "Plan");
 	bug->files = header_words(lines, "Files");
 	bug->cases = header_words(lines, "Cases");
 	bug->tests = header_words(lines, "Test");
 	bug->reach = header_words(lines, "Reaches");
-	bug->hash = hash_of_patch(lines);
 	bug->missed = header_line(lines, "Missed");
+	bug->host = header_line(lines, "Host") ?: g_strdup(kind->host);
+	bug->hash = hash_of_patch(lines);
+	if (!read_with(bug, lines, error)) {
+		bug_free(bug);
+		return NULL;
+	}
 	if (is_complete(bug))
 		return bug;
 	g_set_error(error, FERRY_ERROR, 0,

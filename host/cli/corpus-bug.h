@@ -32,7 +32,14 @@ struct bug {
 	char *plan;    /* with its options, instead of the programs' own; NULL: their own */
 	char *clock;   /* of the lab that shows the bug (lab/kinds.h); NULL: any */
 	char *kvm;     /* parameters of its modules, as for --kvm; NULL: the usual ones */
-	char **files;  /* that are patched; NULL: the patch itself tells */
+	/*
+	 * The path of a patch of another kind, without which the bug does not show: it is built as
+	 * well, and the cases run with both, or with this one alone as the unbroken build. NULL:
+	 * none
+	 */
+	char *with;
+	const struct bug_kind *with_kind;
+	char **files; /* that are patched; NULL: the patch itself tells */
 	char **reach; /* globs over the programs that can reach the patched code; NULL: see below */
 	char *missed; /* why no test is known to catch it; one line; NULL: it must be caught */
 	char *hash;   /* of the patch; see corpus-hash.h */

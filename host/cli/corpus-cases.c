@@ -209,14 +209,13 @@ static gboolean run(char **arguments, const char *errors, GError **error)
 }
 
 gboolean corpus_run_cases(struct corpus *corpus, const struct bug *like, char **patterns,
-			  const char *built, const char *label, struct tally *tally, GError **error)
+			  const struct corpus_build *build, struct tally *tally, GError **error)
 {
-	const struct corpus_build build = corpus_build_of(like->kind, built, label);
-	g_autofree char *logdir = g_build_filename(corpus->logdir, label, NULL);
+	g_autofree char *logdir = g_build_filename(corpus->logdir, build->label, NULL);
 	g_autofree char *results = g_build_filename(logdir, "results.json", NULL);
 	g_autofree char *errors = g_build_filename(logdir, "errors", NULL);
 	g_auto(GStrv) arguments =
-		run_arguments(corpus, like, patterns, &build, tally->tests, logdir, results);
+		run_arguments(corpus, like, patterns, build, tally->tests, logdir, results);
 
 	g_mkdir_with_parents(logdir, 0755);
 	g_unlink(errors);

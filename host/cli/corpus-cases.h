@@ -28,13 +28,11 @@ struct tally {
 };
 
 /*
- * Runs the cases of PATTERNS on the host that the head of LIKE names. BUILT is what was built of
- * its kind; NULL: what is installed, or the lab's own. Logs go to the folder LABEL. FALSE and ERROR
+ * Runs the cases of PATTERNS with BUILD, on the host that the head of LIKE names. FALSE and ERROR
  * if there are no such cases. FALSE without ERROR after an interrupt; `interrupted` is set then.
  */
 gboolean corpus_run_cases(struct corpus *corpus, const struct bug *like, char **patterns,
-			  const char *built, const char *label, struct tally *tally,
-			  GError **error);
+			  const struct corpus_build *build, struct tally *tally, GError **error);
 
 void tally_clear(struct tally *tally);
 

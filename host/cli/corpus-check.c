@@ -6,18 +6,9 @@
 #include <stdio.h>
 
 #include "cli/command.h"
-#include "cli/corpus-build.h"
 #include "cli/corpus-cases.h"
 #include "cli/corpus-check.h"
 #include "cli/corpus-unbroken.h"
-
-/* NULL without ERROR after an interrupt. */
-static char *build(struct corpus *corpus, const struct bug *bug, GError **error)
-{
-	printf("%-12s %s\n", "building", bug->name);
-	fflush(stdout);
-	return corpus_build(corpus, bug, error);
-}
 
 static enum bug_verdict verdict_of(const struct tally *tally)
 {
@@ -91,32 +82,42 @@ static void keep_verdict(struct checking *checking, const struct bug *bug, enum 
 	check_keep(checking, lines);
 }
 
-/* TRUE if the bug was caught by the test that must catch it. */
-static gboolean run_bug(struct checking *checking, const struct bug *bug)
+/* Runs the cases with BUILD. TRUE if the bug was caught by the test that must catch it. */
+static gboolean run_cases(struct checking *checking, const struct bug *bug,
+			  const struct corpus_build *build)
 {
 	g_autoptr(GError) error = NULL;
 	struct tally tally = { .tests = bug->tests };
-	g_autofree char *built = build(checking->corpus, bug, &error);
-	gboolean caught;
+	gboolean ran = corpus_run_cases(checking->corpus, bug, bug->cases, build, &tally, &error);
+	gboolean caught = ran && tally.caught_by;
 
-	if (!built && !error)
-		return FALSE;
-	if (!built) {
+	if (ran) {
+		print_verdict(bug, &tally);
+		keep_verdict(checking, bug, verdict_of(&tally), &tally);
+	} else if (error) {
+		usage_error("%s", error->message);
+	}
+	tally_clear(&tally);
+	return caught;
+}
+
+static gboolean run_bug(struct checking *checking, const struct bug *bug)
+{
+	g_autoptr(GError) error = NULL;
+	struct corpus_build build = { .label = bug->name };
+	const struct tally nothing = { 0 };
+	gboolean caught = FALSE;
+
+	printf("%-12s %s\n", "building", bug->name);
+	fflush(stdout);
+	if (corpus_build(checking->corpus, bug, &build, &error)) {
+		caught = run_cases(checking, bug, &build);
+	} else if (error) {
 		printf("%-12s %s: cannot be built: %s\n", "NOT BUILT", bug->name, error->message);
 		fflush(stdout);
-		keep_verdict(checking, bug, BUG_NOT_BUILT, &tally);
-		return FALSE;
+		keep_verdict(checking, bug, BUG_NOT_BUILT, &nothing);
 	}
-	if (!corpus_run_cases(checking->corpus, bug, bug->cases, built, bug->name, &tally,
-			      &error)) {
-		if (error)
-			usage_error("%s", error->message);
-		return FALSE;
-	}
-	print_verdict(bug, &tally);
-	keep_verdict(checking, bug, verdict_of(&tally), &tally);
-	caught = tally.caught_by != NULL;
-	tally_clear(&tally);
+	corpus_build_clear(&build);
 	return caught;
 }
 

@@ -173,13 +173,11 @@ static void note_no_case(struct round *round, enum matrix_verdict verdict)
 }
 
 /* Runs the task's cases, in a further lab those that a dead lab has left. */
-static void run_task(struct round *round, const struct matrix_task *task, const char *built)
+static void run_task(struct round *round, const struct matrix_task *task,
+		     const struct corpus_build *build)
 {
 	struct corpus *corpus = round->measuring->corpus;
 	char *words[] = { (char *)FAIL_FAST, NULL };
-	const struct corpus_build build =
-		corpus_build_of(task->bug ? task->bug->kind : NULL, built,
-				task->bug ? task->bug->name : MATRIX_UNPATCHED);
 
 	/* What comes after a failure tells nothing. On unpatched KVM the whole time is wanted. */
 	corpus->wanted.args = task->bug ? words : NULL;
@@ -190,17 +188,17 @@ static void run_task(struct round *round, const struct matrix_task *task, const 
 		if (!cases->len)
 			return;
 		set_limit(round->measuring, cases);
-		corpus_run(corpus, cases, &build, &matrix_reporter, round);
+		corpus_run(corpus, cases, build, &matrix_reporter, round);
 		if (g_hash_table_size(round->started) == before)
 			return;
 	}
 }
 
-/* Builds what the task's patch breaks. NULL if that failed; the caller frees it. */
-static char *build(struct round *round)
+/* Builds what the task's patch breaks. FALSE if that failed. */
+static gboolean build_patched(struct round *round, struct corpus_build *build)
 {
 	g_autoptr(GError) error = NULL;
-	char *built = corpus_build(round->measuring->corpus, round->bug, &error);
+	gboolean built = corpus_build(round->measuring->corpus, round->bug, build, &error);
 
 	if (error) {
 		printf("%s: cannot be built: %s\n", round->bug->name, error->message);
@@ -245,16 +243,14 @@ static gboolean measure(struct measuring *measuring, const struct matrix_task *t
 		.bug = task->bug,
 		.started = g_hash_table_new(NULL, NULL),
 	};
-	g_autofree char *built = task->bug ? build(&round) : NULL;
+	struct corpus_build build = { .label = task->bug ? task->bug->name : MATRIX_UNPATCHED };
 	gboolean kept;
 
-	if (built || !task->bug) {
-		run_task(&round, task, built);
+	if (!task->bug || build_patched(&round, &build)) {
+		run_task(&round, task, &build);
 		if (!g_hash_table_size(round.started) && !measuring->corpus->interrupted) {
 			printf("%s: no lab ran a case with it; its logs are in %s/%s\n",
-			       task->bug ? task->bug->name : MATRIX_UNPATCHED,
-			       measuring->corpus->logdir,
-			       task->bug ? task->bug->name : MATRIX_UNPATCHED);
+			       build.label, measuring->corpus->logdir, build.label);
 			if (task->bug)
 				note_no_case(&round, MATRIX_NO_BOOT);
 		}
@@ -266,6 +262,7 @@ static gboolean measure(struct measuring *measuring, const struct matrix_task *t
 	if (!kept)
 		usage_error("the results cannot be kept: %s", round.error->message);
 	g_clear_error(&round.error);
+	corpus_build_clear(&build);
 	g_hash_table_unref(round.started);
 	g_free(round.first);
 	return kept;
@@ -342,10 +339,26 @@ static int run_tasks(struct measuring *measuring)
 	return progress.done == progress.all ? EXIT_ALL_PASSED : EXIT_SOME_FAILED;
 }
 
-int corpus_matrix(struct corpus *corpus, GPtrArray *bugs, const struct matrix_options *options)
+/*
+ * Those that show on the KVM and QEMU that everything unpatched was measured on. The caller unrefs
+ * the array.
+ */
+static GPtrArray *without_companions(const GPtrArray *bugs)
+{
+	GPtrArray *alone = g_ptr_array_new();
+
+	for (guint i = 0; i < bugs->len; i++)
+		if (!((const struct bug *)bugs->pdata[i])->with)
+			g_ptr_array_add(alone, bugs->pdata[i]);
+	return alone;
+}
+
+int corpus_matrix(struct corpus *corpus, const GPtrArray *bugs,
+		  const struct matrix_options *options)
 {
 	struct measuring measuring = { .corpus = corpus, .path = options->path };
 	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) alone = without_companions(bugs);
 	g_autoptr(GPtrArray) cases =
 		corpus_select(corpus, options->cases, options->plans, NULL, &error);
 	int status, lock = -1;
@@ -357,7 +370,7 @@ int corpus_matrix(struct corpus *corpus, GPtrArray *bugs, const struct matrix_op
 		return usage_error("%s", error->message);
 	}
 	drop_skipped(cases);
-	measuring.tasks = matrix_tasks_new(measuring.matrix, bugs, cases, options->plans);
+	measuring.tasks = matrix_tasks_new(measuring.matrix, alone, cases, options->plans);
 	status = run_tasks(&measuring);
 	matrix_tasks_free(measuring.tasks);
 	matrix_free(measuring.matrix);

@@ -13,9 +13,10 @@ struct matrix_options {
 
 /*
  * Measures what the matrix does not hold yet of BUGS (of struct bug), and adds it as soon as it is
- * there. Returns an enum exit_status.
+ * there. Those that need a companion are left out. Returns an enum exit_status.
  */
-int corpus_matrix(struct corpus *corpus, GPtrArray *bugs, const struct matrix_options *options);
+int corpus_matrix(struct corpus *corpus, const GPtrArray *bugs,
+		  const struct matrix_options *options);
 
 struct quick_options {
 	const char *matrix_path, *path;

@@ -6,28 +6,50 @@
 #include "run/schedule.h"
 #include "run/select.h"
 
-char *corpus_build(struct corpus *corpus, const struct bug *bug, GError **error)
+/* Where the build of this kind goes. */
+static char **place_of(struct corpus_build *build, const struct bug_kind *kind)
 {
-	g_autofree char *folder = g_build_filename(corpus->logdir, bug->name, NULL);
-	g_autofree char *log = g_build_filename(folder, "build", NULL);
-	char *built;
-
-	g_mkdir_with_parents(folder, 0755);
-	built = bug_kind_build(bug->kind, bug->path, log, error);
-	corpus->interrupted = !built && !*error;
-	return built;
+	return kind->builds_unpatched ? &build->qemu : &build->modules;
 }
 
-struct corpus_build corpus_build_of(const struct bug_kind *kind, const char *built,
-				    const char *label)
+/* Fills in one part of BUILD. */
+static gboolean build_part(struct corpus *corpus, const struct bug_kind *kind, const char *patch,
+			   struct corpus_build *build, GError **error)
 {
-	gboolean is_qemu = kind && kind->builds_unpatched;
+	g_autofree char *folder = g_build_filename(corpus->logdir, build->label, NULL);
+	g_autofree char *log = g_build_filename(folder, "build", NULL);
+	char **place = place_of(build, kind);
 
-	return (struct corpus_build){
-		.modules = is_qemu ? NULL : built,
-		.qemu = is_qemu ? built : NULL,
-		.label = label,
-	};
+	g_mkdir_with_parents(folder, 0755);
+	*place = bug_kind_build(kind, patch, log, error);
+	corpus->interrupted = !*place && !*error;
+	return *place != NULL;
+}
+
+static gboolean build_with(struct corpus *corpus, const struct bug *bug, struct corpus_build *build,
+			   GError **error)
+{
+	return !bug->with || build_part(corpus, bug->with_kind, bug->with, build, error);
+}
+
+gboolean corpus_build(struct corpus *corpus, const struct bug *bug, struct corpus_build *build,
+		      GError **error)
+{
+	return build_with(corpus, bug, build, error) &&
+	       build_part(corpus, bug->kind, bug->path, build, error);
+}
+
+gboolean corpus_build_unbroken(struct corpus *corpus, const struct bug *bug,
+			       struct corpus_build *build, GError **error)
+{
+	return build_with(corpus, bug, build, error) &&
+	       (!bug->kind->builds_unpatched || build_part(corpus, bug->kind, NULL, build, error));
+}
+
+void corpus_build_clear(struct corpus_build *build)
+{
+	g_free(build->modules);
+	g_free(build->qemu);
 }
 
 GPtrArray *corpus_select(struct corpus *corpus, char **patterns, char **plans, const char *clock,
@@ -59,7 +81,7 @@ gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus
 
 	reports_add(reports, reporter, data);
 	corpus->settings.logdir = logdir;
-	corpus->wanted.qemu = (char *)build->qemu;
+	corpus->wanted.qemu = build->qemu;
 	corpus->interrupted = schedule_run(cases, &corpus->settings, &lab, corpus->known_issues,
 					   durations, corpus->jobs, reports)
 				      .not_run > 0;

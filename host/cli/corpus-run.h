@@ -21,21 +21,28 @@ struct corpus {
 	gboolean interrupted; /* by a signal; there will be no further run */
 };
 
-/* What a run tests. */
+/* What a run tests. The caller clears it with corpus_build_clear(). */
 struct corpus_build {
-	const char *modules; /* a folder of KVM's; NULL: the lab's own */
-	const char *qemu;    /* a program; NULL: the default */
-	const char *label;   /* the folder for logs, below the corpus's */
+	char *modules;	   /* a folder of KVM's; NULL: the lab's own */
+	char *qemu;	   /* a program; NULL: the default */
+	const char *label; /* the folder for logs, below the corpus's */
 };
 
 struct bug;
-struct bug_kind;
 
 /*
- * Builds what the bug breaks (bug_kind_build()); what the build says is in the bug's folder for
- * logs. `interrupted` is set after an interrupt.
+ * Fills in BUILD, which has a label, with what BUG breaks and with what it goes with (`With:`).
+ * What the builds say is in the label's folder for logs. FALSE and ERROR on failure. FALSE without
+ * ERROR after an interrupt; `interrupted` is set then.
  */
-char *corpus_build(struct corpus *corpus, const struct bug *bug, GError **error);
+gboolean corpus_build(struct corpus *corpus, const struct bug *bug, struct corpus_build *build,
+		      GError **error);
+
+/* The same with BUG's own kind unbroken. */
+gboolean corpus_build_unbroken(struct corpus *corpus, const struct bug *bug,
+			       struct corpus_build *build, GError **error);
+
+void corpus_build_clear(struct corpus_build *build);
 
 /*
  * The cases, each placed in the lab that offers what it needs. PLANS replace the programs' own if
@@ -49,9 +56,5 @@ GPtrArray *corpus_select(struct corpus *corpus, char **patterns, char **plans, c
  */
 gboolean corpus_run(struct corpus *corpus, GPtrArray *cases, const struct corpus_build *build,
 		    const struct reporter *reporter, void *data);
-
-/* What was BUILT of this kind, as a run takes it. */
-struct corpus_build corpus_build_of(const struct bug_kind *kind, const char *built,
-				    const char *label);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs the corpus's cases with nothing broken. See corpus-unbroken.h. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/command.h"
-#include "cli/corpus-build.h"
 #include "cli/corpus-cases.h"
 #include "cli/corpus-unbroken.h"
 
@@ -12,26 +12,38 @@ static gboolean same_place(const struct bug *a, const struct bug *b)
 {
 	return a->kind == b->kind && !g_strcmp0(a->host, b->host) &&
 	       !g_strcmp0(a->accel, b->accel) && !g_strcmp0(a->clock, b->clock) &&
-	       !g_strcmp0(a->kvm, b->kvm) && !g_strcmp0(a->plan, b->plan);
+	       !g_strcmp0(a->kvm, b->kvm) && !g_strcmp0(a->plan, b->plan) &&
+	       !g_strcmp0(a->with, b->with);
 }
 
-/* All patterns of all bugs that show in the same place as LIKE, without repetitions. */
-static char **all_patterns(const GPtrArray *bugs, const struct bug *like)
+static void add_words(GPtrArray *words, char **more)
 {
-	GPtrArray *patterns = g_ptr_array_new();
+	for (; *more; more++)
+		if (!g_ptr_array_find_with_equal_func(words, *more, g_str_equal, NULL))
+			g_ptr_array_add(words, g_strdup(*more));
+}
 
-	for (guint i = 0; i < bugs->len; i++) {
-		const struct bug *bug = bugs->pdata[i];
+static char **cases_of(const struct bug *bug)
+{
+	return bug->cases;
+}
 
-		if (!same_place(bug, like))
-			continue;
-		for (char **pattern = bug->cases; *pattern; pattern++)
-			if (!g_ptr_array_find_with_equal_func(patterns, *pattern, g_str_equal,
-							      NULL))
-				g_ptr_array_add(patterns, g_strdup(*pattern));
-	}
-	g_ptr_array_add(patterns, NULL);
-	return (char **)g_ptr_array_free(patterns, FALSE);
+static char **tests_of(const struct bug *bug)
+{
+	return bug->tests;
+}
+
+/* The words of all bugs that show in the same place as LIKE, without repetitions. */
+static char **all_words(const GPtrArray *bugs, const struct bug *like,
+			char **(*words_of)(const struct bug *bug))
+{
+	GPtrArray *words = g_ptr_array_new();
+
+	for (guint i = 0; i < bugs->len; i++)
+		if (same_place(bugs->pdata[i], like))
+			add_words(words, words_of(bugs->pdata[i]));
+	g_ptr_array_add(words, NULL);
+	return (char **)g_ptr_array_free(words, FALSE);
 }
 
 /* ", host amd, clock hpet": what the head of BUG says of the place. The caller frees it. */
@@ -49,14 +61,18 @@ static char *place_text(const struct bug *bug)
 		g_string_append_printf(text, ", with %s", bug->kvm);
 	if (bug->plan)
 		g_string_append_printf(text, ", plan %s", bug->plan);
+	if (bug->with)
+		g_string_append_printf(text, ", with %s", bug->with);
 	return g_string_free(text, FALSE);
 }
 
 /* "unpatched-qemu-tcg": the place in corpus/verdicts. The caller frees it. */
 static char *place_word(const struct bug *like)
 {
-	const char *words[] = { like->kind->what, like->host, like->accel,
-				like->clock,	  like->kvm,  like->plan };
+	g_autofree char *file = like->with ? g_path_get_basename(like->with) : g_strdup("");
+	g_autofree char *with = like->with ? g_strndup(file, strcspn(file, ".")) : NULL;
+	const char *words[] = { like->kind->what, like->host, like->accel, like->clock,
+				like->kvm,	  like->plan, with };
 	g_autoptr(GPtrArray) given = g_ptr_array_new();
 	g_autofree char *joined = NULL, *word = NULL;
 
@@ -69,20 +85,14 @@ static char *place_word(const struct bug *like)
 	return g_strconcat(UNBROKEN_PREFIX, g_strdelimit(word, " ", '_'), NULL);
 }
 
-/* The unbroken build, or NULL: the installed one is used, or ERROR is set, or an interrupt came. */
-static char *build_unpatched(struct corpus *corpus, const struct bug_kind *kind, GError **error)
+static gboolean build_unbroken(struct corpus *corpus, const struct bug *like,
+			       struct corpus_build *build, GError **error)
 {
-	g_autofree char *log = g_build_filename(corpus->logdir, "unpatched-build", NULL);
-	char *built;
-
-	if (!kind->builds_unpatched)
-		return NULL;
-	printf("%-12s unpatched %s\n", "building", kind->what);
-	fflush(stdout);
-	g_mkdir_with_parents(corpus->logdir, 0755);
-	built = bug_kind_build(kind, NULL, log, error);
-	corpus->interrupted = !built && !*error;
-	return built;
+	if (like->kind->builds_unpatched) {
+		printf("%-12s unpatched %s\n", "building", like->kind->what);
+		fflush(stdout);
+	}
+	return corpus_build_unbroken(corpus, like, build, error);
 }
 
 static void print_unpatched(const struct tally *tally, const struct bug *like, int pass)
@@ -104,17 +114,20 @@ static void print_unpatched(const struct tally *tally, const struct bug *like, i
 static int run_in_place(struct checking *checking, const struct bug *like, int pass)
 {
 	struct corpus *corpus = checking->corpus;
-	g_auto(GStrv) patterns = all_patterns(checking->bugs, like);
+	g_auto(GStrv) patterns = all_words(checking->bugs, like, cases_of);
+	/* What else fails with a companion, such as an old KVM, is no false alarm. */
+	g_auto(GStrv) tests = like->with ? all_words(checking->bugs, like, tests_of) : NULL;
 	g_autofree char *place = place_word(like);
 	g_autofree char *label = g_strdup_printf("%s-%d", place, pass);
 	g_autoptr(GError) error = NULL;
-	g_autofree char *built = build_unpatched(corpus, like->kind, &error);
 	g_autoptr(GPtrArray) lines = verdicts_new();
-	struct tally tally = { .place = place, .unbroken = lines };
+	struct corpus_build build = { .label = label };
+	struct tally tally = { .tests = tests, .place = place, .unbroken = lines };
 	int alarms;
 
-	if (!error && !corpus->interrupted)
-		corpus_run_cases(corpus, like, patterns, built, label, &tally, &error);
+	if (build_unbroken(corpus, like, &build, &error))
+		corpus_run_cases(corpus, like, patterns, &build, &tally, &error);
+	corpus_build_clear(&build);
 	if (error)
 		usage_error("%s", error->message);
 	alarms = error || corpus->interrupted ? -1 : (int)(tally.failed + tally.errors);

@@ -49,7 +49,7 @@ static const GOptionEntry entries[] = {
 	{ "matrix", 0, 0, G_OPTION_ARG_FILENAME, &options.matrix,
 	  "The file that matrix writes and quick and score read (default: corpus/matrix)", "FILE" },
 	{ "verdicts", 0, 0, G_OPTION_ARG_FILENAME, &options.verdicts,
-	  "The file that keeps what run has found (default: corpus/verdicts; of an installed ferry ~/.local/state/ferry/verdicts)",
+	  "The file in which run keeps what it finds, and which score reads (default: corpus/verdicts; of an installed ferry ~/.local/state/ferry/verdicts)",
 	  "FILE" },
 	{ "output", 0, 0, G_OPTION_ARG_FILENAME, &options.output,
 	  "quick, score: the file to write (default: corpus/quick, docs/corpus.md)", "FILE" },
