@@ -130,28 +130,61 @@ static int exit_status(const struct checking *checking, gboolean all_caught)
 	return all_caught ? EXIT_ALL_PASSED : EXIT_SOME_FAILED;
 }
 
-int corpus_check(struct corpus *corpus, const GPtrArray *bugs, const struct check_options *options)
+static int run_all(struct checking *checking)
 {
-	struct checking checking = { .corpus = corpus, .bugs = bugs, .options = options };
-	g_autoptr(GError) error = NULL;
+	struct corpus *corpus = checking->corpus;
+	const GPtrArray *bugs = checking->bugs;
 	guint caught = 0, tried = 0;
 	int alarms = 0;
 
-	if (!verdicts_check(options->verdicts, &error))
-		return usage_error("%s", error->message);
-	for (int pass = 1; pass <= options->passes && !corpus->interrupted; pass++) {
-		int found = unbroken_run(&checking, pass);
+	for (int pass = 1; pass <= checking->options->passes && !corpus->interrupted; pass++) {
+		int found = unbroken_run(checking, pass);
 
 		if (found < 0 && !corpus->interrupted)
 			return EXIT_USAGE;
 		alarms += MAX(found, 0);
 	}
 	for (; tried < bugs->len && !corpus->interrupted; tried++)
-		caught += run_bug(&checking, bugs->pdata[tried]);
+		caught += run_bug(checking, bugs->pdata[tried]);
 	/* The last one that was begun has no verdict then. */
 	if (corpus->interrupted)
 		printf("interrupted: %u of %u patches were tried; ", MAX(tried, 1) - 1, bugs->len);
 	printf("%u of %u caught, %d false alarms; seed %u\n", caught, bugs->len, alarms,
 	       (guint32)corpus->wanted.seed);
-	return exit_status(&checking, caught == bugs->len && !alarms);
+	return exit_status(checking, caught == bugs->len && !alarms);
+}
+
+/* Those of BUGS that were not tried as they are now. The caller unrefs the array. */
+static GPtrArray *new_ones(const GPtrArray *bugs, const GPtrArray *verdicts)
+{
+	GPtrArray *found = g_ptr_array_new();
+
+	for (guint i = 0; i < bugs->len; i++) {
+		const struct bug *bug = bugs->pdata[i];
+
+		if (!verdicts_tried(verdicts, bug->name, bug->hash))
+			g_ptr_array_add(found, bugs->pdata[i]);
+	}
+	return found;
+}
+
+int corpus_check(struct corpus *corpus, const GPtrArray *bugs, const struct check_options *options)
+{
+	struct checking checking = { .corpus = corpus, .bugs = bugs, .options = options };
+	g_autoptr(GPtrArray) some = NULL, verdicts = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!verdicts_check(options->verdicts, &error) ||
+	    !(verdicts = verdicts_read(options->verdicts, &error)))
+		return usage_error("%s", error->message);
+	if (options->only_new) {
+		some = new_ones(bugs, verdicts);
+		checking.bugs = some;
+		printf("%u of %u patches have a verdict in %s; %u left\n", bugs->len - some->len,
+		       bugs->len, options->verdicts, some->len);
+		fflush(stdout);
+		if (!some->len)
+			return EXIT_ALL_PASSED;
+	}
+	return run_all(&checking);
 }

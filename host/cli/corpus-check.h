@@ -8,6 +8,7 @@
 struct check_options {
 	int passes;	      /* with nothing patched */
 	const char *verdicts; /* the file that keeps what is found (corpus-verdicts.h) */
+	gboolean only_new;    /* leave out patches that were tried as they are now */
 };
 
 /* What the parts of the command share. */

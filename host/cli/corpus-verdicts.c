@@ -91,6 +91,19 @@ const struct verdict_line *verdicts_find(const GPtrArray *lines, const char *pat
 	return find_same(lines, &(struct verdict_line){ .patch = (char *)patch });
 }
 
+/* Does the line tell anything of the tests? */
+static gboolean was_tried(const struct verdict_line *line)
+{
+	return line->verdict != BUG_NOT_BUILT && line->verdict != BUG_NOT_RUN;
+}
+
+gboolean verdicts_tried(const GPtrArray *lines, const char *patch, const char *hash)
+{
+	const struct verdict_line *line = verdicts_find(lines, patch);
+
+	return line && was_tried(line) && !g_strcmp0(line->hash, hash);
+}
+
 /* ---- the file ---- */
 
 static char *word_or_null(const char *word)
@@ -219,12 +232,6 @@ gboolean verdicts_check(const char *path, GError **error)
 	if (lock >= 0)
 		close(lock);
 	return lines != NULL;
-}
-
-/* Does the line tell anything of the tests? */
-static gboolean was_tried(const struct verdict_line *line)
-{
-	return line->verdict != BUG_NOT_BUILT && line->verdict != BUG_NOT_RUN;
 }
 
 static void merge(GPtrArray *lines, const struct verdict_line *line)

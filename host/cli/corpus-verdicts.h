@@ -41,6 +41,9 @@ GPtrArray *verdicts_read(const char *path, GError **error);
 /* The line of the PATCH, or NULL. */
 const struct verdict_line *verdicts_find(const GPtrArray *lines, const char *patch);
 
+/* Was the PATCH tried as it is now, with this HASH? */
+gboolean verdicts_tried(const GPtrArray *lines, const char *patch, const char *hash);
+
 /* FALSE and ERROR if verdicts_keep() could not keep anything in the file PATH. */
 gboolean verdicts_check(const char *path, GError **error);
 

@@ -24,13 +24,15 @@ static struct {
 	char *logdir, *plans, *cases, *matrix, *output, *verdicts;
 	int moves, passes, jobs, percent, minutes;
 	gint64 seed;
-	gboolean heads;
+	gboolean heads, only_new;
 	char **words;
 } options;
 
 static const GOptionEntry entries[] = {
 	{ "passes", 0, 0, G_OPTION_ARG_INT, &options.passes,
 	  "run: the cases with nothing patched N times first (default: 1)", "N" },
+	{ "new", 0, 0, G_OPTION_ARG_NONE, &options.only_new,
+	  "run: only patches that were not tried as they are now", NULL },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
 	  "How many migrations plan storm makes at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
 	  "N" },
@@ -100,7 +102,11 @@ static char *verdicts_path(void)
 static int run(struct corpus *corpus, GPtrArray *bugs)
 {
 	g_autofree char *path = verdicts_path();
-	const struct check_options wanted = { .passes = options.passes, .verdicts = path };
+	const struct check_options wanted = {
+		.passes = options.passes,
+		.verdicts = path,
+		.only_new = options.only_new,
+	};
 
 	corpus->jobs = 1;
 	return corpus_check(corpus, bugs, &wanted);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The corpus without its labs: the matrix, and the quick set that is computed from it. */
+#include <signal.h>
+#include <sys/stat.h>
+
 #include "faults.h"
 
 static void write_matrix(struct run *run, const char *text)
@@ -47,6 +50,26 @@ static void some_verdicts(struct run *run)
 		NULL));
 }
 
+/* Nobody writes to the archive, so the build reads it for ever. */
+static void endless_source(struct run *run)
+{
+	g_autofree char *path = run_path(run, "fifo.tar");
+
+	some_verdicts(run);
+	g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+}
+
+/* At a random moment after the build has begun. */
+static gboolean interrupt_build(struct run *run)
+{
+	g_autofree char *log = run_path(run, "logs/qemu_cr8_lost/build");
+
+	if (!g_file_test(log, G_FILE_TEST_EXISTS) || !run_random_moment_came(run, 1000))
+		return FALSE;
+	kill(run_runner(run), SIGINT);
+	return TRUE;
+}
+
 /* The build has no source, so it fails at once. */
 #define UNBUILT	  "corpus run qemu_cr8_lost --passes 0 --logdir @DIR@/logs --verdicts @DIR@/verdicts"
 #define NO_SOURCE "XDG_CACHE_HOME=@DIR@/cache QEMU_SOURCE=@DIR@/none.tar.xz \"$@\""
@@ -86,12 +109,19 @@ static const struct fault rows[] = {
 	  NULL,
 	  "^ferry: cannot write /nowhere/verdicts: No such file or directory; --verdicts=FILE names "
 	  "another file$" },
+	{ "verdicts-new", UNBUILT " --new", NULL, 1, NULL,
+	  "^0 of 1 patches have a verdict in .*/verdicts; 1 left\nbuilding ",
+	  .prepare = some_verdicts, .wrapper = NO_SOURCE },
 	/* While the patch is built, something else takes the file's place. */
 	{ "verdict-not-kept", UNBUILT, NULL, 2, NULL,
 	  "^NOT BUILT +qemu_cr8_lost: (.*\n)*ferry: this is not kept: cannot write .*/verdicts: Is a "
 	  "directory; (.*\n)*0 of 1 caught",
 	  .wrapper =
 		  "(until [ -e @DIR@/logs/qemu_cr8_lost ]; do :; done; rm @DIR@/verdicts; mkdir @DIR@/verdicts) & " NO_SOURCE },
+	{ "verdicts-interrupted", UNBUILT, NULL, 130, NULL,
+	  "^interrupted: 0 of 1 patches were tried; 0 of 1 caught, 0 false alarms; seed [0-9]+$",
+	  .prepare = endless_source, .act = interrupt_build,
+	  .wrapper = "XDG_CACHE_HOME=@DIR@/cache QEMU_SOURCE=@DIR@/fifo.tar exec \"$@\"" },
 	{ "score", SCORE, NULL, 0, NULL,
 	  "^ferry: .*/verdicts: there is no patch svm_gone; take the line out$(.*\n)*"
 	  "[0-9]+ of [0-9]+ are caught, ",

@@ -139,6 +139,31 @@ static void test_not_tried(void)
 	}
 }
 
+static void test_tried(void)
+{
+	static const struct {
+		const char *text, *hash;
+		gboolean tried;
+	} rows[] = {
+		{ "p caught x/none 1.5 11 t\n", "11", TRUE },
+		{ "p missed - - 11 -\n", "11", TRUE },
+		{ "p broke-kernel - - 11 -\n", "11", TRUE },
+		{ "p caught x/none 1.5 11 t\n", "22", FALSE },
+		{ "p not-built - - 11 -\n", "11", FALSE },
+		{ "p not-run - - 11 -\n", "11", FALSE },
+		{ "q missed - - 11 -\n", "11", FALSE },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *path = verdicts_with(rows[i].text);
+		g_autoptr(GPtrArray) lines = verdicts_read(path, NULL);
+
+		g_test_message("%s %s", rows[i].text, rows[i].hash);
+		g_assert_true(verdicts_tried(lines, "p", rows[i].hash) == rows[i].tried);
+		remove_verdicts(path);
+	}
+}
+
 static void keep_unbroken(const char *path, const char *test)
 {
 	keep(path, &(struct verdict_line){
@@ -370,6 +395,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/corpus/verdicts/bad-lines", test_bad_lines);
 	g_test_add_func("/corpus/verdicts/keeping", test_keeping);
 	g_test_add_func("/corpus/verdicts/not-tried", test_not_tried);
+	g_test_add_func("/corpus/verdicts/tried", test_tried);
 	g_test_add_func("/corpus/verdicts/passes", test_passes);
 	g_test_add_func("/corpus/verdicts/full-disk", test_full_disk);
 	g_test_add_func("/corpus/verdicts/no-folder", test_no_folder);
