@@ -190,6 +190,28 @@ static void tell_numbered(const char *format, int number, u32 index)
 	tell_msr(name, index);
 }
 
+#define MTRR_COUNT(capabilities) ((capabilities)&0xff)
+#define MTRR_FIXED		 BIT(8)
+
+static void tell_mtrrs(void)
+{
+	u64 capabilities;
+
+	if (rdmsr_safe(MSR_MTRRcap, &capabilities))
+		return;
+	for (unsigned i = 0; i < MTRR_COUNT(capabilities); i++) {
+		tell_numbered("mtrr_physbase%d", i, MSR_MTRRphysBase0 + 2 * i);
+		tell_numbered("mtrr_physmask%d", i, MSR_MTRRphysMask0 + 2 * i);
+	}
+	if (!(capabilities & MTRR_FIXED))
+		return;
+	tell_msr("mtrr_fix64k", MSR_MTRRfix64K_00000);
+	for (int i = 0; i < 2; i++)
+		tell_numbered("mtrr_fix16k_%d", i, MSR_MTRRfix16K_80000 + i);
+	for (int i = 0; i < 8; i++)
+		tell_numbered("mtrr_fix4k_%d", i, MSR_MTRRfix4K_C0000 + i);
+}
+
 static void tell_hyperv(void)
 {
 	struct cpuid features = hv_features();
@@ -223,6 +245,7 @@ static void tell_cpu(void *data)
 	tell_control();
 	tell_fpu();
 	tell_msrs(architectural);
+	tell_mtrrs();
 	tell_tsc();
 	tell_apic();
 	if (this_cpu_has(X86_FEATURE_SVM))

@@ -11,6 +11,7 @@
 #include "desc.h"
 #include "ghost.h"
 #include "isr.h"
+#include "power-up.h"
 #include "spinlock.h"
 #include "stacks.h"
 #include "tsc.h"
@@ -244,6 +245,8 @@ static void cpu_setup(int cpu)
 	write_cr0((read_cr0() | X86_CR0_MP | X86_CR0_NE | X86_CR0_WP) & ~(X86_CR0_EM | X86_CR0_TS));
 	write_cr4(read_cr4() | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT);
 	asm volatile("fninit");
+	if (!this_cpu(was_started))
+		power_up_capture();
 	/* An INIT leaves the TSC as it is. */
 	if (!this_cpu(was_started))
 		tsc_go_ahead();
