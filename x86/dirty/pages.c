@@ -204,6 +204,38 @@ TEST(zero, .about = "pages that become zero, stop being zero, or were never touc
 	run(&zero);
 }
 
+static u64 blink_of(const struct area *area, u64 page, u64 generation)
+{
+	return (generation + page) % 2 ? body(area, page, 0) : 0;
+}
+
+static void write_blink(struct area *area, u64 page, u64 generation)
+{
+	fill_words(words_of(area, page), PAGE_WORDS, blink_of(area, page, generation));
+}
+
+static bool verify_blink(struct area *area, u64 page, u64 generation)
+{
+	return check_words(area, page, words_of(area, page), PAGE_WORDS,
+			   blink_of(area, page, generation), generation);
+}
+
+static const struct kind blink = {
+	.pages = 64,
+	.least = 8,
+	.write = write_blink,
+	.verify = verify_blink,
+};
+
+/*
+ * A VMM that sends only what has changed since it sent the page last forgets that it has sent zeros
+ * meanwhile: it finds no change, and the destination keeps the zeros.
+ */
+TEST(blink, .about = "pages that hold now zeros, now the same words as before hold the right one")
+{
+	run(&blink);
+}
+
 /* ---- how fast ---- */
 
 #define RATE_MS 20
