@@ -3,7 +3,8 @@
  * Events that wait while GIF is clear (15.17): between CLGI and STGI, or between #VMEXIT and STGI.
  * See svm_event.c.
  *
- * A broken hypervisor restores the guest with GIF set, or forgets an event that waits for GIF.
+ * A broken hypervisor restores the guest with GIF set, or forgets an event that waits for GIF. Or
+ * it forgets that GIF is set.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -61,6 +62,24 @@ TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
 
 	stgi();
 	l1_got("after STGI", NMI_VECTOR, HIGH_VECTOR, LOW_VECTOR);
+	expect_end(l2);
+	event_l2_free(l2);
+}
+
+/* A hypervisor that restores L1 with GIF clear leaves it deaf until it has run an L2. */
+TEST(gif_stays_set, .on = EACH_CPU, .needs = SVM,
+     .about =
+	     "an interrupt and an NMI that L1 sends to itself come after a migration in L1, with GIF set")
+{
+	struct l2 *l2 = event_l2_new(do_nothing, NULL);
+
+	migrate_quiet();
+	apic_send_self_ipi(LOW_VECTOR);
+	l1_got("an interrupt, with GIF set", LOW_VECTOR);
+	send_nmi();
+	l1_got("an NMI, with GIF set", NMI_VECTOR);
+	/* Otherwise what did not come would come in L2. */
+	stgi();
 	expect_end(l2);
 	event_l2_free(l2);
 }
