@@ -9,11 +9,13 @@ static const char *const both_clocks[] = { "tsc", "hpet", NULL };
 
 const char *const lab_kernel_words[] = { "small", "distribution", NULL };
 
-static const char *const offered_by_amd[] = { "kvm",	  "kvmclock",  "hyperv",	"svm",
-					      NEEDS_UEFI, "clock_tsc", "clock_not_tsc", NULL };
-static const char *const offered_by_intel[] = { "kvm",	     "kvmclock",      "hyperv",
-						"vmx",	     "tsc_scaling",   NEEDS_UEFI,
-						"clock_tsc", "clock_not_tsc", NULL };
+static const char *const offered_by_amd[] = { "kvm",	   "kvmclock",	    "hyperv",
+					      "svm",	   "smm",	    NEEDS_UEFI,
+					      "clock_tsc", "clock_not_tsc", NULL };
+static const char *const offered_by_intel[] = { "kvm",	    "kvmclock",	 "hyperv",
+						"vmx",	    "smm",	 "tsc_scaling",
+						NEEDS_UEFI, "clock_tsc", "clock_not_tsc",
+						NULL };
 
 /* The amd lab needs only QEMU, which its script looks for. */
 static const char *amd_missing(void)

@@ -63,6 +63,13 @@ static const char *missing_tsc_scaling(const char *accel)
 	return NULL;
 }
 
+static const char *missing_smm(const char *accel)
+{
+	if (missing_kvm(accel) || kvm_offers()->smm)
+		return NULL;
+	return "needs system management mode, which this KVM does not offer (KVM_CAP_X86_SMM is 0)";
+}
+
 static gboolean clock_is_tsc(void)
 {
 	g_autofree char *clock = host_clock_source();
@@ -101,6 +108,7 @@ static const struct need {
 	{ .name = "vmx", .missing = missing_vmx },
 	/* Nothing that a host has: --firmware tells (placement.c). */
 	{ .name = NEEDS_UEFI, .missing = nothing_missing },
+	{ .name = "smm", .missing = missing_smm },
 	{ .name = "tsc_scaling", .missing = missing_tsc_scaling },
 	{ .name = "clock_tsc", .missing = missing_clock_tsc, .lab_clock = "tsc" },
 	{ .name = "clock_not_tsc", .missing = missing_clock_not_tsc, .lab_clock = "hpet" },

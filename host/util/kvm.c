@@ -154,6 +154,7 @@ static char *ask_vm(const char *device, int fd, int vm)
 	offers.most_vcpus = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	ask_msrs(fd);
 	offers.synic = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
+	offers.smm = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0;
 	offers.tsc_scaling = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_CONTROL) > 0;
 	if (!ask_cpuid(fd))
 		return g_strdup_printf("%s does not tell its CPUID: %s", device, g_strerror(errno));

@@ -13,6 +13,7 @@ struct kvm_offers {
 	gboolean shadow_paging;	   /* without EPT or NPT KVM keeps copies of guests' page tables */
 	gboolean kvmclock;
 	gboolean synic;	      /* Hyper-V's synthetic interrupt controller */
+	gboolean smm;	      /* system management mode */
 	gboolean tsc_scaling; /* a guest's TSC may have another frequency than the host's */
 	/* A guest may run its own VMs, with AMD's SVM or with Intel's VMX. */
 	gboolean svm, vmx;
