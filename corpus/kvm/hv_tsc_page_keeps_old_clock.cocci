@@ -5,7 +5,7 @@
 // Files: arch/x86/kvm/x86.c
 // Reaches: hyperv_clock svm_hyperv* vmx_hyperv_up
 // Cases: hyperv_clock/pause
-// Test: page_fresh_after_move page_across_move
+// Test: page_fresh_after_move page_across_move agrees_with_kvmclock
 //
 // Undoes a part of Linux 42dcbe7d8bac, "KVM: x86: hyper-v: Avoid writing to TSC page without an active
 // vCPU" (5.18), and of e880c6ea55b9 before it.
