@@ -18,12 +18,16 @@
  */
 #include "barrier.h"
 #include "clock-rate.h"
+#include "muldiv.h"
 #include "processor.h"
 #include "smp.h"
 #include "tsc.h"
 #include "x86/timers/timers.h"
 
 #define ACTIONS 4
+
+#define SHORTEST_WINDOW (20 * NS_PER_MS)
+#define LONGEST_WINDOW	(8 * SHORTEST_WINDOW)
 
 /* ---- in step ---- */
 
@@ -119,10 +123,35 @@ TEST(tscs_in_step, .needs = ALL_OF(SMP, TSC_IS_AHEAD),
 	       cpu < 0 ? cpu_count() - 1 : cpu, turns.ahead, turns.behind, turns.rounds);
 }
 
-/* ---- rate ---- */
+/* ---- forth, and not too far ---- */
 
-#define SHORTEST_WINDOW (20 * NS_PER_MS)
-#define LONGEST_WINDOW	(8 * SHORTEST_WINDOW)
+/*
+ * A broken VMM or KVM leaves a CPU with the TSC of the new VM, which is far back, or adds the time
+ * that the guest was stopped twice. The runner's answers come before the first reading and after
+ * the last.
+ */
+TEST(tsc_goes_on, .on = EACH_CPU, .needs = ALL_OF(TSC_IS_AHEAD, HOST_ANSWERS),
+     .about =
+	     "a CPU's TSC does not step back in an action, and goes no further than the host's clock")
+{
+	struct rate rate = counter_rate(rdtsc_ordered, SHORTEST_WINDOW);
+	struct host_time first, last;
+	u64 before, after, most;
+
+	host_time(&first);
+	before = rdtsc_ordered();
+	migrate_quiet();
+	after = rdtsc_ordered();
+	host_time(&last);
+	most = mul_div(last.monotonic - first.monotonic, rate.most, NS_PER_SECOND);
+	most += most / PPM * MOST_SLEW_PPM;
+	report(after - before <= most,
+	       "CPU %d's TSC went from 0x%lx to 0x%lx in an action, by %ld ticks; %lu ns have passed on the host, in which it may go %lu ticks",
+	       smp_id(), before, after, (s64)(after - before), last.monotonic - first.monotonic,
+	       most);
+}
+
+/* ---- rate ---- */
 
 static bool overlap(const struct rate *one, const struct rate *other)
 {
