@@ -137,6 +137,14 @@ static u64 make_sint(int cpu, int n, u64 own)
 	return HV_SYNIC_SINT_MASKED | (noise & HV_SYNIC_SINT_AUTO_EOI) | (0x40 + (noise & 0x1f));
 }
 
+#define SCONTROL_ENABLE BIT(0)
+
+/* KVM has it on to begin with, unlike the TLFS. */
+static u64 make_scontrol(int cpu, int n, u64 own)
+{
+	return cpu & 1 ? own | SCONTROL_ENABLE : own & ~(u64)SCONTROL_ENABLE;
+}
+
 /*
  * AutoEnable is set and Enable is not, since the count was written first: such a timer rests until
  * the guest writes a count. TLFS, "Synthetic Timers".
@@ -171,7 +179,7 @@ static const struct register_row hyperv_rows[] = {
 	{ HV_SYNIC_MSR("HV_X64_MSR_SIMP", HV_X64_MSR_SIMP), .make = make_messages },
 	{ HV_SYNIC_MSR("HV_X64_MSR_SINT%d", HV_X64_MSR_SINT0), .count = 16, .step = 1,
 	  .make = make_sint },
-	{ HV_SYNIC_MSR("HV_X64_MSR_SCONTROL", HV_X64_MSR_SCONTROL), .base = 1 },
+	{ HV_SYNIC_MSR("HV_X64_MSR_SCONTROL", HV_X64_MSR_SCONTROL), .make = make_scontrol },
 	{ "HV_X64_MSR_STIMER%d_COUNT", HV_X64_MSR_STIMER0_COUNT, 4, 2, .base = 0x123456789000,
 	  .vary = 0xfff, .there = has_stimer },
 	{ "HV_X64_MSR_STIMER%d_CONFIG", HV_X64_MSR_STIMER0_CONFIG, 4, 2, .make = make_stimer_config,
