@@ -13,7 +13,8 @@ struct tally {
 	guint passed, failed, known, skipped, errors;
 	char *first; /* "FAIL hyperv_stimer/precopy: why" of the first case that did not pass */
 	/*
-	 * Globs over the tests to run, one of which must fail; NULL: all run. The name of a kind of
+	 * Globs over the tests to run, one of which must fail, or in which something else must go
+	 * wrong, such as a reset that nobody ordered; NULL: all run. The name of a kind of
 	 * failure (docs/results.md) stands for what the runner itself finds, such as "host-check";
 	 * with one of these all tests run.
 	 */
