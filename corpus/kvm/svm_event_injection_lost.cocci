@@ -5,6 +5,7 @@
 // Files: arch/x86/kvm/svm/nested.c
 // Cases: svm_event/precopy svm_event/storm
 // Test: inject_* many_events
+// Missed: the vCPU would have to be stopped after VMRUN's exit to KVM and before the entry of L2, and no migration has hit that, nor have the cycles of cycle@kick
 //
 // What must hold: an event that L1 injects by EVENTINJ is delivered exactly once,
 // although the migration hits between VMRUN and the first instruction of L2. It takes many
