@@ -42,12 +42,22 @@ gint64 machine_line_number(const struct machine_line *line, const char *key, gin
 	return *end ? otherwise : number;
 }
 
+/*
+ * Where a CPU begins after a reset (Intel SDM volume 3, "First Instruction Executed"). No program
+ * has code there, so a vCPU that is there after an action has the registers of a new one.
+ */
+#define RESET_RIP 0xfff0
+
 char *machine_line_exception(const struct machine_line *line)
 {
 	const char *rip = machine_line_value(line, "rip");
+	gboolean like_new = machine_line_number(line, "rip", -1) == RESET_RIP;
 
-	return g_strdup_printf("unexpected exception %" G_GINT64_FORMAT " at %s",
-			       machine_line_number(line, "vector", -1), rip ? rip : "?");
+	return g_strdup_printf(
+		"unexpected exception %" G_GINT64_FORMAT " at %s%s",
+		machine_line_number(line, "vector", -1), rip ? rip : "?",
+		like_new ? " (where a CPU begins after a reset: were its registers restored?)"
+			 : "");
 }
 
 static G_GNUC_PRINTF(2, 3) void violation(struct console *console, const char *format, ...)

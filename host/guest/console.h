@@ -43,7 +43,10 @@ const char *machine_line_value(const struct machine_line *line, const char *key)
 /* Value of KEY as a whole number, or OTHERWISE if it is absent or no number. */
 gint64 machine_line_number(const struct machine_line *line, const char *key, gint64 otherwise);
 
-/* "unexpected exception 14 at 0x1234", of an `exception` line. The caller frees it. */
+/*
+ * "unexpected exception 14 at 0x1234", of an `exception` line, and a hint where its address tells
+ * more. The caller frees it.
+ */
 char *machine_line_exception(const struct machine_line *line);
 
 struct console_listener {

@@ -329,6 +329,29 @@ static void test_numbers(void)
 	g_assert_cmpint(machine_line_number(&line, "absent", 42), ==, 42);
 }
 
+static char *exception_at(const char *rip)
+{
+	struct machine_line line = { .values = g_hash_table_new(g_str_hash, g_str_equal) };
+	char *text;
+
+	g_hash_table_insert(line.values, (char *)"vector", (char *)"8");
+	g_hash_table_insert(line.values, (char *)"rip", (char *)rip);
+	text = machine_line_exception(&line);
+	g_hash_table_unref(line.values);
+	return text;
+}
+
+/* A vCPU whose registers were not restored is where a reset leaves it. */
+static void test_exception_text(void)
+{
+	g_autofree char *code = exception_at("0x401234"), *reset = exception_at("0xfff0");
+
+	g_assert_cmpstr(code, ==, "unexpected exception 8 at 0x401234");
+	g_assert_cmpstr(
+		reset, ==,
+		"unexpected exception 8 at 0xfff0 (where a CPU begins after a reset: were its registers restored?)");
+}
+
 /* A NUL must not end a machine line, or what comes after it would be lost without notice. */
 static void test_nul(void)
 {
@@ -473,6 +496,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/messages", test_messages);
 	g_test_add_func("/console/boot-after-reset", test_boot_after_reset);
 	g_test_add_func("/console/numbers", test_numbers);
+	g_test_add_func("/console/exception-text", test_exception_text);
 	g_test_add_func("/console/nul", test_nul);
 	g_test_add_func("/console/invalid-utf8", test_invalid_utf8);
 	g_test_add_func("/console/over-long-lines", test_over_long_lines);
