@@ -127,7 +127,7 @@ static bool fits(s64 least, s64 most)
  * The RTC of a machine goes on while it is off, so it does not stand still in the downtime. QEMU's
  * is set by the host's clock, but may have an offset, which has to stay.
  */
-TEST(rtc_date_across_move, .needs = HOST_ANSWERS,
+TEST(rtc_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
      .about =
 	     "the RTC tells a time of day that goes as far in an action as the host's does, to the second")
 {

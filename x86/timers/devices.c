@@ -79,6 +79,13 @@ TEST(pit_periodic_goes_on, .on = EACH_CPU,
 #define RTC_SLOWEST 15 /* 2 Hz */
 #define RTC_FASTEST 6  /* 1024 Hz */
 
+#define NO_DEVICE 0xff
+
+FEATURE(RTC, "an MC146818 clock (port 0x70)")
+{
+	return cmos_read(RTC_A) != NO_DEVICE;
+}
+
 static u64 rtc_period(int rate)
 {
 	return mul_div(1ul << (rate - 1), NS_PER_SECOND, RTC_HZ);
@@ -135,7 +142,7 @@ const struct timer_kind rtc = {
 	.acknowledge = acknowledge_rtc,
 };
 
-TEST(rtc_due_in_downtime, .on = EACH_CPU,
+TEST(rtc_due_in_downtime, .on = EACH_CPU, .needs = RTC,
      .about =
 	     "a periodic interrupt of the RTC that is due during an action comes promptly after it")
 {

@@ -29,7 +29,7 @@ static void check_goes_on(const char *what)
 	report(goes_on, "%s: the RTC goes on: %u times", what, times_fired() - before);
 }
 
-TEST(rtc_waits_for_sti, .on = EACH_CPU,
+TEST(rtc_waits_for_sti, .on = EACH_CPU, .needs = RTC,
      .about =
 	     "an interrupt of the RTC that waits for STI during an action comes after it, and the RTC goes on")
 {
@@ -65,7 +65,7 @@ static void hold_first(isr_regs_t *regs)
  * A level-triggered interrupt whose line is still high at its EOI comes again. A broken hypervisor
  * does not restore that the line is high, or that the interrupt waits for the EOI.
  */
-TEST(rtc_level_in_service, .on = EACH_CPU,
+TEST(rtc_level_in_service, .on = EACH_CPU, .needs = RTC,
      .about =
 	     "a level-triggered interrupt that is in service during an action comes again at its EOI if its line is still high")
 {
@@ -96,7 +96,7 @@ TEST(rtc_level_in_service, .on = EACH_CPU,
 
 /* What a masked pin does with an edge is not said. But the next one has to come when it is
  * unmasked. */
-TEST(rtc_masked, .on = EACH_CPU,
+TEST(rtc_masked, .on = EACH_CPU, .needs = RTC,
      .about = "the RTC goes on after an action that found its line high and its pin masked")
 {
 	int pin = ioapic_isa_pin(RTC_IRQ);

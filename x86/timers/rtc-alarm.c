@@ -82,7 +82,7 @@ static u64 seconds_ahead(void)
 	return 2 + action_ns() / NS_PER_SECOND + (smp_id() + current_round()) % 2 * 2;
 }
 
-TEST(rtc_alarm_due, .on = EACH_CPU,
+TEST(rtc_alarm_due, .on = EACH_CPU, .needs = RTC,
      .about =
 	     "the RTC's alarm interrupts when the RTC has reached its time, in an action or after it")
 {

@@ -37,6 +37,7 @@ struct timer_kind {
 
 /* The RTC's periodic interrupt (devices.c). Its line is high from the interrupt to acknowledge().
  */
+DECLARE_FEATURE(RTC);
 extern const struct timer_kind rtc;
 #define RTC_IRQ 8
 /* Starts it, and leaves the IOAPIC's pin alone. Interrupts are off, or the pin is masked. */
