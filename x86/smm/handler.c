@@ -157,6 +157,11 @@ bool smm_set_up(void)
 	return true;
 }
 
+void smm_set_up_anew(void)
+{
+	set_up_in_boot = 0;
+}
+
 /* ---- what is interrupted ---- */
 
 #define PATTERN 0x1122334455667788ul

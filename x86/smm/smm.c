@@ -190,6 +190,44 @@ TEST(interrupt_waits, .needs = SMP,
 	end_busy(cpu, &second);
 }
 
+/* Whether the CPU's count stands still. Its host may have taken it away for so long. */
+#define STILL_US 20000
+
+static bool stands_still(void)
+{
+	u32 before = READ_ONCE(busy.rounds);
+
+	delay_us(STILL_US);
+	return READ_ONCE(busy.rounds) == before;
+}
+
+/* INIT leaves SMBASE as it is (Intel SDM volume 3, "Processor State After Reset"). */
+TEST(init_waits, .needs = SMP,
+     .about = "an INIT that is sent to a CPU in SMM before an action stops it after RSM")
+{
+	int cpu = cpu_count() - 1;
+	u32 rounds;
+
+	if (!smm_set_up() || !enter_busy(cpu))
+		return;
+	rounds = busy.rounds;
+	smp_send_init(cpu);
+	migrate_quiet();
+	report(runs_in_smm(cpu), "SMM goes on after the action while an INIT waits");
+	leave_smm(cpu);
+	if (!report(wait_until(stands_still(), SMI_MS),
+		    "after RSM the INIT stops CPU %d, which has made %u rounds since it was sent",
+		    cpu, busy.rounds - rounds)) {
+		end_busy(cpu, &busy);
+		return;
+	}
+	smp_forget(cpu);
+	if (!report(smp_start(cpu), "CPU %d has started by a SIPI", cpu))
+		report_abort("CPU %d, which every later test needs, does not run any more", cpu);
+	if (!report(enter_smm(cpu, false), "its next SMI begins at SMBASE 0x%x", smm_base(cpu)))
+		smm_set_up_anew();
+}
+
 /* An NMI handler that an SMI has interrupted: NMIs stay blocked until the handler's IRET. */
 static struct busy busy_in_nmi;
 static bool in_nmi;

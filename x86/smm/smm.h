@@ -32,6 +32,8 @@ u32 smm_base(int cpu);
  * false, and has said why, if there can be none, or if that fails.
  */
 bool smm_set_up(void);
+/* After this, the next smm_set_up() takes SMBASE for what it is after a reset. */
+void smm_set_up_anew(void);
 
 void send_smi(int cpu);
 /* Sends an SMI, and returns whether it has come within SMI_MS. With `stay` the CPU stays in SMM. */
