@@ -4,8 +4,9 @@
 // Noticed by: Windows hangs at a reboot after a long uptime
 // Files: arch/x86/kvm/x86.c
 // Reaches: *
-// Cases: timers/reset
-// Test: tscs_in_step
+// Cases: devices
+// Plan: mixed
+// Test: host-check
 //
 // KVM takes a write of 0 for a vCPU that was hotplugged, and puts it in step with the others. So QEMU
 // writes 1 (its commit 5286c3662294, in 7.0); a KVM that takes that for a hotplug, too, is the same
