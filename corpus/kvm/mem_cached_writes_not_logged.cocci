@@ -6,6 +6,7 @@
 // Reaches: *
 // Cases: dirty_up/precopy
 // Test: pv_eoi
+// Missed: it shows only if a page is sent while KVM's bit is set in it, which is rare
 //
 // Paravirtual EOI, the tokens of asynchronous page faults and the VP assist page are written so.
 //

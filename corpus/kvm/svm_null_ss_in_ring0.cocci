@@ -6,16 +6,22 @@
 // Reaches: *
 // Cases: modes/precopy
 // Test: ring*
+// Missed: the IRET of the lab's emulated CPU leaves a null SS usable, so only a real CPU shows it
 //
-// What must hold: The privilege level is the same before and after, also where SS is null (a44b331614e6, "KVM: x86/vmx: Do not skip segment attributes if unusable bit is set", mended the same on VMX).
+// What must hold: the privilege level is the same before and after, also where SS is null.
+//
+// The VMCB has the level in CPL and in SS.DPL, and not every CPU takes it from CPL.
 
 @@
-expression svm, var;
+identifier svm, s, var;
 @@
  svm_set_segment(...)
  {
+ 	struct vcpu_svm *svm = ...;
+ 	struct vmcb_seg *s = ...;
++	u8 dpl = var->unusable ? 0 : var->dpl;
  <...
-- svm->vmcb->save.cpl = (var->dpl & 3);
-+ svm->vmcb->save.cpl = var->unusable ? 0 : (var->dpl & 3);
+- var->dpl
++ dpl
  ...>
  }

@@ -4,7 +4,7 @@
 // Noticed by: a CPU goes on that the kernel wanted to stop
 // Files: arch/x86/kvm/x86.c
 // Reaches: smm
-// Cases: smm/precopy
+// Cases: smm/file
 // Test: init_waits
 //
 // What must hold: an INIT that came in system management mode takes effect after RSM.
