@@ -202,18 +202,21 @@ static u64 make_cr3(int cpu, int n, u64 own)
 	return own | (cpu & 1 ? 0x10 : 0x08);
 }
 
-#define DR7_ENABLE_BITS 0xff
+#define DR7_G3 0x80
+#define DR7_L2 0x10
 
 /*
- * Four-byte breakpoints for data at addresses that nobody uses. They are enabled, but not where
- * QEMU's TCG emulates the CPU: its VMRUN loads DR7 without the breakpoints, and the next MOV to DR7
- * may end all of the lab by a segmentation fault (docs/findings.md, "Emulated CPUs").
+ * Four-byte breakpoints for data, enabled, at addresses that nobody uses.
+ *
+ * Where QEMU's TCG emulates the CPU, VMRUN loads DR7 without the breakpoints, and a change of their
+ * type may end all of the lab by a segmentation fault (docs/findings.md, "Emulated CPUs"). There
+ * one breakpoint for instructions is enabled, which no other program uses.
  */
 static u64 make_dr7(int cpu, int n, u64 own)
 {
-	u64 value = cpu & 1 ? 0xddff07a5 : 0xfddd075a;
-
-	return is_tcg() ? value & ~DR7_ENABLE_BITS : value;
+	if (is_tcg())
+		return own | (cpu & 1 ? DR7_G3 : DR7_L2);
+	return cpu & 1 ? 0xddff07a5 : 0xfddd075a;
 }
 
 /* What the CPU may report, apart from bits that are always set. */
