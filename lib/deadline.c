@@ -105,6 +105,16 @@ void delay_us(u64 microseconds)
 			pause();
 }
 
+#define STILL_US 20000
+
+bool stands_still(const volatile u32 *count)
+{
+	u32 before = *count;
+
+	delay_us(STILL_US);
+	return *count == before;
+}
+
 const char *time_source_name(void)
 {
 	return time_source.name;

@@ -84,6 +84,12 @@ u64 timescale(void);
 /* Lets at least this much time pass. It is not multiplied by timescale. */
 void delay_us(u64 microseconds);
 
+/*
+ * Whether a count that another CPU raises all the time stays as it is for 20 ms. Its host may have
+ * taken that CPU away for so long.
+ */
+bool stands_still(const volatile u32 *count);
+
 /* "acpi_pm" or "pit" */
 const char *time_source_name(void);
 

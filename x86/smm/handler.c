@@ -60,7 +60,7 @@ _Static_assert(SMBASE_OFFSET - AREA_OFFSET == 0x7e00, "the handler's code has th
 static u64 set_up_in_boot;
 static PER_CPU(u32, base);
 
-volatile struct smm_area *smm_area_at(u32 smbase)
+static volatile struct smm_area *smm_area_at(u32 smbase)
 {
 	return (volatile struct smm_area *)(u64)(smbase + AREA_OFFSET);
 }
@@ -101,12 +101,16 @@ void leave_smm(int cpu)
 	smm_area(cpu)->stay = 0;
 }
 
+static bool goes_up(const volatile u32 *count)
+{
+	u32 before = *count;
+
+	return wait_until(*count != before, SMI_MS);
+}
+
 bool runs_in_smm(int cpu)
 {
-	volatile struct smm_area *area = smm_area(cpu);
-	u32 before = area->turns;
-
-	return wait_until(area->turns != before, SMI_MS);
+	return goes_up(&smm_area(cpu)->turns);
 }
 
 /* The CPU's next SMI begins at `to`. */
@@ -232,9 +236,7 @@ void be_busy(void *data)
 
 bool goes_on(const struct busy *busy)
 {
-	u32 before = READ_ONCE(busy->rounds);
-
-	return wait_until(READ_ONCE(busy->rounds) != before, SMI_MS);
+	return goes_up(&busy->rounds);
 }
 
 void end_busy(int cpu, struct busy *busy)

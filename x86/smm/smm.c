@@ -26,13 +26,17 @@
 
 static struct busy busy;
 
-/* Starts be_busy() on `cpu`, and lets an SMI interrupt it. */
+/* Starts be_busy() on `cpu`, and lets an SMI interrupt it. If none does, the CPU is idle again. */
 static bool enter_busy(int cpu)
 {
 	memset(&busy, 0, sizeof(busy));
 	on_cpu_async(cpu, be_busy, &busy);
 	goes_on(&busy);
-	return report(enter_smm(cpu, true), "an SMI interrupts CPU %d", cpu);
+	if (report(enter_smm(cpu, true), "an SMI interrupts CPU %d", cpu))
+		return true;
+	leave_smm(cpu);
+	end_busy(cpu, &busy);
+	return false;
 }
 
 static void check_area(int cpu, u32 entries)
@@ -44,18 +48,25 @@ static void check_area(int cpu, u32 entries)
 	       cpu, area->entries, entries, area->torn, area->turns);
 }
 
-/* The CPU is in SMM all the time from before the action until after it. */
-static void be_migrated_in_smm(int cpu)
+/* The CPU is in SMM all the time from before the first action until after the last one. */
+static void be_migrated_in_smm(int actions)
 {
-	u32 entries = smm_area(cpu)->entries;
+	int cpu = cpu_count() - 1;
+	u32 entries, rounds;
 
+	if (!smm_set_up())
+		return;
+	entries = smm_area(cpu)->entries;
 	if (!enter_busy(cpu))
 		return;
-	migrate_quiet();
+	rounds = READ_ONCE(busy.rounds);
+	for (int i = 0; i < actions; i++)
+		migrate_quiet();
 	if (broken("left"))
 		leave_smm(cpu);
-	report(runs_in_smm(cpu), "CPU %d is still in its SMI handler after the action", cpu);
-	report(!busy.stop, "the code that the SMI has interrupted does not run yet");
+	report(runs_in_smm(cpu), "CPU %d is still in its SMI handler (actions: %d)", cpu, actions);
+	report(READ_ONCE(busy.rounds) == rounds,
+	       "the code that the SMI has interrupted does not run yet");
 	check_area(cpu, entries + 1);
 	leave_smm(cpu);
 	report(goes_on(&busy), "after RSM CPU %d goes on with what the SMI has interrupted", cpu);
@@ -66,23 +77,13 @@ TEST(in_handler, .needs = SMP,
      .about =
 	     "a CPU that is in an SMI handler goes on there after an action, and RSM takes it back")
 {
-	if (smm_set_up())
-		be_migrated_in_smm(cpu_count() - 1);
+	be_migrated_in_smm(1);
 }
 
 TEST(in_handler_twice, .needs = SMP,
      .about = "a CPU that stays in an SMI handler over two actions goes on there")
 {
-	int cpu = cpu_count() - 1;
-
-	if (!smm_set_up() || !enter_busy(cpu))
-		return;
-	migrate_quiet();
-	migrate_quiet();
-	report(runs_in_smm(cpu), "CPU %d is still in its SMI handler after two actions", cpu);
-	leave_smm(cpu);
-	report(goes_on(&busy), "after RSM CPU %d goes on with what the SMI has interrupted", cpu);
-	end_busy(cpu, &busy);
+	be_migrated_in_smm(2);
 }
 
 /* The idle CPU waits in HLT, and the handler's RSM may return to the HLT or behind it. */
@@ -190,17 +191,6 @@ TEST(interrupt_waits, .needs = SMP,
 	end_busy(cpu, &second);
 }
 
-/* Whether the CPU's count stands still. Its host may have taken it away for so long. */
-#define STILL_US 20000
-
-static bool stands_still(void)
-{
-	u32 before = READ_ONCE(busy.rounds);
-
-	delay_us(STILL_US);
-	return READ_ONCE(busy.rounds) == before;
-}
-
 /* INIT leaves SMBASE as it is (Intel SDM volume 3, "Processor State After Reset"). */
 TEST(init_waits, .needs = SMP,
      .about = "an INIT that is sent to a CPU in SMM before an action stops it after RSM")
@@ -215,7 +205,7 @@ TEST(init_waits, .needs = SMP,
 	migrate_quiet();
 	report(runs_in_smm(cpu), "SMM goes on after the action while an INIT waits");
 	leave_smm(cpu);
-	if (!report(wait_until(stands_still(), SMI_MS),
+	if (!report(wait_until(stands_still(&busy.rounds), SMI_MS),
 		    "after RSM the INIT stops CPU %d, which has made %u rounds since it was sent",
 		    cpu, busy.rounds - rounds)) {
 		end_busy(cpu, &busy);

@@ -21,8 +21,6 @@ struct smm_area {
 	u32 new_base; /* where the next SMI is to begin, or 0 */
 };
 
-/* The area at SMBASE `base`. */
-volatile struct smm_area *smm_area_at(u32 base);
 /* The area of a CPU's handler. */
 volatile struct smm_area *smm_area(int cpu);
 u32 smm_base(int cpu);
