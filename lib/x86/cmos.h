@@ -11,12 +11,15 @@
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
 
-#define RTC_SECONDS 0
-#define RTC_MINUTES 2
-#define RTC_HOURS   4
-#define RTC_A	    10
-#define RTC_B	    11
-#define RTC_C	    12 /* reading it lowers the interrupt's line */
+#define RTC_SECONDS	 0
+#define RTC_ALARM_SECOND 1
+#define RTC_MINUTES	 2
+#define RTC_ALARM_MINUTE 3
+#define RTC_HOURS	 4
+#define RTC_ALARM_HOUR	 5
+#define RTC_A		 10
+#define RTC_B		 11
+#define RTC_C		 12 /* reading it lowers the interrupt's line */
 
 #define RTC_PERIODIC BIT(6) /* in B: periodic interrupts */
 #define RTC_BINARY   BIT(2) /* in B: numbers are binary, not decimal digits */

@@ -10,11 +10,8 @@
 #include "report.h"
 #include "x86/devices/devices.h"
 
-#define ALARM_SECOND 1
-#define ALARM_MINUTE 3
-#define ALARM_HOUR   5
-#define A_KEPT	     0x7f /* bit 7 comes and goes with each second */
-#define B_SQUARE     0x08
+#define A_KEPT	 0x7f /* bit 7 comes and goes with each second */
+#define B_SQUARE 0x08
 /* RAM that no firmware uses. */
 #define FIRST_BYTE 0x40
 #define LAST_BYTE  0x6f
@@ -74,9 +71,9 @@ TEST(clock_registers, .needs = CMOS,
 		const char *name;
 		u8 value, mask;
 	} registers[] = {
-		{ ALARM_SECOND, "the alarm's second", 0x12, 0xff },
-		{ ALARM_MINUTE, "the alarm's minute", 0x34, 0xff },
-		{ ALARM_HOUR, "the alarm's hour", 0x07, 0xff },
+		{ RTC_ALARM_SECOND, "the alarm's second", 0x12, 0xff },
+		{ RTC_ALARM_MINUTE, "the alarm's minute", 0x34, 0xff },
+		{ RTC_ALARM_HOUR, "the alarm's hour", 0x07, 0xff },
 		{ RTC_A, "register A", 0x2b, A_KEPT },
 		{ RTC_B, "register B", 0, B_SQUARE | RTC_BINARY },
 	};

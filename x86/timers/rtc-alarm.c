@@ -18,14 +18,10 @@
 #include "smp.h"
 #include "x86/timers/timers.h"
 
-#define ALARM_SECOND 1
-#define ALARM_MINUTE 3
-#define ALARM_HOUR   5
-#define DONT_CARE    0xff
-#define ALARM_FLAG   BIT(5) /* in C, and in B what enables the interrupt */
+#define DONT_CARE  0xff
+#define ALARM_FLAG BIT(5) /* in C, and in B what enables the interrupt */
 
-#define PATIENCE_MS	5000
-#define SECONDS_PER_DAY 86400
+#define PATIENCE_MS 5000
 
 static PER_CPU(u32, alarms);
 
@@ -45,9 +41,9 @@ static void start_alarm(u8 second)
 {
 	u64 flags = irq_save();
 
-	cmos_write(ALARM_HOUR, DONT_CARE);
-	cmos_write(ALARM_MINUTE, DONT_CARE);
-	cmos_write(ALARM_SECOND, in_format(second));
+	cmos_write(RTC_ALARM_HOUR, DONT_CARE);
+	cmos_write(RTC_ALARM_MINUTE, DONT_CARE);
+	cmos_write(RTC_ALARM_SECOND, in_format(second));
 	cmos_read(RTC_C);
 	cmos_write(RTC_B, cmos_read(RTC_B) | ALARM_FLAG);
 	irq_restore(flags);
@@ -63,7 +59,7 @@ static void stop_alarm(void)
 	irq_restore(flags);
 }
 
-/* Whether the RTC's time is now a second of after `alarm` or more, both in seconds of the day. */
+/* Whether the RTC's time is a second after `alarm` or more, both in seconds of the day. */
 static bool is_over(u64 alarm, u64 *now)
 {
 	u64 flags = irq_save();
@@ -86,8 +82,8 @@ TEST(rtc_alarm_due, .on = EACH_CPU, .needs = RTC,
      .about =
 	     "the RTC's alarm interrupts when the RTC has reached its time, in an action or after it")
 {
-	u8 hour = cmos_read(ALARM_HOUR), minute = cmos_read(ALARM_MINUTE),
-	   second = cmos_read(ALARM_SECOND);
+	u8 hour = cmos_read(RTC_ALARM_HOUR), minute = cmos_read(RTC_ALARM_MINUTE),
+	   second = cmos_read(RTC_ALARM_SECOND);
 	u64 now = 0, ahead = seconds_ahead(), alarm;
 
 	this_cpu(alarms) = 0;
@@ -108,7 +104,7 @@ TEST(rtc_alarm_due, .on = EACH_CPU, .needs = RTC,
 			now, alarm);
 	stop_alarm();
 	unhandle_irq(TIMER_VECTOR);
-	cmos_write(ALARM_SECOND, second);
-	cmos_write(ALARM_MINUTE, minute);
-	cmos_write(ALARM_HOUR, hour);
+	cmos_write(RTC_ALARM_SECOND, second);
+	cmos_write(RTC_ALARM_MINUTE, minute);
+	cmos_write(RTC_ALARM_HOUR, hour);
 }

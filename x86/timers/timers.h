@@ -42,6 +42,7 @@ extern const struct timer_kind rtc;
 #define RTC_IRQ 8
 /* Starts it, and leaves the IOAPIC's pin alone. Interrupts are off, or the pin is masked. */
 void rtc_run(u64 ns);
+#define SECONDS_PER_DAY 86400
 /* The seconds of the day by the RTC. Returns false while they change: then try again. */
 bool rtc_read(u64 *seconds);
 
