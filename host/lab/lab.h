@@ -29,6 +29,11 @@ struct lab_listener {
 	/* A case has its verdict. RESULT belongs to the callee; its environment lives with the lab.
 	 */
 	void (*result)(void *data, struct result *result);
+	/*
+	 * The machine died before TEST_CASE began, but after another one had. TRUE: the callee sees to it that it runs elsewhere.
+	 * FALSE: its verdict is the lab's end, too.
+	 */
+	gboolean (*left)(void *data, const struct test_case *test_case);
 	/* Something that takes a while has begun, e.g. building a kernel or booting; one line. */
 	void (*note)(void *data, const char *text);
 	/* All cases have their results, and no process is left. */
@@ -49,8 +54,8 @@ struct lab *lab_start(const struct lab_kind *kind, GPtrArray *cases, const struc
 
 /*
  * Boots the machine, which keeps a CPU of this one busy until it has finished. If its runner does
- * not start in time, or is silent for longer than the longest case may take, the lab is killed, and
- * the cases without a result are errors.
+ * not start in time, or is silent for longer than the longest case may take, the lab is killed. The
+ * cases that ran when a lab died are errors; the listener is asked for the others.
  */
 void lab_run(struct lab *lab);
 

@@ -8,6 +8,7 @@ struct lab_results {
 	char *host;
 	char *kvm; /* as in struct environment */
 	GPtrArray *owed;
+	GPtrArray *begun; /* those of OWED that run or have run */
 	const struct lab_listener *listener;
 	void *data;
 	struct environment *environment; /* NULL until the runner inside tells it */
@@ -23,6 +24,7 @@ struct lab_results *lab_results_new(const char *host, const char *kvm, GPtrArray
 	results->host = g_strdup(host);
 	results->kvm = g_strdup(kvm);
 	results->owed = g_ptr_array_copy(cases, NULL, NULL);
+	results->begun = g_ptr_array_new();
 	results->others = g_ptr_array_new_with_free_func((GDestroyNotify)environment_free);
 	results->listener = listener;
 	results->data = data;
@@ -35,6 +37,7 @@ void lab_results_free(struct lab_results *results)
 		environment_free(results->environment);
 	g_ptr_array_unref(results->others);
 	g_ptr_array_unref(results->owed);
+	g_ptr_array_unref(results->begun);
 	g_free(results->host);
 	g_free(results->kvm);
 	g_free(results);
@@ -112,15 +115,17 @@ static void on_event(struct lab_results *results, JsonObject *event)
 	}
 	if (!test_case || !results->environment)
 		return;
-	if (!g_strcmp0(name, "started"))
+	if (!g_strcmp0(name, "started")) {
+		g_ptr_array_add(results->begun, (gpointer)test_case);
 		results->listener->started(results->data, test_case);
-	else if (!g_strcmp0(name, "progress") && doing)
+	} else if (!g_strcmp0(name, "progress") && doing) {
 		results->listener->progress(results->data, test_case, doing);
-	else if (!g_strcmp0(name, "console") && text && results->listener->console)
+	} else if (!g_strcmp0(name, "console") && text && results->listener->console) {
 		results->listener->console(results->data, test_case, text);
-	else if (!g_strcmp0(name, "ended") &&
-		 (result = result_from_json(event, test_case, environment_of(results, event))))
+	} else if (!g_strcmp0(name, "ended") &&
+		   (result = result_from_json(event, test_case, environment_of(results, event)))) {
 		hand_out(results, result);
+	}
 }
 
 void lab_results_take(struct lab_results *results, const char *line)
@@ -131,6 +136,18 @@ void lab_results_take(struct lab_results *results, const char *line)
 	if (json_parser_load_from_data(parser, line, -1, NULL) &&
 	    (root = json_parser_get_root(parser)) && JSON_NODE_HOLDS_OBJECT(root))
 		on_event(results, json_node_get_object(root));
+}
+
+/* Lets the listener have the cases that have not begun, as far as it wants them. */
+static void leave_waiting(struct lab_results *results)
+{
+	for (guint i = results->owed->len; i > 0; i--) {
+		const struct test_case *test_case = results->owed->pdata[i - 1];
+
+		if (!g_ptr_array_find(results->begun, test_case, NULL) &&
+		    results->listener->left(results->data, test_case))
+			g_ptr_array_remove_index(results->owed, i - 1);
+	}
 }
 
 static struct environment *unknown_environment(const struct lab_results *results)
@@ -149,6 +166,9 @@ void lab_results_give_up(struct lab_results *results, enum failure_kind kind, co
 {
 	if (!results->environment)
 		results->environment = unknown_environment(results);
+	/* A machine that dies before any case begins would do so again. */
+	if (kind == KIND_LAB && results->begun->len)
+		leave_waiting(results);
 	while (results->owed->len) {
 		struct result *result = result_new(results->owed->pdata[0], results->environment);
 

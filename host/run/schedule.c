@@ -12,6 +12,12 @@
 #include "run/schedule.h"
 #include "run/share.h"
 
+/*
+ * A lab that dies is replaced by a new one, for the cases that it has not begun. A KVM that takes
+ * its host down each time must end the run, so no more than so many are.
+ */
+#define MOST_REPLACED 3
+
 struct running {
 	const struct test_case *test_case;
 	struct case_run *run;
@@ -23,6 +29,7 @@ struct lab_running {
 	struct lab *lab;
 	struct outlook_lab *outlook;
 	guint owed;	 /* cases without a verdict */
+	GPtrArray *left; /* those of them that had not begun when the machine died */
 	gboolean ready;	 /* it waits for a slot */
 	gboolean booted; /* it has a slot */
 	gboolean boot_learned;
@@ -31,6 +38,7 @@ struct lab_running {
 
 struct schedule {
 	const struct case_settings *settings;
+	const struct lab_settings *lab_settings;
 	GPtrArray *known_issues; /* or NULL */
 	struct durations *durations;
 	struct kernel_watch *kernel;
@@ -41,6 +49,8 @@ struct schedule {
 	GQueue *waiting;    /* of struct test_case */
 	GPtrArray *running; /* of struct running */
 	GPtrArray *labs;    /* of struct lab_running */
+	unsigned machines;  /* lab machines that were started */
+	unsigned replaced;  /* of them in place of one that died */
 	unsigned free_slots, slots;
 	struct schedule_outcome outcome;
 	/* The run is over for all but the lab in which a case failed: that brings its logs out. */
@@ -341,15 +351,33 @@ static void on_lab_result(void *data, struct result *result)
 		running->schedule->failed_lab = running;
 }
 
+static gboolean on_lab_left(void *data, const struct test_case *test_case)
+{
+	struct lab_running *running = data;
+
+	if (running->schedule->replaced == MOST_REPLACED)
+		return FALSE;
+	/* They come last case first. */
+	g_ptr_array_insert(running->left, 0, (gpointer)test_case);
+	return TRUE;
+}
+
+static void replace_lab(struct schedule *schedule, GPtrArray *left);
+
 static void on_lab_finished(void *data)
 {
 	struct lab_running *running = data;
 	struct schedule *schedule = running->schedule;
+	g_autoptr(GPtrArray) left = g_ptr_array_ref(running->left);
 
 	outlook_lab_ended(running->outlook);
 	lab_free(running->lab);
 	schedule->free_slots += running->booted;
 	g_ptr_array_remove(schedule->labs, running);
+	if (schedule->stopped)
+		schedule->outcome.not_run += left->len;
+	else if (left->len)
+		replace_lab(schedule, left);
 	fill_slots(schedule);
 }
 
@@ -360,23 +388,51 @@ static const struct lab_listener lab_listener = {
 	.console = on_lab_console,
 	.note = on_lab_note,
 	.result = on_lab_result,
+	.left = on_lab_left,
 	.finished = on_lab_finished,
 };
 
-static void start_lab(struct schedule *schedule, const struct share *share, unsigned machine,
-		      const struct lab_settings *settings)
+static void lab_running_free(gpointer data)
+{
+	struct lab_running *running = data;
+
+	g_ptr_array_unref(running->left);
+	g_free(running);
+}
+
+/* CASES all name the same lab and clock. */
+static void start_lab(struct schedule *schedule, GPtrArray *cases, unsigned machine)
 {
 	struct lab_running *running = g_new0(struct lab_running, 1);
+	const struct lab_settings *settings = schedule->lab_settings;
+	const struct test_case *first = cases->pdata[0];
 	struct lab_options options = settings->options;
 
-	options.clock = share->clock;
+	options.clock = first->lab_clock;
 	options.machine = machine;
 	running->schedule = schedule;
-	running->owed = share->cases->len;
-	running->outlook = outlook_add_lab(schedule->outlook, share->host, machine, share->cases);
-	running->lab = lab_start(lab_kind_find(share->host), share->cases, settings->wanted,
-				 &options, schedule->settings->logdir, &lab_listener, running);
+	running->owed = cases->len;
+	running->left = g_ptr_array_new();
+	running->outlook = outlook_add_lab(schedule->outlook, first->host, machine, cases);
+	running->lab = lab_start(lab_kind_find(first->host), cases, settings->wanted, &options,
+				 schedule->settings->logdir, &lab_listener, running);
 	g_ptr_array_add(schedule->labs, running);
+	schedule->machines++;
+}
+
+/* No other machine has the number of the new one, so its logs are in a folder of their own. */
+static void replace_lab(struct schedule *schedule, GPtrArray *left)
+{
+	const struct test_case *first = left->pdata[0];
+	g_autofree char *more =
+		left->len > 1 ? g_strdup_printf(" and %u more", left->len - 1) : g_strdup("");
+	g_autofree char *text =
+		g_strdup_printf("the %s lab died; a new one runs what had not begun: %s%s",
+				first->host, first->name, more);
+
+	reports_note(schedule->reports, text);
+	schedule->replaced++;
+	start_lab(schedule, left, schedule->machines + 1);
 }
 
 /* ---- which machines there are, and what each of them runs ---- */
@@ -397,8 +453,7 @@ static unsigned machines_before(const GPtrArray *shares, guint index)
 }
 
 /* Gives labs their cases, and this machine the rest. */
-static void distribute(struct schedule *schedule, GPtrArray *cases,
-		       const struct lab_settings *settings)
+static void distribute(struct schedule *schedule, GPtrArray *cases)
 {
 	g_autoptr(GPtrArray) shares = outlook_share_out(schedule->outlook, cases);
 
@@ -413,7 +468,7 @@ static void distribute(struct schedule *schedule, GPtrArray *cases,
 	for (guint i = 0; i < shares->len; i++) {
 		const struct share *share = shares->pdata[i];
 
-		start_lab(schedule, share, machines_before(shares, i) + 1, settings);
+		start_lab(schedule, share->cases, machines_before(shares, i) + 1);
 	}
 }
 
@@ -461,6 +516,7 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 {
 	struct schedule schedule = {
 		.settings = settings,
+		.lab_settings = lab_settings,
 		.known_issues = known_issues,
 		.durations = durations,
 		.outlook = outlook_new(durations, slots),
@@ -468,7 +524,7 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 		.loop = g_main_loop_new(NULL, FALSE),
 		.waiting = g_queue_new(),
 		.running = g_ptr_array_new_with_free_func(g_free),
-		.labs = g_ptr_array_new_with_free_func(g_free),
+		.labs = g_ptr_array_new_with_free_func(lab_running_free),
 		.stop_when_red = settings->wanted->fail_fast,
 		.slots = slots,
 		.free_slots = slots,
@@ -477,7 +533,7 @@ struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_setting
 	schedule.retries = retries_new(settings->wanted->retry);
 	schedule.kernel =
 		kernel_watch_new(settings->emulated_host, &kernel_watch_listener, &schedule);
-	distribute(&schedule, cases, lab_settings);
+	distribute(&schedule, cases);
 	reports_forecast(reports, outlook_forecast(schedule.outlook));
 	g_idle_add(on_start, &schedule);
 	if (!interrupt_run_loop(schedule.loop)) {

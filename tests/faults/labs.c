@@ -25,6 +25,13 @@
 #define OUTSIDE	    "run selftest/none --host amd --kernel /dev/null"
 /* Neither it nor its children heed SIGTERM. It has begun once its errors are in the log. */
 #define HANG "trap '' TERM; echo hanging >&2; sleep 300 & timeout 300 sleep 300 & wait; sleep 300"
+/* SCRIPT is run by the machine number $count. */
+#define DYING_LAB(script)                                                                                \
+	LAB("begin() { echo '{\"event\":\"started\",\"case\":\"selftest/'$1'\"}'; }\n"                   \
+	    "pass() { echo '{\"event\":\"ended\",\"case\":\"selftest/'$1'\",\"verdict\":\"PASS\"}'; }\n" \
+	    "die() { echo 'lab/amd: the machine died' >&2; exit 70; }\n"                                 \
+	    "echo >>@DIR@/machines; count=$(wc -l <@DIR@/machines)\n"                                    \
+	    "echo '{\"event\":\"environment\",\"host\":\"local\",\"timescale\":1}'\n" script)
 
 static gboolean signal_when_hanging(struct run *run)
 {
@@ -103,6 +110,30 @@ static const struct fault rows[] = {
 	  "any case may take$",
 	  LAB("echo '{\"event\":\"environment\",\"host\":\"local\",\"timescale\":1}'\n" HANG),
 	  .kind = "lab" },
+	/* Each machine dies while it runs a case. The first three are replaced. */
+	{ "lab-dies-and-is-replaced",
+	  "run selftest --plan none,pause,precopy --host amd --kernel /dev/null -j 1", "", 1,
+	  "ERROR or PASS",
+	  "^ERROR selftest/none on amd: the amd lab failed: the machine died$(.|\n)*"
+	  "^the amd lab died; a new one runs what had not begun: selftest/pause and 1 more$(.|\n)*"
+	  "^PASS  selftest/pause on amd (.|\n)*"
+	  "^PASS  selftest/precopy on amd ",
+	  DYING_LAB("case $count in 1) begin none; die;; esac\n"
+		    "for plan in pause precopy; do begin $plan; pass $plan; done"),
+	  .cases = 3 },
+	{ "lab-dies-each-time",
+	  "run selftest --plan none,pause,precopy,storm,cancel,reset --host amd --kernel /dev/null -j 1",
+	  "", 1, "ERROR",
+	  "^the amd lab died; a new one runs what had not begun: selftest/pause and 4 more$(.|\n)*"
+	  "^the amd lab died; a new one runs what had not begun: selftest/precopy and 3 more$"
+	  "(.|\n)*"
+	  "^the amd lab died; a new one runs what had not begun: selftest/storm and 2 more$"
+	  "(.|\n)*"
+	  "^ERROR selftest/storm on amd: the amd lab failed: the machine died$(.|\n)*"
+	  "^ERROR selftest/cancel on amd: the amd lab failed: the machine died$(.|\n)*"
+	  "^ERROR selftest/reset on amd: the amd lab failed: the machine died$",
+	  DYING_LAB("set -- none pause precopy storm; shift $((count - 1)); begin $1; die"),
+	  .cases = 6 },
 	{ "lab-hangs-interrupted", OUTSIDE, "", 130, NULL, "^interrupted: 1 of 1 cases",
 	  .act = signal_when_hanging, .signal = SIGTERM, LAB(HANG) },
 	{ "lab-hangs-killed", OUTSIDE, "", 137, NULL, "^the amd lab is booting$",
