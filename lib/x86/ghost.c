@@ -52,6 +52,13 @@ bool ghost_drop_uncalled(const struct ex_regs *regs)
 	return !(regs->rflags & X86_EFLAGS_IF) && note(regs, "while interrupts were off");
 }
 
+bool ghost_drop_repeated(const struct ex_regs *regs, bool in_service)
+{
+	if (in_service)
+		return note(regs, "a second time before its EOI");
+	return ghost_drop_uncalled(regs);
+}
+
 bool ghost_drop(const struct ex_regs *regs)
 {
 	if (!(regs->rflags & X86_EFLAGS_IF))

@@ -31,6 +31,11 @@ bool ghost_drop(const struct ex_regs *regs);
 bool ghost_drop_out_of_service(const struct ex_regs *regs);
 /* For an interrupt that need not be in service. */
 bool ghost_drop_uncalled(const struct ex_regs *regs);
+/*
+ * For an interrupt of the 8259A controllers, which delivers none twice before its EOI. IN_SERVICE
+ * tells that the handler had it already and has not sent EOI since.
+ */
+bool ghost_drop_repeated(const struct ex_regs *regs, bool in_service);
 
 /* At the end of a test: tells the ghosts since the last call, or fails the test. */
 void ghost_report(void);
