@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which cases were red in a results file. See rerun.h. */
+/* Which cases of a results file have to run again. See rerun.h. */
+#include <string.h>
+
 #include "cli/rerun.h"
 #include "report/results-file.h"
 #include "util/text.h"
@@ -31,6 +33,17 @@ static void add_red(void *data, const struct result *result)
 	add_once(reading, reading->plans, g_strdup(test_case->plan_name));
 }
 
+static void add_not_run(void *data, const char *name)
+{
+	struct reading *reading = data;
+	const char *slash = strchr(name, '/');
+
+	if (!slash)
+		return;
+	add_once(reading, reading->patterns, g_strdup(name));
+	add_once(reading, reading->plans, g_strdup(slash + 1));
+}
+
 gboolean rerun_read(struct rerun *rerun, const char *path, GError **error)
 {
 	struct reading reading = {
@@ -38,7 +51,8 @@ gboolean rerun_read(struct rerun *rerun, const char *path, GError **error)
 		.plans = g_strv_builder_new(),
 		.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 	};
-	gboolean read = results_file_read(path, add_red, &reading, error);
+	gboolean read = results_file_read(path, add_red, &reading, error) &&
+			results_file_not_run(path, add_not_run, &reading, error);
 
 	rerun->patterns = g_strv_builder_end(reading.patterns);
 	rerun->plans = g_strv_builder_end(reading.plans);

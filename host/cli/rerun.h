@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `ferry run --rerun FILE`: the cases that were red in an earlier run. */
+/* `ferry run --rerun FILE`: what was red in an earlier run, or did not run. */
 #ifndef FERRY_HOST_RERUN_H
 #define FERRY_HOST_RERUN_H
 
 #include <glib.h>
 
-/* What to run: names of cases, and all their plans. Both are empty if no case was red. */
+/* What to run: names of cases, and all their plans. Both are empty if all ran and none was red. */
 struct rerun {
 	char **patterns; /* "program/plan" */
 	char **plans;	 /* plans with options are no program's own, so all have to be named */
 };
 
 /*
- * Reads which cases of the results file PATH were red (FAIL, ERROR or FLAKY). A case that was red
- * several times is there once. FALSE and ERROR if PATH cannot be read or is no file of results.
- * The caller calls rerun_clear() in any case.
+ * Reads which cases of the results file PATH were red (FAIL, ERROR or FLAKY), and to which of
+ * its cases that run did not come. A case is there once. FALSE and ERROR if PATH cannot be read or
+ * is no file of results. The caller calls rerun_clear() in any case.
  */
 gboolean rerun_read(struct rerun *rerun, const char *path, GError **error);
 void rerun_clear(struct rerun *rerun);

@@ -25,7 +25,7 @@ static const GOptionEntry entries[] = {
 	  "Of the cases, run those that notice most in so many minutes, and of each program one at least",
 	  "MINUTES" },
 	{ "rerun", 0, 0, G_OPTION_ARG_FILENAME, &options.rerun,
-	  "Run the cases that were red in FILE, which --json wrote", "FILE" },
+	  "Run the cases that were red or did not run in FILE, which --json wrote", "FILE" },
 	{ "until-fail", 0, 0, G_OPTION_ARG_NONE, &options.until_fail,
 	  "Run the cases again and again, each time with another seed, until one fails", NULL },
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,

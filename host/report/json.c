@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Results as JSON Lines: one object a line, written as each case ends, so that an interrupted run
- * loses nothing. docs/results.md lists the members.
+ * loses nothing. A last line names the cases that did not run. docs/results.md lists the members.
  */
 #include "report/reporter.h"
 #include "report/result-json.h"
@@ -10,6 +10,8 @@
 struct json {
 	struct log_file *file;
 	const struct environment *environment;
+	const GPtrArray *cases;
+	GHashTable *ended; /* of struct test_case */
 };
 
 static void *json_begin(const char *target, const struct environment *environment,
@@ -24,6 +26,8 @@ static void *json_begin(const char *target, const struct environment *environmen
 	json = g_new0(struct json, 1);
 	json->file = file;
 	json->environment = environment;
+	json->cases = cases;
+	json->ended = g_hash_table_new(NULL, NULL);
 	return json;
 }
 
@@ -37,13 +41,42 @@ static void json_ended(void *data, const struct result *result)
 	run_add_json(builder, json->environment);
 	json_builder_end_object(builder);
 	write_json_line(json->file, builder);
+	g_hash_table_add(json->ended, (gpointer)result->test_case);
+}
+
+/* So that --rerun runs them, too. */
+static void write_not_run(struct json *json, const char *why)
+{
+	JsonBuilder *builder = json_builder_new();
+
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "not_run");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < json->cases->len; i++) {
+		const struct test_case *test_case = json->cases->pdata[i];
+		g_autofree char *name = NULL;
+
+		if (g_hash_table_contains(json->ended, test_case))
+			continue;
+		name = g_strdup_printf("%s/%s", test_case->program->name, test_case->plan_name);
+		json_builder_add_string_value(builder, name);
+	}
+	json_builder_end_array(builder);
+	json_builder_set_member_name(builder, "why");
+	json_builder_add_string_value(builder, why);
+	json_builder_end_object(builder);
+	write_json_line(json->file, builder);
 }
 
 static gboolean json_end(void *data, guint not_run, const char *why, GError **error)
 {
 	struct json *json = data;
-	gboolean complete = log_file_finish(json->file, error);
+	gboolean complete;
 
+	if (not_run)
+		write_not_run(json, why);
+	complete = log_file_finish(json->file, error);
+	g_hash_table_unref(json->ended);
 	g_free(json);
 	return complete;
 }

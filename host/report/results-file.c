@@ -47,19 +47,47 @@ static gboolean read_result(JsonObject *object,
 	return result != NULL;
 }
 
-static gboolean read_line(const char *line, void (*each)(void *data, const struct result *result),
-			  void *data)
+/* What a caller wants to know. One of the functions is NULL. */
+struct wanted {
+	void (*result)(void *data, const struct result *result);
+	void (*not_run)(void *data, const char *name);
+	void *data;
+};
+
+static void read_not_run(JsonArray *names, const struct wanted *wanted)
+{
+	for (guint i = 0; wanted->not_run && i < json_array_get_length(names); i++) {
+		JsonNode *node = json_array_get_element(names, i);
+		const char *name = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
+
+		if (name)
+			wanted->not_run(wanted->data, name);
+	}
+}
+
+static void ignore(void *data, const struct result *result)
+{
+}
+
+static gboolean read_line(const char *line, const struct wanted *wanted)
 {
 	g_autoptr(JsonParser) parser = json_parser_new();
 	JsonNode *root;
+	JsonObject *object;
+	JsonArray *not_run;
 
-	return json_parser_load_from_data(parser, line, -1, NULL) &&
-	       (root = json_parser_get_root(parser)) && JSON_NODE_HOLDS_OBJECT(root) &&
-	       read_result(json_node_get_object(root), each, data);
+	if (!json_parser_load_from_data(parser, line, -1, NULL) ||
+	    !(root = json_parser_get_root(parser)) || !JSON_NODE_HOLDS_OBJECT(root))
+		return FALSE;
+	object = json_node_get_object(root);
+	not_run = member_array(object, "not_run");
+	if (!not_run)
+		return read_result(object, wanted->result ?: ignore, wanted->data);
+	read_not_run(not_run, wanted);
+	return TRUE;
 }
 
-gboolean results_file_read(const char *path, void (*each)(void *data, const struct result *result),
-			   void *data, GError **error)
+static gboolean read_file(const char *path, const struct wanted *wanted, GError **error)
 {
 	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
@@ -69,7 +97,7 @@ gboolean results_file_read(const char *path, void (*each)(void *data, const stru
 	lines = g_strsplit(text, "\n", -1);
 	/* What follows the last newline is empty, or was cut off. */
 	for (guint i = 0; lines[i] && lines[i + 1]; i++) {
-		if (read_line(lines[i], each, data))
+		if (read_line(lines[i], wanted))
 			continue;
 		g_set_error(
 			error, FERRY_ERROR, 0,
@@ -78,4 +106,20 @@ gboolean results_file_read(const char *path, void (*each)(void *data, const stru
 		return FALSE;
 	}
 	return TRUE;
+}
+
+gboolean results_file_read(const char *path, void (*each)(void *data, const struct result *result),
+			   void *data, GError **error)
+{
+	const struct wanted wanted = { .result = each, .data = data };
+
+	return read_file(path, &wanted, error);
+}
+
+gboolean results_file_not_run(const char *path, void (*each)(void *data, const char *name),
+			      void *data, GError **error)
+{
+	const struct wanted wanted = { .not_run = each, .data = data };
+
+	return read_file(path, &wanted, error);
 }

@@ -9,9 +9,17 @@
  * Calls EACH for every result in the file PATH, in its order. A result has all that docs/results.md
  * lists; of its case there are the names, and of its program the name. It lives until EACH returns.
  * FALSE and ERROR if the file cannot be read or has a line that is no result. A last line without
- * an end, as a runner leaves it that was killed, is ignored.
+ * an end, as a runner leaves it that was killed, is ignored. So is the line that names the cases
+ * that did not run.
  */
 gboolean results_file_read(const char *path, void (*each)(void *data, const struct result *result),
 			   void *data, GError **error);
+
+/*
+ * Calls EACH for every case, "program/plan", that the run which wrote the file PATH did not come
+ * to. FALSE and ERROR as above.
+ */
+gboolean results_file_not_run(const char *path, void (*each)(void *data, const char *name),
+			      void *data, GError **error);
 
 #endif

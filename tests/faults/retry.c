@@ -30,6 +30,12 @@
 	"printf '%s\\n' " OLD_RESULT("console", "PASS") OLD_RESULT("selftest", red)                \
 		OLD_RESULT("selftest", red) ">@DIR@/old; exec \"$@\""
 
+/* Of three cases one passed, one failed, and the run ended before the third. */
+#define OLD_NOT_RUN                                                                                \
+	"printf '%s\\n' " OLD_RESULT("console", "PASS") OLD_RESULT(                                \
+		"selftest",                                                                        \
+		"FAIL") "'{\"not_run\":[\"selftest/pause\"],\"why\":\"interrupted\"}' >@DIR@/old; exec \"$@\""
+
 static const struct fault rows[] = {
 	{ "flaky", "run selftest/none --retry 2 --qemu @DIR@/flaky", "", 1, "FLAKY",
 	  "^FLAKY selftest/none: failed, and not when it was tried again \\(attempt 2\\): qemu did "
@@ -48,9 +54,14 @@ static const struct fault rows[] = {
 	{ "fail-fast", "run selftest/none console/none -j 1 --fail-fast", "dies-at-start", 1,
 	  "ERROR",
 	  "^ended at the first failure: 1 of 2 cases have no verdict\n"
-	  "2 cases: 0 passed, 1 failed, 1 without a verdict" },
+	  "2 cases: 0 passed, 1 failed, 1 without a verdict(.|\n)*"
+	  "^\\{\"not_run\":\\[\"console/none\"\\],\"why\":\"ended at the first failure\"\\}$",
+	  .wrapper = "\"$@\"; status=$?; grep not_run @DIR@/json; exit $status" },
 	{ "rerun", "run --rerun @DIR@/old", "", 0, "PASS", "^1 case: 1 passed",
 	  .wrapper = OLD_RESULTS("FLAKY") },
+	{ "rerun-not-run", "run --rerun @DIR@/old", "", 0, "PASS",
+	  "^PASS  selftest/none (.|\n)*^PASS  selftest/pause (.|\n)*^2 cases: 2 passed", .cases = 2,
+	  .wrapper = OLD_NOT_RUN },
 	{ "rerun-nothing-red", "run --rerun @DIR@/old", "", 0, NULL, "^nothing was red in .*/old$",
 	  .wrapper = OLD_RESULTS("XFAIL") },
 	{ "rerun-no-results", "run --rerun README.md", NULL, 2, NULL,
