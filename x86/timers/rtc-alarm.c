@@ -100,8 +100,8 @@ TEST(rtc_alarm_due, .on = EACH_CPU, .needs = RTC,
 		       smp_id(), now, alarm, READ_ONCE(this_cpu(alarms)));
 	else
 		report_skip(
-			"the RTC stands still at second %lu of the day, before its alarm at %lu",
-			now, alarm);
+			"the RTC stands still at second %lu of the day, before its alarm at %lu; register A is 0x%x, B is 0x%x",
+			now, alarm, cmos_read(RTC_A), cmos_read(RTC_B));
 	stop_alarm();
 	unhandle_irq(TIMER_VECTOR);
 	cmos_write(RTC_ALARM_SECOND, second);
