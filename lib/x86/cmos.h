@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The clock of a PC and its battery-backed RAM (Motorola MC146818A data sheet): one register after
- * the other, selected by a port.
+ * The clock of a PC and its battery-backed RAM (Motorola MC146818A data sheet). Port 0x70 selects a
+ * register, and port 0x71 reads or writes it.
  */
 #ifndef X86_CMOS_H
 #define X86_CMOS_H
@@ -24,16 +24,13 @@
 #define RTC_PERIODIC BIT(6) /* in B: periodic interrupts */
 #define RTC_BINARY   BIT(2) /* in B: numbers are binary, not decimal digits */
 
-static inline u8 cmos_read(u8 reg)
-{
-	outb(reg, CMOS_INDEX);
-	return inb(CMOS_DATA);
-}
-
-static inline void cmos_write(u8 reg, u8 value)
-{
-	outb(reg, CMOS_INDEX);
-	outb(value, CMOS_DATA);
-}
+/*
+ * The spare byte is selected after each access. QEMU may forget in a migration which register the
+ * guest has just selected (docs/findings.md, "QEMU forgets the last writes to port 0x70"). The
+ * access then goes to the spare byte, and is done again. Keep interrupts off if a handler calls
+ * these, too.
+ */
+u8 cmos_read(u8 reg);
+void cmos_write(u8 reg, u8 value);
 
 #endif
