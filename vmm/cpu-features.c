@@ -25,6 +25,9 @@
 #define MOST_PHYSICAL_BITS  52
 #define VENDOR_BYTES	    12
 
+#define TSC_FREQUENCY "tsc-frequency"
+#define MOST_HZ	      100000000000ul
+
 #define LONGEST_WORD 64
 
 enum reg { EAX, EBX, ECX, EDX };
@@ -236,6 +239,26 @@ static void set_physical_bits(struct kvm_cpuid2 *cpuid, const char *text)
 		entry->eax = (entry->eax & ~PHYSICAL_BITS) | bits;
 }
 
+unsigned features_tsc_khz(const char *words)
+{
+	unsigned khz = 0;
+	const char *word;
+
+	while ((word = next_word(&words))) {
+		char *end;
+		unsigned long hz;
+
+		if (strncmp(word, TSC_FREQUENCY "=", sizeof(TSC_FREQUENCY)))
+			continue;
+		hz = strtoul(word + sizeof(TSC_FREQUENCY), &end, 10);
+		if (*end || hz < 1000 || hz > MOST_HZ)
+			die(STATUS_SETUP, "the TSC's frequency is a number of Hz, and not '%s'",
+			    word + sizeof(TSC_FREQUENCY));
+		khz = hz / 1000;
+	}
+	return khz;
+}
+
 static bool is_without_meaning(const char *name)
 {
 	for (const char *const *word = without_meaning; *word; word++)
@@ -279,6 +302,8 @@ static void apply(struct cpu *cpu, const char *name, const char *value, bool on)
 		set_vendor(cpu->seen, value);
 		return;
 	}
+	if (value && !strcmp(name, TSC_FREQUENCY))
+		return;
 	if (value && !strcmp(name, "phys-bits")) {
 		set_physical_bits(cpu->seen, value);
 		return;

@@ -9,10 +9,13 @@
 /*
  * Changes CPUID, which is all that KVM supports, as WORDS say: "max", "host" or "qemu64", then
  * "+feature", "-feature", "feature=on", "feature=off", "vendor=TEXT", "phys-bits=N", with commas
- * between them. Hyper-V's words are left to hyperv.h. Ends the process after a word that it does
- * not know.
+ * between them. Hyper-V's words are left to hyperv.h, and "tsc-frequency=HZ" to features_tsc_khz().
+ * Ends the process after a word that it does not know.
  */
 void features_apply(struct kvm_cpuid2 *cpuid, const char *words);
+
+/* The frequency of the TSC that WORDS ask for, or 0. Ends the process if it is no frequency. */
+unsigned features_tsc_khz(const char *words);
 
 /* The entry of a leaf, or NULL. */
 struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, __u32 function, __u32 index);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu-features.h"
 #include "dirty.h"
 #include "message.h"
 #include "options.h"
@@ -145,6 +146,7 @@ static void take(struct options *options, int option, const char *value)
 	case CPU:
 		options->cpu = value;
 		hyperv_read_cpu(&options->shape.hyperv, value);
+		options->shape.tsc_khz = features_tsc_khz(value);
 		break;
 	case FORGET:
 		forget(value);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * devices: QEMU's firmware configuration device (QEMU's docs/specs/fw_cfg.rst). See devices.c.
+ *
+ * A guest selects an item, reads it byte by byte, and the device remembers how far it has come.
+ * String instructions read many bytes at once: KVM fetches them ahead of the guest's registers, and
+ * a broken one that is stopped in between loses or repeats some.
+ *
+ * The upper half of a DMA address is not tried: QEMU keeps it over a reset, and its firmware then
+ * waits for ever (docs/findings.md, "QEMU: half a DMA address of fw_cfg survives a reset").
+ */
+#include "io.h"
+#include "migrate.h"
+#include "report.h"
+#include "string.h"
+#include "x86/devices/devices.h"
+
+#define SELECTOR  0x510
+#define DATA	  0x511
+#define SIGNATURE 0x0000
+#define FILES	  0x0019
+
+#define ENTRY_BYTES  64	  /* in FILES, after a count of four bytes */
+#define ENOUGH_BYTES 2000 /* KVM reads 1024 at once */
+#define MOST_BYTES   4096
+
+static void select_item(u16 item)
+{
+	outw(item, SELECTOR);
+}
+
+static void read_bytes(u8 *to, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		to[i] = inb(DATA);
+}
+
+static void read_string(u8 *to, size_t count)
+{
+	asm volatile("rep insb" : "+D"(to), "+c"(count) : "d"(DATA) : "memory");
+}
+
+static bool says(u16 item, const char *text)
+{
+	u8 bytes[4];
+
+	select_item(item);
+	read_bytes(bytes, sizeof(bytes));
+	return !memcmp(bytes, text, sizeof(bytes));
+}
+
+FEATURE(FW_CFG, "QEMU's fw_cfg device (port 0x510)")
+{
+	return says(SIGNATURE, "QEMU");
+}
+
+/* The item of the longest file, of which MOST_BYTES are enough, and how many bytes it has. */
+static u16 longest_file(size_t *size)
+{
+	u8 entry[ENTRY_BYTES], count[4];
+	u16 item = 0;
+
+	*size = 0;
+	select_item(FILES);
+	read_bytes(count, sizeof(count));
+	for (u8 i = 0; i < count[3]; i++) {
+		size_t bytes;
+
+		read_bytes(entry, sizeof(entry));
+		bytes = entry[0] || entry[1] ? MOST_BYTES : entry[2] << 8 | entry[3];
+		if (bytes <= *size)
+			continue;
+		*size = MIN(bytes, (size_t)MOST_BYTES);
+		item = entry[4] << 8 | entry[5];
+	}
+	return item;
+}
+
+FEATURE(FW_CFG_FILE, "a file of 2000 bytes in QEMU's fw_cfg device")
+{
+	size_t size = 0;
+
+	if (says(SIGNATURE, "QEMU"))
+		longest_file(&size);
+	return size >= ENOUGH_BYTES;
+}
+
+TEST(fw_cfg_half_read, .needs = FW_CFG,
+     .about = "an item of fw_cfg that was read in part goes on with its next byte after an action")
+{
+	u8 bytes[4];
+
+	select_item(SIGNATURE);
+	read_bytes(bytes, 2);
+	migrate_quiet();
+	read_bytes(bytes + 2, 2);
+	report(!memcmp(bytes, "QEMU", sizeof(bytes)),
+	       "the signature \"QEMU\" reads %#x %#x before the action, and %#x %#x after it",
+	       bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+
+static u8 file[MOST_BYTES], again[MOST_BYTES];
+static u16 file_item;
+static size_t file_bytes, first_wrong;
+static u32 turns, wrong_turns;
+static u8 wrong_byte;
+
+static void read_file_again(void)
+{
+	select_item(file_item);
+	read_string(again, file_bytes);
+	turns++;
+	if (!memcmp(again, file, file_bytes))
+		return;
+	wrong_turns++;
+	for (first_wrong = 0; again[first_wrong] == file[first_wrong]; first_wrong++)
+		;
+	wrong_byte = again[first_wrong];
+}
+
+TEST(fw_cfg_string_read, .needs = FW_CFG_FILE,
+     .about =
+	     "a string instruction gets each byte of fw_cfg once, in order, while an action goes on")
+{
+	turns = wrong_turns = first_wrong = 0;
+	file_item = longest_file(&file_bytes);
+	select_item(file_item);
+	read_bytes(file, file_bytes);
+	migrate_quiet_while(read_file_again);
+	report(!wrong_turns,
+	       "%u of %u reads of %lu bytes are wrong, the last one from byte %lu on: %#x, and was %#x",
+	       wrong_turns, turns, file_bytes, first_wrong, wrong_byte, file[first_wrong]);
+}
