@@ -9,10 +9,13 @@
 #include "libcflat.h"
 #include "apic.h"
 #include "clock-rate.h"
+#include "cpuid.h"
+#include "deadline.h"
 #include "processor.h"
 #include "x86/vmx_activity/vmx_activity.h"
 
-#define NAP_MS 20
+#define NAP_MS	 20
+#define ALARM_MS 5000
 /* L2 must have fallen asleep before a timer of this length comes, even on a very slow host. */
 #define MOST_NAP_MS 10000
 
@@ -40,6 +43,16 @@ static void check_nap(struct naps *naps, bool good, u64 cycles, u64 wanted)
 		 naps->done, cycles, wanted, state, l1_count(), what_came(naps->l2));
 }
 
+/*
+ * A hypervisor that loses the preemption timer leaves nothing that wakes L2. So the interrupt of
+ * L1's own timer exits, much later; but nothing wakes an L2 in the shutdown state.
+ */
+static void set_alarm(void)
+{
+	if (this_cpu_has(X86_FEATURE_TSC_DEADLINE_TIMER))
+		apic_arm_deadline(rdtsc() + cycles_of_ms(ALARM_MS * timescale()));
+}
+
 static void nap_by_preemption_timer(void *data)
 {
 	struct naps *naps = data;
@@ -48,6 +61,7 @@ static void nap_by_preemption_timer(void *data)
 	if (naps->failed[0])
 		return;
 	vmx_set(naps->l2, VMX_PREEMPTION_TIMER_VALUE, counts / (broken("early") ? 2 : 1));
+	set_alarm();
 	start = rdtsc_ordered();
 	l2_enter(naps->l2);
 	check_nap(naps,
@@ -72,9 +86,17 @@ static void sleep_by_preemption_timer(void (*code)(void), const void *rip, u32 b
 	if (!broken("other"))
 		vmx_set_controls(naps.l2, PIN_BASED_VM_EXEC_CONTROL,
 				 PIN_BASED_VMX_PREEMPTION_TIMER);
+	vmx_set_controls(naps.l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
+	if (this_cpu_has(X86_FEATURE_TSC_DEADLINE_TIMER))
+		apic_setup_timer(TIMER_VECTOR, APIC_LVT_TIMER_TSCDEADLINE);
+	irq_disable();
 	move_during(nap_by_preemption_timer, &naps);
 	nap_by_preemption_timer(&naps);
 	check_naps(&naps);
+	apic_cleanup_timer();
+	irq_enable();
+	l1_forget();
+	vmx_clear_controls(naps.l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_EXT_INTR_MASK);
 	end_sleeper(naps.l2, rip);
 }
 
