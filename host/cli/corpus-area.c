@@ -13,7 +13,7 @@
 #define MEMORY	   "memory and its dirty log"
 #define SNAPSHOTS  "background snapshot and post-copy"
 #define DEVICES	   "virtio and disks"
-#define OLD	   "RTC, ACPI and serial port"
+#define OLD	   "RTC, fw_cfg, ACPI and serial port"
 #define REGISTERS  "registers and MSRs"
 #define RESET	   "reset"
 
@@ -61,6 +61,7 @@ static const struct {
 	{ "qemu_postcopy_", SNAPSHOTS },
 	{ "qemu_virtio_", DEVICES },
 	{ "qemu_blk_", DEVICES },
+	{ "qemu_fw_cfg_", OLD },
 	{ "qemu_rtc_", OLD },
 	{ "qemu_pm_", OLD },
 	{ "qemu_serial_", OLD },
