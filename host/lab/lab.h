@@ -30,8 +30,8 @@ struct lab_listener {
 	 */
 	void (*result)(void *data, struct result *result);
 	/*
-	 * The machine died before TEST_CASE began, but after another one had. TRUE: the callee sees to it that it runs elsewhere.
-	 * FALSE: its verdict is the lab's end, too.
+	 * The machine died before TEST_CASE began, but after another one had. TRUE: the callee sees
+	 * to it that it runs elsewhere. FALSE: its verdict is the lab's end, too.
 	 */
 	gboolean (*left)(void *data, const struct test_case *test_case);
 	/* Something that takes a while has begun, e.g. building a kernel or booting; one line. */

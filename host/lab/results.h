@@ -32,8 +32,8 @@ double lab_results_timescale(const struct lab_results *results);
 
 /*
  * Gives every case without a result the verdict ERROR, of this KIND. If it is KIND_LAB, the
- * listener may keep those that have not begun (struct lab_listener, left). REASON is one line. DETAIL is
- * more lines, or NULL. LOGDIR is where the lab's own logs are.
+ * listener may keep those that have not begun (struct lab_listener, left). REASON is one line.
+ * DETAIL is more lines, or NULL. LOGDIR is where the lab's own logs are.
  */
 void lab_results_give_up(struct lab_results *results, enum failure_kind kind, const char *reason,
 			 const char *detail, const char *logdir);
