@@ -5,9 +5,9 @@
  * Whether the time is right after an action, and its interrupts come, are the program timers'
  * questions.
  */
+#include "barrier.h"
 #include "cmos.h"
 #include "migrate.h"
-#include "processor.h"
 #include "report.h"
 #include "x86/devices/devices.h"
 
@@ -85,8 +85,9 @@ static void select_and_read(void)
 
 	selected_reg = selected_reg == FIRST_BYTE ? LAST_BYTE : FIRST_BYTE;
 	outb(selected_reg, CMOS_INDEX);
+	/* Without pause(), which is slow on an emulated CPU. */
 	for (int i = 0; i < TURNS_BEFORE_READ; i++)
-		pause();
+		barrier();
 	value = inb(CMOS_DATA);
 	if (value == pattern(selected_reg, 0))
 		return;

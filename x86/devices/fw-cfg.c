@@ -22,7 +22,7 @@
 
 #define ENTRY_BYTES  64	  /* in FILES, after a count of four bytes */
 #define ENOUGH_BYTES 2000 /* KVM reads 1024 at once */
-#define MOST_BYTES   4096
+#define MOST_BYTES   2500
 
 static void select_item(u16 item)
 {
