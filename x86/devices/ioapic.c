@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * devices: the registers of the IOAPIC (Intel 82093AA data sheet, 3). See devices.c.
+ *
+ * It is KVM's, or the VMM's with kernel-irqchip=split. IOREGSEL selects one of many registers, and
+ * IOWIN reads or writes it: a broken hypervisor that forgets which one is selected has the guest
+ * write into another. All pins stay masked; whether interrupts come is the program timers'
+ * question.
+ */
+#include "io.h"
+#include "ioapic.h"
+#include "migrate.h"
+#include "processor.h"
+#include "report.h"
+#include "x86/devices/devices.h"
+
+#define IOREGSEL      0x00
+#define IOWIN	      0x10
+#define VERSION	      0x01
+#define ENTRY	      0x10 /* of pin 0; each has two registers */
+#define PINS(version) ((((version) >> 16) & 0xff) + 1)
+#define MOST_PINS     240
+
+static volatile u8 *const registers = (volatile u8 *)IOAPIC_PHYS_BASE;
+
+static void select_register(u8 index)
+{
+	writel(index, registers + IOREGSEL);
+}
+
+static u32 read_register(u8 index)
+{
+	select_register(index);
+	return readl(registers + IOWIN);
+}
+
+static void write_register(u8 index, u32 value)
+{
+	select_register(index);
+	writel(value, registers + IOWIN);
+}
+
+FEATURE(IOAPIC, "an IOAPIC at 0xfec00000")
+{
+	return read_register(VERSION) != ~0u;
+}
+
+TEST(ioapic_selected, .needs = IOAPIC,
+     .about = "the IOAPIC's register that IOREGSEL has selected is so after an action")
+{
+	u8 first = ENTRY + 2 * 20, second = ENTRY + 2 * 21;
+	u32 before = read_register(first), other = read_register(second), read;
+
+	write_register(first, IOAPIC_MASKED | 0x71);
+	write_register(second, IOAPIC_MASKED | 0x72);
+	select_register(first);
+	migrate_quiet();
+	read = readl(registers + IOWIN);
+	report(read == (IOAPIC_MASKED | 0x71), "the selected entry was 0x%lx, and is %#x",
+	       IOAPIC_MASKED | 0x71, read);
+	select_register(second);
+	migrate_quiet();
+	writel(IOAPIC_MASKED | 0x73, registers + IOWIN);
+	read = read_register(second);
+	report(read == (IOAPIC_MASKED | 0x73) && read_register(first) == (IOAPIC_MASKED | 0x71),
+	       "a write to the selected entry went there: %#x", read);
+	write_register(first, before);
+	write_register(second, other);
+}
+
+/* A masked entry with a vector, mode, destination and polarity of its own. */
+static u64 entry_of(int pin)
+{
+	u64 destination = (0x11ul * pin & 0xff) << 56;
+
+	return destination | IOAPIC_MASKED | (pin & 1 ? IOAPIC_LEVEL : 0) | (u64)(pin & 2) << 12 |
+	       (u64)(pin & 4) << 9 | (0x40 + pin);
+}
+
+TEST(ioapic_entries, .needs = IOAPIC,
+     .about = "every entry of the IOAPIC's redirection table survives an action")
+{
+	int pins = MIN((int)PINS(read_register(VERSION)), MOST_PINS / 2), wrong = 0, last = 0;
+	static u64 before[MOST_PINS];
+	u64 is = 0;
+
+	for (int pin = 0; pin < pins; pin++) {
+		before[pin] = ioapic_read_entry(pin);
+		write_register(ENTRY + 2 * pin + 1, entry_of(pin) >> 32);
+		write_register(ENTRY + 2 * pin, entry_of(pin));
+	}
+	migrate_quiet();
+	for (int pin = 0; pin < pins; pin++)
+		if (ioapic_read_entry(pin) != entry_of(pin)) {
+			wrong++;
+			last = pin;
+			is = ioapic_read_entry(pin);
+		}
+	report(!wrong, "%d of %d entries have changed, the last that of pin %d: 0x%lx, was 0x%lx",
+	       wrong, pins, last, is, entry_of(last));
+	for (int pin = 0; pin < pins; pin++) {
+		write_register(ENTRY + 2 * pin + 1, before[pin] >> 32);
+		write_register(ENTRY + 2 * pin, before[pin]);
+	}
+}
