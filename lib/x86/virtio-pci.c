@@ -148,21 +148,35 @@ void virtio_reset(struct virtio_device *device)
 
 /* ---- setting up ---- */
 
+void (*virtio_after_write)(void);
+
+static void wrote(void)
+{
+	if (virtio_after_write)
+		virtio_after_write();
+}
+
 static u64 negotiate_modern(struct virtio_device *device, u64 wanted)
 {
 	volatile u8 *common = device->common;
 	u64 offered;
 
 	writel(0, common + VIRTIO_COMMON_DEVICE_FEATURE_SELECT);
+	wrote();
 	offered = readl(common + VIRTIO_COMMON_DEVICE_FEATURE);
 	writel(1, common + VIRTIO_COMMON_DEVICE_FEATURE_SELECT);
+	wrote();
 	offered |= (u64)readl(common + VIRTIO_COMMON_DEVICE_FEATURE) << 32;
 	wanted = (wanted | BIT(VIRTIO_F_VERSION_1)) & offered;
 	writel(0, common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
 	writel(wanted, common + VIRTIO_COMMON_DRIVER_FEATURE);
+	wrote();
 	writel(1, common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
+	wrote();
 	writel(wanted >> 32, common + VIRTIO_COMMON_DRIVER_FEATURE);
+	wrote();
 	set_status(device, virtio_status(device) | VIRTIO_CONFIG_S_FEATURES_OK);
+	wrote();
 	if (!(virtio_status(device) & VIRTIO_CONFIG_S_FEATURES_OK) ||
 	    !(wanted & BIT(VIRTIO_F_VERSION_1)))
 		report_abort("%s offers features 0x%lx and refuses 0x%lx", device->name, offered,
@@ -174,6 +188,7 @@ static u64 negotiate_legacy(struct virtio_device *device, u64 wanted)
 {
 	wanted &= inl(device->ports + VIRTIO_LEGACY_DEVICE_FEATURES);
 	outl(wanted, device->ports + VIRTIO_LEGACY_DRIVER_FEATURES);
+	wrote();
 	return wanted;
 }
 
@@ -213,6 +228,7 @@ void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
 		pci_use_msix(pci);
 	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	wrote();
 	device->features = interface == VIRTIO_LEGACY ? negotiate_legacy(device, features)
 						      : negotiate_modern(device, features);
 }
@@ -245,7 +261,9 @@ static void write_address(volatile u8 *at, const volatile void *address)
 	u64 physical = virt_to_phys((const void *)address);
 
 	writel(physical, at);
+	wrote();
 	writel(physical >> 32, at + 4);
+	wrote();
 }
 
 static void open_modern(struct virtqueue *queue, u16 size)
@@ -255,11 +273,13 @@ static void open_modern(struct virtqueue *queue, u16 size)
 	u16 most;
 
 	writew(queue->index, common + VIRTIO_COMMON_QUEUE_SELECT);
+	wrote();
 	most = readw(common + VIRTIO_COMMON_QUEUE_SIZE);
 	queue->size = MIN(most, size);
 	if (!queue->size)
 		report_abort("%s has no queue %d", device->name, queue->index);
 	writew(queue->size, common + VIRTIO_COMMON_QUEUE_SIZE);
+	wrote();
 	lay_out(queue);
 	write_address(common + VIRTIO_COMMON_QUEUE_DESC, queue->desc);
 	write_address(common + VIRTIO_COMMON_QUEUE_DRIVER, queue->avail);
@@ -268,11 +288,13 @@ static void open_modern(struct virtqueue *queue, u16 size)
 						 device->notify_off_multiplier;
 	if (device->interrupts == VIRTIO_MSIX) {
 		writew(queue->index, common + VIRTIO_COMMON_QUEUE_MSIX_VECTOR);
+		wrote();
 		if (readw(common + VIRTIO_COMMON_QUEUE_MSIX_VECTOR) != queue->index)
 			report_abort("%s gives queue %d no MSI-X vector", device->name,
 				     queue->index);
 	}
 	writew(1, common + VIRTIO_COMMON_QUEUE_ENABLE);
+	wrote();
 }
 
 static void open_legacy(struct virtqueue *queue)
@@ -281,13 +303,16 @@ static void open_legacy(struct virtqueue *queue)
 	u16 ports = device->ports;
 
 	outw(queue->index, ports + VIRTIO_LEGACY_QUEUE_SELECT);
+	wrote();
 	queue->size = inw(ports + VIRTIO_LEGACY_QUEUE_SIZE);
 	if (!queue->size)
 		report_abort("%s has no queue %d", device->name, queue->index);
 	lay_out(queue);
 	outl(virt_to_phys(queue->memory) / LEGACY_ALIGN, ports + VIRTIO_LEGACY_QUEUE_ADDRESS);
+	wrote();
 	if (device->interrupts == VIRTIO_MSIX) {
 		outw(queue->index, ports + VIRTIO_LEGACY_QUEUE_MSIX_VECTOR);
+		wrote();
 		if (inw(ports + VIRTIO_LEGACY_QUEUE_MSIX_VECTOR) != queue->index)
 			report_abort("%s gives queue %d no MSI-X vector", device->name,
 				     queue->index);

@@ -110,6 +110,11 @@ void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int i
 void virtio_driver_ok(struct virtio_device *device);
 /* Resets the device: writes 0 to the status, and waits until it reads as 0. */
 void virtio_reset(struct virtio_device *device);
+/*
+ * For tests of a device that is half set up: if it is not NULL, virtio_open() and virtqueue_open()
+ * call it after each write to a register of the device.
+ */
+extern void (*virtio_after_write)(void);
 /* Resets the device, and frees its queues and interrupts. */
 void virtio_close(struct virtio_device *device);
 

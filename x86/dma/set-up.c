@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dma: a driver that sets its device up while the guest is migrated (VIRTIO 1.2, 3.1.1 "Driver
+ * Requirements: Device Initialization" and 4.1.4.3 "Common configuration structure layout"). A part
+ * of the program dma: see dma.c.
+ *
+ * A broken hypervisor forgets which queue or which half of the features is selected, half of a
+ * ring's address, a queue's size or its MSI-X vector. Then the device refuses its features, or
+ * takes a ring for its own that is none. The tests ask for an action after each single write to the
+ * device, and then use it: it returns no request, or data are wrong.
+ */
+#include "io.h"
+#include "migrate.h"
+#include "x86/dma/dma.h"
+
+/* The device has both halves of what the driver wants, and nothing else. */
+static void check_features(void)
+{
+	for (u32 half = 0; disk.interface == VIRTIO_MODERN && half < 2; half++) {
+		u32 wanted = disk.features >> 32 * half, has;
+
+		writel(half, disk.common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
+		has = readl(disk.common + VIRTIO_COMMON_DRIVER_FEATURE);
+		report(has == wanted, "%s: half %u of the driver's features is %#x, and was %#x",
+		       disk.name, half, has, wanted);
+	}
+}
+
+static void run_set_up(const struct kind *kind)
+{
+	bool open;
+
+	virtio_after_write = migrate_quiet;
+	open = open_disk(kind);
+	virtio_after_write = NULL;
+	if (!open)
+		return;
+	check_features();
+	write_all();
+	for (int i = 0; i < lane_count; i++) {
+		wait_for_returns(&lanes[i]);
+		compare_rings(&lanes[i]);
+	}
+	check_all();
+	report(!sum_of_wrong(), "%s: set up over many actions, and used: %lu times something wrong",
+	       disk.name, sum_of_wrong());
+	close_disk();
+}
+
+TEST(blk_set_up_modern, .needs = VIRTIO_BLK,
+     .about = "a virtio-blk device keeps what its driver has set up so far over an action: modern")
+{
+	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 16, 16, false };
+
+	run_set_up(&kind);
+}
+
+TEST(blk_set_up_legacy, .needs = VIRTIO_BLK,
+     .about = "a virtio-blk device keeps what its driver has set up so far over an action: legacy")
+{
+	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_MSIX, 16, 16, false };
+
+	run_set_up(&kind);
+}
