@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The registers of a PC's old devices across a migration: interrupt controllers, timer, clock,
- * keyboard controller, DMA controller, serial port and chipset. Each file names its data sheet.
+ * The registers of a PC's old devices across a migration: interrupt controllers (8259A and IOAPIC),
+ * timer, clock, keyboard controller, DMA controller, serial port, chipset, and QEMU's fw_cfg. Each
+ * file names its data sheet.
  *
  * Guests set these devices up when they boot and seldom afterwards, so a broken hypervisor that
  * does not save one of their fields, or puts it back in the wrong order, goes unnoticed: values
