@@ -172,7 +172,9 @@ TEST(rtc_goes_on, .on = EACH_CPU, .needs = RTC,
 #define HPET_COUNTER	  0xf0
 #define HPET_TIMER_CONFIG 0x100
 #define HPET_COMPARATOR	  0x108
-#define HPET_ENABLE	  BIT(0) /* in CONFIG */
+#define HPET_CAN_REPLACE  BIT(15) /* in CAPABILITIES */
+#define HPET_ENABLE	  BIT(0)  /* in CONFIG, like the next one */
+#define HPET_REPLACE	  BIT(1)
 #define HPET_INTERRUPT	  BIT(2) /* in TIMER_CONFIG, like these */
 #define HPET_PERIODIC	  BIT(3)
 #define HPET_CAN_PERIODIC BIT(4)
@@ -278,4 +280,52 @@ TEST(hpet_periodic_due_in_downtime, .on = EACH_CPU, .needs = HPET,
      .about = "a periodic HPET timer that is due during an action interrupts promptly after it")
 {
 	check_hpet(true);
+}
+
+/* ---- the HPET in place of PIT and RTC ---- */
+
+#define SILENT_TICK_NS (20 * NS_PER_MS)
+#define SILENT_TICKS   10
+#define BACK_MS	       5000
+
+FEATURE(HPET_REPLACES, "an HPET that can replace the PIT")
+{
+	return HPET_present() && hpet_read(HPET_CAPABILITIES) & HPET_CAN_REPLACE;
+}
+
+/* How often the PIT interrupts in ten of its periods. */
+static u32 count_pit(void)
+{
+	u32 before = times_fired();
+	u64 end = look() + SILENT_TICKS * SILENT_TICK_NS;
+
+	while (look() < end)
+		;
+	return times_fired() - before;
+}
+
+/*
+ * In this mode timer 0 of the HPET has the PIT's pin, and here it is silent (IA-PC HPET
+ * specification, 2.3.5 "LegacyReplacement Route"). A broken VMM forgets the mode, or the
+ * hypervisor's PIT is not told of it, so both interrupt; or the PIT never comes back.
+ */
+TEST(hpet_replaces_pit, .on = EACH_CPU, .needs = ALL_OF(HPET, HPET_REPLACES, PIT),
+     .about = "a PIT that the HPET replaces is silent after an action, until it does so no more")
+{
+	u32 before, after;
+
+	begin_watch(&pit);
+	hpet_write(HPET_CONFIG, hpet_read(HPET_CONFIG) | HPET_ENABLE | HPET_REPLACE);
+	start_pit(SILENT_TICK_NS, true);
+	before = count_pit();
+	be_acted_on();
+	after = count_pit();
+	report(!before && !after,
+	       "in %d of its periods the PIT interrupted %u times before the action, and %u after it",
+	       SILENT_TICKS, before, after);
+	before = times_fired();
+	hpet_write(HPET_CONFIG, hpet_read(HPET_CONFIG) & ~HPET_REPLACE);
+	report(wait_until(times_fired() != before, BACK_MS),
+	       "the PIT interrupts again when the HPET no longer replaces it");
+	end_watch();
 }
