@@ -25,7 +25,7 @@
 #define MOST_PHYSICAL_BITS  52
 #define VENDOR_BYTES	    12
 
-#define TSC_FREQUENCY "tsc-frequency"
+#define TSC_FREQUENCY "tsc-frequency="
 #define MOST_HZ	      100000000000ul
 
 #define LONGEST_WORD 64
@@ -239,21 +239,30 @@ static void set_physical_bits(struct kvm_cpuid2 *cpuid, const char *text)
 		entry->eax = (entry->eax & ~PHYSICAL_BITS) | bits;
 }
 
+/* The text of the frequency if WORD asks for one, or NULL. */
+static const char *tsc_frequency_of(const char *word)
+{
+	size_t length = strlen(TSC_FREQUENCY);
+
+	return strncmp(word, TSC_FREQUENCY, length) ? NULL : word + length;
+}
+
 unsigned features_tsc_khz(const char *words)
 {
 	unsigned khz = 0;
 	const char *word;
 
 	while ((word = next_word(&words))) {
+		const char *text = tsc_frequency_of(word);
 		char *end;
 		unsigned long hz;
 
-		if (strncmp(word, TSC_FREQUENCY "=", sizeof(TSC_FREQUENCY)))
+		if (!text)
 			continue;
-		hz = strtoul(word + sizeof(TSC_FREQUENCY), &end, 10);
+		hz = strtoul(text, &end, 10);
 		if (*end || hz < 1000 || hz > MOST_HZ)
 			die(STATUS_SETUP, "the TSC's frequency is a number of Hz, and not '%s'",
-			    word + sizeof(TSC_FREQUENCY));
+			    text);
 		khz = hz / 1000;
 	}
 	return khz;
@@ -302,8 +311,6 @@ static void apply(struct cpu *cpu, const char *name, const char *value, bool on)
 		set_vendor(cpu->seen, value);
 		return;
 	}
-	if (value && !strcmp(name, TSC_FREQUENCY))
-		return;
 	if (value && !strcmp(name, "phys-bits")) {
 		set_physical_bits(cpu->seen, value);
 		return;
@@ -329,7 +336,7 @@ void features_apply(struct kvm_cpuid2 *cpuid, const char *words)
 		char copy[LONGEST_WORD], *value;
 		bool on = *word != '-';
 
-		if (is_hyperv_word(word))
+		if (is_hyperv_word(word) || tsc_frequency_of(word))
 			continue;
 		strcpy(copy, word + (*word == '+' || *word == '-'));
 		/* QEMU takes both tsc-deadline and tsc_deadline. */

@@ -51,8 +51,7 @@ gboolean rerun_read(struct rerun *rerun, const char *path, GError **error)
 		.plans = g_strv_builder_new(),
 		.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 	};
-	gboolean read = results_file_read(path, add_red, &reading, error) &&
-			results_file_not_run(path, add_not_run, &reading, error);
+	gboolean read = results_file_read_all(path, add_red, add_not_run, &reading, error);
 
 	rerun->patterns = g_strv_builder_end(reading.patterns);
 	rerun->plans = g_strv_builder_end(reading.plans);

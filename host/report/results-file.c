@@ -47,47 +47,39 @@ static gboolean read_result(JsonObject *object,
 	return result != NULL;
 }
 
-/* What a caller wants to know. One of the functions is NULL. */
-struct wanted {
-	void (*result)(void *data, const struct result *result);
-	void (*not_run)(void *data, const char *name);
-	void *data;
-};
-
-static void read_not_run(JsonArray *names, const struct wanted *wanted)
+static void read_not_run(JsonArray *names, void (*each)(void *data, const char *name), void *data)
 {
-	for (guint i = 0; wanted->not_run && i < json_array_get_length(names); i++) {
+	for (guint i = 0; i < json_array_get_length(names); i++) {
 		JsonNode *node = json_array_get_element(names, i);
 		const char *name = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
 
 		if (name)
-			wanted->not_run(wanted->data, name);
+			each(data, name);
 	}
 }
 
-static void ignore(void *data, const struct result *result)
-{
-}
-
-static gboolean read_line(const char *line, const struct wanted *wanted)
+static gboolean read_line(const char *line, void (*each)(void *data, const struct result *result),
+			  void (*not_run)(void *data, const char *name), void *data)
 {
 	g_autoptr(JsonParser) parser = json_parser_new();
 	JsonNode *root;
-	JsonObject *object;
-	JsonArray *not_run;
+	JsonArray *names;
 
 	if (!json_parser_load_from_data(parser, line, -1, NULL) ||
 	    !(root = json_parser_get_root(parser)) || !JSON_NODE_HOLDS_OBJECT(root))
 		return FALSE;
-	object = json_node_get_object(root);
-	not_run = member_array(object, "not_run");
-	if (!not_run)
-		return read_result(object, wanted->result ?: ignore, wanted->data);
-	read_not_run(not_run, wanted);
+	names = member_array(json_node_get_object(root), "not_run");
+	if (!names)
+		return read_result(json_node_get_object(root), each, data);
+	if (not_run)
+		read_not_run(names, not_run, data);
 	return TRUE;
 }
 
-static gboolean read_file(const char *path, const struct wanted *wanted, GError **error)
+gboolean results_file_read_all(const char *path,
+			       void (*each)(void *data, const struct result *result),
+			       void (*not_run)(void *data, const char *name), void *data,
+			       GError **error)
 {
 	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
@@ -97,7 +89,7 @@ static gboolean read_file(const char *path, const struct wanted *wanted, GError 
 	lines = g_strsplit(text, "\n", -1);
 	/* What follows the last newline is empty, or was cut off. */
 	for (guint i = 0; lines[i] && lines[i + 1]; i++) {
-		if (read_line(lines[i], wanted))
+		if (read_line(lines[i], each, not_run, data))
 			continue;
 		g_set_error(
 			error, FERRY_ERROR, 0,
@@ -111,15 +103,5 @@ static gboolean read_file(const char *path, const struct wanted *wanted, GError 
 gboolean results_file_read(const char *path, void (*each)(void *data, const struct result *result),
 			   void *data, GError **error)
 {
-	const struct wanted wanted = { .result = each, .data = data };
-
-	return read_file(path, &wanted, error);
-}
-
-gboolean results_file_not_run(const char *path, void (*each)(void *data, const char *name),
-			      void *data, GError **error)
-{
-	const struct wanted wanted = { .not_run = each, .data = data };
-
-	return read_file(path, &wanted, error);
+	return results_file_read_all(path, each, NULL, data, error);
 }

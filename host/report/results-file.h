@@ -16,10 +16,12 @@ gboolean results_file_read(const char *path, void (*each)(void *data, const stru
 			   void *data, GError **error);
 
 /*
- * Calls EACH for every case, "program/plan", that the run which wrote the file PATH did not come
- * to. FALSE and ERROR as above.
+ * The same, and calls NOT_RUN, unless it is NULL, for every case, "program/plan", that the run
+ * which wrote the file did not come to.
  */
-gboolean results_file_not_run(const char *path, void (*each)(void *data, const char *name),
-			      void *data, GError **error);
+gboolean results_file_read_all(const char *path,
+			       void (*each)(void *data, const struct result *result),
+			       void (*not_run)(void *data, const char *name), void *data,
+			       GError **error);
 
 #endif

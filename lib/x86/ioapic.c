@@ -7,10 +7,6 @@
 #include "smp.h"
 #include "spinlock.h"
 
-#define IOREGSEL 0x00
-#define IOWIN	 0x10
-#define IOREDTBL 0x10
-
 #define DESTINATION_SHIFT 56
 
 static struct spinlock lock;
@@ -19,14 +15,14 @@ static volatile u8 *const registers = (volatile u8 *)IOAPIC_PHYS_BASE;
 
 static u32 read_register(u8 index)
 {
-	writel(index, registers + IOREGSEL);
-	return readl(registers + IOWIN);
+	writel(index, registers + IOAPIC_IOREGSEL);
+	return readl(registers + IOAPIC_IOWIN);
 }
 
 static void write_register(u8 index, u32 value)
 {
-	writel(index, registers + IOREGSEL);
-	writel(value, registers + IOWIN);
+	writel(index, registers + IOAPIC_IOREGSEL);
+	writel(value, registers + IOAPIC_IOWIN);
 }
 
 /* Index and data are two registers, so only one CPU may use them at a time. */
@@ -44,12 +40,29 @@ static void end(u64 flags)
 	irq_restore(flags);
 }
 
+u32 ioapic_read(u8 index)
+{
+	u64 flags = begin();
+	u32 value = read_register(index);
+
+	end(flags);
+	return value;
+}
+
+void ioapic_write(u8 index, u32 value)
+{
+	u64 flags = begin();
+
+	write_register(index, value);
+	end(flags);
+}
+
 u64 ioapic_read_entry(int pin)
 {
 	u64 flags = begin(), entry;
 
-	entry = read_register(IOREDTBL + 2 * pin) | (u64)read_register(IOREDTBL + 2 * pin + 1)
-							    << 32;
+	entry = read_register(IOAPIC_ENTRY + 2 * pin) |
+		(u64)read_register(IOAPIC_ENTRY + 2 * pin + 1) << 32;
 	end(flags);
 	return entry;
 }
@@ -58,7 +71,8 @@ void ioapic_mask(int pin)
 {
 	u64 flags = begin();
 
-	write_register(IOREDTBL + 2 * pin, read_register(IOREDTBL + 2 * pin) | IOAPIC_MASKED);
+	write_register(IOAPIC_ENTRY + 2 * pin,
+		       read_register(IOAPIC_ENTRY + 2 * pin) | IOAPIC_MASKED);
 	end(flags);
 }
 
@@ -66,7 +80,8 @@ void ioapic_unmask(int pin)
 {
 	u64 flags = begin();
 
-	write_register(IOREDTBL + 2 * pin, read_register(IOREDTBL + 2 * pin) & ~(u32)IOAPIC_MASKED);
+	write_register(IOAPIC_ENTRY + 2 * pin,
+		       read_register(IOAPIC_ENTRY + 2 * pin) & ~(u32)IOAPIC_MASKED);
 	end(flags);
 }
 
@@ -75,9 +90,9 @@ static void route(int pin, u64 entry)
 	u64 flags = begin();
 
 	/* The entry is written in two halves, so it is masked meanwhile. */
-	write_register(IOREDTBL + 2 * pin, IOAPIC_MASKED);
-	write_register(IOREDTBL + 2 * pin + 1, entry >> 32);
-	write_register(IOREDTBL + 2 * pin, entry);
+	write_register(IOAPIC_ENTRY + 2 * pin, IOAPIC_MASKED);
+	write_register(IOAPIC_ENTRY + 2 * pin + 1, entry >> 32);
+	write_register(IOAPIC_ENTRY + 2 * pin, entry);
 	end(flags);
 }
 

@@ -22,6 +22,17 @@ int ioapic_isa_pin(int irq);
 void ioapic_mask(int pin);
 void ioapic_unmask(int pin);
 
+/*
+ * Its registers: IOREGSEL selects the one that IOWIN accesses. ioapic_read() and ioapic_write() do
+ * both, while no other CPU does.
+ */
+#define IOAPIC_IOREGSEL 0x00
+#define IOAPIC_IOWIN	0x10
+#define IOAPIC_VERSION	0x01 /* with the last pin's number in bits 23:16 */
+#define IOAPIC_ENTRY	0x10 /* pin 0's lower half, then its upper half, and so on */
+u32 ioapic_read(u8 index);
+void ioapic_write(u8 index, u32 value);
+
 /* The pin's entry in the redirection table. */
 #define IOAPIC_REMOTE_IRR BIT(14)
 #define IOAPIC_LEVEL	  BIT(15)

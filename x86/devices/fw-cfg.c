@@ -40,18 +40,13 @@ static void read_string(u8 *to, size_t count)
 	asm volatile("rep insb" : "+D"(to), "+c"(count) : "d"(DATA) : "memory");
 }
 
-static bool says(u16 item, const char *text)
+FEATURE(FW_CFG, "QEMU's fw_cfg device (port 0x510)")
 {
 	u8 bytes[4];
 
-	select_item(item);
+	select_item(SIGNATURE);
 	read_bytes(bytes, sizeof(bytes));
-	return !memcmp(bytes, text, sizeof(bytes));
-}
-
-FEATURE(FW_CFG, "QEMU's fw_cfg device (port 0x510)")
-{
-	return says(SIGNATURE, "QEMU");
+	return !memcmp(bytes, "QEMU", sizeof(bytes));
 }
 
 /* The item of the longest file, of which MOST_BYTES are enough, and how many bytes it has. */
@@ -80,7 +75,7 @@ FEATURE(FW_CFG_FILE, "a file of 2000 bytes in QEMU's fw_cfg device")
 {
 	size_t size = 0;
 
-	if (says(SIGNATURE, "QEMU"))
+	if (FW_CFG_present())
 		longest_file(&size);
 	return size >= ENOUGH_BYTES;
 }

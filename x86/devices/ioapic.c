@@ -14,58 +14,47 @@
 #include "report.h"
 #include "x86/devices/devices.h"
 
-#define IOREGSEL      0x00
-#define IOWIN	      0x10
-#define VERSION	      0x01
-#define ENTRY	      0x10 /* of pin 0; each has two registers */
-#define PINS(version) ((((version) >> 16) & 0xff) + 1)
-#define MOST_PINS     240
+#define MOST_PINS 120 /* their registers have numbers of eight bits */
 
 static volatile u8 *const registers = (volatile u8 *)IOAPIC_PHYS_BASE;
 
 static void select_register(u8 index)
 {
-	writel(index, registers + IOREGSEL);
+	writel(index, registers + IOAPIC_IOREGSEL);
 }
 
-static u32 read_register(u8 index)
+static void write_entry(int pin, u64 entry)
 {
-	select_register(index);
-	return readl(registers + IOWIN);
-}
-
-static void write_register(u8 index, u32 value)
-{
-	select_register(index);
-	writel(value, registers + IOWIN);
+	ioapic_write(IOAPIC_ENTRY + 2 * pin + 1, entry >> 32);
+	ioapic_write(IOAPIC_ENTRY + 2 * pin, entry);
 }
 
 FEATURE(IOAPIC, "an IOAPIC at 0xfec00000")
 {
-	return read_register(VERSION) != ~0u;
+	return ioapic_read(IOAPIC_VERSION) != ~0u;
 }
 
 TEST(ioapic_selected, .needs = IOAPIC,
      .about = "the IOAPIC's register that IOREGSEL has selected is so after an action")
 {
-	u8 first = ENTRY + 2 * 20, second = ENTRY + 2 * 21;
-	u32 before = read_register(first), other = read_register(second), read;
+	u8 first = IOAPIC_ENTRY + 2 * 20, second = IOAPIC_ENTRY + 2 * 21;
+	u32 before = ioapic_read(first), other = ioapic_read(second), read;
 
-	write_register(first, IOAPIC_MASKED | 0x71);
-	write_register(second, IOAPIC_MASKED | 0x72);
+	ioapic_write(first, IOAPIC_MASKED | 0x71);
+	ioapic_write(second, IOAPIC_MASKED | 0x72);
 	select_register(first);
 	migrate_quiet();
-	read = readl(registers + IOWIN);
+	read = readl(registers + IOAPIC_IOWIN);
 	report(read == (IOAPIC_MASKED | 0x71), "the selected entry was 0x%lx, and is %#x",
 	       IOAPIC_MASKED | 0x71, read);
 	select_register(second);
 	migrate_quiet();
-	writel(IOAPIC_MASKED | 0x73, registers + IOWIN);
-	read = read_register(second);
-	report(read == (IOAPIC_MASKED | 0x73) && read_register(first) == (IOAPIC_MASKED | 0x71),
+	writel(IOAPIC_MASKED | 0x73, registers + IOAPIC_IOWIN);
+	read = ioapic_read(second);
+	report(read == (IOAPIC_MASKED | 0x73) && ioapic_read(first) == (IOAPIC_MASKED | 0x71),
 	       "a write to the selected entry went there: %#x", read);
-	write_register(first, before);
-	write_register(second, other);
+	ioapic_write(first, before);
+	ioapic_write(second, other);
 }
 
 /* A masked entry with a vector, mode, destination and polarity of its own. */
@@ -80,14 +69,14 @@ static u64 entry_of(int pin)
 TEST(ioapic_entries, .needs = IOAPIC,
      .about = "every entry of the IOAPIC's redirection table survives an action")
 {
-	int pins = MIN((int)PINS(read_register(VERSION)), MOST_PINS / 2), wrong = 0, last = 0;
+	int pins = MIN((ioapic_read(IOAPIC_VERSION) >> 16 & 0xff) + 1, MOST_PINS), wrong = 0,
+	    last = 0;
 	static u64 before[MOST_PINS];
 	u64 is = 0;
 
 	for (int pin = 0; pin < pins; pin++) {
 		before[pin] = ioapic_read_entry(pin);
-		write_register(ENTRY + 2 * pin + 1, entry_of(pin) >> 32);
-		write_register(ENTRY + 2 * pin, entry_of(pin));
+		write_entry(pin, entry_of(pin));
 	}
 	migrate_quiet();
 	for (int pin = 0; pin < pins; pin++)
@@ -98,8 +87,6 @@ TEST(ioapic_entries, .needs = IOAPIC,
 		}
 	report(!wrong, "%d of %d entries have changed, the last that of pin %d: 0x%lx, was 0x%lx",
 	       wrong, pins, last, is, entry_of(last));
-	for (int pin = 0; pin < pins; pin++) {
-		write_register(ENTRY + 2 * pin + 1, before[pin] >> 32);
-		write_register(ENTRY + 2 * pin, before[pin]);
-	}
+	for (int pin = 0; pin < pins; pin++)
+		write_entry(pin, before[pin]);
 }

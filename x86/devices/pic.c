@@ -52,22 +52,17 @@ static u8 pic_read(u16 port, u8 which)
 }
 
 /* All inputs are masked afterwards. */
-static void pic_initialise_mode(u8 master_base, u8 slave_base, u8 icw4)
+static void pic_initialise(u8 icw4)
 {
 	outb(ICW1_ICW4, MASTER);
-	outb(master_base, MASTER + PIC_IMR);
+	outb(MASTER_BASE, MASTER + PIC_IMR);
 	outb(BIT(CASCADE), MASTER + PIC_IMR);
 	outb(icw4, MASTER + PIC_IMR);
 	outb(ICW1_ICW4, SLAVE);
-	outb(slave_base, SLAVE + PIC_IMR);
+	outb(SLAVE_BASE, SLAVE + PIC_IMR);
 	outb(CASCADE, SLAVE + PIC_IMR);
 	outb(icw4, SLAVE + PIC_IMR);
 	mask_pic_interrupts();
-}
-
-static void pic_initialise(u8 master_base, u8 slave_base)
-{
-	pic_initialise_mode(master_base, slave_base, ICW4_8086);
 }
 
 TEST(pic_registers, .needs = PIC,
@@ -81,7 +76,7 @@ TEST(pic_registers, .needs = PIC,
 	};
 	u8 elcr1 = inb(ELCR1), elcr2 = inb(ELCR2);
 
-	pic_initialise(MASTER_BASE, SLAVE_BASE);
+	pic_initialise(ICW4_8086);
 	/* LVT0 is masked, so nothing comes of it. */
 	outb(0xb6, MASTER + PIC_IMR);
 	outb(0x9d, SLAVE + PIC_IMR);
@@ -94,7 +89,6 @@ TEST(pic_registers, .needs = PIC,
 }
 
 static u32 arrived, spurious;
-
 static bool in_service;
 
 static void take(isr_regs_t *regs)
@@ -225,7 +219,7 @@ static struct clock_registers begin_interrupts(u8 icw4)
 	handle_irq_any(SLAVE_BASE + CLOCK_IRQ, take);
 	handle_irq_any(MASTER_BASE + 7, take_spurious);
 	handle_irq_any(SLAVE_BASE + 7, take_spurious);
-	pic_initialise_mode(MASTER_BASE, SLAVE_BASE, icw4);
+	pic_initialise(icw4);
 	apic_write(APIC_LVT0, EXTINT_MODE);
 	outb((u8)~BIT(CASCADE), MASTER + PIC_IMR);
 	outb((u8)~BIT(CLOCK_IRQ), SLAVE + PIC_IMR);
@@ -241,7 +235,7 @@ static void end_interrupts(const struct clock_registers *before)
 	end_of_interrupt();
 	apic_write(APIC_LVT0, APIC_LVT_MASKED);
 	/* An edge that was latched meanwhile must not be there for the next test. */
-	pic_initialise(MASTER_BASE, SLAVE_BASE);
+	pic_initialise(ICW4_8086);
 	irq_enable();
 	unhandle_irq(SLAVE_BASE + CLOCK_IRQ);
 	unhandle_irq(MASTER_BASE + 7);
@@ -262,73 +256,6 @@ TEST(pic_interrupts, .needs = ALL_OF(PIC, CMOS),
 	end_interrupts(&before);
 }
 
-/*
- * In these tests LVT0 is masked, so what the controllers ask for does not interrupt the CPU. A
- * broken hypervisor forgets what it was told to do with the next byte, or in which mode it is.
- */
-
-TEST(pic_half_initialised, .needs = PIC,
-     .about = "an 8259A controller that was initialised in part takes the rest after an action")
-{
-	u8 mask;
-
-	outb(ICW1_ICW4, SLAVE);
-	outb(SLAVE_BASE, SLAVE + PIC_IMR);
-	migrate_quiet();
-	outb(CASCADE, SLAVE + PIC_IMR);
-	outb(ICW4_8086, SLAVE + PIC_IMR);
-	mask = inb(SLAVE + PIC_IMR);
-	report(!mask, "the initialisation left the mask at %#x, and it took no byte for it", mask);
-	pic_initialise(MASTER_BASE, SLAVE_BASE);
-}
-
-TEST(pic_read_selected, .needs = ALL_OF(PIC, CMOS),
-     .about =
-	     "the register of the 8259A that the next reads give is still selected after an action")
-{
-	struct clock_registers before;
-	u8 read;
-
-	pic_initialise(MASTER_BASE, SLAVE_BASE);
-	before = start_clock();
-	if (raise()) {
-		outb(READ_ISR, SLAVE);
-		migrate_quiet();
-		read = inb(SLAVE);
-		report(!read, "nothing is in service: %#x", read);
-		outb(READ_IRR, SLAVE);
-		migrate_quiet();
-		read = inb(SLAVE);
-		report(read & BIT(CLOCK_IRQ), "the clock's interrupt waits: %#x", read);
-	}
-	stop_clock(&before);
-	pic_initialise(MASTER_BASE, SLAVE_BASE);
-}
-
-/*
- * KVM does not set the bit of what was polled in the in-service register, so this is not looked at.
- * That KVM 6.1 does not say whether there was an interrupt is a known issue.
- */
-TEST(pic_polled, .needs = ALL_OF(PIC, CMOS),
-     .about = "a poll command that the 8259A got before an action is answered after it")
-{
-	struct clock_registers before;
-	u8 polled;
-
-	pic_initialise(MASTER_BASE, SLAVE_BASE);
-	outb((u8)~BIT(CLOCK_IRQ), SLAVE + PIC_IMR);
-	before = start_clock();
-	if (raise()) {
-		outb(POLL, SLAVE);
-		migrate_quiet();
-		polled = inb(SLAVE);
-		report(polled == (POLLED | CLOCK_IRQ), "the poll reads %#x, and should read %#x",
-		       polled, POLLED | CLOCK_IRQ);
-	}
-	stop_clock(&before);
-	pic_initialise(MASTER_BASE, SLAVE_BASE);
-}
-
 /* If the mode is lost, the first interrupt after the action stays in service, and no other comes.
  */
 TEST(pic_automatic_eoi, .needs = ALL_OF(PIC, CMOS),
@@ -346,4 +273,71 @@ TEST(pic_automatic_eoi, .needs = ALL_OF(PIC, CMOS),
 	irq_enable();
 	check_arrived(2, "after the next one and STI");
 	end_interrupts(&before);
+}
+
+/*
+ * In these tests LVT0 is masked, so what the controllers ask for does not interrupt the CPU. A
+ * broken hypervisor forgets what it was told to do with the next byte, or in which mode it is.
+ */
+
+TEST(pic_half_initialised, .needs = PIC,
+     .about = "an 8259A controller that was initialised in part takes the rest after an action")
+{
+	u8 mask;
+
+	outb(ICW1_ICW4, SLAVE);
+	outb(SLAVE_BASE, SLAVE + PIC_IMR);
+	migrate_quiet();
+	outb(CASCADE, SLAVE + PIC_IMR);
+	outb(ICW4_8086, SLAVE + PIC_IMR);
+	mask = inb(SLAVE + PIC_IMR);
+	report(!mask, "the initialisation left the mask at %#x, and it took no byte for it", mask);
+	pic_initialise(ICW4_8086);
+}
+
+TEST(pic_read_selected, .needs = ALL_OF(PIC, CMOS),
+     .about =
+	     "the register of the 8259A that the next reads give is still selected after an action")
+{
+	struct clock_registers before;
+	u8 read;
+
+	pic_initialise(ICW4_8086);
+	before = start_clock();
+	if (raise()) {
+		outb(READ_ISR, SLAVE);
+		migrate_quiet();
+		read = inb(SLAVE);
+		report(!read, "nothing is in service: %#x", read);
+		outb(READ_IRR, SLAVE);
+		migrate_quiet();
+		read = inb(SLAVE);
+		report(read & BIT(CLOCK_IRQ), "the clock's interrupt waits: %#x", read);
+	}
+	stop_clock(&before);
+	pic_initialise(ICW4_8086);
+}
+
+/*
+ * KVM does not set the bit of what was polled in the in-service register, so this is not looked at.
+ * That KVM 6.1 does not say whether there was an interrupt is a known issue.
+ */
+TEST(pic_polled, .needs = ALL_OF(PIC, CMOS),
+     .about = "a poll command that the 8259A got before an action is answered after it")
+{
+	struct clock_registers before;
+	u8 polled;
+
+	pic_initialise(ICW4_8086);
+	outb((u8)~BIT(CLOCK_IRQ), SLAVE + PIC_IMR);
+	before = start_clock();
+	if (raise()) {
+		outb(POLL, SLAVE);
+		migrate_quiet();
+		polled = inb(SLAVE);
+		report(polled == (POLLED | CLOCK_IRQ), "the poll reads %#x, and should read %#x",
+		       polled, POLLED | CLOCK_IRQ);
+	}
+	stop_clock(&before);
+	pic_initialise(ICW4_8086);
 }

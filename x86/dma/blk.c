@@ -17,11 +17,7 @@ static void run(const struct kind *kind)
 		work_and_migrate();
 		if (action == 0)
 			spoil_something();
-		for (int i = 0; i < lane_count; i++) {
-			wait_for_returns(&lanes[i]);
-			compare_rings(&lanes[i]);
-		}
-		check_all();
+		settle_and_check();
 	}
 	write_all();
 	for (int i = 0; i < lane_count; i++) {

@@ -157,6 +157,15 @@ void check_all(void)
 		make_for_all_chunks(&lanes[i], VIRTIO_BLK_T_IN, 0);
 }
 
+void settle_and_check(void)
+{
+	for (int i = 0; i < lane_count; i++) {
+		wait_for_returns(&lanes[i]);
+		compare_rings(&lanes[i]);
+	}
+	check_all();
+}
+
 u64 sum_of_wrong(void)
 {
 	u64 wrong = 0;

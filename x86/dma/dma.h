@@ -127,6 +127,8 @@ void free_lane(struct lane *lane);
 /* Writes all chunks, with a generation that none of them ever had; reads and checks them all. */
 void write_all(void);
 void check_all(void);
+/* Waits until no request is in flight, compares the rings, and then checks all chunks. */
+void settle_and_check(void);
 
 /* Has the host compare the image. All chunks of a lane must hold one generation and be flushed. */
 void let_host_compare(void);

@@ -91,11 +91,7 @@ static void run_reset(const struct kind *kind)
 		free_lane(&old[i]);
 	}
 	work_and_migrate();
-	for (int i = 0; i < lane_count; i++) {
-		wait_for_returns(&lanes[i]);
-		compare_rings(&lanes[i]);
-	}
-	check_all();
+	settle_and_check();
 	wrong += sum_of_wrong();
 	report(!wrong, "%s: reset after an action, and used again: %lu times something wrong",
 	       disk.name, wrong);

@@ -37,11 +37,7 @@ static void run_set_up(const struct kind *kind)
 		return;
 	check_features();
 	write_all();
-	for (int i = 0; i < lane_count; i++) {
-		wait_for_returns(&lanes[i]);
-		compare_rings(&lanes[i]);
-	}
-	check_all();
+	settle_and_check();
 	report(!sum_of_wrong(), "%s: set up over many actions, and used: %lu times something wrong",
 	       disk.name, sum_of_wrong());
 	close_disk();
