@@ -169,6 +169,7 @@ static u64 negotiate_modern(struct virtio_device *device, u64 wanted)
 	offered |= (u64)readl(common + VIRTIO_COMMON_DEVICE_FEATURE) << 32;
 	wanted = (wanted | BIT(VIRTIO_F_VERSION_1)) & offered;
 	writel(0, common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
+	wrote();
 	writel(wanted, common + VIRTIO_COMMON_DRIVER_FEATURE);
 	wrote();
 	writel(1, common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
@@ -227,6 +228,7 @@ void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
 	if (interrupts == VIRTIO_MSIX)
 		pci_use_msix(pci);
 	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	wrote();
 	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
 	wrote();
 	device->features = interface == VIRTIO_LEGACY ? negotiate_legacy(device, features)

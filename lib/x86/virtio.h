@@ -112,7 +112,7 @@ void virtio_driver_ok(struct virtio_device *device);
 void virtio_reset(struct virtio_device *device);
 /*
  * For tests of a device that is half set up: if it is not NULL, virtio_open() and virtqueue_open()
- * call it after each write to a register of the device.
+ * call it after each write to a register of the device that follows the reset.
  */
 extern void (*virtio_after_write)(void);
 /* Resets the device, and frees its queues and interrupts. */
