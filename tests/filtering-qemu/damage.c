@@ -13,12 +13,6 @@
 #include "stream.h"
 
 /*
- * The stream is held for this long when the first watched page has come. The guest has time to
- * write all of them anew, so that they are sent twice.
- */
-#define DELAY_US 100000
-
-/*
  * The busiest writer was probably stopped at the beginning of a write. It does not look at that
  * page again before it has written it, and after a post-copy switch it asks for that page first.
  * Damage to that page would not be seen. So the first page that may be damaged is the one with this
@@ -29,9 +23,9 @@
 /* A page that was a watched one at least once when it was sent. */
 struct page {
 	guint64 offset;
-	unsigned sendings, first_pass, previous_pass, last_pass;
+	unsigned previous_pass, last_pass;
 	gboolean is_late; /* it came after the guest had left */
-	guint8 first[PAGE_BYTES], previous[PAGE_BYTES], last[PAGE_BYTES];
+	guint8 previous[PAGE_BYTES], last[PAGE_BYTES];
 };
 
 GHashTable *pages_new(void)
@@ -47,12 +41,8 @@ void remember(struct stream *stream, guint64 offset, const guint8 *bytes)
 	if (!page && !watched_page_read(bytes, &watched))
 		return;
 	if (!page) {
-		if (!g_hash_table_size(stream->pages) && !stream->postcopy)
-			g_usleep(DELAY_US);
 		page = g_new0(struct page, 1);
 		page->offset = offset;
-		page->first_pass = stream->pass;
-		memcpy(page->first, bytes, PAGE_BYTES);
 		g_hash_table_insert(stream->pages, &page->offset, page);
 	}
 	memcpy(page->previous, page->last, PAGE_BYTES);
@@ -60,7 +50,6 @@ void remember(struct stream *stream, guint64 offset, const guint8 *bytes)
 	memcpy(page->last, bytes, PAGE_BYTES);
 	page->last_pass = stream->pass;
 	page->is_late = stream->postcopy;
-	page->sendings++;
 }
 
 /*
@@ -87,25 +76,25 @@ static gboolean damaged_page(const struct stream *stream, const struct page *pag
 		*now = g_strdup_printf("it is sent with generation %" G_GUINT64_FORMAT,
 				       will_be.generation);
 		return TRUE;
+	case DAMAGE_OLDER:
+		if (!is.generation)
+			return FALSE;
+		will_be.generation--;
+		watched_page_write(bytes, &will_be);
+		*now = g_strdup_printf("it is sent with generation %" G_GUINT64_FORMAT,
+				       will_be.generation);
+		return TRUE;
 	case DAMAGE_DROP:
-		if (page->sendings == 1) {
-			memset(bytes, 0, PAGE_BYTES);
-			*now = g_strdup("it is never sent");
+		memcpy(bytes, page->previous, PAGE_BYTES);
+		if (watched_page_read(bytes, &will_be) && will_be.generation != is.generation) {
+			*now = g_strdup_printf("it stays with generation %" G_GUINT64_FORMAT
+					       " of pass %u",
+					       will_be.generation, page->previous_pass);
 			return TRUE;
 		}
-		memcpy(bytes, page->previous, PAGE_BYTES);
-		if (!watched_page_read(bytes, &will_be) || will_be.generation == is.generation)
-			return FALSE;
-		*now = g_strdup_printf("it stays with generation %" G_GUINT64_FORMAT " of pass %u",
-				       will_be.generation, page->previous_pass);
-		return TRUE;
-	case DAMAGE_OLDER:
-		memcpy(bytes, page->first, PAGE_BYTES);
-		if (!watched_page_read(bytes, &will_be) || will_be.generation == is.generation)
-			return FALSE;
-		*now = g_strdup_printf("it is sent with generation %" G_GUINT64_FORMAT
-				       " of pass %u",
-				       will_be.generation, page->first_pass);
+		/* The guest did not write it between two sendings. Then both are left out. */
+		memset(bytes, 0, PAGE_BYTES);
+		*now = g_strdup("it is never sent");
 		return TRUE;
 	case DAMAGE_CUT:
 		break;

@@ -5,8 +5,8 @@
 
 enum damage {
 	DAMAGE_CHANGE, /* in the last sending of a page one byte is changed */
-	DAMAGE_DROP,   /* the last sending of a page is left out */
-	DAMAGE_OLDER,  /* the last sending of a page holds what the first held */
+	DAMAGE_DROP,   /* the last sending of a page is left out, or all that held the same */
+	DAMAGE_OLDER,  /* the last sending of a page holds the generation before */
 	DAMAGE_NEWER,  /* the last sending holds what the guest will write there later */
 	DAMAGE_CUT,    /* the stream ends where the devices should come */
 };
