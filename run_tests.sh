@@ -11,13 +11,13 @@ here=$(dirname "$0")
 "$here/scripts/packages" --install lab || exit 2
 "$here/scripts/build" || exit 2
 
-# Only cases of the intel lab need Bochs, and a kernel that is built here. If `ferry list` does not know
-# an option, such cases may be among those to be run.
+# Only cases of the intel lab need Bochs. If `ferry list` does not know an option, such cases may be
+# among those to be run.
 case " $* " in
 *' --host amd '* | *' --host local '*) cases='' ;;
 *) cases=$("$here/build/ferry" list "$@" 2>/dev/null) || cases='may need the intel lab' ;;
 esac
 case $cases in
-*'intel lab'*) "$here/scripts/packages" --install intel kernel || exit 2 ;;
+*'intel lab'*) "$here/scripts/packages" --install intel || exit 2 ;;
 esac
 exec "$here/build/ferry" run "$@"

@@ -9,7 +9,6 @@
 #   kvm_module             KVM's module on a real CPU of this vendor
 #   emulation              the --accel that emulates the CPU: tcg or bochs
 #   memory, cpus           the defaults
-#   needed_kernel          "small" if the lab takes no other by itself
 #   own_options            options that no other lab has
 #   usage                  prints the help
 #
@@ -108,8 +107,8 @@ need_qemu() {
 		fail "no $QEMU here; scripts/packages --install brings it"
 }
 
-case ${kernel:-$needed_kernel} in
-small | distribution) kernel_option=--${kernel:-$needed_kernel} kernel='' ;;
+case $kernel in
+small | distribution) kernel_option=--$kernel kernel='' ;;
 *) kernel_option='' ;;
 esac
 if [ -z "$kernel" ]; then

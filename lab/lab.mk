@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What make builds for the labs.
 
-lab: $(build)/lab/tsc-khz $(build)/lab/boot $(build)/lab/preforked.so
+lab: $(build)/lab/tsc-khz $(build)/lab/boot $(build)/lab/enter-kernel $(build)/lab/preforked.so
 
 # This program tells lab/qemu.sh the frequency of this machine's TSC.
 $(build)/lab/tsc-khz: lab/tsc-khz.c lab/lab.mk $(host_flags)
@@ -16,11 +16,13 @@ $(build)/lab/preforked.so: lab/preforked.c host/util/child.c host/util/child.h \
 	$(say) CC $<
 	$(quiet)$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) $(LDFLAGS) -shared -fPIC -o $@ $(filter %.c,$^)
 
-# The boot sector of the intel lab's disk.
-$(build)/lab/boot: lab/boot.S lab/lab.mk $(host_flags)
+# The boot sector of the intel lab's disk, and what enters its kernel.
+$(build)/lab/boot: address = 0x7c00
+$(build)/lab/enter-kernel: address = 0x100000
+$(build)/lab/boot $(build)/lab/enter-kernel: $(build)/lab/%: lab/%.S lab/lab.mk $(host_flags)
 	@mkdir -p $(@D)
 	$(say) AS $<
-	$(quiet)$(CC) -nostdlib -static -Wl,-N,--no-warn-rwx-segments,--build-id=none,-Ttext=0x7c00 -o $@.elf $<
+	$(quiet)$(CC) -nostdlib -static -Wl,-N,--no-warn-rwx-segments,--build-id=none,-Ttext=$(address) -o $@.elf $<
 	$(quiet)$(OBJCOPY) -O binary -j .text $@.elf $@
 
 .PHONY: lab

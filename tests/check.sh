@@ -100,6 +100,7 @@ if [ "${2-}" != units ]; then
 	run build-kernel tests/build-kernel.sh
 	run build-qemu tests/build-qemu.sh
 	run find-kernel tests/find-kernel.sh
+	run unpack-kernel tests/unpack-kernel.sh
 	run packages tests/packages.sh
 	run soak tests/soak.sh
 	run sweep tests/sweep.sh

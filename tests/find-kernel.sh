@@ -27,10 +27,10 @@ for option in X86_64 BLK_DEV_INITRD BINFMT_ELF BINFMT_SCRIPT DEVTMPFS TMPFS PROC
 	SERIAL_8250_CONSOLE USERFAULTFD OVERLAY_FS; do
 	echo "CONFIG_$option=y"
 done >"$1/boot/config-$2"
-for option in VIRTIO_PCI VIRTIO_CONSOLE NET_9P_VIRTIO 9P_FS KVM KVM_AMD; do
+for option in VIRTIO_PCI VIRTIO_CONSOLE NET_9P_VIRTIO 9P_FS KVM KVM_AMD KVM_INTEL; do
 	echo "CONFIG_$option=m"
 done >>"$1/boot/config-$2"
-for module in virtio_pci virtio_console 9pnet_virtio 9p kvm kvm-amd; do
+for module in virtio_pci virtio_console 9pnet_virtio 9p kvm kvm-amd kvm-intel; do
 	echo >"$1/lib/modules/$2/kernel/$module.ko"
 done
 END

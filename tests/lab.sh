@@ -263,7 +263,7 @@ check "intel: torn ones do not replace whole ones" [ "$(cat "$dir/results/partia
 BOCHS=$dir/bin/none
 export BOCHS
 intel results -- true
-check "intel: no Bochs" usage_error 'scripts/packages --install lab intel kernel brings Bochs'
+check "intel: no Bochs" usage_error 'scripts/packages --install lab intel brings Bochs'
 BOCHS=$dir/bzImage
 intel results -- true
 check "intel: a Bochs that is no program" failed "$died: Bochs: setpriv: failed to execute"

@@ -10,6 +10,7 @@
 #   build-kernel.sh interrupts builds of a kernel that only acts
 #   build-qemu.sh   builds the corpus's QEMUs from a source that only acts
 #   find-kernel.sh  looks for kernels on machines that are only acted
+#   unpack-kernel.sh unpacks kernels that only act
 #   packages.sh	  runs scripts/packages on distributions that are only acted
 #   soak.sh	  runs scripts/soak around a runner that only acts
 #   sweep.sh	  runs scripts/sweep around a runner that only acts

@@ -34,7 +34,7 @@ static const GOptionEntry entries[] = {
 	  "Where the VMM runs: local, the name of a lab, lab, which is the first lab that can, or auto: local if its KVM can, else lab (default: auto)",
 	  "HOST" },
 	{ "kernel", 0, 0, G_OPTION_ARG_FILENAME, &lab_kernel,
-	  "The kernel of labs: a bzImage, or 'small' or 'distribution' (default: what 'ferry lab kernel' finds; in the intel lab and with --modules small)",
+	  "The kernel of labs: a bzImage, or 'small' or 'distribution' (default: what 'ferry lab kernel' finds; with --modules small)",
 	  "IMAGE" },
 	{ "modules", 0, 0, G_OPTION_ARG_FILENAME, &lab_modules,
 	  "The KVM modules that the labs' kernel loads (default: those built with it)", "DIR" },

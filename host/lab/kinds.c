@@ -30,8 +30,7 @@ static const char *intel_missing(void)
 	if (kvm_offers_vmx())
 		return NULL;
 	bochs = g_find_program_in_path(g_getenv("BOCHS") ?: "bochs");
-	return bochs ? NULL
-		     : "the intel lab has no Bochs (scripts/packages --install lab intel kernel)";
+	return bochs ? NULL : "the intel lab has no Bochs (scripts/packages --install lab intel)";
 }
 
 /* amd comes first, since Bochs is many times slower than QEMU's TCG. */
@@ -59,8 +58,6 @@ const struct lab_kind lab_kinds[] = {
 		.cpus = 1,
 		.shares_files = FALSE,
 		.no_uefi = "the intel lab has no OVMF among its files",
-		/* Bochs takes minutes to boot any other. */
-		.kernel = "small",
 		.boot_seconds = 1800,
 	},
 	{ 0 },

@@ -27,8 +27,6 @@ struct lab_kind {
 	unsigned cpus;
 	/* The lab sees the host's files. If not, each file that it needs must be named. */
 	gboolean shares_files;
-	/* One of lab_kernel_words: the kernel that this lab needs. NULL: any will do. */
-	const char *kernel;
 	/* Seconds that may pass from the script's start to the first line of the runner inside. */
 	unsigned boot_seconds;
 	const char

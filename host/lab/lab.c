@@ -327,7 +327,7 @@ static gboolean on_start(gpointer data)
 		/* They were built in a tree of the user's own kernel or of this one. */
 		find_kernel(lab, "small");
 	else if (!lab->options.kernel)
-		find_kernel(lab, lab->kind->kernel);
+		find_kernel(lab, NULL);
 	else if (g_strv_contains(lab_kernel_words, lab->options.kernel))
 		find_kernel(lab, lab->options.kernel);
 	else

@@ -287,7 +287,7 @@ struct placement_row {
 /* Without bochs in the folder of PATH. The user is told to install it; it is no error. */
 static const struct placement_row without_bochs[] = {
 	{ "vmx/none", &no_kvm, NULL, NULL,
-	  "skip: no /dev/kvm here; the intel lab has no Bochs (scripts/packages --install lab intel kernel)" },
+	  "skip: no /dev/kvm here; the intel lab has no Bochs (scripts/packages --install lab intel)" },
 	{ "vmx/none", &intel_kvm, NULL, NULL, "local: the local KVM offers kvm, vmx" },
 	{ "svm/none", &no_kvm, NULL, NULL, "amd: no /dev/kvm here" },
 };
