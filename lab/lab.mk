@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What make builds for the labs.
 
-lab: $(build)/lab/tsc-khz $(build)/lab/boot $(build)/lab/enter-kernel $(build)/lab/preforked.so
+lab_programs := $(build)/lab/tsc-khz
+lab_images := $(addprefix $(build)/lab/,boot enter-kernel preforked.so)
+
+lab: $(lab_programs) $(lab_images)
 
 # This program tells lab/qemu.sh the frequency of this machine's TSC.
 $(build)/lab/tsc-khz: lab/tsc-khz.c lab/lab.mk $(host_flags)

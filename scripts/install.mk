@@ -48,8 +48,8 @@ install: all man
 	$(quiet)$(install_program) $(build)/ferry $(build)/ferry-vmm $(installed_lib)
 	$(quiet)ln -sfr $(installed_lib)/ferry $(DESTDIR)$(BINDIR)/ferry
 	$(quiet)$(install_file) $(guest_flats) $(guest_elfs) $(guest_efis) $(guest_secures) $(efi_certificate) $(installed_lib)/x86
-	$(quiet)$(install_program) $(build)/lab/tsc-khz $(installed_lib)/lab
-	$(quiet)$(install_file) $(build)/lab/boot $(build)/lab/preforked.so $(installed_lib)/lab
+	$(quiet)$(install_program) $(lab_programs) $(installed_lib)/lab
+	$(quiet)$(install_file) $(lab_images) $(installed_lib)/lab
 	$(quiet)$(call install_each,unittests.cfg known-issues.cfg durations.cfg corpus/quick \
 		scripts/packages $(installed_lab_files) $(installed_corpus_files),$(installed_share))
 	$(quiet)$(call install_each,README.md CONTRIBUTING.md corpus/README.md $(wildcard docs/*.md docs/reports/*.md docs/images/*.png),$(installed_doc))

@@ -113,6 +113,16 @@ is_unchanged() {
 	diff "$work/before" "$work/after" >"$work/output"
 }
 
+# All that make has built for the labs, but what it was linked as before.
+labs_are_whole() {
+	for file in "$build"/lab/*; do
+		case $file in
+		*.elf) continue ;;
+		esac
+		cmp "$file" "$root/usr/lib/ferry/lab/${file##*/}" || return
+	done >"$work/output" 2>&1
+}
+
 # The packages have a changelog of their own, and cannot read the file.
 versions_agree() {
 	version=$(cat "$top/VERSION")
@@ -136,6 +146,7 @@ check "the quick set is installed" says 0 '^[a-z_]+/[a-z]' list quick
 check "the corpus is installed" says 0 '^svm_' corpus list
 check "what needs the sources says so" says 2 'needs the sources' corpus quick
 check "the labs' scripts are installed" says 0 'usage: ferry lab kernel' lab kernel --help
+check "what the labs are built of is installed" labs_are_whole
 check "each command has a man page, and each option is in it" pages_are_whole
 if command -v groff >/dev/null; then
 	check "man pages have no warning" pages_are_clean
