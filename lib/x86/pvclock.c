@@ -25,33 +25,25 @@ const struct pvclock_msrs pvclock_new_msrs = {
 	.wall_clock = MSR_KVM_WALL_CLOCK_NEW,
 };
 
-static bool has_kvm_feature(int bit)
-{
-	u32 leaf = hypervisor_leaf(KVM_SIGNATURE);
-
-	/* An old KVM's base leaf says that there is no next leaf, but there is one (cpuid.rst). */
-	return leaf && (raw_cpuid(leaf + 1, 0).a >> bit & 1);
-}
-
 FEATURE(KVMCLOCK, "kvmclock (CPUID 0x40000001 EAX bit 0 or 3)")
 {
-	return has_kvm_feature(KVM_FEATURE_CLOCKSOURCE) ||
-	       has_kvm_feature(KVM_FEATURE_CLOCKSOURCE2);
+	return kvm_para_has_feature(KVM_FEATURE_CLOCKSOURCE) ||
+	       kvm_para_has_feature(KVM_FEATURE_CLOCKSOURCE2);
 }
 
 FEATURE(KVMCLOCK_OLD_MSRS, "the old kvmclock MSRs (CPUID 0x40000001 EAX bit 0)")
 {
-	return has_kvm_feature(KVM_FEATURE_CLOCKSOURCE);
+	return kvm_para_has_feature(KVM_FEATURE_CLOCKSOURCE);
 }
 
 FEATURE(KVMCLOCK_NEW_MSRS, "the new kvmclock MSRs (CPUID 0x40000001 EAX bit 3)")
 {
-	return has_kvm_feature(KVM_FEATURE_CLOCKSOURCE2);
+	return kvm_para_has_feature(KVM_FEATURE_CLOCKSOURCE2);
 }
 
 FEATURE(KVMCLOCK_STABLE_BIT, "PVCLOCK_TSC_STABLE_BIT (CPUID 0x40000001 EAX bit 24)")
 {
-	return has_kvm_feature(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
+	return kvm_para_has_feature(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
 }
 
 const struct pvclock_msrs *pvclock_best_msrs(void)

@@ -11,6 +11,7 @@
 #define X86_PVCLOCK_H
 
 #include "libcflat.h"
+#include "kvm-para.h"
 
 struct pvclock_vcpu_time_info {
 	u32 version; /* odd while KVM writes the page */
@@ -33,12 +34,6 @@ struct pvclock_wall_clock {
 	u32 sec;
 	u32 nsec;
 } __packed __aligned(4);
-
-/* In CPUID 0x40000001 EAX. */
-#define KVM_SIGNATURE			   "KVMKVMKVM\0\0\0"
-#define KVM_FEATURE_CLOCKSOURCE		   0
-#define KVM_FEATURE_CLOCKSOURCE2	   3
-#define KVM_FEATURE_CLOCKSOURCE_STABLE_BIT 24
 
 #define KVM_MSR_ENABLED 1
 

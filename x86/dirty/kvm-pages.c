@@ -9,8 +9,6 @@
 #include "x86/dirty/dirty.h"
 #include "x86/dirty/kvm-pages.h"
 
-#define KVM_FEATURE_STEAL_TIME 5
-
 #define STEAL_WORDS (sizeof(struct kvm_steal_time) / sizeof(u64))
 #define CLOCK_WORDS (sizeof(struct pvclock_vcpu_time_info) / sizeof(u64))
 
@@ -23,9 +21,7 @@
 
 bool kvm_has_steal_time(void)
 {
-	u32 leaf = hypervisor_leaf(KVM_SIGNATURE);
-
-	return leaf && raw_cpuid(leaf + 1, 0).a >> KVM_FEATURE_STEAL_TIME & 1;
+	return kvm_para_has_feature(KVM_FEATURE_STEAL_TIME);
 }
 
 FEATURE(KVM_PAGES, "kvmclock or KVM's steal time")

@@ -22,17 +22,14 @@
 #include "pvclock.h"
 #include "x86/dirty/dirty.h"
 
-#define KVM_FEATURE_PV_EOI 6
-#define PV_EOI_ENABLED	   1
+#define PV_EOI_ENABLED 1
 
 #define VECTOR 0x65
 #define ROUNDS 4
 
 FEATURE(PV_EOI, "KVM's paravirtual EOI")
 {
-	u32 leaf = hypervisor_leaf(KVM_SIGNATURE);
-
-	return leaf && raw_cpuid(leaf + 1, 0).a >> KVM_FEATURE_PV_EOI & 1;
+	return kvm_para_has_feature(KVM_FEATURE_PV_EOI);
 }
 
 static u32 *word;

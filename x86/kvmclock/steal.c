@@ -18,8 +18,6 @@
 #include "vm.h"
 #include "x86/kvmclock/kvmclock.h"
 
-#define KVM_FEATURE_STEAL_TIME 5
-
 /* In kvm_steal_time.preempted (uapi asm/kvm_para.h). */
 #define KVM_VCPU_PREEMPTED BIT(0)
 
@@ -34,9 +32,7 @@ struct kvm_steal_time {
 
 FEATURE(STEAL_TIME, "KVM's steal time (CPUID 0x40000001 EAX bit 5)")
 {
-	u32 leaf = hypervisor_leaf(KVM_SIGNATURE);
-
-	return leaf && raw_cpuid(leaf + 1, 0).a >> KVM_FEATURE_STEAL_TIME & 1;
+	return kvm_para_has_feature(KVM_FEATURE_STEAL_TIME);
 }
 
 #define PATIENCE_MS 5000
