@@ -40,6 +40,7 @@
  * clean     entries in which a write has set A and D lose them in the second action
  */
 #include "alloc_page.h"
+#include "memory.h"
 #include "random.h"
 #include "smp.h"
 #include "words.h"
@@ -185,6 +186,15 @@ u64 power_of_two_below(u64 n)
 	while (n & (n - 1))
 		n &= n - 1;
 	return n;
+}
+
+u64 ram_pages(void)
+{
+	u64 pages = 0;
+
+	for (int i = 0; i < memory_regions; i++)
+		pages += (memory_region[i].end - memory_region[i].start) >> PAGE_SHIFT;
+	return pages;
 }
 
 static unsigned order_of(u64 pages)

@@ -116,6 +116,8 @@ void run_with(const struct kind *kind, u64 pages);
 /* Allocates area->memory, which the caller frees with free_pages(). */
 void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages);
 u64 power_of_two_below(u64 n);
+/* All that the machine has for its programs. */
+u64 ram_pages(void);
 
 /* Writes the next page. */
 void step(struct area *area);

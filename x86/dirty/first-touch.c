@@ -23,13 +23,13 @@
  * Then it does not touch it for the first time.
  */
 #include "alloc_page.h"
-#include "memory.h"
 #include "processor.h"
 #include "pvclock.h"
 #include "words.h"
 #include "x86/dirty/dirty.h"
 
-/* Taken once and never given back: a block that is used again is touched. One for each action. */
+/* One for each action. They are given back: a further round finds its memory touched in any case.
+ */
 #define BLOCKS 2
 /* 32 MiB, but all blocks together are at most two thirds of RAM. */
 #define MOST_BLOCK_ORDER 13
@@ -148,23 +148,15 @@ static void touch_now_and_then(void)
 static unsigned block_order(void)
 {
 	unsigned order = MOST_BLOCK_ORDER;
-	u64 pages = 0;
 
-	for (int i = 0; i < memory_regions; i++)
-		pages += (memory_region[i].end - memory_region[i].start) >> PAGE_SHIFT;
-	while ((u64)BLOCKS << order > pages * 2 / 3)
+	while ((u64)BLOCKS << order > ram_pages() * 2 / 3)
 		order--;
 	return order;
 }
 
 /* A VMM sends or saves memory from its beginning to its end, so the later block comes first. */
-static void take_block(int action)
+static void use_block(int action, unsigned order)
 {
-	unsigned order = block_order();
-
-	if (!blocks[0])
-		for (int i = 0; i < BLOCKS; i++)
-			blocks[i] = alloc_pages_dirty(order);
 	fresh.memory = blocks[BLOCKS - 1 - action];
 	/* Not the first chunk, since the allocator has written to the beginning of the block. */
 	fresh.pages = ((PAGE_SIZE << order >> CHUNK_SHIFT) - 1) * PAGES_PER_CHUNK;
@@ -192,11 +184,14 @@ TEST(first_touch,
      .about =
 	     "memory touched for the first time during an action was zero, and holds what is written")
 {
+	unsigned order = block_order();
 	u64 all_touched = 0;
 
 	memset(&fresh, 0, sizeof(fresh));
+	for (int i = 0; i < BLOCKS; i++)
+		blocks[i] = alloc_pages_dirty(order);
 	for (int action = 0; action < BLOCKS; action++) {
-		take_block(action);
+		use_block(action, order);
 		for (u64 page = 0; (used || current_boot() > 1) && page < fresh.pages; page++)
 			fill_words(words_of_page(page), PAGE_WORDS, 0);
 		touched = 0;
@@ -210,6 +205,8 @@ TEST(first_touch,
 		all_touched += touched;
 	}
 	used = true;
+	for (int i = 0; i < BLOCKS; i++)
+		free_pages(blocks[i]);
 	report(!atomic_read(&fresh.wrong),
 	       "%d actions, %lu of %lu pages touched for the first time", BLOCKS, all_touched,
 	       BLOCKS * fresh.pages);

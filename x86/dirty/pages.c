@@ -124,7 +124,12 @@ static u64 flood_pages(void)
 {
 	u64 pages = argument_number("pages", 0);
 
-	return power_of_two_below(pages ? pages : scaled_count(flood.pages, flood.least));
+	/* All areas together are at most a quarter of RAM, as blocks that are aligned to their
+	 * size. */
+	u64 most = ram_pages() / 4 / MIN(cpu_count(), MOST_WRITERS);
+
+	return power_of_two_below(pages ? pages
+					: MIN(most, scaled_count(flood.pages, flood.least)));
 }
 
 /* Whether the migration ever ends under such a load is the plan's business. */
