@@ -22,8 +22,11 @@ bochs_ips=100000000
 # exit, and a vCPU that spins for another one in that state would have no exit. With these
 # parameters it always exits after 4096 PAUSEs.
 #
+# Where KVM keeps pages of code small (nx_huge_pages), as a distribution's does on this CPU, an L2 on Bochs
+# gets a #GP in place of a virtual interrupt.
+#
 # A distribution's kernel tests its own cryptography at each boot, for 17 s on Bochs.
-bochs_kernel_options='kvm_intel.pml=0 kvm_intel.ple_gap=65536 kvm_intel.ple_window_grow=0 noxsave cryptomgr.notests'
+bochs_kernel_options='kvm.nx_huge_pages=off kvm_intel.pml=0 kvm_intel.ple_gap=65536 kvm_intel.ple_window_grow=0 noxsave cryptomgr.notests'
 
 # Debian's Bochs needs SDL for a display; it has its debugger compiled in, which halves its speed.
 # The user's own Bochs, named by $BOCHS, is taken to have no windows.
