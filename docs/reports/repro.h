@@ -82,8 +82,10 @@ static inline void set_supported_cpuid(struct vm *vm, unsigned long request)
 	CALL(vm->vcpu, KVM_SET_CPUID2, &cpuid);
 }
 
-static inline void vm_create(struct vm *vm)
+/* With as many pins as an IOAPIC in user space has; 0 is for an IOAPIC within KVM. */
+static inline void vm_create_with_pins(struct vm *vm, unsigned int pins)
 {
+	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { pins } };
 	struct kvm_userspace_memory_region region = { .memory_size = MEMORY_SIZE };
 	int run_size;
 
@@ -91,7 +93,10 @@ static inline void vm_create(struct vm *vm)
 	if (vm->kvm < 0)
 		err(CANNOT_TELL, "/dev/kvm");
 	vm->fd = CALL(vm->kvm, KVM_CREATE_VM, 0);
-	CALL(vm->fd, KVM_CREATE_IRQCHIP, 0);
+	if (pins == 0)
+		CALL(vm->fd, KVM_CREATE_IRQCHIP, 0);
+	else if (ioctl(vm->fd, KVM_ENABLE_CAP, &split) < 0)
+		cannot_tell("this KVM has no split irqchip");
 	vm->memory =
 		mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (vm->memory == MAP_FAILED)
@@ -104,6 +109,11 @@ static inline void vm_create(struct vm *vm)
 	if (vm->run == MAP_FAILED)
 		err(BROKEN, "mmap of the vCPU");
 	set_supported_cpuid(vm, KVM_GET_SUPPORTED_CPUID);
+}
+
+static inline void vm_create(struct vm *vm)
+{
+	vm_create_with_pins(vm, 0);
 }
 
 /* False if KVM does not know the MSR. */

@@ -7,7 +7,6 @@
 #define X86_KVM_PARA_H
 
 #include "libcflat.h"
-#include "cpuid.h"
 
 #define KVM_SIGNATURE "KVMKVMKVM\0\0\0"
 
@@ -21,19 +20,17 @@
 
 bool kvm_para_has_feature(int bit);
 
+/* Does nothing, and returns 0. */
+#define KVM_HC_VAPIC_POLL_IRQ 1
 /* Wakes the CPU with the APIC ID A1 from HLT. A0 is 0. */
 #define KVM_HC_KICK_CPU 5
 
-/* Returns what KVM leaves in RAX: 0, or a negative error. */
-static inline long kvm_hypercall2(u64 number, u64 a0, u64 a1)
-{
-	long result;
-
-	if (is_amd())
-		asm volatile("vmmcall" : "=a"(result) : "a"(number), "b"(a0), "c"(a1) : "memory");
-	else
-		asm volatile("vmcall" : "=a"(result) : "a"(number), "b"(a0), "c"(a1) : "memory");
-	return result;
-}
+/*
+ * Whether hypercalls can be made. KVM writes its own instruction over the other vendor's, and a
+ * page of code cannot be written to.
+ */
+bool kvm_para_can_call(void);
+/* Returns what KVM leaves in RAX: 0, or a negative error. Only where kvm_para_can_call(). */
+long kvm_hypercall2(u64 number, u64 a0, u64 a1);
 
 #endif

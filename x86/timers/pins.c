@@ -12,6 +12,7 @@
  * since the RTC goes on.
  */
 #include "apic.h"
+#include "argument.h"
 #include "io.h"
 #include "ioapic.h"
 #include "processor.h"
@@ -91,6 +92,69 @@ TEST(rtc_level_in_service, .on = EACH_CPU, .needs = RTC,
 	report(wait_until(times_fired() >= 1, PATIENCE_MS),
 	       "the interrupt comes again at its EOI: its line is high");
 	check_goes_on("in service during the action");
+	end_watch();
+}
+
+static PER_CPU(u32, came);
+
+/* So many come one after the other, since the next one waits already when one returns. */
+#define IN_A_ROW 8
+
+static void take_and_end(isr_regs_t *regs)
+{
+	u32 count = this_cpu(came) + 1;
+
+	WRITE_ONCE(this_cpu(came), count);
+	eoi();
+	if (count % IN_A_ROW == 0)
+		regs->rflags &= ~X86_EFLAGS_IF;
+}
+
+/* A KVM that emulates instructions does not look for interrupts at each of them. */
+#define WINDOW_TURNS 100
+
+static void open_window(void)
+{
+	u32 before = this_cpu(came);
+
+	irq_enable();
+	for (int turn = 0; turn < WINDOW_TURNS && READ_ONCE(this_cpu(came)) == before; turn++)
+		pause();
+	irq_disable();
+}
+
+#define ACTIONS_OF_STORM 8
+
+/*
+ * Nobody answers the RTC, so its line stays high, and each EOI brings the next interrupt. A broken
+ * hypervisor loses an EOI that the IOAPIC has not been told of yet. Then the IOAPIC waits for it
+ * for ever.
+ */
+TEST(rtc_level_again, .needs = RTC,
+     .about =
+	     "a level-triggered interrupt whose line stays high comes after each EOI, in an action, too")
+{
+	int pin = ioapic_isa_pin(RTC_IRQ);
+	u64 flags = irq_save();
+	u32 before = 0;
+	bool again = true;
+
+	begin_watch(&rtc);
+	this_cpu(came) = 0;
+	handle_irq(TIMER_VECTOR, take_and_end);
+	ioapic_route_level(pin, smp_id(), TIMER_VECTOR);
+	rtc_run(PERIOD_NS);
+	for (u64 left = argument_number("actions", ACTIONS_OF_STORM); again && left; left--) {
+		migrate_quiet_while(open_window);
+		before = this_cpu(came);
+		again = wait_until((open_window(), this_cpu(came) >= before + 3), PATIENCE_MS);
+	}
+	report(again,
+	       "the line is high, and the interrupt comes again after each EOI: %u times until the action had ended, %u times since; the IOAPIC's Remote IRR is %lu",
+	       before, this_cpu(came) - before, ioapic_read_entry(pin) / IOAPIC_REMOTE_IRR % 2);
+	/* One that was sent already comes before the handler goes. */
+	ioapic_mask(pin);
+	irq_restore(flags);
 	end_watch();
 }
 

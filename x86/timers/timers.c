@@ -27,6 +27,8 @@
  * selftest, svm_time and vmx_time look for that. With QEMU, one-shot APIC timers are
  * (docs/findings.md, "QEMU 7.2: a one-shot APIC timer fires right after a migration"). They cannot
  * tell KVM, which runs a timer, from the VMM that restores it.
+ *
+ * On the command line: actions=N, how many actions rtc_level_again asks for.
  */
 #include "processor.h"
 #include "smp.h"
