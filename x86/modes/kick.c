@@ -22,6 +22,7 @@
 #include "test.h"
 
 #define ARRIVAL_MS 2000
+#define HALT_US	   50000
 
 FEATURE(PV_UNHALT, "KVM's hypercall that kicks a CPU out of HLT")
 {
@@ -103,6 +104,8 @@ TEST(kick_before_halt, .needs = ALL_OF(SMP, PV_UNHALT),
 static void check_kick_of_halted(int cpu, bool act)
 {
 	begin(cpu, true);
+	/* Then it has halted, unless a busy host keeps it from that. */
+	delay_us(HALT_US);
 	if (act)
 		migrate_quiet();
 	kick(cpu);
