@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Stopwatches, deadlines and host speed. See deadline.h. */
+#include "argument.h"
 #include "processor.h"
 #include "muldiv.h"
 #include "patience.h"
@@ -148,5 +149,7 @@ u64 scaled_count(u64 count, u64 least)
 {
 	u64 speed = MIN(loops_per_ms(), (u64)FULL_SPEED_LOOPS_PER_MS);
 
+	if (argument_number("full-speed", 0))
+		speed = FULL_SPEED_LOOPS_PER_MS;
 	return MAX(count * speed / FULL_SPEED_LOOPS_PER_MS, least);
 }

@@ -103,7 +103,8 @@ u64 tsc_hz(void);
 u64 loops_per_ms(void);
 /*
  * How often to do what a fast host does `count` times: proportionally fewer on a host that is
- * slower than 100000 loops per ms, but not fewer than `least`.
+ * slower than 100000 loops per ms, but not fewer than `least`. The argument full-speed=1 takes the
+ * host for a fast one.
  */
 u64 scaled_count(u64 count, u64 least);
 
