@@ -11,9 +11,13 @@ guest_efis := $(guest_programs:%=$(build)/x86/%.efi)
 efi_build := $(build)/x86/efi
 efi_folder := lib/x86/efi/loader
 
+# clang does not know this flag, and needs none for functions of firmware (ms_abi).
+efi_outgoing := -maccumulate-outgoing-args
+efi_outgoing := $(shell $(CC) $(efi_outgoing) -x c -fsyntax-only /dev/null 2>/dev/null && echo $(efi_outgoing))
+
 # As gnu-efi's own Make.defaults and apps/ have them.
 EFI_CFLAGS := -I/usr/include/efi -I/usr/include/efi/x86_64 -I. -std=gnu11 -O2 -m64 -ffreestanding \
-	-fpic -fshort-wchar -mno-red-zone -maccumulate-outgoing-args -fno-stack-protector \
+	-fpic -fshort-wchar -mno-red-zone $(efi_outgoing) -fno-stack-protector \
 	-fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-DGNU_EFI_USE_MS_ABI -DHAVE_USE_MS_ABI $(WARNINGS) -Wno-strict-prototypes
 EFI_LDFLAGS := -nostdlib -m64 -shared -Wl,-Bsymbolic -Wl,-z,nocombreloc -Wl,-z,noexecstack \
