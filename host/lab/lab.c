@@ -323,11 +323,9 @@ static gboolean on_start(gpointer data)
 	struct lab *lab = data;
 
 	lab->idle = 0;
-	if (!lab->options.kernel && lab->options.modules)
-		/* They were built in a tree of the user's own kernel or of this one. */
-		find_kernel(lab, "small");
-	else if (!lab->options.kernel)
-		find_kernel(lab, NULL);
+	if (!lab->options.kernel)
+		/* Modules were built in a tree of the user's own kernel or of the small one. */
+		find_kernel(lab, lab->options.modules ? "small" : NULL);
 	else if (g_strv_contains(lab_kernel_words, lab->options.kernel))
 		find_kernel(lab, lab->options.kernel);
 	else

@@ -124,8 +124,7 @@ static u64 flood_pages(void)
 {
 	u64 pages = argument_number("pages", 0);
 
-	/* All areas together are at most a quarter of RAM, as blocks that are aligned to their
-	 * size. */
+	/* All areas together take at most a quarter of RAM, in blocks that need alignment. */
 	u64 most = ram_pages() / 4 / MIN(cpu_count(), MOST_WRITERS);
 
 	return power_of_two_below(pages ? pages

@@ -150,8 +150,8 @@ TEST(rtc_level_again, .needs = RTC,
 		again = wait_until((open_window(), this_cpu(came) >= before + 3), PATIENCE_MS);
 	}
 	report(again,
-	       "the line is high, and the interrupt comes again after each EOI: %u times until the action had ended, %u times since; the IOAPIC's Remote IRR is %lu",
-	       before, this_cpu(came) - before, ioapic_read_entry(pin) / IOAPIC_REMOTE_IRR % 2);
+	       "the line is high, and the interrupt comes again after each EOI: %u times until the action had ended, %u times since; the IOAPIC's Remote IRR is %d",
+	       before, this_cpu(came) - before, !!(ioapic_read_entry(pin) & IOAPIC_REMOTE_IRR));
 	/* One that was sent already comes before the handler goes. */
 	ioapic_mask(pin);
 	irq_restore(flags);
