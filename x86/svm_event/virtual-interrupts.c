@@ -10,10 +10,31 @@
 
 L2_CODE(sti_nop, (void),
 	"	sti\n"
-	"	nop\n"
 	"behind_sti:\n"
+	"	nop\n"
+	"after_nop:\n"
 	"	nop\n");
-extern char behind_sti[];
+extern char behind_sti[], after_nop[];
+
+/*
+ * On QEMU's TCG before 9.1 an exit that KVM takes for itself ends the shadow, so an interrupt that
+ * comes to the host there is enough to let one in (docs/findings.md, "Emulated CPUs"). That has
+ * words of its own, so that a known issue can name just that.
+ */
+static void check_behind_shadow(u64 rip, const char *when)
+{
+	if (rip == (u64)behind_sti)
+		report_fail("%s: it came in the shadow of STI, at rip 0x%lx", when, rip);
+	else
+		report_if_failed(rip == (u64)after_nop, "%s: it came at rip 0x%lx, not 0x%lx", when,
+				 rip, (u64)after_nop);
+}
+
+static void expect_interrupt_behind_shadow(struct l2 *l2, const char *when)
+{
+	if (expect_event(l2, LOW_VECTOR, NO_CODE, ANYWHERE, when))
+		check_behind_shadow(last_event_frame()->rip, when);
+}
 
 static void masked_by_if(void *data)
 {
@@ -39,7 +60,7 @@ TEST(virq_behind_if, .on = EACH_CPU, .needs = SVM,
 	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 1, "interrupts off in L2");
 	check_virq(l2, true, "interrupts off in L2");
-	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_sti, "after STI");
+	expect_interrupt_behind_shadow(l2, "after STI");
 	report(last_event_frame()->rflags & X86_EFLAGS_IF, "taken with IF set: rflags 0x%lx",
 	       last_event_frame()->rflags);
 	check_virq(l2, false, "taken");
@@ -162,7 +183,7 @@ TEST(virq_ignores_tpr, .on = EACH_CPU, .needs = SVM,
 	l2_irq_off(l2);
 	l2->vmcb->control.v_intr |= V_INTR_MASKING_MASK | V_IGN_TPR_MASK | 15;
 	request_interrupt(l2, LOW_VECTOR);
-	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_sti, "V_TPR 15, V_IGN_TPR set");
+	expect_interrupt_behind_shadow(l2, "V_TPR 15, V_IGN_TPR set");
 	check_virq(l2, false, "taken");
 	expect_call(l2, 1, "taken");
 	expect_end(l2);
@@ -285,11 +306,11 @@ TEST(virq_intercepted, .on = EACH_CPU, .needs = SVM,
 	request_interrupt(l2, LOW_VECTOR);
 	expect_call(l2, 1, "interrupts off in L2");
 	check_virq(l2, true, "interrupts off in L2");
-	expect_exit(l2, SVM_EXIT_VINTR, "after STI");
-	check_rip(l2, behind_sti, "after STI");
+	if (expect_exit(l2, SVM_EXIT_VINTR, "after STI"))
+		check_behind_shadow(l2_rip(l2), "after STI");
 	check_virq(l2, true, "at the exit");
 	svm_clear_intercept(l2, INTERCEPT_VINTR);
-	expect_event(l2, LOW_VECTOR, NO_CODE, (u64)behind_sti, "without the intercept");
+	expect_interrupt_behind_shadow(l2, "without the intercept");
 	check_virq(l2, false, "taken");
 	expect_call(l2, 2, "taken");
 	expect_end(l2);
