@@ -3,6 +3,8 @@
 #include "cpuid.h"
 #include "exception.h"
 #include "kvm-para.h"
+#include "processor.h"
+#include "vm.h"
 
 bool kvm_para_has_feature(int bit)
 {
@@ -40,4 +42,32 @@ bool kvm_para_can_call(void)
 		return true;
 	vmmcall = !vmmcall;
 	return catch_exception(call_nothing, NULL) == NO_EXCEPTION;
+}
+
+bool async_pf_is_there(void)
+{
+	return kvm_para_has_feature(KVM_FEATURE_ASYNC_PF) &&
+	       kvm_para_has_feature(KVM_FEATURE_ASYNC_PF_INT);
+}
+
+void async_pf_enable(volatile struct async_pf *shared, u8 vector, u64 options)
+{
+	shared->flags = shared->token = 0;
+	wrmsr(MSR_KVM_ASYNC_PF_INT, vector);
+	wrmsr(MSR_KVM_ASYNC_PF_EN, virt_to_phys((const void *)shared) | ASYNC_PF_ENABLED |
+					   ASYNC_PF_DELIVERY_AS_INT | options);
+}
+
+void async_pf_disable(void)
+{
+	wrmsr(MSR_KVM_ASYNC_PF_EN, 0);
+}
+
+u32 async_pf_take_token(volatile struct async_pf *shared)
+{
+	u32 token = shared->token;
+
+	shared->token = 0;
+	wrmsr(MSR_KVM_ASYNC_PF_ACK, 1);
+	return token;
 }

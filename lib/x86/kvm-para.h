@@ -13,12 +13,43 @@
 /* Bits of CPUID 0x40000001 EAX. */
 #define KVM_FEATURE_CLOCKSOURCE		   0
 #define KVM_FEATURE_CLOCKSOURCE2	   3
+#define KVM_FEATURE_ASYNC_PF		   4
 #define KVM_FEATURE_STEAL_TIME		   5
 #define KVM_FEATURE_PV_EOI		   6
 #define KVM_FEATURE_PV_UNHALT		   7
+#define KVM_FEATURE_ASYNC_PF_INT	   14
 #define KVM_FEATURE_CLOCKSOURCE_STABLE_BIT 24
 
 bool kvm_para_has_feature(int bit);
+
+/*
+ * Asynchronous page faults (msr.rst, MSR_KVM_ASYNC_PF_EN). A #PF whose CR2 is a token says that a
+ * page is not present, an interrupt with the token that it is ready.
+ */
+struct async_pf {
+	u32 flags; /* PAGE_NOT_PRESENT, until the guest clears it */
+	u32 token; /* of a page that is ready, until the guest clears it */
+};
+#define ASYNC_PF_PAGE_NOT_PRESENT BIT(0)
+/* All pages are ready. KVM says so when it is enabled, and when a guest is restored. */
+#define ASYNC_PF_ALL_TOKENS 0xffffffff
+/* KVM fetches no more pages for a CPU at a time. */
+#define ASYNC_PF_MOST_TOKENS 64
+/* Bits of MSR_KVM_ASYNC_PF_EN. SEND_ALWAYS: also to ring 0. */
+#define ASYNC_PF_ENABLED	 BIT(0)
+#define ASYNC_PF_SEND_ALWAYS	 BIT(1)
+#define ASYNC_PF_DELIVERY_AS_INT BIT(3)
+
+/* Whether async_pf_enable() can be called. */
+bool async_pf_is_there(void);
+/*
+ * For this CPU. `shared` is a whole page of the caller's, which KVM writes to until
+ * async_pf_disable(). `options` are 0 or ASYNC_PF_SEND_ALWAYS.
+ */
+void async_pf_enable(volatile struct async_pf *shared, u8 vector, u64 options);
+void async_pf_disable(void);
+/* For the interrupt's handler: returns the token, or 0 if there is none, and lets the next come. */
+u32 async_pf_take_token(volatile struct async_pf *shared);
 
 /* Does nothing, and returns 0. */
 #define KVM_HC_VAPIC_POLL_IRQ 1

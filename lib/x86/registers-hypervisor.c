@@ -39,10 +39,7 @@ static u64 page_for(enum use use)
 #define FAULT_AT 0x500
 #define WALL_AT	 0x640
 
-/* Linux uapi asm/kvm_para.h. Tokens are wanted by interrupt, and none in ring 0. */
-#define ASYNC_PF_ENABLED	 BIT(0)
-#define ASYNC_PF_DELIVERY_AS_INT BIT(3)
-#define ASYNC_PF_VECTOR		 0x7e
+#define ASYNC_PF_VECTOR 0x7e
 
 static bool has_kvm(void)
 {
@@ -59,6 +56,7 @@ MAKE_ADDRESS(clock, CLOCK_AT, KVM_MSR_ENABLED)
 MAKE_ADDRESS(wall_clock, WALL_AT, 0)
 MAKE_ADDRESS(steal, STEAL_AT, KVM_MSR_ENABLED)
 MAKE_ADDRESS(pv_eoi, EOI_AT, KVM_MSR_ENABLED)
+/* Tokens are wanted by interrupt, and none in ring 0. */
 MAKE_ADDRESS(async_pf, FAULT_AT, ASYNC_PF_ENABLED | ASYNC_PF_DELIVERY_AS_INT)
 
 static u64 make_other_bit(int cpu, int n, u64 own)
@@ -66,13 +64,10 @@ static u64 make_other_bit(int cpu, int n, u64 own)
 	return own ^ 1;
 }
 
-/* When these faults are enabled KVM says that all pages have come: struct kvm_vcpu_pv_apf_data. */
+/* When these faults are enabled KVM says that all pages have come. */
 static void page_is_ready(isr_regs_t *regs)
 {
-	u32 *token = (u32 *)(this_cpu(pages)[KVM_STRUCTURES] + FAULT_AT + 4);
-
-	WRITE_ONCE(*token, 0);
-	wrmsr_safe(MSR_KVM_ASYNC_PF_ACK, 1);
+	async_pf_take_token((void *)(this_cpu(pages)[KVM_STRUCTURES] + FAULT_AT));
 }
 
 static void begin_kvm(void)

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * async_pf: KVM's asynchronous page faults (Linux Documentation/virt/kvm/x86/msr.rst,
+ * MSR_KVM_ASYNC_PF_EN).
+ *
+ * A guest touches a page that its host has to fetch first. KVM does not stop the CPU then: a #PF
+ * with a token in CR2 says "page not present", so that the guest can do something else, and an
+ * interrupt with the same token says "page ready". In a post-copy migration the pages that have
+ * not come yet are such pages, and in a background snapshot those that are not saved yet. Whatever
+ * else the host does, no token may be forgotten: a task of the guest waits for it.
+ *
+ * A broken hypervisor loses a token, tells one twice, tells one of "page not present" to a CPU in
+ * ring 0 that does not want that, or has the CPU go on with the page as it was. The tests write
+ * many pages by turns during the action, and look at each before they write it again. They keep
+ * book of tokens, and none may be open when all pages have come. They cannot know whether a page
+ * was missing, so where the host has all pages they see only that nothing is told.
+ *
+ * On the command line: break=token forgets the first token, and break=page spoils a page.
+ */
+#include "alloc_page.h"
+#include "apic.h"
+#include "deadline.h"
+#include "exception.h"
+#include "isr.h"
+#include "kvm-para.h"
+#include "migrate.h"
+#include "percpu.h"
+#include "processor.h"
+#include "smp.h"
+#include "test.h"
+#include "vm.h"
+
+#define VECTOR	   0x66
+#define ARRIVAL_MS 5000
+
+struct book {
+	volatile struct async_pf *shared;
+	u32 open[ASYNC_PF_MOST_TOKENS]; /* tokens; 0 is none */
+	/* Those that were open when all were called ready. They may still come one by one. */
+	u32 closed[ASYNC_PF_MOST_TOKENS];
+	u32 not_present, ready, for_all;
+	u32 unknown, overflows, empty;
+	u32 last_unknown;
+};
+
+static PER_CPU(struct book, books);
+
+FEATURE(ASYNC_PF, "KVM's asynchronous page faults")
+{
+	return async_pf_is_there();
+}
+
+static volatile u32 *place_of(u32 *tokens, u32 token)
+{
+	for (int i = 0; i < ASYNC_PF_MOST_TOKENS; i++)
+		if (READ_ONCE(tokens[i]) == token)
+			return &tokens[i];
+	return NULL;
+}
+
+static int count_open(const struct book *book)
+{
+	int count = 0;
+
+	for (int i = 0; i < ASYNC_PF_MOST_TOKENS; i++)
+		count += READ_ONCE(book->open[i]) != 0;
+	return count;
+}
+
+/*
+ * If the token does not come the CPU tries the page again, and the test tells of it when it may
+ * print.
+ */
+static void on_page_fault(struct ex_regs *regs)
+{
+	struct book *book = &this_cpu(books);
+	u32 token = read_cr2();
+	volatile u32 *place;
+
+	if (!book->shared || !(book->shared->flags & ASYNC_PF_PAGE_NOT_PRESENT))
+		unhandled_exception(regs);
+	/* An ordinary #PF from here on is one. */
+	book->shared->flags = 0;
+	book->not_present++;
+	place = place_of(book->open, 0);
+	if (!place) {
+		book->overflows++;
+		return;
+	}
+	*place = token;
+	irq_enable();
+	wait_in_full(*place != token, ARRIVAL_MS);
+	irq_disable();
+}
+
+static void on_page_ready(isr_regs_t *regs)
+{
+	struct book *book = &this_cpu(books);
+	u32 token = async_pf_take_token(book->shared);
+	volatile u32 *place;
+
+	if (token == ASYNC_PF_ALL_TOKENS) {
+		book->for_all++;
+		memcpy(book->closed, book->open, sizeof(book->open));
+		memset(book->open, 0, sizeof(book->open));
+	} else if (!token) {
+		book->empty++;
+	} else {
+		book->ready++;
+		place = place_of(book->open, token);
+		if (!place)
+			place = place_of(book->closed, token);
+		if (!place) {
+			book->unknown++;
+			book->last_unknown = token;
+		} else if (!(broken("token") && book->ready == 1)) {
+			*place = 0;
+		}
+	}
+}
+
+static void begin(u64 options)
+{
+	struct book *book = &this_cpu(books);
+
+	*book = (struct book){ .shared = alloc_page() };
+	handle_exception(PF_VECTOR, on_page_fault);
+	handle_irq_eoi(VECTOR, on_page_ready);
+	async_pf_enable(book->shared, VECTOR, options);
+}
+
+static void end(void)
+{
+	struct book *book = &this_cpu(books);
+
+	async_pf_disable();
+	unhandle_irq(VECTOR);
+	handle_exception(PF_VECTOR, NULL);
+	free_page((void *)book->shared);
+	book->shared = NULL;
+}
+
+/* ---- pages that may be missing ---- */
+
+#define ORDER 11 /* 8 MiB */
+#define PAGES BIT(ORDER)
+
+static struct {
+	u64 *memory;
+	u64 position, generation;
+	u64 wrong, wrong_page;
+} area;
+
+/* The page behind one that is missing is the next that the host fetches, so jump about. */
+static u64 page_at(u64 position)
+{
+	return position * 1103515245 % PAGES;
+}
+
+static void area_begin(void)
+{
+	area.memory = alloc_pages(ORDER);
+	area.position = area.wrong = 0;
+	area.generation = 1;
+}
+
+/* Each page holds the last generation until it has been written, one after the other. */
+static void write_next_page(void)
+{
+	u64 page = page_at(area.position);
+	u64 *word = area.memory + page * (PAGE_SIZE / sizeof(u64));
+
+	if (READ_ONCE(*word) != area.generation - 1 && !area.wrong++)
+		area.wrong_page = page;
+	WRITE_ONCE(*word, area.generation);
+	if (++area.position == PAGES) {
+		area.position = 0;
+		area.generation++;
+	}
+}
+
+static void spoil_a_page(void)
+{
+	if (broken("page"))
+		area.memory[page_at(area.position) * (PAGE_SIZE / sizeof(u64))]++;
+}
+
+static void check_area(void)
+{
+	/* Once more all pages, which the host has by now. */
+	for (u64 i = 0; i < PAGES; i++)
+		write_next_page();
+	report(!area.wrong, "%lu pages hold what was written last; %lu do not, the first is %lu",
+	       PAGES, area.wrong, area.wrong_page);
+	free_pages(area.memory);
+}
+
+static void check_book(void)
+{
+	struct book *book = &this_cpu(books);
+
+	report(wait_until(!count_open(book), ARRIVAL_MS),
+	       "all pages of which the CPU was told are ready, %d are not (%u page faults with a token, %u pages ready, %u times all)",
+	       count_open(book), book->not_present, book->ready, book->for_all);
+	report_if_failed(!book->unknown, "%u pages are ready of which nothing was told: token 0x%x",
+			 book->unknown, book->last_unknown);
+	report_if_failed(!book->empty, "%u interrupts without a token", book->empty);
+	report_if_failed(!book->overflows, "%u tokens while %u were open", book->overflows,
+			 ASYNC_PF_MOST_TOKENS);
+}
+
+static void write_while_migrated(u64 options)
+{
+	begin(options);
+	area_begin();
+	migrate_quiet_while(write_next_page);
+	spoil_a_page();
+	check_area();
+	check_book();
+	end();
+}
+
+TEST(every_token_comes_back, .on = EACH_CPU, .needs = ASYNC_PF,
+     .about =
+	     "each page that KVM has called not present in an action is called ready once, and holds what was written last")
+{
+	write_while_migrated(ASYNC_PF_SEND_ALWAYS);
+}
+
+TEST(ring0_is_spared, .on = EACH_CPU, .needs = ASYNC_PF,
+     .about = "a CPU in ring 0 that does not want to be told of missing pages is not told")
+{
+	write_while_migrated(0);
+	report(!this_cpu(books).not_present, "%u page faults with a token",
+	       this_cpu(books).not_present);
+}
