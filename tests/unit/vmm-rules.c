@@ -134,7 +134,12 @@ static void test_lapic(void)
 	set_lapic(&old_values.lapic, 0x380, 1000);
 	g_assert_true(may("lapic", "CURRENT_COUNT", 500, 400));
 	g_assert_false(may("lapic", "CURRENT_COUNT", 500, 501));
+	set_lapic(&new_values.lapic, 0x220, 1u << 1);
 	g_assert_true(may("lapic", "IRR2", 0, 1u << 1));
+	/* Bit 1 of another register is another vector. */
+	set_lapic(&new_values.lapic, 0x230, 1u << 1);
+	g_assert_false(may("lapic", "IRR3", 0, 1u << 1));
+	set_lapic(&new_values.lapic, 0x230, 0);
 	g_assert_false(may("lapic", "IRR2", 0, 1u << 2));
 	g_assert_false(may("lapic", "IRR2", 1u << 1, 0));
 	set_lapic(&old_values.lapic, 0x320, 0x20041); /* periodic */

@@ -122,15 +122,23 @@ static bool counts_down(const struct comparison *comparison, uint64_t old, uint6
 	return new <= old;
 }
 
+#define IRR	    0x200 /* eight registers, 16 bytes apart */
+#define VECTOR_MASK 0xff
+
 /*
- * The one vector that may be added is the timer's, if it is armed. The bits of one IRR register.
+ * OLD and NEW are the values of one IRR register. The only bit that may be added is that of the
+ * timer's vector, if the timer is not masked. No other IRR register may change then.
  */
 static bool timer_has_fired(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	uint32_t lvt = lapic(comparison->old, LVT_TIMER);
-	uint64_t added = new & ~old;
+	uint32_t vector = lvt & VECTOR_MASK;
 
-	return !(old & ~new) && !(lvt & LVT_MASKED) && added == 1u << (lvt & 31);
+	for (unsigned i = 0; i < 8; i++)
+		if (i != vector / 32 &&
+		    lapic(comparison->old, IRR + 16 * i) != lapic(comparison->new, IRR + 16 * i))
+			return false;
+	return !(lvt & LVT_MASKED) && new == (old | 1u << vector % 32) && new != old;
 }
 
 #define TPR	   0x80
