@@ -82,7 +82,7 @@ static inline void atomic64_inc(atomic64_t *v)
 	atomic64_add_return(1, v);
 }
 
-/* For any integer: if *pointer is `expected`, stores `desired`. Gives the old value. */
+/* For any integer: stores `desired` if *pointer is `expected`. Gives the old value. */
 #define cmpxchg(pointer, expected, desired)                                                        \
 	({                                                                                         \
 		typeof(*(pointer)) old_ = (expected);                                              \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory and strings (ISO C 7.24); strchrnul() is GNU's, strdup() POSIX's. */
+/* Memory and strings (ISO C11 7.24). strchrnul() comes from GNU, and strdup() from POSIX. */
 #ifndef STRING_H
 #define STRING_H
 
@@ -25,7 +25,7 @@ char *strstr(const char *s, const char *part);
 /* The caller frees the copy with free(). */
 char *strdup(const char *s);
 
-/* Whether all of `text` matches `pattern`, in which * and ? are as in a shell. */
+/* True if all of `text` matches `pattern`, where * and ? mean what they mean in a shell. */
 bool simple_glob(const char *text, const char *pattern);
 
 #endif

@@ -13,14 +13,15 @@
 void *alloc_vpages(size_t pages);
 void *alloc_vpage(void);
 
-/* Zeroed memory in whole pages, the caller's until vfree(). */
+/* Returns zeroed memory in whole pages. The caller owns it until vfree(). */
 void *vmalloc(size_t size);
 /* Takes what vmalloc() returned, or NULL; aborts for anything else. */
 void vfree(void *memory);
 
 /*
  * vmap() maps `size` bytes of physical memory. ioremap() maps a device's registers, uncached.
- * `physical` need not begin a page. vunmap() takes what they returned, and the size.
+ * `physical` need not be aligned. vunmap() takes the address that either returned, and the same
+ * size.
  */
 void *vmap(phys_addr_t physical, size_t size);
 void *ioremap(phys_addr_t physical, size_t size);

@@ -3,20 +3,20 @@
 #
 # Runs the project's own tests, which "make check" has built, and some quick cases of the
 # suite. All of them print the Test Anything Protocol. The last line counts the results. A case that
-# fails only as known-issues.cfg says is counted as passed, and the line before the last says how many
-# these are.
+# fails only as known-issues.cfg says is counted as passed, and the line before the last says how
+# many such cases there were.
 #
 # Usage: tests/check.sh BUILD [units]
 #
-# "units" leaves out all but the unit tests.
+# With "units", only the unit tests run.
 
 set -u
 build=${1:?usage: tests/check.sh BUILD [units]}
 tests=$build/tests
-# formats.sh looks for the lab kernel's source where the user has it.
+# formats.sh looks for the lab kernel's source in the user's own cache.
 FERRY_USER_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
-# ferry keeps the measured host speed here, and not in the user's home. There are no defaults of the
-# user's, either.
+# With these folders ferry keeps the measured host speed here, and not in the user's home. It also
+# reads no defaults of the user.
 XDG_CACHE_HOME=$tests/cache
 XDG_CONFIG_HOME=$tests/config
 FERRY_BUILD=$build
@@ -78,7 +78,8 @@ done
 if [ "${2-}" != units ]; then
 	# QEMU 7.2's TCG loses writes in live migrations (docs/findings.md).
 	quick tcg none,pause,reset
-	# OVMF takes seconds to boot on TCG, so these are few; docs/uefi.md has the command for all.
+	# OVMF takes seconds to boot on TCG, so only a few cases run. docs/uefi.md has the command
+	# for all of them.
 	if [ -e "$build/x86/uefi.efi" ] && [ -d /usr/share/qemu/firmware ]; then
 		run quick-uefi "$build/ferry" run --tap --accel tcg --firmware uefi \
 			--logdir "$build/check-logs/uefi" selftest/none uefi/none uefi/snapshot dma_up/none
@@ -86,7 +87,7 @@ if [ "${2-}" != units ]; then
 		echo "quick-uefi: skipped: no gnu-efi or no OVMF ('scripts/packages --install efi' brings both)"
 		skipped=$((skipped + 1))
 	fi
-	# ferry says why where KVM cannot be used.
+	# If KVM cannot be used, ferry says why.
 	if why=$("$build/ferry" list --accel kvm selftest 2>&1 >/dev/null); then
 		quick kvm none,precopy,reset
 	else
@@ -109,6 +110,6 @@ if [ "${2-}" != units ]; then
 	run install tests/install.sh "$build"
 fi
 
-[ "$known" -eq 0 ] || echo "$known of the passed failed, only as known-issues.cfg says"
+[ "$known" -eq 0 ] || echo "$known of the passed cases failed, but only as known-issues.cfg says"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Runs ferry-vmm by hand, and looks at what it says of bad input: one line that begins with
-# "ferry-vmm: ", and the exit status. What needs KVM is skipped without it.
+# Runs ferry-vmm without the runner. For bad input ferry-vmm must print one line that begins with
+# "ferry-vmm: ", and exit with the right status. Without KVM, the checks that need KVM are skipped.
 #
 # Usage: tests/vmm.sh BUILD
 
@@ -59,13 +59,13 @@ check "an image that is not there" says 2 "No such file" "$work/nothing"
 check "a folder instead of an image" says 2 "is no regular file" "$work"
 with_kvm "an unknown CPU feature" says 8 "does not know 'svmm'" --cpu max,+svmm "$guest"
 check "an unknown part of Hyper-V" says 2 "hv-synick" --hyperv hv-synick "$guest"
-check "the same without hv-" says 2 "'synick'" --hyperv vpindex,synick "$guest"
+check "an unknown part of Hyper-V, without hv-" says 2 "'synick'" --hyperv vpindex,synick "$guest"
 check "a part of Hyper-V that needs another one" says 2 "hv-synic needs hv-vpindex" \
 	--cpu host,hv-synic "$guest"
 with_kvm "a vendor that is too long" says 2 "has 12 letters" --cpu vendor=GenuineIntelInside "$guest"
 check "too many vCPUs" says 2 "from 1 to 255" --cpus 1000 "$guest"
 check "too much memory" says 2 "from 8 to 3072" --memory 100000 "$guest"
-check "one vCPU only without interrupt controllers" says 2 "one vCPU" \
+check "two vCPUs without interrupt controllers" says 2 "one vCPU" \
 	--irqchip off --cpus 2 "$guest"
 
 check "a device that is not there" says 2 "No such file" --device "$work/kvm" "$guest"
@@ -107,12 +107,12 @@ ends() {
 
 with_kvm "a guest with two vCPUs" ends 1 "PASS: ipi_to_each: IPIs to 2 CPUs" \
 	--cpus 2 -append test=ipi_to_each "$guest"
-with_kvm "a guest sees a feature that was taken, as missing" ends 155 "verdict=skip" \
+with_kvm "a feature that --cpu takes away is missing in the guest" ends 155 "verdict=skip" \
 	--cpu max,-x2apic --append test=apic_modes "$guest"
 
 # ---- cycles ----
 
-# What the runner gets is the last line, which names the register.
+# The runner gets only the last line on stderr. It names the register.
 with_kvm "a register that was not restored" says 4 "vCPU 0: regs.rsp was 0x" \
 	--cycle exit --forget regs.rsp "$guest"
 several() {
@@ -120,11 +120,12 @@ several() {
 	[ "$status" -eq 4 ] && [ "$(wc -l <"$work/errors")" -gt 1 ] &&
 		tail -n 1 "$work/errors" | grep -q "regs\.[a-z0-9]* was 0x.* more differences)"
 }
-with_kvm "several of them" several
+with_kvm "several registers that were not restored" several
 with_kvm "a guest without interrupt controllers is restored" ends 1 "bye status=0" \
 	--cycle exit --irqchip off --append test=string_to_number "$guest"
 
-# notices PIECE PROGRAM TESTS ARGUMENT...: PROGRAM's TESTS notice that PIECE is not restored
+# notices PIECE PROGRAM TESTS ARGUMENT...: while PROGRAM runs TESTS, ferry-vmm notices that PIECE is
+# not restored
 notices() {
 	piece=$1
 	program=$build/x86/$2.flat
@@ -133,20 +134,21 @@ notices() {
 	run --cycle exit --forget "$piece" --append "test=$tests timescale=10" "$@" "$program"
 	[ "$status" -eq 4 ] && tail -n 1 "$work/errors" | grep -q ": ${piece%.*}[.:]"
 }
-# docs/native-vmm.md has a table of the others, which take a nested guest or one of Hyper-V.
+# docs/native-vmm.md has a table of all pieces. Most others need guests that are nested, or that use
+# Hyper-V's interface.
 for piece in sregs clock lapic regs debugregs msrs events pic-master pic-slave pit \
 	device device:serial; do
 	with_kvm "$piece is not restored" notices "$piece" selftest registers_move_along
 done
 with_kvm "ioapic is not restored" notices ioapic selftest ioapic_moves_along
 with_kvm "mp-state is not restored" notices mp-state selftest ipi_to_each --cpus 2
-# selftest uses no such register. A host's CPU may say all the same that they are in use.
+# selftest leaves x87 and SSE registers at their initial values, so a loss of them need not show.
 with_kvm "xsave is not restored" notices xsave registers vectors
 
 # ---- saved guests ----
 
 saved=$work/saved
-# saves_a_guest GUEST-OPTION...: leaves it in $saved
+# saves_a_guest GUEST-OPTION...: leaves the saved guest in $saved
 saves_a_guest() {
 	run --save "$saved" "$@"
 	[ "$status" -eq 0 ] && grep -q "the guest is saved in $saved" "$work/errors" &&
@@ -172,13 +174,13 @@ saves_without_room() {
 
 with_kvm "a guest is saved when it asks to be migrated" saves_a_guest --cpus 2 \
 	--append test=survives_a_move "$guest"
-with_kvm "another process goes on with it" goes_on_with "$saved"
-with_kvm "and once more" goes_on_with "$saved"
+with_kvm "another process goes on with the saved guest" goes_on_with "$saved"
+with_kvm "another process goes on with the saved guest once more" goes_on_with "$saved"
 with_kvm "a guest that never asks is not saved" ends 1 "bye status=0" \
 	--save "$work/never" --append test=string_to_number "$guest"
-with_kvm "which is said" grep -q "was not written: the guest has ended without asking" "$work/errors"
+with_kvm "ferry-vmm says that it did not save such a guest" grep -q "was not written: the guest has ended without asking" "$work/errors"
 with_kvm "no room for a saved guest" saves_without_room
-with_kvm "no folder for it" says 2 "No such file or directory" \
+with_kvm "no folder for a saved guest" says 2 "No such file or directory" \
 	--save "$work/nowhere/saved" --append test=survives_a_move "$guest"
 check "a saved guest that is not there" says 2 "cannot read $work/nothing: No such file" \
 	--restore "$work/nothing"
@@ -208,9 +210,9 @@ check "--carry and --cycle together" says 2 "exclude each other" \
 	--carry log --cycle kick "$guest"
 check "--carry and --save together" says 2 "exclude each other" \
 	--carry log --save "$work/never" "$guest"
-check "a way to carry that there is not" says 2 "does not know 'logs'" --carry logs "$guest"
+check "an unknown way to carry" says 2 "does not know 'logs'" --carry logs "$guest"
 
-# carries HOW ARGUMENT...: the guest passes, was migrated, and some pages went twice
+# carries HOW ARGUMENT...: the guest passes, was migrated, and some pages were copied twice
 carries() {
 	how=$1
 	shift
@@ -220,9 +222,9 @@ carries() {
 
 dirty=$build/x86/dirty.flat
 with_kvm "a guest is carried by the dirty log" carries log --append test=dense "$dirty"
-with_kvm "two vCPUs are" carries log --cpus 2 --append test=dense "$dirty"
+with_kvm "a guest with two vCPUs is carried by the dirty log" carries log --cpus 2 --append test=dense "$dirty"
 
-# KVM with shadow paging overruns its rings. That must be noticed, and nothing else may happen.
+# KVM with shadow paging overruns its dirty rings. Then ferry-vmm must notice the overrun.
 carries_by_ring() {
 	carries ring --append test=dense "$dirty" ||
 		{ [ "$status" -eq 6 ] && grep -q "has overrun a dirty ring" "$work/errors"; } ||
@@ -230,8 +232,8 @@ carries_by_ring() {
 }
 with_kvm "a guest is carried by dirty rings, or an overrun is noticed" carries_by_ring
 
-# A page that is left out may be written again, or the guest may die of it. One of these seeds has it
-# tell what is wrong.
+# The guest may rewrite a page that was left out, or die of the loss. With one of these seeds it
+# tells which page is wrong.
 forgotten_page_noticed() {
 	for seed in 1 2 3 4 5 6 7 8 9 10; do
 		timeout 10 "$vmm" --carry log --forget-dirty 6 --seed "$seed" \

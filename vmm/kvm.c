@@ -11,7 +11,7 @@
 /* More CPUID entries than any KVM has. */
 #define MOST_CPUID_ENTRIES 512
 
-/* Without these, no guest can run or be restored. */
+/* What ferry-vmm needs of KVM to run and to restore guests, and the first Linux with each. */
 static const struct {
 	int number;
 	const char *name, *since;
@@ -46,7 +46,7 @@ int kvm_do(int fd, unsigned long request, void *argument, const char *name)
 	return result;
 }
 
-/* KVM_GET_MSRS and KVM_SET_MSRS take a list. This one has one entry. */
+/* KVM_GET_MSRS and KVM_SET_MSRS take a list of MSRs. This list has one entry. */
 union one_msr {
 	struct kvm_msrs list;
 	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
@@ -127,7 +127,7 @@ static void read_msr_list(struct kvm *kvm)
 {
 	struct kvm_msr_list none = { 0 };
 
-	/* It fails with E2BIG and tells how many there are. */
+	/* The list has no room, so this fails with E2BIG and sets nmsrs to the number of MSRs. */
 	if (kvm_try(kvm->fd, KVM_GET_MSR_INDEX_LIST, &none) < 0 && errno != E2BIG)
 		die(STATUS_KVM, "KVM refuses KVM_GET_MSR_INDEX_LIST: %s", strerror(errno));
 	kvm->msrs = allocate(sizeof(none) + none.nmsrs * sizeof(none.indices[0]));

@@ -7,14 +7,14 @@
 #include "suite/suite.h"
 
 /*
- * The suite that SETTINGS name, or the project's own if they name none. Prints the suite's
- * warnings. The caller frees it with suite_free().
+ * Loads the suite that SETTINGS name, or the project's own if they name none. Prints the suite's
+ * warnings. The caller frees the suite with suite_free().
  */
 struct suite *load_suite(const struct settings *settings, GError **error);
 
 /*
- * The issues of FILES, for known-issues.h; of the project's known-issues.cfg if FILES is NULL. It
- * is an error if one of FILES is not there. The caller unrefs the array.
+ * Loads the known issues (known-issues.h) of FILES, or of the project's known-issues.cfg if FILES
+ * is NULL. It is an error if one of FILES is not there. The caller unrefs the array.
  */
 GPtrArray *load_known_issues(char **files, GError **error);
 

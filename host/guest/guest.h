@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest as the runner sees it, whichever VM carries it at the moment: its console, its questions,
- * and the actions on it. It owns every VM that it starts. Its logs are in one folder: console,
- * console-original-N (of the snapshot source number N), stderr, qmp, command.
+ * and the actions on it. A struct guest owns every VM that it starts. The guest's logs are in one
+ * folder: console, console-original-N (of snapshot source N), stderr, command, and qmp or, with
+ * ferry-vmm, control.
  */
 #ifndef FERRY_HOST_GUEST_H
 #define FERRY_HOST_GUEST_H
@@ -13,11 +14,14 @@
 
 struct guest;
 
-/* A restore was no true one. The argument is the VMM's line that says what differs. */
+/* How a restore fails that changed the guest. %s is the VMM's line that says what differs. */
 #define RESTORE_DIFFERS "what was restored is not what was saved: %s"
 
 struct guest_listener {
-	/* Each line of the console first, as struct console_listener has it. May be NULL. */
+	/*
+	 * Called for each line of the console before the functions below, as in struct
+	 * console_listener. May be NULL.
+	 */
 	void (*line)(void *data, const char *bytes, gsize length, unsigned number);
 	/* Lines of the console, in order. `machine` gets no questions and no acknowledgements. */
 	void (*human)(void *data, enum human_line kind, const char *text, unsigned number);
@@ -27,26 +31,29 @@ struct guest_listener {
 	void (*sentence)(void *data, enum sentence sentence);
 	/* A VMM that carries the guest has told its version. */
 	void (*version)(void *data, const char *version);
-	/* What a VMM that carried the guest did by itself; keys and values are strings. */
+	/* A VMM tells what it did to the guest by itself; keys and values are strings. */
 	void (*figures)(void *data, GHashTable *values);
 	/* A time question was answered, with these figures in ns. */
 	void (*time_told)(void *data, guint64 sequence, gint64 monotonic, gint64 pause_min,
 			  gint64 pause_max);
-	/* The guest asks whether to work another round. */
+	/* The guest asks whether to run another round. */
 	gboolean (*wants_more)(void *data);
 	/* The guest asks which boot this is. Returns the answer, which the caller frees. */
 	char *(*boot_asked)(void *data, unsigned boot);
-	/* The guest is stopped, before it is saved while it runs. Its disk can be copied now. */
+	/*
+	 * The guest is about to be saved while it runs, and is stopped for a moment. Its disk can
+	 * be copied now.
+	 */
 	void (*stands_still)(void *data);
 	/*
-	 * The guest was saved while it ran, so there are two of it now. SOURCE is the one that was
-	 * saved. It goes on when guest_go_on() is called. This listener stays with the one from the
-	 * file.
+	 * The guest was saved while it ran, so there are two guests now. SOURCE is the one that was
+	 * saved. It goes on when guest_go_on() is called. This listener stays with the guest that
+	 * is restored from the file.
 	 */
 	void (*snapshot_source)(void *data, struct guest *source);
 	/*
-	 * The guest asks whether its disk holds what it has said. Returns the answer, which the
-	 * caller frees.
+	 * The guest asks whether its disk holds what its disk marks say. Returns the answer, which
+	 * the caller frees.
 	 */
 	char *(*disk_asked)(void *data);
 	/* The guest, and every process that carried it, has ended. */
@@ -70,15 +77,15 @@ struct guest_config {
 };
 
 /*
- * Starts the guest that CONFIG describes. The listener is not called before this returns. NULL
- * and ERROR if the guest cannot be started.
+ * Starts the guest that CONFIG describes. The listener is not called before this returns. Returns
+ * NULL and sets ERROR if the guest cannot be started.
  */
 struct guest *guest_start(const struct guest_config *config, const struct guest_listener *listener,
 			  void *data, GError **error);
 
 /*
  * Each of these carries out one action on the guest and then calls DONE. There is one action at a
- * time. It begins when the guest has read all answers that it was given.
+ * time. An action begins when the guest has read all answers that it was given.
  */
 void guest_pause(struct guest *guest, gint64 microseconds, action_done_function done, void *data);
 void guest_migrate(struct guest *guest, const struct migration_options *options,
@@ -91,15 +98,15 @@ void guest_cycle(struct guest *guest, unsigned count, action_done_function done,
 /* Carries the guest's memory elsewhere by KVM's dirty tracking. The guest stays in its VM. */
 void guest_carry(struct guest *guest, action_done_function done, void *data);
 /*
- * DONE is called when the new boot has said hello. A guest that does not speak the protocol says
- * none, so then it is called when the machine was reset.
+ * DONE is called when the new boot has said hello. A guest that does not speak the protocol says no
+ * hello, so for such a guest DONE is called when the machine was reset.
  */
 void guest_reset(struct guest *guest, action_done_function done, void *data);
 /*
- * Stops the guest and saves it to a file. Its VMM ends, and another one restores the guest. If
- * RUNNING, the guest runs on while it is saved, and the file holds its state from when that began.
- * The listener then gets the snapshot source. There is one source at a time: the next snapshot
- * waits for its end.
+ * Saves the guest to a file, from which another VMM restores it. Unless RUNNING, the guest is
+ * stopped first, and its VMM ends. If RUNNING, the guest runs on while it is saved, the file holds
+ * the state that the guest had when the save began, and the listener gets the snapshot source.
+ * There is one source at a time: the next snapshot waits until the source has ended.
  */
 void guest_snapshot(struct guest *guest, gboolean running, action_done_function done, void *data);
 
@@ -123,19 +130,21 @@ const char *guest_log_problem(const struct guest *guest);
 const char *guest_waits_for(const struct guest *guest);
 
 /*
- * A number that changes whenever a CPU of the guest has run; -1 if one runs now, or if it is not
- * known, or if an action holds the guest. If only its snapshot source is left, that one's number.
+ * Returns a number that changes whenever a CPU of the guest has run, or -1 if a CPU runs now, if
+ * the VMM cannot tell, or if an action holds the guest. If only the guest's snapshot source is
+ * left, the number is the source's.
  */
 gint64 guest_activity(const struct guest *guest);
 
 /*
  * How long UEFI firmware has run in all boots of the guest together, in us, and how long it has
- * been running now; 0 if it does not. Of guests that do not speak the protocol that is not known.
+ * been running now, or 0 if it does not run. Both are 0 for guests of foreign suites, which do not
+ * say when the firmware has ended.
  */
 gint64 guest_firmware_us(const struct guest *guest);
 gint64 guest_in_firmware_us(const struct guest *guest);
 
-/* Kills what still runs. The listener must not call this. */
+/* Kills the guest's VMMs that still run. The listener must not call this. */
 void guest_free(struct guest *guest);
 
 #endif

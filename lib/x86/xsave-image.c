@@ -45,7 +45,7 @@ void xsave_fill_image(u8 *image, u64 mask, u8 seed)
 static int difference(const u8 *a, const u8 *b, u64 mask)
 {
 	for (int i = 0; i < FXSAVE_RESERVED; i++) {
-		/* MXCSR_MASK is no register. CPUs need not keep the last opcode and addresses. */
+		/* MXCSR_MASK is no register. CPUs need not keep x87's last opcode and addresses. */
 		if (i >= 6 && i < FXSAVE_MXCSR)
 			i = FXSAVE_MXCSR;
 		if (i >= 28 && i < FXSAVE_ST0)

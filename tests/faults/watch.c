@@ -7,11 +7,11 @@
 	"\",\"reason\":\"why\",\"host\":\"local\",\"accel\":\"tcg\",\"verdict\":\"" verdict        \
 	"\"}' "
 
-/* Before the run, @DIR@/base.json holds this RESULT, and one of a case that does not run. */
+/* Writes @DIR@/base.json before the run: RESULT, and the result of a case that does not run. */
 #define BASE(result)                                                                               \
 	"printf '%s\\n' " result RESULT("dirty", "none", "PASS") ">@DIR@/base.json; \"$@\""
 
-/* Runs each of four shards, and the whole, and compares the cases. */
+/* Runs four shards one by one, then the whole, and compares which cases ran. */
 #define FOUR_SHARDS                                                                                  \
 	"for i in 1 2 3 4; do \"$@\" --shard $i/4 --json @DIR@/$i.json >/dev/null || exit 9; done; " \
 	"\"$@\" --json @DIR@/whole.json >/dev/null || exit 9; "                                      \
@@ -19,12 +19,12 @@
 	"cases @DIR@/[1-4].json >@DIR@/union; cases @DIR@/whole.json >@DIR@/cases; "                 \
 	"cmp @DIR@/union @DIR@/cases && wc -l <@DIR@/cases && : >@DIR@/json"
 
-/* The test of fake-qemu's guest fails as known. */
+/* A known issue: the test `fake`, of fake-qemu's guest, fails. */
 #define ISSUE                                                                                      \
 	"[gone]\ncase = selftest/*\ntest = fake\nhost = tcg\n"                                     \
 	"reason = it is broken there\nevidence = somewhere\n"
 
-/* One result of a shard, of a commit of Ferry. */
+/* A result of shard SHARD, from Ferry at commit COMMIT. */
 #define SHARD(program, shard, commit)                                                              \
 	"'{\"case\":\"" program "/none\",\"program\":\"" program                                   \
 	"\",\"plan\":\"none\",\"host\":\"local\",\"accel\":\"tcg\",\"verdict\":\"PASS\","          \
@@ -49,7 +49,7 @@ static const struct fault rows[] = {
 	{ "against-better", "run selftest/none --against @DIR@/base.json", "", 0, "PASS",
 	  "^better:\n  selftest/none: fail -> pass\nnew:\n  selftest/none fake: pass\n",
 	  .wrapper = BASE(RESULT("selftest", "none", "FAIL")) },
-	/* The results go to the file that they are compared with. */
+	/* ferry writes its results to the file that --against names. */
 	{ "against-itself", "run selftest/none --against @DIR@/json", "dies-at-start", 1, "ERROR",
 	  "^1 worse,",
 	  .wrapper = "printf '%s\\n' " RESULT("selftest", "none", "PASS") ">@DIR@/json; \"$@\"" },

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Compares the guests' constants with the kernel's UAPI headers. The compiler reports a macro that
- * two headers define with different values, so that most of the test is done when this file has
- * been compiled.
+ * two headers define with different values, so most of the test is done once this file compiles.
  */
 #include <asm/svm.h>
 #include <asm/vmx.h>
@@ -14,7 +13,7 @@
 #include <linux/virtio_ring.h>
 #include <stddef.h>
 
-/* Headers for assembly have only macros, and no declarations that would collide. */
+/* With this, our headers have only macros, so no declaration collides with the kernel's. */
 #define __ASSEMBLER__
 #include "lib/x86/nested/svm/svm-defs.h"
 #include "lib/x86/virtio-defs.h"
@@ -27,7 +26,7 @@ static void test_svm_exit_codes(void)
 	g_assert_cmpint(SVM_EXIT_ERR, ==, -1);
 }
 
-/* Constants whose names in the specification are not those of Linux. */
+/* Linux has other names for these constants, so the compiler cannot compare them. */
 static void test_virtio(void)
 {
 	g_assert_cmpint(VIRTIO_ID_BLOCK, ==, 2);

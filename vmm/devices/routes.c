@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which interrupt a GSI is: KVM API documentation 4.52 (KVM_SET_GSI_ROUTING). The first GSIs are
- * the pins of PICs and IOAPIC; those behind them are SINTs of Hyper-V's SynIC. KVM takes the whole
- * table at once, so it is made anew after each change, and in each new VM.
+ * The table that says which interrupt each GSI raises: KVM API documentation 4.52
+ * (KVM_SET_GSI_ROUTING). The first GSIs are the pins of PICs and IOAPIC. The GSIs behind them are
+ * SINTs of Hyper-V's SynIC. KVM takes only a whole table, so we make a new one after each change,
+ * and in each new VM.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static void add_chip_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_t c
 	entry->u.irqchip.pin = pin;
 }
 
-/* On a PC the PIT is wired to pin 2 of the IOAPIC, as the MADT says; KVM by itself takes pin 0. */
+/* On a PC the PIT is wired to pin 2 of the IOAPIC, as the MADT says. KVM's default is pin 0. */
 static void add_chips(struct kvm_irq_routing *table)
 {
 	for (uint32_t pin = 0; pin < PIC_PINS; pin++) {
@@ -129,13 +130,12 @@ void sint_route_remove(struct machine *machine, unsigned index)
 	commit(machine);
 }
 
-/* A SINT has no level that stays, so there is nothing to lower. */
+/* KVM raises the SINT at each call with level 1 and ignores level 0, so nothing is lowered. */
 void sint_raise(struct machine *machine, unsigned index)
 {
 	struct kvm_irq_level line = { .irq = sint_gsi(index), .level = 1 };
 
-	/* It fails where the guest has masked the SINT or turned the SynIC off: no interrupt then.
-	 */
+	/* KVM makes no interrupt if the guest has masked the SINT. That is no error here. */
 	kvm_try(machine->vm->fd, KVM_IRQ_LINE, &line);
 }
 

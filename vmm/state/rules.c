@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See rules.h. Each rule says what must hold all the same, so that a clock that goes back, or runs
- * ahead of the host's, is still a difference.
+ * See rules.h. Each rule says how far a value may differ. So a clock that went back, or ran ahead
+ * of the host's, is still a difference.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,12 @@
 #include "rules.h"
 
 #define NS_PER_SECOND 1000000000ull
-/* KVM's clock is set as exactly as this: see clocks.c. */
+/* KVM's clock may be off by this much after it was set: see clocks.c. */
 #define CLOCK_ERROR_NS 10000
-/* KVM knows the TSC's frequency in kHz, and the host's clocks are steered by up to 500 ppm. */
+/* KVM knows the TSC's frequency in whole kHz, and NTP slews the host's clocks by up to 500 ppm. */
 #define CLOCK_PPM 1000
 
-/* TICKS is at most what has passed, where a second has HZ of them. */
+/* True if TICKS, at HZ a second, fit into the time that has passed. */
 static bool passed_at_most(const struct comparison *comparison, uint64_t ticks, uint64_t hz)
 {
 	unsigned __int128 most = (unsigned __int128)comparison->ns * hz / 1000000000;
@@ -33,7 +33,10 @@ static const struct state_time *time_of(const struct state *state)
 	return (const void *)state_find(state, "time", STATE_WHOLE_VM)->bytes;
 }
 
-/* By how much the host's real-time clock was set, or stopped our reading of it, in between. */
+/*
+ * How far the host's real-time clock has moved against its monotonic clock. Somebody may have set
+ * the real-time clock, or an interruption may have come between our readings of the two.
+ */
 static uint64_t realtime_step(const struct comparison *comparison)
 {
 	const struct state_time *before = time_of(comparison->before);
@@ -52,8 +55,8 @@ static bool realtime_advances(const struct comparison *comparison, uint64_t old,
 }
 
 /*
- * KVM tells the real time of the moment that it reads the clock, so that the clock can be as much
- * later as the real time is, and no less. The guest stood still, but its clock did not.
+ * With its clock KVM tells the real time at which it read the clock. So the clock must have
+ * advanced as far as the real time. The clock goes on while the guest stands still.
  */
 static bool advances_with_realtime(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
@@ -71,8 +74,9 @@ static bool advances_with_realtime(const struct comparison *comparison, uint64_t
 }
 
 /*
- * KVM does not call its clock stable while the guest uses the old kvmclock MSR, and learns of that
- * from the guest's write alone: kvm_write_system_time() in x86.c.
+ * KVM does not call its clock stable while the guest uses the old kvmclock MSR. Only a write by the
+ * guest itself tells KVM which MSR that is, so KVM may call a restored VM's clock stable at first:
+ * kvm_write_system_time() in x86.c.
  */
 static bool is_no_less_stable(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
@@ -84,7 +88,7 @@ static bool never_goes_back(const struct comparison *comparison, uint64_t old, u
 	return new >= old;
 }
 
-/* It is only told with a flag. */
+/* KVM tells the host's TSC only if its clock counts from the TSC. If not, the value is 0. */
 static bool host_tsc_advances(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	return !new || new >= old;
@@ -96,7 +100,7 @@ static bool tsc_advances(const struct comparison *comparison, uint64_t old, uint
 		state_find(comparison->before, "tsc-khz", comparison->cpu);
 	uint64_t khz = ((const struct state_tsc_khz *)value->bytes)->khz;
 
-	/* The guest may have set it so that it passes 2^64 meanwhile. */
+	/* The guest may have set its TSC so high that it wraps meanwhile. */
 	return (int64_t)(new - old) >= 0 &&
 	       (!khz || passed_at_most(comparison, new - old, khz * 1000));
 }
@@ -114,7 +118,7 @@ static uint32_t lapic(const struct state_value *value, unsigned offset)
 #define LVT_TIMER_PERIODIC (1u << 17)
 #define INITIAL_COUNT	   0x380
 
-/* One that is periodic may have begun anew. */
+/* A periodic timer may have begun another period. */
 static bool counts_down(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	if (lapic(comparison->old, LVT_TIMER) & LVT_TIMER_PERIODIC)
@@ -147,8 +151,9 @@ static bool timer_has_fired(const struct comparison *comparison, uint64_t old, u
 
 /*
  * Intel SDM volume 3, "Task and Processor Priorities": PPR follows from TPR and the interrupts in
- * service. KVM computes it before it delivers an interrupt, so what it tells may be older; and
- * KVM_SET_LAPIC computes it before KVM has counted the interrupts in service.
+ * service. KVM computes PPR when it looks for an interrupt to deliver, so the saved PPR may be out
+ * of date. KVM_SET_LAPIC computes PPR before KVM has counted the interrupts in service, so PPR may
+ * be TPR.
  */
 static bool follows_from_tpr_and_isr(const struct comparison *comparison, uint64_t old,
 				     uint64_t new)
@@ -166,13 +171,16 @@ static bool follows_from_tpr_and_isr(const struct comparison *comparison, uint64
 								       : in_service & CLASS_MASK);
 }
 
-/* For the sake of old VMMs that left the bit clear, which a VM entry does not accept. */
+/*
+ * A VM entry does not accept a segment whose accessed bit is clear. Old QEMUs left that bit clear,
+ * so KVM sets it: __vmx_set_segment() in vmx.c.
+ */
 static bool accessed_bit_is_set(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	return new == (old | 1);
 }
 
-/* KVM starts all counters again when they are set: kvm_vm_ioctl_set_pit2() in x86.c. */
+/* KVM_SET_PIT2 starts all counters again: kvm_vm_ioctl_set_pit2() in x86.c. */
 static bool pit_starts_again(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	const struct state_value *before = state_find(comparison->before, "time", STATE_WHOLE_VM);
@@ -183,8 +191,9 @@ static bool pit_starts_again(const struct comparison *comparison, uint64_t old, 
 
 /*
  * Intel SDM volume 3, "Basic VM-Exit Information": a VM exit sets the guest-linear address or
- * leaves it undefined. While L2 runs, KVM tells what is in the VMCS that the CPU runs on, which has
- * seen other exits than a new one, and none of them is L1's.
+ * leaves it undefined. While L2 runs, KVM_GET_NESTED_STATE takes the address from vmcs02, the VMCS
+ * that the CPU runs L2 on. The vmcs02 of a new VM has not seen the exits that the old one has seen.
+ * L1 has seen none of these exits, so the value means nothing to L1.
  */
 static bool is_set_by_next_exit(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
@@ -193,7 +202,9 @@ static bool is_set_by_next_exit(const struct comparison *comparison, uint64_t ol
 	return nested->flags & KVM_STATE_NESTED_GUEST_MODE;
 }
 
-/* While L2 runs, and only if the VM-exit controls save its value; else KVM tells what L1 has set.
+/*
+ * The value counts down only while L2 runs, and only if the VM-exit controls save it. Otherwise KVM
+ * tells the value that L1 has set.
  */
 static bool preemption_timer_counts_down(const struct comparison *comparison, uint64_t old,
 					 uint64_t new)

@@ -2,25 +2,25 @@
 /*
  * hyperv_synic: Hyper-V's synthetic interrupt controller, its registers, synthetic interrupt
  * sources (SINTs), message slots and event flags. The program hyperv_stimer tests what timers do
- * with it.
+ * with that controller.
  *
  * Specification: Hyper-V TLFS, "Inter-Partition Communication" (SynIC messages, event flags,
  * SynIC MSRs), "Hypercall Interface", and "Feature and Interface Discovery".
  *
  * The other end of a SynIC connection is QEMU's hyperv-testdev (lib/x86/hyperv-testdev.h). It
- * raises SINTs, sends messages back, and sets event flags. What the tests cannot tell apart: a
- * failure of KVM, which implements SINTs, EOI and EOM, and one of QEMU, which implements the
- * device's slots and flags (hw/hyperv/hyperv.c).
+ * raises SINTs, sends messages back, and sets event flags. The tests cannot tell a failure of KVM,
+ * which implements SINTs, EOI and EOM, from one of QEMU, which implements the message slots and
+ * event flags (hw/hyperv/hyperv.c).
  *
  * The device is not migrated with the guest. So the host leaves the guest alone while a test uses
- * it. Registers and pages have to survive an action. hyperv_stimer tests the same for messages that
- * wait for a busy slot.
+ * the device. Tests without the device check that registers and pages survive an action.
+ * hyperv_stimer tests that a message survives while it waits for a busy slot.
  *
- * KVM is known to differ from the TLFS as follows (Linux 6.1). The tests check it by
- * hv_report_strict():
- * - SCONTROL keeps its value, but a SINT is raised whether SCONTROL is on or off.
+ * KVM is known to differ from the TLFS in one point (Linux 6.1), which a test checks by
+ * hv_report_strict(): SCONTROL keeps its value, but KVM raises a SINT whether SCONTROL is on or
+ * off.
  *
- * The tests are in the other files of this folder. This one has what they share.
+ * The tests are in the other files of this folder. This file has what they share.
  */
 #include "hyperv-testdev.h"
 #include "smp.h"

@@ -42,14 +42,14 @@ static bool lines_changed(void)
 #define LINE_TOLERANCE_NS 2
 
 /*
- * A broken KVM sets PVCLOCK_TSC_STABLE_BIT on clock pages that describe different lines. msr.rst
- * says of the flag: "time measures taken across multiple cpus are guaranteed to be monotonic".
- * All CPUs have one TSC then, so their clock pages must give the same time for the same TSC.
+ * A clock page describes a line: the time as a function of the TSC. A broken KVM sets
+ * PVCLOCK_TSC_STABLE_BIT on clock pages that describe different lines. msr.rst says of the flag:
+ * "time measures taken across multiple cpus are guaranteed to be monotonic". All CPUs then have the
+ * same TSC, so their clock pages must give the same time for the same TSC.
  *
  * The test copies all clock pages twice. If no version has changed in between, all copies were
- * valid at one moment. It sees errors that are smaller than a read takes, which
- * monotonic_all_cpus cannot see. It does not see TSCs that differ, which monotonic_all_cpus
- * does.
+ * valid at one moment. The test sees errors that are smaller than the time of a read. The test
+ * monotonic_all_cpus misses those, but it sees CPUs whose TSCs differ, which this test misses.
  */
 TEST(stable_flag, .needs = KVMCLOCK_STABLE_BIT,
      .about = "all clock pages with PVCLOCK_TSC_STABLE_BIT give the same time for the same TSC")
@@ -94,7 +94,7 @@ TEST(stable_flag, .needs = KVMCLOCK_STABLE_BIT,
 
 static u8 flags_seen[MAX_CPUS];
 
-/* "Checking and clearing the flag must be an atomic operation." */
+/* KVM API 4.70: "checking and clearing the flag must be an atomic operation". */
 static void clear_stopped(void *unused)
 {
 	flags_seen[smp_id()] = __atomic_fetch_and(&this_cpu(this_clock).page->flags,
@@ -102,8 +102,8 @@ static void clear_stopped(void *unused)
 }
 
 /*
- * Waits half as long in each further attempt: the host may act on the guest so often that a
- * longer wait is never undisturbed.
+ * Waits half as long in each further attempt, since the host may act on the guest so often that it
+ * disturbs every longer wait.
  */
 static void stay_unstopped(void *delay)
 {
@@ -141,14 +141,14 @@ static void report_not_stopped(const char *when)
 }
 
 /*
- * A broken VMM does not tell KVM that it has stopped the guest (KVM_KVMCLOCK_CTRL), or tells it
- * for some vCPUs only, or before their clock pages are known. A broken KVM forgets it, or sets
- * the flag again after the guest has cleared it. The guest then takes the pause for a lockup of
- * its own.
+ * A broken VMM does not tell KVM that it has stopped the guest (KVM_KVMCLOCK_CTRL), or does so for
+ * some vCPUs only, or before KVM knows their clock pages. A broken KVM forgets that it was told, or
+ * sets the flag again after the guest has cleared it. A guest without the flag takes the pause for
+ * a lockup of its own.
  *
- * The test clears the flags, asks for an action, and looks at them again. Each CPU looks at its
- * own flag, since KVM sets it when the vCPU runs. The test cannot tell a broken VMM from a
- * broken KVM.
+ * The test clears the flags, asks for an action, and looks at the flags again. Each CPU looks at
+ * its own flag, since KVM sets the flag when the vCPU runs next. The test cannot tell a broken VMM
+ * from a broken KVM.
  */
 TEST(guest_stopped, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
      .about =
@@ -178,7 +178,7 @@ TEST(guest_stopped, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
 	stop_clocks();
 }
 
-/* ---- what must be the same before and after ---- */
+/* ---- what must be the same before and after an action ---- */
 
 static void look_at_line(void *unused)
 {
@@ -186,7 +186,7 @@ static void look_at_line(void *unused)
 	lines[smp_id()].again = pvclock_snapshot(this_cpu(this_clock).page);
 }
 
-/* Has KVM write all clock pages. Returns how many of them are stable. */
+/* Has KVM write all clock pages. Returns how many have PVCLOCK_TSC_STABLE_BIT. */
 static int count_stable(void)
 {
 	int cpu, stable = 0;
@@ -201,12 +201,12 @@ static int count_stable(void)
 
 /*
  * KVM sets PVCLOCK_TSC_STABLE_BIT if the host's clock is its TSC and the vCPUs' TSCs are in step
- * (the "master clock"). An action on one host changes neither. A broken KVM or VMM loses the step
- * when it restores the TSCs, or does not look again when it is found. Then the guest reads its
- * clock by a slower way for good, and nothing else shows it.
+ * (the "master clock"). An action on one host changes neither. A broken VMM or KVM restores TSCs
+ * that are not in step, or a broken KVM does not set the flag again when they are. From then on the
+ * guest reads its clock in a slower way, and no other test shows that.
  *
- * A VMM that restores two vCPUs' TSCs more than a second apart loses the step as well. So the flag
- * has to be there after one of four actions. If it was never there, the test cannot tell anything.
+ * TSCs are also out of step if a slow VMM restores them more than a second apart. So the flag has
+ * to be set after one of four actions. If it was never set, the test cannot tell anything.
  */
 TEST(stable_flag_kept, .needs = ALL_OF(KVMCLOCK_STABLE_BIT, HOST_ANSWERS),
      .about = "PVCLOCK_TSC_STABLE_BIT is set after an action if it was set before it")
@@ -217,7 +217,7 @@ TEST(stable_flag_kept, .needs = ALL_OF(KVMCLOCK_STABLE_BIT, HOST_ANSWERS),
 	start_clocks(pvclock_best_msrs());
 	delay_us(UPDATE_DELAY_US);
 	stable = count_stable();
-	/* An earlier action of this boot may have lost it already. */
+	/* The flag may have been lost in an earlier action of this boot. */
 	was_stable |= stable == cpu_count();
 	for (actions = 0; was_stable && actions < ACTIONS; actions++) {
 		migrate_quiet();
@@ -226,7 +226,7 @@ TEST(stable_flag_kept, .needs = ALL_OF(KVMCLOCK_STABLE_BIT, HOST_ANSWERS),
 	}
 	if (was_stable)
 		report(stable == cpu_count(),
-		       "PVCLOCK_TSC_STABLE_BIT was set on all CPUs, and is after an action on %d of %d (the host was asked for %d actions)",
+		       "PVCLOCK_TSC_STABLE_BIT was set on all CPUs, and is set on %d of %d after an action (the host was asked for %d actions)",
 		       stable, cpu_count(), MIN(actions + 1, ACTIONS));
 	else
 		report_skip("KVM sets PVCLOCK_TSC_STABLE_BIT on %d of %d CPUs before any action",
@@ -246,10 +246,11 @@ static bool same_rate(const struct line *line)
 }
 
 /*
- * A broken VMM does not carry the TSC's frequency, or a broken KVM computes the page for the host's
- * frequency although it scales the TSC. rate_against_tsc sees errors that are above what it can
- * measure. This test sees any change, since on one host there is no reason for one. A host that
- * changes its TSC's frequency has no stable clock.
+ * A broken VMM does not restore the TSC's frequency, or a broken KVM computes the page for the
+ * host's frequency although it scales the TSC. rate_against_tsc sees only errors that are large
+ * enough to be measured. This test sees any change, since an action on one host is no reason for a
+ * change. If the host's TSC changes its frequency, the clock pages are not stable, and the
+ * test leaves them out.
  */
 TEST(rate_kept, .needs = ALL_OF(KVMCLOCK_STABLE_BIT, HOST_ANSWERS),
      .about =

@@ -44,8 +44,8 @@ bool has_invpcid(void)
 /* ---- exceptions ---- */
 
 /*
- * Each exception has: vector, error code, CR2; instructions before; the instruction that raises it;
- * instructions after; other members of the row.
+ * Each exception has: name; vector, error code, CR2; instructions before; the instruction that
+ * raises the exception; instructions after; other members of the row.
  *
  * #DB comes from a single step: RFLAGS.TF, set by POPF, traps after the instruction that follows
  * POPF.
@@ -67,7 +67,7 @@ bool has_invpcid(void)
 	X(mf, MF_VECTOR, 0, 0,                                                                     \
 	  "fninit; movl $0x37b, operand_buffer; fldcw operand_buffer; fld1; fldz; fdivrp",         \
 	  "fwait", "fninit")                                                                       \
-	/* Instructions whose purpose is the exception. */                                         \
+	/* Not every CPU and hypervisor gets these right: see USUAL_EXCEPTIONS. */                 \
 	X(bp, BP_VECTOR, 0, 0, "", "int3", "")                                                     \
 	X(of, OF_VECTOR, 0, 0, TO_32_BITS "mov $0x7fffffff, %eax; inc %eax", "into", TO_64_BITS)   \
 	X(br, BR_VECTOR, 0, 0,                                                                     \
@@ -79,7 +79,10 @@ bool has_invpcid(void)
 	  "divss %xmm1, %xmm0", "movl $0x1f80, operand_buffer; ldmxcsr operand_buffer",            \
 	  .optional = true)
 
-/* 64-bit mode has no INTO and BOUND. All memory is below 4 GiB. */
+/*
+ * 64-bit mode has neither INTO nor BOUND, so 32-bit code executes them. It reaches all memory,
+ * which is below 4 GiB.
+ */
 #define TO_32_BITS "push $0x20; push $1f; lretq; .code32; 1: "
 #define TO_64_BITS "ljmp $0x08, $2f; .code64; 2: "
 

@@ -27,11 +27,11 @@ static void count_and_look(isr_regs_t *regs)
 /*
  * A broken hypervisor loses the in-service register, and lets a second interrupt of the same class
  * through before the first one's EOI. If nothing is ever in service, the library's two kinds of
- * handlers look alike, and that part is skipped: a KVM that emulates everything was seen to
- * acknowledge each interrupt by itself.
+ * handlers look alike, and the test skips the rest. A KVM that emulates instructions was seen to
+ * end each interrupt by itself.
  */
 TEST(eoi_kinds, .on = EACH_CPU,
-     .about = "an interrupt is in service until its EOI, from the library or from the handler")
+     .about = "an interrupt is in service until its EOI, which the library or the handler sends")
 {
 	this_cpu(arrived) = 0;
 	handle_irq_eoi(VECTOR_A, count_arrival);
@@ -107,7 +107,7 @@ TEST(apic_modes, .on = EACH_CPU, .needs = X2APIC,
 	bool began_x2apic = is_x2apic_enabled();
 
 	handle_irq_eoi(VECTOR_B, count_arrival);
-	/* An APIC id above 254 does not fit into xAPIC mode. */
+	/* An APIC ID above 254 does not fit into xAPIC mode. */
 	if (cpu_apic_id(smp_id()) < 0xff) {
 		enable_xapic();
 		report(!is_x2apic_enabled(), "xAPIC mode is on");
@@ -129,9 +129,9 @@ TEST(apic_modes, .on = EACH_CPU, .needs = X2APIC,
 #define TIMER_VECTOR 0x50
 
 /*
- * A broken hypervisor fires early, twice, or not at all. How late a timer is does not matter, since
- * a busy host is late. The time source tells whether it is early. The tolerance is half of the
- * time, as the timer's speed was measured by the time source.
+ * A broken hypervisor fires the timer early, twice, or not at all. How late the timer is does not
+ * matter, since a busy host is late. The time source tells whether the timer is early. The
+ * tolerance is half of the time, because the same time source has measured the timer's frequency.
  */
 TEST(apic_timer_oneshot, .on = EACH_CPU, .about = "a one-shot APIC timer fires once, and not early")
 {
@@ -189,7 +189,7 @@ TEST(apic_timer_tsc_deadline, .on = EACH_CPU, .needs = TSC_DEADLINE,
 	report(arrives(1), "the timer fires");
 	seen = rdtsc_ordered();
 	host_time(&after);
-	/* An action arms the timer again, while the guest stands still. */
+	/* KVM arms the timer again while an action holds the guest, and may err by that time. */
 	earliest -= mul_div(tsc_hz(), after.pause_max - before.pause_max, 1000000000);
 	report(seen >= earliest, "not early: at 0x%lx, armed for 0x%lx", seen, deadline);
 	report(!rdmsr(MSR_IA32_TSC_DEADLINE), "the deadline is 0 afterwards");

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * selftest: what the CPUs' registers hold after power-up and after a reset (lib/x86/power-up.c,
- * with the manuals). A part of the program selftest: see selftest.c.
+ * selftest: what the CPUs' registers hold after power-up and after a reset (lib/x86/power-up.c
+ * names the manuals). A part of the program selftest: see selftest.c.
  *
- * This is about the machine. A broken VMM or hypervisor begins with another value, or leaves in a
- * reset what the last boot has set. The runner compares the registers of all boots
- * (machine-state.c), and does not see what is wrong at the first one, too. Registers that firmware
- * may set are not looked at.
+ * This test is about the machine, not about the library. A broken VMM or hypervisor starts a CPU
+ * with a wrong value in a register, or does not reset what the last boot has set. The runner
+ * compares the registers of each boot with those of the first (lib/x86/machine-state.c), so it
+ * does not see a value that was wrong in the first boot already. The test leaves out registers that
+ * firmware may set.
  */
 #include "libcflat.h"
 #include "efi/efi.h"
@@ -19,9 +20,9 @@ FEATURE(NO_UEFI, "a start without UEFI firmware, which may set any register")
 	return !efi_started();
 }
 
-/* Under plan reset the second boot checks them again. */
+/* Under the plan `reset`, the second boot checks the registers again. */
 TEST(power_up_registers, .on = EACH_CPU, .needs = NO_UEFI,
-     .about = "registers that no firmware sets hold at boot what the manuals say of a reset")
+     .about = "registers that no firmware sets hold the manuals' reset values at boot")
 {
 	migrate_quiet();
 	power_up_check();
