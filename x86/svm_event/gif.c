@@ -8,8 +8,9 @@
  */
 #include "libcflat.h"
 #include "apic.h"
-#include "x86/nested/interrupts.h"
 #include "processor.h"
+#include "x86/nested/held-init.h"
+#include "x86/nested/interrupts.h"
 #include "x86/svm_event/svm_event.h"
 
 static void do_nothing(void *data)
@@ -136,4 +137,19 @@ TEST(gif_clear_after_exit, .on = EACH_CPU, .needs = SVM,
 	l1_got("after STGI", NMI_VECTOR, LOW_VECTOR);
 	expect_end(l2);
 	event_l2_free(l2);
+}
+
+static void enable_and_clgi(void)
+{
+	svm_enable();
+	clgi();
+}
+
+static const struct init_holder gif = { enable_and_clgi, stgi, "with GIF clear", "STGI" };
+
+TEST(gif_holds_init, .needs = ALL_OF(SVM, SMP),
+     .about =
+	     "an INIT that is sent to a CPU between CLGI and STGI waits through a migration, and stops the CPU after STGI")
+{
+	check_held_init(&gif);
 }

@@ -10,6 +10,7 @@
 #include "apic.h"
 #include "processor.h"
 #include "smp.h"
+#include "x86/nested/held-init.h"
 #include "x86/nested/wake.h"
 #include "x86/vmx_activity/vmx_activity.h"
 
@@ -235,4 +236,14 @@ TEST(init_pending, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
 	expect_call(l2, 1, "nothing is left");
 	expect_end(l2);
 	event_l2_free(l2);
+}
+
+static const struct init_holder root_operation = { vmx_enable, vmx_disable, "in VMX root operation",
+						   "VMXOFF" };
+
+TEST(init_waits_for_vmxoff, .needs = ALL_OF(VMX, SMP),
+     .about =
+	     "an INIT that is sent to a CPU in VMX root operation waits through a migration, and stops the CPU after VMXOFF")
+{
+	check_held_init(&root_operation);
 }

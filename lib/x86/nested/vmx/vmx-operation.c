@@ -50,10 +50,14 @@ enum vmx_result vmxon(phys_addr_t region)
 
 enum vmx_result vmxoff(void)
 {
-	enum vmx_result result = VMX_INSTRUCTION("vmxoff", );
+	bool was_in_vmx = this_cpu(in_vmx);
+	enum vmx_result result;
 
-	if (result == VM_SUCCEED)
-		this_cpu(in_vmx) = false;
+	/* Before VMXOFF: an INIT that waits for it resets the CPU before the next instruction. */
+	WRITE_ONCE(this_cpu(in_vmx), false);
+	result = VMX_INSTRUCTION("vmxoff", );
+	if (result != VM_SUCCEED)
+		this_cpu(in_vmx) = was_in_vmx;
 	return result;
 }
 
