@@ -9,13 +9,7 @@
  */
 #include "repro.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/time.h>
-#include <time.h>
-
 enum { PINS = 24, VECTOR = 0x51, MSI_ADDRESS = 0xfee00000, MSI_LEVEL = 1 << 15 | 1 << 14 };
-enum { APIC_BASE_X2APIC = 1 << 10 };
 
 /* What the guest counts, in its memory. It counts an EOI before it writes it. */
 enum { EOIS = SPARE, SPINS = SPARE + 8 };
@@ -77,23 +71,9 @@ static void create(struct vm *vm)
 
 static void start(struct vm *vm)
 {
-	enum { SPURIOUS = 0xf0, APIC_ON = 0x1ff };
-	const uint32_t on = APIC_ON;
-	uint64_t handler = CODE + (guest_interrupt - guest_code);
-	struct kvm_lapic_state lapic;
-	struct kvm_sregs sregs;
-
 	start_in_long_mode(vm, guest_code, guest_end - guest_code, 0, 0);
-	/* An interrupt gate. */
-	write64(vm, IDT + VECTOR * 16, 0x8e0000000000 | CODE_SELECTOR << 16 | handler);
-	CALL(vm->vcpu, KVM_GET_SREGS, &sregs);
-	sregs.apic_base |= APIC_BASE_X2APIC;
-	CALL(vm->vcpu, KVM_SET_SREGS, &sregs);
-
-	/* The local APIC takes no interrupt before it is on. */
-	CALL(vm->vcpu, KVM_GET_LAPIC, &lapic);
-	memcpy(lapic.regs + SPURIOUS, &on, sizeof(on));
-	CALL(vm->vcpu, KVM_SET_LAPIC, &lapic);
+	set_interrupt_gate(vm, VECTOR, CODE + (guest_interrupt - guest_code));
+	enable_x2apic(vm);
 }
 
 static void send_interrupt(struct vm *vm)
@@ -180,35 +160,15 @@ static int meet_signal_after_eoi(struct vm *vm)
 	return 0;
 }
 
-/* What KVM tells of the vCPU, in the order in which it is restored. The guest uses no MSRs. */
-static const struct {
-	unsigned long get, set;
-	const char *name;
-} parts[] = {
-	{ KVM_GET_SREGS, KVM_SET_SREGS, "sregs" },
-	{ KVM_GET_REGS, KVM_SET_REGS, "regs" },
-	{ KVM_GET_XSAVE, KVM_SET_XSAVE, "xsave" },
-	{ KVM_GET_LAPIC, KVM_SET_LAPIC, "lapic" },
-	{ KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, "debugregs" },
-	{ KVM_GET_MP_STATE, KVM_SET_MP_STATE, "mp_state" },
-	{ KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, "vcpu_events" },
-};
-
-static void copy(struct vm *to, const struct vm *from)
+static void copy(struct vm *to, struct vm *from)
 {
-	enum { PARTS = sizeof(parts) / sizeof(*parts), MAX_SIZE = 4096 };
-	static uint8_t state[PARTS][MAX_SIZE];
-
 	create(to);
 	memcpy(to->memory, from->memory, MEMORY_SIZE);
-	for (int i = 0; i < PARTS; i++)
-		call(from->vcpu, parts[i].get, parts[i].name, state[i]);
-	for (int i = 0; i < PARTS; i++)
-		call(to->vcpu, parts[i].set, parts[i].name, state[i]);
+	copy_vcpu(to, from);
 }
 
 /* What a VMM does before it saves a vCPU: KVM ends what it has begun, and runs nothing. */
-static int complete(struct vm *vm)
+static int complete_eoi(struct vm *vm)
 {
 	enum { TIMES = 3 };
 	int came = 0;
@@ -252,7 +212,7 @@ int main(void)
 		err(BROKEN, "sigaction");
 	create(&vm);
 	start(&vm);
-	if (!meet_signal_after_eoi(&vm) || complete(&vm))
+	if (!meet_signal_after_eoi(&vm) || complete_eoi(&vm))
 		verdict(1, "the exit with the EOI comes before the VM can be saved", "");
 
 	/* Its IOAPIC waits for the EOI, and sends nothing. */

@@ -13,14 +13,18 @@
 #define REPRO_H
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
 
 enum status { RIGHT = 0, BUG = 1, BROKEN = 2, CANNOT_TELL = 4 };
 
@@ -67,19 +71,37 @@ static inline void write64(struct vm *vm, uint64_t address, uint64_t value)
 	memcpy(vm->memory + address, &value, sizeof(value));
 }
 
+struct cpuid {
+	struct kvm_cpuid2 head;
+	struct kvm_cpuid_entry2 entries[256];
+};
+
+static inline struct cpuid *get_supported_cpuid(struct vm *vm, unsigned long request)
+{
+	static struct cpuid cpuid;
+
+	cpuid.head.nent = sizeof(cpuid.entries) / sizeof(*cpuid.entries);
+	if (ioctl(vm->kvm, request, &cpuid) < 0)
+		cannot_tell("KVM tells no CPUID here");
+	return &cpuid;
+}
+
 /* The vCPU gets every CPUID bit that KVM supports. */
 static inline void set_supported_cpuid(struct vm *vm, unsigned long request)
 {
-	enum { MAX_ENTRIES = 256 };
-	static struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entries[MAX_ENTRIES];
-	} cpuid;
+	CALL(vm->vcpu, KVM_SET_CPUID2, get_supported_cpuid(vm, request));
+}
 
-	cpuid.head.nent = MAX_ENTRIES;
-	if (ioctl(vm->kvm, request, &cpuid) < 0)
-		cannot_tell("KVM tells no CPUID here");
-	CALL(vm->vcpu, KVM_SET_CPUID2, &cpuid);
+/* True if KVM offers its guests this feature of its own (KVM_FEATURE_*). */
+static inline int has_kvm_feature(struct vm *vm, int feature)
+{
+	enum { KVM_FEATURES = 0x40000001 };
+	const struct cpuid *cpuid = get_supported_cpuid(vm, KVM_GET_SUPPORTED_CPUID);
+
+	for (uint32_t i = 0; i < cpuid->head.nent; i++)
+		if (cpuid->entries[i].function == KVM_FEATURES)
+			return cpuid->entries[i].eax >> feature & 1;
+	return 0;
 }
 
 /* With as many pins as an IOAPIC in user space has; 0 is for an IOAPIC within KVM. */
@@ -185,6 +207,28 @@ static inline void start_in_long_mode(struct vm *vm, const void *code, size_t si
 	CALL(vm->vcpu, KVM_SET_REGS, &regs);
 }
 
+/* Interrupts, exceptions and NMIs of this vector go to a handler in 64-bit code. */
+static inline void set_interrupt_gate(struct vm *vm, int vector, uint64_t handler)
+{
+	write64(vm, IDT + vector * 16, 0x8e0000000000 | CODE_SELECTOR << 16 | handler);
+}
+
+/* The local APIC is in x2APIC mode, as its page is not mapped, and takes interrupts. */
+static inline void enable_x2apic(struct vm *vm)
+{
+	enum { X2APIC = 1 << 10, SPURIOUS = 0xf0, APIC_ON = 0x1ff };
+	const uint32_t on = APIC_ON;
+	struct kvm_lapic_state lapic;
+	struct kvm_sregs sregs;
+
+	CALL(vm->vcpu, KVM_GET_SREGS, &sregs);
+	sregs.apic_base |= X2APIC;
+	CALL(vm->vcpu, KVM_SET_SREGS, &sregs);
+	CALL(vm->vcpu, KVM_GET_LAPIC, &lapic);
+	memcpy(lapic.regs + SPURIOUS, &on, sizeof(on));
+	CALL(vm->vcpu, KVM_SET_LAPIC, &lapic);
+}
+
 /* Runs until the guest writes to a port. Returns the port, and puts the value into *value. */
 static inline int run_to_port(struct vm *vm, uint32_t *value)
 {
@@ -211,6 +255,101 @@ static inline uint32_t expect_port(struct vm *vm, int port)
 		errx(BROKEN, "the guest wrote 0x%x to port 0x%x, expected port 0x%x", value, came,
 		     port);
 	return value;
+}
+
+/*
+ * KVM ends an instruction that it has begun, such as the OUT that came last, and runs nothing more.
+ * That is not saved, so it has to be done before.
+ */
+static inline void complete(struct vm *vm)
+{
+	vm->run->immediate_exit = 1;
+	if (ioctl(vm->vcpu, KVM_RUN, 0) == 0 || errno != EINTR)
+		errx(BROKEN, "KVM_RUN with immediate_exit did not end with EINTR");
+	vm->run->immediate_exit = 0;
+}
+
+static inline void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/* Runs for this time at most. True if the guest has come to the port, false if it has not. */
+static inline int comes_to_port(struct vm *vm, int port, unsigned int ms)
+{
+	/* Again each second, as the first signal may come before KVM_RUN. */
+	struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 },
+				   .it_interval = { 1, 0 } };
+	const struct itimerval off = { 0 };
+	struct sigaction action = { .sa_handler = do_nothing };
+	int result;
+
+	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &timer, NULL) < 0)
+		err(BROKEN, "a timer");
+	result = ioctl(vm->vcpu, KVM_RUN, 0);
+	if (result < 0 && errno != EINTR)
+		err(BROKEN, "KVM_RUN");
+	setitimer(ITIMER_REAL, &off, NULL);
+	if (result < 0)
+		return 0;
+	if (vm->run->exit_reason != KVM_EXIT_IO || vm->run->io.port != port)
+		errx(BROKEN, "the guest stopped with exit reason %u", vm->run->exit_reason);
+	return 1;
+}
+
+static inline int is_halted(struct vm *vm)
+{
+	struct kvm_mp_state state;
+
+	CALL(vm->vcpu, KVM_GET_MP_STATE, &state);
+	return state.mp_state == KVM_MP_STATE_HALTED;
+}
+
+/*
+ * All that KVM tells of one vCPU goes into another one. KVM refuses some MSRs of its own list, such
+ * as those that this CPU lacks; no guest here uses them.
+ */
+static inline void copy_vcpu(struct vm *to, struct vm *from)
+{
+	static const struct {
+		unsigned long get, set;
+		const char *name;
+	} parts[] = {
+		{ KVM_GET_SREGS, KVM_SET_SREGS, "sregs" },
+		{ KVM_GET_REGS, KVM_SET_REGS, "regs" },
+		{ KVM_GET_XSAVE, KVM_SET_XSAVE, "xsave" },
+		{ KVM_GET_LAPIC, KVM_SET_LAPIC, "lapic" },
+		{ KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, "debugregs" },
+		{ KVM_GET_MP_STATE, KVM_SET_MP_STATE, "mp_state" },
+		{ KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, "vcpu_events" },
+	};
+	enum { PARTS = sizeof(parts) / sizeof(*parts), MAX_SIZE = 4096, MAX_MSRS = 1024 };
+	static uint8_t state[PARTS][MAX_SIZE];
+	static struct {
+		struct kvm_msr_list head;
+		uint32_t indices[MAX_MSRS];
+	} msrs;
+
+	for (int i = 0; i < PARTS; i++)
+		call(from->vcpu, parts[i].get, parts[i].name, state[i]);
+	for (int i = 0; i < PARTS; i++)
+		call(to->vcpu, parts[i].set, parts[i].name, state[i]);
+	msrs.head.nmsrs = MAX_MSRS;
+	CALL(from->kvm, KVM_GET_MSR_INDEX_LIST, &msrs);
+	for (uint32_t i = 0; i < msrs.head.nmsrs; i++) {
+		uint64_t value;
+
+		if (get_msr(from, msrs.indices[i], &value))
+			set_msr(to, msrs.indices[i], value);
+	}
+}
+
+/* The vCPU and the memory of one VM go into a new one. */
+static inline void copy_vm(struct vm *to, struct vm *from)
+{
+	vm_create(to);
+	memcpy(to->memory, from->memory, MEMORY_SIZE);
+	copy_vcpu(to, from);
 }
 
 /* Says what was seen, and ends the program. */
