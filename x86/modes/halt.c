@@ -4,12 +4,13 @@
  * "HLT"). A part of the program modes: see modes.c.
  *
  * Only an NMI, an SMI, INIT or RESET ends such a HLT. Operating systems park CPUs like this. A
- * broken hypervisor lets the CPU run on after an action, at the instruction behind HLT, as though
- * something had come. Or it forgets that the CPU has halted, or how to wake it.
+ * broken hypervisor lets the CPU run on, at the instruction behind HLT, as though something had
+ * come: after an action, or when an interrupt comes that has to wait. Or it forgets that the CPU
+ * has halted, or how to wake it.
  *
  * KVM sends a guest that has asked for asynchronous page faults an interrupt when it is restored:
  * "all pages are ready" (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN). It has to
- * wait until interrupts are on, like any other.
+ * wait like any other.
  *
  * The tests see that the CPU is awake before it has got an NMI, or is not awake afterwards. They
  * do not see a HLT that the hypervisor ends and has executed once more.
@@ -19,81 +20,42 @@
 #include "alloc_page.h"
 #include "apic.h"
 #include "deadline.h"
+#include "halted-cpu.h"
 #include "isr.h"
 #include "kvm-para.h"
 #include "migrate.h"
-#include "processor.h"
+#include "percpu.h"
 #include "smp.h"
 #include "test.h"
 
 #define VECTOR	   0x66
 #define ARRIVAL_MS 2000
-#define HALT_US	   50000
+/* After something has happened, a CPU that should stay halted has that long for waking. */
+#define SILENCE_US 50000
 
 FEATURE(ASYNC_PF, "KVM's asynchronous page faults")
 {
 	return async_pf_is_there();
 }
 
-enum stage { COMES, HALTS, AWAKE };
-
-static enum stage stage;
-static bool may_end;
-
-static void on_nmi(struct ex_regs *regs)
+static void check_halted(int cpu, const char *when)
 {
-}
-
-/* It stays awake until all is over: with interrupts on, the CPU would be back in the library. */
-static void halt_with_irqs_off(void *data)
-{
-	u64 flags = irq_save();
-
-	WRITE_ONCE(stage, HALTS);
-	halt();
-	WRITE_ONCE(stage, AWAKE);
-	while (!READ_ONCE(may_end)) {
-		show_life();
-		pause();
-	}
-	irq_restore(flags);
-}
-
-static bool is_awake(void)
-{
-	return READ_ONCE(stage) == AWAKE;
-}
-
-static void check_halt(int cpu, bool act)
-{
-	const char *when = act ? "after the action" : "without an action";
-
-	WRITE_ONCE(stage, COMES);
-	WRITE_ONCE(may_end, false);
-	on_cpu_async(cpu, halt_with_irqs_off, NULL);
-	report_if_failed(wait_until(READ_ONCE(stage) != COMES, ARRIVAL_MS), "CPU %d comes", cpu);
-	/* Then it has halted, unless a busy host keeps it from that. */
-	delay_us(HALT_US);
-	if (act) {
-		if (broken("halt"))
-			apic_send_nmi(cpu);
-		migrate_quiet();
-		delay_us(HALT_US);
-	}
-	report(!is_awake(), "%s: CPU %d, which nothing has woken, is halted", when, cpu);
-	apic_send_nmi(cpu);
-	report(wait_until(is_awake(), ARRIVAL_MS), "%s: an NMI wakes CPU %d", when, cpu);
-	WRITE_ONCE(may_end, true);
-	on_cpu_wait(cpu);
+	if (broken("halt"))
+		apic_send_nmi(cpu);
+	delay_us(SILENCE_US);
+	report(!halted_cpu_is_awake(), "%s: CPU %d, which nothing has woken, is halted", when, cpu);
 }
 
 static void halt_without_and_with_action(int cpu)
 {
-	handler before = handle_exception(NMI_VECTOR, on_nmi);
+	halted_cpu_begin(cpu, NULL);
+	check_halted(cpu, "without an action");
+	halted_cpu_end(cpu, NULL, "without an action");
 
-	check_halt(cpu, false);
-	check_halt(cpu, true);
-	handle_exception(NMI_VECTOR, before);
+	halted_cpu_begin(cpu, NULL);
+	migrate_quiet();
+	check_halted(cpu, "after the action");
+	halted_cpu_end(cpu, NULL, "after the action");
 }
 
 TEST(halt_lasts, .needs = SMP,
@@ -132,4 +94,60 @@ TEST(halt_lasts_with_async_pf, .needs = ALL_OF(SMP, ASYNC_PF),
 	on_cpu(cpu, disable, NULL);
 	unhandle_irq(VECTOR);
 	free_page((void *)shared);
+}
+
+/* ---- interrupts that have to wait ---- */
+
+static PER_CPU(u32, interrupts);
+
+static void count_interrupt(isr_regs_t *regs)
+{
+	this_cpu(interrupts)++;
+}
+
+/* One interrupt comes before the action, and one in it or after it. Both wait for the NMI. */
+static void check_waiting_interrupts(void (*before)(void), void (*send)(int cpu),
+				     void (*after)(void), u32 wanted)
+{
+	int cpu = other_cpu();
+
+	*cpu_ptr(interrupts, cpu) = 0;
+	handle_irq_eoi(VECTOR, count_interrupt);
+	halted_cpu_begin(cpu, before);
+	if (send)
+		send(cpu);
+	check_halted(cpu, "before the action");
+	migrate_quiet();
+	check_halted(cpu, "after the action");
+	report(!READ_ONCE(*cpu_ptr(interrupts, cpu)), "no interrupt comes while they are off");
+	halted_cpu_end(cpu, after, "after the action");
+	report(wait_until(READ_ONCE(*cpu_ptr(interrupts, cpu)) >= wanted, ARRIVAL_MS),
+	       "after the NMI the interrupt that has waited comes");
+	unhandle_irq(VECTOR);
+}
+
+static void send_ipi(int cpu)
+{
+	apic_send_ipi(cpu, VECTOR);
+}
+
+TEST(halt_lasts_with_ipi, .needs = SMP,
+     .about =
+	     "an interrupt from another CPU does not wake a CPU that has halted with interrupts off, but comes after an NMI")
+{
+	check_waiting_interrupts(NULL, send_ipi, NULL, 1);
+}
+
+/* Several periods pass before the action, and at least one in it. */
+static void start_timer(void)
+{
+	apic_setup_timer(VECTOR, APIC_LVT_TIMER_PERIODIC);
+	apic_start_timer(apic_timer_hz() / 100);
+}
+
+TEST(halt_lasts_with_timer, .needs = SMP,
+     .about =
+	     "an APIC timer does not wake a CPU that has halted with interrupts off, but interrupts after an NMI")
+{
+	check_waiting_interrupts(start_timer, NULL, apic_cleanup_timer, 1);
 }
