@@ -4,9 +4,8 @@
 // Noticed by: a device whose interrupt was in service at a migration interrupts no more
 // Files: arch/x86/kvm/ioapic.c
 // Reaches: timers* dma*
-// Cases: timers/precopy
-// Test: rtc_level_in_service
-// Missed: QEMU's RTC raises its line anew with each period, so KVM soon knows again that it is high; a device that raises its line once would show it
+// Cases: timers/precopy dma/precopy
+// Test: rtc_level_in_service held_at_ioapic
 //
 // Undoes Linux 673f7b4257a1, "KVM: ioapic: reinject pending interrupts on KVM_SET_IRQCHIP" (3.15).
 
