@@ -39,6 +39,7 @@ static const struct {
 	{ "rtc_", TIMERS },
 	{ "mem_", MEMORY },
 	{ "mmu_", MEMORY },
+	{ "async_pf_", MEMORY },
 	{ "x86_", REGISTERS },
 	{ "qemu_nested_", NESTED },
 	{ "qemu_hv_", HYPERV },
