@@ -40,10 +40,11 @@ quiet := @
 endif
 
 # $(call remember,NAME,VARIABLE): the file $(build)/NAME.flags, which changes when the variable
-# does. What is made with these flags depends on it, and so is made again.
+# does. What is made with these flags depends on it, and so is made again. GNU make 4.3 sometimes
+# keeps the newline at the end of what it reads, so white space does not count.
 define remember
 remembered := $$(file <$$(build)/$(1).flags)
-ifneq ($$(remembered),$$($(2)))
+ifneq ($$(strip $$(remembered)),$$(strip $$($(2))))
 $$(shell mkdir -p $$(build))
 $$(file >$$(build)/$(1).flags,$$($(2)))
 endif
