@@ -5,11 +5,13 @@
 #include "cli/command.h"
 #include "cli/corpus-bug.h"
 #include "cli/corpus-page.h"
+#include "report/command.h"
 #include "report/digest.h"
 #include "report/page.h"
 #include "report/results-file.h"
 #include "util/paths.h"
 #include "util/text.h"
+#include "vmm/vmm.h"
 
 static struct {
 	char *output;
@@ -175,6 +177,7 @@ static int report(int argc, char **argv)
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return usage_error("%s", error->message);
 	count = options.files ? g_strv_length(options.files) : 0;
+	command_ask_for_vmms(vmm_words);
 	if (options.corpus && (count > 1 || options.text || options.markdown))
 		return usage_error("--corpus makes a page of one matrix");
 	if (options.corpus)

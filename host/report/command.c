@@ -7,6 +7,13 @@
 /* What a shell takes as it is. */
 #define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
 
+static struct vmm_words (*vmm_words_of)(const char *vmm);
+
+void command_ask_for_vmms(struct vmm_words (*words_of)(const char *vmm))
+{
+	vmm_words_of = words_of;
+}
+
 static void add_word(GString *command, const char *word)
 {
 	g_autofree char *quoted = NULL;
@@ -18,7 +25,7 @@ static void add_word(GString *command, const char *word)
 
 static void add_option(GString *command, const char *option, const char *value)
 {
-	if (!value)
+	if (!option || !value)
 		return;
 	g_string_append_printf(command, " %s", option);
 	add_word(command, value);
@@ -28,9 +35,11 @@ char *command_again(const struct result *result)
 {
 	const struct environment *environment = result->environment;
 	gboolean is_local = !g_strcmp0(environment->host, "local");
-	gboolean is_native = !g_strcmp0(environment->vmm, "native");
+	struct vmm_words words = { 0 };
 	GString *command = g_string_new("ferry run");
 
+	if (vmm_words_of)
+		words = vmm_words_of(environment->vmm);
 	add_word(command, result->test_case->program->name);
 	add_option(command, "--plan", result->test_case->plan_name);
 	if (!g_strcmp0(environment->accel, "tcg"))
@@ -38,13 +47,13 @@ char *command_again(const struct result *result)
 	else
 		add_option(command, "--host", environment->host);
 	add_option(command, "--kvm", environment->kvm);
-	if (is_native)
+	if (!words.is_default)
 		add_option(command, "--vmm", environment->vmm);
 	/* A lab has programs of its own. */
-	if (is_local && !is_native)
-		add_option(command, "--qemu", environment->binary);
-	if (is_local)
-		add_option(command, "--qemu-dst", environment->other_binary);
+	if (is_local) {
+		add_option(command, words.binary, environment->binary);
+		add_option(command, words.other_binary, environment->other_binary);
+	}
 	add_option(command, "--machine", environment->machine);
 	for (char **word = environment->options; word && *word; word++)
 		add_word(command, *word);

@@ -5,6 +5,22 @@
 
 #include "report/result.h"
 
+/* How `ferry run` is told to use a VMM. An option that the VMM does not have is NULL. */
+struct vmm_words {
+	gboolean is_default; /* --vmm need not name it */
+	/*
+	 * The options that name its program, and the second one that guests migrate to. They are
+	 * for programs that results tell; run_again_words() has those of other programs.
+	 */
+	const char *binary, *other_binary;
+};
+
+/*
+ * Tells command_again() whom to ask about the VMM of some results. That is NULL, or a name that no
+ * VMM has any more, if the results are old. As long as nobody is told, --vmm names every VMM.
+ */
+void command_ask_for_vmms(struct vmm_words (*words_of)(const char *vmm));
+
 /*
  * "ferry run kvmclock --plan precopy --host amd --seed 17": runs just the case of RESULT as it was
  * run. Words are quoted for a shell. The caller frees it.

@@ -26,3 +26,16 @@ const struct vmm *vmm_find(const char *name, GError **error)
 		    known->str);
 	return NULL;
 }
+
+struct vmm_words vmm_words(const char *name)
+{
+	const struct vmm *vmm = name ? vmm_find(name, NULL) : vmms[0];
+
+	if (!vmm)
+		return (struct vmm_words){ 0 };
+	return (struct vmm_words){
+		.is_default = vmm == vmms[0],
+		.binary = vmm->binary_option,
+		.other_binary = vmm->other_binary_option,
+	};
+}

@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "report/action-stats.h"
+#include "report/command.h"
 #include "suite/firmware.h"
 #include "suite/settings.h"
 #include "util/log-file.h"
@@ -209,6 +210,12 @@ struct vmm {
 	gboolean kvm_alone;	/* it has no other accelerator */
 	unsigned capabilities;	/* of enum vmm_capability */
 	unsigned options;	/* of enum vm_option: those that it knows */
+	/*
+	 * The options of `ferry run` that name its program and the second one, "--qemu" and
+	 * "--qemu-dst", for the command that runs a case again. NULL: it has no such option, or
+	 * cli/run-again.c repeats it.
+	 */
+	const char *binary_option, *other_binary_option;
 
 	/*
 	 * Fills in PROGRAMS. The caller clears them with vmm_programs_clear(), also after FALSE,
@@ -300,5 +307,8 @@ void vmm_programs_clear(struct vmm_programs *programs);
 
 /* The VMM NAME; NULL and ERROR if there is none. */
 const struct vmm *vmm_find(const char *name, GError **error);
+
+/* How a command names the VMM of results. NAME may be NULL, which is the default, or unknown. */
+struct vmm_words vmm_words(const char *name);
 
 #endif

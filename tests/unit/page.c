@@ -9,6 +9,7 @@
 #include "report/result-json.h"
 #include "report/story-json.h"
 #include "run/recorder.h"
+#include "vmm/vmm.h"
 
 #define HOSTILE "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \x01\xff & \"'"
 
@@ -237,36 +238,87 @@ static void test_digest(void)
 	g_assert_nonnull(strstr(markdown, "### FAIL evil/none\n\n`````\na ```` b\n"));
 }
 
+/* The command names what is not the default, and programs by options that the VMM has. */
 static void test_command(void)
 {
-	struct test_case other = { .program = &program, .plan_name = "precopy+tcp" };
-	struct environment lab = { .host = "amd",
-				   .vmm = "native",
-				   .accel = "kvm",
-				   .kvm = "npt=0",
-				   .binary = "/x",
-				   .seed = 9 };
-	struct environment odd = {
-		.host = "local", .vmm = "qemu", .accel = "tcg", .binary = "/my qemu", .seed = 1
+	static const struct {
+		const char *plan, *again;
+		struct environment environment;
+	} rows[] = {
+		{ "precopy+tcp",
+		  "ferry run evil --plan precopy+tcp --host amd --kvm npt=0 --vmm native --seed 9",
+		  { .host = (char *)"amd",
+		    .vmm = (char *)"native",
+		    .accel = (char *)"kvm",
+		    .kvm = (char *)"npt=0",
+		    .binary = (char *)"/x",
+		    .seed = 9 } },
+		{ "none",
+		  "ferry run evil --plan none --accel tcg --qemu '/my qemu' --qemu-dst /y --seed 1",
+		  { .host = (char *)"local",
+		    .vmm = (char *)"qemu",
+		    .accel = (char *)"tcg",
+		    .binary = (char *)"/my qemu",
+		    .other_binary = (char *)"/y",
+		    .seed = 1 } },
+		{ "none",
+		  "ferry run evil --plan none --host local --vmm native --seed 1",
+		  { .host = (char *)"local",
+		    .vmm = (char *)"native",
+		    .binary = (char *)"/x",
+		    .seed = 1 } },
+		/* These results are from a Ferry with one VMM more, and have a program of that. */
+		{ "none",
+		  "ferry run evil --plan none --host local --vmm cheddar --seed 1",
+		  { .host = (char *)"local",
+		    .vmm = (char *)"cheddar",
+		    .binary = (char *)"/x",
+		    .other_binary = (char *)"/y",
+		    .seed = 1 } },
+		/* These tell no VMM. */
+		{ "none",
+		  "ferry run evil --plan none --host local --qemu /x --seed 1",
+		  { .host = (char *)"local", .binary = (char *)"/x", .seed = 1 } },
 	};
-	struct result *in_lab = result_new(&other, &lab), *quoted = result_new(&test_case, &odd);
-	g_autofree char *one = command_again(in_lab), *two = command_again(quoted);
 
-	g_assert_cmpstr(
-		one, ==,
-		"ferry run evil --plan precopy+tcp --host amd --kvm npt=0 --vmm native --seed 9");
-	g_assert_cmpstr(two, ==,
-			"ferry run evil --plan none --accel tcg --qemu '/my qemu' --seed 1");
-	result_free(in_lab);
-	result_free(quoted);
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct test_case again = { .program = &program, .plan_name = rows[i].plan };
+		struct result *result = result_new(&again, &rows[i].environment);
+		g_autofree char *command = command_again(result);
+
+		g_assert_cmpstr(command, ==, rows[i].again);
+		result_free(result);
+	}
+}
+
+/* Every VMM of the table can be named, and the default one need not be. */
+static void test_command_names_vmms(void)
+{
+	struct test_case again = { .program = &program, .plan_name = "none" };
+
+	for (const struct vmm *const *vmm = vmms; *vmm; vmm++) {
+		struct environment environment = { .vmm = (char *)(*vmm)->name, .seed = 1 };
+		struct result *result = result_new(&again, &environment);
+		g_autofree char *command = command_again(result);
+		g_autofree char *expected =
+			vmm == vmms
+				? g_strdup("ferry run evil --plan none --seed 1")
+				: g_strdup_printf("ferry run evil --plan none --vmm %s --seed 1",
+						  (*vmm)->name);
+
+		g_assert_cmpstr(command, ==, expected);
+		result_free(result);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	command_ask_for_vmms(vmm_words);
 	g_test_add_func("/page/hostile", test_hostile);
 	g_test_add_func("/page/long", test_long);
 	g_test_add_func("/page/command", test_command);
+	g_test_add_func("/page/command-names-vmms", test_command_names_vmms);
 	g_test_add_func("/page/digest", test_digest);
 	g_test_add_func("/page/recorder", test_recorder);
 	g_test_add_func("/page/recorder-passes", test_recorder_passes);

@@ -159,6 +159,8 @@ static gboolean find_programs(struct vmm_programs *programs, const struct settin
 const struct vmm qemu_vmm = {
 	.name = "qemu",
 	.transcript = "qmp",
+	.binary_option = "--qemu",
+	.other_binary_option = "--qemu-dst",
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MIGRATE | VMM_CAN_RESET | VMM_CAN_MIGRATE_POSTCOPY |
 			VMM_CAN_SAVE | VMM_CAN_BREAK_MIGRATION | VMM_CAN_SAVE_RUNNING |
 			VMM_CAN_RECOVER_POSTCOPY,
