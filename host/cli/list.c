@@ -14,6 +14,7 @@
 #include "run/environment.h"
 #include "run/select.h"
 #include "util/text.h"
+#include "vmm/vmm.h"
 
 static struct {
 	gboolean verbose, json, times;
@@ -31,8 +32,7 @@ static const GOptionEntry entries[] = {
 	{ "times", 0, 0, G_OPTION_ARG_NONE, &options.times,
 	  "List how long each case is expected to take, how that is known, and the total", NULL },
 	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &settings.vmm,
-	  "List the cases on this VMM: qemu or native (default: qemu for the plans that it can carry out)",
-	  "VMM" },
+	  "List the cases on this VMM (default: the first that can carry out the plan)", "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
 	  "kvm: no case runs in a lab; tcg: on TCG (default: kvm, here or in a lab)", "ACCEL" },
 	{ "firmware", 0, 0, G_OPTION_ARG_STRING, &settings.firmware,
@@ -176,11 +176,14 @@ static int list(int argc, char **argv)
 	struct suite *suite = NULL;
 	enum firmware firmware;
 	g_auto(GStrv) patterns = NULL;
+	g_autofree char *vmm_list = vmm_names();
+	g_autofree char *description = g_strdup_printf("VMM is %s.\n", vmm_list);
 
 	settings = default_settings;
 	g_option_context_set_summary(
 		context,
 		"Lists the cases whose names match a PATTERN, a glob such as 'kvmclock' or '*/storm'; 'quick' means the quick set.");
+	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
 	    !firmware_find(settings.firmware, &firmware, &error) ||

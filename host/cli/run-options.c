@@ -7,6 +7,7 @@
 #include "suite/firmware.h"
 #include "suite/kvm-wanted.h"
 #include "util/text.h"
+#include "vmm/vmm.h"
 
 /* Stands for "no --seed was given". */
 #define RANDOM_SEED G_MININT64
@@ -45,8 +46,7 @@ static const GOptionEntry entries[] = {
 	  "Seconds in which a lab must have started its runner (default: minutes, by the lab)",
 	  "N" },
 	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &options.wanted.vmm,
-	  "What runs the guests: qemu or native (default: qemu for the plans that it can carry out)",
-	  "VMM" },
+	  "What runs the guests (default: the first VMM that can carry out the plan)", "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &options.wanted.accel,
 	  "kvm: only this machine's KVM, no lab; tcg: QEMU's TCG (default: KVM, here or in a lab)",
 	  "ACCEL" },
@@ -145,9 +145,10 @@ static void set_defaults(void)
 static gboolean parse(char **argv, const GOptionEntry *const *tables, GError **error)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-	g_autofree char *hosts = lab_kind_hosts();
+	g_autofree char *hosts = lab_kind_hosts(), *vmm_list = vmm_names();
 	g_autofree char *description = g_strdup_printf(
-		"HOST is %s; all but the first two are labs.\n\n"
+		"HOST is %s; all but the first two are labs.\n"
+		"VMM is %s.\n\n"
 		"Defaults of your own may be in ~/.config/ferry/config ($XDG_CONFIG_HOME), by the options'\n"
 		"long names; one that may be repeated has a line each time:\n\n"
 		"  [run]\n"
@@ -156,7 +157,7 @@ static gboolean parse(char **argv, const GOptionEntry *const *tables, GError **e
 		"  keep-ram = true\n\n"
 		"The command line overrides them, and --no-config leaves them out.\n\n"
 		"Exit status: 0 all passed, 1 some case failed, 2 usage or set-up, 130 interrupted.\n",
-		hosts);
+		hosts, vmm_list);
 	g_auto(GStrv) words = g_strdupv(argv);
 
 	g_option_context_set_summary(

@@ -156,7 +156,10 @@ static struct environment *unknown_environment(const struct lab_results *results
 
 	environment->host = g_strdup(results->host);
 	environment->kvm = g_strdup(results->kvm);
-	environment->vmm = g_strdup("qemu");
+	/* A lab that died before it said a word has not told what its cases ran on. */
+	if (results->owed->len)
+		environment->vmm =
+			g_strdup(((struct test_case *)results->owed->pdata[0])->vmm_name);
 	environment->timescale = 1;
 	return environment;
 }

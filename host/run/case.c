@@ -255,30 +255,32 @@ static char *guest_command_line(const struct test_case *test_case,
 
 /*
  * Images of source and destination can only be compared if the guest does not run while they are
- * made.
+ * made. The caller frees the reason; NULL: they can be compared.
  */
-static const char *why_no_images(const struct plan *plan)
+static char *why_no_images(const struct test_case *test_case)
 {
+	const struct plan *plan = test_case->plan;
+
 	if (plan->next)
-		return "the plan has actions of several kinds";
+		return g_strdup("the plan has actions of several kinds");
 	if (plan->kills_source)
-		return "the source is killed when it has sent all";
+		return g_strdup("the source is killed when it has sent all");
 	if (plan->capabilities & VMM_CAN_MIGRATE_POSTCOPY)
-		return "the guest runs while its memory comes";
+		return g_strdup("the guest runs while its memory comes");
 	if (plan->capabilities & VMM_CAN_SAVE_RUNNING)
-		return "the guest runs while it is saved";
+		return g_strdup("the guest runs while it is saved");
 	if (plan->capabilities & (VMM_CAN_FILE | VMM_CAN_FORK))
-		return "the native VMM makes none";
+		return g_strdup_printf("the %s VMM makes none", test_case->vmm->name);
 	if (plan->capabilities & (VMM_CAN_MIGRATE | VMM_CAN_SAVE) &&
 	    !(plan->capabilities & VMM_CAN_BREAK_MIGRATION))
 		return NULL;
-	return "the guest stays where it is";
+	return g_strdup("the guest stays where it is");
 }
 
 /* Returns what makes images in the case's folder; NULL if none are wanted, or none can be made. */
 static struct ram_images *start_images(struct case_run *run)
 {
-	const char *reason = why_no_images(run->test_case->plan);
+	g_autofree char *reason = why_no_images(run->test_case);
 
 	ram_images_clear(run->result->logdir);
 	if (!run->settings->wanted->keep_ram)

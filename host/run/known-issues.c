@@ -11,6 +11,7 @@
 #include "run/known-issues.h"
 #include "suite/kvm-wanted.h"
 #include "util/text.h"
+#include "vmm/vmm.h"
 
 /* An issue that shows only now and then should have shown in so many results. */
 #define MANY_RESULTS 20
@@ -78,9 +79,12 @@ static gboolean is_host(const struct known_issue *issue, const struct environmen
 /* Does one of the QEMUs have such a version? */
 static gboolean is_qemu(const struct known_issue *issue, const struct result *result)
 {
+	const char *name = result->environment->vmm;
+	const struct vmm *vmm = name ? vmm_find(name, NULL) : NULL;
+
 	if (!issue->qemus)
 		return TRUE;
-	return !g_strcmp0(result->environment->vmm, "qemu") &&
+	return vmm && vmm->is_qemu &&
 	       (within(result->vmm_version, issue->qemus) ||
 		(result->other_vmm_version && within(result->other_vmm_version, issue->qemus)));
 }

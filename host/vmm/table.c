@@ -27,6 +27,15 @@ const struct vmm *vmm_find(const char *name, GError **error)
 	return NULL;
 }
 
+char *vmm_names(void)
+{
+	GString *text = g_string_new(vmms[0]->name);
+
+	for (const struct vmm *const *vmm = vmms + 1; *vmm; vmm++)
+		g_string_append_printf(text, "%s%s", vmm[1] ? ", " : " or ", (*vmm)->name);
+	return g_string_free(text, FALSE);
+}
+
 struct vmm_words vmm_words(const char *name)
 {
 	const struct vmm *vmm = name ? vmm_find(name, NULL) : vmms[0];

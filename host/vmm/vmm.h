@@ -216,6 +216,8 @@ struct vmm {
 	 * cli/run-again.c repeats it.
 	 */
 	const char *binary_option, *other_binary_option;
+	/* Its program is a QEMU: what known-issues.cfg says of QEMU's versions is about it. */
+	gboolean is_qemu;
 
 	/*
 	 * Fills in PROGRAMS. The caller clears them with vmm_programs_clear(), also after FALSE,
@@ -307,6 +309,9 @@ void vmm_programs_clear(struct vmm_programs *programs);
 
 /* The VMM NAME; NULL and ERROR if there is none. */
 const struct vmm *vmm_find(const char *name, GError **error);
+
+/* "qemu or native": what --vmm can be told. The caller frees it. */
+char *vmm_names(void);
 
 /* How a command names the VMM of results. NAME may be NULL, which is the default, or unknown. */
 struct vmm_words vmm_words(const char *name);
