@@ -9,11 +9,13 @@
 static void test_kinds(void)
 {
 	g_autofree char *hosts = lab_kind_hosts();
+	g_auto(GStrv) words = g_strsplit_set(hosts, ", ", -1);
 
-	g_assert_cmpstr(hosts, ==, "auto, local, lab, amd or intel");
+	g_assert_true(g_str_has_prefix(hosts, "auto, local, lab, amd"));
 	g_assert_null(lab_kind_find("moon"));
 	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++) {
 		g_assert_true(lab_kind_find(kind->name) == kind);
+		g_assert_true(g_strv_contains((const char *const *)words, kind->name));
 		for (const char *const *need = kind->offers; *need; need++)
 			g_assert_true(g_strv_contains(need_names(), *need));
 		for (const char *const *clock = kind->clocks; *clock; clock++)
