@@ -31,6 +31,11 @@ struct lab_kind {
 	unsigned boot_seconds;
 	const char
 		*no_uefi; /* why it cannot run UEFI firmware where its CPU is emulated, or NULL */
+	/*
+	 * How many times longer a case takes than on this machine's KVM where the CPU is emulated.
+	 * A rough guess, for cases that have not run there yet.
+	 */
+	double slowness;
 };
 
 /*
@@ -45,11 +50,17 @@ extern const char *const lab_kernel_words[];
 /* The kind NAME, or NULL if there is none. */
 const struct lab_kind *lab_kind_find(const char *name);
 
+/* For tests: lab_kind_find() also finds KIND, which is not in the table. NULL: no more. */
+void lab_kind_pretend(const struct lab_kind *kind);
+
 /* Does the kind meet NEED? */
 gboolean lab_kind_offers(const struct lab_kind *kind, const char *need);
 
 /* The clocks that at least one kind can be started with, ended by NULL. */
 const char *const *lab_clocks(void);
+
+/* "amd or intel": all labs. The caller frees it. */
+char *lab_kind_names(void);
 
 /* "auto, local, lab, amd or intel": what --host can be told. The caller frees it. */
 char *lab_kind_hosts(void);

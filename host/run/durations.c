@@ -2,9 +2,9 @@
 /*
  * Expected durations. See durations.h.
  *
- * durations.cfg has a group for each kind of host (kvm and tcg are this machine's, amd and intel
- * the labs) with seconds of cases, and the group `plans` with how many times longer a case takes
- * under a plan than under the plan `none`. `ferry results --durations` writes it. What is
+ * durations.cfg has a group for each kind of host (kvm and tcg are this machine's, others have the
+ * name of a lab) with seconds of cases, and the group `plans` with how many times longer a case
+ * takes under a plan than under the plan `none`. `ferry results --durations` writes it. What is
  * remembered is in one file for this machine and one for each lab, with a group for each kernel and
  * CPU (remembered.h).
  */
@@ -34,12 +34,21 @@ struct host {
 	double slowness;   /* compared with others of this table; a rough guess */
 };
 
-static const struct host hosts[] = {
-	{ "kvm", 1 },
-	{ "tcg", 2 },
-	{ "amd", 6 },
-	{ "intel", 8 },
-};
+/* The kinds of this machine, by the accelerator. The first stands for what is not known. */
+static const struct host kinds_here[] = { { "kvm", 1 }, { "tcg", 2 } };
+
+static struct host host_of_lab(const struct lab_kind *lab)
+{
+	return (struct host){ lab->name, lab->slowness };
+}
+
+/* All kinds of hosts, by NUMBER from 0; after the last comes one without a group. */
+static struct host nth_host(gsize number)
+{
+	if (number < G_N_ELEMENTS(kinds_here))
+		return kinds_here[number];
+	return host_of_lab(&lab_kinds[number - G_N_ELEMENTS(kinds_here)]);
+}
 
 struct durations {
 	GKeyFile *built_in;
@@ -140,14 +149,16 @@ static double built_in(const struct durations *durations, const char *group, con
 
 /* ---- guesses ---- */
 
-static const struct host *host_kind(const struct durations *durations, const char *host)
+static struct host host_kind(const struct durations *durations, const char *host)
 {
-	const char *name = is_local(host) ? durations->accel : host;
+	const struct lab_kind *lab = is_local(host) ? NULL : lab_kind_find(host);
 
-	for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++)
-		if (g_str_equal(hosts[i].group, name))
-			return &hosts[i];
-	return &hosts[0];
+	if (lab)
+		return host_of_lab(lab);
+	for (gsize i = 0; is_local(host) && i < G_N_ELEMENTS(kinds_here); i++)
+		if (g_str_equal(kinds_here[i].group, durations->accel))
+			return kinds_here[i];
+	return kinds_here[0];
 }
 
 /* "precopy+tcp" takes about as long as "precopy". The caller frees the name. */
@@ -177,7 +188,7 @@ static char *key_without_options(const struct program *program, const char *plan
 /* What the program takes under plan `none`, by what is known of it on this host; 0: nothing is. */
 static double base_of_program(struct durations *durations, const char *program, const char *host)
 {
-	const struct host *kind = host_kind(durations, host);
+	struct host kind = host_kind(durations, host);
 	g_auto(GStrv) plans = g_key_file_get_keys(durations->built_in, PLANS, NULL, NULL);
 
 	for (char **plan = plans; plan && *plan; plan++) {
@@ -185,7 +196,7 @@ static double base_of_program(struct durations *durations, const char *program, 
 		double seconds = measured(durations, host, key);
 
 		if (!seconds)
-			seconds = built_in(durations, kind->group, key);
+			seconds = built_in(durations, kind.group, key);
 		if (seconds > 0)
 			return seconds / plan_factor(durations, *plan);
 	}
@@ -202,29 +213,30 @@ static char *sibling(const char *program)
 
 /* What PROGRAM takes under plan `none`, by what durations.cfg has of it on other kinds of hosts. */
 static double base_elsewhere(struct durations *durations, const struct program *program,
-			     const struct host *kind)
+			     struct host kind)
 {
 	g_autofree char *key = key_of(program->name, "none");
 
-	for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++) {
-		double seconds = built_in(durations, hosts[i].group, key);
+	for (gsize i = 0; nth_host(i).group; i++) {
+		struct host other = nth_host(i);
+		double seconds = built_in(durations, other.group, key);
 
 		if (seconds > 0)
-			return seconds * kind->slowness / hosts[i].slowness;
+			return seconds * kind.slowness / other.slowness;
 	}
 	return 0;
 }
 
 /* What any program takes under plan `none` on this kind of host; 0: the table has none. */
-static double base_of_kind(const struct durations *durations, const struct host *kind)
+static double base_of_kind(const struct durations *durations, struct host kind)
 {
-	g_auto(GStrv) keys = g_key_file_get_keys(durations->built_in, kind->group, NULL, NULL);
+	g_auto(GStrv) keys = g_key_file_get_keys(durations->built_in, kind.group, NULL, NULL);
 	double sum = 0;
 	guint count = 0;
 
 	for (char **key = keys; key && *key; key++)
 		if (g_str_has_suffix(*key, "/none")) {
-			sum += built_in(durations, kind->group, *key);
+			sum += built_in(durations, kind.group, *key);
 			count++;
 		}
 	return count ? sum / count : 0;
@@ -233,7 +245,7 @@ static double base_of_kind(const struct durations *durations, const struct host 
 static double guess(struct durations *durations, const struct program *program, const char *plan,
 		    const char *host)
 {
-	const struct host *kind = host_kind(durations, host);
+	struct host kind = host_kind(durations, host);
 	double base = base_of_program(durations, program->name, host);
 	g_autofree char *other = sibling(program->name);
 
@@ -266,7 +278,7 @@ double expected_seconds(struct durations *durations, const struct test_case *tes
 		return seconds;
 	*source = g_str_equal(key, plain_key) ? DURATION_BUILT_IN : DURATION_GUESSED;
 	if ((seconds = measured(durations, host, plain_key)) > 0 ||
-	    (seconds = built_in(durations, host_kind(durations, host)->group, plain_key)) > 0)
+	    (seconds = built_in(durations, host_kind(durations, host).group, plain_key)) > 0)
 		return seconds;
 	*source = DURATION_GUESSED;
 	return guess(durations, program, plan, host);

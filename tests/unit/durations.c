@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "lab/kinds.h"
 #include "plan/plan.h"
 #include "run/durations.h"
 #include "run/remembered.h"
@@ -207,6 +208,19 @@ static void test_table_and_guesses(void)
 				      expected(&program, "none", "local", NULL));
 }
 
+/* A lab that nothing is known of is as slow as its row says, compared with the amd lab. */
+static void test_unknown_lab(void)
+{
+	const struct lab_kind moon = { .name = "moon",
+				       .slowness = 2 * lab_kind_find("amd")->slowness };
+
+	forget_all();
+	lab_kind_pretend(&moon);
+	g_assert_cmpfloat_with_epsilon(expected(&table_program, "none", "moon", NULL),
+				       2 * expected(&table_program, "none", "amd", NULL), 0.01);
+	lab_kind_pretend(NULL);
+}
+
 /* A damaged file is an empty one, and is replaced when something is learned. */
 static void test_damage(void)
 {
@@ -345,6 +359,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/durations/boot", test_boot);
 	g_test_add_func("/durations/unusual", test_unusual);
 	g_test_add_func("/durations/table-and-guesses", test_table_and_guesses);
+	g_test_add_func("/durations/unknown-lab", test_unknown_lab);
 	g_test_add_func("/durations/damage", test_damage);
 	g_test_add_func("/durations/two-at-once", test_two_at_once);
 	g_test_add_func("/durations/full-disk", test_full_disk);

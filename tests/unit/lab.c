@@ -5,6 +5,7 @@
 #include "lab/command-line.h"
 #include "lab/kinds.h"
 #include "suite/needs.h"
+#include "util/paths.h"
 
 static void test_kinds(void)
 {
@@ -20,6 +21,40 @@ static void test_kinds(void)
 			g_assert_true(g_strv_contains(need_names(), *need));
 		for (const char *const *clock = kind->clocks; *clock; clock++)
 			g_assert_true(g_strv_contains(lab_clocks(), *clock));
+	}
+}
+
+/* The word after KEY= in TEXT, up to white space. The caller frees it. */
+static char *value_of(const char *text, const char *key)
+{
+	g_autofree char *pattern = g_strdup_printf("(?m)^lab=.* %s=(\\S+)", key);
+	g_autoptr(GRegex) regex = g_regex_new(pattern, 0, 0, NULL);
+	g_autoptr(GMatchInfo) match = NULL;
+
+	return g_regex_match(regex, text, 0, &match) ? g_match_info_fetch(match, 1) : NULL;
+}
+
+/* A row says of its script what the script says, and what the runner reckons with. */
+static void test_rows(void)
+{
+	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++) {
+		g_autofree char *name = g_strconcat("lab/", kind->name, NULL);
+		g_autofree char *path = source_path(name);
+		g_autofree char *script = NULL, *cpus = NULL, *emulation = NULL;
+		g_autofree char *row_cpus = g_strdup_printf("%u", kind->cpus);
+
+		g_assert_true(g_file_get_contents(path, &script, NULL, NULL));
+		cpus = value_of(script, "cpus");
+		emulation = value_of(script, "emulation");
+		if (g_strcmp0(cpus, row_cpus))
+			g_error("%s has cpus=%s, and its row in host/lab/kinds.c %s", name, cpus,
+				row_cpus);
+		if (g_strcmp0(emulation, kind->emulator))
+			g_error("%s has emulation=%s, and its row in host/lab/kinds.c %s", name,
+				emulation, kind->emulator);
+		if (!(kind->slowness >= 1) || !kind->boot_seconds)
+			g_error("the row of %s in host/lab/kinds.c lacks slowness or boot_seconds",
+				name);
 	}
 }
 
@@ -136,6 +171,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/lab/kinds", test_kinds);
+	g_test_add_func("/lab/rows", test_rows);
 	g_test_add_func("/lab/needs", test_needs);
 	g_test_add_func("/lab/command-line", test_command_line);
 	g_test_add_func("/lab/files", test_files);
