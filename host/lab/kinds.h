@@ -36,6 +36,11 @@ struct lab_kind {
 	 * A rough guess, for cases that have not run there yet.
 	 */
 	double slowness;
+	/*
+	 * The lab whose emulated CPU this one has, too: its known issues are also of this lab. NULL
+	 * for a CPU of its own.
+	 */
+	const char *emulates_like;
 };
 
 /*

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "lab/kinds.h"
 #include "plan/plan.h"
 #include "run/known-issue.h"
 #include "run/known-issues.h"
@@ -64,16 +65,27 @@ static gboolean matches_any(char **globs, const char *name)
 }
 
 /*
- * Issues of a lab are bugs of its emulated CPU, or of a KVM on that. They do not hold for a lab
- * that runs on this machine's own KVM: only `*` matches there.
+ * Issues of a lab are bugs of its emulated CPU, or of a KVM on that. So they also hold for a lab
+ * that has the same emulated CPU. They do not hold for a lab that runs on this machine's own KVM:
+ * only `*` matches there.
  */
+static gboolean is_lab(const struct known_issue *issue, const struct environment *environment)
+{
+	const struct lab_kind *kind = lab_kind_find(environment->host);
+
+	if (!environment->cpu_emulated)
+		return matches_any(issue->hosts, "");
+	return matches_any(issue->hosts, environment->host) ||
+	       (kind && kind->emulates_like && matches_any(issue->hosts, kind->emulates_like));
+}
+
 static gboolean is_host(const struct known_issue *issue, const struct environment *environment)
 {
-	gboolean lab = !g_str_equal(environment->host, "local");
-
-	return matches_any(issue->hosts,
-			   lab && !environment->cpu_emulated ? "" : environment->host) ||
-	       (!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"));
+	if (!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"))
+		return TRUE;
+	if (g_str_equal(environment->host, "local"))
+		return matches_any(issue->hosts, environment->host);
+	return is_lab(issue, environment);
 }
 
 /* Does one of the QEMUs have such a version? */

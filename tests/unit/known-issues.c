@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "lab/kinds.h"
 #include "plan/plan.h"
 #include "run/known-issues.h"
 #include "util/paths.h"
@@ -95,6 +96,14 @@ static const struct row {
 	{ "besides", "amd", "6.1.0", "none", VERDICT_FAIL, "alpha:fail gamma:fail", "",
 	  VERDICT_FAIL, "alpha:xfail gamma:fail", "", "gamma: gamma failed (besides" },
 	{ "other-host", "local", "6.1.0", "none", VERDICT_FAIL, "alpha:fail", "", VERDICT_FAIL,
+	  "alpha:fail", "", "first" },
+	{ "like-amd", "moon", "6.1.0", "none", VERDICT_FAIL, "alpha:fail", "", VERDICT_XFAIL,
+	  "alpha:xfail", "", "alpha is broken" },
+	{ "like-amd-is-not-intel", "moon", "6.1.0", "pause", VERDICT_FAIL, "", "CPU 1 is late",
+	  VERDICT_FAIL, "", "CPU 1 is late", "first" },
+	{ "like-amd-on-hardware", "moon", "6.1.0", "none", VERDICT_FAIL, "alpha:fail", "",
+	  VERDICT_FAIL, "alpha:fail", "", "first", .hardware = TRUE },
+	{ "unlike-amd", "sun", "6.1.0", "none", VERDICT_FAIL, "alpha:fail", "", VERDICT_FAIL,
 	  "alpha:fail", "", "first" },
 	{ "hardware", "amd", "6.1.0", "none", VERDICT_FAIL, "alpha:fail", "", VERDICT_FAIL,
 	  "alpha:fail", "", "first", .hardware = TRUE },
@@ -378,7 +387,10 @@ static void test_row(gconstpointer data)
 
 int main(int argc, char **argv)
 {
+	static const struct lab_kind moon = { .name = "moon", .emulates_like = "amd" };
+
 	g_test_init(&argc, &argv, NULL);
+	lab_kind_pretend(&moon);
 	g_test_add_func("/known-issues/unknown-host", test_unknown_host);
 	g_test_add_func("/known-issues/bad-kvm", test_bad_kvm);
 	g_test_add_func("/known-issues/then-alone", test_then_alone);

@@ -55,6 +55,7 @@ static void test_rows(void)
 		if (!(kind->slowness >= 1) || !kind->boot_seconds)
 			g_error("the row of %s in host/lab/kinds.c lacks slowness or boot_seconds",
 				name);
+		g_assert_true(!kind->emulates_like || lab_kind_find(kind->emulates_like));
 	}
 }
 
