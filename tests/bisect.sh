@@ -143,7 +143,7 @@ check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
 check "--bad-if above --repeat" stops '--bad-if 1 to 2'
 bisect --qemu-tree "$qemu" --host moon
-check "a host that there is not stops git before anything is built" stops "or a lab, amd or intel, not 'moon'"
+check "a host that there is not stops git before anything is built" stops "--host is local, or a lab, "
 bisect --tree "$tree" --logdir /proc/logs
 check "so does a folder for logs that cannot be made" stops 'cannot make the folder /proc/logs for logs'
 bisect --tree "$tree" nosuch/none

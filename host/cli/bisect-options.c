@@ -144,6 +144,8 @@ static gboolean is_host(const char *name)
 
 static gboolean check(GError **error)
 {
+	g_autofree char *labs = lab_kind_names();
+
 	if (!options.patterns)
 		g_set_error(
 			error, FERRY_ERROR, 0,
@@ -164,12 +166,10 @@ static gboolean check(GError **error)
 		g_set_error(error, FERRY_ERROR, 0, "--known-issues is none, not '%s'",
 			    known_issues);
 	else if (host && !is_host(host))
-		g_set_error(
-			error, FERRY_ERROR, 0,
-			options.qemu
-				? "--host is local, or a lab, amd or intel, not '%s'"
-				: "--host is the lab that boots the kernel, amd or intel, not '%s'",
-			host);
+		g_set_error(error, FERRY_ERROR, 0,
+			    options.qemu ? "--host is local, or a lab, %s, not '%s'"
+					 : "--host is the lab that boots the kernel, %s, not '%s'",
+			    labs, host);
 	else if (!options.qemu ? kernel != NULL : qemu != NULL)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "%s is what is built from the tree; leave it out",

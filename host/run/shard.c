@@ -17,6 +17,7 @@
  * Programs with nested guests run on this machine or in a lab, at very different speeds. They are
  * shared out by themselves, so that it does not matter how their durations compare with others'.
  */
+#include "lab/kinds.h"
 #include "run/durations.h"
 #include "run/shard.h"
 #include "util/text.h"
@@ -95,20 +96,27 @@ void shard_assign(struct share_of_shard *items, guint length, unsigned count)
 
 /* ---- cases ---- */
 
-/* The host whose figures in durations.cfg are taken for the programs of a kind. */
-struct kind {
-	const char *need, *host;
-};
+/* Programs are of one kind for each of these needs, and of a further kind. */
+static const char *const kinds[] = { "svm", "vmx", NULL };
 
-static const struct kind kinds[] = { { "svm", "amd" }, { "vmx", "intel" }, { NULL, "amd" } };
-
-static const struct kind *kind_of(const struct program *program)
+/* NULL: it has none of these needs. */
+static const char *kind_of(const struct program *program)
 {
-	const struct kind *kind = kinds;
+	const char *const *need = kinds;
 
-	while (kind->need && !g_strv_contains((const char *const *)program->needs, kind->need))
-		kind++;
-	return kind;
+	while (*need && !g_strv_contains((const char *const *)program->needs, *need))
+		need++;
+	return *need;
+}
+
+/* The host whose figures in durations.cfg are taken for the programs of a kind. */
+static const char *host_of_kind(const char *need)
+{
+	const struct lab_kind *lab = lab_kinds;
+
+	while (need && lab->name && !lab_kind_offers(lab, need))
+		lab++;
+	return lab->name ?: lab_kinds[0].name;
 }
 
 void shard_keep(GPtrArray *cases, const struct shard *shard)
@@ -119,11 +127,11 @@ void shard_keep(GPtrArray *cases, const struct shard *shard)
 
 	for (guint i = 0; i < length; i++) {
 		struct test_case test_case = *(struct test_case *)cases->pdata[i];
-		const struct kind *kind = kind_of(test_case.program);
+		const char *need = kind_of(test_case.program);
 
-		test_case.host = kind->host;
+		test_case.host = host_of_kind(need);
 		items[i].name = test_case.name;
-		items[i].kind = kind->need ? kind->need : "";
+		items[i].kind = need ?: "";
 		items[i].seconds = expected_seconds(table, &test_case, NULL);
 	}
 	shard_assign(items, length, shard->count);
