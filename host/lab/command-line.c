@@ -44,17 +44,24 @@ static void add_patterns(GPtrArray *arguments, const GPtrArray *cases)
 	}
 }
 
-/* Names the VMMs of CASES, each once: a lab without QEMU and its firmware boots sooner. */
+/*
+ * Names what the VMMs of CASES need, each once: a lab without QEMU and its firmware boots sooner.
+ * If one of them does not tell, none is named, and the lab gets all.
+ */
 static void add_vmms(GPtrArray *arguments, const GPtrArray *cases)
 {
-	g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
 
 	for (guint i = 0; i < cases->len; i++) {
-		const struct test_case *test_case = cases->pdata[i];
+		const char *word = ((const struct test_case *)cases->pdata[i])->vmm_files;
 
-		if (g_hash_table_add(names, (gpointer)test_case->vmm_name))
-			add_option(arguments, "--vmm", test_case->vmm_name);
+		if (!word)
+			return;
+		if (!g_ptr_array_find_with_equal_func(words, word, g_str_equal, NULL))
+			g_ptr_array_add(words, (gpointer)word);
 	}
+	for (guint i = 0; i < words->len; i++)
+		add_option(arguments, "--vmm", words->pdata[i]);
 }
 
 /*

@@ -240,6 +240,7 @@ static struct test_case *add_case(GPtrArray *cases, const struct selection *sele
 	test_case->plan = plan;
 	test_case->vmm = vmm;
 	test_case->vmm_name = vmm->name;
+	test_case->vmm_files = vmm->lab_files;
 	test_case->plan_name = plan->name;
 	test_case->action = plan->action;
 	test_case->reboots = plan->reboots;

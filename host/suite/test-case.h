@@ -14,6 +14,7 @@ struct test_case {
 	const struct plan *plan; /* plan/plan.h; what reports need of it is below */
 	const struct vmm *vmm;	 /* vmm/vmm.h: what runs the guest */
 	const char *vmm_name;	 /* "qemu" */
+	const char *vmm_files;	 /* its lab_files */
 	const char *plan_name;	 /* "precopy+tcp" */
 	const char *action;	 /* what the plan does once: "migration"; NULL: nothing */
 	gboolean reboots;	 /* an action is over when the guest has booted again */

@@ -216,6 +216,12 @@ struct vmm {
 	 * cli/run-again.c repeats it.
 	 */
 	const char *binary_option, *other_binary_option;
+	/*
+	 * What a lab that does not see the host's files packs for it (lab/pack-files): "qemu", the
+	 * default QEMU with its firmware, or a program in the build folder or in $PATH. NULL: all
+	 * that lab/pack-files knows.
+	 */
+	const char *lab_files;
 	/* Its program is a QEMU: what known-issues.cfg says of QEMU's versions is about it. */
 	gboolean is_qemu;
 

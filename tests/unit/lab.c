@@ -93,7 +93,8 @@ static char *command_line(const struct lab_kind *kind, const struct lab_options 
 	struct program program = { .name = (char *)"prog", .file = (char *)"/proc/version" };
 	struct test_case test_case = { .program = &program,
 				       .plan_name = "storm+tcp",
-				       .vmm_name = "cheddar",
+				       .vmm_name = "cheese",
+				       .vmm_files = "cheddar",
 				       .name = (char *)"prog/storm+tcp#3" };
 	g_autoptr(GPtrArray) cases = g_ptr_array_new();
 	g_auto(GStrv) words = NULL;

@@ -188,6 +188,7 @@ const struct vmm native_vmm = {
 	.name = "native",
 	.kvm_alone = TRUE,
 	.transcript = "control",
+	.lab_files = "ferry-vmm",
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_CYCLE | VMM_CAN_FILE | VMM_CAN_FORK |
 			VMM_CAN_RESET | VMM_CAN_CARRY,
 	.find_programs = find_programs,

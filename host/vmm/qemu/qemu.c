@@ -161,6 +161,7 @@ const struct vmm qemu_vmm = {
 	.transcript = "qmp",
 	.binary_option = "--qemu",
 	.other_binary_option = "--qemu-dst",
+	.lab_files = "qemu",
 	.is_qemu = TRUE,
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MIGRATE | VMM_CAN_RESET | VMM_CAN_MIGRATE_POSTCOPY |
 			VMM_CAN_SAVE | VMM_CAN_BREAK_MIGRATION | VMM_CAN_SAVE_RUNNING |
