@@ -11,6 +11,7 @@
 /* As a host, this means the first kind that offers what the case needs. */
 #define ANY_LAB "lab"
 
+/* All members have to be set but `no_uefi` and `emulates_like`. */
 struct lab_kind {
 	const char *name; /* of the script below lab/, and the word of --host */
 	/* Needs (suite/needs.h) that the machine can meet. The runner inside checks them again. */

@@ -203,7 +203,12 @@ struct broken_migration_options {
 typedef void (*action_done_function)(void *data, const struct action_stats *stats,
 				     const char *problem);
 
-/* A function for what a VMM cannot do is NULL. */
+/*
+ * Every VMM has `name`, `transcript`, find_programs(), start(), send(), give_to(), quit(), kill()
+ * and free(). A VMM that can migrate, save or restore also has release_output(). Each capability
+ * has a function, which is NULL in a VMM that lacks it; lacks(), end() and activity() may be NULL
+ * in any.
+ */
 struct vmm {
 	const char *name;
 	const char *transcript; /* the name of the log of its control channel */
