@@ -45,11 +45,6 @@ struct book {
 
 static PER_CPU(struct book, books);
 
-FEATURE(ASYNC_PF, "KVM's asynchronous page faults")
-{
-	return async_pf_is_there();
-}
-
 static volatile u32 *place_of(u32 *tokens, u32 token)
 {
 	for (int i = 0; i < ASYNC_PF_MOST_TOKENS; i++)

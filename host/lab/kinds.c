@@ -3,6 +3,7 @@
 #include "lab/kinds.h"
 #include "suite/needs.h"
 #include "util/kvm.h"
+#include "util/text.h"
 
 /* The machine's kernel can be told to trust its TSC, or not to. */
 static const char *const both_clocks[] = { "tsc", "hpet", NULL };
@@ -104,10 +105,10 @@ const char *const *lab_clocks(void)
 
 char *lab_kind_names(void)
 {
-	GString *text = g_string_new(lab_kinds[0].name);
+	GString *text = g_string_new(NULL);
 
-	for (const struct lab_kind *kind = lab_kinds + 1; kind->name; kind++)
-		g_string_append_printf(text, "%s%s", kind[1].name ? ", " : " or ", kind->name);
+	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++)
+		text_add_choice(text, kind->name, !kind[1].name);
 	return g_string_free(text, FALSE);
 }
 

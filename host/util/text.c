@@ -140,3 +140,10 @@ gboolean text_number(const char *text, gint64 minimum, gint64 maximum, gint64 *n
 {
 	return g_ascii_string_to_signed(text, 10, minimum, maximum, number, NULL);
 }
+
+void text_add_choice(GString *list, const char *name, gboolean is_last)
+{
+	if (list->len)
+		g_string_append(list, is_last ? " or " : ", ");
+	g_string_append(list, name);
+}

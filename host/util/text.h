@@ -45,6 +45,9 @@ char *text_identifier(const char *text);
 /* TRUE if NAME matches PATTERN, a glob with '*' and '?'. */
 gboolean text_glob(const char *pattern, const char *name);
 
+/* Adds NAME to a list such as "a, b or c", which may be empty. */
+void text_add_choice(GString *list, const char *name, gboolean is_last);
+
 /* Sets NUMBER to TEXT. FALSE if TEXT is not a whole number from MINIMUM to MAXIMUM. */
 gboolean text_number(const char *text, gint64 minimum, gint64 maximum, gint64 *number);
 

@@ -29,10 +29,10 @@ const struct vmm *vmm_find(const char *name, GError **error)
 
 char *vmm_names(void)
 {
-	GString *text = g_string_new(vmms[0]->name);
+	GString *text = g_string_new(NULL);
 
-	for (const struct vmm *const *vmm = vmms + 1; *vmm; vmm++)
-		g_string_append_printf(text, "%s%s", vmm[1] ? ", " : " or ", (*vmm)->name);
+	for (const struct vmm *const *vmm = vmms; *vmm; vmm++)
+		text_add_choice(text, (*vmm)->name, !vmm[1]);
 	return g_string_free(text, FALSE);
 }
 

@@ -40,7 +40,7 @@ static void halt_with_irqs_off(void *data)
 		halted.after();
 }
 
-bool halted_cpu_is_awake(void)
+static bool is_awake(void)
 {
 	return READ_ONCE(halted.stage) == AWAKE;
 }
@@ -56,11 +56,16 @@ void halted_cpu_begin(int cpu, void (*before)(void))
 	delay_us(HALT_US);
 }
 
+void halted_cpu_check(int cpu, const char *when)
+{
+	report(!is_awake(), "%s: CPU %d, which nothing has woken, is halted", when, cpu);
+}
+
 void halted_cpu_end(int cpu, void (*after)(void), const char *when)
 {
 	halted.after = after;
 	apic_send_nmi(cpu);
-	report(wait_until(halted_cpu_is_awake(), ARRIVAL_MS), "%s: an NMI wakes CPU %d", when, cpu);
+	report(wait_until(is_awake(), ARRIVAL_MS), "%s: an NMI wakes CPU %d", when, cpu);
 	WRITE_ONCE(halted.may_end, true);
 	on_cpu_wait(cpu);
 	handle_exception(NMI_VECTOR, halted.nmi_handler);

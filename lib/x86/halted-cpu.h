@@ -10,14 +10,15 @@
 
 /*
  * Has CPU call `before`, which may be NULL, with interrupts off, and halt. Gives it time for that,
- * but a busy host may keep it from it.
+ * but a busy host may keep it from it. If the HLT ends, the CPU waits with interrupts off for
+ * halted_cpu_end().
  */
 void halted_cpu_begin(int cpu, void (*before)(void));
-/* Whether the HLT has ended. The CPU then waits, with interrupts off, for halted_cpu_end(). */
-bool halted_cpu_is_awake(void);
+/* A check: the HLT has not ended. WHEN begins the check's text. */
+void halted_cpu_check(int cpu, const char *when);
 /*
  * A check: an NMI ends the HLT. The CPU turns interrupts on then, takes those that have waited,
- * calls `after`, which may be NULL, and is idle again. WHEN begins the check's text.
+ * calls `after`, which may be NULL, and is idle again.
  */
 void halted_cpu_end(int cpu, void (*after)(void), const char *when);
 

@@ -44,7 +44,7 @@ bool kvm_para_can_call(void)
 	return catch_exception(call_nothing, NULL) == NO_EXCEPTION;
 }
 
-bool async_pf_is_there(void)
+FEATURE(ASYNC_PF, "KVM's asynchronous page faults")
 {
 	return kvm_para_has_feature(KVM_FEATURE_ASYNC_PF) &&
 	       kvm_para_has_feature(KVM_FEATURE_ASYNC_PF_INT);

@@ -7,6 +7,7 @@
 #define X86_KVM_PARA_H
 
 #include "libcflat.h"
+#include "test.h"
 
 #define KVM_SIGNATURE "KVMKVMKVM\0\0\0"
 
@@ -40,8 +41,8 @@ struct async_pf {
 #define ASYNC_PF_SEND_ALWAYS	 BIT(1)
 #define ASYNC_PF_DELIVERY_AS_INT BIT(3)
 
-/* Whether async_pf_enable() can be called. */
-bool async_pf_is_there(void);
+/* async_pf_enable() can be called. */
+DECLARE_FEATURE(ASYNC_PF);
 /*
  * For this CPU. `shared` is a whole page of the caller's, which KVM writes to until
  * async_pf_disable(). `options` are 0 or ASYNC_PF_SEND_ALWAYS.

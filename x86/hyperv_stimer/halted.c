@@ -40,12 +40,10 @@ static void expire_in_halt(u64 how)
 	halted_cpu_begin(cpu, arm_soon);
 	wait_for(hv_ref_count() > expires, PATIENCE_MS, "the timer's time");
 	linger(2);
-	report(!halted_cpu_is_awake(),
-	       "the timer has expired: CPU %d, which nothing has woken, is halted", cpu);
+	halted_cpu_check(cpu, "the timer has expired");
 	migrate_quiet();
 	linger(2);
-	report(!halted_cpu_is_awake(),
-	       "after the action: CPU %d, which nothing has woken, is halted", cpu);
+	halted_cpu_check(cpu, "after the action");
 	halted_cpu_end(cpu, NULL, "after the action");
 	on_cpu(cpu, check_fired, NULL);
 	end_with(true);

@@ -33,17 +33,12 @@
 /* After something has happened, a CPU that should stay halted has that long for waking. */
 #define SILENCE_US 50000
 
-FEATURE(ASYNC_PF, "KVM's asynchronous page faults")
-{
-	return async_pf_is_there();
-}
-
 static void check_halted(int cpu, const char *when)
 {
 	if (broken("halt"))
 		apic_send_nmi(cpu);
 	delay_us(SILENCE_US);
-	report(!halted_cpu_is_awake(), "%s: CPU %d, which nothing has woken, is halted", when, cpu);
+	halted_cpu_check(cpu, when);
 }
 
 static void halt_without_and_with_action(int cpu)
