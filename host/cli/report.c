@@ -67,12 +67,17 @@ static void add_to_digest(void *data, const struct result *result)
 	digest_add(data, result);
 }
 
+static void add_not_run_to_digest(void *data, const char *name, const char *why)
+{
+	digest_add_not_run(data, name, why);
+}
+
 static char *make_digest(const char *file, GError **error)
 {
 	struct digest *digest = digest_new(options.markdown);
 	char *text = NULL;
 
-	if (results_file_read(file, add_to_digest, digest, error))
+	if (results_file_read_all(file, add_to_digest, add_not_run_to_digest, digest, error))
 		text = digest_text(digest);
 	digest_free(digest);
 	return text;
@@ -102,6 +107,13 @@ static void add_now(void *data, const struct result *result)
 	page_add(runs->page, result);
 }
 
+static void add_not_run(void *data, const char *name, const char *why)
+{
+	struct runs *runs = data;
+
+	page_add_not_run(runs->page, name, why);
+}
+
 /* BEFORE may be NULL. */
 static char *make_page(const char *before, const char *now, GError **error)
 {
@@ -114,7 +126,7 @@ static char *make_page(const char *before, const char *now, GError **error)
 	if (before)
 		runs.comparison = comparison_new();
 	if ((!before || results_file_read(before, add_before, &runs, error)) &&
-	    results_file_read(now, add_now, &runs, error)) {
+	    results_file_read_all(now, add_now, add_not_run, &runs, error)) {
 		if (before)
 			page_add_changes(runs.page, comparison_decide(runs.comparison));
 		text = page_text(runs.page);

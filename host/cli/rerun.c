@@ -33,7 +33,7 @@ static void add_red(void *data, const struct result *result)
 	add_once(reading, reading->plans, g_strdup(test_case->plan_name));
 }
 
-static void add_not_run(void *data, const char *name)
+static void add_not_run(void *data, const char *name, const char *why)
 {
 	struct reading *reading = data;
 	const char *slash = strchr(name, '/');

@@ -296,6 +296,16 @@ static void set_timescale(struct environment *environment, GArray *uses, double 
 		g_array_index(uses, struct vmm_use, i).environment->timescale = timescale;
 }
 
+/* A budget has left out some of the cases. With shards nobody knows how many in the others. */
+static void count_cases(struct environment *environment, GArray *uses, guint cases)
+{
+	if (environment->shard)
+		return;
+	environment->run_cases = cases;
+	for (guint i = 0; i < uses->len; i++)
+		g_array_index(uses, struct vmm_use, i).environment->run_cases = cases;
+}
+
 /* Runs CASES, after all that they need was found. */
 static int run_with(GPtrArray *cases, const struct run_options *options, const struct suite *suite,
 		    const struct selection *selection, GArray *uses, GPtrArray *known_issues)
@@ -326,10 +336,12 @@ static int run_with(GPtrArray *cases, const struct run_options *options, const s
 
 	set_timescale(environment, uses, find_timescale(cases, suite, &settings));
 	durations = durations_open(environment, &options->wanted);
-	if (keep_to_budget(cases, options, durations, &error))
+	if (keep_to_budget(cases, options, durations, &error)) {
+		count_cases(environment, uses, cases->len);
 		status = run_cases(cases, options, &settings, known_issues, durations);
-	else
+	} else {
 		status = usage_error("%s", error->message);
+	}
 	durations_close(durations);
 	for (const struct vmm_use *use = settings.vmms; use->vmm; use++)
 		if (use->vmm->end)

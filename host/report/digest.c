@@ -149,16 +149,24 @@ void digest_add(struct digest *digest, const struct result *result)
 		add_case(digest, result);
 }
 
+void digest_add_not_run(struct digest *digest, const char *name, const char *why)
+{
+	run_facts_add_not_run(digest->facts, name, why);
+}
+
 char *digest_text(const struct digest *digest)
 {
 	const struct run_facts *facts = digest->facts;
 	g_autofree char *headline = run_facts_headline(facts);
-	g_autofree char *counts = counts_text(&facts->counts, 0);
+	g_autofree char *counts = counts_text(&facts->counts, run_facts_missing(facts));
+	g_autofree char *ended_early = run_facts_ended_early(facts);
 	g_autofree char *when = run_facts_when(facts);
 	GString *text = g_string_new(NULL);
 
 	g_string_append_printf(text, "%s%s\n\n%s\n\n",
 			       digest->markdown ? "## Ferry: " : "Ferry: ", headline, counts);
+	if (ended_early)
+		add_line(text, "- ", ended_early);
 	for (guint i = 0; i < facts->places->len; i++)
 		add_line(text, "- ", facts->places->pdata[i]);
 	g_string_append_printf(text, "- %s; seed %u%s%s\n\n", when ? when : "time unknown",

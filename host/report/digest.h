@@ -15,6 +15,8 @@ struct digest *digest_new(gboolean markdown);
 void digest_free(struct digest *digest);
 
 void digest_add(struct digest *digest, const struct result *result);
+/* See run_facts_add_not_run(). */
+void digest_add_not_run(struct digest *digest, const char *name, const char *why);
 
 /* The whole text. The caller frees it. */
 char *digest_text(const struct digest *digest);

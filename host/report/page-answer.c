@@ -59,6 +59,11 @@ void answer_add(struct answer *answer, const struct result *result, guint index)
 		add_failed(answer, result, index);
 }
 
+void answer_add_not_run(struct answer *answer, const char *name, const char *why)
+{
+	run_facts_add_not_run(answer->facts, name, why);
+}
+
 static void write_fact(GString *html, const char *name, const char *value)
 {
 	if (!value)
@@ -72,8 +77,11 @@ static void write_facts(const struct run_facts *facts, GString *html)
 {
 	g_autofree char *when = run_facts_when(facts);
 	g_autofree char *seed = g_strdup_printf("%u", facts->seed);
+	g_autofree char *ended_early = run_facts_ended_early(facts);
 
-	g_string_append(html, "<dl class=\"facts\">\n<dt>Ran on</dt>");
+	g_string_append(html, "<dl class=\"facts\">\n");
+	write_fact(html, "Ended early", ended_early);
+	g_string_append(html, "<dt>Ran on</dt>");
 	for (guint i = 0; i < facts->places->len; i++) {
 		g_string_append(html, "<dd>");
 		html_text(html, facts->places->pdata[i]);
@@ -110,13 +118,14 @@ void answer_write(const struct answer *answer, const char *title, const char *ch
 		  GString *html)
 {
 	const struct run_facts *facts = answer->facts;
-	g_autofree char *counts = counts_text(&facts->counts, 0);
+	g_autofree char *counts = counts_text(&facts->counts, run_facts_missing(facts));
 	g_autofree char *headline = run_facts_headline(facts);
 
 	g_string_append(html, "<header>\n<p class=\"title\">Ferry: ");
 	html_text(html, title);
 	g_string_append_printf(html, "</p>\n<h1 class=\"%s\">%s</h1>\n<p class=\"counts\">%s</p>\n",
 			       counts_red(&facts->counts) ? "FAIL"
+			       : run_facts_missing(facts) ? "FLAKY"
 			       : facts->cases		  ? "PASS"
 							  : "SKIP",
 			       headline, counts);

@@ -12,6 +12,8 @@ void answer_free(struct answer *answer);
 
 /* RESULT is the case number INDEX, to which a link leads. */
 void answer_add(struct answer *answer, const struct result *result, guint index);
+/* See run_facts_add_not_run(). */
+void answer_add_not_run(struct answer *answer, const char *name, const char *why);
 
 /*
  * Appends the answer to HTML. TITLE is plain text; CHANGES is HTML that stands before what failed,

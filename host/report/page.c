@@ -97,6 +97,11 @@ void page_add(struct page *page, const struct result *result)
 	add(page, result, AFTER);
 }
 
+void page_add_not_run(struct page *page, const char *name, const char *why)
+{
+	answer_add_not_run(page->answer, name, why);
+}
+
 void page_add_before(struct page *page, const struct result *result)
 {
 	add(page, result, BEFORE);

@@ -19,6 +19,8 @@ struct page *page_new(const char *title);
 void page_free(struct page *page);
 
 void page_add(struct page *page, const struct result *result);
+/* The run did not come to the case NAME. See run_facts_add_not_run(). */
+void page_add_not_run(struct page *page, const char *name, const char *why);
 /* Adds a case of an earlier run, which is shown beside the same case of this one. */
 void page_add_before(struct page *page, const struct result *result);
 /* ITEMS, from comparison_decide(), tell what changed since the earlier run. */

@@ -47,19 +47,23 @@ static gboolean read_result(JsonObject *object,
 	return result != NULL;
 }
 
-static void read_not_run(JsonArray *names, void (*each)(void *data, const char *name), void *data)
+static void read_not_run(JsonObject *object, JsonArray *names,
+			 void (*each)(void *data, const char *name, const char *why), void *data)
 {
+	const char *why = member_string(object, "why");
+
 	for (guint i = 0; i < json_array_get_length(names); i++) {
 		JsonNode *node = json_array_get_element(names, i);
 		const char *name = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
 
 		if (name)
-			each(data, name);
+			each(data, name, why);
 	}
 }
 
 static gboolean read_line(const char *line, void (*each)(void *data, const struct result *result),
-			  void (*not_run)(void *data, const char *name), void *data)
+			  void (*not_run)(void *data, const char *name, const char *why),
+			  void *data)
 {
 	g_autoptr(JsonParser) parser = json_parser_new();
 	JsonNode *root;
@@ -72,14 +76,14 @@ static gboolean read_line(const char *line, void (*each)(void *data, const struc
 	if (!names)
 		return read_result(json_node_get_object(root), each, data);
 	if (not_run)
-		read_not_run(names, not_run, data);
+		read_not_run(json_node_get_object(root), names, not_run, data);
 	return TRUE;
 }
 
 gboolean results_file_read_all(const char *path,
 			       void (*each)(void *data, const struct result *result),
-			       void (*not_run)(void *data, const char *name), void *data,
-			       GError **error)
+			       void (*not_run)(void *data, const char *name, const char *why),
+			       void *data, GError **error)
 {
 	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;

@@ -16,12 +16,12 @@ gboolean results_file_read(const char *path, void (*each)(void *data, const stru
 			   void *data, GError **error);
 
 /*
- * The same, and calls NOT_RUN, unless it is NULL, for every case, "program/plan", that the run
- * which wrote the file did not come to.
+ * The same, and calls NOT_RUN, unless it is NULL, for every case NAME, "program/plan", that the run
+ * which wrote the file did not come to. WHY says what ended the run; NULL: the file does not tell.
  */
 gboolean results_file_read_all(const char *path,
 			       void (*each)(void *data, const struct result *result),
-			       void (*not_run)(void *data, const char *name), void *data,
-			       GError **error);
+			       void (*not_run)(void *data, const char *name, const char *why),
+			       void *data, GError **error);
 
 #endif

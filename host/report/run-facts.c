@@ -3,17 +3,23 @@
 #include "report/run-facts.h"
 #include "util/text.h"
 
+/* Names of cases without a verdict that are told; the others are counted. */
+#define MOST_NOT_RUN 10
+
 struct run_facts *run_facts_new(void)
 {
 	struct run_facts *facts = g_new0(struct run_facts, 1);
 
 	facts->places = g_ptr_array_new_with_free_func(g_free);
+	facts->not_run = g_ptr_array_new_with_free_func(g_free);
 	return facts;
 }
 
 void run_facts_free(struct run_facts *facts)
 {
 	g_ptr_array_unref(facts->places);
+	g_ptr_array_unref(facts->not_run);
+	g_free(facts->why_not_run);
 	g_free(facts->ferry);
 	g_free(facts);
 }
@@ -66,14 +72,54 @@ void run_facts_add(struct run_facts *facts, const struct result *result)
 	if (!facts->ferry)
 		facts->ferry = g_strdup(environment->ferry);
 	facts->seed = environment->seed;
+	/* The number is of all shards, and one file has the cases of one. */
+	facts->run_cases = environment->shard ? 0 : environment->run_cases;
+}
+
+void run_facts_add_not_run(struct run_facts *facts, const char *name, const char *why)
+{
+	g_ptr_array_add(facts->not_run, g_strdup(name));
+	if (!facts->why_not_run)
+		facts->why_not_run = g_strdup(why);
+}
+
+guint run_facts_missing(const struct run_facts *facts)
+{
+	/* A runner that was killed could not tell. */
+	return facts->not_run->len ? facts->not_run->len
+				   : MAX(facts->run_cases, facts->cases) - facts->cases;
+}
+
+char *run_facts_ended_early(const struct run_facts *facts)
+{
+	guint missing = run_facts_missing(facts);
+	GString *text;
+
+	if (!missing)
+		return NULL;
+	text = g_string_new(NULL);
+	if (facts->not_run->len)
+		add(text, "", facts->why_not_run ? facts->why_not_run : "the run ended");
+	else
+		add(text, "", "the runner has not come to its end");
+	g_string_append_printf(text, ": %u case%s no verdict", missing,
+			       missing == 1 ? " has" : "s have");
+	for (guint i = 0; i < MIN(facts->not_run->len, MOST_NOT_RUN); i++)
+		add(text, i ? ", " : ": ", facts->not_run->pdata[i]);
+	if (facts->not_run->len > MOST_NOT_RUN)
+		g_string_append_printf(text, " and %u more", facts->not_run->len - MOST_NOT_RUN);
+	return g_string_free(text, FALSE);
 }
 
 char *run_facts_headline(const struct run_facts *facts)
 {
-	guint red = counts_red(&facts->counts);
+	guint red = counts_red(&facts->counts), missing = run_facts_missing(facts);
 
 	if (!facts->cases)
 		return g_strdup("There are no results");
+	if (!red && missing)
+		return g_strdup_printf("Nothing failed, but %u case%s no verdict", missing,
+				       missing == 1 ? " has" : "s have");
 	if (!red)
 		return g_strdup("Nothing failed");
 	return g_strdup_printf("%u of %u case%s failed", red, facts->cases,

@@ -238,6 +238,36 @@ static void test_digest(void)
 	g_assert_nonnull(strstr(markdown, "### FAIL evil/none\n\n`````\na ```` b\n"));
 }
 
+/* A run that ended early is not green, whether its runner could say so or was killed. */
+static void test_ended_early(void)
+{
+	struct result *passed = failed_result("two is three");
+	struct digest *told = digest_new(FALSE), *killed = digest_new(FALSE);
+	struct page *page = page_new("results.json");
+	g_autofree char *told_text = NULL, *killed_text = NULL, *html = NULL;
+
+	environment.run_cases = 3;
+	passed->verdict = VERDICT_PASS;
+	digest_add(told, passed);
+	digest_add_not_run(told, "evil/storm", "interrupted");
+	told_text = digest_text(told);
+	g_assert_nonnull(strstr(told_text, "Ferry: Nothing failed, but 1 case has no verdict\n"));
+	g_assert_nonnull(strstr(told_text, "- interrupted: 1 case has no verdict: evil/storm\n"));
+	digest_add(killed, passed);
+	killed_text = digest_text(killed);
+	g_assert_nonnull(strstr(killed_text, "3 cases: 1 passed, 2 without a verdict\n"));
+	g_assert_nonnull(strstr(killed_text, "- the runner has not come to its end: 2 cases "));
+	page_add(page, passed);
+	page_add_not_run(page, "<evil>/storm", NULL);
+	html = page_text(page);
+	g_assert_nonnull(strstr(html, "the run ended: 1 case has no verdict: &lt;evil&gt;/storm"));
+	environment.run_cases = 0;
+	page_free(page);
+	digest_free(told);
+	digest_free(killed);
+	result_free(passed);
+}
+
 /* The command names what is not the default, and programs by options that the VMM has. */
 static void test_command(void)
 {
@@ -320,6 +350,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/page/command", test_command);
 	g_test_add_func("/page/command-names-vmms", test_command_names_vmms);
 	g_test_add_func("/page/digest", test_digest);
+	g_test_add_func("/page/ended-early", test_ended_early);
 	g_test_add_func("/page/recorder", test_recorder);
 	g_test_add_func("/page/recorder-passes", test_recorder_passes);
 	g_test_add_func("/page/recorder-bounded", test_recorder_bounded);
