@@ -66,6 +66,13 @@ void clock_check_answered(struct clock_check *check, guint64 sequence, gint64 mo
 	g_hash_table_replace(check->moments, g_memdup2(&sequence, sizeof(sequence)), moment);
 }
 
+gint64 clock_check_answered_at(const struct clock_check *check, guint64 sequence)
+{
+	const struct host_moment *moment = g_hash_table_lookup(check->moments, &sequence);
+
+	return moment ? moment->monotonic : -1;
+}
+
 static char *compare(const char *clock, const struct mark *from, const struct mark *to,
 		     unsigned line)
 {

@@ -21,6 +21,9 @@ struct clock_check *clock_check_new(struct story *story, gint64 began);
 void clock_check_answered(struct clock_check *check, guint64 sequence, gint64 monotonic,
 			  gint64 pause_min, gint64 pause_max);
 
+/* When that was, CLOCK_MONOTONIC, ns; -1 if there was no such answer. */
+gint64 clock_check_answered_at(const struct clock_check *check, guint64 sequence);
+
 /*
  * A mark has come. Returns what is wrong in one line that the caller frees, or NULL.
  * Lines that are not clock marks are ignored.

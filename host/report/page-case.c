@@ -16,6 +16,9 @@
  *
  * - clocks, with points: at, least, most, held
  *
+ * - timers: name, armed at, armed for, periodic, until, fired, due (an array of times),
+ * with firings: at, off its time
+ *
  * - console and control: at, line, is cause, text
  *
  * - marks: name, figures
@@ -210,6 +213,51 @@ static void add_clocks(JsonBuilder *builder, const GPtrArray *clocks)
 	json_builder_end_array(builder);
 }
 
+static void add_due(JsonBuilder *builder, const GArray *due)
+{
+	json_builder_set_member_name(builder, "due");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < due->len; i++)
+		json_builder_add_int_value(builder, us(g_array_index(due, gint64, i)));
+	json_builder_end_array(builder);
+}
+
+static void add_firings(JsonBuilder *builder, const GArray *firings)
+{
+	json_builder_set_member_name(builder, "firings");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < firings->len; i++) {
+		const struct timer_firing *firing = &g_array_index(firings, struct timer_firing, i);
+
+		json_builder_begin_array(builder);
+		json_builder_add_int_value(builder, us(firing->at_ns));
+		json_builder_add_int_value(builder, firing->off_ns / 1000);
+		json_builder_end_array(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void add_timers(JsonBuilder *builder, const GPtrArray *timers)
+{
+	json_builder_set_member_name(builder, "timers");
+	json_builder_begin_array(builder);
+	for (guint i = 0; timers && i < timers->len; i++) {
+		const struct story_timer *timer = timers->pdata[i];
+
+		json_builder_begin_object(builder);
+		add_text(builder, "name", timer->name);
+		add_number(builder, "armedAt", us(timer->armed_at_ns));
+		add_number(builder, "armed", us(timer->armed_ns));
+		add_number(builder, "periodic", timer->is_periodic);
+		add_number(builder, "until", us(timer->until_ns));
+		add_number(builder, "fired", timer->fired);
+		add_due(builder, timer->due);
+		add_firings(builder, timer->firings);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
 static void add_actions(JsonBuilder *builder, const struct result *result)
 {
 	guint shown = MIN(result->actions->len, MOST_ACTIONS);
@@ -349,5 +397,6 @@ void page_case_add_story(JsonBuilder *builder, const struct result *result)
 	add_log(builder, "console", story ? story->console : NULL);
 	add_log(builder, "control", story ? story->control : NULL);
 	add_clocks(builder, story ? story->clocks : NULL);
+	add_timers(builder, story ? story->timers : NULL);
 	json_builder_end_object(builder);
 }

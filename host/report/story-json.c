@@ -64,6 +64,55 @@ static void add_clocks(JsonBuilder *builder, const GPtrArray *clocks)
 	json_builder_end_array(builder);
 }
 
+static void add_due(JsonBuilder *builder, const GArray *due)
+{
+	json_builder_set_member_name(builder, "due_at_ns");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < due->len; i++)
+		json_builder_add_int_value(builder, g_array_index(due, gint64, i));
+	json_builder_end_array(builder);
+}
+
+static void add_firings(JsonBuilder *builder, const GArray *firings)
+{
+	json_builder_set_member_name(builder, "firings");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < firings->len; i++) {
+		const struct timer_firing *firing = &g_array_index(firings, struct timer_firing, i);
+
+		json_builder_begin_array(builder);
+		json_builder_add_int_value(builder, firing->at_ns);
+		json_builder_add_int_value(builder, firing->off_ns);
+		json_builder_end_array(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void add_timers(JsonBuilder *builder, const GPtrArray *timers)
+{
+	if (!timers->len)
+		return;
+	json_builder_set_member_name(builder, "timers");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < timers->len; i++) {
+		const struct story_timer *timer = timers->pdata[i];
+
+		json_builder_begin_object(builder);
+		json_builder_set_member_name(builder, "timer");
+		json_builder_add_string_value(builder, timer->name);
+		add_number(builder, "armed_at_ns", timer->armed_at_ns);
+		add_number(builder, "armed_ns", timer->armed_ns);
+		if (timer->is_periodic)
+			add_number(builder, "periodic", 1);
+		add_number(builder, "until_ns", timer->until_ns);
+		add_number(builder, "fired", timer->fired);
+		add_due(builder, timer->due);
+		add_firings(builder, timer->firings);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
 void story_add_json(JsonBuilder *builder, const struct story *story)
 {
 	if (!story)
@@ -73,6 +122,7 @@ void story_add_json(JsonBuilder *builder, const struct story *story)
 	add_lines(builder, "console", story->console);
 	add_lines(builder, "control", story->control);
 	add_clocks(builder, story->clocks);
+	add_timers(builder, story->timers);
 	json_builder_end_object(builder);
 }
 
@@ -94,16 +144,22 @@ static void read_lines(JsonObject *object, const char *name, GPtrArray *lines)
 	}
 }
 
+/* Those that are missing stay as they are. */
+static void read_numbers(JsonArray *numbers, gint64 *values, guint count)
+{
+	for (guint i = 0; i < MIN(json_array_get_length(numbers), count); i++) {
+		JsonNode *node = json_array_get_element(numbers, i);
+
+		values[i] = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_int(node) : 0;
+	}
+}
+
 static void read_point(struct story_clock *clock, JsonArray *numbers)
 {
 	gint64 values[4] = { 0 };
 	struct clock_point point;
 
-	for (guint i = 0; i < MIN(json_array_get_length(numbers), G_N_ELEMENTS(values)); i++) {
-		JsonNode *node = json_array_get_element(numbers, i);
-
-		values[i] = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_int(node) : 0;
-	}
+	read_numbers(numbers, values, G_N_ELEMENTS(values));
 	point = (struct clock_point){ values[0], values[1], values[2], values[3] };
 	story_add_point(clock, &point);
 }
@@ -127,6 +183,54 @@ static void read_clocks(struct story *story, JsonArray *clocks)
 	}
 }
 
+static void read_due(struct story_timer *timer, JsonArray *due)
+{
+	gint64 values[STORY_MOST_DUE];
+	guint count = due ? MIN(json_array_get_length(due), STORY_MOST_DUE) : 0;
+
+	if (!count)
+		return;
+	read_numbers(due, values, count);
+	g_array_append_vals(timer->due, values, count);
+}
+
+static void read_firings(struct story_timer *timer, JsonArray *firings)
+{
+	for (guint i = 0; firings && i < MIN(json_array_get_length(firings), STORY_MOST_FIRINGS);
+	     i++) {
+		JsonNode *node = json_array_get_element(firings, i);
+		gint64 values[2] = { 0 };
+		struct timer_firing firing;
+
+		if (!JSON_NODE_HOLDS_ARRAY(node))
+			continue;
+		read_numbers(json_node_get_array(node), values, G_N_ELEMENTS(values));
+		firing = (struct timer_firing){ MAX(0, values[0]), values[1] };
+		g_array_append_val(timer->firings, firing);
+	}
+}
+
+static void read_timers(struct story *story, JsonArray *timers)
+{
+	for (guint i = 0; timers && i < json_array_get_length(timers); i++) {
+		JsonNode *node = json_array_get_element(timers, i);
+		JsonObject *object =
+			JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+		const char *name = member_string(object, "timer");
+		struct story_timer *timer = name ? story_add_timer(story, name) : NULL;
+
+		if (!timer)
+			continue;
+		timer->armed_at_ns = MAX(0, member_number(object, "armed_at_ns"));
+		timer->armed_ns = MAX(0, member_number(object, "armed_ns"));
+		timer->is_periodic = member_number(object, "periodic") > 0;
+		timer->until_ns = MAX(0, member_number(object, "until_ns"));
+		timer->fired = MAX(0, member_number(object, "fired"));
+		read_due(timer, member_array(object, "due_at_ns"));
+		read_firings(timer, member_array(object, "firings"));
+	}
+}
+
 struct story *story_from_json(JsonObject *object)
 {
 	struct story *story;
@@ -137,5 +241,6 @@ struct story *story_from_json(JsonObject *object)
 	read_lines(object, "console", story->console);
 	read_lines(object, "control", story->control);
 	read_clocks(story, member_array(object, "clocks"));
+	read_timers(story, member_array(object, "timers"));
 	return story;
 }

@@ -5,6 +5,7 @@
 /* Of more points each second one is dropped, again and again. */
 #define MOST_POINTS 128
 #define MOST_CLOCKS 32
+#define MOST_TIMERS 64
 
 static void line_free(struct story_line *line)
 {
@@ -19,6 +20,14 @@ static void clock_free(struct story_clock *clock)
 	g_free(clock);
 }
 
+static void timer_free(struct story_timer *timer)
+{
+	g_free(timer->name);
+	g_array_unref(timer->due);
+	g_array_unref(timer->firings);
+	g_free(timer);
+}
+
 struct story *story_new(void)
 {
 	struct story *story = g_new0(struct story, 1);
@@ -26,6 +35,7 @@ struct story *story_new(void)
 	story->console = g_ptr_array_new_with_free_func((GDestroyNotify)line_free);
 	story->control = g_ptr_array_new_with_free_func((GDestroyNotify)line_free);
 	story->clocks = g_ptr_array_new_with_free_func((GDestroyNotify)clock_free);
+	story->timers = g_ptr_array_new_with_free_func((GDestroyNotify)timer_free);
 	return story;
 }
 
@@ -36,6 +46,7 @@ void story_free(struct story *story)
 	g_ptr_array_unref(story->console);
 	g_ptr_array_unref(story->control);
 	g_ptr_array_unref(story->clocks);
+	g_ptr_array_unref(story->timers);
 	g_free(story);
 }
 
@@ -62,6 +73,19 @@ struct story_clock *story_add_clock(struct story *story, const char *name)
 	clock->stride = 1;
 	g_ptr_array_add(story->clocks, clock);
 	return clock;
+}
+
+struct story_timer *story_add_timer(struct story *story, const char *name)
+{
+	struct story_timer *timer = g_new0(struct story_timer, 1);
+
+	timer->name = g_strdup(name);
+	timer->firings = g_array_new(FALSE, FALSE, sizeof(struct timer_firing));
+	timer->due = g_array_new(FALSE, FALSE, sizeof(gint64));
+	if (story->timers->len >= MOST_TIMERS)
+		g_ptr_array_remove_index(story->timers, 0);
+	g_ptr_array_add(story->timers, timer);
+	return timer;
 }
 
 static void thin_out(struct story_clock *clock)

@@ -36,10 +36,34 @@ struct story_clock {
 	guint stride, skipped;
 };
 
+/* Of a timer no more is told. */
+#define STORY_MOST_FIRINGS 24
+#define STORY_MOST_DUE	   64
+
+/* A timer of the guest fired. */
+struct timer_firing {
+	gint64 at_ns;
+	/* By the guest's clock: after the nearest time when it was due; less than 0: before it. */
+	gint64 off_ns;
+};
+
+/* A timer that the guest armed once, and what came of it (guest/timer-marks.h). */
+struct story_timer {
+	char *name; /* "the PIT on CPU 0" */
+	gint64 armed_at_ns;
+	gint64 armed_ns; /* for so long */
+	gboolean is_periodic;
+	gint64 until_ns; /* when it was stopped */
+	GArray *due;	 /* of gint64: when it was due by the guest's clock; the last times */
+	guint fired;	 /* so often */
+	GArray *firings; /* of struct timer_firing: the last ones */
+};
+
 struct story {
 	GPtrArray *console; /* of struct story_line; where numbers jump, lines were left out */
 	GPtrArray *control; /* of struct story_line: messages of the VMM's control channel */
 	GPtrArray *clocks;  /* of struct story_clock; a clock begins anew in each boot */
+	GPtrArray *timers;  /* of struct story_timer: of very many the last ones */
 };
 
 /* A story that is empty. */
@@ -52,6 +76,8 @@ struct story_line *story_add_line(GPtrArray *lines, gint64 at_ns, unsigned numbe
 
 /* A clock NAME without points; NULL if there are too many. It belongs to STORY. */
 struct story_clock *story_add_clock(struct story *story, const char *name);
+/* A timer NAME that has not fired and is not due. It belongs to STORY. */
+struct story_timer *story_add_timer(struct story *story, const char *name);
 void story_add_point(struct story_clock *clock, const struct clock_point *point);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "guest/mark-check.h"
+#include "guest/timer-marks.h"
 #include "run/case-run.h"
 #include "suite/guest-image.h"
 #include "util/text.h"
@@ -175,7 +176,10 @@ static void on_mark(struct case_run *run, const struct machine_line *line)
 
 	if (!g_strcmp0(name, "impatient") && test && !run->impatient)
 		run->impatient = g_strdup(test);
-	if (!mark_check(run->clock_check, run->disk, line, &problem) && name)
+	if (!mark_check(run->clock_check, run->disk, line, &problem) &&
+	    !timer_marks_add(recorder_story(run->recorder), run->clock_check,
+			     recorder_began(run->recorder), run->result->actions, line) &&
+	    name)
 		add_mark(run, name, line);
 	if (problem)
 		note_violation(run, problem);

@@ -178,7 +178,7 @@ struct story *recorder_end(struct recorder *recorder, gboolean red, const char *
 		keep_messages(recorder, transcript);
 	}
 	recorder->story = NULL;
-	if (story->console->len || story->control->len || story->clocks->len)
+	if (story->console->len || story->control->len || story->clocks->len || story->timers->len)
 		return story;
 	story_free(story);
 	return NULL;

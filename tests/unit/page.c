@@ -190,9 +190,15 @@ static void test_json(void)
 {
 	struct result *result = failed_result("why"), *again;
 	JsonBuilder *builder = json_builder_new();
+	const gint64 due = 500;
+	const struct timer_firing firing = { 700, -20 };
+	struct story_timer *timer = story_add_timer(result->story, "the PIT on CPU 1");
 	const struct story_line *line;
 	JsonNode *root;
 
+	timer->armed_ns = 400;
+	g_array_append_val(timer->due, due);
+	g_array_append_val(timer->firings, firing);
 	((struct story_line *)result->story->console->pdata[0])->is_cause = TRUE;
 	json_builder_begin_object(builder);
 	result_add_json(builder, result);
@@ -204,6 +210,11 @@ static void test_json(void)
 	g_assert_cmpint(line->at_ns, ==, 1000);
 	g_assert_cmpuint(line->number, ==, 1);
 	g_assert_true(line->is_cause);
+	timer = again->story->timers->pdata[0];
+	g_assert_cmpstr(timer->name, ==, "the PIT on CPU 1");
+	g_assert_cmpint(timer->armed_ns, ==, 400);
+	g_assert_cmpint(g_array_index(timer->due, gint64, 0), ==, 500);
+	g_assert_cmpint(g_array_index(timer->firings, struct timer_firing, 0).off_ns, ==, -20);
 	json_node_unref(root);
 	g_object_unref(builder);
 	result_free(result);

@@ -30,6 +30,7 @@
  *
  * On the command line: actions=N, how many actions rtc_level_again asks for.
  */
+#include "console.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/timers/timers.h"
@@ -87,6 +88,7 @@ void timer_rang(void)
 	if (!watch->fired)
 		watch->first = watch->now;
 	watch->last = watch->now;
+	watch->firings[watch->fired % FIRINGS_KEPT] = watch->now;
 	watch->is_due = false;
 	WRITE_ONCE(watch->fired, watch->fired + 1);
 }
@@ -219,6 +221,8 @@ struct attempt {
 	u64 owed, acted;
 	bool came;
 	bool last; /* of the attempts: so wait until it comes, and tell how late it was */
+	u64 asked; /* the question for the host's time before the timer was armed; 0: no answer */
+	u64 until; /* when the timer was stopped */
 	u32 fired, most_times;
 	u64 late;
 };
@@ -250,7 +254,7 @@ static void attempt_downtime(struct attempt *attempt, bool periodic, bool phase_
 	u64 left = MIN(wanted_left(), attempt->ns / 2), begin, most;
 	struct host_time host = { 0 };
 
-	host_time(&host);
+	attempt->asked = host_time(&host);
 	restart_watch();
 	timer->start(attempt->ns, periodic);
 	attempt->acted = 0;
@@ -279,10 +283,33 @@ static bool try_downtime(struct attempt *attempt, bool periodic, bool phase_may_
 	const struct watch *watch = &this_cpu(watches);
 
 	attempt_downtime(attempt, periodic, phase_may_begin_anew);
+	attempt->until = look();
 	watch->timer->stop();
 	attempt->late = watch->late;
 	attempt->fired = watch->fired;
 	return attempt->came && attempt->late <= attempt->most;
+}
+
+/* For people who look at the case later: when it fired, beside moments of the host's clock. */
+static void tell_firings(const struct attempt *attempt, bool periodic)
+{
+	const struct watch *watch = &this_cpu(watches);
+	u32 kept = MIN(watch->fired, FIRINGS_KEPT + 0u);
+	struct host_time host = { 0 };
+	char firings[CONSOLE_LINE] = "";
+	size_t length = 0;
+	u64 asked;
+
+	if (!attempt->asked)
+		return;
+	asked = host_time(&host);
+	for (u32 i = watch->fired - kept; i < watch->fired; i++)
+		length += snprintf(firings + length, sizeof(firings) - length, "%s%lu",
+				   length ? "," : "", watch->firings[i % FIRINGS_KEPT]);
+	mark("timer",
+	     "timer=\"%s\" cpu=%d from=%lu to=%lu now=%lu armed=%lu periodic=%d until=%lu fired=%u firings=\"%s\"",
+	     watch->timer->name, smp_id(), attempt->asked, asked, look(), attempt->ns, periodic,
+	     attempt->until, watch->fired, firings);
 }
 
 void check_due_in_downtime(const struct timer_kind *timer, bool periodic, bool phase_may_begin_anew)
@@ -316,5 +343,6 @@ void check_due_in_downtime(const struct timer_kind *timer, bool periodic, bool p
 		report(attempt.fired <= attempt.most_times,
 		       "%s: armed for %lu us, periodic: it fired %u times, and at most %u times were due",
 		       timer->name, attempt.ns / 1000, attempt.fired, attempt.most_times);
+	tell_firings(&attempt, periodic);
 	end_watch();
 }

@@ -53,6 +53,9 @@ void hpet_count(void);
 /* The main counter, in ns. */
 u64 hpet_now(void);
 
+/* A line of the console has room for so many. */
+#define FIRINGS_KEPT 24
+
 /* What this CPU has seen of the timer since begin_watch(). */
 struct watch {
 	const struct timer_kind *timer;
@@ -61,7 +64,8 @@ struct watch {
 	u32 turns;
 
 	u32 fired;
-	u64 first, last; /* when it fired */
+	u64 first, last;	   /* when it fired */
+	u64 firings[FIRINGS_KEPT]; /* the same of the last ones: of the Nth in N % FIRINGS_KEPT */
 
 	/* How long the CPU has run since DUE without the interrupt. */
 	u64 due, late;
