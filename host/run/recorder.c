@@ -162,10 +162,12 @@ static void keep_messages(struct recorder *recorder, const char *transcript)
 	     lines[i] && i <= failure + MESSAGES_AFTER; i++) {
 		gint64 at_ns = message_time(recorder, lines[i]);
 
-		if (at_ns >= 0)
-			story_add_line(recorder->story->control, at_ns, i + 1,
-				       text_printable_most(strchr(lines[i], ' ') + 1, -1,
-							   STORY_LONGEST_LINE));
+		if (at_ns < 0)
+			continue;
+		/* QEMU ends each message with a carriage return, too. */
+		story_add_line(recorder->story->control, at_ns, i + 1,
+			       text_printable_most(g_strchomp(strchr(lines[i], ' ') + 1), -1,
+						   STORY_LONGEST_LINE));
 	}
 }
 

@@ -168,7 +168,7 @@ static void test_messages(void)
 	int fd = g_mkstemp(path);
 
 	for (int i = 1; i <= 100; i++)
-		g_string_append_printf(text, "%.6f 1< message %d\n", now + (i - 50) * 1000, i);
+		g_string_append_printf(text, "%.6f 1< message %d\r\n", now + (i - 50) * 1000, i);
 	g_assert_true(g_file_set_contents(path, text->str, -1, NULL));
 	recorder_failure(recorder);
 	story = recorder_end(recorder, TRUE, path);
