@@ -23,7 +23,8 @@
  *
  * - marks: name, figures
  *
- * - failures, attempts, and single texts. A time that is not known is -1.
+ * - failures, known (what failed as known-issues.cfg says, of tests and beside them), attempts, and
+ * single texts. A time that is not known is -1.
  */
 #include "report/command.h"
 #include "report/page-case.h"
@@ -34,6 +35,7 @@
 #define MOST_TESTS    3000
 #define MOST_ACTIONS  1000
 #define MOST_MARKS    100
+#define MOST_KNOWN    100
 #define LONGEST_TEXT  2000
 #define LONGEST_LINES 8000
 
@@ -305,6 +307,38 @@ static void add_failures(JsonBuilder *builder, const struct result *result)
 	json_builder_end_array(builder);
 }
 
+static void add_known_issue(JsonBuilder *builder, const char *issue, const char *test, unsigned cpu,
+			    const char *text)
+{
+	json_builder_begin_object(builder);
+	add_text(builder, "issue", issue ? issue : "known");
+	add_text(builder, "test", test);
+	add_number(builder, "cpu", cpu);
+	add_text(builder, "text", text);
+	json_builder_end_object(builder);
+}
+
+static void add_known(JsonBuilder *builder, const struct result *result)
+{
+	guint room = MOST_KNOWN;
+
+	json_builder_set_member_name(builder, "known");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < result->tests->len && room; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		if (!g_strcmp0(test->verdict, "xfail") && room--)
+			add_known_issue(builder, test->issue, test->name, test->cpu, test->reason);
+	}
+	for (guint i = 0; i < result->failures->len && room; i++) {
+		const struct failure *failure = result->failures->pdata[i];
+
+		if (failure->known && room--)
+			add_known_issue(builder, failure->issue, NULL, 0, failure->text);
+	}
+	json_builder_end_array(builder);
+}
+
 static void add_log(JsonBuilder *builder, const char *name, const GPtrArray *lines)
 {
 	json_builder_set_member_name(builder, name);
@@ -392,6 +426,7 @@ void page_case_add_story(JsonBuilder *builder, const struct result *result)
 	add_tests(builder, result);
 	add_actions(builder, result);
 	add_failures(builder, result);
+	add_known(builder, result);
 	add_marks(builder, result);
 	add_attempts(builder, result);
 	add_log(builder, "console", story ? story->console : NULL);

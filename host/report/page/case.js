@@ -53,7 +53,7 @@ function log(lines, numbered) {
 				make('td', {}, `${count(number - last - 1, 'line')} left out`)));
 		last = number;
 		rows.push(make('tr', {class: isCause ? 'cause' : null},
-			make('td', {class: 'time'}, duration(at)),
+			make('td', {class: 'time'}, moment(at)),
 			make('td', {class: 'line'}, numbered ? String(number) : ''),
 			make('td', {}, text, isCause ? make('span', {class: 'hidden'}, ' (here it failed)') : null)));
 	}
@@ -63,8 +63,13 @@ function log(lines, numbered) {
 		make('tbody', {}, rows)));
 }
 
+// A test in which the guest ended is told as that failure.
+function isToldAsFailure(story, test) {
+	return story.failures.some(failure => failure.test === test[0] && failure.text === test[8]);
+}
+
 function failedTests(story) {
-	return story.tests.filter(test => test[3] === 'fail').map(test =>
+	return story.tests.filter(test => test[3] === 'fail' && !isToldAsFailure(story, test)).map(test =>
 		make('li', {}, make('strong', {}, test[0]), ` on CPU ${test[1]}`,
 			story.tests.some(other => other[2] > 1) ? `, round ${test[2]}` : null,
 			make('br'), make('span', {class: 'reason'}, test[8] || 'no reason is told'),
@@ -72,14 +77,39 @@ function failedTests(story) {
 				make('ul', {}, test.slice(9).map(text => make('li', {class: 'reason'}, text)))) : null));
 }
 
+// More would push the console out of sight, and what failed first tells most.
+const mostFailed = 5;
+
 function whatFailed(story) {
-	const others = story.failures.map(failure =>
-		make('li', {}, make('strong', {}, failure.known ? `known issue ${failure.issue || ''}` : failure.kind || 'failure'),
+	const others = story.failures.filter(failure => !failure.known).map(failure =>
+		make('li', {}, make('strong', {}, failure.kind || 'failure'),
 			failure.test ? ` in ${failure.test}` : null,
 			make('br'), make('span', {class: 'reason'}, failure.text)));
 	const items = [...failedTests(story), ...others];
 
-	return items.length ? section('What failed', make('ul', {class: 'failed'}, items)) : null;
+	const list = which => make('ul', {class: 'failed'}, which);
+
+	if (!items.length)
+		return null;
+	return section('What failed', list(items.slice(0, mostFailed)), items.length > mostFailed ?
+		make('details', {}, make('summary', {}, `${items.length - mostFailed} more`), list(items.slice(mostFailed))) : null);
+}
+
+// What failed as known-issues.cfg says.
+function whatIsKnown(story) {
+	return story.known.length ? section('Failed as known', make('ul', {class: 'failed known'}, story.known.map(known =>
+		make('li', {}, make('strong', {}, known.issue), known.test ? `: ${known.test} on CPU ${known.cpu}` : null,
+			make('br'), make('span', {class: 'reason'}, known.text || 'no reason is told'))))) : null;
+}
+
+// The other cases of the same program and plan: of several hosts, or of repeats.
+function siblings(entry) {
+	const others = cases.filter(other => other !== entry && !other.before === !entry.before &&
+		other.program === entry.program && other.plan === entry.plan);
+
+	return others.length ? section('The same case elsewhere, and repeated', make('ul', {class: 'siblings'}, others.map(other =>
+		make('li', {}, verdictMark(other.verdict), ' ', make('a', {href: `#case-${other.index}`}, other.name),
+			other.place ? ` ${other.place}` : null)))) : null;
 }
 
 function tables(story) {
@@ -90,12 +120,21 @@ function tables(story) {
 					test[4] < 0 ? '?' : duration(test[4]), duration(test[5]), test[6], test.slice(8).join('; ')])),
 			story.tests_left_out ? make('p', {}, `${count(story.tests_left_out, 'more test')} left out.`) : null),
 		story.actions.length ? make('details', {}, make('summary', {}, count(story.actions.length, story.action || 'action')),
-			table(['number', 'what', 'began', 'took', 'stopped at least', 'stopped at most', 'passes', 'sent', 'sent again'],
-				[0, 2, 3, 4, 5, 6, 7, 8],
+			table(['number', 'what', 'began', 'took', 'stopped at least', 'stopped at most', 'passes', 'sent', 'sent again',
+				'dirty rate'], [0, 2, 3, 4, 5, 6, 7, 8, 9],
 				story.actions.map((action, index) => [index + 1, action[9], duration(action[0]), duration(action[1]),
 					duration(action[2]), duration(action[3]), action[5], bytes(action[4]),
-					count(Math.max(0, action[6] - action[7]), 'page')])),
+					count(Math.max(0, action[6] - action[7]), 'page'), action[5] ? rate(dirtyRate(action)) : ''])),
 			story.actions_left_out ? make('p', {}, `${story.actions_left_out} more left out.`) : null) : null,
+		story.timers.length ? make('details', {}, make('summary', {}, count(story.timers.length, 'armed timer')),
+			table(['timer', 'armed at', 'for', 'periodic', 'stopped at', 'fired', 'off its time'], [1, 2, 4, 5],
+				story.timers.map(timer => [timer.name, duration(timer.armedAt), duration(timer.armed),
+					timer.periodic ? 'yes' : 'no', duration(timer.until), timer.fired,
+					timer.firings.map(firing => signed(firing[1])).join(', ')]))) : null,
+		story.clocks.length ? make('details', {}, make('summary', {}, `Readings of ${count(story.clocks.length, 'clock')}`),
+			table(['clock', 'read at', 'against the host at least', 'at most', 'host held the guest'], [1, 2, 3, 4],
+				story.clocks.flatMap(clock => clock.points.map(([at, least, most, held]) =>
+					[clock.name, duration(at), signed(least), signed(most), duration(held)])))) : null,
 		story.marks.length ? make('details', {}, make('summary', {}, `Figures of ${count(story.marks.length, 'mark')}`),
 			table(['mark', 'figures'], [], story.marks),
 			story.marks_left_out ? make('p', {}, `${story.marks_left_out} more left out.`) : null) : null,
@@ -139,7 +178,7 @@ function showCase(index) {
 
 	return [
 		make('a', {class: 'back', href: '#'}, '← All cases'),
-		make('h1', {}, verdictMark(entry.verdict), ` ${entry.name}`),
+		make('h1', {id: 'case-name'}, verdictMark(entry.verdict), ` ${entry.name}`),
 		entry.before ? make('p', {}, 'This is of the earlier run; the later one has no such case.') : null,
 		entry.reason ? make('p', {class: 'reason'}, entry.reason) : null,
 		make('p', {class: 'quiet'}, [entry.place, versions ? `VMM ${versions}` : '', story.summary]
@@ -149,10 +188,12 @@ function showCase(index) {
 			story.logs ? make('p', {class: 'quiet'}, `logs in ${story.logs}`) : null),
 		sideBySide(entry),
 		whatFailed(story),
+		whatIsKnown(story),
 		story.console.length ? section('Console', log(story.console, true)) : null,
 		optional('Backtrace', story.detail),
 		optional('Memory', story.memory),
 		story.control.length ? section('Messages to the VMM and from it', log(story.control, false)) : null,
 		attempts(story),
+		siblings(entry),
 	].flat().filter(child => child);
 }

@@ -40,6 +40,11 @@ function duration(us) {
 	return Math.round(us) + ' µs';
 }
 
+// Of a log: always in milliseconds, so that lines can be compared.
+function moment(us) {
+	return (us / 1e6).toFixed(3) + ' s';
+}
+
 function bytes(number) {
 	if (number >= 1 << 20)
 		return (number / (1 << 20)).toFixed(1) + ' MiB';

@@ -11,7 +11,7 @@ const labelWidth = 84;
 function storyEnd(entry, story) {
 	const ends = story.tests.map(test => test[4] < 0 ? 0 : test[4] + test[5])
 		.concat(story.actions.map(action => action[0] + action[1]), story.failures.map(failure => failure.at),
-			story.console.map(line => line[0]));
+			story.console.map(line => line[0]), story.timers.map(timer => timer.until));
 
 	return Math.max(1, ...ends) * 1.01 || entry.us;
 }
@@ -37,7 +37,7 @@ function drawAxis(view, group, height) {
 
 	for (let at = Math.ceil(view.from / size) * size; at <= view.to; at += size) {
 		group.append(draw('line', {class: 'lane', x1: view.x(at), x2: view.x(at), y1: 16, y2: height}));
-		group.append(draw('text', {class: 'quiet', x: view.x(at), y: 11, 'text-anchor': 'middle'},
+		group.append(draw('text', {class: 'quiet', x: Math.min(view.x(at), view.width - 20), y: 11, 'text-anchor': 'middle'},
 			at === 0 ? '0' : duration(at).replace(/\.0+ /, ' ')));
 	}
 }
@@ -74,7 +74,6 @@ function testLanes(story) {
 
 				if (!rect)
 					continue;
-				rect.addEventListener('click', () => view.pick(title));
 				group.append(rect);
 				// About 7 pixels a letter.
 				const room = Math.floor((rect.getAttribute('width') - 8) / 7);
@@ -97,10 +96,27 @@ function actionTitle(story, action, number) {
 	if (passes)
 		text += `, ${passes === 1 ? '1 pass' : `${passes} passes`} over memory, ${bytes(sent)} sent`;
 	if (passes && pages > ram)
-		text += `, ${count(pages - ram, 'page')} sent again`;
+		text += `, ${count(pages - ram, 'page')} sent again (dirtied at ${rate(dirtyRate(action))})`;
 	if (cuts)
 		text += `, cut ${count(cuts, 'time')}`;
 	return text;
+}
+
+// While the guest could write: from the first pass over memory, where it is known, to the downtime.
+function dirtySpan(action) {
+	const from = action.length > 11 ? action[11] : action[0];
+	const gap = gapOf(action);
+
+	return [from, Math.max(1, (gap ? gap[0] : action[0] + action[1]) - from)];
+}
+
+// Pages a second. A page that was written after its turn is sent again, however often it was written.
+function dirtyRate(action) {
+	return Math.max(0, action[6] - action[7]) / dirtySpan(action)[1] * 1e6;
+}
+
+function rate(pages) {
+	return `${pages >= 10 ? Math.round(pages) : pages.toFixed(1)} pages/s`;
 }
 
 // For how long the guest stood still is known between two bounds. Where the VMM does not tell when
@@ -127,10 +143,8 @@ function actionLanes(story) {
 				const rect = bar(view, action[0], action[1],
 					{class: 'action', y: 3, height: laneHeight - 8}, title);
 
-				if (rect) {
-					rect.addEventListener('click', () => view.pick(title));
+				if (rect)
 					group.append(rect);
-				}
 				for (const pass of action.slice(11))
 					if (view.x(pass) >= labelWidth && view.x(pass) <= view.width)
 						group.append(draw('line', {class: 'pass-begins', x1: view.x(pass), x2: view.x(pass),
@@ -146,8 +160,8 @@ function actionLanes(story) {
 	}];
 }
 
-// A value for each action, as a column.
-function columnLane(story, label, value, words) {
+// A value for each action, as a column over the time SPAN(action), which is [begin, length].
+function columnLane(story, label, value, words, span = action => action) {
 	const most = Math.max(0, ...story.actions.map(value));
 
 	if (!most)
@@ -158,8 +172,9 @@ function columnLane(story, label, value, words) {
 		draw(view, group) {
 			for (const action of story.actions) {
 				const height = Math.max(1, value(action) / most * (laneHeight - 6));
-				const rect = bar(view, action[0], action[1],
-					{class: 'amount', y: laneHeight - 3 - height, height}, words(value(action)));
+				const [at, took] = span(action);
+				const rect = bar(view, at, took,
+					{class: 'amount', y: laneHeight - 3 - height, height}, `${label}: ${words(value(action))}`);
 
 				if (rect && value(action))
 					group.append(rect);
@@ -180,7 +195,7 @@ function clockLanes(story) {
 		const y = us => height / 2 - us / most * (height / 2 - 4);
 
 		return {
-			label: name.replace(/ on CPU (\d+)$/, ' $1'),
+			label: shortened(name),
 			note: `± ${duration(most)}`,
 			height,
 			title: `${name}: guest minus host`,
@@ -198,12 +213,65 @@ function clockLanes(story) {
 					const line = draw('line', {class: wrong ? 'point wrong' : 'point', x1: view.x(at), x2: view.x(at),
 						y1: y(atMost) - 2, y2: y(least) + 2}, draw('title', {}, title));
 
-					line.addEventListener('click', () => view.pick(title));
 					group.append(line);
 				}
 			},
 		};
 	});
+}
+
+function timerTitle(timer) {
+	return `${timer.name}, armed at ${duration(timer.armedAt)} for ${duration(timer.armed)}`
+		+ `${timer.periodic ? ', periodic' : ''}, stopped at ${duration(timer.until)}: fired ${count(timer.fired, 'time')}`;
+}
+
+function firingTitle(timer, [at, off]) {
+	const when = timer.periodic ? 'the nearest time when it was due' : 'it was due';
+
+	return `${timer.name} fired at ${duration(at)}, ${duration(Math.abs(off))} ${off < 0 ? 'before' : 'after'} ${when}`;
+}
+
+// Of each timer: a band while it was armed, a thin line for each time when it was due, and a thick one
+// for each time that it fired.
+function timerLanes(story) {
+	const names = [...new Set(story.timers.map(timer => timer.name))];
+
+	return names.map(name => ({
+		label: shortened(name),
+		note: 'due and fired',
+		title: name,
+		draw(view, group) {
+			for (const timer of story.timers.filter(timer => timer.name === name)) {
+				const title = timerTitle(timer);
+				const band = bar(view, timer.armedAt, timer.until - timer.armedAt,
+					{class: 'armed', y: 3, height: laneHeight - 6}, title);
+
+				if (!band)
+					continue;
+				group.append(band);
+				for (const at of timer.due)
+					stroke(view, group, at, {class: 'due', y1: 3, y2: laneHeight - 3});
+				for (const firing of timer.firings)
+					stroke(view, group, firing[0], {class: 'fired', y1: 3, y2: laneHeight - 8}, firingTitle(timer, firing));
+			}
+		},
+	}));
+}
+
+function stroke(view, group, at, attributes, title) {
+	if (at < view.from || at > view.to)
+		return;
+	const line = draw('line', {x1: view.x(at), x2: view.x(at), ...attributes}, title ? draw('title', {}, title) : null);
+
+	group.append(line);
+}
+
+// "the APIC's timer on CPU 0" as there is room for it: "APIC's ti… 0"
+function shortened(name) {
+	const [, what, cpu] = /^(?:the |a )?(.*?)(?: on CPU (\d+))?$/.exec(name);
+	const most = 10;
+
+	return `${what.length > most ? `${what.slice(0, most - 1)}…` : what}${cpu ? ` ${cpu}` : ''}`;
 }
 
 function signed(us) {
@@ -215,8 +283,8 @@ function lanesOf(story) {
 		...testLanes(story),
 		...actionLanes(story),
 		...columnLane(story, 'sent', action => action[4], bytes),
-		...columnLane(story, 'sent again', action => Math.max(0, action[6] - action[7]),
-			pages => count(pages, 'page')),
+		...columnLane(story, 'dirty rate', dirtyRate, rate, dirtySpan),
+		...timerLanes(story),
 		...clockLanes(story),
 	];
 }
@@ -232,10 +300,34 @@ function drawFailure(view, svg, story) {
 		'text-anchor': x > view.width - 60 ? 'end' : 'start'}, 'failed'));
 }
 
+// What tells its figures when it is clicked on. Bars may be a pixel wide, and a finger is not, so a
+// click beside them is meant for the nearest one. A band behind others is meant if none is near.
+const telling = '.test, .action, .amount, .armed, .fired, .point';
+const nearEnough = 16;
+
+function distance(element, event) {
+	const box = element.getBoundingClientRect();
+
+	return Math.hypot(Math.max(box.left - event.clientX, 0, event.clientX - box.right),
+		Math.max(box.top - event.clientY, 0, event.clientY - box.bottom));
+}
+
+function tellOnClick(view, svg) {
+	svg.addEventListener('click', event => {
+		const nearest = [...svg.querySelectorAll(telling)]
+			.map(element => ({element, away: distance(element, event) + (element.matches('.armed') ? nearEnough : 0)}))
+			.filter(({away}) => away <= nearEnough)
+			.sort((a, b) => a.away - b.away)[0]?.element;
+
+		if (nearest)
+			view.pick(nearest.querySelector('title').textContent);
+	});
+}
+
 function drawTimeline(view, story) {
 	const lanes = lanesOf(story);
 	const svg = draw('svg', {class: 'timeline', role: 'img', 'aria-label':
-		`Tests and ${story.action || 'action'}s by time; the tables below have the same as text`});
+		`Tests, ${story.action || 'action'}s, timers and clocks by time; the tables below have the same as text`});
 
 	const tops = [];
 
@@ -248,21 +340,26 @@ function drawTimeline(view, story) {
 	view.x = at => labelWidth + (at - view.from) / (view.to - view.from) * (view.width - labelWidth - 8);
 	svg.setAttribute('viewBox', `0 0 ${view.width} ${view.height}`);
 	svg.setAttribute('height', view.height);
-	drawAxis(view, svg, view.height);
+	// Hundreds of bars are no help to who hears them; the tables say the same.
+	const drawing = draw('g', {'aria-hidden': 'true'});
+
+	svg.append(drawing);
+	drawAxis(view, drawing, view.height);
 	lanes.forEach((lane, index) => {
 		const y = tops[index];
 		const end = y + (lane.height || laneHeight);
 		const group = draw('g', {transform: `translate(0 ${y})`});
 
-		svg.append(draw('line', {class: 'lane', x1: 0, x2: view.width, y1: end, y2: end}));
+		drawing.append(draw('line', {class: 'lane', x1: 0, x2: view.width, y1: end, y2: end}));
 		group.append(draw('text', {x: 0, y: lane.note ? 12 : 17}, lane.label,
 			lane.title ? draw('title', {}, lane.title) : null));
 		if (lane.note)
 			group.append(draw('text', {class: 'quiet small', x: 0, y: 23}, lane.note));
-		lane.draw(view, group, svg);
-		svg.append(group);
+		lane.draw(view, group, drawing);
+		drawing.append(group);
 	});
-	drawFailure(view, svg, story);
+	drawFailure(view, drawing, story);
+	tellOnClick(view, svg);
 	return svg;
 }
 
@@ -285,6 +382,7 @@ function timeline(entry, story) {
 		view.from = Math.max(0, Math.min(from, end - span));
 		view.to = view.from + span;
 		redraw();
+		view.pick(`Shown is ${moment(view.from)} to ${moment(view.to)}.`);
 	}
 
 	function zoom(factor) {
