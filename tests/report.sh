@@ -95,11 +95,11 @@ in_browser() {
 	expected='{cases: 2, red: 1, program: "misbehave", plan: "none", test: "failing_check",
 		line: "FAIL: failing_check: two is \"three\""}'
 	drive "a real run" "$dir/real.html"
-	expected='{cases: 600, red: 40, program: "program_33", plan: "reset", test: "program_33_test_7",
+	expected='{cases: 600, red: 40, timers: 20, program: "program_33", plan: "reset", test: "program_33_test_7",
 		line: "FAIL: test_7: <\/script><img src=x onerror='"'pwned=1'"'><!-- \\x01\\x1b[31m \"&amp; 1"}'
 	drive "600 cases" "$dir/many.html"
 	alone=$expected
-	expected="{...$alone, worse: 40}"
+	expected="{...$alone, worse: 80}"
 	drive "two runs" "$dir/both.html"
 	expected=$alone
 	shown=framed.html

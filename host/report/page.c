@@ -135,7 +135,9 @@ char *page_text(struct page *page)
 	g_string_append(
 		html,
 		"<section id=\"matrix\" aria-labelledby=\"cases\">\n<h2 id=\"cases\">Cases</h2>\n<noscript><p>The cases are drawn by a script in this page, and your browser runs none.</p></noscript>\n</section>\n</main>\n");
-	g_string_append(html, "<main id=\"case\" tabindex=\"-1\" hidden></main>\n");
+	g_string_append(
+		html,
+		"<main id=\"case\" tabindex=\"-1\" aria-labelledby=\"case-name\" hidden></main>\n");
 	json_builder_end_array(page->summaries);
 	append_json(html, "summaries", page->summaries);
 	g_string_append(html, page->stories->str);

@@ -7,6 +7,7 @@
 //	test		a test of that program alone
 //	line		what the failure's line of the console contains
 //	worse		what got worse, if the page compares with an earlier run
+//	timers		how often a timer of the case fired, at least; 0: there is none
 //
 // It writes the Test Anything Protocol into the page, which Chromium then prints.
 'use strict';
@@ -84,6 +85,36 @@ async function openCase() {
 	check('a screen reader is taken there', document.activeElement === one('#case'));
 }
 
+// In the middle of its upper edge, or BELOW it by so many pixels.
+function clickOn(element, below) {
+	const box = element.getBoundingClientRect();
+
+	element.closest('svg').dispatchEvent(new MouseEvent('click',
+		{clientX: box.left + box.width / 2, clientY: box.top + below}));
+}
+
+// A bar may be a pixel wide, and a finger is not.
+function checkNearBar(bar) {
+	const picked = bar.closest('div').parentElement.querySelector('.picked');
+
+	picked.textContent = '';
+	clickOn(bar, -3);
+	check('so does a bar that was nearly hit', picked.textContent.includes(': fail'), picked.textContent);
+	check('nobody has to hear each bar', all('#case svg > :not([aria-hidden])').length === 0);
+}
+
+// What is drawn is there as text, too.
+function checkTimers() {
+	if (!expected.timers)
+		return;
+	all('.zoom button').filter(button => button.textContent === 'All').forEach(button => button.click());
+	check('timers are on the axis', all('#case svg .fired').length >= expected.timers &&
+		all('#case svg .due').length >= expected.timers);
+	check('and in a table', all('#case td').some(cell => cell.textContent === 'the PIT on CPU 1'));
+	check('and so are the readings of clocks', all('#case td').some(cell => cell.textContent === 'kvmclock on CPU 0'));
+	check('a known issue is named', all('#case .known').some(list => list.textContent.includes('pit-late')));
+}
+
 function checkCase() {
 	const cause = one('#case .log tr.cause');
 	const line = one('#case svg line.failure');
@@ -98,10 +129,11 @@ function checkCase() {
 
 	check('the failure is marked within its test', x >= left - 1 && x <= left + width + 1, `${x} in ${left}+${width}`);
 	check('a command runs it again', one('.command code').textContent.startsWith(`ferry run ${expected.program} --plan ${expected.plan}`));
-	bar.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+	clickOn(bar, 0);
 	check('the case is there as often as it ran', all('#case svg').length === (expected.worse ? 2 : 1));
 	check('nothing is shown that is no text', !document.body.innerText.includes('[object'));
 	check('a bar tells its figures', all('.picked').some(text => text.textContent.includes(': fail')));
+	checkNearBar(bar);
 	all('.zoom button').findLast(button => button.textContent === 'Around the failure').click();
 	check('the axis goes to the failure', one('#case svg line.failure') !== null);
 	check(`nothing is wider than the page (${innerWidth})`, document.documentElement.scrollWidth <= innerWidth,
@@ -109,7 +141,10 @@ function checkCase() {
 }
 
 async function goBack() {
+	check('the window is named by the case', document.title.includes(`${expected.program}/${expected.plan}`), document.title);
 	await moved(() => one('.back').click());
+	check('who comes back goes on at its link', /#case-\d+$/.test(document.activeElement.href), document.activeElement.tagName);
+	check('the window has its name again', !document.title.includes(`${expected.program}/${expected.plan}`), document.title);
 	check('the way back leads to all cases', !one('#overview').hidden && one('#case').hidden);
 	check('nothing is wider than the page there', document.documentElement.scrollWidth <= innerWidth,
 		`${document.documentElement.scrollWidth} in ${innerWidth}`);
@@ -137,7 +172,17 @@ function luminance(color) {
 	return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
 }
 
+// Text of a drawing has a fill, and is on the page's ground or on its bar.
+function inkOf(element) {
+	const style = getComputedStyle(element);
+
+	return element.namespaceURI.endsWith('svg') ? style.fill : style.color;
+}
+
 function ground(element) {
+	if (element.matches('svg .name'))
+		return getComputedStyle(element.previousElementSibling).fill;
+
 	for (let at = element; at; at = at.parentElement) {
 		const color = getComputedStyle(at).backgroundColor;
 
@@ -149,11 +194,11 @@ function ground(element) {
 
 // WCAG 2.1, 1.4.3: 4.5 to 1.
 function checkContrast() {
-	const worst = all('h1, p, dt, dd, li, a, td, th, label, .verdict, .quiet').filter(element => element.textContent.trim())
+	const worst = all('h1, p, dt, dd, li, a, td, th, label, .verdict, .quiet, svg text').filter(element => element.textContent.trim())
 		.map(element => {
-			const [dark, light] = [luminance(getComputedStyle(element).color), luminance(ground(element))].sort((a, b) => a - b);
+			const [dark, light] = [luminance(inkOf(element)), luminance(ground(element))].sort((a, b) => a - b);
 
-			return [(light + 0.05) / (dark + 0.05), `${element.tagName}.${element.className}`];
+			return [(light + 0.05) / (dark + 0.05), `${element.tagName}.${element.getAttribute('class')}`];
 		}).sort((a, b) => a[0] - b[0])[0];
 
 	check(`text can be read (${matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'})`, worst[0] >= 4.5, worst);
@@ -166,6 +211,7 @@ function checkContrast() {
 		checkContrast();
 		await openCase();
 		checkCase();
+		checkTimers();
 		checkHostile();
 		checkNames();
 		checkContrast();

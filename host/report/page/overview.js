@@ -106,6 +106,15 @@ function showOverview() {
 	changed();
 }
 
+const pageTitle = document.title;
+let shownCase = null;
+
+// Who comes back from a case goes on where its link is.
+function linkTo(entry) {
+	return entry && [...document.querySelectorAll(`#overview a[href="#case-${entry.index}"]`)]
+		.find(link => !link.closest('details:not([open])'));
+}
+
 // Shows what the address names.
 function route(isFirst) {
 	const overview = document.getElementById('overview');
@@ -113,13 +122,18 @@ function route(isFirst) {
 	const match = /^#case-(\d+)$/.exec(location.hash);
 	const entry = match && cases[Number(match[1])];
 
+	const back = !isFirst && !entry && opened.querySelector('h1') && shownCase;
+
+	document.title = entry ? `${entry.verdict} ${entry.name} - ${pageTitle}` : pageTitle;
 	overview.hidden = Boolean(entry);
 	opened.hidden = !entry;
 	opened.replaceChildren(...entry ? showCase(entry.index) : []);
 	if (entry)
 		scrollTo(0, 0);
+	if (entry)
+		shownCase = entry;
 	if (entry || !isFirst)
-		(entry ? opened : overview).focus({preventScroll: true});
+		(entry ? opened : linkTo(back) || overview).focus({preventScroll: Boolean(entry)});
 }
 
 document.querySelector('form')?.addEventListener('submit', event => event.preventDefault());
