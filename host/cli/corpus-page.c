@@ -7,14 +7,15 @@
 
 #include "cli/corpus-bug.h"
 #include "cli/corpus-page.h"
+#include "cli/corpus-verdicts.h"
 #include "report/page-frame.h"
 #include "util/text.h"
 
 enum state {
 	STATE_CAUGHT,
-	STATE_MISSED,  /* it was measured, and no case noticed it */
+	STATE_MISSED,  /* it was tried, and no case noticed it */
 	STATE_BROKEN,  /* it cannot be built, or no case could run with it */
-	STATE_UNKNOWN, /* it was not measured */
+	STATE_UNKNOWN, /* it was not tried */
 };
 
 static const struct {
@@ -23,7 +24,7 @@ static const struct {
 	[STATE_CAUGHT] = { "caught", "PASS" },
 	[STATE_MISSED] = { "MISSED", "FAIL" },
 	[STATE_BROKEN] = { "did not run", "ERROR" },
-	[STATE_UNKNOWN] = { "not measured", "SKIP" },
+	[STATE_UNKNOWN] = { "not tried", "SKIP" },
 };
 
 /* What the matrix holds of a patch. */
@@ -32,7 +33,9 @@ struct row {
 	enum state state;
 	GPtrArray *lines; /* of const struct matrix_line *, those that notice first */
 	const struct matrix_line *soonest; /* that notices it, or NULL */
-	guint caught;			   /* cases that notice it */
+	const struct verdict_line
+		*verdict;     /* of a patch that the matrix has nobody notice, or NULL */
+	guint caught;	      /* cases that notice it */
 	GHashTable *programs; /* name of a program -> enum state + 1, the best of its cases */
 };
 
@@ -76,8 +79,28 @@ static void note_line(struct row *row, const struct matrix *matrix, const struct
 		row->soonest = line;
 }
 
-static struct row *make_row(const struct bug *bug, const struct matrix *matrix)
+/* What `ferry corpus run` has found. It ends with the first case that notices. */
+static void note_verdict(struct row *row, const struct verdict_line *line)
 {
+	row->verdict = line;
+	switch (line->verdict) {
+	case BUG_CAUGHT:
+		row->state = STATE_CAUGHT;
+		break;
+	case BUG_MISSED:
+		row->state = STATE_MISSED;
+		break;
+	default:
+		row->state = STATE_BROKEN;
+	}
+	if (line->case_name && row->state != STATE_BROKEN)
+		note_program(row, line->case_name, row->state);
+}
+
+static struct row *make_row(const struct bug *bug, const struct matrix *matrix,
+			    const GPtrArray *verdicts)
+{
+	const struct verdict_line *verdict = verdicts ? verdicts_find(verdicts, bug->name) : NULL;
 	struct row *row = g_new0(struct row, 1);
 
 	row->bug = bug;
@@ -90,7 +113,24 @@ static struct row *make_row(const struct bug *bug, const struct matrix *matrix)
 		if (g_str_equal(line->patch, bug->name))
 			note_line(row, matrix, line);
 	}
+	if (verdict && (row->state == STATE_UNKNOWN || verdict->verdict == BUG_CAUGHT) &&
+	    row->state != STATE_CAUGHT)
+		note_verdict(row, verdict);
 	return row;
+}
+
+/* Those that nothing has noticed first. */
+static int compare_rows(const void *a, const void *b)
+{
+	static const int order[] = {
+		[STATE_MISSED] = 0, [STATE_BROKEN] = 1, [STATE_CAUGHT] = 2, [STATE_UNKNOWN] = 3
+	};
+	const struct row *one = *(const struct row *const *)a;
+	const struct row *other = *(const struct row *const *)b;
+
+	if (one->state != other->state)
+		return order[one->state] - order[other->state];
+	return strcmp(one->bug->name, other->bug->name);
 }
 
 /* ---- HTML ---- */
@@ -103,9 +143,10 @@ static void write_header(GString *html, const GPtrArray *rows)
 		counts[((const struct row *)rows->pdata[i])->state]++;
 	g_string_append_printf(
 		html,
-		"<header>\n<p class=\"title\">Ferry: KVMs and QEMUs that are broken on purpose</p>\n<h1 class=\"%s\">%u of %u are noticed</h1>\n<p class=\"counts\">%u missed, %u did not run, %u not measured</p>\n</header>\n",
-		counts[STATE_MISSED] ? "FAIL" : "PASS", counts[STATE_CAUGHT], rows->len,
-		counts[STATE_MISSED], counts[STATE_BROKEN], counts[STATE_UNKNOWN]);
+		"<header>\n<p class=\"title\">Ferry: KVMs and QEMUs that are broken on purpose</p>\n<h1 class=\"%s\">%u of %u that were tried are noticed</h1>\n<p class=\"counts\">%u missed, %u did not run, %u not tried</p>\n</header>\n",
+		counts[STATE_MISSED] ? "FAIL" : "PASS", counts[STATE_CAUGHT],
+		rows->len - counts[STATE_UNKNOWN], counts[STATE_MISSED], counts[STATE_BROKEN],
+		counts[STATE_UNKNOWN]);
 }
 
 static const char *line_verdict(const struct matrix_line *line)
@@ -140,6 +181,23 @@ static void write_cases(GString *html, const struct row *row)
 	g_string_append(html, "</ul></details>\n");
 }
 
+static void write_soonest(GString *html, const struct row *row)
+{
+	const char *name = row->soonest ? row->soonest->case_name : row->verdict->case_name;
+	const char *test = row->soonest ? row->soonest->test : row->verdict->test;
+	double seconds = row->soonest ? row->soonest->seconds : row->verdict->seconds;
+
+	html_text(html, name ? name : "?");
+	g_string_append(html, "<br><span class=\"quiet\">");
+	if (test) {
+		g_string_append(html, "in ");
+		html_text(html, test);
+	}
+	if (seconds >= 0)
+		g_string_append_printf(html, "%safter %.1f s", test ? ", " : "", seconds);
+	g_string_append(html, "</span>");
+}
+
 static void write_patch(GString *html, const struct row *row)
 {
 	g_string_append(html, "<tr><th scope=\"row\">");
@@ -150,13 +208,15 @@ static void write_patch(GString *html, const struct row *row)
 	g_string_append(html, "<br><span class=\"quiet\">Noticed by: ");
 	html_text(html, row->bug->noticed);
 	g_string_append(html, "</span>\n");
+	if (row->state == STATE_MISSED && row->bug->missed) {
+		g_string_append(html, "<br><span class=\"quiet\">Missed: ");
+		html_text(html, row->bug->missed);
+		g_string_append(html, "</span>\n");
+	}
 	write_cases(html, row);
 	g_string_append(html, "</td><td>");
-	if (row->soonest) {
-		html_text(html, row->soonest->case_name);
-		g_string_append_printf(html, "<br><span class=\"quiet\">after %.1f s</span>",
-				       row->soonest->seconds);
-	}
+	if (row->state == STATE_CAUGHT)
+		write_soonest(html, row);
 	g_string_append(html, "</td></tr>\n");
 }
 
@@ -164,7 +224,7 @@ static void write_patches(GString *html, const GPtrArray *rows)
 {
 	g_string_append(
 		html,
-		"<section aria-labelledby=\"patches\">\n<h2 id=\"patches\">Patches</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Patches\"><table class=\"patches\">\n<thead><tr><th scope=\"col\">patch</th><th scope=\"col\"></th><th scope=\"col\">what it breaks</th><th scope=\"col\">soonest</th></tr></thead>\n<tbody>\n");
+		"<section aria-labelledby=\"patches\">\n<h2 id=\"patches\">Patches</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Patches\"><table class=\"patches\">\n<thead><tr><th scope=\"col\">patch</th><th scope=\"col\">verdict</th><th scope=\"col\">what it breaks</th><th scope=\"col\">soonest</th></tr></thead>\n<tbody>\n");
 	for (guint i = 0; i < rows->len; i++)
 		write_patch(html, rows->pdata[i]);
 	g_string_append(html, "</tbody></table></div>\n</section>\n");
@@ -233,13 +293,14 @@ static void write_matrix(GString *html, const GPtrArray *rows)
 	g_string_append(html, "</tbody></table></div>\n</section>\n");
 }
 
-char *corpus_page(const GPtrArray *bugs, const struct matrix *matrix)
+char *corpus_page(const GPtrArray *bugs, const struct matrix *matrix, const GPtrArray *verdicts)
 {
 	g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)row_free);
 	g_autoptr(GString) html = g_string_new("<main>\n");
 
 	for (guint i = 0; i < bugs->len; i++)
-		g_ptr_array_add(rows, make_row(bugs->pdata[i], matrix));
+		g_ptr_array_add(rows, make_row(bugs->pdata[i], matrix, verdicts));
+	g_ptr_array_sort(rows, compare_rows);
 	write_header(html, rows);
 	write_patches(html, rows);
 	write_matrix(html, rows);

@@ -8,9 +8,10 @@
 #include "run/matrix.h"
 
 /*
- * The page of BUGS (of struct bug), by what MATRIX holds of them; it may be empty. The caller frees
- * it.
+ * The page of BUGS (of struct bug), by what MATRIX holds of them, which may be empty. Of a patch
+ * that it does not hold, VERDICTS (of struct verdict_line; NULL: there are none) tell what `ferry
+ * corpus run` has found. The caller frees it.
  */
-char *corpus_page(const GPtrArray *bugs, const struct matrix *matrix);
+char *corpus_page(const GPtrArray *bugs, const struct matrix *matrix, const GPtrArray *verdicts);
 
 #endif

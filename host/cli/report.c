@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/corpus-bug.h"
 #include "cli/corpus-page.h"
+#include "cli/corpus-verdicts.h"
 #include "report/command.h"
 #include "report/digest.h"
 #include "report/page.h"
@@ -27,7 +28,7 @@ static const GOptionEntry entries[] = {
 	  "Write plain text for a bug report instead of a page, to standard output", NULL },
 	{ "markdown", 0, 0, G_OPTION_ARG_NONE, &options.markdown, "The same as Markdown", NULL },
 	{ "corpus", 0, 0, G_OPTION_ARG_NONE, &options.corpus,
-	  "A page of the KVMs and QEMUs that are broken on purpose: which cases notice them, by RESULTS, which 'ferry corpus matrix' wrote (default: corpus/matrix)",
+	  "A page of the KVMs and QEMUs that are broken on purpose: which cases notice them, by RESULTS, which 'ferry corpus matrix' wrote (default: corpus/matrix), and by corpus/verdicts",
 	  NULL },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.files, NULL,
 	  "[BEFORE] RESULTS" },
@@ -139,20 +140,21 @@ static char *make_page(const char *before, const char *now, GError **error)
 
 /* ---- the corpus ---- */
 
-/* Returns an exit status. Patches that FILE (NULL: corpus/matrix) says nothing of are not measured.
- */
+/* Returns an exit status. FILE is the matrix (NULL: corpus/matrix). */
 static int show_corpus(const char *file)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *path = file ? g_strdup(file) : source_path("corpus/matrix");
 	gboolean is_there = file || g_file_test(path, G_FILE_TEST_EXISTS);
 	g_autoptr(GPtrArray) bugs = bugs_read(NULL, &error);
+	g_autofree char *verdicts_path = source_path("corpus/verdicts");
+	g_autoptr(GPtrArray) verdicts = verdicts_read(verdicts_path, NULL);
 	struct matrix *matrix = bugs ? is_there ? matrix_read(path, &error) : matrix_new() : NULL;
 	g_autofree char *text = NULL;
 
 	if (!matrix)
 		return usage_error("%s", error->message);
-	text = corpus_page(bugs, matrix);
+	text = corpus_page(bugs, matrix, verdicts);
 	matrix_free(matrix);
 	return write_output(options.output ? options.output : "corpus.html", text);
 }

@@ -7,6 +7,7 @@
 
 #include "cli/corpus-area.h"
 #include "cli/corpus-hash.h"
+#include "cli/corpus-page.h"
 #include "cli/corpus-score.h"
 #include "util/paths.h"
 
@@ -389,9 +390,46 @@ static void test_page_is_current(void)
 	matrix_free(matrix);
 }
 
+/* Of what the matrix does not hold, the page tells what corpus/verdicts has. */
+static void test_report_page(void)
+{
+	struct bug missed = { .name = (char *)"b_missed",
+			      .breaks = (char *)"b",
+			      .noticed = (char *)"n",
+			      .missed = (char *)"no <reason>" };
+	struct bug caught = missed, untried = missed;
+	g_autoptr(GPtrArray) bugs = g_ptr_array_new(), verdicts = verdicts_new();
+	struct matrix *matrix = matrix_new();
+	g_autofree char *page = NULL;
+
+	caught.name = (char *)"a_caught";
+	untried.name = (char *)"c_untried";
+	g_ptr_array_add(bugs, &caught);
+	g_ptr_array_add(bugs, &missed);
+	g_ptr_array_add(bugs, &untried);
+	verdicts_add(verdicts, &(struct verdict_line){ .patch = (char *)"a_caught",
+						       .verdict = BUG_CAUGHT,
+						       .case_name = (char *)"dirty/storm",
+						       .test = (char *)"dense",
+						       .seconds = 3 });
+	verdicts_add(verdicts, &(struct verdict_line){ .patch = (char *)"b_missed",
+						       .verdict = BUG_MISSED,
+						       .seconds = -1 });
+	page = corpus_page(bugs, matrix, verdicts);
+	g_assert_nonnull(strstr(page, "1 of 2 that were tried are noticed"));
+	g_assert_nonnull(strstr(page, "1 missed, 0 did not run, 1 not tried"));
+	g_assert_nonnull(
+		strstr(page, "dirty/storm<br><span class=\"quiet\">in dense, after 3.0 s"));
+	g_assert_nonnull(strstr(page, "Missed: no &lt;reason&gt;"));
+	/* What nothing notices comes first. */
+	g_assert_true(strstr(page, "b_missed") < strstr(page, "a_caught"));
+	matrix_free(matrix);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/corpus/report-page", test_report_page);
 	g_test_add_func("/corpus/verdicts/bad-lines", test_bad_lines);
 	g_test_add_func("/corpus/verdicts/keeping", test_keeping);
 	g_test_add_func("/corpus/verdicts/not-tried", test_not_tried);
