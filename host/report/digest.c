@@ -90,15 +90,48 @@ static void add_tests(GString *block, const struct result *result)
 		g_string_append_printf(block, "  and %u more\n", failed - MOST_TESTS);
 }
 
-static void add_console(GString *block, const struct story *story)
+/* When something failed first that is not known, since the case began; -1: nobody knows. */
+static gint64 first_failure(const struct result *result)
 {
-	guint cause = 0, first, last;
+	gint64 first = G_MAXINT64;
+
+	for (guint i = 0; i < result->tests->len; i++) {
+		const struct test_result *test = result->tests->pdata[i];
+
+		if (!g_strcmp0(test->verdict, "fail") && test->failed_at_ns >= 0)
+			first = MIN(first, test->failed_at_ns);
+	}
+	for (guint i = 0; i < result->failures->len; i++) {
+		const struct failure *failure = result->failures->pdata[i];
+
+		if (!failure->known && failure->at_ns >= 0)
+			first = MIN(first, failure->at_ns);
+	}
+	return first == G_MAXINT64 ? -1 : first;
+}
+
+/* The line of that failure. Known failures before it have lines of their own. */
+static guint find_cause(const GPtrArray *console, gint64 failed_at_ns)
+{
+	guint found = console->len;
+
+	for (guint i = 0; i < console->len; i++) {
+		const struct story_line *line = console->pdata[i];
+
+		if (line->is_cause && (found == console->len || line->at_ns <= failed_at_ns))
+			found = i;
+	}
+	return found;
+}
+
+static void add_console(GString *block, const struct result *result)
+{
+	const struct story *story = result->story;
+	guint cause, first, last;
 
 	if (!story || !story->console->len)
 		return;
-	while (cause < story->console->len &&
-	       !((const struct story_line *)story->console->pdata[cause])->is_cause)
-		cause++;
+	cause = find_cause(story->console, first_failure(result));
 	first = MAX(cause, LINES_BEFORE) - LINES_BEFORE;
 	last = MIN(cause + LINES_AFTER, story->console->len - 1);
 	g_string_append(block, "console:\n");
@@ -135,7 +168,7 @@ static void add_case(struct digest *digest, const struct result *result)
 	add_line(block, "", result->reason ? result->reason : "no reason is told");
 	if (digest->detailed++ < MOST_DETAILED) {
 		add_tests(block, result);
-		add_console(block, result->story);
+		add_console(block, result);
 		add_lines(block, "backtrace", result->detail);
 		add_lines(block, "again", command);
 	}

@@ -249,6 +249,29 @@ static void test_digest(void)
 	g_assert_nonnull(strstr(markdown, "### FAIL evil/none\n\n`````\na ```` b\n"));
 }
 
+/* A known failure came first, and the console around it would explain nothing. */
+static void test_digest_of_unknown(void)
+{
+	struct result *result = failed_result("line 1, known");
+	g_autofree char *text = NULL;
+	struct failure *failure;
+
+	for (unsigned i = 2; i <= 40; i++)
+		story_add_line(result->story->console, i * 1000, i,
+			       g_strdup_printf("line %u, console", i));
+	((struct story_line *)result->story->console->pdata[0])->is_cause = TRUE;
+	((struct story_line *)result->story->console->pdata[29])->is_cause = TRUE;
+	failure = result->failures->pdata[0];
+	failure->known = TRUE;
+	failure->at_ns = 1000;
+	result_add_failure(result, KIND_CHECK, "why", "why");
+	failure = result->failures->pdata[1];
+	failure->at_ns = 30500;
+	text = digest_of(result, FALSE);
+	g_assert_nonnull(strstr(text, "  >    30     0.000 s  line 30, console\n"));
+	g_assert_null(strstr(text, "line 2, console"));
+}
+
 /* A run that ended early is not green, whether its runner could say so or was killed. */
 static void test_ended_early(void)
 {
@@ -361,6 +384,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/page/command", test_command);
 	g_test_add_func("/page/command-names-vmms", test_command_names_vmms);
 	g_test_add_func("/page/digest", test_digest);
+	g_test_add_func("/page/digest-of-unknown", test_digest_of_unknown);
 	g_test_add_func("/page/ended-early", test_ended_early);
 	g_test_add_func("/page/recorder", test_recorder);
 	g_test_add_func("/page/recorder-passes", test_recorder_passes);
