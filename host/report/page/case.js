@@ -95,11 +95,13 @@ function whatFailed(story) {
 		make('details', {}, make('summary', {}, `${items.length - mostFailed} more`), list(items.slice(mostFailed))) : null);
 }
 
-// What failed as known-issues.cfg says.
-function whatIsKnown(story) {
-	return story.known.length ? section('Failed as known', make('ul', {class: 'failed known'}, story.known.map(known =>
-		make('li', {}, make('strong', {}, known.issue), known.test ? `: ${known.test} on CPU ${known.cpu}` : null,
-			make('br'), make('span', {class: 'reason'}, known.text || 'no reason is told'))))) : null;
+// What failed as known-issues.cfg says. Beside something that nobody explains it is folded away.
+function whatIsKnown(entry, story) {
+	return story.known.length ? section('Failed as known', make('details', {open: !isRed(entry.verdict)},
+		make('summary', {}, count(story.known.length, 'known failure')),
+		make('ul', {class: 'failed known'}, story.known.map(known =>
+			make('li', {}, make('strong', {}, known.issue), known.test ? `: ${known.test} on CPU ${known.cpu}` : null,
+				make('br'), make('span', {class: 'reason'}, known.text || 'no reason is told')))))) : null;
 }
 
 // The other cases of the same program and plan: of several hosts, or of repeats.
@@ -188,7 +190,7 @@ function showCase(index) {
 			story.logs ? make('p', {class: 'quiet'}, `logs in ${story.logs}`) : null),
 		sideBySide(entry),
 		whatFailed(story),
-		whatIsKnown(story),
+		whatIsKnown(entry, story),
 		story.console.length ? section('Console', log(story.console, true)) : null,
 		optional('Backtrace', story.detail),
 		optional('Memory', story.memory),
