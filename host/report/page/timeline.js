@@ -226,7 +226,7 @@ function timerTitle(timer) {
 }
 
 function firingTitle(timer, [at, off]) {
-	const when = timer.periodic ? 'the nearest time when it was due' : 'it was due';
+	const when = `${timer.periodic ? 'the nearest time when it was due' : 'it was due'} by the guest's clock`;
 
 	return `${timer.name} fired at ${duration(at)}, ${duration(Math.abs(off))} ${off < 0 ? 'before' : 'after'} ${when}`;
 }
