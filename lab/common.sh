@@ -103,8 +103,8 @@ if [ $# -eq 0 ]; then
 fi
 [ -z "$shell" ] || [ -t 0 ] || fail "--shell needs a terminal"
 need_qemu() {
-	command -v "${QEMU:=qemu-system-x86_64}" >/dev/null ||
-		fail "no $QEMU here; scripts/packages --install brings it"
+	command -v "${LAB_QEMU:=qemu-system-x86_64}" >/dev/null ||
+		fail "no $LAB_QEMU here; scripts/packages --install brings it"
 }
 
 case $kernel in

@@ -17,7 +17,7 @@ emulator_check() {
 }
 
 emulator_version() {
-	"$QEMU" --version </dev/null | sed -n '1s/.* version \([0-9.]*\).*/\1/p'
+	"$LAB_QEMU" --version </dev/null | sed -n '1s/.* version \([0-9.]*\).*/\1/p'
 }
 
 # The machine sees the host's files.
@@ -33,9 +33,9 @@ doubled() {
 # QEMU dies with this script, even if SIGKILL ends the script.
 run_qemu() {
 	if [ "$shell" ]; then
-		exec setpriv --pdeathsig KILL -- "$QEMU" "$@" </dev/tty 9>&-
+		exec setpriv --pdeathsig KILL -- "$LAB_QEMU" "$@" </dev/tty 9>&-
 	fi
-	exec setsid setpriv --pdeathsig KILL -- "$QEMU" "$@" </dev/null >&9 2>&1 9>&-
+	exec setsid setpriv --pdeathsig KILL -- "$LAB_QEMU" "$@" </dev/null >&9 2>&1 9>&-
 }
 
 emulator_start() {

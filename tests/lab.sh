@@ -8,7 +8,7 @@
 
 set -u
 # The user's own emulators would come before those that act.
-unset BOCHS QEMU
+unset BOCHS LAB_QEMU
 top=$(cd "$(dirname "$0")/.." && pwd)
 for needed in busybox setpriv qemu-system-x86_64; do
 	command -v $needed >/dev/null || {
@@ -115,7 +115,7 @@ in_lab() {
 	name=$1 act=$2
 	shift 2
 	rm -rf "$dir/results" "$dir/pid"
-	ACT=$act DIR=$dir TMPDIR=$dir/tmp PATH=$dir/bin:$PATH QEMU=${qemu-} exec "$top/lab/$name" \
+	ACT=$act DIR=$dir TMPDIR=$dir/tmp PATH=$dir/bin:$PATH LAB_QEMU=${qemu-} exec "$top/lab/$name" \
 		--kernel "$dir/bzImage" "$@" >"$dir/out" 2>"$dir/err"
 }
 

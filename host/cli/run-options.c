@@ -275,12 +275,26 @@ static gboolean parse_all(char **argv, GError **error)
 	return TRUE;
 }
 
+/*
+ * Reads $NAME unless an option or the user's file has set *PROGRAM. It is read here, and not where
+ * the program is started, since a lab does not see this machine's environment.
+ */
+static void set_from_environment(char **program, const char *name)
+{
+	const char *value = g_getenv(name);
+
+	if (!*program && value && *value)
+		*program = g_strdup(value);
+}
+
 const struct run_options *run_options_parse(int argc, char **argv, GError **error)
 {
 	set_defaults();
 	spell_out_jobs(argc, argv);
 	if (!parse_all(argv, error) || !watch_options_read(options.budget, error))
 		return NULL;
+	set_from_environment(&options.wanted.qemu, "QEMU");
+	set_from_environment(&options.wanted.ferry_vmm, "FERRY_VMM");
 	options.wanted.kvm = kvm_wanted_join(kvm_lists, error);
 	if (*error)
 		return NULL;
