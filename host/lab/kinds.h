@@ -71,4 +71,7 @@ char *lab_kind_names(void);
 /* "auto, local, lab, amd or intel": what --host can be told. The caller frees it. */
 char *lab_kind_hosts(void);
 
+/* Is HOST one of lab_kind_hosts()? NULL is as good as auto. FALSE and ERROR if not. */
+gboolean lab_kind_check_host(const char *host, GError **error);
+
 #endif

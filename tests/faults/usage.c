@@ -61,6 +61,10 @@ static const struct fault rows[] = {
 	  "\\Aselftest/none +[0-9.]+ s  (guessed|built in) +local\n"
 	  "selftest/storm +[0-9.]+ s  (guessed|built in) +local\n"
 	  "2 cases: about [0-9]+ (s|min) on 2 CPUs\n" },
+	{ "list-plan", "list --accel tcg --plan none,precopy+tcp selftest", NULL, 0, NULL,
+	  "\\Aselftest/none\nselftest/precopy\\+tcp\n\\Z" },
+	{ "list-host", "list --host labs selftest", NULL, 2, NULL,
+	  "^ferry: --host is auto, local, lab, .*, not 'labs'" },
 	{ "results", "results @DIR@/a.json @DIR@/b.json", NULL, 1, NULL,
 	  "\\AFAIL  misbehave/none: no end within 1 s.*\n"
 	  "      logs in /.*/logs/misbehave/none\n"
