@@ -5,8 +5,8 @@
  * part of the program timers: see timers.c.
  *
  * A broken VMM does not carry a counter's value or offset in a live migration, adds the downtime
- * twice, or goes on from the host's time. Deadlines of these tests' library go by the PM timer, so
- * a wrong one is not seen elsewhere. The tests compare each with the host's clock (elapsed.h).
+ * twice, or goes on from the host's time. The library's deadlines use the PM timer, so no other
+ * test sees that it is wrong. The tests compare each with the host's clock (elapsed.h).
  */
 #include "clock-rate.h"
 #include "cmos.h"
@@ -93,7 +93,7 @@ bool rtc_read(u64 *seconds)
 	return cmos_read(RTC_SECONDS) == second && !(cmos_read(RTC_A) & RTC_UPDATING);
 }
 
-/* By how many seconds the RTC is ahead of the host's clock. It is between these two. */
+/* By how many seconds the RTC is ahead of the host's clock: at least, and at most. */
 struct ahead {
 	s64 least, most;
 	bool read;
@@ -113,7 +113,7 @@ static struct ahead look_at_date(void)
 	return ahead;
 }
 
-/* Both clocks begin a new day at some moment, and not at the same. */
+/* The two clocks do not begin a new day at the same moment. */
 static bool fits(s64 least, s64 most)
 {
 	for (s64 day = -SECONDS_PER_DAY; day <= SECONDS_PER_DAY; day += SECONDS_PER_DAY)
@@ -123,8 +123,8 @@ static bool fits(s64 least, s64 most)
 }
 
 /*
- * The RTC of a machine goes on while it is off, so it does not stand still in the downtime. QEMU's
- * is set by the host's clock, but may have an offset, which has to stay.
+ * The RTC of a machine goes on while the machine is off, so it does not stand still in the
+ * downtime. QEMU's RTC is set by the host's clock, but may have an offset, which has to stay.
  */
 TEST(rtc_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
      .about =
