@@ -157,7 +157,7 @@ TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = CLOCK,
 }
 
 TEST(monotonic_all_cpus, .needs = CLOCK,
-     .about = "the reference counter never goes back across all CPUs")
+     .about = "Hyper-V's reference counter never goes back from one CPU to another")
 {
 	check_monotonic(hv_ref_count, hv_ref_count, true, "the counter on all CPUs");
 }
@@ -173,7 +173,7 @@ TEST(monotonic_page_one_cpu, .on = EACH_CPU, .needs = TSC_PAGE,
 
 TEST(monotonic_page_all_cpus, .needs = TSC_PAGE,
      .about =
-	     "time never goes back across all CPUs: by the TSC page, and by page and counter in turns")
+	     "time by Hyper-V's TSC page, alone or in turns with the counter, never goes back across all CPUs")
 {
 	page_on();
 	wait_valid();

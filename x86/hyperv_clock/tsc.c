@@ -44,8 +44,8 @@ static void check_leap(const struct leap *leap, const char *what)
 }
 
 /*
- * The clock is wrong only until the TSCs are brought back, so the marks of elapsed.h would tell the
- * runner what other tests must not meet.
+ * The clock is wrong only until the TSCs are brought back. So the tests do not use elapsed.h, whose
+ * marks would tell the runner of that time.
  */
 static void check_moves(u64 (*clock)(void))
 {
