@@ -2,11 +2,12 @@
 /*
  * hyperv_stimer: timers that are due while the host holds the guest fire promptly after it (Hyper-V
  * TLFS, "Timers": a one-shot whose count has passed "will expire immediately"). A part of the
- * program hyperv_stimer; x86/timers/timers.c tells how lateness is measured.
+ * program hyperv_stimer; x86/timers/timers.c says how lateness is measured.
  *
- * A broken hypervisor takes the count of a one-shot that it restores for a length, or waits for the
- * time that it had left at the source, of another clock; or a periodic timer is silent for more
- * than a period. Other tests of this program wait for an interrupt much longer than that.
+ * A broken hypervisor takes the count of a one-shot timer that it restores for a length. Or it arms
+ * the timer for the time that was left at the source, where the clock was another. Or a periodic
+ * timer is silent for more than a period. The other tests of this program wait for an interrupt
+ * much longer than that.
  */
 #include "processor.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"

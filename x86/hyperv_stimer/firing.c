@@ -100,8 +100,8 @@ static void check_periodic(u64 flags, const char *what)
  * A broken hypervisor counts the next period from the moment at which it delivered the last
  * message, so that the timer drifts by its delay. Then an expiration_time is not a whole number of
  * periods after the last one. The number must be 1 if the last message was taken out of its slot
- * before the next one was due. Without messages, in direct mode, a drift cannot be told from being
- * late.
+ * before the next one was due. In direct mode there are no messages, so the test cannot tell a
+ * drift from lateness.
  */
 TEST(periodic, .on = EACH_CPU, .needs = TIMERS,
      .about =
@@ -223,7 +223,7 @@ static void arm_all(void *unused)
  * is seen to be wrong.
  */
 TEST(all_at_once, .on = EACH_CPU, .needs = TIMERS,
-     .about = "all four timers on all CPUs work at once, each as if it were alone")
+     .about = "all four synthetic timers on all CPUs work at once, each as if it were alone")
 {
 	begin();
 	on_cpus(arm_all, NULL);

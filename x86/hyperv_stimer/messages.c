@@ -8,8 +8,8 @@
 #include "x86/hyperv_stimer/hyperv_stimer.h"
 
 /*
- * Has timer FIRST put its message into the slot, where the message stays. False, with a failure,
- * if that did not work.
+ * Makes timer FIRST put its message into the slot, where the message stays. If that does not work,
+ * fails the test and returns false.
  */
 static bool occupy_slot(int first, int sint, u64 flags)
 {
@@ -106,14 +106,16 @@ static void check_busy(u64 flags)
  * EOI before the second timer expires. So the EOI cannot do the EOM's work.
  */
 TEST(busy_slot, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message for a busy slot waits: MessagePending is set, and EOM brings it once")
+     .about =
+	     "a timer's message for a busy slot waits: MessagePending is set, and EOM brings it once")
 {
 	check_busy(0);
 }
 
 /* With AutoEOI the guest sends no EOI that could do the EOM's work. */
 TEST(busy_slot_auto_eoi, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message for a busy slot of a SINT with AutoEOI waits, and EOM brings it once")
+     .about =
+	     "a timer's message for a busy slot of a SINT with AutoEOI waits, and EOM brings it once")
 {
 	check_busy(HV_SYNIC_SINT_AUTO_EOI);
 }
@@ -158,7 +160,7 @@ TEST(busy_slot_periodic, .on = EACH_CPU, .needs = TIMERS,
  * it again at the next EOM.
  */
 TEST(masked_sint, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message for a masked SINT comes without an interrupt, and only once")
+     .about = "a timer's message for a masked SINT comes without an interrupt, and only once")
 {
 	struct hv_message *slot = &this_cpu(hv_synic).messages->slot[8], message;
 	bool came;

@@ -344,7 +344,7 @@ static void check_registers(const char *when)
  * CPUs are set, each to a value of its own.
  */
 TEST(registers_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "every timer register survives an action")
+     .about = "every register of the synthetic timers survives an action")
 {
 	begin();
 	on_cpus(write_registers, NULL);

@@ -80,7 +80,7 @@ TEST(stopped, .on = EACH_CPU, .needs = TIMERS,
  * first.
  */
 TEST(rearmed, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a new count or configuration takes the place of the old one")
+     .about = "a new count or configuration of a timer takes the place of the old one")
 {
 	u64 config = HV_STIMER_SINT(SINT_OF(0));
 	u64 early, count;
