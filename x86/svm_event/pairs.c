@@ -45,9 +45,8 @@ static u32 two_nmis(void (*meanwhile)(void))
 }
 
 /*
- * Hardware may join two NMIs that wait, and may not: one is being handled, and the other waits. So
- * what counts is that a migration makes no difference. A broken hypervisor saves that NMIs wait,
- * and not how many.
+ * Hardware may or may not merge two pending NMIs. So the test only asks that a migration makes no
+ * difference. A broken hypervisor saves that NMIs are pending, but not how many.
  */
 TEST(two_nmis_wait, .on = EACH_CPU, .needs = SVM,
      .about =
