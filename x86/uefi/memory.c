@@ -87,7 +87,7 @@ TEST(map_has_room, .needs = UEFI,
 
 TEST(firmware_memory_kept, .needs = UEFI,
      .about =
-	     "an action changes no byte of what the firmware keeps, and puts nothing of the guest's there")
+	     "an action changes no byte of the memory that UEFI firmware keeps, and puts none of the guest's pages there")
 {
 	static u64 sums[MOST_EFI_MEMORY];
 	u64 *own = alloc_pages_dirty(OWN_ORDER);

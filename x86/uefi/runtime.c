@@ -27,7 +27,7 @@
 #define MOST_STORES	 50
 #define FIRST_GENERATION 100
 #define SECOND_NS	 1000000000l
-/* What a second's clock and the way to the host and back can differ by. */
+/* How far a clock of whole seconds may be off, with the time that a question to the host takes. */
 #define CLOCK_SLACK_S 2
 
 /* Made for this program. */
@@ -55,7 +55,7 @@ static bool set(u32 generation)
 	struct data data = data_of(generation);
 	efi_status status = efi_runtime()->set_variable(name, &vendor, KEPT, sizeof(data), &data);
 
-	/* OVMF without SMM cleans its store up at its next start only. */
+	/* OVMF without SMM cleans up its store only at its next start. */
 	if (status == EFI_OUT_OF_RESOURCES) {
 		report_skip("the firmware has no room for another variable");
 		return false;
@@ -92,7 +92,7 @@ static void delete_it(void)
 }
 
 TEST(services_are_there, .needs = UEFI,
-     .about = "the table of runtime services has its signature before and after an action")
+     .about = "the table of UEFI's runtime services has its signature before and after an action")
 {
 	const struct efi_runtime_services *services = efi_runtime();
 
@@ -150,7 +150,7 @@ static bool read_both(struct reading *reading)
 }
 
 TEST(time_goes_on, .needs = ALL_OF(UEFI, HOST_ANSWERS),
-     .about = "GetTime() goes on with the host's clock over an action")
+     .about = "UEFI's GetTime() goes on with the host's clock over an action")
 {
 	struct reading first, second;
 	s64 passed, least, most;
@@ -171,7 +171,8 @@ TEST(time_goes_on, .needs = ALL_OF(UEFI, HOST_ANSWERS),
 }
 
 TEST(variable_kept, .needs = UEFI,
-     .about = "a variable that was stored before an action is read after it, changed and deleted")
+     .about =
+	     "a UEFI variable that was stored before an action is read after it, changed and deleted")
 {
 	if (!set(1))
 		return;
@@ -184,7 +185,7 @@ TEST(variable_kept, .needs = UEFI,
 }
 
 TEST(variable_stored_on_the_way, .needs = UEFI,
-     .about = "variables are stored and read while the guest is migrated again and again")
+     .about = "UEFI variables are stored and read while the guest is migrated again and again")
 {
 	u32 wrong = 0, stores = 0;
 	struct deadline deadline;

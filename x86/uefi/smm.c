@@ -7,8 +7,8 @@
  *
  * A broken VMM loses the lock or the mapping when it restores the chipset, so that the guest reads
  * the firmware's secrets or writes its code. The test reads and writes there, and tries to turn
- * the lock off. A write that comes through to SMM unseen is not noticed here, but by what SMM does
- * next.
+ * the lock off. The test does not see a write that reaches SMRAM but cannot be read back. What SMM
+ * does next would show it.
  */
 #include "libcflat.h"
 #include "cmos.h"

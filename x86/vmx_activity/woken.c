@@ -159,7 +159,7 @@ static void wait_for_sipi(void (*disturb)(int cpu), u8 vector, bool timer)
 
 TEST(wait_for_sipi, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, SMP),
      .about =
-	     "an L2 in wait-for-SIPI survives a migration so, until the SIPI exits with its vector")
+	     "an L2 in wait-for-SIPI state stays in it through a migration, until a SIPI makes it exit with the SIPI's vector")
 {
 	wait_for_sipi(NULL, 0, false);
 }

@@ -150,7 +150,7 @@ static void step_and_call(void *data)
 /* A broken hypervisor loses a #DB that was recognized but not delivered when L2 exits. */
 TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "a step that MOV SS holds back is in the VMCS after an exit, and comes once after a migration")
+	     "a single-step #DB that MOV SS holds back is in the VMCS after an exit, and comes once after a migration")
 {
 	struct l2 *l2 = event_l2_new(step_and_call, NULL);
 
