@@ -165,8 +165,7 @@ static void run_one_action(int cpus)
 }
 
 TEST(kvm_own_pages, .needs = KVM_PAGES,
-     .about =
-	     "a page that KVM writes and the guest only reads is never older than the guest saw it")
+     .about = "a page that KVM writes and the guest only reads never goes back to older contents")
 {
 	int cpus = MIN(cpu_count(), MOST_WRITERS);
 	u64 writes[OWN_PAGES] = { 0 };

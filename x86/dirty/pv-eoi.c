@@ -57,7 +57,7 @@ static void on_interrupt(isr_regs_t *regs)
 
 TEST(pv_eoi, .needs = PV_EOI,
      .about =
-	     "an interrupt whose handler is migrated ends when the guest does as KVM's paravirtual-EOI word says")
+	     "an interrupt whose handler is migrated ends if the guest sends or skips the EOI as KVM's paravirtual-EOI word says")
 {
 	bool all = true;
 

@@ -70,21 +70,22 @@ static const struct timer_kind direct = {
 };
 
 TEST(oneshot_due_in_downtime, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a one-shot timer whose count passes during an action fires promptly after it")
+     .about =
+	     "a one-shot Hyper-V timer whose count passes during an action fires promptly after it")
 {
 	check_due_in_downtime(&by_message, false, false);
 }
 
 TEST(direct_oneshot_due_in_downtime, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "a one-shot timer in direct mode whose count passes during an action fires promptly after it")
+	     "a one-shot Hyper-V timer in direct mode whose count passes during an action fires promptly after it")
 {
 	check_due_in_downtime(&direct, false, false);
 }
 
 /* No register holds when a periodic timer is due, so its period may begin anew. */
 TEST(periodic_goes_on_in_time, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a periodic timer fires within one period after an action")
+     .about = "a periodic Hyper-V timer fires within one period after an action")
 {
 	check_due_in_downtime(&by_message, true, true);
 }

@@ -208,7 +208,8 @@ static void be_young(s64 halves)
  * see a TSC that leaps ahead.
  */
 TEST(young_tsc, .needs = TSC_IS_AHEAD,
-     .about = "the TSC of a guest as young as its destination does not step back in an action")
+     .about =
+	     "the TSC of a guest that is about as old as the destination's VM does not step back in an action")
 {
 	static const s64 ages[] = { 1, -1, -3 };
 

@@ -51,7 +51,7 @@ FEATURE(PM_TIMER, "the ACPI PM timer")
 
 TEST(pm_timer_across_move, .needs = ALL_OF(HOST_ANSWERS, PM_TIMER),
      .about =
-	     "the ACPI PM timer goes as far as the host's clock in an action, or stands still in the downtime")
+	     "the ACPI PM timer advances in an action as far as the host's clock, or stands still in the downtime")
 {
 	stopwatch_start(&pm_watch);
 	take_clock_reading(&first_reading, pm_now, "acpi_pm", 0);
@@ -64,7 +64,7 @@ TEST(pm_timer_across_move, .needs = ALL_OF(HOST_ANSWERS, PM_TIMER),
 
 TEST(hpet_counter_across_move, .needs = ALL_OF(HOST_ANSWERS, HPET),
      .about =
-	     "the HPET's counter goes as far as the host's clock in an action, or stands still in the downtime")
+	     "the HPET's counter advances in an action as far as the host's clock, or stands still in the downtime")
 {
 	hpet_count();
 	check_across_action(hpet_now, "hpet");
@@ -127,8 +127,7 @@ static bool fits(s64 least, s64 most)
  * downtime. QEMU's RTC is set by the host's clock, but may have an offset, which has to stay.
  */
 TEST(rtc_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
-     .about =
-	     "the RTC tells a time of day that goes as far in an action as the host's does, to the second")
+     .about = "the RTC's time of day advances in an action as far as the host's, to the second")
 {
 	struct ahead before, after;
 	struct host_time begin, end;

@@ -198,14 +198,14 @@ static void sleep_by_apic_timer(bool taken)
 }
 
 TEST(apic_timer_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
-     .about = "a halted L2 survives a migration asleep, until L1's APIC timer makes it exit, once")
+     .about = "a halted L2 sleeps through a migration, until L1's APIC timer makes it exit, once")
 {
 	sleep_by_apic_timer(false);
 }
 
 TEST(apic_timer_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
      .about =
-	     "a halted L2 survives a migration asleep, until it takes the APIC timer's interrupt, once")
+	     "a halted L2 sleeps through a migration, until it takes the APIC timer's interrupt, once")
 {
 	sleep_by_apic_timer(true);
 }

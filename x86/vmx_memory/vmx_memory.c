@@ -237,21 +237,21 @@ TEST(faults_in_turn_ept, .on = EACH_CPU, .needs = VMX_EPT,
 
 TEST(repaired_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "#PF of L2 under EPT exits with the right error and address, across a migration in L1")
+	     "a #PF of L2 under EPT exits with the right error code and address, across a migration in L1")
 {
 	repaired_story(true);
 }
 
 TEST(repaired_cr3, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "#PF of L2 without EPT exits with the right error and address, across a migration in L1")
+	     "a #PF of L2 without EPT exits with the right error code and address, across a migration in L1")
 {
 	repaired_story(false);
 }
 
 TEST(passed_on_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "#PF that exits and that L1 injects comes to L2 under EPT once, with the CR2 that L1 has set")
+	     "a #PF of L2 under EPT that exits, and that L1 then injects, comes to L2 once, with the CR2 that L1 has set")
 {
 	passed_on_story(true);
 }

@@ -225,7 +225,7 @@ TEST(areas_full, .on = EACH_CPU, .needs = VMX,
 
 TEST(areas_changed, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "MSR areas that L1 replaces and shortens before and after a migration take effect as they are then")
+	     "MSR areas that L1 replaces and resizes before and after a migration are used as L1 changed them last")
 {
 	static const unsigned counts[][AREA_KINDS] = {
 		{ 30, 40, 50 }, { 7, 50, 4 }, { 90, 3, 60 }, { 5, 6, 7 }
