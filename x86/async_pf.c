@@ -254,8 +254,8 @@ static void check_book(void)
 		"%u pages were reported as ready, but not as not present before: the last token is 0x%x",
 		book->unknown, book->last_unknown);
 	report_if_failed(!book->empty, "%u interrupts without a token", book->empty);
-	report_if_failed(!book->overflows, "%u tokens while %u were open", book->overflows,
-			 ASYNC_PF_MOST_TOKENS);
+	report_if_failed(!book->overflows, "%u tokens came while %u, the most, were open",
+			 book->overflows, ASYNC_PF_MOST_TOKENS);
 }
 
 static void write_while_migrated(u64 options)

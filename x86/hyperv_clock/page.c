@@ -289,7 +289,7 @@ TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,
 		off = page_tsc_hz() - tsc;
 		report(off <= (s64)(tsc / PPM * FREQUENCY_TOLERANCE_PPM) &&
 			       -off <= (s64)(tsc / PPM * FREQUENCY_TOLERANCE_PPM),
-		       "the TSC page is made for %lu Hz, %ld more than told (allowed are %d ppm)",
+		       "the TSC page is made for %lu Hz, %ld more than the MSR says (allowed are %d ppm)",
 		       page_tsc_hz(), off, FREQUENCY_TOLERANCE_PPM);
 	}
 	page_off();

@@ -9,7 +9,7 @@
  *
  * A broken KVM moves the TSC and leaves the clock page as it is. Then the guest's time leaps by as
  * much, until KVM writes the page for another reason. The tests move the TSC by a second or more,
- * forth and back, and compare the clock with the host's. They do not see an error that is smaller
+ * forward and back, and compare the clock with the host's. They do not see an error that is smaller
  * than the time that a question to the host takes. A host kernel that does not trust its TSC sets
  * the guests' TSCs by itself, so these tests are skipped there.
  */

@@ -125,7 +125,7 @@ static void start_again(int cpu)
 
 /*
  * An INIT that L1 does not intercept resets the CPU, L1 and L2. A broken hypervisor resets the
- * registers, and takes the CPU to be in its L2 still: the guest, or the host, then dies
+ * registers, and still takes the CPU to be in its L2: the guest, or the host, then dies
  * (CVE-2022-3344).
  */
 TEST(init_in_l2, .needs = ALL_OF(SVM, SMP),

@@ -122,7 +122,7 @@ TEST(tscs_in_step, .needs = ALL_OF(SMP, TSC_IS_AHEAD),
 	       cpu < 0 ? cpu_count() - 1 : cpu, turns.ahead, turns.behind, turns.rounds);
 }
 
-/* ---- forth, and not too far ---- */
+/* ---- never back, and no further than the host's clock ---- */
 
 /*
  * A broken VMM or KVM leaves a CPU with the TSC of the new VM, which is far back, or adds the time

@@ -86,7 +86,7 @@ static void delete_it(void)
 	struct data data;
 	u64 size = sizeof(data);
 
-	report_if_failed(status == EFI_SUCCESS, "SetVariable() of nothing says 0x%lx", status);
+	report_if_failed(status == EFI_SUCCESS, "SetVariable() without data returns 0x%lx", status);
 	status = efi_runtime()->get_variable(name, &vendor, NULL, &size, &data);
 	report(status == EFI_NOT_FOUND, "a variable that was deleted is not found (0x%lx)", status);
 }
@@ -119,7 +119,7 @@ static bool get_time(s64 *seconds)
 	struct efi_time time = { 0 };
 	efi_status status = efi_runtime()->get_time(&time, NULL);
 
-	if (!report_if_failed(status == EFI_SUCCESS, "GetTime() says 0x%lx", status) ||
+	if (!report_if_failed(status == EFI_SUCCESS, "GetTime() returns 0x%lx", status) ||
 	    !report_if_failed(time.month >= 1 && time.month <= 12 && time.day >= 1 &&
 				      time.day <= 31 && time.hour < 24 && time.minute < 60 &&
 				      time.second < 60,

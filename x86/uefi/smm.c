@@ -103,7 +103,7 @@ static void check_global(const u16 *name, const char *what, u8 wanted)
 }
 
 TEST(secure_boot_is_on, .needs = SMRAM_LOCKED,
-     .about = "the firmware says before and after an action that Secure Boot is on, with a key")
+     .about = "UEFI firmware says before and after an action that Secure Boot is on, with a key")
 {
 	static const u16 secure[] = { 'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0 };
 	static const u16 setup[] = { 'S', 'e', 't', 'u', 'p', 'M', 'o', 'd', 'e', 0 };
