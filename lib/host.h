@@ -58,7 +58,7 @@ void answer_word(const char *answer, const char *key, char *word, size_t size);
  * until it has come. Aborts after ten minutes times timescale, and says that it waited for `what`.
  */
 u8 host_byte(void (*meanwhile)(void), const char *what);
-/* For the library: these go around a question and its answer, so that CPUs do not mix theirs. */
+/* For the library: hold this lock from a question to its answer, so that CPUs do not mix theirs. */
 void host_lock(void);
 void host_unlock(void);
 /* For the library: whether some CPU waits for the host. */
