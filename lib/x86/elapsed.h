@@ -30,11 +30,11 @@ struct clock_reading {
  * Reads the clock: each CPU calls CLOCK for itself. Also prints marks for the clock NAME, so that
  * the runner can make the same check.
  *
- * A hypervisor that reads its TSC and its time one after the other, and was not on the CPU in
- * between, gives the guest a clock that is ahead until the next time (clock-rate.h). If that may
- * happen, EXCUSABLE says how far the clock may be ahead, in ns. Then each CPU's clock is read three
- * times, and a reading is given up for one that is less far ahead of the host by up to that much. A
- * clock that stays ahead is not excused.
+ * A hypervisor reads its TSC and its time one after the other. If it loses the CPU in between, the
+ * guest's clock is ahead until the hypervisor reads them again (clock-rate.h). If that may happen,
+ * EXCUSABLE says how far the clock may be ahead, in ns. Then each CPU's clock is read three times.
+ * A later reading replaces an earlier one if it is less far ahead of the host, by up to EXCUSABLE.
+ * A clock that stays ahead is not excused.
  */
 void take_clock_reading(struct clock_reading *reading, u64 (*clock)(void), const char *name,
 			u64 excusable);
