@@ -41,7 +41,7 @@ static void on_trap(struct ex_regs *regs)
 	regs->rflags &= ~(u64)X86_EFLAGS_TF;
 }
 
-/* Not inlined, since its label is global. A #DB comes behind the instruction after POPF. */
+/* Not inlined, since its label is global. The #DB comes after the instruction that follows POPF. */
 static void __attribute__((noinline)) step_over_one(void)
 {
 	asm volatile("	pushf\n"
