@@ -12,7 +12,7 @@
 #include "message.h"
 #include "vm.h"
 
-/* VMs that are being closed at a time. Each holds the guest's page tables until then. */
+/* How many VMs may be closing at a time. Each holds the guest's page tables until it is closed. */
 #define MOST_CLOSES 8
 
 #define IOAPIC_PINS 24
@@ -71,8 +71,8 @@ void vm_log_dirty(struct vm *vm, const struct memory *memory)
 }
 
 /*
- * Without these, KVM does not tell a pending exception from an injected one, nor that a triple
- * fault is pending.
+ * Without these, KVM does not distinguish a pending exception from an injected one, and does not
+ * report that a triple fault is pending.
  */
 static void enable_exact_events(struct vm *vm)
 {
@@ -87,7 +87,7 @@ static void enable_exact_events(struct vm *vm)
 	}
 }
 
-/* Must come before any vCPU: KVM API documentation 8.29. */
+/* Must be enabled before any vCPU is created: KVM API documentation 8.29. */
 static void enable_dirty_rings(struct vm *vm)
 {
 	struct kvm_enable_cap rings = {
@@ -106,8 +106,8 @@ static void enable_dirty_rings(struct vm *vm)
 }
 
 /*
- * Tells how many banks there are, which no MSR can (KVM API documentation 4.107), and turns all of
- * them on. As on QEMU there are ten, with what KVM can do.
+ * Sets the number of machine-check banks, which no MSR can set (KVM API documentation 4.107), and
+ * enables all of them. As on QEMU there are ten, with all features that KVM has.
  */
 static void set_up_machine_check(const struct kvm *kvm, int cpu_fd)
 {
