@@ -33,7 +33,7 @@ struct host_boot {
 	int cpu;
 	/* The test that has shortened the waits in an earlier boot (patience.h), or "". */
 	char impatient[HOST_TEST_NAME];
-	bool state; /* the host wants to know the registers' contents */
+	bool state; /* the host asks for the registers (machine-state.h) */
 };
 
 /* Without a runner that answers, this is the first boot. */

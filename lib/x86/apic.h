@@ -38,8 +38,8 @@ void apic_send_self_ipi(u8 vector);
 void apic_send_ipi_all_but_self(u8 vector);
 
 /*
- * Sets the timer up, with divider 1. `mode` is APIC_LVT_TIMER_ONESHOT or _PERIODIC, and then
- * apic_start_timer() starts it, or _TSCDEADLINE, and then apic_arm_deadline() arms it.
+ * Sets the timer up, with divider 1. `mode` is APIC_LVT_TIMER_ONESHOT or _PERIODIC, which
+ * apic_start_timer() starts, or _TSCDEADLINE, which apic_arm_deadline() arms.
  */
 void apic_setup_timer(u8 vector, u32 mode);
 /*

@@ -32,7 +32,7 @@ struct async_pf {
 	u32 token; /* of a page that is ready, until the guest clears it */
 };
 #define ASYNC_PF_PAGE_NOT_PRESENT BIT(0)
-/* All pages are ready. KVM says so when it is enabled, and when a guest is restored. */
+/* All pages are ready. KVM says so when these faults are enabled, and after a restore. */
 #define ASYNC_PF_ALL_TOKENS 0xffffffff
 /* KVM fetches no more pages than this for a CPU at a time. */
 #define ASYNC_PF_MOST_TOKENS 64

@@ -7,7 +7,7 @@
  * Hyper-V's MSRs are 0, or as Linux Documentation/virt/kvm/x86/msr.rst and the TLFS say. Firmware
  * and library change some registers, but in the same way at each boot.
  *
- * Some registers are left out: those that count by themselves (the TSC is told in multiples of
+ * Some registers are left out: those that count by themselves (the TSC is printed in multiples of
  * TSC_AHEAD), those that say where the program is (CR2, CR3, GS, descriptor tables), and those that
  * keep their contents over a reset by design (machine check banks, microcode revision).
  */

@@ -29,13 +29,13 @@ struct register_row {
 
 	/*
 	 * The unusual value: `make` gives it for the n-th register of the row, or if that is NULL,
-	 * it is `base` with the bits of `vary` set at random. If all are 0, nothing is written.
+	 * it is `base` with random bits of `vary` flipped. If all are 0, nothing is written.
 	 */
 	u64 base, vary;
 	u64 (*make)(int cpu, int n, u64 own);
 	u64 ignore;	     /* bits that change by themselves */
 	bool whole_vm;	     /* all CPUs share one register: only CPU 0 looks at it */
-	bool (*there)(void); /* whether it may be touched at all; NULL: an exception will tell */
+	bool (*there)(void); /* whether it may be accessed; NULL: try it, it may fault */
 	/* If set, the register is not compared. Says why, or what tests it instead. */
 	const char *instead;
 };
@@ -43,7 +43,7 @@ struct register_row {
 /* Rows are set in their order, and restored in the opposite order. */
 struct register_group {
 	const char *name;
-	const struct register_row *rows; /* up to one without a name */
+	const struct register_row *rows; /* ended by one without a name */
 	/*
 	 * Called on each CPU before its registers are set, and after they are restored; may be
 	 * NULL.
