@@ -23,7 +23,7 @@ enum carry_how {
 
 struct carry_figures {
 	uint64_t carries;
-	uint64_t passes;     /* with the last one, while the guest is stopped */
+	uint64_t passes;     /* including the last one, with the guest stopped */
 	uint64_t pages;	     /* carried; a page counts each time */
 	uint64_t again;	     /* of these, carried before by the same migration */
 	uint64_t rings_full; /* how often a vCPU had to stop since its ring was full */

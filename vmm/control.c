@@ -188,7 +188,7 @@ bool control_serve(struct machine *machine)
 	if (length < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
 	if (length <= 0 || pending_length + length == sizeof(pending))
-		return false; /* the runner is gone, or talks nonsense */
+		return false; /* the runner is gone, or its line is too long */
 	pending_length += length;
 	while (!quits && (newline = memchr(pending, '\n', pending_length))) {
 		size_t used = newline + 1 - pending;

@@ -40,7 +40,7 @@ void cycle_carry_out(struct machine *machine)
 	struct state *state = state_save(machine);
 	struct vm *old = machine->vm;
 
-	/* VMs that were made ahead have the memory of that time, and --carry changes it. */
+	/* VMs made in advance have the memory of that time, but --carry replaces it. */
 	machine->vm = machine->options->carry ? vm_create(&machine->kvm, &machine->options->shape,
 							  &machine->memory)
 					      : ahead_take(machine);

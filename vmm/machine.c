@@ -51,7 +51,7 @@ static void enter_protected_mode(struct vm *vm, const struct entry *entry)
 #define MISC_ENABLE_FAST_STRINGS 1
 #define HV_X64_MSR_SCONTROL	 0x40000080
 
-/* Sets MSRs that KVM gives a new vCPU with other values than a PC, or QEMU, after power-on. */
+/* Sets MSRs whose values in KVM's new vCPUs differ from a PC's, and QEMU's, after power-on. */
 static void set_msrs(const struct machine *machine, int cpu_fd)
 {
 	/* Firmware turns fast strings on. */

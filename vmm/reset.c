@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See reset.h. KVM has no ioctl that resets a VM, so user space has to set everything. It sets what
- * a new VM has. The VM's clock goes on over a reset, as it does with QEMU, since it belongs to the
- * host; the guest's kvmclock MSRs are cleared, so that nothing is written to the pages that it had
- * given to KVM. The TSC begins anew.
+ * See reset.h. KVM has no ioctl that resets a VM, so user space has to set everything. The values
+ * are those of a new VM. The VM's clock goes on over a reset, as it does with QEMU, since it
+ * belongs to the host; the guest's kvmclock MSRs are cleared, so that nothing is written to the
+ * pages that it had given to KVM. The TSC begins anew.
  */
 #include <string.h>
 

@@ -56,7 +56,7 @@ void restore_carry_out(struct machine *machine)
 	saved_guest_restore(restored, machine);
 	pause_tell(machine);
 	control_say("event ready");
-	/* --save has saved it while it waited for this answer. */
+	/* A guest that --save has saved waits for this answer. */
 	sentence_answer(machine);
 }
 

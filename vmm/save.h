@@ -23,7 +23,7 @@ void restore_carry_out(struct machine *machine);
  * is to end. All vCPUs are stopped.
  */
 bool save_when_due(struct machine *machine);
-/* With --save: prints a message, since the guest has ended before it was saved. */
+/* With --save: prints that the guest has ended before it was saved. */
 void save_was_missed(const struct machine *machine);
 
 /*

@@ -274,7 +274,7 @@ static void check_shape(const struct saved_guest *guest)
 
 	if (!head->cpus || head->cpus > MOST_CPUS || head->irqchip > IRQCHIP_OFF ||
 	    !head->memory_mib || head->memory_mib > MOST_MEMORY_MIB)
-		die(STATUS_SETUP, "%s is damaged: there is no such machine", guest->name);
+		die(STATUS_SETUP, "%s is damaged: ferry-vmm has no such machine", guest->name);
 }
 
 struct saved_guest *saved_guest_read(int fd, const char *name)
@@ -312,7 +312,7 @@ static const void *take(struct reader *reader, uint64_t size)
 	const void *bytes = reader->guest->bytes + reader->at;
 
 	if (size > reader->guest->size - reader->at)
-		die(STATUS_SETUP, "%s is damaged: its parts do not fit into it",
+		die(STATUS_SETUP, "%s is damaged: a part of it goes beyond its end",
 		    reader->guest->name);
 	reader->at += size;
 	return bytes;

@@ -101,7 +101,7 @@ static void enable_dirty_rings(struct vm *vm)
 		die(STATUS_UNABLE,
 		    "this KVM has no dirty rings, which Linux has since 5.11 (KVM_CAP_DIRTY_LOG_RING)");
 	if (kvm_try(vm->fd, KVM_ENABLE_CAP, &rings) < 0)
-		die(STATUS_UNABLE, "this KVM makes no dirty rings of %u bytes: %s",
+		die(STATUS_UNABLE, "this KVM refuses dirty rings of %u bytes: %s",
 		    vm->shape.dirty_ring_bytes, strerror(errno));
 }
 
@@ -126,7 +126,7 @@ static void create_cpu(struct vm *vm, unsigned index)
 
 	cpu->fd = kvm_try(vm->fd, KVM_CREATE_VCPU, (void *)(uintptr_t)index);
 	if (cpu->fd < 0)
-		die(STATUS_SETUP, "KVM makes no vCPU %u: %s", index, strerror(errno));
+		die(STATUS_SETUP, "KVM does not create vCPU %u: %s", index, strerror(errno));
 	cpu->run = mmap(NULL, vm->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
 	if (cpu->run == MAP_FAILED)
 		die(STATUS_KVM, "cannot map vCPU %u: %s", index, strerror(errno));
