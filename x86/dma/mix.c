@@ -75,7 +75,7 @@ static void describe_line(char *text, unsigned size)
 {
 	u64 entry = ioapic_read_entry(pci_intx_pin(disk.pci));
 
-	snprintf(text, size, "; the IOAPIC's Remote IRR is %d", !!(entry & IOAPIC_REMOTE_IRR));
+	snprintf(text, size, " (the IOAPIC's Remote IRR is %d)", !!(entry & IOAPIC_REMOTE_IRR));
 }
 
 /* Names a request that the device still has, or has returned without an interrupt. */
@@ -94,12 +94,12 @@ static void complain_of_missing(struct lane *lane)
 		describe_line(line, sizeof(line));
 	complain(
 		lane, request,
-		"not returned: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %s; %d interrupts%s; device status 0x%x",
-		queue->avail_idx, used, virt_to_phys((const void *)&queue->used->idx),
+		"not returned%s: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %s; %d interrupts; device status 0x%x",
+		line, queue->avail_idx, used, virt_to_phys((const void *)&queue->used->idx),
 		queue->last_used_idx,
 		used != queue->last_used_idx ? "it was, and no interrupt told so"
 					     : "the device still has it",
-		atomic_read(&queue->interrupts), line, virtio_status(&disk));
+		atomic_read(&queue->interrupts), virtio_status(&disk));
 }
 
 void wait_for_returns(struct lane *lane)
