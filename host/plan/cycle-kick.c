@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan cycle@kick: like cycle@exit, but the vCPUs are stopped at random moments, from the case's
- * seed. So states are met that no exit to user space shows: an L2 in mid-flight, an interrupt that
- * is about to be injected, a vCPU that halts.
+ * seed. So cycles meet states that no exit to user space shows: an L2 in mid-flight, an interrupt
+ * that is about to be injected, a vCPU that halts.
  */
 #include "plan/plan.h"
 
@@ -18,6 +18,6 @@ const struct plan plan_cycle_kick = {
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_RANDOM,
 	.act = cycle,
-	/* Until each program has been seen under it again and again. */
+	/* No default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

@@ -11,7 +11,7 @@
 
 #define HUGE_PAGES    "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define HUGE_PAGE_MIB 2
-/* A source that ends, the VMM that has the guest, and the next destination. */
+/* At most: a source that ends, the VMM that has the guest, and the next destination. */
 #define VMMS_AT_A_TIME 3
 
 const struct plan_option plan_options[] = {

@@ -6,7 +6,7 @@
 /* Option `delay`: long enough for the action to come at any moment of a test. */
 #define LONGEST_DELAY_MS 50
 
-/* How many actions a failure under a plan that mixes them names. */
+/* A failure under a plan that mixes actions names this many of the last ones. */
 #define LONGEST_TRAIL 6
 
 #define ADDRESS_OF_PLAN(name) &plan_##name,
@@ -254,7 +254,7 @@ void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu)
 {
 	g_free(run->test);
 	run->test = g_strdup_printf("test=%s cpu=%" G_GINT64_FORMAT, name, cpu);
-	/* So a test has the same actions when it is run alone. */
+	/* The seed depends on the test, so a test has the same actions when it is run alone. */
 	g_rand_set_seed(run->choices, run->seed ^ g_str_hash(run->test));
 	run->requests = 0;
 	run->trail = run->actions->len;
