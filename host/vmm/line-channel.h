@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What control channels of VMMs have in common: lines over a Unix stream socket, in both
- * directions, each of which goes into a transcript, and a deadline while something is missing that
- * the VMM owes. What is in the lines is the business of who made the channel (qemu/qmp.c,
- * native/channel.c).
+ * The common part of the VMMs' control channels: lines over a Unix stream socket in both
+ * directions, a transcript of all lines, and a deadline for what the VMM owes. The user of a
+ * channel knows what the lines mean (qemu/qmp.c, native/channel.c).
  */
 #ifndef FERRY_HOST_LINE_CHANNEL_H
 #define FERRY_HOST_LINE_CHANNEL_H

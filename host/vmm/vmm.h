@@ -97,8 +97,8 @@ struct vm_machine {
 	char **arguments;	/* further ones for the VMM; may be NULL */
 	gboolean kvm_unit_test; /* a guest of kvm-unit-tests: its machine, its test devices */
 	/*
-	 * The guest's first instruction waits for the first migration, which then meets it. For
-	 * guests that end before a migration could begin otherwise.
+	 * The guest's first instruction waits for the first migration. Without this, a short guest
+	 * would end before a migration can begin.
 	 */
 	gboolean waits_for_migration;
 	unsigned uses;	  /* of enum vmm_capability: what the VMM will be asked to do */
@@ -227,7 +227,7 @@ struct vmm {
 	 * that lab/pack-files knows.
 	 */
 	const char *lab_files;
-	/* Its program is a QEMU: what known-issues.cfg says of QEMU's versions is about it. */
+	/* Its program is a QEMU, so the versions of QEMU in known-issues.cfg are about it. */
 	gboolean is_qemu;
 
 	/*

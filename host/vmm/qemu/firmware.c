@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A QEMU looks for firmware beside itself ("-L" in its manual page). One that somebody built may
- * have none there: it was copied without its data folder, or its sources lack the file. Then the
- * distribution's copy is used.
+ * A QEMU looks for firmware beside itself ("-L" in its manual page). A QEMU that somebody built may
+ * have none there: it was copied without its data folder, or its sources lack the file. Then Ferry
+ * uses the distribution's copy.
  */
 #include <limits.h>
 #include <stdlib.h>

@@ -15,12 +15,12 @@
  */
 #define OLDEST_MAJOR 6
 /*
- * Since 11 QEMU refuses "fd:" for files. "file:" is there since 8.2, and was tried with 10 and
- * later.
+ * QEMU refuses "fd:" for files since 11. It has "file:" since 8.2, but Ferry was tried with it only
+ * on 10 and later.
  */
 #define FIRST_TO_OPEN_FILES 10
 
-/* Since 9.0 a background snapshot leaves a guest stopped that Ferry has stopped for it (save.c). */
+/* Since 9.0 a guest that Ferry has stopped for a background snapshot stays stopped (save.c). */
 #define FIRST_TO_LEAVE_STOPPED 9
 
 void qemu_break(struct qemu *qemu, const char *problem)

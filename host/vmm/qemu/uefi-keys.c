@@ -10,7 +10,7 @@
 #include "util/text.h"
 #include "vmm/qemu/uefi-keys.h"
 
-/* As in memory: the first three fields of a GUID are little-endian. */
+/* A GUID as it is in memory: its first three fields are little-endian. */
 #define GUID(a, b, c, ...)                                                                         \
 	{                                                                                          \
 		(a) & 0xff, (a) >> 8 & 0xff, (a) >> 16 & 0xff, (a) >> 24, (b)&0xff, (b) >> 8,      \
@@ -120,7 +120,9 @@ static void append_key(GByteArray *to, const char *name, const struct guid *vend
 		g_byte_array_append(to, &erased, 1);
 }
 
-/* Where the first variable of the empty store BYTES is to be, and in *ROOM how much fits; 0: none.
+/*
+ * The offset of the first variable in the empty store BYTES; *ROOM gets how many bytes fit. 0 if
+ * BYTES is no empty store.
  */
 static gsize find_place(const guint8 *bytes, gsize size, gsize *room)
 {
