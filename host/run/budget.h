@@ -27,8 +27,8 @@ struct budget_outcome {
 /*
  * Removes from CASES (of struct test_case) those for which there is no time. Each program keeps its
  * shortest case, whatever the budget. Then come the cases that notice most new patches in a second,
- * then the shortest of those that were never measured, then the shortest of the rest. What will be
- * skipped takes no time and stays.
+ * then the shortest of those that were never measured, then the shortest of the rest. Cases that
+ * will be skipped take no time and stay.
  */
 struct budget_outcome budget_apply(GPtrArray *cases, const struct budget *budget);
 

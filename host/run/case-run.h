@@ -72,7 +72,7 @@ struct case_run {
 	/* The source of the last snapshot of a running guest, until its test is over. */
 	struct snapshot_source *snapshot_source;
 	struct disk_check *snapshot_source_disk; /* its disk, until it is followed */
-	struct vm_exit *exit; /* the guest has ended, and the verdict waits for that source */
+	struct vm_exit *exit; /* the guest has ended, and its verdict waits for the source */
 
 	struct current_test test;
 	char *impatient; /* the test after which the guest has shortened its waits, or NULL */
@@ -90,8 +90,8 @@ struct case_run {
 void remember_first(char **where, const char *text);
 
 /*
- * Something has failed besides the checks of tests: the result lists it, and only a known issue for
- * just that explains it. TEXT is one printable line. Once there is a verdict, this does nothing.
+ * Adds to the result a failure that is not a check of a test. Only a known issue about this very
+ * failure explains it. TEXT is one printable line. Once there is a verdict, this does nothing.
  */
 void note_failure(struct case_run *run, enum failure_kind kind, const char *text);
 /* Likewise, for a violation of the protocol, or of what the host checks. */
@@ -113,7 +113,7 @@ extern const struct guest_listener case_guest_listener;
 void conclude_exit(struct case_run *run, const struct vm_exit *exit);
 /* The runner could not do its part. */
 void conclude_error(struct case_run *run, const char *problem);
-/* The guest cannot go on, whose fault ever that is: that is an error. */
+/* The guest cannot go on. The verdict is ERROR, whoever is to blame. */
 void conclude_problem(struct case_run *run, enum failure_kind kind, const char *problem);
 /* The VMM cannot do here what the plan needs. */
 void conclude_unable(struct case_run *run, const char *reason);

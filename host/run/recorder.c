@@ -152,7 +152,7 @@ static void keep_messages(struct recorder *recorder, const char *transcript)
 	g_auto(GStrv) lines = NULL;
 	guint failure;
 
-	/* A transcript that is a device, as where somebody tries a full disk, may have no end. */
+	/* The transcript may be a device without an end, such as /dev/full in a test. */
 	if (recorder->failed_at_ns < 0 || !g_file_test(transcript, G_FILE_TEST_IS_REGULAR) ||
 	    !g_file_get_contents(transcript, &text, NULL, NULL))
 		return;

@@ -30,7 +30,7 @@ const char *remembered_latest(struct remembered *remembered, const char *suffix)
 double remembered_seconds(struct remembered *remembered, const char *group, const char *key);
 
 /*
- * KEY took SECONDS. If it has not done all that it does when it ends well (WHOLE is FALSE), this
+ * KEY took SECONDS. WHOLE is FALSE if it did not do all that it does when it ends well. Then this
  * counts only as long as nothing better is known. It is written to the file within a minute or two,
  * when the next is learned or at the close.
  */

@@ -33,7 +33,9 @@ static double at_most(guint failed, guint runs, double rate)
 	return sum;
 }
 
-/* The rate at which at most FAILED of RUNS fail with this probability; it falls with the rate. */
+/*
+ * The rate at which at most FAILED of RUNS fail with this probability, which falls with the rate.
+ */
 static double rate_for(guint failed, guint runs, double probability)
 {
 	double low = 0, high = 1;

@@ -84,7 +84,7 @@ struct result *retries_take(struct retries *retries, struct result *result)
 
 	g_hash_table_steal_extended(retries->failed, test_case, NULL, (gpointer *)&failed);
 	if (failed && result->verdict == VERDICT_SKIP) {
-		/* That it cannot be tried again says nothing about why it failed. */
+		/* The skip says nothing about why the case failed before. */
 		result_free(result);
 		return failed;
 	}

@@ -4,13 +4,13 @@
 
 #include "run/time-left.h"
 
-/* So many seconds, as expected, are added to what was measured: one early case proves little. */
+/* The mean counts so many seconds that took as long as expected: one early case proves little. */
 #define BELIEF	   60
 #define LEAST_PACE 0.2
 #define MOST_PACE  10
-/* What has overrun its time is taken to need this much of what it took. */
+/* What has overrun its time is expected to need this part of the elapsed time more. */
 #define OVERRUN 0.1
-/* In so many seconds half of a difference is made up for. */
+/* The time that is shown makes up for half of a difference in so many seconds. */
 #define INERTIA 15
 
 void time_left_ended(struct time_left *left, double expected, double took)

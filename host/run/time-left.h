@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How long a run still takes: the arithmetic, without what it is about. */
+/* The arithmetic of how long a run still takes. outlook.c knows what the run does. */
 #ifndef FERRY_HOST_RUN_TIME_LEFT_H
 #define FERRY_HOST_RUN_TIME_LEFT_H
 
