@@ -324,7 +324,7 @@ static gboolean on_start(gpointer data)
 
 	lab->idle = 0;
 	if (!lab->options.kernel)
-		/* Modules were built in a tree of the user's own kernel or of the small one. */
+		/* Modules without a kernel must have been built for the small one. */
 		find_kernel(lab, lab->options.modules ? "small" : NULL);
 	else if (g_strv_contains(lab_kernel_words, lab->options.kernel))
 		find_kernel(lab, lab->options.kernel);

@@ -11,7 +11,7 @@ enum firmware {
 	FIRMWARE_UEFI_SECURE, /* with Secure Boot, and with SMM, which protects its variables */
 };
 
-/* So much RAM a guest has at least that UEFI firmware starts. */
+/* The least RAM of a guest that UEFI firmware starts, in MiB. */
 #define LEAST_UEFI_MEMORY_MIB 128
 
 /* The kind that WORD names; NULL names the usual one. FALSE and ERROR if there is none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The parameters that KVM's modules must have: the words of --kvm, "npt=0,vgif=0". A lab loads its
- * modules with them. On this machine they hold already, or its cases are skipped.
+ * modules with them. On this machine KVM must have them already, else its cases are skipped.
  */
 #ifndef FERRY_HOST_SUITE_KVM_WANTED_H
 #define FERRY_HOST_SUITE_KVM_WANTED_H
@@ -9,8 +9,8 @@
 #include <glib.h>
 
 /*
- * Joins LISTS, each "NAME=VALUE,NAME=VALUE", in the order of the names, so that what means the same
- * is the same. NULL without ERROR if LISTS is NULL. ERROR if a word is no NAME=VALUE, or a name
+ * Joins LISTS, each "NAME=VALUE,NAME=VALUE", in the order of the names, so that lists that mean the
+ * same are equal. NULL without ERROR if LISTS is NULL. ERROR if a word is no NAME=VALUE, or a name
  * comes twice. The caller frees the list.
  */
 char *kvm_wanted_join(char **lists, GError **error);

@@ -37,7 +37,7 @@ static const char *missing_hyperv(const char *accel)
 	return NULL;
 }
 
-/* TCG emulates SVM, too, with bugs in QEMU 7.2. That is for those who ask for --accel tcg. */
+/* TCG emulates SVM, too, with bugs in QEMU 7.2. Whoever asks for --accel tcg gets it. */
 static const char *missing_svm(const char *accel)
 {
 	if (!missing_kvm(accel) && !kvm_offers_svm())
@@ -106,7 +106,7 @@ static const struct need {
 	{ .name = "hyperv", .missing = missing_hyperv },
 	{ .name = "svm", .missing = missing_svm },
 	{ .name = "vmx", .missing = missing_vmx },
-	/* Nothing that a host has: --firmware tells (placement.c). */
+	/* A host has it or not by --firmware (placement.c). */
 	{ .name = NEEDS_UEFI, .missing = nothing_missing },
 	{ .name = "smm", .missing = missing_smm },
 	{ .name = "tsc_scaling", .missing = missing_tsc_scaling },

@@ -11,8 +11,8 @@
 
 #define DEFAULT_MOVES 20
 /*
- * Little, since each migration looks at all pages: in a lab, where the host is emulated, 128 MiB
- * take three times as long. All programs find room in it.
+ * Each migration looks at all pages, so guests get little memory: in a lab, where the host is
+ * emulated, 128 MiB take three times as long. All programs fit into it.
  */
 #define DEFAULT_MEMORY_MIB 32
 #define LEAST_MEMORY_MIB   32
