@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What became slower beyond noise, from one run to another. See compare.h.
+ * Finds what became slower beyond noise, from one run to another. See compare.h.
  *
- * Tests are short and machines are busy, so that one test alone may well take twenty times longer
- * for nothing. Noise is therefore taken from the runs themselves. The median of what all items on
- * one kind of host do tells how much slower that host was; how far they scatter around it (the
- * median absolute deviation) tells the noise. An item has to stand out from both, and by a time
- * that no busy spell of the machine explains. Less is enough for what was run several times, since
- * the fastest of several runs is hardly disturbed.
+ * Tests are short and machines are busy, so a single test may well take twenty times longer for no
+ * reason. Noise is therefore taken from the runs themselves. The median of what all items on one
+ * kind of host do tells how much slower that host was; how far they scatter around it (the median
+ * absolute deviation) tells the noise. An item has to stand out from both, and by a time that no
+ * busy spell of the machine explains. Less is enough for what was run several times, since the
+ * fastest of several runs is hardly disturbed.
  */
 #include <math.h>
 
@@ -38,7 +38,7 @@ struct pool {
 	gboolean tests;
 	double speed; /* the logarithm of how much slower the host was; 0 or more */
 	gboolean few; /* too few to tell the noise by them */
-	double noise; /* beyond which logarithm an item stands out */
+	double noise; /* an item whose logarithm exceeds it stands out */
 };
 
 static gboolean passes(const struct stand *stand)

@@ -7,7 +7,7 @@
 #include "report/run-facts.h"
 #include "util/text.h"
 
-/* Cases that are told with their console; of others there is a line. */
+/* So many red cases are told with their console; the others have one line. */
 #define MOST_DETAILED 10
 /* Failed tests of a case that are told. */
 #define MOST_TESTS 8
@@ -61,7 +61,7 @@ static guint longest_ticks(const char *text)
 	return longest;
 }
 
-/* In Markdown whatever may hold its signs is code, in a fence that is longer than any in it. */
+/* Text that may hold signs of Markdown is code there, in a fence longer than any that it holds. */
 static void add_block(struct digest *digest, const char *block)
 {
 	g_autofree char *fence = g_strnfill(MAX(3, longest_ticks(block) + 1), '`');

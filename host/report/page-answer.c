@@ -4,7 +4,10 @@
 #include "report/page-frame.h"
 #include "report/run-facts.h"
 
-/* More of them are folded away, and of still more the matrix alone shows them. */
+/*
+ * After the first number of red cases they are folded away. After the second, only the matrix shows
+ * them.
+ */
 #define FAILED_SHOWN 10
 #define MOST_FAILED  50
 
@@ -101,7 +104,7 @@ static void write_failed(const struct answer *answer, GString *html)
 			"<details><summary>%u more</summary><ul class=\"failed\">\n%s</ul></details>\n",
 			answer->listed - FAILED_SHOWN, answer->folded->str);
 	if (answer->listed > MOST_FAILED)
-		g_string_append_printf(html, "<p>Of these %u are only among the cases below.</p>\n",
+		g_string_append_printf(html, "<p>%u of these are only among the cases below.</p>\n",
 				       answer->listed - MOST_FAILED);
 	g_string_append(html, "</section>\n");
 }

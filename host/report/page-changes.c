@@ -7,7 +7,7 @@
 /* Rows of a table; the others are counted. */
 #define MOST_ROWS 200
 
-/* Those that are told in a table, worst first. */
+/* The changes that have a table, worst first. */
 static const struct {
 	enum change change;
 	const char *heading;

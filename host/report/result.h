@@ -67,8 +67,8 @@ struct test_result {
 };
 
 /*
- * Something that failed besides the tests that came to their end: how the guest ended, if not by
- * its own last word, what the runner's checks found, and checks outside of tests.
+ * A failure that is not in the result of a finished test: the guest ended otherwise than by its own
+ * last word, a check of the runner failed, or a check outside of tests failed.
  */
 struct failure {
 	enum failure_kind kind;
@@ -112,7 +112,7 @@ struct environment {
 	char *shard;	    /* "2/4", or NULL */
 	guint run_cases;    /* of all shards; 0: unknown */
 	gint64 run_started; /* CLOCK_REALTIME, ns; 0: unknown */
-	/* Words of the command line that others do not tell, "--arg", "break=torn"; or NULL. */
+	/* Words of the command line that no other member tells, "--arg", "break=torn"; or NULL. */
 	char **options;
 };
 
