@@ -34,8 +34,7 @@ struct bug {
 	char *kvm;     /* parameters of its modules, as for --kvm; NULL: the usual ones */
 	/*
 	 * The path of a patch of another kind, without which the bug does not show: it is built as
-	 * well, and the cases run with both, or with this one alone as the unbroken build. NULL:
-	 * none
+	 * well, and the cases run with both. The unbroken build has this one alone. NULL: none
 	 */
 	char *with;
 	const struct bug_kind *with_kind;

@@ -215,7 +215,7 @@ static char *time_left(struct measuring *measuring, const struct matrix_progress
 {
 	double elapsed = (g_get_monotonic_time() - measuring->began) / 1e6;
 	double done = measuring->began_with - progress->seconds_left;
-	/* Until something is done, labs side by side are taken to be as fast as one alone. */
+	/* Until something is done, labs side by side are assumed to be as fast as one alone. */
 	double pace = done > 0 && elapsed > 0 ? elapsed / done : 1.0 / measuring->corpus->jobs;
 
 	return text_rough_duration(progress->seconds_left * pace);
@@ -270,7 +270,9 @@ static gboolean measure(struct measuring *measuring, const struct matrix_task *t
 
 /* ---- the course ---- */
 
-/* FALSE if someone else writes the matrix. The file descriptor keeps the lock until it is closed.
+/*
+ * Returns a file descriptor, which keeps the lock until it is closed. -1 and ERROR if someone else
+ * writes the matrix.
  */
 static int lock_folder_of(const char *path, GError **error)
 {
@@ -340,7 +342,7 @@ static int run_tasks(struct measuring *measuring)
 }
 
 /*
- * Those that show on the KVM and QEMU that everything unpatched was measured on. The caller unrefs
+ * Those of BUGS that need no companion: nothing unpatched was measured with one. The caller unrefs
  * the array.
  */
 static GPtrArray *without_companions(const GPtrArray *bugs)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What `ferry corpus run` has found last of each patch, and of unbroken KVM and QEMU: the file
- * corpus/verdicts. `ferry corpus score` tells the score from it.
+ * The file corpus/verdicts: what the last `ferry corpus run` found for each patch, and for unbroken
+ * KVM and QEMU. `ferry corpus score` computes the score from it.
  */
 #ifndef FERRY_HOST_CORPUS_VERDICTS_H
 #define FERRY_HOST_CORPUS_VERDICTS_H
@@ -25,7 +25,7 @@ struct verdict_line {
 	enum bug_verdict verdict;
 	char *case_name; /* that caught the patch, or that ran; NULL: none */
 	double seconds;	 /* from the case's start until the patch was caught; -1: unknown */
-	guint passes;	 /* of what is unbroken: so many in a row, since the last false alarm */
+	guint passes;	 /* of unbroken builds: how many in a row since the last false alarm */
 	char *hash; /* of the patch as it was built (corpus-hash.h); NULL: nothing is patched */
 	char *test; /* that failed, or the name of a kind of failure; NULL: none did */
 };

@@ -70,7 +70,7 @@ static void print_tests(const struct program *program)
 	}
 }
 
-/* What runs on this machine, as most cases do where there is KVM, is only said with -v. */
+/* Where there is KVM most cases run on this machine, so only -v says so. */
 static void print_where(const struct test_case *test_case)
 {
 	if (test_case->skip_reason)

@@ -127,7 +127,9 @@ static char *make_page(const char *before, const char *now, GError **error)
 
 /* ---- the corpus ---- */
 
-/* Returns an exit status. Patches that FILE (NULL: corpus/matrix) says nothing of are not measured.
+/*
+ * Returns an exit status. Patches that FILE (NULL: corpus/matrix) does not name count as not
+ * measured.
  */
 static int show_corpus(const char *file)
 {

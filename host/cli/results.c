@@ -34,7 +34,7 @@ static void add_up(void *data, const struct result *result)
 		printf("      logs in %s\n", result->logdir);
 }
 
-/* Each file must be readable before anything is printed of it. */
+/* Reads all files. FALSE if one cannot be read, which the user was told. */
 static gboolean read_all(void (*each)(void *data, const struct result *result), void *data)
 {
 	for (char **file = options.files; *file; file++) {

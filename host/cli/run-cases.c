@@ -59,7 +59,7 @@ static double boot_seconds(GPtrArray *cases, struct durations *durations, unsign
 	return seconds;
 }
 
-/* An empty one if there is no file. */
+/* The matrix is empty if there is no file. */
 static struct matrix *read_matrix(GError **error)
 {
 	g_autofree char *path = source_path("corpus/matrix");

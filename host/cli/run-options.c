@@ -23,7 +23,7 @@ static const GOptionEntry entries[] = {
 	{ "all", 0, 0, G_OPTION_ARG_NONE, &options.all,
 	  "Run all cases where no PATTERN is given, instead of the quick set", NULL },
 	{ "budget", 0, 0, G_OPTION_ARG_INT, &options.budget,
-	  "Of the cases, run those that notice most in so many minutes, and of each program one at least",
+	  "Run the cases that notice most in so many minutes, and at least one of each program",
 	  "MINUTES" },
 	{ "rerun", 0, 0, G_OPTION_ARG_FILENAME, &options.rerun,
 	  "Run the cases that were red or did not run in FILE, which --json wrote", "FILE" },
@@ -51,7 +51,7 @@ static const GOptionEntry entries[] = {
 	  "kvm: only this machine's KVM, no lab; tcg: QEMU's TCG (default: KVM, here or in a lab)",
 	  "ACCEL" },
 	{ "kvm", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kvm_lists,
-	  "Parameters of KVM's modules, e.g. npt=0,vgif=0: labs load them so, and on this machine they hold or its cases are skipped",
+	  "Parameters of KVM's modules, e.g. npt=0,vgif=0: labs load the modules with them; on this machine KVM must have them already, else its cases are skipped",
 	  "LIST" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.qemu,
 	  "The QEMU to test (default: $QEMU or qemu-system-x86_64)", "BINARY" },
@@ -61,7 +61,7 @@ static const GOptionEntry entries[] = {
 	  "The ferry-vmm that the VMM native is (default: $FERRY_VMM or the one built with this ferry)",
 	  "BINARY" },
 	{ "machine", 0, 0, G_OPTION_ARG_STRING, &options.wanted.machine,
-	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
+	  "The QEMU machine type (default: q35; with two QEMUs the newest version that both have)",
 	  "TYPE" },
 	{ "firmware", 0, 0, G_OPTION_ARG_STRING, &options.wanted.firmware,
 	  "What starts the guests: usual, which is qboot; uefi, which is the distribution's OVMF; or uefi-secure, with Secure Boot (default: usual)",
@@ -234,9 +234,9 @@ static gboolean is_chosen(void)
 }
 
 /*
- * Where the command line and the user's file differ, the command line counts. A file that says
- * where cases run does not choose cases, and gives way to a command line that says it by the other
- * of two options.
+ * If the command line and the user's file differ, the command line counts. Both --host and --accel
+ * say where cases run. On the command line they also choose the cases, but in the file they do not.
+ * One of them in the file gives way to the other one on the command line.
  */
 static gboolean parse_all(char **argv, GError **error)
 {

@@ -131,7 +131,7 @@ static const struct fault rows[] = {
 	{ "score-no-verdicts", SCORE, NULL, 2, NULL,
 	  "^ferry: .*/verdicts.*: No such file or directory; 'ferry corpus run' writes it$" },
 	{ "score-of-some", "corpus score 'svm_*'", NULL, 2, NULL,
-	  "^ferry: 'ferry corpus score' is of all patches; leave 'svm_\\*' out$" },
+	  "^ferry: 'ferry corpus score' is about all patches; leave 'svm_\\*' out$" },
 	{ "corpus-unknown-command", "corpus matrx", NULL, 2, NULL,
 	  "^ferry: say 'ferry corpus list', 'run', 'matrix', 'quick' or 'score'$" },
 	{ "corpus-unknown-patch", "corpus matrix nothing_like_it", NULL, 2, NULL,
