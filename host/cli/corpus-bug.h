@@ -11,7 +11,7 @@ struct bug_kind {
 	const char *folder; /* of the patches, below the source tree */
 	const char *suffix; /* of their files */
 	const char *script; /* that builds it with the patch that it is given; see corpus-build.h */
-	const char *host;   /* where cases run unless the header names a host; NULL: see there */
+	const char *host;   /* where cases run unless the header names a host; NULL: any */
 	gboolean files_in_head;	   /* the header must name the files that are patched */
 	gboolean builds_unpatched; /* the script without a patch builds the same unbroken */
 };

@@ -14,7 +14,7 @@ enum bug_verdict {
 	BUG_NOT_BUILT,	  /* the patch does not fit, or what it needs is missing */
 	BUG_NOT_RUN,	  /* no case could run here */
 	BUG_BROKE_KERNEL, /* no case came to its end */
-	/* Of what is unbroken. */
+	/* The verdicts of unbroken builds. */
 	UNBROKEN_CLEAN,	      /* the case passed */
 	UNBROKEN_FALSE_ALARM, /* it failed */
 };

@@ -38,8 +38,8 @@ struct lab_kind {
 	 */
 	double slowness;
 	/*
-	 * The lab whose emulated CPU this one has, too: its known issues are also of this lab. NULL
-	 * for a CPU of its own.
+	 * Another lab with the same emulated CPU, whose known issues also hold for this lab. NULL
+	 * if there is none.
 	 */
 	const char *emulates_like;
 };

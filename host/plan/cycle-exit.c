@@ -21,6 +21,6 @@ const struct plan plan_cycle_exit = {
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_EXITS,
 	.act = cycle,
-	/* No default plan until every program has run under it many times. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

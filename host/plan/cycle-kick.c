@@ -18,6 +18,6 @@ const struct plan plan_cycle_kick = {
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_RANDOM,
 	.act = cycle,
-	/* No default plan until every program has run under it many times. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

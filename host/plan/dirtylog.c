@@ -40,6 +40,6 @@ const struct plan plan_dirtylog = {
 	.habit = HABIT_CARRY_BY_LOG,
 	.act = plan_carry,
 	.continuous = TRUE,
-	/* No default plan until every program has run under it many times. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

@@ -17,6 +17,6 @@ const struct plan plan_file = {
 	.about = "saved to a file, restored by another process of the native VMM, and compared",
 	.capabilities = VMM_CAN_FILE,
 	.act = save_and_restore,
-	/* No default plan until every program has run under it many times. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

@@ -20,6 +20,6 @@ const struct plan plan_fork = {
 	.about = "saved, and restored in two VMs at the same time, which both end the test",
 	.capabilities = VMM_CAN_FORK,
 	.act = save_and_restore_twice,
-	/* No default plan until every program has run under it many times. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

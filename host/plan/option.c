@@ -23,7 +23,7 @@ const struct plan_option plan_options[] = {
 	  0 },
 	{ "dirtyring", "KVM tells of written pages in rings and not in a bitmap", OPTION_DIRTY_RING,
 	  0 },
-	{ "hugepages", "the guest's memory is of pages of 2 MiB", OPTION_HUGE_PAGES, OPTION_MEMFD },
+	{ "hugepages", "the guest's memory is in pages of 2 MiB", OPTION_HUGE_PAGES, OPTION_MEMFD },
 	{ "memfd", "the guest's memory is a shared memfd", OPTION_MEMFD, OPTION_HUGE_PAGES },
 	{ "tcp", "the stream goes over TCP", OPTION_TCP, OPTION_EXEC | OPTION_FILE },
 	{ "exec", "the stream goes through two processes and a FIFO", OPTION_EXEC,

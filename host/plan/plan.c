@@ -204,8 +204,8 @@ void plan_hello(struct plan_run *run)
 }
 
 /*
- * A request that comes during a migration needs no further one: the guest asked at the source, so
- * this migration takes along what the guest has prepared.
+ * A request that comes during a migration needs no further migration: the guest asked at the
+ * source, so this migration takes along what the guest has prepared.
  */
 void plan_sentence(struct plan_run *run, enum sentence sentence)
 {

@@ -106,8 +106,8 @@ gboolean plan_may_reboot(const struct plan *plan);
 const char *const *plan_names(void);
 
 /*
- * WANTED is how many actions a continuous plan carries out at least. FAILED is called, at most
- * once, with one line when the plan cannot be carried out.
+ * A continuous plan carries out at least WANTED actions. FAILED is called, at most once, with one
+ * line when the plan cannot be carried out.
  */
 struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint32 seed,
 			    unsigned wanted, void (*failed)(void *data, const char *problem),
@@ -163,7 +163,9 @@ gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stat
 
 /* The `act` of plans whose live migrations must prove that they were live (precopy.c). */
 void plan_migrate(struct plan_run *run);
-/* Whether the guest can be reset now: it says hello after a reset, and this test had none. */
+/*
+ * Whether the guest can be reset now: it will say hello afterwards, and this test had no reset yet.
+ */
 gboolean plan_can_reboot_now(struct plan_run *run);
 /* The `act` of plans that carry memory by dirty tracking alone (dirtylog.c). */
 void plan_carry(struct plan_run *run);

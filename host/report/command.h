@@ -10,7 +10,7 @@ struct vmm_words {
 	gboolean is_default; /* --vmm need not name it */
 	/*
 	 * The options that name its program, and the second one that guests migrate to. They are
-	 * for programs that results tell; run_again_words() has those of other programs.
+	 * for programs that results name; run_again_words() gives the options of the others.
 	 */
 	const char *binary, *other_binary;
 };

@@ -101,13 +101,13 @@ struct environment {
 	char *clock;		/* the kernel's clock source: "tsc", "hpet", ... */
 	char *microcode;	/* its revision, "0x1000065"; NULL: unknown */
 	gboolean cpu_emulated;	/* by the emulator of a lab */
-	char *emulator;		/* that is the lab's CPU: "tcg" or "bochs"; NULL: none */
+	char *emulator;		/* what emulates the lab's CPU: "tcg" or "bochs"; or NULL */
 	char *emulator_version; /* "7.2.22"; NULL if it is not known */
 	/* KVM's module parameters: "kvm_amd.npt" -> "Y", both strings. NULL: unknown. */
 	GHashTable *kvm_parameters;
 	guint32 seed;
 	double timescale;
-	/* Of the run, and told by its own runner, not by one in a lab. */
+	/* These are of the whole run. Its own runner sets them, and not one in a lab. */
 	char *ferry;	    /* the runner's commit, or NULL */
 	char *shard;	    /* "2/4", or NULL */
 	guint run_cases;    /* of all shards; 0: unknown */

@@ -35,7 +35,7 @@ struct clock_point {
 
 struct story_clock {
 	char *name;	/* "kvmclock on CPU 0" */
-	GArray *points; /* of struct clock_point. Of very many each Nth is kept, and the last */
+	GArray *points; /* of struct clock_point; of very many only each Nth, and the last */
 	guint stride, skipped;
 };
 

@@ -79,7 +79,7 @@ struct case_run {
 	struct findings findings;
 	struct result *result;
 	gint64 started;	       /* monotonic, us */
-	double limit;	       /* seconds, without firmware's; 0: none */
+	double limit;	       /* seconds, not counting firmware; 0: none */
 	double firmware_limit; /* seconds of each boot */
 	guint deadline, idle;
 	struct still still;
@@ -97,7 +97,7 @@ void note_failure(struct case_run *run, enum failure_kind kind, const char *text
 /* Likewise, for a violation of the protocol, or of what the host checks. */
 void note_violation(struct case_run *run, const char *problem);
 
-/* Sets in TEST, which is the current one and ends now, the times that a result tells of it. */
+/* Sets the times in TEST, the result of the current test, which ends now. */
 void time_test(const struct case_run *run, struct test_result *test);
 
 /* Compares the disk with what the guest may have written; a difference is a violation. */
@@ -118,7 +118,7 @@ void conclude_problem(struct case_run *run, enum failure_kind kind, const char *
 /* The VMM cannot do here what the plan needs. */
 void conclude_unable(struct case_run *run, const char *reason);
 void conclude_deadline(struct case_run *run);
-/* No vCPU of the guest has run for so long. */
+/* No vCPU of the guest has run for SECONDS. */
 void conclude_standstill(struct case_run *run, double seconds);
 
 /* ---- standstill.c ---- */
@@ -129,8 +129,7 @@ void standstill_end(struct case_run *run);
 
 /* ---- case.c ---- */
 
-/* Sets the timer of the case's time limit: what is left of it, or of firmware's, while that runs.
- */
+/* Sets the timer to what is left of the case's limit, or of firmware's while firmware runs. */
 void case_set_deadline(struct case_run *run);
 
 /* The case has its verdict: ends all that belongs to it as soon as the main loop is idle. */

@@ -388,8 +388,8 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 	run->firmware_limit =
 		firmware_limit_seconds(wanted, environment->timescale, settings->emulated_host);
 	/*
-	 * Nobody knows when firmware ends and another suite's guest begins, so one limit holds for
-	 * both.
+	 * Nobody knows when firmware ends and another suite's guest begins, so the two limits are
+	 * added.
 	 */
 	if (settings->kvm_unit_tests && run->limit)
 		run->limit += run->firmware_limit;

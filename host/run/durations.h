@@ -20,8 +20,8 @@ struct durations;
 /*
  * What is known of cases that run on this machine, which HERE describes (accel, kernel and cpu are
  * enough), and in labs on it. Never NULL: without any file everything is guessed. WANTED, which may
- * be NULL, tells what is wanted of the guests: those that get another command line, another suite
- * or more migrations than usual teach nothing.
+ * be NULL, tells what the user wants of the guests: nothing is learned from guests with another
+ * command line, another suite or more migrations than usual.
  */
 struct durations *durations_open(const struct environment *here, const struct settings *wanted);
 

@@ -9,7 +9,7 @@
 /*
  * The accelerator that cases on this machine run with: "kvm", unless the user has chosen TCG.
  * OPTION is what --accel says, and HOST what --host says; both may be NULL. NULL and ERROR if the
- * user wants what is not there, or what is no accelerator.
+ * user wants an accelerator that is unknown, or that this machine lacks.
  */
 const char *choose_accel(const char *option, const char *host, GError **error);
 

@@ -8,7 +8,7 @@
 
 #include "report/result.h"
 
-/* No issues. The caller unrefs the array. */
+/* An empty array, which the caller unrefs. */
 GPtrArray *known_issues_new(void);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `ferry bisect --repeat N --bad-if K`: is a commit good or bad, if at least K of N runs must fail
- * for it to be bad? Tells as soon as nothing can change the answer.
+ * for it to be bad? The answer is told as soon as no further run can change it.
  */
 #ifndef FERRY_HOST_RUN_REPEAT_VERDICT_H
 #define FERRY_HOST_RUN_REPEAT_VERDICT_H

@@ -50,7 +50,7 @@ static GPtrArray *failed_tests(const struct result *result)
 	return names;
 }
 
-/* Puts the attempts before RESULT, the last of which has ended as FAILED, into it. */
+/* Adds to RESULT the attempts before it. The last of them has ended with the result FAILED. */
 static void add_attempts(struct result *result, struct result *failed)
 {
 	struct attempt *last = g_new0(struct attempt, 1);

@@ -307,7 +307,7 @@ static void on_lab_note(void *data, const char *text)
 	reports_note(running->schedule->reports, text);
 }
 
-/* The first result tells which kernel it was that has booted. */
+/* The first result tells which kernel has booted. */
 static void learn_boot(struct lab_running *running, const struct environment *environment)
 {
 	gint64 took = running->first_case_began - running->boot_began;

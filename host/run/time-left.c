@@ -15,7 +15,10 @@
 
 void time_left_ended(struct time_left *left, double expected, double took)
 {
-	/* What took or should have taken no time has a meaningless ratio, and next to no weight. */
+	/*
+	 * The ratio of very short times means little, so it has little weight, and none if one time
+	 * is 0.
+	 */
 	double weight = MIN(MAX(expected, 0), MAX(took, 0));
 
 	if (weight <= 0)

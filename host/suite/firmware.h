@@ -24,8 +24,8 @@ const char *const *firmware_words(void);
 enum firmware firmware_of(const char *word);
 
 /*
- * The file that FIRMWARE starts, of a program whose multiboot image is FILE: build/x86/NAME.efi is
- * beside build/x86/NAME.flat, and NAME.secure.img. The caller frees it.
+ * The file that FIRMWARE starts for a program whose multiboot image is FILE, build/x86/NAME.flat:
+ * NAME.efi or NAME.secure.img beside it, or FILE itself. The caller frees it.
  */
 char *firmware_image(enum firmware firmware, const char *file);
 

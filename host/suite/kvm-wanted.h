@@ -22,7 +22,7 @@ gboolean kvm_wanted_holds(const char *wanted, GHashTable *parameters);
 /* Why WANTED does not hold on this machine, as a reason; or NULL. The caller frees it. */
 char *kvm_wanted_missing(const char *wanted);
 
-/* FALSE and ERROR if no KVM module that is loaded here has one of the parameters. */
+/* FALSE and ERROR if one of the parameters is in no KVM module that is loaded here. */
 gboolean kvm_wanted_known(const char *wanted, GError **error);
 
 #endif

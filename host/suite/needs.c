@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of needs. A new one is a function that asks this machine, a row, and its name in the
- * `offers` of the labs that meet it (lab/kinds.c).
+ * The table of needs. A new need takes a function that asks this machine, a row, and its name in
+ * the `offers` of the labs that meet it (lab/kinds.c).
  */
 #include "suite/needs.h"
 #include "util/kvm.h"
@@ -106,7 +106,7 @@ static const struct need {
 	{ .name = "hyperv", .missing = missing_hyperv },
 	{ .name = "svm", .missing = missing_svm },
 	{ .name = "vmx", .missing = missing_vmx },
-	/* A host has it or not by --firmware (placement.c). */
+	/* --firmware decides about this need, and not the host (placement.c). */
 	{ .name = NEEDS_UEFI, .missing = nothing_missing },
 	{ .name = "smm", .missing = missing_smm },
 	{ .name = "tsc_scaling", .missing = missing_tsc_scaling },

@@ -197,7 +197,7 @@ char *kvm_open_problem(const char *device, int error, const char *group)
 	return g_strdup_printf("%s: %s", device, g_strerror(error));
 }
 
-/* The group whose members may use DEVICE, unless that is none or root's. */
+/* The group whose members may use DEVICE; NULL if there is none, or if it is root's. */
 static const char *group_of(const char *device)
 {
 	struct stat status;

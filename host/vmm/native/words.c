@@ -109,7 +109,7 @@ static void take_machine(struct translation *translation, const char *value)
 	}
 }
 
-/* What each guest has without asking. */
+/* Every guest has these devices anyway. */
 static void take_device(struct translation *translation, const char *value)
 {
 	static const char *const devices[] = { "hyperv-testdev", "pc-testdev", NULL };

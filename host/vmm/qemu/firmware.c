@@ -70,7 +70,7 @@ char **qemu_choose_firmware_folders(const char *help, const char *const *distrib
 	return folders;
 }
 
-/* An installed QEMU finds its data. To ask it would take a while in a lab. */
+/* An installed QEMU finds its data, so it is not asked, which would take a while in a lab. */
 static gboolean is_installed(const char *binary)
 {
 	g_autofree char *path = g_find_program_in_path(binary);

@@ -15,7 +15,7 @@ struct uefi_build {
 /*
  * The OVMF that the distribution's descriptors name first for q35, without Secure Boot or with it.
  * With Secure Boot its variables are a file in the user's cache, with the key that this build's
- * guests are signed with. The answer stays. NULL and ERROR if there is none.
+ * guests are signed with. It is never freed. NULL and ERROR if there is none.
  */
 const struct uefi_build *uefi_find(enum firmware firmware, GError **error);
 
