@@ -149,7 +149,7 @@ static gboolean check(GError **error)
 	if (!options.patterns)
 		g_set_error(
 			error, FERRY_ERROR, 0,
-			"no case is named, e.g. 'ferry bisect svm_state/precopy'; 'ferry list' has all");
+			"name a case, e.g. 'ferry bisect svm_state/precopy'; 'ferry list' shows all");
 	else if (options.repeat < 1 || options.bad_if < 1 || options.bad_if > options.repeat)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "--repeat is 1 or more, and --bad-if 1 to %d, which is --repeat",

@@ -174,7 +174,7 @@ static void take_result(struct runs *runs, JsonObject *result)
 	else if (word == WORD_UNCLEAR)
 		first = &runs->seen->unclear;
 	if (first && !*first)
-		*first = g_strdup_printf("%s: %s", name, reason ?: "no reason is told");
+		*first = g_strdup_printf("%s: %s", name, reason ?: "no reason given");
 	add_word(runs, run_number(runs, name), word);
 }
 

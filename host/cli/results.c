@@ -29,7 +29,7 @@ static void add_up(void *data, const struct result *result)
 	if (!verdict_is_red(result->verdict))
 		return;
 	printf("%-5s %s%s: %s\n", verdict_name(result->verdict), result->test_case->name, place,
-	       result->reason ? result->reason : "no reason is told");
+	       result->reason ? result->reason : "no reason given");
 	if (result->logdir)
 		printf("      logs in %s\n", result->logdir);
 }

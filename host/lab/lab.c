@@ -150,7 +150,7 @@ static gboolean on_limit(gpointer data)
 	struct lab *lab = data;
 	gboolean up = lab_results_timescale(lab->results) > 0;
 	g_autofree char *reason = g_strdup_printf(
-		up ? "the %s lab failed: nothing was heard of it for as long as any case may take"
+		up ? "the %s lab failed: it was silent for longer than any case may take"
 		   : "the %s lab failed: its runner had not started within %u s",
 		lab->kind->name, lab->options.boot_seconds);
 

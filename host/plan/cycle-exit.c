@@ -17,7 +17,8 @@ static void cycle(struct plan_run *run)
 const struct plan plan_cycle_exit = {
 	.name = "cycle@exit",
 	.action = "cycle",
-	.about = "saved and restored in a new VM at each exit to user space, and compared",
+	.about =
+		"the guest is saved and restored in a new VM at each exit to user space, and compared",
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_EXITS,
 	.act = cycle,

@@ -14,7 +14,7 @@ static void cycle(struct plan_run *run)
 const struct plan plan_cycle_kick = {
 	.name = "cycle@kick",
 	.action = "cycle",
-	.about = "saved and restored in a new VM at random moments, and compared",
+	.about = "the guest is saved and restored in a new VM at random moments, and compared",
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_RANDOM,
 	.act = cycle,

@@ -14,7 +14,8 @@ static void save_and_restore(struct plan_run *run)
 const struct plan plan_file = {
 	.name = "file",
 	.action = "snapshot",
-	.about = "saved to a file, restored by another process of the native VMM, and compared",
+	.about =
+		"the guest is saved to a file, restored by another process of the native VMM, and compared",
 	.capabilities = VMM_CAN_FILE,
 	.act = save_and_restore,
 	/* It is no default plan until every program has run under it many times. */

@@ -17,7 +17,8 @@ static void save_and_restore_twice(struct plan_run *run)
 const struct plan plan_fork = {
 	.name = "fork",
 	.action = "snapshot",
-	.about = "saved, and restored in two VMs at the same time, which both end the test",
+	.about =
+		"the guest is saved, and restored in two VMs at the same time, which both finish the test",
 	.capabilities = VMM_CAN_FORK,
 	.act = save_and_restore_twice,
 	/* It is no default plan until every program has run under it many times. */

@@ -77,7 +77,7 @@ static const struct plan *precopy_or_pause(struct plan_run *run)
 const struct plan plan_mixed = {
 	.name = "mixed",
 	.action = "action",
-	.about = "pauses, migrations, broken ones, snapshots and resets in random order",
+	.about = "pauses, whole and broken-off migrations, snapshots and resets in random order",
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION | VMM_CAN_SAVE |
 			VMM_CAN_RESET,
 	.wishes = VMM_CAN_MIGRATE_POSTCOPY,

@@ -55,9 +55,7 @@ char *plan_options_idle(unsigned unused, unsigned attempts)
 {
 	g_autofree char *names = names_of(unused, ", ", " and ");
 
-	return g_strdup_printf(
-		"query-migrate shows nothing of %s: in %u attempts no use was made of it", names,
-		attempts);
+	return g_strdup_printf("query-migrate shows no use of %s in %u attempts", names, attempts);
 }
 
 /* ---- names ---- */

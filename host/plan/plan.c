@@ -309,8 +309,8 @@ char *plan_shortfall(struct plan_run *run)
 						     run->plan->name);
 	if (!run->actions->len)
 		return g_strdup_printf(
-			"plan %s never acted on the guest: it ended without %s", run->plan->name,
-			run->plan->continuous ? "staying long enough" : "asking to be migrated");
+			"plan %s never acted on the guest, which %s", run->plan->name,
+			run->plan->continuous ? "ended too soon" : "never asked to be migrated");
 	if (plan_wants_more(run) && console_speaks_protocol(guest_console(run->guest)))
 		return g_strdup_printf("plan %s made only %u of %u actions before the guest ended",
 				       run->plan->name, run->actions->len, run->wanted);

@@ -50,7 +50,7 @@ static void attempt(struct plan_run *run)
 
 const struct plan plan_postcopy_recover = {
 	.name = "postcopy-recover",
-	.about = "post-copy live migration whose stream is cut in mid-flight, and mended",
+	.about = "post-copy live migration whose stream is cut in mid-flight, and recovered",
 	.action = "migration",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY | VMM_CAN_RECOVER_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY,

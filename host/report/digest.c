@@ -83,7 +83,7 @@ static void add_tests(GString *block, const struct result *result)
 		if (g_strcmp0(test->verdict, "fail") || ++failed > MOST_TESTS)
 			continue;
 		text = g_strdup_printf("%s on CPU %u: %s", test->name ? test->name : "?", test->cpu,
-				       test->reason ? test->reason : "no reason is told");
+				       test->reason ? test->reason : "no reason given");
 		add_line(block, "  ", text);
 	}
 	if (failed > MOST_TESTS)
@@ -132,7 +132,7 @@ static void add_case(struct digest *digest, const struct result *result)
 	g_string_append_printf(digest->failed, "%s%s %s%s\n%s", digest->markdown ? "### " : "",
 			       verdict_name(result->verdict), result->test_case->name, place,
 			       digest->markdown ? "\n" : "");
-	add_line(block, "", result->reason ? result->reason : "no reason is told");
+	add_line(block, "", result->reason ? result->reason : "no reason given");
 	if (digest->detailed++ < MOST_DETAILED) {
 		add_tests(block, result);
 		add_console(block, result->story);

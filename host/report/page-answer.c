@@ -51,7 +51,7 @@ static void add_failed(struct answer *answer, const struct result *result, guint
 	g_string_append(html, "</a>");
 	html_text(html, place);
 	g_string_append(html, "<br><span class=\"reason\">");
-	html_text(html, result->reason ? result->reason : "no reason is told");
+	html_text(html, result->reason ? result->reason : "no reason given");
 	g_string_append(html, "</span></li>\n");
 }
 

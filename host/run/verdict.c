@@ -139,7 +139,7 @@ static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum fai
 				       where);
 	}
 	if (exit->guest_status < 0)
-		return g_strdup_printf("%s ended without the guest's leaving (%s)%s", vmm, death,
+		return g_strdup_printf("%s ended, though the guest had not left (%s)%s", vmm, death,
 				       where);
 	/* Only our guests say bye before they leave. */
 	if (exit->doubtful && run->findings.bye < 0 && console_speaks_protocol(console))

@@ -57,9 +57,9 @@ static const char *missing_vmx(const char *accel)
 static const char *missing_tsc_scaling(const char *accel)
 {
 	if (missing_kvm(accel))
-		return "needs a TSC that is scaled, which KVM can offer and TCG does not";
+		return "needs TSC scaling, which KVM can offer and TCG does not";
 	if (!kvm_offers()->tsc_scaling)
-		return "needs a TSC that is scaled, which this KVM does not offer (KVM_CAP_TSC_CONTROL is 0)";
+		return "needs TSC scaling, which this KVM does not offer (KVM_CAP_TSC_CONTROL is 0)";
 	return NULL;
 }
 

@@ -110,7 +110,7 @@ static const struct fault rows[] = {
 	ERRS("dies-in-test", "none", "qemu died" IN_TEST),
 	ERRS("dies-between-tests", "none", "qemu died" BESIDES),
 	ERRS("dies-after-tests", "none", "qemu died" BESIDES),
-	ERRS("quits-after-tests", "none", "qemu ended without the guest's leaving" BESIDES),
+	ERRS("quits-after-tests", "none", "qemu ended, though the guest had not left" BESIDES),
 	ERRS("fails-after-tests", "none", "qemu failed \\(exit status 1: .*lost my way" BESIDES),
 	ERRS("stops-between-tests", "none", "QEMU has stopped the guest" BESIDES),
 	FAILS("original-dies", "bgsnapshot", "the guest came to a bad end" BESIDES),

@@ -47,7 +47,7 @@ static const struct fault rows[] = {
 	{ "no-file", "run selftest --plan precopy+file", "refuses-file", 0, "SKIP",
 	  "^SKIP  selftest/precopy\\+file: plan precopy\\+file needs what qemu cannot do here: QMP command 'migrate' failed: unknown migration protocol; it has file: since 8.2" },
 	{ "option-idle", "run selftest --plan precopy+multifd", "", 1, "ERROR",
-	  "^ERROR selftest/precopy\\+multifd: query-migrate shows nothing of multifd: in 7 attempts no use was made of it" },
+	  "^ERROR selftest/precopy\\+multifd: query-migrate shows no use of multifd in 7 attempts" },
 	{ "no-port", "run selftest --plan precopy+tcp", "deaf", 1, "ERROR",
 	  "^ERROR selftest/precopy\\+tcp: destination: query-migrate does not tell the TCP port" },
 	{ "option-refused-here", "run selftest --plan none+tcp", NULL, 2, NULL,

@@ -158,7 +158,7 @@ static const struct fault rows[] = {
 	{ "speed-with-a-suite",
 	  "run selftest --plan none --suite @DIR@/unittests.cfg --bindir @BUILD@/x86", "", 0,
 	  "PASS",
-	  "^ferry: cannot measure this host, so deadlines stay as they are: it told no speed",
+	  "^ferry: cannot measure this host, so deadlines stay as they are: it did not tell its speed",
 	  .config = "[selftest]\nfile = selftest.flat\n[calibrate]\nfile = calibrate.flat\n",
 	  .default_deadlines = TRUE },
 	{ "long-timeout", "run selftest/none --timeout 2000000000", "", 0, "PASS", "^PASS " },

@@ -178,7 +178,7 @@ static void test_bad_marks(void)
 
 		g_assert_cmpstr(
 			problem, ==,
-			"disk mark names sectors that the disk of 2048 has not, or no generation (console line 9)");
+			"disk mark names no generation, or sectors beyond the disk's 2048 (console line 9)");
 	}
 	g_assert_null(tell(check, "2048", "0", "1"));
 	disk_check_free(check);

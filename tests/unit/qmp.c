@@ -207,8 +207,8 @@ static void test_nonsense(void)
 		  "broken: the QMP stream does not begin with a greeting\n" },
 		{ FALSE, "{\"QMP\": {\"version\": {\"qemu\": []}}}\n",
 		  "broken: the QMP greeting names no QEMU version\n" },
-		{ TRUE, "{\"return\": {}}\n", "broken: a QMP answer to nothing that was asked\n" },
-		{ TRUE, "{\"error\": {}}\n", "broken: a QMP answer to nothing that was asked\n" },
+		{ TRUE, "{\"return\": {}}\n", "broken: a QMP answer that no command waits for\n" },
+		{ TRUE, "{\"error\": {}}\n", "broken: a QMP answer that no command waits for\n" },
 		{ TRUE, GREETING,
 		  "broken: a QMP message that is neither an event nor an answer\n" },
 		{ TRUE, "{}\n", "broken: a QMP message that is neither an event nor an answer\n" },
@@ -252,7 +252,7 @@ static void test_answers_out_of_order(void)
 	qmp_execute_at_once(peer->qmp, "four", NULL, on_reply, peer);
 	say(peer, "{\"return\": {}, \"id\": 7}\n");
 	hear(peer);
-	assert_told(peer, "broken: a QMP answer to nothing that was asked\n");
+	assert_told(peer, "broken: a QMP answer that no command waits for\n");
 	part(peer);
 }
 

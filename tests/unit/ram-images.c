@@ -137,7 +137,7 @@ static void test_many_pages(struct fixture *fixture, gconstpointer data)
 	for (gsize i = 0; i < G_N_ELEMENTS(offsets); i++)
 		offsets[i] = i * PAGE;
 	act(fixture, 20, offsets, G_N_ELEMENTS(offsets));
-	check_end(fixture, FALSE, "*12 pages not*\naction 1, page 0x9000,*\nand 2 pages more",
+	check_end(fixture, FALSE, "*12 pages not*\naction 1, page 0x9000,*\nand 2 more pages",
 		  TRUE);
 }
 
@@ -148,7 +148,7 @@ static void test_sizes(struct fixture *fixture, gconstpointer data)
 	write_file(ram_images_begin(fixture->images), bytes, 2 * PAGE);
 	write_file(ram_images_destination(fixture->images), bytes, PAGE);
 	ram_images_compare(fixture->images);
-	check_end(fixture, TRUE, "there are no images: the images are not of one size", FALSE);
+	check_end(fixture, TRUE, "there are no images: the images differ in size", FALSE);
 }
 
 static void test_half_a_pair(struct fixture *fixture, gconstpointer data)

@@ -90,7 +90,7 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	if (major >= FIRST_TO_LEAVE_STOPPED && qemu->uses & VMM_CAN_SAVE_RUNNING)
 		qemu->listener->unable(
 			qemu->owner, &qemu->vm,
-			"since QEMU 9.0 a guest that was stopped stays so during a background snapshot");
+			"since QEMU 9.0 a guest that was stopped stays stopped during a background snapshot");
 	if (qemu->incoming) {
 		qemu_channel_await_guest(qemu);
 	} else if (qemu->restores) {
