@@ -28,7 +28,7 @@ struct runs {
 	struct bisect_seen *seen;
 	GMainLoop *loop;
 	guint cases; /* of each run; 0: not known yet */
-	/* Of each run: how many cases have ended, and the worst word. */
+	/* For each run: how many cases have ended, and the worst word. */
 	guint *ended;
 	enum word *worst;
 	int wait_status;

@@ -13,7 +13,7 @@ struct bug_kind {
 	const char *script; /* that builds it with the patch that it is given; see corpus-build.h */
 	const char *host;   /* where cases run unless the header names a host; NULL: any */
 	gboolean files_in_head;	   /* the header must name the files that are patched */
-	gboolean builds_unpatched; /* the script without a patch builds the same unbroken */
+	gboolean builds_unpatched; /* the script builds it unbroken if it gets no patch */
 };
 
 /* The last has no `what`. */
@@ -52,8 +52,8 @@ GPtrArray *bugs_read(char **patterns, GError **error);
 
 /*
  * TRUE if the program can run into the patched code. Where the patch itself does not say which
- * programs can, its files do: only nested guests reach svm/ and vmx/ as the patches change them,
- * and only Hyper-V's interface reaches hyperv.c.
+ * programs can, its files do: only nested guests reach the code in svm/ and vmx/ that patches
+ * change, and only Hyper-V's interface reaches hyperv.c.
  */
 gboolean bug_reaches(const struct bug *bug, const struct program *program);
 

@@ -22,8 +22,7 @@ struct tally {
 	/* The first failed test that matches, its case, and why it failed; all NULL if none did. */
 	char *caught_by, *caught_in, *reason;
 	double seconds; /* from the start of the case `caught_in` until that failed; -1: unknown */
-	/* Of struct verdict_line, one for each case that ran, for the place PLACE; NULL: not
-	 * wanted. */
+	/* Gets a struct verdict_line for each case that ran, about PLACE. NULL: not wanted. */
 	GPtrArray *unbroken;
 	const char *place;
 };

@@ -21,9 +21,9 @@
  * lab on a busy machine is slow as well.
  */
 #define LEAST_TIMEOUT 240
-/* And a case may take so many times as long as on unpatched KVM. */
+/* A case may also take this many times as long as on unpatched KVM. */
 #define TIMES_LONGER 4
-/* A lab that dies keeps the cases after that from running; so many more labs are started. */
+/* If a lab dies, another one runs the cases that are left. A task gets this many labs at most. */
 #define MOST_LABS 8
 
 struct measuring {

@@ -10,7 +10,7 @@
 #include "run/quick.h"
 
 /*
- * Of the time on all CPUs, so much is left for cases. The rest goes into the labs' boot, and into
+ * This part of the time on all CPUs is left for cases. The rest goes into the labs' boot, and into
  * the end of the run, when one CPU has nothing left to do.
  */
 #define PERCENT_FOR_CASES 80

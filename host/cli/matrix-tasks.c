@@ -293,7 +293,7 @@ static gboolean find_in_step(struct matrix_tasks *tasks, const struct step *step
 
 	if (found && take_unpatched_first(tasks, step, task))
 		return TRUE;
-	/* Last come the cases that no patch is for. */
+	/* Last come cases on unpatched KVM that no patch of this step was measured with. */
 	found = found || is_task(tasks, step, NULL, task);
 	if (found)
 		note_tried(tasks, step, task->bug);

@@ -123,7 +123,10 @@ static void add(void *data, const struct result *result)
 		g_strconcat(result->test_case->name, kvm ? " with " : NULL, kvm, NULL);
 	const char *file = g_hash_table_lookup(merge->case_files, name);
 
-	/* This comes first, so that a shard that came twice is named, and not its first case. */
+	/*
+	 * This comes first: if a shard came twice, the message names the shard and not its first
+	 * case.
+	 */
 	add_shard(merge, result->environment);
 	if (file)
 		refuse(merge, "the case %s came twice: in %s and in %s", name, file, merge->file);

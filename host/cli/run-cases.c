@@ -10,7 +10,7 @@
 #include "util/text.h"
 
 /*
- * Of the time on all CPUs, so much is for cases. The rest is for the end of the run, when one CPU
+ * This part of the time on all CPUs is for cases. The rest is for the end of the run, when one CPU
  * has nothing left to do, and for cases that take longer than usual.
  */
 #define SHARE_FOR_CASES 0.9

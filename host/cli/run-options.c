@@ -23,7 +23,7 @@ static const GOptionEntry entries[] = {
 	{ "all", 0, 0, G_OPTION_ARG_NONE, &options.all,
 	  "Run all cases where no PATTERN is given, instead of the quick set", NULL },
 	{ "budget", 0, 0, G_OPTION_ARG_INT, &options.budget,
-	  "Run the cases that notice most in so many minutes, and at least one of each program",
+	  "Run the cases that notice most in MINUTES, and at least one of each program",
 	  "MINUTES" },
 	{ "rerun", 0, 0, G_OPTION_ARG_FILENAME, &options.rerun,
 	  "Run the cases that were red or did not run in FILE, which --json wrote", "FILE" },

@@ -8,7 +8,7 @@
 
 #define SECTION "run"
 
-/* Each of these says what a single run is for. As a default it would change what all runs are. */
+/* Each of these is about a single run. As a default it would change what every run does. */
 static const char *const never_default[] = { "all",   "budget", "no-config",  "plan",
 					     "rerun", "shard",	"until-fail", NULL };
 

@@ -24,7 +24,7 @@ struct lab_kind {
 	const char *emulator;
 	/* Does this machine's KVM offer its guests the CPU of the lab? Then no CPU is emulated. */
 	gboolean (*is_hardware)(void);
-	/* The CPUs that the script gives the machine: so many vCPUs of guests run at a time. */
+	/* The CPUs that the script gives the machine: this many vCPUs of guests run at a time. */
 	unsigned cpus;
 	/* The lab sees the host's files. If not, each file that it needs must be named. */
 	gboolean shares_files;

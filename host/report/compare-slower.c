@@ -15,7 +15,7 @@
 
 /* With fewer items than this, a median says nothing of the host. */
 #define LEAST_ITEMS 8
-/* So many standard deviations are beyond noise. */
+/* What is more than this many standard deviations away is no noise. */
 #define DEVIATIONS 6
 /* The standard deviation of a normal distribution, by its median absolute deviation. */
 #define DEVIATION_OF_MEDIAN 1.4826

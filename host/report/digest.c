@@ -7,7 +7,7 @@
 #include "report/run-facts.h"
 #include "util/text.h"
 
-/* So many red cases are told with their console; the others have one line. */
+/* This many red cases are told with their console; the others have one line. */
 #define MOST_DETAILED 10
 /* Failed tests of a case that are told. */
 #define MOST_TESTS 8

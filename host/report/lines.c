@@ -212,7 +212,7 @@ static void print_lines(const char *before, const char *text)
 		printf("      %s%s\n", before, *line);
 }
 
-/* "60 other tests passed": what a case with known failures alone is still worth. */
+/* "60 other tests passed": what else is to be told of a case whose failures are all known. */
 static char *other_tests(const struct result *result)
 {
 	guint passed = count_tests(result).passed;

@@ -18,7 +18,7 @@ static const struct {
 	{ CHANGE_SLOWER, "Slower", FALSE },
 };
 
-/* Of cases that came or went as a whole, a row for the case is enough. */
+/* A case that came or went as a whole has one row, and none for its tests. */
 static gboolean has_row(const struct compared *item)
 {
 	if (item->change == CHANGE_SLOWER)

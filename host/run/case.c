@@ -120,7 +120,7 @@ void case_abandon(struct case_run *run)
 	run_free(run);
 }
 
-/* The VMs take the start of an action by the time of day, and somebody may set that meanwhile. */
+/* VMMs tell the start of an action in CLOCK_REALTIME, which somebody may set during the case. */
 static void time_actions(struct case_run *run)
 {
 	GArray *actions = run->result->actions;

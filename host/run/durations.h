@@ -32,8 +32,8 @@ struct durations *durations_of_table(void);
 void durations_close(struct durations *durations);
 
 /*
- * The seconds that a case takes from its start to its verdict, more than 0. SOURCE may be NULL. The
- * caller has to know that a case that will be skipped takes no time.
+ * The seconds that a case takes from its start to its verdict, more than 0. SOURCE may be NULL.
+ * Whether the case will be skipped, and so takes no time, is for the caller to know.
  */
 double expected_seconds(struct durations *durations, const struct test_case *test_case,
 			enum duration_source *source);

@@ -14,7 +14,7 @@
 #include "util/text.h"
 #include "vmm/vmm.h"
 
-/* An issue that shows only now and then should have shown in so many results. */
+/* An issue that shows only now and then should have shown in this many results. */
 #define MANY_RESULTS 20
 
 /* Compares as many numbers as LIMIT has, so that 6.1.192 is within "..6.1". */

@@ -9,7 +9,7 @@
 /* Lines that are kept before a failure, and after it. */
 #define LINES_BEFORE 30
 #define LINES_AFTER  10
-/* When so many bytes are kept, only the last lines are added. */
+/* When this many bytes are kept, only the last lines are added. */
 #define MOST_BYTES (32 << 10)
 /* Messages of the VMM's control channel that are kept before the first failure, and after it. */
 #define MESSAGES_BEFORE 20

@@ -30,9 +30,9 @@ const char *remembered_latest(struct remembered *remembered, const char *suffix)
 double remembered_seconds(struct remembered *remembered, const char *group, const char *key);
 
 /*
- * KEY took SECONDS. WHOLE is FALSE if it did not do all that it does when it ends well. Then this
- * counts only as long as nothing better is known. It is written to the file within a minute or two,
- * when the next is learned or at the close.
+ * KEY took SECONDS. WHOLE is FALSE if it did not end well, so that it may have done less than
+ * usual. Then this counts only as long as nothing better is known. It is written to the file within
+ * a minute or two, when the next is learned or at the close.
  */
 void remembered_learn(struct remembered *remembered, const char *group, const char *key,
 		      double seconds, gboolean whole);

@@ -34,7 +34,8 @@ static double at_most(guint failed, guint runs, double rate)
 }
 
 /*
- * The rate at which at most FAILED of RUNS fail with this probability, which falls with the rate.
+ * The rate at which at most FAILED of RUNS fail with this PROBABILITY. The higher the rate, the
+ * lower the probability.
  */
 static double rate_for(guint failed, guint runs, double probability)
 {

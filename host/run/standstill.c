@@ -15,7 +15,7 @@
  * (x86/vmx_activity/timers.c).
  */
 #define STANDSTILL_SECONDS 30
-/* The guest is looked at so often in that time. */
+/* How often the guest is looked at in that time. */
 #define LOOKS 5
 
 static gboolean look(gpointer data)

@@ -4,13 +4,16 @@
 
 #include "run/time-left.h"
 
-/* The mean counts so many seconds that took as long as expected: one early case proves little. */
+/*
+ * The mean starts with this many seconds that took as long as expected: one early case proves
+ * little.
+ */
 #define BELIEF	   60
 #define LEAST_PACE 0.2
 #define MOST_PACE  10
-/* What has overrun its time is expected to need this part of the elapsed time more. */
+/* What has overrun its time is expected to go on for this part of the time that it has run. */
 #define OVERRUN 0.1
-/* The time that is shown makes up for half of a difference in so many seconds. */
+/* In this many seconds the shown time comes half of the way to a newly computed one. */
 #define INERTIA 15
 
 void time_left_ended(struct time_left *left, double expected, double took)

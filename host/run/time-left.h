@@ -12,7 +12,7 @@ struct time_left {
 	double shown, shown_at; /* what was last told, and when; 0: nothing yet */
 };
 
-/* Something was expected to take EXPECTED and TOOK so long. */
+/* Something has ended that was expected to take EXPECTED, and TOOK this long. */
 void time_left_ended(struct time_left *left, double expected, double took);
 
 /*

@@ -256,7 +256,7 @@ void conclude_deadline(struct case_run *run)
 	g_autofree char *where = whereabouts(run), *text = NULL, *end = NULL;
 	enum failure_kind kind;
 
-	/* The guest itself may have come to a bad end, while its source comes to none. */
+	/* The guest itself may have come to a bad end, while its snapshot source does not end. */
 	if (run->exit && (end = bad_exit(run, run->exit, &kind)))
 		note_failure(run, kind, end);
 	text = g_strdup_printf("no end within %.0f s%s%s%s",

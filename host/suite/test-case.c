@@ -12,7 +12,7 @@
  */
 #define UNDER_WAY_FACTOR 10
 
-/* For the start of UEFI firmware. A fast host takes two. */
+/* For the start of UEFI firmware, which takes 2 s on a fast host. */
 #define FIRMWARE_SECONDS 60
 
 double case_limit_seconds(const struct test_case *test_case, const struct settings *wanted,

@@ -15,8 +15,8 @@
  */
 #define OLDEST_MAJOR 6
 /*
- * QEMU refuses "fd:" for files since 11. It has "file:" since 8.2, but Ferry was tried with it only
- * on 10 and later.
+ * QEMU 11 and later refuse "fd:" for files. QEMU 8.2 and later have "file:", but Ferry was tried
+ * with it only on 10 and later.
  */
 #define FIRST_TO_OPEN_FILES 10
 
