@@ -9,7 +9,7 @@ emulator_ports=virtio
 emulator_needs_files=
 
 emulator_check() {
-	# On a busy machine a lab's kernel measures its TSC wrongly. `make` builds a program that
+	# On a busy machine a lab's kernel measures its TSC wrongly. tsc-khz, which `make` builds,
 	# measures it well.
 	if khz=$("$build/lab/tsc-khz" 2>/dev/null); then
 		clock_options="$clock_options tsc_early_khz=$khz"
@@ -20,12 +20,12 @@ emulator_version() {
 	"$LAB_QEMU" --version </dev/null | sed -n '1s/.* version \([0-9.]*\).*/\1/p'
 }
 
-# The machine sees the host's files.
+# The machine sees the host's files, so it needs no further initrd.
 emulator_initrds() {
 	:
 }
 
-# QEMU wants commas in an option's value twice.
+# In an option's value QEMU expects each comma doubled.
 doubled() {
 	printf %s "$1" | sed 's/,/,,/g'
 }
@@ -73,7 +73,7 @@ emulator_output() {
 	cat
 }
 
-# Prints QEMU's last line that is no warning, without the program's name in front.
+# Prints QEMU's last line that is no warning, without the program's name.
 emulator_reason() {
 	sed -n '/warning:/!s/^\(.*qemu[^ :]*: \)\{0,1\}\(..*\)$/QEMU: \2/p' | tail -n 1
 }
