@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests lab/intel and lab/amd around emulators that only act: what comes back, what is said about an
-# emulator that dies or hangs, and what is left behind. Prints the Test Anything Protocol.
+# Tests lab/intel and lab/amd with fake emulators: what comes back, what the labs say about an emulator
+# that dies or hangs, and what is left behind. Prints the Test Anything Protocol.
 #
 # Usage: tests/lab.sh
 
 set -u
-# The user's own emulators would come before those that act.
+# The user's own emulators would take precedence over the fake ones.
 unset BOCHS LAB_QEMU
 top=$(cd "$(dirname "$0")/.." && pwd)
 for needed in busybox setpriv qemu-system-x86_64; do
@@ -23,8 +23,8 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 mkdir "$dir/bin" "$dir/tmp"
 
-# This Bochs gets what lab/bochs.sh gives Bochs, and acts $ACT. The kernel's log, output, errors and
-# control go where the configuration says.
+# A fake Bochs, which lab/bochs.sh calls like the real one. It behaves as $ACT says. The kernel's log,
+# output, errors and control go where the configuration says.
 cat >"$dir/bin/bochs" <<'END'
 #!/bin/sh
 case $1 in --help) exit ;; esac
@@ -76,7 +76,7 @@ esac
 exec sleep 60
 END
 
-# This QEMU gets what lab/qemu.sh gives QEMU.
+# A fake QEMU, which lab/qemu.sh calls like the real one.
 cat >"$dir/bin/qemu" <<'END'
 #!/bin/sh
 case $1 in --version) echo "QEMU emulator version 9.8.7 (acted 1:9.8+dfsg)"; exit ;; esac
@@ -110,7 +110,7 @@ chmod +x "$dir/bin/bochs" "$dir/bin/qemu"
 } >"$dir/bzImage"
 tail -c +2049 "$dir/bzImage" >"$dir/protected"
 
-# in_lab NAME ACT ARGUMENT...: the lab of this name, with output in the files out and err
+# in_lab NAME ACT ARGUMENT...: runs the lab of this name, with output in the files out and err
 in_lab() {
 	name=$1 act=$2
 	shift 2
@@ -145,12 +145,12 @@ clues() {
 	ls "$dir/tmp"
 }
 
-# The processes that a lab has started, which all have DIR in their environment.
+# Prints the processes that a lab has started. All have DIR in their environment.
 left_over() {
 	grep -lzx "DIR=$dir" /proc/[0-9]*/environ 2>/dev/null
 }
 
-# A process that only waits for the end of a pipe has a second to see it.
+# A process that only waits for the end of a pipe has a second to notice it.
 nothing_is_left() {
 	tries=0
 	while [ -n "$(left_over)" ] && [ $tries -lt 10 ]; do
@@ -169,7 +169,7 @@ failed() {
 	[ "$status" -eq 70 ] && tail -n 1 "$dir/err" | grep -qF -e "$1" && nothing_is_left
 }
 
-# COUNT bytes of FILE from OFFSET on, as one number.
+# number_at FILE COUNT OFFSET: prints these bytes as one number
 number_at() {
 	od -An -tu"$2" -j"$3" -N"$2" "$1" | tr -d ' '
 }
@@ -182,7 +182,7 @@ disk_is_right() {
 		tail -c +$((512 + 0xe000 + 1)) "$dir/disk" | head -c 100 | grep -aq console=ttyS0
 }
 
-# ends_by_signal LAB ACT FILE: TERM ends the lab once FILE is there, and nothing is left
+# ends_by_signal LAB ACT FILE ACCEL: SIGTERM ends the lab once FILE is there, and nothing is left
 ends_by_signal() {
 	rm -f "$dir/pid" "$dir/out"
 	(qemu=$dir/bin/qemu in_lab "$1" "$2" --accel "$4" -- true) &
@@ -202,18 +202,18 @@ usage_error() {
 	[ "$status" -eq 2 ] && says "$1" && nothing_is_left
 }
 
-# The job in this file tells the runner inside which VERSION emulates its CPU.
+# tells_emulator FILE VERSION: the job in this file tells the runner inside the emulator's version
 tells_emulator() {
 	grep -aq "FERRY_EMULATOR=$2'" "$dir/$1"
 }
 
-# A module tells what it depends on and its parameters.
+# Modules list their dependencies and their parameters.
 mkdir "$dir/loadable"
 printf 'parmtype=halt_poll_ns:uint\0' >"$dir/loadable/kvm.ko"
 printf 'depends=kvm\0parmtype=npt:bool\0' >"$dir/loadable/kvm-amd.ko"
 printf 'depends=kvm\0parmtype=ept:bool\0' >"$dir/loadable/kvm-intel.ko"
 
-# kernel_is_told WORDS: the kernel's command line ends so
+# kernel_is_told WORDS: the kernel's command line ends with these words
 kernel_is_told() {
 	grep -q "^console=ttyS0.* $1\$" "$dir/arguments"
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests scripts/soak around a runner that only acts: what is run, what is kept, where it goes on after
-# an interruption, and what is left behind. Prints the Test Anything Protocol.
+# Tests scripts/soak with a fake runner: what it runs, what it keeps, where it goes on after an
+# interruption, and what it leaves behind. Prints the Test Anything Protocol.
 #
 # Usage: tests/soak.sh
 
@@ -12,7 +12,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# It notes the arguments that it gets, and acts as the piece's first word says.
+# The fake runner records its arguments, and behaves as the piece's first word says.
 cat >"$dir/ferry" <<'END'
 #!/bin/sh
 case $1 in
@@ -64,7 +64,7 @@ ran() {
 	[ "$(tr '\n' ';' <"$dir/ran")" = "$1" ]
 }
 
-# Busy loops look a moment later at the latest whether the script is gone.
+# Busy loops need a moment to notice that the script is gone.
 nothing_is_left() {
 	tries=0
 	while grep -qzx "MARK=$dir" /proc/[0-9]*/environ 2>/dev/null && [ $tries -lt 50 ]; do

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests scripts/sweep around a runner that only acts: which parameters are changed for which cases, and
-# what the exit status is. Prints the Test Anything Protocol.
+# Tests scripts/sweep with a fake runner: which parameters it changes for which cases, and its exit
+# status. Prints the Test Anything Protocol.
 #
 # Usage: tests/sweep.sh
 
@@ -12,8 +12,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# It notes its arguments. A run of all cases has one case in the amd lab, twice, one in the intel lab
-# and one on TCG. With the parameter RED a case fails, and with BAD the run does.
+# The fake runner records its arguments. A run of all cases has one case in the amd lab, twice, one in the
+# intel lab and one on TCG. With the parameter RED a case fails, and with BAD the run is interrupted.
 cat >"$dir/ferry" <<'END'
 #!/bin/sh
 command=$1
