@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the user's file and environment change in a run, and what they must not
- * (host/cli/user-config.h). */
+/* host/cli/user-config.h: what the user's file and environment may change in a run, and what not. */
 #include <glib/gstdio.h>
 
 #include "cli/run-options.h"
@@ -26,7 +25,7 @@ static void defaults_choose_no_cases(void)
 	g_assert_false(options->chosen);
 }
 
-/* Which cases run, other than by patterns, is said by these options and no other. */
+/* Besides patterns, only these options choose cases. */
 static void options_choose_cases(void)
 {
 	static const struct {
@@ -45,7 +44,7 @@ static void options_choose_cases(void)
 	}
 }
 
-/* --accel of the file and --host of the command line say two things about the same. */
+/* --accel in the file and --host on the command line would contradict each other. */
 static void host_replaces_accel(void)
 {
 	const struct run_options *options = parse("--host", "amd");
