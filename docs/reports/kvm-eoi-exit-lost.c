@@ -114,8 +114,7 @@ static int exit_is_due(struct vm *vm)
 	return !((isr | irr) & MASK);
 }
 
-/* Runs until the guest has written an EOI that KVM has not reported. False if that does not happen.
- */
+/* Runs until the guest has written an EOI that KVM has not reported. False if it does not. */
 static int meet_signal_after_eoi(struct vm *vm)
 {
 	/* Even a slow host runs some of the guest in the longest time between signals. */

@@ -67,8 +67,7 @@ static void fill_vmcb(struct vm *vm)
 	write64(vm, VMCB + RSP, L2_STACK);
 }
 
-/* L2 runs once, is saved at its first instruction, is restored if `restore` is set, and reads DR7.
- */
+/* L2 is saved at its first instruction, is restored if `restore` is set, and reads its DR7. */
 static uint32_t dr7_in_l2(struct vm *vm, int restore)
 {
 	enum { VMEXIT_VMMCALL = 0x81 };

@@ -102,8 +102,7 @@ static inline void vmx_create(struct vm *vm, const uint8_t *code, size_t size,
 	write64(vm, POINTERS, VMXON_REGION);
 	write64(vm, POINTERS + 8, VMCS);
 
-	/* L1 continues at `exited` after each exit. That is right after the write to PORT_FAILED.
-	 */
+	/* After each exit L1 continues at `exited`, right after the write to PORT_FAILED. */
 	for (exited = 0; memcmp(code + exited, "\xe7\x21", 2); exited++)
 		;
 	exited += CODE + 2;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Guests that break on purpose what their own test looks at (test argument `break=`): the test has
- * to notice it, and to say what it found.
+ * Guests that on purpose break what their own test checks (test argument `break=`). The test has to
+ * notice it, and to say what it found.
  */
 #include "faults.h"
 
@@ -83,7 +83,7 @@ static const struct fault rows[] = {
 	  .words =
 		  "^FAIL: instructions_none: cpu 0: in L1: hlt: the interrupt that was pending did not wake the CPU, only the APIC timer did\n" },
 
-	/* A kvmclock that is wrong in its reader, in its page's address, or in the host's time. */
+	/* A kvmclock with a wrong reader, a wrong page address, or a wrong time of the host. */
 	{ .name = "kvmclock-broken-reader",
 	  .arguments = "run kvmclock/none --arg test=reader_* --arg break=reader",
 	  .status = 1,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* fake-vmm, as the native VMM, starts wrongly, talks nonsense, fails, or dies. */
+/* fake-vmm replaces the native VMM. It fails to start, sends nonsense, fails, or dies. */
 #include "faults.h"
 
 #define RUN_IN(plan, word)                                                                         \
@@ -7,7 +7,7 @@
 #define RUN(word) RUN_IN("cycle@exit", word)
 
 static const struct fault rows[] = {
-	/* Nothing goes wrong here, so the other rows fail for the reason that they name. */
+	/* Nothing goes wrong here, so the other rows fail for the reasons that they name. */
 	{ "native-normal", RUN("nothing"), NULL, 0, "PASS",
 	  "^PASS  selftest/cycle@exit \\(1 tests, 1 checks; 7 cycles, 3 in L2; ", .kind = "none",
 	  .on_kvm = TRUE },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* fake-qemu starts wrongly, talks nonsense, or dies. */
+/* fake-qemu fails to start, sends nonsense, or dies. */
 #include "faults.h"
 
 static const struct fault rows[] = {

@@ -234,8 +234,7 @@ static void test_no_folder(void)
 		"cannot write /nowhere/verdicts: No such file or directory; --verdicts=FILE names another file");
 }
 
-/* A change of the text for people makes no verdict stale. A change of what is built and run does.
- */
+/* A change of text for people makes no verdict stale. A change of what is built or run does. */
 static void test_hash(void)
 {
 	static const struct {

@@ -233,8 +233,7 @@ static JsonNode *parsed(const char *path)
 	return root;
 }
 
-/* A run may be killed at any moment: after each case the file is valid, and says what is missing.
- */
+/* If a run is killed at any moment, the file is valid, and says what is missing. */
 static void test_kcidb_at_each_moment(void)
 {
 	static const char *const after[] = {

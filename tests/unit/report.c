@@ -368,8 +368,7 @@ static void test_junit(void)
 	g_assert_nonnull(strstr(text, "name=\"verdict\" value=\"FLAKY\""));
 }
 
-/* A run may be killed at any moment: after each case the file is valid, and says what is missing.
- */
+/* If a run is killed at any moment, the file is valid, and says what is missing. */
 static void test_junit_at_each_moment(void)
 {
 	g_autoptr(GPtrArray) cases = some_cases(VERDICTS);

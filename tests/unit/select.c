@@ -188,8 +188,7 @@ static void test_patterns(void)
 	}
 }
 
-/* A program without a list of plans runs under all plans of the default VMM that need not be named.
- */
+/* Without a list of plans a program runs under the default VMM's plans that need no name. */
 static void test_default_plans(void)
 {
 	static const char *const in[] = { "none",  "pause", "precopy",	"postcopy",
@@ -451,8 +450,7 @@ static void test_placement(void)
 	drop_folder(&folder);
 }
 
-/* --accel chooses the accelerator. It is refused if it contradicts --host or does not exist here.
- */
+/* --accel chooses the accelerator. It is refused if it contradicts --host or is missing here. */
 static void test_accel(void)
 {
 	static const struct {

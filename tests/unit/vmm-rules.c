@@ -99,8 +99,7 @@ static void test_clock(void)
 	g_assert_false(may("clock", "clock", 100, 100));
 	g_assert_false(may("clock", "clock", 100, 100 + PASSED_NS));
 	g_assert_false(may("clock", "clock", 100, 99));
-	/* If KVM does not report the real time, any part of the time that has passed is accepted.
-	 */
+	/* If KVM does not report the real time, any part of the passed time is accepted. */
 	new_values.clock.flags = 0;
 	g_assert_true(may("clock", "clock", 100, 100));
 	g_assert_true(may("clock", "clock", 100, 100 + PASSED_NS));
