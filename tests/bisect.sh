@@ -143,7 +143,7 @@ check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
 check "--bad-if above --repeat" stops '--bad-if 1 to 2'
 bisect --qemu-tree "$qemu" --host moon
-check "a host that there is not stops git before anything is built" stops "--host is local, or a lab, "
+check "an unknown host stops git before anything is built" stops "--host is local, or a lab, "
 bisect --tree "$tree" --logdir /proc/logs
 check "so does a folder for logs that cannot be made" stops 'cannot make the folder /proc/logs for logs'
 bisect --tree "$tree" nosuch/none
@@ -156,22 +156,22 @@ check "--boot-failure bad" [ "$status" -eq 1 ]
 echo '/* */' >>"$tree/arch/x86/kvm/x86.c"
 git_do commit -a -m 'KVM alone'
 bisect --tree "$tree"
-check "only KVM changed: the modules alone are built" asked arch/x86/kvm/kvm.ko virt/lib/irqbypass.ko
+check "only KVM changed: only the modules are built" asked arch/x86/kvm/kvm.ko virt/lib/irqbypass.ko
 echo junk >"$dir/b/build/virt/lib/gone.ko"
 bisect --tree "$tree"
-check "modules that cannot be built alone: all is built" asked bzImage modules
+check "modules that cannot be built alone: everything is built" asked bzImage modules
 rm "$dir/b/build/virt/lib/gone.ko"
 echo '/* */' >>"$tree/kernel/fork.c"
 git_do commit -a -m 'more than KVM'
 bisect --tree "$tree"
-check "more changed: all is built" asked bzImage modules
+check "more changed: everything is built" asked bzImage modules
 echo '/* */' >>"$tree/kernel/fork.c"
 touch "$tree/broken"
 bisect --tree "$tree"
 check "a commit that does not build is named" cannot_tell '"more than KVM".* does not build'
 rm "$tree/broken"
 (cd "$qemu" && bisect)
-check "a QEMU tree stays as it is" [ ! -e "$qemu/config.log" ]
+check "a QEMU tree is not changed" [ ! -e "$qemu/config.log" ]
 bisect --qemu-tree "$qemu"
 check "a QEMU that cannot be configured" cannot_tell 'does not build'
 echo 'ERROR: Dependency "pixman-1" not found, tried pkgconfig' >"$dir/lacks"
@@ -188,7 +188,7 @@ check "it is not built a second time" [ "$(wc -l <"$dir/configured")" -eq 1 ]
 rm -r "$dir/b" "$dir/configured"
 printf 'qemu-system-x86_64:\n\t@echo "no rule to make hw/pc.c"; exit 1\n' >"$dir/make"
 bisect --qemu-tree "$qemu"
-check "any other failure: a second time, from the start" [ "$(wc -l <"$dir/configured")" -eq 2 ]
+check "any other failure: it is built a second time, from the start" [ "$(wc -l <"$dir/configured")" -eq 2 ]
 mkdir -p "$tree/include/config"
 bisect --tree "$tree"
 check "a tree that was built in place stops git" stops 'was built in place'

@@ -73,17 +73,17 @@ write_patch bad a.c one 'does not compile'
 echo '// Breaks: nothing' >"$dir/empty.patch"
 
 echo 1..11
-check "the first build is the whole one" builds 'one two' 'a.o b.o configure'
+check "the first build compiles everything" builds 'one two' 'a.o b.o configure'
 check "a patch compiles what it changes" builds 'ONE two' a.o "$dir/first.patch"
-check "the next patch begins with the original" builds 'one TWO' 'a.o b.o' "$dir/second.patch"
-check "what was built is taken again" builds 'ONE two' '' "$dir/first.patch"
+check "the next patch starts from the original" builds 'one TWO' 'a.o b.o' "$dir/second.patch"
+check "a finished build is used again" builds 'ONE two' '' "$dir/first.patch"
 check "a patch that does not fit is refused" refuses 'stale.patch does not fit this QEMU' "$dir/stale.patch"
 check "a file that is not there is named" refuses 'this QEMU has no hw/c.c' "$dir/nowhere.patch"
 check "a patch without a file is refused" refuses 'changes no file' "$dir/empty.patch"
 check "a patch that does not compile is refused" refuses 'bad does not compile' "$dir/bad.patch"
 write_patch second b.c two Two
-check "a patch that was changed is built anew" builds 'one Two' 'a.o b.o' "$dir/second.patch"
+check "a changed patch is built again" builds 'one Two' 'a.o b.o' "$dir/second.patch"
 rm -r "$dir/cache/ferry/qemu"/*/built/unpatched
-check "the unbroken one comes back" builds 'one two' 'b.o'
-check "it is taken again, too" builds 'one two' ''
+check "the unbroken QEMU is built again" builds 'one two' 'b.o'
+check "it is used again, too" builds 'one two' ''
 [ "$failed" -eq 0 ]

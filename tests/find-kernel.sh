@@ -177,13 +177,13 @@ find_kernel works
 check "the distribution's kernel is downloaded" finds $deb "the distribution's $deb, unpacked in $kernels/$deb"
 rm "$dir/asked"
 find_kernel offline
-check "once" finds $deb "the distribution's $deb"
-check "and nobody asks for it again" [ ! -e "$dir/asked" ]
+check "the next call finds it" finds $deb "the distribution's $deb"
+check "and downloads nothing" [ ! -e "$dir/asked" ]
 find_kernel offline --find --distribution
 check "--find finds it" finds $deb "the distribution's $deb"
 running_kernel
 find_kernel works
-check "the running kernel comes before" finds running-6.1.0-5-acted 'the running one, 6.1.0-5-acted'
+check "the running kernel has precedence" finds running-6.1.0-5-acted 'the running one, 6.1.0-5-acted'
 find_kernel works --distribution
 check "--distribution does not take it" finds $deb "the distribution's $deb"
 rm "$FERRY_ROOT/lib/modules/6.1.0-5-acted/kernel/kvm-amd.ko"
@@ -216,10 +216,10 @@ check "--distribution builds none" finds_none 2 'there is no kernel of the distr
 check "SIGTERM ends a download" interrupt TERM
 check "SIGKILL ends a download" interrupt KILL
 find_kernel works
-check "the next call begins it anew" finds $deb "the distribution's $deb"
+check "the next call starts the download again" finds $deb "the distribution's $deb"
 
 find_kernel works --source "$dir/nowhere"
-check "--source names what is not there" finds_none 2 "--source: there is no $dir/nowhere"
+check "--source names nothing that exists" finds_none 2 "--source: there is no $dir/nowhere"
 find_kernel works --source
 check "--source without a path" finds_none 2 '--source needs an archive or a source tree of Linux'
 find_kernel works --source "$dir/bin" --distribution

@@ -173,7 +173,7 @@ check_if "$no_xmllint" "JUnit of a run" junit "$dir/whole.xml"
 check_if "$no_xmllint" "it has what readers demand" demands "$dir/whole.xml"
 check_if "$no_xmllint" "nothing is missing" missing "$dir/whole.xml" ""
 check_if "$no_junitparser" "junitparser reads it" junit_read "$dir/whole.xml" 0 2
-check_if "$no_kcidb" "KCIDB takes its JSON" kcidb "$dir/whole.kcidb" 0 2
+check_if "$no_kcidb" "KCIDB accepts its JSON" kcidb "$dir/whole.kcidb" 0 2
 # A known failure is an XFAIL in KTAP, and in KCIDB an incident of an issue.
 cat >"$dir/issues" <<'END'
 [some-bug]
@@ -185,7 +185,7 @@ evidence = nowhere
 END
 (run known misbehave/none --arg test=failing_check --known-issues "$dir/issues")
 check_if "$no_kunit" "the kernel's parser reads a known failure" kunit "$dir/known.ktap" 0 1
-check_if "$no_kcidb" "KCIDB takes a known failure" kcidb "$dir/known.kcidb" 0 1 2
+check_if "$no_kcidb" "KCIDB accepts a known failure" kcidb "$dir/known.kcidb" 0 1 2
 # This kills a run when its first case has ended. Its second case is still running then. Lines for people
 # are written after those in files.
 mkfifo "$dir/killed.lines"
@@ -205,4 +205,4 @@ check_if "$no_xmllint" "it has what readers demand, too" demands "$dir/killed.xm
 check_if "$no_xmllint" "and says what is missing" missing "$dir/killed.xml" \
 	"1 cases have no verdict: the run has not ended"
 check_if "$no_junitparser" "junitparser sees it" junit_read "$dir/killed.xml" 1 2
-check_if "$no_kcidb" "KCIDB takes its JSON, and sees it, too" kcidb "$dir/killed.kcidb" 1 1
+check_if "$no_kcidb" "KCIDB accepts its JSON, which says it, too" kcidb "$dir/killed.kcidb" 1 1

@@ -146,7 +146,7 @@ check "the quick set is installed" says 0 '^[a-z_]+/[a-z]' list quick
 check "the corpus is installed" says 0 '^svm_' corpus list
 check "what needs the sources says so" says 2 'needs the sources' corpus quick
 check "the labs' scripts are installed" says 0 'usage: ferry lab kernel' lab kernel --help
-check "what the labs are built of is installed" labs_are_whole
+check "all files of the labs are installed" labs_are_whole
 check "each command has a man page, and each option is in it" pages_are_whole
 if command -v groff >/dev/null; then
 	check "man pages have no warning" pages_are_clean
@@ -170,11 +170,11 @@ else
 	echo "ok $number - zsh reads its completion # SKIP no zsh here"
 fi
 completer=false
-check "bash completes nothing, and says nothing, where ferry fails" completes "ferry run --ho"
+check "bash completes nothing, and prints nothing, if ferry fails" completes "ferry run --ho"
 check "a case passes" says 0 '^ *1 case: 1 passed' run selftest/none --accel tcg --plain
 check "its logs are in the user's folder" \
 	[ -s "$home/.local/state/ferry/logs/selftest/none/console" ]
-check "what a case took is in the user's cache" [ -d "$home/.cache/ferry/durations" ]
+check "the durations are in the user's cache" [ -d "$home/.cache/ferry/durations" ]
 check "nothing was written where ferry is installed" is_unchanged
 chmod -R u+w "$root"
 check "make uninstall leaves nothing" leaves_nothing

@@ -225,7 +225,7 @@ check "intel: the command's status is the lab's" [ "$status" -eq 3 ]
 check "intel: output comes through" [ "$(cat "$dir/out")" = output ]
 check "intel: errors come through" [ "$(cat "$dir/err")" = errors ]
 check "intel: results are unpacked" [ "$(cat "$dir/results/results.log")" = all ]
-check "intel: and what came before" [ "$(cat "$dir/results/partial.log")" = early ]
+check "intel: partial results are kept, too" [ "$(cat "$dir/results/partial.log")" = early ]
 check "intel: the disk holds kernel, header and command line" disk_is_right
 check "intel: the runner inside is told Bochs' version" tells_emulator disk 2.7.1
 check "intel: nothing is left" nothing_is_left
@@ -240,7 +240,7 @@ intel killed -- true
 check "intel: Bochs is killed" failed "$died"
 intel panic -- true
 check "intel: the kernel panics" failed "$died: Kernel panic - not syncing: acted"
-check "intel: with what it logged" says '    Linux version'
+check "intel: its last log lines are shown" says '    Linux version'
 intel unready -- true
 check "intel: Bochs dies before the command starts" failed \
 	'the machine died before the command started: Bochs: it died between up and start'
@@ -257,9 +257,9 @@ check "intel: a lab without KVM" failed 'lab/intel: no KVM: acted'
 intel partial -- true
 check "intel: Bochs dies while the command runs" failed 'the machine died while the command ran'
 check "intel: the last partial results are kept" [ "$(cat "$dir/results/partial.log")" = late ]
-check "intel: and those before them" [ "$(cat "$dir/results/other.log")" = more ]
+check "intel: and so are earlier ones" [ "$(cat "$dir/results/other.log")" = more ]
 intel torn -- true
-check "intel: torn ones do not replace whole ones" [ "$(cat "$dir/results/partial.log")" = early ]
+check "intel: a torn archive does not replace a complete one" [ "$(cat "$dir/results/partial.log")" = early ]
 BOCHS=$dir/bin/none
 export BOCHS
 intel results -- true
@@ -270,7 +270,7 @@ check "intel: a Bochs that is no program" failed "$died: Bochs: setpriv: failed 
 unset BOCHS
 intel hang --memory 100 -- true
 check "intel: too little memory" usage_error '--memory must be at least 512'
-check "intel: a signal ends all" ends_by_signal intel hang out bochs
+check "intel: a signal ends everything" ends_by_signal intel hang out bochs
 check "intel: also before Bochs opens its pipes" ends_by_signal intel silent pid bochs
 check "intel: also processes that Bochs started" ends_by_signal intel parent out bochs
 
@@ -288,15 +288,15 @@ check "amd: QEMU dies while the command runs" failed \
 	'the machine died while the command ran: QEMU: terminating on signal 15'
 amd silent --patience 1 -- true
 check "amd: QEMU hangs" failed 'lab/amd: the machine hangs, 1 s without a line, before it was up'
-check "amd: a signal ends all" ends_by_signal amd silent pid tcg
+check "amd: a signal ends everything" ends_by_signal amd silent pid tcg
 amd results --modules "$dir/loadable" --kvm npt=0,halt_poll_ns=0 -- true
 check "amd: each parameter goes to the module that has it" kernel_is_told \
 	'kvm_amd.npt=0 kvm.halt_poll_ns=0'
 amd results --modules "$dir/loadable" --kvm ept=0 -- true
-check "amd: also to the other vendor's, which is not loaded" kernel_is_told kvm_intel.ept=0
+check "amd: also to the other vendor's module, which is not loaded" kernel_is_told kvm_intel.ept=0
 amd results --modules "$dir/loadable" --kvm npt=0,pt=1 -- true
 check "amd: no module has the parameter" usage_error \
 	"lab/amd: --kvm: no KVM module of $dir/bzImage has a parameter 'pt'"
 amd results --kvm npt=0 -- true
-check "amd: a KVM that is built in cannot be asked" kernel_is_told \
+check "amd: each part of a built-in KVM gets all parameters" kernel_is_told \
 	'kvm.npt=0 kvm_amd.npt=0 kvm_intel.npt=0'

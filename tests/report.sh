@@ -111,7 +111,7 @@ in_browser() {
 : >"$dir/clues"
 "$build/ferry" run misbehave/none selftest/none --accel tcg --arg 'test=failing_*' --arg 'test=ipi_*' \
 	--logdir "$dir/logs" --json "$dir/real.json" >"$dir/clues" 2>&1
-check "a real run fails as it was told" [ $? -eq 1 ]
+check "a real run has the planted failure" [ $? -eq 1 ]
 check "a page of it" report "$dir/real.json" -o "$dir/real.html"
 awk -f "$top/tests/page/results.awk" </dev/null >"$dir/many.json"
 check "a page of 600 cases" report "$dir/many.json"

@@ -97,14 +97,14 @@ printf '# comment\n\ngreen a*\nred b\n' >"$dir/list"
 fresh
 soak --times 3 -- green 'a*' --arg x
 check "a piece runs as often as wanted" ran 'green a* --arg x;green a* --arg x;green a* --arg x;'
-check "and is added up" [ "$status:$(sed -n 's/^results of //p' "$dir/out")" = "0:3 pieces" ]
+check "and all runs are added up" [ "$status:$(sed -n 's/^results of //p' "$dir/out")" = "0:3 pieces" ]
 soak --times 3 -- green 'a*' --arg x
-check "what is done is not done again" ran 'green a* --arg x;green a* --arg x;green a* --arg x;'
+check "finished pieces do not run again" ran 'green a* --arg x;green a* --arg x;green a* --arg x;'
 soak --times 4 -- green 'a*' --arg x
 check "another soak needs another folder" [ "$status:$(grep -c 'holds another soak' "$dir/err")" = 2:1 ]
 fresh
 soak --times 2 --list "$dir/list" -- --all
-check "a list is run in turns, red or not" ran 'green a* --all;red b --all;green a* --all;red b --all;'
+check "a list runs piece by piece, even after a failure" ran 'green a* --all;red b --all;green a* --all;red b --all;'
 fresh
 soak -- bad
 check "a runner that cannot start ends it" [ "$status:$(grep -c 'status 2 in piece' "$dir/err")" = 2:1 ]
