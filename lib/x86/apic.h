@@ -44,7 +44,7 @@ void apic_send_ipi_all_but_self(u8 vector);
 void apic_setup_timer(u8 vector, u32 mode);
 /*
  * Arms the timer for the TSC value `deadline`. A host that emulates the timer may be a little early
- * (docs/findings.md, "A TSC deadline can be early"): returns the TSC value before which an
+ * (docs/findings.md, "KVM: a TSC deadline can be early"): returns the TSC value before which an
  * interrupt is certainly too early.
  */
 u64 apic_arm_deadline(u64 deadline);
