@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/cli/user-config.h: what the user's file and environment may change in a run, and what not. */
+/* host/cli/user-config.h: what the user's file and environment may change in a run. */
 #include <glib/gstdio.h>
 
 #include "cli/run-options.h"
