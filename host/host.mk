@@ -27,7 +27,7 @@ $(build)/host/%.o: host/%.c host/host.mk $(host_flags)
 # A runner that is built outside the source tree must know where that is.
 $(build)/host/util/paths.o: HOST_CPPFLAGS += -DSOURCE_FOLDER='"$(CURDIR)"'
 
-# The assembler reads these, of which the compiler tells no dependencies.
+# The assembler reads these files, so the compiler does not list them as dependencies.
 $(build)/host/report/page-files.o: $(wildcard host/report/page/*)
 
 # The release, and what git says of the sources, if they are a clone. Root may install what others

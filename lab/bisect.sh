@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# What lab/bisect-kernel and lab/bisect-qemu share. The script that sources this sets `here` and `self`.
+# The code that lab/bisect-kernel and lab/bisect-qemu share. The script that sources this sets `here` and
+# `self`.
 #
-# Exit statuses of these scripts: 0 built; 1 this commit does not build, others may; 2 nothing can be
-# built, whatever the commit. Two lines are printed: the commit, and then, on success, the path of what was built.
+# Exit statuses of these scripts: 0 built; 1 this commit does not build, but others may; 2 no commit can be
+# built. They print two lines: the commit, and then, on success, the path of the kernel or QEMU.
 
 # shellcheck source=lab/worker.sh
 # shellcheck disable=SC2154 # the script sets here and self
 . "$here/worker.sh"
 
-# The distributions' folders of compilers that go through ccache. The compiler's name stays the same, so
-# make does not build everything anew when ccache is installed.
+# The folders where distributions have compilers that use ccache. The compiler's name stays the same, so
+# make does not rebuild everything when ccache is installed.
 for folder in /usr/lib/ccache/bin /usr/lib/ccache /usr/lib64/ccache; do
 	if [ -x "$folder/gcc" ]; then
 		PATH=$folder:$PATH
@@ -44,7 +45,7 @@ read_arguments() {
 	: >"$log"
 }
 
-# need SET PROGRAM...: SET is one of scripts/packages
+# need SET PROGRAM...: fails if a program is missing; SET is the set of scripts/packages that has it
 need() {
 	set=$1
 	shift
@@ -55,14 +56,14 @@ need() {
 }
 
 in_tree() {
-	# A tree of another owner is read all the same: only files' names and hashes are asked for.
+	# This also reads a tree of another owner, which is safe: it only asks for names and hashes.
 	git -c "safe.directory=$tree" -C "$tree" "$@" 2>/dev/null
 }
 
 # does_not_build WHAT
 does_not_build() {
 	tail -n 20 "$log" >&2
-	# A full disk is no property of the commit.
+	# A full disk is not the commit's fault.
 	if tail -n 50 "$log" | grep -q 'No space left on device'; then
 		fail "the disk is full; all output is in $log"
 	fi

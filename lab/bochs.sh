@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh disable=SC2034,SC2154 # shared with lab/common.sh
 #
-# A machine that Bochs emulates. Bochs can share no folder and has no virtio: what the command needs
-# travels in the initrd, and everything comes back over four serial lines: the kernel's console,
-# output, errors, and control with the results. lab/common.sh says what each function is for.
+# A machine that Bochs emulates. Bochs cannot share a folder and has no virtio. So the files that the
+# command needs are in the initrd, and everything comes back over four serial lines: the kernel's
+# console, output, errors, and control with the results. lab/common.sh says what each function is for.
 
 emulator_patience=120
 emulator_ports=serial
@@ -16,20 +16,20 @@ bochs_ips=100000000
 
 # Bochs 2.7 gets two things wrong (docs/labs.md): entries of the page-modification log keep the
 # address's low bits, and the size of the XSAVE area contradicts its parts. KVM and the kernel go
-# on, but with long warnings over a slow line.
+# on, but print long warnings over a slow line.
 #
 # An entry to a guest whose RFLAGS.IF is clear blocks the host's interrupts until the guest's next
-# exit, and a vCPU that spins for another one in that state would have no exit. With these
-# parameters it always exits after 4096 PAUSEs.
+# exit. A vCPU that spins for another one in that state would have no exit. With these parameters it
+# always exits after 4096 PAUSEs.
 #
-# Where KVM keeps pages of code small (nx_huge_pages), as a distribution's does on this CPU, an L2 on Bochs
-# gets a #GP in place of a virtual interrupt.
+# If KVM maps code with small pages (nx_huge_pages), as a distribution's kernel does on this CPU, an L2 on
+# Bochs gets a #GP instead of a virtual interrupt.
 #
 # A distribution's kernel tests its own cryptography at each boot, for 17 s on Bochs.
 bochs_kernel_options='kvm.nx_huge_pages=off kvm_intel.pml=0 kvm_intel.ple_gap=65536 kvm_intel.ple_window_grow=0 noxsave cryptomgr.notests'
 
 # Debian's Bochs needs SDL for a display; it has its debugger compiled in, which halves its speed.
-# The user's own Bochs, named by $BOCHS, is taken to have no windows.
+# The user's own Bochs, $BOCHS, is expected to be built without a display.
 bochs=${BOCHS:-bochs}
 bochs_display=sdl2
 [ -z "${BOCHS-}" ] || bochs_display=nogui
@@ -75,8 +75,8 @@ add_part() {
 	parts_offset=$((parts_offset + 8))
 }
 
-# add_kernel SETUP_SIZE: appends the kernel's protected-mode part. Best is what it would unpack, with
-# lab/enter-kernel.S in front.
+# add_kernel SETUP_SIZE: appends the kernel's protected-mode part. If possible, this is the unpacked kernel,
+# with lab/enter-kernel.S in front.
 add_kernel() {
 	if ! "$here/unpack-kernel" "$kernel" "$work/unpacked" >"$work/parts" 2>&7; then
 		tail -c +$(($1 + 1)) "$kernel" >"$work/kernel"
@@ -93,12 +93,12 @@ add_kernel() {
 	rm -r "$work/unpacked"
 }
 
-# make_disk OPTIONS: writes a disk: the boot sector, the kernel's real-mode part with what a boot loader
-# tells it (Linux, Documentation/x86/boot.rst), its protected-mode part, and the initrd.
+# make_disk OPTIONS: writes a disk: the boot sector, the kernel's real-mode part with the fields that a boot
+# loader fills in (Linux, Documentation/x86/boot.rst), its protected-mode part, and the initrd.
 make_disk() {
 	setup_size=$((($(byte_of "$kernel" 497) + 1) * 512))
 	head -c "$setup_size" "$kernel" >"$work/setup"
-	printf '\377' | patch_file "$work/setup" $((0x210)) # type_of_loader: none of the known
+	printf '\377' | patch_file "$work/setup" $((0x210)) # type_of_loader: unknown
 	bytes 1 $(($(byte_of "$work/setup" $((0x211))) | 0x80)) |
 		patch_file "$work/setup" $((0x211)) # loadflags: CAN_USE_HEAP
 	{ bytes 4 $initrd_address; bytes 4 "$(size_of "$work/initrd")"; } |
@@ -118,7 +118,7 @@ make_disk() {
 	truncate -s $((cylinders * heads * sectors * 512)) "$work/disk"
 }
 
-# By these paths Bochs opens the files that it has inherited as descriptors 3, 4, 5 and 7 (see
+# The paths /dev/fd/N are the files that Bochs inherits as descriptors 3, 4, 5 and 7 (see
 # emulator_start).
 write_bochsrc() {
 	cat <<END
@@ -156,7 +156,8 @@ emulator_check() {
 	clock_options="$clock_options tsc_early_khz=$((bochs_ips / 1000))"
 }
 
-# Bochs has no option for it, but prints its banner before it misses its configuration.
+# Bochs has no option for its version, but prints a banner with it before it fails for lack of a
+# configuration.
 emulator_version() {
 	timeout 10 "$bochs" -q -f "$work/no-bochsrc" </dev/null 2>&1 |
 		sed -n 's/^ *Bochs x86 Emulator \([0-9.]*\).*/\1/p' | head -n 1
@@ -184,14 +185,14 @@ emulator_start() {
 	make_disk "$1 $bochs_kernel_options"
 	write_bochsrc >"$work/bochsrc"
 	set --
-	# With a debugger it would stop at a prompt.
+	# A Bochs with a debugger would stop at a prompt.
 	if timeout 10 "$bochs" --help 2>&1 </dev/null | grep -q '^ *-rc '; then
 		echo c >"$work/debugger"
 		set -- -rc "$work/debugger"
 	fi
-	# Bochs would empty the log when it opens it, so it gets a pipe in its place. Both ends are
-	# open before the reader and Bochs start. So neither waits for the other one, and the reader
-	# ends when Bochs does, whether Bochs has opened the pipe or not.
+	# Bochs would truncate the log when it opens it, so it gets a pipe instead. Both ends are open
+	# before the reader and Bochs start. So neither waits for the other, and the reader ends when
+	# Bochs does, whether Bochs has opened the pipe or not.
 	mkfifo "$work/kernel-log"
 	exec 6<>"$work/kernel-log"
 	cat <"$work/kernel-log" >&7 3>&- 4>&- 5>&- 6>&- 8<&- 9>&- &
@@ -200,12 +201,12 @@ emulator_start() {
 	machine=$!
 }
 
-# Bochs prints little but its banner.
+# Bochs prints nothing useful besides its banner.
 emulator_output() {
 	:
 }
 
-# Prints what Bochs says when it ends, or else its last line that is no part of its banner.
+# Prints the reason that Bochs gives when it ends, or else its last line that is no part of its banner.
 emulator_reason() {
 	awk '
 		/exiting with the following message/ { getline; sub(/^\[[^]]*\] */, ""); said = $0 }

@@ -22,7 +22,7 @@
 #define A20_ON		0x02
 #define FLAT		8
 
-/* A word below the address that the BIOS boots at. The kernel does not use the first 64 KiB. */
+/* A word below the boot sector's address. The kernel does not use the first 64 KiB. */
 #define BOOTED_BEFORE	0x600
 #define MAGIC		0x79727265
 

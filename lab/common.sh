@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh disable=SC2154 # what lab/NAME sets, as told here
+# shellcheck shell=sh disable=SC2154 # lab/NAME sets these variables, see below
 #
-# What all labs do: the command line, the job and the pipes, and watching the machine. lab/NAME
-# describes one machine and sources this as its last act. It has set
+# The code that all labs share: the command line, the job and the pipes, and watching the machine.
+# lab/NAME describes one machine and sources this at its end. Before that it sets
 #
 #   here                   the folder of this file
 #   lab, vendor            the lab's name, and its CPU's vendor
@@ -14,7 +14,7 @@
 #
 # lab/qemu.sh and lab/bochs.sh each start one emulator. Both define
 #
-#   emulator_patience      a machine that boots hangs if it prints no line for so many seconds
+#   emulator_patience      if a booting machine prints no line for this many seconds, it hangs
 #   emulator_ports         how lab/init reports: virtio, or serial
 #   emulator_needs_files   not empty if it opens files of $work while the machine boots
 #   emulator_version       prints the emulator's version, such as 7.2.22; nothing if it does not tell
@@ -22,7 +22,7 @@
 #                          clock_options
 #   emulator_initrds PROGRAM   prints the paths of further initrds
 #   emulator_start OPTIONS     starts the machine with these options of the kernel, and sets `machine`
-#   emulator_output        prints what is worth reading of the output of an emulator that has ended
+#   emulator_output        filters the output of an emulator that has ended, for people
 #   emulator_reason        prints, in one line, why it ended; nothing if it did not say
 #
 # emulator_start finds these descriptors open: 3, 4 and 5 are the pipes for output, errors and
@@ -34,13 +34,13 @@ fail() {
 	exit 2
 }
 
-# The exit status of a lab that failed by itself.
+# The exit status if the lab itself failed, and not the command.
 lab_failed=70
 
-# All of the boot may take this many times the patience, however much the machine logs.
+# The whole boot may take this many times the patience, however much the machine logs.
 boot_rounds=10
 
-# What make built; `make O=DIR` puts it elsewhere.
+# The build folder; `make O=DIR` uses another one.
 build=${FERRY_BUILD:-$here/../build}
 
 kernel='' modules='' parameters='' clock=tsc accel='' results='' console='' shell='' patience=''
@@ -94,17 +94,17 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 
-# ---- what was asked for ----
+# ---- checks of the options ----
 
 if [ $# -eq 0 ]; then
 	[ "$shell" ] || { usage >&2; exit 2; }
-	# The user's own start-up files can take a minute in there.
+	# The user's own start-up files can take a minute inside a lab.
 	if command -v bash >/dev/null; then set -- bash --norc; else set -- sh; fi
 fi
 [ -z "$shell" ] || [ -t 0 ] || fail "--shell needs a terminal"
 need_qemu() {
-	command -v "${QEMU:=qemu-system-x86_64}" >/dev/null ||
-		fail "no $QEMU here; scripts/packages --install brings it"
+	command -v "${LAB_QEMU:=qemu-system-x86_64}" >/dev/null ||
+		fail "no $LAB_QEMU here; scripts/packages --install brings it"
 }
 
 case $kernel in
@@ -158,14 +158,14 @@ if [ "$results" ]; then
 	results=$(cd "$results" && pwd -P)
 fi
 
-# Is the parameter $2 one of the module $1's? Modules tell the types of their parameters.
+# Does the module $1 have the parameter $2? Modules list the types of their parameters.
 has_parameter() {
 	busybox cpio -i --to-stdout "*modules/$1.ko" <"$lab_initrd" 2>/dev/null |
 		tr '\0' '\n' | grep -aq "^parmtype=$2:"
 }
 
-# Prints $parameters as the kernel's command line has them: MODULE.NAME=VALUE. A KVM that is built in
-# cannot be asked, and gets all of them for each of its parts.
+# Prints $parameters in the form of the kernel's command line: MODULE.NAME=VALUE. If KVM is built in, its
+# parameters are not known, so all of them are passed to each of its parts.
 kvm_options() {
 	modules_there=yes
 	busybox cpio -t <"$lab_initrd" 2>/dev/null | grep -q 'modules/kvm\.ko$' || modules_there=''
@@ -186,15 +186,15 @@ parameter_options=$(kvm_options)
 further=$(emulator_initrds "$1")
 initrds="$lab_initrd $further"
 
-# ---- the machine's files: pipes and unlinked files, so that nothing can be left ----
+# ---- the machine's files: pipes and unlinked files, so that none can be left behind ----
 
 terminal_state=
 [ -z "$shell" ] || terminal_state=$(stty -g)
 work=$(mktemp -d)
 machine='' supervisor='' copiers=''
 
-# The emulator leads a process group, so that no process that it started is left to hold the pipes
-# open. An emulator that was started just now may have no group yet.
+# The emulator leads a process group, so that no process that it started stays and holds the pipes open.
+# An emulator that was just started may have no group yet.
 kill_machine() {
 	[ -z "$machine" ] || kill -s KILL -- "-$machine" "$machine" 2>/dev/null || true
 }
@@ -216,7 +216,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# What lab/init has to know, as shell text.
+# Prints the job for lab/init, as shell code.
 write_job() {
 	echo "directory=$(quoted "$PWD")"
 	echo "results=$(quoted "$results")"
@@ -228,7 +228,7 @@ write_job() {
 		eval "value=\${$name-}"
 		[ -z "$value" ] || environment="$environment$(quoted "$name=$value")"
 	done
-	# The runner limits known issues by it.
+	# Known issues are limited to versions of the emulator.
 	[ "$accel" = kvm ] ||
 		environment="$environment$(quoted "FERRY_EMULATOR=$(emulator_version)")"
 	echo "environment=$(quoted "$environment")"
@@ -256,11 +256,11 @@ log_start=$(size_of "$log")
 exec 6<"$work/initrd" 7>>"$log"
 mkfifo "$work/out" "$work/err" "$work/control"
 
-# A process that may still write the kernel's log has a copy of descriptor 7, and so holds this
-# lock. If two labs append to one file, the first one has the lock.
+# Each process that may still write the kernel's log has a copy of descriptor 7, and so holds this lock.
+# If two labs append to one file, only the first one has the lock.
 flock -n 7 || true
 
-# Each pipe is opened for reading and writing first, so that no end waits for the other one.
+# Each pipe is first opened for reading and writing, so that no open waits for the other end.
 # shellcheck disable=SC2094
 exec 9<>"$work/out" 8<"$work/out" 3>"$work/out" 9>&-
 cat <&8 3>&- 6<&- 7>&- &
@@ -278,17 +278,17 @@ exec 9<>"$work/control" 8<"$work/control" 5>"$work/control" 9>"$work/output"
 
 emulator_start "console=ttyS0,115200 earlyprintk=serial,ttyS0,115200 panic=-1 oops=panic no_timer_check $clock_options$parameter_options"
 
-# The emulator has its copies. From now on 6 is its output, and 9 the kernel's log, both to be read.
+# The emulator has copies of these. From now on 6 reads its output, and 9 the kernel's log.
 exec 3>&- 4>&- 5>&- 6<"$work/output" 7>&- 9<"$log"
 [ "$emulator_needs_files" ] || rm -rf "$work"
 
-# ---- watching it ----
+# ---- watching the machine ----
 
 read_log() {
 	tail -c "+$((log_start + 1))" /dev/fd/9 | tr -d '\r'
 }
 
-# The reason comes last, so that it is read even if little else is.
+# The reason comes last, where people look first.
 lab_fails() {
 	lines=$(read_log | tail -n 20 | sed 's/^/    /')
 	{
@@ -306,7 +306,7 @@ keep_partial_results() {
 
 machine_died() {
 	keep_partial_results
-	# What the machine logged last may still be on its way.
+	# The machine's last log lines may not be in the file yet.
 	flock -w 10 9 || true
 	reason=$(read_log | sed -n 's/.*\(Kernel panic .*\)/\1/p' | tail -n 1)
 	[ "$reason" ] || reason=$(emulator_reason </dev/fd/6)
@@ -319,7 +319,7 @@ receive() {
 	[ "$(size_of "$work/archive")" -eq "$1" ]
 }
 
-# If a file changed while it was packed, the archive may be cut short. What can be unpacked counts.
+# If a file changed while it was packed, the archive may be cut short. All that can be unpacked is kept.
 unpack() {
 	tar -C "$1" -xzof "$work/archive" 2>/dev/null || true
 }
@@ -351,7 +351,7 @@ await_start() {
 	done
 }
 
-# Obeys lines from lab/init until the command's status comes, and exits with that status.
+# Handles lines from lab/init until the command's status comes, and exits with that status.
 supervise() {
 	await_start
 	while read -r line; do
@@ -375,7 +375,7 @@ supervise() {
 	machine_died 'while the command ran'
 }
 
-# exec is used since a redirection of a function keeps copies of the old descriptors open.
+# This uses exec, since a redirection of a function would keep copies of the old descriptors open.
 (exec <&8 8<&-; supervise) &
 supervisor=$!
 exec 6<&- 8<&- 9<&-
@@ -383,12 +383,12 @@ exec 6<&- 8<&- 9<&-
 status=0
 wait "$supervisor" || status=$?
 supervisor=
-# QEMU has to restore a terminal's settings, so then it may end by itself when the kernel powers
-# off.
+# With --shell QEMU has to restore the terminal's settings, so it may end by itself when the kernel
+# powers off.
 [ "$shell" ] || kill_machine
 wait "$machine" 2>/dev/null || true
 machine=
-# All of the output is here once the pipes' last writer is gone.
+# The copiers end when the last writer of the pipes is gone, and then all output has been copied.
 # shellcheck disable=SC2086
 wait $copiers || true
 copiers=

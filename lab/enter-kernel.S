@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Stands in the intel lab in place of a bzImage's protected-mode part, which would unpack the
- * kernel and enter it. lab/unpack-kernel has done the first before the machine starts. This does the
- * second: the kernel's real-mode part enters it in 32-bit mode with the address of boot_params in
- * ESI, and it enters the kernel as Linux' Documentation/x86/boot.rst, "64-bit Boot Protocol", says:
- * in 64-bit mode, with that address in RSI, and with page tables that map each address to itself.
+ * In the intel lab this replaces a bzImage's protected-mode part, which would unpack the kernel and
+ * enter it. lab/unpack-kernel has unpacked the kernel before the machine starts, and this code
+ * enters it. The kernel's real-mode part enters this code in 32-bit mode with the address of
+ * boot_params in ESI. This code enters the kernel as Linux' Documentation/x86/boot.rst, "64-bit Boot
+ * Protocol", says: in 64-bit mode, with that address in RSI, and with identity-mapped page tables.
  */
 #define CR0_PG		0x80000000
 #define CR4_PAE		0x20
@@ -17,7 +17,7 @@
 #define LARGE_PAGE_SIZE	0x200000
 #define ENTRIES		512
 
-/* As many GiB are mapped. Nothing that the kernel's first steps look at is above. */
+/* This many GiB are mapped. The kernel's first steps access nothing above. */
 #define GIBS		4
 
 /* The selectors of code and data that boot.rst asks for. */
@@ -92,7 +92,7 @@ gdt_pointer:
 	.word	31
 	.long	gdt
 
-	/* These are in no file: the memory behind this one is free up to where the kernel begins. */
+	/* These take no space in the file: the memory after it is free up to the kernel's start. */
 	.bss
 	.balign	4096
 level4:

@@ -19,7 +19,7 @@ $(build)/lab/preforked.so: lab/preforked.c host/util/child.c host/util/child.h \
 	$(say) CC $<
 	$(quiet)$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) $(LDFLAGS) -shared -fPIC -o $@ $(filter %.c,$^)
 
-# The boot sector of the intel lab's disk, and what enters its kernel.
+# The boot sector of the intel lab's disk, and the code that enters its kernel.
 $(build)/lab/boot: address = 0x7c00
 $(build)/lab/enter-kernel: address = 0x100000
 $(build)/lab/boot $(build)/lab/enter-kernel: $(build)/lab/%: lab/%.S lab/lab.mk $(host_flags)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A library that is preloaded into a program (LD_PRELOAD, ld.so(8)). The program waits when the
- * dynamic linker has finished with it, and for each request a child of it goes on to main().
+ * A library that is preloaded into a program (LD_PRELOAD, ld.so(8)). When the dynamic linker has
+ * finished, the program waits. For each request it forks a child, which goes on to main().
  * host/vmm/qemu/preforked.h says what this is good for.
  *
  * The program waits in __libc_start_main(), which the first instructions of every program call
@@ -31,13 +31,13 @@ typedef int start_function(main_function *main, int argc, char **argv, void (*in
 
 start_function __libc_start_main;
 
-/* The files that a child gets have lower numbers than this. */
+/* All files that a child gets have numbers below this one. */
 #define HIGH_DESCRIPTOR 64
 
 static struct preforked_request request;
 static int files[PREFORKED_FILES];
 
-/* Returns how many bytes of arguments came, or less than 0 if the runner has gone. */
+/* Returns the number of bytes of arguments, or less than 0 if the runner has gone. */
 static ssize_t receive(int socket)
 {
 	char control[CMSG_SPACE(sizeof(files))];
@@ -62,7 +62,7 @@ static ssize_t receive(int socket)
 	return length - (ssize_t)offsetof(struct preforked_request, arguments);
 }
 
-/* Runs in the child: only the files that were sent are open, under the numbers asked for. */
+/* Runs in the child. Afterwards the files that were sent have the requested numbers. */
 static void arrange_files(void)
 {
 	int sent;
@@ -80,9 +80,9 @@ static void arrange_files(void)
 }
 
 /*
- * The last of ARGV is "--version", with which the program was started. The program's name comes
- * before it, or an interpreter and its script. The request's arguments take the place of
- * "--version".
+ * The program was started with "--version", so that is the last of ARGV. The program's name comes
+ * before it, or an interpreter and its script. This replaces "--version" by the request's
+ * arguments.
  */
 static char **replace_last(char **argv, int *argc, size_t length)
 {
@@ -104,9 +104,9 @@ static char **replace_last(char **argv, int *argc, size_t length)
 }
 
 /*
- * The kernel maps a program at random addresses, but children of one process would all have the
- * same ones. So each child takes away a random part of the address space, of up to 28 bits of
- * pages, which is the kernel's own range. Why it matters: docs/findings.md, "KVM: a VM that ends
+ * The kernel maps a program at random addresses, but the children of one process would all have the
+ * same ones. So each child reserves a random part of the address space first, of up to 28 bits of
+ * pages, which is also the kernel's range. Why this matters: docs/findings.md, "KVM: a VM that ends
  * while its L2 runs writes into another process".
  */
 static void randomize_mappings(void)
@@ -124,7 +124,7 @@ static char **wait_for_requests(int socket, char **argv, int *argc)
 	ssize_t length;
 	pid_t child;
 
-	/* The guest that waits for the answer must not take the CPU from the new QEMU. */
+	/* The source's guest polls for its answer, and must not take the CPU from the new QEMU. */
 	child_raise_priority();
 	for (;;) {
 		length = receive(socket);

@@ -9,7 +9,7 @@ emulator_ports=virtio
 emulator_needs_files=
 
 emulator_check() {
-	# On a busy machine a lab's kernel measures its TSC wrongly. `make` builds a program that
+	# On a busy machine a lab's kernel measures its TSC wrongly. tsc-khz, which `make` builds,
 	# measures it well.
 	if khz=$("$build/lab/tsc-khz" 2>/dev/null); then
 		clock_options="$clock_options tsc_early_khz=$khz"
@@ -17,15 +17,15 @@ emulator_check() {
 }
 
 emulator_version() {
-	"$QEMU" --version </dev/null | sed -n '1s/.* version \([0-9.]*\).*/\1/p'
+	"$LAB_QEMU" --version </dev/null | sed -n '1s/.* version \([0-9.]*\).*/\1/p'
 }
 
-# The machine sees the host's files.
+# The machine sees the host's files, so it needs no further initrd.
 emulator_initrds() {
 	:
 }
 
-# QEMU wants commas in an option's value twice.
+# In an option's value QEMU expects each comma doubled.
 doubled() {
 	printf %s "$1" | sed 's/,/,,/g'
 }
@@ -33,9 +33,9 @@ doubled() {
 # QEMU dies with this script, even if SIGKILL ends the script.
 run_qemu() {
 	if [ "$shell" ]; then
-		exec setpriv --pdeathsig KILL -- "$QEMU" "$@" </dev/tty 9>&-
+		exec setpriv --pdeathsig KILL -- "$LAB_QEMU" "$@" </dev/tty 9>&-
 	fi
-	exec setsid setpriv --pdeathsig KILL -- "$QEMU" "$@" </dev/null >&9 2>&1 9>&-
+	exec setsid setpriv --pdeathsig KILL -- "$LAB_QEMU" "$@" </dev/null >&9 2>&1 9>&-
 }
 
 emulator_start() {
@@ -73,7 +73,7 @@ emulator_output() {
 	cat
 }
 
-# Prints QEMU's last line that is no warning, without the program's name in front.
+# Prints QEMU's last line that is no warning, without the program's name.
 emulator_reason() {
 	sed -n '/warning:/!s/^\(.*qemu[^ :]*: \)\{0,1\}\(..*\)$/QEMU: \2/p' | tail -n 1
 }

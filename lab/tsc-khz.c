@@ -2,8 +2,9 @@
 /*
  * Prints the frequency of this machine's TSC in kHz. A lab's machine has the same TSC, but its
  * kernel can only measure it between two ticks of an emulated timer. On a busy machine the result
- * is wrong by a few percent, or tenfold, and so are all clocks of the lab. This program knows from
- * the time that a pair of readings took whether something came between them, and uses no such pair.
+ * is wrong by a few percent, or by a factor of ten, and so are all clocks of the lab. This program
+ * reads clock and TSC in pairs. It uses the pairs that took the least time, since nothing came
+ * between their two readings.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static struct pair read_once(void)
 	struct timespec now;
 	uint64_t after;
 
-	/* This clock goes as the hardware does, without the corrections of NTP. */
+	/* NTP does not correct this clock. */
 	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
 	after = __rdtsc();
 	return (struct pair){

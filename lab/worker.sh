@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# Runs long commands for a script, so that no process of theirs outlives the script, however it ends.
-# A script that sources this calls stop_worker_at_exit before its first command.
+# Runs long commands for a script. No process that they start outlives the script, however it ends. A
+# script that sources this calls stop_worker_at_exit before its first command.
 
 worker=
 
-# work COMMAND [ARGUMENT...]: returns the command's status. Meanwhile a signal to this script is
-# heeded at once. It must not be called in a subshell, whose worker stop_worker would not know.
+# work COMMAND [ARGUMENT...]: returns the command's status. While it runs, a signal to this script is
+# handled at once. Do not call it in a subshell, since stop_worker would not know the worker then.
 #
-# The command and all that it starts are a process group. Its leader ends the group if it is told to
-# (SIGTERM), which is also what it gets if this script is killed. make alone would not do: it ends
-# compilers, but not the processes that these have started.
+# The command and all processes that it starts are a process group. On SIGTERM its leader ends the
+# group. The kernel sends SIGTERM if this script is killed. To end only make would not be enough: it
+# ends compilers, but not the processes that these have started.
 work() {
 	# shellcheck disable=SC2016 # the leader is to see it
 	setsid setpriv --pdeathsig TERM -- sh -c '

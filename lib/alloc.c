@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * malloc() and its kin. A piece of up to half a page comes from a page that is cut into pieces of
- * one power of two; such pages are never given back. Larger pieces are whole pages. A header in
- * front of each piece tells free() what it is.
+ * malloc(), calloc(), memalign() and free(). A piece of up to half a page comes from a page that is
+ * cut into pieces of one power of two; such pages are never given back. Larger pieces are whole
+ * pages. A header in front of each piece tells free() what it is.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -11,7 +11,7 @@
 #include "vm.h"
 
 struct header {
-	u64 magic;    /* the state mixed with the address, so that stray data does not match */
+	u64 magic;    /* the state XORed with the address, so that stray data does not match */
 	u32 order;    /* the piece has 2^order bytes */
 	u32 to_piece; /* bytes from the start of the piece to this header */
 };

@@ -24,7 +24,7 @@ void free_page(void *page);
 /* How many pages are allocated now. */
 u64 allocated_pages(void);
 
-/* For the library: takes all RAM that memory.h knows. */
+/* For the library: takes all RAM that memory.h lists. */
 void page_alloc_init(void);
 
 #endif

@@ -67,7 +67,7 @@ static void send(const char *text, size_t length)
 	uart_write(text, length);
 }
 
-/* Ends the line that somebody has left unfinished. */
+/* Ends a line that is unfinished. */
 static void begin_line(void)
 {
 	if (!console.hello_said)
@@ -149,7 +149,7 @@ int putchar(int c)
 	return (u8)c;
 }
 
-/* Collects a machine line, since the UART takes 16 bytes at a time. */
+/* Gathers a machine line, since the UART takes 16 bytes at a time. */
 struct pieces {
 	size_t length;
 	char text[256];

@@ -33,8 +33,8 @@ char *machine_value(char *text);
 int console_read(void);
 
 /*
- * Takes the console for this CPU for good, even from a CPU that holds it, so that the guest's last
- * words come out.
+ * Takes the console for this CPU for good, even from a CPU that holds it, so that the report of a
+ * fatal error is printed.
  */
 void console_seize(void);
 /* Prints the `bye` line and SUMMARY, and leaves the guest. */
@@ -42,7 +42,7 @@ void console_exit(int status) __noreturn;
 /* Calls console_exit(127), at the end of the report of a fatal error. */
 void console_abort(void) __noreturn;
 
-/* For tests of the protocol: counts bytes and lines that are not sent. */
+/* For tests of the protocol: raises the counts of bytes and lines, but sends nothing. */
 void console_miscount(int bytes, int lines);
 /* Sends and counts bytes that need not be a line. */
 void console_raw(const char *bytes, size_t count);

@@ -8,8 +8,8 @@
 
 /*
  * How many polls of a deadline share one read of the time source. A read is an exit to the VMM, and
- * takes its big lock. The number grows with the CPUs, so that all CPUs that wait at the same time
- * read no more often together than one alone.
+ * takes its big lock. The number grows with the CPUs, so that all waiting CPUs together read no
+ * more often than one alone.
  */
 #define POLLS_PER_LOOK	(32 * cpu_count())
 #define PAUSES_PER_LOOK (4 * cpu_count())

@@ -32,9 +32,9 @@ struct deadline {
 
 /* Ends milliseconds * timescale from now. */
 void deadline_start(struct deadline *deadline, u64 milliseconds);
-/* For wait_until(): the same, or sooner. Waits for the host's answer are never shortened. */
+/* For wait_until(): ends then or earlier. Waits for the host's answer are never shortened. */
 void deadline_start_patient(struct deadline *deadline, u64 milliseconds);
-/* For the macros below: takes note that the wait was in vain. Returns false. */
+/* For the macros below: notes that the wait timed out. Returns false. */
 bool deadline_was_missed(const struct deadline *deadline);
 /*
  * Returns whether the deadline has passed. Call it in a waiting loop: it pauses a little, and reads
@@ -56,13 +56,14 @@ bool deadline_passed(struct deadline *deadline);
 	})
 
 /*
- * For what a hypervisor may get wrong. If an earlier test has failed after it had waited in vain,
- * this waits less long than it says, and a failure of the test then counts as skipped (patience.h).
+ * For conditions that a broken hypervisor may never make true. Once a test has failed after a wait
+ * that timed out, these waits are shorter than `milliseconds`. A test that fails after a shortened
+ * wait counts as skipped (patience.h).
  */
 #define wait_until(condition, milliseconds)                                                        \
 	wait_with_(deadline_start_patient, condition, milliseconds)
 
-/* For waits whose end is no verdict. They are never shortened. */
+/* For waits that decide no test's verdict. They are never shortened. */
 #define wait_in_full(condition, milliseconds) wait_with_(deadline_start, condition, milliseconds)
 
 /* Like wait_in_full(), but if it fails it aborts, with a message that says what it waited for. */
@@ -85,7 +86,7 @@ u64 timescale(void);
 void delay_us(u64 microseconds);
 
 /*
- * Whether a count that another CPU raises all the time stays as it is for 20 ms. Its host may have
+ * Whether a count that another CPU keeps raising does not change for 20 ms. The host may also have
  * taken that CPU away for so long.
  */
 bool stands_still(const volatile u32 *count);
@@ -94,7 +95,7 @@ bool stands_still(const volatile u32 *count);
 const char *time_source_name(void);
 
 /*
- * The TSC's frequency, about: the middle of the range that 10 ms of the time source give
+ * The TSC's approximate frequency: the middle of the range that 10 ms of the time source give
  * (clock-rate.h). The first call measures it.
  */
 u64 tsc_hz(void);
@@ -103,8 +104,8 @@ u64 tsc_hz(void);
 u64 loops_per_ms(void);
 /*
  * How often to do what a fast host does `count` times: proportionally fewer on a host that is
- * slower than 100000 loops per ms, but not fewer than `least`. The argument full-speed=1 takes the
- * host for a fast one.
+ * slower than 100000 loops per ms, but not fewer than `least`. With full-speed=1 on the command
+ * line the host counts as fast.
  */
 u64 scaled_count(u64 count, u64 least);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest writes to a sector of its disk, so that guest and runner can tell whether it is
- * whole and from when (docs/protocol.md, "Disk marks"): a magic word, the sector's number, the
- * generation, one word made from both that fills the sector, and a checksum.
+ * What a guest writes to a sector of its disk, so that guest and runner can tell whether the sector
+ * is whole and which generation it holds (docs/protocol.md, "Disk marks"): a magic word, the
+ * sector's number, the generation, one word made from both that fills the sector, and a checksum.
  */
 #ifndef DISK_SECTOR_H
 #define DISK_SECTOR_H

@@ -6,7 +6,7 @@
 
 #define ANSWER_SIZE 512
 
-/* The VMM has to bring the byte, and each read of the UART keeps it busy, so look seldom. */
+/* Each read of the UART is an exit that keeps the VMM from delivering the byte, so read seldom. */
 #define TURNS_PER_LOOK 32
 
 static struct spinlock conversation;

@@ -33,7 +33,7 @@ struct host_boot {
 	int cpu;
 	/* The test that has shortened the waits in an earlier boot (patience.h), or "". */
 	char impatient[HOST_TEST_NAME];
-	bool state; /* the host wants to know the registers' contents */
+	bool state; /* the host asks for the registers (machine-state.h) */
 };
 
 /* Without a runner that answers, this is the first boot. */
@@ -58,7 +58,7 @@ void answer_word(const char *answer, const char *key, char *word, size_t size);
  * until it has come. Aborts after ten minutes times timescale, and says that it waited for `what`.
  */
 u8 host_byte(void (*meanwhile)(void), const char *what);
-/* For the library: these go around a question and its answer, so that CPUs do not mix theirs. */
+/* For the library: hold this lock from a question to its answer, so that CPUs do not mix theirs. */
 void host_lock(void);
 void host_unlock(void);
 /* For the library: whether some CPU waits for the host. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guests' small C library. What kvm-unit-tests has, too, has the same name here. This file has
+ * The guests' small C library. Names that kvm-unit-tests has mean the same here. This file has
  * types, formatted output and ways to leave the guest. It includes what every program needs, so a
  * program begins with this one include.
  */
@@ -44,7 +44,7 @@ typedef u64 phys_addr_t;
 #define likely(x)	  __builtin_expect(!!(x), 1)
 #define unlikely(x)	  __builtin_expect(!!(x), 0)
 
-/* Reads or writes memory that others read or write, exactly once. */
+/* Access memory that other CPUs or devices access, too: exactly one read, or one write. */
 #define READ_ONCE(x)	   (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, val) (*(volatile typeof(x) *)&(x) = (val))
 

@@ -22,7 +22,7 @@ static void write_somewhere(void)
 /* What the CPU with the request calls while it waits. Only one CPU has a request at a time. */
 static void (*called_meanwhile)(void);
 
-/* Writes to pages as well: if the caller's function only reads, nothing is sent twice. */
+/* Writes to pages, too: if the caller's function only reads, no page would be sent twice. */
 static void write_and_call(void)
 {
 	write_somewhere();

@@ -3,14 +3,14 @@
 #include "patience.h"
 
 #define FIRST_DIVISOR 4
-/* There may be many resets, and after each the waits begin with this part. */
+/* After a reset waits begin with this divisor, since there may be many resets. */
 #define LATER_DIVISOR 64
-/* A shorter wait than this part would hardly look for what it waits for. */
+/* A wait that is shortened further would hardly poll its condition. */
 #define MOST_DIVISOR 1024
 
 /*
- * Any CPU may wait and fail. If two do so at the same time, one change may be lost, and then a wait
- * is longer than it need be.
+ * Any CPU may wait and fail. If two do so at the same time, one change may be lost. Then a wait is
+ * longer than necessary.
  */
 static const char *current, *culprit;
 static u64 divisor = 1;

@@ -18,7 +18,7 @@ void report_skip(const char *format, ...) __printf(1, 2);
 bool report_xfail(bool xfail, bool pass, const char *format, ...) __printf(3, 4);
 /* Prints INFO, and counts for nothing. */
 void report_info(const char *format, ...) __printf(1, 2);
-/* Ends the guest with status 127. Call it in a state in which no result means anything. */
+/* Ends the guest with status 127. Call it when no further result can be trusted. */
 void report_abort(const char *format, ...) __printf(1, 2) __noreturn;
 
 /*

@@ -11,7 +11,7 @@ bool spin_trylock(struct spinlock *lock)
 
 void spin_lock(struct spinlock *lock)
 {
-	/* The lock is mostly free. Then the time need not be read. */
+	/* The lock is mostly free. Then there is no need to read the time. */
 	if (spin_trylock(lock))
 		return;
 	wait_for(spin_trylock(lock), LIBRARY_DEADLINE_MS, "the spinlock %p that CPU %d holds", lock,

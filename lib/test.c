@@ -195,7 +195,7 @@ static bool run_round(void)
 				return true;
 	}
 	if (boot.test[0])
-		report_abort("the last boot was in test %s on CPU %d, which there is not",
+		report_abort("the last boot was in test %s on CPU %d, which does not exist",
 			     boot.test, boot.cpu);
 	return false;
 }

@@ -58,8 +58,8 @@ struct test {
 
 /*
  * Defines a feature: FEATURE(SMP, "two CPUs") { return cpu_count() >= 2; }
- * A skipped test's reason is "needs " and the text: "needs two CPUs". A feature that an earlier
- * test of the boot has found, and that is gone, was lost: then the test fails.
+ * A skipped test's reason is "needs " and the text: "needs two CPUs". If an earlier test of this
+ * boot has found the feature and it is gone now, the test fails.
  */
 #define FEATURE(id, text)                                                                          \
 	static bool id##_present(void);                                                            \
@@ -87,7 +87,7 @@ struct test {
 DECLARE_FEATURE(SMP);
 /* A runner answers questions (host.h). */
 DECLARE_FEATURE(HOST_ANSWERS);
-/* The CPU has it. */
+/* The CPU has this feature. */
 DECLARE_FEATURE(X2APIC);
 DECLARE_FEATURE(TSC_DEADLINE);
 
@@ -111,7 +111,7 @@ int run_tests(void);
 int current_round(void);
 u64 current_boot(void);
 
-/* Whether break=WHAT on the command line asks a test to spoil something, to prove that it fails. */
+/* Whether break=WHAT on the command line asks a test to break something, to prove it can fail. */
 bool broken(const char *what);
 
 #endif

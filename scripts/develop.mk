@@ -1,30 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What helps while one works on Ferry: "make help", "make lint", "make tags",
-# "make compile_commands.json".
+# Targets for developers: "make help", "make lint", "make tags", "make compile_commands.json".
 
 define help_text
 Targets:
   all (default)          guests, runner and what the labs need
-  guests, host, lab      one of the three
+  guests, host, lab      only this part of all
   reports                the reproducers of docs/reports
-  man                    the man pages, of what --help prints
-  install                copy what is needed to run Ferry to DESTDIR/PREFIX
-  uninstall              remove that again
+  man                    the man pages, made from the text of --help
+  install                copy all that is needed to run Ferry to DESTDIR/PREFIX
+  uninstall              remove the installed files
   check                  build and run the project's own tests
   check-units            the unit tests alone
   lint                   coding style, shell scripts, static analysis, layers of host/
   tags                   an index of all names, for an editor (needs ctags)
   compile_commands.json  how each file is compiled, for clangd and other tools
-  clean                  remove what was built
+  clean                  remove all built files
 
 Variables:
   O=DIR                  build into DIR (default: build)
   CC=, AR=, OBJCOPY=     the tools; ./configure -h tells more
   CROSS_COMPILE=PREFIX   put PREFIX in front of gcc, ar and objcopy
-  WERROR=0               warnings are no errors
+  WERROR=0               warnings are not errors
   V=1                    show whole commands
-  PREFIX=DIR             where make install puts it (default: /usr/local), with BINDIR,
+  PREFIX=DIR             where make install puts files (default: /usr/local), with BINDIR,
                          LIBDIR, DOCDIR, MANDIR, BASHDIR and ZSHDIR below it
   DESTDIR=DIR            goes in front of these, for packagers
 endef
@@ -38,8 +37,8 @@ c_files = $(sort $(wildcard $(foreach folder,docs/reports host host/* host/*/* l
 scripts = $(sort configure run_tests.sh .ci/run $(shell grep -lE '^#!/bin/sh|shellcheck shell=(ba)?sh' \
 	$(filter-out %.c %.h %.mk,$(wildcard lab/* scripts/* scripts/completion/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
 
-# Each part runs even if one before it has found something.
-lint_parts := lint-format lint-shell lint-c lint-layers lint-strings
+# Each part runs even if an earlier one has failed.
+lint_parts := lint-format lint-shell lint-c lint-layers lint-strings lint-headings
 lint:
 	$(quiet)$(MAKE) --no-print-directory -k $(lint_parts)
 
@@ -51,7 +50,7 @@ lint-shell:
 	$(say) SHELL
 	$(quiet)shellcheck -x $(scripts)
 
-# scripts/cppcheck.suppressions says why each exception is one.
+# scripts/cppcheck.suppressions has the reason of each exception.
 CPPCHECK := cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 	    --inline-suppr --suppressions-list=scripts/cppcheck.suppressions -I.
 lint-c:
@@ -67,6 +66,10 @@ lint-layers:
 lint-strings:
 	$(say) STRINGS
 	$(quiet)scripts/check-strings $(filter-out tests/%,$(c_files))
+
+lint-headings:
+	$(say) HEADINGS
+	$(quiet)scripts/check-headings
 
 tags:
 	ctags -R --exclude=$(build) .

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# "make install" copies what is needed to run Ferry, and nothing that only its own tests use:
+# "make install" copies all that is needed to run Ferry, but nothing that only its own tests use:
 #
 #   BINDIR/ferry           a link to LIBDIR/ferry/ferry
-#   LIBDIR/ferry           what was built: the runner, ferry-vmm, guests, the labs' programs
-#   PREFIX/share/ferry     what is read as it is: configuration, the labs' scripts, the corpus
+#   LIBDIR/ferry           built files: the runner, ferry-vmm, guests, the labs' programs
+#   PREFIX/share/ferry     other files: configuration, the labs' scripts, the corpus
 #   PREFIX/share/doc/ferry README and docs
 #   BASHDIR, ZSHDIR        completion
-#   PREFIX/share/man       man pages, which scripts/make-man makes of what --help prints
+#   PREFIX/share/man       man pages, which scripts/make-man makes from the text of --help
 #
 # The runner finds the second and third folder from its own path (host/util/paths.c), so LIBDIR has
 # to be a folder of PREFIX. Guests keep their symbols and lines: backtraces need them.
@@ -24,19 +24,19 @@ installed_lib := $(DESTDIR)$(LIBDIR)/ferry
 installed_share := $(DESTDIR)$(PREFIX)/share/ferry
 installed_doc := $(DESTDIR)$(DOCDIR)
 
-# All of the labs' scripts, and nothing that was built into something else.
+# All of the labs' scripts, but no sources.
 installed_lab_files := $(filter-out %.c %.S %.mk,$(wildcard lab/*))
 installed_corpus_files := $(wildcard corpus/*/*)
 
 INSTALL ?= install
 install_program = $(INSTALL) -m 755
 install_file = $(INSTALL) -m 644
-# $(call install_each,FILES,FOLDER): below FOLDER, each under its own path; scripts stay executable.
+# $(call install_each,FILES,FOLDER): copies each file to its own path below FOLDER; scripts stay executable.
 install_each = for file in $(1); do \
 	if [ -x "$$file" ]; then mode=755; else mode=644; fi && \
 	$(INSTALL) -D -m $$mode "$$file" "$(2)/$$file" || exit; done
 
-# The names of all pages are not known before they are made. ferry.1 stands for them.
+# The names of the other pages are known only when they are made, so ferry.1 stands for all of them.
 man: $(build)/man/ferry.1
 $(build)/man/ferry.1: $(build)/ferry scripts/make-man $(installed_lab_files)
 	$(say) MAN $(@D)
@@ -58,7 +58,7 @@ install: all man
 	$(quiet)$(INSTALL) -D -m 644 scripts/completion/ferry.bash $(DESTDIR)$(BASHDIR)/ferry
 	$(quiet)$(INSTALL) -D -m 644 scripts/completion/_ferry $(DESTDIR)$(ZSHDIR)/_ferry
 
-# These folders are ferry's alone.
+# Only ferry uses these folders.
 uninstall:
 	$(say) REMOVE $(DESTDIR)$(PREFIX)
 	$(quiet)rm -rf $(installed_lib) $(installed_share) $(installed_doc)

@@ -3,13 +3,14 @@
 #
 # Proves that 'git bisect run ferry bisect' finds a bug in a real kernel: makes a git tree of the
 # distribution's kernel source with harmless commits, one with a bug of the corpus, one that does not build
-# and one that does not boot, and bisects it. Then it looks at what else git is told of real kernels. It
-# prints the Test Anything Protocol, and takes ten to fifteen minutes, so it is no part of 'make check'.
+# and one that does not boot, and bisects it. Then it checks other answers to git about real kernels. It
+# prints the Test Anything Protocol, and takes ten to fifteen minutes, so it is not part of 'make check'.
 #
 # Usage: tests/bisect-kernel.sh [BUILD]      (BUILD: where make has put ferry; default: build)
 #
 # It starts from the labs' small kernel (lab/build-kernel), whose objects save the first build. An overlay in
-# a mount namespace of its own keeps that as it is, so it must be run as root. Exit status: 0 if all is well.
+# a mount namespace of its own protects that kernel, so the script must be run as root. Exit status: 0 if all
+# is well.
 
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -57,7 +58,7 @@ does_not_start() {
 	sed -i 's/^\twait_for_completion(&kthreadd_done);/&\n\tpanic("this commit does not boot");/' init/main.c
 }
 
-# Only what this script starts is in its mount namespace.
+# Only processes that this script has started are in its mount namespace.
 # shellcheck disable=SC2317
 still_running() {
 	own=$(readlink "/proc/$$/ns/mnt")
@@ -74,13 +75,13 @@ still_running() {
 	[ -s "$folder/running" ]
 }
 
-# The folders of KVM, Makefile and init/main.c are all that commits change.
+# Commits change only the folders of KVM, Makefile and init/main.c.
 begin_history Makefile init/main.c arch/x86/kvm virt/kvm
 kvm=arch/x86/kvm
 make_history $kvm/ioapic.c $kvm/i8254.c $kvm/i8259.c $kvm/irq.c $kvm/mtrr.c $kvm/pmu.c $kvm/debugfs.c \
 	$kvm/cpuid.c $kvm/hyperv.c $kvm/lapic.c
 
-# What each call of ferry has in common. One test decides, and the others need not run.
+# The arguments that all calls of ferry share. One test decides, and the others need not run.
 set -- svm_state_up/none --test vmload_state_passes_exit --host amd --build-dir "$build_folder" \
 	--logdir "$folder/logs"
 

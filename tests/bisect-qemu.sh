@@ -4,7 +4,7 @@
 # Proves that 'git bisect run ferry bisect' finds a bug in a real QEMU: makes a git tree of QEMU's source
 # with harmless commits, one that breaks migration (pending interrupts are not sent), one that does not build
 # and one with a QEMU that does not start, and bisects it. It prints the Test Anything Protocol. The first
-# run builds QEMU from the start, so it is no part of 'make check'.
+# run builds QEMU from the start, so it is not part of 'make check'.
 #
 # Usage: tests/bisect-qemu.sh [BUILD]      (BUILD: where make has put ferry; default: build)
 #
@@ -32,7 +32,7 @@ cd source
 does_not_build() {
 	echo '#error "this commit does not build"' >>hw/intc/i8259.c
 }
-# The field is missing at both ends, so the stream is one that QEMU takes.
+# The field is missing at both ends, so QEMU accepts the stream.
 # shellcheck disable=SC2317
 has_bug() {
 	sed -i '/VMSTATE_UINT32_ARRAY(irr, APICCommonState, 8),/d' hw/intc/apic_common.c
@@ -47,13 +47,13 @@ still_running() {
 	pgrep -f "$folder"
 }
 
-# A run before this one may have been interrupted. Before there is a commit, nothing has been changed.
+# An earlier run may have been interrupted. If there is no commit yet, it has changed nothing.
 [ ! -e .git ] || git checkout -q -f good 2>/dev/null || true
 begin_history hw/i386 hw/intc hw/timer migration
 make_history hw/intc/apic.c hw/intc/ioapic.c hw/timer/hpet.c hw/timer/i8254.c migration/savevm.c \
 	migration/vmstate.c migration/qemu-file.c migration/migration.c hw/i386/pc.c hw/i386/x86.c
 
-# What each call of ferry has in common. One test decides, and the others need not run.
+# The arguments that all calls of ferry share. One test decides, and the others need not run.
 set -- selftest/precopy --test registers_move_along --build-dir "$folder" --logdir "$folder/logs"
 
 echo 1..7

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# What tests/bisect-kernel.sh and tests/bisect-qemu.sh share: the commits that a bisection goes through, and
-# what is said of it. The script that sources this has sourced tests/tap.sh, runs in the tree's folder, and
-# has set `ferry` and `out`, a file for what ferry says.
+# The code that tests/bisect-kernel.sh and tests/bisect-qemu.sh share: the commits that a bisection goes
+# through, and checks of its answers. The script that sources this has sourced tests/tap.sh, runs in the
+# tree's folder, and has set `ferry` and `out`, a file for ferry's output.
 # shellcheck disable=SC2154
 
-# begin_history FILE...: a repository in the current folder with these files and folders, tagged `good`.
-# Only what commits change is in it, so that git is quick.
+# begin_history FILE...: makes a repository in the current folder with these files and folders, tagged
+# `good`. It holds only files that commits change, so that git is quick.
 begin_history() {
 	rm -rf .git
 	git init -q .
@@ -24,7 +24,7 @@ commit() {
 	git commit -q -a -m "$1"
 }
 
-# harmless FILE...: a commit for each
+# harmless FILE...: makes a harmless commit for each
 harmless() {
 	for file in "$@"; do
 		echo "/* harmless: ${file##*/} */" >>"$file"
@@ -32,11 +32,11 @@ harmless() {
 	done
 }
 
-# The 15 commits after `good`, in an order in which git's bisection meets both commits that tell nothing. The
-# script has defined what happens in three of them:
+# Makes the 15 commits after `good`, in an order in which git's bisection meets both commits that tell it
+# nothing. The script has defined three of them:
 #
 #   does_not_build    changes files so that the compiler fails
-#   has_bug           puts the bug in
+#   has_bug           adds the bug
 #   does_not_start    the kernel does not boot, or QEMU does not start
 #
 # make_history FILE...: ten files for the harmless ones
@@ -69,17 +69,17 @@ found() {
 	git bisect log | grep -q "^# first bad commit: .$(git rev-parse bug)"
 }
 
-# skipped SUBJECT: did git leave out that commit?
+# skipped SUBJECT: did git skip that commit?
 skipped() {
 	git bisect log | grep -q "^# skip: .* $1$"
 }
 
-# told TEXT: does a last line say that of a commit?
+# told TEXT: does ferry's last line for some commit say this?
 told() {
 	grep -q "^ferry bisect: .*$1" "$out"
 }
 
-# ends STATUS FERRY-ARGUMENT...: ferry's status at the commit that is checked out
+# ends STATUS FERRY-ARGUMENT...: does ferry end with STATUS at the commit that is checked out?
 ends() {
 	wanted=$1
 	shift
@@ -88,13 +88,13 @@ ends() {
 	[ "$status" -eq "$wanted" ]
 }
 
-# interrupted MARK FERRY-ARGUMENT...: Ctrl-C once a line has MARK. Ferry ends with 130, and nothing that it
-# has started goes on: still_running, which the script has defined, finds nothing.
+# interrupted MARK FERRY-ARGUMENT...: sends Ctrl-C once a line has MARK. Ferry must end with 130, and no
+# process of it may go on: still_running, which the script has defined, finds none.
 interrupted() {
 	mark=$1
 	shift
 	: >"$out"
-	# A background command of a script ignores SIGINT; env brings it back.
+	# A background command of a script ignores SIGINT; env restores the default.
 	env --default-signal=INT "$ferry" bisect "$@" >"$out" 2>&1 &
 	pid=$!
 	tail -f --pid="$pid" "$out" | grep -q -m 1 "$mark"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests 'ferry bisect' with Linux and QEMU trees that only act: what is built of a commit, and what git is
-# told. Prints the Test Anything Protocol. tests/bisect-kernel.sh bisects a real kernel.
+# Tests 'ferry bisect' with fake Linux and QEMU trees: what it builds of a commit, and what it tells git.
+# Prints the Test Anything Protocol. tests/bisect-kernel.sh bisects a real kernel.
 #
 # Usage: tests/bisect.sh [BUILD]
 
@@ -23,8 +23,8 @@ tree=$dir/linux qemu=$dir/qemu
 mkdir -p "$tree/arch/x86/kvm" "$tree/kernel" "$qemu/hw/i386"
 touch "$tree/Kconfig" "$tree/arch/x86/kvm/x86.c" "$tree/kernel/fork.c"
 
-# The kernel: what make was asked for goes to $(O)/asked. A commit with the file `broken` does not build. KVM
-# uses symbols of irqbypass, so it is built with that or not at all.
+# The kernel: make writes its targets to $(O)/asked. A commit with the file `broken` does not build. KVM uses
+# symbols of irqbypass, so both must be built together.
 cat >"$tree/Makefile" <<'END'
 image := $(O)/arch/x86/boot/bzImage
 kvm := arch/x86/kvm/kvm.ko
@@ -43,8 +43,8 @@ $(error modpost: a symbol of irqbypass is undefined)
 endif
 endif
 END
-# QEMU is configured in the build folder. configure says what is in $dir/lacks; it succeeds if there is
-# $dir/make, with which make fails.
+# QEMU is configured in the build folder. configure prints $dir/lacks; it succeeds if there is $dir/make,
+# which becomes a Makefile that fails.
 cat >"$qemu/configure" <<END
 #!/bin/sh
 echo once more >>"$dir/configured"
@@ -82,23 +82,23 @@ clues() {
 	cat "$dir/out" "$dir/err" "$dir/b/build/asked"
 }
 
-# stops MESSAGE: git must stop, and the user learns why
+# stops MESSAGE: ferry tells git to stop, and says why
 stops() {
 	[ "$status" -eq 128 ] && grep -qF -e "$1" "$dir/err"
 }
 
-# cannot_tell WHY
+# cannot_tell WHY: ferry tells git that this commit cannot be judged
 cannot_tell() {
 	[ "$status" -eq 125 ] && tail -n 1 "$dir/out" | grep -q "^ferry bisect: cannot tell: .*$1"
 }
 
-# asked WORD...: make was asked for exactly these
+# asked WORD...: make was called with exactly these targets
 asked() {
 	[ "$(sort "$dir/b/build/asked" | tr '\n' ' ')" = "$* " ]
 }
 
-# Beside a copy of ferry with another name, a 'ferry run' that acts: it prints the lines of $dir/results, and
-# then goes on until it is ended.
+# A copy of ferry with another name, beside a fake 'ferry run', which prints the lines of $dir/results. It
+# then hangs if there is $dir/results.hang.
 mkdir "$dir/bin"
 cp "$ferry" "$dir/bin/bisecting"
 ln -s "$(dirname "$ferry")/x86" "$dir/bin/x86"
@@ -110,7 +110,7 @@ cat "$RESULTS"
 END
 chmod +x "$dir/bin/ferry"
 
-# result VERDICT MEMBERS: of the next run
+# result VERDICT MEMBERS: adds the result of the next run
 result() {
 	runs=$((runs + 1))
 	echo "{\"case\": \"selftest/none#$runs\", \"verdict\": \"$1\"${2-}}" >>"$dir/results"
@@ -126,7 +126,7 @@ both_kept() {
 	grep -q '^bisect: ' "$dir/both" && grep -q '^ferry bisect: good' "$dir/both"
 }
 
-# sees STATUS ARGUMENT...: what is told after the results since the last call
+# sees STATUS ARGUMENT...: ferry ends with STATUS, after the results that were added since the last call
 sees() {
 	wanted=$1
 	shift
@@ -143,7 +143,7 @@ check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
 check "--bad-if above --repeat" stops '--bad-if 1 to 2'
 bisect --qemu-tree "$qemu" --host moon
-check "a host that there is not stops git before anything is built" stops "--host is local, or a lab, "
+check "an unknown host stops git before anything is built" stops "--host is local, or a lab, "
 bisect --tree "$tree" --logdir /proc/logs
 check "so does a folder for logs that cannot be made" stops 'cannot make the folder /proc/logs for logs'
 bisect --tree "$tree" nosuch/none
@@ -156,22 +156,22 @@ check "--boot-failure bad" [ "$status" -eq 1 ]
 echo '/* */' >>"$tree/arch/x86/kvm/x86.c"
 git_do commit -a -m 'KVM alone'
 bisect --tree "$tree"
-check "only KVM changed: the modules alone are built" asked arch/x86/kvm/kvm.ko virt/lib/irqbypass.ko
+check "only KVM changed: only the modules are built" asked arch/x86/kvm/kvm.ko virt/lib/irqbypass.ko
 echo junk >"$dir/b/build/virt/lib/gone.ko"
 bisect --tree "$tree"
-check "modules that cannot be built alone: all is built" asked bzImage modules
+check "modules that cannot be built alone: everything is built" asked bzImage modules
 rm "$dir/b/build/virt/lib/gone.ko"
 echo '/* */' >>"$tree/kernel/fork.c"
 git_do commit -a -m 'more than KVM'
 bisect --tree "$tree"
-check "more changed: all is built" asked bzImage modules
+check "more changed: everything is built" asked bzImage modules
 echo '/* */' >>"$tree/kernel/fork.c"
 touch "$tree/broken"
 bisect --tree "$tree"
 check "a commit that does not build is named" cannot_tell '"more than KVM".* does not build'
 rm "$tree/broken"
 (cd "$qemu" && bisect)
-check "a QEMU tree stays as it is" [ ! -e "$qemu/config.log" ]
+check "a QEMU tree is not changed" [ ! -e "$qemu/config.log" ]
 bisect --qemu-tree "$qemu"
 check "a QEMU that cannot be configured" cannot_tell 'does not build'
 echo 'ERROR: Dependency "pixman-1" not found, tried pkgconfig' >"$dir/lacks"
@@ -188,7 +188,7 @@ check "it is not built a second time" [ "$(wc -l <"$dir/configured")" -eq 1 ]
 rm -r "$dir/b" "$dir/configured"
 printf 'qemu-system-x86_64:\n\t@echo "no rule to make hw/pc.c"; exit 1\n' >"$dir/make"
 bisect --qemu-tree "$qemu"
-check "any other failure: a second time, from the start" [ "$(wc -l <"$dir/configured")" -eq 2 ]
+check "any other failure: it is built a second time, from the start" [ "$(wc -l <"$dir/configured")" -eq 2 ]
 mkdir -p "$tree/include/config"
 bisect --tree "$tree"
 check "a tree that was built in place stops git" stops 'was built in place'

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests lab/build-kernel with a kernel's source that only acts: interrupts it in each of its steps, and
-# looks whether anything is left running, and whether the next call does only what was still to be done.
-# Prints the Test Anything Protocol.
+# Tests lab/build-kernel with a fake kernel source: interrupts it in each of its steps, and checks that
+# nothing is left running, and that the next call does only the remaining steps. Prints the Test Anything
+# Protocol.
 #
 # Usage: tests/build-kernel.sh
 
@@ -17,8 +17,8 @@ XDG_CACHE_HOME=$dir/cache KERNEL_SOURCE=$dir/linux-6.1.tar.gz FERRY_ROOT=$dir/ro
 export XDG_CACHE_HOME KERNEL_SOURCE FERRY_ROOT
 kernels=$XDG_CACHE_HOME/ferry/kernel
 
-# act STEP: tells that the step has begun. If it is the one to be interrupted, it does not end by
-# itself, and neither does a process that it has started, as a compiler starts another one.
+# act STEP: records that the step has begun. The step to be interrupted does not end by itself, and neither
+# does a child process that it starts, as compilers start other programs.
 cat >"$dir/bin/act" <<'END'
 #!/bin/sh
 echo "$1" >>"$DIR/acted"
@@ -31,7 +31,7 @@ echo "$1" >>"$DIR/acted"
 }
 END
 
-# These programs act, and then do what they are for. A tar that is interrupted leaves files behind.
+# These programs call act, and then do their usual work. A tar that is interrupted leaves files behind.
 for program in tar cp ln; do
 	cat >"$dir/bin/$program" <<END
 #!/bin/sh
@@ -45,7 +45,7 @@ END
 done
 chmod +x "$dir/bin"/*
 
-# The source: an image of two objects, and two modules, made one after the other.
+# The source: an image of two objects, and two modules, built one after the other.
 cat >"$dir/linux-6.1/Makefile" <<'END'
 image := $(O)/arch/x86/boot/bzImage
 allnoconfig: ; @act configure; cp $(KCONFIG_ALLCONFIG) $(O)/.config
@@ -61,7 +61,7 @@ END
 echo 'int b;' >"$dir/linux-6.1/b.c"
 "$(command -v tar)" -C "$dir" -czf "$KERNEL_SOURCE" linux-6.1
 
-# The processes that a build has started, which all have DIR in their environment.
+# Prints the processes that a build has started. All have DIR in their environment.
 left_over() {
 	grep -lzx "DIR=$dir" /proc/[0-9]*/environ 2>/dev/null
 }
@@ -85,7 +85,7 @@ build() {
 	DIR=$dir PATH=$dir/bin:$PATH "$top/lab/build-kernel" "$@" >"$dir/out" 2>"$dir/err" || status=$?
 }
 
-# interrupt SIGNAL STEP: the signal ends a build in this step, and all that it has started
+# interrupt SIGNAL STEP: the signal in this step ends the build and all its processes
 interrupt() {
 	rm -f "$dir/held"
 	[ "$2" = "$(cat "$dir/hold" 2>/dev/null)" ] || echo "$2" >"$dir/hold"
@@ -126,12 +126,12 @@ key() {
 	find "$kernels" -type l -name '6.1-*' -printf '%f\n'
 }
 
-# acted STEP COUNT: the step was begun so often
+# acted STEP COUNT: the step was begun this many times
 acted() {
 	[ "$(grep -cx "$1" "$dir/acted")" -eq "$2" ]
 }
 
-# goes_on STEP: after three interruptions the next call repeats this step, and nothing that was complete
+# goes_on STEP: after three interruptions the next call repeats this step, and no completed one
 goes_on() {
 	rm "$dir/hold"
 	build
@@ -149,7 +149,7 @@ says() {
 	grep -qF -e "$1" "$dir/err"
 }
 
-# A compiler that fails on its own: what was made before is not made again.
+# If the compiler fails, the next call does not repeat completed steps.
 fails_and_goes_on() {
 	[ "$status" -eq 2 ] && says 'make failed; all of its output is in' || return
 	rm "$dir/fail"
@@ -180,7 +180,7 @@ tree_is_as_before() {
 	[ "$(cd "$tree" && find . -type f | sort | tr '\n' ' ')" = './Makefile ./b.c ' ]
 }
 
-# The second call compiles what was changed, and that alone.
+# The second call compiles only what was changed.
 compiles_the_change() {
 	tree_is_built && says 'building what has changed' && acted a.o 1 && acted b.o 2 && acted configure 2
 }
@@ -189,7 +189,7 @@ refuses() {
 	[ "$status" -eq 2 ] && [ ! -s "$dir/out" ] && says "$1"
 }
 
-# A tree that cannot be compiled any more leaves the kernel of before.
+# If a tree no longer compiles, its earlier kernel stays.
 fails_and_keeps_the_kernel() {
 	[ "$status" -eq 2 ] && says 'make failed' && rm "$dir/fail" && build_tree --find &&
 		[ "$status" -eq 0 ] && build_tree && tree_is_built

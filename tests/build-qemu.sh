@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests corpus/qemu/build-qemu with a source of QEMU that only acts: is each patch built by itself, is what
-# was built taken again, and is what a patch has changed brought back before the next one? Prints the Test
-# Anything Protocol.
+# Tests corpus/qemu/build-qemu with a fake source of QEMU: is each patch built separately, is a finished
+# build used again, and are a patch's changes undone before the next patch? Prints the Test Anything
+# Protocol.
 #
 # Usage: tests/build-qemu.sh
 
@@ -17,7 +17,7 @@ XDG_CACHE_HOME=$dir/cache QEMU_SOURCE=$dir/qemu-1.0.tar
 PATH=$dir/bin:$PATH
 export XDG_CACHE_HOME QEMU_SOURCE PATH DIR="$dir"
 
-# What acts is linked by putting its two files one after the other.
+# The fake QEMU is "linked" by concatenating its two files.
 cat >"$dir/qemu-1.0/configure" <<'END'
 #!/bin/sh
 echo configure >>"$DIR/acted"
@@ -41,8 +41,8 @@ write_patch() {
 		>"$dir/$1.patch"
 }
 
-# builds CONTENTS ACTED [PATCH]: the last line names a file of these contents, and so much was done. make
-# compiles several files at a time, so ACTED is in the order of the alphabet.
+# builds CONTENTS ACTED [PATCH]: the last line names a file with these contents, and exactly these steps were
+# done. make compiles several files at a time, so ACTED is sorted.
 builds() {
 	contents=$1 acted=$2
 	shift 2
@@ -52,7 +52,7 @@ builds() {
 	[ "$(xargs <"$(tail -n 1 "$dir/out")")" = "$contents" ] && [ "$(sort "$dir/acted" | xargs)" = "$acted" ]
 }
 
-# refuses PATTERN PATCH: it ends with 2 and says this
+# refuses PATTERN PATCH: the script ends with 2 and says this
 refuses() {
 	"$top/corpus/qemu/build-qemu" "$2" >"$dir/out" 2>"$dir/err"
 	[ $? -eq 2 ] && grep -q "$1" "$dir/err"
@@ -73,17 +73,17 @@ write_patch bad a.c one 'does not compile'
 echo '// Breaks: nothing' >"$dir/empty.patch"
 
 echo 1..11
-check "the first build is the whole one" builds 'one two' 'a.o b.o configure'
+check "the first build compiles everything" builds 'one two' 'a.o b.o configure'
 check "a patch compiles what it changes" builds 'ONE two' a.o "$dir/first.patch"
-check "the next patch begins with the original" builds 'one TWO' 'a.o b.o' "$dir/second.patch"
-check "what was built is taken again" builds 'ONE two' '' "$dir/first.patch"
+check "the next patch starts from the original" builds 'one TWO' 'a.o b.o' "$dir/second.patch"
+check "a finished build is used again" builds 'ONE two' '' "$dir/first.patch"
 check "a patch that does not fit is refused" refuses 'stale.patch does not fit this QEMU' "$dir/stale.patch"
 check "a file that is not there is named" refuses 'this QEMU has no hw/c.c' "$dir/nowhere.patch"
 check "a patch without a file is refused" refuses 'changes no file' "$dir/empty.patch"
 check "a patch that does not compile is refused" refuses 'bad does not compile' "$dir/bad.patch"
 write_patch second b.c two Two
-check "a patch that was changed is built anew" builds 'one Two' 'a.o b.o' "$dir/second.patch"
+check "a changed patch is built again" builds 'one Two' 'a.o b.o' "$dir/second.patch"
 rm -r "$dir/cache/ferry/qemu"/*/built/unpatched
-check "the unbroken one comes back" builds 'one two' 'b.o'
-check "it is taken again, too" builds 'one two' ''
+check "the unbroken QEMU is built again" builds 'one two' 'b.o'
+check "it is used again, too" builds 'one two' ''
 [ "$failed" -eq 0 ]

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Runs the project's own tests, which "make check" has built, and some quick cases of the
-# suite. All of them print the Test Anything Protocol. The last line counts the results. A case that
-# fails only as known-issues.cfg says is counted as passed, and the line before the last says how
-# many such cases there were.
+# Runs the project's own tests, which "make check" has built, and some quick cases of the suite. All of
+# them print the Test Anything Protocol. The last line counts the results. A case that fails only as
+# known-issues.cfg says counts as passed, and the line before the last says how many such cases there
+# were.
 #
 # Usage: tests/check.sh BUILD [units]
 #
@@ -15,8 +15,8 @@ build=${1:?usage: tests/check.sh BUILD [units]}
 tests=$build/tests
 # formats.sh looks for the lab kernel's source in the user's own cache.
 FERRY_USER_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
-# With these folders ferry keeps the measured host speed here, and not in the user's home. It also
-# reads no defaults of the user.
+# With these folders ferry keeps the measured host speed here, and not in the user's home, and does not
+# read the user's configuration.
 XDG_CACHE_HOME=$tests/cache
 XDG_CONFIG_HOME=$tests/config
 FERRY_BUILD=$build

@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests lab/find-kernel on machines that are only acted: which kernel it takes, what it says about those
-# that it does not take, and what becomes of a download that fails or is interrupted. Prints the Test
-# Anything Protocol.
+# Tests lab/find-kernel on fake machines: which kernel it takes, what it says about those that it does not
+# take, and how it handles a download that fails or is interrupted. Prints the Test Anything Protocol.
 #
 # Usage: tests/find-kernel.sh
 
@@ -18,7 +17,7 @@ export XDG_CACHE_HOME KERNEL_SOURCE FERRY_ROOT
 kernels=$XDG_CACHE_HOME/ferry/kernel
 deb=linux-image-6.1.0-9-amd64_6.1.9-1
 
-# kernel FOLDER RELEASE: what a distribution puts into / for a kernel
+# make-kernel FOLDER RELEASE: makes the files that a distribution installs for a kernel
 cat >"$dir/bin/make-kernel" <<'END'
 #!/bin/sh
 mkdir -p "$1/boot" "$1/lib/modules/$2/kernel"
@@ -105,7 +104,7 @@ says() {
 	grep -qF -e "$1" "$dir/err"
 }
 
-# finds FOLDER WHY: this kernel is whole, and the output ends with its image's path
+# finds FOLDER WHY: this kernel is complete, and the output ends with its image's path
 finds() {
 	[ "$status" -eq 0 ] && [ "$(tail -n 1 "$dir/out")" = "$kernels/$1/bzImage" ] && says "$2" &&
 		[ "$(cat "$kernels/$1/bzImage")" = image ] && [ -d "$kernels/$1/modules/kernel" ]
@@ -137,7 +136,7 @@ running_kernel() {
 	"$dir/bin/make-kernel" "$FERRY_ROOT" 6.1.0-5-acted
 }
 
-# The processes that find-kernel has started, which all have DIR in their environment.
+# All processes that find-kernel has started have DIR in their environment.
 nothing_runs() {
 	tries=0
 	while grep -lzx "DIR=$dir" /proc/[0-9]*/environ >/dev/null 2>&1; do
@@ -147,7 +146,7 @@ nothing_runs() {
 	done
 }
 
-# interrupt SIGNAL: the signal ends a download and all that it has started
+# interrupt SIGNAL: the signal ends a download and all its processes
 interrupt() {
 	rm -f "$dir/held"
 	ACT=hold DIR=$dir PATH=$dir/bin:$PATH env --default-signal=INT "$top/lab/find-kernel" \
@@ -164,7 +163,7 @@ interrupt() {
 	[ "$status" -gt 128 ] && nothing_runs && [ ! -s "$dir/held" ] && [ ! -s "$dir/out" ]
 }
 
-# In the given order the distribution's kernel would be next.
+# The script rejects the running kernel, and takes the distribution's, which is next.
 not_the_running_one() {
 	finds $deb "not the running kernel, 6.1.0-5-acted: $1"
 }
@@ -178,13 +177,13 @@ find_kernel works
 check "the distribution's kernel is downloaded" finds $deb "the distribution's $deb, unpacked in $kernels/$deb"
 rm "$dir/asked"
 find_kernel offline
-check "once" finds $deb "the distribution's $deb"
-check "and nobody asks for it again" [ ! -e "$dir/asked" ]
+check "the next call finds it" finds $deb "the distribution's $deb"
+check "and downloads nothing" [ ! -e "$dir/asked" ]
 find_kernel offline --find --distribution
 check "--find finds it" finds $deb "the distribution's $deb"
 running_kernel
 find_kernel works
-check "the running kernel comes before" finds running-6.1.0-5-acted 'the running one, 6.1.0-5-acted'
+check "the running kernel has precedence" finds running-6.1.0-5-acted 'the running one, 6.1.0-5-acted'
 find_kernel works --distribution
 check "--distribution does not take it" finds $deb "the distribution's $deb"
 rm "$FERRY_ROOT/lib/modules/6.1.0-5-acted/kernel/kvm-amd.ko"
@@ -217,10 +216,10 @@ check "--distribution builds none" finds_none 2 'there is no kernel of the distr
 check "SIGTERM ends a download" interrupt TERM
 check "SIGKILL ends a download" interrupt KILL
 find_kernel works
-check "the next call begins it anew" finds $deb "the distribution's $deb"
+check "the next call starts the download again" finds $deb "the distribution's $deb"
 
 find_kernel works --source "$dir/nowhere"
-check "--source names what is not there" finds_none 2 "--source: there is no $dir/nowhere"
+check "--source names nothing that exists" finds_none 2 "--source: there is no $dir/nowhere"
 find_kernel works --source
 check "--source without a path" finds_none 2 '--source needs an archive or a source tree of Linux'
 find_kernel works --source "$dir/bin" --distribution

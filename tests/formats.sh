@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Has the results of real runs read by their readers. One of the runs is killed. What is always
-# there are rules of our own: KTAP's in tests/ktap.awk, and what Jenkins' schema of JUnit demands,
-# asked by xmllint. The formats' own readers are used where they are found:
+# Checks the results of real runs, one of which is killed. The script has rules of its own: KTAP's in
+# tests/ktap.awk, and with xmllint those of Jenkins' schema of JUnit. It also uses the formats' usual
+# readers if they are installed:
 #
 #   KTAP    the kernel's tools/testing/kunit/kunit_parser.py, of the lab kernel's source (ferry lab
 #           kernel --small) or of the folder tools/testing/kunit that KUNIT names
@@ -11,7 +11,7 @@
 #   KCIDB   Python's kcidb_io (pip install kcidb-io, or a checkout that PYTHONPATH names), which has
 #           the schema
 #
-# What is not found is skipped, and the line says what would bring it. Prints the Test Anything
+# Without a reader its checks are skipped, and the line says how to install it. Prints the Test Anything
 # Protocol.
 #
 # Usage: tests/formats.sh BUILD
@@ -32,7 +32,7 @@ clues() {
 	tail -n 20 "$dir"/*.ktap "$dir"/*.xml "$dir"/*.kcidb "$dir"/*.out "$dir"/reader
 }
 
-# check_if WHAT_IS_MISSING WHAT COMMAND...: one result, skipped unless the first is empty
+# check_if WHAT_IS_MISSING WHAT COMMAND...: prints one result, skipped unless the first is empty
 check_if() {
 	if [ -z "$1" ]; then
 		shift
@@ -72,7 +72,7 @@ ktap() {
 	[ "$(awk -f "$top/tests/ktap.awk" "$1")" = "$2" ]
 }
 
-# kunit FILE ERRORS CASES: the kernel's parser finds so many errors, and so many cases
+# kunit FILE ERRORS CASES: the kernel's parser finds this many errors and cases
 kunit() {
 	PYTHONPATH=$kunit python3 - "$@" >"$dir/reader" 2>&1 <<'PYTHON'
 import inspect, sys
@@ -80,7 +80,7 @@ import kunit_parser
 
 lines = open(sys.argv[1])
 arguments = [kunit_parser.extract_tap_lines(lines)]
-# Since Linux 6.15 it wants to be told where to print.
+# Since Linux 6.15 the parser takes a printer as an argument.
 if len(inspect.signature(kunit_parser.parse_run_tests).parameters) > 1:
     from kunit_printer import stdout
     arguments.append(stdout)
@@ -99,7 +99,7 @@ value() {
 	xmllint --xpath "$1" "$2"
 }
 
-# Jenkins' schema wants a name and a count in each testsuite, and a name in each testcase.
+# Jenkins' schema demands a name and a count in each testsuite, and a name in each testcase.
 demands() {
 	[ "$(value 'count(//testsuite[not(@name) or not(@tests)]) + count(//testcase[not(@name)])' \
 		"$1")" = 0 ] &&
@@ -109,12 +109,12 @@ demands() {
 		[ "$(value 'sum(//testsuite/@errors) = count(//error)' "$1")" = true ]
 }
 
-# missing FILE MESSAGE: what JUnit says is missing; nothing if it does not
+# missing FILE MESSAGE: the JUnit file reports missing cases with this message; "" stands for none
 missing() {
 	[ "$(value 'string(//testsuite[@name="missing"]//error/@message)' "$1")" = "$2" ]
 }
 
-# junit_read FILE ERRORS SUITES: junitparser finds so many errors, and so many testsuites
+# junit_read FILE ERRORS SUITES: junitparser finds this many errors and testsuites
 junit_read() {
 	"$junit_python" - "$@" >"$dir/reader" 2>&1 <<'PYTHON'
 import sys
@@ -131,8 +131,8 @@ sys.exit([errors, len(suites)] != [int(n) for n in sys.argv[2:]])
 PYTHON
 }
 
-# kcidb FILE MISSING CASES [INCIDENTS]: valid, with so many test runs that are missing, so many cases,
-# and so many incidents (0)
+# kcidb FILE MISSING CASES [INCIDENTS]: the file is valid, and has this many missing test runs, cases and
+# incidents (default: 0)
 kcidb() {
 	"$kcidb_python" - "$@" >"$dir/reader" 2>&1 <<'PYTHON'
 import json, sys
@@ -173,7 +173,7 @@ check_if "$no_xmllint" "JUnit of a run" junit "$dir/whole.xml"
 check_if "$no_xmllint" "it has what readers demand" demands "$dir/whole.xml"
 check_if "$no_xmllint" "nothing is missing" missing "$dir/whole.xml" ""
 check_if "$no_junitparser" "junitparser reads it" junit_read "$dir/whole.xml" 0 2
-check_if "$no_kcidb" "KCIDB takes its JSON" kcidb "$dir/whole.kcidb" 0 2
+check_if "$no_kcidb" "KCIDB accepts its JSON" kcidb "$dir/whole.kcidb" 0 2
 # A known failure is an XFAIL in KTAP, and in KCIDB an incident of an issue.
 cat >"$dir/issues" <<'END'
 [some-bug]
@@ -185,11 +185,11 @@ evidence = nowhere
 END
 (run known misbehave/none --arg test=failing_check --known-issues "$dir/issues")
 check_if "$no_kunit" "the kernel's parser reads a known failure" kunit "$dir/known.ktap" 0 1
-check_if "$no_kcidb" "KCIDB takes a known failure" kcidb "$dir/known.kcidb" 0 1 2
-# The second case takes longer than it takes to see that the first has ended.
-# The lines for people come after those in files.
+check_if "$no_kcidb" "KCIDB accepts a known failure" kcidb "$dir/known.kcidb" 0 1 2
+# This kills a run when its first case has ended. Its second case is still running then. Lines for people
+# are written after those in files.
 mkfifo "$dir/killed.lines"
-# A run that is killed leaves the folder of its sockets, so that is in DIR.
+# A run that is killed leaves the folder of its sockets behind, so that folder is in DIR.
 (TMPDIR=$dir run killed selftest/none selftest/storm --moves 2000) &
 runner=$!
 grep -m 1 '^PASS' "$dir/killed.lines" >/dev/null
@@ -198,11 +198,11 @@ wait $runner 2>/dev/null
 runner=
 rm "$dir/killed.lines"
 check "KTAP of a run that was killed" ktap "$dir/killed.ktap" "1 of 2"
-# It takes what is missing for one more test, which crashed.
+# The parser counts the missing rest as one more test, which crashed.
 check_if "$no_kunit" "the kernel's parser sees what is missing" kunit "$dir/killed.ktap" 1 2
 check_if "$no_xmllint" "JUnit of a run that was killed" junit "$dir/killed.xml"
 check_if "$no_xmllint" "it has what readers demand, too" demands "$dir/killed.xml"
 check_if "$no_xmllint" "and says what is missing" missing "$dir/killed.xml" \
 	"1 cases have no verdict: the run has not ended"
 check_if "$no_junitparser" "junitparser sees it" junit_read "$dir/killed.xml" 1 2
-check_if "$no_kcidb" "KCIDB takes its JSON, and sees it, too" kcidb "$dir/killed.kcidb" 1 1
+check_if "$no_kcidb" "KCIDB accepts its JSON, which says it, too" kcidb "$dir/killed.kcidb" 1 1

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Proves that the Debian package is good: builds it with the distribution's tools in a minimal Debian,
-# has lintian look at it, installs it in another one that holds nothing else, and runs cases there as a
-# user who has no checkout. There is no /dev/kvm in either, so one case runs on TCG and one in the amd
-# lab, with the distribution's kernel. It takes many minutes and needs a network, so it is no part of
+# checks it with lintian, installs it in another minimal Debian where nothing else is installed, and runs
+# cases there as a user who has no checkout. Neither has /dev/kvm, so one case runs on TCG and one in the
+# amd lab, with the distribution's kernel. It takes many minutes and needs a network, so it is not part of
 # 'make check'.
 #
-# Usage: tests/install-deb.sh [--quick]      (--quick: the whole quick set as well)
+# Usage: tests/install-deb.sh [--quick]      (--quick: runs the whole quick set as well)
 #
-# scripts/fresh-machine makes both machines, and says what it needs. Files that are not committed are not
-# in the package. Exit status: 0 if all went well.
+# scripts/fresh-machine makes both machines, and says what it needs. The package has only committed files.
+# Exit status: 0 if all went well.
 
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -39,14 +39,14 @@ echo "== lintian"
 lintian --allow-root --fail-on error,warning ../ferry_*.changes
 cp ../ferry_*.deb /share
 '
-# The user has no rights anywhere but at home.
+# The user may write only at home.
 # shellcheck disable=SC2016
 use='
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 {
 	apt-get -q update
-	# What the package itself recommends, and not what QEMU does.
+	# Installs the packages that ferry recommends, but not those that QEMU does.
 	recommended=$(dpkg-deb -f /share/ferry_*.deb Recommends | sed "s/|[^,]*//g; s/,//g")
 	apt-get -qy install --no-install-recommends /share/ferry_*.deb $recommended
 } >/share/log 2>&1 || { tail -n 20 /share/log; exit 1; }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Installs Ferry into a folder, and uses it from another one as a user who may not write where it is
-# installed. Nothing there may change, and nothing but the user's own folders may be written.
+# Installs Ferry into a folder, and uses it from another folder as a user who may not write to the first.
+# Nothing in the installed tree may change, and only the user's own folders may be written to.
 #
 # Usage: tests/install.sh BUILD
 
@@ -32,15 +32,15 @@ list_installed() {
 	find "$root" -printf '%p %s %m %T@\n' | sort
 }
 
-# Root may write everywhere, so it becomes the user nobody.
+# Root may write everywhere, so as root the tests run as the user nobody.
 as_user=''
 if [ "$(id -u)" -eq 0 ]; then
 	as_user="setpriv --reuid=65534 --regid=65534 --clear-groups --"
 	chown 65534:65534 "$home"
 fi
 
-# ferry ARGUMENT...: the installed one, from a folder that cannot be written; leaves status, output and
-# errors
+# ferry ARGUMENT...: runs the installed ferry in a folder that it cannot write to; leaves status, output
+# and errors
 ferry() {
 	status=0
 	# Word splitting is meant: a command, or nothing.
@@ -59,7 +59,7 @@ says() {
 
 # makes TARGET
 makes() {
-	# A make that runs this test has variables of its own.
+	# If make runs this test, its variables must not reach the inner make.
 	env -u MAKEFLAGS -u MAKELEVEL -u DESTDIR -u PREFIX make -s -C "$top" O="$build" "$1" \
 		DESTDIR="$root" PREFIX=/usr >"$work/output" 2>"$work/errors"
 }
@@ -70,7 +70,7 @@ leaves_nothing() {
 	[ ! -s "$work/output" ]
 }
 
-# Each word in the page of COMMAND that begins with "--" is copied as it is typed.
+# Each option of each command is in its man page, in a form that can be copied.
 pages_are_whole() {
 	ferry --help
 	commands=$(sed -n 's/^  ferry \([a-z]*\) .*/\1/p' "$work/output")
@@ -99,7 +99,7 @@ pages_are_clean() {
 completes() {
 	line=$1
 	shift
-	# What bash takes for the current word ends with "=" and "@" as well.
+	# For bash "=" and "@" also begin a new word.
 	# shellcheck disable=SC2016 # bash is to see it
 	bash -c '. "$1" && COMP_LINE=$2 COMP_POINT=${#2} && current=${COMP_LINE##*[[:space:]=@]} &&
 		_ferry "$3" "$current" && printf "%s\n" "${COMPREPLY[@]}"' bash \
@@ -113,7 +113,7 @@ is_unchanged() {
 	diff "$work/before" "$work/after" >"$work/output"
 }
 
-# All that make has built for the labs, but what it was linked as before.
+# All files that make has built for the labs, without intermediate ELF files.
 labs_are_whole() {
 	for file in "$build"/lab/*; do
 		case $file in
@@ -146,7 +146,7 @@ check "the quick set is installed" says 0 '^[a-z_]+/[a-z]' list quick
 check "the corpus is installed" says 0 '^svm_' corpus list
 check "what needs the sources says so" says 2 'needs the sources' corpus quick
 check "the labs' scripts are installed" says 0 'usage: ferry lab kernel' lab kernel --help
-check "what the labs are built of is installed" labs_are_whole
+check "all files of the labs are installed" labs_are_whole
 check "each command has a man page, and each option is in it" pages_are_whole
 if command -v groff >/dev/null; then
 	check "man pages have no warning" pages_are_clean
@@ -170,11 +170,11 @@ else
 	echo "ok $number - zsh reads its completion # SKIP no zsh here"
 fi
 completer=false
-check "bash completes nothing, and says nothing, where ferry fails" completes "ferry run --ho"
+check "bash completes nothing, and prints nothing, if ferry fails" completes "ferry run --ho"
 check "a case passes" says 0 '^ *1 case: 1 passed' run selftest/none --accel tcg --plain
 check "its logs are in the user's folder" \
 	[ -s "$home/.local/state/ferry/logs/selftest/none/console" ]
-check "what a case took is in the user's cache" [ -d "$home/.cache/ferry/durations" ]
+check "the durations are in the user's cache" [ -d "$home/.cache/ferry/durations" ]
 check "nothing was written where ferry is installed" is_unchanged
 chmod -R u+w "$root"
 check "make uninstall leaves nothing" leaves_nothing

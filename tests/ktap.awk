@@ -2,8 +2,8 @@
 #
 # Checks the rules of KTAP that the kernel's parsers depend on (Documentation/dev-tools/ktap.rst):
 # version line, plan, numbers in order, no more tests than planned, and no "#" in a name. Prints what
-# is wrong. A file that ends before its plan does is that of a run that was killed: it is told as
-# "N of M", and is no mistake.
+# is wrong, and then "N of M": the tests that ended, and those that were planned. A file with fewer
+# tests than planned is no mistake, since the run may have been killed.
 
 function wrong(text) { print "line " NR ": " text; bad = 1 }
 function close_level(depth) {

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests lab/intel and lab/amd around emulators that only act: what comes back, what is said about an
-# emulator that dies or hangs, and what is left behind. Prints the Test Anything Protocol.
+# Tests lab/intel and lab/amd with fake emulators: what comes back, what the labs say about an emulator
+# that dies or hangs, and what is left behind. Prints the Test Anything Protocol.
 #
 # Usage: tests/lab.sh
 
 set -u
-# The user's own emulators would come before those that act.
-unset BOCHS QEMU
+# The user's own emulators would take precedence over the fake ones.
+unset BOCHS LAB_QEMU
 top=$(cd "$(dirname "$0")/.." && pwd)
 for needed in busybox setpriv qemu-system-x86_64; do
 	command -v $needed >/dev/null || {
@@ -23,8 +23,8 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 mkdir "$dir/bin" "$dir/tmp"
 
-# This Bochs gets what lab/bochs.sh gives Bochs, and acts $ACT. The kernel's log, output, errors and
-# control go where the configuration says.
+# A fake Bochs, which lab/bochs.sh calls like the real one. It behaves as $ACT says. The kernel's log,
+# output, errors and control go where the configuration says.
 cat >"$dir/bin/bochs" <<'END'
 #!/bin/sh
 case $1 in --help) exit ;; esac
@@ -76,7 +76,7 @@ esac
 exec sleep 60
 END
 
-# This QEMU gets what lab/qemu.sh gives QEMU.
+# A fake QEMU, which lab/qemu.sh calls like the real one.
 cat >"$dir/bin/qemu" <<'END'
 #!/bin/sh
 case $1 in --version) echo "QEMU emulator version 9.8.7 (acted 1:9.8+dfsg)"; exit ;; esac
@@ -110,12 +110,12 @@ chmod +x "$dir/bin/bochs" "$dir/bin/qemu"
 } >"$dir/bzImage"
 tail -c +2049 "$dir/bzImage" >"$dir/protected"
 
-# in_lab NAME ACT ARGUMENT...: the lab of this name, with output in the files out and err
+# in_lab NAME ACT ARGUMENT...: runs the lab of this name, with output in the files out and err
 in_lab() {
 	name=$1 act=$2
 	shift 2
 	rm -rf "$dir/results" "$dir/pid"
-	ACT=$act DIR=$dir TMPDIR=$dir/tmp PATH=$dir/bin:$PATH QEMU=${qemu-} exec "$top/lab/$name" \
+	ACT=$act DIR=$dir TMPDIR=$dir/tmp PATH=$dir/bin:$PATH LAB_QEMU=${qemu-} exec "$top/lab/$name" \
 		--kernel "$dir/bzImage" "$@" >"$dir/out" 2>"$dir/err"
 }
 
@@ -145,12 +145,12 @@ clues() {
 	ls "$dir/tmp"
 }
 
-# The processes that a lab has started, which all have DIR in their environment.
+# Prints the processes that a lab has started. All have DIR in their environment.
 left_over() {
 	grep -lzx "DIR=$dir" /proc/[0-9]*/environ 2>/dev/null
 }
 
-# A process that only waits for the end of a pipe has a second to see it.
+# A process that only waits for the end of a pipe has a second to notice it.
 nothing_is_left() {
 	tries=0
 	while [ -n "$(left_over)" ] && [ $tries -lt 10 ]; do
@@ -169,7 +169,7 @@ failed() {
 	[ "$status" -eq 70 ] && tail -n 1 "$dir/err" | grep -qF -e "$1" && nothing_is_left
 }
 
-# COUNT bytes of FILE from OFFSET on, as one number.
+# number_at FILE COUNT OFFSET: prints these bytes as one number
 number_at() {
 	od -An -tu"$2" -j"$3" -N"$2" "$1" | tr -d ' '
 }
@@ -182,7 +182,7 @@ disk_is_right() {
 		tail -c +$((512 + 0xe000 + 1)) "$dir/disk" | head -c 100 | grep -aq console=ttyS0
 }
 
-# ends_by_signal LAB ACT FILE: TERM ends the lab once FILE is there, and nothing is left
+# ends_by_signal LAB ACT FILE ACCEL: SIGTERM ends the lab once FILE is there, and nothing is left
 ends_by_signal() {
 	rm -f "$dir/pid" "$dir/out"
 	(qemu=$dir/bin/qemu in_lab "$1" "$2" --accel "$4" -- true) &
@@ -202,18 +202,18 @@ usage_error() {
 	[ "$status" -eq 2 ] && says "$1" && nothing_is_left
 }
 
-# The job in this file tells the runner inside which VERSION emulates its CPU.
+# tells_emulator FILE VERSION: the job in this file tells the runner inside the emulator's version
 tells_emulator() {
 	grep -aq "FERRY_EMULATOR=$2'" "$dir/$1"
 }
 
-# A module tells what it depends on and its parameters.
+# Modules list their dependencies and their parameters.
 mkdir "$dir/loadable"
 printf 'parmtype=halt_poll_ns:uint\0' >"$dir/loadable/kvm.ko"
 printf 'depends=kvm\0parmtype=npt:bool\0' >"$dir/loadable/kvm-amd.ko"
 printf 'depends=kvm\0parmtype=ept:bool\0' >"$dir/loadable/kvm-intel.ko"
 
-# kernel_is_told WORDS: the kernel's command line ends so
+# kernel_is_told WORDS: the kernel's command line ends with these words
 kernel_is_told() {
 	grep -q "^console=ttyS0.* $1\$" "$dir/arguments"
 }
@@ -225,7 +225,7 @@ check "intel: the command's status is the lab's" [ "$status" -eq 3 ]
 check "intel: output comes through" [ "$(cat "$dir/out")" = output ]
 check "intel: errors come through" [ "$(cat "$dir/err")" = errors ]
 check "intel: results are unpacked" [ "$(cat "$dir/results/results.log")" = all ]
-check "intel: and what came before" [ "$(cat "$dir/results/partial.log")" = early ]
+check "intel: partial results are kept, too" [ "$(cat "$dir/results/partial.log")" = early ]
 check "intel: the disk holds kernel, header and command line" disk_is_right
 check "intel: the runner inside is told Bochs' version" tells_emulator disk 2.7.1
 check "intel: nothing is left" nothing_is_left
@@ -240,7 +240,7 @@ intel killed -- true
 check "intel: Bochs is killed" failed "$died"
 intel panic -- true
 check "intel: the kernel panics" failed "$died: Kernel panic - not syncing: acted"
-check "intel: with what it logged" says '    Linux version'
+check "intel: its last log lines are shown" says '    Linux version'
 intel unready -- true
 check "intel: Bochs dies before the command starts" failed \
 	'the machine died before the command started: Bochs: it died between up and start'
@@ -257,9 +257,9 @@ check "intel: a lab without KVM" failed 'lab/intel: no KVM: acted'
 intel partial -- true
 check "intel: Bochs dies while the command runs" failed 'the machine died while the command ran'
 check "intel: the last partial results are kept" [ "$(cat "$dir/results/partial.log")" = late ]
-check "intel: and those before them" [ "$(cat "$dir/results/other.log")" = more ]
+check "intel: and so are earlier ones" [ "$(cat "$dir/results/other.log")" = more ]
 intel torn -- true
-check "intel: torn ones do not replace whole ones" [ "$(cat "$dir/results/partial.log")" = early ]
+check "intel: a torn archive does not replace a complete one" [ "$(cat "$dir/results/partial.log")" = early ]
 BOCHS=$dir/bin/none
 export BOCHS
 intel results -- true
@@ -270,7 +270,7 @@ check "intel: a Bochs that is no program" failed "$died: Bochs: setpriv: failed 
 unset BOCHS
 intel hang --memory 100 -- true
 check "intel: too little memory" usage_error '--memory must be at least 512'
-check "intel: a signal ends all" ends_by_signal intel hang out bochs
+check "intel: a signal ends everything" ends_by_signal intel hang out bochs
 check "intel: also before Bochs opens its pipes" ends_by_signal intel silent pid bochs
 check "intel: also processes that Bochs started" ends_by_signal intel parent out bochs
 
@@ -288,15 +288,15 @@ check "amd: QEMU dies while the command runs" failed \
 	'the machine died while the command ran: QEMU: terminating on signal 15'
 amd silent --patience 1 -- true
 check "amd: QEMU hangs" failed 'lab/amd: the machine hangs, 1 s without a line, before it was up'
-check "amd: a signal ends all" ends_by_signal amd silent pid tcg
+check "amd: a signal ends everything" ends_by_signal amd silent pid tcg
 amd results --modules "$dir/loadable" --kvm npt=0,halt_poll_ns=0 -- true
 check "amd: each parameter goes to the module that has it" kernel_is_told \
 	'kvm_amd.npt=0 kvm.halt_poll_ns=0'
 amd results --modules "$dir/loadable" --kvm ept=0 -- true
-check "amd: also to the other vendor's, which is not loaded" kernel_is_told kvm_intel.ept=0
+check "amd: also to the other vendor's module, which is not loaded" kernel_is_told kvm_intel.ept=0
 amd results --modules "$dir/loadable" --kvm npt=0,pt=1 -- true
 check "amd: no module has the parameter" usage_error \
 	"lab/amd: --kvm: no KVM module of $dir/bzImage has a parameter 'pt'"
 amd results --kvm npt=0 -- true
-check "amd: a KVM that is built in cannot be asked" kernel_is_told \
+check "amd: each part of a built-in KVM gets all parameters" kernel_is_told \
 	'kvm.npt=0 kvm_amd.npt=0 kvm_intel.npt=0'

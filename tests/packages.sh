@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests scripts/packages on distributions that are only acted: which packages it names, and which
-# command it tells the user to type. Prints the Test Anything Protocol.
+# Tests scripts/packages on fake distributions: which packages it names, and which command it tells the
+# user to type. Prints the Test Anything Protocol.
 #
 # Usage: tests/packages.sh
 
@@ -12,7 +12,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# act MANAGER...: makes a machine with these package managers, which have installed only themselves,
+# act MANAGER...: makes a fake machine with these package managers, which have installed only themselves,
 # and with the few programs that the script needs.
 # shellcheck disable=SC2016 # some texts are scripts
 act() {
@@ -40,7 +40,7 @@ act() {
 	esac
 }
 
-# program NAME TEXT: a script of this name
+# program NAME TEXT: makes a script of this name
 program() {
 	printf '#!/bin/sh\n%s\n' "$2" >"$dir/bin/$1"
 	chmod +x "$dir/bin/$1"
@@ -61,19 +61,19 @@ clues() {
 	cat "$dir/out"
 }
 
-# names PACKAGE...: each has a line of its own
+# names PACKAGE...: the script has printed a line for each
 names() {
 	for name; do
 		grep -qx "$name" "$dir/out" || return
 	done
 }
 
-# types COMMAND: the status is 2, and a command that begins like this is shown
+# types COMMAND: the status is 2, and the script shows a command that begins like this
 types() {
 	[ "$status" -eq 2 ] && grep -qF "  $1 " "$dir/out"
 }
 
-# omits PACKAGE...: none of them is named
+# omits PACKAGE...: the script names none of them
 omits() {
 	for name; do
 		! grep -qx "$name" "$dir/out" || return

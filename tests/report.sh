@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Uses pages of `ferry report` in a headless Chromium (or Chrome), as tests/page/driver.js does it: of
-# a real run with a failure that was planted, and of 600 cases that never were, with console lines that
-# try to be more than text. Without a browser only their size is looked at, and the rest is skipped.
-# Prints the Test Anything Protocol.
+# Uses pages of `ferry report` in a headless Chromium (or Chrome), by tests/page/driver.js: the page of a
+# real run with a planted failure, and that of 600 invented cases, whose console lines try to inject
+# markup. Without a browser only the size is checked, and the rest is skipped. Prints the Test Anything
+# Protocol.
 #
 # Usage: tests/report.sh BUILD
 
@@ -27,15 +27,15 @@ for browser in chromium chromium-browser google-chrome ''; do
 	command -v "${browser:-sh}" >/dev/null && break
 done
 
-# browse OPTION... URL: prints the page as it is in the end. A root has no sandbox, and all that is
-# shown is ours.
+# browse OPTION... URL: prints the final page. Chromium's sandbox does not work for root; without it is safe
+# here, since all pages are ours.
 browse() {
 	"$browser" --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage \
 		--user-data-dir="$dir/profile" --virtual-time-budget=20000 --dump-dom "$@" 2>"$dir/clues"
 }
 
-# with_driver PAGE OUTPUT: without the policy, which lets no other script run, and so would hide that
-# one of a guest's can
+# with_driver PAGE OUTPUT: adds the driver to the page. Removes the policy, which forbids all other scripts,
+# since it would also hide a guest's script that gets into the page.
 with_driver() {
 	{
 		sed '/http-equiv="Content-Security-Policy"/d; /^<\/body>/,$d' "$1"
@@ -53,7 +53,7 @@ addEventListener("message", event => {
 </script>'
 echo "$frame" >"$dir/framed.html"
 
-# drive NAME PAGE OPTION...: what the driver finds, a result for each. `shown` is the file to open.
+# drive NAME PAGE OPTION...: prints a result for each check of the driver. `shown` is the file to open.
 shown=driven.html
 drive() {
 	name=$1
@@ -111,7 +111,7 @@ in_browser() {
 : >"$dir/clues"
 "$build/ferry" run misbehave/none selftest/none --accel tcg --arg 'test=failing_*' --arg 'test=ipi_*' \
 	--logdir "$dir/logs" --json "$dir/real.json" >"$dir/clues" 2>&1
-check "a real run fails as it was told" [ $? -eq 1 ]
+check "a real run has the planted failure" [ $? -eq 1 ]
 check "a page of it" report "$dir/real.json" -o "$dir/real.html"
 awk -f "$top/tests/page/results.awk" </dev/null >"$dir/many.json"
 check "a page of 600 cases" report "$dir/many.json"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests scripts/soak around a runner that only acts: what is run, what is kept, where it goes on after
-# an interruption, and what is left behind. Prints the Test Anything Protocol.
+# Tests scripts/soak with a fake runner: what it runs, what it keeps, where it goes on after an
+# interruption, and what it leaves behind. Prints the Test Anything Protocol.
 #
 # Usage: tests/soak.sh
 
@@ -12,7 +12,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# It notes the arguments that it gets, and acts as the piece's first word says.
+# The fake runner records its arguments, and behaves as the piece's first word says.
 cat >"$dir/ferry" <<'END'
 #!/bin/sh
 case $1 in
@@ -64,7 +64,7 @@ ran() {
 	[ "$(tr '\n' ';' <"$dir/ran")" = "$1" ]
 }
 
-# Busy loops look a moment later at the latest whether the script is gone.
+# Busy loops need a moment to notice that the script is gone.
 nothing_is_left() {
 	tries=0
 	while grep -qzx "MARK=$dir" /proc/[0-9]*/environ 2>/dev/null && [ $tries -lt 50 ]; do
@@ -97,14 +97,14 @@ printf '# comment\n\ngreen a*\nred b\n' >"$dir/list"
 fresh
 soak --times 3 -- green 'a*' --arg x
 check "a piece runs as often as wanted" ran 'green a* --arg x;green a* --arg x;green a* --arg x;'
-check "and is added up" [ "$status:$(sed -n 's/^results of //p' "$dir/out")" = "0:3 pieces" ]
+check "and all runs are added up" [ "$status:$(sed -n 's/^results of //p' "$dir/out")" = "0:3 pieces" ]
 soak --times 3 -- green 'a*' --arg x
-check "what is done is not done again" ran 'green a* --arg x;green a* --arg x;green a* --arg x;'
+check "finished pieces do not run again" ran 'green a* --arg x;green a* --arg x;green a* --arg x;'
 soak --times 4 -- green 'a*' --arg x
 check "another soak needs another folder" [ "$status:$(grep -c 'holds another soak' "$dir/err")" = 2:1 ]
 fresh
 soak --times 2 --list "$dir/list" -- --all
-check "a list is run in turns, red or not" ran 'green a* --all;red b --all;green a* --all;red b --all;'
+check "a list runs piece by piece, even after a failure" ran 'green a* --all;red b --all;green a* --all;red b --all;'
 fresh
 soak -- bad
 check "a runner that cannot start ends it" [ "$status:$(grep -c 'status 2 in piece' "$dir/err")" = 2:1 ]

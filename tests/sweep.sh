@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests scripts/sweep around a runner that only acts: which parameters are changed for which cases, and
-# what the exit status is. Prints the Test Anything Protocol.
+# Tests scripts/sweep with a fake runner: which parameters it changes for which cases, and its exit
+# status. Prints the Test Anything Protocol.
 #
 # Usage: tests/sweep.sh
 
@@ -12,8 +12,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# It notes its arguments. A run of all cases has one case in the amd lab, twice, one in the intel lab
-# and one on TCG. With the parameter RED a case fails, and with BAD the run does.
+# The fake runner records its arguments. A run of all cases has one case in the amd lab, twice, one in the
+# intel lab and one on TCG. With the parameter RED a case fails, and with BAD the run is interrupted.
 cat >"$dir/ferry" <<'END'
 #!/bin/sh
 command=$1
@@ -64,20 +64,20 @@ ran() {
 
 echo 1..7
 sweep - - 'svm*' vmx -- --host lab
-check "each parameter runs where KVM has it" ran "run out/base.json --host lab svm* vmx
+check "each parameter runs with the cases whose KVM has it" ran "run out/base.json --host lab svm* vmx
 run out/ept=0.json --host lab --kvm ept=0 vmx/none
 run out/npt=0.json --host lab --kvm npt=0 svm/none
 run out/tdp_mmu=0.json --host lab --kvm tdp_mmu=0 svm/none vmx/none
 run out/vls=1.json --host lab --kvm vls=1 svm/none
 merge base.json ept=0.json npt=0.json tdp_mmu=0.json vls=1.json -o all.json"
 check "all passed" [ $status -eq 0 ]
-check "what nothing has is told" grep -qx \
+check "a parameter that no KVM has is reported" grep -qx \
 	'== avic: KVM has no such parameter where the cases ran' "$dir/said"
-check "and what KVM has already" grep -qx '== vls=0: that is what KVM has' "$dir/said"
+check "and a value that KVM already has" grep -qx '== vls=0: that is what KVM has' "$dir/said"
 sweep npt=0 -
 check "a case failed, and the sweep went on" \
 	sh -c "[ $status -eq 1 ] && grep -q vls=1 $dir/ran"
 sweep - npt=0
 check "an interruption ends it" sh -c "[ $status -eq 130 ] && ! grep -q vls=1 $dir/ran"
 sweep - - --host amd
-check "options come behind --" sh -c "[ $status -eq 2 ] && [ ! -e $dir/ran ]"
+check "options must come after --" sh -c "[ $status -eq 2 ] && [ ! -e $dir/ran ]"

@@ -2,11 +2,11 @@
 # shellcheck shell=sh
 #
 # Results of a test script in the Test Anything Protocol. The script that sources this has a function
-# clues(), which prints what helps to understand a failure, and prints its plan, 1..N, by itself.
-# `failed` is the number of checks that failed.
+# clues(), which prints output that helps to understand a failure, and prints its plan, 1..N, itself.
+# `failed` is the number of failed checks.
 
 number=0 failed=0
-# check WHAT COMMAND...: one result
+# check WHAT COMMAND...: prints a result: ok if the command succeeds
 check() {
 	what=$1
 	shift

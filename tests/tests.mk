@@ -2,26 +2,26 @@
 #
 # The project's own tests. "make check" builds and runs all of them:
 #   unit/		  one file for each subject of host/, linked with the runner's objects
-#   faults/	  runs ferry where things go wrong, and looks for what is left behind
-#   fake-qemu/	  stands in for QEMU and acts out what goes wrong
-#   fake-vmm/	  stands in for ferry-vmm
+#   faults/	  runs ferry where things go wrong, and checks what it says and leaves behind
+#   fake-qemu/	  a fake QEMU that fails as a script says
+#   fake-vmm/	  a fake ferry-vmm
 #   filtering-qemu/ runs QEMU and damages a page of its guest's memory
-#   lab.sh	  runs the labs around emulators that only act
-#   build-kernel.sh interrupts builds of a kernel that only acts
-#   build-qemu.sh   builds the corpus's QEMUs from a source that only acts
-#   find-kernel.sh  looks for kernels on machines that are only acted
-#   unpack-kernel.sh unpacks kernels that only act
-#   packages.sh	  runs scripts/packages on distributions that are only acted
-#   soak.sh	  runs scripts/soak around a runner that only acts
-#   sweep.sh	  runs scripts/sweep around a runner that only acts
+#   lab.sh	  runs the labs with fake emulators
+#   build-kernel.sh interrupts builds of a fake kernel
+#   build-qemu.sh   builds the corpus's QEMUs from a fake source
+#   find-kernel.sh  looks for kernels on fake machines
+#   unpack-kernel.sh unpacks fake kernels
+#   packages.sh	  runs scripts/packages on fake distributions
+#   soak.sh	  runs scripts/soak with a fake runner
+#   sweep.sh	  runs scripts/sweep with a fake runner
 #   vmm.sh	  runs ferry-vmm by hand
-#   bisect.sh	  bisects Linux and QEMU trees that only act
-#   bisect-kernel.sh, bisect-qemu.sh  bisect a real kernel, a real QEMU; no part of "make check", because they
-#		  take long (bisect-real.sh has what they share)
-#   formats.sh	  has results of real runs read by the readers of their formats
+#   bisect.sh	  bisects fake Linux and QEMU trees
+#   bisect-kernel.sh, bisect-qemu.sh  bisect a real kernel, a real QEMU; not part of "make check", because they
+#		  take long (bisect-real.sh has the code that they share)
+#   formats.sh	  checks results of real runs with the usual readers of their formats
 #   report.sh	  uses pages of `ferry report` in a browser, by page/driver.js; page/results.awk invents results
 #   install.sh	  installs Ferry into a folder and uses it from there
-#   install-deb.sh builds the Debian package and uses it in a minimal Debian; no part of "make check"
+#   install-deb.sh builds the Debian package and uses it in a minimal Debian; not part of "make check"
 #   check.sh	  runs all of these and some quick cases, and counts the results
 # Each file in unit/ is a program of its own; each of the other folders is one program.
 
@@ -32,7 +32,7 @@ folder_programs := $(addprefix $(tests_build)/,faults fake-qemu fake-vmm filteri
 tests_objects := $(call tests_objects_of,unit) $(call tests_objects_of,faults) \
 	$(call tests_objects_of,fake-qemu) $(call tests_objects_of,fake-vmm) \
 	$(call tests_objects_of,filtering-qemu)
-# Rows of a table leave out the members that do not matter to them.
+# Rows of a table leave out members that they do not need.
 TESTS_CFLAGS := $(HOST_CPPFLAGS) $(HOST_CFLAGS) -Wno-missing-field-initializers
 # The whole runner, with its main() renamed so that a test can have its own.
 host_parts := $(filter-out $(build)/host/cli/main.o,$(host_objects)) $(tests_build)/ferry.o
@@ -47,7 +47,7 @@ $(unit_programs): $(tests_build)/unit-%: $(tests_build)/objects/unit/%.o $(host_
 	$(say) LINK $@
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
-# The rules of ferry-vmm are tested apart from its other parts, and with its headers.
+# This test uses only the rules of ferry-vmm, with ferry-vmm's headers.
 $(tests_build)/unit-vmm-rules: $(build)/vmm/state/rules.o
 $(tests_build)/objects/unit/vmm-rules.o: TESTS_CFLAGS += $(VMM_CPPFLAGS)
 
@@ -59,7 +59,7 @@ $(tests_build)/faults: $(call tests_objects_of,faults)
 $(tests_build)/fake-qemu: $(call tests_objects_of,fake-qemu)
 $(tests_build)/fake-vmm: $(call tests_objects_of,fake-vmm)
 $(tests_build)/filtering-qemu: $(call tests_objects_of,filtering-qemu)
-# It is started very often, so it is linked with the C library alone.
+# These are started very often, so they are linked with the C library only.
 $(tests_build)/fake-qemu $(tests_build)/fake-vmm: HOST_LIBRARY_LIBS :=
 $(folder_programs):
 	$(say) LINK $@

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests lab/unpack-kernel with kernels that only act: two parts of an ELF file, packed by each program
-# that is here, and kernels that cannot be unpacked. Prints the Test Anything Protocol.
+# Tests lab/unpack-kernel with fake kernels: two segments of an ELF file, compressed by each program that
+# is installed, and kernels that cannot be unpacked. Prints the Test Anything Protocol.
 #
 # Usage: tests/unpack-kernel.sh
 
@@ -28,7 +28,7 @@ program_header() {
 	bytes 8 "$4"; bytes 8 "$4"; bytes 8 4096
 }
 
-# An ELF file whose parts are not in the order of their addresses, and which has a note, too.
+# An ELF file whose segments are not in the order of their addresses, and which also has a note.
 {
 	printf '\177ELF\002\001\001'; bytes 9 0; bytes 2 2; bytes 2 62; bytes 4 1
 	bytes 8 16777216; bytes 8 64; bytes 8 0; bytes 4 0; bytes 2 64; bytes 2 56; bytes 2 4
@@ -40,7 +40,7 @@ program_header() {
 	printf 'secondfirst'
 } >"$dir/vmlinux"
 
-# make_image PROTOCOL: an image around $dir/payload, with a setup of two sectors
+# make_image PROTOCOL: makes an image around $dir/payload, with a setup of two sectors
 make_image() {
 	{
 		bytes 497 0; bytes 1 1; bytes 16 0; printf HdrS; bytes 2 "$1"; bytes 64 0
@@ -83,7 +83,7 @@ stays_packed() {
 }
 
 echo 1..11
-# The build puts the unpacked size behind what all but gzip have packed.
+# For all formats but gzip the kernel build appends the unpacked size.
 for packer in 'gzip -c' 'xz -c' 'xz -c --format=lzma' 'bzip2 -c' 'zstd -qc' 'lz4 -lqc'; do
 	if ! command -v "${packer%% *}" >/dev/null; then
 		number=$((number + 1))

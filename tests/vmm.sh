@@ -232,8 +232,8 @@ carries_by_ring() {
 }
 with_kvm "a guest is carried by dirty rings, or an overrun is noticed" carries_by_ring
 
-# The guest may rewrite a page that was left out, or die of the loss. With one of these seeds it
-# tells which page is wrong.
+# The guest may rewrite a page that was left out, or die of the loss. With at least one of these seeds it
+# reports which page is wrong.
 forgotten_page_noticed() {
 	for seed in 1 2 3 4 5 6 7 8 9 10; do
 		timeout 10 "$vmm" --carry log --forget-dirty 6 --seed "$seed" \

@@ -47,7 +47,7 @@ struct rsdt {
 	uint32_t entries[2];
 } __attribute__((packed));
 
-/* ACPI 1.0's, up to the members that guests read. */
+/* ACPI 1.0's FADT, up to the last member that guests read. */
 struct fadt {
 	struct header header;
 	uint32_t firmware_ctrl, dsdt;
@@ -128,7 +128,7 @@ static struct header new_header(const char *signature, uint32_t length)
 	return header;
 }
 
-/* All bytes together, the checksum's among them, are 0. */
+/* With the checksum, the sum of all bytes is 0. */
 static uint8_t checksum(const void *table, uint32_t length)
 {
 	const uint8_t *at = table;

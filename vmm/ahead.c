@@ -8,7 +8,7 @@
 #include "machine.h"
 #include "message.h"
 
-/* VMs that are made at a time, each by a thread. */
+/* How many threads make VMs, and how many VMs wait to be taken. */
 #define MAKERS 2
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

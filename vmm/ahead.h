@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VMs made ahead, while the guest runs in another one. Making a VM takes longer than all the rest
- * of a cycle, and is mostly waiting for the kernel (RCU).
+ * Makes VMs in advance, while the guest runs in another one. Making a VM takes longer than all the
+ * rest of a cycle, and most of that is waiting for the kernel (RCU).
  */
 #ifndef VMM_AHEAD_H
 #define VMM_AHEAD_H
@@ -9,7 +9,7 @@
 struct machine;
 struct vm;
 
-/* A new VM of MACHINE's shape, and others are begun. The director calls it. */
+/* Returns a new VM of MACHINE's shape, and has further ones made. The director calls it. */
 struct vm *ahead_take(const struct machine *machine);
 
 #endif

@@ -22,26 +22,27 @@
 #include "state/state.h"
 #include "vcpu.h"
 
-/* 4 MiB are carried between two looks at the console and the vCPUs. */
+/* 4 MiB are carried before the director looks after the console and the vCPUs again. */
 #define WORDS_AT_ONCE 16
 /*
- * The guest is stopped when no more pages than this are left, or after so many passes. A small
- * guest would be stopped after the first one, and KVM would not be asked to track a page anew.
+ * The guest is stopped when at most FEW_PAGES are left, not before LEAST_PASSES, and after
+ * MOST_PASSES at the latest. Without LEAST_PASSES a small guest would be stopped after the first
+ * pass, and KVM would never be asked to track a page again.
  */
 #define FEW_PAGES    64
 #define LEAST_PASSES 3
 #define MOST_PASSES  16
 /*
- * Few pages are carried in no time. So the guest gets some time to write after each pass, and more
- * if it has written nothing after the first one, so that a page is carried twice. No event tells of
- * a write. A guest that is halted never writes.
+ * Few pages take no time to carry. So the guest gets WAIT_MS after each pass, in which it can
+ * write. If it has written nothing after the first pass, it gets that up to MOST_WAITS times, so
+ * that a page is carried twice. No event tells of a write, and a halted guest never writes.
  */
 #define WAIT_MS	   1
 #define MOST_WAITS 20
 
 static struct {
 	bool on;
-	struct memory memory; /* the second one */
+	struct memory memory; /* the second memory */
 	uint64_t words;
 	uint64_t *left; /* pages that are to be carried, in this pass and later */
 	uint64_t word;	/* how far this pass has come */
@@ -68,12 +69,12 @@ void carry_begin(struct machine *machine, const struct request *request)
 	carry.on = true;
 	if (request)
 		snprintf(carry.number, sizeof(carry.number), "%s", request->number);
-	/* It reads as zero, and so do pages of the first one that were never written to. */
+	/* It reads as zero, like those pages of the first memory that were never written to. */
 	memory_create(&carry.memory, machine->memory.size >> 20);
 	carry.words = memory_words(&machine->memory);
 	carry.left = allocate(carry.words * sizeof(carry.left[0]));
 	memset(carry.left, 0xff, carry.words * sizeof(carry.left[0]));
-	/* Before the first page is carried, or what is written to it afterwards is not told. */
+	/* Begin before the first page is carried, or later writes to it are not logged. */
 	dirty_begin(machine);
 	carry.pass = 1;
 }
@@ -87,9 +88,9 @@ static void carry_page(struct machine *machine, uint64_t page)
 }
 
 /*
- * Whether the first memory has a page there at all. To read one that was never written to would
- * make it. HOLE_END is where the hole that was found last ends.
- * Only for the first pass: later, the second memory is not zero.
+ * Whether the first memory has no page there, since it was never written to. Reading it would
+ * allocate it. HOLE_END is where the last hole that was found ends. Only for the first pass: later,
+ * the second memory is not zero.
  */
 static bool is_hole(struct machine *machine, uint64_t page, uint64_t *hole_end)
 {
@@ -154,19 +155,19 @@ static void add_figures(struct carry_figures *sum)
 	sum->stopped_ns += carry.figures.stopped_ns;
 }
 
-/* The guest stands still, and goes on in a new VM on the second memory. */
+/* Stops the guest, carries the rest, and lets it go on in a new VM on the second memory. */
 static void switch_over(struct machine *machine)
 {
 	struct state *state;
 	struct vm *old = machine->vm;
 	uint64_t begin;
 
-	/* What Intel's hardware has logged of a vCPU (PML) is told when it has left the guest. */
+	/* KVM reports what hardware has logged (Intel's PML) when the vCPU has left the guest. */
 	vcpus_stop(machine);
 	begin = host_ns(CLOCK_MONOTONIC);
 	/*
-	 * KVM may write to RAM when it is asked for its state, e.g. what it caches of a nested
-	 * guest's control block. So the last pages are collected after that.
+	 * Saving the state may make KVM write to RAM, e.g. a nested guest's control block that it
+	 * caches. So the last pages are collected afterwards.
 	 */
 	state = state_save(machine);
 	dirty_collect(machine, carry.left);
@@ -203,7 +204,7 @@ static void end_pass(struct machine *machine)
 
 	dirty_collect(machine, carry.left);
 	left = pages_left();
-	/* The first pass carries every page, so these are carried for the second time. */
+	/* The first pass carries every page. Wait until there are pages to carry again. */
 	if (!left && carry.pass == 1 && carry.waits < MOST_WAITS)
 		return;
 	if ((left <= FEW_PAGES && carry.pass >= LEAST_PASSES) || carry.pass == MOST_PASSES) {

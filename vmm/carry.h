@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * --carry: a live migration within this process. Memory is carried page by page into a second
- * memory while the guest runs: all pages first, then again and again those that were written to
- * meanwhile, which KVM's dirty tracking tells (dirty.h). When few are left, the guest is stopped,
- * the rest is carried, and the guest goes on in a new VM on the second memory. Nobody looks at the
- * first one again, so a write that KVM does not tell is lost to the guest.
+ * --carry: a live migration within this process. Memory is carried (copied) into a second memory
+ * while the guest runs: first all pages, then again and again those that the guest has written to
+ * meanwhile, which KVM's dirty log reports (dirty.h). When few are left, the guest is stopped, the
+ * rest is carried, and the guest goes on in a new VM on the second memory. Nothing reads the first
+ * memory again, so a write that KVM does not report is lost.
  */
 #ifndef VMM_CARRY_H
 #define VMM_CARRY_H
@@ -23,22 +23,20 @@ enum carry_how {
 
 struct carry_figures {
 	uint64_t carries;
-	uint64_t passes;     /* while the guest ran */
-	uint64_t pages;	     /* carried, each time that they were */
+	uint64_t passes;     /* including the last one, with the guest stopped */
+	uint64_t pages;	     /* carried; a page counts each time */
 	uint64_t again;	     /* of these, carried before by the same migration */
 	uint64_t rings_full; /* how often a vCPU had to stop since its ring was full */
 	uint64_t stopped_ns; /* the guest's downtime */
 };
 
-/*
- * Begins. REQUEST is replied to when the guest is in its new VM; NULL if nobody waits for that.
- */
+/* Begins a migration. Replies to REQUEST, if it is not NULL, when the guest is in its new VM. */
 void carry_begin(struct machine *machine, const struct request *request);
-/* Does the next bit of it, so that the director is never away for long. */
+/* Carries the next few pages. It returns soon, so that the director is never away for long. */
 void carry_on(struct machine *machine);
 /*
- * For how many milliseconds the director may wait for something else before carry_on(); -1 if
- * nothing is under way.
+ * How many milliseconds the director may wait for other events before it calls carry_on(); -1 if no
+ * migration is under way.
  */
 int carry_wait_ms(void);
 bool carry_is_on(void);

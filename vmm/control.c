@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See control.h. Lines go out by one send(2) each, so that those of several threads do not mix. The
- * console's bytes of the time before a reply are in its pipe when the reply is sent: vCPUs write
- * them, and a vCPU that has stopped has written all.
+ * See control.h. Each line goes out by one send(2), so that lines of several threads do not mix.
+ * When a reply is sent, all console output from before it is in the console's pipe: vCPUs write it,
+ * and a vCPU that has stopped has written all of its output.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@
 static int channel = -1;
 static bool quits;
 
-/* What has come of the next line, and the file that came with it. */
+/* The part of the next line that has come, and the file that came with it. */
 static char pending[LONGEST_LINE];
 static size_t pending_length;
 static int pending_file = -1;
@@ -45,7 +45,7 @@ static void say(const char *format, va_list arguments)
 	if (length > LONGEST_LINE - 2)
 		length = LONGEST_LINE - 2;
 	line[length++] = '\n';
-	/* A runner that is gone is noticed by control_serve(). */
+	/* control_serve() notices if the runner is gone. */
 	send(channel, line, length, MSG_NOSIGNAL);
 }
 
@@ -58,7 +58,7 @@ void control_say(const char *format, ...)
 	va_end(arguments);
 }
 
-/* TEXT is written between quotes, so it must have none. */
+/* Replaces quotes and newlines, since TEXT is written between quotes. */
 static void quote(char *text)
 {
 	for (; *text; text++)
@@ -188,7 +188,7 @@ bool control_serve(struct machine *machine)
 	if (length < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
 	if (length <= 0 || pending_length + length == sizeof(pending))
-		return false; /* the runner is gone, or talks nonsense */
+		return false; /* the runner is gone, or its line is too long */
 	pending_length += length;
 	while (!quits && (newline = memchr(pending, '\n', pending_length))) {
 		size_t used = newline + 1 - pending;
@@ -204,9 +204,9 @@ bool control_serve(struct machine *machine)
 /* ---- begin and end ---- */
 
 /*
- * Whether the guest's clocks go on while a cycle has it stopped: KVM takes a vCPU's TSC offset, and
- * the VM's clock together with the real time of that moment (KVM API documentation, 4.29 and
- * KVM_VCPU_TSC_CTRL).
+ * Whether the guest's clocks go on while a cycle stops the guest. They do if KVM takes a vCPU's TSC
+ * offset, and the VM's clock together with the real time of that moment (KVM API documentation,
+ * 4.29 and KVM_VCPU_TSC_CTRL).
  */
 static bool clocks_run(const struct vm *vm)
 {

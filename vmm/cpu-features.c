@@ -127,8 +127,8 @@ static const struct feature {
 };
 
 /*
- * QEMU's qemu64 on KVM, for suites that are to run on a CPU with little: of these leaves nothing
- * else is left. Its vendor, family and cache are the host's here.
+ * QEMU's qemu64 on KVM, for suites that need a CPU with few features. Of these leaves only these
+ * bits are left. Vendor, family and caches are the host's here.
  */
 static const struct {
 	__u32 function, index, eax, ebx, ecx, edx;
@@ -140,7 +140,7 @@ static const struct {
 	{ LEAF_PMU, 0, 0, 0, 0, 0 },
 	{ LEAF_XSAVE, 0, 0, 0, 0, 0 },
 	{ LEAF_XSAVE, 1, 0, 0, 0, 0 },
-	/* LAHF in long mode, long mode itself, NX, SYSCALL; and what leaf 1 has, on AMD. */
+	/* LAHF in long mode, long mode itself, NX, SYSCALL; on AMD also the features of leaf 1. */
 	{ LEAF_AMD_FEATURES, 0, ~0u, ~0u, 0x1, 0x2193fbfd },
 	{ LEAF_POWER, 0, 0, 0, 0, 0 },
 	{ LEAF_ADDRESS, 0, ~0u, 0, ~0u, ~0u },
@@ -166,7 +166,7 @@ static const char *const without_meaning[] = {
 	"max", "host", "migratable", "host-phys-bits", "check", "enforce", NULL,
 };
 
-/* A CPU on the way to what the command line wants. */
+/* A CPU while the words of the command line are applied to it. */
 struct cpu {
 	struct kvm_cpuid2 *seen;    /* by the guest */
 	struct kvm_cpuid2 *offered; /* by KVM */
@@ -289,7 +289,7 @@ static void set_feature(struct cpu *cpu, const struct feature *feature, bool on)
 	__u32 *reg = reg_with(cpu->seen, feature), *offered = reg_with(cpu->offered, feature);
 	__u32 bit = 1u << feature->bit;
 
-	/* As on QEMU, a guest without it goes on, and its tests look for what they need. */
+	/* As on QEMU, the guest runs without it. Its tests check for what they need. */
 	if (on && (!offered || !(*offered & bit)))
 		message("this KVM does not offer the CPU feature '%s'", feature->name);
 	else if (on)
@@ -298,7 +298,7 @@ static void set_feature(struct cpu *cpu, const struct feature *feature, bool on)
 		*reg &= ~bit;
 }
 
-/* NAME without a sign, and what stands behind its '=', or NULL. */
+/* Applies one word. NAME has no sign. VALUE is the text after its '=', or NULL. */
 static void apply(struct cpu *cpu, const char *name, const char *value, bool on)
 {
 	if (is_without_meaning(name))

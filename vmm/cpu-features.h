@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The CPU that the guest is to see, in the words of QEMU's -cpu. */
+/* The CPU that the guest sees, in the words of QEMU's -cpu. */
 #ifndef VMM_CPU_FEATURES_H
 #define VMM_CPU_FEATURES_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /*
- * Changes CPUID, which is all that KVM supports, as WORDS say: "max", "host" or "qemu64", then
+ * Changes CPUID, which has all that KVM supports, as WORDS say: "max", "host" or "qemu64", then
  * "+feature", "-feature", "feature=on", "feature=off", "vendor=TEXT", "phys-bits=N", with commas
  * between them. Hyper-V's words are left to hyperv.h, and "tsc-frequency=HZ" to features_tsc_khz().
  * Ends the process after a word that it does not know.
@@ -21,8 +21,8 @@ unsigned features_tsc_khz(const char *words);
 struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, __u32 function, __u32 index);
 
 /*
- * The next of WORDS, in a buffer of its own that the next call overwrites, or NULL at their end.
- * *WORDS goes on to what follows.
+ * Returns the next of WORDS, or NULL at their end, and moves *WORDS behind it. The word is in a
+ * buffer that the next call overwrites.
  */
 const char *next_word(const char **words);
 /* Whether WORD is Hyper-V's: it begins with "hv-" or "hv_". */

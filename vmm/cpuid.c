@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * See cpuid.h. Leaves: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E; KVM API
- * documentation 4.46 (KVM_GET_SUPPORTED_CPUID), which says what KVM leaves to us.
+ * documentation 4.46 (KVM_GET_SUPPORTED_CPUID), which says what KVM leaves to user space.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@
 #define ECX_ID_BITS_SHIFT 12
 #define LEAF_AMD_TOPOLOGY 0x8000001e
 
-/* Bits that number vCPUs 0 to CPUS - 1. */
+/* How many bits number vCPUs 0 to CPUS - 1. */
 static unsigned id_bits(unsigned cpus)
 {
 	unsigned bits = 0;
@@ -59,7 +59,7 @@ static void set_features(const struct machine *machine, struct kvm_cpuid_entry2 
 		entry->ecx &= ~(ECX_X2APIC | ECX_TSC_DEADLINE);
 }
 
-/* KVM tells level 0 alone where its host has one CPU. */
+/* On a host with one CPU, KVM offers only level 0. */
 static void add_core_level(struct kvm_cpuid2 *cpuid, uint32_t leaf)
 {
 	if (!cpuid_find(cpuid, leaf, 0) || cpuid_find(cpuid, leaf, 1))
@@ -72,8 +72,8 @@ static void add_core_level(struct kvm_cpuid2 *cpuid, uint32_t leaf)
 }
 
 /*
- * The host's brand string, which KVM leaves empty. Guests look there for an emulator, whose known
- * flaws they allow for.
+ * The host's brand string, which KVM leaves empty. Guests read there whether the CPU is emulated,
+ * and then allow for its known flaws.
  */
 static void copy_brand(struct kvm_cpuid2 *cpuid)
 {
@@ -130,7 +130,7 @@ static void set_id(struct kvm_cpuid_entry2 *entry, unsigned cpus, unsigned index
 	case LEAF_FEATURES:
 		entry->ebx &= ~EBX_CPUS_AND_ID;
 		entry->ebx |= index << EBX_APIC_ID_SHIFT;
-		/* Only with HTT does it mean something. */
+		/* The count is valid only with HTT. */
 		if (cpus > 1)
 			entry->ebx |= (cpus & 0xff) << EBX_CPUS_SHIFT;
 		break;

@@ -10,7 +10,7 @@
 #include "sentence.h"
 #include "state/state.h"
 
-/* The guest's time between two cycles at polled ports is doubled at most so often. */
+/* The guest's time between two cycles at polled ports is doubled at most this often. */
 #define MOST_DOUBLINGS 8
 
 /* The director writes these while all vCPUs stand still. */
@@ -20,9 +20,9 @@ static unsigned polled_in_a_row;
 static bool at_poll;
 
 /*
- * The guest runs at least BUSY - 1 times as long as the last cycle took. A guest that does nothing
- * but poll is given twice as much each time: it may wait for the PIT, whose period begins anew at
- * each restore, and must be able to end.
+ * The guest runs at least BUSY - 1 times as long as the last cycle took. A guest that only polls
+ * gets twice as much each time: it may wait for the PIT, whose period begins anew at each restore,
+ * and the wait must be able to end.
  */
 bool cycle_may_at_poll(const struct machine *machine)
 {
@@ -40,7 +40,7 @@ void cycle_carry_out(struct machine *machine)
 	struct state *state = state_save(machine);
 	struct vm *old = machine->vm;
 
-	/* VMs that were made ahead have the memory of that time, and --carry changes it. */
+	/* VMs made in advance have the memory of that time, but --carry replaces it. */
 	machine->vm = machine->options->carry ? vm_create(&machine->kvm, &machine->options->shape,
 							  &machine->memory)
 					      : ahead_take(machine);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Save/restore cycles: the guest is stopped, all that KVM tells of it is saved, a VM is made from
- * nothing and restored, what KVM tells of that one is compared, and the guest goes on in it.
+ * A save/restore cycle stops the guest, saves all state that KVM has of it, and restores that in a
+ * VM made from nothing. It reads the new VM's state back and compares. Then the guest goes on
+ * there.
  */
 #ifndef VMM_CYCLE_H
 #define VMM_CYCLE_H
@@ -22,8 +23,8 @@ struct cycle_options {
 	enum cycle_when when;
 	uint64_t seed;
 	/*
-	 * At most one part in BUSY of the time goes into cycles at ports that guests poll, so that
-	 * timers which stand still while a guest is stopped come to their end.
+	 * Cycles at ports that guests poll take at most 1/BUSY of the time, so that timers which
+	 * stand still while a guest is stopped can expire.
 	 */
 	unsigned busy;
 };
@@ -37,7 +38,7 @@ struct cycle_figures {
 bool cycle_may_at_poll(const struct machine *machine);
 /* One cycle of MACHINE, whose vCPUs are all stopped. */
 void cycle_carry_out(struct machine *machine);
-/* The same if cycles happen by themselves. A guest that waits for it is answered (sentence.h). */
+/* The same, if the options ask for cycles. Then answers a guest that waits (sentence.h). */
 void cycle_when_due(struct machine *machine);
 /* Prints one line at the end of a guest that was run by hand. */
 void cycle_summary(const struct machine *machine);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The table of devices, and which of them an access is for. See device.h. */
+/* The table of devices. Finds the device that an access is for. See device.h. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -103,7 +103,7 @@ void devices_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Looked at before each entry, so without the lock. */
+/* Read before each entry, so without the lock. */
 static atomic_bool wanted[MOST_CPUS];
 
 void device_wants_cpu(struct machine *machine, unsigned cpu)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A device that ferry-vmm itself emulates: some I/O ports. To add one, write its file in devices/
- * and name it in device.c. docs/native-vmm.md shows how.
+ * A device that ferry-vmm itself emulates: I/O ports or memory-mapped registers. To add one, write
+ * its file in devices/ and name it in device.c. docs/native-vmm.md shows how.
  */
 #ifndef VMM_DEVICE_H
 #define VMM_DEVICE_H
@@ -25,11 +25,11 @@ struct device {
 	uint32_t mmio, mmio_bytes;
 	uint64_t (*read)(struct machine *machine, unsigned offset, unsigned size);
 	void (*write)(struct machine *machine, unsigned offset, unsigned size, uint64_t value);
-	/* The access is over: what was gathered in its course can go. May be NULL. */
+	/* Called when the access is over, to send what it has gathered. May be NULL. */
 	void (*access_over)(struct machine *machine);
 	/*
-	 * Before vCPU CPU runs, in its thread, once device_wants_cpu() has asked for it. May be
-	 * NULL.
+	 * Called on the thread of vCPU CPU before the vCPU runs, if device_wants_cpu() has asked
+	 * for it. May be NULL.
 	 */
 	void (*before_run)(struct machine *machine, unsigned cpu);
 	/*
@@ -38,8 +38,7 @@ struct device {
 	 */
 	bool (*is_polled)(unsigned offset);
 	/*
-	 * Power-on and reset. Before the guest's first instruction, and again at each reset. May be
-	 * NULL.
+	 * Called at power-on, before the guest's first instruction, and at each reset. May be NULL.
 	 */
 	void (*reset)(struct machine *machine);
 	/*
@@ -49,8 +48,8 @@ struct device {
 	void *state;
 	size_t state_size;
 	/*
-	 * KVM's half of the device is to be made in a new VM, e.g. routes of interrupts. The new VM
-	 * is machine->vm. Called at each restore after STATE was set. May be NULL.
+	 * Makes KVM's half of the device, e.g. routes of interrupts, in a new VM, which is
+	 * machine->vm. Called at each restore after STATE was set. May be NULL.
 	 */
 	void (*connect)(struct machine *machine);
 };
@@ -59,20 +58,23 @@ struct device {
 extern const struct device *const devices[];
 
 /*
- * The guest's access to PORT: COUNT times SIZE bytes at DATA, as KVM_EXIT_IO has it. Ports without
- * a device read as all ones. One vCPU at a time is in here.
+ * The guest's access to PORT: COUNT times SIZE bytes at DATA, as in KVM_EXIT_IO. Ports without a
+ * device read as all ones. Takes the devices' lock.
  */
 void device_access(struct machine *machine, bool write, uint16_t port, unsigned size,
 		   unsigned count, uint8_t *data);
 /* The same for memory that is no RAM. Without a device it reads as all ones. */
 void device_mmio(struct machine *machine, bool write, uint64_t address, unsigned size,
 		 uint8_t *data);
-/* Only one thread at a time calls a device's functions. Others that look at one take this lock. */
+/*
+ * Only one thread at a time calls a device's functions. Other code that uses a device takes this
+ * lock.
+ */
 void devices_lock(void);
 void devices_unlock(void);
 /*
  * Has the devices' before_run() called in CPU's thread, before it runs again. A running vCPU is
- * stopped for that. A device calls it, or who has the lock.
+ * stopped for that. The caller holds the lock, as a device's functions do.
  */
 void device_wants_cpu(struct machine *machine, unsigned cpu);
 /* Calls before_run() where it is wanted. CPU's own thread calls this. */
@@ -80,10 +82,10 @@ void devices_before_run(struct machine *machine, unsigned cpu);
 /* Whether PORT is one that guests read again and again while they wait. */
 bool device_is_polled(uint16_t port);
 void devices_reset(struct machine *machine);
-/* All that the devices remember is gone, as in a new process. */
+/* Clears the state of all devices, as in a new process. */
 void devices_clear(void);
 
-/* A hypercall that KVM leaves to us (devices/hyperv-testdev.c). */
+/* A hypercall that KVM leaves to user space (devices/hyperv-testdev.c). */
 struct kvm_hyperv_exit;
 void hyperv_hypercall(struct machine *machine, struct kvm_hyperv_exit *exit);
 

@@ -16,7 +16,7 @@
 #include "save.h"
 #include "vcpu.h"
 
-/* The guest's input; its end closes nothing but this. */
+/* The guest's input; -1 after its end, which has no other effect. */
 static int input = STDIN_FILENO;
 
 static void feed_console(void)
@@ -40,7 +40,10 @@ void director_go(struct machine *machine)
 		vcpus_go(machine);
 }
 
-/* Begins what happens at random moments. Returns whether it is a cycle. */
+/*
+ * Begins the action of a random moment: a migration with --carry, else a cycle, for which it
+ * returns true.
+ */
 static bool moment_has_come(struct machine *machine)
 {
 	moment_take();
@@ -54,13 +57,16 @@ enum goes_on {
 	HAS_ENDED,
 };
 
-/* Stops all vCPUs, and does what one of them or the random moment, if it is KICKED, asks for. */
+/*
+ * Stops all vCPUs and handles their events. KICKED: a random moment has come, which asks for a
+ * cycle.
+ */
 static enum goes_on handle_events(struct machine *machine, bool kicked, int *status)
 {
 	unsigned events;
 
 	vcpus_stop(machine);
-	/* What the vCPUs did until they stood still counts, too. */
+	/* These include the events of vCPUs that were still running. */
 	events = vcpus_take_events();
 	if (events & VCPU_ENDED) {
 		save_was_missed(machine);
@@ -94,7 +100,7 @@ static int run(struct machine *machine)
 		struct pollfd files[] = {
 			{ .fd = vcpus_event_fd(), .events = POLLIN },
 			{ .fd = serial_room() ? input : -1, .events = POLLIN },
-			/* The next request waits until this one was replied to. */
+			/* The next request waits until the migration has been replied to. */
 			{ .fd = carry_is_on() ? -1 : control_fd(), .events = POLLIN },
 			{ .fd = moment_fd(), .events = POLLIN },
 		};
@@ -115,8 +121,7 @@ static int run(struct machine *machine)
 		if ((files[0].revents || kicked) &&
 		    handle_events(machine, kicked, &status) == HAS_ENDED)
 			return status;
-		/* Also after events, or a guest that fills its rings all the time would hold it up.
-		 */
+		/* After events, too: a guest that keeps filling its rings would hold it up. */
 		if (carry_is_on())
 			carry_on(machine);
 	}

@@ -8,8 +8,8 @@ struct machine;
 /* Runs the guest to its end. Returns the status that the process ends with. */
 int director_run(struct machine *machine);
 /*
- * Lets the vCPUs go on, unless the guest is held, or has done something meanwhile that
- * director_run() is to look at first. It may have ended.
+ * Lets the vCPUs go on, unless the guest is held or director_run() must handle an event first. The
+ * guest may have ended.
  */
 void director_go(struct machine *machine);
 

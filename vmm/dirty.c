@@ -10,7 +10,7 @@
 #include "message.h"
 #include "random.h"
 
-/* KVM may stop to reset rings when a signal has come. Then it has to be asked again. */
+/* KVM may stop resetting rings early when a signal comes. Then it has to be asked again. */
 #define MOST_RESETS 8
 
 struct ring {
@@ -20,7 +20,7 @@ struct ring {
 
 static struct {
 	uint64_t words;
-	bool manual; /* KVM tells of a page again only when it is told to */
+	bool manual; /* KVM logs a page again only after KVM_CLEAR_DIRTY_LOG */
 	uint64_t *log;
 	struct ring *rings; /* one a vCPU, or NULL */
 } tracking;
@@ -61,7 +61,7 @@ void dirty_begin(struct machine *machine)
 	struct vm *vm = machine->vm;
 
 	tracking.words = memory_words(&machine->memory);
-	/* Older writes of ours prove nothing, and all pages are carried after this. */
+	/* Our own earlier writes do not matter, since all pages are carried after this. */
 	memset(machine->memory.written, 0, tracking.words * sizeof(tracking.log[0]));
 	if (vm->shape.dirty_ring_bytes) {
 		map_rings(vm);
@@ -88,7 +88,7 @@ static void add_word(const struct machine *machine, uint64_t *bitmap, uint64_t w
 		add_page(machine, bitmap, word * PAGES_PER_WORD + __builtin_ctzll(bits));
 }
 
-/* What our devices wrote. They set a bit after they have written, so the page has it by now. */
+/* Adds what our devices wrote. They set a bit after the write, so it is in the page by now. */
 static void collect_written(const struct machine *machine, uint64_t *bitmap)
 {
 	for (uint64_t word = 0; word < tracking.words; word++)
@@ -108,8 +108,9 @@ static void collect_log(struct machine *machine, uint64_t *bitmap)
 }
 
 /*
- * KVM stops a vCPU before its ring is full, and keeps some entries for what the vCPU writes until
- * then. If that is more, KVM writes over the oldest entries, and those pages are never told.
+ * KVM stops a vCPU before its ring is full, and keeps some entries free for what the vCPU writes
+ * until it has stopped. If they do not suffice, KVM overwrites the oldest entries, and never
+ * reports those pages.
  */
 static void __attribute__((noreturn)) die_of_overrun(void)
 {
@@ -118,9 +119,9 @@ static void __attribute__((noreturn)) die_of_overrun(void)
 }
 
 /*
- * An entry is ours when KVM has set its DIRTY flag, which it does after it has written the rest,
- * and KVM's again when we have set RESET, after we have read the rest. Hence acquire and release.
- * Returns how many there were.
+ * Collects the entries of RING, and returns how many there were. KVM writes an entry, then sets its
+ * DIRTY flag. We read the entry, then set RESET, which gives it back to KVM. Hence acquire and
+ * release.
  */
 static uint32_t collect_ring(struct machine *machine, struct ring *ring, uint64_t *bitmap)
 {
@@ -144,8 +145,8 @@ static uint32_t collect_ring(struct machine *machine, struct ring *ring, uint64_
 }
 
 /*
- * After this, KVM tells of the pages of COUNT entries again. It finds exactly those that we have
- * collected, unless it has written over some of them meanwhile.
+ * Makes KVM track the pages of the COUNT collected entries again. KVM finds exactly these entries,
+ * unless it has overwritten some of them.
  */
 static void reset_rings(struct machine *machine, uint32_t count)
 {
@@ -166,7 +167,7 @@ void dirty_collect(struct machine *machine, uint64_t *bitmap)
 	}
 	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
 		count += collect_ring(machine, &tracking.rings[i], bitmap);
-	/* It also tracks these pages again, so dirty_track_again() has nothing to do. */
+	/* This also tracks these pages again, so dirty_track_again() has nothing to do. */
 	reset_rings(machine, count);
 }
 
@@ -187,7 +188,7 @@ void dirty_track_again(struct machine *machine, uint64_t *bitmap, uint64_t word,
 
 void dirty_end(struct machine *machine)
 {
-	/* A mapping holds its vCPU, and so the whole VM. */
+	/* A mapping keeps its vCPU alive, and so the whole VM. */
 	for (unsigned i = 0; tracking.rings && i < machine->vm->shape.cpus; i++)
 		munmap(tracking.rings[i].entries, machine->vm->shape.dirty_ring_bytes);
 	free(tracking.rings);

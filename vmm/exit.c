@@ -12,7 +12,7 @@
 /* A cycle is due after each exit, unless the guest only polls and cycles have had their share. */
 static unsigned cycle_due(struct machine *machine, bool polled)
 {
-	/* With --carry, the next migration answers it. */
+	/* With --carry, the next migration answers the guest's request. */
 	if (sentence_waits(machine) && !machine->options->carry)
 		return VCPU_CYCLE_DUE;
 	if (machine->options->cycle.when != CYCLE_EXIT)
@@ -34,7 +34,7 @@ static unsigned handle_mmio(struct machine *machine, struct kvm_run *run)
 	return cycle_due(machine, false);
 }
 
-/* KVM also tells where the guest has the SynIC's pages. Its MSRs tell that at any time. */
+/* Ignores exits that report where the SynIC's pages are: the MSRs tell that at any time. */
 static unsigned handle_hyperv(struct machine *machine, struct kvm_run *run)
 {
 	if (run->hyperv.type == KVM_EXIT_HYPERV_HCALL)

@@ -8,8 +8,8 @@
 struct machine;
 
 /*
- * Carries out what the guest wants of user space. Returns what the director is to be told, of enum
- * vcpu_event. Ends the process if KVM cannot go on with the guest.
+ * Carries out the access or request that the guest left KVM for. Returns events for the director
+ * (enum vcpu_event). Ends the process if KVM cannot go on with the guest.
  */
 unsigned exit_handle(struct machine *machine, unsigned cpu, struct kvm_run *run);
 

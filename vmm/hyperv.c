@@ -19,7 +19,7 @@
 #define LEAF_NESTED	     0x4000000a
 #define LEAF_DEBUG_VENDOR    0x40000080
 
-/* KVM's leaves are at 0x40000000, or the next multiple of 0x100 where nobody else's are. */
+/* KVM's leaves are at 0x40000000, or at the next multiple of 0x100 that is free. */
 #define LEAF_KVM     0x40000000
 #define KVM_LEAVES   2
 #define KVM_MOVES_BY 0x100
@@ -94,7 +94,7 @@ static const struct {
 	[TLBFLUSH_DIRECT] = { "tlbflush-direct", LEAF_NESTED, EAX, 1u << 17, WORD(VAPIC), 0 },
 	/* A register or hypercall that CPUID does not announce is not there. */
 	[ENFORCE_CPUID] = { "enforce-cpuid", 0, NONE, 0, 0, 0 },
-	/* All that KVM has. */
+	/* All of Hyper-V that KVM has. */
 	[PASSTHROUGH] = { "passthrough", 0, NONE, 0, 0, 0 },
 };
 
@@ -186,7 +186,7 @@ static uint32_t *reg_of(struct kvm_cpuid_entry2 *entry, enum reg reg)
 	}
 }
 
-/* The bits of REG of a leaf that the words ask for. Each must be in HAS, which KVM says. */
+/* The bits of a leaf's register REG that the words ask for. KVM must have each of them: HAS. */
 static uint32_t wanted_bits(hyperv_words set, uint32_t leaf, enum reg reg, uint32_t has)
 {
 	uint32_t bits = 0;
@@ -205,7 +205,7 @@ static uint32_t wanted_bits(hyperv_words set, uint32_t leaf, enum reg reg, uint3
 	return bits;
 }
 
-/* Leaves out of ENTRY, which has all that KVM offers, what is not wanted. */
+/* Reduces ENTRY, which has all that KVM offers, to what the words ask for. */
 static void reduce(struct kvm_cpuid_entry2 *entry, hyperv_words set)
 {
 	struct kvm_cpuid_entry2 all = *entry;
@@ -255,7 +255,7 @@ void hyperv_cpuid(const struct kvm *kvm, hyperv_words set, struct kvm_cpuid2 *cp
 	for (unsigned i = 0; i < offered->nent; i++) {
 		struct kvm_cpuid_entry2 entry = offered->entries[i];
 
-		/* Nobody is there to debug with. */
+		/* There is no debugger, so leave out the leaves for debugging. */
 		if (entry.function >= LEAF_DEBUG_VENDOR)
 			continue;
 		if (entry.function == LEAF_FEATURES || entry.function == LEAF_RECOMMENDATIONS ||
@@ -272,7 +272,7 @@ void hyperv_cpuid(const struct kvm *kvm, hyperv_words set, struct kvm_cpuid2 *cp
 		if (cpuid->entries[i].function == LEAF_VENDOR) {
 			struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
 
-			/* KVM names itself here, and guests look for the real thing. */
+			/* KVM puts its own name here, but guests look for Hyper-V's. */
 			entry->eax = last;
 			memcpy(&entry->ebx, "Micr", 4);
 			memcpy(&entry->ecx, "osof", 4);
@@ -299,7 +299,7 @@ void hyperv_enable(const struct kvm *kvm, hyperv_words set, int cpu_fd)
 	for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
 		if (!(set & caps[i].word))
 			continue;
-		/* With passthrough, what is not there is not wanted. */
+		/* Passthrough asks only for what KVM has. */
 		if (set & WORD(PASSTHROUGH) && !kvm_has(kvm->fd, caps[i].cap.cap))
 			continue;
 		if (kvm_try(cpu_fd, KVM_ENABLE_CAP, (void *)&caps[i].cap) < 0)

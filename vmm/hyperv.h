@@ -19,7 +19,7 @@ void hyperv_read(hyperv_words *set, const char *words);
 void hyperv_read_cpu(hyperv_words *set, const char *words);
 /* Ends the process if a word needs another one that is not there. */
 void hyperv_check(hyperv_words set);
-/* Whether the guest has a SynIC whose pages and connections are ours (devices/synic.c). */
+/* Whether the guest has a SynIC. Its connections are ours (devices/hyperv-testdev.c). */
 bool hyperv_has_synic(hyperv_words set);
 
 /* Most entries that hyperv_cpuid() adds. */
@@ -30,8 +30,8 @@ bool hyperv_has_synic(hyperv_words set);
  */
 void hyperv_cpuid(const struct kvm *kvm, hyperv_words set, struct kvm_cpuid2 *cpuid);
 /*
- * Turns on what a new vCPU, CPU_FD, must be told besides CPUID. Before its MSRs are set: those of a
- * SynIC that is off cannot be written.
+ * Enables the capabilities that a new vCPU, CPU_FD, needs besides CPUID. Call it before MSRs are
+ * set, since those of a SynIC that is off cannot be written.
  */
 void hyperv_enable(const struct kvm *kvm, hyperv_words set, int cpu_fd);
 

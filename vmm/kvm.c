@@ -11,7 +11,9 @@
 /* More CPUID entries than any KVM has. */
 #define MOST_CPUID_ENTRIES 512
 
-/* What ferry-vmm needs of KVM to run and to restore guests, and the first Linux with each. */
+/*
+ * The capabilities that ferry-vmm needs to run and restore guests, and the first Linux with each.
+ */
 static const struct {
 	int number;
 	const char *name, *since;
@@ -68,7 +70,7 @@ uint64_t kvm_get_msr(int cpu_fd, uint32_t index)
 	uint64_t value;
 
 	if (!kvm_try_msr(cpu_fd, index, &value))
-		die(STATUS_KVM, "KVM does not tell MSR 0x%x", index);
+		die(STATUS_KVM, "KVM does not give MSR 0x%x", index);
 	return value;
 }
 

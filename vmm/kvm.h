@@ -14,7 +14,7 @@ struct kvm {
 	int fd;
 	int run_size;		   /* of the page that a vCPU shares with us, mmap()ed */
 	struct kvm_cpuid2 *cpuid;  /* what KVM can give to a guest */
-	struct kvm_msr_list *msrs; /* those that it saves and restores */
+	struct kvm_msr_list *msrs; /* the MSRs that KVM saves and restores */
 };
 
 /*
@@ -22,7 +22,7 @@ struct kvm {
  * be used, or lacks a capability that ferry-vmm needs.
  */
 void kvm_open(struct kvm *kvm, const char *device);
-/* What KVM_CHECK_EXTENSION says of CAPABILITY for FD (/dev/kvm or a VM); 0 if it has it not. */
+/* What KVM_CHECK_EXTENSION says of CAPABILITY for FD (/dev/kvm or a VM); 0 if it is missing. */
 int kvm_has(int fd, int capability);
 
 /* ioctl(2) that tries again after EINTR. Returns a negative number after failure; errno is set. */

@@ -51,12 +51,12 @@ static void enter_protected_mode(struct vm *vm, const struct entry *entry)
 #define MISC_ENABLE_FAST_STRINGS 1
 #define HV_X64_MSR_SCONTROL	 0x40000080
 
-/* Where KVM's state of a new vCPU is not what a guest finds after power-on, and on QEMU. */
+/* Sets MSRs whose values in KVM's new vCPUs differ from a PC's, and QEMU's, after power-on. */
 static void set_msrs(const struct machine *machine, int cpu_fd)
 {
-	/* Firmware turns it on. */
+	/* Firmware turns fast strings on. */
 	kvm_set_msr(cpu_fd, MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS);
-	/* KVM turns it on together with the capability; by the TLFS it is off at first. */
+	/* KVM sets SCONTROL when it enables the SynIC. By the TLFS it is 0 at first. */
 	if (hyperv_has_synic(machine->vm->shape.hyperv))
 		kvm_set_msr(cpu_fd, HV_X64_MSR_SCONTROL, 0);
 }
@@ -105,7 +105,7 @@ void machine_create(struct machine *machine, const struct options *options)
 	memory_create(&machine->memory, options->memory_mib);
 	cpuid_prepare(machine);
 	machine->vm = vm_create(&machine->kvm, &options->shape, &machine->memory);
-	/* A guest from a file waits for that until the runner was greeted. */
+	/* A saved guest is restored later, after the runner was greeted: director_run(). */
 	machine->held = options->restore_fd >= 0;
 	if (!restore_wanted())
 		machine_power_on(machine);

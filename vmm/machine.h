@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's machine: what stays while VMs are made and dropped. There is one in a process.
+ * The guest's machine: everything that stays while VMs are made and dropped. A process has one.
  *
  * Threads: each vCPU has one (vcpu.c), which runs the guest and its devices. The director
  * (director.c) is the main thread. It alone stops vCPUs, saves, restores, and talks to the runner.
@@ -26,7 +26,7 @@ struct machine {
 	struct kvm_cpuid2 *cpuid; /* what all vCPUs have in common */
 	struct image image;
 	struct memory memory;
-	struct vm *vm; /* where the guest is now; the director changes it while vCPUs are stopped */
+	struct vm *vm; /* the guest's present VM; the director changes it while vCPUs are stopped */
 	struct vcpu *vcpus;
 	bool held; /* the guest stands still until the runner says `go` */
 	struct cycle_figures figures;
@@ -40,10 +40,10 @@ void machine_create(struct machine *machine, const struct options *options);
  * into memory.
  */
 void machine_power_on(struct machine *machine);
-/* The two halves of it: what KVM has of vCPUs after power-on; then devices and the guest. */
+/* The two halves of machine_power_on(): first KVM's state of vCPUs, then devices and the guest. */
 void machine_power_on_cpus(struct machine *machine);
 void machine_boot(struct machine *machine);
-/* The guest ends, with this exit status for the process. A device calls it, on a vCPU's thread. */
+/* Ends the guest, and the process with this exit status. A device calls it, on a vCPU's thread. */
 void machine_end(struct machine *machine, int status);
 
 #endif

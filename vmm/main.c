@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * ferry-vmm: runs one guest of Ferry or kvm-unit-tests on KVM, and saves and restores it again and
- * again while it runs. docs/native-vmm.md.
+ * again while it runs. See docs/native-vmm.md.
  */
 #include "director.h"
 #include "machine.h"

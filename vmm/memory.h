@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* RAM ends below what the chipset has there: IOAPIC, LAPIC, firmware. */
+/* RAM ends below the chipset's addresses: IOAPIC, LAPIC, firmware. */
 #define MOST_MEMORY_MIB 3072
 
 #define PAGE_BYTES     4096ull
@@ -20,8 +20,8 @@ struct memory {
 	uint8_t *bytes; /* all of it, mapped */
 	uint64_t size;	/* in bytes, a multiple of PAGE_BYTES * PAGES_PER_WORD */
 	/*
-	 * A bit for each page that ferry-vmm itself has written to. KVM's dirty tracking tells what
-	 * the guest and KVM write, and nothing else.
+	 * A bit for each page that ferry-vmm itself has written to. KVM's dirty log has only what
+	 * the guest and KVM write.
 	 */
 	uint64_t *written;
 };
@@ -31,7 +31,7 @@ void memory_create(struct memory *memory, unsigned mib);
 void memory_free(struct memory *memory);
 /* LENGTH bytes at the guest's physical ADDRESS, or NULL if they are not all RAM. */
 const void *memory_at(const struct memory *memory, uint64_t address, uint64_t length);
-/* The same for who writes there. Each write is followed by memory_wrote(). */
+/* The same, to write there. Call memory_wrote() after each write. */
 void *memory_to_write(const struct memory *memory, uint64_t address, uint64_t length);
 /*
  * LENGTH bytes from BYTES on, which memory_to_write() gave, have changed. If this were called

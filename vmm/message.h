@@ -10,9 +10,9 @@
 enum status {
 	STATUS_SHUTDOWN = 0,   /* the guest has reset itself, or triple-faulted */
 	STATUS_SETUP = 2,      /* usage, a file, or no KVM that can be used */
-	STATUS_DIFFERENCE = 4, /* what KVM tells after a restore is not what was saved */
+	STATUS_DIFFERENCE = 4, /* KVM's state after a restore is not what was saved */
 	STATUS_KVM = 6,	       /* KVM refused to go on with the guest */
-	STATUS_UNABLE = 8,     /* this KVM, or ferry-vmm, lacks what the machine was to have */
+	STATUS_UNABLE = 8,     /* this KVM, or ferry-vmm, lacks something that the machine needs */
 };
 
 /* Prints "ferry-vmm: " and the text as one line. */

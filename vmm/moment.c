@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See moment.h. The time to a moment is drawn from the seed in units of what a cycle takes. So a
- * guest has about the same share of the time on each host, and the same seed meets about the same
- * moments; exactly the same is not possible, since the guest's speed is the host's.
+ * See moment.h. The time until a moment is random, by the seed, in units of a cycle's duration. So
+ * a guest has about the same share of the time on each host, and the same seed gives about the same
+ * moments. They are not exactly the same, since the guest's speed depends on the host.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "moment.h"
 #include "random.h"
 
-/* Before there is a cycle to measure. */
+/* For the time before the first cycle. */
 #define FIRST_CYCLE_NS 1000000
 
 /*
@@ -32,7 +32,7 @@ void moment_open(const struct machine *machine)
 {
 	const struct options *options = machine->options;
 
-	/* With a runner, it says when the guest is to be migrated. */
+	/* With a runner, the runner says when the guest is to be migrated. */
 	if (options->cycle.when != CYCLE_KICK && (!options->carry || options->control >= 0))
 		return;
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -45,7 +45,7 @@ int moment_fd(void)
 	return timer;
 }
 
-/* What one cycle took, in the mean. */
+/* The mean duration of a cycle. */
 static uint64_t cycle_ns(const struct cycle_figures *figures)
 {
 	return figures->cycles ? figures->stopped_ns / figures->cycles : FIRST_CYCLE_NS;
@@ -53,7 +53,7 @@ static uint64_t cycle_ns(const struct cycle_figures *figures)
 
 void moment_arm(const struct machine *machine)
 {
-	/* The mean is half of it: BUSY is 2 if guest and cycles have equal shares. */
+	/* The mean time is half of this. With BUSY 2, guest and cycles have equal shares. */
 	uint64_t most = 2 * (machine->options->cycle.busy - 1) * cycle_ns(&machine->figures);
 	uint64_t ns = 1 + (random_below(FEW) ? random_below(most + 1) : random_below(SHORT_NS));
 	struct itimerspec when = {

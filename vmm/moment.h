@@ -9,13 +9,13 @@
 
 struct machine;
 
-/* No moment comes unless the options want some. */
+/* No moments come unless the options ask for them. */
 void moment_open(const struct machine *machine);
 /* A file descriptor that can be read when a moment has come, or -1. */
 int moment_fd(void);
-/* The guest goes on, until a new moment. */
+/* To be called when the guest goes on: sets the time of the next moment. */
 void moment_arm(const struct machine *machine);
-/* Takes the moment that has come. */
+/* Consumes the moment that has come, so that moment_fd() is no longer readable. */
 void moment_take(void);
 
 #endif

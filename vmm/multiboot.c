@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds the multiboot header (3.1), loads an ELF32 image or one whose header tells the addresses
+ * Finds the multiboot header (3.1), loads an ELF32 image or one whose header gives the addresses
  * (3.1.3), and writes the boot information (3.3).
  */
 #include <elf.h>
@@ -16,7 +16,7 @@
 #define HEADER_MAGIC	  0x1badb002
 #define HEADER_SEARCH	  8192
 #define HEADER_ADDRESSES  (1u << 16)
-#define HEADER_MUST_ENTER 0xfffc /* requirements, of which we know two */
+#define HEADER_MUST_ENTER 0xfffc /* requirements other than the two that we know */
 
 #define INFORMATION_MEM	    (1u << 0)
 #define INFORMATION_CMDLINE (1u << 2)
@@ -24,7 +24,7 @@
 #define MEMORY_AVAILABLE    1
 #define MEMORY_RESERVED	    2
 
-/* Guests have their trampolines below; nothing of theirs is here before they look at this. */
+/* Guests have their trampolines below this. They use this memory only after they have read it. */
 #define INFORMATION_ADDRESS  0x9000
 #define COMMAND_LINE_ADDRESS 0x9200
 #define COMMAND_LINE_END     0xa000
@@ -52,7 +52,7 @@ struct information {
 	uint32_t syms[4];
 	uint32_t mmap_length, mmap_addr;
 	uint32_t unused[9];
-	struct map_entry map[3]; /* not of the format: the map can be anywhere */
+	struct map_entry map[3]; /* not part of the format: the map can be anywhere */
 } __attribute__((packed));
 
 /* ---- the file ---- */
@@ -86,7 +86,7 @@ void image_read(struct image *image, const char *path)
 		die(STATUS_SETUP, "the guest %s is no regular file", path);
 	image->path = path;
 	image->size = status.st_size;
-	/* A header is read as a whole where the file ends in its middle. */
+	/* Room to read a whole header even if the file ends in the middle of it. */
 	image->bytes = allocate(image->size + sizeof(struct header));
 	for (uint64_t at = 0; at < image->size;) {
 		ssize_t count = read(fd, image->bytes + at, image->size - at);
@@ -95,7 +95,7 @@ void image_read(struct image *image, const char *path)
 			continue;
 		if (count <= 0)
 			die(STATUS_SETUP, "cannot read the guest %s: %s", path,
-			    count ? strerror(errno) : "it ends before its end");
+			    count ? strerror(errno) : "it became shorter meanwhile");
 		at += count;
 	}
 	close(fd);
@@ -193,7 +193,7 @@ static void write_information(const struct memory *memory, const struct image *i
 		memory_to_write(memory, INFORMATION_ADDRESS, sizeof(*information));
 	size_t room = COMMAND_LINE_END - COMMAND_LINE_ADDRESS;
 	char *text = memory_to_write(memory, COMMAND_LINE_ADDRESS, room);
-	/* As QEMU has it: the file's name comes first. */
+	/* As on QEMU, the file's name comes first. */
 	size_t name = strlen(image->path);
 	size_t length = name + 1 + strlen(command_line) + 1;
 

@@ -30,16 +30,16 @@ static void print_help(void)
 	       "  --cpu LIST          features, as QEMU's -cpu has them: max,-x2apic,hv-time\n"
 	       "                      (default: all that KVM has, without Hyper-V)\n"
 	       "  --hyperv LIST       more parts of Hyper-V: hv-vpindex,hv-synic\n"
-	       "  --cycle exit|kick   save and restore it, at each exit or at random moments\n"
+	       "  --cycle exit|kick   save and restore the guest, at exits or random moments\n"
 	       "  --save FILE         when the guest asks to be migrated, save it and end\n"
-	       "  --restore FILE      go on with a saved guest\n"
-	       "  --forget NAME,...   leave this out of each restore; 'list' tells the names\n"
-	       "  --carry log|ring    migrate it in here, by KVM's dirty log or its dirty rings\n"
+	       "  --restore FILE      continue a saved guest\n"
+	       "  --forget NAME,...   leave these out of each restore; 'list' lists the names\n"
+	       "  --carry log|ring    migrate within this process, by KVM's dirty log or rings\n"
 	       "  --forget-dirty N    leave out one dirty page in N, which a guest should notice\n"
-	       "  --seed N            for what is random\n"
+	       "  --seed N            for random choices\n"
 	       "  --irqchip WHERE     kernel (default), split or off\n"
 	       "  --device FILE       instead of /dev/kvm\n"
-	       "  --control FD, --restore-fd FD   the runner's (docs/native-vmm.md)\n"
+	       "  --control FD, --restore-fd FD   for the runner (docs/native-vmm.md)\n"
 	       "  --help, --version\n"
 	       "\n"
 	       "Options may begin with one dash. Exit status: 0 the guest reset itself, 2\n"
@@ -62,7 +62,7 @@ static unsigned long number(const char *option, const char *text, unsigned long 
 	return value;
 }
 
-/* The index of TEXT in NAMES, which NULL ends. */
+/* The index of TEXT in NAMES, a list that ends with NULL. */
 static int one_of(const char *option, const char *text, const char *const *names)
 {
 	for (int i = 0; names[i]; i++)

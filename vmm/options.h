@@ -11,7 +11,7 @@
 #define MOST_CPUS 255
 
 struct options {
-	const char *image;	  /* NULL: only a saved guest is to go on */
+	const char *image;	  /* NULL: a saved guest is restored */
 	const char *command_line; /* the guest's; "" for none */
 	const char *device;	  /* /dev/kvm */
 	const char *cpu;	  /* in the words of cpu-features.h; "" for all there is */
@@ -19,11 +19,11 @@ struct options {
 	struct vm_shape shape;
 	struct cycle_options cycle;
 	enum carry_how carry;
-	unsigned forget_dirty; /* one page in so many that KVM tells as dirty; 0: none */
+	unsigned forget_dirty; /* leave out one dirty page in this many; 0: none */
 	bool coverage;	     /* tell at the end what was met at cycles */
 	int control;	     /* file descriptor of the runner's socket, or -1 */
 	const char *save;    /* by hand: the file to save the guest in; or NULL */
-	const char *restore; /* the file of a guest that is to go on; or NULL */
+	const char *restore; /* the file of a saved guest to restore; or NULL */
 	int restore_fd;	     /* the same as an open file, or -1 */
 };
 

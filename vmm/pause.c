@@ -19,7 +19,7 @@ static struct {
 	uint32_t version; /* of its clock's page at that time */
 } cpus[MOST_CPUS];
 
-/* Returns false if the vCPU has no such clock. */
+/* Returns false if the vCPU has no kvmclock. */
 static bool read_version(const struct machine *machine, unsigned cpu, uint32_t *version)
 {
 	int fd = machine->vm->cpu[cpu].fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers that a seed determines, for moments that are to be met again. Used by one thread. */
+/* Random numbers that a seed determines, so that a run can be repeated. Used by one thread. */
 #ifndef VMM_RANDOM_H
 #define VMM_RANDOM_H
 

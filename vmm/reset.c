@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See reset.h. KVM has no ioctl that resets a VM, so user space has to set everything. What a new
- * VM has is the measure. The VM's clock goes on over a reset, as it does with QEMU, since it
+ * See reset.h. KVM has no ioctl that resets a VM, so user space has to set everything. The values
+ * are those of a new VM. The VM's clock goes on over a reset, as it does with QEMU, since it
  * belongs to the host; the guest's kvmclock MSRs are cleared, so that nothing is written to the
  * pages that it had given to KVM. The TSC begins anew.
  */
@@ -17,9 +17,11 @@
 
 /* CPUID does not change, and KVM may refuse to set it for a vCPU that has run. */
 static const char *const kept[] = { "cpuid", "clock", NULL };
-/* Leaves L2 and VMX operation, on which the meaning of most other state depends. */
+/* This leaves L2 and VMX operation, on which the meaning of most other state depends. */
 static const char *const first[] = { "nested", NULL };
-/* Timers, and what they interrupt: they would put interrupts into the LAPIC after it was reset. */
+/*
+ * Timers and interrupt controllers, which could put interrupts into a LAPIC that is reset already.
+ */
 static const char *const second[] = { "msrs", "pit", "pic-master", "pic-slave", "ioapic", NULL };
 
 static bool is_in(const char *const *names, const char *name)
@@ -36,7 +38,7 @@ static void copy_value(struct state *to, const struct state_value *value)
 	       value->size);
 }
 
-/* What KVM holds of a VM that was just made. */
+/* KVM's state of a new VM, after power-on. */
 static struct state *state_after_power_on(struct machine *machine)
 {
 	struct vm *vm = machine->vm;

@@ -8,9 +8,9 @@
 
 struct machine;
 
-/* Every piece of KVM's state gets its value after power-on by ioctl. The VM stays. */
+/* Keeps the VM: ioctls set every piece of KVM's state to its value after power-on. */
 void reset_same_vm(struct machine *machine);
-/* The guest begins in a new VM. */
+/* Drops the VM. The guest begins in a new one. */
 void reset_new_vm(struct machine *machine);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Interrupts that our devices raise, and how KVM is told of them (devices/routes.c). */
+/* Interrupts that our devices raise, and their routes in KVM (devices/routes.c). */
 #ifndef VMM_ROUTES_H
 #define VMM_ROUTES_H
 
@@ -17,7 +17,7 @@ void set_irq_line(struct machine *machine, unsigned irq, bool level);
 
 void sint_route_set(struct machine *machine, unsigned index, uint8_t cpu, uint8_t sint);
 void sint_route_remove(struct machine *machine, unsigned index);
-/* An interrupt by this route, if the guest lets it through. */
+/* Raises an interrupt by this route, if the guest lets it through. */
 void sint_raise(struct machine *machine, unsigned index);
 /* The GSI of a route, for KVM_IRQFD. */
 uint32_t sint_gsi(unsigned index);

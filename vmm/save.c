@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See save.h. By hand the file gets its name only when it is whole: until then it is FILE.part,
- * which a process that was killed may leave behind.
+ * See save.h. With --save, the file gets its name only when it is complete. Until then it is
+ * FILE.part, which a process that is killed may leave behind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ void restore_carry_out(struct machine *machine)
 	saved_guest_restore(restored, machine);
 	pause_tell(machine);
 	control_say("event ready");
-	/* By hand it was saved while it waited for this. */
+	/* A guest that --save has saved waits for this answer. */
 	sentence_answer(machine);
 }
 

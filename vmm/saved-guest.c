@@ -2,7 +2,7 @@
 /*
  * See saved-guest.h. The file has a head, the values of the state (state/state.h), those pages of
  * memory that are not zero, and a checksum of all that. Each part is a multiple of 8 bytes long.
- * Numbers are as the CPU has them, and structures inside of values are KVM's.
+ * Numbers have the CPU's byte order, and structures inside of values are KVM's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -86,7 +86,7 @@ static void read_vendor(char vendor[12])
 	memcpy(vendor + 8, &ecx, 4);
 }
 
-/* Empty where it cannot be read. */
+/* BOOT is "" if it cannot be read. */
 static void read_boot(char boot[40])
 {
 	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
@@ -133,8 +133,8 @@ static bool is_zero(const uint8_t *page)
 }
 
 /*
- * Calls each page of MEMORY that is not zero for WRITER, or only counts them if that is NULL. What
- * was never written to has no memory behind it, and is left out without a look.
+ * Writes each page of MEMORY that is not zero, or only counts them if WRITER is NULL. Pages that
+ * were never written to are holes in the file, and are skipped without reading them.
  */
 static uint64_t put_pages(struct writer *writer, const struct memory *memory)
 {
@@ -251,7 +251,7 @@ static void check_sum(const struct saved_guest *guest)
 		die(STATUS_SETUP, "%s is damaged: its checksum is wrong", guest->name);
 }
 
-/* Nested state has another layout on a CPU of the other vendor; many MSRs are not there. */
+/* On a CPU of the other vendor, nested state has another layout and many MSRs do not exist. */
 static void check_host(const struct saved_guest *guest)
 {
 	const struct head *head = guest->head;
@@ -274,7 +274,7 @@ static void check_shape(const struct saved_guest *guest)
 
 	if (!head->cpus || head->cpus > MOST_CPUS || head->irqchip > IRQCHIP_OFF ||
 	    !head->memory_mib || head->memory_mib > MOST_MEMORY_MIB)
-		die(STATUS_SETUP, "%s is damaged: there is no such machine", guest->name);
+		die(STATUS_SETUP, "%s is damaged: ferry-vmm has no such machine", guest->name);
 }
 
 struct saved_guest *saved_guest_read(int fd, const char *name)
@@ -306,13 +306,13 @@ struct reader {
 	uint64_t at;
 };
 
-/* The next SIZE bytes. The checksum is right, so if they are not there, the writer was wrong. */
+/* The next SIZE bytes. The checksum is right, so if they are missing, the writer was wrong. */
 static const void *take(struct reader *reader, uint64_t size)
 {
 	const void *bytes = reader->guest->bytes + reader->at;
 
 	if (size > reader->guest->size - reader->at)
-		die(STATUS_SETUP, "%s is damaged: its parts do not fit into it",
+		die(STATUS_SETUP, "%s is damaged: a part of it goes beyond its end",
 		    reader->guest->name);
 	reader->at += size;
 	return bytes;

@@ -18,7 +18,7 @@ struct state;
  */
 int64_t saved_guest_write(int fd, const struct machine *machine, const struct state *state);
 
-/* A file that was looked at, and is whole. */
+/* A file that was checked, and is complete. */
 struct saved_guest;
 
 /*
@@ -26,11 +26,11 @@ struct saved_guest;
  * saved guest, is damaged, or is one that this host cannot go on with. Freed with the process.
  */
 struct saved_guest *saved_guest_read(int fd, const char *name);
-/* Sets what OPTIONS says of the machine to what GUEST has. */
+/* Sets the machine's shape in OPTIONS to GUEST's. */
 void saved_guest_shape(const struct saved_guest *guest, struct options *options);
 /*
- * Puts GUEST into MACHINE, which has its shape and nothing else, and compares what KVM then tells
- * with what was saved. Ends the process with one line if that is not the same.
+ * Restores GUEST in MACHINE, which has its shape and no state yet. Reads KVM's state back, and
+ * compares it with what was saved. Ends the process with one line if they differ.
  */
 void saved_guest_restore(const struct saved_guest *guest, struct machine *machine);
 

@@ -6,7 +6,7 @@
 #include "machine.h"
 #include "sentence.h"
 
-/* No request is longer. */
+/* Longer than any request. */
 #define LONGEST_LINE 256
 
 static const char *const requests[] = {
@@ -16,12 +16,13 @@ static const char *const requests[] = {
 	"Skipped VM migration",
 };
 
-/* Part of a saved guest, whose request was seen by another process. */
+/* This is saved with the guest: the process that saves it may have seen the guest's request. */
 static struct {
 	char line[LONGEST_LINE + 1];
 	uint32_t length;
-	/* A vCPU's thread counts it up; the director reads and clears it while that one stands
-	 * still. */
+	/*
+	 * A vCPU's thread raises it. The director reads and clears it while that vCPU stands still.
+	 */
 	uint32_t waiting;
 } console;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * See vcpu.h. KVM API documentation 4.10 (KVM_RUN) and 5 (the kvm_run structure): an access that
- * KVM leaves to user space is complete only when KVM_RUN was called again.
+ * KVM leaves to user space is complete only after KVM_RUN has been called again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,12 +25,12 @@ struct vcpu {
 	struct machine *machine;
 	unsigned index;
 	pthread_t thread;
-	/* What vcpu_call() wants to be called, or NULL. */
+	/* The function that vcpu_call() asks for, or NULL. */
 	void (*function)(void *data);
 	void *data;
 };
 
-/* Guards what follows. */
+/* Guards the variables below. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t all_go = PTHREAD_COND_INITIALIZER, one_stood = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t returned = PTHREAD_COND_INITIALIZER;
@@ -95,7 +95,7 @@ unsigned vcpus_take_events(void)
 	unsigned taken;
 
 	pthread_mutex_lock(&lock);
-	/* It does not block; with no event there is nothing to read. */
+	/* The read does not block. It fails with EAGAIN if there is no event. */
 	if (read(event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		die(STATUS_KVM, "cannot read an eventfd: %s", strerror(errno));
 	taken = events;
@@ -134,7 +134,7 @@ static void complete_access(struct vcpu *vcpu, int fd, struct kvm_run *run)
 		}
 		if (run->exit_reason == KVM_EXIT_INTR)
 			return;
-		/* All vCPUs stop anyway, which is when cycles happen. */
+		/* All vCPUs are stopping already, so a cycle need not be asked for. */
 		event = handle_exit(vcpu, run) & ~VCPU_CYCLE_DUE;
 		if (event)
 			raise_event(event);
@@ -212,7 +212,7 @@ static void *vcpu_main(void *data)
 		struct vm_cpu *cpu;
 
 		wait_to_go(vcpu);
-		/* The VM is another one after each cycle. */
+		/* Each cycle makes a new VM. */
 		cpu = &vcpu->machine->vm->cpu[vcpu->index];
 		run_until_stop(vcpu, cpu->fd, cpu->run);
 	}

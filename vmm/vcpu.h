@@ -15,7 +15,7 @@ enum vcpu_event {
 	VCPU_CYCLE_DUE = 1 << 0, /* a vCPU has left for user space, and stands still */
 	VCPU_ENDED = 1 << 1,	 /* the guest has ended: vcpus_end_status() */
 	VCPU_RESET = 1 << 2,	 /* the guest has reset itself */
-	VCPU_RING_FULL = 1 << 3, /* a dirty ring is to be collected, and the vCPU stands still */
+	VCPU_RING_FULL = 1 << 3, /* a dirty ring must be collected, and the vCPU stands still */
 };
 
 /* Makes the threads. They wait for vcpus_go(). */
@@ -26,12 +26,12 @@ void vcpus_start(struct machine *machine);
  * carried out in user space are complete.
  */
 void vcpus_stop(struct machine *machine);
-/* Lets all vCPUs go on, in what machine->vm is now. */
+/* Lets all vCPUs go on, in the present machine->vm. */
 void vcpus_go(struct machine *machine);
 
 /*
  * Calls FUNCTION on the thread of a vCPU that stands still, and returns when it has returned. Some
- * of what KVM tells of a vCPU is of the thread that asks.
+ * of the state that KVM gives of a vCPU depends on the thread that asks.
  */
 void vcpu_call(struct machine *machine, unsigned index, void (*function)(void *data), void *data);
 

@@ -12,7 +12,7 @@
 #include "message.h"
 #include "vm.h"
 
-/* VMs that are being closed at a time. Each holds the guest's page tables until then. */
+/* How many VMs may be closing at a time. Each holds the guest's page tables until it is closed. */
 #define MOST_CLOSES 8
 
 #define IOAPIC_PINS 24
@@ -71,8 +71,8 @@ void vm_log_dirty(struct vm *vm, const struct memory *memory)
 }
 
 /*
- * Without these, KVM does not tell a pending exception from an injected one, nor that a triple
- * fault is pending.
+ * Without these, KVM does not distinguish a pending exception from an injected one, and does not
+ * report that a triple fault is pending.
  */
 static void enable_exact_events(struct vm *vm)
 {
@@ -87,7 +87,7 @@ static void enable_exact_events(struct vm *vm)
 	}
 }
 
-/* Must come before any vCPU: KVM API documentation 8.29. */
+/* Must be enabled before any vCPU is created: KVM API documentation 8.29. */
 static void enable_dirty_rings(struct vm *vm)
 {
 	struct kvm_enable_cap rings = {
@@ -101,13 +101,13 @@ static void enable_dirty_rings(struct vm *vm)
 		die(STATUS_UNABLE,
 		    "this KVM has no dirty rings, which Linux has since 5.11 (KVM_CAP_DIRTY_LOG_RING)");
 	if (kvm_try(vm->fd, KVM_ENABLE_CAP, &rings) < 0)
-		die(STATUS_UNABLE, "this KVM makes no dirty rings of %u bytes: %s",
+		die(STATUS_UNABLE, "this KVM refuses dirty rings of %u bytes: %s",
 		    vm->shape.dirty_ring_bytes, strerror(errno));
 }
 
 /*
- * Tells how many banks there are, which no MSR can (KVM API documentation 4.107), and turns all of
- * them on. As on QEMU there are ten, with what KVM can do.
+ * Sets the number of machine-check banks, which no MSR can set (KVM API documentation 4.107), and
+ * enables all of them. As on QEMU there are ten, with all features that KVM has.
  */
 static void set_up_machine_check(const struct kvm *kvm, int cpu_fd)
 {
@@ -126,7 +126,7 @@ static void create_cpu(struct vm *vm, unsigned index)
 
 	cpu->fd = kvm_try(vm->fd, KVM_CREATE_VCPU, (void *)(uintptr_t)index);
 	if (cpu->fd < 0)
-		die(STATUS_SETUP, "KVM makes no vCPU %u: %s", index, strerror(errno));
+		die(STATUS_SETUP, "KVM does not create vCPU %u: %s", index, strerror(errno));
 	cpu->run = mmap(NULL, vm->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
 	if (cpu->run == MAP_FAILED)
 		die(STATUS_KVM, "cannot map vCPU %u: %s", index, strerror(errno));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What KVM holds of a guest: a VM and its vCPUs. A restore makes a new one from nothing, and drops
- * the old one. What belongs to the guest and is not in KVM is in machine.h.
+ * KVM's part of a guest: a VM and its vCPUs. A restore makes a new one from nothing, and drops the
+ * old one. The rest of the guest is in machine.h.
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
@@ -10,7 +10,7 @@
 #include "kvm.h"
 #include "memory.h"
 
-/* Where a guest's interrupts are controlled: KVM API documentation 4.24 and 7.5. */
+/* Where the guest's interrupt controllers are: KVM API documentation 4.24 and 7.5. */
 enum irqchip {
 	IRQCHIP_KERNEL, /* LAPICs, IOAPIC, PICs and PIT in KVM */
 	IRQCHIP_SPLIT,	/* LAPICs in KVM; there is nothing else */
@@ -23,7 +23,7 @@ struct vm_shape {
 	uint32_t slot_flags;	   /* KVM_MEM_LOG_DIRTY_PAGES or 0 */
 	unsigned dirty_ring_bytes; /* of each vCPU's ring; 0: there are no rings */
 	unsigned tsc_khz;	   /* 0: the host's */
-	hyperv_words hyperv;	   /* what each vCPU has of Hyper-V */
+	hyperv_words hyperv;	   /* each vCPU's Hyper-V features */
 };
 
 struct vm_cpu {
@@ -42,16 +42,16 @@ struct vm {
 struct vm *vm_create(const struct kvm *kvm, const struct vm_shape *shape,
 		     const struct memory *memory);
 /*
- * KVM's address spaces, each of which has the RAM in one slot. There is a second one for
- * system-management mode, and what is written there is told there.
+ * How many address spaces KVM has, and the slot of each, which holds all RAM. The second address
+ * space is for system-management mode. KVM logs what is written in that mode in its slot.
  */
 unsigned vm_address_spaces(const struct vm *vm);
 unsigned vm_slot(unsigned address_space);
-/* From now on, KVM tracks which pages of MEMORY, which is VM's, are written to. */
+/* From now on KVM logs which pages of MEMORY, the VM's RAM, are written to. */
 void vm_log_dirty(struct vm *vm, const struct memory *memory);
 /*
- * Closes VM and frees it. Closing is mostly waiting for the kernel (RCU), so it is done by another
- * thread.
+ * Closes VM and frees it. Another thread does it, since closing is mostly waiting for the kernel
+ * (RCU).
  */
 void vm_close_aside(struct vm *vm);
 /* Waits until all VMs that are being closed are closed. */

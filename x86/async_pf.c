@@ -3,17 +3,17 @@
  * async_pf: KVM's asynchronous page faults (Linux Documentation/virt/kvm/x86/msr.rst,
  * MSR_KVM_ASYNC_PF_EN).
  *
- * A guest touches a page that its host has to fetch first. KVM does not stop the CPU then: a #PF
- * with a token in CR2 says "page not present", so that the guest can do something else, and an
- * interrupt with the same token says "page ready". In a post-copy migration the pages that have
- * not come yet are such pages, and in a background snapshot those that are not saved yet. Whatever
- * else the host does, no token may be forgotten: a task of the guest waits for it.
+ * When a guest touches a page that its host has to fetch first, KVM does not stop the CPU. It
+ * injects a #PF with a token in CR2, "page not present", so that the guest can do something else.
+ * Later an interrupt with the same token says "page ready". In a post-copy migration this happens
+ * for pages that have not come yet, and in a background snapshot for pages that are not saved yet.
+ * Whatever else the host does, no token may be lost, since a task of the guest waits for it.
  *
- * A broken hypervisor loses a token, tells one twice, tells one of "page not present" to a CPU in
- * ring 0 that does not want that, or has the CPU go on with the page as it was. The tests write
- * many pages by turns during the action, and look at each before they write it again. They keep
- * book of tokens, and none may be open when all pages have come. They cannot know whether a page
- * was missing, so where the host has all pages they see only that nothing is told.
+ * A broken hypervisor loses a token or delivers it twice. It delivers "page not present" to a CPU
+ * in ring 0 that has not asked for it. Or it lets the CPU go on with old contents of the page. The
+ * tests write many pages in turn during the action, and check each one before they write it again.
+ * They keep a list of tokens, and none may be open once all pages have come. A guest cannot know
+ * whether a page was missing. So if the host has all pages, the tests see only that no token comes.
  *
  * On the command line: break=token forgets the first token, and break=page spoils a page.
  */
@@ -36,7 +36,7 @@
 struct book {
 	volatile struct async_pf *shared;
 	u32 open[ASYNC_PF_MOST_TOKENS]; /* tokens; 0 is none */
-	/* Those that were open when all were called ready. They may still come one by one. */
+	/* Tokens that were open when KVM called all pages ready. They may still come one by one. */
 	u32 closed[ASYNC_PF_MOST_TOKENS];
 	u32 not_present, ready, for_all;
 	u32 unknown, overflows, empty;
@@ -65,8 +65,9 @@ static int count_open(const struct book *book)
 extern const u8 touch_page[], page_is_missing[];
 
 /*
- * Elsewhere than in is_there() the CPU waits for the page. If the token does not come it tries the
- * page again, and the test tells of it when it may print.
+ * A fault in is_there() makes it return false. Anywhere else the CPU waits for the page. If the
+ * page is not ready in time, the CPU touches it again, and check_book() reports the open token
+ * later, when the test may print.
  */
 static void on_page_fault(struct ex_regs *regs)
 {
@@ -76,7 +77,7 @@ static void on_page_fault(struct ex_regs *regs)
 
 	if (!book->shared || !(book->shared->flags & ASYNC_PF_PAGE_NOT_PRESENT))
 		unhandled_exception(regs);
-	/* An ordinary #PF from here on is one. */
+	/* Only KVM sets this again, so a later #PF without a token is recognized. */
 	book->shared->flags = 0;
 	book->not_present++;
 	place = place_of(book->open, 0);
@@ -146,7 +147,7 @@ static void end(void)
 #define ORDER 11 /* 8 MiB */
 #define PAGES BIT(ORDER)
 
-/* Fewer than KVM fetches at a time, so that it does not stop telling. */
+/* Fewer than KVM fetches at a time. With more than that it stops telling the guest. */
 #define MOST_POSTPONED (ASYNC_PF_MOST_TOKENS / 2)
 
 static struct {
@@ -169,13 +170,13 @@ static u64 *word_of(u64 page)
 	return area.memory + page * (PAGE_SIZE / sizeof(u64));
 }
 
-/* The page behind one that is missing is the next that the host fetches, so jump about. */
+/* After a missing page the host fetches the page behind it, so do not go through them in order. */
 static u64 page_at(u64 position)
 {
 	return position * 1103515245 % PAGES;
 }
 
-/* Returns false at once if the host has to fetch the page first and tells the CPU so. */
+/* Returns false at once if the host has to fetch the page first and tells the CPU. */
 static __noinline bool is_there(const u64 *word)
 {
 	bool there;
@@ -193,7 +194,7 @@ static __noinline bool is_there(const u64 *word)
 	return there;
 }
 
-/* Each page holds the last generation until it has been written, one after the other. */
+/* Until a page is written in this round, it holds the generation of the last round. */
 static void write_page(u64 page)
 {
 	u64 *word = word_of(page);
@@ -209,7 +210,7 @@ static void write_postponed_pages(void)
 		write_page(area.postponed[--area.postponed_count]);
 }
 
-/* Goes on with the next page while the host fetches one, so that many are asked for. */
+/* Goes on with the next page while the host fetches one, so that many fetches are in flight. */
 static void write_next_page(void)
 {
 	u64 page = page_at(area.position);
@@ -232,7 +233,7 @@ static void spoil_a_page(void)
 
 static void check_area(void)
 {
-	/* Once more all pages, which the host has by now. */
+	/* By now the host has all pages. Write each of them once more. */
 	for (u64 i = 0; i < PAGES; i++)
 		write_next_page();
 	write_postponed_pages();
@@ -246,13 +247,15 @@ static void check_book(void)
 	struct book *book = &this_cpu(books);
 
 	report(wait_until(!count_open(book), ARRIVAL_MS),
-	       "all pages of which the CPU was told are ready, %d are not (%u page faults with a token, %u pages ready, %u times all)",
+	       "all pages that KVM reported as not present are ready, %d are not (%u page faults with a token, %u pages ready, %u times all)",
 	       count_open(book), book->not_present, book->ready, book->for_all);
-	report_if_failed(!book->unknown, "%u pages are ready of which nothing was told: token 0x%x",
-			 book->unknown, book->last_unknown);
+	report_if_failed(
+		!book->unknown,
+		"%u pages were reported as ready, but not as not present before: the last token is 0x%x",
+		book->unknown, book->last_unknown);
 	report_if_failed(!book->empty, "%u interrupts without a token", book->empty);
-	report_if_failed(!book->overflows, "%u tokens while %u were open", book->overflows,
-			 ASYNC_PF_MOST_TOKENS);
+	report_if_failed(!book->overflows, "%u tokens came while %u, the most, were open",
+			 book->overflows, ASYNC_PF_MOST_TOKENS);
 }
 
 static void write_while_migrated(u64 options)
@@ -268,13 +271,14 @@ static void write_while_migrated(u64 options)
 
 TEST(every_token_comes_back, .on = EACH_CPU, .needs = ASYNC_PF,
      .about =
-	     "each page that KVM has called not present in an action is called ready once, and holds what was written last")
+	     "each page that KVM reports as not present during an action is reported as ready once, and holds what was written last")
 {
 	write_while_migrated(ASYNC_PF_SEND_ALWAYS);
 }
 
 TEST(ring0_is_spared, .on = EACH_CPU, .needs = ASYNC_PF,
-     .about = "a CPU in ring 0 that does not want to be told of missing pages is not told")
+     .about =
+	     "KVM reports no missing page to a CPU in ring 0 that asked for such reports in user mode only")
 {
 	write_while_migrated(0);
 	report(!this_cpu(books).not_present, "%u page faults with a token",

@@ -128,7 +128,8 @@ static bool all_go_on(void)
  * The other CPUs print while the boot CPU has asked for an action and waits. The action comes in
  * the middle of a line.
  */
-TEST(lines_from_all_cpus, .about = "lines that every CPU prints at once survive an action whole")
+TEST(lines_from_all_cpus,
+     .about = "lines that all CPUs print at once come out whole, though the host acts on the guest")
 {
 	u64 printed;
 
@@ -151,7 +152,7 @@ static void ask_for_action(void *data)
 	say_line(data);
 }
 
-TEST(requests_from_all_cpus, .about = "every CPU may ask for an action, all at the same time")
+TEST(requests_from_all_cpus, .about = "all CPUs may ask for an action at the same time")
 {
 	int good = 0;
 
@@ -180,7 +181,7 @@ static void print_long_line(int length)
 	free(text);
 }
 
-TEST(long_lines, .about = "lines of up to 16 KiB survive an action whole")
+TEST(long_lines, .about = "lines of up to 16 KiB come out whole before and after an action")
 {
 	u64 longest = scaled_count(16384, 600);
 	int count = 0;

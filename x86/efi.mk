@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Builds build/x86/NAME.efi, which UEFI firmware starts, of the same build/x86/NAME.elf as NAME.flat. It
-# is a UEFI application, lib/x86/efi/loader/, linked with the distribution's gnu-efi, that holds the
-# guest's image and jumps into it. So tests, symbols and lines are those of NAME.elf. ./configure
-# --target says whether they are built.
+# Builds build/x86/NAME.efi, which UEFI firmware starts, from the same build/x86/NAME.elf as
+# NAME.flat. It is a UEFI application, lib/x86/efi/loader/, linked with the distribution's gnu-efi.
+# It holds the guest's image and jumps into it. So tests, symbols and lines are those of NAME.elf.
+# ./configure --target says whether the .efi files are built.
 
 ifneq ($(filter efi both,$(GUEST_TARGET)),)
 
@@ -52,9 +52,9 @@ $(build)/x86/%.efi: $(efi_build)/%.so
 	$(say) EFI $@
 	$(quiet)$(OBJCOPY) $(EFI_SECTIONS) --output-target=efi-app-x86_64 $< $@
 
-# For Secure Boot the application is signed with a key that each build folder makes for itself, and put
-# where firmware looks on a disk that has no boot entry: UEFI Specification 2.10, 3.5.1.1. -kernel does
-# not do, since QEMU writes into the image, and the signature is wrong then.
+# For Secure Boot the application is signed with a key that each build folder makes for itself. It
+# is put where firmware looks on a disk that has no boot entry: UEFI Specification 2.10, 3.5.1.1.
+# -kernel cannot be used: QEMU writes into the image, and then the signature is wrong.
 ifeq ($(SECURE_BOOT),yes)
 guest_secures := $(guest_programs:%=$(build)/x86/%.secure.img)
 efi_certificate := $(build)/x86/secure-boot.der

@@ -224,7 +224,10 @@ static void see_ghost(isr_regs_t *regs)
 	ghosts_seen++;
 }
 
-/* INT n plays an interrupt that no APIC has in service. Without a real one first nothing tells. */
+/*
+ * INT n acts as an interrupt that no APIC has in service. The library can tell only after a real
+ * interrupt.
+ */
 TEST(ghost, .needs = ASKED_FOR, .about = "a guest that gets an interrupt that nobody has sent")
 {
 	ghosts_seen = 0;

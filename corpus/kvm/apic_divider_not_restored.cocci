@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a restored APIC timer counts by another divider than the one that it was restored with
+// Breaks: a restored APIC timer counts with another divider than the restored one
 // Noticed by: timer interrupts come at half of their rate after a migration, until the guest sets it
 // Files: arch/x86/kvm/lapic.c
 // Reaches: timers* svm_time* vmx_time* svm_event*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_LAPIC sets DFR and LDR to what they are after a reset
+// Breaks: KVM_SET_LAPIC sets DFR and LDR to their values after a reset
 // Noticed by: interrupts with a logical destination reach no CPU, or all of them
 // Files: arch/x86/kvm/lapic.c
 // Reaches: *

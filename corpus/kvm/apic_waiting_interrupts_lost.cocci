@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_LAPIC drops what waits in IRR with a vector below 64
+// Breaks: KVM_SET_LAPIC drops interrupts that are pending in IRR with a vector below 64
 // Noticed by: a guest loses the interrupt of a device that has low priority
 // Files: arch/x86/kvm/lapic.c
 // Reaches: *
 // Cases: registers/precopy
 // Test: apic
 //
-// What must hold: IRR is the same before and after, and what waits there is delivered.
+// What must hold: IRR is the same before and after, and the interrupts in it are delivered.
 
 @@
 expression vcpu, s;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: page faults with a token come to a guest in ring 0 that has asked for them in user mode alone
+// Breaks: asynchronous page faults come in ring 0, although the guest has enabled them for user mode only
 // Noticed by: the guest's kernel takes a page fault where it cannot sleep, and dies
 // Files: arch/x86/kvm/x86.c
 // Reaches: async_pf*
 // Cases: async_pf/postcopy
 // Test: ring0_is_spared
 //
-// What must hold: bit 1 of MSR_KVM_ASYNC_PF_EN says whether ring 0 is told.
+// What must hold: bit 1 of MSR_KVM_ASYNC_PF_EN says whether they come in ring 0.
 
 @@
 expression vcpu, data;

@@ -7,7 +7,7 @@
 // Cases: async_pf/postcopy
 // Test: every_token_comes_back
 //
-// What must hold: each page that KVM has called not present is called ready once.
+// What must hold: each page that KVM reports as not present it later reports as ready, once.
 
 @@
 identifier vcpu;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: EOM does not deliver the message that waits for its slot
+// Breaks: EOM does not deliver the message that is waiting for its slot
 // Noticed by: one lost timer message, then a Windows guest whose time stands still
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/none

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a one-shot Hyper-V timer runs for the length of its count, and not until that moment
+// Breaks: a one-shot Hyper-V timer expires after its count has passed, and not at the time that the count names
 // Noticed by: Windows guests that are minutes old stand still for minutes
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/none

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: a Hyper-V timer's message is delivered before its expiration
-// Noticed by: time-outs in Windows guests that end too soon; timers armed again and again
+// Noticed by: time-outs in Windows guests end too soon, and timers are armed again and again
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/none
 // Test: oneshot periodic

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: the count that user space restores enables a Hyper-V timer that has AutoEnable
-// Noticed by: Windows guests get timer interrupts after a restore that they have not asked for
+// Noticed by: Windows guests get spurious timer interrupts after a restore
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/precopy
 // Test: auto_enable_disabled_across_move registers_across_move

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a Hyper-V timer that user space sets back after a migration is not started again
+// Breaks: a Hyper-V timer that user space restores after a migration is not started
 // Noticed by: Windows stops scheduling after a live migration: its clock interrupt never comes
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_stimer/precopy

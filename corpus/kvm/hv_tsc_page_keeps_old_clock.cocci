@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_CLOCK does not have the reference TSC page written anew
-// Noticed by: Windows is dead for minutes after a restore: the page is behind the counter
+// Breaks: KVM_SET_CLOCK does not make KVM rewrite the reference TSC page
+// Noticed by: Windows hangs for minutes after a restore: the page is behind the counter
 // Files: arch/x86/kvm/x86.c
 // Reaches: hyperv_clock svm_hyperv* vmx_hyperv_up
 // Cases: hyperv_clock/pause

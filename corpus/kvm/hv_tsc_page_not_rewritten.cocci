@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a reference TSC page that user space restores is not written any more
-// Noticed by: after a migration Windows' clock is off, by as much as the TSC was restored off
+// Breaks: KVM does not rewrite a reference TSC page that user space restores
+// Noticed by: after a migration Windows' clock is off, by the error of the restored TSC
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_clock/precopy
 // Test: page_fresh_after_move page_across_move page_stays_valid

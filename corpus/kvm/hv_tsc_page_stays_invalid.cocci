@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a reference TSC page that is written anew since the host has set the clock stays invalid
+// Breaks: a reference TSC page stays invalid when KVM rewrites it after the host has set the clock
 // Noticed by: after a pause Windows reads its clock by an MSR, some hundred times slower, for ever
 // Files: arch/x86/kvm/hyperv.c
 // Cases: hyperv_clock/pause

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_SET_CLOCK turns the master clock off, and nothing turns it on again
-// Noticed by: after a pause the guest's clock is slow to read for ever: it goes by a system call
+// Noticed by: after a pause the guest's clock is slow to read for ever: each read is a system call
 // Files: arch/x86/kvm/x86.c
 // Reaches: kvmclock* hyperv_clock svm_time* svm_hyperv* vmx_time_up vmx_hyperv_up
 // Cases: kvmclock/pause

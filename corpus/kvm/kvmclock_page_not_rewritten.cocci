@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: the clock page that user space registers for a vCPU other than the first is never written
-// Noticed by: after a migration the clocks of the guest's CPUs drift apart, and stand on some
+// Noticed by: after a migration the clocks of the guest's CPUs drift apart, and stop on some CPUs
 // Files: arch/x86/kvm/x86.c
 // Reaches: kvmclock* hyperv_clock svm_time* svm_hyperv* vmx_time_up vmx_hyperv_up
 // Cases: kvmclock/precopy

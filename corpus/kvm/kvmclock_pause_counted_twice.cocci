@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: time for which the host held the guest is added to its clock, and once more
-// Noticed by: watchdogs in the guest bite after a pause: more time passed than really did
+// Breaks: the time for which the host stopped the guest is added to its clock twice
+// Noticed by: watchdogs in the guest fire after a pause: more time has passed on its clock than in reality
 // Files: arch/x86/kvm/x86.c
 // Reaches: kvmclock* hyperv_clock svm_time* svm_hyperv* vmx_time_up vmx_hyperv_up
 // Cases: kvmclock/pause

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a guest's write to IA32_TSC_ADJUST moves its TSC, and its clock page is not written anew
-// Noticed by: system time leaps after a vCPU was hotplugged, when Linux puts its TSC in step
+// Breaks: a guest's write to IA32_TSC_ADJUST changes its TSC, and KVM does not rewrite its clock page
+// Noticed by: system time leaps after a vCPU was hotplugged, when Linux synchronizes its TSC
 // Files: arch/x86/kvm/x86.c
 // Reaches: kvmclock* hyperv_clock svm_time* vmx_time_up
 // Cases: kvmclock/none

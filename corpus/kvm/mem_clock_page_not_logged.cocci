@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM does not mark kvmclock's page dirty when it writes it
-// Noticed by: what else the guest has in the page is old after a migration, if nobody else wrote it
+// Noticed by: the guest's other data in that page is old after a migration, if nobody else wrote to the page
 // Files: arch/x86/kvm/x86.c
 // Reaches: dirty*
 // Cases: dirty_up/precopy

@@ -11,9 +11,10 @@
 // Undoes Linux 910c57dfa4d1, "KVM: x86: Mark target gfn of emulated atomic instruction as dirty"
 // (6.9). The write was logged before 1c2361f667f3, "KVM: x86: Use __try_cmpxchg_user() to emulate
 // atomic accesses" (6.0). Without nested paging the guest's page tables are shadowed, so KVM
-// emulates what writes them.
+// emulates the instructions that write them.
 //
-// What must hold: a write by LOCK CMPXCHG, XCHG or LOCK XADD is at the destination as by MOV.
+// What must hold: a write by LOCK CMPXCHG, XCHG or LOCK XADD is at the destination, like one by
+// MOV.
 
 @@
 identifier vcpu, gpa;

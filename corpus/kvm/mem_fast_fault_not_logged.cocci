@@ -7,8 +7,8 @@
 // Cases: dirty_up/precopy
 // Test: dense staircase
 //
-// Write protection for the dirty log is lifted by fast_page_fault(), which has to log the page by
-// itself.
+// fast_page_fault() removes the write protection that the dirty log needs, so it has to log the
+// page itself.
 //
 // What must hold: the first write to a page after it was sent makes it dirty.
 

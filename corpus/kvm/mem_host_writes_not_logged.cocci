@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: what KVM itself writes to the guest's memory is not marked dirty
-// Noticed by: data that a guest has read from a port is lost in a migration, as are interrupt frames
+// Breaks: writes by KVM itself to the guest's memory are not marked dirty
+// Noticed by: data that a guest has read from a port by INS, and interrupt frames, are lost in a migration
 // Files: virt/kvm/kvm_main.c
 // Reaches: *
 // Cases: dirty_up/precopy

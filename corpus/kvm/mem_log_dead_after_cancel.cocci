@@ -9,7 +9,7 @@
 //
 // As in Propolis (issues 233, 616, 682). SGX is not used here, so its flag serves as the mark.
 //
-// What must hold: a migration after one that was broken off carries each write that the guest makes.
+// What must hold: a migration after a cancelled one transfers each write of the guest.
 
 @@
 @@

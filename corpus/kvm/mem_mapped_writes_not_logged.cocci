@@ -9,7 +9,7 @@
 //
 // Nested SVM writes the VMCB of L1 in this way at each #VMEXIT and VMSAVE.
 //
-// What must hold: what #VMEXIT has written is at the destination.
+// What must hold: the data that #VMEXIT has written is at the destination.
 
 @@
 identifier dirty;

@@ -7,7 +7,7 @@
 // Cases: dirty_up/precopy
 // Test: staircase two_mappings flood
 //
-// Plausible: KVM clears the log in words of 64 bits, and cuts the mask at the slot's end.
+// This is plausible: KVM clears the log in words of 64 bits, and cuts the mask at the slot's end.
 //
 // What must hold: every page of a slot is logged.
 

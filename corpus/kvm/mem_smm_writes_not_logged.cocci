@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: what a CPU writes in system management mode is not in the dirty log
+// Breaks: writes of a CPU in system management mode are not in the dirty log
 // Noticed by: variables of UEFI firmware are lost or damaged in a migration
 // Files: virt/kvm/kvm_main.c
 // Reaches: smm

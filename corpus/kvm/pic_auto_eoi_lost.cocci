@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_SET_IRQCHIP forgets that the slave 8259A ends interrupts by itself
-// Noticed by: a guest that uses this mode gets one more interrupt of each line, and then none
+// Noticed by: a guest that uses this mode gets one more interrupt from each line, and then none
 // Files: arch/x86/kvm/x86.c
 // Cases: devices/precopy
 // Test: pic_automatic_eoi

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_IRQCHIP forgets a poll command that the slave 8259A has got
+// Breaks: KVM_SET_IRQCHIP forgets a pending poll command of the slave 8259A
 // Noticed by: a guest that polls the controller misses an interrupt
 // Files: arch/x86/kvm/x86.c
 // Cases: devices/precopy
 // Test: pic_polled
 //
-// What must hold: the read after a poll command tells which interrupt waits (Intel 8259A data sheet).
+// What must hold: the read after a poll command says which interrupt is pending (Intel 8259A data
+// sheet).
 
 @@
 expression pic, size, from;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_IRQCHIP forgets which register reads of the slave 8259A give
-// Noticed by: a guest takes a waiting interrupt for one in service, and drops it as spurious
+// Breaks: KVM_SET_IRQCHIP forgets which register a read of the slave 8259A returns
+// Noticed by: a guest takes a pending interrupt for one in service, and drops it as spurious
 // Files: arch/x86/kvm/x86.c
 // Cases: devices/precopy
 // Test: pic_read_selected

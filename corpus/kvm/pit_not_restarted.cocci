@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: the PIT is not started when user space restores it
-// Noticed by: guests that tick by the PIT stand still after a migration
+// Noticed by: guests that use the PIT for their ticks hang after a migration
 // Files: arch/x86/kvm/x86.c
 // Reaches: timers*
 // Cases: timers/precopy

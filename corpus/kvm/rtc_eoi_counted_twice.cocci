@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an interrupt of the RTC that waits when user space restores the IOAPIC waits for two EOIs
+// Breaks: if an interrupt of the RTC is pending when user space restores the IOAPIC, KVM expects two EOIs for it
 // Noticed by: Windows loses its RTC tick after a migration
 // Files: arch/x86/kvm/ioapic.c
 // Reaches: timers*

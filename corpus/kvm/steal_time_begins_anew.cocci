@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM writes how long the vCPU's thread has waited, and not that in addition to what was there
+// Breaks: KVM writes the time for which the vCPU's thread has waited, and does not add it to the value that was there
 // Noticed by: a guest's steal time goes back in a migration, and its CPU usage leaps
 // Files: arch/x86/kvm/x86.c
 // Reaches: kvmclock* dirty*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM goes on writing the steal time to the address that it was first given
+// Breaks: KVM keeps writing the steal time to the first address that the guest has set
 // Noticed by: 64 bytes of the new kernel are overwritten after kexec
 // Files: arch/x86/kvm/x86.c
 // Reaches: kvmclock* dirty*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a vCPU that was preempted once stays so in what KVM tells the guest
-// Noticed by: spinning CPUs of the guest yield to one that runs, and TLB flushes are put off
+// Breaks: KVM tells the guest for ever that a vCPU is preempted, once it was
+// Noticed by: spinning CPUs of the guest yield to a CPU that runs, and TLB flushes are deferred
 // Files: arch/x86/kvm/x86.c
 // Reaches: kvmclock* dirty*
 // Cases: kvmclock/none

@@ -6,10 +6,10 @@
 // Cases: svm_state/precopy
 // Test: vmcb_changed_while_l2_runs
 //
-// What must hold: what VMRUN has read from the control area stays in force until
-// #VMEXIT, across a migration too: an event that was injected (EVENTINJ, V_IRQ) and taken
-// before the migration is not taken again after it, and bytes that are changed in the VMCB
-// in memory while L2 runs change nothing.
+// What must hold: the values that VMRUN has read from the control area stay in force until #VMEXIT,
+// across a migration too: an event that was injected (EVENTINJ, V_IRQ) and taken before the
+// migration is not taken again after it, and bytes that are changed in the VMCB in memory while L2
+// runs change nothing.
 
 @@
 identifier vcpu, user, state;

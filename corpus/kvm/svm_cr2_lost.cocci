@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_GET_SREGS says that CR2 is 0 while the vCPU is in L2
-// Noticed by: a process in a nested guest gets SIGSEGV at address 0 if its page fault falls together with a migration
+// Noticed by: a process in a nested guest gets SIGSEGV at address 0 if a migration comes in the middle of its page fault
 // Files: arch/x86/kvm/x86.c
 // Reaches: svm_*
 // Cases: svm_state/precopy

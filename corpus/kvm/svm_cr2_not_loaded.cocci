@@ -6,8 +6,8 @@
 // Cases: svm_memory/none
 // Test: cr2
 //
-// What must hold: the first thing that L2 reads from CR2 is what the VMCB had at
-// VMRUN, whatever is in CR2 of L1.
+// What must hold: the first value that L2 reads from CR2 is that of the VMCB at VMRUN, whatever L1
+// has in CR2.
 
 @@
 expression svm, value;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_SET_DEBUGREGS does not set DR6 of a vCPU that is in L2
-// Noticed by: a debugger in a nested guest loses the reason of a breakpoint that falls together with a migration
+// Noticed by: a debugger in a nested guest loses the reason of a breakpoint that hits during a migration
 // Files: arch/x86/kvm/x86.c
 // Reaches: svm_*
 // Cases: svm_state/precopy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an event that waits for injection by VMRUN (EVENTINJ) is not in the saved nested state
+// Breaks: an event that VMRUN is about to inject (EVENTINJ) is not in the saved nested state
 // Noticed by: a nested guest loses an interrupt now and then, if migrations are frequent; its disk or network hangs
 // Files: arch/x86/kvm/svm/nested.c
 // Cases: svm_event/precopy svm_event/storm

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: a vCPU that is halted in L2 is saved as running
-// Noticed by: a parked CPU of a nested guest runs away after a migration, past the HLT that it was to stay in
+// Noticed by: a parked CPU of a nested guest goes on after its HLT after a migration, although nothing woke it
 // Files: arch/x86/kvm/x86.c
 // Reaches: svm_*
 // Cases: svm_event/precopy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: VM_HSAVE_PA is not taken over from user space
+// Breaks: KVM does not take VM_HSAVE_PA from user space
 // Noticed by: VMRUN raises #GP after a migration, and the hypervisor can start no guest any more
 // Files: arch/x86/kvm/svm/svm.c
 // Cases: svm_state/precopy

@@ -6,10 +6,9 @@
 // Cases: svm_intercept/precopy
 // Test: instructions_all instructions_alternate
 //
-// What must hold: what L1 intercepts and KVM itself does not (RDTSC, PUSHF, INTn, most
-// exceptions, ...) ends in a #VMEXIT also in an L2 that was migrated while it ran.
-// VMMCALL is no witness: it raises #UD then, which KVM intercepts, and its emulator
-// finds the intercept of L1.
+// What must hold: what only L1 intercepts, and not KVM (RDTSC, PUSHF, INTn, most exceptions, ...)
+// ends in a #VMEXIT also in an L2 that was migrated while it ran. VMMCALL does not show this: it
+// then raises #UD, which KVM intercepts, and KVM's emulator finds the intercept of L1.
 
 // While L2 runs, what L1 last exited for is its VMRUN, except on a restored vCPU.
 @@

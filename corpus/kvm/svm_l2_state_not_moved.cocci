@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: what user space restored before the nested state stays in the VMCB of L1 and is not copied into the VMCB of L2
-// Noticed by: a nested guest ends with an invalid VMRUN after a migration, as if its hypervisor had given it no segments
+// Breaks: state that user space restored before the nested state stays in the VMCB of L1 and is not copied into the VMCB of L2
+// Noticed by: a nested guest ends with an invalid VMRUN after a migration, as if its hypervisor had not set its segments
 // Files: arch/x86/kvm/svm/nested.c
 // Cases: svm_state/precopy
 // Test: registers_from_vmcb segments

@@ -6,9 +6,9 @@
 // Cases: svm_intercept/precopy
 // Test: msr_read_first msr_write_first
 //
-// What must hold: RDMSR and WRMSR in L2 of what the bitmap of L1 intercepts end in a
-// #VMEXIT after a migration too, above all of MSRs that KVM passes through: STAR, LSTAR,
-// CSTAR, SFMASK, FS.base, GS.base, KernelGSbase, SYSENTER_CS.
+// What must hold: RDMSR and WRMSR in L2 of MSRs that the bitmap of L1 intercepts end in a #VMEXIT
+// after a migration too, above all of MSRs that KVM passes through: STAR, LSTAR, CSTAR, SFMASK,
+// FS.base, GS.base, KernelGSbase, SYSENTER_CS.
 
 @@
 identifier f =~ "^nested_svm_(vmrun|merge)_msrpm$";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a pending NMI, one that waits for STGI for instance, is not saved
-// Noticed by: watchdogs and crash dumps of hypervisor guests, which live on NMIs, fail after a migration
+// Breaks: a pending NMI is not saved, such as one that is held back until STGI
+// Noticed by: watchdogs and crash dumps of hypervisor guests, which rely on NMIs, fail after a migration
 // Files: arch/x86/kvm/x86.c
 // Reaches: selftest svm_*
 // Cases: svm_event/precopy

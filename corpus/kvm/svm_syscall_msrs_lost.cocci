@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: MSRs that VMLOAD loads, set while the vCPU is in L2, go into the VMCB of L2, which KVM never loads them from
+// Breaks: MSRs that VMLOAD loads go into the VMCB of L2 if they are set while the vCPU is in L2, and KVM never loads them from there
 // Noticed by: after a migration the first system call in a nested guest, or in its hypervisor, jumps to address 0
 // Files: arch/x86/kvm/svm/svm.c
 // Cases: svm_state/precopy

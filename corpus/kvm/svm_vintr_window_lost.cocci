@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM, when it takes back its own use of V_IRQ, drops that of L1
+// Breaks: when KVM stops using V_IRQ itself, it drops L1's V_IRQ
 // Noticed by: interrupts for a nested guest are late or lost: its hypervisor waits for #VMEXIT(VINTR) in vain
 // Files: arch/x86/kvm/svm/svm.c
 // Cases: svm_event/none

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: #VMEXIT does not write int_ctl back into the VMCB
-// Noticed by: a hypervisor that looks whether its interrupt was taken injects it again and again
+// Noticed by: a hypervisor that checks whether its interrupt was taken injects it again and again
 // Files: arch/x86/kvm/svm/nested.c
 // Cases: svm_event/none
 // Test: virq_behind_if tpr_two

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: VMLOAD and VMSAVE leave KernelGSbase out
-// Noticed by: SWAPGS in the kernel of a nested guest brings the per-CPU data of its hypervisor: a crash at once
+// Noticed by: SWAPGS in the kernel of a nested guest loads the per-CPU data of its hypervisor, and the guest crashes at once
 // Files: arch/x86/kvm/svm/nested.c
 // Cases: svm_state/none
 // Test: vmload_state_passes_exit registers_from_vmcb

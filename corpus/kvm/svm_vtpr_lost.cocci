@@ -6,9 +6,9 @@
 // Cases: svm_event/precopy
 // Test: tpr_two virq_behind_tpr
 //
-// What must hold: with V_INTR_MASKING, CR8 as L2 reads it (and V_TPR in the VMCB at
-// the next #VMEXIT) is the same before and after a migration, and a V_IRQ of lower priority
-// still waits.
+// What must hold: with V_INTR_MASKING, CR8 as L2 reads it (and V_TPR in the VMCB at the next
+// #VMEXIT) is the same before and after a migration, and a V_IRQ of lower priority is still held
+// back.
 
 @@
 identifier dst, from;

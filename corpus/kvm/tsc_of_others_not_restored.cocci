@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: user space restores the TSC of the first vCPU, and all others keep that of the new VM
+// Breaks: KVM restores the TSC of the first vCPU only, and all others keep the TSC of the new VM
 // Noticed by: after a migration time on one of the guest's CPUs is hours behind that on another
 // Files: arch/x86/kvm/x86.c
 // Reaches: *

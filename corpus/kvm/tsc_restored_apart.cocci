@@ -7,8 +7,8 @@
 // Cases: kvmclock/precopy timers/precopy hyperv_clock/precopy
 // Test: stable_flag_kept tscs_in_step page_stays_valid
 //
-// What a vCPU is compared with lacks the TSC that the one before it was given. So only TSCs of new
-// VMs match.
+// KVM compares a vCPU's TSC with a value that lacks the TSC that the vCPU before it was given. So
+// only TSCs of new VMs match.
 
 @@
 expression kvm, cycles;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: user space's write of 1 to a vCPU's TSC does not reset it: the TSC goes on over a reset
+// Breaks: user space's write of 1 to a vCPU's TSC does not reset it, so the TSC goes on after a reset
 // Noticed by: Windows hangs at a reboot after a long uptime
 // Files: arch/x86/kvm/x86.c
 // Reaches: *
@@ -8,9 +8,9 @@
 // Plan: mixed
 // Test: host-check
 //
-// KVM takes a write of 0 for a vCPU that was hotplugged, and puts it in step with the others. So QEMU
-// writes 1 (its commit 5286c3662294, in 7.0); a KVM that takes that for a hotplug, too, is the same
-// bug seen from the other side.
+// KVM takes a write of 0 for a vCPU that was hotplugged, and synchronizes it with the others. So
+// QEMU writes 1 (its commit 5286c3662294, in 7.0). A KVM that takes 1 for a hotplug, too, has the
+// same effect as an older QEMU.
 
 @@
 identifier vcpu, data;

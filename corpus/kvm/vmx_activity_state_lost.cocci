@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit says that L2 was active, when it was halted
+// Breaks: an exit says that L2 was active although it was halted
 // Noticed by: a hypervisor guest lets a halted guest run on after its HLT, with no interrupt
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_activity_up/none

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: after a restore L2's accesses to its APIC-access page are not known as such
+// Breaks: after a restore KVM does not recognize L2's accesses to its APIC-access page
 // Noticed by: after a migration a nested guest talks to plain memory where its APIC was, and gets no interrupts
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_apic_up/precopy

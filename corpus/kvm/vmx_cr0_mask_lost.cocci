@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: after a restore L2 owns bits of CR0 that belong to L1
-// Noticed by: a nested guest sets and clears CR0.TS and others behind the back of its hypervisor after a migration
+// Noticed by: a nested guest sets and clears CR0.TS and others after a migration without an exit to its hypervisor
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_exit_up/precopy
 // Test: cr_masks

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: after a restore L2 reads CR4 as it is, and not as L1 shows it
+// Breaks: after a restore L2 reads its real CR4 and not L1's read shadow
 // Noticed by: a nested guest sees CR4.VMXE and other bits of its hypervisor after a migration
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_exit_up/precopy

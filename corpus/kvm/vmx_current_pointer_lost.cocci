@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: the saved nested state does not say which VMCS is current
-// Noticed by: a hypervisor guest that was migrated between two entries: its next VMREAD fails, and it panics or kills its guests
+// Noticed by: after a migration between two entries the next VMREAD of a hypervisor guest fails, and it panics or kills its guests
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/precopy
 // Test: launched

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit does not save EFER where L1 wants it to
+// Breaks: an exit does not save EFER although L1 wants it to
 // Noticed by: a nested guest that has enabled SYSCALL itself loses it when its hypervisor is rescheduled
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/none

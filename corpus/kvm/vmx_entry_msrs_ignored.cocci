@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an entry does not load the MSRs that L1 wants loaded
+// Breaks: an entry does not load the MSRs of L1's load area
 // Noticed by: a nested guest makes system calls into its hypervisor
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/precopy

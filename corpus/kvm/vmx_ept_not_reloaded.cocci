@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: after a restore L2 runs on the page tables of L1, not on the EPT that L1 gave to it
+// Breaks: after a restore L2 runs on the page tables of L1, and not on the EPT that L1 gave to it
 // Noticed by: a nested guest reads and writes memory of its hypervisor after a migration, and crashes
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_memory_up/precopy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit for an EPT violation does not say which address
+// Breaks: an exit for an EPT violation does not report the address
 // Noticed by: a hypervisor guest maps the wrong page, again and again
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_ept_up/none

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: after a restore KVM does not look for the enlightened VMCS, and writes the next exit elsewhere
-// Noticed by: a Hyper-V guest that was migrated while its guest ran sees the exit before that one, again and again
+// Noticed by: a Hyper-V guest that was migrated while its guest ran sees the exit before the migration again and again
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_evmcs_up/precopy
 // Test: moved_in_l2

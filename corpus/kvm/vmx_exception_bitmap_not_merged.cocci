@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: exceptions of L2 that L1 wants do not exit
-// Noticed by: a hypervisor guest that uses exceptions for its own (debuggers, shadow paging, old VMware) loses control over its guests
+// Breaks: exceptions of L2 that L1 intercepts do not exit
+// Noticed by: a hypervisor guest that uses exceptions itself (debuggers, shadow paging, old VMware) loses control over its guests
 // Files: arch/x86/kvm/vmx/vmx.c
 // Cases: vmx_exit_up/none
 // Test: exceptions

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit leaves DR7 of L2 to L1
-// Noticed by: a hypervisor guest stops at breakpoints of its guest's
+// Breaks: an exit leaves L2's DR7 in place
+// Noticed by: a hypervisor guest stops at its guest's breakpoints
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/none
 // Test: host_state

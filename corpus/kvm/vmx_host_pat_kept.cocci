@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit does not load IA32_PAT where L1 wants it to
-// Noticed by: a hypervisor guest writes its device memory through the cache, or everything past it
+// Breaks: an exit does not load IA32_PAT although L1 wants it to
+// Noticed by: a hypervisor guest writes its device memory through the cache, or all memory uncached
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/none
 // Test: host_state

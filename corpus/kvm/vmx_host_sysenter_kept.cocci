@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit leaves L2's SYSENTER registers to L1
+// Breaks: an exit leaves L2's SYSENTER registers in place
 // Noticed by: a hypervisor guest whose programs use SYSENTER jumps to an address of its guest
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/none
 // Test: host_state
 //
-// What must hold: after an exit L1 has the registers that are in the host state of the
-// VMCS.
+// What must hold: after an exit L1 has the registers of the host state in the VMCS.
 
 @@
 @@

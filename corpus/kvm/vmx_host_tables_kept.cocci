@@ -6,8 +6,7 @@
 // Cases: vmx_state_up/precopy
 // Test: registers_from_vmcs
 //
-// What must hold: after an exit L1 has the descriptor tables that are in the host state
-// of the VMCS.
+// What must hold: after an exit L1 has the descriptor tables of the host state in the VMCS.
 
 // Without a migration most are not hurt: KVM has L1's own registers still. A restore writes
 // L2's into their place, before it enters L2.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_VCPU_EVENTS takes an INIT that waits only of a vCPU in system management mode
-// Noticed by: a hypervisor in the guest does not stop a CPU that was told to, if the guest is migrated at that moment
+// Breaks: KVM_SET_VCPU_EVENTS takes a pending INIT only for a vCPU in system management mode
+// Noticed by: a hypervisor in the guest does not stop a CPU that was sent an INIT, if the guest is migrated at that moment
 // Files: arch/x86/kvm/x86.c
 // Reaches: svm_event* vmx_activity*
 // Cases: vmx_activity/file
 // Test: init_pending init_waits_for_vmxoff
 //
-// What must hold: an INIT that comes in VMX root operation takes effect after VMXOFF or at the VM entry.
+// What must hold: an INIT that comes in VMX root operation takes effect after VMXOFF or at the next
+// VM entry.
 
 @@
 @@

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit leaves the valid bit of the event that the entry has injected
+// Breaks: an exit does not clear the valid bit of the event that the entry has injected
 // Noticed by: a nested guest gets each interrupt twice
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_event_up/none

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit does not save what blocks interrupts and NMIs in L2
-// Noticed by: a nested guest is interrupted right after its STI, and an NMI comes within an NMI
+// Breaks: an exit does not save the blocking of interrupts and NMIs in L2
+// Noticed by: a nested guest is interrupted right after its STI, and an NMI interrupts an NMI handler
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_event_up/none
 // Test: blocking_at_exit

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: the VMCS is saved as it was at the entry, without what L2 has done to its control registers since
-// Noticed by: a nested guest that is migrated has the page tables and control registers that it was started with, and crashes
+// Breaks: the VMCS is saved as it was at the entry, without L2's later changes of its control registers
+// Noticed by: after a migration a nested guest has the page tables and control registers of its last entry, and crashes
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/precopy
 // Test: registers_written_in_l2

@@ -6,9 +6,9 @@
 // Cases: vmx_exit_up/precopy
 // Test: msrs
 //
-// What must hold: RDMSR and WRMSR in L2 of what the MSR bitmap of L1 makes exit do so
-// after a migration, too, above all of MSRs that KVM passes through: FS.base, GS.base,
-// KernelGSbase, SYSENTER_CS.
+// What must hold: RDMSR and WRMSR in L2 of MSRs that exit by the MSR bitmap of L1 do so after a
+// migration, too, above all of MSRs that KVM passes through: FS.base, GS.base, KernelGSbase,
+// SYSENTER_CS.
 
 // Not to make it at all would not be noticed: a new MSR bitmap has all bits set, so that
 // everything exits to KVM, which asks the bitmap of L1 in memory.

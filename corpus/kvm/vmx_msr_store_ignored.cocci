@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit does not store the MSRs that L1 wants stored
+// Breaks: an exit does not store the MSRs of L1's store area
 // Noticed by: a hypervisor guest mixes up the system call entries of its guests
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/precopy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: after a restore L2 runs without the NMI-window exiting that L1 has asked for
-// Noticed by: an NMI for a nested guest, e.g. of its watchdog, never comes after a migration
+// Noticed by: an NMI for a nested guest, e.g. from its watchdog, never comes after a migration
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_event_up/precopy
 // Test: nmi_window_moved_in_l2

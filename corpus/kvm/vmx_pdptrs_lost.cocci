@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: after a restore L2 with PAE paging and EPT has the page-directory-pointer-table entries of nothing
+// Breaks: after a restore L2 with PAE paging and EPT has PDPTEs that come from nowhere
 // Noticed by: a 32-bit nested guest crashes at a migration
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_memory_up/precopy

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: the debug exceptions that wait in L2 are not in the saved VMCS
+// Breaks: L2's pending debug exceptions are not in the saved VMCS
 // Noticed by: a debugger in a nested guest misses a step at a migration
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_order_up/precopy
 // Test: pending_at_exit
 //
-// What must hold: what waits in the pending-debug-exceptions field is the same in the
-// VMCS after an exit and a migration in L1, and raises #DB in L2 after the next entry.
+// What must hold: the pending-debug-exceptions field has the same value in the VMCS after an exit
+// and a migration in L1, and raises #DB in L2 after the next entry.
 
 @@
 expression vmcs12;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an entry does not load the debug exceptions that wait
+// Breaks: an entry does not load the pending debug exceptions
 // Noticed by: a debugger in a nested guest misses a step when its hypervisor has emulated the instruction
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_order_up/none

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: after a restore in L2 the VMX-preemption timer does not run any more
-// Noticed by: a nested guest that is migrated keeps the CPU for itself until something else makes it exit
+// Noticed by: a nested guest that is migrated keeps the CPU until something else makes it exit
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_time_up/precopy
 // Test: preemption_timer_across

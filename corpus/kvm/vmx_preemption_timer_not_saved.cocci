@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: neither an exit nor the saved state has what is left of the VMX-preemption timer
+// Breaks: neither an exit nor the saved state has the remaining time of the VMX-preemption timer
 // Noticed by: a nested guest that exits or is migrated often enough is never preempted
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_time_up/precopy

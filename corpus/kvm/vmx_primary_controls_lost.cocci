@@ -6,8 +6,8 @@
 // Cases: vmx_exit_up/precopy
 // Test: first_exit_primary
 //
-// What must hold: what L1 wants to exit by the primary processor-based controls still
-// does after a migration in L2.
+// What must hold: what exits by L1's primary processor-based controls still does so after a
+// migration in L2.
 
 @@
 expression control, vmcs12;

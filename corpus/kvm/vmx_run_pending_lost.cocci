@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an entry that KVM has emulated and the CPU has not carried out yet is restored as one that is over
+// Breaks: an entry that KVM has emulated, but the CPU has not carried out yet, is restored as completed
 // Noticed by: a nested guest loses an interrupt now and then, if migrations are frequent; its disk or network hangs
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/precopy

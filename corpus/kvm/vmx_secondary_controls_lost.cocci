@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: after a restore L2 runs without L1's secondary processor-based controls
-// Noticed by: a nested guest executes what its hypervisor wanted to see, e.g. WBINVD, after a migration
+// Noticed by: after a migration a nested guest executes instructions that should exit to its hypervisor, e.g. WBINVD
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_exit_up/precopy
 // Test: first_exit_secondary
 //
-// What must hold: what L1 wants to exit by the secondary processor-based controls still
-// does after a migration in L2.
+// What must hold: what exits by L1's secondary processor-based controls still does so after a
+// migration in L2.
 
 @@
 expression vmcs12, control;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: the saved VMCS lacks what L1 has written into it since the last entry or exit, where no write exits
+// Breaks: the saved VMCS lacks the fields that L1 has written without an exit since the last entry or exit
 // Noticed by: a hypervisor guest that is migrated between its VMWRITEs and the entry runs its guest with an older RIP or control registers
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/precopy

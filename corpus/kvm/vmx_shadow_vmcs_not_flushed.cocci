@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: what L2 has written by VMWRITE is not in the shadow VMCS after the exit
-// Noticed by: a hypervisor inside a nested guest (three levels) sets up a guest, and its own hypervisor runs another one
+// Breaks: fields that L2 has written by VMWRITE are not in the shadow VMCS after the exit
+// Noticed by: a hypervisor inside a nested guest (three levels) sets up a guest, and its own hypervisor runs a different one
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_shadow_up/none
 // Test: moved_in_l2
 //
-// What must hold: what L2 has written into the shadow VMCS by VMWRITE is there for L1
-// after the exit.
+// What must hold: L1 finds the fields that L2 has written into the shadow VMCS by VMWRITE after the
+// exit.
 
 @@
 expression vcpu, vmcs12;

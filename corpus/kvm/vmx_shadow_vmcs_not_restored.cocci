@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: the VMCS that L2's VMREAD and VMWRITE act on is not restored: it is all zeroes
+// Breaks: the shadow VMCS that L2's VMREAD and VMWRITE act on is not restored: it is all zeroes
 // Noticed by: a hypervisor inside a nested guest (three levels) loses its guest's state at a migration
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_shadow_up/precopy
 // Test: moved_in_l2
 //
-// What must hold: what L2 has written into the shadow VMCS by VMWRITE is read by VMREAD
-// after a migration in L2, and by L1 after the exit.
+// What must hold: fields that L2 has written into the shadow VMCS by VMWRITE read the same in L2
+// after a migration, and in L1 after the exit.
 
 @@
 identifier shadow, failed;

@@ -6,8 +6,8 @@
 // Cases: vmx_apic_up/precopy
 // Test: tpr_threshold
 //
-// What must hold: a TPR of L2 that falls below the threshold exits, although L2 was
-// migrated since its entry.
+// What must hold: L2 exits when its TPR falls below the threshold, although it was migrated since
+// its entry.
 
 @@
 expression vmcs12;

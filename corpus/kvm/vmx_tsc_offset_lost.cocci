@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: what restores the TSC of a vCPU that is in L2 forgets the TSC offset of L1
+// Breaks: when the TSC of a vCPU in L2 is restored, KVM forgets the TSC offset of L1
 // Noticed by: the clock of a nested guest jumps at a migration, by days; timers fire at once or never
 // Files: arch/x86/kvm/vmx/vmx.c
 // Cases: vmx_time_up/precopy

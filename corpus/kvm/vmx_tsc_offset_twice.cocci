@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: the saved TSC of a vCPU that is in L2 is L2's, which is restored as L1's
-// Noticed by: after a migration the clocks of a hypervisor guest and of its guests jump, by as much as those two differ
+// Breaks: for a vCPU in L2 KVM saves L2's TSC and restores it as L1's
+// Noticed by: after a migration the clocks of a hypervisor guest and of its guests jump, by the difference of the two TSCs
 // Files: arch/x86/kvm/x86.c
 // Reaches: vmx_*
 // Cases: vmx_time_up/precopy

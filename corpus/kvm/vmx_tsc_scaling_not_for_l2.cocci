@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: L2's TSC is not scaled as L1's is, if L1 does not ask for scaling itself
+// Breaks: L2's TSC is not scaled like L1's, unless L1 itself enables scaling
 // Noticed by: WSL2 hangs in VMs whose TSC frequency is not the host's
 // Files: arch/x86/kvm/vmx/nested.c
 // Reaches: vmx_time_scaled_up

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: an exit during the delivery of an event does not tell L1 of that event
+// Breaks: an exit during the delivery of an event does not report that event to L1
 // Noticed by: a hypervisor guest does not inject the event again, and its guest loses an interrupt
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_event_up/none

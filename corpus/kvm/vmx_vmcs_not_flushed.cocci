@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: VMPTRLD and VMCLEAR do not write the VMCS that was current back to memory
-// Noticed by: a hypervisor guest with two guests finds the state of either as it was long ago
+// Noticed by: a hypervisor guest with two guests finds old states of both
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/none
 // Test: several_launched

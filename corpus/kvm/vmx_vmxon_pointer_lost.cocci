@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: a restored vCPU is in VMX operation, but the address of its VMXON region is forgotten
+// Breaks: a restored vCPU is in VMX operation, but KVM has forgotten the address of its VMXON region
 // Noticed by: a hypervisor guest survives one migration, and at the second one its VMX operation is lost
 // Files: arch/x86/kvm/vmx/nested.c
 // Cases: vmx_state_up/precopy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_GET_MSRS tells 0 for MSR_KVM_ASYNC_PF_INT
-// Noticed by: a guest waits for ever for a page that has come, since KVM does not know the vector any more
+// Breaks: KVM_GET_MSRS returns 0 for MSR_KVM_ASYNC_PF_INT
+// Noticed by: a guest waits for ever for a page that has arrived, since KVM does not know the vector any more
 // Files: arch/x86/kvm/x86.c
 // Reaches: *
 // Cases: registers/precopy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_SET_MP_STATE makes a halted vCPU runnable
-// Noticed by: CPUs that the guest has parked run on behind their HLT after a migration
+// Noticed by: CPUs that the guest has parked go on after their HLT after a migration
 // Files: arch/x86/kvm/x86.c
 // Reaches: *
 // Cases: modes/precopy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_SET_VCPU_EVENTS does not set the interrupt shadow
-// Noticed by: a guest that is stopped behind STI takes an interrupt one instruction early: an idle CPU that does STI and HLT sleeps though it was woken
+// Noticed by: a guest that is stopped right after STI takes an interrupt one instruction early: an idle CPU between STI and HLT then sleeps although the interrupt has come
 // Files: arch/x86/kvm/x86.c
 // Reaches: *
 // Cases: modes/cycle@kick

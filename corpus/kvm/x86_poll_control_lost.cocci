@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Breaks: KVM_SET_MSRS ignores MSR_KVM_POLL_CONTROL
-// Noticed by: a guest that polls by itself is polled for by the host, too, after a migration
+// Noticed by: after a migration the host polls for a guest that polls itself
 // Files: arch/x86/kvm/x86.c
 // Reaches: *
 // Cases: registers/precopy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_GET_MSRS tells 0 for MSR_KVM_PV_EOI_EN
+// Breaks: KVM_GET_MSRS returns 0 for MSR_KVM_PV_EOI_EN
 // Noticed by: a guest that has paravirtual EOI on gets slow after a migration, or loses an EOI
 // Files: arch/x86/kvm/x86.c
 // Reaches: *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_VCPU_EVENTS forgets that an SMI waits
-// Noticed by: firmware never hears of an SMI, and the guest waits for its answer
+// Breaks: KVM_SET_VCPU_EVENTS forgets a pending SMI
+// Noticed by: firmware never gets an SMI, and the guest waits for its answer
 // Files: arch/x86/kvm/x86.c
 // Reaches: smm
 // Cases: smm/precopy

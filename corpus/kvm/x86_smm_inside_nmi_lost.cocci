@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_GET_VCPU_EVENTS does not tell that an SMI has interrupted an NMI handler
+// Breaks: KVM_GET_VCPU_EVENTS does not report that an SMI has interrupted an NMI handler
 // Noticed by: NMIs nest after RSM, on one stack
 // Files: arch/x86/kvm/x86.c
 // Reaches: smm

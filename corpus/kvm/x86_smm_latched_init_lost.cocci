@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_SET_VCPU_EVENTS drops an INIT that waits for RSM
-// Noticed by: a CPU goes on that the kernel wanted to stop
+// Breaks: KVM_SET_VCPU_EVENTS drops an INIT that is pending until RSM
+// Noticed by: a CPU goes on although the kernel has stopped it
 // Files: arch/x86/kvm/x86.c
 // Reaches: smm
 // Cases: smm/file

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Breaks: KVM_GET_MSRS tells 0 for TSC_AUX
+// Breaks: KVM_GET_MSRS returns 0 for TSC_AUX
 // Noticed by: a Linux guest, whose vDSO reads the CPU's number from TSC_AUX, finds all its CPUs to be number 0 after a migration
 // Files: arch/x86/kvm/svm/svm.c
 // Reaches: *

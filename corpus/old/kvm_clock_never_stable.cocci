@@ -3,7 +3,8 @@
 // Lacks: KVM_GET_CLOCK does not set KVM_CLOCK_TSC_STABLE, and does not announce it
 // Files: arch/x86/kvm/x86.c
 //
-// As KVM before Linux 4.9. QEMU does not rely on such a clock, and reads the guest's clock page.
+// This is KVM before Linux 4.9. QEMU does not rely on such a clock, and reads the guest's clock
+// page.
 
 @@
 expression r;

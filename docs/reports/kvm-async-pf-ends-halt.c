@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A HLT with interrupts off ends when MSR_KVM_ASYNC_PF_EN is restored. See
- * kvm-async-pf-ends-halt.md. The guest asks for asynchronous page faults, turns interrupts off, and
- * halts. All that KVM tells then goes into a new VM. The SDM and the APM have no event there that
- * may end the HLT, so the instruction behind it may not be executed, until there is an NMI.
+ * kvm-async-pf-ends-halt.md. The guest enables asynchronous page faults, turns interrupts off, and
+ * halts. The program copies all state that KVM reports into a new VM. By the SDM and the APM no
+ * event there may end the HLT, so the next instruction must not be executed until an NMI comes.
  */
 #include "repro.h"
 
@@ -11,12 +11,12 @@
 
 enum { AWAKE = 0x10, INTERRUPTIBLE = 0x11, VECTOR = 0x51, WAIT_MS = 2000 };
 
-/* What the guest shares with KVM (struct kvm_vcpu_pv_apf_data), and its count of interrupts. */
+/* Addresses in the structure that guest and KVM share (kvm_vcpu_pv_apf_data), and of a counter. */
 enum { TOKEN = SPARE + 4, INTERRUPTS = SPARE + 64 };
 
 /*
- * KVM tells "all pages are ready" when the MSR is written, so the guest takes that interrupt first.
- * Its handler takes the token, says so with MSR_KVM_ASYNC_PF_ACK, and writes EOI.
+ * KVM reports "all pages are ready" when the MSR is written, so the guest takes that interrupt
+ * first. Its handler takes the token, acknowledges it with MSR_KVM_ASYNC_PF_ACK, and writes EOI.
  */
 asm(".pushsection .rodata\n"
     "guest_code:\n"

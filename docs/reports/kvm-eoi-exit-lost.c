@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * With a split irqchip, the exit that tells the IOAPIC of an EOI is lost if a signal ends KVM_RUN
+ * With a split irqchip, the exit that reports an EOI to the IOAPIC is lost if a signal ends KVM_RUN
  * after the guest's EOI, and the VM is saved then. See kvm-eoi-exit-lost.md. A line is high all the
  * time, so the IOAPIC of this program sends its level-triggered interrupt again with each EOI that
- * KVM tells of, and never before. A timer's signals end KVM_RUN now and then. When one comes
- * between an EOI and its exit, all that KVM tells goes into a new VM, in which no EOI may be
- * missing.
+ * KVM reports, and never before. A timer's signals end KVM_RUN now and then. When one comes between
+ * an EOI and its exit, the program copies all state that KVM reports into a new VM, where the exit
+ * has to come.
  */
 #include "repro.h"
 
 enum { PINS = 24, VECTOR = 0x51, MSI_ADDRESS = 0xfee00000, MSI_LEVEL = 1 << 15 | 1 << 14 };
 
-/* What the guest counts, in its memory. It counts an EOI before it writes it. */
+/* The guest's counters, in its memory. It counts an EOI before it writes EOI. */
 enum { EOIS = SPARE, SPINS = SPARE + 8 };
 
 asm(".pushsection .rodata\n"
@@ -37,7 +37,7 @@ static void count_signal(int number)
 	signals++;
 }
 
-/* A signal comes after this time, and then each second, as the first may come before KVM_RUN. */
+/* A signal comes after this time, and then each second, since the first may come before KVM_RUN. */
 static void set_timer(unsigned int us)
 {
 	struct itimerval timer = { .it_value = { us / 1000000, us % 1000000 },
@@ -55,7 +55,7 @@ static uint64_t read64(const struct vm *vm, uint64_t address)
 	return value;
 }
 
-/* Pin 0 has a level-triggered route, so KVM has to tell of the EOIs of its vector. */
+/* Pin 0 has a level-triggered route, so KVM has to report EOIs of its vector. */
 static void create(struct vm *vm)
 {
 	struct {
@@ -84,7 +84,7 @@ static void send_interrupt(struct vm *vm)
 		errx(BROKEN, "the local APIC did not take the interrupt");
 }
 
-/* True if KVM tells of an EOI, false if a signal has ended KVM_RUN. */
+/* True if KVM reports an EOI, false if a signal has ended KVM_RUN. */
 static int run_to_eoi(struct vm *vm)
 {
 	if (ioctl(vm->vcpu, KVM_RUN, 0) < 0) {
@@ -98,8 +98,8 @@ static int run_to_eoi(struct vm *vm)
 }
 
 /*
- * There is always one interrupt: the local APIC has it in its IRR or in its ISR, or the guest has
- * written EOI, and the exit has not come.
+ * There is always exactly one interrupt: the local APIC has it in its IRR or in its ISR, or the
+ * guest has written EOI and the exit has not come.
  */
 static int exit_is_due(struct vm *vm)
 {
@@ -114,10 +114,10 @@ static int exit_is_due(struct vm *vm)
 	return !((isr | irr) & MASK);
 }
 
-/* Runs until the EOI has been written that KVM has not told of. False if that does not happen. */
+/* Runs until the guest has written an EOI that KVM has not reported. False if it does not. */
 static int meet_signal_after_eoi(struct vm *vm)
 {
-	/* No host is too slow for the longest time between signals. */
+	/* Even a slow host runs some of the guest in the longest time between signals. */
 	enum { SECONDS = 60, ENOUGH = 500, LONGEST_US = 1 << 14 };
 	uint64_t exits = 0;
 	unsigned int interrupted = 0, in_time = 0, longest = 1;
@@ -146,7 +146,7 @@ static int meet_signal_after_eoi(struct vm *vm)
 		}
 		if (signals == before)
 			continue;
-		/* An exit that came in spite of a signal is what has to come each time. */
+		/* A KVM without the bug makes the exit in spite of the signal. */
 		in_time += eoi;
 		before = signals;
 		longest = longest < LONGEST_US ? longest * 2 : 1;
@@ -167,7 +167,7 @@ static void copy(struct vm *to, struct vm *from)
 	copy_vcpu(to, from);
 }
 
-/* What a VMM does before it saves a vCPU: KVM ends what it has begun, and runs nothing. */
+/* What a VMM does before it saves a vCPU: KVM completes pending operations, and runs nothing. */
 static int complete_eoi(struct vm *vm)
 {
 	enum { TIMES = 3 };
@@ -182,7 +182,7 @@ static int complete_eoi(struct vm *vm)
 	return came;
 }
 
-/* The other way that is documented for this: a signal is pending, and only KVM_RUN lets it in. */
+/* The other documented way: a signal is pending that only KVM_RUN unmasks. */
 static int complete_with_signal(struct vm *vm)
 {
 	struct {
@@ -215,7 +215,7 @@ int main(void)
 	if (!meet_signal_after_eoi(&vm) || complete_eoi(&vm))
 		verdict(1, "the exit with the EOI comes before the VM can be saved", "");
 
-	/* Its IOAPIC waits for the EOI, and sends nothing. */
+	/* The restored VM's IOAPIC waits for the EOI, and sends nothing. */
 	copy(&restored, &vm);
 	spins = read64(&restored, SPINS);
 	set_timer(WAIT_US);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * KVM_GET_NESTED_STATE right after KVM_SET_NESTED_STATE destroys an enlightened VMCS. See
- * kvm-evmcs-destroyed-by-get-nested-state.md. No guest runs here. A VMCS12 whose fields are all 1
- * is put in as an active enlightened VMCS of an L1 that is not in its L2, and read again.
+ * kvm-evmcs-destroyed-by-get-nested-state.md. No guest runs here. The program sets a VMCS12 whose
+ * bytes are all 1, as the active enlightened VMCS of an L1 that is not in its L2, and reads it
+ * back.
  */
 #include "repro.h"
 
@@ -15,7 +16,7 @@ static struct {
 	struct kvm_vmx_nested_state_data data;
 } before, after;
 
-/* CPUID of the host, and Hyper-V's leaves, which KVM tells apart from the others. */
+/* CPUID of the host, and Hyper-V's leaves, which KVM reports by an ioctl of their own. */
 static void set_cpuid_with_hyperv(struct vm *vm)
 {
 	static struct {

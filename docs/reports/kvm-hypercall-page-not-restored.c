@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The address in HV_X64_MSR_HYPERCALL is lost in a save and restore while the page is off. See
- * kvm-hypercall-page-not-restored.md. No guest runs here: the MSRs are written as user space writes
- * them.
+ * kvm-hypercall-page-not-restored.md. No guest runs here: user space writes the MSRs in its place.
  */
 #include "repro.h"
 
@@ -25,7 +24,7 @@ int main(void)
 
 	vm_create(&source);
 	need_msr(&source, HV_X64_MSR_HYPERCALL);
-	/* The guest sets up hypercalls, and goes away, as Windows does before it hibernates. */
+	/* The guest sets up hypercalls, then clears its OS id (Windows does so to hibernate). */
 	set_msr(&source, HV_X64_MSR_GUEST_OS_ID, OS_ID);
 	set_msr(&source, HV_X64_MSR_HYPERCALL, HYPERCALL_PAGE | ENABLE);
 	set_msr(&source, HV_X64_MSR_GUEST_OS_ID, 0);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A kick (KVM_HC_KICK_CPU) that comes before the HLT is lost when the vCPU is saved. See
- * kvm-kick-lost.md. The vCPU kicks itself, which is what another one would do: KVM keeps the kick
- * in the same place. All that KVM tells then goes into a new VM, in which the HLT has to end as it
- * ends in the old one.
+ * kvm-kick-lost.md. The vCPU kicks itself; KVM keeps this kick in the same place as one from
+ * another vCPU. The program copies all state that KVM reports into a new VM. The HLT has to end
+ * there as it does in the old VM.
  */
 #include "repro.h"
 
@@ -11,7 +11,7 @@
 
 enum { KICKED = 0x10, AWAKE = 0x11 };
 
-/* Interrupts are off. The kick is for APIC ID 0. KVM makes a VMMCALL of VMCALL on AMD. */
+/* Interrupts are off. The kick is for APIC ID 0. On AMD KVM replaces VMCALL by VMMCALL. */
 asm(".pushsection .rodata\n"
     "guest_code:\n"
     "	mov $5, %eax\n" /* KVM_HC_KICK_CPU */
@@ -36,7 +36,7 @@ static void start(struct vm *vm)
 	if (!has_kvm_feature(vm, KVM_FEATURE_PV_UNHALT))
 		cannot_tell("this KVM offers no KVM_FEATURE_PV_UNHALT");
 	start_in_long_mode(vm, guest_code, guest_end - guest_code, 0, 0);
-	/* KVM finds no vCPU by its APIC ID before the local APIC is set. */
+	/* KVM finds a vCPU by its APIC ID only after the local APIC was set. */
 	enable_x2apic(vm);
 	set_interrupt_gate(vm, NMI, CODE + (guest_nmi - guest_code));
 }

@@ -61,8 +61,7 @@ int main(void)
 	if (!fires(&vm, &apic))
 		errx(BROKEN, "the timer did not fire at all");
 
-	/* As after the guest's handler and its EOI: the interrupt is over, the timer stands at 0.
-	 */
+	/* The state after the guest's handler and EOI: no interrupt, and the timer is at 0. */
 	*request_word(&apic) &= ~(1u << VECTOR % 32);
 	printf("saved: initial count %u, current count %u, no interrupt requested\n",
 	       *apic_register(&apic, APIC_TMICT), *apic_register(&apic, APIC_TMCCT));

@@ -2,16 +2,16 @@
 /*
  * L2's VMX-preemption timer never fires if its deadline has passed when KVM_SET_NESTED_STATE
  * restores it. See kvm-preemption-timer-passed.md. L1 enters L2 with the timer on, and the VM is
- * saved in L2. It is restored twice, each time into a new VM: with L1's TSC shortly before the
- * deadline, where the exit has to come for the other one to mean anything, and then with the TSC
- * past it. Nothing is measured but L1's TSC, so the host may be as slow as it likes.
+ * saved in L2. It is restored twice, each time into a new VM: first with L1's TSC shortly before
+ * the deadline, to see that the exit comes at all, and then with the TSC past it. Only L1's TSC is
+ * measured, so a slow host does no harm.
  */
 #include "repro-vmx.h"
 
 enum { PORT_IN_L2 = 0x10, MSR_TSC = 0x10, MSR_FEATURE_CONTROL = 0x3a, MSR_VMX_MISC = 0x485 };
 enum { PREEMPTION_TIMER = 1 << 6, TIMER_VALUE = 0x482e, EXIT_PREEMPTION_TIMER = 52 };
 
-/* L2 writes to a port for ever. Each write enters L2 anew, where KVM looks at the timer. */
+/* L2 writes to a port for ever. After each write KVM enters L2 again, and looks at the timer. */
 asm(".pushsection .rodata\n" L1_CODE "1:	out %al, $0x10\n"
     "	jmp 1b\n"
     "guest_end: .popsection\n");
@@ -36,7 +36,7 @@ static uint64_t read_tsc(struct vm *vm)
 	return tsc;
 }
 
-/* KVM ends the write to the port, without which RIP would be old, and runs nothing. */
+/* KVM completes the write to the port, which advances RIP, and runs nothing. */
 static void finish_write(struct vm *vm)
 {
 	vm->run->immediate_exit = 1;
@@ -60,7 +60,7 @@ static uint64_t save(struct vm *vm)
 	return saved.nested.head.hdr.vmx.preemption_timer_deadline;
 }
 
-/* What is saved goes into a new VM. The TSC comes before the deadline that depends on it. */
+/* Restores into a new VM. The TSC is set before the deadline, which depends on it. */
 static void restore(struct vm *vm, const struct vm *from, uint64_t tsc)
 {
 	vm_create(vm);
@@ -87,8 +87,8 @@ static int timer_fires(struct vm *vm)
 }
 
 /*
- * True if L1 gets the exit before its TSC is at `limit`. L2 goes on for some entries then, as this
- * program may have slept until after the limit with a timer that is about to fire.
+ * True if L1 gets the exit before its TSC is at `limit`. L2 runs for some more entries after the
+ * limit, since this program may have been preempted until then.
  */
 static int exit_comes(struct vm *vm, uint64_t limit)
 {
@@ -120,7 +120,7 @@ int main(void)
 	shift = misc & 0x1f; /* the timer counts once when this bit of the TSC changes */
 	second = CALL(vm.vcpu, KVM_GET_TSC_KHZ, 0) * 1000ull;
 
-	/* The first entry is with a timer of 0, which is over before L2's first instruction. */
+	/* The first entry has a timer of 0, which expires before L2's first instruction. */
 	if (!timer_fires(&vm))
 		errx(BROKEN, "a timer of 0 has let L2 run");
 	SET_FIELDS(&vm, { TIMER_VALUE, TIMER_SECONDS * second >> shift });

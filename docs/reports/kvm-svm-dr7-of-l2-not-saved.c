@@ -38,7 +38,7 @@ static void write_segment(struct vm *vm, int offset, uint16_t selector, uint16_t
 	write32(vm, VMCB + offset + 4, 0xffffffff);
 }
 
-/* APM volume 2, appendix B. L2 has L1's page tables, and no intercepts but the two that it must. */
+/* APM volume 2, appendix B. L2 has L1's page tables, and only the intercepts that it needs. */
 static void fill_vmcb(struct vm *vm)
 {
 	enum { INTERCEPT_VMRUN_VMMCALL = 0x010, ASID = 0x058 };
@@ -67,7 +67,7 @@ static void fill_vmcb(struct vm *vm)
 	write64(vm, VMCB + RSP, L2_STACK);
 }
 
-/* L2 runs once, is saved at its first instruction, restored if asked for, and reads its DR7. */
+/* L2 is saved at its first instruction, is restored if `restore` is set, and reads its DR7. */
 static uint32_t dr7_in_l2(struct vm *vm, int restore)
 {
 	enum { VMEXIT_VMMCALL = 0x81 };

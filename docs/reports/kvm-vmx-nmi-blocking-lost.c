@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * KVM does not know that NMIs are blocked in the handler of an NMI that L1 has injected into L2.
- * See kvm-vmx-nmi-blocking-lost.md. L1 enters L2 with an NMI, three times. The handler stops in
- * user space, which asks KVM_GET_VCPU_EVENTS. The first delivery may meet a page that KVM has not
- * mapped, and then KVM knows; so the others count.
+ * See kvm-vmx-nmi-blocking-lost.md. L1 enters L2 with an NMI, three times. The handler exits to
+ * user space, which calls KVM_GET_VCPU_EVENTS. The first delivery may meet a page that KVM has not
+ * mapped, and then KVM knows of the blocking. So only the later rounds show the bug for certain.
  */
 #include "repro-vmx.h"
 

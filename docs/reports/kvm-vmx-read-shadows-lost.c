@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * KVM_SET_SREGS with what KVM_GET_SREGS has returned changes the CR0 that L2 reads. See
+ * KVM_SET_SREGS with the values that KVM_GET_SREGS has returned changes the CR0 that L2 reads. See
  * kvm-vmx-read-shadows-lost.md. L1 owns CR0.TS: L2 runs with TS clear, and reads it as set. L2
- * reads CR0 twice, and user space writes the registers back in between.
+ * reads CR0 before and after user space writes the registers back.
  */
 #include "repro-vmx.h"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The reproducers that are sent with reports, which must compile for whoever gets them: "make check" builds
-# them. They know nothing of Ferry, and are linked statically, so that any host and any lab runs them.
+# The reproducers that are sent with reports. They must compile for those who get them, so "make check"
+# builds them. They do not depend on Ferry, and are linked statically, so that any host and any lab runs them.
 
 reproducers := $(patsubst docs/reports/%.c,$(build)/reports/%,$(wildcard docs/reports/*.c))
 REPORTS_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CFLAGS)

@@ -23,7 +23,7 @@ enum {
 enum { PORT_EXIT = 0x20, PORT_FAILED = 0x21, EXIT_VMCALL = 18 };
 #define NO_FIELD (~0ull)
 
-/* L1's code. What follows it at CODE + 0x100 is L2's, and belongs to the reproducer. */
+/* L1's code. The reproducer adds L2's code, at CODE + 0x100. */
 #define L1_CODE                                                                                    \
 	"guest_code: vmxon 0x104000\n"                                                             \
 	"	vmclear 0x104008\n"                                                                      \
@@ -54,7 +54,7 @@ struct field {
 	uint64_t encoding, value;
 };
 
-/* The next time that L1 writes fields, it writes these. */
+/* Sets the fields that L1 writes before its next entry. */
 static inline void set_fields(struct vm *vm, const struct field *fields, size_t count)
 {
 	memcpy(vm->memory + FIELDS, fields, count * sizeof(*fields));
@@ -65,7 +65,7 @@ static inline void set_fields(struct vm *vm, const struct field *fields, size_t 
 	set_fields(vm, (const struct field[]){ __VA_ARGS__ },                                      \
 		   sizeof((const struct field[]){ __VA_ARGS__ }) / sizeof(struct field))
 
-/* What must be on by the capability MSR, and what is asked for. */
+/* The controls that the capability MSR requires, and those that are wanted. */
 static inline uint64_t controls(struct vm *vm, uint32_t msr, uint32_t wanted)
 {
 	uint64_t allowed;
@@ -102,7 +102,7 @@ static inline void vmx_create(struct vm *vm, const uint8_t *code, size_t size,
 	write64(vm, POINTERS, VMXON_REGION);
 	write64(vm, POINTERS + 8, VMCS);
 
-	/* L1 jumps to `exited` for each exit. It comes first behind the write to PORT_FAILED. */
+	/* After each exit L1 continues at `exited`, right after the write to PORT_FAILED. */
 	for (exited = 0; memcmp(code + exited, "\xe7\x21", 2); exited++)
 		;
 	exited += CODE + 2;

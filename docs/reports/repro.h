@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the reproducers in this folder share: a VM with one vCPU and 2 MiB of memory, by KVM's
- * ioctls alone (Documentation/virt/kvm/api.rst). Each reproducer is one C file, and needs this
- * header and libc:
+ * The reproducers in this folder share this code: a VM with one vCPU and 2 MiB of memory, made with
+ * KVM's ioctls alone (Documentation/virt/kvm/api.rst). Each reproducer is one C file, and needs
+ * this header and libc:
  *
  *   gcc -O2 -static -o NAME NAME.c
  *
- * Their exit status: 0 KVM does it right, 1 the bug is there, 4 this host cannot tell (it lacks
- * nesting, say), 2 anything else.
+ * Exit status: 0 KVM does it right, 1 KVM has the bug, 4 this host cannot tell (it lacks nesting,
+ * for example), 2 anything else.
  */
 #ifndef REPRO_H
 #define REPRO_H
@@ -28,7 +28,7 @@
 
 enum status { RIGHT = 0, BUG = 1, BROKEN = 2, CANNOT_TELL = 4 };
 
-/* Where things lie in the guest's memory. All of it is mapped one to one. */
+/* The layout of the guest's memory. All of it is identity mapped. */
 enum {
 	MEMORY_SIZE = 0x200000,
 	PML4 = 0x1000, /* and the next two pages: a PDPT, and a PD with one page of 2 MiB */
@@ -37,7 +37,7 @@ enum {
 	TSS = 0x6000,
 	CODE = 0x8000,
 	STACK = 0x20000,
-	SPARE = 0x100000, /* what lies from here on belongs to the reproducer */
+	SPARE = 0x100000, /* the memory from here on belongs to the reproducer */
 };
 
 enum { CODE_SELECTOR = 0x08, DATA_SELECTOR = 0x10, TSS_SELECTOR = 0x18 };
@@ -104,7 +104,7 @@ static inline int has_kvm_feature(struct vm *vm, int feature)
 	return 0;
 }
 
-/* With as many pins as an IOAPIC in user space has; 0 is for an IOAPIC within KVM. */
+/* PINS is the number of pins of an IOAPIC in user space, or 0 for an IOAPIC in KVM. */
 static inline void vm_create_with_pins(struct vm *vm, unsigned int pins)
 {
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { pins } };
@@ -175,7 +175,7 @@ static inline struct kvm_segment segment(uint16_t selector, uint8_t type, uint8_
 				     .g = 1 };
 }
 
-/* The vCPU begins with 64-bit code at CODE, with interrupts off, and with nothing in its IDT. */
+/* The vCPU starts with 64-bit code at CODE, with interrupts off and an empty IDT. */
 static inline void start_in_long_mode(struct vm *vm, const void *code, size_t size,
 				      uint64_t extra_cr4, uint64_t extra_efer)
 {
@@ -207,13 +207,13 @@ static inline void start_in_long_mode(struct vm *vm, const void *code, size_t si
 	CALL(vm->vcpu, KVM_SET_REGS, &regs);
 }
 
-/* Interrupts, exceptions and NMIs of this vector go to a handler in 64-bit code. */
+/* Installs a 64-bit handler for interrupts, exceptions or NMIs of this vector. */
 static inline void set_interrupt_gate(struct vm *vm, int vector, uint64_t handler)
 {
 	write64(vm, IDT + vector * 16, 0x8e0000000000 | CODE_SELECTOR << 16 | handler);
 }
 
-/* The local APIC is in x2APIC mode, as its page is not mapped, and takes interrupts. */
+/* Enables the local APIC, in x2APIC mode since its page is not mapped. */
 static inline void enable_x2apic(struct vm *vm)
 {
 	enum { X2APIC = 1 << 10, SPURIOUS = 0xf0, APIC_ON = 0x1ff };
@@ -258,8 +258,8 @@ static inline uint32_t expect_port(struct vm *vm, int port)
 }
 
 /*
- * KVM ends an instruction that it has begun, such as the OUT that came last, and runs nothing more.
- * That is not saved, so it has to be done before.
+ * KVM completes the instruction that it has begun, such as the last OUT, and runs nothing more. No
+ * ioctl saves that an instruction is incomplete, so this comes before a save.
  */
 static inline void complete(struct vm *vm)
 {
@@ -274,10 +274,10 @@ static inline void do_nothing(int signal)
 	(void)signal;
 }
 
-/* Runs for this time at most. True if the guest has come to the port, false if it has not. */
+/* Runs for this time at most. True if the guest has written to the port, false if it has not. */
 static inline int comes_to_port(struct vm *vm, int port, unsigned int ms)
 {
-	/* Again each second, as the first signal may come before KVM_RUN. */
+	/* The timer repeats each second, since the first signal may come before KVM_RUN. */
 	struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 },
 				   .it_interval = { 1, 0 } };
 	const struct itimerval off = { 0 };
@@ -306,8 +306,8 @@ static inline int is_halted(struct vm *vm)
 }
 
 /*
- * All that KVM tells of one vCPU goes into another one. KVM refuses some MSRs of its own list, such
- * as those that this CPU lacks; no guest here uses them.
+ * Copies all that KVM reports of one vCPU into another one. KVM refuses some MSRs of its own list,
+ * such as those that this CPU lacks; no guest here uses them.
  */
 static inline void copy_vcpu(struct vm *to, struct vm *from)
 {
@@ -344,7 +344,7 @@ static inline void copy_vcpu(struct vm *to, struct vm *from)
 	}
 }
 
-/* The vCPU and the memory of one VM go into a new one. */
+/* Copies the vCPU and the memory of a VM into a new one. */
 static inline void copy_vm(struct vm *to, struct vm *from)
 {
 	vm_create(to);
@@ -352,7 +352,7 @@ static inline void copy_vm(struct vm *to, struct vm *from)
 	copy_vcpu(to, from);
 }
 
-/* Says what was seen, and ends the program. */
+/* Prints the result, and ends the program. */
 static inline void verdict(int is_right, const char *right, const char *bug)
 {
 	printf("%s: %s\n", is_right ? "PASS" : "BUG", is_right ? right : bug);

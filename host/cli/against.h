@@ -10,9 +10,9 @@
 struct against;
 
 /*
- * Reads the results in FILE of those cases that are among CASES, which will run with the parameters
- * KVM (--kvm) or with NULL. To be called before a report is begun that may write to the same FILE.
- * NULL and ERROR if it cannot be read.
+ * Reads the results in FILE of those cases that are among CASES. KVM is the parameters that these
+ * will run with (--kvm), or NULL. To be called before a report begins that may write to the same
+ * FILE. NULL and ERROR if it cannot be read.
  */
 struct against *against_open(const char *file, const GPtrArray *cases, const char *kvm,
 			     GError **error);

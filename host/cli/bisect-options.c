@@ -38,7 +38,7 @@ static const GOptionEntry entries[] = {
 	{ "bad-if", 0, 0, G_OPTION_ARG_INT, &options.bad_if,
 	  "The commit is bad if K of the N runs fail (default: 1)", "K" },
 	{ "boot-failure", 0, 0, G_OPTION_ARG_STRING, &boot_failure,
-	  "What a kernel is that does not boot, whose KVM does not load, or that dies in a case, and a VMM that does not start: skip or bad (default: skip)",
+	  "The verdict on a kernel that does not boot, whose KVM does not load, or that dies in a case, and on a VMM that does not start: skip or bad (default: skip)",
 	  "VERDICT" },
 	{ "test", 0, 0, G_OPTION_ARG_STRING, &options.test,
 	  "Run the tests of that name alone, and let them decide even if the failure is a known issue",
@@ -81,7 +81,7 @@ static gboolean parse(int argc, char **argv, GError **error)
 		"Builds the tree at hand, runs the cases that match a PATTERN on it, and tells\n"
 		"'git bisect run' what it saw:\n\n"
 		"  git bisect run ferry bisect svm_state/precopy\n\n"
-		"A Linux tree is booted in a lab; of a QEMU tree the emulator runs the guests.");
+		"A Linux tree is booted in a lab; the emulator of a QEMU tree runs the guests.");
 	g_option_context_set_description(
 		context,
 		"Exit status: 0 good; 1 bad; 125 cannot tell (the commit does not build or boot, the\n"
@@ -149,7 +149,7 @@ static gboolean check(GError **error)
 	if (!options.patterns)
 		g_set_error(
 			error, FERRY_ERROR, 0,
-			"no case is named, e.g. 'ferry bisect svm_state/precopy'; 'ferry list' has all");
+			"name a case, e.g. 'ferry bisect svm_state/precopy'; 'ferry list' shows all");
 	else if (options.repeat < 1 || options.bad_if < 1 || options.bad_if > options.repeat)
 		g_set_error(error, FERRY_ERROR, 0,
 			    "--repeat is 1 or more, and --bad-if 1 to %d, which is --repeat",

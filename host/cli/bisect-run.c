@@ -16,7 +16,7 @@
 #include "util/paths.h"
 #include "util/text.h"
 
-/* What a case says of the commit. The worse is the greater. */
+/* What a case says of the commit, from the best to the worst. */
 enum word {
 	WORD_GOOD,
 	WORD_UNCLEAR,
@@ -28,7 +28,7 @@ struct runs {
 	struct bisect_seen *seen;
 	GMainLoop *loop;
 	guint cases; /* of each run; 0: not known yet */
-	/* Of each run: how many cases have ended, and the worst word. */
+	/* For each run: how many cases have ended, and the worst word. */
 	guint *ended;
 	enum word *worst;
 	int wait_status;
@@ -78,7 +78,7 @@ static gboolean is_boot_failure(enum failure_kind kind)
 	return kind == KIND_LAB_BOOT || kind == KIND_LAB || kind == KIND_VMM_START;
 }
 
-/* What the VMM and its migrations do wrong is a bug of theirs, or of the kernel below them. */
+/* If the VMM or a migration fails, the bug is there or in the kernel below. */
 static enum word word_of_error(const struct runs *runs, enum failure_kind kind)
 {
 	if (is_boot_failure(kind))
@@ -126,7 +126,7 @@ static void note_where(struct bisect_seen *seen, JsonObject *result)
 	seen->where = g_string_free(where, FALSE);
 }
 
-/* Adds a whole run to those that tell something. */
+/* Counts a run whose verdict is known. */
 static void count_run(struct runs *runs, enum word word)
 {
 	struct repeat *repeat = &runs->seen->repeat;
@@ -138,7 +138,7 @@ static void count_run(struct runs *runs, enum word word)
 		g_main_loop_quit(runs->loop);
 }
 
-/* Run number NUMBER has one result more. It fails with its first case that does. */
+/* Run number NUMBER has one result more. The run fails as soon as one of its cases does. */
 static void add_word(struct runs *runs, guint number, enum word word)
 {
 	gboolean was_bad = runs->worst[number] == WORD_BAD;
@@ -174,7 +174,7 @@ static void take_result(struct runs *runs, JsonObject *result)
 	else if (word == WORD_UNCLEAR)
 		first = &runs->seen->unclear;
 	if (first && !*first)
-		*first = g_strdup_printf("%s: %s", name, reason ?: "no reason is told");
+		*first = g_strdup_printf("%s: %s", name, reason ?: "no reason given");
 	add_word(runs, run_number(runs, name), word);
 }
 
@@ -184,8 +184,7 @@ static void on_line(void *data, const char *line)
 	g_autoptr(JsonParser) parser = json_parser_new();
 
 	if (*line != '{') {
-		/* Standard output has our last line alone at its end, but all that is told before.
-		 */
+		/* Passes on what `ferry run` tells people. Our own line comes at the end. */
 		printf("%s\n", line);
 		fflush(stdout);
 		return;
@@ -206,7 +205,7 @@ static void on_ended(void *data, int wait_status)
 
 /*
  * `ferry run` has told why it ran nothing. A QEMU may lack the machine type that was asked for, and
- * another commit's may have it; no commit of Linux can help.
+ * the QEMU of another commit may have it. Another commit of Linux cannot help.
  */
 static void note_refusal(struct runs *runs)
 {

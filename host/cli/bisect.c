@@ -21,7 +21,7 @@ static int stop(const char *message)
 	return GIT_STOP;
 }
 
-/* The last line, with which a bisection's log can be read, and a commit message written. */
+/* Prints the last line, which is meant for the bisection's log and for a commit message. */
 static int conclude(int status, const struct bisect_options *options, const struct built *built,
 		    const struct bisect_seen *seen)
 {
@@ -71,7 +71,7 @@ static int judge(const struct bisect_options *options, const struct built *built
 	}
 }
 
-/* Each commit has a folder for logs, named by what the commit is before its subject. */
+/* Each commit has a folder for logs, named by the first word of what the commit is called. */
 static char *log_folder(const struct bisect_options *options, const struct built *built)
 {
 	g_autofree char *name = g_strndup(built->commit, strcspn(built->commit, " ,"));

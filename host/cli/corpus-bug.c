@@ -68,14 +68,14 @@ static char **header_words(char **lines, const char *key)
 	return rest ? g_strsplit(rest, " ", -1) : NULL;
 }
 
-/* Semantic patches do not say by themselves what they are for. */
+/* A semantic patch does not tell by itself which files it changes. */
 static gboolean is_complete(const struct bug *bug)
 {
 	return bug->breaks && bug->noticed && bug->tests && bug->cases &&
 	       (bug->files || !bug->kind->files_in_head);
 }
 
-/* A file of what kind is it? NULL: of none. */
+/* The kind of patch in the file NAME, or NULL. */
 static const struct bug_kind *kind_of_file(const char *name)
 {
 	for (const struct bug_kind *kind = bug_kinds; kind->what; kind++)

@@ -11,9 +11,9 @@ struct bug_kind {
 	const char *folder; /* of the patches, below the source tree */
 	const char *suffix; /* of their files */
 	const char *script; /* that builds it with the patch that it is given; see corpus-build.h */
-	const char *host;   /* where cases run unless the header names a host; NULL: see there */
+	const char *host;   /* where cases run unless the header names a host; NULL: any */
 	gboolean files_in_head;	   /* the header must name the files that are patched */
-	gboolean builds_unpatched; /* the script without a patch builds the same unbroken */
+	gboolean builds_unpatched; /* the script builds it unbroken if it gets no patch */
 };
 
 /* The last has no `what`. */
@@ -34,8 +34,7 @@ struct bug {
 	char *kvm;     /* parameters of its modules, as for --kvm; NULL: the usual ones */
 	/*
 	 * The path of a patch of another kind, without which the bug does not show: it is built as
-	 * well, and the cases run with both, or with this one alone as the unbroken build. NULL:
-	 * none
+	 * well, and the cases run with both. The unbroken build has this one alone. NULL: none
 	 */
 	char *with;
 	const struct bug_kind *with_kind;
@@ -53,8 +52,8 @@ GPtrArray *bugs_read(char **patterns, GError **error);
 
 /*
  * TRUE if the program can run into the patched code. Where the patch itself does not say which
- * programs can, its files do: only nested guests reach svm/ and vmx/ as the patches change them,
- * and only Hyper-V's interface reaches hyperv.c.
+ * programs can, its files do: only nested guests reach the code in svm/ and vmx/ that patches
+ * change, and only Hyper-V's interface reaches hyperv.c.
  */
 gboolean bug_reaches(const struct bug *bug, const struct program *program);
 

@@ -44,7 +44,7 @@ static gboolean has_failed(const struct test_result *test)
 	return !g_strcmp0(test->verdict, "fail");
 }
 
-/* What runs into a test that must catch the patch counts as that test's failure. */
+/* A failure within a test that must catch the patch counts as that test's failure. */
 static const char *name_of_failure(const struct tally *tally, const struct failure *failure)
 {
 	const char *kind = kind_name(failure->kind);
@@ -130,7 +130,7 @@ static void add_option(GStrvBuilder *words, const char *name, const char *value)
 		g_strv_builder_add_many(words, name, value, NULL);
 }
 
-/* Does the runner find it, and no test? */
+/* Does one of GLOBS name a kind of failure that the runner finds by itself? */
 static gboolean some_kind(char **globs)
 {
 	for (char **glob = globs; *glob; glob++)

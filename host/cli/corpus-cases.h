@@ -13,17 +13,16 @@ struct tally {
 	guint passed, failed, known, skipped, errors;
 	char *first; /* "FAIL hyperv_stimer/precopy: why" of the first case that did not pass */
 	/*
-	 * Globs over the tests to run, one of which must fail, or in which something else must go
-	 * wrong, such as a reset that nobody ordered; NULL: all run. The name of a kind of
-	 * failure (docs/results.md) stands for what the runner itself finds, such as "host-check";
-	 * with one of these all tests run.
+	 * Globs over the tests to run; NULL: all run. One of them must fail, or something else must
+	 * go wrong in it, such as a reset that nobody ordered. The name of a kind of failure
+	 * (docs/results.md) stands for what the runner itself finds, such as "host-check"; with one
+	 * of these all tests run.
 	 */
 	char **tests;
-	/* The first failed test that matches; NULL: none did, and so are the others. */
+	/* The first failed test that matches, its case, and why it failed; all NULL if none did. */
 	char *caught_by, *caught_in, *reason;
 	double seconds; /* from the start of the case `caught_in` until that failed; -1: unknown */
-	/* Of struct verdict_line, one for each case that ran, for the place PLACE; NULL: not
-	 * wanted. */
+	/* Gets a struct verdict_line for each case that ran, about PLACE. NULL: not wanted. */
 	GPtrArray *unbroken;
 	const char *place;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `ferry corpus run`. What is unpatched goes first: a failure there is a false alarm, which is
+ * `ferry corpus run`. Unpatched KVM and QEMU go first: a failure there is a false alarm, which is
  * worse than a miss.
  */
 #include <stdio.h>

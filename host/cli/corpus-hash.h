@@ -12,8 +12,8 @@
 char *hash_of_patch(char **lines);
 
 /*
- * Of the program's own sources, x86/NAME.c or all files of x86/NAME/. What it shares with other
- * programs is left out: otherwise nearly every commit would make the whole matrix stale.
+ * The same of the program's own sources, x86/NAME.c or all files of x86/NAME/. What it shares with
+ * other programs is left out: otherwise nearly every commit would make the whole matrix stale.
  */
 char *hash_of_program(const struct program *program);
 

@@ -21,9 +21,9 @@
  * lab on a busy machine is slow as well.
  */
 #define LEAST_TIMEOUT 240
-/* And a case may take so many times as long as on unpatched KVM. */
+/* A case may also take this many times as long as on unpatched KVM. */
 #define TIMES_LONGER 4
-/* A lab that dies keeps the cases after that from running; so many more labs are started. */
+/* If a lab dies, another one runs the cases that are left. A task gets this many labs at most. */
 #define MOST_LABS 8
 
 struct measuring {
@@ -215,7 +215,7 @@ static char *time_left(struct measuring *measuring, const struct matrix_progress
 {
 	double elapsed = (g_get_monotonic_time() - measuring->began) / 1e6;
 	double done = measuring->began_with - progress->seconds_left;
-	/* Until something is done, labs side by side are taken to be as fast as one alone. */
+	/* Until something is done, labs side by side are assumed to be as fast as one alone. */
 	double pace = done > 0 && elapsed > 0 ? elapsed / done : 1.0 / measuring->corpus->jobs;
 
 	return text_rough_duration(progress->seconds_left * pace);
@@ -270,7 +270,9 @@ static gboolean measure(struct measuring *measuring, const struct matrix_task *t
 
 /* ---- the course ---- */
 
-/* FALSE if someone else writes the matrix. The file descriptor keeps the lock until it is closed.
+/*
+ * Returns a file descriptor, which keeps the lock until it is closed. -1 and ERROR if someone else
+ * writes the matrix.
  */
 static int lock_folder_of(const char *path, GError **error)
 {
@@ -340,7 +342,7 @@ static int run_tasks(struct measuring *measuring)
 }
 
 /*
- * Those that show on the KVM and QEMU that everything unpatched was measured on. The caller unrefs
+ * Those of BUGS that need no companion: nothing unpatched was measured with one. The caller unrefs
  * the array.
  */
 static GPtrArray *without_companions(const GPtrArray *bugs)

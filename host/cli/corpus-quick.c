@@ -10,7 +10,7 @@
 #include "run/quick.h"
 
 /*
- * Of the time on all CPUs, so much is left for cases. The rest goes into the labs' boot, and into
+ * This part of the time on all CPUs is left for cases. The rest goes into the labs' boot, and into
  * the end of the run, when one CPU has nothing left to do.
  */
 #define PERCENT_FOR_CASES 80
@@ -64,7 +64,9 @@ static gboolean has_light_variant(GPtrArray *cases, const struct test_case *test
 	return FALSE;
 }
 
-/* Adds what a head says of its patch to the matrix, which is not written. */
+/*
+ * Adds what a head says of its patch to the matrix in memory, which is never written to the file.
+ */
 static void add_head(struct matrix *matrix, const struct bug *bug, GPtrArray *cases)
 {
 	for (guint i = 0; i < cases->len; i++)
@@ -94,7 +96,7 @@ static gboolean is_named_by_any(GPtrArray *bugs, const struct test_case *test_ca
 	return FALSE;
 }
 
-/* The plan `none` is every program's shortest that the matrix has. */
+/* Every program's shortest case in the matrix is that of plan `none`. */
 static void add_expected_times(struct matrix *matrix, GPtrArray *bugs, GPtrArray *cases,
 			       struct corpus *corpus)
 {

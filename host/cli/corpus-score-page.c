@@ -23,7 +23,7 @@ static guint percent(guint part, guint all)
 	return all ? part * 100 / all : 0;
 }
 
-/* Signs of Markdown in text that has none. */
+/* Adds TEXT, with a backslash before what Markdown would take for its signs. */
 static void add_text(GString *page, const char *text)
 {
 	for (; *text; text++) {

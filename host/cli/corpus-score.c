@@ -18,7 +18,7 @@ static gboolean matches_any(char **globs, const char *name)
 	return FALSE;
 }
 
-/* The line that tells of the patch as it is now, and of a test that must catch it. */
+/* Whether LINE is about the patch as it is now, and about a test that must catch it. */
 static gboolean matrix_counts(const struct matrix *matrix, const struct matrix_line *line,
 			      const struct bug *bug)
 {

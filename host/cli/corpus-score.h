@@ -50,7 +50,7 @@ struct score_counts {
 	guint all, caught, missed; /* the others have no verdict */
 };
 
-/* Of the entries of this KIND and AREA; NULL stands for all. */
+/* Counts the entries of this KIND and AREA; NULL stands for all. */
 struct score_counts score_count(const GPtrArray *entries, const struct bug_kind *kind,
 				const char *area);
 

@@ -8,7 +8,7 @@
 /*
  * Runs all cases that the patches name, in each place that they name, and prints and keeps what
  * comes of it. PASS is a number from 1. Returns how many cases failed, or -1 if they could not be
- * run, which it has told.
+ * run, of which it has told the user.
  */
 int unbroken_run(struct checking *checking, int pass);
 

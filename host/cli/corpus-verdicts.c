@@ -71,7 +71,7 @@ static gboolean is_unbroken(const struct verdict_line *line)
 	return line->verdict == UNBROKEN_CLEAN || line->verdict == UNBROKEN_FALSE_ALARM;
 }
 
-/* Are both of the same patch, or of the same case of something unbroken? */
+/* Are both about the same patch, or about the same case on the same unbroken build? */
 static gboolean same_subject(const struct verdict_line *a, const struct verdict_line *b)
 {
 	return g_str_equal(a->patch, b->patch) && is_unbroken(a) == is_unbroken(b) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What `ferry corpus run` has found last of each patch, and of unbroken KVM and QEMU: the file
- * corpus/verdicts. `ferry corpus score` tells the score from it.
+ * The file corpus/verdicts: what the last `ferry corpus run` found for each patch, and for unbroken
+ * KVM and QEMU. `ferry corpus score` computes the score from it.
  */
 #ifndef FERRY_HOST_CORPUS_VERDICTS_H
 #define FERRY_HOST_CORPUS_VERDICTS_H
@@ -14,7 +14,7 @@ enum bug_verdict {
 	BUG_NOT_BUILT,	  /* the patch does not fit, or what it needs is missing */
 	BUG_NOT_RUN,	  /* no case could run here */
 	BUG_BROKE_KERNEL, /* no case came to its end */
-	/* Of what is unbroken. */
+	/* The verdicts of unbroken builds. */
 	UNBROKEN_CLEAN,	      /* the case passed */
 	UNBROKEN_FALSE_ALARM, /* it failed */
 };
@@ -25,7 +25,7 @@ struct verdict_line {
 	enum bug_verdict verdict;
 	char *case_name; /* that caught the patch, or that ran; NULL: none */
 	double seconds;	 /* from the case's start until the patch was caught; -1: unknown */
-	guint passes;	 /* of what is unbroken: so many in a row, since the last false alarm */
+	guint passes;	 /* of unbroken builds: how many in a row since the last false alarm */
 	char *hash; /* of the patch as it was built (corpus-hash.h); NULL: nothing is patched */
 	char *test; /* that failed, or the name of a kind of failure; NULL: none did */
 };

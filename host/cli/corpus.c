@@ -30,7 +30,7 @@ static struct {
 
 static const GOptionEntry entries[] = {
 	{ "passes", 0, 0, G_OPTION_ARG_INT, &options.passes,
-	  "run: the cases with nothing patched N times first (default: 1)", "N" },
+	  "run: first run the cases N times with nothing patched (default: 1)", "N" },
 	{ "new", 0, 0, G_OPTION_ARG_NONE, &options.only_new,
 	  "run: only patches that were not tried as they are now", NULL },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
@@ -56,7 +56,7 @@ static const GOptionEntry entries[] = {
 	{ "output", 0, 0, G_OPTION_ARG_FILENAME, &options.output,
 	  "quick, score: the file to write (default: corpus/quick, docs/corpus.md)", "FILE" },
 	{ "percent", 0, 0, G_OPTION_ARG_INT, &options.percent,
-	  "quick: how much of what all cases notice the set must notice (default: " G_STRINGIFY(
+	  "quick: the percentage of what all cases notice that the set must notice (default: " G_STRINGIFY(
 		  DEFAULT_PERCENT) ")",
 	  "N" },
 	{ "minutes", 0, 0, G_OPTION_ARG_INT, &options.minutes,
@@ -83,7 +83,10 @@ static int list(struct corpus *corpus, GPtrArray *bugs)
 	return EXIT_ALL_PASSED;
 }
 
-/* The caller frees it. An installed ferry has no sources to keep it in. */
+/*
+ * The path of the verdicts, which the caller frees. An installed ferry has no source tree to keep
+ * them in.
+ */
 static char *verdicts_path(void)
 {
 	g_autofree char *folder = NULL;
@@ -156,7 +159,7 @@ static int score(struct corpus *corpus, GPtrArray *bugs)
 	};
 
 	if (options.words[1])
-		return usage_error("'ferry corpus score' is of all patches; leave '%s' out",
+		return usage_error("'ferry corpus score' is about all patches; leave '%s' out",
 				   options.words[1]);
 	return corpus_score(bugs, &wanted);
 }
@@ -177,7 +180,7 @@ static const struct {
 	  TRUE, score },
 };
 
-/* Fills in what running cases takes. Returns an enum exit_status. */
+/* Makes what is needed to run cases, and calls CARRY_OUT. Returns an enum exit_status. */
 static int open_and_run(int (*carry_out)(struct corpus *corpus, GPtrArray *bugs), GPtrArray *bugs)
 {
 	g_autoptr(GError) error = NULL;

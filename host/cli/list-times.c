@@ -9,7 +9,7 @@
 #include "util/text.h"
 #include "vmm/vmm.h"
 
-/* The total is told for so many CPUs, and for those of this machine. */
+/* The total is told for this many CPUs, and for those of this machine. */
 #define FEW_CPUS 2
 
 static const char *source_name(enum duration_source source)

@@ -7,7 +7,7 @@
 
 #include "vmm/vmm.h"
 
-/* CASES, of struct test_case, on this machine with VMM and the accelerator ACCEL, and in labs. */
+/* Prints the times of CASES, of struct test_case, on this machine with ACCEL, and in labs. */
 void list_times(GPtrArray *cases, const char *accel);
 
 #endif

@@ -6,8 +6,9 @@
 #include "suite/suite.h"
 
 /*
- * Prints, a line each, the words that may be the value of the option OPTION of `ferry run`, "host"
- * say, or a case for "case". Nothing for an option whose values nobody can list.
+ * Prints, one a line, the words that may be the value of OPTION, an option of `ferry run` such as
+ * "host". For "case" these are the cases. Prints nothing for an option whose values nobody can
+ * list.
  */
 void list_words(const struct suite *suite, const char *option);
 

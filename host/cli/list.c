@@ -18,7 +18,7 @@
 
 static struct {
 	gboolean verbose, json, times;
-	char *words;
+	char *words, *plan_list, *host;
 	char **patterns;
 } options;
 
@@ -31,6 +31,10 @@ static const GOptionEntry entries[] = {
 	  NULL },
 	{ "times", 0, 0, G_OPTION_ARG_NONE, &options.times,
 	  "List how long each case is expected to take, how that is known, and the total", NULL },
+	{ "plan", 0, 0, G_OPTION_ARG_STRING, &options.plan_list,
+	  "List the cases of these plans, and not of the programs' own", "LIST" },
+	{ "host", 0, 0, G_OPTION_ARG_STRING, &options.host,
+	  "List the cases on this host, with the words of 'ferry run --host'", "HOST" },
 	{ "vmm", 0, 0, G_OPTION_ARG_STRING, &settings.vmm,
 	  "List the cases on this VMM (default: the first that can carry out the plan)", "VMM" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, &settings.accel,
@@ -66,7 +70,7 @@ static void print_tests(const struct program *program)
 	}
 }
 
-/* What runs on this machine, as most cases do where there is KVM, is only said with -v. */
+/* Where there is KVM most cases run on this machine, so only -v says so. */
 static void print_where(const struct test_case *test_case)
 {
 	if (test_case->skip_reason)
@@ -176,6 +180,7 @@ static int list(int argc, char **argv)
 	struct suite *suite = NULL;
 	enum firmware firmware;
 	g_auto(GStrv) patterns = NULL;
+	g_auto(GStrv) plans = NULL;
 	g_autofree char *vmm_list = vmm_names();
 	g_autofree char *description = g_strdup_printf("VMM is %s.\n", vmm_list);
 
@@ -186,9 +191,10 @@ static int list(int argc, char **argv)
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) ||
+	    !lab_kind_check_host(options.host, &error) ||
 	    !firmware_find(settings.firmware, &firmware, &error) ||
 	    (settings.vmm && !(selection.vmm = vmm_find(settings.vmm, &error))) ||
-	    !(selection.accel = choose_accel(settings.accel, NULL, &error)) ||
+	    !(selection.accel = choose_accel(settings.accel, options.host, &error)) ||
 	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);
 	if (options.words) {
@@ -196,10 +202,13 @@ static int list(int argc, char **argv)
 		suite_free(suite);
 		return EXIT_ALL_PASSED;
 	}
-	patterns = expand_quick(options.patterns, NULL, suite, &error);
+	plans = options.plan_list ? g_strsplit(options.plan_list, ",", -1) : NULL;
+	patterns = expand_quick(options.patterns, plans, suite, &error);
 	if (error)
 		return usage_error("%s", error->message);
 	selection.patterns = patterns;
+	selection.plan_names = plans;
+	selection.host = g_strcmp0(options.host, "auto") ? options.host : NULL;
 	cases = select_cases(suite, &selection, &error);
 	if (!cases)
 		return usage_error("%s", error->message);

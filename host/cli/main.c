@@ -14,8 +14,10 @@ static const struct command *const commands[] = {
 
 static int print_usage(FILE *stream)
 {
-	/* scripts/make-man makes a man page of this text. Its third line is what the page is named
-	 * by. */
+	/*
+	 * scripts/make-man makes a man page of this text. The page takes its title from the third
+	 * line.
+	 */
 	fputs("Usage: ferry COMMAND [ARGUMENT...]\n\n"
 	      "Tests KVM and QEMU by migrating guests while they work.\n\n",
 	      stream);

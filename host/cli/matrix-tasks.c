@@ -20,7 +20,10 @@ struct matrix_tasks {
 	GHashTable *turns;	    /* "STEP FAMILY" -> how many tasks it has had */
 };
 
-/* The steps; PLAN counts in those of a plan. */
+/*
+ * The numbers of the steps. From STEP_PLANS on there is one for each plan, and then one more for
+ * each plan, with the programs that have several vCPUs.
+ */
 #define STEP_NAMED 0
 #define STEP_PLANS 1
 
@@ -290,7 +293,7 @@ static gboolean find_in_step(struct matrix_tasks *tasks, const struct step *step
 
 	if (found && take_unpatched_first(tasks, step, task))
 		return TRUE;
-	/* At last the cases that no patch is for. */
+	/* Last come cases on unpatched KVM that no patch of this step was measured with. */
 	found = found || is_task(tasks, step, NULL, task);
 	if (found)
 		note_tried(tasks, step, task->bug);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is left to measure for corpus/matrix, in an order that shows soonest what is worth most:
+ * What is left to measure for corpus/matrix, the most valuable first:
  *
  * 1. with each patch the cases that its head names,
  * 2. all cases of the first plan, then those of the next,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `ferry merge`: joins the results of a run's shards, and tells what is missing. What does not
- * belong together is refused, since nobody could tell afterwards which result is of what.
+ * `ferry merge`: joins the results of a run's shards, and tells what is missing. Files that do not
+ * belong together are refused, since nobody could tell afterwards which result came from which run.
  */
 #include <stdio.h>
 #include <string.h>
@@ -57,7 +57,7 @@ static G_GNUC_PRINTF(2, 3) void refuse(struct merge *merge, const char *format, 
 	va_end(arguments);
 }
 
-/* WHAT is the same in all files. A case that never started does not know each VALUE. */
+/* Refuses files in which WHAT has another VALUE. In a case that never started VALUE may be NULL. */
 static void agree(struct merge *merge, const char *what, const char *value)
 {
 	struct agreed *agreed = g_hash_table_lookup(merge->values, what);
@@ -123,7 +123,10 @@ static void add(void *data, const struct result *result)
 		g_strconcat(result->test_case->name, kvm ? " with " : NULL, kvm, NULL);
 	const char *file = g_hash_table_lookup(merge->case_files, name);
 
-	/* A shard that came twice is told as such, rather than by its first case. */
+	/*
+	 * This comes first: if a shard came twice, the message names the shard and not its first
+	 * case.
+	 */
 	add_shard(merge, result->environment);
 	if (file)
 		refuse(merge, "the case %s came twice: in %s and in %s", name, file, merge->file);
@@ -164,7 +167,10 @@ static gboolean read_all(struct merge *merge, GString *text, GError **error)
 	return TRUE;
 }
 
-/* Tells which shards have no result. A shard may be empty, so that is no harm if all cases have. */
+/*
+ * Tells which shards have no result. A shard may be empty, so a missing one does no harm if all
+ * cases have results.
+ */
 static gboolean is_complete(const struct merge *merge)
 {
 	if (!merge->shards || merge->results >= merge->cases)

@@ -66,8 +66,8 @@ static gboolean some_beside(void)
 }
 
 /*
- * A terminal gets the live display, unless another one was chosen. Lines that others print would go
- * into the middle of its last line.
+ * A terminal gets the live display, unless another display was chosen or a report is printed beside
+ * it. The lines of such a report would go into the middle of the live line.
  */
 static const struct reporter *choose_display(void)
 {

@@ -12,9 +12,9 @@ struct rerun {
 };
 
 /*
- * Reads which cases of the results file PATH were red (FAIL, ERROR or FLAKY), and to which of
- * its cases that run did not come. A case is there once. FALSE and ERROR if PATH cannot be read or
- * is no file of results. The caller calls rerun_clear() in any case.
+ * Reads which cases of the results file PATH were red (FAIL, ERROR or FLAKY), and which of its
+ * cases did not run. Each case is named once. FALSE and ERROR if PATH cannot be read or is no file
+ * of results. The caller calls rerun_clear() in any case.
  */
 gboolean rerun_read(struct rerun *rerun, const char *path, GError **error);
 void rerun_clear(struct rerun *rerun);

@@ -29,12 +29,12 @@ static void add_up(void *data, const struct result *result)
 	if (!verdict_is_red(result->verdict))
 		return;
 	printf("%-5s %s%s: %s\n", verdict_name(result->verdict), result->test_case->name, place,
-	       result->reason ? result->reason : "no reason is told");
+	       result->reason ? result->reason : "no reason given");
 	if (result->logdir)
 		printf("      logs in %s\n", result->logdir);
 }
 
-/* Each file must be readable before anything is printed of it. */
+/* Reads all files. FALSE if one cannot be read, which the user was told. */
 static gboolean read_all(void (*each)(void *data, const struct result *result), void *data)
 {
 	for (char **file = options.files; *file; file++) {

@@ -10,7 +10,7 @@
 #include "util/text.h"
 
 /*
- * Of the time on all CPUs, so much is for cases. The rest is for the end of the run, when one CPU
+ * This part of the time on all CPUs is for cases. The rest is for the end of the run, when one CPU
  * has nothing left to do, and for cases that take longer than usual.
  */
 #define SHARE_FOR_CASES 0.9
@@ -59,7 +59,7 @@ static double boot_seconds(GPtrArray *cases, struct durations *durations, unsign
 	return seconds;
 }
 
-/* An empty one if there is no file. */
+/* The matrix is empty if there is no file. */
 static struct matrix *read_matrix(GError **error)
 {
 	g_autofree char *path = source_path("corpus/matrix");

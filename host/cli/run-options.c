@@ -23,7 +23,7 @@ static const GOptionEntry entries[] = {
 	{ "all", 0, 0, G_OPTION_ARG_NONE, &options.all,
 	  "Run all cases where no PATTERN is given, instead of the quick set", NULL },
 	{ "budget", 0, 0, G_OPTION_ARG_INT, &options.budget,
-	  "Of the cases, run those that notice most in so many minutes, and of each program one at least",
+	  "Run the cases that notice most in MINUTES, and at least one of each program",
 	  "MINUTES" },
 	{ "rerun", 0, 0, G_OPTION_ARG_FILENAME, &options.rerun,
 	  "Run the cases that were red or did not run in FILE, which --json wrote", "FILE" },
@@ -51,7 +51,7 @@ static const GOptionEntry entries[] = {
 	  "kvm: only this machine's KVM, no lab; tcg: QEMU's TCG (default: KVM, here or in a lab)",
 	  "ACCEL" },
 	{ "kvm", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kvm_lists,
-	  "Parameters of KVM's modules, e.g. npt=0,vgif=0: labs load them so, and on this machine they hold or its cases are skipped",
+	  "Parameters of KVM's modules, e.g. npt=0,vgif=0: labs load the modules with them; on this machine KVM must have them already, else its cases are skipped",
 	  "LIST" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.wanted.qemu,
 	  "The QEMU to test (default: $QEMU or qemu-system-x86_64)", "BINARY" },
@@ -61,7 +61,7 @@ static const GOptionEntry entries[] = {
 	  "The ferry-vmm that the VMM native is (default: $FERRY_VMM or the one built with this ferry)",
 	  "BINARY" },
 	{ "machine", 0, 0, G_OPTION_ARG_STRING, &options.wanted.machine,
-	  "The QEMU machine type (default: q35; of two QEMUs the newest version that both have)",
+	  "The QEMU machine type (default: q35; with two QEMUs the newest version that both have)",
 	  "TYPE" },
 	{ "firmware", 0, 0, G_OPTION_ARG_STRING, &options.wanted.firmware,
 	  "What starts the guests: usual, which is qboot; uefi, which is the distribution's OVMF; or uefi-secure, with Secure Boot (default: usual)",
@@ -208,20 +208,13 @@ static gboolean check_numbers(GError **error)
 	return FALSE;
 }
 
-static gboolean check_host(GError **error)
+static gboolean check_lab_clock(GError **error)
 {
-	g_autofree char *hosts = lab_kind_hosts();
 	g_autofree char *clocks = g_strjoinv(" or ", (char **)lab_clocks());
-	const char *host = options.host;
 
-	if (host && !g_str_equal(host, "auto") && !g_str_equal(host, "local") &&
-	    !g_str_equal(host, ANY_LAB) && !lab_kind_find(host))
-		g_set_error(error, FERRY_ERROR, 0, "--host is %s, not '%s'", hosts, host);
-	else if (lab_clock && !g_strv_contains(lab_clocks(), lab_clock))
-		g_set_error(error, FERRY_ERROR, 0, "--lab-clock is %s, not '%s'", clocks,
-			    lab_clock);
-	else
+	if (!lab_clock || g_strv_contains(lab_clocks(), lab_clock))
 		return TRUE;
+	g_set_error(error, FERRY_ERROR, 0, "--lab-clock is %s, not '%s'", clocks, lab_clock);
 	return FALSE;
 }
 
@@ -229,8 +222,8 @@ static gboolean check(GError **error)
 {
 	enum firmware firmware;
 
-	return check_numbers(error) && check_host(error) &&
-	       firmware_find(options.wanted.firmware, &firmware, error);
+	return check_numbers(error) && lab_kind_check_host(options.host, error) &&
+	       check_lab_clock(error) && firmware_find(options.wanted.firmware, &firmware, error);
 }
 
 /* Does the command line say which cases run, other than by patterns? */
@@ -241,9 +234,9 @@ static gboolean is_chosen(void)
 }
 
 /*
- * Where the command line and the user's file differ, the command line counts. A file that says
- * where cases run does not choose cases, and gives way to a command line that says it by the other
- * of two options.
+ * If the command line and the user's file differ, the command line counts. Both --host and --accel
+ * say where cases run. On the command line they also choose the cases, but in the file they do not.
+ * One of them in the file gives way to the other one on the command line.
  */
 static gboolean parse_all(char **argv, GError **error)
 {
@@ -275,12 +268,26 @@ static gboolean parse_all(char **argv, GError **error)
 	return TRUE;
 }
 
+/*
+ * Reads $NAME unless an option or the user's file has set *PROGRAM. It is read here, and not where
+ * the program is started, since a lab does not see this machine's environment.
+ */
+static void set_from_environment(char **program, const char *name)
+{
+	const char *value = g_getenv(name);
+
+	if (!*program && value && *value)
+		*program = g_strdup(value);
+}
+
 const struct run_options *run_options_parse(int argc, char **argv, GError **error)
 {
 	set_defaults();
 	spell_out_jobs(argc, argv);
 	if (!parse_all(argv, error) || !watch_options_read(options.budget, error))
 		return NULL;
+	set_from_environment(&options.wanted.qemu, "QEMU");
+	set_from_environment(&options.wanted.ferry_vmm, "FERRY_VMM");
 	options.wanted.kvm = kvm_wanted_join(kvm_lists, error);
 	if (*error)
 		return NULL;

@@ -30,12 +30,11 @@
 /* The program that measures a host's speed. */
 #define CALIBRATION "calibrate"
 
-/* In the last round of --until-fail. */
+/* In this round (--until-fail) some case passed, or failed as known. */
 static gboolean some_case_ran;
-/* With those of other shards. */
+/* How many cases the run has, with those of other shards. */
 static guint all_cases;
-/* CLOCK_REALTIME, ns */
-static gint64 run_started;
+static gint64 run_started; /* CLOCK_REALTIME, ns */
 
 /* FALSE if a report is incomplete; the user is told which. */
 static gboolean end_reports(struct reports *reports, const struct schedule_outcome *outcome)
@@ -65,7 +64,7 @@ static int exit_status(const struct schedule_outcome *outcome, gboolean complete
 	return EXIT_ALL_PASSED;
 }
 
-/* A user who has a /dev/kvm and may not use it, say, learns that before labs take their time. */
+/* Tells why labs are used before they take their time, e.g. if the user may not open /dev/kvm. */
 static void tell_why_labs(const GPtrArray *cases, struct reports *reports)
 {
 	for (guint i = 0; kvm_problem() && i < cases->len; i++) {
@@ -103,7 +102,7 @@ static int run_cases(GPtrArray *cases, const struct run_options *options,
 	gboolean complete;
 	int status;
 
-	/* The same file may be written to. */
+	/* Read it first: a report may write to the same file. */
 	if (watch_options()->against &&
 	    !(against = against_open(watch_options()->against, cases, options->wanted.kvm, &error)))
 		return usage_error("%s", error->message);
@@ -241,7 +240,7 @@ static struct environment *environment_of(const char *vmm, const struct vmm_prog
 		vmm, programs->binary, programs->other_binary, accel, options->wanted.seed);
 
 	environment->cpu_emulated = options->emulated;
-	/* lab/common.sh tells. */
+	/* lab/common.sh sets the variable. */
 	if (options->emulated && *(g_getenv("FERRY_EMULATOR") ?: ""))
 		environment->emulator_version = g_strdup(g_getenv("FERRY_EMULATOR"));
 	environment->firmware = g_strdup(options->wanted.firmware);
@@ -371,7 +370,7 @@ static gboolean check_kvm(const struct run_options *options, GError **error)
 	return !only_here || kvm_wanted_known(options->wanted.kvm, error);
 }
 
-/* Once through all cases that OPTIONS name. */
+/* Runs all cases that OPTIONS name once. */
 static int run_round(const struct run_options *options)
 {
 	g_autoptr(GError) error = NULL;

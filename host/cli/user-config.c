@@ -8,7 +8,7 @@
 
 #define SECTION "run"
 
-/* Each of these says what a single run is for. As a default it would change what all runs are. */
+/* Each of these is about a single run. As a default it would change what every run does. */
 static const char *const never_default[] = { "all",   "budget", "no-config",  "plan",
 					     "rerun", "shard",	"until-fail", NULL };
 
@@ -63,7 +63,7 @@ static char *word_with_value(const GOptionEntry *entry, const char *value)
 	gboolean is_file =
 		entry->arg == G_OPTION_ARG_FILENAME || entry->arg == G_OPTION_ARG_FILENAME_ARRAY;
 
-	/* No shell does this here. */
+	/* No shell expands the '~' here. */
 	if (is_file && g_str_has_prefix(value, "~/"))
 		return g_strdup_printf("--%s=%s%s", entry->long_name, g_get_home_dir(), value + 1);
 	return g_strdup_printf("--%s=%s", entry->long_name, value);
@@ -109,7 +109,7 @@ static void read_assignment(const struct reader *reader, const struct assignment
 		return;
 	}
 	g_ptr_array_add(reader->words, words[1]);
-	/* Alone, so that its line is known. */
+	/* Parse it alone, so that a complaint names its line. */
 	if (!parse(reader, words, &error))
 		complain(reader->complaints, assignment->line, "%s", error->message);
 }
@@ -151,7 +151,7 @@ static gboolean read_text(const GOptionEntry *const *tables, const char *path, c
 	problems = complaints_text(reader.complaints);
 	if (problems)
 		g_set_error_literal(error, FERRY_ERROR, 0, problems);
-	/* All together, so that the values of one that is repeated are joined. */
+	/* Parse all together, so that the values of a repeated option are joined. */
 	done = !problems && parse(&reader, (char **)reader.words->pdata, error);
 	complaints_free(reader.complaints);
 	g_ptr_array_unref(reader.words);

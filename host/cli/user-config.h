@@ -7,7 +7,7 @@
  *	keep-ram = true
  *
  * The syntax is that of unittests.cfg. A key is an option's long name. An option that may be
- *repeated has a line each time.
+ * repeated has a line each time.
  */
 #ifndef FERRY_HOST_USER_CONFIG_H
 #define FERRY_HOST_USER_CONFIG_H

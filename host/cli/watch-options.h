@@ -25,7 +25,7 @@ const GOptionEntry *watch_options_entries(void);
  */
 const struct watch_options *watch_options_read(gboolean budget, GError **error);
 
-/* The same again. */
+/* The options as far as they are parsed, without these checks. */
 const struct watch_options *watch_options(void);
 
 #endif

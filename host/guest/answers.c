@@ -30,7 +30,7 @@ static char *answer_time(struct guest *guest, guint64 sequence)
 	enum vm_habit habit = guest->config.machine.habit;
 	gboolean cycles = habit == HABIT_CYCLE_AT_EXITS || habit == HABIT_CYCLE_AT_RANDOM;
 
-	/* Nothing tells how long the VMM has stopped the clocks by itself: at most all the time. */
+	/* Nobody knows how long the VMM has stopped the clocks by itself: at most all the time. */
 	if (guest->vm->clocks_stop)
 		longest += monotonic - guest->began;
 	guest->listener->time_told(guest->data, sequence, monotonic, guest->pause_min_ns, longest);
@@ -56,11 +56,11 @@ static char *answer_disk(struct guest *guest, guint64 sequence)
 	return guest->listener->disk_asked(guest->data);
 }
 
-/* Several lines may be needed. The guest has room for this many MSRs in one. */
+/* The guest has room for this many MSRs in one answer, and may ask for more. */
 #define MSRS_IN_ANSWER 32
 #define MSRS_FROM      "msrs-from-"
 
-/* The MSRs that this machine's KVM lists, from number FROM of the list on. NULL: nobody tells. */
+/* The MSRs that this machine's KVM lists, from number FROM of the list on. NULL: unknown. */
 static char *answer_msrs(const struct guest *guest, const char *from)
 {
 	const struct kvm_offers *offers = kvm_offers();

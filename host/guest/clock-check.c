@@ -26,7 +26,7 @@ struct mark {
 	struct host_moment host;
 };
 
-/* Two marks are kept: the first one finds creeping errors, the last one leaps. */
+/* Two marks are kept: the first one shows errors that grow slowly, the last one shows jumps. */
 struct clock_history {
 	struct mark first, last;
 	struct story_clock *told; /* or NULL */

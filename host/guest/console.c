@@ -9,7 +9,7 @@
 /* Longer lines are cut, so that a guest that floods does not fill our memory. */
 #define LONGEST_LINE 65536
 
-/* How a boot begins. */
+/* The first bytes of a boot. */
 #define FIRST_BYTES "@1+0 hello"
 
 struct console {
@@ -171,7 +171,7 @@ static void check_counters(struct console *console, guint64 sequence, guint64 of
 			  offset, received, received - offset);
 	}
 	console->sequence = sequence;
-	/* After a loss this may wrap, and so does the difference that it is used in. */
+	/* After a loss this may wrap. That is harmless, since it is only used in a difference. */
 	console->boot_start = console->line_start - offset;
 }
 

@@ -44,15 +44,15 @@ const char *machine_line_value(const struct machine_line *line, const char *key)
 gint64 machine_line_number(const struct machine_line *line, const char *key, gint64 otherwise);
 
 /*
- * "unexpected exception 14 at 0x1234", of an `exception` line, and a hint where its address tells
- * more. The caller frees it.
+ * What an `exception` line says: "unexpected exception 14 at 0x1234", and a hint if the address
+ * tells more. The caller frees it.
  */
 char *machine_line_exception(const struct machine_line *line);
 
 struct console_listener {
 	/*
-	 * Each line first, whatever it is: LENGTH bytes, printable or not. NUMBER counts lines
-	 * from 1. May be NULL.
+	 * Called first, for each line of any kind: LENGTH bytes, printable or not. NUMBER counts
+	 * lines from 1. May be NULL.
 	 */
 	void (*line)(void *data, const char *bytes, gsize length, unsigned number);
 	/* TEXT is the whole line, printable or not. NUMBER counts lines from 1. */

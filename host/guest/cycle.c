@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Save/restore cycles of a guest in its VM, and what else leaves it in its VM. */
+/* Save/restore cycles of a guest, and carrying its memory. Both leave the guest in its VM. */
 #include "guest/internal.h"
 
 struct cycle {

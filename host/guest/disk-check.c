@@ -75,9 +75,10 @@ char *disk_check_mark(struct disk_check *check, const struct machine_line *line)
 		return NULL;
 	if (sector < 0 || count < 0 || generation < 0 || (guint64)sector > check->sectors ||
 	    (guint64)count > check->sectors - sector)
-		return g_strdup_printf("disk mark names sectors that the disk of %" G_GUINT64_FORMAT
-				       " has not, or no generation (console line %u)",
-				       check->sectors, line->line);
+		return g_strdup_printf(
+			"disk mark names no generation, or sectors beyond the disk's %" G_GUINT64_FORMAT
+			" (console line %u)",
+			check->sectors, line->line);
 	for (gint64 i = 0; i < count; i++)
 		check->generations[sector + i] = generation;
 	return NULL;

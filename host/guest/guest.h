@@ -14,7 +14,7 @@
 
 struct guest;
 
-/* How a restore fails that changed the guest. %s is the VMM's line that says what differs. */
+/* The message for a restore that changed the guest. %s is the VMM's line that says what differs. */
 #define RESTORE_DIFFERS "what was restored is not what was saved: %s"
 
 struct guest_listener {

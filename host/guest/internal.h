@@ -42,15 +42,15 @@ struct guest {
 	char *console_path, *stderr_path, *command_path, *socket_dir, *socket_path;
 
 	/* answers.c */
-	unsigned unread_answers; /* those that the guest has not yet said `got` to */
-	GQueue *questions;	 /* those that wait for the end of an action */
+	unsigned unread_answers; /* answers that the guest has not acknowledged with `got` */
+	GQueue *questions;	 /* questions that wait for the end of an action */
 
 	/* action.c. The number of actions and their pauses are counted anew in each boot. */
-	struct guest_action *action; /* the one that was ordered, or NULL */
-	guint64 actions;	     /* that have succeeded, without resets */
+	struct guest_action *action; /* the action that was ordered, or NULL */
+	guint64 actions;	     /* actions that have succeeded, not counting resets */
 	gint64 pause_min_ns, pause_max_ns;
 	gint64 began;	/* CLOCK_MONOTONIC, when the guest was started */
-	unsigned boots; /* those that have said hello */
+	unsigned boots; /* boots that have said hello */
 	/* Monotonic, us: since when UEFI firmware runs, or 0; and how long it ran before that. */
 	gint64 firmware_since, firmware_us;
 
@@ -112,7 +112,7 @@ struct guest_action_kind {
 	gboolean (*sources_ended)(struct guest *guest, struct guest_action *action);
 	/* What the action waits for, in a few words for a message. */
 	const char *(*waits_for)(const struct guest *guest, const struct guest_action *action);
-	const char *destination_died; /* a message's words for that; may be NULL */
+	const char *destination_died; /* for the message about that; may be NULL */
 	/* Frees what the action has open. May be NULL. */
 	void (*release)(struct guest_action *action);
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The marks of a guest that the host checks: those of its clocks, and of its disk. */
+/* The marks of a guest that the host checks: clock marks and disk marks. */
 #ifndef FERRY_HOST_MARK_CHECK_H
 #define FERRY_HOST_MARK_CHECK_H
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Live migrations of a guest, and those that are broken off. Both begin when the destination has
- * started.
- */
+/* Live migrations of a guest, whole and broken off. Both begin when the destination has started. */
 #include "guest/internal.h"
 
 struct migration {
@@ -85,7 +82,7 @@ static void begin_broken(struct guest *guest, struct guest_action *action)
 				    guest_action_done, guest);
 }
 
-/* It counts for the guest only if the guest stood still. */
+/* A broken migration counts as an action only if the guest stood still. */
 static void succeed_broken(struct guest *guest, const struct action_stats *stats)
 {
 	guest->vmm->free(g_steal_pointer(&guest->destination));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Resets of a guest. A reset is done when the VMM says so and the new boot has said hello. A guest
- * that does not speak the protocol says nothing.
+ * Resets of a guest. A reset is done when the VMM says so and the new boot has said hello. For a
+ * guest that does not speak the protocol the VMM's word is enough.
  */
 #include "guest/internal.h"
 

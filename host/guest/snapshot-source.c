@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A snapshot source is judged like any guest by its checks, the bytes of its console, its clocks,
- * its disk and its end. It is ended when its test is over, since this test can then no longer see
- * what saving has done to it.
+ * its disk and its end. The runner ends it when its test is over, since that test is the one that
+ * can see what saving has done.
  */
 #include <string.h>
 
@@ -153,7 +153,7 @@ static void on_version(void *data, const char *version)
 {
 }
 
-/* What is told of a case is told of the guest that the plan works with. */
+/* A case tells the figures of the restored guest alone. */
 static void on_figures(void *data, GHashTable *values)
 {
 }

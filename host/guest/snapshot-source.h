@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A snapshot source: a guest that was saved while it ran, and goes on. The plan works with the one
- * that was restored; the source is followed by this file to the end of the test that it was saved
- * in.
+ * A snapshot source: a guest that was saved while it ran, and goes on. The plan goes on with the
+ * restored guest. This file follows the source to the end of the test in which it was saved.
  */
 #ifndef FERRY_HOST_SNAPSHOT_SOURCE_H
 #define FERRY_HOST_SNAPSHOT_SOURCE_H
@@ -20,9 +19,9 @@ struct snapshot_source_listener {
 	void (*test_failed)(void *data, const struct machine_line *line, const char *reason,
 			    GPtrArray *failed);
 	/*
-	 * The source has come to its end, and may be freed after that. PROBLEMS and FAILED, of
-	 * char *, are what went wrong outside of checks, and the checks that failed of which no
-	 * failed test told. FIRST_FAIL is the first check of all that failed. All may be NULL.
+	 * The source has come to its end, and may be freed after that. PROBLEMS, of char *, is what
+	 * went wrong outside of checks. FAILED, of char *, has the failed checks that no failed
+	 * test has told. FIRST_FAIL is the first of all checks that failed. All may be NULL.
 	 */
 	void (*over)(void *data, const GPtrArray *problems, const GPtrArray *failed,
 		     const char *first_fail);

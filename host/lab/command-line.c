@@ -95,7 +95,7 @@ static void add_inner_run(GPtrArray *arguments, const struct lab_kind *kind, gbo
 	add(arguments, "--stream");
 	/* What the user's file says is in WORDS already. */
 	add(arguments, "--no-config");
-	/* The names may be those of single repeats, and the first is the one to run first. */
+	/* The names may be those of single repeats, and tell the order in which the cases run. */
 	add(arguments, "--in-order");
 	if (emulated) {
 		add(arguments, "--emulated-host");
@@ -103,7 +103,7 @@ static void add_inner_run(GPtrArray *arguments, const struct lab_kind *kind, gbo
 	}
 	add_option(arguments, "--host", "local");
 	add_option(arguments, "--in-lab", kind->name);
-	/* A KVM that cannot be used is an error in there, and no reason to skip. */
+	/* Inside the lab a KVM that cannot be used is an error, and no reason to skip. */
 	add_option(arguments, "--accel", "kvm");
 	add_option(arguments, "--logdir", logdir);
 	for (char **word = words; *word; word++)

@@ -118,3 +118,14 @@ char *lab_kind_hosts(void)
 
 	return g_strconcat("auto, local, " ANY_LAB ", ", names, NULL);
 }
+
+gboolean lab_kind_check_host(const char *host, GError **error)
+{
+	g_autofree char *hosts = lab_kind_hosts();
+
+	if (!host || g_str_equal(host, "auto") || g_str_equal(host, "local") ||
+	    g_str_equal(host, ANY_LAB) || lab_kind_find(host))
+		return TRUE;
+	g_set_error(error, FERRY_ERROR, 0, "--host is %s, not '%s'", hosts, host);
+	return FALSE;
+}

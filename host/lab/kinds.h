@@ -24,7 +24,7 @@ struct lab_kind {
 	const char *emulator;
 	/* Does this machine's KVM offer its guests the CPU of the lab? Then no CPU is emulated. */
 	gboolean (*is_hardware)(void);
-	/* The CPUs that the script gives the machine: so many vCPUs of guests run at a time. */
+	/* The CPUs that the script gives the machine: this many vCPUs of guests run at a time. */
 	unsigned cpus;
 	/* The lab sees the host's files. If not, each file that it needs must be named. */
 	gboolean shares_files;
@@ -38,8 +38,8 @@ struct lab_kind {
 	 */
 	double slowness;
 	/*
-	 * The lab whose emulated CPU this one has, too: its known issues are also of this lab. NULL
-	 * for a CPU of its own.
+	 * Another lab with the same emulated CPU, whose known issues also hold for this lab. NULL
+	 * if there is none.
 	 */
 	const char *emulates_like;
 };
@@ -70,5 +70,8 @@ char *lab_kind_names(void);
 
 /* "auto, local, lab, amd or intel": what --host can be told. The caller frees it. */
 char *lab_kind_hosts(void);
+
+/* Is HOST one of lab_kind_hosts()? NULL is as good as auto. FALSE and ERROR if not. */
+gboolean lab_kind_check_host(const char *host, GError **error);
 
 #endif

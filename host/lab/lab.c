@@ -150,7 +150,7 @@ static gboolean on_limit(gpointer data)
 	struct lab *lab = data;
 	gboolean up = lab_results_timescale(lab->results) > 0;
 	g_autofree char *reason = g_strdup_printf(
-		up ? "the %s lab failed: nothing was heard of it for as long as any case may take"
+		up ? "the %s lab failed: it was silent for longer than any case may take"
 		   : "the %s lab failed: its runner had not started within %u s",
 		lab->kind->name, lab->options.boot_seconds);
 
@@ -324,7 +324,7 @@ static gboolean on_start(gpointer data)
 
 	lab->idle = 0;
 	if (!lab->options.kernel)
-		/* Modules were built in a tree of the user's own kernel or of the small one. */
+		/* Modules without a kernel must have been built for the small one. */
 		find_kernel(lab, lab->options.modules ? "small" : NULL);
 	else if (g_strv_contains(lab_kernel_words, lab->options.kernel))
 		find_kernel(lab, lab->options.kernel);

@@ -14,7 +14,7 @@
 /* What a user may want of labs; NULL and 0 for the defaults. Strings outlive the lab. */
 struct lab_options {
 	const char *kernel;    /* a bzImage, or one of lab_kernel_words */
-	const char *modules;   /* a folder of KVM modules; without KERNEL, the small one's */
+	const char *modules;   /* a folder of KVM modules; without KERNEL, of the small kernel */
 	const char *clock;     /* one of the kind's clocks */
 	unsigned boot_seconds; /* that may pass until the runner inside writes a line */
 	unsigned machine;      /* number within its kind, from 1; names its log folder */
@@ -30,8 +30,8 @@ struct lab_listener {
 	 */
 	void (*result)(void *data, struct result *result);
 	/*
-	 * The machine died before TEST_CASE began, but after another one had. TRUE: the callee sees
-	 * to it that it runs elsewhere. FALSE: its verdict is the lab's end, too.
+	 * The machine died before TEST_CASE began, but after another case had begun. Returns TRUE
+	 * if the callee runs it elsewhere. If FALSE, the lab's death is its verdict, too.
 	 */
 	gboolean (*left)(void *data, const struct test_case *test_case);
 	/* Something that takes a while has begun, e.g. building a kernel or booting; one line. */

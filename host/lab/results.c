@@ -12,8 +12,7 @@ struct lab_results {
 	const struct lab_listener *listener;
 	void *data;
 	struct environment *environment; /* NULL until the runner inside tells it */
-	GPtrArray
-		*others; /* of struct environment: those of single VMMs, where there are several */
+	GPtrArray *others;		 /* of struct environment: one for each further VMM */
 };
 
 struct lab_results *lab_results_new(const char *host, const char *kvm, GPtrArray *cases,
@@ -70,7 +69,7 @@ static void hand_out(struct lab_results *results, struct result *result)
 	results->listener->result(results->data, result);
 }
 
-/* To the runner inside, its host is "local". */
+/* The runner inside calls its host "local"; here it is the lab. */
 static struct environment *read_environment(const struct lab_results *results, JsonObject *event)
 {
 	struct environment *environment = environment_from_json(event);
@@ -138,7 +137,7 @@ void lab_results_take(struct lab_results *results, const char *line)
 		on_event(results, json_node_get_object(root));
 }
 
-/* Lets the listener have the cases that have not begun, as far as it wants them. */
+/* Offers the listener the cases that have not begun, the last one first. */
 static void leave_waiting(struct lab_results *results)
 {
 	for (guint i = results->owed->len; i > 0; i--) {

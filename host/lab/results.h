@@ -11,8 +11,8 @@
 struct lab_results;
 
 /*
- * Expects a result for each of CASES (of struct test_case) from the lab HOST, whose KVM was asked
- * for with the parameters KVM, or NULL. The listener is told of each.
+ * Expects a result for each of CASES (of struct test_case) from the lab HOST. KVM is the parameters
+ * that its KVM was asked to have (--kvm), or NULL. The listener is told of each.
  */
 struct lab_results *lab_results_new(const char *host, const char *kvm, GPtrArray *cases,
 				    const struct lab_listener *listener, void *data);

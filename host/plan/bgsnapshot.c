@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan bgsnapshot: wherever the guest asks to be migrated, it is saved to a file while it runs on,
- * and another VMM restores it as it was when the saving began. A write to a page that is not yet
- * saved, by the guest or by KVM and the VMM for it, has to wait until the old contents are saved.
+ * and another VMM restores it as it was when the saving began. If the guest, KVM or the VMM writes
+ * to a page that is not yet saved, the write has to wait until the old contents are saved.
  * Otherwise the file holds memory from after the snapshot and devices from before it.
  *
  * The plan proves that the guest ran while it was saved. Afterwards there are two guests. The plan

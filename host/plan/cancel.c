@@ -2,8 +2,8 @@
 /*
  * Plans cancel and dstkill: wherever the guest asks to be migrated, live migrations begin and are
  * broken off in mid-flight, by order or by the death of the destination. The guest stays and must
- * not notice. What was prepared for the migration (dirty logging, clocks, devices that were told)
- * has to be taken back, and the next attempt must find no trace of it.
+ * not notice. KVM and QEMU have to take back what they prepared for the migration (dirty logging,
+ * clocks, devices that were notified), and the next attempt must find no trace of it.
  *
  * The plans prove that the migration was in mid-flight: some memory had been sent, but not all.
  */
@@ -58,7 +58,7 @@ static void attempt(struct plan_run *run)
 static void begin_and_cancel(struct plan_run *run)
 {
 	run->idle_attempts = 0;
-	/* `mixed` has enough of them as it is. */
+	/* `mixed` breaks off enough migrations as it is. */
 	run->attempts =
 		run->plan == &plan_mixed ? 1 : g_rand_int_range(run->random, 1, MOST_CANCELS + 1);
 	attempt(run);

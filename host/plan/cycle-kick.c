@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan cycle@kick: like cycle@exit, but the vCPUs are stopped at random moments, from the case's
- * seed. So states are met that no exit to user space shows: an L2 in mid-flight, an interrupt that
- * is about to be injected, a vCPU that halts.
+ * seed. So cycles meet states that no exit to user space shows: an L2 in mid-flight, an interrupt
+ * that is about to be injected, a vCPU that halts.
  */
 #include "plan/plan.h"
 
@@ -14,10 +14,10 @@ static void cycle(struct plan_run *run)
 const struct plan plan_cycle_kick = {
 	.name = "cycle@kick",
 	.action = "cycle",
-	.about = "saved and restored in a new VM at random moments, and compared",
+	.about = "the guest is saved and restored in a new VM at random moments, and compared",
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_RANDOM,
 	.act = cycle,
-	/* Until each program has been seen under it again and again. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan dirtylog: the guest's memory is carried to another place while it runs, in passes, by KVM's
- * dirty log alone, and then the guest goes on there, again and again. A write that the log does not
- * tell is lost to the guest.
+ * dirty log alone, and then the guest goes on there, again and again. A write that is missing in
+ * the log is lost.
  *
- * It proves that it was live by pages that were carried twice. A guest that is asleep writes none,
- * so one such attempt among others is no failure.
+ * Pages that were carried twice prove that it was live. A guest that sleeps writes nothing, so an
+ * attempt without such pages is no failure if an earlier one had some.
  */
 #include "plan/plan.h"
 
@@ -40,6 +40,6 @@ const struct plan plan_dirtylog = {
 	.habit = HABIT_CARRY_BY_LOG,
 	.act = plan_carry,
 	.continuous = TRUE,
-	/* Until each program has been seen under it again and again. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

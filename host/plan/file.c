@@ -14,9 +14,10 @@ static void save_and_restore(struct plan_run *run)
 const struct plan plan_file = {
 	.name = "file",
 	.action = "snapshot",
-	.about = "saved to a file, restored by another process of the native VMM, and compared",
+	.about =
+		"the guest is saved to a file, restored by another process of the native VMM, and compared",
 	.capabilities = VMM_CAN_FILE,
 	.act = save_and_restore,
-	/* Until each program has been seen under it again and again. */
+	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

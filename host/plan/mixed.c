@@ -4,9 +4,9 @@
  * same guest.
  *
  * What an action leaves behind shows in the next one. A migration that was broken off has started
- * and stopped the dirty log, and the next one relies on it. A migration tells a VMM addresses that
- * it uses at a pause, after the guest has changed them. A reset begins a machine whose clocks and
- * dirty log other actions have set.
+ * and stopped the dirty log, and the next one relies on it. A migration gives the destination
+ * addresses, which it must not use at a later pause if the guest has changed them. A reset begins a
+ * machine whose clocks and dirty log other actions have set.
  *
  * `mixed` chooses at random, from the run's seed and the name of the test. So a test has the same
  * actions when it is run alone. At a test's first request a broken migration comes first, and a
@@ -77,7 +77,7 @@ static const struct plan *precopy_or_pause(struct plan_run *run)
 const struct plan plan_mixed = {
 	.name = "mixed",
 	.action = "action",
-	.about = "pauses, migrations, broken ones, snapshots and resets in random order",
+	.about = "pauses, whole and broken-off migrations, snapshots and resets in random order",
 	.capabilities = VMM_CAN_PAUSE | VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION | VMM_CAN_SAVE |
 			VMM_CAN_RESET,
 	.wishes = VMM_CAN_MIGRATE_POSTCOPY,
@@ -92,7 +92,7 @@ const struct plan plan_cancel_precopy = {
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
 	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
 	.next = cancel_then_precopy,
-	/* `mixed` has it, too, and other orders. */
+	/* `mixed` has this order, too, among others. */
 	.only_by_name = TRUE,
 };
 
@@ -103,6 +103,6 @@ const struct plan plan_precopy_pause = {
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_PAUSE,
 	.takes = OPTIONS_OF_A_MACHINE,
 	.next = precopy_or_pause,
-	/* `mixed` has it, too, and other orders. */
+	/* `mixed` has this order, too, among others. */
 	.only_by_name = TRUE,
 };

@@ -11,7 +11,7 @@
 
 #define HUGE_PAGES    "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define HUGE_PAGE_MIB 2
-/* A source that ends, the VMM that has the guest, and the next destination. */
+/* At most: a source that ends, the VMM that has the guest, and the next destination. */
 #define VMMS_AT_A_TIME 3
 
 const struct plan_option plan_options[] = {
@@ -23,7 +23,7 @@ const struct plan_option plan_options[] = {
 	  0 },
 	{ "dirtyring", "KVM tells of written pages in rings and not in a bitmap", OPTION_DIRTY_RING,
 	  0 },
-	{ "hugepages", "the guest's memory is of pages of 2 MiB", OPTION_HUGE_PAGES, OPTION_MEMFD },
+	{ "hugepages", "the guest's memory is in pages of 2 MiB", OPTION_HUGE_PAGES, OPTION_MEMFD },
 	{ "memfd", "the guest's memory is a shared memfd", OPTION_MEMFD, OPTION_HUGE_PAGES },
 	{ "tcp", "the stream goes over TCP", OPTION_TCP, OPTION_EXEC | OPTION_FILE },
 	{ "exec", "the stream goes through two processes and a FIFO", OPTION_EXEC,
@@ -55,9 +55,7 @@ char *plan_options_idle(unsigned unused, unsigned attempts)
 {
 	g_autofree char *names = names_of(unused, ", ", " and ");
 
-	return g_strdup_printf(
-		"query-migrate shows nothing of %s: in %u attempts no use was made of it", names,
-		attempts);
+	return g_strdup_printf("query-migrate shows no use of %s in %u attempts", names, attempts);
 }
 
 /* ---- names ---- */

@@ -6,7 +6,7 @@
 /* Option `delay`: long enough for the action to come at any moment of a test. */
 #define LONGEST_DELAY_MS 50
 
-/* How many actions a failure under a plan that mixes them names. */
+/* A failure under a plan that mixes actions names this many of the last ones. */
 #define LONGEST_TRAIL 6
 
 #define ADDRESS_OF_PLAN(name) &plan_##name,
@@ -204,8 +204,8 @@ void plan_hello(struct plan_run *run)
 }
 
 /*
- * A request that comes during a migration needs no further one: the guest asked at the source, so
- * this migration takes along what the guest has prepared.
+ * A request that comes during a migration needs no further migration: the guest asked at the
+ * source, so this migration takes along what the guest has prepared.
  */
 void plan_sentence(struct plan_run *run, enum sentence sentence)
 {
@@ -254,7 +254,7 @@ void plan_test_begins(struct plan_run *run, const char *name, gint64 cpu)
 {
 	g_free(run->test);
 	run->test = g_strdup_printf("test=%s cpu=%" G_GINT64_FORMAT, name, cpu);
-	/* So a test has the same actions when it is run alone. */
+	/* The seed depends on the test, so a test has the same actions when it is run alone. */
 	g_rand_set_seed(run->choices, run->seed ^ g_str_hash(run->test));
 	run->requests = 0;
 	run->trail = run->actions->len;
@@ -309,8 +309,8 @@ char *plan_shortfall(struct plan_run *run)
 						     run->plan->name);
 	if (!run->actions->len)
 		return g_strdup_printf(
-			"plan %s never acted on the guest: it ended without %s", run->plan->name,
-			run->plan->continuous ? "staying long enough" : "asking to be migrated");
+			"plan %s never acted on the guest, which %s", run->plan->name,
+			run->plan->continuous ? "ended too soon" : "never asked to be migrated");
 	if (plan_wants_more(run) && console_speaks_protocol(guest_console(run->guest)))
 		return g_strdup_printf("plan %s made only %u of %u actions before the guest ended",
 				       run->plan->name, run->actions->len, run->wanted);

@@ -12,7 +12,7 @@
 
 struct plan_run;
 
-/* Options (enum vm_option) that plans of a kind take. */
+/* The options (enum vm_option) that each kind of plan takes. */
 #define OPTIONS_OF_A_MACHINE                                                                       \
 	(OPTION_DIRTY_RING | OPTION_HUGE_PAGES | OPTION_MEMFD | OPTION_DELAY | OPTION_NO_RANDOM)
 #define OPTIONS_OF_A_POSTCOPY (OPTIONS_OF_A_MACHINE | OPTION_MULTIFD | OPTION_TCP)
@@ -37,17 +37,17 @@ struct plan {
 	 */
 	void (*act)(struct plan_run *run);
 	/*
-	 * Instead of `act`, for a plan that mixes actions of others: the plan whose action comes
-	 * next where the guest has asked; NULL: it has had enough (mixed.c).
+	 * A plan that mixes the actions of other plans has this instead of `act`. Returns the plan
+	 * whose action comes next at the guest's request, or NULL after the last one (mixed.c).
 	 */
 	const struct plan *(*next)(struct plan_run *run);
-	/* Of enum vmm_capability: what it makes use of on machines that grant it. */
+	/* What it uses on machines that grant it, of enum vmm_capability. */
 	unsigned wishes;
 	/* The source of a live migration is killed when it has sent all. */
 	gboolean kills_source;
 	/* Acts on the guest again and again from its first line on, asked or not. */
 	gboolean continuous;
-	/* It is not among all plans of a program, since it costs much or adds little. */
+	/* It runs only where it is named, since it costs much or adds little. */
 	gboolean only_by_name;
 	/*
 	 * The action makes the guest boot again and forget everything. It is carried out once in
@@ -60,12 +60,12 @@ struct plan {
 /* A plan at work on one guest. */
 struct plan_run {
 	const struct plan *plan;
-	const struct plan *part; /* whose action it is: `plan`, or the one that it has chosen */
+	const struct plan *part; /* the plan whose action it is: `plan`, or what `next` chose */
 	struct guest *guest;
 	GRand *random;	 /* of this case, from the run's seed */
 	unsigned wanted; /* how many actions a continuous plan makes at least */
 	GArray *actions; /* of struct action_stats, in order */
-	guint64 cycles;	 /* that the VMM told of when it ended */
+	guint64 cycles;	 /* as the VMM counted them when it ended */
 	char *test;	 /* the last test that has begun, "test=NAME cpu=N", or NULL */
 
 	/* Private to plan.c and to the plan's own file. */
@@ -76,14 +76,14 @@ struct plan_run {
 	gboolean sentence_waits; /* answer it when this action has ended */
 	guint delay;		 /* the timer before an action, or 0 */
 	unsigned attempts;	 /* at the action in progress */
-	unsigned idle_attempts;	 /* those that proved nothing */
-	GHashTable *treated;	 /* set of `test`: where a plan that reboots has acted */
-	guint32 seed;		 /* of the case */
-	GRand *choices;		 /* what a plan chooses in this test, from `seed` and `test` */
-	unsigned requests;	 /* of this test so far, the one in progress included */
-	unsigned step;		 /* how many actions the request in progress has had */
-	unsigned steps;		 /* how many it is to have; private to mixed.c */
-	guint trail;		 /* how many actions there were when this test began */
+	unsigned idle_attempts;	 /* attempts that proved nothing */
+	GHashTable *treated; /* set of `test`: the tests in which a plan that reboots has acted */
+	guint32 seed;	     /* of the case */
+	GRand *choices;	     /* for a plan's choices in this test, from `seed` and `test` */
+	unsigned requests;   /* of this test so far, the one in progress included */
+	unsigned step;	     /* how many actions the request in progress has had */
+	unsigned steps;	     /* how many it is to have; private to mixed.c */
+	guint trail;	     /* how many actions there were when this test began */
 };
 
 #define DECLARE_PLAN(name) extern const struct plan plan_##name;
@@ -106,8 +106,8 @@ gboolean plan_may_reboot(const struct plan *plan);
 const char *const *plan_names(void);
 
 /*
- * WANTED is how many actions a continuous plan carries out at least. FAILED is called, at most
- * once, with one line when the plan cannot be carried out.
+ * A continuous plan carries out at least WANTED actions. FAILED is called, at most once, with one
+ * line when the plan cannot be carried out.
  */
 struct plan_run *plan_begin(const struct plan *plan, struct guest *guest, guint32 seed,
 			    unsigned wanted, void (*failed)(void *data, const char *problem),
@@ -127,7 +127,7 @@ char *plan_trail(const struct plan_run *run);
 /* The answer to the question which boot this is, counted from 1; the caller frees it. */
 char *plan_answer_boot(struct plan_run *run, unsigned boot);
 
-/* What the VMM told of its own doing, as the listener of a guest gets it. */
+/* The VMM told what it did by itself (`figures` of struct guest_listener). */
 void plan_figures(struct plan_run *run, GHashTable *values);
 
 /*
@@ -146,7 +146,10 @@ void plan_acted(struct plan_run *run, const struct action_stats *stats);
 void plan_failed(struct plan_run *run, const char *problem);
 /* Counts an action without ending it: more of the same kind follow. */
 void plan_count(struct plan_run *run, const struct action_stats *stats);
-/* Calls one of the two, depending on PROBLEM. An action_done_function: DATA is RUN. */
+/*
+ * Calls plan_failed() if there is a PROBLEM, else plan_acted(). An action_done_function: DATA is
+ * RUN.
+ */
 void plan_action_done(void *data, const struct action_stats *stats, const char *problem);
 
 /*
@@ -160,7 +163,9 @@ gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stat
 
 /* The `act` of plans whose live migrations must prove that they were live (precopy.c). */
 void plan_migrate(struct plan_run *run);
-/* Whether the guest can be reset now: it says hello after a reset, and this test had none. */
+/*
+ * Whether the guest can be reset now: it will say hello afterwards, and this test had no reset yet.
+ */
 gboolean plan_can_reboot_now(struct plan_run *run);
 /* The `act` of plans that carry memory by dirty tracking alone (dirtylog.c). */
 void plan_carry(struct plan_run *run);

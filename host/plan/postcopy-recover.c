@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan postcopy-recover: a post-copy migration whose stream is cut up to three times, when the
- * guest is at the destination and part of its memory is not. Then the stream is mended. In between
- * the guest runs with the memory that is there. Each side keeps its own account of the pages that
- * have come. If the two do not agree afterwards, a page is lost, or a page that the guest has
- * written is overwritten by its old contents. Whatever waits for a page in KVM or QEMU waits much
- * longer than in plan postcopy.
+ * guest is at the destination and part of its memory is not. Each time the stream is then mended
+ * (recovered). In between the guest runs with the memory that is there. Each side keeps its own
+ * account of the pages that have come. If the two do not agree afterwards, a page is lost, or a
+ * page that the guest has written is overwritten by its old contents. Whatever waits for a page in
+ * KVM or QEMU waits much longer than in plan postcopy.
  *
  * The plan proves that both sides were paused with memory left to send, and that the migration was
  * completed after that.
@@ -50,7 +50,7 @@ static void attempt(struct plan_run *run)
 
 const struct plan plan_postcopy_recover = {
 	.name = "postcopy-recover",
-	.about = "post-copy live migration whose stream is cut in mid-flight, and mended",
+	.about = "post-copy live migration whose stream is cut in mid-flight, and recovered",
 	.action = "migration",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY | VMM_CAN_RECOVER_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY,

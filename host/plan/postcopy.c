@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Plan postcopy: a live migration in which the guest goes as soon as the stream flows. Most of its
- * memory follows when it already runs at the destination. A page that the guest touches before it
- * has come is asked for, and the guest waits for it (QEMU's docs/devel/migration/postcopy). KVM and
- * QEMU write to the guest's memory, too (clock pages, messages, an interrupt's stack frame), and
- * then write to pages that are not there yet.
+ * Plan postcopy: a live migration in which the guest leaves the source as soon as the stream flows.
+ * Most of its memory follows while it already runs at the destination. If the guest touches a page
+ * that has not come yet, the destination asks for it and the guest waits (QEMU's
+ * docs/devel/migration/postcopy). KVM and QEMU write to the guest's memory, too (clock pages,
+ * messages, an interrupt's stack frame), so they have to wait for pages as well.
  *
  * The plan proves that the migration was a post-copy one: the source said so, and there was memory
  * left to send when the guest went.
@@ -15,8 +15,8 @@
 /* Bytes a second: slow enough for the guest to go before all of a small memory was sent. */
 #define BANDWIDTH (1 << 20)
 /*
- * Times 1, 2, 4 or 8. At the slowest the guest waits for most of what it touches. At the fastest
- * it finds most of its memory there.
+ * Bytes a second, times 1, 2, 4 or 8. At the slowest the guest waits for most of what it touches.
+ * At the fastest it finds most of its memory there.
  */
 #define LATE_BANDWIDTH	   (1 << 20)
 #define LATE_BANDWIDTH_LOG 4

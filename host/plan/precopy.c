@@ -2,7 +2,7 @@
 /*
  * Plan precopy: a full live migration wherever the guest asks for one.
  *
- * A migration proves that it was live if at least one page went over twice: the guest ran and wrote
+ * A migration proves that it was live if at least one page was sent twice: the guest ran and wrote
  * after that page had been sent. A small guest is copied so fast that it may not run meanwhile.
  * Then it is migrated again, with a slower stream. The same is done if the figures show that an
  * option of the plan did nothing.

@@ -5,10 +5,10 @@
 
 #include <glib.h>
 
-/* All times are in ns, by clocks of the host. What does not apply to an action is 0. */
-/* Passes over memory whose beginning is told. */
+/* The result tells when each of the first passes over memory began, up to this many. */
 #define MOST_PASSES_TOLD 16
 
+/* All times are in ns, by clocks of the host. What does not apply to an action is 0. */
 struct action_stats {
 	/*
 	 * The plan whose action it was, where a plan mixes those of others, "precopy"; else NULL.

@@ -10,14 +10,14 @@ struct vmm_words {
 	gboolean is_default; /* --vmm need not name it */
 	/*
 	 * The options that name its program, and the second one that guests migrate to. They are
-	 * for programs that results tell; run_again_words() has those of other programs.
+	 * for programs that results name; run_again_words() gives the options of the others.
 	 */
 	const char *binary, *other_binary;
 };
 
 /*
- * Tells command_again() whom to ask about the VMM of some results. That is NULL, or a name that no
- * VMM has any more, if the results are old. As long as nobody is told, --vmm names every VMM.
+ * Sets the function that tells command_again() how to name a VMM. In old results VMM may be NULL,
+ * or a name that no VMM has any more. Without such a function --vmm names every VMM.
  */
 void command_ask_for_vmms(struct vmm_words (*words_of)(const char *vmm));
 

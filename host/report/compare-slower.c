@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What became slower beyond noise, from one run to another. See compare.h.
+ * Finds what became slower beyond noise, from one run to another. See compare.h.
  *
- * Tests are short and machines are busy, so that one test alone may well take twenty times longer
- * for nothing. Noise is therefore taken from the runs themselves. The median of what all items on
- * one kind of host do tells how much slower that host was; how far they scatter around it (the
- * median absolute deviation) tells the noise. An item has to stand out from both, and by a time
- * that no busy spell of the machine explains. Less is enough for what was run several times, since
- * the fastest of several runs is hardly disturbed.
+ * Tests are short and machines are busy, so a single test may well take twenty times longer for no
+ * reason. Noise is therefore taken from the runs themselves. The median of what all items on one
+ * kind of host do tells how much slower that host was; how far they scatter around it (the median
+ * absolute deviation) tells the noise. An item has to stand out from both, and by a time that no
+ * busy spell of the machine explains. Less is enough for what was run several times, since the
+ * fastest of several runs is hardly disturbed.
  */
 #include <math.h>
 
@@ -15,7 +15,7 @@
 
 /* With fewer items than this, a median says nothing of the host. */
 #define LEAST_ITEMS 8
-/* So many standard deviations are beyond noise. */
+/* What is more than this many standard deviations away is no noise. */
 #define DEVIATIONS 6
 /* The standard deviation of a normal distribution, by its median absolute deviation. */
 #define DEVIATION_OF_MEDIAN 1.4826
@@ -38,7 +38,7 @@ struct pool {
 	gboolean tests;
 	double speed; /* the logarithm of how much slower the host was; 0 or more */
 	gboolean few; /* too few to tell the noise by them */
-	double noise; /* beyond which logarithm an item stands out */
+	double noise; /* an item whose logarithm exceeds it stands out */
 };
 
 static gboolean passes(const struct stand *stand)

@@ -104,7 +104,7 @@ static enum standing test_standing(const char *verdict)
 	return g_strcmp0(verdict, "xfail") ? STANDS_FAIL : STANDS_XFAIL;
 }
 
-/* That a known issue is gone (--strict) is no regression. */
+/* A known issue that is gone (--strict) is no regression. */
 static enum standing case_standing(const struct result *result)
 {
 	static const enum standing standings[] = {
@@ -124,8 +124,8 @@ static gboolean ends_a_case(enum failure_kind kind)
 }
 
 /*
- * Adds the tests that ended, and what failed beside them. TOLD says for each standing that some
- * test, or what is beside the tests, has it.
+ * Adds the tests that ended, and what failed beside them. TOLD gets, for each standing, whether a
+ * test or a failure beside the tests has it.
  */
 static void add_parts(struct comparison *comparison, struct compared *whole, enum side side,
 		      const struct result *result, gboolean *told)
@@ -182,7 +182,7 @@ void comparison_add(struct comparison *comparison, enum side side, const struct 
 
 /* ---- what has changed ---- */
 
-/* What is skipped and what fails as known tell equally little of what is tested. */
+/* A skip and a known failure tell equally little about what is tested. */
 static int badness(enum standing standing)
 {
 	return standing == STANDS_SKIP ? STANDS_XFAIL : standing;
@@ -197,7 +197,7 @@ static enum change change_of(const struct compared *item)
 		return CHANGE_NEW;
 	if (after->standing == STANDS_NOT)
 		return CHANGE_GONE;
-	/* What one kind of host can run another need not be able to. */
+	/* Another kind of host may be unable to run something. */
 	if (moved && before->standing != after->standing) {
 		if (after->standing == STANDS_SKIP)
 			return CHANGE_GONE;

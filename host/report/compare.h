@@ -52,7 +52,7 @@ struct compared {
 /* "pass", "fail", ... */
 const char *standing_name(enum standing standing);
 
-/* Whether ITEM is told: the tests speak for a case in which nothing else happened. */
+/* Whether ITEM is told. A case is not told if its tests tell all that happened in it. */
 gboolean comparison_counts(const struct compared *item);
 
 struct comparison;

@@ -28,8 +28,8 @@ guint counts_red(const struct counts *counts);
 
 /*
  * "41 cases: 38 passed, 3 as known; 1530 tests: 1519 passed, 6 failed as known, 5 skipped". NOT_RUN
- * cases have no verdict. Parts that are 0 are left out, except what passed; so is the second half
- * if no test has ended. docs/results.md lists the parts. The caller frees it.
+ * cases have no verdict. Parts that are 0 are left out, except what passed. The second half is left
+ * out if no test has ended. docs/results.md lists the parts. The caller frees it.
  */
 char *counts_text(const struct counts *counts, guint not_run);
 

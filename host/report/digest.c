@@ -7,7 +7,7 @@
 #include "report/run-facts.h"
 #include "util/text.h"
 
-/* Cases that are told with their console; of others there is a line. */
+/* This many red cases are told with their console; the others have one line. */
 #define MOST_DETAILED 10
 /* Failed tests of a case that are told. */
 #define MOST_TESTS 8
@@ -61,7 +61,7 @@ static guint longest_ticks(const char *text)
 	return longest;
 }
 
-/* In Markdown whatever may hold its signs is code, in a fence that is longer than any in it. */
+/* Text that may hold signs of Markdown is code there, in a fence longer than any that it holds. */
 static void add_block(struct digest *digest, const char *block)
 {
 	g_autofree char *fence = g_strnfill(MAX(3, longest_ticks(block) + 1), '`');
@@ -83,7 +83,7 @@ static void add_tests(GString *block, const struct result *result)
 		if (g_strcmp0(test->verdict, "fail") || ++failed > MOST_TESTS)
 			continue;
 		text = g_strdup_printf("%s on CPU %u: %s", test->name ? test->name : "?", test->cpu,
-				       test->reason ? test->reason : "no reason is told");
+				       test->reason ? test->reason : "no reason given");
 		add_line(block, "  ", text);
 	}
 	if (failed > MOST_TESTS)
@@ -165,7 +165,7 @@ static void add_case(struct digest *digest, const struct result *result)
 	g_string_append_printf(digest->failed, "%s%s %s%s\n%s", digest->markdown ? "### " : "",
 			       verdict_name(result->verdict), result->test_case->name, place,
 			       digest->markdown ? "\n" : "");
-	add_line(block, "", result->reason ? result->reason : "no reason is told");
+	add_line(block, "", result->reason ? result->reason : "no reason given");
 	if (digest->detailed++ < MOST_DETAILED) {
 		add_tests(block, result);
 		add_console(block, result);

@@ -81,7 +81,7 @@ static void append_cell(GString *row, const char *text)
 static void add_row(struct github *github, const struct result *result, const char *test,
 		    const char *reason)
 {
-	/* No host has an empty name, so the host is told. */
+	/* No host has an empty name, so the place always names the host. */
 	g_autofree char *place = result_place(result, "");
 	g_autoptr(GString) row = g_string_new(NULL);
 

@@ -44,7 +44,7 @@ static void json_ended(void *data, const struct result *result)
 	g_hash_table_add(json->ended, (gpointer)result->test_case);
 }
 
-/* So that --rerun runs them, too. */
+/* Names the cases that did not run, so that --rerun runs them, too. */
 static void write_not_run(struct json *json, const char *why)
 {
 	JsonBuilder *builder = json_builder_new();

@@ -6,8 +6,8 @@
  * failure that is known: it is output of a testcase that passed. The property `verdict` of a
  * testsuite has Ferry's own verdict.
  *
- * The file is whole XML at each moment. It ends with a testsuite that says how many cases have no
- * verdict, and each case that ends is written over it, with a new end behind it.
+ * The file is well-formed XML at each moment: it ends with a testsuite that says how many cases
+ * have no verdict. A case that ends is written over that end, with a new end behind it.
  */
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ struct testsuite {
 	guint tests, failures, errors, skipped;
 };
 
-/* GLib keeps control characters as references, which XML 1.0 does not know. */
+/* GLib writes control characters as references, which XML 1.0 does not allow. */
 static char *printable(const char *text)
 {
 	char *copy = g_utf8_make_valid(text ? text : "", -1);
@@ -118,7 +118,7 @@ static void add_test(struct testsuite *suite, const struct result *result,
 	g_string_append(suite->text, "  </testcase>\n");
 }
 
-/* It is there even if there is nothing to tell, so that its history has no gaps. */
+/* This testcase is there even if it has nothing to tell, so that its history has no gaps. */
 static void add_case(struct testsuite *suite, const struct result *result)
 {
 	const char *kind = kind_name(result->kind);

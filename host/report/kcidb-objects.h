@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The JSON objects that a report for KCIDB consists of, and lists of those that are told once. */
+/* The JSON objects that a report for KCIDB consists of, and lists that hold each object once. */
 #ifndef FERRY_HOST_REPORT_KCIDB_OBJECTS_H
 #define FERRY_HOST_REPORT_KCIDB_OBJECTS_H
 
@@ -8,7 +8,7 @@
 /* Adds a member of a string, unless VALUE is NULL. */
 void kcidb_add(JsonBuilder *builder, const char *name, const char *value);
 
-/* Begins an object with its ID and its ORIGIN, as all have. */
+/* Begins an object with its ID and its ORIGIN, which every object has. */
 JsonBuilder *kcidb_begin_object(const char *origin, const char *id);
 
 /* Ends the object, frees BUILDER, and appends the object to TEXT, behind a comma if SOME are there.

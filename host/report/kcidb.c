@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Results as KCIDB takes them, the database of the kernel's CI systems: version 5.0 of the schema
- * in kcidb-io (kcidb_io/schema/v05_00.py), which all later 5.x read. A case is a test run with the
+ * Results for KCIDB, the database of the kernel's CI systems, in version 5.0 of the schema in
+ * kcidb-io (kcidb_io/schema/v05_00.py), which all later 5.x read. A case is a test run with the
  * path ferry.PROGRAM.PLAN, and each of its tests one with .TEST behind that. KCIDB has no word for
  * a failure that is known: it is a FAIL with an incident, which names the issue that explains it.
  *
- * The file is whole JSON at each moment. It ends with everything that is told once, and with a test
+ * The file is valid JSON at each moment: it ends with everything that is told once, and with a test
  * run that says how many cases have no verdict. Each case that ends is written over that end, with
  * a new end behind it.
  */
@@ -31,7 +31,7 @@ static struct {
 struct kcidb {
 	struct log_file *file;
 	char *run;	  /* makes the IDs of this run different from all others */
-	char *last_build; /* that the last test run is of */
+	char *last_build; /* the build of the last test run */
 	gboolean some;	  /* a test run has been written */
 	guint cases_left;
 	struct kcidb_list checkouts, builds, issues, incidents;
@@ -66,9 +66,9 @@ static char *make_id(const char *what, const char *name)
 /* ---- what results are of ---- */
 
 /*
- * The ID of the build that ENVIRONMENT runs, which is told at the end unless it is the user's. Who
- * built that kernel and from what is not known, but KCIDB shows no test without a build, and no
- * build without a checkout. The caller frees the ID.
+ * The ID of the build that ENVIRONMENT runs, which the caller frees. Unless the user has named the
+ * build, it is told at the end. Nobody knows who built that kernel and from what, but KCIDB shows
+ * no test without a build, and no build without a checkout.
  */
 static char *build_of(struct kcidb *kcidb, const struct environment *environment)
 {
@@ -207,7 +207,10 @@ static void add_test_run(struct kcidb *kcidb, GString *text, const struct result
 	kcidb_add(builder, "status", run->status);
 	kcidb_add(builder, "comment", case_path);
 	add_excerpt(builder, run);
-	/* When a test began is not known, and the case's machine is told once. */
+	/*
+	 * A test's verdict is of several ends, so it has no start. The machine is told once, for
+	 * the case.
+	 */
 	add_times(builder, run->test ? 0 : result->started, run->duration_ns);
 	if (!run->test)
 		add_environment(builder, result->environment);
@@ -237,7 +240,7 @@ static const char *status_of_test(const char *verdict)
 	return g_str_equal(verdict, "skip") ? "SKIP" : "FAIL";
 }
 
-/* The test itself may say that it fails on this hypervisor. Then it has no other name. */
+/* A test may itself expect to fail on this hypervisor. Such an issue has only the test's name. */
 static void add_incidents(struct kcidb *kcidb, const struct result *result)
 {
 	g_autofree char *case_id = id_of(kcidb, result, NULL);

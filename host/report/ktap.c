@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Results in the kernel's form of the Test Anything Protocol (Documentation/dev-tools/ktap.rst): a
- * case is a test, and its tests are its subtests. The plan comes first and each case when it ends,
- * so a parser sees by the plan what is missing after a run that was killed.
+ * case is a test, and its tests are its subtests. KTAP's plan comes first and each case when it
+ * ends, so a parser sees by the plan what is missing after a run that was killed.
  */
 #include <string.h>
 
@@ -62,7 +62,7 @@ static void add_test(GString *text, guint number, const struct test_verdict *tes
 		 test->reason);
 }
 
-/* Parsers take a list without tests for a mistake, so there is none then. */
+/* Parsers take an empty list for a mistake, so a case without tests has no list. */
 static void add_tests(GString *text, const struct result *result)
 {
 	g_autoptr(GArray) tests = test_verdicts(result);

@@ -11,7 +11,7 @@
 #include "report/test-verdicts.h"
 #include "util/text.h"
 
-/* LAVA has no use for this, but NULL would mean that the report could not begin. */
+/* This report needs no data, but NULL would mean that it could not begin. */
 static char nothing;
 
 static void *lava_begin(const char *target, const struct environment *environment,

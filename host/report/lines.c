@@ -190,7 +190,7 @@ static void lines_note(void *data, const char *text)
 	show(lines);
 }
 
-/* --verbose: of several cases at a time, so each line says whose it is. */
+/* --verbose: several cases write at a time, so each line names its case. */
 static void lines_console(void *data, const struct test_case *test_case, const char *text)
 {
 	struct lines *lines = data;
@@ -212,7 +212,7 @@ static void print_lines(const char *before, const char *text)
 		printf("      %s%s\n", before, *line);
 }
 
-/* "60 other tests passed": what a case is still worth in which only known tests failed. */
+/* "60 other tests passed": what else is to be told of a case whose failures are all known. */
 static char *other_tests(const struct result *result)
 {
 	guint passed = count_tests(result).passed;

@@ -4,7 +4,10 @@
 #include "report/page-frame.h"
 #include "report/run-facts.h"
 
-/* More of them are folded away, and of still more the matrix alone shows them. */
+/*
+ * After the first number of red cases they are folded away. After the second, only the matrix shows
+ * them.
+ */
 #define FAILED_SHOWN 10
 #define MOST_FAILED  50
 
@@ -48,7 +51,7 @@ static void add_failed(struct answer *answer, const struct result *result, guint
 	g_string_append(html, "</a>");
 	html_text(html, place);
 	g_string_append(html, "<br><span class=\"reason\">");
-	html_text(html, result->reason ? result->reason : "no reason is told");
+	html_text(html, result->reason ? result->reason : "no reason given");
 	g_string_append(html, "</span></li>\n");
 }
 
@@ -109,7 +112,7 @@ static void write_failed(const struct answer *answer, GString *html)
 			"<details><summary>%u more</summary><ul class=\"failed\">\n%s</ul></details>\n",
 			answer->listed - FAILED_SHOWN, answer->folded->str);
 	if (answer->listed > MOST_FAILED)
-		g_string_append_printf(html, "<p>Of these %u are only among the cases below.</p>\n",
+		g_string_append_printf(html, "<p>%u of these are only among the cases below.</p>\n",
 				       answer->listed - MOST_FAILED);
 	g_string_append(html, "</section>\n");
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A case as host/report/page/ reads it. It is no format for others: docs/results.md has that. It is
- * smaller, since a page has to hold hundreds of cases: what comes in numbers is an array without
- * names, and times are in microseconds.
+ * A case as host/report/page/ reads it. This format is for the page alone; docs/results.md has the
+ * one for others. It is smaller, since a page has to hold hundreds of cases: lists are arrays
+ * without names, and times are in microseconds.
  *
  * The summary: program, plan, verdict, reason, place, us (how long it took), before (1 for a case
  * of an earlier run), tests and failed (names of tests, each once).
@@ -157,7 +157,7 @@ static void add_test(JsonBuilder *builder, const struct test_result *test)
 	json_builder_end_array(builder);
 }
 
-/* Of too many, those that passed are left out. */
+/* If there are too many, tests that passed are left out. */
 static void add_tests(JsonBuilder *builder, const struct result *result)
 {
 	guint left_out = 0, room = MOST_TESTS;
@@ -184,7 +184,7 @@ static gint64 moment(const struct action_stats *action, gint64 when)
 	return when ? us(action->at_ns + when - action->started) : -1;
 }
 
-/* "migration", or "storm migration" where a plan mixes those of others. */
+/* "migration", or "precopy migration" where a plan mixes the actions of others. */
 static void add_what(JsonBuilder *builder, const struct action_stats *action)
 {
 	g_autofree char *what =

@@ -7,7 +7,7 @@
 /* Rows of a table; the others are counted. */
 #define MOST_ROWS 200
 
-/* Those that are told in a table, worst first. */
+/* The changes that have a table, worst first. */
 static const struct {
 	enum change change;
 	const char *heading;
@@ -18,7 +18,7 @@ static const struct {
 	{ CHANGE_SLOWER, "Slower", FALSE },
 };
 
-/* Of cases that came or went as a whole, a row for the case is enough. */
+/* A case that came or went as a whole has one row, and none for its tests. */
 static gboolean has_row(const struct compared *item)
 {
 	if (item->change == CHANGE_SLOWER)

@@ -46,7 +46,7 @@ void page_free(struct page *page)
 
 /*
  * Appends a data block with what BUILDER has built. Without a '<' nothing in it can end the element
- * or begin a comment. In JSON there is one only within strings, where it may be written like this.
+ * or begin a comment. JSON has a '<' only in strings, where an escape may stand for it.
  */
 static void append_json(GString *html, const char *id, JsonBuilder *builder)
 {
@@ -67,7 +67,7 @@ static void append_json(GString *html, const char *id, JsonBuilder *builder)
 	g_string_append(html, "</script>\n");
 }
 
-/* How a comparison finds a case: what it has of one. */
+/* The key by which a comparison finds a case, made of what it knows of a case. */
 static char *key_of(enum side side, const char *program, const char *plan, const char *kvm)
 {
 	return g_strdup_printf("%d\n%s\n%s\n%s", side, program, plan, kvm ? kvm : "");

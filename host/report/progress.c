@@ -132,7 +132,7 @@ static void add_left(GString *text, const struct progress *progress)
 
 	if (!seconds)
 		return;
-	/* Nobody believes single seconds. */
+	/* The forecast is not exact to the second. */
 	if (seconds < 60)
 		seconds = ((guint)(seconds / 10) + 1) * 10;
 	left = text_rough_duration(seconds);

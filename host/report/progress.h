@@ -10,7 +10,7 @@
 
 struct progress;
 
-/* In plain output, so many seconds pass between two lines; 0: there are none. At first it is 60. */
+/* Sets the seconds between two lines of plain output; 0: there are none. The default is 60. */
 void progress_set_interval(unsigned seconds);
 
 /*
@@ -20,7 +20,7 @@ void progress_set_interval(unsigned seconds);
 struct progress *progress_new(guint cases, gboolean live, void (*show)(void *data), void *data);
 void progress_free(struct progress *progress);
 
-/* FORECAST is good until progress_free(). Without one there are no times but those that passed. */
+/* FORECAST is good until progress_free(). Without one only times that have passed are told. */
 void progress_set_forecast(struct progress *progress, const struct forecast *forecast);
 
 void progress_started(struct progress *progress, const struct test_case *test_case);

@@ -20,8 +20,8 @@ struct reporter {
 	gboolean beside;
 
 	/*
-	 * TARGET is the file, or NULL. CASES are all that there will be results of, each a struct
-	 * test_case; they outlive the report. Returns NULL and sets ERROR if TARGET cannot be
+	 * TARGET is the file, or NULL. CASES, of struct test_case, are all cases that there will be
+	 * results of; they outlive the report. Returns NULL and sets ERROR if TARGET cannot be
 	 * written.
 	 */
 	void *(*begin)(const char *target, const struct environment *environment,
@@ -29,7 +29,7 @@ struct reporter {
 	void (*started)(void *data, const struct test_case *test_case);
 	/* Something that takes a while and is not a case, e.g. a lab's kernel is built. */
 	void (*note)(void *data, const char *text);
-	/* What is asked for the time left; NULL when the run is over. */
+	/* FORECAST tells how much time is left. It is NULL when the run is over. */
 	void (*forecast)(void *data, const struct forecast *forecast);
 	/* What a running case does now, for a live display. */
 	void (*progress)(void *data, const struct test_case *test_case, const char *doing);

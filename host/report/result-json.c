@@ -169,7 +169,7 @@ static void add_marks(JsonBuilder *builder, const struct result *result)
 	json_builder_end_array(builder);
 }
 
-/* What is MOMENT by CLOCK_REALTIME, as time since the case began; 0 is unknown. */
+/* Adds MOMENT (CLOCK_REALTIME; 0: unknown) as time since the case began. */
 static void add_moment(JsonBuilder *builder, const char *name, const struct action_stats *action,
 		       gint64 moment)
 {

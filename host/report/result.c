@@ -244,7 +244,7 @@ const char *result_mark(const struct result *result, const char *name, const cha
 	return value;
 }
 
-/* " (3 pause, 2 precopy)": how many there were of each plan's, if a plan mixes those of others. */
+/* " (3 pause, 2 precopy)": how many actions of each plan there were, if a plan mixes them. */
 static void append_kinds(GString *text, const GArray *actions)
 {
 	const char *separator = " (";
@@ -319,7 +319,9 @@ char *result_summary(const struct result *result)
 	g_string_append_printf(text, "%u checks", result->checks);
 	if (result->skipped_checks)
 		g_string_append_printf(text, ", %u skipped", result->skipped_checks);
-	/* Where the VMM acts by itself all along, what it was asked for is a part of that. */
+	/*
+	 * If the VMM cycles the guest by itself, its count includes the cycles that were asked for.
+	 */
 	if (result_figure(result, "cycles"))
 		append_cycles(text, result, result_figure(result, "cycles"));
 	else if (result->actions->len)

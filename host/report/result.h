@@ -67,8 +67,8 @@ struct test_result {
 };
 
 /*
- * Something that failed besides the tests that came to their end: how the guest ended, if not by
- * its own last word, what the runner's checks found, and checks outside of tests.
+ * A failure that is not in the result of a finished test: the guest ended otherwise than by its own
+ * last word, a check of the runner failed, or a check outside of tests failed.
  */
 struct failure {
 	enum failure_kind kind;
@@ -101,18 +101,18 @@ struct environment {
 	char *clock;		/* the kernel's clock source: "tsc", "hpet", ... */
 	char *microcode;	/* its revision, "0x1000065"; NULL: unknown */
 	gboolean cpu_emulated;	/* by the emulator of a lab */
-	char *emulator;		/* that is the lab's CPU: "tcg" or "bochs"; NULL: none */
+	char *emulator;		/* what emulates the lab's CPU: "tcg" or "bochs"; or NULL */
 	char *emulator_version; /* "7.2.22"; NULL if it is not known */
 	/* KVM's module parameters: "kvm_amd.npt" -> "Y", both strings. NULL: unknown. */
 	GHashTable *kvm_parameters;
 	guint32 seed;
 	double timescale;
-	/* Of the run, and told by its own runner, not by one in a lab. */
+	/* These are of the whole run. Its own runner sets them, and not one in a lab. */
 	char *ferry;	    /* the runner's commit, or NULL */
 	char *shard;	    /* "2/4", or NULL */
 	guint run_cases;    /* of all shards; 0: unknown */
 	gint64 run_started; /* CLOCK_REALTIME, ns; 0: unknown */
-	/* Words of the command line that others do not tell, "--arg", "break=torn"; or NULL. */
+	/* Words of the command line that no other member tells, "--arg", "break=torn"; or NULL. */
 	char **options;
 };
 

@@ -2,7 +2,7 @@
 /* Makes and frees the story of a case. See story.h. */
 #include "report/story.h"
 
-/* Of more points each second one is dropped, again and again. */
+/* If there are more points, every second one is dropped, again and again. */
 #define MOST_POINTS 128
 #define MOST_CLOCKS 32
 #define MOST_TIMERS 64

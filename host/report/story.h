@@ -24,15 +24,18 @@ struct story_line {
 /* What the guest read of a clock, against what the host's clock said (guest/clock-check.h). */
 struct clock_point {
 	gint64 at_ns;
-	/* Since the first point more time has passed for the guest than for the host by this ... */
-	gint64 least_ns; /* ... at least, and is negative where it was less ... */
-	gint64 most_ns;	 /* ... and at most. */
-	gint64 held_ns;	 /* for which the host held the guest, at most: so much may be missing */
+	/*
+	 * How much more time has passed for the guest than for the host since the first point;
+	 * negative where it was less.
+	 */
+	gint64 least_ns; /* at least */
+	gint64 most_ns;	 /* at most */
+	gint64 held_ns;	 /* the host held the guest this long at most: so much may be missing */
 };
 
 struct story_clock {
 	char *name;	/* "kvmclock on CPU 0" */
-	GArray *points; /* of struct clock_point. Of very many each Nth is kept, and the last */
+	GArray *points; /* of struct clock_point; of very many only each Nth, and the last */
 	guint stride, skipped;
 };
 

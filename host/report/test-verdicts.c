@@ -2,7 +2,10 @@
 /* One verdict for each test of a case. See test-verdicts.h. */
 #include "report/test-verdicts.h"
 
-/* What outweighs what. An unknown word is treated as a failure, as counts.c does. */
+/*
+ * The verdict with the highest weight counts. An unknown word is treated as a failure, as counts.c
+ * does.
+ */
 static int weight(const char *verdict)
 {
 	static const char *const order[] = { "skip", "pass", "xfail" };

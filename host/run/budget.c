@@ -100,7 +100,7 @@ static struct item *most_worth(const struct choice *choice)
 
 	for (guint i = 0; i < choice->items->len; i++) {
 		struct item *item = &g_array_index(choice->items, struct item, i);
-		/* No case takes no time. */
+		/* Do not divide by 0. */
 		double worth = cover_gain(choice->cover, item->name) / MAX(item->cost, 0.01);
 
 		if (worth > most && fits(choice, item)) {

@@ -9,7 +9,7 @@
 #include "suite/test-case.h"
 
 struct budget {
-	double seconds;		     /* of all CPUs together, for cases alone */
+	double seconds;		     /* CPU seconds for cases, without the boots of labs */
 	double longest;		     /* seconds that one case may take */
 	unsigned slots;		     /* CPUs; a guest with more vCPUs than that runs alone */
 	const struct matrix *matrix; /* what cases are worth; may hold no line */
@@ -20,15 +20,15 @@ struct budget {
 
 struct budget_outcome {
 	guint kept;    /* cases that will run */
-	double needed; /* seconds of all CPUs together that they will take */
+	double needed; /* CPU seconds that they will take */
 	gboolean over; /* one case of each program is more than the budget holds */
 };
 
 /*
  * Removes from CASES (of struct test_case) those for which there is no time. Each program keeps its
  * shortest case, whatever the budget. Then come the cases that notice most new patches in a second,
- * then the shortest of those that were never measured, then the shortest of the rest. What will be
- * skipped takes no time and stays.
+ * then the shortest of those that were never measured, then the shortest of the rest. Cases that
+ * will be skipped take no time and stay.
  */
 struct budget_outcome budget_apply(GPtrArray *cases, const struct budget *budget);
 

@@ -48,8 +48,8 @@ static void freeze_images(struct case_run *run)
 }
 
 /*
- * A check has failed; TEXT is the whole line. In a test it is the test that fails, and its `end`
- * line tells so. Outside of tests the check stands for itself.
+ * A check has failed; TEXT is the whole line. Inside a test it is the test that fails, and its
+ * `end` line says so. Outside of tests the check itself is the failure.
  */
 static void on_failed_check(struct case_run *run, const char *text, unsigned number)
 {
@@ -111,14 +111,14 @@ static void on_human(void *data, enum human_line kind, const char *text, unsigne
 	}
 }
 
-/* Notes each check that failed in a test which, by its `end` line, did not fail. */
+/* Notes each failed check of a test whose `end` line does not say that it failed. */
 static void note_checks(struct case_run *run, const GPtrArray *failed)
 {
 	for (guint i = 0; failed && i < failed->len; i++)
 		note_failure(run, KIND_CHECK, failed->pdata[i]);
 }
 
-/* Leaves in FAILED, which may become NULL, all but the first. */
+/* Removes the first of FAILED. Returns what is left, or NULL if nothing is. */
 static GPtrArray *further(GPtrArray *failed)
 {
 	if (failed)
@@ -218,7 +218,10 @@ static void end_interrupted_test(struct case_run *run)
 	g_ptr_array_add(run->result->tests, test);
 }
 
-/* A boot is over, by a reset. If the guest was about to fail, that counts like in the last boot. */
+/*
+ * A boot is over, by a reset. If the guest was about to fail, that counts as it would in the last
+ * boot.
+ */
 static void end_boot(struct case_run *run)
 {
 	struct findings *found = &run->findings;
@@ -398,7 +401,7 @@ static void on_stands_still(void *data)
 
 	if (!run->disk)
 		return;
-	/* There is one already if the last snapshot could not be made. */
+	/* A copy is left over if the last snapshot could not be made. */
 	disk_check_free(run->snapshot_source_disk);
 	run->snapshot_source_disk = disk_check_split(run->disk, &error);
 	if (!run->snapshot_source_disk)

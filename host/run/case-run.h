@@ -72,14 +72,14 @@ struct case_run {
 	/* The source of the last snapshot of a running guest, until its test is over. */
 	struct snapshot_source *snapshot_source;
 	struct disk_check *snapshot_source_disk; /* its disk, until it is followed */
-	struct vm_exit *exit; /* the guest has ended, and the verdict waits for that source */
+	struct vm_exit *exit; /* the guest has ended, and its verdict waits for the source */
 
 	struct current_test test;
 	char *impatient; /* the test after which the guest has shortened its waits, or NULL */
 	struct findings findings;
 	struct result *result;
 	gint64 started;	       /* monotonic, us */
-	double limit;	       /* seconds, without firmware's; 0: none */
+	double limit;	       /* seconds, not counting firmware; 0: none */
 	double firmware_limit; /* seconds of each boot */
 	guint deadline, idle;
 	struct still still;
@@ -90,14 +90,14 @@ struct case_run {
 void remember_first(char **where, const char *text);
 
 /*
- * Something has failed besides the checks of tests: the result lists it, and only a known issue for
- * just that explains it. TEXT is one printable line. Once there is a verdict, this does nothing.
+ * Adds to the result a failure that is not a check of a test. Only a known issue about this very
+ * failure explains it. TEXT is one printable line. Once there is a verdict, this does nothing.
  */
 void note_failure(struct case_run *run, enum failure_kind kind, const char *text);
 /* Likewise, for a violation of the protocol, or of what the host checks. */
 void note_violation(struct case_run *run, const char *problem);
 
-/* Sets in TEST, which is the current one and ends now, the times that a result tells of it. */
+/* Sets the times in TEST, the result of the current test, which ends now. */
 void time_test(const struct case_run *run, struct test_result *test);
 
 /* Compares the disk with what the guest may have written; a difference is a violation. */
@@ -113,12 +113,12 @@ extern const struct guest_listener case_guest_listener;
 void conclude_exit(struct case_run *run, const struct vm_exit *exit);
 /* The runner could not do its part. */
 void conclude_error(struct case_run *run, const char *problem);
-/* The guest cannot go on, whose fault ever that is: that is an error. */
+/* The guest cannot go on. The verdict is ERROR, whoever is to blame. */
 void conclude_problem(struct case_run *run, enum failure_kind kind, const char *problem);
 /* The VMM cannot do here what the plan needs. */
 void conclude_unable(struct case_run *run, const char *reason);
 void conclude_deadline(struct case_run *run);
-/* No vCPU of the guest has run for so long. */
+/* No vCPU of the guest has run for SECONDS. */
 void conclude_standstill(struct case_run *run, double seconds);
 
 /* ---- standstill.c ---- */
@@ -129,8 +129,7 @@ void standstill_end(struct case_run *run);
 
 /* ---- case.c ---- */
 
-/* Sets the timer of the case's time limit: what is left of it, or of firmware's, while that runs.
- */
+/* Sets the timer to what is left of the case's limit, or of firmware's while firmware runs. */
 void case_set_deadline(struct case_run *run);
 
 /* The case has its verdict: ends all that belongs to it as soon as the main loop is idle. */

@@ -120,7 +120,7 @@ void case_abandon(struct case_run *run)
 	run_free(run);
 }
 
-/* The VMs tell when their actions began by the time of day, which may be set meanwhile. */
+/* VMMs tell the start of an action in CLOCK_REALTIME, which somebody may set during the case. */
 static void time_actions(struct case_run *run)
 {
 	GArray *actions = run->result->actions;
@@ -172,7 +172,7 @@ void case_over(struct case_run *run)
 	run->idle = g_idle_add(tell_end, run);
 }
 
-/* Seconds. While firmware runs, the case's own limit waits. */
+/* In seconds. While firmware runs, its own limit counts and the case's does not. */
 static double time_left(const struct case_run *run)
 {
 	gint64 spent = g_get_monotonic_time() - run->started - guest_firmware_us(run->guest);
@@ -387,7 +387,10 @@ struct case_run *case_start(const struct test_case *test_case, unsigned attempt,
 					settings->emulated_host);
 	run->firmware_limit =
 		firmware_limit_seconds(wanted, environment->timescale, settings->emulated_host);
-	/* It is not known when firmware leaves off and another suite's guest begins. */
+	/*
+	 * Nobody knows when firmware ends and another suite's guest begins, so the two limits are
+	 * added.
+	 */
 	if (settings->kvm_unit_tests && run->limit)
 		run->limit += run->firmware_limit;
 	run->image = firmware_image(firmware_of(wanted->firmware), test_case->program->file);

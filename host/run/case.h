@@ -29,7 +29,7 @@ struct case_settings {
 	const char *preforked;	 /* the library that QEMU is forked with (preforked.h), or NULL */
 };
 
-/* How SETTINGS' run uses the VMM of TEST_CASE; NULL if it does not. */
+/* The entry of SETTINGS' `vmms` for the VMM of TEST_CASE, or NULL. */
 const struct vmm_use *case_vmm(const struct case_settings *settings,
 			       const struct test_case *test_case);
 

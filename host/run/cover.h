@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which patches of the corpus a growing set of cases notices, by the matrix. Whoever chooses cases
- * takes the one that notices most in a second, again and again: the greedy way to cover a set.
+ * Which patches of the corpus a growing set of cases notices, by the matrix. Code that chooses
+ * cases takes the one that notices most in a second, again and again (greedy set cover).
  */
 #ifndef FERRY_HOST_RUN_COVER_H
 #define FERRY_HOST_RUN_COVER_H

@@ -69,7 +69,7 @@ static void set(struct durations_table *table, const char *group, const char *ke
 {
 	char text[G_ASCII_DTOSTR_BUF_SIZE];
 
-	/* Not printf(), which may write a comma. */
+	/* printf() may write a decimal comma. */
 	g_ascii_formatd(text, sizeof(text), figure < 10 ? "%.1f" : "%.0f", MAX(figure, 0.1));
 	g_key_file_set_value(table->file, group, key, text);
 }

@@ -7,7 +7,7 @@
 
 struct durations_table;
 
-/* The table with the text TEXT, which is to be brought up to date. */
+/* Reads the table TEXT, which is to be brought up to date. */
 struct durations_table *durations_table_new(const char *text);
 
 /* Adds a result. Those that did not end well are ignored. */

@@ -28,7 +28,10 @@
 /* The end of the name of a program that runs with one vCPU as well as with several (suite.c). */
 #define ONE_VCPU "_up"
 
-/* A kind of host. Where a guest is emulated twice it is slower: figures of others are scaled. */
+/*
+ * A kind of host. A guest that is emulated twice is slower, so figures from other kinds of hosts
+ * are scaled.
+ */
 struct host {
 	const char *group; /* in durations.cfg */
 	double slowness;   /* compared with others of this table; a rough guess */
@@ -129,7 +132,7 @@ static char *key_of(const char *program, const char *plan)
 	return g_strconcat(program, "/", plan, NULL);
 }
 
-/* A lab's kernel is known when it is up; until then it is taken to be the last one. */
+/* A lab's kernel is known only when it has booted. Until then the last one is assumed. */
 static double measured(struct durations *durations, const char *host, const char *key)
 {
 	struct remembered *remembered;
@@ -185,7 +188,7 @@ static char *key_without_options(const struct program *program, const char *plan
 	return key_of(program->name, name);
 }
 
-/* What the program takes under plan `none`, by what is known of it on this host; 0: nothing is. */
+/* What the program takes under plan `none`, by what is known of it on this host; 0: unknown. */
 static double base_of_program(struct durations *durations, const char *program, const char *host)
 {
 	struct host kind = host_kind(durations, host);

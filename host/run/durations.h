@@ -20,8 +20,8 @@ struct durations;
 /*
  * What is known of cases that run on this machine, which HERE describes (accel, kernel and cpu are
  * enough), and in labs on it. Never NULL: without any file everything is guessed. WANTED, which may
- * be NULL, tells what is wanted of the guests: those that get another command line, another suite
- * or more migrations than usual teach nothing.
+ * be NULL, tells what the user wants of the guests: nothing is learned from guests with another
+ * command line, another suite or more migrations than usual.
  */
 struct durations *durations_open(const struct environment *here, const struct settings *wanted);
 
@@ -32,8 +32,8 @@ struct durations *durations_of_table(void);
 void durations_close(struct durations *durations);
 
 /*
- * The seconds that a case takes from its start to its verdict, more than 0. SOURCE may be NULL. A
- * case that will be skipped takes no time: that is for the caller to know.
+ * The seconds that a case takes from its start to its verdict, more than 0. SOURCE may be NULL.
+ * Whether the case will be skipped, and so takes no time, is for the caller to know.
  */
 double expected_seconds(struct durations *durations, const struct test_case *test_case,
 			enum duration_source *source);

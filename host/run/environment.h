@@ -9,13 +9,13 @@
 /*
  * The accelerator that cases on this machine run with: "kvm", unless the user has chosen TCG.
  * OPTION is what --accel says, and HOST what --host says; both may be NULL. NULL and ERROR if the
- * user wants what is not there, or what is no accelerator.
+ * user wants an accelerator that is unknown, or that this machine lacks.
  */
 const char *choose_accel(const char *option, const char *host, GError **error);
 
 /*
- * This machine with the VMM of that name, of the program BINARY and, if there are two, of
- * OTHER_BINARY (or NULL). The timescale is 1 until it is measured. The caller frees it with
+ * Describes this machine and the VMM of that name. BINARY is the VMM's program; OTHER_BINARY is the
+ * second one, or NULL. The timescale is 1 until it is measured. The caller frees it with
  * environment_free().
  */
 struct environment *environment_here(const char *vmm, const char *binary, const char *other_binary,

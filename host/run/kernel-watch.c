@@ -14,7 +14,7 @@
 /* A report, as it is kept for one case. */
 struct told {
 	char *text; /* one line, which tells how many cases ran, too */
-	char *same; /* what it has in common with a repetition of itself */
+	char *same; /* the text without what differs when the report is repeated */
 	char *block;
 	gboolean fails;
 };

@@ -22,7 +22,7 @@ struct known_issue {
 	gboolean sometimes; /* a pass needs no warning */
 	char *reason, *evidence;
 	gboolean strict; /* a pass where it is expected each time is a failure (--strict) */
-	guint tried;	 /* results of this run that it could have explained something in */
+	guint tried;	 /* results of this run in which it could have explained something */
 	guint matched;	 /* ... and in which it did */
 };
 

@@ -98,8 +98,8 @@ static gboolean check_hosts(char **hosts, const char *path, const char *group, G
 }
 
 /*
- * NULL and no ERROR if the group has none. Backslashes are the expression's own, not the key
- * file's.
+ * NULL and no ERROR if the group has none. Backslashes belong to the expression, not to the key
+ * file's syntax.
  */
 static GRegex *read_pattern(GKeyFile *file, const char *path, const char *group, const char *key,
 			    GError **error)

@@ -14,7 +14,7 @@
 #include "util/text.h"
 #include "vmm/vmm.h"
 
-/* An issue that shows only now and then should have shown in so many results. */
+/* An issue that shows only now and then should have shown in this many results. */
 #define MANY_RESULTS 20
 
 /* Compares as many numbers as LIMIT has, so that 6.1.192 is within "..6.1". */
@@ -157,7 +157,9 @@ static gboolean explains_test(const struct known_issue *issue, const struct test
 	return TRUE;
 }
 
-/* A failed test says nothing about how a guest ends, so it takes an issue with a pattern. */
+/*
+ * A test's name says nothing about how a guest ends, so only an issue with a pattern explains that.
+ */
 static gboolean explains_failure(const struct known_issue *issue, const struct failure *failure)
 {
 	return matches(issue->failure, failure->text) && names_test(issue, failure->test);
@@ -212,7 +214,7 @@ static const struct known_issue *find_for_failure(const struct comparison *compa
 	return NULL;
 }
 
-/* ISSUE may be NULL: it was found inside of the lab that the result came from. */
+/* ISSUE may be NULL, if the runner inside the lab has found it already. */
 static void expect(struct test_result *test, const struct known_issue *issue)
 {
 	if (issue && !test->issue) {
@@ -261,8 +263,8 @@ static void compare_failures(struct comparison *comparison)
 }
 
 /*
- * A test in which the guest ended is as known as that end. The checks that had failed in it before
- * need an issue as well.
+ * A test in which the guest ended is known if that end is known. The checks that had failed in it
+ * before need an issue as well.
  */
 static void compare_unfinished_tests(struct comparison *comparison)
 {
@@ -374,7 +376,7 @@ static gboolean explained_something(const struct known_issue *issue, const struc
 	return FALSE;
 }
 
-/* A case that ended in any other way may not have come to what the issue is about. */
+/* A case that ended in any other way may not have reached what the issue is about. */
 static void tally(GPtrArray *issues, const struct result *result)
 {
 	gboolean ended = result->verdict == VERDICT_PASS || result->verdict == VERDICT_XFAIL ||

@@ -8,7 +8,7 @@
 
 #include "report/result.h"
 
-/* No issues. The caller unrefs the array. */
+/* An empty array, which the caller unrefs. */
 GPtrArray *known_issues_new(void);
 
 /*
@@ -33,8 +33,8 @@ void known_issues_be_strict(GPtrArray *issues);
 
 /*
  * Lines for the end of a run: issues that could have explained something in the results that were
- * applied, and never did, or not each time. Of issues that show only now and then it takes many
- * results to say so. The caller frees the list with g_strfreev().
+ * applied, and never did, or not each time. An issue that shows only now and then is named only if
+ * it never showed in many results. The caller frees the list with g_strfreev().
  */
 char **known_issues_unmatched(GPtrArray *issues);
 

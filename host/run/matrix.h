@@ -61,7 +61,7 @@ void matrix_remove(struct matrix *matrix, const char *patch, const char *case_na
  */
 gboolean matrix_catches(const struct matrix *matrix, const struct matrix_line *line);
 
-/* Seconds of the case on unpatched KVM; 0 if it was not measured there, or did not pass. */
+/* Seconds of the case on unpatched KVM; 0 if it was not measured there, failed or was skipped. */
 double matrix_seconds(const struct matrix *matrix, const char *case_name);
 
 #endif

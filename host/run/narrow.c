@@ -14,7 +14,8 @@ static gboolean matches(const char *pattern, const char *program, const char *pl
 	return text_glob(pattern, strchr(pattern, '/') ? name : program);
 }
 
-/* A pattern need not match what was selected, but something. A typing error would exclude nothing.
+/*
+ * A pattern need not match a selected case, but it must match something: else it is a typing error.
  */
 static gboolean is_of_suite(const char *pattern, const struct suite *suite, const GPtrArray *cases)
 {
@@ -23,7 +24,7 @@ static gboolean is_of_suite(const char *pattern, const struct suite *suite, cons
 			if (matches(pattern, ((struct program *)suite->programs->pdata[i])->name,
 				    *plan))
 				return TRUE;
-	/* These may be of plans with options. */
+	/* Selected cases may be of plans with options, which plan_names() does not list. */
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
 

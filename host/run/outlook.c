@@ -5,7 +5,7 @@
 #include "run/share.h"
 #include "run/time-left.h"
 
-/* A kernel that is there is found in less; longer, it is being built or fetched. */
+/* A kernel that is there is found sooner. After this time it is being built or downloaded. */
 #define KERNEL_FOUND_SECONDS 3
 
 enum stage { WAITS_FOR_KERNEL, WAITS_FOR_SLOT, BOOTS, RUNS, ENDED };
@@ -141,7 +141,7 @@ void outlook_started(struct outlook *outlook, const struct test_case *test_case)
 	}
 }
 
-/* What did not end well took its own time, which says nothing of the others. */
+/* The time of a case that did not end well says nothing about the others. */
 void outlook_ended(struct outlook *outlook, const struct result *result)
 {
 	struct entry *entry = g_hash_table_lookup(outlook->entries, result->test_case);
@@ -181,7 +181,7 @@ static double rest_of_boot(const struct outlook *outlook, const struct outlook_l
 			    lab->stage == BOOTS ? seconds_since(lab->since) : 0);
 }
 
-/* The rests of labs that are in a stage from FIRST to LAST. */
+/* Adds to MACHINES the seconds left of each lab whose stage is from FIRST to LAST. */
 static void add_rests(struct outlook *outlook, GHashTable *rests, enum stage first, enum stage last,
 		      GArray *machines)
 {

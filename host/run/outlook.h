@@ -32,8 +32,8 @@ GPtrArray *outlook_share_out(struct outlook *outlook, GPtrArray *cases);
 void outlook_add_local(struct outlook *outlook, const struct test_case *test_case);
 
 /*
- * The machine NUMBER of the lab HOST, which will run CASES. To be told when it has a kernel, when
- * it begins to boot, and when it has ended.
+ * The machine NUMBER of the lab HOST, which will run CASES. The functions below tell it when it has
+ * a kernel, when it begins to boot, and when it has ended.
  */
 struct outlook_lab *outlook_add_lab(struct outlook *outlook, const char *host, unsigned number,
 				    const GPtrArray *cases);

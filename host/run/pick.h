@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Picks cases by their exact names, with the numbers of repeats, and puts them into the order of
- * the names. The runner outside of a lab tells the one inside in this way what to run, and in which
+ * the names. In this way the runner outside of a lab tells the one inside what to run, and in which
  * order.
  */
 #ifndef FERRY_HOST_RUN_PICK_H

@@ -74,7 +74,7 @@ static char *reason_anywhere(const struct test_case *test_case, const struct sel
 	return vmm->lacks ? vmm->lacks(&machine) : NULL;
 }
 
-/* Why the case cannot run on this machine for a reason that no lab does away with, or NULL. */
+/* Why the case can run neither on this machine nor in a lab, or NULL. */
 static char *reason_here_for_good(const struct program *program, const struct selection *selection)
 {
 	enum firmware firmware = firmware_of(selection->wanted->firmware);
@@ -110,7 +110,7 @@ static struct lack lack_of(char *reason, char *brief)
 	return (struct lack){ .reason = reason, .brief = brief ? brief : g_strdup(reason) };
 }
 
-/* What OPTIONS, some of the plan's, need of this machine and do not find, as a reason; or NULL. */
+/* What OPTIONS, which are of the plan, need and this machine lacks, as a reason; or NULL. */
 static char *options_missing(const struct plan *plan, unsigned options,
 			     const struct selection *selection)
 {
@@ -154,9 +154,9 @@ static struct lack lacking_here(const struct test_case *test_case,
 }
 
 /*
- * What the plan needs besides KVM, and this machine's set-up does not grant, as a reason; or NULL.
- * That is for the user to change. Whoever tests the local KVM would not look for a verdict on that
- * of a lab.
+ * What the plan needs besides KVM and this machine's set-up does not grant, as a reason; or NULL.
+ * The user can change the set-up. The case does not go to a lab instead, since whoever tests the
+ * local KVM does not expect a verdict on a lab's.
  */
 static char *not_granted_here(const struct plan *plan, const struct selection *selection)
 {
@@ -187,7 +187,7 @@ static char *why_here(const struct program *program, const struct selection *sel
 
 /* ---- labs ---- */
 
-/* Why LAB cannot run the firmware that the user wants, or NULL. On hardware any lab can. */
+/* Why LAB cannot run the firmware that the user wants, or NULL. A lab on hardware always can. */
 static const char *lab_lacks_firmware(const struct lab_kind *lab, const struct selection *selection)
 {
 	if (firmware_of(selection->wanted->firmware) == FIRMWARE_USUAL || lab->is_hardware())
@@ -214,7 +214,7 @@ static const char *lab_clock_of(const struct program *program, const struct sele
 	return clock;
 }
 
-/* WHY becomes the case's. */
+/* The case takes over WHY. */
 static void place_in(struct test_case *test_case, const struct lab_kind *lab, char *why,
 		     const struct selection *selection)
 {

@@ -20,7 +20,7 @@ static gboolean is_in(const struct quick_set *set, const char *name)
 	return FALSE;
 }
 
-/* Every case that was measured on unpatched KVM and passed there, and is not in the set. */
+/* Every case outside of the set that ran on unpatched KVM and did not fail there. */
 static GArray *candidates(const struct choice *choice)
 {
 	GArray *cases = g_array_new(FALSE, FALSE, sizeof(struct quick_case));
@@ -101,8 +101,8 @@ static guint caught_without(const struct choice *choice, guint left_out)
 }
 
 /*
- * Takes out the longest case without which the set still notices as much as it must. Number 0 is
- * the sanity case. FALSE if there is none.
+ * Takes out the longest case without which the set still notices as much as it must. The sanity
+ * case stays. FALSE if there is no such case.
  */
 static gboolean take_out_one(const struct choice *choice)
 {

@@ -16,9 +16,9 @@
 #define QUICK_SANITY_CASE "selftest/none"
 
 struct quick_limits {
-	unsigned
-		percent; /* of what all cases together notice, which the set must notice at least */
-	double seconds;	 /* that all cases of the set may take together, one after the other */
+	/* The set must notice at least this part of the patches that all cases together notice. */
+	unsigned percent;
+	double seconds; /* that all cases of the set may take together, one after the other */
 };
 
 struct quick_case {
@@ -28,17 +28,17 @@ struct quick_case {
 
 struct quick_set {
 	GArray *cases;	     /* of struct quick_case, in the order in which they were chosen */
-	guint covering;	     /* so many of them are there for what they notice, or for sanity */
+	guint covering;	     /* how many of them are there for what they notice, or for sanity */
 	guint caught, total; /* patches that the set notices, and that any case does */
 	guint wanted;	     /* patches that it had to notice, by its limits */
 	double seconds;	     /* of all its cases */
 };
 
 /*
- * Chooses the set: after the sanity case that which notices most new patches in a second, until the
- * limits are reached. Then cases that the others have made superfluous are taken out, the longest
- * first. In the time that is left each further program gets its shortest case. The caller calls
- * quick_set_clear().
+ * Chooses the set. The sanity case comes first. Then the case that notices most new patches in a
+ * second is added, again and again, until the limits are reached. Then cases that the others have
+ * made superfluous are removed, the longest first. In the time that is left, each program without a
+ * case gets its shortest one. The caller calls quick_set_clear().
  */
 struct quick_set quick_choose(const struct matrix *matrix, const struct quick_limits *limits);
 void quick_set_clear(struct quick_set *set);

@@ -9,7 +9,7 @@
 /* Lines that are kept before a failure, and after it. */
 #define LINES_BEFORE 30
 #define LINES_AFTER  10
-/* When so many bytes are kept, only the last lines are added. */
+/* When this many bytes are kept, only the last lines are added. */
 #define MOST_BYTES (32 << 10)
 /* Messages of the VMM's control channel that are kept before the first failure, and after it. */
 #define MESSAGES_BEFORE 20
@@ -152,7 +152,7 @@ static void keep_messages(struct recorder *recorder, const char *transcript)
 	g_auto(GStrv) lines = NULL;
 	guint failure;
 
-	/* A transcript that is a device, as where somebody tries a full disk, may have no end. */
+	/* The transcript may be a device without an end, such as /dev/full in a test. */
 	if (recorder->failed_at_ns < 0 || !g_file_test(transcript, G_FILE_TEST_IS_REGULAR) ||
 	    !g_file_get_contents(transcript, &text, NULL, NULL))
 		return;

@@ -27,8 +27,8 @@ gint64 recorder_began(const struct recorder *recorder);
 gint64 recorder_now(const struct recorder *recorder);
 
 /*
- * The case is over. If RED, the last lines are kept too, and what of the log TRANSCRIPT (which may
- * be missing) was said around the first failure. Returns the story, which the caller frees; NULL if
+ * The case is over. If RED, also keeps the last lines, and the lines of the log TRANSCRIPT (which
+ * may be missing) around the first failure. Returns the story, which the caller frees; NULL if
  * there is nothing in it.
  */
 struct story *recorder_end(struct recorder *recorder, gboolean red, const char *transcript);

@@ -9,7 +9,7 @@
 #define LEAST_WEIGHT 0.3
 /* Nothing takes longer than this; a figure beyond it is damage. */
 #define MOST_SECONDS 1e6
-/* A group that nobody has used for long goes when the file has more than these. */
+/* If the file has more groups than this, the one that was learned longest ago is removed. */
 #define MOST_GROUPS 12
 #define SAVE_EVERY  (60 * G_USEC_PER_SEC)
 /* The key for when a group was learned last, in seconds since 1970. No case has this name. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Seconds that things took in earlier runs, kept in a file of the user's cache. A group of the file
- * is one host; a key is one thing that it did.
+ * is a host, and a key is something that it did.
  *
  * The file is only a memory. If it cannot be read or written, or is damaged, nothing is known, and
  * nobody is told. A save replaces the file as a whole, so a full disk, a killed runner and several
@@ -20,7 +20,7 @@ struct remembered *remembered_open(const char *name);
 /* Saves what is new, and frees. */
 void remembered_close(struct remembered *remembered);
 
-/* What may be in the name of a group. The caller frees it. */
+/* TEXT without what may not be in the name of a group. The caller frees it. */
 char *remembered_group_name(const char *text);
 
 /* The group that was learned last among those whose names end with SUFFIX, or NULL. */
@@ -30,9 +30,9 @@ const char *remembered_latest(struct remembered *remembered, const char *suffix)
 double remembered_seconds(struct remembered *remembered, const char *group, const char *key);
 
 /*
- * KEY took SECONDS. If it has not done all that it does when it ends well (WHOLE is FALSE), this
- * counts only as long as nothing better is known. It is written to the file within a minute or two,
- * when the next is learned or at the close.
+ * KEY took SECONDS. WHOLE is FALSE if it did not end well, so that it may have done less than
+ * usual. Then this counts only as long as nothing better is known. It is written to the file within
+ * a minute or two, when the next is learned or at the close.
  */
 void remembered_learn(struct remembered *remembered, const char *group, const char *key,
 		      double seconds, gboolean whole);

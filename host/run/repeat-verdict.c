@@ -33,7 +33,10 @@ static double at_most(guint failed, guint runs, double rate)
 	return sum;
 }
 
-/* The rate at which at most FAILED of RUNS fail with this probability; it falls with the rate. */
+/*
+ * The rate at which at most FAILED of RUNS fail with this PROBABILITY. The higher the rate, the
+ * lower the probability.
+ */
 static double rate_for(guint failed, guint runs, double probability)
 {
 	double low = 0, high = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `ferry bisect --repeat N --bad-if K`: is a commit good or bad, if at least K of N runs must fail
- * for it to be bad? Tells as soon as nothing can change the answer.
+ * for it to be bad? The answer is told as soon as no further run can change it.
  */
 #ifndef FERRY_HOST_RUN_REPEAT_VERDICT_H
 #define FERRY_HOST_RUN_REPEAT_VERDICT_H
@@ -25,8 +25,8 @@ enum answer {
 enum answer repeat_answer(const struct repeat *repeat);
 
 /*
- * The bounds of how often a run fails, from 0 to 1, that are compatible with what was seen: outside
- * of each bound, one would see as much or more only once in 20 times (Clopper and Pearson).
+ * Bounds for the rate at which runs fail, from 0 to 1 (Clopper and Pearson). If the true rate were
+ * beyond a bound, what was seen would happen in at most 1 of 20 times.
  */
 double repeat_highest_rate(const struct repeat *repeat);
 double repeat_lowest_rate(const struct repeat *repeat);

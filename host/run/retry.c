@@ -50,7 +50,7 @@ static GPtrArray *failed_tests(const struct result *result)
 	return names;
 }
 
-/* Puts the attempts before RESULT, the last of which has ended as FAILED, into it. */
+/* Adds to RESULT the attempts before it. The last of them has ended with the result FAILED. */
 static void add_attempts(struct result *result, struct result *failed)
 {
 	struct attempt *last = g_new0(struct attempt, 1);
@@ -84,7 +84,7 @@ struct result *retries_take(struct retries *retries, struct result *result)
 
 	g_hash_table_steal_extended(retries->failed, test_case, NULL, (gpointer *)&failed);
 	if (failed && result->verdict == VERDICT_SKIP) {
-		/* That it cannot be tried again says nothing about why it failed. */
+		/* The skip says nothing about why the case failed before. */
 		result_free(result);
 		return failed;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Further attempts at cases that fail (--retry). A case that fails first and then does not is
- * FLAKY: that is news, and no pass. Known failures are no reason to try again.
+ * FLAKY, which is no pass. Known failures are no reason to try again.
  */
 #ifndef FERRY_HOST_RUN_RETRY_H
 #define FERRY_HOST_RUN_RETRY_H

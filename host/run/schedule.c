@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs cases side by side: those that were placed on this machine, and labs, each with the cases
- * that were placed there. All share the slots, one for each of this machine's CPUs.
+ * Runs cases side by side on this machine, and labs beside them, each with the cases that were
+ * placed there. All share the slots, one for each of this machine's CPUs.
  */
 #include "util/interrupt.h"
 #include "lab/kinds.h"
@@ -13,8 +13,8 @@
 #include "run/share.h"
 
 /*
- * A lab that dies is replaced by a new one, for the cases that it has not begun. A KVM that takes
- * its host down each time must end the run, so no more than so many are.
+ * A lab that dies is replaced by a new one, for the cases that it has not begun. A run does this
+ * only so often, since a KVM that takes its host down each time must end the run.
  */
 #define MOST_REPLACED 3
 
@@ -50,10 +50,12 @@ struct schedule {
 	GPtrArray *running; /* of struct running */
 	GPtrArray *labs;    /* of struct lab_running */
 	unsigned machines;  /* lab machines that were started */
-	unsigned replaced;  /* of them in place of one that died */
+	unsigned replaced;  /* machines in place of one that died */
 	unsigned free_slots, slots;
 	struct schedule_outcome outcome;
-	/* The run is over for all but the lab in which a case failed: that brings its logs out. */
+	/*
+	 * The run is over, except for the lab in which a case failed: that lab brings its logs out.
+	 */
 	gboolean stop_when_red, stopped;
 	guint stop_idle;
 	const struct lab_running *failed_lab; /* or NULL */
@@ -73,7 +75,7 @@ static void conclude(struct schedule *schedule, struct result *result)
 	result_free(result);
 }
 
-/* A verdict is what known-issues.cfg makes of it. */
+/* Changes the verdict if known-issues.cfg explains it. */
 static void apply_known_issues(struct schedule *schedule, struct result *result)
 {
 	if (schedule->known_issues)
@@ -202,8 +204,8 @@ static GList *find_fitting(struct schedule *schedule)
 
 /*
  * A lab gets the first slot that is free once its kernel is there. It keeps the slot for all of its
- * cases, so labs leave one slot to the cases that wait for this machine. Of a single slot these are
- * the first to have it, since they end sooner.
+ * cases, so labs leave one slot to the cases that wait for this machine. If there is only one slot,
+ * these cases get it first, since they end sooner.
  */
 static void boot_labs(struct schedule *schedule)
 {
@@ -305,7 +307,7 @@ static void on_lab_note(void *data, const char *text)
 	reports_note(running->schedule->reports, text);
 }
 
-/* The first result tells which kernel it was that has booted. */
+/* The first result tells which kernel has booted. */
 static void learn_boot(struct lab_running *running, const struct environment *environment)
 {
 	gint64 took = running->first_case_began - running->boot_began;
@@ -318,8 +320,8 @@ static void learn_boot(struct lab_running *running, const struct environment *en
 }
 
 /*
- * A lab may have a time of its own (docs/labs.md, "The intel lab"). When a case began and how long
- * it took is told and remembered in this machine's time.
+ * A lab's clock may be slower than this machine's (docs/labs.md, "The intel lab"). So the start and
+ * the duration of a case are told and remembered in this machine's time.
  */
 static void set_times(struct schedule *schedule, struct result *result)
 {
@@ -343,7 +345,7 @@ static void on_lab_result(void *data, struct result *result)
 		result_free(result);
 		return;
 	}
-	/* The runner inside has tried again what failed there. */
+	/* The runner inside has already tried again what failed. */
 	apply_known_issues(running->schedule, result);
 	stopping = running->schedule->stop_idle;
 	conclude(running->schedule, result);
@@ -357,7 +359,7 @@ static gboolean on_lab_left(void *data, const struct test_case *test_case)
 
 	if (running->schedule->replaced == MOST_REPLACED)
 		return FALSE;
-	/* They come last case first. */
+	/* The cases come in reverse order. */
 	g_ptr_array_insert(running->left, 0, (gpointer)test_case);
 	return TRUE;
 }
@@ -498,7 +500,7 @@ static void abandon(struct schedule *schedule, const struct lab_running *kept)
 	g_queue_clear(schedule->waiting);
 }
 
-/* A case was red, and the user wants no more than that. */
+/* A case was red, and the user has said --fail-fast. */
 static gboolean on_stop(gpointer data)
 {
 	struct schedule *schedule = data;

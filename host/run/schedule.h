@@ -24,8 +24,9 @@ struct lab_settings {
 /*
  * Runs CASES (of struct test_case) where they were placed: on this machine and in labs, at the same
  * time. The vCPUs of the guests on this machine fill at most SLOTS; a guest with more vCPUs than
- * that runs alone. KNOWN_ISSUES may be NULL. DURATIONS order the work, and learn. Returns when all
- * have a verdict, or soon after SIGINT, SIGTERM or SIGHUP. No process is left either way.
+ * that runs alone. KNOWN_ISSUES may be NULL. DURATIONS decides the order of the work, and learns
+ * from it. Returns when all have a verdict, or soon after SIGINT, SIGTERM or SIGHUP. No process is
+ * left either way.
  */
 struct schedule_outcome schedule_run(GPtrArray *cases, const struct case_settings *settings,
 				     const struct lab_settings *lab_settings,

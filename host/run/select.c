@@ -12,7 +12,7 @@
 /* UEFI's images are built only where gnu-efi is. */
 #define UEFI_HINT " after 'scripts/packages --install efi' and ./configure"
 
-/* The plans of kvm-unit-tests' programs, which know nothing of ours. */
+/* kvm-unit-tests' programs name no plans of ours, so they run under these. */
 static const char *const kvm_unit_tests_plans[] = { "none", NULL };
 static const char *const kvm_unit_tests_migration_plans[] = { "precopy", NULL };
 
@@ -201,10 +201,10 @@ static const struct vmm *vmm_for(const struct plan *plan)
 }
 
 /*
- * A program of ours is run under all plans if nothing names some. Then those are left out that are
- * for another VMM than the default one, if they are not for this program: QEMU was named, or the
- * program needs a device that only QEMU has. Nor are cases run that need other firmware. A case
- * that is named is skipped, with the reason.
+ * A program of ours runs under all plans if neither the user nor its stanza names some. Then a plan
+ * is left out if it runs only by name, or if it needs another VMM than the default one and cannot
+ * have it: the user has named QEMU, or the program needs a device that only QEMU has. Cases that
+ * need other firmware are left out, too. A case that is named is skipped, with the reason.
  */
 static gboolean is_left_out(const struct program *program, const struct plan *plan,
 			    const struct vmm *vmm, const char *pattern,

@@ -3,15 +3,15 @@
  * Shares cases out among shards. See shard.h.
  *
  * Machines that know nothing of each other have to come to the same result, or a case would run
- * twice or never. So only what all of them have counts: names, and durations.cfg. What a machine
- * remembers of earlier runs, and where its cases run, does not.
+ * twice or never. So only names and durations.cfg count, which all of them have. What a machine
+ * remembers of earlier runs, and where its cases run, does not count.
  *
  * A new case should move few others, or figures of one machine could not be compared from one week
  * to the next. Each case therefore has an order of preference among the shards, by a hash of its
  * name and the shard's number (rendezvous hashing). It goes to the first of these that is not full.
  * A shard is full when it would exceed the average by a tenth (as in "Consistent Hashing with
  * Bounded Loads", Mirrokni, Thorup and Zadimoghaddam, 2016). A new case raises the average a little
- * and fills one shard a little more, so that only cases at these brims move. Long cases choose
+ * and fills one shard a little more, so that only cases near these limits move. Long cases choose
  * first, since short ones fit anywhere.
  *
  * Programs with nested guests run on this machine or in a lab, at very different speeds. They are
@@ -96,10 +96,10 @@ void shard_assign(struct share_of_shard *items, guint length, unsigned count)
 
 /* ---- cases ---- */
 
-/* Programs are of one kind for each of these needs, and of a further kind. */
+/* Programs with the same one of these needs are one kind. Programs with none are another. */
 static const char *const kinds[] = { "svm", "vmx", NULL };
 
-/* NULL: it has none of these needs. */
+/* The need that makes PROGRAM's kind, or NULL. */
 static const char *kind_of(const struct program *program)
 {
 	const char *const *need = kinds;
@@ -168,8 +168,8 @@ static gint64 variable(const char *name, gint64 otherwise)
 }
 
 /*
- * How engines tell their jobs apart. Kubernetes tells a pod its index, but not how many there are:
- * the pod's template has to set JOB_COMPLETIONS.
+ * How CI engines and schedulers tell their jobs apart. Kubernetes tells a pod its index, but not
+ * how many there are: the pod's template has to set JOB_COMPLETIONS.
  */
 static const struct engine {
 	const char *index, *count;

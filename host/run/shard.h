@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which part of a run's cases is this machine's, where several machines share it. */
+/* Which of a run's cases are this machine's, if several machines share the run. */
 #ifndef FERRY_HOST_RUN_SHARD_H
 #define FERRY_HOST_RUN_SHARD_H
 
@@ -12,7 +12,8 @@ struct shard {
 
 /*
  * TEXT is "I/N", or "auto": what the environment variables of GitLab, Slurm or Kubernetes say.
- * FALSE and ERROR if it is neither, or if no engine or more than one has said something.
+ * FALSE and ERROR if it is neither, or if "auto" finds the variables of none or of more than one of
+ * them.
  */
 gboolean shard_parse(const char *text, struct shard *shard, GError **error);
 

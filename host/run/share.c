@@ -2,12 +2,12 @@
 /*
  * Shares cases out among lab machines. See share.h.
  *
- * This is packing bins, by the method known as MULTIFIT: a slot has a limit, and each case goes
- * into the first slot that stays within it, long cases first. The lowest limit with which all cases
- * fit is searched for by halving. A slot runs one machine after the other, one for each lab and
- * clock that its cases need, so a case costs a boot more where its slot has no such machine yet.
- * The cases of one lab are packed together and prefer slots that have it: so a lab has no more
- * machines than it needs, and two labs with the same work get a slot each.
+ * This is bin packing, by the method known as MULTIFIT: a slot has a limit, and each case goes into
+ * the first slot that stays within it, long cases first. The lowest limit with which all cases fit
+ * is searched for by halving. A slot runs one machine after the other, one for each lab and clock
+ * that its cases need, so a case costs a boot more where its slot has no such machine yet. The
+ * cases of one lab are packed together and prefer slots that have it: so a lab has no more machines
+ * than it needs, and two labs with the same work get a slot each.
  */
 #include "run/share.h"
 

@@ -103,7 +103,7 @@ static gint64 measure(const struct program *program, const struct case_settings 
 	if (speed <= 0)
 		*problem = g_strdup_printf("%s (logs in %s)",
 					   measurement.result->reason ? measurement.result->reason
-								      : "it told no speed",
+								      : "it did not tell its speed",
 					   measurement.result->logdir);
 	result_free(measurement.result);
 	return speed;

@@ -4,9 +4,9 @@
  * woken one for so long that nothing will: an interrupt was lost. Such a case need not wait for its
  * time limit.
  *
- * A guest that is slow runs, or is about to. A guest that waits for the runner looks for the answer
- * all the time, so it runs, too. What this cannot see is a guest that runs in a loop for ever: the
- * deadlines of its own waits end it, and for code that has none the time limit.
+ * A guest that is slow runs, or is about to. A guest that waits for the runner polls for the
+ * answer, so it runs, too. A guest that runs in a loop for ever is not seen here: the deadlines of
+ * its own waits end it, or the time limit if the loop has none.
  */
 #include "run/case-run.h"
 
@@ -15,7 +15,7 @@
  * (x86/vmx_activity/timers.c).
  */
 #define STANDSTILL_SECONDS 30
-/* It is looked at so often in that time. */
+/* How often the guest is looked at in that time. */
 #define LOOKS 5
 
 static gboolean look(gpointer data)

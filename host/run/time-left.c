@@ -4,18 +4,24 @@
 
 #include "run/time-left.h"
 
-/* So many seconds, as expected, are added to what was measured: one early case proves little. */
+/*
+ * The mean starts with this many seconds that took as long as expected: one early case proves
+ * little.
+ */
 #define BELIEF	   60
 #define LEAST_PACE 0.2
 #define MOST_PACE  10
-/* What has overrun its time is taken to need this much of what it took. */
+/* What has overrun its time is expected to go on for this part of the time that it has run. */
 #define OVERRUN 0.1
-/* In so many seconds half of a difference is made up for. */
+/* In this many seconds the shown time comes half of the way to a newly computed one. */
 #define INERTIA 15
 
 void time_left_ended(struct time_left *left, double expected, double took)
 {
-	/* What took or should have taken no time has a meaningless ratio, and next to no weight. */
+	/*
+	 * The ratio of very short times means little, so it has little weight, and none if one time
+	 * is 0.
+	 */
 	double weight = MIN(MAX(expected, 0), MAX(took, 0));
 
 	if (weight <= 0)

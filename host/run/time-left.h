@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How long a run still takes: the arithmetic, without what it is about. */
+/* The arithmetic of how long a run still takes. outlook.c knows what the run does. */
 #ifndef FERRY_HOST_RUN_TIME_LEFT_H
 #define FERRY_HOST_RUN_TIME_LEFT_H
 
@@ -7,11 +7,12 @@
 
 /* All times are in seconds. */
 struct time_left {
-	double weights, logs;	/* of the ratios of all that has ended */
+	/* Sums over all that has ended: of weights, and of weighted logarithms of the ratios. */
+	double weights, logs;
 	double shown, shown_at; /* what was last told, and when; 0: nothing yet */
 };
 
-/* Something was expected to take EXPECTED and TOOK so long. */
+/* Something has ended that was expected to take EXPECTED, and TOOK this long. */
 void time_left_ended(struct time_left *left, double expected, double took);
 
 /*
@@ -22,7 +23,7 @@ void time_left_ended(struct time_left *left, double expected, double took);
 double time_left_pace(const struct time_left *left);
 
 /*
- * What is left, at this pace, of something that is running for ELAPSED. If it takes longer than was
+ * What is left, at this pace, of something that has run for ELAPSED. If it takes longer than was
  * expected it will take a bit longer still. Never less than 1.
  */
 double time_left_of(const struct time_left *left, double expected, double elapsed);
@@ -36,7 +37,7 @@ double time_left_until_done(const double *machines, guint count, guint running, 
 			    double longest, unsigned slots);
 
 /*
- * What to tell at the time NOW if SECONDS are computed. Follows the computed time within half a
+ * The time left to tell at NOW, when SECONDS were computed. Follows the computed time within half a
  * minute or so, and does not jump with each case that ends early or late.
  */
 double time_left_tell(struct time_left *left, double seconds, double now);

@@ -3,7 +3,7 @@
  * The verdict of a case and its one reason: from the guest's exit status (docs/protocol.md), from
  * what it wrote, from what the host's checks found, and from how the VMM ended.
  *
- * A guest that ends by its own last word says bye, and leaves with the status that it has said.
+ * A guest ends by its own last word if it says bye and leaves with the status that it has said.
  * Every other end is a failure of its own, whatever else has failed before. So is everything that
  * the host's checks find. The result lists these failures beside the failed tests, since a known
  * issue of a test must not excuse them (known-issues.c).
@@ -26,7 +26,7 @@ static void fail_unfinished_test(struct case_run *run)
 	test->unfinished = TRUE;
 	test->failed_at_ns = -1;
 	time_test(run, test);
-	/* If no check had failed before, it fails now. */
+	/* If no check had failed before, the test fails now. */
 	if (!run->test.failed_at)
 		test->failed_at_ns = test->at_ns + test->duration_ns;
 	test->further = g_steal_pointer(&run->test.failed);
@@ -89,7 +89,7 @@ static gboolean passed_before(const struct case_run *run)
 	return run->findings.boots > 1 && run->result->checks > run->result->skipped_checks;
 }
 
-/* How the guest left with STATUS, unless by its own last word: then NULL. The caller frees it. */
+/* How the guest left with STATUS; NULL if it was by its own last word. The caller frees it. */
 static char *bad_leave(struct case_run *run, int status)
 {
 	const struct findings *found = &run->findings;
@@ -113,7 +113,7 @@ static char *bad_leave(struct case_run *run, int status)
 	return NULL;
 }
 
-/* How the VMM ended, unless with the guest's leaving: then NULL. The caller frees it. */
+/* How the VMM ended; NULL if it ended because the guest left. The caller frees it. */
 static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum failure_kind *kind)
 {
 	const struct console *console = guest_console(run->guest);
@@ -139,7 +139,7 @@ static char *bad_exit(struct case_run *run, const struct vm_exit *exit, enum fai
 				       where);
 	}
 	if (exit->guest_status < 0)
-		return g_strdup_printf("%s ended without the guest's leaving (%s)%s", vmm, death,
+		return g_strdup_printf("%s ended, though the guest had not left (%s)%s", vmm, death,
 				       where);
 	/* Only our guests say bye before they leave. */
 	if (exit->doubtful && run->findings.bye < 0 && console_speaks_protocol(console))
@@ -190,7 +190,7 @@ static void conclude_status(struct case_run *run, int status)
 	}
 }
 
-/* How a case ends badly: by what is tested, or by what it is tested with. */
+/* FAIL if the fault is in what is tested, ERROR if it is in what it is tested with. */
 static enum verdict verdict_of(enum failure_kind kind)
 {
 	return kind == KIND_GUEST_END || kind == KIND_HOST_CHECK ? VERDICT_FAIL : VERDICT_ERROR;
@@ -256,7 +256,7 @@ void conclude_deadline(struct case_run *run)
 	g_autofree char *where = whereabouts(run), *text = NULL, *end = NULL;
 	enum failure_kind kind;
 
-	/* The guest itself may have come to a bad end, beside its source that comes to none. */
+	/* The guest itself may have come to a bad end, while its snapshot source does not end. */
 	if (run->exit && (end = bad_exit(run, run->exit, &kind)))
 		note_failure(run, kind, end);
 	text = g_strdup_printf("no end within %.0f s%s%s%s",

@@ -11,7 +11,7 @@ enum firmware {
 	FIRMWARE_UEFI_SECURE, /* with Secure Boot, and with SMM, which protects its variables */
 };
 
-/* So much RAM a guest has at least that UEFI firmware starts. */
+/* The least RAM of a guest that UEFI firmware starts, in MiB. */
 #define LEAST_UEFI_MEMORY_MIB 128
 
 /* The kind that WORD names; NULL names the usual one. FALSE and ERROR if there is none. */
@@ -24,8 +24,8 @@ const char *const *firmware_words(void);
 enum firmware firmware_of(const char *word);
 
 /*
- * The file that FIRMWARE starts, of a program whose multiboot image is FILE: build/x86/NAME.efi is
- * beside build/x86/NAME.flat, and NAME.secure.img. The caller frees it.
+ * The file that FIRMWARE starts for a program whose multiboot image is FILE, build/x86/NAME.flat:
+ * NAME.efi or NAME.secure.img beside it, or FILE itself. The caller frees it.
  */
 char *firmware_image(enum firmware firmware, const char *file);
 

@@ -60,7 +60,7 @@ char *kvm_wanted_join(char **lists, GError **error)
 	return g_strjoinv(",", (char **)words->pdata);
 }
 
-/* The kernel says Y and N of what it was told as 1 and 0, as "on" or as "force". */
+/* The kernel shows Y and N where it was told 1 and 0, "on" or "force". */
 static const char *plain_value(const char *value)
 {
 	static const char *const yes[] = { "Y", "y", "1", "on", "force", NULL };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of needs. A new one is a function that asks this machine, a row, and its name in the
- * `offers` of the labs that meet it (lab/kinds.c).
+ * The table of needs. A new need takes a function that asks this machine, a row, and its name in
+ * the `offers` of the labs that meet it (lab/kinds.c).
  */
 #include "suite/needs.h"
 #include "util/kvm.h"
@@ -37,7 +37,7 @@ static const char *missing_hyperv(const char *accel)
 	return NULL;
 }
 
-/* TCG emulates SVM, too, with bugs in QEMU 7.2. That is for those who ask for --accel tcg. */
+/* TCG emulates SVM, too, with bugs in QEMU 7.2. Whoever asks for --accel tcg gets it. */
 static const char *missing_svm(const char *accel)
 {
 	if (!missing_kvm(accel) && !kvm_offers_svm())
@@ -57,9 +57,9 @@ static const char *missing_vmx(const char *accel)
 static const char *missing_tsc_scaling(const char *accel)
 {
 	if (missing_kvm(accel))
-		return "needs a TSC that is scaled, which KVM can offer and TCG does not";
+		return "needs TSC scaling, which KVM can offer and TCG does not";
 	if (!kvm_offers()->tsc_scaling)
-		return "needs a TSC that is scaled, which this KVM does not offer (KVM_CAP_TSC_CONTROL is 0)";
+		return "needs TSC scaling, which this KVM does not offer (KVM_CAP_TSC_CONTROL is 0)";
 	return NULL;
 }
 
@@ -106,7 +106,7 @@ static const struct need {
 	{ .name = "hyperv", .missing = missing_hyperv },
 	{ .name = "svm", .missing = missing_svm },
 	{ .name = "vmx", .missing = missing_vmx },
-	/* Nothing that a host has: --firmware tells (placement.c). */
+	/* --firmware decides about this need, and not the host (placement.c). */
 	{ .name = NEEDS_UEFI, .missing = nothing_missing },
 	{ .name = "smm", .missing = missing_smm },
 	{ .name = "tsc_scaling", .missing = missing_tsc_scaling },

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a case may need of its host: the words of `needs` in unittests.cfg. Whether it is there is
- * asked of KVM itself (kvm.h), never guessed from a CPU's name.
+ * What a case may need of its host: the words of `needs` in unittests.cfg. The runner asks KVM
+ * itself (kvm.h) what the host has, and never guesses from a CPU's name.
  */
 #ifndef FERRY_HOST_NEEDS_H
 #define FERRY_HOST_NEEDS_H
 
 #include <glib.h>
 
-/* The need for UEFI firmware, which is no matter of the host but of --firmware. */
+/* The need for UEFI firmware. It depends on --firmware, and not on the host. */
 #define NEEDS_UEFI "uefi"
 
 /* How many vCPUs a VM may have under ACCEL ("kvm" or "tcg"). */

@@ -11,8 +11,8 @@
 
 #define DEFAULT_MOVES 20
 /*
- * Little, since each migration looks at all pages: in a lab, where the host is emulated, 128 MiB
- * take three times as long. All programs find room in it.
+ * Each migration looks at all pages, so guests get little memory: in a lab, where the host is
+ * emulated, 128 MiB take three times as long. All programs fit into it.
  */
 #define DEFAULT_MEMORY_MIB 32
 #define LEAST_MEMORY_MIB   32
@@ -25,9 +25,9 @@ struct settings {
 	char *bindir;	    /* folder of that suite's flat binaries; NULL: beside its file */
 	char *vmm;	    /* the name of a VMM; NULL: the default */
 	char *accel;	    /* "kvm" or "tcg"; NULL: kvm, on this machine or in a lab */
-	char *qemu;	    /* a program; NULL: $QEMU or the usual one */
+	char *qemu;	    /* a program; NULL: the usual one */
 	char *qemu_dst;	    /* the program that every second VM of a guest runs; NULL: the same */
-	char *ferry_vmm;    /* a program; NULL: $FERRY_VMM or the one built with the runner */
+	char *ferry_vmm;    /* a program; NULL: the one built with the runner */
 	char *kvm;	    /* parameters of KVM's modules, "npt=0,vgif=0"; NULL: as they are */
 	char *machine;	    /* a QEMU machine type; NULL: the suite's */
 	char *firmware;	    /* a word of firmware.h; NULL: the usual */

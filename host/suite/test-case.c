@@ -6,13 +6,13 @@
 /* With two busy labs and as much other work on two CPUs, starting a VMM took four times as long. */
 #define EMULATED_HOST_FACTOR 4
 /*
- * Programs of other suites have limits for a guest that is left alone. One that is migrated again
- * and again, from its firmware on, took 40 times as long on a host whose KVM has no hardware, and
- * more beside other work.
+ * Programs of other suites have limits for a guest that is left alone. A guest that is migrated
+ * again and again, from its firmware on, took 40 times as long on a host whose KVM has no hardware,
+ * and more beside other work.
  */
 #define UNDER_WAY_FACTOR 10
 
-/* A fast host takes two seconds for it. */
+/* For the start of UEFI firmware, which takes 2 s on a fast host. */
 #define FIRMWARE_SECONDS 60
 
 double case_limit_seconds(const struct test_case *test_case, const struct settings *wanted,

@@ -30,9 +30,10 @@ struct test_case {
 
 /*
  * How many seconds the case may take where deadlines are multiplied by TIMESCALE; 0: there is no
- * limit. A limit that the user has given is taken as given. On an emulated host it is longer: there
- * the start of a VMM takes seconds, which the speed of guests does not tell, and the host's own
- * host may be busy. A guest that stands still or waits in vain ends long before.
+ * limit. A limit that the user has given is taken as given. On an emulated host it is longer: the
+ * start of a VMM takes seconds there, which TIMESCALE does not show since it measures guests, and
+ * the machine that emulates the host may be busy. A guest that stands still or waits in vain ends
+ * long before.
  */
 double case_limit_seconds(const struct test_case *test_case, const struct settings *wanted,
 			  double timescale, gboolean emulated_host);

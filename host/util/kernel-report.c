@@ -72,7 +72,7 @@ static const char *const in_kvm[] = {
 	NULL,
 };
 
-/* One pattern that matches what one of PATTERNS does. */
+/* One pattern that matches all that any of PATTERNS matches. */
 static GRegex *any_of(const char *const *patterns)
 {
 	g_autofree char *whole = g_strjoinv("|", (char **)patterns);
@@ -99,8 +99,8 @@ static gboolean is_mark(const char *message, const char *opening)
 
 /*
  * Which code a line of a call trace blames. An interrupt comes at any moment, so what it has
- * interrupted is not to blame for what happens in it. But the one who takes too long is the one
- * that was interrupted.
+ * interrupted is not to blame for what happens in it. But if something takes too long, the
+ * interrupted code is to blame.
  */
 static void look_for_kvm(struct kernel_reader *reader, const char *message)
 {

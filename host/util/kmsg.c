@@ -9,7 +9,7 @@
 
 #include "util/kmsg.h"
 
-/* A report without a mark at its end is complete when nothing was said for so long. */
+/* A report without a mark at its end is complete when no message has come for this long. */
 #define QUIET_MS 2000
 /* The lowest bits of a record's first number are its level, the rest is who has written it. */
 #define FACILITY_SHIFT	3

@@ -4,9 +4,9 @@
 #define FERRY_HOST_UTIL_KVM_FIRMWARE_H
 
 /*
- * Why not, in one line, or NULL if it can. A vCPU that runs a few instructions of the kind that
- * firmware begins with tells; it is asked once. NULL as well if no vCPU can be had at all: that is
- * for kvm_problem() to say.
+ * One line that says why it cannot, or NULL if it can. To find out, a vCPU runs a few instructions
+ * like those that firmware begins with; this is done once. Also NULL if no vCPU can be made at all:
+ * then kvm_problem() says why.
  */
 const char *kvm_firmware_problem(void);
 

@@ -36,7 +36,7 @@
 #define EPT "/sys/module/kvm_intel/parameters/ept"
 #define NPT "/sys/module/kvm_amd/parameters/npt"
 
-/* Tests name another file here than the usual one. */
+/* In this variable tests name another file. */
 #define DEVICE_VARIABLE "FERRY_KVM"
 #define USUAL_DEVICE	"/dev/kvm"
 
@@ -45,7 +45,7 @@ static struct kvm_offers offers;
 
 /*
  * Some KVMs advertise a value of IA32_ARCH_CAPABILITIES (a feature MSR, KVM API 4.18), and refuse
- * it when it is set in a vCPU. QEMU before version 9 ends then.
+ * it when it is set in a vCPU. QEMU before version 9 exits in that case.
  */
 static gboolean refuses_arch_capabilities(int fd, int vm)
 {
@@ -123,7 +123,7 @@ static gboolean ask_cpuid(int fd)
 	return TRUE;
 }
 
-/* A KVM that does not tell has none. */
+/* If KVM does not tell, there are none. */
 static void ask_msrs(int fd)
 {
 	struct kvm_msr_list none = { 0 }, *list;
@@ -197,7 +197,7 @@ char *kvm_open_problem(const char *device, int error, const char *group)
 	return g_strdup_printf("%s: %s", device, g_strerror(error));
 }
 
-/* The group whose members may use DEVICE, unless that is none or root's. */
+/* The group whose members may use DEVICE; NULL if there is none, or if it is root's. */
 static const char *group_of(const char *device)
 {
 	struct stat status;

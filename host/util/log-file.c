@@ -69,8 +69,9 @@ void log_file_write(struct log_file *log, const void *bytes, gsize length)
 }
 
 /*
- * One write() for both, and never shorter than what it covers: whoever kills the runner between
- * two calls leaves a whole file. White space fills up what a shorter tail leaves of the old one.
+ * Writes both with one write(), which is never shorter than the old tail. So the file is whole even
+ * if the runner is killed between two calls. Newlines cover what a shorter tail leaves of the old
+ * one, until the file is cut.
  */
 void log_file_write_with_tail(struct log_file *log, const char *text, const char *tail)
 {

@@ -20,9 +20,8 @@ struct log_file *log_file_standard_output(void);
 void log_file_write(struct log_file *log, const void *bytes, gsize length);
 
 /*
- * Writes TEXT, and TAIL behind it, over the tail that the last such call wrote. So a file whose
- * format wants an end, such as XML, has one at each moment. What is no file but a pipe gets its
- * tail when LOG is closed.
+ * Writes TEXT and then TAIL, over the tail that the last such call wrote. So a file whose format
+ * needs an end, such as XML, always has one. A pipe gets its tail when LOG is closed.
  */
 void log_file_write_with_tail(struct log_file *log, const char *text, const char *tail);
 

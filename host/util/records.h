@@ -17,9 +17,9 @@ gboolean records_read(const char *path, const char *format, char *(*take)(void *
 		      void *data, GError **error);
 
 /*
- * Writes the LINES (of char *) to PATH, sorted, below HEAD, a comment. An empty line stands before
- * each line that differs from the one above it up to the first of the bytes GROUP_ENDS. PATH always
- * holds a whole file.
+ * Writes the LINES (of char *) to PATH, sorted, below HEAD, a comment. Lines that are equal up to
+ * the first byte that is in GROUP_ENDS are a group, and an empty line stands between groups. PATH
+ * always holds a whole file.
  */
 gboolean records_write(const char *path, const char *head, const GPtrArray *lines,
 		       const char *group_ends, GError **error);

@@ -18,7 +18,7 @@
 #include "util/child.h"
 #include "util/session.h"
 
-/* A killed process ends at once, unless the kernel is at work for it. */
+/* A killed process ends at once, unless it is busy inside the kernel. */
 #define LAST_GASP_SECONDS 10
 /* A process may have made another just before it was killed. */
 #define MOST_PASSES 10

@@ -37,8 +37,8 @@ char *text_duration(gint64 nanoseconds);
 char *text_rough_duration(double seconds);
 
 /*
- * A copy of TEXT in which all but letters, digits, '_' and '-' of ASCII is '_', but for slashes,
- * which are dots: "kvmclock/precopy+tcp" is "kvmclock.precopy_tcp". The caller frees it.
+ * A copy of TEXT in which slashes are dots, and all else but ASCII letters, ASCII digits, '_' and
+ * '-' is '_': "kvmclock/precopy+tcp" is "kvmclock.precopy_tcp". The caller frees it.
  */
 char *text_identifier(const char *text);
 

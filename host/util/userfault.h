@@ -12,7 +12,10 @@
  */
 const char *userfault_problem(gboolean writes);
 
-/* For tests: from now on this is the problem with both, or NULL. It outlives the runner. */
+/*
+ * For tests: from now on this is the problem with both, or NULL. PROBLEM must live as long as the
+ * runner.
+ */
 void userfault_pretend(const char *problem);
 
 #endif

@@ -9,7 +9,10 @@ extern const char ferry_release[];
  */
 extern const char ferry_commit[];
 
-/* What results are of: the commit, or the release of a runner that was not built from a clone. */
+/*
+ * The version that results name: the commit, or the release if the runner was not built from a
+ * clone.
+ */
 const char *ferry_version(void);
 
 #endif

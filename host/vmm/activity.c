@@ -9,8 +9,7 @@
 
 #include "vmm/activity.h"
 
-/* How often the thread of the status file PATH has given up its CPU; -1 if it does not sleep now.
- */
+/* How often the thread with the status file PATH gave up its CPU; -1 if it does not sleep now. */
 static gint64 switches_of(const char *path)
 {
 	static const char *const counts[] = { "\nvoluntary_ctxt_switches:",
@@ -31,9 +30,10 @@ static gint64 switches_of(const char *path)
 }
 
 /*
- * The main thread, whose number is that of the process, runs no vCPU. It may wake for itself, so it
- * only must be asleep now: it may still be starting the guest. Other threads that run no vCPU, such
- * as those for disks, work only when a vCPU or an action has made them.
+ * The main thread, whose number is that of the process, runs no vCPU. It may wake by itself, so its
+ * count does not matter. But it must be asleep now, since it may still be starting the guest. Other
+ * threads that run no vCPU, such as those for disks, work only when a vCPU or an action has made
+ * them.
  */
 gint64 vm_activity(GPid pid)
 {

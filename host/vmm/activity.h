@@ -6,8 +6,8 @@
 #include <glib.h>
 
 /*
- * The `activity` of struct vmm, for the process PID. Each vCPU has a thread, and the main thread is
- * none of them. PID is 0 if the process has ended.
+ * The `activity` of struct vmm, for the process PID. Each vCPU has a thread of its own, and the
+ * main thread runs none. PID is 0 if the process has ended.
  */
 gint64 vm_activity(GPid pid);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What control channels of VMMs have in common: lines over a Unix stream socket, in both
- * directions, each of which goes into a transcript, and a deadline while something is missing that
- * the VMM owes. What is in the lines is the business of who made the channel (qemu/qmp.c,
- * native/channel.c).
+ * The common part of the VMMs' control channels: lines over a Unix stream socket in both
+ * directions, a transcript of all lines, and a deadline for what the VMM owes. The user of a
+ * channel knows what the lines mean (qemu/qmp.c, native/channel.c).
  */
 #ifndef FERRY_HOST_LINE_CHANNEL_H
 #define FERRY_HOST_LINE_CHANNEL_H
@@ -17,7 +16,7 @@
 struct line_channel;
 
 struct line_channel_user {
-	/* LINE has come; it is without its end, and may have a '\r' before it. */
+	/* A line has come. LINE has no newline, but may end with a '\r'. */
 	void (*line)(void *data, const char *line, gsize length);
 	/* What the VMM owes, as a clause: "no QMP greeting". The caller frees it. NULL: nothing. */
 	char *(*owed)(void *data);
@@ -41,13 +40,15 @@ struct line_channel_user {
 struct line_channel *line_channel_new(int fd, struct log_file *transcript, const char *label,
 				      unsigned reply_seconds, const struct line_channel_user *user,
 				      void *data);
-/* Sends LINE, which has no end yet, and with it FILE unless that is LINE_CHANNEL_NO_FILE. */
+/* Sends LINE and a newline, and with them FILE unless that is LINE_CHANNEL_NO_FILE. */
 void line_channel_send(struct line_channel *channel, const char *line, int file);
 /* Calls `broken`, and reads no more. Does nothing the second time. */
 void line_channel_break(struct line_channel *channel, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Reads and handles what has come, without waiting. */
 void line_channel_drain(struct line_channel *channel);
-/* May be called by one of the user's functions. `released` follows, at the latest after that. */
+/*
+ * If one of the user's functions calls this, `released` is called after that function has returned.
+ */
 void line_channel_free(struct line_channel *channel);
 
 #endif

@@ -180,7 +180,7 @@ void ram_images_compare(struct ram_images *images)
 	images->actions++;
 	size = g_mapped_file_get_length(source);
 	if (g_mapped_file_get_length(destination) != size || size % PAGE_BYTES) {
-		ram_images_give_up(images, "the images are not of one size");
+		ram_images_give_up(images, "the images differ in size");
 		return;
 	}
 	count = compare_pages(images, (const guint8 *)g_mapped_file_get_contents(source),
@@ -227,7 +227,7 @@ char *ram_images_end(struct ram_images *images, gboolean failed)
 	remove_new(images);
 	g_string_append(text, images->pages->str);
 	if (differed > MOST_SHOWN)
-		g_string_append_printf(text, "\nand %u pages more", differed - MOST_SHOWN);
+		g_string_append_printf(text, "\nand %u more pages", differed - MOST_SHOWN);
 	g_hash_table_unref(images->differed);
 	g_string_free(images->pages, TRUE);
 	g_free(images->source);

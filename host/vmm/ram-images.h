@@ -28,7 +28,7 @@ gboolean ram_images_wanted(const struct ram_images *images);
 const char *ram_images_begin(struct ram_images *images);
 const char *ram_images_destination(const struct ram_images *images);
 
-/* Compares the pair, whose files were both written. */
+/* Compares the pair. Both files must have been written. */
 void ram_images_compare(struct ram_images *images);
 
 /* Keeps the pair that is there, since something has failed. No other one is made. */

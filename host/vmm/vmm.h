@@ -56,13 +56,13 @@ enum vm_option {
 	OPTION_COMPRESS = 1 << 2,      /* pages are compressed by threads */
 	OPTION_AUTO_CONVERGE = 1 << 3, /* a guest that writes too fast is slowed down */
 	OPTION_DIRTY_RING = 1 << 4,    /* KVM tells in rings which pages are dirty */
-	OPTION_HUGE_PAGES = 1 << 5,    /* the guest's memory is of pages of 2 MiB */
+	OPTION_HUGE_PAGES = 1 << 5,    /* the guest's memory is in pages of 2 MiB */
 	OPTION_MEMFD = 1 << 6,	       /* the guest's memory is a shared memfd */
 	OPTION_TCP = 1 << 7,	       /* the stream goes over TCP */
 	OPTION_EXEC = 1 << 8,	       /* the stream goes through two processes and a FIFO */
 	OPTION_FILE = 1 << 9,	    /* the stream goes into a file, which the destination reads */
 	OPTION_DELAY = 1 << 10,	    /* the plan waits a little before each action */
-	OPTION_NO_RANDOM = 1 << 11, /* all VMMs have the same things at the same addresses */
+	OPTION_NO_RANDOM = 1 << 11, /* all VMMs have the guest's memory at the same addresses */
 };
 
 /*
@@ -88,7 +88,7 @@ struct vm_machine {
 	const char *command_line; /* the guest's; NULL for none */
 	const char *runner_word;  /* a further word, left out of the command for people */
 	unsigned smp;		  /* vCPUs */
-	unsigned memory_mib;	  /* LEAST_UEFI_MEMORY_MIB or more are given with UEFI firmware */
+	unsigned memory_mib;	  /* RAM; with UEFI firmware at least LEAST_UEFI_MEMORY_MIB */
 	const char *type;	  /* with its properties, "q35,accel=kvm"; NULL for the default */
 	const struct machine_types *versions; /* of the type, where it is q35 or pc */
 	enum vm_habit habit;
@@ -97,8 +97,8 @@ struct vm_machine {
 	char **arguments;	/* further ones for the VMM; may be NULL */
 	gboolean kvm_unit_test; /* a guest of kvm-unit-tests: its machine, its test devices */
 	/*
-	 * The guest's first instruction waits for the first migration, which then meets it. For
-	 * guests that end before a migration could begin otherwise.
+	 * The guest's first instruction waits for the first migration. Without this, a short guest
+	 * would end before a migration can begin.
 	 */
 	gboolean waits_for_migration;
 	unsigned uses;	  /* of enum vmm_capability: what the VMM will be asked to do */
@@ -227,7 +227,7 @@ struct vmm {
 	 * that lab/pack-files knows.
 	 */
 	const char *lab_files;
-	/* Its program is a QEMU: what known-issues.cfg says of QEMU's versions is about it. */
+	/* Its program is a QEMU, so the versions of QEMU in known-issues.cfg are about it. */
 	gboolean is_qemu;
 
 	/*
@@ -258,7 +258,7 @@ struct vmm {
 	void (*release_output)(struct vm *vm);
 	/* Stops the guest for MICROSECONDS and lets it go on. */
 	void (*pause)(struct vm *vm, gint64 microseconds, action_done_function done, void *data);
-	/* Saves and restores the guest COUNT times, here and now. */
+	/* Saves and restores the guest COUNT times in this process. */
 	void (*cycle)(struct vm *vm, unsigned count, action_done_function done, void *data);
 	/* Carries the guest's memory elsewhere while it runs, and then lets it go on there. */
 	void (*carry)(struct vm *vm, action_done_function done, void *data);

@@ -191,8 +191,9 @@ u64 apic_arm_deadline(u64 deadline)
 	if (deadline <= after)
 		return deadline;
 	/*
-	 * KVM reads its clock, then the TSC. It computes what is left from the TSC, and sets its
-	 * timer to the clock plus that. So the timer is too early by the time between the readings.
+	 * KVM reads its clock, then the TSC. It computes the remaining time from the TSC and adds
+	 * it to the clock's reading. So the timer is too early by the time between the two
+	 * readings.
 	 */
 	remaining = deadline - before;
 	return before + less_timer_slew(remaining) - (after - before);
@@ -238,8 +239,8 @@ static u64 measure_timer_hz(void)
 #define MOST_MEASUREMENTS 100
 
 /*
- * A migration in the middle spoils a measurement: QEMU does not migrate the count, and KVM takes a
- * timer without a count for expired (docs/findings.md). A host that is busy between two readings
+ * A migration in the middle spoils a measurement: QEMU does not migrate the count, and KVM treats a
+ * timer without a count as expired (docs/findings.md). A host that is busy between two readings
  * spoils it, too. So measure until two results in a row agree to a quarter.
  */
 u64 apic_timer_hz(void)

@@ -24,7 +24,7 @@ u8 apic_get_tpr(void);
 void apic_set_tpr(u8 priority);
 
 bool is_x2apic_enabled(void);
-/* These enable the APIC in the mode of their name, with the LVTs masked and TPR 0. */
+/* Enable the APIC in xAPIC or in x2APIC mode, with the LVTs masked and TPR 0. */
 void enable_xapic(void);
 /* On a CPU without x2APIC this returns false and changes nothing. */
 bool enable_x2apic(void);
@@ -38,14 +38,14 @@ void apic_send_self_ipi(u8 vector);
 void apic_send_ipi_all_but_self(u8 vector);
 
 /*
- * Sets the timer up, with divider 1. `mode` is APIC_LVT_TIMER_ONESHOT or _PERIODIC, and then
- * apic_start_timer() starts it, or _TSCDEADLINE, and then apic_arm_deadline() arms it.
+ * Sets the timer up, with divider 1. `mode` is APIC_LVT_TIMER_ONESHOT or _PERIODIC, which
+ * apic_start_timer() starts, or _TSCDEADLINE, which apic_arm_deadline() arms.
  */
 void apic_setup_timer(u8 vector, u32 mode);
 /*
  * Arms the timer for the TSC value `deadline`. A host that emulates the timer may be a little early
- * (docs/findings.md, "A TSC deadline can be early"): returns the TSC value before which an
- * interrupt is too early in any case.
+ * (docs/findings.md, "KVM: a TSC deadline can be early"): returns the TSC value before which an
+ * interrupt is certainly too early.
  */
 u64 apic_arm_deadline(u64 deadline);
 void apic_start_timer(u32 count);
@@ -57,7 +57,7 @@ void apic_cleanup_timer(void);
  */
 u64 apic_timer_hz(void);
 
-/* Masks the two 8259s, which no guest here uses. */
+/* Masks all interrupts of the two 8259A controllers. */
 void mask_pic_interrupts(void);
 
 #endif

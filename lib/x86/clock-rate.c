@@ -7,7 +7,7 @@
 #define NS_PER_SECOND 1000000000ul
 #define PROBES	      8
 
-/* The counter was between these two at a moment of the time source. */
+/* The counter was between `least` and `most` when the time source showed `ns`. */
 struct moment {
 	u64 ns;
 	u64 least, most;

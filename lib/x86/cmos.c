@@ -2,12 +2,14 @@
 /* The clock of a PC and its RAM. See cmos.h. */
 #include "cmos.h"
 
-/* RAM that no firmware and no test uses, and what it holds: no register of the clock can be that.
+/*
+ * A byte of RAM that neither firmware nor tests use, and its value, which no clock register can
+ * have.
  */
 #define SPARE	    0x70
 #define SPARE_VALUE 0xed
 
-/* A host that forgets each time would keep a guest here for ever. */
+/* A VMM that loses each selection would otherwise keep the guest here for ever. */
 #define MOST_TRIES 8
 
 static u8 read_selected(u8 reg)
@@ -21,7 +23,7 @@ static u8 select_spare(void)
 {
 	u8 value = SPARE_VALUE;
 
-	/* If the selection was forgotten, this has read another register. */
+	/* If the VMM has lost the selection, this has read another register. */
 	for (int i = 0; i < MOST_TRIES; i++)
 		if ((value = read_selected(SPARE)) == SPARE_VALUE)
 			break;

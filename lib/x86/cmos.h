@@ -22,7 +22,7 @@
 #define RTC_C		 12 /* reading it lowers the interrupt's line */
 
 #define RTC_PERIODIC BIT(6) /* in B: periodic interrupts */
-#define RTC_BINARY   BIT(2) /* in B: numbers are binary, not decimal digits */
+#define RTC_BINARY   BIT(2) /* in B: numbers are binary, not BCD */
 
 /*
  * The spare byte is selected after each access. QEMU may forget in a migration which register the

@@ -4,7 +4,7 @@
 #include "console.h"
 #include "smp.h"
 
-/* The runner knows the beginning and the end of a pause to the microsecond. */
+/* The runner knows when a pause began and ended only to the microsecond. */
 #define ROUNDING_NS 100000l
 
 #define READINGS 3
@@ -28,7 +28,7 @@ static void read_after(void *data)
 	one->after[smp_id()] = one->now();
 }
 
-/* How much less a clock is ahead of the host than in the reading that was kept. */
+/* How much less the clock is ahead of the host than in the reading that was kept. */
 static s64 less_ahead(const struct clock_reading *reading, int cpu, u64 before,
 		      const struct host_time *host)
 {

@@ -13,8 +13,8 @@
 #include "clock-rate.h"
 
 /*
- * A clock on each CPU, around a moment of the host's clock. Times are in ns. The struct is too
- * large for a stack.
+ * Readings of a clock on each CPU, before and after the host told its time. Times are in ns. The
+ * struct is too large for a stack.
  */
 struct clock_reading {
 	struct {
@@ -22,7 +22,7 @@ struct clock_reading {
 		struct host_time host;
 		u64 answer; /* the question's sequence number */
 	} on[MAX_CPUS];
-	struct host_time host; /* the last time that the host told */
+	struct host_time host; /* the host's last answer */
 	bool answered;	       /* false if no runner tells the host's time */
 };
 
@@ -30,11 +30,11 @@ struct clock_reading {
  * Reads the clock: each CPU calls CLOCK for itself. Also prints marks for the clock NAME, so that
  * the runner can make the same check.
  *
- * A hypervisor that reads its TSC and its time one after the other, and was not on the CPU in
- * between, gives the guest a clock that is ahead until the next time (clock-rate.h). If that may
- * happen, EXCUSABLE says how far the clock may be ahead, in ns. Then each CPU's clock is read three
- * times, and a reading is given up for one that is less far ahead of the host by up to that much. A
- * clock that stays ahead is not excused.
+ * A hypervisor reads its TSC and its time one after the other. If it loses the CPU in between, the
+ * guest's clock is ahead until the hypervisor reads them again (clock-rate.h). If that may happen,
+ * EXCUSABLE says how far the clock may be ahead, in ns. Then each CPU's clock is read three times.
+ * A later reading replaces an earlier one if it is less far ahead of the host, by up to EXCUSABLE.
+ * A clock that stays ahead is not excused.
  */
 void take_clock_reading(struct clock_reading *reading, u64 (*clock)(void), const char *name,
 			u64 excusable);
@@ -43,7 +43,7 @@ void take_clock_reading(struct clock_reading *reading, u64 (*clock)(void), const
 bool host_acted_between(const struct clock_reading *from, const struct clock_reading *to);
 
 /*
- * Checks that between two readings the clock did not go back on any CPU, and went as far as the
+ * Checks that between two readings the clock did not go back on any CPU, and advanced as far as the
  * host's clock. The clock may leave out the time for which the host held the guest. WHAT begins the
  * messages.
  */

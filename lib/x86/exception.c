@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Handles all 256 vectors: fix-ups, catch_exception(), handlers, and the report on what nobody
- * expected. See exception.h and isr.h.
+ * Handles all 256 vectors: fix-ups, catch_exception(), handlers, and the report on an unexpected
+ * exception. See exception.h and isr.h.
  */
 #include "apic.h"
 #include "atomic.h"
@@ -99,7 +99,7 @@ static bool apply_fixup(struct ex_regs *regs)
 {
 	const struct fixup *fixup;
 
-	/* NMIs and machine checks do not come from the instruction, so no fix-up gets them. */
+	/* The instruction does not cause NMIs and machine checks, so no fix-up takes them. */
 	if (regs->vector == NMI_VECTOR || regs->vector == MC_VECTOR)
 		return false;
 	for (fixup = exception_table_start; fixup < exception_table_end; fixup++) {
@@ -167,7 +167,7 @@ handler handle_exception(u8 vector, handler function)
 static void set_irq_action(unsigned vector, isr function, enum irq_service service)
 {
 	assert(vector >= ARRAY_SIZE(exception_handlers) && vector < ARRAY_SIZE(irq_actions));
-	/* An interrupt that comes meanwhile must not find half a handler, so it finds none. */
+	/* An interrupt that comes meanwhile must not find a function with the wrong service. */
 	WRITE_ONCE(irq_actions[vector].function, NULL);
 	WRITE_ONCE(irq_actions[vector].service, service);
 	WRITE_ONCE(irq_actions[vector].function, function);

@@ -85,8 +85,8 @@ struct jmp_registers;
 struct jmp_registers *exchange_catcher(struct jmp_registers *state);
 
 /*
- * Runs an instruction that may fault. If there are several, only the first may. After an exception,
- * execution continues after the last one. Gives the vector or NO_EXCEPTION.
+ * Runs an instruction that may fault. If it is several instructions, only the first may fault.
+ * After an exception, execution continues after the last one. Gives the vector or NO_EXCEPTION.
  *
  *	asm_safe("wrmsr", "a"(low), "d"(high), "c"(index))
  *	asm_safe_out1("mov %1, %0", "=r"(value), "m"(*pointer))

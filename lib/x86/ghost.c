@@ -8,12 +8,12 @@
 #include "exception.h"
 #include "smp.h"
 
-/* CPUID may exit from an L2, so it is asked before the first interrupt. */
+/* CPUID may exit from an L2, so ghost_init() asks before the first interrupt. */
 static bool emulated;
 
 /*
- * A software KVM was seen whose APIC shows nothing in service in any handler. There, only RFLAGS.IF
- * tells. The first interrupt is no ghost, so what came before a ghost has shown what the APIC does.
+ * One software KVM has an APIC that shows no vector in service in any handler. There only RFLAGS.IF
+ * tells a ghost. A ghost repeats an interrupt, so that interrupt has shown what the APIC does.
  */
 static bool shows_service;
 

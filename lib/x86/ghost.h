@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ghosts: interrupts that nobody has sent. If QEMU's TCG emulates the CPU below a KVM, it may
- * deliver an interrupt a second time that KVM injects once (docs/findings.md, "Emulated CPUs"). A
- * local APIC sets a vector's bit in its in-service register when it delivers an interrupt, and a
- * CPU takes none while RFLAGS.IF is clear (Intel SDM volume 3, "Handling Interrupts with the Local
+ * Ghosts: interrupts that nobody has sent. If QEMU's TCG emulates the CPU that KVM runs on, it may
+ * deliver an interrupt twice that KVM injects once (docs/findings.md, "Emulated CPUs"). A local
+ * APIC sets a vector's bit in its in-service register when it delivers an interrupt, and a CPU
+ * takes none while RFLAGS.IF is clear (Intel SDM volume 3, "Handling Interrupts with the Local
  * APIC" and "Masking Maskable Hardware Interrupts"). So a ghost is an interrupt that is not in
- * service, or comes while interrupts are off. One that comes when its handler has set IF and not
- * yet sent EOI looks like an interrupt.
+ * service, or comes while interrupts are off. A ghost that comes after its handler has set IF and
+ * before it sends EOI cannot be told from an interrupt.
  *
- * On an emulated CPU handlers do not get ghosts, and each test tells how many there were. On any
+ * On an emulated CPU handlers do not get ghosts, and each test reports how many there were. On any
  * other CPU handlers get them, and the test fails.
  */
 #ifndef X86_GHOST_H
@@ -18,13 +18,13 @@
 
 struct ex_regs;
 
-/* Asks what the CPU is. With break=emulated it is taken for a real one. */
+/* Asks CPUID whether the CPU is emulated. With break=emulated it counts as a real one. */
 void ghost_init(void);
 
 /*
- * These tell whether a handler has to ignore an interrupt, without an EOI, and count it if it is a
- * ghost. Call one of them once. What handle_irq() and handle_irq_eoi() have set has been asked
- * about; they are for handlers set by handle_irq_any().
+ * For handlers set by handle_irq_any(): these tell whether the handler has to ignore an interrupt,
+ * without an EOI, and count it if it is a ghost. Call one of them once for each interrupt. For
+ * handlers set by handle_irq() and handle_irq_eoi() the library has called ghost_drop() already.
  */
 bool ghost_drop(const struct ex_regs *regs);
 /* For an interrupt that may be in service without coming from the local APIC just now: INT n. */
@@ -32,12 +32,12 @@ bool ghost_drop_out_of_service(const struct ex_regs *regs);
 /* For an interrupt that need not be in service. */
 bool ghost_drop_uncalled(const struct ex_regs *regs);
 /*
- * For an interrupt of the 8259A controllers, which delivers none twice before its EOI. IN_SERVICE
- * tells that the handler had it already and has not sent EOI since.
+ * For an interrupt of the 8259A controllers, which deliver none twice before its EOI. IN_SERVICE:
+ * the handler has had this interrupt already and has not sent EOI since.
  */
 bool ghost_drop_repeated(const struct ex_regs *regs, bool in_service);
 
-/* At the end of a test: tells the ghosts since the last call, or fails the test. */
+/* At the end of a test: reports ghosts since the last call. On a real CPU the test fails. */
 void ghost_report(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Another CPU that halts with interrupts off. Only an NMI, an SMI, INIT or RESET ends its HLT
- * (Intel SDM volume 2, "HLT"; AMD APM volume 3, "HLT"). One CPU at a time.
+ * Halts another CPU with interrupts off. Only an NMI, an SMI, INIT or RESET ends its HLT (Intel SDM
+ * volume 2, "HLT"; AMD APM volume 3, "HLT"). Only one CPU can be halted at a time.
  */
 #ifndef X86_HALTED_CPU_H
 #define X86_HALTED_CPU_H
@@ -9,15 +9,15 @@
 #include "libcflat.h"
 
 /*
- * Has CPU call `before`, which may be NULL, with interrupts off, and halt. Gives it time for that,
- * but a busy host may keep it from it. If the HLT ends, the CPU waits with interrupts off for
+ * Makes CPU call `before`, which may be NULL, with interrupts off, and halt. Waits a while for the
+ * HLT, but on a busy host it may come later. If the HLT ends, the CPU waits with interrupts off for
  * halted_cpu_end().
  */
 void halted_cpu_begin(int cpu, void (*before)(void));
 /* A check: the HLT has not ended. WHEN begins the check's text. */
 void halted_cpu_check(int cpu, const char *when);
 /*
- * A check: an NMI ends the HLT. The CPU turns interrupts on then, takes those that have waited,
+ * A check: an NMI ends the HLT. Then the CPU turns interrupts on, takes those that are pending,
  * calls `after`, which may be NULL, and is idle again.
  */
 void halted_cpu_end(int cpu, void (*after)(void), const char *when);

@@ -5,9 +5,9 @@
  * message slot for which the connection was made. An event that it signals to an event connection
  * comes back as the event flag with the connection's number.
  *
- * The device does not check what the guest tells it. It ends QEMU if something is wrong, for
- * example if a connection does not exist or an event is for a SynIC that is off. And QEMU does not
- * migrate its connections. So a connection may exist only between hv_testdev_begin() and
+ * The device does not check the guest's commands. QEMU ends if one is wrong, for example if a
+ * connection does not exist or an event is for a SynIC that is off. QEMU does not migrate the
+ * device's connections. So a connection may exist only between hv_testdev_begin() and
  * hv_testdev_end(). The runner begins no action in between, since the guest has asked a question
  * and not said that it has read the answer (docs/protocol.md, "Questions"). migrate() and
  * host_time() must not be called in between.

@@ -88,7 +88,7 @@ u64 hv_unit(void)
 	return unit;
 }
 
-/* A wait may take this much too long on a host of full speed. */
+/* On a host of full speed a wait may last this much longer than it should. */
 #define PATIENCE_MS 5000
 
 bool hv_wait_ref_count(u64 until)

@@ -126,9 +126,9 @@ static inline u64 hv_reference_time_at(const struct hv_reference_tsc *line, u64 
 	return (u64)((unsigned __int128)tsc * line->scale >> 64) + line->offset;
 }
 
-/* The time by the page, in ticks. False, with *time unchanged, if the page says it is invalid. */
+/* The time by the page, in ticks. Returns false, and no time, if the page says it is invalid. */
 bool hv_reference_time(const struct hv_reference_tsc_page *page, u64 *time);
-/* The same in L2 for L1's page: there RDTSC gives the page's TSC plus TSC_OFFSET. */
+/* The same in L2, by L1's page. RDTSC in L2 gives L1's TSC plus TSC_OFFSET. */
 bool hv_reference_time_in_l2(const struct hv_reference_tsc_page *page, u64 tsc_offset, u64 *time);
 
 /* ---- SynIC (TLFS "Inter-Partition Communication") ---- */
@@ -301,7 +301,7 @@ void hv_stimer_stop(int timer);
 #define HV_STATUS_INVALID_CONNECTION_ID 18
 #define HV_STATUS_INSUFFICIENT_BUFFERS	19
 
-/* An open source system (bit 63) that nobody knows. */
+/* An unregistered open source system (bit 63). */
 #define HV_GUEST_OS_ID 0xfe00000000000001ul
 
 /* Enables, or disables, the hypercall page, for all CPUs. It is the same page each time. */

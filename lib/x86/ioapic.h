@@ -17,14 +17,14 @@
 void ioapic_route_level(int pin, int cpu, u8 vector);
 /* The same edge-triggered, as ISA interrupts are. */
 void ioapic_route_edge(int pin, int cpu, u8 vector);
-/* The pin that an ISA interrupt comes to: the MADT says so if it is not the one of its number. */
+/* The pin of an ISA interrupt: the pin of the same number, unless the MADT overrides it. */
 int ioapic_isa_pin(int irq);
 void ioapic_mask(int pin);
 void ioapic_unmask(int pin);
 
 /*
- * Its registers: IOREGSEL selects the one that IOWIN accesses. ioapic_read() and ioapic_write() do
- * both, while no other CPU does.
+ * The registers: IOREGSEL selects the one that IOWIN accesses. ioapic_read() and ioapic_write() do
+ * both, under a lock.
  */
 #define IOAPIC_IOREGSEL 0x00
 #define IOAPIC_IOWIN	0x10

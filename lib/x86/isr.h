@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interrupt handlers. All CPUs share one table of handlers. A handler runs on the interrupted CPU,
- * on its stack, with interrupts off. What an emulated CPU has delivered twice does not come to it
- * (ghost.h).
+ * on its stack, with interrupts off. It does not get interrupts that an emulated CPU has delivered
+ * twice (ghost.h).
  */
 #ifndef X86_ISR_H
 #define X86_ISR_H
@@ -26,9 +26,9 @@ void handle_irq(unsigned vector, isr function);
 void handle_irq_eoi(unsigned vector, isr function);
 
 /*
- * Sets a handler that sends EOI itself, for what a local APIC need not have in service: INT n, an
- * interrupt that L1 injects into L2 or that its virtual APIC delivers, a SINT with AutoEOI. The
- * handler asks ghost.h itself, if it can tell.
+ * Sets a handler for interrupts that need not be in service in the local APIC: INT n, an interrupt
+ * that L1 injects into L2 or that its virtual APIC delivers, a SINT with AutoEOI. The handler sends
+ * EOI itself. It calls a function of ghost.h if the vector can have ghosts.
  */
 void handle_irq_any(unsigned vector, isr function);
 

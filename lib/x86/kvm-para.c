@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What KVM offers guests that know of it. See kvm-para.h. */
+/* KVM's paravirtual features. See kvm-para.h. */
 #include "cpuid.h"
 #include "exception.h"
 #include "kvm-para.h"
@@ -32,7 +32,7 @@ static void call_nothing(void *data)
 	kvm_hypercall2(KVM_HC_VAPIC_POLL_IRQ, 0, 0);
 }
 
-/* A software KVM was seen that shows an AMD CPU, and takes Intel's instruction. */
+/* One software KVM shows the guest an AMD CPU but takes only Intel's instruction. */
 bool kvm_para_can_call(void)
 {
 	if (!hypervisor_leaf(KVM_SIGNATURE))

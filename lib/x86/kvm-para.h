@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What KVM offers guests that know of it: Linux Documentation/virt/kvm/x86/cpuid.rst and
- * hypercalls.rst, uapi asm/kvm_para.h.
+ * KVM's paravirtual features: Linux Documentation/virt/kvm/x86/cpuid.rst and hypercalls.rst, uapi
+ * asm/kvm_para.h.
  */
 #ifndef X86_KVM_PARA_H
 #define X86_KVM_PARA_H
@@ -25,16 +25,16 @@ bool kvm_para_has_feature(int bit);
 
 /*
  * Asynchronous page faults (msr.rst, MSR_KVM_ASYNC_PF_EN). A #PF whose CR2 is a token says that a
- * page is not present, an interrupt with the token that it is ready.
+ * page is not present. An interrupt with the same token says that the page is ready.
  */
 struct async_pf {
 	u32 flags; /* PAGE_NOT_PRESENT, until the guest clears it */
 	u32 token; /* of a page that is ready, until the guest clears it */
 };
 #define ASYNC_PF_PAGE_NOT_PRESENT BIT(0)
-/* All pages are ready. KVM says so when it is enabled, and when a guest is restored. */
+/* All pages are ready. KVM says so when these faults are enabled, and after a restore. */
 #define ASYNC_PF_ALL_TOKENS 0xffffffff
-/* KVM fetches no more pages for a CPU at a time. */
+/* KVM fetches no more pages than this for a CPU at a time. */
 #define ASYNC_PF_MOST_TOKENS 64
 /* Bits of MSR_KVM_ASYNC_PF_EN. SEND_ALWAYS: also to ring 0. */
 #define ASYNC_PF_ENABLED	 BIT(0)
@@ -58,8 +58,8 @@ u32 async_pf_take_token(volatile struct async_pf *shared);
 #define KVM_HC_KICK_CPU 5
 
 /*
- * Whether hypercalls can be made. KVM writes its own instruction over the other vendor's, and a
- * page of code cannot be written to.
+ * Whether hypercalls can be made. KVM patches the other vendor's instruction, which fails here
+ * since code is not writable.
  */
 bool kvm_para_can_call(void);
 /* Returns what KVM leaves in RAX: 0, or a negative error. Only where kvm_para_can_call(). */

@@ -2,13 +2,12 @@
 /*
  * Prints the contents of registers at the beginning of a boot. See machine-state.h.
  *
- * For what a reset sets registers to see Intel SDM volume 3, "Processor State After Reset" and
- * "Local APIC State After Power-Up or Reset"; AMD APM volume 2, "Processor Initialization State".
- * For KVM's MSRs see Linux Documentation/virt/kvm/x86/msr.rst, for Hyper-V's the TLFS: they are 0,
- * or as these documents say. Firmware and library change some registers, but in the same way at
- * each boot.
+ * The values after a reset are in Intel SDM volume 3, "Processor State After Reset" and "Local APIC
+ * State After Power-Up or Reset"; AMD APM volume 2, "Processor Initialization State". KVM's and
+ * Hyper-V's MSRs are 0, or as Linux Documentation/virt/kvm/x86/msr.rst and the TLFS say. Firmware
+ * and library change some registers, but in the same way at each boot.
  *
- * Some registers are left out: those that count by themselves (the TSC is told in multiples of
+ * Some registers are left out: those that count by themselves (the TSC is printed in multiples of
  * TSC_AHEAD), those that say where the program is (CR2, CR3, GS, descriptor tables), and those that
  * keep their contents over a reset by design (machine check banks, microcode revision).
  */
@@ -121,7 +120,7 @@ static void tell(const char *name, u64 value)
 	line.text[line.length] = '\0';
 }
 
-/* An MSR that faults is left out, so that its absence shows in the comparison, too. */
+/* An MSR that faults is left out. The comparison of two boots shows that, too. */
 static void tell_msr(const char *name, u32 index)
 {
 	u64 value;

@@ -17,7 +17,7 @@ extern int memory_regions;
 
 /* For the library: reads the boot information, whose memory may be used afterwards. */
 void boot_information_read(void);
-/* For what reads it: adds the part of this RAM that is above 1 MiB and after the image. */
+/* For the readers of boot information: adds the part of this RAM that is after the image. */
 void memory_add_region(u64 start, u64 end);
 
 #endif

@@ -11,8 +11,9 @@
 #include "vm.h"
 
 /*
- * Addresses that nothing else uses on a q35 with as little RAM as our guests have: memory above RAM
- * and the configuration space's window and below the IOAPIC, and ports above the chipset's.
+ * Addresses that nothing else uses on a q35 with as little RAM as our guests have. The memory is
+ * above RAM and the window of configuration space, and below the IOAPIC. The ports are above the
+ * chipset's.
  */
 #define MEMORY_WINDOW 0xe0000000ul
 #define MEMORY_END    IOAPIC_PHYS_BASE

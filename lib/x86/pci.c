@@ -110,7 +110,7 @@ u8 pci_find_cap(pcidevaddr_t device, u8 id)
 	return pci_next_cap(device, id, 0);
 }
 
-/* What a BAR reads as when all ones have been written to it. */
+/* What a BAR reads as after all ones have been written to it. */
 static u32 probe(pcidevaddr_t device, u8 offset)
 {
 	u32 value = pci_config_readl(device, offset);

@@ -114,8 +114,9 @@ void pci_mask_msix(pcidevaddr_t device, int entry, bool mask);
 bool pci_msix_pending(pcidevaddr_t device, int entry);
 bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector);
 /*
- * Uses the line to which the device's pin leads, through the IOAPIC. Returns false if the machine
- * is not QEMU's q35, since only its lines are known here.
+ * INTx: the interrupt line of the device's pin, through the IOAPIC. pci_has_intx() and
+ * pci_use_intx() return false if the machine is not QEMU's q35, since only its lines are known
+ * here.
  */
 bool pci_has_intx(pcidevaddr_t device);
 /* The pin of the IOAPIC to which the device's line leads, or -1. */

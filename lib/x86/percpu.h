@@ -16,7 +16,7 @@
 /* That distance for each CPU. CPU 0 uses the variables as linked. */
 extern u64 percpu_offsets[MAX_CPUS];
 
-/* This CPU's GS base again, so that C code can read it. */
+/* A copy of this CPU's GS base, which C code can read. */
 DECLARE_PER_CPU(u64, percpu_offset);
 
 static inline u64 this_cpu_offset(void)

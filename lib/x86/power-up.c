@@ -2,8 +2,8 @@
 /*
  * See power-up.h. The values are those of Intel SDM volume 3, "Processor State After Reset" (table
  * "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT"), and of AMD APM volume
- * 2, "Processor Initialization State". An INIT, by which firmware and library start the other CPUs,
- * leaves the MSRs as they are.
+ * 2, "Processor Initialization State". Firmware and library start the other CPUs with an INIT,
+ * which does not change MSRs.
  */
 #include "power-up.h"
 #include "percpu.h"

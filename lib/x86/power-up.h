@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a CPU's registers held when it reached the library for the first time since power-up or a
- * reset. It tells what a comparison of two boots cannot see: a hypervisor or VMM that gives a
+ * reset. This finds what a comparison of two boots cannot: a hypervisor or VMM that gives a
  * register the same wrong value each time.
  */
 #ifndef X86_POWER_UP_H
@@ -13,8 +13,8 @@
 void power_up_capture(void);
 
 /*
- * Checks what this CPU's registers held then. They are those that neither a BIOS nor a boot loader
- * nor the library sets.
+ * Checks the values that power_up_capture() has stored. It covers only registers that neither a
+ * BIOS nor a boot loader nor the library sets.
  */
 void power_up_check(void);
 

@@ -94,7 +94,7 @@ struct pvclock_vcpu_time_info pvclock_snapshot(const struct pvclock_vcpu_time_in
 	return copy;
 }
 
-/* Looks the argument up once only, since the reader runs a million times. */
+/* Looks the argument up only once, since the reader runs a million times. */
 static int extra_shift(void)
 {
 	static enum { UNKNOWN, RIGHT, BROKEN } reader;

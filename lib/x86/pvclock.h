@@ -4,8 +4,8 @@
  * arch/x86/include/asm/pvclock-abi.h, uapi asm/kvm_para.h.
  *
  * Each CPU gives KVM the physical address of a struct pvclock_vcpu_time_info, its clock page. KVM
- * writes to it the linear function by which nanoseconds follow from the CPU's TSC, and rewrites it
- * when that changes.
+ * writes to it a linear function from the CPU's TSC to nanoseconds, and rewrites it when the
+ * function changes.
  */
 #ifndef X86_PVCLOCK_H
 #define X86_PVCLOCK_H
@@ -37,7 +37,7 @@ struct pvclock_wall_clock {
 
 #define KVM_MSR_ENABLED 1
 
-/* kvmclock, by either pair of MSRs; by the old pair, 0x11 and 0x12; by the new pair. */
+/* kvmclock with either pair of MSRs; with the old pair, 0x11 and 0x12; with the new pair. */
 DECLARE_FEATURE(KVMCLOCK);
 DECLARE_FEATURE(KVMCLOCK_OLD_MSRS);
 DECLARE_FEATURE(KVMCLOCK_NEW_MSRS);
@@ -87,9 +87,9 @@ struct pvclock_wall_clock pvclock_wall_clock(const struct pvclock_msrs *msrs,
 void pvclock_disable_wall_clock(const struct pvclock_msrs *msrs);
 
 /*
- * Whether the command line has `break=WHAT`, which spoils this reader to prove that tests notice:
+ * Whether the command line has `break=WHAT`, which breaks this reader to prove that tests notice:
  *
- * reader  it takes tsc_shift for one more than it is, so that the clock runs at twice its rate
+ * reader  it adds one to tsc_shift, so that the clock runs at twice its rate
  * page    it tells KVM an address that is 64 bytes off
  */
 bool pvclock_broken(const char *what);

@@ -2,7 +2,7 @@
 /*
  * The local APIC's registers with unusual values, in xAPIC and in x2APIC mode: Intel SDM volume 3,
  * "Advanced Programmable Interrupt Controller (APIC)". All interrupt sources stay masked. The task
- * priority holds back the interrupts that wait in IRR. One interrupt more is in service.
+ * priority keeps some interrupts pending in IRR. One more interrupt is in service.
  */
 #include "registers.h"
 #include "apic.h"
@@ -11,7 +11,7 @@
 #include "processor.h"
 #include "smp.h"
 
-/* Their class is the task priority's or less, so they wait. */
+/* Their priority class is not above that of the task priority, so they stay pending. */
 #define FIRST_WAITING 0x31
 #define WAITING	      4
 #define PRIORITY      0x40
@@ -69,7 +69,7 @@ static bool has_deadline(void)
 
 /* ---- values ---- */
 
-/* The focus processor check is off, where that can be. */
+/* Turns the focus processor check off, which only an xAPIC has. */
 static u64 make_svr(int cpu, int n, u64 own)
 {
 	return own | (is_xapic() ? 0x200 : 0);
@@ -83,7 +83,7 @@ static u64 make_lvtt(int cpu, int n, u64 own)
 	return APIC_LVT_MASKED | mode | (0x50 + cpu % 16);
 }
 
-/* Another class of priorities. Test task_priority has the bits below. */
+/* Another priority class on each CPU. Test task_priority covers the low bits. */
 static u64 make_priority(int cpu, int n, u64 own)
 {
 	return PRIORITY + (1 + cpu % 8) * 0x10;
@@ -95,7 +95,7 @@ static u64 make_deadline(int cpu, int n, u64 own)
 	return rdtsc() + (1ul << 45) + register_noise(MSR_IA32_TSC_DEADLINE, cpu, n) % (1ul << 40);
 }
 
-/* A timer that counts down, for minutes. */
+/* The timer counts down for minutes. */
 static u64 make_tmict(int cpu, int n, u64 own)
 {
 	return has_deadline() && !(cpu & 1) ? own : 0xf0000000 + cpu * 0x1234;
@@ -143,7 +143,7 @@ static const struct register_row xapic_rows[] = {
 	{ APIC_REGISTER("LDR", APIC_LDR), .base = 0x01000000, .vary = 0xfe000000 },
 	{ APIC_REGISTER("DFR", APIC_DFR), .base = 0x0fffffff },
 	{ APIC_REGISTER("ICR, low half", APIC_ICR), .ignore = APIC_ICR_BUSY },
-	/* Without the lower half no IPI is sent. */
+	/* Writing the high half alone sends no IPI. */
 	{ APIC_REGISTER("ICR, high half", APIC_ICR2), .vary = 0xff000000 },
 	{},
 };
@@ -161,7 +161,7 @@ static const struct register_row x2apic_rows[] = {
 
 /*
  * One of these vectors is in service during the action: its handler returns without EOI. Their
- * class is below that of the interrupts that wait.
+ * priority class is below that of the pending interrupts.
  */
 #define FIRST_SERVED 0x21
 #define SERVED	     8
@@ -183,12 +183,12 @@ static void take_into_service(void)
 	report_if_failed(wait_until(READ_ONCE(this_cpu(served)), 2000),
 			 "CPU %d: interrupt 0x%x, which it has sent to itself, did not come",
 			 smp_id(), vector);
-	/* A software KVM was seen that acknowledges each interrupt by itself. */
+	/* One software KVM ends each interrupt by itself. */
 	if (!apic_read_bit(APIC_ISR, vector))
 		report_info("CPU %d: this local APIC shows nothing in service", smp_id());
 }
 
-/* Nothing else is in service. */
+/* No other interrupt is in service, so this EOI ends that of take_into_service(). */
 static void end_service(void)
 {
 	if (this_cpu(served))
@@ -205,7 +205,7 @@ static void take(isr_regs_t *regs)
 	this_cpu(waiting) &= ~(1u << (regs->vector - FIRST_WAITING));
 }
 
-/* Another set of vectors on each CPU. */
+/* Sends interrupts that the task priority keeps pending. Each CPU has another set of vectors. */
 static void let_interrupts_wait(void)
 {
 	u64 noise = register_noise(APIC_IRR, smp_id(), 0);

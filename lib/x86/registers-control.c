@@ -161,7 +161,7 @@ static const struct register_access control_access = { read_control, write_contr
 
 /* ---- values ---- */
 
-/* Those of the BITS that BIT_THERE has, and that chance gives this CPU. At least one. */
+/* A pseudo-random subset of the bits that differs between CPUs. It has at least one bit. */
 static u64 some_of(u64 bits, int cpu, u32 salt)
 {
 	u64 some = bits & register_noise(salt, cpu, 0);
@@ -194,7 +194,7 @@ static u64 make_cr4(int cpu, int n, u64 own)
 	return this_cpu_has(X86_FEATURE_PCID) ? bits | X86_CR4_PCIDE : bits;
 }
 
-/* A PCID, or the cache controls of the first page table. */
+/* With CR4.PCIDE a PCID, else PCD or PWT. */
 static u64 make_cr3(int cpu, int n, u64 own)
 {
 	if (read_cr4() & X86_CR4_PCIDE)
@@ -206,11 +206,11 @@ static u64 make_cr3(int cpu, int n, u64 own)
 #define DR7_L2 0x10
 
 /*
- * Four-byte breakpoints for data, enabled, at addresses that nobody uses.
+ * Enables four-byte data breakpoints at addresses that nothing uses.
  *
- * Where QEMU's TCG emulates the CPU, VMRUN loads DR7 without the breakpoints, and a change of their
- * type may end all of the lab by a segmentation fault (docs/findings.md, "Emulated CPUs"). There
- * one breakpoint for instructions is enabled, which no other program uses.
+ * On QEMU's TCG, VMRUN loads DR7 without setting up the breakpoints, and changing their type may
+ * end the whole lab with a segmentation fault (docs/findings.md, "Emulated CPUs"). So there this
+ * enables one instruction breakpoint, which no other program uses.
  */
 static u64 make_dr7(int cpu, int n, u64 own)
 {
@@ -219,7 +219,7 @@ static u64 make_dr7(int cpu, int n, u64 own)
 	return cpu & 1 ? 0xddff07a5 : 0xfddd075a;
 }
 
-/* What the CPU may report, apart from bits that are always set. */
+/* Bits that a CPU may set in DR6, and those that are always 1. */
 static u64 make_dr6(int cpu, int n, u64 own)
 {
 	return 0xffff0ff0 | some_of(0xe00f, cpu, DR6);
@@ -231,13 +231,13 @@ static u64 make_null(int cpu, int n, u64 own)
 	return 1 + (cpu + n) % 3;
 }
 
-/* SS may be null in ring 0 of 64-bit code, and only with RPL 0. */
+/* In ring 0, 64-bit code may have a null SS, but only with RPL 0. */
 static u64 make_null_ss(int cpu, int n, u64 own)
 {
 	return own ? 0 : KERNEL_DS;
 }
 
-/* Nothing uses the entries behind the tables' ends. */
+/* A larger limit is harmless, since nothing uses entries beyond the tables' ends. */
 static u64 make_limit(int cpu, int n, u64 own)
 {
 	return own + 16 * (cpu + 1);
@@ -280,8 +280,8 @@ static u64 make_efer(int cpu, int n, u64 own)
 }
 
 /*
- * XCR0 is read by CPUID leaf 0xd EBX, the size of the states that it enables: a KVM that emulates
- * instructions has no XGETBV.
+ * Reads XCR0 through CPUID leaf 0xd EBX, the size of the states that it enables, since a KVM that
+ * emulates instructions has no XGETBV.
  */
 static bool read_enabled_size(u32 index, u64 *value)
 {
@@ -305,7 +305,7 @@ static bool has_xsave(void)
 	return this_cpu_has(X86_FEATURE_XSAVE);
 }
 
-/* After a reset it enables x87 alone, for which CPUID tells the same size as for x87 and SSE. */
+/* A reset leaves x87 alone in XCR0. CPUID reports the same size for that as for x87 and SSE. */
 static u64 make_xcr0(int cpu, int n, u64 own)
 {
 	return !(cpu & 1);

@@ -15,7 +15,7 @@
 #include "smp.h"
 #include "vm.h"
 
-/* ---- pages that are the hypervisor's for good: it may write to them late ---- */
+/* ---- pages that stay the hypervisor's, since it may write to them late ---- */
 
 enum use { KVM_STRUCTURES, HYPERCALL, REFERENCE_TSC, ASSIST, EVENTS, MESSAGES, USES };
 
@@ -56,7 +56,7 @@ MAKE_ADDRESS(clock, CLOCK_AT, KVM_MSR_ENABLED)
 MAKE_ADDRESS(wall_clock, WALL_AT, 0)
 MAKE_ADDRESS(steal, STEAL_AT, KVM_MSR_ENABLED)
 MAKE_ADDRESS(pv_eoi, EOI_AT, KVM_MSR_ENABLED)
-/* Tokens are wanted by interrupt, and none in ring 0. */
+/* Ready pages are reported by interrupt. Ring 0 gets no asynchronous page faults. */
 MAKE_ADDRESS(async_pf, FAULT_AT, ASYNC_PF_ENABLED | ASYNC_PF_DELIVERY_AS_INT)
 
 static u64 make_other_bit(int cpu, int n, u64 own)
@@ -64,7 +64,7 @@ static u64 make_other_bit(int cpu, int n, u64 own)
 	return own ^ 1;
 }
 
-/* When these faults are enabled KVM says that all pages have come. */
+/* When asynchronous page faults are enabled, KVM reports once that all pages are ready. */
 static void page_is_ready(isr_regs_t *regs)
 {
 	async_pf_take_token((void *)(this_cpu(pages)[KVM_STRUCTURES] + FAULT_AT));
@@ -134,15 +134,15 @@ static u64 make_sint(int cpu, int n, u64 own)
 
 #define SCONTROL_ENABLE BIT(0)
 
-/* KVM has it on to begin with, unlike the TLFS. */
+/* KVM sets this bit at reset, unlike the TLFS. */
 static u64 make_scontrol(int cpu, int n, u64 own)
 {
 	return cpu & 1 ? own | SCONTROL_ENABLE : own & ~(u64)SCONTROL_ENABLE;
 }
 
 /*
- * AutoEnable is set and Enable is not, since the count was written first: such a timer rests until
- * the guest writes a count. TLFS, "Synthetic Timers".
+ * AutoEnable without Enable. The count was written first, so the timer stays disarmed until the
+ * guest writes a count again. TLFS, "Synthetic Timers".
  */
 static u64 make_stimer_config(int cpu, int n, u64 own)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * MSRs that every program could use, with unusual values: Intel SDM volume 4 and volume 3
- * ("Memory Cache Control", "Machine-Check Architecture"), AMD APM volume 2, appendix A. Memory is
- * used as before: the PAT keeps the types of the library's pages, and the MTRRs' ranges are where
- * no memory is, or nested paging makes them of no effect.
+ * MSRs that every program could use, with unusual values: Intel SDM volume 4 and volume 3 ("Memory
+ * Cache Control", "Machine-Check Architecture"), AMD APM volume 2, appendix A. Memory is used as
+ * before: the PAT keeps the types of the library's pages. The MTRRs' ranges have no memory, or
+ * nested paging gives them no effect.
  */
 #include "registers.h"
 #include "processor.h"
@@ -13,7 +13,7 @@
 
 /* ---- system calls, bases, TSC_AUX ---- */
 
-/* On AMD these have 32 bits. An emulated AMD CPU may have 64, which KVM then cuts. */
+/* On AMD these have 32 bits. An emulated AMD CPU may have 64, of which KVM drops the upper half. */
 #define MAKE_SYSENTER(name, index)                                                                 \
 	static u64 make_##name(int cpu, int n, u64 own)                                            \
 	{                                                                                          \
@@ -57,7 +57,7 @@ static u64 random_types(u64 noise, const u8 *types, unsigned count)
 	return value;
 }
 
-/* No page of the library's has one of the upper four types. */
+/* Changes only the upper four entries, which no page of the library uses. */
 static u64 make_pat(int cpu, int n, u64 own)
 {
 	u64 types = random_types(register_noise(MSR_IA32_CR_PAT, cpu, n), pat_types,
@@ -100,7 +100,7 @@ static u64 make_mtrr_mask(int cpu, int n, u64 own)
 	return (address_mask() & ~PAGE_BITS) | MTRR_VALID;
 }
 
-/* Enabled, with or without the fixed ranges; what is in no range is write-back. */
+/* MTRRs enabled, with or without fixed ranges. Memory in no range is write-back. */
 static u64 make_mtrr_default(int cpu, int n, u64 own)
 {
 	return 0x806 | (cpu & 1 ? 0x400 : 0);
@@ -156,8 +156,8 @@ const struct register_group machine_check_registers = { .name = "machine check",
 							.rows = machine_check_rows };
 
 /*
- * A bank's status can be written on AMD, if HWCR says so. Intel allows a 0 only. Status: valid,
- * with address and further information, and a code.
+ * AMD allows writes to a bank's status if HWCR says so. Intel allows only 0. The status is valid,
+ * and has an address, further information and an error code.
  */
 static const struct register_row bank_status_rows[] = {
 	{ "HWCR", MSR_K7_HWCR, .make = make_hwcr, .there = is_amd },
@@ -177,7 +177,7 @@ static u64 make_spec_ctrl(int cpu, int n, u64 own)
 	u64 ibrs = intel & BIT(26) || amd & BIT(14), stibp = intel & BIT(27) || amd & BIT(15);
 	u64 ssbd = intel & BIT(31) || amd & BIT(24), all = ibrs | stibp << 1 | ssbd << 2;
 
-	/* All but one, if there are several: another one is missing on each CPU. */
+	/* If there are several bits, leave one out. Which one depends on the CPU. */
 	return all & ~(1ul << cpu % 3) ? all & ~(1ul << cpu % 3) : all;
 }
 
@@ -194,7 +194,8 @@ static u64 make_feat_ctl(int cpu, int n, u64 own)
 	return FEAT_CTL_LOCKED | (cpu & 1 ? 0 : FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX);
 }
 
-/* The bits of XCR0 or IA32_XSS that CPUID announces, without processor trace and what needs more.
+/*
+ * The bits of IA32_XSS that CPUID announces, without processor trace. Odd CPUs have none below 12.
  */
 static u64 make_xss(int cpu, int n, u64 own)
 {

@@ -2,7 +2,7 @@
 /*
  * MSRs with unusual values: performance counters (Intel SDM volume 3, "Performance Monitoring"; AMD
  * APM volume 2, "Performance Monitoring Counters"), SVM's (AMD APM volume 2, "SVM Related MSRs"),
- * and those that no guest is known to rely on. No counter counts: its event is chosen and not
+ * and those that no guest is known to rely on. No counter runs: its event is selected but not
  * enabled.
  */
 #include "registers.h"

@@ -66,8 +66,8 @@ static bool write(const struct held_register *reg, u64 value)
 }
 
 /*
- * A register that all CPUs share is CPU 0's affair. Another CPU could read it before CPU 0 has set
- * it, or when CPU 0 has given back what it held.
+ * Only CPU 0 handles a register that all CPUs share. Another CPU could read it before CPU 0 has set
+ * it, or after CPU 0 has restored it.
  */
 static bool belongs_here(const struct register_row *row)
 {

@@ -29,36 +29,41 @@ struct register_row {
 
 	/*
 	 * The unusual value: `make` gives it for the n-th register of the row, or if that is NULL,
-	 * it is `base` with the bits of `vary` set at random. If all are 0, nothing is written.
+	 * it is `base` with random bits of `vary` flipped. If all are 0, nothing is written.
 	 */
 	u64 base, vary;
 	u64 (*make)(int cpu, int n, u64 own);
 	u64 ignore;	     /* bits that change by themselves */
 	bool whole_vm;	     /* all CPUs share one register: only CPU 0 looks at it */
-	bool (*there)(void); /* whether it may be touched at all; NULL: an exception will tell */
-	/* It changes by itself, or has no contents, so it is not compared. Who tests it? */
+	bool (*there)(void); /* whether it may be accessed; NULL: try it, it may fault */
+	/* If set, the register is not compared. Says why, or what tests it instead. */
 	const char *instead;
 };
 
-/* Its rows are set in their order, and get back what they held in the opposite order. */
+/* Rows are set in their order, and restored in the opposite order. */
 struct register_group {
 	const char *name;
-	const struct register_row *rows; /* up to one without a name */
-	/* Called on each CPU before its registers are set, and after they have got back their own
-	 * values; may be NULL. */
+	const struct register_row *rows; /* ended by one without a name */
+	/*
+	 * Called on each CPU before its registers are set, and after they are restored; may be
+	 * NULL.
+	 */
 	void (*begin)(void), (*end)(void);
 };
 
 /*
  * What one CPU's registers of a group hold. A struct belongs to the CPU that has called
- * registers_set(). registers_new() must be called on the boot CPU's side, outside of handlers.
+ * registers_set(). registers_new() must be called outside of handlers.
  */
 struct held_registers *registers_new(const struct register_group *group);
 /* Sets the unusual values, and remembers what the registers hold then. */
 void registers_set(struct held_registers *held);
-/* Checks that they still do, `when`: "after the action". Returns how many this CPU has. */
+/*
+ * Checks that the registers still hold that. `when` is for messages: "after the action". Returns
+ * how many registers this CPU has.
+ */
 unsigned registers_check(struct held_registers *held, const char *when);
-/* Gives the registers what they held before registers_set(). */
+/* Restores what the registers held before registers_set(). */
 void registers_restore(struct held_registers *held);
 void registers_free(struct held_registers *held);
 

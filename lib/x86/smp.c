@@ -30,7 +30,7 @@ struct call {
 	char last_prefix[REPORT_PREFIX_SIZE]; /* of the last function that has returned */
 };
 
-/* How long waits for another CPU are measured in. */
+/* Waits for another CPU are counted in slices of this length. */
 #define SLICE_MS	     100
 #define SLICES(milliseconds) ((milliseconds) / SLICE_MS)
 /* How long a CPU may run a function, and show no sign of life, while no CPU waits for the host. */
@@ -104,7 +104,7 @@ static void post_call(int cpu, void (*function)(void *data), void *data)
 	deadline_start(&deadline, ANSWER_DEADLINE_MS);
 	for (;;) {
 		on_cpu_wait(cpu);
-		/* This CPU may be asked meanwhile to run a function that calls the same CPU. */
+		/* An interrupt could make this CPU run a function that calls the same CPU. */
 		flags = irq_save();
 		spin_lock(&call->lock);
 		if (READ_ONCE(call->state) == CALL_NONE)
@@ -150,9 +150,9 @@ static void __noreturn name_dead(int cpu, enum call_state state)
 
 /*
  * A CPU other than the boot CPU is idle when it is called, so it takes the call at once or never.
- * The function itself may take long, above all if it waits for the host. So what counts is whether
- * the CPU shows signs of life. Time in which this CPU is itself interrupted, by a call, counts as
- * one slice at most.
+ * The function itself may take long, above all if it waits for the host. So this watches whether
+ * the CPU shows signs of life. Time in which a call interrupts the waiting CPU counts as one slice
+ * at most.
  */
 void on_cpu_wait(int cpu)
 {
@@ -279,7 +279,7 @@ void smp_forget(int cpu)
 	assert(cpu && cpu != smp_id() && *cpu_ptr(online, cpu));
 	*cpu_ptr(online, cpu) = false;
 	atomic_dec(&online_count);
-	/* The function that it ran does not return any more. */
+	/* The function that it ran never returns. */
 	__atomic_store_n(&call->state, CALL_NONE, __ATOMIC_RELEASE);
 }
 

@@ -22,11 +22,11 @@ static inline int other_cpu(void)
 
 /*
  * Run function(data) on a CPU. on_cpu() waits until the function has returned, on_cpu_async() only
- * until an earlier function on that CPU has. On this CPU it is a plain call. On another CPU it
- * interrupts what the CPU does, and runs with interrupts on and with the caller's report prefixes.
- * A CPU runs one such function at a time. They abort after ten minutes times timescale: a test's
- * own waits have shorter deadlines. They abort sooner if the CPU is idle and does not take the
- * function, or shows no sign of life for half a minute while no CPU waits for the host.
+ * until an earlier function on that CPU has. For this CPU it is a plain call. On another CPU the
+ * function interrupts what the CPU does, and runs with interrupts on and with the caller's report
+ * prefixes. A CPU runs one such function at a time. They abort after ten minutes times timescale: a
+ * test's own waits have shorter deadlines. They abort sooner if the CPU is idle and does not take
+ * the function, or shows no sign of life for half a minute while no CPU waits for the host.
  */
 void on_cpu(int cpu, void (*function)(void *data), void *data);
 void on_cpu_async(int cpu, void (*function)(void *data), void *data);
@@ -39,10 +39,9 @@ void on_cpus(void (*function)(void *data), void *data);
 
 /*
  * For tests of INIT and SIPI, on another CPU than the boot CPU and this one. smp_send_init() sends
- * an INIT. If the CPU has taken it, it waits for a SIPI, and smp_forget() says so to the library:
- * the function that on_cpu() runs there never returns. smp_start() sends the SIPI, and returns
- * whether the CPU is idle again, as after the boot. A CPU that was forgotten must be started in the
- * end.
+ * an INIT. A CPU that has taken it waits for a SIPI. Then call smp_forget(), since the function
+ * that on_cpu() runs there never returns. smp_start() sends the SIPI, and returns whether the CPU
+ * is idle again, as after the boot. Such a CPU must be started in the end.
  */
 void smp_send_init(int cpu);
 void smp_forget(int cpu);
@@ -51,8 +50,8 @@ bool smp_start(int cpu);
 /* For the library. */
 void smp_init(void);
 /*
- * Each CPU counts these while it waits, prints or enters an L2. on_cpu_wait() takes a CPU that
- * shows none for too long to be dead.
+ * Each CPU raises this count while it waits, prints or enters an L2. on_cpu_wait() considers a CPU
+ * dead whose count has not changed for too long.
  */
 DECLARE_PER_CPU(u64, signs_of_life);
 static inline void show_life(void)

@@ -8,7 +8,7 @@
 /* The scratch register of COM1, which no other code uses (PC16550D data sheet). */
 #define PORT	 0x3ff
 #define ROUNDS	 16
-#define DR6_ONES 0xffff0ff0ul /* read as 1, some of them because their condition is not met */
+#define DR6_ONES 0xffff0ff0ul /* bits that read as 1; BLD and RTM are active low */
 #define BS	 BIT(14)
 
 extern char behind_step_over[];
@@ -41,7 +41,7 @@ static void on_trap(struct ex_regs *regs)
 	regs->rflags &= ~(u64)X86_EFLAGS_TF;
 }
 
-/* Not inlined, since its label is global. A #DB comes behind the instruction after POPF. */
+/* Not inlined, since its label is global. The #DB comes after the instruction that follows POPF. */
 static void __attribute__((noinline)) step_over_one(void)
 {
 	asm volatile("	pushf\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An AP begins here after SIPI, in real mode with CS = vector << 8 and IP = 0 (Intel SDM volume 3,
- * "Multiple-Processor Initialization"). smp_init() copies this code to TRAMPOLINE_BASE.
+ * "Multiple-Processor Initialization"). smp.c copies this code to TRAMPOLINE_BASE.
  */
 #include "boot.h"
 #include "long-mode.h"

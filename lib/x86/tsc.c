@@ -14,7 +14,7 @@ FEATURE(TSC_IS_AHEAD, "a TSC that the library has advanced (tsc-ahead=1, and TSC
 	return ahead;
 }
 
-/* A software KVM was seen that lets a guest write TSC_ADJUST and read the host's TSC. */
+/* One software KVM lets a guest write TSC_ADJUST, but gives it the host's TSC. */
 static bool advance_first(void)
 {
 	u64 original = rdmsr(MSR_IA32_TSC_ADJUST), before = rdtsc_ordered();

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest whose TSC is far ahead. KVM before Linux 6.7 takes a restored TSC for an attempt to
- * synchronize vCPUs if it is within a second of the age of the VM that it is restored to, and
- * ignores it (docs/findings.md, "KVM 6.1: a young guest's TSC is not restored"). A guest that is
- * hours old by its TSC cannot be as old as a VM that was created for a migration.
+ * Sets a guest's TSC far ahead. KVM before Linux 6.7 ignores a restored TSC that is within a second
+ * of the new VM's age, since it takes that for an attempt to synchronize vCPUs (docs/findings.md,
+ * "KVM 6.1: a young guest's TSC is not restored"). A TSC that is hours ahead is never near the age
+ * of a VM that was created for a migration.
  *
  * With tsc-ahead=1 on the command line the library adds TSC_AHEAD ticks to each CPU's TSC at boot,
- * by IA32_TSC_ADJUST (Intel SDM volume 3, "IA32_TSC_ADJUST Register"). The runner says so if the
- * host's kernel trusts its TSC. If it does not, KVM makes up for time that a vCPU was not loaded by
- * the TSC that the VM began with, and would do so no more.
+ * by IA32_TSC_ADJUST (Intel SDM volume 3, "IA32_TSC_ADJUST Register"). The runner gives this
+ * argument if the host's kernel trusts its TSC. If the kernel does not, KVM compensates for the
+ * time that a vCPU was not loaded, relative to the TSC that the VM began with. With a TSC far ahead
+ * it would no longer do so.
  */
 #ifndef X86_TSC_H
 #define X86_TSC_H

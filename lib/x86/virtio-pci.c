@@ -12,14 +12,14 @@
 #include "smp.h"
 #include "vm.h"
 
-/* A legacy ring is aligned to this, and the device is told its address divided by this. */
+/* The alignment of a legacy ring. The device gets the ring's address divided by this. */
 #define LEGACY_ALIGN 4096
 
 #define ISR_QUEUE 1
 
 #define RESET_MS 10000
 
-/* Who has a vector: a device with INTx, a queue with MSI-X. */
+/* The user of each vector: a device with INTx, a queue with MSI-X. */
 static struct virtio_device *devices_by_vector[256];
 static struct virtqueue *queues_by_vector[256];
 

@@ -5,7 +5,7 @@
 #include "processor.h"
 #include "vm.h"
 
-/* CPUID leaf 0xd, subleaf 0: ECX is the size of an area for all that the CPU has. */
+/* CPUID leaf 0xd, subleaf 0: ECX is the size of an area for all states of the CPU. */
 #define CPUID_XSAVE 0xd
 #define FXSAVE_SIZE 512
 

@@ -20,7 +20,7 @@ DECLARE_FEATURE(AVX);
  */
 u64 xsave_enable(void);
 
-/* The size in bytes of an area for all that this CPU has. */
+/* The size in bytes of an area for all states that this CPU has. */
 u32 xsave_size(void);
 /* A zeroed area of that size, aligned to a page. The caller frees it with xsave_free(). */
 void *xsave_alloc(void);

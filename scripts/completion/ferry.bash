@@ -3,23 +3,23 @@
 #
 # Completion for bash. `make install` puts it where bash-completion finds it; or source it.
 #
-# Commands and options come from `ferry ... --help`, and values from `ferry list --words`, so nothing
-# here has to follow when one is added. Where ferry fails, nothing is completed.
+# Commands and options come from `ferry ... --help`, and values from `ferry list --words`, so a new one
+# needs no change here. If ferry fails, nothing is completed.
 
-# _ferry_options FERRY COMMAND: lines "--host HOST" and "--all"
+# _ferry_options FERRY COMMAND: prints lines "--host HOST" and "--all"
 _ferry_options()
 {
 	"$1" "$2" --help 2>/dev/null |
 		sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\)=\([^ ]*\).*/\2 \3/p; s/^  \(-., \)\{0,1\}\(--[a-z-]*\)\( .*\)\{0,1\}$/\2/p'
 }
 
-# _ferry_words FERRY OPTION: what may be the option's value
+# _ferry_words FERRY OPTION: prints the values that the option may have
 _ferry_words()
 {
 	"$1" list --words "$2" 2>/dev/null
 }
 
-# _ferry_values FERRY OPTION PLACEHOLDER WORD: all that may stand in place of WORD
+# _ferry_values FERRY OPTION PLACEHOLDER WORD: prints the values that may replace WORD
 _ferry_values()
 {
 	local before
@@ -41,7 +41,7 @@ _ferry_values()
 	esac
 }
 
-# _ferry_arguments FERRY COMMAND WORD: what may be an argument that is no option
+# _ferry_arguments FERRY COMMAND WORD: prints arguments that are not options
 _ferry_arguments()
 {
 	case $2 in
@@ -64,7 +64,7 @@ _ferry_arguments()
 
 _ferry()
 {
-	# bash takes "=" and "@" for the ends of words, and they are in ours. So the line is split anew.
+	# For bash "=" and "@" end a word, but our words contain them. So this splits the line itself.
 	local ferry=$1 line=${COMP_LINE:0:COMP_POINT} current=$2
 	local word=${line##*[[:space:]]} words candidates option command before='' index
 	read -ra words <<<"$line"
@@ -97,7 +97,7 @@ _ferry()
 		fi
 	fi
 	word=$before$word
-	# Only what follows the last end of a word, as bash sees it, is replaced.
+	# bash replaces only the text after the last end of a word, as it sees words.
 	local kept=${word%"$current"} candidate
 	[[ $current != = ]] || kept=$word
 	while IFS= read -r candidate; do
@@ -107,7 +107,7 @@ _ferry()
 	for index in "${!COMPREPLY[@]}"; do
 		COMPREPLY[index]=${COMPREPLY[index]#"$kept"}
 	done
-	# The value follows.
+	# The user types the value next, without a space.
 	[[ ${COMPREPLY[*]-} != --*= ]] || compopt -o nospace 2>/dev/null || true
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A program that stands in for QEMU, to be given to the runner with --qemu. It speaks QMP on file
- * descriptor 3 and a guest's console on standard input and output (docs/protocol.md), and it
- * "migrates" the few numbers that its guest consists of. The environment variable FERRY_FAKE names
- * a script: what goes wrong, at which moment, in which process. Without it all goes well. With
- * "failing:" before the script's name, the guest's test fails besides.
+ * A program that replaces QEMU; the runner gets it with --qemu. It speaks QMP on file descriptor 3
+ * and has a guest's console on standard input and output (docs/protocol.md). Its guest consists of
+ * a few numbers, which it "migrates". The environment variable FERRY_FAKE names a script: what goes
+ * wrong, at which moment, in which process. Without it nothing goes wrong. With "failing:" before
+ * the script's name, the guest's test fails as well.
  */
 #ifndef FERRY_TESTS_FAKE_QEMU_H
 #define FERRY_TESTS_FAKE_QEMU_H
@@ -19,10 +19,10 @@
 
 #define PAGES_IN_RAM 32768
 
-/* What isa-debug-exit makes of a guest's exit status. */
+/* QEMU's exit status when the guest writes STATUS to isa-debug-exit. */
 #define GUEST_EXIT(status) ((status) << 1 | 1)
 
-/* QMP's greeting of a QEMU of that version. */
+/* The QMP greeting of a QEMU of this version. */
 #define GREETING(major, minor)                                                                     \
 	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": " #minor                     \
 	", \"major\": " #major "}, \"package\": \"\"}, \"capabilities\": []}}"
@@ -40,8 +40,8 @@ extern enum role role;
 /* Chooses the script NAME; exits if there is none. NULL and "" choose none. */
 void choose_script(const char *name);
 /*
- * A moment has come at which a script may act. Returns TRUE if what usually happens then is to
- * happen. MOMENT is a QMP command, or one of
+ * Called at a moment when a script may act. Returns TRUE if the usual behaviour should follow.
+ * MOMENT is a QMP command, or one of
  *	"start", "greeting"
  *	"hello", "machine", "bye"  the guest is about to write that line
  *	"booted"		   the guest has booted, and its test has not begun
@@ -51,10 +51,10 @@ void choose_script(const char *name);
  *	"mid-migration"		   the migration is active
  *	"arrived"		   the guest goes on at the destination
  *	"lost-destination"	   the connection to the destination has ended
- *	"late-pages"		   the guest goes on, and some of its memory has not come yet
- *	"mended"		   the rest of its memory comes, after a cut
+ *	"late-pages"		   the guest goes on, and some of its memory has not arrived yet
+ *	"mended"		   after a cut and a recovery the rest of its memory comes
  *	"mid-save"		   the guest is about to be written to a file
- *	"background"		   the guest is saved, and is about to go on meanwhile
+ *	"background"		   a background snapshot begins, and the guest is about to go on
  *	"goes-on"		   the guest goes on while it is saved
  *	"reset"			   the machine is about to be reset
  */
@@ -62,7 +62,7 @@ bool usual(const char *moment);
 
 /* ---- guest.c ---- */
 
-/* All that is migrated. */
+/* The state that is migrated. */
 struct guest {
 	uint64_t sequence;
 	uint64_t sent;
@@ -79,9 +79,9 @@ extern bool guest_runs; /* the guest is in this process, and not stopped */
 extern unsigned resets;
 
 /* Scripts change these. */
-extern int clock_percent; /* the guest's clock, of the speed of real time */
+extern int clock_percent; /* the speed of the guest's clock, in percent of real time */
 extern int clock_leap_ms; /* how far it leaps in the first migration */
-extern bool test_fails;	  /* the guest's test */
+extern bool test_fails;	  /* the guest's test fails */
 extern struct output {
 	int lost_bytes, doubled_bytes;
 	bool doubled;
@@ -89,7 +89,7 @@ extern struct output {
 
 /* Runs the guest until it waits for input. INPUT is the line that it waited for, or NULL. */
 void run_guest(const char *input);
-/* Resets the machine. BY_GUEST: the guest itself does so, and not a command to its QEMU. */
+/* Resets the machine. BY_GUEST: the guest does it, and not a command to its QEMU. */
 void reset_guest(bool by_guest);
 /* Starts the guest again at its first line, although nothing has reset the machine. */
 void restart_guest(void);
@@ -103,13 +103,13 @@ void machine_line(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* ---- monitor.c ---- */
 
 extern struct monitor {
-	const char *command; /* the line of JSON that is being obeyed */
+	const char *command; /* the line of JSON that is being carried out */
 	char answer_id[32];  /* its answer has to repeat this member */
-	const char *status;  /* what query-status answers */
+	const char *status;  /* the answer to query-status */
 	int stamp_seconds;   /* is added to the time of events */
 } monitor;
 
-/* Obeys one line from the runner. */
+/* Carries out one line from the runner. */
 void obey(const char *line);
 /* Writes one line of JSON. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -121,15 +121,15 @@ void event(const char *name, const char *data);
 extern struct migration {
 	bool postcopy, background; /* capabilities that were set */
 	bool slow;		   /* the bandwidth is so small that it does not end by itself */
-	bool cuttable;		   /* a post-copy one does not end before it was cut */
+	bool cuttable;		   /* a post-copy migration does not end before it was cut */
 	bool arrives_stopped;	   /* the guest does not run until `cont` */
-	char *destination;	   /* the path that the guest is to go to */
-	int file;		   /* that came with getfd, or -1 */
-	int slow_stream;	   /* the connection of a slow one, or -1 */
-	int late_stream;	   /* the connection of a post-copy one, or -1 */
-	/* What scripts change. */
-	bool keeps_memory_back; /* a post-copy one */
-	const char *failure;	/* what query-migrate answers */
+	char *destination;	   /* the path that the guest goes to */
+	int file;		   /* the one that came with getfd, or -1 */
+	int slow_stream;	   /* the connection of a slow migration, or -1 */
+	int late_stream;	   /* the connection of a post-copy migration, or -1 */
+	/* Scripts change these. */
+	bool keeps_memory_back; /* a post-copy migration leaves memory for later */
+	const char *failure;	/* the error-desc of query-migrate's answer */
 } migration;
 
 void migration_event(const char *status);
@@ -149,7 +149,7 @@ void break_off(const char *status);
 void cut_stream(void);
 void tell_figures(void);
 
-/* Returns -1, and says why on stderr, if nobody listens there. */
+/* Returns a connection. If nobody listens there, returns -1 and says why on stderr. */
 int connect_to(const char *path);
 
 /* ---- main.c ---- */

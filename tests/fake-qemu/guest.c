@@ -9,7 +9,7 @@
 
 #include "fake-qemu.h"
 
-/* So much time lies between two clock marks that a clock that stands still is no rounding error. */
+/* The time between two clock marks, long enough that a stopped clock is no rounding error. */
 #define WORK_MS 20
 
 struct guest guest;
@@ -90,7 +90,7 @@ static void step_hello(const char *input)
 
 static void step_booted(const char *input)
 {
-	/* Otherwise it is the answer to a question that the last boot asked. */
+	/* Otherwise it is the answer to a question from before the reset. */
 	if (input[0] != '=' || strtoull(input + 1, NULL, 10) != guest.question)
 		print("FAIL: the answer is to another question\n");
 	machine_line("got answer=%llu", (unsigned long long)guest.question);

@@ -44,7 +44,7 @@ struct input {
 	char bytes[8192];
 };
 
-/* Reads like read(), and keeps a file that comes along (SCM_RIGHTS). */
+/* Reads like read(), and keeps a file that comes with the bytes (SCM_RIGHTS). */
 static ssize_t receive(int fd, char *bytes, size_t size)
 {
 	struct iovec into = { .iov_base = bytes, .iov_len = size };
@@ -63,7 +63,7 @@ static ssize_t receive(int fd, char *bytes, size_t size)
 	return length;
 }
 
-/* Reads what there is, and handles the lines that are whole. FALSE at the end. */
+/* Reads the available bytes, and handles complete lines. FALSE at the end. */
 static bool read_input(struct input *input)
 {
 	ssize_t length = receive(input->fd, input->bytes + input->length,
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc == 3 && !strcmp(argv[1], "-L") && !strcmp(argv[2], "help"))
-		return 0; /* it loads no firmware */
+		return 0; /* fake-qemu loads no firmware */
 	signal(SIGPIPE, SIG_IGN);
 	choose_script(getenv("FERRY_FAKE"));
 	for (int i = 1; i < argc; i++) {

@@ -86,7 +86,7 @@ static void hand_over_guest(const char *path)
 			migration.late_stream = fd;
 		return;
 	}
-	/* If the destination dies, the runner reports that. This process does not. */
+	/* If the destination dies, the runner reports it, and not this process. */
 	if (write(fd, &guest, sizeof(guest)) == sizeof(guest) && read(fd, &arrived, 1) == 1)
 		migration_event("completed");
 	else if (migration.postcopy)
@@ -202,7 +202,7 @@ void go_on_sending(const char *path)
 	say("{\"return\": {}}");
 	migration_event("postcopy-recover");
 	migration_event("postcopy-active");
-	/* If this stream is cut too, another one ends the migration. */
+	/* If this stream is cut, too, another one ends the migration. */
 	if (read(fd, &arrived, 1) == 1)
 		migration_event("completed");
 	close(fd);

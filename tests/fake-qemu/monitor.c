@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The monitor: QMP, as far as the runner uses it. */
+/* The monitor: the part of QMP that the runner uses. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ void event(const char *name, const char *data)
 	    *data ? ", \"data\": " : "", data);
 }
 
-/* The value of "NAME":"VALUE" in a line of JSON as the runner writes it. */
+/* Returns the value of "NAME":"VALUE" in a line of JSON that the runner has written. */
 static char *member(const char *line, const char *name)
 {
 	char key[64], value[512] = "";
@@ -46,7 +46,7 @@ static char *member(const char *line, const char *name)
 	return strdup(value);
 }
 
-/* What follows "unix:" in the argument `uri`, or all of it. */
+/* Returns the part after "unix:" of the argument `uri`, or all of it. */
 static const char *path_of(const char *uri)
 {
 	return strncmp(uri, "unix:", 5) ? uri : uri + 5;
@@ -175,7 +175,7 @@ static void obey_command(const char *name, const char *uri)
 	accept_command(uri);
 }
 
-/* Remembers what later commands depend on. */
+/* Remembers settings that later commands depend on. */
 static void remember_settings(const char *line)
 {
 	migration.cuttable |= strstr(line, "\"oob\"") != NULL;

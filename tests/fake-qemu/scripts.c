@@ -13,7 +13,7 @@ struct script {
 	const char *name;
 	enum role role;
 	const char *moment;
-	/* TRUE if what is usual at the moment happens as well. */
+	/* TRUE if the usual behaviour follows. */
 	bool (*act)(const struct script *script);
 	int number;
 	const char *text;
@@ -74,7 +74,7 @@ static bool stop_for_good(const struct script *this)
 	return true;
 }
 
-/* Completes a migration that is to be broken off. */
+/* Completes a migration that the runner wants to cancel. */
 static bool complete_all_the_same(const struct script *this)
 {
 	say("{\"return\": {}}");
@@ -82,7 +82,7 @@ static bool complete_all_the_same(const struct script *this)
 	return false;
 }
 
-/* Sends nothing, and says that it has sent all. */
+/* Sends nothing, but says that it has sent everything. */
 static bool complete_too_early(const struct script *this)
 {
 	migration.slow_stream = connect_to(migration.destination);
@@ -207,7 +207,7 @@ static bool speak_in_second_boot(const struct script *this)
 	return resets ? speak(this) : true;
 }
 
-/* The host's kernel says something: in the file that the runner reads in /dev/kmsg's place. */
+/* The host's kernel says something, in the file that the runner reads instead of /dev/kmsg. */
 static bool let_kernel_speak(const struct script *this)
 {
 	FILE *file = fopen(getenv("FERRY_KMSG"), "a");
@@ -265,7 +265,7 @@ static bool reset_by_guest(const struct script *this)
 	return false;
 }
 
-/* Lines that the last boot wrote, one of them cut off, arrive while the machine is reset. */
+/* Lines from before the reset, one of them cut off, arrive while the machine is reset. */
 static bool speak_up_to_the_reset(const struct script *this)
 {
 	ask("time");

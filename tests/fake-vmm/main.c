@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Stands in for ferry-vmm (docs/native-vmm.md, "The control protocol"). It acts out what the words
- * fake=WORD in the guest's command line name. Its guest passes one test, in which it asks once to
- * be migrated.
+ * A fake ferry-vmm (docs/native-vmm.md, "The control protocol"). The words fake=WORD in the guest's
+ * command line say what goes wrong. Its guest passes one test, in which it asks once to be
+ * migrated.
  */
 #include <poll.h>
 #include <signal.h>
@@ -92,7 +92,7 @@ static void __attribute__((noreturn)) die(int status, const char *text)
 
 static bool saved, carried;
 
-/* Carries out a request that is not the only one of an action. FALSE: it is none of these. */
+/* Carries out a request that is only one step of an action. FALSE: it is another request. */
 static bool serve_part(const char *request, unsigned long number)
 {
 	if (strstr(request, " save")) {
@@ -150,7 +150,8 @@ static void wait_for_answer(void)
 		{ .fd = CONTROL_FD, .events = POLLIN },
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 	};
-	/* The runner sends the next request when it has the reply, so none is left in here. */
+	/* The runner sends a request only after the last reply, so no request is left in this
+	 * buffer. */
 	FILE *control = fdopen(dup(CONTROL_FD), "r");
 	char line[256];
 
@@ -204,7 +205,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	wait_for_answer();
-	/* Reading the answer is told, as the protocol has it. */
+	/* The protocol demands `got` after the answer. */
 	machine_line("got answer=0");
 	guest_ends();
 	if (!acts_out("no-figures"))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is checked when a run has ended: the exit status, the words, the JSON verdict, that the
- * case's logs were kept, that no process is left, and that the run's private folder for temporary
- * files is empty.
+ * The checks when a run has ended: the exit status, the words, the JSON verdict, that the case's
+ * logs were kept, that no process is left, and that the run's private folder for temporary files
+ * is empty.
  */
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
@@ -105,7 +105,7 @@ static void check_processes(struct run *run)
 	gint64 end = g_get_monotonic_time() + LAST_GASP_MS * 1000;
 	GString *left = list_processes(run);
 
-	/* Children get their SIGKILL when their parent dies, and die a little later. */
+	/* Children get a SIGKILL when their parent dies, and die a little later. */
 	while ((run->fault->leaves_folder || run->fault->vmm_has_child) && left->len &&
 	       g_get_monotonic_time() < end) {
 		g_string_free(left, TRUE);

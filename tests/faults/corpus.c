@@ -22,7 +22,7 @@ static void small_matrix(struct run *run)
 			  "r svm_state_up/precopy error 3.0 r-a -\n");
 }
 
-/* Nobody has measured what unpatched KVM does. */
+/* The matrix has no line for unpatched KVM. */
 static void one_sided_matrix(struct run *run)
 {
 	write_matrix(run, "p svm_state_up/none fail 2.0 p-a t\n");
@@ -50,7 +50,7 @@ static void some_verdicts(struct run *run)
 		NULL));
 }
 
-/* Nobody writes to the archive, so the build reads it for ever. */
+/* The archive is a FIFO that nobody writes to, so the build reads it for ever. */
 static void endless_source(struct run *run)
 {
 	g_autofree char *path = run_path(run, "fifo.tar");
@@ -59,7 +59,7 @@ static void endless_source(struct run *run)
 	g_assert_cmpint(mkfifo(path, 0600), ==, 0);
 }
 
-/* At a random moment after the build has begun. */
+/* Interrupts at a random moment after the build has begun. */
 static gboolean interrupt_build(struct run *run)
 {
 	g_autofree char *log = run_path(run, "logs/qemu_cr8_lost/build");
@@ -112,7 +112,7 @@ static const struct fault rows[] = {
 	{ "verdicts-new", UNBUILT " --new", NULL, 1, NULL,
 	  "^0 of 1 patches have a verdict in .*/verdicts; 1 left\nbuilding ",
 	  .prepare = some_verdicts, .wrapper = NO_SOURCE },
-	/* While the patch is built, something else takes the file's place. */
+	/* While the patch is built, something else replaces the file. */
 	{ "verdict-not-kept", UNBUILT, NULL, 2, NULL,
 	  "^NOT BUILT +qemu_cr8_lost: (.*\n)*ferry: this is not kept: cannot write .*/verdicts: Is a "
 	  "directory; (.*\n)*0 of 1 caught",
@@ -131,7 +131,7 @@ static const struct fault rows[] = {
 	{ "score-no-verdicts", SCORE, NULL, 2, NULL,
 	  "^ferry: .*/verdicts.*: No such file or directory; 'ferry corpus run' writes it$" },
 	{ "score-of-some", "corpus score 'svm_*'", NULL, 2, NULL,
-	  "^ferry: 'ferry corpus score' is of all patches; leave 'svm_\\*' out$" },
+	  "^ferry: 'ferry corpus score' is about all patches; leave 'svm_\\*' out$" },
 	{ "corpus-unknown-command", "corpus matrx", NULL, 2, NULL,
 	  "^ferry: say 'ferry corpus list', 'run', 'matrix', 'quick' or 'score'$" },
 	{ "corpus-unknown-patch", "corpus matrix nothing_like_it", NULL, 2, NULL,

@@ -2,8 +2,8 @@
 /*
  * Memory that goes wrong under each plan, and images of memory (--keep-ram).
  *
- * filtering-qemu damages one page that the guest looks at. The verdict has to name that page, what
- * it held, what it may hold, and who writes it.
+ * filtering-qemu damages one page that the guest checks. The verdict has to name that page, what it
+ * held, what it may hold, and who writes it.
  */
 #include "faults.h"
 
@@ -18,7 +18,7 @@
 	DAMAGED_MEMORY_BY(plan, how, "FERRY_DAMAGE=" how " \"$@\"; status=$?; ")
 
 /*
- * QEMU 7.2 sometimes crashes in a recovery (docs/findings.md), which gives XFAIL. Then the row runs
+ * QEMU 7.2 sometimes crashes in a recovery (docs/findings.md), which is an XFAIL. Then the row runs
  * ferry again.
  */
 #define DAMAGED_MEMORY_UNLESS_CRASHED(plan, how)                                                   \
@@ -34,8 +34,8 @@
 	"filtering-qemu: page \\g{2}000 of RAM, \\1, .*; now " damage
 
 /*
- * The failure that is reported comes from the CPU that sees the damage first: the writer, which
- * looks at all of the page, or the boot CPU.
+ * The reported failure comes from the CPU that sees the damage first: the writer, which checks the
+ * whole page, or the boot CPU.
  */
 #define OTHER_GENERATION                                                                           \
 	"(held 0x[0-9a-f]+ \\(.*\\), not 0x[0-9a-f]+ of generation \\d+|"                          \
@@ -86,7 +86,7 @@ static const struct fault rows[] = {
 	{ DAMAGED_MEMORY("pause", "cont"), .on_kvm = TRUE,
 	  .words = DAMAGED_PAGE("pause", CHANGED_BYTE, "byte 4080 is changed$") },
 
-	/* A fast host's guests write more memory, and have no more of it. */
+	/* Guests of a fast host write more memory, but have no more of it. */
 	{ .name = "fast-host",
 	  .arguments = "run dirty/none --arg full-speed=1 --arg test=f*",
 	  .status = 0,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Carries out the runs of the tables in this folder and prints the Test Anything Protocol. Runs
- * with fake-qemu mostly wait, so many of them go side by side; few with a real QEMU do, since they
- * need the CPUs.
+ * with fake-qemu mostly wait, so many of them run at a time. Runs with a real QEMU need the CPUs,
+ * so only few do.
  *
  * Usage: faults BUILD [PATTERN...]
  */
@@ -86,7 +86,7 @@ gboolean run_random_moment_came(struct run *run, unsigned most_ms)
 
 static void start_more(void);
 
-/* In CI nobody can look at the logs afterwards, so the output goes into the log of CI. */
+/* In CI nobody can read the logs afterwards, so the output goes into CI's own log. */
 static void print_output(const struct run *run)
 {
 	g_autofree char *path = run_path(run, "output"), *output = NULL;
@@ -165,8 +165,8 @@ static char *replace(const char *text, const char *word, const char *by)
 }
 
 /*
- * ferry finds unittests.cfg and known-issues.cfg from its own path, so a run with other ones needs
- * a copy of ferry.
+ * ferry finds unittests.cfg and known-issues.cfg by its own path, so a run with other files needs a
+ * copy of ferry.
  */
 static char *make_project(struct run *run)
 {
@@ -333,7 +333,7 @@ static void start_more(void)
 		g_main_loop_quit(all.loop);
 }
 
-/* ferry lists cases for KVM only where KVM works. */
+/* ferry lists cases for KVM only if KVM works. */
 static gboolean ask_for_kvm(void)
 {
 	g_autofree char *ferry = g_build_filename(all.build, "ferry", NULL);

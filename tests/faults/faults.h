@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Runs of ferry in which something goes wrong. Each table below is a file of this folder;
- * faults.c carries its rows out, and checks.c looks at what each run printed and left behind.
+ * faults.c carries out its rows, and checks.c checks what each run printed and left behind.
  */
 #ifndef FERRY_TESTS_FAULTS_H
 #define FERRY_TESTS_FAULTS_H
@@ -13,21 +13,21 @@ struct run;
 struct fault {
 	const char *name;
 	/*
-	 * The arguments of `ferry`, split as a shell does it. @DIR@ is the run's own folder,
+	 * The arguments of `ferry`, split like those of a shell. @DIR@ is the run's own folder,
 	 * @BUILD@ the build folder, @FAKE@ fake-qemu.
 	 */
 	const char *arguments;
-	/* The script that fake-qemu, which then is the QEMU, follows; NULL: the real QEMU. */
+	/* fake-qemu replaces QEMU and follows this script; NULL: the real QEMU runs. */
 	const char *script;
 	int status; /* what ferry must exit with; 128 + N if signal N must kill it */
 	/* The only case's verdict in the JSON results; may be "A or B"; NULL: no case ends. */
 	const char *verdict;
 	const char *words; /* a regular expression that matches in what ferry prints */
 
-	/* Only a few rows need the members from here on. */
+	/* Only a few rows use the members from here on. */
 	const char *kind;   /* of the failure, in the JSON results; NULL: this is not looked at */
 	const char *config; /* the text of an unittests.cfg that ferry uses instead of ours */
-	/* The text of a known-issues.cfg, likewise. `config` then need not be given. */
+	/* The text of a known-issues.cfg, likewise. It does not need `config`. */
 	const char *known_issues;
 	/* A shell script that gets ferry and its arguments as "$@"; @DIR@ as above. */
 	const char *wrapper;
@@ -36,9 +36,9 @@ struct fault {
 	gboolean (*act)(struct run *run);
 	int signal; /* the one that `act` sends */
 	/*
-	 * The guest runs on KVM, and the row is skipped where KVM cannot be used. On TCG, where
-	 * the other rows run, QEMU 7.2 loses writes in live migrations (docs/findings.md): a row
-	 * with a real QEMU that completes a live migration has to be on KVM.
+	 * The guest runs on KVM, and the row is skipped if KVM cannot be used. Other rows run on
+	 * TCG, where QEMU 7.2 loses writes in live migrations (docs/findings.md). So a row with a
+	 * real QEMU that completes a live migration has to run on KVM.
 	 */
 	gboolean on_kvm;
 	gboolean no_accel; /* none is named, so cases run on KVM, on this machine or in a lab */

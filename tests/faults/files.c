@@ -6,7 +6,7 @@
 
 #include "faults.h"
 
-/* The log NAME cannot grow, as if the disk under it were full. */
+/* The log NAME cannot grow, as if its disk were full. */
 static void fill_disk_under(struct run *run, const char *name)
 {
 	g_autofree char *folder = run_path(run, "logs/selftest/none");
@@ -31,7 +31,7 @@ static void fill_disk_under_command(struct run *run)
 	fill_disk_under(run, "command");
 }
 
-/* Locks the log folder, as another run does that writes its logs there. */
+/* Locks the log folder, like another run that writes its logs there. */
 static void use_log_folder(struct run *run)
 {
 	g_autofree char *folder = run_path(run, "logs");

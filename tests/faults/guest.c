@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the guest of fake-qemu does wrong: in resets, on its console, with its clock. The guests of
- * real QEMUs are in misbehave.c and broken-guests.c.
+ * Errors of fake-qemu's guest: in resets, on its console, with its clock. misbehave.c and
+ * broken-guests.c have the guests of real QEMUs.
  */
 #include "faults.h"
 
@@ -28,7 +28,7 @@ static const struct fault rows[] = {
 	  "^FAIL  selftest/reset: the machine was not reset: CPU 0: three is 0x3 and was not there at the first boot; two is 0x22 and was 0x2 at the first boot \\(console line \\d+\\)",
 	  .kind = "host-check" },
 
-	/* Events whose time stamps are wrong: then the bounds of the pause are wider. */
+	/* Events with wrong time stamps, which make the bounds of the pause wider. */
 	{ "stale-stamps", "run selftest/storm", "stale-stamps", 0, "PASS",
 	  "^PASS  selftest/storm " },
 	{ "stale-stamps-pause", "run selftest/pause", "stale-stamps", 0, "PASS",
@@ -62,7 +62,7 @@ static const struct fault rows[] = {
 	{ "another-bye", "run selftest/none", "another-bye", 1, "FAIL",
 	  "^FAIL  selftest/none: the guest left with status 0 without a word" },
 
-	/* Clocks that the runner compares with its own; the guest itself does not complain. */
+	/* Clocks that only the runner checks; the guest itself does not complain. */
 	{ "clock-agrees", "run selftest --plan storm", "clock-agrees", 0, "PASS", "^PASS " },
 	{ "clock-stands-still", "run selftest/none", "clock-stands-still", 1, "FAIL",
 	  "^FAIL  selftest/none: fake on CPU 0 fell behind: at most \\d+ ns passed on it, \\d+ ns on the host",

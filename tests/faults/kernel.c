@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the host's kernel says while a case runs. fake-qemu writes it into a FIFO, which the runner
- * reads in the place of /dev/kmsg.
+ * Messages of the host's kernel while a case runs. fake-qemu writes them into a FIFO, which the
+ * runner reads instead of /dev/kmsg.
  */
 #include "faults.h"
 
@@ -21,7 +21,7 @@ static const struct fault rows[] = {
 	  "^FAIL  selftest/none: fake: it fails as known .*; and " WARNING "$", FIFO },
 	{ "kernel-warns-and-it-dies", "run selftest/none --timeout 3", "kernel-warns-in-all", 1,
 	  "FAIL", "^FAIL  selftest/none: no end within 3 s.*; and " WARNING "$", FIFO },
-	/* It cannot be told which of the cases has caused it. */
+	/* Nobody knows which of the cases has caused the warning. */
 	{ "kernel-warns-two", "run selftest --plan none,precopy -j8 --timeout 3",
 	  "kernel-warns-in-all", 1, "FAIL", WARNING " \\(while 2 cases ran\\)$", FIFO, .cases = 2 },
 	{ "kernel-warns-of-others", "run selftest/none", "kernel-warns-of-others", 0, "PASS",
@@ -30,7 +30,7 @@ static const struct fault rows[] = {
 	{ "kernel-stalls", "run selftest/none", "kernel-stalls", 1, "FAIL",
 	  "^FAIL  selftest/none: the host's kernel said: rcu: INFO: rcu_sched self-detected stall on CPU in vcpu_enter_guest",
 	  FIFO },
-	/* A machine whose CPU is emulated may stand still with its emulator. */
+	/* If the CPU is emulated, a stall may come from the emulator. */
 	{ "kernel-stalls-in-a-lab",
 	  "run selftest/none --host local --stream --emulated-host --prefork", "kernel-stalls", 0,
 	  "PASS", "\"verdict\":\"PASS\".*\"warning\":\"the host's kernel said: rcu: INFO", FIFO },
@@ -42,7 +42,7 @@ static const struct fault rows[] = {
 	{ "kernel-log-not-there", "run selftest/none", "", 0, "PASS", "^PASS  selftest/none ",
 	  .wrapper = "FERRY_KMSG=/nowhere/kmsg exec \"$@\"" },
 
-	/* Known issues name it by its text, and by nothing else. */
+	/* A known issue matches it by its text only. */
 	{ "kernel-warns-known", "run selftest/none", "kernel-warns", 0, "XFAIL",
 	  "^XFAIL selftest/none: it is known \\(somewhere\\): " WARNING, FIFO,
 	  .known_issues = ISSUE("failure = .*kernel said: WARNING: .*x86[.]c:612 x.*") },

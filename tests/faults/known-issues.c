@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A known issue excuses a test that fails, and must excuse nothing else: every way in which a case
- * can end badly, in each part of a guest's life, and everything that the runner's checks find. In
- * each row fake-qemu's test fails as known, before or beside what goes wrong.
+ * A known issue excuses a failed test, and must excuse nothing else: no other way in which a case
+ * can end badly, in any part of a guest's life, and no failed check of the runner. In each row
+ * fake-qemu's test fails as known, and something else goes wrong as well.
  */
 #include "faults.h"
 
@@ -52,7 +52,7 @@ static const struct fault rows[] = {
 	  .known_issues = KNOWN_TEST "emulator = ..7.1\n",
 	  .words = "^FAIL  selftest/none: fake: " },
 
-	/* An issue with a pattern for just that end. */
+	/* An issue with a pattern for exactly that end. */
 	EXCUSED("end-too", "none", "aborts-after-tests",
 		KNOWN_TEST "[end]\ncase = *\nhost = tcg\nfailure = unexpected exception 2 at .*\n"
 			   "reason = it dies\nevidence = elsewhere\n"),
@@ -85,7 +85,7 @@ static const struct fault rows[] = {
 	FAILS("guest-resets-first", "reset", "the guest reset itself" BESIDES),
 	FAILS("jumps-to-start", "none", ".*the guest boots again, and nobody has reset it" BESIDES),
 
-	/* It leaves without saying so, or not with what it said. */
+	/* It ends without saying bye, or with another status than it said. */
 	FAILS("silent-in-test", "none", "the guest left with status 0 without a word" IN_TEST),
 	FAILS("silent-between-tests", "none",
 	      "the guest left with status 1 without a word" BESIDES),
@@ -110,7 +110,7 @@ static const struct fault rows[] = {
 	ERRS("dies-in-test", "none", "qemu died" IN_TEST),
 	ERRS("dies-between-tests", "none", "qemu died" BESIDES),
 	ERRS("dies-after-tests", "none", "qemu died" BESIDES),
-	ERRS("quits-after-tests", "none", "qemu ended without the guest's leaving" BESIDES),
+	ERRS("quits-after-tests", "none", "qemu ended, though the guest had not left" BESIDES),
 	ERRS("fails-after-tests", "none", "qemu failed \\(exit status 1: .*lost my way" BESIDES),
 	ERRS("stops-between-tests", "none", "QEMU has stopped the guest" BESIDES),
 	FAILS("original-dies", "bgsnapshot", "the guest came to a bad end" BESIDES),
@@ -128,7 +128,7 @@ static const struct fault rows[] = {
 	ERRS("refuses-reset", "reset", "QMP command 'system_reset' failed" IN_TEST),
 	ERRS("completes-when-cancelled", "cancel", ".*" IN_TEST),
 
-	/* What the runner's own checks find. */
+	/* The runner's own checks fail. */
 	FAILS("loses-a-byte", "precopy", "console line \\d+: .* lost" BESIDES),
 	FAILS("doubles-a-byte", "precopy", "console line \\d+: a damaged machine line: @@" BESIDES),
 	FAILS("original-loses-a-byte", "bgsnapshot",
@@ -138,10 +138,10 @@ static const struct fault rows[] = {
 	FAILS("unclean-machine", "reset",
 	      "the machine was not reset: CPU 0: three is 0x3 .*" BESIDES),
 
-	/* What the VMM cannot do is no skip after a failure. */
+	/* If the VMM cannot do something, this is no skip after a failure. */
 	ERRS("refuses-use-later", "postcopy", ".*Userfaultfd is not to be had" BESIDES),
 
-	/* Checks of no test. */
+	/* Checks outside of tests fail. */
 	FAILS("fails-outside-of-tests", "none", "a check of no test" BESIDES),
 	FAILS("fails-in-second-boot", "reset", "a check of no test" BESIDES),
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Labs, seen from both sides. The first rows run the runner as it runs inside a lab with an
- * emulated CPU, where QEMU is forked. The others run it outside, around a script lab/amd that fails
- * in one way or another.
+ * Labs, seen from both sides. The first rows run the runner like inside a lab with an emulated CPU,
+ * where QEMU is forked. The others run it outside, with a script lab/amd that fails in various
+ * ways.
  */
 #include <signal.h>
 
@@ -23,9 +23,9 @@
 /* As on a machine that has no /dev/kvm. */
 #define WITHOUT_KVM "export FERRY_KVM=/nowhere/kvm && "
 #define OUTSIDE	    "run selftest/none --host amd --kernel /dev/null"
-/* Neither it nor its children heed SIGTERM. It has begun once its errors are in the log. */
+/* Neither it nor its children end on SIGTERM. It has begun when its errors are in the log. */
 #define HANG "trap '' TERM; echo hanging >&2; sleep 300 & timeout 300 sleep 300 & wait; sleep 300"
-/* SCRIPT is run by the machine number $count. */
+/* Each machine runs SCRIPT; $count is its number. */
 #define DYING_LAB(script)                                                                                \
 	LAB("begin() { echo '{\"event\":\"started\",\"case\":\"selftest/'$1'\"}'; }\n"                   \
 	    "pass() { echo '{\"event\":\"ended\",\"case\":\"selftest/'$1'\",\"verdict\":\"PASS\"}'; }\n" \
@@ -54,7 +54,7 @@ static const struct fault rows[] = {
 	{ "in-a-lab-real-kvm", "run console --plan precopy,storm" INSIDE, NULL, 0, "PASS",
 	  "\"verdict\":\"PASS\"", .cases = 2, .on_kvm = TRUE },
 
-	/* Nothing is measured on this machine, where no case runs. */
+	/* No case runs on this machine, so its speed is not measured. */
 	{ "no-kvm-so-in-a-lab", "run selftest/none --kernel /dev/null", "", 0, "PASS",
 	  "\\A1 case in the amd lab: qemu, kvm; seed 1\n"
 	  "no local KVM, so cases run in labs: no /nowhere/kvm here\n"
@@ -104,7 +104,7 @@ static const struct fault rows[] = {
 	{ "lab-hangs", OUTSIDE " --lab-boot 1", "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab failed: its runner had not started within 1 s$",
 	  LAB(HANG), .kind = "lab-boot" },
-	/* The runner inside was heard once, and never again. */
+	/* The runner inside sends one line, and then no more. */
 	{ "lab-falls-silent", OUTSIDE " --lab-boot 1 --timeout 1", "", 1, "ERROR",
 	  "^ERROR selftest/none on amd: the amd lab failed: nothing was heard of it for as long as "
 	  "any case may take$",
@@ -156,7 +156,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/none on amd: the amd lab has no kernel: lab/find-kernel said nothing$",
 	  AROUND("find-kernel", "exit 0") },
 
-	/* How far the run is, when there is no terminal. */
+	/* The progress of a run without a terminal. */
 	{ "lab-boot-is-told", OUTSIDE " --progress 1", "", 1, "ERROR",
 	  "^after [1-9] s: 0 of 1 case, about .* left; running: amd lab boots [1-9] of [0-9]+ s$",
 	  LAB("sleep 4; exit 70") },

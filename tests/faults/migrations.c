@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Live migrations by fake-qemu: those that do not succeed or prove nothing, those that are broken
- * off, and options of plans.
+ * Live migrations by fake-qemu: some fail or prove nothing, some are cancelled or broken. Also
+ * options of plans.
  */
 #include "faults.h"
 
-/* The source, the destination, and the source of the case before. */
+/* The source, the destination, and the source of the previous case. */
 #define MOST_VMMS 3
 
 static gboolean count_vmms(struct run *run)
@@ -17,7 +17,7 @@ static gboolean count_vmms(struct run *run)
 }
 
 static const struct fault rows[] = {
-	/* Migrations that do not succeed, or prove nothing. */
+	/* Migrations that fail, or prove nothing. */
 	{ "refuses-migrate", "run selftest/precopy", "refuses-migrate", 1, "ERROR",
 	  "^ERROR selftest/precopy: QMP command 'migrate' failed: State blocked\\\\x0aby \\\\x1b\\[1mdevice.*last line: Now migrate the VM" },
 	{ "cases-leave-nothing", "run selftest/precopy --repeat 30 -j 1", "refuses-migrate", 1,
@@ -47,13 +47,13 @@ static const struct fault rows[] = {
 	{ "no-file", "run selftest --plan precopy+file", "refuses-file", 0, "SKIP",
 	  "^SKIP  selftest/precopy\\+file: plan precopy\\+file needs what qemu cannot do here: QMP command 'migrate' failed: unknown migration protocol; it has file: since 8.2" },
 	{ "option-idle", "run selftest --plan precopy+multifd", "", 1, "ERROR",
-	  "^ERROR selftest/precopy\\+multifd: query-migrate shows nothing of multifd: in 7 attempts no use was made of it" },
+	  "^ERROR selftest/precopy\\+multifd: query-migrate shows no use of multifd in 7 attempts" },
 	{ "no-port", "run selftest --plan precopy+tcp", "deaf", 1, "ERROR",
 	  "^ERROR selftest/precopy\\+tcp: destination: query-migrate does not tell the TCP port" },
 	{ "option-refused-here", "run selftest --plan none+tcp", NULL, 2, NULL,
 	  "^ferry: --plan: plan 'none' takes no options, and 'none\\+tcp' names some" },
 
-	/* Migrations that are broken off, or should be. */
+	/* Migrations that are cancelled or broken, or should be. */
 	{ "normal-cancel", "run selftest --plan cancel", "", 0, "PASS",
 	  "^PASS  selftest/cancel .* \\d broken migrations?, stopped for 0 us" },
 	{ "normal-dstkill", "run selftest --plan dstkill", "", 0, "PASS",
@@ -102,7 +102,7 @@ static const struct fault rows[] = {
 	  .status = 0,
 	  .verdict = "PASS",
 	  .cases = 8,
-	  /* How often a migration is cancelled depends on how many attempts there were. */
+	  /* The number of cancelled migrations depends on the number of attempts. */
 	  .wrapper =
 		  "\"$@\" && cp @DIR@/json @DIR@/one && \"$@\" || exit; cd @DIR@; for f in one json; do grep -o '\"case\":\"[^\"]*\"\\|\"plan\":\"[a-z]*\",\"action' $f | awk '/case/ { printf \"\\n\" } $0 != last { printf \"%s \", $0 } { last = $0 }' | sort >$f.order; done; cmp one.order json.order && grep -c action one.order",
 	  .words = "^8$" },

@@ -32,7 +32,7 @@ static const struct fault rows[] = {
 	  .verdict = "FAIL",
 	  .words =
 		  "^FAIL  misbehave/none: no end within 8 s in test hang on CPU 0; last line: PASS: hang: about to hang" },
-	/* How far the run is, when there is no terminal. */
+	/* The progress of a run without a terminal. */
 	{ .name = "progress-is-told",
 	  .arguments = "run misbehave --arg test=hang --timeout 5 --progress 1",
 	  .status = 1,
@@ -134,7 +134,7 @@ static const struct fault rows[] = {
 	  .verdict = "PASS",
 	  .words = "^PASS  misbehave/none " },
 
-	/* One test has waited in vain and failed: the others wait less long, and are skipped. */
+	/* One test has waited in vain and failed. The others wait for a shorter time, and skip. */
 	{ .name = "guest-waits_in_vain",
 	  .arguments = "run misbehave --arg test=waits_in_vain_*",
 	  .wrapper = SHOW_CONSOLE,
@@ -150,7 +150,7 @@ static const struct fault rows[] = {
 	  .verdict = "FAIL",
 	  .words =
 		  "^FAIL  misbehave/reset: waits_across_reset: what never comes came(.*\n)*@\\d+\\+\\d+ mark name=impatient test=waits_across_reset\n(.*\n)*@1\\+0 hello (.*\n)*SKIP: waits_across_reset: not waited for, since waits_across_reset had failed: what never comes came\n" },
-	/* A test that is known to fail makes no other wait less long. */
+	/* A test that is known to fail shortens no other wait. */
 	{ .name = "guest-waits_in_vain-as-expected",
 	  .arguments = "run misbehave --arg test=waits_in_vain_? --arg expect=waits_*",
 	  .wrapper = SHOW_CONSOLE,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* fake-vmm, as the native VMM, starts wrongly, talks nonsense, fails, or dies. */
+/* fake-vmm replaces the native VMM. It fails to start, sends nonsense, fails, or dies. */
 #include "faults.h"
 
 #define RUN_IN(plan, word)                                                                         \
@@ -7,7 +7,7 @@
 #define RUN(word) RUN_IN("cycle@exit", word)
 
 static const struct fault rows[] = {
-	/* Nothing goes wrong here, so the other rows fail for the reason that they name. */
+	/* Nothing goes wrong here, so the other rows fail for the reasons that they name. */
 	{ "native-normal", RUN("nothing"), NULL, 0, "PASS",
 	  "^PASS  selftest/cycle@exit \\(1 tests, 1 checks; 7 cycles, 3 in L2; ", .kind = "none",
 	  .on_kvm = TRUE },
@@ -21,7 +21,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/dirtylog: the request 'carry' failed: not today", .kind = "plan",
 	  .on_kvm = TRUE },
 	{ "native-dies-carrying", RUN_IN("dirtylog", "gives-up --moves 1"), NULL, 1, "ERROR",
-	  "^ERROR selftest/dirtylog: native ended without the guest's leaving \\(exit status 6: KVM gives up vCPU 0",
+	  "^ERROR selftest/dirtylog: native ended, though the guest had not left \\(exit status 6: KVM gives up vCPU 0",
 	  .kind = "vmm", .on_kvm = TRUE },
 	{ "native-no-reset", RUN_IN("reset", "refuses --vmm native"), NULL, 1, "ERROR",
 	  "^ERROR selftest/reset: the request 'reset' failed: not today", .kind = "plan",
@@ -57,7 +57,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/cycle@exit: native died in test fake on CPU 0; .*\\(killed by signal 11 \\(Segmentation fault\\)",
 	  .kind = "vmm", .on_kvm = TRUE },
 	{ "native-gives-up", RUN("gives-up"), NULL, 1, "ERROR",
-	  "^ERROR selftest/cycle@exit: native ended without the guest's leaving \\(exit status 6: KVM gives up vCPU 0 at rip 0x1234: internal error 1\\)",
+	  "^ERROR selftest/cycle@exit: native ended, though the guest had not left \\(exit status 6: KVM gives up vCPU 0 at rip 0x1234: internal error 1\\)",
 	  .kind = "vmm", .on_kvm = TRUE },
 	{ "native-differs", RUN("differs"), NULL, 1, "FAIL",
 	  "^FAIL  selftest/cycle@exit: what was restored is not what was saved: vCPU 0: regs.rax was 0x1 when the guest was saved, and is 0x2 after the restore in test fake on CPU 0",
@@ -77,7 +77,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/cycle@exit: the request 'cycle count=1' failed: not today",
 	  .kind = "plan", .on_kvm = TRUE },
 	{ "native-wrong-number", RUN("wrong-number"), NULL, 1, "ERROR",
-	  "^ERROR selftest/cycle@exit: ferry-vmm answers request 2, which waits for none",
+	  "^ERROR selftest/cycle@exit: ferry-vmm answers request 2, which waits for no answer",
 	  .on_kvm = TRUE },
 	{ "native-nonsense", RUN("nonsense"), NULL, 1, "ERROR",
 	  "^ERROR selftest/cycle@exit: ferry-vmm says nonsense: how nice of you to ask",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* fake-qemu starts wrongly, talks nonsense, or dies. */
+/* fake-qemu fails to start, sends nonsense, or dies. */
 #include "faults.h"
 
 static const struct fault rows[] = {
@@ -27,7 +27,7 @@ static const struct fault rows[] = {
 	{ "nonsense-later", "run selftest/precopy", "nonsense-later", 1, "ERROR",
 	  "^ERROR selftest/precopy: QMP answered with nonsense: \\{\"return\":  in test fake on CPU 0; last line: " },
 	{ "two-answers", "run selftest/precopy", "two-answers", 1, "ERROR",
-	  "^ERROR selftest/precopy: a QMP answer to nothing that was asked" },
+	  "^ERROR selftest/precopy: a QMP answer that no command waits for" },
 	{ "refuses-capabilities", "run selftest/none", "refuses-capabilities", 1, "ERROR",
 	  "^ERROR selftest/none: QMP command 'migrate-set-capabilities' failed: No such capability" },
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs that go on after a failure, that end with it, or that begin with those of an earlier run:
- * --retry, --fail-fast, --until-fail, --rerun.
+ * Runs that go on after a failure, that end at the first one, or that repeat the failures of an
+ * earlier run: --retry, --fail-fast, --until-fail, --rerun.
  */
 #include "faults.h"
 
-/* A QEMU that dies at its first start and then is fake-qemu. "$1" is the path of ferry. */
+/* A QEMU that dies at its first start, and is fake-qemu later. "$1" is the path of ferry. */
 #define FLAKY                                                                                      \
 	"cat >@DIR@/flaky <<END; chmod +x @DIR@/flaky; exec \"$@\"\n"                              \
 	"#!/bin/sh\n"                                                                              \
@@ -13,7 +13,7 @@
 	"exec $(dirname \"$1\")/tests/fake-qemu \"\\$@\"\n"                                        \
 	"END"
 
-/* A QEMU that is fake-qemu twice and then dies. "$1" is the path of ferry. */
+/* A QEMU that is fake-qemu twice, and then dies. "$1" is the path of ferry. */
 #define DIES_AT_THE_THIRD_START                                                                     \
 	"cat >@DIR@/later <<END; chmod +x @DIR@/later; exec \"$@\"\n"                               \
 	"#!/bin/sh\n"                                                                               \
@@ -22,7 +22,7 @@
 	"exec $(dirname \"$1\")/tests/fake-qemu \"\\$@\"\n"                                         \
 	"END"
 
-/* An earlier run's results, of which two are red. */
+/* The results of an earlier run, with two failures. */
 #define OLD_RESULT(name, verdict)                                                                  \
 	"'{\"case\":\"" name "/none\",\"program\":\"" name "\",\"plan\":\"none\","                 \
 	"\"host\":\"local\",\"accel\":\"tcg\",\"verdict\":\"" verdict "\"}' "

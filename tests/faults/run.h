@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One run that is being carried out: what faults.c, processes.c and checks.c share. */
+/* One run that is being carried out. faults.c, processes.c and checks.c share this. */
 #ifndef FERRY_TESTS_RUN_H
 #define FERRY_TESTS_RUN_H
 
 #include "faults.h"
 
-/* A run that takes longer than any deadline of its own has got stuck, and is killed. */
+/* This is longer than any deadline of a run. A run that takes longer is stuck, and is killed. */
 #define STUCK_SECONDS 150
-/* How often `act` is called, and how often a check that waits looks again. */
+/* `act` is called at this interval, and checks that wait look again. */
 #define TICK_MS 3
 
 struct run {
@@ -29,7 +29,7 @@ void complain(struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- processes.c: the run's descendants, found by its mark in their environment ---- */
 
-/* " PID (NAME) ..." of those that live. */
+/* " PID (NAME) ..." of the descendants that are alive. */
 GString *list_processes(const struct run *run);
 void kill_processes(const struct run *run);
 
@@ -38,7 +38,7 @@ void kill_processes(const struct run *run);
 /* Checks all that the row says about a run that ended with WAIT_STATUS, and what it left behind. */
 void check_run(struct run *run, int wait_status);
 
-/* Removes the folder PATH with all that is in it. */
+/* Removes the folder PATH and everything in it. */
 void remove_folder(const char *path);
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * Signals that come at a random moment, to the runner or to its QEMUs, in the middle of actions.
  *
- * Most are sent three times over: while a real QEMU migrates its guest, which needs KVM; while
- * fake-qemu does; and on TCG, while a real QEMU carries out actions that need no sound migration.
+ * Most signals have three rows: while a real QEMU migrates its guest, which needs KVM; while
+ * fake-qemu migrates; and on TCG, while a real QEMU carries out actions other than complete
+ * migrations.
  */
 #include <signal.h>
 
@@ -11,12 +12,12 @@
 
 /* A migration begins within this time after its destination has started. */
 #define MIGRATION_MS 60
-/* A signal comes within this time. Each run would take longer than this by itself. */
+/* A signal comes within this time. Without it each run would take longer. */
 #define SIGNAL_MS 1500
 
 /*
- * Kills again and again until ferry has ended, because a source that has just quit does not notice
- * a signal. Once one VMM is dead, fewer than two are left, so the other one stays alive.
+ * Kills again and again until ferry has ended, because the signal may hit a source that has just
+ * quit. Once one VMM is dead, fewer than two are left, so the other one stays alive.
  */
 static gboolean kill_in_migration(struct run *run, gboolean newest)
 {
@@ -65,7 +66,7 @@ static gboolean signal_at_once(struct run *run)
 	return signal_runner_when(run, run_find_vmms(run).count);
 }
 
-/* Stops the runner again and again, as if the host's scheduler did not let it run. */
+/* Stops the runner again and again, as if the host's scheduler did not run it. */
 #define HOLDS	20
 #define HOLD_US 100000
 
@@ -146,7 +147,7 @@ static const struct fault rows[] = {
 	{ "signal-while-measuring", "run selftest/none", "hangs", 130, NULL, "",
 	  .act = signal_at_once, .signal = SIGINT, .default_deadlines = TRUE },
 
-	/* What the guest writes while the runner is held must not get lost or be written twice. */
+	/* Output of the guest while the runner is stopped must not get lost or come twice. */
 	{ .name = "slow-runner",
 	  .arguments = "run console --plan storm",
 	  .on_kvm = TRUE,
@@ -169,8 +170,8 @@ static const struct fault rows[] = {
 	  .words = "^PASS  console/cancel " },
 
 	/*
-	 * The commands of exec: must take any character in a path, and end with their QEMUs. In
-	 * plan cancel the guest stays, so that nothing depends on what the commands carry.
+	 * The commands of exec: must accept any character in a path, and end with their QEMUs. In
+	 * plan cancel the guest stays at the source, so the data that they carry does not matter.
 	 */
 	{ .name = "exec-in-odd-folder",
 	  .arguments = "run selftest --plan precopy+exec --arg test=survives_a_move",
@@ -222,8 +223,8 @@ static const struct fault rows[] = {
 	  .verdict = "ERROR",
 	  .act = kill_source,
 	  /*
-	   * The destination may notice it, and end, before the runner notices that the source has
-	   * ended.
+	   * The destination may notice the source's end, and end itself, before the runner notices
+	   * it.
 	   */
 	  .words = "^ERROR console/cancel: (.*(source|qemu) died.*" KILLED
 		   "|the destination died in mid-.*load of migration failed)" },

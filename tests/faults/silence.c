@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * fake-qemu does not answer, or does not do what it was told, until a deadline of the runner
+ * fake-qemu does not answer, or does not carry out a command, until a deadline of the runner
  * passes.
  */
 #include "faults.h"

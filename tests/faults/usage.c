@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a user may give to ferry that is wrong: QEMUs, command lines, unittests.cfg. */
+/* Wrong input from the user: QEMUs, command lines, unittests.cfg. */
 #include "faults.h"
 
-/* One run fails and one passes, before ferry is asked about both. */
+/* Makes one run that fails and one that passes, and then asks ferry about both. */
 #define RUN "\"$1\" run --accel tcg --timescale 1 --logdir @DIR@/logs --json @DIR@/"
 #define TWO_RUNS                                                                                   \
 	RUN "a.json misbehave --arg test=hang --timeout 1 >/dev/null; " RUN                        \
@@ -61,6 +61,10 @@ static const struct fault rows[] = {
 	  "\\Aselftest/none +[0-9.]+ s  (guessed|built in) +local\n"
 	  "selftest/storm +[0-9.]+ s  (guessed|built in) +local\n"
 	  "2 cases: about [0-9]+ (s|min) on 2 CPUs\n" },
+	{ "list-plan", "list --accel tcg --plan none,precopy+tcp selftest", NULL, 0, NULL,
+	  "\\Aselftest/none\nselftest/precopy\\+tcp\n\\Z" },
+	{ "list-host", "list --host labs selftest", NULL, 2, NULL,
+	  "^ferry: --host is auto, local, lab, .*, not 'labs'" },
 	{ "results", "results @DIR@/a.json @DIR@/b.json", NULL, 1, NULL,
 	  "\\AFAIL  misbehave/none: no end within 1 s.*\n"
 	  "      logs in /.*/logs/misbehave/none\n"
@@ -110,7 +114,7 @@ static const struct fault rows[] = {
 	  "^ferry: --accel is kvm or tcg, not 'hvf'" },
 	{ "kcidb-origin", "run selftest --kcidb-origin MyCI", NULL, 2, NULL,
 	  "^ferry: --kcidb-origin is a name of small letters, digits and '_', not 'MyCI'" },
-	/* An annotation is beside the line for people. */
+	/* The annotation comes in addition to the line for people. */
 	{ "github", "run selftest/none --arg test=none --github", NULL, 1, "FAIL",
 	  "^::error title=FAIL selftest/none::no test .*\nFAIL  selftest/none: no test ",
 	  .wrapper = "unset GITHUB_STEP_SUMMARY; exec \"$@\"" },
@@ -134,7 +138,7 @@ static const struct fault rows[] = {
 	  "^ferry: --budget: 1 of 1 cases in 30 min$" },
 	{ "all-and-patterns", "run selftest --all", NULL, 2, NULL,
 	  "^ferry: --all means all cases; leave it out, or leave out the patterns$" },
-	/* Each case of corpus/quick is there. */
+	/* Each case of corpus/quick exists. */
 	{ "quick-listed", "list quick", NULL, 0, NULL, "\\Aselftest/none" },
 	{ "quick-and-plan", "run quick --plan none", NULL, 2, NULL,
 	  "^ferry: 'quick' names cases, each with its plan; leave out --plan or name programs$" },
@@ -147,20 +151,20 @@ static const struct fault rows[] = {
 	  "^ferry: --jobs, --repeat and --moves are 1 or more" },
 	{ "timescale-out-of-range", "run selftest --timescale 0.5", NULL, 2, NULL,
 	  "^ferry: --timescale is a number from 1 to 10000", .default_deadlines = TRUE },
-	/* The host's speed is measured without --arg, so nothing is said of it. */
+	/* The host's speed is measured without --arg, so --arg causes no complaint there. */
 	{ "speed-without-args", "run selftest/none --arg test=printf*", NULL, 0, "PASS",
 	  "\\A1 case on local", .default_deadlines = TRUE },
 	/* The deadlines of another suite's programs are scaled, too. */
 	{ "speed-with-a-suite",
 	  "run selftest --plan none --suite @DIR@/unittests.cfg --bindir @BUILD@/x86", "", 0,
 	  "PASS",
-	  "^ferry: cannot measure this host, so deadlines stay as they are: it told no speed",
+	  "^ferry: cannot measure this host, so deadlines stay as they are: it did not tell its speed",
 	  .config = "[selftest]\nfile = selftest.flat\n[calibrate]\nfile = calibrate.flat\n",
 	  .default_deadlines = TRUE },
 	{ "long-timeout", "run selftest/none --timeout 2000000000", "", 0, "PASS", "^PASS " },
 	{ "no-skip", "run kvmclock/none --no-skip", NULL, 1, "SKIP",
 	  "^SKIP  kvmclock/none: needs kvmclock, which KVM offers and TCG does not" },
-	/* A guest that is gone before a migration could begin waits for the first one. */
+	/* This guest would end before a migration begins, so it waits for the first one. */
 	{ "suite-storm", "run tiny --plan storm --suite @DIR@/unittests.cfg --bindir @BUILD@/x86",
 	  NULL, 0, "PASS", "^PASS  tiny/storm \\(.*migrations?, ",
 	  .config = "[tiny]\nfile = calibrate.flat\nextra_params = -append 'test=nothing'\n",

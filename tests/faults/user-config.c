@@ -2,7 +2,7 @@
 /* The user's file of defaults, right and wrong. */
 #include "faults.h"
 
-/* FERRY reads a file with these LINES. */
+/* ferry reads a configuration file with these LINES. */
 #define FILE_OF(lines)                                                                             \
 	"mkdir -p @DIR@/config/ferry; printf '%s\\n' " lines " >@DIR@/config/ferry/config; "       \
 	"\"$@\""

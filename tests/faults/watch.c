@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs that watch for regressions, or are divided among machines: run --against, --shard, ... */
+/* Runs that look for regressions, or are divided among machines: run --against, --shard, ... */
 #include "faults.h"
 
 #define RESULT(program, plan, verdict)                                                             \
@@ -42,7 +42,7 @@ static const struct fault rows[] = {
 	  "1 worse, 0 better, 0 new, 0 gone, 0 slower, 0 the same\n"
 	  "1 result is there of cases that are not in this run\n\\Z",
 	  .wrapper = BASE(RESULT("selftest", "none", "PASS")) },
-	/* What failed before is no regression. */
+	/* A failure that was there before is no regression. */
 	{ "against-as-before", "run selftest/none --against @DIR@/base.json", "dies-at-start", 0,
 	  "ERROR", "^0 worse, 0 better, 0 new, 0 gone, 0 slower, 1 the same\n",
 	  .wrapper = BASE(RESULT("selftest", "none", "ERROR")) },

@@ -2,25 +2,25 @@
 /*
  * Which page is damaged, and how.
  *
- * Nothing in a stream says that a page is sent for the last time. While the guest runs at the
- * source, the damage is therefore one more record of the page, after all of memory and before the
- * devices. The last record counts, so that the destination holds what it would hold if the last
- * sending had been damaged. A post-copy stream has each page once after the guest has left; there
- * the record itself is damaged, or left out.
+ * A stream does not say that a page is sent for the last time. So while the guest runs at the
+ * source, the damage is one more record of the page, after all of memory and before the devices.
+ * The last record counts, so the effect is the same as if the last copy of the page had been
+ * damaged. A post-copy stream has each page once after the guest has left; there the record itself
+ * is damaged, or left out.
  */
 #include <string.h>
 
 #include "stream.h"
 
 /*
- * The busiest writer was probably stopped at the beginning of a write. It does not look at that
- * page again before it has written it, and after a post-copy switch it asks for that page first.
- * Damage to that page would not be seen. So the first page that may be damaged is the one with this
+ * The busiest writer was probably stopped at the beginning of a write. It does not check that page
+ * again before it has written it, and after a post-copy switch it requests that page first. So
+ * damage to that page would not be noticed. The first page that may be damaged is the one with this
  * number, in the order in which watched pages come.
  */
 #define SAFE_PAGE 4
 
-/* A page that was a watched one at least once when it was sent. */
+/* A page that was watched at least one of the times that it was sent. */
 struct page {
 	guint64 offset;
 	unsigned previous_pass, last_pass;
@@ -92,7 +92,7 @@ static gboolean damaged_page(const struct stream *stream, const struct page *pag
 					       will_be.generation, page->previous_pass);
 			return TRUE;
 		}
-		/* The guest did not write it between two sendings. Then both are left out. */
+		/* The guest did not write the page between its two copies, so both are left out. */
 		memset(bytes, 0, PAGE_BYTES);
 		*now = g_strdup("it is never sent");
 		return TRUE;
@@ -116,7 +116,7 @@ static void tell(const struct stream *stream, const struct page *page, const cha
 
 /*
  * TRUE if the page's writer has written it, and has other pages to write in that generation. Then
- * it looks at this page before it writes it again, and sees the damage.
+ * it checks this page before it writes it again, and notices the damage.
  */
 static gboolean is_written(const struct stream *stream, const struct page *page)
 {
@@ -136,7 +136,8 @@ static gboolean is_written(const struct stream *stream, const struct page *page)
 }
 
 /*
- * The better page is the one whose damage is sure to be seen. Otherwise it is the one further up.
+ * The better page is the one whose damage will certainly be noticed, or else the one at the higher
+ * address.
  */
 static gboolean is_better(const struct stream *stream, const struct page *page,
 			  const struct page *victim)

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A QEMU that damages its guest's memory, to be given to the runner with --qemu. It starts the real
- * one, and passes on what the real one and the runner tell each other. FERRY_DAMAGE in the
- * environment says what goes wrong:
+ * A QEMU that damages its guest's memory; the runner gets it with --qemu. It starts the real QEMU,
+ * and passes messages between that and the runner. FERRY_DAMAGE in the environment says what goes
+ * wrong:
  *
  * change, drop, older, newer, cut
  *	       happens to a stream on its way into QEMU, from a socket or a file
  *	       (migration-stream.h)
  * COMMAND     a QMP command: before QEMU gets it, a byte of a page of its guest changes
  *
- * The pages are those of the test `dense` of x86/dirty/pages.c. A line on stderr says which page it
+ * It damages pages of the test `dense` of x86/dirty/pages.c. A line on stderr says which page it
  * was. A stream comes over a Unix socket, and the rest of a stream that was cut comes over another.
- * QEMU gets these as file descriptors, so that a SIGKILL leaves no file of ours.
+ * QEMU gets them as file descriptors, so that a SIGKILL leaves no file behind.
  */
 #define _GNU_SOURCE /* memfd_create() */
 #include <errno.h>
@@ -145,7 +145,7 @@ static int listen_instead(const char *path, gboolean is_rest)
 	return stream[0];
 }
 
-/* Waits until the destination has no more to say. */
+/* Waits until the destination sends no more. */
 static void end_connection(gpointer data, gpointer unused)
 {
 	struct connection *connection = data;
@@ -156,7 +156,7 @@ static void end_connection(gpointer data, gpointer unused)
 
 /* ---- the guest's memory ---- */
 
-/* FALSE if the guest wrote the page at the same time: then another one has to be changed. */
+/* FALSE if the guest wrote the page at the same time, so that another page has to be changed. */
 static gboolean change_page(int memory, off_t at, const struct watched_page *was)
 {
 	struct watched_page is;
@@ -168,12 +168,12 @@ static gboolean change_page(int memory, off_t at, const struct watched_page *was
 	if (pwrite(memory, &changed, 1, at + CHANGED_BYTE) != 1 ||
 	    pread(memory, bytes, PAGE_BYTES, at) != PAGE_BYTES || bytes[CHANGED_BYTE] != changed)
 		return FALSE;
-	/* A writer looks at all of a page, and then writes it from its beginning on. */
+	/* A writer checks the whole page, and then writes it from its beginning. */
 	bytes[CHANGED_BYTE] ^= 1;
 	return watched_page_read(bytes, &is) && is.generation == was->generation;
 }
 
-/* The first page from *OFFSET on that is a watched one; sets *OFFSET to where it is. */
+/* Finds the first watched page from *OFFSET on, and sets *OFFSET to its offset. */
 static gboolean find_page(int memory, off_t ram, off_t *offset, struct watched_page *page)
 {
 	guint8 bytes[PAGE_BYTES];
@@ -186,9 +186,9 @@ static gboolean find_page(int memory, off_t ram, off_t *offset, struct watched_p
 }
 
 /*
- * The least generation of a page that may be changed. A writer looks at a page before it writes it
- * again, so damage is sure to be seen in a page that has already got a generation that others are
- * still to get. Without such a page any page will do.
+ * The least generation of a page that may be changed. A writer checks a page before it writes it
+ * again. So damage will certainly be noticed in a page that already has a generation that other
+ * pages still have to get. If there is no such page, any page will do.
  */
 static guint64 least_generation(int memory, off_t ram)
 {
@@ -333,7 +333,7 @@ static int wait_for_qemu(void)
 	g_thread_new("commands", pass_commands, NULL);
 	while (waitpid(all.qemu, &status, 0) < 0 && errno == EINTR)
 		;
-	/* QEMU may have said more than was passed on. */
+	/* QEMU may have sent more than was passed on so far. */
 	g_thread_join(answers);
 	g_ptr_array_foreach(all.connections, end_connection, NULL);
 	if (WIFSIGNALED(status))
@@ -341,7 +341,7 @@ static int wait_for_qemu(void)
 	return WEXITSTATUS(status);
 }
 
-/* QEMU gets a damaged copy in place of the runner's file. */
+/* QEMU gets a damaged copy instead of the runner's file. */
 static void damage_file(void)
 {
 	int file = memfd_create("damaged", 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads a migration stream (stream.h) record by record, passes it on, and has it damaged.
+ * Reads a migration stream (stream.h) record by record, passes it on, and calls damage.c.
  *
  * If a post-copy stream was cut, its rest comes without a header: commands that agree on what has
  * arrived (RECV_BITMAP, RESUME), then more parts of the section of RAM.
@@ -126,7 +126,7 @@ static gboolean pass_section_part(struct stream *stream)
 
 	if (!copy_u32(stream, &section))
 		return FALSE;
-	/* The rest of a stream has no start of the section, which would tell its number. */
+	/* The rest of a stream lacks the section's start, which has its number. */
 	if (stream->is_rest)
 		stream->ram_section = section;
 	return section == stream->ram_section && pass_ram(stream);
@@ -141,7 +141,7 @@ static gboolean pass_command(struct stream *stream)
 		return FALSE;
 	if (command != COMMAND_PACKAGED)
 		return copy_bytes(stream, length);
-	/* This command holds the devices, in a stream of its own. The guest leaves with them. */
+	/* This command holds the devices, in a stream of their own. After it the guest has left. */
 	stream->postcopy = TRUE;
 	return copy_u32(stream, &packaged) && copy_bytes(stream, packaged);
 }
@@ -158,7 +158,7 @@ static gboolean pass_header(struct stream *stream)
 	return FALSE;
 }
 
-/* The devices come next. Their sections do not tell how long they are. */
+/* The devices come next. Their sections do not contain their length. */
 static void end_memory(struct stream *stream)
 {
 	if (stream->damage == DAMAGE_CUT) {
@@ -171,7 +171,7 @@ static void end_memory(struct stream *stream)
 	give_u8(stream, TOKEN_SECTION_FULL);
 }
 
-/* Returns FALSE where memory ends. What follows is passed on as it is. */
+/* Returns FALSE at the end of memory. The rest is passed on unchanged. */
 static gboolean pass_next(struct stream *stream)
 {
 	guint8 token;

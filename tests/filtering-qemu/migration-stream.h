@@ -4,16 +4,16 @@
 #define FERRY_TESTS_MIGRATION_STREAM_H
 
 enum damage {
-	DAMAGE_CHANGE, /* in the last sending of a page one byte is changed */
-	DAMAGE_DROP,   /* the last sending of a page is left out, or all that held the same */
-	DAMAGE_OLDER,  /* the last sending of a page holds the generation before */
-	DAMAGE_NEWER,  /* the last sending holds what the guest will write there later */
+	DAMAGE_CHANGE, /* one byte changes in the last copy of a page */
+	DAMAGE_DROP,   /* the last copy of a page is left out, and earlier ones equal to it */
+	DAMAGE_OLDER,  /* the last copy of a page has the previous generation */
+	DAMAGE_NEWER,  /* the last copy has the data that the guest will write there later */
 	DAMAGE_CUT,    /* the stream ends where the devices should come */
 };
 
 /*
- * Passes IN on to OUT until one of them ends. The page is one that watched-page.h knows; a line on
- * stderr tells which, or that there was none.
+ * Passes IN on to OUT until one of them ends. The damaged page is a watched page (watched-page.h);
+ * a line on stderr names it, or says that there was none.
  */
 void migration_stream_pass(int in, int out, enum damage damage);
 

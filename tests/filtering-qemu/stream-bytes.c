@@ -27,7 +27,7 @@ void give(struct stream *stream, const void *bytes, size_t length)
 	stream->given += length;
 }
 
-/* The output is written first, so that none of it is held back while there is nothing to read. */
+/* This writes the output first, so that none of it is held back while there is nothing to read. */
 gboolean fill(struct stream *stream)
 {
 	ssize_t length;

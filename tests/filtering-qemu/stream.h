@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A migration stream of QEMU on its way through filtering-qemu. Its format, as far as memory goes,
- * is in QEMU's docs/devel/migration.rst ("Stream structure") and in what migration/savevm.c and
- * migration/ram.c of QEMU 7.2 write. All numbers are big-endian.
+ * A migration stream of QEMU on its way through filtering-qemu. QEMU's docs/devel/migration.rst
+ * ("Stream structure") describes the format, and migration/savevm.c and migration/ram.c of QEMU 7.2
+ * write the part for memory. All numbers are big-endian.
  */
 #ifndef FERRY_TESTS_STREAM_H
 #define FERRY_TESTS_STREAM_H
@@ -12,7 +12,7 @@
 #include "migration-stream.h"
 #include "watched-page.h"
 
-/* How a section begins, and what else may come in its place. */
+/* How a section begins, and what may come instead of a section. */
 enum token {
 	TOKEN_SECTION_START = 0x01,
 	TOKEN_SECTION_PART = 0x02,
@@ -53,7 +53,7 @@ struct stream {
 	guint64 last_offset;
 	unsigned pass;
 	gboolean postcopy; /* the guest has left the source */
-	unsigned come;	   /* watched pages that have come since then */
+	unsigned come;	   /* watched pages that came after that */
 	gboolean is_rest;
 	gboolean done; /* the damage */
 };
@@ -85,11 +85,11 @@ void give_zero_page(struct stream *stream, const guint8 *block, guint64 offset);
 /* ---- damage.c ---- */
 
 GHashTable *pages_new(void);
-/* Takes note of a page of GUEST_RAM that came. */
+/* Remembers a page of GUEST_RAM that came. */
 void remember(struct stream *stream, guint64 offset, const guint8 *bytes);
 /*
  * In a post-copy stream this may damage BYTES, which have come and are about to be given. Returns
- * TRUE if they are not to be given at all.
+ * TRUE if they must not be given at all.
  */
 gboolean damage_at_once(struct stream *stream, guint64 offset, guint8 *bytes);
 /*

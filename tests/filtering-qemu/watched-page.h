@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pages that the test `dense` of x86/dirty/pages.c watches, known by what they hold. Whoever
- * damages one finds it without being told where it is, and can tell which page it was.
+ * Pages that the test `dense` of x86/dirty/pages.c watches. This recognizes them by their contents,
+ * so filtering-qemu finds a page to damage without knowing its address, and can name it.
  */
 #ifndef FERRY_TESTS_WATCHED_PAGE_H
 #define FERRY_TESTS_WATCHED_PAGE_H
@@ -12,8 +12,8 @@
 #define PAGE_BYTES 4096
 
 /*
- * The byte to change. It is in the word that a CPU looks at last, so that even a CPU that is just
- * looking at the page sees it.
+ * The byte to change. It is in the word that a CPU checks last, so that even a CPU that is checking
+ * the page right now notices the change.
  */
 #define CHANGED_BYTE (PAGE_BYTES - 16)
 
@@ -23,8 +23,8 @@ struct watched_page {
 };
 
 /*
- * Returns FALSE if BYTES are no such page, or a page that is half written. Pages of the boot CPU do
- * not count: its first one begins as zeroes, like a page that never came.
+ * Returns FALSE if BYTES are no such page, or a half-written one. Pages of the boot CPU do not
+ * count: its first page consists of zeroes at first, like a page that never came.
  */
 bool watched_page_read(const uint8_t *bytes, struct watched_page *page);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Uses a page of `ferry report` as a person does: filters, opens a case, looks for the failure's line.
-// tests/report.sh puts it behind the page's own script, with `expected` before it:
+// tests/report.sh puts it after the page's own script, with `expected` before it:
 //
 //	cases, red	counts
-//	program		one with a red case that nothing else is named like, and `plan`
-//	test		a test of that program alone
-//	line		what the failure's line of the console contains
-//	worse		what got worse, if the page compares with an earlier run
+//	program, plan	a red case; no other program has a similar name
+//	test		a test that only this program has
+//	line		text in the failure's line of the console
+//	worse		how many tests got worse, if the page compares with an earlier run
 //	timers		how often a timer of the case fired, at least; 0: there is none
 //
 // It writes the Test Anything Protocol into the page, which Chromium then prints.
@@ -26,7 +26,7 @@ function all(selector) {
 	return [...document.querySelectorAll(selector)];
 }
 
-// The next time that the address changes, after the page has seen it.
+// Does ACTION, and waits until the address has changed and the page has handled that.
 function moved(action) {
 	return new Promise(done => {
 		addEventListener('hashchange', () => setTimeout(done, 0), {once: true});
@@ -155,7 +155,7 @@ function checkHostile() {
 	check('and runs no script', window.pwned === undefined);
 }
 
-// What a screen reader needs.
+// Checks what a screen reader needs.
 function checkNames() {
 	const labelled = control => control.labels && control.labels.length && control.labels[0].textContent.trim();
 
@@ -192,7 +192,7 @@ function ground(element) {
 	return 'rgb(255, 255, 255)';
 }
 
-// WCAG 2.1, 1.4.3: 4.5 to 1.
+// WCAG 2.1, 1.4.3 demands a contrast of 4.5 to 1.
 function checkContrast() {
 	const worst = all('h1, p, dt, dd, li, a, td, th, label, .verdict, .quiet, svg text').filter(element => element.textContent.trim())
 		.map(element => {
@@ -220,7 +220,7 @@ function checkContrast() {
 	} catch (error) {
 		check('the page can be used', false, error.stack.replace(/\s+/g, ' '));
 	}
-	// Nothing else of the page is of interest.
+	// The results replace the page.
 	const text = `\n${results.join('\n')}\nend of results\n`;
 
 	if (parent === window)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Writes the results of a run that never was: 600 cases, 50 programs under 12 plans, each with 60
-# tests and 20 migrations. Each 15th case has failed, with a full story and console lines that try
-# to be more than text. For tests/report.sh.
+# Writes the results of an invented run, for tests/report.sh: 600 cases, 50 programs under 12 plans, each
+# with 60 tests and 20 migrations. Each 15th case has failed, with a full story and console lines that
+# try to inject markup.
 #
-# With -v fine=1 none has failed.
+# With -v fine=1 no case has failed.
 #
 # Usage: awk [-v fine=1] -f tests/page/results.awk </dev/null
 

@@ -21,7 +21,7 @@ static void free_case(struct test_case *test_case)
 	g_free(test_case);
 }
 
-/* Stands for durations.h; the seconds are where a case keeps its seed. */
+/* Replaces durations.h; the seed of a case holds its seconds. */
 static double expected(void *data, const struct test_case *test_case)
 {
 	return test_case->seed / 1000.0;
@@ -105,12 +105,12 @@ static void test_order(void)
 		double seconds;
 		const char *told;
 	} expected_at[] = {
-		/* One of each program, and a_up is a. */
+		/* One of each program; a_up counts as a. */
 		{ 2, "a_up/none b/precopy, 2 s" },
-		/* a/precopy notices 2 in 4 s, b/none 2 in 5 s; then r is all that b/none adds. */
+		/* a/precopy notices 2 in 4 s, b/none 2 in 5 s; after that b/none adds only r. */
 		{ 6, "a/precopy a_up/none b/precopy, 6 s" },
 		{ 11, "a/precopy a_up/none b/none b/precopy, 11 s" },
-		/* What nobody has measured, before what is known to notice nothing new. */
+		/* Cases that nobody has measured come before those that notice nothing new. */
 		{ 14, "a/precopy a/storm a_up/none b/none b/precopy, 14 s" },
 		{ 16, "a/none a/precopy a/storm a_up/none b/none b/precopy, 16 s" },
 		{ 100, "a/none a/precopy a/storm a_up/none b/none b/precopy b/reset, 25 s" },
@@ -139,7 +139,7 @@ static void test_cpus(void)
 	g_assert_cmpstr(told, ==, "a/none b/none c/none, 15 s");
 }
 
-/* A skip takes no time, and its program has not run by it. */
+/* A skip takes no time, and its program does not count as run. */
 static void test_skips(void)
 {
 	static const struct row rows[] = {
@@ -153,8 +153,7 @@ static void test_skips(void)
 	g_assert_cmpstr(told, ==, "a/none a/precopy b/none, 3 s");
 }
 
-/* A case that alone takes longer than the run may take does not run, however many CPUs there are.
- */
+/* A case that takes longer than the whole budget does not run, however many CPUs there are. */
 static void test_longest(void)
 {
 	static const struct row rows[] = {

@@ -12,7 +12,7 @@
 /* Far more than the check allows for rounding, and far less than the error in any row. */
 #define A_LITTLE (MS / 100)
 
-/* A line "mark name=... clock=..." as the console passes it on. */
+/* Gives CHECK a line "mark name=... clock=...", as the console does. */
 static char *tell(struct clock_check *check, const char *name, const char *clock, int cpu,
 		  gint64 before, gint64 after, guint64 answer)
 {
@@ -108,7 +108,7 @@ static void test_row(const void *data)
 	g_assert_nonnull(strstr(problem, "(console line 7)"));
 }
 
-/* A clock may have had any value between one read long before and one long after the answer. */
+/* If the two reads are far apart, the clock may have had any value between them at the answer. */
 static void test_wide_mark(void)
 {
 	struct clock_check *check = clock_check_new(NULL, 0);

@@ -5,10 +5,10 @@
 
 #include "report/compare.h"
 
-/* What --kvm has asked for, in results that are added. */
+/* The argument of --kvm, for results that are added. */
 static const char *parameters;
 
-/* A result of p/PLAN on HOST. TESTS is "NAME=VERDICT ...", or "". */
+/* Adds a result of p/PLAN on HOST. TESTS is "NAME=VERDICT ...", or "". */
 static void add(struct comparison *comparison, enum side side, const char *plan, const char *host,
 		enum verdict verdict, const char *tests, double seconds)
 {
@@ -42,7 +42,7 @@ static void add(struct comparison *comparison, enum side side, const char *plan,
 	result_free(result);
 }
 
-/* What is printed, without its last newline; frees COMPARISON. */
+/* Returns the printed text, without its last newline, and frees COMPARISON. */
 static char *told(struct comparison *comparison)
 {
 	char *text = NULL;
@@ -82,7 +82,7 @@ static const struct row rows[] = {
 	  "worse:\n  p/none: pass -> flaky: case why\n" COUNTS("1", "0", "0", "1") },
 	{ VERDICT_PASS, "a=pass b=pass", VERDICT_PASS, "a=pass b=skip",
 	  "worse:\n  p/none b: pass -> skip: why\n" COUNTS("1", "0", "0", "1") },
-	/* The case has no tests to speak for it, and those that it had were not reached. */
+	/* No test of the case has ended now, and its earlier tests were not reached. */
 	{ VERDICT_PASS, "a=pass", VERDICT_SKIP, "",
 	  "worse:\n  p/none: pass -> skip: case why\ngone:\n  p/none: not reached, since the case "
 	  "ended early (1 test)\n" COUNTS("1", "0", "1", "0") },
@@ -91,7 +91,7 @@ static const struct row rows[] = {
 	  "ended early (1 test)\n" COUNTS("1", "0", "1", "1") },
 	{ VERDICT_PASS, "a=pass b=pass", VERDICT_PASS, "a=pass",
 	  "gone:\n  p/none b: the case has no such test any more\n" COUNTS("0", "0", "1", "1") },
-	/* Rounds and CPUs: the worst counts, and a pass is none of a skip. */
+	/* Of rounds and CPUs the worst result counts, and a pass counts more than a skip. */
 	{ VERDICT_PASS, "a=pass a=pass", VERDICT_PASS, "a=pass a=skip",
 	  COUNTS("0", "0", "0", "1") },
 	{ VERDICT_PASS, "a=pass a=pass", VERDICT_FAIL, "a=pass a=fail",
@@ -172,7 +172,7 @@ static void test_plans(void)
 			"3 worse, 0 better, 1 new, 2 gone, 0 slower, 1 the same");
 }
 
-/* Cases that all take TIMES as long, but the last, which takes LAST times as long. */
+/* All cases take TIMES as long as before, except the last, which takes LAST times as long. */
 static char *slowed_of(guint cases, double times, double last, guint runs)
 {
 	struct comparison *comparison = comparison_new();

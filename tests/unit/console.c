@@ -7,7 +7,7 @@
 
 #include "guest/console.h"
 
-/* What a console told its listener, one line for each call. */
+/* The calls of a console to its listener, one line for each. */
 struct record {
 	GString *text;
 	unsigned violations;
@@ -241,7 +241,7 @@ static void test_messages(void)
 		  "@2 a\n" },
 		{ "@2+20 a\n",
 		  "violation: console line 2: the guest had sent 20 bytes, 22 came: 2 too many\n@2 a\n" },
-		/* One loss is one complaint. */
+		/* One loss causes one complaint. */
 		{ "@2+25 a\n@3+33 b\n",
 		  "violation: console line 2: the guest had sent 25 bytes, 22 came: 3 lost\n"
 		  "@2 a\n@3 b\n" },
@@ -267,7 +267,7 @@ static void test_messages(void)
 		  "violation: console line 2: a damaged machine line: @2+22 a b=\\x1b\n" },
 		{ "@\n", "violation: console line 2: a damaged machine line: @\n" },
 		{ "@-1+5 a\n", "violation: console line 2: a damaged machine line: @-1+5 a\n" },
-		/* A second boot counts from 0 again, and must have been ordered. */
+		/* A second boot counts from 0 again, and the runner must have reset the guest. */
 		{ "@1+0 hello\n@2+11 a\n",
 		  "violation: console line 2: the guest boots again, and nobody has reset it\n"
 		  "@1 hello\n@2 a\n" },
@@ -287,7 +287,7 @@ static void test_messages(void)
 	}
 }
 
-/* A boot that was ordered, after a boot whose output ends at any byte. */
+/* A boot after a reset by the runner. The output of the boot before may end at any byte. */
 static void test_boot_after_reset(void)
 {
 	static const char last[] = "@2+22 a\nwhole\n@3+36 b c=\"@1+0 he";
@@ -303,7 +303,7 @@ static void test_boot_after_reset(void)
 		g_test_message("cut after %" G_GSIZE_FORMAT ": %s", cut, record.text->str);
 		g_assert_cmpuint(record.violations, ==, 0);
 		g_assert_true(g_str_has_suffix(record.text->str, "@1 hello protocol='1'\n@2 d\n"));
-		/* One order permits one boot. */
+		/* One reset permits one boot. */
 		console_feed(console, HELLO, strlen(HELLO));
 		g_assert_cmpuint(record.violations, ==, 1);
 		console_free(console);
@@ -341,7 +341,7 @@ static char *exception_at(const char *rip)
 	return text;
 }
 
-/* A vCPU whose registers were not restored is where a reset leaves it. */
+/* A vCPU whose registers were not restored has the RIP of a reset. */
 static void test_exception_text(void)
 {
 	g_autofree char *code = exception_at("0x401234"), *reset = exception_at("0xfff0");
@@ -352,7 +352,7 @@ static void test_exception_text(void)
 		"unexpected exception 8 at 0xfff0 (where a CPU begins after a reset: were its registers restored?)");
 }
 
-/* A NUL must not end a machine line, or what comes after it would be lost without notice. */
+/* A NUL must not end a machine line, or the rest of the line would be lost without notice. */
 static void test_nul(void)
 {
 	static const char in_machine_line[] = HELLO "@2+22 got answer=1\0garbage\n";

@@ -13,7 +13,7 @@
 #include <linux/virtio_ring.h>
 #include <stddef.h>
 
-/* With this, our headers have only macros, so no declaration collides with the kernel's. */
+/* With this our headers define only macros, so no declaration collides with the kernel's. */
 #define __ASSEMBLER__
 #include "lib/x86/nested/svm/svm-defs.h"
 #include "lib/x86/virtio-defs.h"

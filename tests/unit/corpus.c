@@ -11,7 +11,8 @@
 #include "cli/corpus-score.h"
 #include "util/paths.h"
 
-/* A folder with a file `verdicts` that holds TEXT. The caller removes both, and frees the path. */
+/* Makes a folder with a file `verdicts` that holds TEXT. The caller removes both and frees the
+ * path. */
 static char *verdicts_with(const char *text)
 {
 	g_autofree char *folder = g_dir_make_tmp("unit-corpus-XXXXXX", NULL);
@@ -30,7 +31,7 @@ static void remove_verdicts(const char *path)
 	g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
-/* What the file holds below its comment. The caller frees it. */
+/* The text of the file after its comment. The caller frees it. */
 static char *lines_of(const char *path)
 {
 	g_autofree char *text = NULL;
@@ -91,7 +92,7 @@ static void test_bad_lines(void)
 	}
 }
 
-/* A verdict takes the place of an older one of the same patch, and of no other. */
+/* A verdict replaces an older one of the same patch, and no other. */
 static void test_keeping(void)
 {
 	g_autofree char *path = verdicts_with("svm_b missed - - 11 -\n"
@@ -116,7 +117,7 @@ static void test_keeping(void)
 	remove_verdicts(path);
 }
 
-/* What could not be tried takes no verdict away, unless the patch has changed since. */
+/* If a patch could not be tried, its old verdict stays, unless the patch has changed since. */
 static void test_not_tried(void)
 {
 	static const struct {
@@ -176,7 +177,7 @@ static void keep_unbroken(const char *path, const char *test)
 		   });
 }
 
-/* Passes are counted from the last false alarm on, for each case. */
+/* For each case, passes are counted since the last false alarm. */
 static void test_passes(void)
 {
 	g_autofree char *path = verdicts_with("unpatched-kvm clean y/none 7 - -\n");
@@ -198,7 +199,7 @@ static void test_passes(void)
 	remove_verdicts(path);
 }
 
-/* The file is as it was, and the next verdict is kept again. */
+/* On a full disk the file does not change, and later a verdict can be kept again. */
 static void test_full_disk(void)
 {
 	static const char before[] = "p missed - - 11 -\n";
@@ -234,7 +235,7 @@ static void test_no_folder(void)
 		"cannot write /nowhere/verdicts: No such file or directory; --verdicts=FILE names another file");
 }
 
-/* Words for people do not make a verdict stale. What is built and run does. */
+/* A change of text for people makes no verdict stale. A change of what is built or run does. */
 static void test_hash(void)
 {
 	static const struct {
@@ -276,7 +277,7 @@ static struct bug some_bugs[] = {
 	{ .name = (char *)"svm_unseen", .breaks = (char *)"g", .hash = (char *)"77" },
 };
 
-/* What the matrix has measured counts where no verdict is of today's patch. */
+/* If no verdict fits the current patch, the matrix's measurements count. */
 static char *some_page(const char *verdicts_text)
 {
 	static char *tests[] = { (char *)"t*", NULL };
@@ -301,7 +302,7 @@ static char *some_page(const char *verdicts_text)
 					   .verdict = MATRIX_FAIL,
 					   .seconds = 3,
 					   .hash = (char *)(i ? "44-9" : "77-9"),
-					   /* Not the one that must catch it. */
+					   /* not the test that must catch it */
 					   .test = (char *)(i ? "tm" : "um") });
 	entries = score_entries(bugs, verdicts, matrix);
 	page = score_page(entries, verdicts);

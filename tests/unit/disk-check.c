@@ -41,7 +41,7 @@ static void write_sector(const struct disk_check *check, guint64 at, guint64 num
 	close(file);
 }
 
-/* Writes sectors 0 to 99 as they are in that generation. */
+/* Makes a disk whose sectors 0 to 99 have their contents of that generation. */
 static struct disk_check *new_disk(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -178,7 +178,7 @@ static void test_bad_marks(void)
 
 		g_assert_cmpstr(
 			problem, ==,
-			"disk mark names sectors that the disk of 2048 has not, or no generation (console line 9)");
+			"disk mark names no generation, or sectors beyond the disk's 2048 (console line 9)");
 	}
 	g_assert_null(tell(check, "2048", "0", "1"));
 	disk_check_free(check);
@@ -199,7 +199,7 @@ static void test_nothing_is_left(void)
 	g_assert_nonnull(error);
 }
 
-/* After a split each image changes by itself. The check that is returned has the open image. */
+/* After a split each image changes separately. The returned check has the open image. */
 static void test_split(void)
 {
 	struct disk_check *check = new_disk(), *kept;

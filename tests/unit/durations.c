@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/durations.c and remembered.c: what is learned is known again, whatever the file holds.
- */
+/* host/run/durations.c and remembered.c: durations are remembered, whatever the file holds. */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -25,7 +24,7 @@ static struct environment amd = {
 	.kernel = (char *)"6.1.9",
 	.cpu = (char *)"TCG",
 };
-/* It is not in durations.cfg. */
+/* This program is not in durations.cfg. */
 static struct program program = { .name = (char *)"unheard_of" };
 static struct program table_program = { .name = (char *)"kvmclock_no_tsc" };
 
@@ -98,14 +97,14 @@ static void test_learned(void)
 	assert_measured("precopy", "local", 10);
 	run_once(&here, "precopy", 20, VERDICT_XFAIL);
 	assert_measured("precopy", "local", 15);
-	/* After many runs the last ones count most. */
+	/* Among many runs the last ones count most. */
 	for (unsigned i = 0; i < 20; i++)
 		run_once(&here, "precopy", 40, VERDICT_PASS);
 	g_assert_cmpfloat(expected(&program, "precopy", "local", NULL), >, 39);
 	g_assert_cmpfloat(expected(&program, "precopy", "local", NULL), <, 40);
 }
 
-/* A failure may have waited long for what never came, or have ended at once. */
+/* A failure may have ended at a deadline, or at once, so its time says nothing. */
 static void test_failures(void)
 {
 	forget_all();
@@ -131,7 +130,7 @@ static void test_hosts(void)
 	assert_measured("none", "amd", 6);
 	here.kernel = (char *)"6.2";
 	g_assert_cmpfloat(expected(&program, "none", "local", NULL), !=, 1);
-	/* Which kernel a lab boots is known when it is up. Until then it is the last one. */
+	/* A lab's kernel is known when the lab is up. Until then the last one counts. */
 	assert_measured("none", "amd", 6);
 	here.kernel = (char *)"6.1";
 	other.kernel = (char *)"6.12";
@@ -154,7 +153,7 @@ static void test_boot(void)
 	durations_close(durations);
 }
 
-/* Guests with another command line, and cases that never started, say nothing of usual ones. */
+/* Guests with another command line, and cases that never started, do not count. */
 static void test_unusual(void)
 {
 	struct settings wanted = default_settings;
@@ -195,7 +194,7 @@ static void test_table_and_guesses(void)
 	g_assert_cmpfloat(other, ==, precopy);
 	g_assert_cmpfloat(expected(&table_program, "none", "local", &source), <, none);
 	g_assert_cmpint(source, ==, DURATION_GUESSED);
-	/* One plan tells about another. */
+	/* The time under one plan gives an estimate for another. */
 	other = expected(&program, "storm", "local", &source);
 	g_assert_cmpint(source, ==, DURATION_GUESSED);
 	run_once(&here, "precopy", 1000, VERDICT_PASS);
@@ -208,7 +207,7 @@ static void test_table_and_guesses(void)
 				      expected(&program, "none", "local", NULL));
 }
 
-/* A lab that nothing is known of is as slow as its row says, compared with the amd lab. */
+/* If nothing is known of a lab, it is as slow as its row says, compared with the amd lab. */
 static void test_unknown_lab(void)
 {
 	const struct lab_kind moon = { .name = "moon",
@@ -221,7 +220,7 @@ static void test_unknown_lab(void)
 	lab_kind_pretend(NULL);
 }
 
-/* A damaged file is an empty one, and is replaced when something is learned. */
+/* A damaged file counts as empty, and is replaced when something is learned. */
 static void test_damage(void)
 {
 	static const char *const texts[] = {
@@ -267,7 +266,7 @@ static void test_two_at_once(void)
 	remembered_close(first);
 }
 
-/* A file cannot become longer than a few bytes, as on a full disk: the old one stays whole. */
+/* If the file cannot be written, as on a full disk, the old one stays complete. */
 static void test_full_disk(void)
 {
 	struct rlimit limit, tiny;
@@ -320,7 +319,7 @@ static void test_unwritable_cache(void)
 	assert_measured("none", "local", 4);
 }
 
-/* Kernels come and go, and the file does not grow for ever. */
+/* Old kernels are forgotten, so that the file does not grow for ever. */
 static void test_old_groups_go(void)
 {
 	struct remembered *remembered;

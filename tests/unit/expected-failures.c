@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* known_issues_expected(): which tests a guest is told of, since they may fail as known. */
+/* known_issues_expected(): which tests the guest is told are known to fail. */
 #include <glib/gstdio.h>
 
 #include "plan/plan.h"

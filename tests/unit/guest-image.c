@@ -46,7 +46,7 @@ static GPtrArray *read_bytes(const char *bytes, gsize length, GError **error)
 }
 
 /*
- * BYTES need not be an image. There must be tests that have names, or one line that says why not.
+ * BYTES may be anything. The result must be tests that have names, or one line that says why not.
  */
 static void read_damaged(const char *bytes, gsize length)
 {
@@ -172,7 +172,7 @@ static void test_damaged_anywhere(void)
 	}
 }
 
-/* Overwrites values that offsets and sizes are computed from. */
+/* Overwrites values from which offsets and sizes are computed. */
 static void test_extreme_numbers(void)
 {
 	static const guint64 extremes[] = { 0,
@@ -248,8 +248,8 @@ static void test_backtrace(void)
 }
 
 /*
- * The line comes from the guest, and may hold anything. No word of it may become an option of
- * addr2line, or a file that addr2line reads options from ("@FILE").
+ * The line comes from the guest, and may contain anything. No word of it may become an option of
+ * addr2line, or a file from which addr2line reads options ("@FILE").
  */
 static void test_mad_backtraces(void)
 {

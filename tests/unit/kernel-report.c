@@ -163,7 +163,7 @@ static void test_row(gconstpointer data)
 	g_assert_cmpstr(told->str, ==, row->reports);
 }
 
-/* Records as /dev/kmsg gives them: with a head, with properties, and of programs. */
+/* Records in the format of /dev/kmsg: with a head, with properties, and from programs. */
 static void test_records(void)
 {
 	static const char old[] = "4,1,1,-;BUG: from before\n";

@@ -79,7 +79,7 @@ static const struct row {
 	const char *failures;
 	enum verdict expected;
 	const char *expected_tests, *expected_failures;
-	const char *reason; /* how the result's reason then begins, or NULL */
+	const char *reason; /* how the result's reason begins afterwards, or NULL */
 	gboolean warning;
 	gboolean hardware;    /* the lab's CPU is not emulated */
 	const char *inside;   /* the host whose issues were applied before, inside a lab; or NULL */
@@ -250,7 +250,7 @@ static char *tests_of(const struct result *result)
 	return g_string_free(text, FALSE);
 }
 
-/* The issues in TEXT; NULL and ERROR if something in it is wrong. */
+/* Reads the issues in TEXT. Returns NULL and sets ERROR if something in it is wrong. */
 static GPtrArray *load(const char *text, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("%s/ferry-issues-XXXXXX", g_get_tmp_dir());
@@ -303,7 +303,7 @@ static gboolean ends(GKeyFile *file, const char *group, const char *key)
 	return *ranges != NULL;
 }
 
-/* GLib takes two groups of one name for one, and forgets the first. */
+/* GLib merges two groups of the same name, so this looks for names that come twice. */
 static void check_names(const char *path, guint groups)
 {
 	g_autofree char *text = NULL;
@@ -318,7 +318,7 @@ static void check_names(const char *path, guint groups)
 		g_error("%s: %u groups have %u names", path, named, groups);
 }
 
-/* A group without an end would hide for ever that its bug is back. */
+/* A group without a last version would hide for ever that its bug is back. */
 static void test_own_file(void)
 {
 	g_autofree char *path = source_path("known-issues.cfg");

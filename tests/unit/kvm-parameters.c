@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/util/kvm-parameters.c, in a folder that stands for /sys/module. */
+/* host/util/kvm-parameters.c, with a folder instead of /sys/module. */
 #include <glib.h>
 #include <glib/gstdio.h>
 

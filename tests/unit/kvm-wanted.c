@@ -51,7 +51,7 @@ static void test_missing(void)
 		{ "nx_huge_pages=force",
 		  "needs KVM with nx_huge_pages=force, and kvm.nx_huge_pages is N here" },
 		{ "npt=1,vls=1", "needs KVM with vls=1, and kvm_amd.vls is 0 here" },
-		/* The end of another name is no name. */
+		/* The end of another name does not count. */
 		{ "pt=1", "needs KVM with pt=1, and KVM here has no such parameter" },
 	};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/util/kvm.c: why KVM cannot be used, in words that say what to do. */
+/* host/util/kvm.c: it says why KVM cannot be used, and what to do. */
 #include <errno.h>
 
 #include "util/kvm.h"
@@ -26,7 +26,7 @@ static void test_open_problem(void)
 	}
 }
 
-/* A device that is no KVM, as in a container that has bound something else over it. */
+/* A device that is no KVM, as in a container that has mounted something else there. */
 static void test_no_kvm(void)
 {
 	const struct kvm_offers *offers;

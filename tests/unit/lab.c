@@ -34,7 +34,7 @@ static char *value_of(const char *text, const char *key)
 	return g_regex_match(regex, text, 0, &match) ? g_match_info_fetch(match, 1) : NULL;
 }
 
-/* A row says of its script what the script says, and what the runner reckons with. */
+/* A row agrees with its script, and has all that the runner needs. */
 static void test_rows(void)
 {
 	for (const struct lab_kind *kind = lab_kinds; kind->name; kind++) {
@@ -142,12 +142,12 @@ static void test_command_line(void)
 	check(&kind, &all, "--kernel K --modules M --clock hpet --kvm npt=0,vgif=0 --accel cheese",
 	      " --emulated-host --prefork",
 	      " --timescale 2.5 --keep-ram --kvm npt=0,vgif=0 --machine q35 --arg test=a --arg pages=2");
-	/* On a real CPU the runner inside behaves as it does everywhere. */
+	/* On a real CPU the runner inside behaves as usual. */
 	kind.is_hardware = yes;
 	check(&kind, &none, "--accel kvm", "", "");
 }
 
-/* Only an emulated machine that sees no files of the host needs to be given them. */
+/* Only an emulated machine that does not see the host's files needs copies of them. */
 static void test_files(void)
 {
 	struct lab_kind kind = { .name = "moon", .emulator = "cheese", .is_hardware = no };

@@ -48,7 +48,7 @@ static void test_row(gconstpointer data)
 	g_autofree char *expected = g_strdup_printf(
 		"the machine was not reset: CPU 1: %s (console line 7)", row->problem);
 
-	/* Each CPU is compared with itself alone. */
+	/* Each CPU is compared only with itself. */
 	g_assert_null(tell(check, "0", "a=0x99"));
 	g_assert_null(tell(check, "1", row->first));
 	g_assert_null(tell(check, "0", "a=0x99"));

@@ -7,7 +7,7 @@
 #include "run/quick.h"
 #include "util/text.h"
 
-/* A file that holds TEXT. The caller unlinks and frees it. */
+/* Makes a file that holds TEXT. The caller unlinks and frees it. */
 static char *file_with(const char *text)
 {
 	char *path;
@@ -58,7 +58,7 @@ static void test_bad_lines(void)
 	}
 }
 
-/* What is written is read again, sorted, and a line takes the place of an older one. */
+/* Written lines can be read again, sorted, and a line replaces an older one. */
 static void test_writing(void)
 {
 	struct matrix *matrix = matrix_of("unpatched b/none pass 2.0 -h -\n"
@@ -103,7 +103,7 @@ static void test_full_folder(void)
 	matrix_free(matrix);
 }
 
-/* Red on unpatched KVM is no catch, and neither is what was never measured there. */
+/* A case that fails on unpatched KVM, or was never measured there, catches nothing. */
 static void test_catches(void)
 {
 	static const struct {
@@ -134,7 +134,7 @@ static void test_catches(void)
 	matrix_free(matrix);
 }
 
-/* "CASE CASE: CAUGHT of TOTAL"; a "|" divides those that cover from the rest. */
+/* "CASE CASE CAUGHT of TOTAL"; a "|" comes between the cases that catch patches and the others. */
 static char *chosen(const char *text, unsigned percent, double seconds)
 {
 	struct matrix *matrix = matrix_of(text);
@@ -163,22 +163,22 @@ static void test_choice(void)
 		double seconds;
 		const char *told;
 	} rows[] = {
-		/* The most in a second, not the most. */
+		/* The most patches per second count, not the most patches. */
 		{ PASSES("a/none", 10) PASSES("b/none", 2) PASSES("c/none", 2)
 			  CATCHES("a/none", "p") CATCHES("a/none", "q") CATCHES("b/none", "p")
 				  CATCHES("c/none", "q"),
 		  100, 4, "b/none c/none 2 of 2" },
-		/* The sanity case is first, whatever it notices. */
+		/* selftest/none comes first, whatever it notices. */
 		{ PASSES("selftest/none", 1) PASSES("b/none", 2) CATCHES("b/none", "p"), 100, 60,
 		  "selftest/none b/none 1 of 1" },
-		/* b was best, and then a and c took in all that it notices. */
+		/* b was best at first, but a and c together notice all that b does. */
 		{ PASSES("a/none", 4) PASSES("b/none", 4) PASSES("c/none", 4) CATCHES("b/none", "p")
 			  CATCHES("b/none", "q") CATCHES("b/none", "r") CATCHES("b/none", "s")
 				  CATCHES("a/none", "p") CATCHES("a/none", "q")
 					  CATCHES("a/none", "t") CATCHES("c/none", "r")
 						  CATCHES("c/none", "s") CATCHES("c/none", "u"),
 		  100, 12, "a/none c/none | b/none 6 of 6" },
-		/* Enough is enough: 2 of 3 are 66 %. */
+		/* 2 of 3 are 66 %, which is enough. */
 		{ PASSES("a/none", 1) PASSES("b/none", 2) PASSES("c/none", 3) CATCHES("a/none", "p")
 			  CATCHES("b/none", "q") CATCHES("c/none", "r"),
 		  60, 3, "a/none b/none 2 of 3" },
@@ -186,12 +186,12 @@ static void test_choice(void)
 		{ PASSES("a/none", 1) PASSES("c/none", 3) CATCHES("a/none", "p")
 			  CATCHES("c/none", "q"),
 		  100, 3.5, "a/none 1 of 2" },
-		/* Each other program has its shortest case, if there is time. x_up is x. */
+		/* If there is time, each other program gets its shortest case. x_up counts as x. */
 		{ PASSES("a/none", 1) PASSES("x/none", 2) PASSES("x_up/none", 1)
 			  PASSES("x/precopy", 3) PASSES("y/none", 4) PASSES("z/none", 9)
 				  CATCHES("a/none", "p"),
 		  100, 8, "a/none | x_up/none y/none 1 of 1" },
-		/* Red on unpatched KVM. */
+		/* The case fails on unpatched KVM. */
 		{ "unpatched a/none fail 1 h t\n" CATCHES("a/none", "p"), 100, 8, "0 of 0" },
 		{ "", 100, 8, "0 of 0" },
 	};
@@ -203,7 +203,7 @@ static void test_choice(void)
 	}
 }
 
-/* What PATTERNS (words) become with the quick set TEXT; or "error: MESSAGE", without the path. */
+/* Expands PATTERNS (words) with the quick set TEXT; or "error: MESSAGE", without the path. */
 static char *expanded(const char *patterns, const char *text)
 {
 	g_autofree char *path = file_with(text);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/vmm/native/: lines of the control protocol, and QEMU's words in ferry-vmm's. */
+/* host/vmm/native/: lines of the control protocol, and QEMU's options translated for ferry-vmm. */
 #include "vmm/native/channel.h"
 #include "vmm/native/words.h"
 
-/* "WORD NUMBER NAME KEY=VALUE..." in the order of the keys; "nonsense" if LINE is none. */
+/* "WORD NUMBER NAME KEY=VALUE..." in the order of the keys; "nonsense" if TEXT is no such line. */
 static char *told(const char *text)
 {
 	struct native_line line;
@@ -42,7 +42,7 @@ static void test_lines(void)
 		{ "figures cycles=1 in_l2=0", "figures cycles=[1] in_l2=[0]" },
 		{ "figures", "figures" },
 		{ "ok 1 key=", "ok 1 key=[]" },
-		/* What no VMM says. */
+		/* No VMM says these. */
 		{ "", "nonsense" },
 		{ "ok", "nonsense" },
 		{ "ok 0", "nonsense" },
@@ -76,7 +76,7 @@ static void test_numbers(void)
 	native_line_clear(&line);
 }
 
-/* The options for ARGUMENTS and TYPE (which may be NULL), or what is lacking. */
+/* The options for ARGUMENTS and TYPE (which may be NULL), or what is missing. */
 static char *translated(const char *arguments, const char *type, const char *disk)
 {
 	g_auto(GStrv) words = *arguments ? g_strsplit(arguments, " ", -1) : NULL;
@@ -117,7 +117,7 @@ static void test_words(void)
 		{ "-machine q35,kernel_irqchip=split", NULL, NULL, USUAL " --irqchip split" },
 		{ "", "q35,kernel-irqchip=off", NULL, USUAL " --irqchip off" },
 		{ "", "pc", NULL, USUAL },
-		/* What ferry-vmm has not got. */
+		/* ferry-vmm does not have these. */
 		{ "-device edu,addr=4", NULL, NULL, "the native VMM has no -device edu,addr=4" },
 		{ "-device hyperv-testdev -device edu", NULL, NULL,
 		  "the native VMM has no -device edu" },

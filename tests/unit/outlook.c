@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/outlook.c: what is told of a run at each of its stages. */
+/* host/run/outlook.c: what it says about a run at each of its stages. */
 #include "plan/plan.h"
 #include "run/outlook.h"
 
@@ -85,7 +85,7 @@ static void test_stages(void)
 	g_assert_cmpfloat(left(outlook), >, 0);
 	end(outlook, &local, VERDICT_SKIP);
 	g_assert_cmpfloat(left(outlook), ==, 0);
-	/* What it was never told of, it ignores. */
+	/* It ignores cases that it was never told of. */
 	end(outlook, &local, VERDICT_PASS);
 	outlook_started(outlook, &local);
 	g_assert_cmpfloat(left(outlook), ==, 0);
@@ -93,7 +93,7 @@ static void test_stages(void)
 	durations_close(durations);
 }
 
-/* On more CPUs it takes less time, and a guest with all vCPUs keeps a host busy alone. */
+/* With more CPUs a run takes less time. A guest with as many vCPUs keeps the host busy alone. */
 static void test_total(void)
 {
 	struct durations *durations = durations_open(&here, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/report/page.c and what a case leaves for it: bounded, and text whatever guests write. */
+/* host/report/page.c and its data: they are bounded, and stay text whatever guests write. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -59,7 +59,7 @@ static void test_hostile(void)
 {
 	g_autofree char *page = page_of(failed_result(HOSTILE));
 
-	/* The script, the summaries and the story: each ends where we end it. */
+	/* The script, the summaries and the story each end only where the page ends them. */
 	g_assert_cmpuint(count(page, "</script>"), ==, 3);
 	g_assert_cmpuint(count(page, "<script"), ==, 3);
 	g_assert_null(strstr(page, "<img"));
@@ -174,7 +174,7 @@ static void test_messages(void)
 	story = recorder_end(recorder, TRUE, path);
 	first = story->control->pdata[0];
 	last = story->control->pdata[story->control->len - 1];
-	/* Those before it have negative times, and were written before the case began. */
+	/* Messages before this one have negative times: they were written before the case began. */
 	g_assert_cmpstr(first->text, ==, "1< message 50");
 	g_assert_cmpstr(last->text, ==, "1< message 60");
 	g_assert_cmpuint(last->number, ==, 60);
@@ -245,7 +245,7 @@ static void test_digest(void)
 			"console:\n        1     0.000 s  two is three\n"
 			"again:\n  ferry run evil --plan none --host local --seed 7\n\n");
 	g_assert_true(g_str_has_prefix(markdown, "## Ferry: 1 of 1 case failed\n"));
-	/* The fence is longer than what is in it. */
+	/* The fence is longer than any row of backquotes in the text. */
 	g_assert_nonnull(strstr(markdown, "### FAIL evil/none\n\n`````\na ```` b\n"));
 }
 
@@ -302,7 +302,7 @@ static void test_ended_early(void)
 	result_free(passed);
 }
 
-/* The command names what is not the default, and programs by options that the VMM has. */
+/* The command names all that is not the default, with options that the VMM has. */
 static void test_command(void)
 {
 	static const struct {
@@ -331,7 +331,7 @@ static void test_command(void)
 		    .vmm = (char *)"native",
 		    .binary = (char *)"/x",
 		    .seed = 1 } },
-		/* These results are from a Ferry with one VMM more, and have a program of that. */
+		/* These results are from a Ferry with one more VMM, and name that VMM's program. */
 		{ "none",
 		  "ferry run evil --plan none --host local --vmm cheddar --seed 1",
 		  { .host = (char *)"local",
@@ -339,7 +339,7 @@ static void test_command(void)
 		    .binary = (char *)"/x",
 		    .other_binary = (char *)"/y",
 		    .seed = 1 } },
-		/* These tell no VMM. */
+		/* These results name no VMM. */
 		{ "none",
 		  "ferry run evil --plan none --host local --qemu /x --seed 1",
 		  { .host = (char *)"local", .binary = (char *)"/x", .seed = 1 } },

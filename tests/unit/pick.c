@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/pick.c: a lab runs just the cases and repeats that it was told, in that order. */
+/* host/run/pick.c: a lab runs exactly the cases and repeats that it was told, in that order. */
 #include "run/pick.h"
 
 static GPtrArray *make_cases(const char *words)
@@ -16,7 +16,7 @@ static GPtrArray *make_cases(const char *words)
 	return cases;
 }
 
-/* The names of what is picked, or why nothing is. */
+/* The names of the picked cases, or why there are none. */
 static char *pick(const char *words)
 {
 	g_auto(GStrv) names = g_strsplit(words, " ", -1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * host/vmm/qemu/preforked.c and lab/preforked.c: programs that are loaded and linked once, and
- * forked for each start.
+ * then forked for each start.
  */
 #define _GNU_SOURCE /* pipe2() */
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #include "vmm/qemu/preforked.h"
 
-/* Prints what the program can see of its parent, session, environment and files. */
+/* Prints the program's parent, session, environment and files. */
 static const char inspect[] =
 	"echo parent $PPID; set -- $(cut -d ' ' -f 6 /proc/$$/stat); [ $1 = $$ ] && echo leads; echo preload ${LD_PRELOAD-none} ${" PREFORKED_SOCKET
 	"-none}; echo files; ls /proc/$$/fd; read word; echo got $word; exit 7";

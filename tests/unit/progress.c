@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/report/progress.c: how far a run is, in words. */
+/* host/report/progress.c: the progress of a run, in words. */
 #include "report/progress.h"
 
 static double left;
@@ -70,7 +70,7 @@ static void test_words(void)
 	progress_ended(progress, &two);
 	assert_live(progress, "[2/41, about 4 min left] amd lab boots 8 of 12 s");
 	others = "";
-	/* A case that never started was skipped. */
+	/* A case that ends without having started was skipped. */
 	progress_ended(progress, &one);
 	assert_plain(progress, "after 0 s: 3 of 41 cases, about 4 min left; running: nothing");
 	progress_set_forecast(progress, NULL);
@@ -107,7 +107,7 @@ static gboolean quit(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* It asks to be shown by itself, unless that is not wanted. */
+/* A timer asks for an update, unless that is turned off. */
 static void test_timer(void)
 {
 	GMainLoop *loop = g_main_loop_new(NULL, FALSE);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which folders a QEMU is told to look for firmware in. */
+/* host/vmm/qemu/firmware.c: the folders in which a QEMU is told to look for firmware. */
 #include <glib.h>
 #include <glib/gstdio.h>
 
 #include "vmm/qemu/firmware.h"
 
-static char *directory; /* has folders, which hold the files that their names list */
+static char *directory; /* has folders; the name of a folder lists its files */
 
 static void make_folder(const char *name, gboolean qboot, gboolean multiboot)
 {
@@ -31,7 +31,7 @@ static void remove_folder(const char *name)
 	}
 }
 
-/* FOLDERS are names below the directory, each with a line of its own in what QEMU answers. */
+/* QEMU's answer: a line for each of FOLDERS, which are names below the directory. */
 static char *answer(const char *folders)
 {
 	g_auto(GStrv) names = g_strsplit(folders, " ", -1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host/vmm/qemu/qmp.c: each test makes the peer, at the other end of a socket pair, say something:
+ * host/vmm/qemu/qmp.c: in each test the peer, at the other end of a socket pair, sends something:
  * answers in order, out of order, nonsense, or nothing at all.
  */
 #include <glib/gstdio.h>
@@ -20,7 +20,7 @@
 struct peer {
 	struct qmp *qmp;
 	int fd;	       /* the peer's end */
-	GString *told; /* what the client told its owner, one line for each call */
+	GString *told; /* the client's calls to its owner, one line for each */
 	struct log_file *transcript;
 	char *transcript_path;
 	gboolean free_when_told; /* inside the next call to the owner */
@@ -207,8 +207,8 @@ static void test_nonsense(void)
 		  "broken: the QMP stream does not begin with a greeting\n" },
 		{ FALSE, "{\"QMP\": {\"version\": {\"qemu\": []}}}\n",
 		  "broken: the QMP greeting names no QEMU version\n" },
-		{ TRUE, "{\"return\": {}}\n", "broken: a QMP answer to nothing that was asked\n" },
-		{ TRUE, "{\"error\": {}}\n", "broken: a QMP answer to nothing that was asked\n" },
+		{ TRUE, "{\"return\": {}}\n", "broken: a QMP answer that no command waits for\n" },
+		{ TRUE, "{\"error\": {}}\n", "broken: a QMP answer that no command waits for\n" },
 		{ TRUE, GREETING,
 		  "broken: a QMP message that is neither an event nor an answer\n" },
 		{ TRUE, "{}\n", "broken: a QMP message that is neither an event nor an answer\n" },
@@ -252,7 +252,7 @@ static void test_answers_out_of_order(void)
 	qmp_execute_at_once(peer->qmp, "four", NULL, on_reply, peer);
 	say(peer, "{\"return\": {}, \"id\": 7}\n");
 	hear(peer);
-	assert_told(peer, "broken: a QMP answer to nothing that was asked\n");
+	assert_told(peer, "broken: a QMP answer that no command waits for\n");
 	part(peer);
 }
 
@@ -307,7 +307,7 @@ static void test_no_answer(void)
 	part(peer);
 }
 
-/* A peer that closes its end, and stays alive, has still to answer. */
+/* If a peer closes its end, but stays alive, its answer is missing. */
 static void test_no_answer_after_the_end(void)
 {
 	struct peer *peer = meet_and_greet();
@@ -319,7 +319,7 @@ static void test_no_answer_after_the_end(void)
 	part(peer);
 }
 
-/* A closed connection alone is no problem: the exit of the process says why it ended. */
+/* A closed connection is no problem by itself: the exit of the process says why it ended. */
 static void test_plain_end(void)
 {
 	struct peer *peer = meet_and_greet();

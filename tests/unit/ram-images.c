@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/vmm/ram-images.c: what is said about two images of memory, and whether they are kept. */
+/* host/vmm/ram-images.c: what it says about two images of memory, and whether it keeps them. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ static void write_file(const char *path, const char *bytes, gsize length)
 	g_assert_true(g_file_set_contents(path, bytes, length, NULL));
 }
 
-/* One action on PAGES pages of zeroes, in which the byte at each of these offsets changes. */
+/* Does one action on PAGES pages of zeroes, in which the byte at each of these offsets changes. */
 static void act(struct fixture *fixture, gsize pages, const gsize *offsets, gsize count)
 {
 	g_autofree char *bytes = g_malloc0(pages * PAGE);
@@ -91,7 +91,7 @@ static void test_one_page(struct fixture *fixture, gconstpointer data)
 
 	act(fixture, 3, NULL, 0);
 	act(fixture, 3, offsets, 2);
-	/* The next images are equal, and do not take the place of these. */
+	/* The next images are equal, and do not replace these. */
 	act(fixture, 3, NULL, 0);
 	check_end(
 		fixture, FALSE,
@@ -100,7 +100,7 @@ static void test_one_page(struct fixture *fixture, gconstpointer data)
 		TRUE);
 }
 
-/* Each page is shown once. The files are of the last action in which images differed. */
+/* Each page is shown once. The files come from the last action in which the images differed. */
 static void test_again_and_another(struct fixture *fixture, gconstpointer data)
 {
 	const gsize offsets[] = { 5, PAGE + 6 };
@@ -137,7 +137,7 @@ static void test_many_pages(struct fixture *fixture, gconstpointer data)
 	for (gsize i = 0; i < G_N_ELEMENTS(offsets); i++)
 		offsets[i] = i * PAGE;
 	act(fixture, 20, offsets, G_N_ELEMENTS(offsets));
-	check_end(fixture, FALSE, "*12 pages not*\naction 1, page 0x9000,*\nand 2 pages more",
+	check_end(fixture, FALSE, "*12 pages not*\naction 1, page 0x9000,*\nand 2 more pages",
 		  TRUE);
 }
 
@@ -148,7 +148,7 @@ static void test_sizes(struct fixture *fixture, gconstpointer data)
 	write_file(ram_images_begin(fixture->images), bytes, 2 * PAGE);
 	write_file(ram_images_destination(fixture->images), bytes, PAGE);
 	ram_images_compare(fixture->images);
-	check_end(fixture, TRUE, "there are no images: the images are not of one size", FALSE);
+	check_end(fixture, TRUE, "there are no images: the images differ in size", FALSE);
 }
 
 static void test_half_a_pair(struct fixture *fixture, gconstpointer data)
@@ -171,7 +171,7 @@ static void test_given_up(struct fixture *fixture, gconstpointer data)
 	ram_images_give_up(fixture->images, "no space left");
 	ram_images_give_up(fixture->images, "another reason");
 	g_assert_false(ram_images_wanted(fixture->images));
-	/* The VMM on the other side may still write its image. */
+	/* The other VMM may still be writing its image. */
 	write_file(ram_images_destination(fixture->images), "half", 4);
 	ram_images_compare(fixture->images);
 	check_end(fixture, TRUE, "there are no images: no space left", FALSE);

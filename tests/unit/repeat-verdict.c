@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Tests host/run/repeat-verdict.c: when several runs have decided, and how sure that is. */
+/* host/run/repeat-verdict.c: when several runs are decisive, and how sure the answer is. */
 #include "run/repeat-verdict.h"
 
 static void test_answers(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/report/github.c, lava.c and kcidb.c: what CI systems are told. */
+/* host/report/github.c, lava.c and kcidb.c: what they write for CI systems. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
@@ -70,7 +70,7 @@ static GPtrArray *all_cases(void)
 	return array;
 }
 
-/* A file that is not there yet. The caller frees the path. */
+/* The path of a file that does not exist yet. The caller frees it. */
 static char *new_path(void)
 {
 	char *path = NULL;
@@ -87,7 +87,7 @@ static char *contents(const char *path)
 	return text;
 }
 
-/* Tells REPORTER, which prints, of COUNT cases. Returns what it printed. */
+/* Gives COUNT cases to a REPORTER that prints. Returns the printed text. */
 static char *printed(const struct reporter *reporter, guint count)
 {
 	g_autoptr(GPtrArray) array = all_cases();
@@ -150,7 +150,7 @@ static void test_github_interrupted(void)
 	g_assert_cmpstr(text, ==, "::error title=Ferry::3 cases have no verdict: interrupted\n");
 }
 
-/* A property of a workflow command ends at a comma or a colon. */
+/* A property of a workflow command would end at a comma or a colon. */
 static void test_github_title(void)
 {
 	g_autofree char *text = NULL;
@@ -174,7 +174,7 @@ static void test_github_no_summary(void)
 	g_unsetenv("GITHUB_STEP_SUMMARY");
 }
 
-/* Results of a sweep of KVM's parameters differ in nothing else. */
+/* The results of a sweep differ only in KVM's parameters, so these must be shown. */
 static void test_github_parameters(void)
 {
 	g_autofree char *text = NULL;
@@ -233,8 +233,7 @@ static JsonNode *parsed(const char *path)
 	return root;
 }
 
-/* A run may be killed at any moment: the file is whole JSON after each case, and says what lacks.
- */
+/* If a run is killed at any moment, the file is valid, and says what is missing. */
 static void test_kcidb_at_each_moment(void)
 {
 	static const char *const after[] = {
@@ -296,7 +295,7 @@ static void test_kcidb_incidents(void)
 		g_str_has_suffix(json_object_get_string_member(
 					 json_array_get_object_element(incidents, 0), "test_id"),
 				 "/pro/precopy+tcp#2/bad"));
-	/* Somebody else reports of the build. */
+	/* The CI system itself reports the build. */
 	g_assert_cmpuint(json_array_get_length(array_of(root, "builds")), ==, 0);
 	test = json_array_get_object_element(array_of(root, "tests"), 0);
 	g_assert_cmpstr(json_object_get_string_member(test, "build_id"), ==, "otherci:7");

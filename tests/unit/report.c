@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/report/: programs can read what each format writes, whatever the results hold. */
+/* host/report/: programs can read each format, whatever the results contain. */
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static struct program program = { .name = (char *)"pro" };
 
 /* One result for each verdict. */
 #define VERDICTS VERDICT_COUNT
-/* What reports for people say of them in the end. */
+/* The last line of reports for people about these results. */
 #define COUNTS                                                                                     \
 	"6 cases: 1 passed, 2 failed, 1 flaky, 1 as known, 1 skipped; 6 tests: 3 passed, 2 failed, 1 failed as known"
 
@@ -123,7 +123,7 @@ static GPtrArray *some_cases(guint n)
 	return cases;
 }
 
-/* Tells REPORTER about a run in which NOT_RUN cases were interrupted. Returns what it wrote. */
+/* Gives REPORTER a run in which NOT_RUN cases were interrupted. Returns what it wrote. */
 static char *report(const struct reporter *reporter, const char *target, guint not_run)
 {
 	g_autoptr(GError) error = NULL;
@@ -237,7 +237,7 @@ static char *environment_to_json(const struct environment *from)
 	return json_to_string(node, FALSE);
 }
 
-/* A result that is read from JSON, as from a lab, is written as the same JSON. */
+/* If a result is read from JSON, as from a lab, it is written as the same JSON again. */
 static void test_json_there_and_back(void)
 {
 	struct run run;
@@ -257,7 +257,7 @@ static void test_json_there_and_back(void)
 	}
 }
 
-/* Where a run was is the same after it was written and read; so a lab tells what it is. */
+/* The environment of a run does not change when it is written and read, as a lab does it. */
 static void test_environment_there_and_back(void)
 {
 	g_autoptr(GHashTable) parameters =
@@ -357,8 +357,7 @@ static void test_junit(void)
 	/* Each case that was not skipped has a test called "one", and all have one called "case".
 	 */
 	g_assert_cmpuint(elements.cases, ==, 2 * VERDICTS - 1);
-	/* The failed test of FAIL and that of ERROR, the case that had another failure, the flaky.
-	 */
+	/* The failed tests of FAIL and ERROR, the other failure of a case, and the flaky case. */
 	g_assert_cmpuint(elements.failures, ==, 3);
 	g_assert_cmpuint(elements.errors, ==, 1);
 	g_assert_cmpuint(elements.skipped, ==, 1);
@@ -369,7 +368,7 @@ static void test_junit(void)
 	g_assert_nonnull(strstr(text, "name=\"verdict\" value=\"FLAKY\""));
 }
 
-/* A run may be killed at any moment: the file is whole XML after each case, and says what lacks. */
+/* If a run is killed at any moment, the file is valid, and says what is missing. */
 static void test_junit_at_each_moment(void)
 {
 	g_autoptr(GPtrArray) cases = some_cases(VERDICTS);
@@ -459,7 +458,7 @@ static void test_tap_interrupted(void)
 	g_assert_cmpuint(count_lines(text, "Bail out! "), ==, 1);
 }
 
-/* The first line tells where cases run. A lab has another kernel and CPU than this machine. */
+/* The first line says where cases run. A lab has another kernel and CPU than this machine. */
 static void test_first_line(void)
 {
 #define HERE ", Linux 6.1 & more, A <CPU> \"name\", clock tsc"
@@ -521,7 +520,7 @@ static void test_lines_interrupted(void)
 	g_assert_cmpuint(count_lines(text, "interrupted: 3 of 9 cases have no verdict"), ==, 1);
 }
 
-/* When the live line is wiped out, the plain report is left on a terminal. */
+/* When the live line is erased, the plain report remains on the terminal. */
 static void test_live(void)
 {
 	g_autofree char *text = report_to_stdout(&live_reporter, 0);

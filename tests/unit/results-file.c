@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/report/results-file.c and run/durations-table.c: what --json wrote is read and added up. */
+/* host/report/results-file.c and run/durations-table.c: files of --json are read and added up. */
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ static void gather(void *data, const struct result *result)
 			       result->test_case->name, result->environment->host, result->reason);
 }
 
-/* What is told of a file with TEXT: its results, then the error. */
+/* Reads a file with TEXT. Returns its results, then the error. */
 static char *read_text(const char *text)
 {
 	g_autofree char *path = NULL;
@@ -101,7 +101,7 @@ static void test_table(void)
 	g_assert_true(results_file_read(path, add, table, NULL));
 	g_unlink(path);
 	text = durations_table_end(table);
-	/* Medians of what ended well; the rest as it was; the factor is 6 / 2. */
+	/* Medians of cases that passed; the rest does not change; the factor is 6 / 2. */
 	g_assert_cmpstr(text, ==,
 			"# first\n\n[plans]\nnone=1\nstorm=3.0\nreset=7\n\n[amd]\na/none=2.0\n"
 			"a/storm=6.0\nboot=12\nz/none=8\n");

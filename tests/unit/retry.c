@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/retry.c: what becomes of a case that is tried again. */
+/* host/run/retry.c: the result of a case that is tried again. */
 #include "run/retry.h"
 
 static struct environment environment = { .host = (char *)"local" };
@@ -10,7 +10,7 @@ static const struct {
 	unsigned most;	      /* further attempts */
 	const char *ends;     /* a letter for each attempt: Pass, Fail, Error, Xfail, Skip */
 	enum verdict verdict; /* of the case */
-	unsigned attempts;    /* earlier ones that it tells */
+	unsigned attempts;    /* earlier ones that the result lists */
 	const char *reason;
 } rows[] = {
 	{ "passes", 2, "p", VERDICT_PASS, 0, NULL },
@@ -48,7 +48,7 @@ static struct result *ended(char how, unsigned attempt)
 	result->reason = how == 'p' ? NULL : g_strdup_printf("reason %u", attempt);
 	result->logdir = g_strdup_printf("logs %u", attempt);
 	if (how == 'f') {
-		/* On two CPUs; its name counts once. */
+		/* The test failed on two CPUs; its name counts once. */
 		add_test(result, "bad", "fail");
 		add_test(result, "bad", "fail");
 		add_test(result, "good", "pass");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/cli/run-cases.c: which cases `ferry run` means when no case is named. */
+/* host/cli/run-cases.c: which cases `ferry run` runs when no case is named. */
 #include <string.h>
 
 #include "cli/run-cases.h"
 #include "run/quick.h"
 #include "util/paths.h"
 
-/* The project's own suite. Only names of programs are read from it. */
+/* The project's own suite. The tests use only the names of its programs. */
 static struct suite *own_suite(void)
 {
 	g_autofree char *path = source_path("unittests.cfg");

@@ -117,7 +117,7 @@ static void test_patterns(void)
 	static const struct {
 		const char *patterns, *plans, *cases;
 	} rows[] = {
-		/* PLANS stands for all of their table. */
+		/* Without a list, PLANS means all plans of the table. */
 		{ "al*", "none", "alpha/none alpine/none" },
 		{ "alp?a", "storm", "alpha/storm" },
 		{ "alpha/precopy", NULL, "alpha/precopy" },
@@ -188,7 +188,7 @@ static void test_patterns(void)
 	}
 }
 
-/* A program without a list of plans runs under those of the default VMM that need no name. */
+/* Without a list of plans a program runs under the default VMM's plans that need no name. */
 static void test_default_plans(void)
 {
 	static const char *const in[] = { "none",  "pause", "precopy",	"postcopy",
@@ -306,7 +306,7 @@ struct placement_row {
 	const char *userfault;	  /* what is wrong with userfaultfd; NULL: nothing */
 };
 
-/* Without bochs in the folder of PATH. The user is told to install it; it is no error. */
+/* Without bochs in PATH. The user is told to install it, which is no error. */
 static const struct placement_row without_bochs[] = {
 	{ "vmx/none", &no_kvm, NULL, NULL,
 	  "skip: no /dev/kvm here; the intel lab has no Bochs (scripts/packages --install lab intel)" },
@@ -355,7 +355,7 @@ static const struct placement_row with_bochs[] = {
 	{ "both/none", &no_kvm, NULL, NULL, "skip: no /dev/kvm here" },
 	{ "both/none", &no_kvm, ANY_LAB, NULL, "skip: no lab offers all that it needs" },
 
-	/* What no lab helps against. */
+	/* No lab helps here. */
 	{ "arm/none", &no_kvm, NULL, NULL, "skip: is for arm64, and this is x86_64" },
 	{ "arm/none", &no_kvm, "amd", NULL, "skip: is for arm64, and this is x86_64" },
 	{ "emulated/none", &no_kvm, NULL, NULL,
@@ -363,12 +363,12 @@ static const struct placement_row with_bochs[] = {
 	{ "emulated/none", &plain_kvm, NULL, NULL,
 	  "skip: is for tcg, and this runs on kvm; --accel tcg runs it" },
 	{ "emulated/none", &no_kvm, NULL, "tcg", "local: --accel tcg" },
-	/* What must hold at the host is looked at where the case runs. */
+	/* Requirements on the host are checked where the case runs. */
 	{ "strict/none", &plain_kvm, NULL, NULL,
 	  "skip: needs /proc/self/comm to be x, and it is unit-select" },
 	{ "strict/none", &no_kvm, NULL, NULL, "amd: no /dev/kvm here" },
 
-	/* What a plan needs besides KVM is asked for where the case runs. */
+	/* Needs of a plan besides KVM are checked where the case runs. */
 	{ "alpine/postcopy", &plain_kvm, NULL, NULL, "local: it needs no more than the local KVM" },
 	{ "alpine/postcopy", &plain_kvm, NULL, NULL,
 	  "skip: plan postcopy needs userfaultfd; --host lab runs it in a lab", "userfaultfd" },
@@ -419,11 +419,11 @@ static void check_placement(const struct suite *suite, const struct placement_ro
 	g_test_message("%s, --host %s, --accel %s", row->pattern, row->host, row->accel);
 	g_assert_cmpstr(told, ==, row->told);
 	g_assert_true(!test_case->why == !!test_case->skip_reason);
-	/* A skipped case is this machine's, whatever was wanted. */
+	/* A skipped case belongs to this machine, whatever host was wanted. */
 	g_assert_true(!test_case->skip_reason || g_str_equal(test_case->host, "local"));
 }
 
-/* A lab runs what this machine's KVM cannot, unless the user wants no lab. */
+/* A lab runs cases that this machine's KVM cannot run, unless the user wants no lab. */
 static void test_placement(void)
 {
 	g_autofree char *text = g_strconcat(config,
@@ -441,7 +441,7 @@ static void test_placement(void)
 	g_setenv("PATH", folder.path, TRUE);
 	for (gsize i = 0; i < G_N_ELEMENTS(without_bochs); i++)
 		check_placement(suite, &without_bochs[i]);
-	/* The emulator of the intel lab is a file here, which only has to be found. */
+	/* The emulator of the intel lab only has to be found, so an empty file will do. */
 	g_assert_true(g_file_set_contents_full(bochs, "", 0, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
 	for (gsize i = 0; i < G_N_ELEMENTS(with_bochs); i++)
 		check_placement(suite, &with_bochs[i]);
@@ -450,7 +450,7 @@ static void test_placement(void)
 	drop_folder(&folder);
 }
 
-/* --accel chooses the accelerator, and is refused if it contradicts --host or is not there. */
+/* --accel chooses the accelerator. It is refused if it contradicts --host or is missing here. */
 static void test_accel(void)
 {
 	static const struct {

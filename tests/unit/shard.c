@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/shard.c: shards are of one size, make a whole, and stay what they are when cases come.
- */
+/* host/run/shard.c: shards have equal size, cover all cases, and hardly change when cases come. */
 #include "run/shard.h"
 
 #define CASES 240
 #define ADDED 12
 
-/* Durations as a suite has them: most short, some very long. */
+/* Durations like those of a suite: most are short, some very long. */
 static void fill(struct share_of_shard *items, guint length)
 {
 	for (guint i = 0; i < length; i++) {
@@ -47,7 +46,7 @@ static void test_balance(void)
 	clear(items, CASES);
 }
 
-/* A hash of the index alone would move three of four, and sorting by duration nearly as many. */
+/* A hash of the index would move three of four cases, and sorting by duration nearly as many. */
 static void test_stable(void)
 {
 	struct share_of_shard before[CASES], after[CASES + ADDED];
@@ -65,7 +64,7 @@ static void test_stable(void)
 	clear(after, CASES + ADDED);
 }
 
-/* The order of the cases must not matter: a pattern may name them in any. */
+/* The order of the cases must not matter: patterns may name them in any order. */
 static void test_order(void)
 {
 	struct share_of_shard items[CASES], reversed[CASES];

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/share.c: no machine idles long before the others are done, and verdicts begin soon. */
+/* host/run/share.c: all machines end at about the same time, and the first verdicts come soon. */
 #include <stdlib.h>
 
 #include "run/share.h"
 
 #define BOOT 10
 
-/* A case's seconds are its name. */
+/* The name of a case is its seconds. */
 static double case_seconds(void *data, const struct test_case *test_case)
 {
 	return g_ascii_strtod(test_case->name, NULL);
@@ -80,7 +80,7 @@ static void test_balance(void)
 	g_assert_cmpfloat(first_of(shares->pdata[1]), ==, 10);
 }
 
-/* Every case is in one share, and no machine is much longer than it would be in a perfect plan. */
+/* Every case is in one share, and no machine takes much longer than in a perfect distribution. */
 static void test_random(void)
 {
 	g_autoptr(GRand) random = g_rand_new_with_seed(5);
@@ -125,7 +125,7 @@ static void test_repeats(void)
 	assert_share(shares, 1, "amd", 5, BOOT + 5 * 45);
 }
 
-/* A second machine is not worth its boot for a case that is done sooner in the first. */
+/* A second machine is not worth its boot if the first can run the case sooner. */
 static void test_few(void)
 {
 	g_autoptr(GPtrArray) cases = new_cases(), shares = NULL, none = new_cases();
@@ -147,7 +147,7 @@ static void test_few(void)
 	g_assert_cmpuint(shares->len, ==, 0);
 }
 
-/* Two labs with the same work get a slot each. What one has more is done beside the other. */
+/* Two labs with equal work get a slot each. If one has more, the rest runs beside the other. */
 static void test_two_labs(void)
 {
 	g_autoptr(GPtrArray) cases = new_cases(), shares = NULL;

@@ -324,7 +324,7 @@ static void test_bad_variants(void)
 	}
 }
 
-/* kvm-unit-tests may add keys, and has none of ours. */
+/* kvm-unit-tests may add keys, and has none of Ferry's. */
 static void test_unknown_keys_of_others(void)
 {
 	g_autofree char *message = NULL;
@@ -343,7 +343,7 @@ static void test_unknown_keys_of_others(void)
 	suite_free(suite);
 }
 
-/* The rest of the complaint is the shell's, so only its beginning is compared. */
+/* The rest comes from GLib or from the shell, so only the beginning is compared. */
 static void test_bad_shell_words(void)
 {
 	static const char *const values[] = { "'never closed", "`exit 3`$", "\"" };

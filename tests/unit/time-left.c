@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/run/time-left.c: the time left follows what happens, and neither jumps nor ends below 0. */
+/* host/run/time-left.c: the estimate follows the run's pace, does not jump, and stays above 0. */
 #include "run/time-left.h"
 
 #define NEARLY 0.001
@@ -9,17 +9,17 @@ static void test_pace(void)
 	struct time_left left = { 0 };
 
 	g_assert_cmpfloat(time_left_pace(&left), ==, 1);
-	/* One short case that took twice as long proves little, an hour of them does. */
+	/* One short case that took twice as long proves little, but an hour of such cases does. */
 	time_left_ended(&left, 5, 10);
 	g_assert_cmpfloat(time_left_pace(&left), <, 1.1);
 	time_left_ended(&left, 3600, 7200);
 	g_assert_cmpfloat_with_epsilon(time_left_pace(&left), 2, 0.05);
-	/* A single wild figure, or what was expected on a busier day, does not mislead. */
+	/* A single extreme figure, or an estimate from a busier day, has little influence. */
 	time_left_ended(&left, 1, 1e9);
 	time_left_ended(&left, 400, 16);
 	time_left_ended(&left, 0, 10);
 	g_assert_cmpfloat_with_epsilon(time_left_pace(&left), 2, 0.05);
-	/* However slow a run is, its end can be foreseen. */
+	/* The pace is limited, however slow the run is. */
 	time_left_ended(&left, 1e5, 1e7);
 	g_assert_cmpfloat(time_left_pace(&left), ==, 10);
 }
@@ -40,11 +40,11 @@ static void test_slots(void)
 {
 	static const double machines[] = { 100, 40, 30, 20 };
 
-	/* Two run, and the others follow where there is a slot first. */
+	/* Two machines run, and the others follow in the slots that become free first. */
 	g_assert_cmpfloat(time_left_until_done(machines, 4, 2, 0, 0, 2), ==, 100);
 	g_assert_cmpfloat(time_left_until_done(machines, 4, 2, 0, 0, 1), ==, 190);
 	g_assert_cmpfloat(time_left_until_done(machines, 2, 0, 0, 0, 8), ==, 100);
-	/* What runs on this machine fills the gaps, and then adds to all slots. */
+	/* Cases on this machine fill the gaps first, and then make all slots longer. */
 	g_assert_cmpfloat(time_left_until_done(machines, 4, 2, 10, 0, 2), ==, 100);
 	g_assert_cmpfloat(time_left_until_done(machines, 4, 2, 210, 0, 2), ==, 200);
 	/* One long case cannot be spread. */
@@ -58,11 +58,11 @@ static void test_told(void)
 	double told = time_left_tell(&left, 300, 1000);
 
 	g_assert_cmpfloat(told, ==, 300);
-	/* As computed: it counts down. */
+	/* While the computed time falls, the shown time follows it. */
 	for (int second = 1; second <= 60; second++)
 		told = time_left_tell(&left, 300 - second, 1000 + second);
 	g_assert_cmpfloat_with_epsilon(told, 240, NEARLY);
-	/* A sudden change is not told at once, but within a minute or two. */
+	/* A sudden change is not shown at once, but within a minute or two. */
 	told = time_left_tell(&left, 600, 1061);
 	g_assert_cmpfloat(told, >, 239);
 	g_assert_cmpfloat(told, <, 300);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which UEFI firmware is found by descriptors (vmm/qemu/uefi.c), and its arguments for QEMU. */
+/* vmm/qemu/uefi.c: which UEFI firmware it finds by descriptors, and the arguments for QEMU. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static void write_file(const char *name, const char *contents)
 	g_assert_true(g_file_set_contents(path, contents, -1, NULL));
 }
 
-/* A descriptor as Debian's package ovmf has them. Its files exist if CODE does. */
+/* Writes a descriptor like those of Debian's package ovmf. Its files exist if CODE does. */
 static void describe(const char *name, const char *machine, const char *code, const char *feature)
 {
 	g_autofree char *code_path = path_of(code), *variables_path = path_of("VARS.fd");
@@ -150,7 +150,7 @@ static void test_keys(void)
 	g_assert_cmpmem(bytes + 160, 6, "P\0K\0\0\0", 6);
 	g_assert_cmpmem(bytes + 166 + 44, 4, "CERT", 4);
 	g_assert_cmpmem(bytes + 216, 2, "\xaa\x55", 2);
-	/* A store that has something in it is no template, and three large keys find no room. */
+	/* A store that is not empty is no template, and three large keys do not fit into one. */
 	none = uefi_enroll(enrolled, certificate, &error);
 	g_assert_null(none);
 	g_assert_nonnull(strstr(error->message, "no empty store"));

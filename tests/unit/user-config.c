@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the user's file changes in a run, and what it must not (host/cli/user-config.h). */
+/* host/cli/user-config.h: what the user's file and environment may change in a run. */
 #include <glib/gstdio.h>
 
 #include "cli/run-options.h"
@@ -25,7 +25,7 @@ static void defaults_choose_no_cases(void)
 	g_assert_false(options->chosen);
 }
 
-/* Which cases run, other than by patterns, is said by these options and no other. */
+/* Besides patterns, only these options choose cases. */
 static void options_choose_cases(void)
 {
 	static const struct {
@@ -44,7 +44,7 @@ static void options_choose_cases(void)
 	}
 }
 
-/* --accel of the file and --host of the command line say two things about the same. */
+/* --accel in the file and --host on the command line would contradict each other. */
 static void host_replaces_accel(void)
 {
 	const struct run_options *options = parse("--host", "amd");
@@ -60,6 +60,20 @@ static void no_config(void)
 	g_assert_cmpint(parse("--no-config", NULL)->jobs, ==, g_get_num_processors());
 }
 
+/* A lab does not see this machine's environment, so what it names has to become an option. */
+static void environment_names_programs(void)
+{
+	g_setenv("QEMU", "q", TRUE);
+	g_setenv("FERRY_VMM", "", TRUE);
+	g_assert_cmpstr(parse(NULL, NULL)->wanted.qemu, ==, "q");
+	g_assert_null(parse(NULL, NULL)->wanted.ferry_vmm);
+	g_assert_cmpstr(parse("--qemu", "other")->wanted.qemu, ==, "other");
+	g_setenv("FERRY_VMM", "v", TRUE);
+	g_assert_cmpstr(parse(NULL, NULL)->wanted.ferry_vmm, ==, "v");
+	g_unsetenv("QEMU");
+	g_unsetenv("FERRY_VMM");
+}
+
 int main(int argc, char **argv)
 {
 	g_autofree char *folder = g_dir_make_tmp("ferry-config-XXXXXX", NULL);
@@ -72,6 +86,7 @@ int main(int argc, char **argv)
 	g_file_set_contents(path, "[run]\naccel = tcg\njobs = 7\n", -1, NULL);
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/user-config/defaults_choose_no_cases", defaults_choose_no_cases);
+	g_test_add_func("/user-config/environment_names_programs", environment_names_programs);
 	g_test_add_func("/user-config/host_replaces_accel", host_replaces_accel);
 	g_test_add_func("/user-config/no_config", no_config);
 	g_test_add_func("/user-config/options_choose_cases", options_choose_cases);

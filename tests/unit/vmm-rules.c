@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * vmm/state/rules.c: each rule accepts what time explains and refuses a little more. The rules are
- * asked one by one, with states that hold only what they look at.
+ * vmm/state/rules.c: each rule accepts changes that time explains, and refuses slightly larger
+ * ones. Each rule is tested alone, with states that hold only the values that it reads.
  */
 #include <glib.h>
 #include <string.h>
@@ -86,7 +86,7 @@ static void test_tsc(void)
 	g_assert_true(may("tsc", "value", 100, 100 + cycles));
 	g_assert_false(may("tsc", "value", 100, 100 + cycles + cycles / 500));
 	g_assert_false(may("tsc", "value", 100, 99));
-	/* Over 2^64. */
+	/* The TSC wraps around at 2^64. */
 	g_assert_true(may("tsc", "value", -50ull, 50));
 	g_assert_false(may("tsc", "value", 50, -50ull));
 }
@@ -95,11 +95,11 @@ static void test_clock(void)
 {
 	begin();
 	g_assert_true(may("clock", "clock", 100, 100 + PASSED_NS / 2));
-	/* It stood still while the guest was stopped, or ran ahead. */
+	/* The clock stood still while the guest was stopped, or ran ahead. */
 	g_assert_false(may("clock", "clock", 100, 100));
 	g_assert_false(may("clock", "clock", 100, 100 + PASSED_NS));
 	g_assert_false(may("clock", "clock", 100, 99));
-	/* KVM does not tell the real time: any part of what has passed. */
+	/* If KVM does not report the real time, any part of the passed time is accepted. */
 	new_values.clock.flags = 0;
 	g_assert_true(may("clock", "clock", 100, 100));
 	g_assert_true(may("clock", "clock", 100, 100 + PASSED_NS));
@@ -116,7 +116,7 @@ static void test_realtime(void)
 	g_assert_true(may("clock", "realtime", REALTIME, REALTIME + PASSED_NS));
 	g_assert_false(may("clock", "realtime", REALTIME, REALTIME + PASSED_NS * 2));
 	g_assert_false(may("clock", "realtime", REALTIME, REALTIME - 1));
-	/* The host's clock was set meanwhile, and only then may it leap. */
+	/* The clock may leap only if the host's clock was set meanwhile. */
 	new_values.time.realtime_ns += second;
 	g_assert_true(may("clock", "realtime", REALTIME, REALTIME + second + PASSED_NS));
 	g_assert_false(may("clock", "realtime", REALTIME, REALTIME + 2 * second));
@@ -136,7 +136,7 @@ static void test_lapic(void)
 	g_assert_false(may("lapic", "CURRENT_COUNT", 500, 501));
 	set_lapic(&new_values.lapic, 0x220, 1u << 1);
 	g_assert_true(may("lapic", "IRR2", 0, 1u << 1));
-	/* Bit 1 of another register is another vector. */
+	/* Bit 1 of another register stands for another vector. */
 	set_lapic(&new_values.lapic, 0x230, 1u << 1);
 	g_assert_false(may("lapic", "IRR3", 0, 1u << 1));
 	set_lapic(&new_values.lapic, 0x230, 0);

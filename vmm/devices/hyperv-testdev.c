@@ -4,13 +4,13 @@
  * QEMU's hyperv-testdev: a message that the guest posts to a connection, and an event that it
  * signals, come back to the vCPU and SINT for which the connection was made.
  *
- * KVM itself writes messages of timers into a vCPU's message page, and does so in the vCPU's
- * thread. Ours go there in the same thread, before the vCPU runs, so that both never write at once.
- * Where the pages are is in KVM's MSRs alone.
+ * KVM itself writes the messages of timers into a vCPU's message page, on the vCPU's thread. This
+ * device writes on the same thread, before the vCPU runs, so that the two never write at once. Only
+ * KVM's MSRs say where the pages are.
  *
- * KVM tells by an eventfd that the guest has written to EOM. A message that finds its slot busy
- * waits for that. Trying too early is harmless, so all waiting messages are tried again after any
- * EOM and after each restore, and what the eventfd has told is no part of the state.
+ * KVM signals an eventfd when the guest has written to EOM. A message whose slot is busy waits for
+ * that. Trying too early is harmless. So all waiting messages are tried again after any EOM and
+ * after each restore, and the eventfd is no part of the state.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -97,9 +97,9 @@ static struct {
 	struct slot staged_message[MOST_CONNECTIONS];
 } testdev;
 
-/* ---- the end of a message, which KVM tells ---- */
+/* ---- the end of a message, which KVM signals ---- */
 
-/* KVM signals the first one. The others stand for interrupt lines, and are never written. */
+/* KVM signals EOM_FD. The others stand for interrupt lines, and are never written to. */
 static int eom_fd = -1, line_fd[MOST_CONNECTIONS];
 /* Messages that wait for EOM and are to be tried again. */
 static bool try_again[MOST_CONNECTIONS];
@@ -176,7 +176,7 @@ static uint64_t read_msr(struct machine *machine, unsigned cpu, uint32_t index)
 	return kvm_get_msr(machine->vm->cpu[cpu].fd, index);
 }
 
-/* What the guest has for SINT in the page that an MSR names, or NULL if the page is off. */
+/* The slot of the target's SINT in the page that MSR names, or NULL if the page is off. */
 static void *slot_of(struct machine *machine, const struct target *target, uint32_t msr)
 {
 	uint64_t page = read_msr(machine, target->cpu, msr);
@@ -218,7 +218,7 @@ static void deliver_event(struct machine *machine, unsigned i)
 		return;
 	before = __atomic_fetch_or(&flags[event->number / 8], bit, __ATOMIC_SEQ_CST);
 	memory_wrote(&machine->memory, flags, SLOT_BYTES);
-	/* One interrupt until the guest has cleared the flag. */
+	/* Raise only one interrupt until the guest has cleared the flag. */
 	if (!(before & bit))
 		sint_raise(machine, FIRST_EVENT + i);
 }
@@ -319,7 +319,7 @@ void hyperv_hypercall(struct machine *machine, struct kvm_hyperv_exit *exit)
 
 /* ---- ports ---- */
 
-/* A place for a new connection, or for one more route to the same SINT. */
+/* Finds a place for a new route or connection. Several routes may lead to the same SINT. */
 static struct target *place(struct target *targets, unsigned count, const struct target *new)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -409,7 +409,7 @@ static void out(struct machine *machine, unsigned offset, unsigned size, uint32_
 	}
 }
 
-/* 0 tells that the device is there. */
+/* Reading 0 shows that the device is there. */
 static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
 {
 	return hyperv_has_synic(machine->vm->shape.hyperv) ? 0 : 0xffffffff;
@@ -417,14 +417,14 @@ static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
 
 static void reset(struct machine *machine)
 {
-	/* Also in a VM that stays, where KVM would go on telling. */
+	/* A reset may keep the VM, in which KVM would go on to signal. */
 	for (unsigned i = 0; i < MOST_CONNECTIONS; i++)
 		if (testdev.message[i].used)
 			watch_eom(machine, i, false);
 	memset(&testdev, 0, sizeof(testdev));
 }
 
-/* The routes themselves are routes.c's. */
+/* routes.c restores the routes themselves. */
 static void connect(struct machine *machine)
 {
 	for (unsigned i = 0; i < MOST_CONNECTIONS; i++) {

@@ -26,7 +26,7 @@ static struct {
 	uint8_t port[BYTES], mmio[MMIO_BYTES];
 } testdev;
 
-/* Bytes are at PORT, and once more behind the port of FLUSH_PAGE. */
+/* The bytes are at PORT, and once more after the port of FLUSH_PAGE. */
 static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
 {
 	uint32_t value = 0;
@@ -38,7 +38,9 @@ static uint32_t in(struct machine *machine, unsigned offset, unsigned size)
 	return value;
 }
 
-/* KVM drops what it has mapped of a page whose protection changes, and maps it anew when used. */
+/*
+ * When a page's protection changes, KVM drops its mapping. It maps the page again when it is used.
+ */
 static void flush_page(const struct machine *machine, uint64_t address)
 {
 	void *page = memory_to_write(&machine->memory, address & ~(PAGE_BYTES - 1), PAGE_BYTES);

@@ -18,7 +18,7 @@ static void keyboard_out(struct machine *machine, unsigned offset, unsigned size
 		vcpus_reset_wanted();
 }
 
-/* Ready for a command, with nothing to tell. */
+/* The controller is ready for a command, and has no data. */
 static uint32_t keyboard_in(struct machine *machine, unsigned offset, unsigned size)
 {
 	return 0;

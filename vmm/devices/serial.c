@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The UART at COM1, as a 16550A's data sheet has it, without interrupts: what guests write goes to
- * stdout at once, so the transmitter is always empty. What comes from stdin waits in a FIFO.
+ * The UART at COM1 (16550A data sheet), without interrupts. What guests write goes to stdout at
+ * once, so the transmitter is always empty. What comes from stdin waits in a FIFO.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -32,7 +32,7 @@ static struct {
 	uint8_t bytes[ROOM];
 } uart;
 
-/* The FIFO is filled from another thread. */
+/* The director's thread fills the FIFO. */
 static pthread_mutex_t fifo_lock = PTHREAD_MUTEX_INITIALIZER;
 
 size_t serial_room(void)

@@ -11,7 +11,7 @@
 #include "message.h"
 #include "rules.h"
 
-/* Lines that are printed; all differences are counted. */
+/* At most so many differences are printed; all are counted. */
 #define MOST_LINES 16
 
 static const char *whose(int cpu)
@@ -157,7 +157,7 @@ static void compare_value(struct comparison *comparison)
 
 	if (old->size == new->size && !memcmp(old->bytes, new->bytes, old->size))
 		return;
-	/* It is no state of the guest. */
+	/* A piece that is never restored is no state of the guest. */
 	if (!piece->restore && !piece->set)
 		return;
 	if (piece->compare) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Comparing what was restored with what was saved. */
+/* Compares a restored state with the saved one. */
 #ifndef VMM_STATE_CHECK_H
 #define VMM_STATE_CHECK_H
 
@@ -14,10 +14,10 @@ struct comparison {
 	int cpu;
 	uint64_t ns;			/* at most this much time has passed between the two */
 	unsigned differences;		/* that no rule explains, in all pieces */
-	char first[LONGEST_DIFFERENCE]; /* of these, as text */
+	char first[LONGEST_DIFFERENCE]; /* the first of these */
 };
 
-/* FIELD of the piece is another one, unless a rule says that it may be. Values of up to 8 bytes. */
+/* Notes that FIELD of the piece differs, unless a rule allows it. Values have up to 8 bytes. */
 void differs(struct comparison *comparison, const char *field, uint64_t old, uint64_t new);
 /*
  * Compares the SIZE bytes from BASE on. FIELDS, whose offsets count from BASE on, name what

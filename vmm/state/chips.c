@@ -28,7 +28,8 @@ SAVES(irqchip)
 RESTORES(irqchip)
 {
 	if (kvm_try(machine->vm->fd, KVM_SET_IRQCHIP, value->bytes) < 0)
-		die(STATUS_KVM, "KVM refuses KVM_SET_IRQCHIP of '%s' with what it has told: %s",
+		die(STATUS_KVM,
+		    "KVM refuses KVM_SET_IRQCHIP of '%s' with the state that it gave: %s",
 		    value->piece, strerror(errno));
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Pieces that are clocks. A restore does not stop them, as KVM's API documentation describes it
- * for migrations: the TSC keeps its offset to the host's (4.79 KVM_VCPU_TSC_CTRL in
- * devices/vcpu.rst), and what has passed on the real-time clock since it was read is added to the
- * VM's clock (4.29, 4.30). A KVM that cannot tell the TSC's offset is given the value, and then the
- * TSC has stood still. clocks_run() says so.
+ * Pieces that are clocks. They go on between save and restore, as KVM's API documentation describes
+ * it for migrations. The TSC keeps its offset to the host's TSC (4.79 KVM_VCPU_TSC_CTRL in
+ * devices/vcpu.rst). The VM's clock is advanced by the real time that has passed since it was read
+ * (4.29, 4.30). If KVM does not support the offset, the TSC's value is restored, and the TSC has
+ * stood still meanwhile: clocks_run().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,8 +41,8 @@ SAVES(tsc_khz)
 }
 
 /*
- * A new vCPU has the host's frequency, or what vm.c has set. KVM may know that one by a rounded
- * figure, so it is not set again without need.
+ * A new vCPU has the host's frequency, or what vm.c has set. KVM may have rounded that, so it is
+ * set again only if it differs.
  */
 RESTORES(tsc_khz)
 {
@@ -91,9 +91,8 @@ RESTORES(tsc)
 /* ---- the VM's clock ---- */
 
 /*
- * KVM tells no real time if the host's TSC is not its clock, and for guests that use the old
- * kvmclock MSR. Then it is read here: just after the clock, so that the guest's clock never runs
- * ahead.
+ * KVM gives no real time if the host's clock is not the TSC, or if the guest uses the old kvmclock
+ * MSR. Then it is read here, just after the clock, so that the guest's clock never runs ahead.
  */
 SAVES(clock)
 {
@@ -105,7 +104,7 @@ SAVES(clock)
 		clock->realtime = host_ns(CLOCK_REALTIME);
 }
 
-/* By how much CLOCK is ahead of what it should be, or 0 if KVM tells no real time with it. */
+/* By how much the VM's clock is ahead of what it should be; 0 if KVM gives no real time with it. */
 static int64_t ahead_by(int fd, const struct kvm_clock_data *saved)
 {
 	struct kvm_clock_data now = { 0 };
@@ -117,9 +116,9 @@ static int64_t ahead_by(int fd, const struct kvm_clock_data *saved)
 }
 
 /*
- * KVM takes the real time a moment after the TSC that the clock counts from. What an interruption
- * between the two costs, which is 20 ms on an emulated host at times, the clock would run ahead. So
- * the clock is read again, and set anew without the error.
+ * KVM reads the TSC that the clock counts from, and the real time a moment later. If it is
+ * interrupted in between, which takes 20 ms on an emulated host at times, the clock runs ahead by
+ * that. So the clock is read back, and set again without the error.
  */
 RESTORES(clock)
 {
@@ -127,7 +126,7 @@ RESTORES(clock)
 	struct kvm_clock_data clock = *saved;
 	uint64_t realtime = host_ns(CLOCK_REALTIME);
 
-	/* Other flags only tell how it was read. */
+	/* The other flags only say how the clock was read. */
 	clock.flags &= KVM_CLOCK_REALTIME;
 	if (!clock.flags && realtime > clock.realtime)
 		clock.clock += realtime - clock.realtime;

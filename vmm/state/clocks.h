@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How clocks fare when a state is restored. */
+/* The guest's clocks across a save and restore. */
 #ifndef VMM_STATE_CLOCKS_H
 #define VMM_STATE_CLOCKS_H
 

@@ -33,8 +33,9 @@ SAVES(cpuid)
 RESTORES(cpuid)
 {
 	if (kvm_try(piece_fd(machine->vm, cpu), KVM_SET_CPUID2, value->bytes) < 0)
-		die(STATUS_KVM, "vCPU %d: KVM refuses KVM_SET_CPUID2 with what it has told: %s",
-		    cpu, strerror(errno));
+		die(STATUS_KVM,
+		    "vCPU %d: KVM refuses KVM_SET_CPUID2 with the state that it gave: %s", cpu,
+		    strerror(errno));
 }
 
 COMPARES(cpuid)
@@ -78,7 +79,7 @@ static int xsave2_size(const struct vm *vm)
 	return size;
 }
 
-/* KVM_GET_XSAVE cannot tell more than 4 KiB, which AMX exceeds. */
+/* KVM_GET_XSAVE gives only 4 KiB, and AMX needs more. */
 SAVES(xsave)
 {
 	int fd = piece_fd(machine->vm, cpu), size = xsave2_size(machine->vm);
@@ -90,7 +91,7 @@ SAVES(xsave)
 		       state_add(state, piece->name, cpu, sizeof(struct kvm_xsave))->bytes);
 }
 
-/* It takes as many bytes as XSAVE2 tells. */
+/* KVM_SET_XSAVE takes as many bytes as KVM_CAP_XSAVE2 says. */
 RESTORES(xsave)
 {
 	int size = xsave2_size(machine->vm);
@@ -99,7 +100,8 @@ RESTORES(xsave)
 		die(STATUS_SETUP, "the XSAVE area has %d bytes here, and %u in the saved state",
 		    size, value->size);
 	if (kvm_try(piece_fd(machine->vm, cpu), KVM_SET_XSAVE, value->bytes) < 0)
-		die(STATUS_KVM, "vCPU %d: KVM refuses KVM_SET_XSAVE with what it has told: %s", cpu,
+		die(STATUS_KVM,
+		    "vCPU %d: KVM refuses KVM_SET_XSAVE with the state that it gave: %s", cpu,
 		    strerror(errno));
 }
 
@@ -117,7 +119,7 @@ SAVES(smm)
 	smm->latched_init = events->smi.latched_init;
 }
 
-/* All other events are none, until "events" is restored. */
+/* This clears all other events. "events" is restored later. */
 RESTORES(smm)
 {
 	const struct state_smm *smm = (const void *)value->bytes;

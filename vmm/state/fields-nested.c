@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What KVM_GET_NESTED_STATE tells of the VMCS or VMCB that L1 has for L2. The offsets are an
- * interface, since such states migrate between kernels. The VMCS is in KVM's own layout (Linux,
+ * The VMCS or VMCB that L1 has for L2, as KVM_GET_NESTED_STATE gives it. The offsets are ABI, since
+ * such states migrate between kernels. The VMCS is in KVM's own layout (Linux,
  * arch/x86/kvm/vmx/vmcs12.h), the VMCB in the processor's (APM volume 2, tables B-1 and B-2).
  */
 #include "fields.h"
@@ -189,9 +189,9 @@ const struct field vmcb12_control_fields[] = {
 };
 
 /*
- * What KVM tells as VMCB12's save area is the one that the host of L2 runs on: L1's state. It takes
- * from it what #VMEXIT loads (APM volume 2, 15.6), and no more: all else of L1 is in the vCPU's own
- * registers by then. The rest of the area is what the CPU has left there.
+ * What KVM gives as VMCB12's save area is L1's state. KVM restores from it only what #VMEXIT loads
+ * (APM volume 2, 15.6), since all else of L1 is in the vCPU's own registers. The rest of the area
+ * is what the CPU has left there.
  */
 const struct field vmcb12_vmexit_fields[] = {
 	{ "es", 0x400, 16, 0 },	  { "cs", 0x410, 16, 0 },

@@ -75,7 +75,7 @@ const struct field regs_fields[] = {
 		FIELD(structure, segment.avl, #segment ".avl"),                                    \
 		FIELD(structure, segment.unusable, #segment ".unusable")
 
-/* What KVM_GET_SREGS and KVM_GET_SREGS2 have both. */
+/* The fields that KVM_GET_SREGS and KVM_GET_SREGS2 have in common. */
 #define SREGS(structure)                                                                           \
 	SEGMENT(structure, cs), SEGMENT(structure, ds), SEGMENT(structure, es),                    \
 		SEGMENT(structure, fs), SEGMENT(structure, gs), SEGMENT(structure, ss),            \

@@ -9,8 +9,8 @@
 bool forget_whole(const char *name);
 bool forget_msr(uint32_t index);
 /*
- * If fields of PIECE are left out: a copy of VALUE that has in their place what the new VM has
- * now. NULL if none are.
+ * If fields of PIECE are left out: a copy of VALUE in which these have the new VM's present values.
+ * NULL if none are.
  */
 struct state_value *forget_apply(struct machine *machine, const struct piece *piece,
 				 const struct state_value *value);

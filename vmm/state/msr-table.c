@@ -54,7 +54,7 @@ bool msr_is_derived(uint32_t index)
 	case 0x481 ... 0x484: /* KVM makes these from IA32_VMX_TRUE_*_CTLS */
 	case 0x487:	      /* IA32_VMX_CR0_FIXED1 */
 	case 0x489:	      /* IA32_VMX_CR4_FIXED1, which KVM makes from CPUID */
-	case HV_X64_MSR_EOM:  /* a command: "end of message", for all that may wait for it */
+	case HV_X64_MSR_EOM:  /* "end of message", a command and no state */
 		return true;
 	default:
 		return false;
@@ -63,10 +63,13 @@ bool msr_is_derived(uint32_t index)
 
 unsigned msr_rank(uint32_t index)
 {
-	/* It enables the hypercall page, which KVM allows only after it. */
+	/* KVM enables the hypercall page only after this one is set. */
 	if (index == HV_X64_MSR_GUEST_OS_ID)
 		return 0;
-	/* What a timer or an asynchronous page fault sends its message or interrupt through. */
+	/*
+	 * Timers and asynchronous page faults may send a message or interrupt as soon as they are
+	 * set, by way of the other MSRs. So those come first.
+	 */
 	if (index < HV_X64_MSR_STIMER0_CONFIG || index > HV_X64_MSR_STIMER3_COUNT) {
 		if (index == MSR_IA32_TSC_DEADLINE || index == MSR_ASYNC_PF_EN)
 			return 4;
@@ -184,7 +187,7 @@ static const struct {
 	{ 0xc0011029, "DE_CFG" },
 };
 
-/* Of one of many that are alike. Returns whether it was. */
+/* The name of an MSR that is one of a numbered series. Returns whether it is. */
 static bool numbered_name(char *name, size_t room, uint32_t index)
 {
 	switch (index) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * MSRs, in two pieces: those that tell features, and all others. KVM API documentation:
- * KVM_GET_MSR_INDEX_LIST, KVM_GET_MSRS. The list has MSRs that a guest with this CPUID has not, and
- * lacks others that KVM keeps (msr-table.c). So each is read once from the first vCPU; those that
- * cannot be read are not there.
+ * MSRs, in two pieces: those that describe features, and all others. KVM API documentation:
+ * KVM_GET_MSR_INDEX_LIST, KVM_GET_MSRS. The list has MSRs that a guest with this CPUID does not
+ * have, and lacks others that KVM keeps (msr-table.c). So each is read once from the first vCPU,
+ * and left out if it cannot be read.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #define HV_X64_MSR_VP_RUNTIME	  0x40000010
 #define HV_MSR_SYNIC_AVAILABLE	  (1u << 2)
 #define HV_MSR_SYNTIMER_AVAILABLE (1u << 3)
-#define HV_INTERFACE_THERE	  (1u << 31) /* reserved there, and ours */
+#define HV_INTERFACE_THERE	  (1u << 31) /* a reserved bit of EAX, which we use */
 
 struct list {
 	uint32_t count, room;
@@ -52,7 +52,7 @@ static bool can_be_read(int fd, uint32_t index)
 	return can;
 }
 
-/* The piece "tsc" has the TSC. */
+/* Leaves out the TSC, which the piece "tsc" has. */
 static void add_if_there(int fd, uint32_t index)
 {
 	struct list *list = msr_is_feature(index) ? &features : &others;
@@ -96,8 +96,8 @@ static uint32_t hyperv_features(const struct kvm_cpuid2 *cpuid)
 }
 
 /*
- * KVM lets user space read Hyper-V's registers of a guest that has none, but refuses to set some of
- * them to what it has told.
+ * KVM lets user space read Hyper-V's MSRs even if the guest has no Hyper-V, but refuses to set some
+ * of them to the values that it gave.
  */
 static bool guest_has(uint32_t index, uint32_t hyperv_features)
 {
@@ -153,8 +153,8 @@ static bool is_in(const struct kvm_msrs *msrs, uint32_t index)
 }
 
 /*
- * KVM_GET_MSRS or KVM_SET_MSRS. HV_X64_MSR_VP_RUNTIME is the run time of the thread that asks, with
- * an offset, so the vCPU's own thread has to.
+ * KVM_GET_MSRS or KVM_SET_MSRS. HV_X64_MSR_VP_RUNTIME is the run time of the thread that asks, plus
+ * an offset. So the vCPU's own thread has to ask.
  */
 static uint32_t do_msrs(struct machine *machine, int cpu, unsigned long number,
 			struct kvm_msrs *msrs)
@@ -190,7 +190,7 @@ static void save(struct machine *machine, const struct piece *piece, int cpu, st
 	if (got == list->count)
 		return;
 	msr_name(name, sizeof(name), list->indices[got]);
-	die(STATUS_KVM, "vCPU %d: KVM told MSR 0x%x (%s) before, and no longer does", cpu,
+	die(STATUS_KVM, "vCPU %d: KVM gave MSR 0x%x (%s) before, and no longer does", cpu,
 	    list->indices[got], name);
 }
 
@@ -204,7 +204,7 @@ SAVES(features)
 	save(machine, piece, cpu, state, &features);
 }
 
-/* After the features, which have found them. */
+/* Saved after "features", which has found these MSRs, too. */
 SAVES(msrs)
 {
 	save(machine, piece, cpu, state, &others);
@@ -215,13 +215,14 @@ static void refuse(int cpu, const struct kvm_msr_entry *msr)
 	char name[64];
 
 	msr_name(name, sizeof(name), msr->index);
-	die(STATUS_KVM, "vCPU %d: KVM refuses to set MSR 0x%x (%s) to 0x%llx, which it has told",
-	    cpu, msr->index, name, (unsigned long long)msr->data);
+	die(STATUS_KVM,
+	    "vCPU %d: KVM refuses to set MSR 0x%x (%s) to 0x%llx, the value that it gave", cpu,
+	    msr->index, name, (unsigned long long)msr->data);
 }
 
 /*
- * Sets MSRS, in their order. KVM stops at the first that it does not take. That is no loss if the
- * new vCPU has the value by itself, as some MSRs have that need a local APIC, where there is none.
+ * Sets MSRS, in their order. KVM stops at the first one that it refuses. That is no error if the
+ * new vCPU already has the value. This happens with MSRs that need a local APIC, if there is none.
  */
 static void set_all(struct machine *machine, int cpu, struct kvm_msrs *msrs)
 {

@@ -31,7 +31,9 @@ struct msr_range {
 
 extern const struct msr_range msr_ranges[];
 
-/* Whether it tells what the vCPU can do, and is to be set before what depends on that. */
+/*
+ * Whether the MSR describes what the vCPU can do, so that it is set before all that depends on it.
+ */
 bool msr_is_feature(uint32_t index);
 /* Whether KVM makes it from other state, and refuses to set it. */
 bool msr_is_derived(uint32_t index);

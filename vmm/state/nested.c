@@ -20,7 +20,7 @@ static uint32_t most_bytes(const struct vm *vm)
 	return size;
 }
 
-/* The value is as long as the contents are. */
+/* The value becomes as long as the contents are. */
 SAVES(nested)
 {
 	struct state_value *value = state_add(state, piece->name, cpu, most_bytes(machine->vm));
@@ -37,7 +37,7 @@ RESTORES(nested)
 
 	if (kvm_try(piece_fd(machine->vm, cpu), KVM_SET_NESTED_STATE, value->bytes) < 0)
 		die(STATUS_KVM,
-		    "vCPU %d: KVM refuses KVM_SET_NESTED_STATE with what it has told (flags 0x%x): %s",
+		    "vCPU %d: KVM refuses KVM_SET_NESTED_STATE with the state that it gave (flags 0x%x): %s",
 		    cpu, nested->flags, strerror(errno));
 }
 

@@ -21,7 +21,7 @@ struct piece {
 	const char *name;
 	const char *about; /* one line, for --forget list */
 	bool whole_vm;	   /* there is one value, and not one for each vCPU */
-	/* Whether this KVM and this VM have it; NULL if each has. */
+	/* Whether this KVM and this VM have the piece; NULL if all have it. */
 	bool (*is_there)(const struct vm *vm);
 	/*
 	 * Most pieces are one structure of SIZE bytes, which one ioctl gets and another one sets.
@@ -31,8 +31,8 @@ struct piece {
 	const char *set_name; /* for messages */
 	uint32_t size;
 	/*
-	 * Those that are more have functions of their own. SAVE adds a value to STATE by
-	 * state_add(). RESTORE ends the process if KVM refuses.
+	 * Other pieces have functions of their own. SAVE adds a value to STATE by state_add().
+	 * RESTORE ends the process if KVM refuses.
 	 */
 	void (*save)(struct machine *machine, const struct piece *piece, int cpu,
 		     struct state *state);
@@ -43,9 +43,9 @@ struct piece {
 	void (*compare)(struct comparison *comparison);
 };
 
-/* In the order of restoring, ended by one without a name. */
+/* All pieces in the order of restoring, ended by one without a name. */
 extern const struct piece pieces[];
-/* The same by name; a device's is the row "device". NULL if there is none. */
+/* The piece with this name, or NULL. The names of all devices give the row "device". */
 const struct piece *piece_find(const char *name);
 /* Adds to STATE what machine->vm has of PIECE. */
 void piece_save(struct machine *machine, const struct piece *piece, int cpu, struct state *state);
@@ -54,7 +54,7 @@ void piece_save(struct machine *machine, const struct piece *piece, int cpu, str
  * NULL.
  */
 extern const char *const saved_first[];
-/* Of the vCPU, or of the VM for STATE_WHOLE_VM. */
+/* The file descriptor of the vCPU, or of the VM for STATE_WHOLE_VM. */
 int piece_fd(const struct vm *vm, int cpu);
 
 #endif

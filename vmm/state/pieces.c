@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of pieces, in the order in which they are restored, and why. KVM API documentation,
- * chapter 4, has each ioctl; most of the orders are not written there. They follow from what an
- * ioctl reads or overwrites of another one's state.
+ * The table of pieces in the order in which they are restored, with the reasons. KVM API
+ * documentation, chapter 4, has each ioctl, but hardly ever the order. The order follows from what
+ * an ioctl reads or overwrites of another one's state.
  */
 #include <string.h>
 
@@ -50,7 +50,9 @@ static bool has_smm(const struct vm *vm)
 }
 
 const struct piece pieces[] = {
-	/* Not restored: the rules for what time changes need to know how much of it has passed. */
+	/*
+	 * Not restored. The rules for state that time changes must know how much time has passed.
+	 */
 	{
 		.name = "time",
 		.about = "the host's clocks, when the rest was saved",
@@ -84,7 +86,7 @@ const struct piece pieces[] = {
 	 */
 	{
 		.name = "features",
-		.about = "MSRs that tell features, such as IA32_VMX_* and IA32_FEATURE_CONTROL",
+		.about = "MSRs that describe features, such as IA32_VMX_* and IA32_FEATURE_CONTROL",
 		.save = save_features,
 		.restore = restore_msrs,
 		.compare = compare_msrs,
@@ -125,8 +127,9 @@ const struct piece pieces[] = {
 		.fields = xsave_fields,
 	},
 	/*
-	 * Before the MSRs: KVM derives the wall clock and the Hyper-V reference time from it, and
-	 * writes the one to memory, and arms timers by the other, when their MSRs are set.
+	 * Before the MSRs: KVM derives the wall clock and Hyper-V's reference time from it. When
+	 * their MSRs are set, KVM writes the wall clock to memory, and arms timers by the reference
+	 * time.
 	 */
 	{
 		.name = "clock",
@@ -157,7 +160,7 @@ const struct piece pieces[] = {
 	},
 	/*
 	 * The part of "events" that must be there before nested state: in system-management mode
-	 * KVM takes other nested state than outside, and to enter the mode leaves L2.
+	 * KVM accepts other nested state than outside, and entering the mode leaves L2.
 	 */
 	{
 		.name = "smm",
@@ -168,8 +171,8 @@ const struct piece pieces[] = {
 		.fields = smm_fields,
 	},
 	/*
-	 * Before all that KVM keeps in the VMCB or VMCS that the vCPU runs on, which this switches
-	 * from L1's to L2's: general registers, debug registers, events, and some MSRs.
+	 * This switches from L1's VMCB or VMCS to L2's. So it comes before all that KVM keeps in
+	 * the current one: general registers, debug registers, events, and some MSRs.
 	 */
 	{
 		.name = "nested",
@@ -206,8 +209,7 @@ const struct piece pieces[] = {
 		.save = save_one_reg,
 		.restore = restore_one_reg,
 	},
-	/* After nested state: interrupt shadow and NMI mask are kept in the current VMCB or VMCS.
-	 */
+	/* After nested state: the current VMCB or VMCS has the interrupt shadow and NMI mask. */
 	{
 		.name = "events",
 		.about = "exceptions, interrupts and NMIs that are pending, injected or masked",
@@ -270,7 +272,7 @@ const struct piece pieces[] = {
 };
 
 /*
- * KVM_GET_MP_STATE takes an INIT or SIPI that has arrived, which sets registers anew.
+ * KVM_GET_MP_STATE carries out an INIT or SIPI that has arrived, which changes registers.
  * KVM_GET_VCPU_EVENTS turns NMIs that have arrived into pending ones, and delivers an exception's
  * payload to CR2 or DR6 if KVM_CAP_EXCEPTION_PAYLOAD is off.
  */
@@ -281,7 +283,7 @@ int piece_fd(const struct vm *vm, int cpu)
 	return cpu == STATE_WHOLE_VM ? vm->fd : vm->cpu[cpu].fd;
 }
 
-/* "device:serial" is of the row "device". */
+/* "device:serial" belongs to the row "device". */
 const struct piece *piece_find(const char *name)
 {
 	size_t length = strcspn(name, ":");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Functions of the pieces that are more than a pair of ioctls: cpu.c, msrs.c, nested.c, chips.c. */
+/*
+ * Functions of the pieces that are more than a pair of ioctls: clocks.c, cpu.c, msrs.c, nested.c,
+ * chips.c.
+ */
 #ifndef VMM_STATE_PIECES_H
 #define VMM_STATE_PIECES_H
 

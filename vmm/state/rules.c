@@ -55,7 +55,7 @@ static bool realtime_advances(const struct comparison *comparison, uint64_t old,
 }
 
 /*
- * With its clock KVM tells the real time at which it read the clock. So the clock must have
+ * With its clock KVM gives the real time at which it read the clock. So the clock must have
  * advanced as far as the real time. The clock goes on while the guest stands still.
  */
 static bool advances_with_realtime(const struct comparison *comparison, uint64_t old, uint64_t new)
@@ -88,7 +88,7 @@ static bool never_goes_back(const struct comparison *comparison, uint64_t old, u
 	return new >= old;
 }
 
-/* KVM tells the host's TSC only if its clock counts from the TSC. If not, the value is 0. */
+/* KVM gives the host's TSC only if its clock counts from the TSC. If not, the value is 0. */
 static bool host_tsc_advances(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	return !new || new >= old;
@@ -204,7 +204,7 @@ static bool is_set_by_next_exit(const struct comparison *comparison, uint64_t ol
 
 /*
  * The value counts down only while L2 runs, and only if the VM-exit controls save it. Otherwise KVM
- * tells the value that L1 has set.
+ * gives the value that L1 has set.
  */
 static bool preemption_timer_counts_down(const struct comparison *comparison, uint64_t old,
 					 uint64_t new)

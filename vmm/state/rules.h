@@ -7,7 +7,7 @@
 
 struct rule {
 	const char *piece, *field; /* FIELD may end in '*' */
-	/* What must hold all the same. */
+	/* What must still hold. */
 	bool (*holds)(const struct comparison *comparison, uint64_t old, uint64_t new);
 	const char *reason;
 };

@@ -11,7 +11,7 @@
 
 /* ---- the list of values ---- */
 
-/* Devices' names are made at run time. A name lasts as long as the program, and is kept once. */
+/* Keeps one copy of a device's name, which is made at run time, until the process ends. */
 static const char *lasting_name(const char *name)
 {
 	static char **names;
@@ -65,7 +65,7 @@ void state_free(struct state *state)
 
 /* ---- saving ---- */
 
-/* The same for each VM of a process, so KVM is asked once. */
+/* The answer is the same for each VM of a process, so KVM is asked once. */
 static bool is_there(const struct piece *piece, const struct vm *vm)
 {
 	static signed char known[64]; /* 1 it is, -1 it is not, 0 not asked yet */
@@ -88,7 +88,7 @@ void piece_save(struct machine *machine, const struct piece *piece, int cpu, str
 	}
 	value = state_add(state, piece->name, cpu, piece->size);
 	if (kvm_try(piece_fd(machine->vm, cpu), piece->get, value->bytes) < 0)
-		die(STATUS_KVM, "KVM does not tell '%s': %s", piece->name, strerror(errno));
+		die(STATUS_KVM, "KVM does not give '%s': %s", piece->name, strerror(errno));
 }
 
 static void save_piece(struct machine *machine, const struct piece *piece, struct state *state)
@@ -144,7 +144,7 @@ static void restore_value(struct machine *machine, const struct piece *piece,
 	forget_free(kept);
 }
 
-/* "device:serial" is of the row "device". */
+/* "device:serial" belongs to the row "device". */
 static bool is_of_piece(const struct state_value *value, const struct piece *piece)
 {
 	size_t length = strlen(piece->name);
@@ -159,7 +159,7 @@ const char *state_lacks(const struct machine *machine, const struct state *state
 		const char *name = state->values[i].piece;
 		bool there = false;
 
-		/* Two pieces may have one name; one of them is there. */
+		/* Two pieces may have the same name, of which only one is there. */
 		for (const struct piece *piece = pieces; piece->name; piece++)
 			there |= is_of_piece(&state->values[i], piece) &&
 				 is_there(piece, machine->vm);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state of a guest: all that KVM and our devices hold of it, RAM apart. It can be put into a VM
- * that was made from nothing, in this process or in another.
+ * The state of a guest: all that KVM and our devices hold of it, except RAM. It can be put into a
+ * VM that was made from nothing, in this process or in another.
  *
- * A state is a list of named values. What is inside a value is what KVM's ioctl has there; only the
- * piece that has saved it (pieces.c) and its fields (fields.c) know more. So a state can be written
- * to a file and read back without knowing the pieces.
+ * A state is a list of named values. A value's bytes are what KVM's ioctl has given. Only the piece
+ * that has saved it (pieces.c) and its fields (fields.c) know what is inside. So a state can be
+ * written to a file and read back without knowing the pieces.
  */
 #ifndef VMM_STATE_H
 #define VMM_STATE_H
@@ -32,21 +32,21 @@ struct state {
 
 /* The state of machine->vm and the devices. All vCPUs are stopped. */
 struct state *state_save(struct machine *machine);
-/* The first piece that STATE has and machine->vm has not; NULL if it has all. */
+/* The first piece that STATE has and machine->vm lacks; NULL if it has all. */
 const char *state_lacks(const struct machine *machine, const struct state *state);
 /*
- * Puts STATE into machine->vm, which is new and has nothing set, and into the devices. Ends the
+ * Puts STATE into machine->vm, which is new (or is reset: reset.c), and into the devices. Ends the
  * process with one line if KVM refuses a piece.
  */
 void state_restore(struct machine *machine, const struct state *state);
 /*
- * Reads everything again and compares it with STATE, which was just restored. Ends the process with
- * one line for each difference that no rule explains (rules.c).
+ * Reads everything again and compares it with STATE, which was just restored. If there are
+ * differences that no rule explains (rules.c), prints up to 16 of them, and ends the process.
  */
 void state_check(struct machine *machine, const struct state *state);
 void state_free(struct state *state);
 
-/* For who reads states from elsewhere, e.g. a file. */
+/* For code that reads states from elsewhere, e.g. a file. */
 struct state *state_new(void);
 /*
  * Adds a value of SIZE bytes, all zero, and returns it, until the next call. Returns NULL if there

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * devices: PCI configuration (PCI Local Bus Specification 3.0, 3.2.2.3.2) and what the chipset has
- * of its own: routing of PCI interrupts, power management and reset control (ICH9 data sheet, 13.1,
+ * devices: PCI configuration (PCI Local Bus Specification 3.0, 3.2.2.3.2) and the chipset's own
+ * registers: routing of PCI interrupts, power management and reset control (ICH9 data sheet, 13.1,
  * 13.7.5 and 13.8). See devices.c.
  */
 #include "io.h"
@@ -26,7 +26,7 @@ TEST(pci_address, .needs = PCI_BUS,
 	u32 address = CONFIG_ENABLE | PCI_INTERRUPT_PIN, selected;
 	u8 before = pci_config_readb(0, PCI_VENDOR_ID), after;
 
-	/* The host bridge's vendor, of which it gives one byte at a time. */
+	/* The host bridge's vendor ID. A read of one byte shows which register is selected. */
 	outl(CONFIG_ENABLE | PCI_VENDOR_ID, CONFIG_ADDRESS);
 	migrate_quiet();
 	after = inb(CONFIG_DATA);

@@ -2,8 +2,7 @@
 /*
  * devices: the clock and its battery-backed RAM (Motorola MC146818A data sheet). See devices.c.
  *
- * Whether the time is right after an action, and its interrupts come, are the program timers'
- * questions.
+ * The program timers tests whether the time is right after an action, and whether interrupts come.
  */
 #include "barrier.h"
 #include "cmos.h"
@@ -57,7 +56,7 @@ TEST(cmos_index, .needs = CMOS,
 
 	cmos_write(LAST_BYTE, 0x3c);
 	cmos_write(FIRST_BYTE, 0xc3);
-	/* The read is for test cmos_index_alone not to fail here, too. */
+	/* The read tells the VMM of the selection: test cmos_index_alone does without it. */
 	outb(FIRST_BYTE, CMOS_INDEX);
 	inb(CMOS_DATA);
 	migrate_quiet();
@@ -78,7 +77,7 @@ TEST(cmos_index, .needs = CMOS,
 static u32 wrong_reads;
 static u8 selected_reg, read_value;
 
-/* Most of the time nothing but a write to port 0x70 has been done. */
+/* Mostly an action finds a register that is selected and not yet read. */
 static void select_and_read(void)
 {
 	u8 value;
@@ -133,7 +132,7 @@ TEST(clock_registers, .needs = CMOS,
 		if (registers[i].reg != RTC_B)
 			cmos_write(registers[i].reg, registers[i].value);
 	}
-	/* Last: it says in which format the alarm is. */
+	/* Register B comes last, since it sets the alarm's format. */
 	cmos_write(RTC_B, b ^ (B_SQUARE | RTC_BINARY));
 	migrate_quiet();
 	for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {

@@ -4,15 +4,15 @@
  * timer, clock, keyboard controller, DMA controller, serial port, chipset, and QEMU's fw_cfg. Each
  * file names its data sheet.
  *
- * Guests set these devices up when they boot and seldom afterwards, so a broken hypervisor that
- * does not save one of their fields, or puts it back in the wrong order, goes unnoticed: values
- * are as after a reset, and pointers into a sequence of bytes stand at its beginning. The tests
- * write values that no firmware writes, stop in the middle of such sequences, and look at both
- * after the action.
+ * Guests set these devices up when they boot and seldom afterwards. So it goes unnoticed if a
+ * broken hypervisor does not save a field, or restores fields in the wrong order: the values are
+ * those of a reset, and pointers into a sequence of bytes stand at its beginning. The tests write
+ * values that no firmware writes, stop in the middle of such sequences, and look at both after the
+ * action.
  *
- * They cannot tell a field that was not saved from one that was not put back. They do not see
- * fields that no register shows and that change no answer. When something is due in these devices
- * is the program timers' question.
+ * They cannot tell a field that was not saved from one that was not restored. They do not see
+ * fields that no register shows and that change no answer. The program timers tests when these
+ * devices interrupt.
  */
 #include "x86/devices/devices.h"
 #include "io.h"

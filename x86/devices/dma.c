@@ -3,7 +3,7 @@
  * devices: the two 8237A DMA controllers and their page registers (Intel 8237A data sheet; ICH9
  * data sheet, 13.2). See devices.c.
  *
- * An address or a count is 16 bits wide behind a port of 8. A flip-flop says which byte is next. A
+ * Addresses and counts have 16 bits, but their ports have 8. A flip-flop says which byte is next. A
  * broken hypervisor forgets it, or what the registers held.
  */
 #include "io.h"

@@ -2,12 +2,12 @@
 /*
  * devices: QEMU's firmware configuration device (QEMU's docs/specs/fw_cfg.rst). See devices.c.
  *
- * A guest selects an item, reads it byte by byte, and the device remembers how far it has come.
- * String instructions read many bytes at once: KVM fetches them ahead of the guest's registers, and
- * a broken one that is stopped in between loses or repeats some.
+ * A guest selects an item and reads it byte by byte. The device remembers how far it has come. A
+ * string instruction reads many bytes at once: KVM fetches them before it updates the guest's
+ * registers, and a broken KVM that is stopped in between loses or repeats some.
  *
- * The upper half of a DMA address is not tried: QEMU keeps it over a reset, and its firmware then
- * waits for ever (docs/findings.md, "QEMU: half a DMA address of fw_cfg survives a reset").
+ * The tests leave out the upper half of a DMA address: QEMU keeps it over a reset, and its firmware
+ * then waits for ever (docs/findings.md, "QEMU: half a DMA address of fw_cfg survives a reset").
  */
 #include "io.h"
 #include "migrate.h"
@@ -49,7 +49,7 @@ FEATURE(FW_CFG, "QEMU's fw_cfg device (port 0x510)")
 	return !memcmp(bytes, "QEMU", sizeof(bytes));
 }
 
-/* The item of the longest file, of which MOST_BYTES are enough, and how many bytes it has. */
+/* Returns the item of the longest file. SIZE is its length, or MOST_BYTES if that is less. */
 static u16 longest_file(size_t *size)
 {
 	u8 entry[ENTRY_BYTES], count[4];

@@ -3,9 +3,8 @@
  * devices: the registers of the IOAPIC (Intel 82093AA data sheet, 3). See devices.c.
  *
  * It is KVM's, or the VMM's with kernel-irqchip=split. IOREGSEL selects one of many registers, and
- * IOWIN reads or writes it: a broken hypervisor that forgets which one is selected has the guest
- * write into another. All pins stay masked; whether interrupts come is the program timers'
- * question.
+ * IOWIN reads or writes it. If a broken hypervisor forgets which one is selected, the guest writes
+ * into another. All pins stay masked; the program timers tests whether interrupts come.
  */
 #include "io.h"
 #include "ioapic.h"
@@ -35,7 +34,7 @@ FEATURE(IOAPIC, "an IOAPIC at 0xfec00000")
 }
 
 TEST(ioapic_selected, .needs = IOAPIC,
-     .about = "the IOAPIC's register that IOREGSEL has selected is so after an action")
+     .about = "the IOAPIC register that IOREGSEL has selected is still selected after an action")
 {
 	u8 first = IOAPIC_ENTRY + 2 * 20, second = IOAPIC_ENTRY + 2 * 21;
 	u32 before = ioapic_read(first), other = ioapic_read(second), read;

@@ -3,8 +3,8 @@
  * devices: the keyboard controller (Intel 8042; IBM PS/2 Hardware Interface Technical Reference,
  * "Keyboard and Auxiliary Device Controller") and the keyboard behind it. See devices.c.
  *
- * It is a conversation byte by byte. A broken hypervisor loses a byte that waits to be read, or
- * forgets which byte of a command or an answer is next.
+ * Guest, controller and keyboard exchange commands and answers byte by byte. A broken hypervisor
+ * loses a byte that waits to be read, or forgets which byte of a command or an answer is next.
  */
 #include "io.h"
 #include "migrate.h"

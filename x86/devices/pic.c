@@ -6,7 +6,7 @@
  * They are KVM's, or the VMM's with kernel-irqchip=split. A broken hypervisor loses an interrupt
  * that waits at a controller, delivers one that waits behind another, or forgets which one is in
  * service, so that its EOI ends nothing. The clock (MC146818) is the source: it raises its line,
- * and keeps it high until its register C is read, so what is lost does not come by itself.
+ * and keeps it high until its register C is read, so a lost interrupt is not repeated.
  */
 #include "apic.h"
 #include "cmos.h"
@@ -126,7 +126,7 @@ static void end_of_interrupt(void)
 	outb(EOI, MASTER);
 }
 
-/* The clock's next interrupt is to wait at the slave. */
+/* Lowers the clock's line, and waits until its next interrupt is pending at the slave. */
 static bool raise(void)
 {
 	cmos_read(RTC_C);
@@ -194,7 +194,7 @@ struct clock_registers {
 	u8 a, b;
 };
 
-/* Has the clock raise its line 1024 times a second, or once if nobody reads its register C. */
+/* Makes the clock raise its line 1024 times a second, or once if nobody reads its register C. */
 static struct clock_registers start_clock(void)
 {
 	struct clock_registers before = { cmos_read(RTC_A), cmos_read(RTC_B) };
@@ -244,7 +244,7 @@ static void end_interrupts(const struct clock_registers *before)
 
 TEST(pic_interrupts, .needs = ALL_OF(PIC, CMOS),
      .about =
-	     "interrupts that wait or are in service at the 8259A controllers do so after an action")
+	     "interrupts that are pending or in service at the 8259A controllers are still so after an action")
 {
 	struct clock_registers before = begin_interrupts(ICW4_8086);
 
@@ -259,7 +259,7 @@ TEST(pic_interrupts, .needs = ALL_OF(PIC, CMOS),
 /* If the mode is lost, the first interrupt after the action stays in service, and no other comes.
  */
 TEST(pic_automatic_eoi, .needs = ALL_OF(PIC, CMOS),
-     .about = "8259A controllers that end interrupts by themselves do so after an action")
+     .about = "8259A controllers in automatic EOI mode are still in it after an action")
 {
 	struct clock_registers before = begin_interrupts(ICW4_8086 | ICW4_AEOI);
 
@@ -281,7 +281,8 @@ TEST(pic_automatic_eoi, .needs = ALL_OF(PIC, CMOS),
  */
 
 TEST(pic_half_initialised, .needs = PIC,
-     .about = "an 8259A controller that was initialised in part takes the rest after an action")
+     .about =
+	     "an 8259A controller that has got some of its initialisation bytes takes the rest after an action")
 {
 	u8 mask;
 
@@ -296,8 +297,7 @@ TEST(pic_half_initialised, .needs = PIC,
 }
 
 TEST(pic_read_selected, .needs = ALL_OF(PIC, CMOS),
-     .about =
-	     "the register of the 8259A that the next reads give is still selected after an action")
+     .about = "the 8259A register that the next read returns is still selected after an action")
 {
 	struct clock_registers before;
 	u8 read;
@@ -319,8 +319,8 @@ TEST(pic_read_selected, .needs = ALL_OF(PIC, CMOS),
 }
 
 /*
- * KVM does not set the bit of what was polled in the in-service register, so this is not looked at.
- * That KVM 6.1 does not say whether there was an interrupt is a known issue.
+ * KVM does not set the in-service bit of a polled interrupt, so the test does not look at it. KVM
+ * 6.1 does not answer whether there was an interrupt; this is a known issue.
  */
 TEST(pic_polled, .needs = ALL_OF(PIC, CMOS),
      .about = "a poll command that the 8259A got before an action is answered after it")

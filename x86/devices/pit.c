@@ -5,9 +5,9 @@
  *
  * It is KVM's, or the VMM's with kernel-irqchip=split. A channel takes and gives a count byte by
  * byte, and its access mode says which bytes. A broken hypervisor forgets whether the low or the
- * high byte is next. The tests let a channel count from a small number, so that whichever count it
- * has, the other byte of it cannot be taken for the one that is due. Or it forgets the number that
- * a channel counts from; that becomes 0, which means 65536.
+ * high byte is next. The tests let a channel count from a small number, so that the wrong byte is
+ * not taken for the right one. Or it forgets the number that a channel counts from. That number
+ * becomes 0, which means 65536.
  */
 #include "io.h"
 #include "migrate.h"
@@ -97,7 +97,7 @@ static u16 latched_count(int channel)
 
 TEST(pit_counts, .needs = PIT,
      .about =
-	     "each channel of the 8254 counts down from the number that it was given, after an action, too")
+	     "after an action each channel of the 8254 still counts down from the number that it was given")
 {
 	static const u16 counts[CHANNELS] = { 0x1234, 0x0fed, 0x2345 };
 	u16 most[CHANNELS] = { 0 };
@@ -139,7 +139,7 @@ TEST(pit_half_read, .needs = PIT,
 		high = inb(CHANNEL(2));
 		report(high <= 1, "the low byte was %#x, the high byte is %#x of at most 1", low,
 		       high);
-		/* Whatever was wrong, the next byte is a low one. */
+		/* From here on the next byte is a low one, whatever went wrong. */
 		start_counting(0x100);
 	}
 	stop_counting();

@@ -24,11 +24,11 @@
  * compared with what it has to hold. If there is one CPU, it does all this by itself while it
  * waits for the host.
  *
- * What the tests cannot tell apart: a stale page of an area, and a stale page of the writer's
- * own notes (generation and position, in `areas`), unless the page is ahead of the notes; a
- * write that KVM's dirty log has lost, and one that the VMM has lost. They do not see a stale
- * word that is written again before anybody looks, where the writer looks only at a page's first
- * and last word (`flood`, `sparse`).
+ * What the tests cannot tell apart: a stale page of an area, and a stale page of the writer's own
+ * notes (generation and position, in `areas`), unless the page is ahead of the notes; a write that
+ * KVM's dirty log has lost, and one that the VMM has lost. In `flood` and `sparse` the writer looks
+ * only at a page's first and last word. There the tests do not see a stale word that is written
+ * again before anybody looks.
  *
  * On the command line: `pages=N`, how many pages each CPU has in `flood`; `seed=N`; and
  * break=WHAT, which spoils memory on purpose after the first action of each test:

@@ -38,7 +38,7 @@ struct kind {
 	void (*clean_up)(struct area *area);
 	/* Writes this generation to the page, which holds the one before. */
 	void (*write)(struct area *area, u64 page, u64 generation);
-	/* Whether the page holds the whole of this generation. If not, it has complained. */
+	/* Whether the page holds the whole of this generation. Complains if not. */
 	bool (*verify)(struct area *area, u64 page, u64 generation);
 	/* A quicker verify() for the writer to call before it writes. NULL: verify() itself. */
 	bool (*glance)(struct area *area, u64 page, u64 generation);
@@ -61,8 +61,8 @@ struct area {
 	atomic_t wrong; /* complaints */
 	/*
 	 * The boot CPU's notes while it looks at this area: how many positions are left, and the
-	 * lowest generation that a page may have. Page look_floor_page has shown the latter, or the
-	 * writer's notes if there is no such page.
+	 * lowest generation that a page may have. That generation was seen in page look_floor_page,
+	 * or is from the writer's notes if there is no such page.
 	 */
 	u64 look_left, look_floor, look_floor_page;
 	/* The page that break= makes stale. */
@@ -97,7 +97,7 @@ u64 page_at(const struct area *area, u64 position);
 
 /* Fails the test: page PAGE is wrong at address AT. */
 void complain(struct area *area, u64 page, const void *at, const char *what);
-/* Whether the word, or all COUNT words, hold WANTED. If not, they have complained. */
+/* Whether the word, or all COUNT words, hold WANTED. They complain if not. */
 bool check_word(struct area *area, u64 page, const u64 *at, u64 wanted, u64 generation);
 bool check_words(struct area *area, u64 page, const u64 *at, u64 count, u64 wanted, u64 generation);
 /* For a kind that is `stamped`: checks the first and the last word. */
@@ -116,7 +116,7 @@ void run_with(const struct kind *kind, u64 pages);
 /* Allocates area->memory, which the caller frees with free_pages(). */
 void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages);
 u64 power_of_two_below(u64 n);
-/* All that the machine has for its programs. */
+/* All RAM that programs may use. */
 u64 ram_pages(void);
 
 /* Writes the next page. */

@@ -3,10 +3,10 @@
  * dirty: instructions that read a device and write memory (Intel SDM volume 2, INS, MOVS; volume 3,
  * "Local APIC"). A part of the program dirty: see dirty.c.
  *
- * A hypervisor has to emulate them, since the device is its own. So it is the hypervisor, and no
- * CPU, that writes the guest's memory, by paths that no other test takes. Each page is written in
- * this way alone. A broken hypervisor does not mark such a write dirty, or only the first page of
- * one that crosses into the next.
+ * A hypervisor has to emulate these instructions, since it emulates the device. So the hypervisor
+ * writes the guest's memory, and no CPU does, by paths that no other test takes. Each page is
+ * written in this way alone. A broken hypervisor does not mark such a write dirty, or marks only
+ * the first page of one that crosses into the next.
  *
  * MOVS reads the local APIC's ICR2, whose upper byte is the guest's. INS reads a page register of
  * the 8237 DMA controller, which no guest here uses; where a machine has none, MOVS is used for
@@ -123,7 +123,8 @@ FEATURE(XAPIC, "the local APIC in xAPIC mode")
 }
 
 TEST(emulated, .needs = XAPIC,
-     .about = "memory that INS and MOVS write from ports and MMIO, and nothing else does, is kept")
+     .about =
+	     "memory that only INS from a port or MOVS from MMIO has written keeps what was written")
 {
 	run(&emulated);
 }

@@ -4,23 +4,23 @@
  * docs/devel/migration/main; userfaultfd(2), "Write-protect mode"). A part of the program dirty:
  * see dirty.c.
  *
- * Memory that nobody has touched has no page at the host yet. It reads as zeros. Hosts treat it in
- * ways of its own: it is sent as zero or not at all, post-copy fetches it, and write protection for
- * a background snapshot cannot be put on a page that is not there.
+ * Memory that nobody has touched has no page at the host yet. It reads as zeros. Hosts treat it
+ * specially: it is sent as zero or not at all, post-copy fetches it, and write protection for a
+ * background snapshot cannot be put on a page that is not there.
  *
  * A host with transparent huge pages gives 2 MiB at the first touch, so each step touches pages of
- * 2 MiB that are new. The boot CPU makes the first step soon, and each further one after half
- * as many turns again as the one before. So there are some in an action that is short, and some are
- * left in one that is long. Pages are touched by plain and locked writes, by reads before the first
- * write, and by KVM's own write of a clock page. A page must be zero when it is touched, and hold
- * what was written from then on; pages that were not touched must be zero in the end.
+ * 2 MiB that are new. The boot CPU makes the first step soon, and waits half as many turns again
+ * before each further one. So some steps fall into a short action, and some are left for a long
+ * one. Pages are touched by plain and locked writes, by reads before the first write, and by KVM's
+ * own write of a clock page. A page must be zero when it is touched, and hold what was written from
+ * then on; pages that were not touched must be zero in the end.
  *
- * A broken VMM does not write-protect a page that is not there, so the snapshot has it as it was
- * written later: the restored guest, which has not touched it yet, finds no zeros. Or the first
- * write to a page that was not there is not logged, and is lost.
+ * A broken VMM does not write-protect a page that is not there, so the snapshot has what was
+ * written later. The restored guest, which has not touched the page yet, finds no zeros. Or the
+ * first write to a page that was not there is not logged, and is lost.
  *
- * Where an earlier boot or round has used the memory, the test fills it with zeros and goes on.
- * Then it does not touch it for the first time.
+ * If an earlier boot or round has used the memory, the test fills it with zeros first. Then the
+ * touches are not the first ones.
  */
 #include "alloc_page.h"
 #include "processor.h"
@@ -28,8 +28,7 @@
 #include "words.h"
 #include "x86/dirty/dirty.h"
 
-/* One for each action. They are given back: a further round finds its memory touched in any case.
- */
+/* One for each action. They are freed, since a further round finds its memory touched anyhow. */
 #define BLOCKS 2
 /* 32 MiB, but all blocks together are at most two thirds of RAM. */
 #define MOST_BLOCK_ORDER 13
@@ -101,7 +100,7 @@ static u64 touch(u64 *words, u64 page)
 	}
 }
 
-/* Page number PAGE: PAGES_PER_CHUNK pages of a chunk at random, then those of the next one. */
+/* Pages are counted chunk by chunk. Each chunk has PAGES_PER_CHUNK of them, at random places. */
 static u64 *words_of_page(u64 page)
 {
 	u64 chunk = 1 + page / PAGES_PER_CHUNK, n = page % PAGES_PER_CHUNK;
@@ -115,7 +114,7 @@ static void touch_next(void)
 {
 	u64 page = touched;
 	u64 *words = words_of_page(page);
-	/* A clock page, and less than that by the others. */
+	/* KVM writes a clock page. The other ways write less. */
 	u64 used = sizeof(struct pvclock_vcpu_time_info) / sizeof(u64);
 	const u64 *unlike;
 	char text[160];
@@ -182,7 +181,7 @@ static void check_all(void)
 
 TEST(first_touch,
      .about =
-	     "memory touched for the first time during an action was zero, and holds what is written")
+	     "memory touched for the first time during an action is zero, and then holds what is written")
 {
 	unsigned order = block_order();
 	u64 all_touched = 0;

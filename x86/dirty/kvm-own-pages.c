@@ -5,15 +5,15 @@
  * dirty: see dirty.c.
  *
  * In kvm-pages.c the guest writes the same pages, and its writes hide that KVM's are not logged.
- * Here each structure has a page of its own, which the guest only reads. The guest has KVM write
- * them all the time: it registers the clock page again and again, has the wall clock written, and
- * leaves to user space, after which KVM counts the steal time. Each write raises the structure's
+ * Here each structure has a page of its own, which the guest only reads. The guest makes KVM write
+ * them all the time: it registers the clock page again and again, asks for the wall clock, and
+ * exits to user space, after which KVM counts the steal time. Each write raises the structure's
  * version, which the guest notes.
  *
- * A broken KVM does not mark the page dirty, so that the destination has the page of the first pass
- * over memory, and all writes since then are lost. The version is then lower than the guest has
- * seen it, although KVM may have written the page again in the meantime. A single lost write before
- * one that is not lost is not seen.
+ * A broken KVM does not mark the page dirty. Then the destination has the page of the first pass
+ * over memory, and all writes since then are lost. The version is lower than the guest has seen it,
+ * although KVM may have written the page again in the meantime. The test does not see a lost write
+ * that is followed by one that is not lost.
  */
 #include "alloc_page.h"
 #include "processor.h"
@@ -103,7 +103,7 @@ static void look_at_all(struct own *own, const char *when)
 	look_at_steal(own);
 }
 
-/* KVM writes each page at least once. */
+/* Makes KVM write each page at least once. */
 static void have_written(void)
 {
 	struct own *own = &owns[smp_id()];
@@ -123,7 +123,7 @@ static void have_written_until_stop(void *unused)
 
 	while (!atomic_read(&stop)) {
 		have_written();
-		/* Reading the time source leaves to user space, or KVM reads it. */
+		/* Reading the time source exits to user space, or to KVM. */
 		stopwatch_start(&watch);
 		pause();
 	}
@@ -165,8 +165,7 @@ static void run_one_action(int cpus)
 }
 
 TEST(kvm_own_pages, .needs = KVM_PAGES,
-     .about =
-	     "a page that KVM writes and the guest only reads is never older than the guest saw it")
+     .about = "a page that KVM writes and the guest only reads never goes back to older contents")
 {
 	int cpus = MIN(cpu_count(), MOST_WRITERS);
 	u64 writes[OWN_PAGES] = { 0 };

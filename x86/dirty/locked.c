@@ -90,9 +90,9 @@ static const struct kind no_change = {
 };
 
 /*
- * A broken hypervisor does a read-modify-write as a read and a write: in an emulator, between
- * two mappings, or because the page is exchanged in between. The write then brings back the
- * value from before another CPU's write. If there is one CPU, only the guest itself could do it.
+ * A broken hypervisor does a read-modify-write as a read and a write: in an emulator, between two
+ * mappings, or because the page is exchanged in between. The write then brings back the value from
+ * before another CPU's write. With one CPU only the guest's own write could be undone.
  */
 TEST(no_change, .about = "locked read-modify-writes that change nothing undo no other CPU's write")
 {

@@ -131,7 +131,7 @@ static u64 flood_pages(void)
 					: MIN(most, scaled_count(flood.pages, flood.least)));
 }
 
-/* Whether the migration ever ends under such a load is the plan's business. */
+/* The plan has to see to it that the migration ends under such a load. */
 TEST(flood,
      .about =
 	     "many MiB, written as fast as possible while the guest is migrated, hold the last write")
@@ -203,7 +203,9 @@ static const struct kind zero = {
  * A broken VMM sends a page as zero that is not, or does not send one that has become zero, so that
  * the destination keeps older words. Or pages that were never touched are not zero there.
  */
-TEST(zero, .about = "pages that become zero, stop being zero, or were never touched are right")
+TEST(zero,
+     .about =
+	     "pages that become zero, stop being zero, or were never touched hold what they should")
 {
 	run(&zero);
 }
@@ -235,7 +237,8 @@ static const struct kind blink = {
  * A VMM that sends only what has changed since it sent the page last forgets that it has sent zeros
  * meanwhile: it finds no change, and the destination keeps the zeros.
  */
-TEST(blink, .about = "pages that hold now zeros, now the same words as before hold the right one")
+TEST(blink,
+     .about = "pages that alternate between zeros and always the same words hold the last write")
 {
 	run(&blink);
 }

@@ -10,10 +10,10 @@
  *
  * The guest is migrated in the interrupt's handler. A broken KVM does not mark the page dirty, so
  * that the destination has a bit that KVM had cleared. The guest takes it for the permission to do
- * without the EOI, and the interrupt stays in service for good. Or KVM does not know any more that
- * it has set the bit. Whether the page is sent with the bit set depends on the moment, so the test
- * tries it several times. It does not tell lost writes from a lost note of KVM. A software KVM was
- * seen whose APIC never shows anything in service, so the test tells nothing there.
+ * without the EOI, and the interrupt stays in service for good. Or KVM forgets that it has set the
+ * bit. Whether the page is sent with the bit set depends on the moment, so the test tries it
+ * several times. It cannot tell a lost write from a bit that KVM forgot. A KVM that emulates every
+ * instruction has been seen whose APIC never shows anything in service. There the test is skipped.
  */
 #include "alloc_page.h"
 #include "apic.h"
@@ -57,7 +57,7 @@ static void on_interrupt(isr_regs_t *regs)
 
 TEST(pv_eoi, .needs = PV_EOI,
      .about =
-	     "an interrupt whose handler is migrated is over when the guest has followed KVM's PV EOI word")
+	     "an interrupt whose handler is migrated ends if the guest sends or skips the EOI as KVM's paravirtual-EOI word says")
 {
 	bool all = true;
 

@@ -134,7 +134,7 @@ static void flip_bits(u64 *at, u64 bits)
 			     : "memory", "cc");
 }
 
-/* Writes the entry NEW over OLD; pairs of entries and all of them if the way is for that. */
+/* Writes the entry NEW over OLD, or several entries if the way writes several at once. */
 static void write_entry(enum way way, u64 *at, const u64 *old, const u64 *new)
 {
 	/* Entries differ only in this byte of an address. */
@@ -200,7 +200,7 @@ static void write_entry(enum way way, u64 *at, const u64 *old, const u64 *new)
 
 /*
  * KVM's emulator has no CMPXCHG16B. With hardware virtualization KVM then lets the CPU execute it.
- * A KVM without that emulates every instruction, and offers neither SVM nor VMX.
+ * A KVM without hardware virtualization emulates every instruction, and offers neither SVM nor VMX.
  */
 static bool has_cmpxchg16b(void)
 {
@@ -325,7 +325,7 @@ static const struct kind tables = {
 
 TEST(tables,
      .about =
-	     "page directories in use, each written by one kind of (locked) instruction, lose no write")
+	     "page directories in use lose no write, each being written by one kind of (locked) instruction")
 {
 	run(&tables);
 }

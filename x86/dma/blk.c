@@ -143,11 +143,11 @@ static void give_all(struct lane *lane)
 }
 
 /*
- * A broken hypervisor does not log what the device writes into its used ring. Here only the
- * device writes to buffers, status bytes and used ring during the action: the driver prepares
- * all requests before, and then only gives them away one by one. A device also writes to its ring
- * when it is notified, so that page may be logged all the same. A slow device that gets all
- * requests at once is not notified again, and ends them when the VMM stops the guest.
+ * A broken hypervisor does not log what the device writes into its used ring. Here only the device
+ * writes to buffers, status bytes and used ring during the action: the driver prepares all requests
+ * before, and then only makes them available one by one. A device also writes to its ring when it
+ * is notified, so that page may be logged all the same. With ALL_AT_ONCE a slow device gets all
+ * requests and a single notification, and finishes them when the VMM stops the guest.
  */
 static void run_unseen(const struct kind *kind, bool all_at_once)
 {

@@ -119,10 +119,7 @@ bool open_disk(const struct kind *kind)
 		lane_count = MIN((u64)cpu_count(),
 				 virtio_config_read(&disk, VIRTIO_BLK_CONFIG_NUM_QUEUES, 2));
 	lane_count = MIN(lane_count, MOST_LANES);
-	/*
-	 * Two queues share an INTx. One's interrupt would tell that the other's request was
-	 * returned.
-	 */
+	/* Two queues share an INTx, so one's interrupt would hide that the other's was lost. */
 	if (kind->depth == 1 && kind->interrupts == VIRTIO_INTX)
 		lane_count = 1;
 	chunks = virtio_config_read(&disk, VIRTIO_BLK_CONFIG_CAPACITY, 8) / CHUNK_SECTORS;

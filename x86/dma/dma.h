@@ -98,9 +98,11 @@ void set_descriptor(struct virtq_desc *desc, const volatile void *memory, u32 le
 /* Puts a request into the ring. TYPE is VIRTIO_BLK_T_*. The caller notifies the device. */
 void make_available(struct lane *lane, struct request *request, u32 type, u64 chunk,
 		    u64 generation);
-/* Takes and checks what the device has returned. If interrupts are used, one must have come. */
+/*
+ * Takes and checks what the device has returned. If interrupts are used, only after one has come.
+ */
 void take_returned(struct lane *lane);
-/* Checks what a read has brought. False if it has complained. */
+/* Checks what a read has brought. Complains and returns false if it is wrong. */
 bool check_buffer(struct lane *lane, const struct request *request);
 /* Calls check_buffer() if that has been put off. */
 void check_if_due(struct lane *lane, struct request *request);
@@ -130,7 +132,9 @@ void check_all(void);
 /* Waits until no request is in flight, compares the rings, and then checks all chunks. */
 void settle_and_check(void);
 
-/* Has the host compare the image. All chunks of a lane must hold one generation and be flushed. */
+/*
+ * Makes the host compare the image. All chunks of a lane must hold one generation and be flushed.
+ */
 void let_host_compare(void);
 
 /* How many complaints there were in all lanes. */

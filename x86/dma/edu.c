@@ -80,8 +80,8 @@ static bool edu_forgot(void)
 
 /*
  * A device that was reset may go on with an old transfer as soon as it is a bus master again. So
- * this lets it become one only when it has nothing to do. The guest may be migrated at any point.
- * Then the device has forgotten its settings, and the caller finds that out.
+ * this makes it one only when it has nothing to do. The guest may be migrated at any point. Then
+ * the device has forgotten its settings, and the caller finds that out.
  */
 static void edu_begin(void)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* dma: many requests, and waiting for them. A part of the program dma: see dma.c. */
+#include "ioapic.h"
 #include "processor.h"
 #include "smp.h"
 #include "vm.h"
@@ -68,21 +69,33 @@ static void turn_of_first(void)
 	turn(&lanes[0]);
 }
 
+/* An IOAPIC that still waits for an EOI sends no interrupt, so its Remote IRR tells whose fault it
+ * is. */
+static void describe_line(char *text, unsigned size)
+{
+	u64 entry = ioapic_read_entry(pci_intx_pin(disk.pci));
+
+	snprintf(text, size, " (the IOAPIC's Remote IRR is %d)", !!(entry & IOAPIC_REMOTE_IRR));
+}
+
 /* Names a request that the device still has, or has returned without an interrupt. */
 static void complain_of_missing(struct lane *lane)
 {
 	struct virtqueue *queue = &lane->queue;
 	struct request *request = NULL;
 	u16 used = queue->used->idx;
+	char line[40] = "";
 
 	lane->stuck = true;
 	for (unsigned i = 0; i < lane->kind->requests && !request; i++)
 		if (lane->requests[i].in_flight)
 			request = &lane->requests[i];
+	if (lane->kind->interrupts == VIRTIO_INTX)
+		describe_line(line, sizeof(line));
 	complain(
 		lane, request,
-		"not returned: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %s; %d interrupts; device status 0x%x",
-		queue->avail_idx, used, virt_to_phys((const void *)&queue->used->idx),
+		"not returned%s: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %s; %d interrupts; device status 0x%x",
+		line, queue->avail_idx, used, virt_to_phys((const void *)&queue->used->idx),
 		queue->last_used_idx,
 		used != queue->last_used_idx ? "it was, and no interrupt told so"
 					     : "the device still has it",

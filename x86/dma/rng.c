@@ -117,7 +117,7 @@ static void check_rng_buffer(struct rng_buffer *buffer, u32 filled)
 	if (at)
 		complain_of_rng(
 			buffer,
-			"behind the %u bytes that were filled physical 0x%lx held 0x%lx, may hold only its poison 0x%lx",
+			"behind the %u bytes that were filled: physical 0x%lx held 0x%lx, may hold only its poison 0x%lx",
 			filled, virt_to_phys(at), *at, old_poison);
 }
 

@@ -5,9 +5,9 @@
  * of the program dma: see dma.c.
  *
  * A broken hypervisor forgets which queue or which half of the features is selected, half of a
- * ring's address, a queue's size or its MSI-X vector. Then the device refuses its features, or
- * takes a ring for its own that is none. The tests ask for an action after each single write to the
- * device, and then use it: it returns no request, or data are wrong.
+ * ring's address, a queue's size or its MSI-X vector. Then the device refuses its features, or uses
+ * memory as a ring that is none. The tests ask for an action after each single write to the device,
+ * and then use it. A broken device returns no request, or wrong data.
  */
 #include "io.h"
 #include "migrate.h"

@@ -42,14 +42,14 @@ static void check_across_actions(u64 (*clock)(void), const char *name)
  */
 TEST(counter_across_move, .on = EACH_CPU, .needs = CLOCK,
      .about =
-	     "the reference counter never steps back in an action, and goes as far as the host's clock")
+	     "Hyper-V's reference counter never steps back in an action, and advances as far as the host's clock")
 {
 	check_across_actions(counter_ns, "hv_ref");
 }
 
 TEST(page_across_move, .on = EACH_CPU, .needs = TSC_PAGE,
      .about =
-	     "time by the TSC page never steps back in an action, and goes as far as the host's clock")
+	     "time by Hyper-V's TSC page never steps back in an action, and advances as far as the host's clock")
 {
 	page_on();
 	wait_valid();
@@ -62,7 +62,8 @@ TEST(page_across_move, .on = EACH_CPU, .needs = TSC_PAGE,
  * action.
  */
 TEST(runtime, .on = EACH_CPU, .needs = HV_VP_RUNTIME,
-     .about = "a CPU's run time cannot be written, and never goes back, not even in an action")
+     .about =
+	     "Hyper-V's run time of a CPU cannot be written, and never goes back, not even in an action")
 {
 	u64 last = rdmsr(HV_X64_MSR_VP_RUNTIME), first = last, now;
 	int back = 0;

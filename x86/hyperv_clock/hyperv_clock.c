@@ -70,7 +70,7 @@ bool wait_valid(void)
 
 /* A broken hypervisor lets a guest set the counter, or does not count. */
 TEST(ref_count, .on = EACH_CPU, .needs = CLOCK,
-     .about = "the reference counter can be read, cannot be written, and goes on")
+     .about = "Hyper-V's reference counter can be read, cannot be written, and goes on")
 {
 	u64 first = hv_ref_count(), second;
 
@@ -149,7 +149,7 @@ static void check_monotonic(clock_function one, clock_function other, bool all, 
  */
 TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = CLOCK,
      .about =
-	     "the reference counter never goes back on one CPU, whatever the host does to the guest")
+	     "Hyper-V's reference counter never goes back on one CPU, whatever the host does to the guest")
 {
 	check_monotonic(hv_ref_count, hv_ref_count, false, "the counter on one CPU");
 	migrate_quiet();
@@ -157,13 +157,13 @@ TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = CLOCK,
 }
 
 TEST(monotonic_all_cpus, .needs = CLOCK,
-     .about = "the reference counter never goes back across all CPUs")
+     .about = "Hyper-V's reference counter never goes back from one CPU to another")
 {
 	check_monotonic(hv_ref_count, hv_ref_count, true, "the counter on all CPUs");
 }
 
 TEST(monotonic_page_one_cpu, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "time by the TSC page never goes back on one CPU")
+     .about = "time by Hyper-V's TSC page never goes back on one CPU")
 {
 	page_on();
 	wait_valid();
@@ -173,7 +173,7 @@ TEST(monotonic_page_one_cpu, .on = EACH_CPU, .needs = TSC_PAGE,
 
 TEST(monotonic_page_all_cpus, .needs = TSC_PAGE,
      .about =
-	     "time never goes back across all CPUs: by the TSC page, and by page and counter in turns")
+	     "time by Hyper-V's TSC page, alone or in turns with the counter, never goes back across all CPUs")
 {
 	page_on();
 	wait_valid();

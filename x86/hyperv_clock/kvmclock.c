@@ -3,14 +3,14 @@
  * hyperv_clock: the reference time beside kvmclock, where a VM has both. A part of the program
  * hyperv_clock: see hyperv_clock.c.
  *
- * The KVM API has one clock for a VM (KVM_GET_CLOCK, KVM_SET_CLOCK), and tells it to the guest as
- * kvmclock and as Hyper-V's reference time. What the user space sets it to after a pause or a
- * migration must be told by both.
+ * The KVM API has one clock for a VM (KVM_GET_CLOCK, KVM_SET_CLOCK). KVM shows it to the guest as
+ * kvmclock and as Hyper-V's reference time. Both must follow when user space sets it after a pause
+ * or a migration.
  *
  * A broken KVM leaves the reference TSC page as it is when the clock is set. KVM computes the
- * reference counter by the page's line too, so the two agree with each other, and both have gone on
- * in a pause in which the VM's clock has not. The test sees the difference from kvmclock change. It
- * cannot tell which of the two is wrong.
+ * reference counter by the page's line too, so the two agree: both go on through a pause in which
+ * the VM's clock stands still. The test sees the difference from kvmclock change. It cannot tell
+ * which of the two is wrong.
  */
 #include "alloc_page.h"
 #include "pvclock.h"
@@ -19,7 +19,7 @@
 #define NS_PER_TICK 100
 #define ATTEMPTS    50
 
-/* With a valid page both are lines over one TSC. */
+/* With a valid page both clocks are computed from one TSC. */
 #define AGREEMENT_NS 100000
 /* Without one they are computed at different times from the host's clock. */
 #define LOOSE_AGREEMENT_NS 5000000
@@ -47,7 +47,7 @@ static struct difference measure(const struct pvclock_vcpu_time_info *info)
 
 TEST(agrees_with_kvmclock, .on = EACH_CPU, .needs = ALL_OF(HV_TIME_REF_COUNT, KVMCLOCK),
      .about =
-	     "the reference time and kvmclock, which are one clock of KVM's, stay equally far apart")
+	     "Hyper-V's reference time and kvmclock, which are one clock of KVM's, stay equally far apart")
 {
 	struct pvclock_vcpu_time_info *info = alloc_page();
 	struct difference first, now;

@@ -77,7 +77,7 @@ static void compare_many(void *unused)
  * While the page is invalid there is nothing to compare, and the test says so.
  */
 TEST(page_agrees, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "the TSC page and the reference counter tell the same time, within 10 ticks (1 us)")
+     .about = "Hyper-V's TSC page and reference counter tell the same time, within 10 ticks (1 us)")
 {
 	page_on();
 	report(rdmsr(HV_X64_MSR_REFERENCE_TSC) == ((u64)page | HV_REFERENCE_TSC_ENABLE),
@@ -110,7 +110,8 @@ static int words_changed(const struct hv_reference_tsc_page *there)
 
 /* A broken hypervisor goes on writing, and destroys memory that the guest uses for other things. */
 TEST(page_off, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "a TSC page that was turned off, or replaced by another, is no longer written")
+     .about =
+	     "a Hyper-V TSC page that was turned off, or replaced by another, is no longer written")
 {
 	struct hv_reference_tsc_page *other = alloc_page();
 
@@ -179,7 +180,7 @@ static void watch_until_stopped(void *unused)
  * not seen.
  */
 TEST(sequence, .on = EACH_CPU, .needs = ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_TSC, SMP),
-     .about = "another CPU never sees two contents of the TSC page under one valid sequence")
+     .about = "another CPU never sees two contents of Hyper-V's TSC page under one valid sequence")
 {
 	int other = other_cpu();
 
@@ -218,7 +219,8 @@ static void compare_until_stopped(void *data)
  * compare.
  */
 TEST(page_fresh_after_move, .on = EACH_CPU, .needs = TSC_PAGE,
-     .about = "after an action the TSC page tells the counter's time, or says that it is invalid")
+     .about =
+	     "after an action Hyper-V's TSC page tells the reference counter's time, or says that it is invalid")
 {
 	int cpu;
 
@@ -266,7 +268,8 @@ static u64 page_tsc_hz(void)
  * frequency although it scales the TSC. The test compares it with the page, if that is valid.
  */
 TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,
-     .about = "the TSC's and the APIC's frequency fit the TSC page, and survive an action")
+     .about =
+	     "Hyper-V's frequencies of TSC and APIC timer survive an action, and that of the TSC fits the TSC page")
 {
 	u64 tsc = rdmsr(HV_X64_MSR_TSC_FREQUENCY), apic = rdmsr(HV_X64_MSR_APIC_FREQUENCY);
 	s64 off;
@@ -286,7 +289,7 @@ TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,
 		off = page_tsc_hz() - tsc;
 		report(off <= (s64)(tsc / PPM * FREQUENCY_TOLERANCE_PPM) &&
 			       -off <= (s64)(tsc / PPM * FREQUENCY_TOLERANCE_PPM),
-		       "the TSC page is made for %lu Hz, %ld more than told (allowed are %d ppm)",
+		       "the TSC page is made for %lu Hz, %ld more than the MSR says (allowed are %d ppm)",
 		       page_tsc_hz(), off, FREQUENCY_TOLERANCE_PPM);
 	}
 	page_off();
@@ -305,7 +308,7 @@ TEST(frequencies, .on = EACH_CPU, .needs = HV_FREQUENCIES,
  * after one of four actions.
  */
 TEST(page_stays_valid, .needs = TSC_PAGE,
-     .about = "the TSC page is valid after an action if it was valid before it")
+     .about = "Hyper-V's TSC page is valid after an action if it was valid before it")
 {
 	static bool was_valid;
 	u32 sequence;

@@ -44,8 +44,8 @@ static void check_leap(const struct leap *leap, const char *what)
 }
 
 /*
- * The clock is wrong only until the TSCs are brought back, so the marks of elapsed.h would tell the
- * runner what other tests must not meet.
+ * The clock is wrong only until the TSCs are brought back. So the tests do not use elapsed.h, whose
+ * marks would tell the runner of that time.
  */
 static void check_moves(u64 (*clock)(void))
 {
@@ -62,14 +62,15 @@ static void check_moves(u64 (*clock)(void))
 
 TEST(counter_beside_tsc, .needs = ALL_OF(HV_TIME_REF_COUNT, HOST_ANSWERS, TSC_IS_AHEAD),
      .about =
-	     "the reference counter does not leap when the guest moves all TSCs by IA32_TSC_ADJUST")
+	     "Hyper-V's reference counter does not leap when the guest moves all TSCs by IA32_TSC_ADJUST")
 {
 	check_moves(hv_ref_count);
 }
 
 TEST(page_beside_tsc,
      .needs = ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_TSC, HOST_ANSWERS, TSC_IS_AHEAD),
-     .about = "time by the TSC page does not leap when the guest moves all TSCs by IA32_TSC_ADJUST")
+     .about =
+	     "time by Hyper-V's TSC page does not leap when the guest moves all TSCs by IA32_TSC_ADJUST")
 {
 	check_moves(clock_now);
 }

@@ -2,11 +2,12 @@
 /*
  * hyperv_stimer: timers that are due while the host holds the guest fire promptly after it (Hyper-V
  * TLFS, "Timers": a one-shot whose count has passed "will expire immediately"). A part of the
- * program hyperv_stimer; x86/timers/timers.c tells how lateness is measured.
+ * program hyperv_stimer; x86/timers/timers.c says how lateness is measured.
  *
- * A broken hypervisor takes the count of a one-shot that it restores for a length, or waits for the
- * time that it had left at the source, of another clock; or a periodic timer is silent for more
- * than a period. Other tests of this program wait for an interrupt much longer than that.
+ * A broken hypervisor takes the count of a one-shot timer that it restores for a length. Or it arms
+ * the timer for the time that was left at the source, where the clock was another. Or a periodic
+ * timer is silent for more than a period. The other tests of this program wait for an interrupt
+ * much longer than that.
  */
 #include "processor.h"
 #include "x86/hyperv_stimer/hyperv_stimer.h"
@@ -69,21 +70,22 @@ static const struct timer_kind direct = {
 };
 
 TEST(oneshot_due_in_downtime, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a one-shot timer whose count passes during an action fires promptly after it")
+     .about =
+	     "a one-shot Hyper-V timer whose count passes during an action fires promptly after it")
 {
 	check_due_in_downtime(&by_message, false, false);
 }
 
 TEST(direct_oneshot_due_in_downtime, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "a one-shot timer in direct mode whose count passes during an action fires promptly after it")
+	     "a one-shot Hyper-V timer in direct mode whose count passes during an action fires promptly after it")
 {
 	check_due_in_downtime(&direct, false, false);
 }
 
 /* No register holds when a periodic timer is due, so its period may begin anew. */
 TEST(periodic_goes_on_in_time, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a periodic timer fires within one period after an action")
+     .about = "a periodic Hyper-V timer fires within one period after an action")
 {
 	check_due_in_downtime(&by_message, true, true);
 }

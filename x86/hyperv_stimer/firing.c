@@ -16,7 +16,8 @@
  * that none can pass for another.
  */
 TEST(oneshot, .on = EACH_CPU, .needs = TIMERS,
-     .about = "each one-shot timer fires once, not before its count, with the right message")
+     .about =
+	     "each one-shot Hyper-V timer fires once, not before its count, with the right message")
 {
 	u64 now;
 
@@ -37,7 +38,7 @@ TEST(oneshot, .on = EACH_CPU, .needs = TIMERS,
 /* A broken hypervisor mixes up SINTs, or has too few message slots. */
 TEST(oneshot_every_sint, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "a timer's message comes to the slot of the SINT in its configuration, for SINTs 1 to 15")
+	     "a Hyper-V timer's message comes to the slot of the SINT in its configuration, for SINTs 1 to 15")
 {
 	int good = 0;
 
@@ -62,7 +63,7 @@ TEST(oneshot_every_sint, .on = EACH_CPU, .needs = TIMERS,
  * little late to arm its timer waits for ever.
  */
 TEST(oneshot_in_the_past, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a one-shot timer whose count has passed fires at once, with that count")
+     .about = "a one-shot Hyper-V timer whose count has passed fires at once, with that count")
 {
 	begin();
 	arm(0, HV_STIMER_SINT(SINT_OF(0)), hv_ref_count() - 1);
@@ -100,12 +101,12 @@ static void check_periodic(u64 flags, const char *what)
  * A broken hypervisor counts the next period from the moment at which it delivered the last
  * message, so that the timer drifts by its delay. Then an expiration_time is not a whole number of
  * periods after the last one. The number must be 1 if the last message was taken out of its slot
- * before the next one was due. Without messages, in direct mode, a drift cannot be told from being
- * late.
+ * before the next one was due. In direct mode there are no messages, so the test cannot tell a
+ * drift from lateness.
  */
 TEST(periodic, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "a periodic timer's expirations are whole periods apart, and the first is one after enabling")
+	     "a periodic Hyper-V timer's expirations are whole periods apart, and the first comes one period after enabling")
 {
 	check_periodic(0, "periodic");
 }
@@ -115,7 +116,7 @@ TEST(periodic, .on = EACH_CPU, .needs = TIMERS,
  * none may be left out.
  */
 TEST(periodic_lazy, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a lazy periodic timer's expirations are whole periods apart if none is late")
+     .about = "a lazy periodic Hyper-V timer's expirations are whole periods apart if none is late")
 {
 	check_periodic(HV_STIMER_LAZY, "lazy");
 }
@@ -128,7 +129,7 @@ TEST(periodic_lazy, .on = EACH_CPU, .needs = TIMERS,
  * written, so that it fires for no reason.
  */
 TEST(auto_enable, .on = EACH_CPU, .needs = TIMERS,
-     .about = "with AutoEnable, writing a count starts a timer, and nothing else does")
+     .about = "with AutoEnable, writing a count starts a Hyper-V timer, and nothing else does")
 {
 	u64 oneshot = HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_AUTO_ENABLE;
 	u64 periodic = HV_STIMER_SINT(SINT_OF(1)) | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
@@ -180,7 +181,7 @@ TEST(auto_enable, .on = EACH_CPU, .needs = TIMERS,
  */
 TEST(direct, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "a timer in direct mode raises its vector, neither early nor too often, and sends no message")
+	     "a Hyper-V timer in direct mode raises its vector, neither early nor too often, and sends no message")
 {
 	begin();
 	for (int i = 0; i < 2; i++) {
@@ -223,7 +224,7 @@ static void arm_all(void *unused)
  * is seen to be wrong.
  */
 TEST(all_at_once, .on = EACH_CPU, .needs = TIMERS,
-     .about = "all four timers on all CPUs work at once, each as if it were alone")
+     .about = "all four Hyper-V timers on all CPUs work at once, each as if it were alone")
 {
 	begin();
 	on_cpus(arm_all, NULL);
@@ -247,7 +248,8 @@ TEST(all_at_once, .on = EACH_CPU, .needs = TIMERS,
  * several. Then a timer never fires.
  */
 TEST(four_on_one_sint, .on = EACH_CPU, .needs = TIMERS,
-     .about = "four timers that expire at once on one SINT send four messages, one for each")
+     .about =
+	     "four Hyper-V timers that expire at once on one SINT send four messages, one for each")
 {
 	u64 when;
 

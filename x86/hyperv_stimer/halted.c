@@ -51,14 +51,14 @@ static void expire_in_halt(u64 how)
 
 TEST(halt_lasts, .needs = ALL_OF(HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT, SMP),
      .about =
-	     "a timer that expires does not wake a CPU that has halted with interrupts off, but its message comes after an NMI")
+	     "a Hyper-V timer that expires does not wake a CPU that has halted with interrupts off, but its message comes after an NMI")
 {
 	expire_in_halt(HV_STIMER_SINT(SINT_OF(INDEX)));
 }
 
 TEST(direct_halt_lasts, .needs = ALL_OF(HV_SYNIC, HV_STIMER_DIRECT, HV_TIME_REF_COUNT, SMP),
      .about =
-	     "a timer in direct mode that expires does not wake a CPU that has halted with interrupts off, but interrupts it after an NMI")
+	     "a Hyper-V timer in direct mode that expires does not wake a CPU that has halted with interrupts off, but interrupts it after an NMI")
 {
 	expire_in_halt(direct_config(INDEX));
 }

@@ -8,8 +8,8 @@
 #include "x86/hyperv_stimer/hyperv_stimer.h"
 
 /*
- * Has timer FIRST put its message into the slot, where the message stays. False, with a failure,
- * if that did not work.
+ * Makes timer FIRST put its message into the slot, where the message stays. If that does not work,
+ * fails the test and returns false.
  */
 static bool occupy_slot(int first, int sint, u64 flags)
 {
@@ -106,14 +106,16 @@ static void check_busy(u64 flags)
  * EOI before the second timer expires. So the EOI cannot do the EOM's work.
  */
 TEST(busy_slot, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message for a busy slot waits: MessagePending is set, and EOM brings it once")
+     .about =
+	     "a Hyper-V timer's message for a busy slot waits: MessagePending is set, and EOM brings it once")
 {
 	check_busy(0);
 }
 
 /* With AutoEOI the guest sends no EOI that could do the EOM's work. */
 TEST(busy_slot_auto_eoi, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message for a busy slot of a SINT with AutoEOI waits, and EOM brings it once")
+     .about =
+	     "a Hyper-V timer's message for a busy slot of a SINT with AutoEOI waits, and EOM brings it once")
 {
 	check_busy(HV_SYNIC_SINT_AUTO_EOI);
 }
@@ -124,7 +126,7 @@ TEST(busy_slot_auto_eoi, .on = EACH_CPU, .needs = TIMERS,
  * acknowledgement of a message that it has not sent, and stops for good.
  */
 TEST(busy_slot_periodic, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a periodic timer goes on in phase after its slot was busy")
+     .about = "a periodic Hyper-V timer goes on in phase after its message slot was busy")
 {
 	int sint = 7;
 	struct hv_message message;
@@ -158,7 +160,8 @@ TEST(busy_slot_periodic, .on = EACH_CPU, .needs = TIMERS,
  * it again at the next EOM.
  */
 TEST(masked_sint, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message for a masked SINT comes without an interrupt, and only once")
+     .about =
+	     "a Hyper-V timer's message for a masked SINT comes without an interrupt, and only once")
 {
 	struct hv_message *slot = &this_cpu(hv_synic).messages->slot[8], message;
 	bool came;
@@ -200,7 +203,7 @@ TEST(masked_sint, .on = EACH_CPU, .needs = TIMERS,
  */
 TEST(no_message_page, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "a message waits while there is no message page, and an EOM brings it when there is one")
+	     "a Hyper-V timer's message waits while there is no message page, and an EOM brings it when there is one")
 {
 	struct hv_message_page *page;
 
@@ -225,7 +228,8 @@ TEST(no_message_page, .on = EACH_CPU, .needs = TIMERS,
  * this virtual processor." A broken hypervisor delivers the message anyway, or never again.
  */
 TEST(scontrol_off, .on = EACH_CPU, .needs = TIMERS,
-     .about = "no message comes while SCONTROL is off; afterwards timers work again")
+     .about =
+	     "no message of a Hyper-V timer comes while SCONTROL is off; afterwards timers work again")
 {
 	begin();
 	wrmsr(HV_X64_MSR_SCONTROL, 0);
@@ -251,7 +255,8 @@ TEST(scontrol_off, .on = EACH_CPU, .needs = TIMERS,
  * guest that says EOM as it should waits for ever.
  */
 TEST(busy_slot_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a message that waits for a busy slot survives an action, and EOM brings it once")
+     .about =
+	     "a Hyper-V timer's message that waits for a busy slot survives an action, and EOM brings it once")
 {
 	int sint = 9;
 	u32 interrupts;

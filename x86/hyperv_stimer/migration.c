@@ -30,7 +30,7 @@ static void migrate_timed(void)
  */
 TEST(oneshot_across_move, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "a one-shot timer that is armed before an action fires once and not early, whenever it is due")
+	     "a one-shot Hyper-V timer that is armed before an action fires once and not early, whenever it is due")
 {
 	u32 before, during, sum_before = 0, sum_after = 0;
 
@@ -152,20 +152,20 @@ static u64 message_config(int index)
  */
 TEST(periodic_across_move, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "a periodic timer goes on after an action: no expiration twice, early, or missing for long")
+	     "a periodic Hyper-V timer goes on after an action: no expiration comes twice, comes early, or is missing for long")
 {
 	periodic_across_move(message_config, "periodic across an action");
 }
 
 TEST(direct_periodic_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
-     .about = "a periodic timer in direct mode goes on after an action, and is not early")
+     .about = "a periodic Hyper-V timer in direct mode goes on after an action, and is not early")
 {
 	periodic_across_move(direct_config, "direct periodic across an action");
 }
 
 TEST(direct_oneshot_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "a one-shot timer in direct mode that is armed before an action fires once and not early")
+	     "a one-shot Hyper-V timer in direct mode that is armed before an action fires once and not early")
 {
 	begin();
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
@@ -185,7 +185,7 @@ TEST(direct_oneshot_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 /* A broken hypervisor restores the configuration as if the guest wrote it, and starts the timer. */
 TEST(auto_enable_across_move, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "a timer with AutoEnable that has no count yet survives an action, and its count starts it")
+	     "a Hyper-V timer with AutoEnable that has no count yet survives an action, and its count starts it")
 {
 	u64 oneshot = HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_AUTO_ENABLE;
 	u64 periodic = HV_STIMER_SINT(SINT_OF(1)) | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
@@ -218,7 +218,7 @@ TEST(auto_enable_across_move, .on = EACH_CPU, .needs = TIMERS,
  */
 TEST(auto_enable_disabled_across_move, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "a timer with AutoEnable and a count that the guest has disabled stays disabled after an action")
+	     "a Hyper-V timer with AutoEnable and a count, which the guest has disabled, stays disabled after an action")
 {
 	u64 oneshot = HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_AUTO_ENABLE;
 	u64 periodic = HV_STIMER_SINT(SINT_OF(1)) | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
@@ -250,7 +250,7 @@ TEST(auto_enable_disabled_across_move, .on = EACH_CPU, .needs = TIMERS,
  * them, and does not look at Enable.
  */
 TEST(stopped_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a timer that was stopped, or has fired, stays silent after an action")
+     .about = "a Hyper-V timer that was stopped, or has fired, stays silent after an action")
 {
 	u64 period = in_units(4);
 
@@ -344,7 +344,7 @@ static void check_registers(const char *when)
  * CPUs are set, each to a value of its own.
  */
 TEST(registers_across_move, .on = EACH_CPU, .needs = TIMERS,
-     .about = "every timer register survives an action")
+     .about = "every register of the Hyper-V timers survives an action")
 {
 	begin();
 	on_cpus(write_registers, NULL);

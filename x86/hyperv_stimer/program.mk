@@ -1,2 +1,2 @@
-# How long a timer may be late after an action is measured as for other timers.
+# timers.c measures how late a timer may be after an action.
 hyperv_stimer_links := x86/timers/timers.c

@@ -62,7 +62,7 @@ static void check_stops(u64 config, const char *what)
  * 0.
  */
 TEST(stopped, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a timer that is disabled, or whose count becomes 0, does not fire any more")
+     .about = "a Hyper-V timer that is disabled, or whose count becomes 0, does not fire any more")
 {
 	begin();
 	check_stops(HV_STIMER_SINT(SINT_OF(0)), "one-shot");
@@ -80,7 +80,7 @@ TEST(stopped, .on = EACH_CPU, .needs = TIMERS,
  * first.
  */
 TEST(rearmed, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a new count or configuration takes the place of the old one")
+     .about = "a new count or configuration of a Hyper-V timer takes the place of the old one")
 {
 	u64 config = HV_STIMER_SINT(SINT_OF(0));
 	u64 early, count;
@@ -137,7 +137,7 @@ TEST(rearmed, .on = EACH_CPU, .needs = TIMERS,
  * hypervisor leaves the timer enabled.
  */
 TEST(sint0, .on = EACH_CPU, .needs = TIMERS,
-     .about = "a timer with SINT 0 cannot be enabled without direct mode, and never fires")
+     .about = "a Hyper-V timer with SINT 0 cannot be enabled without direct mode, and never fires")
 {
 	u64 soon;
 

@@ -68,7 +68,7 @@ static void check_group(const struct register_group *group, bool available)
  * QEMU's hv-enforce-cpuid). Run this with Hyper-V's interface on and off.
  */
 TEST(registers_as_cpuid_says, .on = EACH_CPU, .needs = HV_HOST,
-     .about = "a register can be read if CPUID announces it, and raises #GP if not")
+     .about = "a Hyper-V register can be read if CPUID announces it, and raises #GP if not")
 {
 	u64 features = hv_features().a;
 
@@ -81,7 +81,8 @@ TEST(registers_as_cpuid_says, .on = EACH_CPU, .needs = HV_HOST,
  * find the same values, since the other tests clean up.
  */
 TEST(defaults, .on = EACH_CPU, .needs = HV_SYNIC,
-     .about = "at first all SINTs are masked, and pages, SCONTROL and timers are off")
+     .about =
+	     "at first all SINTs are masked, and SynIC pages, SCONTROL and synthetic timers are off")
 {
 	int masked = 0, stopped = 0;
 

@@ -71,7 +71,7 @@ static bool signal_and_check(int sint, u8 connection)
  */
 TEST(event_flags, .on = EACH_CPU, .needs = TALK,
      .about =
-	     "a signal sets one flag of one SINT, and makes one interrupt until the flag is cleared")
+	     "a SynIC signal sets one flag of one SINT, and makes one interrupt until the flag is cleared")
 {
 	int good = 0;
 

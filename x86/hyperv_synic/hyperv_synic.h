@@ -29,7 +29,7 @@ u32 on_vector(u8 vector);
 void linger(void);
 
 /*
- * Has the device raise a SINT of this CPU. True if that made COUNT interrupts of VECTOR on this
+ * Makes the device raise a SINT of this CPU. True if that made COUNT interrupts of VECTOR on this
  * CPU, and no other interrupt on any CPU. report_raise() fails the test if not.
  */
 bool raise(int sint, u8 vector, u32 count);

@@ -49,7 +49,8 @@ TEST(sints, .on = EACH_CPU, .needs = TESTDEV,
  * The test cannot tell whether the hypervisor sees the same.
  */
 TEST(auto_eoi, .on = EACH_CPU, .needs = TESTDEV,
-     .about = "with AutoEOI the delivery ends an interrupt; without it the handler's EOI does")
+     .about =
+	     "with AutoEOI the delivery of a SINT's interrupt ends it; without it the handler's EOI does")
 {
 	const int sint = 3;
 

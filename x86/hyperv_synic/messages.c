@@ -19,7 +19,7 @@
  */
 TEST(hypercall_page, .on = EACH_CPU, .needs = ALL_OF(HV_HYPERCALL, HV_SYNIC),
      .about =
-	     "the hypercall page works once the guest has an id, survives an action, and goes with the id")
+	     "the hypercall page works once the guest has an id, survives an action, and is off without the id")
 {
 	u64 payload = 0;
 	u16 status;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * kvmclock: the clock that KVM keeps in a guest's memory. It has a "clock page" for each CPU, which
- * describes a line: from the line and its TSC a CPU computes the time in nanoseconds.
+ * kvmclock: the clock that KVM keeps in a guest's memory. Each CPU has a "clock page". The page
+ * describes a line: the time in nanoseconds as a linear function of the CPU's TSC.
  *
  * Specification: Linux Documentation/virt/kvm/x86/msr.rst, cpuid.rst and timekeeping.rst;
  * arch/x86/include/asm/pvclock-abi.h; KVM API, KVM_KVMCLOCK_CTRL (for PVCLOCK_GUEST_STOPPED).

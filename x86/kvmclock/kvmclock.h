@@ -65,7 +65,7 @@ void start_here(void *msrs);
 
 /* For on_cpu(): registers the page that is registered already. */
 void register_again_here(void *unused);
-/* Gives KVM every reason to write to all clock pages that it knows. */
+/* Registers all clock pages again, twice, so that KVM writes to every page that it knows. */
 void stir(void);
 
 /* Fills a page with PATTERN; checks that nobody has written to it from offset FROM on. */
@@ -83,7 +83,7 @@ void report_registered(const struct pvclock_msrs *msrs, u64 wrote);
  * of so many ATTEMPTS has succeeded.
  */
 bool left_alone(void (*stretch)(void *data), void *data, int attempts);
-/* The same with MOST_ATTEMPTS. False has been reported as a skip. */
+/* The same with MOST_ATTEMPTS. Reports a skip before it returns false. */
 bool undisturbed(void (*stretch)(void *data), void *data);
 
 #endif

@@ -52,14 +52,16 @@ static void check_action(const struct pvclock_msrs *msrs)
  * clock may go ahead by as long as the host held the guest, or may stand still meanwhile.
  */
 TEST(moved_new, .needs = KVMCLOCK_NEW_MSRS,
-     .about = "no clock goes back or ahead of the host's in an action; the new MSRs stay unchanged")
+     .about =
+	     "kvmclock neither goes back nor ahead of the host's clock in an action; its new MSRs stay unchanged")
 {
 	check_action(&pvclock_new_msrs);
 }
 
 /* A VMM may forget to carry the old MSRs. With them KVM does not call its clock stable. */
 TEST(moved_old, .needs = KVMCLOCK_OLD_MSRS,
-     .about = "no clock goes back or ahead of the host's in an action; the old MSRs stay unchanged")
+     .about =
+	     "kvmclock neither goes back nor ahead of the host's clock in an action; its old MSRs stay unchanged")
 {
 	check_action(&pvclock_old_msrs);
 }
@@ -72,7 +74,7 @@ TEST(moved_old, .needs = KVMCLOCK_OLD_MSRS,
  * seen, since a clock may stand still meanwhile.
  */
 TEST(moved_twenty_times, .needs = KVMCLOCK,
-     .about = "the clock's errors do not add up in 20 actions")
+     .about = "the errors of kvmclock do not add up over 20 actions")
 {
 	start_clocks(pvclock_best_msrs());
 	read_clocks(&first_reading);
@@ -156,7 +158,8 @@ static bool leave_and_migrate(void)
  * as its last act passes.
  */
 TEST(moved_page_rewritten, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
-     .about = "the destination writes every clock page anew, even one that the guest has spoilt")
+     .about =
+	     "the destination writes every kvmclock page anew, even one that the guest has overwritten")
 {
 	int cpu;
 
@@ -211,7 +214,8 @@ static void check_still_off(void *unused)
  * disable_new.
  */
 TEST(disabled_stays_disabled, .needs = KVMCLOCK,
-     .about = "a clock that is disabled stays so in an action, and nobody writes to its page")
+     .about =
+	     "a kvmclock that is disabled stays disabled in an action, and nobody writes to its page")
 {
 	int cpu;
 
@@ -229,7 +233,7 @@ TEST(disabled_stays_disabled, .needs = KVMCLOCK,
  * action, and enables them afterwards on other pages.
  */
 TEST(enabled_after_move, .needs = KVMCLOCK,
-     .about = "a clock that is off during an action goes on afterwards as if it had been on")
+     .about = "a kvmclock that is off during an action goes on afterwards as if it had been on")
 {
 	start_clocks(pvclock_best_msrs());
 	read_clocks(&first_reading);
@@ -257,7 +261,8 @@ static bool is_stable(int cpu)
  * is on all the time, and the others' clocks must agree with it when they are enabled.
  */
 TEST(late_cpu_same_line, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "a CPU that enables its clock only after an action has the boot CPU's time")
+     .about =
+	     "a CPU that enables its kvmclock only after an action has the same time as the boot CPU")
 {
 	struct cpu_clock *clock = my_clock();
 	u64 before, after;

@@ -8,7 +8,7 @@
 #define READS	     1000000
 #define FEWEST_READS 1000
 
-/* What all readers together have seen. */
+/* What all readers have seen together. */
 struct order {
 	u64 last; /* the latest time that any of them has read */
 	atomic64_t reads, back;
@@ -58,8 +58,8 @@ static void check_order(const struct order *order, const char *who)
 #define REPEAT_NS     (300 * NS_PER_MS)
 
 /*
- * How often to call once(DATA): MOST times if that takes REPEAT_NS or less, fewer times on a
- * slower host, but at least FEWEST times. It calls once() some times to find out.
+ * How often to call once(DATA): MOST times if that takes REPEAT_NS or less, fewer times on a slower
+ * host, but at least FEWEST times. Calls once() a few times to find out.
  */
 static u64 repetitions(void (*once)(void *data), void *data, u64 most, u64 fewest)
 {
@@ -85,7 +85,7 @@ static void read_many_in_order(void *order)
  * keeps the last value then (__pvclock_clocksource_read()).
  */
 TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = KVMCLOCK,
-     .about = "time never goes back on one CPU, whatever the host does to the guest")
+     .about = "kvmclock never goes back on one CPU, whatever the host does to the guest")
 {
 	static struct order order;
 
@@ -102,7 +102,7 @@ TEST(monotonic_one_cpu, .on = EACH_CPU, .needs = KVMCLOCK,
  * tell a wrong page from a wrong TSC. stable_flag compares the pages alone.
  */
 TEST(monotonic_all_cpus, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "time never goes back across all CPUs while it is stable, without a lock")
+     .about = "kvmclock never goes back from one CPU to another without a lock, while it is stable")
 {
 	static struct order order;
 
@@ -143,17 +143,17 @@ static void check_no_step_back(const struct pvclock_msrs *msrs)
 
 /*
  * Each registration makes KVM describe the line anew. A broken KVM does not take TSC and time at
- * one moment, or forgets an offset, so that the time steps. This test sees a step back. Marks
- * and rate_against_host see a step ahead.
+ * one moment, or forgets an offset, so that the time steps. This test sees steps back only. Clock
+ * marks and rate_against_host see steps ahead.
  */
 TEST(reregister_monotonic_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
-     .about = "time never goes back when a clock page is registered again (new MSR)")
+     .about = "kvmclock never goes back when a clock page is registered again (new MSR)")
 {
 	check_no_step_back(&pvclock_new_msrs);
 }
 
 TEST(reregister_monotonic_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
-     .about = "time never goes back when a clock page is registered again (old MSR)")
+     .about = "kvmclock never goes back when a clock page is registered again (old MSR)")
 {
 	check_no_step_back(&pvclock_old_msrs);
 }
@@ -183,7 +183,7 @@ static void read_meanwhile(void)
  * lets a vCPU run before all of its clock is set. The test then sees a step back at that moment.
  */
 TEST(moved_while_working, .needs = KVMCLOCK,
-     .about = "time never goes back on CPUs that read it all through an action")
+     .about = "kvmclock never goes back on CPUs that read it all through an action")
 {
 	int cpu;
 

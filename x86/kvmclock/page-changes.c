@@ -21,19 +21,18 @@
  * The tests cannot tell a broken KVM from a broken VMM, with one exception: only KVM can have
  * written to a decoy.
  *
- * In page_moved_* each CPU leaves its page once, after the request and before the action. These
- * tests see all of the above. page_moved_between_actions does so in several actions, one after the
- * other: a migration tells a VMM where the page is, and at a pause after that it is elsewhere. In
- * page_moving_* it changes pages back and forth until the host has
- * answered, so that the action may come at any instruction. A page is checked when the CPU leaves
- * it.
+ * In page_moved_* each CPU changes its page once, after the request and before the action. These
+ * tests see all of the above. page_moved_between_actions does so for several actions in turn: a
+ * migration tells the VMM where the page is, and at the pause that follows the page is elsewhere.
+ * In page_moving_* the guest changes pages back and forth until the host has answered, so that the
+ * action may come at any instruction. A page is checked when the CPU leaves it.
  */
 #include "atomic.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/kvmclock/kvmclock.h"
 
-/* An even number, so that plans of two kinds of actions come to their end. */
+/* An even number, so that plans that alternate two kinds of actions end with the second kind. */
 #define MANY_ACTIONS 4
 
 static struct clock_reading first_reading, last_reading;
@@ -205,25 +204,26 @@ static void change_pages(int first, int last, bool again_and_again)
 }
 
 TEST(page_moved_boot_cpu, .needs = KVMCLOCK,
-     .about = "the boot CPU's clock goes on if it changes its page just before an action")
+     .about = "the boot CPU's kvmclock goes on if its clock page changes just before an action")
 {
 	change_pages(0, 0, false);
 }
 
 TEST(page_moved_other_cpu, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "another CPU's clock goes on if it changes its page just before an action")
+     .about = "another CPU's kvmclock goes on if its clock page changes just before an action")
 {
 	change_pages(cpu_count() - 1, cpu_count() - 1, false);
 }
 
 TEST(page_moved_all_cpus, .needs = KVMCLOCK,
-     .about = "all clocks go on if their pages change just before an action")
+     .about = "the kvmclocks of all CPUs go on if their clock pages change just before an action")
 {
 	change_pages(0, cpu_count() - 1, false);
 }
 
 TEST(page_moved_between_actions, .needs = KVMCLOCK,
-     .about = "all clocks go on if their pages change again before each of several actions")
+     .about =
+	     "the kvmclocks of all CPUs go on if their clock pages change before each of several actions")
 {
 	start_clocks(pvclock_best_msrs());
 	for (int i = 0; i < MANY_ACTIONS; i++)
@@ -232,19 +232,22 @@ TEST(page_moved_between_actions, .needs = KVMCLOCK,
 }
 
 TEST(page_moving_boot_cpu, .needs = KVMCLOCK,
-     .about = "the boot CPU's clock goes on while its page changes to and fro during an action")
+     .about =
+	     "the boot CPU's kvmclock goes on while its clock page changes to and fro during an action")
 {
 	change_pages(0, 0, true);
 }
 
 TEST(page_moving_other_cpu, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "another CPU's clock goes on while its page changes to and fro during an action")
+     .about =
+	     "another CPU's kvmclock goes on while its clock page changes to and fro during an action")
 {
 	change_pages(cpu_count() - 1, cpu_count() - 1, true);
 }
 
 TEST(page_moving_all_cpus, .needs = KVMCLOCK,
-     .about = "all clocks go on while their pages change to and fro during an action")
+     .about =
+	     "the kvmclocks of all CPUs go on while their clock pages change to and fro during an action")
 {
 	change_pages(0, cpu_count() - 1, true);
 }

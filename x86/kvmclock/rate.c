@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* kvmclock: the rate. A part of the program kvmclock: see kvmclock.c. */
+/* kvmclock: the rate of the clock. A part of the program kvmclock: see kvmclock.c. */
 #include "clock-rate.h"
 #include "processor.h"
 #include "smp.h"
@@ -8,7 +8,7 @@
 #define FIRST_WINDOW_NS (50 * NS_PER_MS)
 #define LAST_WINDOW_NS	(32 * FIRST_WINDOW_NS)
 
-/* A wider range would not tell the clock pages of a KVM that is wrong by two thousandths. */
+/* A wider range would not show that KVM's clock pages are wrong by 0.2 %. */
 #define NARROW_PPM 1000
 
 struct measurement {
@@ -34,14 +34,14 @@ static bool fits(const struct rate *rate, u64 hz)
  * A broken KVM computes tsc_to_system_mul or tsc_shift wrongly, or for another TSC frequency than
  * the vCPU's: with TSC scaling, or after a migration to a host with another frequency. The clock
  * page says how many ticks the TSC makes in a second, and the test counts them by the time source
- * (clock-rate.h). It measures over longer and longer times, until the range is narrow. Where the
- * TSC is not stable it may leap ahead, so there the page has to fit once.
+ * (clock-rate.h). It measures over longer and longer times, until the range is narrow. A TSC that
+ * is not stable may leap ahead, so there a single fit is enough.
  *
  * The test cannot tell a wrong clock page from a time source that the VMM runs at a wrong rate. If
  * the host acts on the guest all the time, the range may stay wide.
  */
 TEST(rate_against_tsc, .on = EACH_CPU, .needs = KVMCLOCK,
-     .about = "tsc_to_system_mul and tsc_shift of a clock page fit the TSC's frequency")
+     .about = "tsc_to_system_mul and tsc_shift of a kvmclock page fit the TSC's frequency")
 {
 	struct measurement now = { .window_ns = FIRST_WINDOW_NS }, last;
 	struct pvclock_vcpu_time_info info;
@@ -85,7 +85,7 @@ static struct clock_reading first_reading, last_reading;
  * reader from a wrong KVM. rate_against_tsc can, as it does not use the reader's arithmetic.
  */
 TEST(rate_against_host, .needs = ALL_OF(KVMCLOCK, HOST_ANSWERS),
-     .about = "as much time passes on all clocks as on the host's clock")
+     .about = "as much time passes on all kvmclocks as on the host's clock")
 {
 	start_clocks(pvclock_best_msrs());
 	read_clocks(&first_reading);

@@ -128,13 +128,13 @@ static void check_reregister(const struct pvclock_msrs *msrs)
 }
 
 TEST(reregister_new, .on = EACH_CPU, .needs = KVMCLOCK_NEW_MSRS,
-     .about = "the clock goes on in another page after a second write of MSR_KVM_SYSTEM_TIME_NEW")
+     .about = "kvmclock goes on in another page after a second write of MSR_KVM_SYSTEM_TIME_NEW")
 {
 	check_reregister(&pvclock_new_msrs);
 }
 
 TEST(reregister_old, .on = EACH_CPU, .needs = KVMCLOCK_OLD_MSRS,
-     .about = "the clock goes on in another page after a second write of MSR_KVM_SYSTEM_TIME")
+     .about = "kvmclock goes on in another page after a second write of MSR_KVM_SYSTEM_TIME")
 {
 	check_reregister(&pvclock_old_msrs);
 }
@@ -177,7 +177,7 @@ static void check_odd_value(struct cpu_clock *clock, u64 value, const char *what
  * structure (kvm_gpc_activate() refuses it). The test allows that.
  */
 TEST(odd_values, .on = EACH_CPU, .needs = KVMCLOCK,
-     .about = "a clock page works at every offset, and addresses that are not allowed do no harm")
+     .about = "a kvmclock page works at every offset, and invalid addresses do no harm")
 {
 	struct cpu_clock *clock = my_clock();
 	u8 *two_pages = alloc_pages(1);

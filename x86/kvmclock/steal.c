@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * kvmclock: steal time (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_STEAL_TIME): KVM writes
- * to 64 bytes of a guest's memory for how long a vCPU was ready and did not run. A part of the
- * program kvmclock: see kvmclock.c.
+ * kvmclock: steal time (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_STEAL_TIME). KVM writes
+ * into 64 bytes of guest memory how long a vCPU was ready but did not run. A part of the program
+ * kvmclock: see kvmclock.c.
  *
- * A broken KVM goes on writing at an address that the guest has changed or taken back, and so
- * destroys memory that is used for other things; Linux after kexec has met that. Or it begins to
- * count anew at the destination, or adds what the VMM's thread there has waited in its life: the
- * guest's CPU usage leaps. The tests fill all memory around, and compare the steal time with the
- * time that has passed.
+ * A broken KVM goes on writing at an address that the guest has changed or disabled, and so
+ * destroys memory that is used for other things. This has happened to Linux after kexec. Or KVM
+ * counts from 0 again at the destination, or adds the time that the VMM's thread there has waited
+ * in its life. The guest's CPU usage then leaps. The tests fill all memory around, and compare the
+ * steal time with the time that has passed.
  *
- * They cannot tell whether the steal time is right: nobody else knows it.
+ * They cannot tell whether the steal time is right, since nothing in the guest can measure it.
  */
 #include "alloc_page.h"
 #include "processor.h"
@@ -40,7 +40,7 @@ FEATURE(STEAL_TIME, "KVM's steal time (CPUID 0x40000001 EAX bit 5)")
 /* How old the thread of a vCPU at the destination may be at full host speed. */
 #define MOST_AGE_NS (60 * NS_PER_SECOND)
 
-/* KVM writes when it loads the vCPU. A question to the host has the VMM run in between. */
+/* KVM writes when it loads the vCPU. A question to the host makes the VMM run in between. */
 static bool wait_written(const struct kvm_steal_time *steal)
 {
 	u32 version = READ_ONCE(steal->version);
@@ -55,8 +55,7 @@ static bool wait_written(const struct kvm_steal_time *steal)
 
 #define LOOKS 1000
 
-/* KVM says that a vCPU is preempted while it is, and other CPUs may look. The CPU itself never sees
- * it. */
+/* While a vCPU is preempted, KVM says so for other CPUs to see. The CPU itself never sees it. */
 static u32 times_preempted(const struct kvm_steal_time *steal)
 {
 	u32 times = 0;

@@ -3,15 +3,15 @@
  * kvmclock: a guest that sets its TSC. A part of the program kvmclock: see kvmclock.c.
  *
  * A guest may write IA32_TSC_ADJUST and IA32_TIME_STAMP_COUNTER at any time (Intel SDM volume 3,
- * "Time-Stamp Counter Adjustment"). Linux does so when a CPU comes online whose TSC is not that of
- * the others. A clock page tells the time by the TSC (msr.rst, MSR_KVM_SYSTEM_TIME_NEW), so the
- * hypervisor has to draw the line anew.
+ * "Time-Stamp Counter Adjustment"). Linux does so when a CPU comes online whose TSC differs from
+ * the others'. A clock page tells the time by the TSC (msr.rst, MSR_KVM_SYSTEM_TIME_NEW), so the
+ * hypervisor has to compute the page anew.
  *
  * A broken KVM moves the TSC and leaves the clock page as it is. Then the guest's time leaps by as
- * much, until something else has the page written. The tests move the TSC by a second or more,
- * forth and back, and compare the clock with the host's. They do not see an error that is smaller
- * than asking the host takes. A host whose kernel does not trust its TSC sets it by itself, so
- * there these tests are skipped.
+ * much, until KVM writes the page for another reason. The tests move the TSC by a second or more,
+ * forward and back, and compare the clock with the host's. They do not see an error that is smaller
+ * than the time that a question to the host takes. A host kernel that does not trust its TSC sets
+ * the guests' TSCs by itself, so these tests are skipped there.
  */
 #include "processor.h"
 #include "smp.h"
@@ -37,9 +37,9 @@ static void adjust(void *ticks)
 	wrmsr(MSR_IA32_TSC_ADJUST, rdmsr(MSR_IA32_TSC_ADJUST) + *(s64 *)ticks);
 }
 
-/* A broken KVM may write the page of the CPU that does it, or of the first CPU, and no other. */
+/* A broken KVM may write only the page of the CPU that writes the MSR, or only that of CPU 0. */
 TEST(tsc_adjusted, .needs = SETS_TSC,
-     .about = "the clock does not leap when the guest moves one CPU's TSC by IA32_TSC_ADJUST")
+     .about = "kvmclock does not leap when the guest moves one CPU's TSC by IA32_TSC_ADJUST")
 {
 	s64 forth = MOVED_BY, back = -MOVED_BY;
 	int cpu;
@@ -60,7 +60,7 @@ TEST(tsc_adjusted, .needs = SETS_TSC,
  * move alike, so that their TSCs are in step when the host acts.
  */
 TEST(tsc_adjusted_across_move, .needs = SETS_TSC,
-     .about = "the clock goes on in an action when the guest has moved all TSCs by IA32_TSC_ADJUST")
+     .about = "kvmclock goes on in an action when the guest has moved all TSCs by IA32_TSC_ADJUST")
 {
 	s64 forth = MOVED_BY, back = -MOVED_BY;
 
@@ -82,7 +82,7 @@ struct leap {
 	struct host_time from, to;
 };
 
-/* A write loses the time that it takes. TSC_ADJUST then brings the TSC back as it was, exactly. */
+/* A write loses the time that it takes. Restoring TSC_ADJUST brings the TSC back exactly. */
 static void write_tsc(void *data)
 {
 	struct leap *leap = data;
@@ -101,7 +101,7 @@ static void write_tsc(void *data)
  * that, so this test compares the clock by itself.
  */
 TEST(tsc_written, .on = EACH_CPU, .needs = SETS_TSC,
-     .about = "the clock does not leap when the guest writes a CPU's IA32_TIME_STAMP_COUNTER")
+     .about = "kvmclock does not leap when the guest writes a CPU's IA32_TIME_STAMP_COUNTER")
 {
 	struct leap leap = { .ticks = MOVED_BY };
 	s64 clock, host, tolerance;

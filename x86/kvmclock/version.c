@@ -136,7 +136,7 @@ static void hammer(int writer, int reader)
  * have to see an odd version.
  */
 TEST(version_protocol, .needs = ALL_OF(KVMCLOCK, SMP),
-     .about = "another CPU never sees a clock page that has two contents under one version")
+     .about = "another CPU never sees two contents of a kvmclock page under one version")
 {
 	int other = cpu_count() - 1;
 

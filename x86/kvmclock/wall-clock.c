@@ -76,8 +76,8 @@ static void check_wall_clock(const struct pvclock_msrs *msrs)
 }
 
 /*
- * A broken KVM gives the wall clock at another moment than that at which the system time was 0. It
- * is then off by the length of pauses, by the host's uptime, or by a time zone.
+ * A broken KVM gives the wall clock of another moment than the one at which the system time was 0.
+ * It is then off by the length of pauses, by the host's uptime, or by a time zone.
  *
  * The guest asks for the wall clock again after an action, since KVM promises it only for the
  * moment of the write. Nothing is promised about a wall clock page that stays registered during

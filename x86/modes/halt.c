@@ -12,8 +12,8 @@
  * "all pages are ready" (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN). It has to
  * wait like any other.
  *
- * The tests see that the CPU is awake before it has got an NMI, or is not awake afterwards. They
- * do not see a HLT that the hypervisor ends and has executed once more.
+ * The tests see that the CPU is awake before it has got an NMI, or is not awake afterwards. They do
+ * not see a HLT that the hypervisor ends and then executes again.
  *
  * On the command line: break=halt sends the NMI too early.
  */
@@ -30,7 +30,7 @@
 
 #define VECTOR	   0x66
 #define ARRIVAL_MS 2000
-/* After something has happened, a CPU that should stay halted has that long for waking. */
+/* How long a test waits to see whether a CPU wakes that should stay halted. */
 #define SILENCE_US 50000
 
 static void check_halted(int cpu, const char *when)

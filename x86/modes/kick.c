@@ -4,14 +4,14 @@
  * Documentation/virt/kvm/x86/hypercalls.rst, KVM_HC_KICK_CPU). A part of the program modes: see
  * modes.c.
  *
- * Linux waits so for its paravirtual spinlocks, with interrupts off. Whoever waits looks at the
- * lock once more and halts, and the kick may come in between. So a kick that comes before the HLT
- * has to end it; else the CPU sleeps for ever. A broken hypervisor forgets the kick in an action,
- * or that the CPU is halted.
+ * Linux waits like this for its paravirtual spinlocks, with interrupts off. A CPU that waits looks
+ * at the lock once more and halts, and the kick may come in between. So a kick that comes before
+ * the HLT has to end it; else the CPU sleeps for ever. A broken hypervisor forgets the kick in an
+ * action, or that the CPU is halted.
  *
- * The tests see that the CPU does not wake, and kick it once more then. They do not see a CPU that
- * wakes without a kick. Each test does the same without an action first, so a hypervisor that never
- * keeps kicks is told from one that loses them in the action.
+ * The tests see a CPU that does not wake, and then kick it once more. They do not see a CPU that
+ * wakes without a kick. Each test does the same without an action first. This shows whether a
+ * hypervisor never keeps kicks, or loses them in the action.
  */
 #include "libcflat.h"
 #include "kvm-para.h"
@@ -61,7 +61,7 @@ static bool is_awake(void)
 	return wait_until(READ_ONCE(stage) == AWAKE, ARRIVAL_MS);
 }
 
-/* Has the CPU be at its HLT, or before it if it may not halt yet. */
+/* Brings the CPU to its HLT, or to just before it if it may not halt yet. */
 static void begin(int cpu, bool may_halt)
 {
 	WRITE_ONCE(stage, COMES);
@@ -104,7 +104,7 @@ TEST(kick_before_halt, .needs = ALL_OF(SMP, PV_UNHALT),
 static void check_kick_of_halted(int cpu, bool act)
 {
 	begin(cpu, true);
-	/* Then it has halted, unless a busy host keeps it from that. */
+	/* By then the CPU has halted, unless the host is too busy. */
 	delay_us(HALT_US);
 	if (act)
 		migrate_quiet();

@@ -37,7 +37,7 @@ struct frame {
 
 /* Where CPUs leave ring 0's stack. */
 static PER_CPU(u64, ring0_rsp);
-/* What the #UD of the outer ring has found, and how many there were. */
+/* The registers at the #UD that ends the stay in the outer ring, and how many there were. */
 static PER_CPU(struct ex_regs, seen);
 static PER_CPU(int, came_back);
 static PER_CPU(bool, refused);

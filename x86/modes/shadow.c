@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * modes: the interrupt shadow of STI (Intel SDM volume 2, STI; AMD APM volume 2, 8.1.3): an
- * interrupt that waits comes only after the instruction that follows. A part of the program modes:
- * see modes.c.
+ * modes: the interrupt shadow of STI (Intel SDM volume 2, STI; AMD APM volume 2, 8.1.3): a pending
+ * interrupt comes only after the instruction that follows STI. A part of the program modes: see
+ * modes.c.
  *
  * The instruction after STI writes to another page each time. While a hypervisor logs writes, or
  * has just made the page tables anew, that write takes an exit, so this is where a guest is often
- * stopped. KVM tells the shadow with the events (KVM_GET_VCPU_EVENTS). A broken hypervisor or VMM
- * does not put it back, and the interrupt comes one instruction early. The test sees the
- * interrupt's return address. It does not see a shadow that was lost while no stop fell into it.
+ * stopped. KVM reports the shadow by KVM_GET_VCPU_EVENTS. A broken hypervisor or VMM does not put
+ * it back, and the interrupt comes one instruction early. The test sees the interrupt's return
+ * address. It does not see a shadow that was lost while no stop fell into it.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -67,7 +67,7 @@ static void some_rounds(void)
 
 TEST(sti_shadow, .on = EACH_CPU,
      .about =
-	     "an interrupt that waits comes only after the instruction behind STI, also where an action falls in between")
+	     "a pending interrupt comes only after the instruction behind STI, even if an action falls in between")
 {
 	this_cpu(touched) = alloc_pages(6);
 	this_cpu(taken) = this_cpu(early) = 0;

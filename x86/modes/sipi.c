@@ -4,9 +4,9 @@
  * Initialization Protocol" and "Processor State After Reset"; KVM API documentation,
  * KVM_GET_MP_STATE). A part of the program modes: see modes.c.
  *
- * Guests have such CPUs for as long as they do not use them, and while they bring them up. A broken
- * hypervisor lets the CPU run, which begins at the firmware, so that the machine boots again; or it
- * ignores the SIPI; or the INIT has not reset all of the CPU.
+ * A guest's CPUs are in this state until it uses them, and while it brings them up. A broken
+ * hypervisor lets such a CPU run. It begins at the firmware, so the machine boots again. Or the
+ * hypervisor ignores the SIPI, or the INIT has not reset all of the CPU.
  */
 #include "libcflat.h"
 #include "apic.h"
@@ -51,7 +51,8 @@ static void stop(int cpu)
 }
 
 TEST(wait_for_sipi, .needs = SMP,
-     .about = "CPUs that wait for a SIPI do so after an action, and then start where it says")
+     .about =
+	     "CPUs that wait for a SIPI still do so after an action, and then start at its address")
 {
 	int cpu;
 
@@ -64,7 +65,7 @@ TEST(wait_for_sipi, .needs = SMP,
 			start(cpu, "by a SIPI after the action");
 }
 
-/* How it is without an action in between. */
+/* The same without an action in between. */
 TEST(init_and_sipi, .needs = SMP, .about = "an INIT stops a CPU, and a SIPI starts it anew")
 {
 	int cpu;
@@ -91,8 +92,8 @@ static void spin(void *data)
 }
 
 /*
- * The INIT may be on its way still, so one look says little; but a CPU that no INIT has stopped
- * does not start by a SIPI either.
+ * A look may come too early, since the INIT may still be on its way. But a CPU that no INIT has
+ * stopped does not start by a SIPI either.
  */
 static bool is_stopped(int cpu)
 {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * modes: an exception that waits (lib/x86/step-over.h, with the manuals). A part of the program
- * modes: see modes.c.
+ * modes: a pending #DB (lib/x86/step-over.h, with the manuals). A part of the program modes: see
+ * modes.c.
  *
  * A broken hypervisor or VMM loses the #DB of a step, delivers it twice, or delivers it with a
- * wrong DR6. The test counts. It does not see what was lost while no stop fell between a step and
- * its #DB.
+ * wrong DR6. The test counts. It sees nothing if no stop falls between a step and its #DB.
  */
 #include "libcflat.h"
 #include "migrate.h"
@@ -16,7 +15,7 @@
 
 TEST(step_over_out, .on = EACH_CPU,
      .about =
-	     "a CPU that steps over OUT instructions gets one #DB for each, with the right DR6, also where an action falls between the two")
+	     "a CPU that steps over OUT instructions gets one #DB for each, with the right DR6, even if an action falls between the two")
 {
 	char text[256];
 

@@ -36,7 +36,7 @@ TEST(cr3_changes, .on = EACH_CPU, .needs = L2,
 
 TEST(invlpg_cr3, .on = EACH_CPU, .needs = L2,
      .about =
-	     "without nested paging, L2 changes its tables, is migrated, does INVLPG and sees the change")
+	     "without nested paging, L2 changes its tables, is migrated, executes INVLPG and sees the change")
 {
 	own_invlpg_story(false);
 }
@@ -61,7 +61,7 @@ TEST(used_during_move_cr3, .on = EACH_CPU, .needs = L2,
 
 TEST(faults_cr3, .on = EACH_CPU, .needs = L2,
      .about =
-	     "L2 faults again and again, migrated in the middle, and finds each CR2 once, without nested paging")
+	     "L2 takes page faults again and again, is migrated in between, and finds each CR2 once, without nested paging")
 {
 	storm_story(false, false);
 }
@@ -74,14 +74,14 @@ TEST(fault_handler_cr3, .on = EACH_CPU, .needs = L2,
 
 TEST(faults_in_turn_cr3, .on = EACH_CPU, .needs = L2,
      .about =
-	     "L1 and L2 fault in turn, migrated in L1, and each finds its own CR2, without nested paging")
+	     "L1 and L2 take page faults in turn, migrated in L1, and each finds its own CR2, without nested paging")
 {
 	turns_story(false);
 }
 
 TEST(passed_on_cr3, .on = EACH_CPU, .needs = L2,
      .about =
-	     "L1 injects each #PF that exits, and L2's handler finds its CR2 once, without nested paging")
+	     "L1 injects each #PF of L2 that exits, and L2's handler finds its CR2 once, without nested paging")
 {
 	passed_on_story(false);
 }
@@ -112,21 +112,21 @@ TEST(long_cr3, .on = EACH_CPU, .needs = L2_OWN_EFER,
 
 TEST(writes_cr3, .on = EACH_CPU, .needs = L2,
      .about =
-	     "what L2 writes through 4 KiB pages during a migration arrives, every word, without nested paging")
+	     "every word that L2 writes through 4 KiB pages during a migration survives it, without nested paging")
 {
 	writes_story(false, SMALL_PAGES);
 }
 
 TEST(writes_cr3_2mib, .on = EACH_CPU, .needs = L2,
      .about =
-	     "what L2 writes through a 2 MiB page during a migration arrives, every word, without nested paging")
+	     "every word that L2 writes through a 2 MiB page during a migration survives it, without nested paging")
 {
 	writes_story(false, LARGE_PAGES);
 }
 
 TEST(crowd_cr3, .needs = ALL_OF(L2, SMP),
      .about =
-	     "what L2s on all CPUs write during a migration arrives, every word, without nested paging")
+	     "every word that L2s on all CPUs write during a migration survives it, without nested paging")
 {
 	crowd_story(false);
 }

@@ -9,8 +9,8 @@
 
 #define ARRIVAL_MS 2000
 /*
- * The INIT may come somewhat later than it should. A CPU that it should stop has that long for
- * going on instead: on a busy host a vCPU may not run for some time.
+ * The INIT may come a little later than it should. So a CPU that it should stop must go on for so
+ * many rounds before the test fails. On a busy host a vCPU may not run for some time.
  */
 #define MOST_ROUNDS 1000
 #define STOPPED_MS  1000

@@ -5,8 +5,8 @@
  * SDM volume 3, 24.8, "Restrictions on VMX Operation").
  *
  * A broken hypervisor forgets the INIT in an action, so that the CPU goes on for good. Or it lets
- * it in at once, or does not look for it when the CPU no longer holds it back. The check does not
- * tell an INIT that comes when it should from one that comes a little later.
+ * the INIT in at once, or does not look for it when the CPU no longer holds it back. The check does
+ * not see an INIT that comes a little later than it should.
  */
 #ifndef HELD_INIT_H
 #define HELD_INIT_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs rows of instructions in L2 and judges what each has done. Has the tests of rows that SVM and
- * VMX share. See instructions.h.
+ * Runs rows of instructions in L2 and judges what each has done. The tests of rows that SVM and VMX
+ * share are here, too. See instructions.h.
  */
 #include "x86/nested/instructions.h"
 #include "apic.h"
@@ -374,7 +374,7 @@ TEST(instructions_all, .on = EACH_CPU, .needs = L2,
 /* A broken hypervisor gives L1 exits that only the hypervisor itself wants. */
 TEST(instructions_none, .on = EACH_CPU, .needs = L2,
      .about =
-	     "after a migration in L2, no instruction exits that L1 does not want to exit, except those that always do")
+	     "after a migration in L2, only those instructions exit that L1 wants to exit, or that always do")
 {
 	struct l2 *l2 = begin_instructions();
 
@@ -386,7 +386,7 @@ TEST(instructions_none, .on = EACH_CPU, .needs = L2,
 
 TEST(instructions_patterns, .on = EACH_CPU, .needs = L2,
      .about =
-	     "in patterns that distinguish any two controls, exactly the wanted instructions exit, across a migration in L2")
+	     "exactly those instructions exit that L1 wants to, also after a migration in L2, in patterns that tell any two controls apart")
 {
 	struct l2 *l2 = begin_instructions();
 	bool good = true;

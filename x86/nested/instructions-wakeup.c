@@ -9,7 +9,7 @@
 #include "processor.h"
 #include "x86/nested/instructions.h"
 
-/* Of the APIC's timer: within this time the CPU must have been woken; and a short time. */
+/* Counts for the APIC's timer: how long a CPU may take to wake by itself, and a short time. */
 static u32 rescue_count, soon_count;
 static bool raised; /* by the row that is being executed */
 
@@ -19,11 +19,11 @@ static bool raised; /* by the row that is being executed */
 #define SOON_MS 10
 
 /*
- * If the interrupt comes before HLT is executed, nothing is left to wake the CPU. The instruction
- * before HLT is STI: go back to it, and let the timer be the interrupt. QEMU's TCG does that if KVM
- * gets an interrupt between STI and HLT, since its VMRUN does not load INTERRUPT_SHADOW. (Sending
- * the interrupt once more is not enough: in the `amd` lab it was then lost, and only the timer woke
- * L2.)
+ * If the interrupt comes before HLT is executed, nothing is left to wake the CPU. So this goes back
+ * to STI, the instruction before HLT, and lets the timer be the interrupt. This happens on QEMU's
+ * TCG if KVM gets an interrupt between STI and HLT, since TCG's VMRUN does not load
+ * INTERRUPT_SHADOW. (Sending the interrupt once more is not enough: in the `amd` lab it was then
+ * lost, and only the timer woke L2.)
  */
 static bool came_early(isr_regs_t *regs, const struct row *row, struct outcome *outcome)
 {

@@ -25,7 +25,7 @@ struct row {
 	/* Only the program knows what these three mean. */
 	u64 exit;	 /* EXITCODE or exit reason; unused for exceptions */
 	u64 information; /* EXITINFO1, or exit qualification */
-	u64 control; /* what L1 sets to have it exit; rows with the same control are neighbours */
+	u64 control; /* what L1 sets to make it exit; rows with the same control are neighbours */
 	bool always; /* it exits, whatever L1 wants */
 	bool only_in_l2; /* not executed in L1; in L2 it raises #UD if it does not exit */
 	bool traps;	 /* the exit's RIP is after the instruction */
@@ -169,7 +169,7 @@ struct outcome {
 	u64 read; /* what was read from an MSR */
 };
 
-/* Whether HLT or MWAIT, if that is the row, was woken by what was to wake it. */
+/* Whether the interrupt woke HLT or MWAIT, if that is the row. Reports what is wrong. */
 bool check_wakeup(const struct row *row, const struct outcome *outcome, const char *when);
 /* What the row that is being executed has done, and that row; NULL between rows. */
 struct outcome *current_outcome(const struct row **row);
@@ -213,8 +213,8 @@ row_choice all, none;
 /* Chooses every other number, beginning with ARGUMENT. */
 row_choice every_other;
 /*
- * Chooses by a bit of the number, or by its complement. Of any two numbers, one pattern chooses
- * only the first. So a row that exits only because another one does is found.
+ * Chooses by a bit of the number, or by its complement. For any two numbers, one pattern chooses
+ * only the first. So the tests find a row that exits only because another one should.
  */
 row_choice in_pattern;
 #define PATTERNS 12

@@ -4,7 +4,7 @@
  * vmx_event.c for the manuals and for the tests that only one of them has.
  *
  * A broken hypervisor saves a running L2 as L1; takes the host's interrupt that stops a vCPU for
- * one of the guest's; or forgets that NMIs are blocked, or the NMI that waits for that.
+ * one of the guest's; or forgets that NMIs are blocked, or the NMI that waits meanwhile.
  *
  * On the command line: break=lost sends nothing.
  */

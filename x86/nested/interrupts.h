@@ -13,9 +13,9 @@ extern volatile bool seen;
 void await_seen(void);
 
 /*
- * The first makes an L2 that sends an NMI to itself, and a second one in the first one's handler,
- * where it is migrated if MOVE. Then it makes call 1. The others tell how many handlers have begun,
- * and check both NMIs.
+ * new_l2_with_two_nmis() makes an L2 that sends an NMI to itself, and a second one in the handler
+ * of the first. If MOVE, L2 is migrated in that handler. Then it makes call 1. The others tell how
+ * many handlers have begun, and check both NMIs.
  */
 struct l2 *new_l2_with_two_nmis(bool move);
 u32 nmis_begun(void);

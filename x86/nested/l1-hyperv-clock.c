@@ -130,14 +130,14 @@ static void clock_in_flight(void)
 
 TEST(counter_in_flight, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, HV_TIME_REF_COUNT),
      .about =
-	     "the reference counter, read in turns by L1 and L2 and during a migration in L2, never steps back")
+	     "Hyper-V's reference counter, read in turns by L1 and L2 and during a migration in L2, never steps back")
 {
 	clock_in_flight();
 }
 
 TEST(page_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
      .about =
-	     "the TSC page tells the counter's time to L1 and, less TSC_OFFSET, to L2, across a migration in L2")
+	     "Hyper-V's TSC page tells the counter's time to L1 and, less TSC_OFFSET, to L2, across a migration in L2")
 {
 	page = alloc_page();
 	wrmsr(HV_X64_MSR_REFERENCE_TSC, (u64)page | HV_REFERENCE_TSC_ENABLE);
@@ -199,14 +199,14 @@ static void page_moved(bool had_one)
 
 TEST(page_moved_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
      .about =
-	     "the TSC page, moved to another address just before L2 is entered and migrated, is valid there")
+	     "Hyper-V's TSC page, moved to another address just before L2 is entered and migrated, is valid there")
 {
 	page_moved(true);
 }
 
 TEST(page_set_in_flight, .on = EACH_CPU, .needs = TSC_PAGE,
      .about =
-	     "the TSC page, turned on just before L2 is entered and migrated, tells the counter's time")
+	     "Hyper-V's TSC page, turned on just before L2 is entered and migrated, tells the counter's time")
 {
 	page_moved(false);
 }

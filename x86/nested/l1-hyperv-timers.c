@@ -9,13 +9,13 @@
  * of its own here, and no enlightenments. L2's TSC does not affect the reference counter. The
  * reference TSC page is made for L1's TSC, from which L2's differs by TSC_OFFSET.
  *
- * A broken hypervisor handles its timers only while L1 runs; drops the timer's interrupt when it
- * becomes L2's exit, or sends it to L2 all the same; or arms the timers by a clock that it has
- * computed with L2's TSC, so that they fire early, late by days, or twice.
+ * A broken hypervisor handles its timers only while L1 runs; drops a timer's interrupt that should
+ * make L2 exit, or sends it to L2 all the same; or arms the timers by a clock that it has computed
+ * with L2's TSC, so that they fire early, late by days, or twice.
  *
  * How the tests see it: the interrupt's handler looks at each message, at the stack that it was
- * taken on, and at the reference counter. They cannot judge how late a timer is before a deadline
- * has passed.
+ * taken on, and at the reference counter. The tests see that a timer is late only if a deadline
+ * passes.
  *
  * The library's handler drops and counts interrupts that QEMU's TCG delivers a second time
  * (hv_synic_stop_all).
@@ -198,7 +198,7 @@ static u32 wanted(const struct flight *flight, int timer)
 	return flight->periodic ? flight->at_migration[timer] + 3 : 1;
 }
 
-/* A one-shot is armed by how long the migration before this one took. */
+/* A one-shot timer may be due late, since it is armed by how long the last migration took. */
 static bool await_firings(int timer, u32 times)
 {
 	const struct shot *shot = &this_cpu(shots[timer]);
@@ -316,56 +316,56 @@ static void timers_in_flight(u64 (*config)(int timer), bool periodic, bool inter
 
 TEST(oneshot_intercepted, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "L1's one-shot timers end L2 by an exit and bring their message once, not early, across a migration")
+	     "L1's Hyper-V one-shot timers make L2 exit and bring their message once, not early, across a migration")
 {
 	timers_in_flight(message_config, false, true);
 }
 
 TEST(oneshot_not_intercepted, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "L1's one-shot timers, not intercepted, interrupt L2 with L1's message once, not early, across a migration")
+	     "L1's Hyper-V one-shot timers, not intercepted, interrupt L2 with L1's message once, not early, across a migration")
 {
 	timers_in_flight(message_config, false, false);
 }
 
 TEST(direct_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "L1's one-shot timers in direct mode end L2 by an exit once, not early, across a migration")
+	     "L1's Hyper-V one-shot timers in direct mode make L2 exit once, not early, across a migration")
 {
 	timers_in_flight(direct_config, false, true);
 }
 
 TEST(direct_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "L1's one-shot timers in direct mode, not intercepted, interrupt L2 once, not early, across a migration")
+	     "L1's Hyper-V one-shot timers in direct mode, not intercepted, interrupt L2 once, not early, across a migration")
 {
 	timers_in_flight(direct_config, false, false);
 }
 
 TEST(periodic_intercepted, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "L1's periodic timers go on after a migration in L2, and bring each message to L1 once, not early")
+	     "L1's Hyper-V periodic timers go on after a migration in L2, and bring each message to L1 once, not early")
 {
 	timers_in_flight(message_config, true, true);
 }
 
 TEST(periodic_not_intercepted, .on = EACH_CPU, .needs = TIMERS,
      .about =
-	     "L1's periodic timers, not intercepted, go on after a migration in L2, and interrupt L2 with each message once, not early")
+	     "L1's Hyper-V periodic timers, not intercepted, go on after a migration in L2, and interrupt L2 with each message once, not early")
 {
 	timers_in_flight(message_config, true, false);
 }
 
 TEST(direct_periodic_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "L1's periodic timers in direct mode go on after a migration in L2, and end it once for each period, not early")
+	     "L1's Hyper-V periodic timers in direct mode go on after a migration in L2, and make L2 exit once for each period, not early")
 {
 	timers_in_flight(direct_config, true, true);
 }
 
 TEST(direct_periodic_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
-	     "L1's periodic timers in direct mode, not intercepted, go on after a migration in L2, and interrupt it once for each period, not early")
+	     "L1's Hyper-V periodic timers in direct mode, not intercepted, go on after a migration in L2, and interrupt L2 once for each period, not early")
 {
 	timers_in_flight(direct_config, true, false);
 }
@@ -405,7 +405,8 @@ static void leave_it_there(void *data)
  * the hypervisor knows of it. When L2 has exited, L1 takes both.
  */
 TEST(messages_wait, .on = EACH_CPU, .needs = TIMERS,
-     .about = "messages that came while L2 had interrupts off wait for L1, across a migration")
+     .about =
+	     "messages of L1's Hyper-V timers that came while L2 had interrupts off wait for L1, across a migration")
 {
 	struct mailbox box = { .sint = SINT_OF(0) };
 	struct l2 *l2 = l2_new(leave_it_there, &box);

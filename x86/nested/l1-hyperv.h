@@ -15,7 +15,7 @@
 #define AHEAD  (5ul << 50)
 #define BEHIND (-(7ul << 50))
 
-/* Has L2 exit for interrupts, which are L1's then. Otherwise L2 takes them. */
+/* Makes L2 exit for interrupts, which L1 then takes. Otherwise L2 takes them. */
 void intercept_interrupts(struct l2 *l2);
 /* Whether an exit is for an interrupt of L1's. */
 bool is_interrupt_exit(u64 exit);

@@ -196,8 +196,8 @@ void turns_story(bool nested)
 /* ---- #PF that L1 intercepts ---- */
 
 /*
- * L1 removes an entry of L2's tables. L2 stops with CR2 unchanged, and reads after L1 has repaired
- * the entry.
+ * L1 removes an entry of L2's tables. L2's #PF exits and leaves CR2 unchanged. L2 reads when L1 has
+ * restored the entry.
  */
 void repaired_story(bool nested)
 {

@@ -50,7 +50,7 @@ static struct fault write_fault(const struct subject *subject, u64 offset, bool 
 	return fault;
 }
 
-/* The access stops and changes nothing. When L1 has given the rights back, it is done once. */
+/* The access exits and changes nothing. When L1 has given the rights back, it takes effect once. */
 static bool stops_and_goes_on(struct world *w, const struct subject *subject,
 			      const struct flush *flush, bool protected, const char *when)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2 in other modes than 64-bit is migrated there. See memory-world.h.
+ * L2 in other modes than 64-bit mode is migrated in them. See memory-world.h.
  *
  * A broken hypervisor takes L2's page tables for those of another mode, or loses CR0, CR4, EFER or
  * a segment's size.

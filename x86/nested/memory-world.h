@@ -100,7 +100,7 @@ void set_place(struct world *w, int i, const void *page, u64 bits);
 /* ---- asking ---- */
 
 void ask(struct world *w, enum deed deed, volatile u64 *at, u64 value);
-/* Enters L2, which does what it was asked. False, with a failure, if it did something else. */
+/* Enters L2, which does what it was asked. If not, fails the test and returns false. */
 bool finish(struct world *w, const char *what);
 u64 l2_read(struct world *w, int i, u64 offset);
 void migrate_in_l2(struct world *w);
@@ -195,7 +195,7 @@ struct nesting {
 
 	/* Sets L2's mode. Every exception exits then, and so does HLT. */
 	void (*set_mode)(struct l2 *l2, const struct mode *mode, u64 cr3, u64 code_base);
-	/* Tells that the four entries of PAE have changed in memory. */
+	/* Called when the four PDPTEs of PAE have changed in memory. */
 	void (*set_pdptes)(struct l2 *l2, const u64 *entries);
 };
 
@@ -273,7 +273,7 @@ struct mode {
 	enum paging paging;
 	u64 cr0, cr4, efer;
 	u16 code, data; /* type and flags of segments, as in bits 55:52 and 47:40 of a descriptor */
-	bool hidden_pdptes; /* PAE's four entries are only in set_pdptes(), and not in memory */
+	bool hidden_pdptes; /* no PDPTEs are at CR3: only set_pdptes() gets PAE's four entries */
 };
 
 extern const struct mode real_mode, protected_mode, pse_mode, pae_mode, long_mode;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * L2's registers that no VMCB and no VMCS has stay in the CPU during a migration: general
- * registers, x87, SSE and AVX. See svm_state.c and vmx_state.c for the manuals.
+ * L2's registers that neither VMCB nor VMCS holds: general registers, x87, SSE and AVX. They stay
+ * in the CPU during a migration. See svm_state.c and vmx_state.c for the manuals.
  *
  * A hypervisor saves these registers from the CPU, whichever side is running. A broken one restores
  * L1's, or those that an earlier exit has left in a buffer.

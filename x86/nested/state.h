@@ -6,7 +6,7 @@
 #include "nested/l2.h"
 
 /*
- * Enters L2 with all its registers but RIP, and has it migrated while it changes none. Then L2
+ * Enters L2 with all its registers but RIP. It is migrated while it changes none of them. Then L2
  * makes its call at hold_ends, which the program defines.
  */
 void hold_through_migration(struct l2 *l2);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tests that are the same on SVM and on VMX: an exception of L2 that waits while the guest is
- * stopped (lib/x86/step-over.h, with the manuals).
+ * Tests that are the same on SVM and on VMX: a #DB of L2 that is pending while the guest is stopped
+ * (lib/x86/step-over.h, with the manuals).
  *
- * L1 may intercept it, so KVM tells it as pending, and its DR6 apart. A broken VMM leaves both out
- * of the stream, or restores one of them. The test counts L2's #DBs, which L1 does not intercept
- * here.
+ * KVM reports the exception as pending, and its DR6 apart, since L1 may intercept it. A broken VMM
+ * leaves both out of the stream, or restores one of them. The test counts L2's #DBs, which L1 does
+ * not intercept here.
  */
 #include "libcflat.h"
 #include "migrate.h"
@@ -35,7 +35,7 @@ static void step_in_l2(void *data)
 
 TEST(step_over_out_in_l2, .on = EACH_CPU, .needs = L2,
      .about =
-	     "an L2 that steps over OUT instructions gets one #DB for each, with the right DR6, also where an action falls between the two")
+	     "an L2 that steps over OUT instructions gets one #DB for each, with the right DR6, even if an action falls between the two")
 {
 	struct stepping stepping = { 0 };
 	struct l2 *l2 = l2_new(step_in_l2, &stepping);

@@ -125,7 +125,7 @@ static void make_journey(void *data)
  */
 TEST(round_trips, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
      .about =
-	     "thousands of round trips into L2 on all CPUs at once, migrated meanwhile, are all made, and made once")
+	     "thousands of round trips into L2 on all CPUs at once are each made once, across a migration")
 {
 	struct journey journey = { .count = scaled_count(10000, 100), .guide = smp_id() };
 
@@ -190,9 +190,9 @@ static void count_turns(void *data)
 }
 
 /*
- * A hypervisor keeps the state of one L2 for a vCPU beside L1's. What it does not load anew at each
- * entry belongs to the L2 before, or to the one that was migrated. Half of the L2s use nested
- * paging if there is any.
+ * A hypervisor keeps the state of one L2 for a vCPU beside L1's. State that it does not load anew
+ * at each entry belongs to the previous L2, or to the one that was migrated. Half of the L2s use
+ * nested paging if there is any.
  */
 TEST(several_l2s, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
      .about =

@@ -151,7 +151,8 @@ TEST(tsc_offset, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
 
 /* L2's TSC passes 0 during the migration, or before it. */
 TEST(tsc_offset_wraps, .on = EACH_CPU, .needs = L2_TSC_OFFSET,
-     .about = "an offset that has L2's TSC wrap around works like any other, across a migration")
+     .about =
+	     "a TSC_OFFSET that makes L2's TSC wrap around works like any other, across a migration")
 {
 	struct stay stay = { .move = true };
 	struct l2 *l2 = l2_new(look_twice, &stay);

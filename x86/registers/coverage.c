@@ -3,8 +3,8 @@
  * registers: which of the MSRs that KVM lists (KVM API documentation, KVM_GET_MSR_INDEX_LIST) the
  * tables of lib/x86/registers-*.c have. A part of the program registers: see registers.c.
  *
- * A VMM saves and restores what KVM lists. What a new kernel has added to the list, no table has
- * yet. That is told, and is no failure: the tests are incomplete, and not the hypervisor.
+ * A VMM saves and restores what KVM lists. MSRs that a new kernel has added to the list are in no
+ * table yet. The test names them and passes: the tests are incomplete, not the hypervisor.
  */
 #include "libcflat.h"
 #include "console.h"
@@ -57,7 +57,7 @@ static unsigned look_at_answer(const char *answer, struct coverage *coverage)
 }
 
 TEST(listed_msrs, .needs = HOST_ANSWERS,
-     .about = "the tests tell which of the MSRs that KVM saves and restores they do not cover")
+     .about = "names the MSRs that KVM saves and restores, and that no test covers")
 {
 	struct coverage coverage = { 0 };
 	unsigned seen = 0, some;

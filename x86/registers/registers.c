@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * registers: what the CPUs' registers hold survives a migration, and every other action, whatever
- * it is. The tables of registers and the values are in lib/x86/registers-*.c, with the manuals.
+ * registers: whatever the CPUs' registers hold survives a migration and every other action. The
+ * tables of registers and the values are in lib/x86/registers-*.c, with the manuals.
  *
  * A hypervisor or VMM that does not save a register, saves it for one CPU and not for the next, or
  * restores it in the wrong order, is not noticed as long as the register holds the value that it
@@ -34,7 +34,7 @@ FEATURE(HYPERV, "Hyper-V's interface")
 }
 
 TEST(hyperv_msrs, .needs = HYPERV,
-     .about = "Hyper-V's MSRs survive an action, on each CPU, and resting timers that have a count")
+     .about = "Hyper-V's MSRs, and stopped timers that have a count, survive an action on each CPU")
 {
 	static const struct register_group *const groups[] = { &hyperv_registers, NULL };
 

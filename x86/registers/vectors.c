@@ -4,9 +4,9 @@
  * Feature Set"). A part of the program registers: see registers.c.
  *
  * A broken hypervisor or VMM leaves these registers, or a part of them, as they are in a new VM.
- * Nothing goes wrong at once: numbers change in whatever computes while it is migrated. The test
- * fills all of them on all CPUs, has the CPUs hold them through an action, and compares. Without an
- * XSAVE that works it uses FXSAVE, and does not see AVX.
+ * This is not noticed at once: programs that compute while they are migrated get wrong results. The
+ * test fills the registers on all CPUs, makes the CPUs hold them through an action, and compares.
+ * Where XSAVE does not work, it uses FXSAVE and does not see AVX.
  */
 #include "libcflat.h"
 #include "barrier.h"
@@ -28,8 +28,8 @@ static struct {
 } everyone;
 
 /*
- * A software KVM was seen that announces XSAVE and cannot emulate it. It has no RDTSCP, which every
- * CPU with AVX has.
+ * A KVM that emulates every instruction has been seen that announces XSAVE and cannot emulate it.
+ * It has no RDTSCP, which every CPU with AVX has.
  */
 static u64 enable(void)
 {
@@ -61,7 +61,7 @@ static void hold_vectors(void *data)
 	xsave_report_image(images->after, images->filled, mask, name);
 }
 
-TEST(vectors, .about = "x87, SSE and AVX registers, others on each CPU, survive an action")
+TEST(vectors, .about = "x87, SSE and AVX registers, which differ on each CPU, survive an action")
 {
 	int cpu;
 

@@ -232,7 +232,8 @@ static void read_word(void *data)
 	*words[1] = *(volatile u64 *)words[0];
 }
 
-TEST(tlb_flush, .needs = SMP, .about = "when a page is mapped anew, all other CPUs see it at once")
+TEST(tlb_flush, .needs = SMP,
+     .about = "when a page is mapped to other memory, every CPU sees the change at once")
 {
 	u64 *page = vmalloc(PAGE_SIZE), *other = alloc_page();
 	phys_addr_t first = virt_to_phys(page);

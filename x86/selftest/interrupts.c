@@ -27,8 +27,8 @@ static void count_and_look(isr_regs_t *regs)
 /*
  * A broken hypervisor loses the in-service register, and lets a second interrupt of the same class
  * through before the first one's EOI. If nothing is ever in service, the library's two kinds of
- * handlers look alike, and the test skips the rest. A KVM that emulates instructions was seen to
- * end each interrupt by itself.
+ * handlers look alike, and the test skips the rest. A KVM that emulated every instruction has been
+ * seen to end each interrupt by itself.
  */
 TEST(eoi_kinds, .on = EACH_CPU,
      .about = "an interrupt is in service until its EOI, which the library or the handler sends")
@@ -189,7 +189,10 @@ TEST(apic_timer_tsc_deadline, .on = EACH_CPU, .needs = TSC_DEADLINE,
 	report(arrives(1), "the timer fires");
 	seen = rdtsc_ordered();
 	host_time(&after);
-	/* KVM arms the timer again while an action holds the guest, and may err by that time. */
+	/*
+	 * KVM arms the timer again while an action holds the guest, so it may be early by that
+	 * time.
+	 */
 	earliest -= mul_div(tsc_hz(), after.pause_max - before.pause_max, 1000000000);
 	report(seen >= earliest, "not early: at 0x%lx, armed for 0x%lx", seen, deadline);
 	report(!rdmsr(MSR_IA32_TSC_DEADLINE), "the deadline is 0 afterwards");

@@ -17,7 +17,8 @@ static bool is_filled(const u8 *memory, u8 with, size_t size)
 	return memory[size - 1] == with;
 }
 
-TEST(page_allocator, .about = "blocks of pages are aligned, cleared and apart, and can be freed")
+TEST(page_allocator,
+     .about = "blocks of pages are aligned and zeroed, do not overlap, and can be freed")
 {
 	u64 before = allocated_pages();
 	u8 *blocks[7], *again;
@@ -49,7 +50,7 @@ TEST(page_allocator_merges,
 	void *pages[64], *large;
 	u64 lowest = ~0ul, highest = 0;
 
-	/* A freed block of 64 pages is where the next single pages come from. */
+	/* The next single pages come from this freed block of 64 pages. */
 	large = alloc_pages_dirty(6);
 	free_pages(large);
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
@@ -69,7 +70,8 @@ TEST(page_allocator_merges,
 }
 
 TEST(byte_allocator,
-     .about = "malloc() and its kin return pieces that are aligned and apart, and can be freed")
+     .about =
+	     "malloc() and its kin return pieces that are aligned, do not overlap, and can be freed")
 {
 	static const size_t sizes[] = { 0, 1, 15, 16, 17, 100, 1000, 2048, 4096, 5000, 70000 };
 	u8 *pieces[ARRAY_SIZE(sizes)];

@@ -69,7 +69,7 @@ TEST(survives_a_move, .about = "memory, running CPUs and interrupts survive an a
 	free_pages(memory);
 }
 
-/* No reset leaves these values there, every CPU takes them, and nothing here uses them. */
+/* No reset sets these values, every CPU takes them, and nothing in this program uses them. */
 static const struct {
 	const char *name;
 	u32 msr;
@@ -185,7 +185,7 @@ static void look_at_tsc(void)
 	last_tsc = now;
 }
 
-/* Has the TSC be HALVES half seconds, asks for an action, and sets the TSC ahead again. */
+/* Sets the TSC to HALVES half seconds, asks for an action, and sets the TSC ahead again. */
 static void be_young(s64 halves)
 {
 	u64 begin = halves * (s64)(tsc_hz() / 2);
@@ -198,14 +198,18 @@ static void be_young(s64 halves)
 }
 
 /*
- * The guest's TSC says that it is about as old as the VM that it is restored to. A broken
- * hypervisor takes what is restored for an attempt to synchronize vCPUs, and goes on with the TSC
- * of the new VM. All other programs begin with a TSC that is hours old (tsc.h), where that cannot
- * happen. With one of three ages the new VM is the younger one by less than a second, if it was
- * created in two and a half seconds. The test does not see a TSC that leaps ahead.
+ * The guest's TSC says that the guest is about as old as the VM that it is restored to. A broken
+ * hypervisor takes the restored TSC for an attempt to synchronize vCPUs, and goes on with the TSC
+ * of the new VM. In all other programs this cannot happen, since their TSC begins hours ahead
+ * (tsc.h).
+ *
+ * The hypervisor has to see a guest that is older than the new VM by less than a second. If the new
+ * VM is created within 2.5 s of the request, one of the three ages leads to this. The test does not
+ * see a TSC that leaps ahead.
  */
 TEST(young_tsc, .needs = TSC_IS_AHEAD,
-     .about = "the TSC of a guest as young as its destination does not step back in an action")
+     .about =
+	     "the TSC of a guest that is about as old as the destination's VM does not step back in an action")
 {
 	static const s64 ages[] = { 1, -1, -3 };
 

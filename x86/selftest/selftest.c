@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * selftest: the library's own tests. Every other program takes for granted what they test. If one
- * of these fails, look here first, and at other programs' results later.
+ * selftest: the library's own tests. Every other program relies on what they test. If one of them
+ * fails, explain that first, and look at other programs' results later.
  *
  * Most of them ask whether the library is right, and not whether the hypervisor is. But each runs
  * on the machine that the hypervisor offers, so a failure may be the library's or the hypervisor's.

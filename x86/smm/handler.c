@@ -113,7 +113,7 @@ bool runs_in_smm(int cpu)
 	return goes_up(&smm_area(cpu)->turns);
 }
 
-/* The CPU's next SMI begins at `to`. */
+/* Makes the CPU's next SMI begin at `to`. */
 static bool move_base(int cpu, u32 to)
 {
 	volatile struct smm_area *area = smm_area(cpu);
@@ -171,8 +171,8 @@ void smm_set_up_anew(void)
 #define PATTERN 0x1122334455667788ul
 
 /*
- * busy_loop(busy, pattern) counts with `pattern`, turned left by the register's number, in each
- * register that it has no other use for. Returns a bit for each register that differs.
+ * busy_loop(busy, pattern) counts, and meanwhile keeps `pattern`, rotated left by the register's
+ * number, in each register that it does not need. Returns a bit for each register that differs.
  */
 u64 busy_loop(struct busy *busy, u64 pattern);
 asm(".pushsection .text\n"

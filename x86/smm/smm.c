@@ -4,20 +4,19 @@
  * (Intel SDM volume 3, "System Management Mode"; AMD APM volume 2, "System-Management Mode"), and
  * SMIs that come in the middle of an action.
  *
- * A guest with UEFI firmware is in SMM each time that it writes a variable of the firmware. KVM
- * tells that a CPU is there, what waits for it until RSM, and SMBASE with the events and an MSR
- * (KVM_GET_VCPU_EVENTS, MSR_IA32_SMBASE). It writes the state that RSM restores to the guest's
- * memory by itself, and the handler's memory has dirty logs of its own
- * (KVM_CAP_MULTI_ADDRESS_SPACE).
+ * A guest with UEFI firmware is in SMM each time that it writes a variable of the firmware. By
+ * KVM_GET_VCPU_EVENTS and MSR_IA32_SMBASE KVM reports that a CPU is in SMM, what is pending until
+ * RSM, and SMBASE. KVM itself writes the state that RSM restores to the guest's memory, and the
+ * handler's memory has dirty logs of its own (KVM_CAP_MULTI_ADDRESS_SPACE).
  *
- * A broken hypervisor forgets that the CPU is in SMM, and RSM is invalid there: the handler, which
- * has no IDT, ends in a triple fault, and the machine resets. Or it forgets an NMI, an SMI or an
- * INIT that waits for RSM, delivers it at once or twice, sends the next SMI to the wrong address,
- * or loses what was written in SMM.
+ * A broken hypervisor forgets that the CPU is in SMM. Then RSM is invalid: the handler, which has
+ * no IDT, ends in a triple fault, and the machine resets. Or it forgets an NMI, an SMI or an INIT
+ * that waits for RSM, delivers it at once or twice, sends the next SMI to the wrong address, or
+ * loses what was written in SMM.
  *
- * How the tests see it: handlers of the boot CPU and of the last one count, and go round until they
- * may leave. In between the boot CPU asks for actions. They cannot tell KVM, which tells the state,
- * from the VMM, which carries it. The library has no handler for other CPUs.
+ * How the tests see it: the handlers of the boot CPU and the last CPU count, and loop until they
+ * may leave. In between the boot CPU asks for actions. The tests cannot tell a KVM that reports a
+ * wrong state from a VMM that does not carry it. The library has no handler for other CPUs.
  */
 #include "apic.h"
 #include "exception.h"
@@ -112,7 +111,7 @@ static PER_CPU(u32, nmis_in_smm);
 static void on_nmi(struct ex_regs *regs)
 {
 	this_cpu(nmis)++;
-	/* An NMI that comes in SMM finds no IDT, so this is for what has left SMM too early. */
+	/* In SMM an NMI would find no IDT. This counts NMIs of a CPU that left SMM too early. */
 	if (smm_area(smp_id())->stay)
 		this_cpu(nmis_in_smm)++;
 }
@@ -192,8 +191,8 @@ TEST(interrupt_waits, .needs = SMP,
 }
 
 /*
- * A CPU that an INIT should stop has that long for going on instead. On a busy host a vCPU may not
- * run for much longer than stands_still() waits.
+ * How long a test waits to see whether a CPU goes on that an INIT should have stopped. On a busy
+ * host a vCPU may not run for much longer than stands_still() waits.
  */
 #define STOPPED_MS 1000
 
@@ -229,7 +228,7 @@ TEST(init_waits, .needs = SMP,
 static struct busy busy_in_nmi;
 static bool in_nmi;
 
-/* Both NMIs have one stack, so after a nested one there is no way back. */
+/* Both NMIs have one stack, so a nested one cannot return. */
 static void stay_in_nmi(struct ex_regs *regs)
 {
 	if (READ_ONCE(in_nmi))
@@ -244,8 +243,7 @@ static void stay_in_nmi(struct ex_regs *regs)
 }
 
 TEST(nmi_blocked_behind, .needs = SMP,
-     .about =
-	     "where an SMI has interrupted an NMI handler, NMIs stay blocked after an action and RSM")
+     .about = "NMIs stay blocked after an action and RSM if the SMI has interrupted an NMI handler")
 {
 	int cpu = cpu_count() - 1;
 	handler before;
@@ -295,7 +293,8 @@ static void send_next(void)
  * the destination finds those of an earlier SMI.
  */
 TEST(smis_all_along, .needs = SMP,
-     .about = "SMIs that come all along an action come once each, and RSM restores the registers")
+     .about =
+	     "SMIs that are sent throughout an action come once each, and RSM restores the registers")
 {
 	int cpu = cpu_count() - 1;
 	u32 entries, turns;
@@ -320,7 +319,7 @@ TEST(smis_all_along, .needs = SMP,
 	       smm_area(cpu)->turns - turns);
 }
 
-/* CPUs have SMBASEs of their own since smm_set_up(). */
+/* smm_set_up() has given these CPUs SMBASEs of their own. */
 TEST(base_kept, .needs = SMP,
      .about = "after an action SMIs begin at the address that each CPU's handler has chosen")
 {

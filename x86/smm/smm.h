@@ -26,11 +26,11 @@ volatile struct smm_area *smm_area(int cpu);
 u32 smm_base(int cpu);
 
 /*
- * For the beginning of a test: gives the boot CPU and the last one handlers of their own. Returns
- * false, and has said why, if there can be none, or if that fails.
+ * For the beginning of a test: gives the boot CPU and the last one handlers of their own. Reports
+ * why and returns false if there can be none, or if that fails.
  */
 bool smm_set_up(void);
-/* After this, the next smm_set_up() takes SMBASE for what it is after a reset. */
+/* After this, the next smm_set_up() assumes that SMBASE has its reset value. */
 void smm_set_up_anew(void);
 
 void send_smi(int cpu);

@@ -139,7 +139,7 @@ TEST(intr_pending_at_vmrun, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* L2 starts it, so that it cannot expire before L2 runs, however slow the host is. */
+/* L2 starts the timer, so that it cannot expire before L2 runs, however slow the host is. */
 static u32 timer_count;
 
 static void run_with_timer(void *data)

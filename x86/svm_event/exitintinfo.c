@@ -64,7 +64,7 @@ static void fault_in_delivery(u64 event)
 #define FAULT_IN_DELIVERY(name, words, event)                                                      \
 	TEST(fault_delivering_##name, .on = EACH_CPU, .needs = SVM,                                \
 	     .about = words                                                                        \
-	     " whose delivery met #PF comes once when injected again after a migration")           \
+	     " whose delivery met a #PF comes once when L1 injects it again after a migration")    \
 	{                                                                                          \
 		fault_in_delivery(event);                                                          \
 	}
@@ -171,14 +171,14 @@ static void npf_in_delivery(bool stack, u64 event)
 
 TEST(npf_delivering_interrupt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "an interrupt whose IDT gate met a nested page fault is delivered once after a migration")
+	     "an interrupt whose delivery met a nested page fault at its gate is delivered once after a migration")
 {
 	npf_in_delivery(false, SVM_EVTINJ_TYPE_INTR | HIGH_VECTOR);
 }
 
 TEST(npf_delivering_exception, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "an exception whose stack frame met a nested page fault is delivered once after a migration")
+	     "an exception whose delivery met a nested page fault at the stack is delivered once after a migration")
 {
 	npf_in_delivery(true, SVM_EVTINJ_TYPE_EXEPT | SVM_EVTINJ_VALID_ERR | GP_VECTOR |
 				      0x5a8ul << SVM_EVTINJ_ERR_SHIFT);

@@ -17,7 +17,7 @@ static void do_nothing(void *data)
 {
 }
 
-/* Clears GIF, has an NMI and two interrupts wait for it, and migrates. Returns an L2. */
+/* Clears GIF, makes an NMI and two interrupts pending, and migrates. Returns an L2. */
 static struct l2 *pend_with_gif_clear(void)
 {
 	struct l2 *l2 = event_l2_new(do_nothing, NULL);
@@ -67,7 +67,7 @@ TEST(gif_holds_events_if_set, .on = EACH_CPU, .needs = SVM,
 	event_l2_free(l2);
 }
 
-/* A hypervisor that restores L1 with GIF clear leaves it deaf until it has run an L2. */
+/* A hypervisor that restores L1 with GIF clear gives it no event until L1 has run an L2. */
 TEST(gif_stays_set, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "an interrupt and an NMI that L1 sends to itself come after a migration in L1, with GIF set")
@@ -79,7 +79,7 @@ TEST(gif_stays_set, .on = EACH_CPU, .needs = SVM,
 	l1_got("an interrupt, with GIF set", LOW_VECTOR);
 	send_nmi();
 	l1_got("an NMI, with GIF set", NMI_VECTOR);
-	/* Otherwise what did not come would come in L2. */
+	/* Otherwise an event that did not come would come in L2. */
 	stgi();
 	expect_end(l2);
 	event_l2_free(l2);

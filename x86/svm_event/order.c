@@ -179,8 +179,8 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 }
 
 /*
- * Some errors need the migration at a certain instruction: between VMRUN and the delivery, between
- * #VMEXIT and STGI, in the handler. Each event differs from the last one.
+ * Some errors show only if the migration comes at a certain instruction: between VMRUN and the
+ * delivery, between #VMEXIT and STGI, in the handler. Each event differs from the last one.
  */
 TEST(many_events, .on = EACH_CPU, .needs = SVM,
      .about =

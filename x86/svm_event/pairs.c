@@ -45,9 +45,8 @@ static u32 two_nmis(void (*meanwhile)(void))
 }
 
 /*
- * Hardware may join two NMIs that wait, and may not: one is being handled, and the other waits. So
- * what counts is that a migration makes no difference. A broken hypervisor saves that NMIs wait,
- * and not how many.
+ * Hardware may or may not merge two pending NMIs. So the test only asks that a migration makes no
+ * difference. A broken hypervisor saves that NMIs are pending, but not how many.
  */
 TEST(two_nmis_wait, .on = EACH_CPU, .needs = SVM,
      .about =
@@ -126,7 +125,7 @@ static void start_again(int cpu)
 
 /*
  * An INIT that L1 does not intercept resets the CPU, L1 and L2. A broken hypervisor resets the
- * registers, and takes the CPU to be in its L2 still: the guest, or the host, then dies
+ * registers, and still takes the CPU to be in its L2: the guest, or the host, then dies
  * (CVE-2022-3344).
  */
 TEST(init_in_l2, .needs = ALL_OF(SVM, SMP),

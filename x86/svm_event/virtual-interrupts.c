@@ -17,9 +17,9 @@ L2_CODE(sti_nop, (void),
 extern char behind_sti[], after_nop[];
 
 /*
- * On QEMU's TCG before 9.1 an exit that KVM takes for itself ends the shadow, so an interrupt that
- * comes to the host there is enough to let one in (docs/findings.md, "Emulated CPUs"). That has
- * words of its own, so that a known issue can name just that.
+ * On QEMU's TCG before 9.1, an exit that KVM handles itself ends the shadow. So an interrupt of the
+ * host is enough there to let L2's in (docs/findings.md, "Emulated CPUs"). This has a message of
+ * its own, so that a known issue can name just this.
  */
 static void check_behind_shadow(u64 rip, const char *when)
 {
@@ -111,7 +111,7 @@ TEST(virq_behind_tpr, .on = EACH_CPU, .needs = SVM,
 	virq_behind_tpr(VECTOR_CLASS(LOW_VECTOR) + 1);
 }
 
-/* It may do so before L2 has touched its IDT, and such a delivery goes wrong: after_migration(). */
+/* TCG may take it before L2 has touched its IDT. Such a delivery goes wrong: after_migration(). */
 FEATURE(VIRQ_PRIORITY,
 	"a CPU that is not QEMU's TCG, which takes an interrupt whose priority equals V_TPR")
 {

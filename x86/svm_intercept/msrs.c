@@ -103,7 +103,7 @@ static struct l2 *begin_msrs(void)
  */
 TEST(msrs_patterns, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "in patterns that distinguish any two bits of the MSR map, exactly the wanted accesses exit, across a migration in L2")
+	     "exactly those MSR accesses exit that L1 wants to, across a migration in L2, in patterns that tell any two bits of the MSR map apart")
 {
 	struct l2 *l2 = begin_msrs();
 	bool good = true;

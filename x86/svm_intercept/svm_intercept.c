@@ -42,7 +42,7 @@
 /* A broken hypervisor shifts the words of the intercepts, or takes one for its neighbour. */
 TEST(instructions_alternate, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "with every other intercept on, exactly these instructions exit, across a migration in L2")
+	     "with every other intercept on, exactly the intercepted instructions exit, across a migration in L2")
 {
 	struct l2 *l2 = begin_instructions();
 
@@ -182,7 +182,7 @@ TEST(exceptions_none, .on = EACH_CPU, .needs = SVM,
 
 TEST(exceptions_alternate, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "with every other exception intercepted, exactly these exit after a migration in L2; then L1 swaps them")
+	     "with every other exception intercepted, exactly the intercepted ones exit after a migration in L2; then L1 swaps them")
 {
 	struct l2 *l2 = begin(exceptions, USUAL_EXCEPTIONS);
 

@@ -94,14 +94,14 @@ static const struct stop npfs[] = {
 
 TEST(npf, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "nested page faults tell why and where, before and after a migration; repaired, the access is done once")
+	     "nested page faults report why and where, before and after a migration; when L1 has repaired the entry, the access is done once")
 {
 	stop_at_all(npfs, ARRAY_SIZE(npfs), false);
 }
 
 TEST(npf_warm, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "nested page faults on pages that L2 has used before tell why and where, before and after a migration")
+	     "nested page faults on pages that L2 has used before report why and where, before and after a migration")
 {
 	stop_at_all(npfs, ARRAY_SIZE(npfs), true);
 }
@@ -129,7 +129,7 @@ TEST(npf_reserved, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, RESERVED_ADDRESS_BIT
 
 TEST(faults_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 faults again and again, migrated in the middle, and finds each CR2 once (nested paging)")
+	     "L2 takes page faults again and again, is migrated in between, and finds each CR2 once (nested paging)")
 {
 	storm_story(true, false);
 }
@@ -143,7 +143,8 @@ TEST(fault_handler_npt, .on = EACH_CPU, .needs = SVM_NPT,
 /* ---- L1's and L2's faults in turn ---- */
 
 TEST(faults_in_turn_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "L1 and L2 fault in turn, migrated in L1, and each finds its own CR2 (nested paging)")
+     .about =
+	     "L1 and L2 take page faults in turn, migrated in L1, and each finds its own CR2 (nested paging)")
 {
 	turns_story(true);
 }
@@ -166,7 +167,7 @@ TEST(intercepted_cr3, .on = EACH_CPU, .needs = SVM,
 
 TEST(passed_on_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L1 injects each #PF that it intercepts, and L2's handler finds the VMCB's CR2 once (nested paging)")
+	     "L1 injects each #PF of L2 that it intercepts, and L2's handler finds the VMCB's CR2 once (nested paging)")
 {
 	passed_on_story(true);
 }

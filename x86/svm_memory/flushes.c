@@ -49,84 +49,84 @@ static const struct flush by_invlpga = { "INVLPGA", flush_window };
 
 TEST(flush_all_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 sees nested tables that L1 changes and flushes by TLB_CONTROL 1, across a migration in L2")
+	     "L2 sees what L1 changes in nested tables and flushes by TLB_CONTROL 1, across a migration in L2")
 {
 	flush_story(true, false, &all, true);
 }
 
 TEST(flush_all_npt_pending, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 sees nested tables that L1 changes and flushes by TLB_CONTROL 1, across a migration before VMRUN")
+	     "L2 sees what L1 changes in nested tables and flushes by TLB_CONTROL 1, across a migration before VMRUN")
 {
 	flush_story(true, false, &all, false);
 }
 
 TEST(flush_all_cr3, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L2 sees its own tables that L1 changes and flushes by TLB_CONTROL 1, across a migration before VMRUN")
+	     "L2 sees what L1 changes in L2's tables and flushes by TLB_CONTROL 1, across a migration before VMRUN")
 {
 	flush_story(false, true, &all, false);
 }
 
 TEST(flush_asid_npt, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, SVM_FLUSH_BY_ASID),
      .about =
-	     "L2 sees nested tables that L1 changes and flushes by TLB_CONTROL 3, across a migration before VMRUN")
+	     "L2 sees what L1 changes in nested tables and flushes by TLB_CONTROL 3, across a migration before VMRUN")
 {
 	flush_story(true, false, &of_asid, false);
 }
 
 TEST(flush_asid_cr3, .on = EACH_CPU, .needs = SVM_FLUSH_BY_ASID,
      .about =
-	     "L2 sees its own tables that L1 changes and flushes by TLB_CONTROL 3, across a migration before VMRUN")
+	     "L2 sees what L1 changes in L2's tables and flushes by TLB_CONTROL 3, across a migration before VMRUN")
 {
 	flush_story(false, true, &of_asid, false);
 }
 
 TEST(flush_local_npt, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, SVM_FLUSH_BY_ASID),
      .about =
-	     "L2 sees nested tables that L1 changes and flushes by TLB_CONTROL 7, across a migration before VMRUN")
+	     "L2 sees what L1 changes in nested tables and flushes by TLB_CONTROL 7, across a migration before VMRUN")
 {
 	flush_story(true, false, &of_asid_local, false);
 }
 
 TEST(flush_local_cr3, .on = EACH_CPU, .needs = SVM_FLUSH_BY_ASID,
      .about =
-	     "L2 sees its own tables that L1 changes and flushes by TLB_CONTROL 7, across a migration before VMRUN")
+	     "L2 sees what L1 changes in L2's tables and flushes by TLB_CONTROL 7, across a migration before VMRUN")
 {
 	flush_story(false, true, &of_asid_local, false);
 }
 
 TEST(new_asid_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 sees nested tables that L1 changes if it gets a new ASID, across a migration before VMRUN")
+	     "L2 sees what L1 changes in nested tables if it gets a new ASID, across a migration before VMRUN")
 {
 	flush_story(true, false, &new_asid, false);
 }
 
 TEST(new_asid_cr3, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L2 sees its own tables that L1 changes if it gets a new ASID, across a migration in L2")
+	     "L2 sees what L1 changes in L2's tables if it gets a new ASID, across a migration in L2")
 {
 	flush_story(false, true, &new_asid, true);
 }
 
 TEST(invlpga_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 sees its own tables that L1 changes and flushes by INVLPGA, across a migration before VMRUN (nested paging)")
+	     "L2 sees what L1 changes in L2's tables and flushes by INVLPGA, across a migration before VMRUN (nested paging)")
 {
 	flush_story(true, true, &by_invlpga, false);
 }
 
 TEST(invlpga_cr3, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L2 sees its own tables that L1 changes and flushes by INVLPGA, across a migration before VMRUN (no nested paging)")
+	     "L2 sees what L1 changes in L2's tables and flushes by INVLPGA, across a migration before VMRUN (no nested paging)")
 {
 	flush_story(false, true, &by_invlpga, false);
 }
 
 TEST(invlpg_npt, .on = EACH_CPU, .needs = SVM_NPT,
      .about =
-	     "L2 changes its own tables, is migrated, does INVLPG and sees the change (nested paging)")
+	     "L2 changes its own tables, is migrated, executes INVLPG and sees the change (nested paging)")
 {
 	own_invlpg_story(true);
 }

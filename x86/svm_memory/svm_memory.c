@@ -179,19 +179,21 @@ TEST(long_npt, .on = EACH_CPU, .needs = SVM_NPT,
 /* ======== writes during a migration ======== */
 
 TEST(writes_npt, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "what L2 writes through 4 KiB nested pages during a migration arrives, every word")
+     .about = "every word that L2 writes through 4 KiB nested pages during a migration survives it")
 {
 	writes_story(true, SMALL_PAGES);
 }
 
 TEST(writes_npt_2mib, .on = EACH_CPU, .needs = SVM_NPT,
-     .about = "what L2 writes through a 2 MiB nested page during a migration arrives, every word")
+     .about =
+	     "every word that L2 writes through a 2 MiB nested page during a migration survives it")
 {
 	writes_story(true, LARGE_PAGES);
 }
 
 TEST(writes_npt_1gib, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, GIB_PAGES),
-     .about = "what L2 writes through a 1 GiB nested page during a migration arrives, every word")
+     .about =
+	     "every word that L2 writes through a 1 GiB nested page during a migration survives it")
 {
 	writes_story(true, HUGE_PAGES);
 }
@@ -200,7 +202,7 @@ TEST(writes_npt_1gib, .on = EACH_CPU, .needs = ALL_OF(SVM_NPT, GIB_PAGES),
 
 TEST(crowd_npt, .needs = ALL_OF(SVM_NPT, SMP),
      .about =
-	     "what L2s on all CPUs write through nested tables during a migration arrives, every word")
+	     "every word that L2s on all CPUs write through nested tables during a migration survives it")
 {
 	crowd_story(true);
 }

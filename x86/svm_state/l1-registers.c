@@ -5,8 +5,8 @@
  *
  * While a CPU is in L2, a hypervisor keeps L1's registers elsewhere, and restores some of them
  * before and others after it has put the CPU back into L2. A broken one restores L1's registers for
- * L2, or loses them at the next exit. L2 begins with copies of most of these registers. What it
- * shows is L1's state after the exit, however it got there.
+ * L2, or loses them at the next exit. L2 begins with copies of most of these registers. So the test
+ * shows L1's state after the exit, and not how it got there.
  */
 #include "libcflat.h"
 #include "migrate.h"

@@ -14,8 +14,8 @@
  * the VMCB, and its own.
  *
  * What they cannot tell: whether a register is lost in the migration or at the entry or exit; under
- * plan none there is no migration. The format in which the processor keeps L1's state in
- * VM_HSAVE_PA is its own, so the tests only see what it restores.
+ * plan none there is no migration. The format of L1's state at VM_HSAVE_PA is the processor's own,
+ * so the tests only see what is restored from it.
  */
 #include "libcflat.h"
 #include "alloc_page.h"

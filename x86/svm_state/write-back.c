@@ -9,8 +9,8 @@
  * it exit, and the next VMRUN lets it count on.
  *
  * A broken hypervisor loses the VMCB of the last exits in a migration: RAX is lower than L1 has
- * seen it, and L2 goes on from there. A single lost exit is not told from one that came before the
- * page was sent for the last time.
+ * seen it, and L2 goes on from there. The test cannot tell a single lost exit from one that came
+ * before the page was sent for the last time.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -22,11 +22,11 @@
 void svm_vmrun(phys_addr_t vmcb, struct l2_registers *registers, phys_addr_t own);
 
 #define TIMER_VECTOR 0x61
-/* For the timer's first count. It is doubled as long as L2 does not come to count before it. */
+/* For the timer's first count. The count is doubled if L2 has not counted when it is over. */
 #define EXITS_PER_SECOND 1000
 #define MOST_TIMER_COUNT (1u << 30)
 #define LEAST_EXITS	 20
-/* L1 runs so many times as long as L2. */
+/* L1 runs this many times as long as L2. */
 #define TIMES_IN_L1 4
 
 static struct counting {

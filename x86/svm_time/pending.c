@@ -26,7 +26,7 @@ static void count_start(void *data)
  */
 TEST(expired_under_clgi, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "a timer that expires while GIF is clear, migrated before VMRUN, ends L2 before its first instruction")
+	     "an APIC timer that expires while GIF is clear makes L2 exit before its first instruction, after a migration before VMRUN")
 {
 	u32 starts = 0;
 	struct l2 *l2 = l2_new(count_start, &starts);
@@ -104,14 +104,14 @@ static void held_up(enum route route)
 
 TEST(held_up_intercepted, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "a timer that expires while L2 has interrupts off, migrated so, ends L2 at its STI, once")
+	     "an APIC timer that expires while L2 has interrupts off makes L2 exit at its STI, once, after a migration in L2")
 {
 	held_up(TO_L1);
 }
 
 TEST(held_up_not_intercepted, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "a timer that expires while L2 has interrupts off, migrated so, interrupts L2 after its STI, once, if L1 does not intercept it")
+	     "an APIC timer that expires while L2 has interrupts off, if not intercepted, interrupts L2 after its STI, once, after a migration in L2")
 {
 	held_up(TO_L2);
 }

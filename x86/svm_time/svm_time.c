@@ -20,8 +20,8 @@
  * guest, and this time source with it, stands still; so the tests ask the host how long that was.
  *
  * What they cannot tell: how fast the TSC goes. A TSC that stands still, or jumps during a
- * migration, is seen only where a test says so. Being late is no failure before a deadline has
- * passed.
+ * migration, is seen only where a test says so. A late interrupt is a failure only if a deadline
+ * passes.
  *
  * Tests that VMX has as well are in x86/nested/time*.c.
  *

@@ -45,7 +45,7 @@ static void be_migrated_and_wait(void *data)
 
 /*
  * The timer expires late in the migration, when the guest may stand still, or after it. CPUs and
- * rounds take turns with the two.
+ * rounds alternate between the two.
  */
 static u64 expiry_ns(bool after)
 {
@@ -89,14 +89,14 @@ static void timer_in_flight(u32 mode, enum route route)
 
 TEST(oneshot_intercepted, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L1's one-shot APIC timer, intercepted, ends L2 with exit INTR once, across a migration")
+	     "L1's one-shot APIC timer, intercepted, makes L2 exit with INTR once, across a migration")
 {
 	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L1);
 }
 
 TEST(oneshot_intercepted_always, .on = EACH_CPU, .needs = SVM,
      .about =
-	     "L1's one-shot APIC timer, intercepted with V_INTR_MASKING, ends an L2 that has interrupts off once, across a migration")
+	     "L1's one-shot APIC timer, intercepted with V_INTR_MASKING, makes an L2 that has interrupts off exit once, across a migration")
 {
 	timer_in_flight(APIC_LVT_TIMER_ONESHOT, TO_L1_ALWAYS);
 }
@@ -124,7 +124,7 @@ TEST(periodic_not_intercepted, .on = EACH_CPU, .needs = SVM,
 
 TEST(deadline_intercepted, .on = EACH_CPU, .needs = ALL_OF(SVM, TSC_DEADLINE),
      .about =
-	     "L1's TSC deadline ends L2, whose TSC differs, once and not early, across a migration in L2")
+	     "L1's TSC deadline makes L2, whose TSC differs, exit once and not early, across a migration in L2")
 {
 	timer_in_flight(APIC_LVT_TIMER_TSCDEADLINE, TO_L1);
 }

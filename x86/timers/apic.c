@@ -39,8 +39,8 @@ static const struct timer_kind count_timer = {
 
 /*
  * A broken KVM starts a timer that is restored with a current count of 0 from its initial count
- * (Linux before 6.3), or forgets it. A guest that has armed a long one-shot and nothing else stands
- * still for so long.
+ * (Linux before 6.3), or forgets it. A guest that waits for a long one-shot timer alone then stands
+ * still for that time.
  */
 TEST(oneshot_due_in_downtime, .on = EACH_CPU,
      .about = "a one-shot APIC timer that expires during an action fires promptly after it")
@@ -54,7 +54,7 @@ TEST(periodic_due_in_downtime, .on = EACH_CPU,
 	check_due_in_downtime(&count_timer, true, false);
 }
 
-/* A VMM that does not carry the current count has the period begin anew. This allows for that. */
+/* A VMM that does not carry the current count restarts the period. This test allows that. */
 TEST(periodic_goes_on, .on = EACH_CPU,
      .about = "a periodic APIC timer fires within one period after an action")
 {

@@ -5,8 +5,8 @@
  * part of the program timers: see timers.c.
  *
  * A broken VMM does not carry a counter's value or offset in a live migration, adds the downtime
- * twice, or goes on from the host's time. Deadlines of these tests' library go by the PM timer, so
- * a wrong one is not seen elsewhere. The tests compare each with the host's clock (elapsed.h).
+ * twice, or goes on from the host's time. The library's deadlines use the PM timer, so no other
+ * test sees that it is wrong. The tests compare each with the host's clock (elapsed.h).
  */
 #include "clock-rate.h"
 #include "cmos.h"
@@ -51,7 +51,7 @@ FEATURE(PM_TIMER, "the ACPI PM timer")
 
 TEST(pm_timer_across_move, .needs = ALL_OF(HOST_ANSWERS, PM_TIMER),
      .about =
-	     "the ACPI PM timer goes as far as the host's clock in an action, or stands still in the downtime")
+	     "the ACPI PM timer advances in an action as far as the host's clock, or stands still in the downtime")
 {
 	stopwatch_start(&pm_watch);
 	take_clock_reading(&first_reading, pm_now, "acpi_pm", 0);
@@ -64,7 +64,7 @@ TEST(pm_timer_across_move, .needs = ALL_OF(HOST_ANSWERS, PM_TIMER),
 
 TEST(hpet_counter_across_move, .needs = ALL_OF(HOST_ANSWERS, HPET),
      .about =
-	     "the HPET's counter goes as far as the host's clock in an action, or stands still in the downtime")
+	     "the HPET's counter advances in an action as far as the host's clock, or stands still in the downtime")
 {
 	hpet_count();
 	check_across_action(hpet_now, "hpet");
@@ -93,7 +93,7 @@ bool rtc_read(u64 *seconds)
 	return cmos_read(RTC_SECONDS) == second && !(cmos_read(RTC_A) & RTC_UPDATING);
 }
 
-/* By how many seconds the RTC is ahead of the host's clock. It is between these two. */
+/* By how many seconds the RTC is ahead of the host's clock: at least, and at most. */
 struct ahead {
 	s64 least, most;
 	bool read;
@@ -113,7 +113,7 @@ static struct ahead look_at_date(void)
 	return ahead;
 }
 
-/* Both clocks begin a new day at some moment, and not at the same. */
+/* The two clocks do not begin a new day at the same moment. */
 static bool fits(s64 least, s64 most)
 {
 	for (s64 day = -SECONDS_PER_DAY; day <= SECONDS_PER_DAY; day += SECONDS_PER_DAY)
@@ -123,12 +123,11 @@ static bool fits(s64 least, s64 most)
 }
 
 /*
- * The RTC of a machine goes on while it is off, so it does not stand still in the downtime. QEMU's
- * is set by the host's clock, but may have an offset, which has to stay.
+ * The RTC of a machine goes on while the machine is off, so it does not stand still in the
+ * downtime. QEMU's RTC is set by the host's clock, but may have an offset, which has to stay.
  */
 TEST(rtc_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
-     .about =
-	     "the RTC tells a time of day that goes as far in an action as the host's does, to the second")
+     .about = "the RTC's time of day advances in an action as far as the host's, to the second")
 {
 	struct ahead before, after;
 	struct host_time begin, end;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * timers: those that send their interrupts by the IOAPIC: the PIT (Intel 8254 data sheet), the RTC
- * (Motorola MC146818A data sheet, "Periodic Interrupt") and the HPET (IA-PC HPET
- * Specification 1.0a, chapter 2). A part of the program timers: see timers.c.
+ * timers: the timers that send their interrupts by the IOAPIC: the PIT (Intel 8254 data sheet), the
+ * RTC (Motorola MC146818A data sheet, "Periodic Interrupt") and the HPET (IA-PC HPET Specification
+ * 1.0a, chapter 2). A part of the program timers: see timers.c.
  *
  * The PIT is KVM's, or the VMM's if it has the interrupt controllers (kernel-irqchip=split). The
  * other two are the VMM's. A broken one loses the interrupt that was due when it was saved, or arms
@@ -73,8 +73,7 @@ FEATURE(PIT, "an 8254 interval timer (port 0x40)")
 	return (inb(PIT_CHANNEL0) & PIT_STATUS) == (PIT_LOWHIGH | PIT_ONESHOT);
 }
 
-/* KVM restores the count that was written and not what was left of it, so the period begins anew.
- */
+/* KVM restores the count that was written, not what was left of it, so the period begins anew. */
 TEST(pit_periodic_goes_on, .on = EACH_CPU, .needs = PIT,
      .about = "the PIT fires within one period after an action")
 {
@@ -114,7 +113,7 @@ static u64 fit_rtc(u64 ns)
 	return rtc_period(rtc_rate(ns));
 }
 
-/* A read of register C has the RTC lower its line. */
+/* A read of register C makes the RTC lower its line. */
 static void acknowledge_rtc(void)
 {
 	cmos_read(RTC_C);
@@ -158,7 +157,7 @@ TEST(rtc_due_in_downtime, .on = EACH_CPU, .needs = RTC,
 	check_due_in_downtime(&rtc, true, false);
 }
 
-/* QEMU has the period begin anew (docs/findings.md). This allows for that. */
+/* QEMU restarts the period (docs/findings.md). This test allows that. */
 TEST(rtc_goes_on, .on = EACH_CPU, .needs = RTC,
      .about = "the RTC's periodic interrupt comes within one period after an action")
 {
@@ -305,12 +304,13 @@ static u32 count_pit(void)
 }
 
 /*
- * In this mode timer 0 of the HPET has the PIT's pin, and here it is silent (IA-PC HPET
- * specification, 2.3.5 "LegacyReplacement Route"). A broken VMM forgets the mode, or the
- * hypervisor's PIT is not told of it, so both interrupt; or the PIT never comes back.
+ * In this mode timer 0 of the HPET has the PIT's pin, and the test leaves that timer off (IA-PC
+ * HPET specification, 2.3.5 "LegacyReplacement Route"). A broken VMM forgets the mode, or the
+ * hypervisor's PIT is not told of it, so both interrupt. Or the PIT never comes back.
  */
 TEST(hpet_replaces_pit, .on = EACH_CPU, .needs = ALL_OF(HPET, HPET_REPLACES, PIT),
-     .about = "a PIT that the HPET replaces is silent after an action, until it does so no more")
+     .about =
+	     "a PIT that the HPET replaces stays silent after an action, until the HPET no longer replaces it")
 {
 	u32 before, after;
 

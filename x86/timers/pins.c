@@ -4,12 +4,12 @@
  * sheet, 3.2.4 "I/O Redirection Table Registers"). A part of the program timers: see timers.c.
  *
  * The RTC raises its line, and lowers it when the guest reads register C. Until then it raises no
- * further interrupt. So one that is lost is the last one: the guest waits for ever. A broken
- * hypervisor restores the lines without the interrupts that they stand for, or takes the next one
+ * further interrupt. So after a lost interrupt no other comes, and the guest waits for ever. A
+ * broken hypervisor restores the lines without the pending interrupts, or takes the next interrupt
  * for one that it has delivered already.
  *
- * The tests look for an interrupt that comes too seldom. Whether one comes twice they cannot tell,
- * since the RTC goes on.
+ * The tests see an interrupt that is lost. They do not see one that comes twice, since the RTC goes
+ * on.
  */
 #include "apic.h"
 #include "argument.h"
@@ -64,7 +64,7 @@ static void hold_first(isr_regs_t *regs)
 
 /*
  * A level-triggered interrupt whose line is still high at its EOI comes again. A broken hypervisor
- * does not restore that the line is high, or that the interrupt waits for the EOI.
+ * does not restore the line's level, or forgets that the interrupt waits for the EOI.
  */
 TEST(rtc_level_in_service, .on = EACH_CPU, .needs = RTC,
      .about =
@@ -80,7 +80,9 @@ TEST(rtc_level_in_service, .on = EACH_CPU, .needs = RTC,
 	rtc_run(PERIOD_NS);
 	irq_restore(flags);
 	report_if_failed(wait_until(READ_ONCE(this_cpu(held)), PATIENCE_MS), "the RTC interrupts");
-	/* A KVM that emulates instructions was seen to acknowledge each interrupt by itself. */
+	/*
+	 * A KVM that emulated every instruction has been seen to acknowledge each interrupt itself.
+	 */
 	if (!apic_read_bit(APIC_ISR, TIMER_VECTOR)) {
 		end_watch();
 		report_skip("this hypervisor's APIC has nothing in service");
@@ -97,7 +99,7 @@ TEST(rtc_level_in_service, .on = EACH_CPU, .needs = RTC,
 
 static PER_CPU(u32, came);
 
-/* So many come one after the other, since the next one waits already when one returns. */
+/* The next interrupt waits already when the handler returns, so this many come in a row. */
 #define IN_A_ROW 8
 
 static void take_and_end(isr_regs_t *regs)
@@ -132,7 +134,7 @@ static void open_window(void)
  */
 TEST(rtc_level_again, .needs = RTC,
      .about =
-	     "a level-triggered interrupt whose line stays high comes after each EOI, in an action, too")
+	     "a level-triggered interrupt whose line stays high comes again after each EOI, also in an action")
 {
 	int pin = ioapic_isa_pin(RTC_IRQ);
 	u64 flags = irq_save();
@@ -152,14 +154,16 @@ TEST(rtc_level_again, .needs = RTC,
 	report(again,
 	       "the line is high, and the interrupt comes again after each EOI: %u times until the action had ended, %u times since; the IOAPIC's Remote IRR is %d",
 	       before, this_cpu(came) - before, !!(ioapic_read_entry(pin) & IOAPIC_REMOTE_IRR));
-	/* One that was sent already comes before the handler goes. */
+	/* An interrupt that was sent already comes before the handler is removed. */
 	ioapic_mask(pin);
 	irq_restore(flags);
 	end_watch();
 }
 
-/* What a masked pin does with an edge is not said. But the next one has to come when it is
- * unmasked. */
+/*
+ * The data sheet does not say what a masked pin does with an edge. But the next edge has to
+ * interrupt once the pin is unmasked.
+ */
 TEST(rtc_masked, .on = EACH_CPU, .needs = RTC,
      .about = "the RTC goes on after an action that found its line high and its pin masked")
 {

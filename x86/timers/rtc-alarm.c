@@ -3,8 +3,8 @@
  * timers: the RTC's alarm (Motorola MC146818A data sheet, "Alarm Interrupt" and "Register C"). A
  * part of the program timers: see timers.c.
  *
- * The RTC interrupts when its time is that of its alarm. A broken VMM carries the alarm's time to
- * the destination, but nothing there waits for it, or waits by the source's clock. A guest that
+ * The RTC interrupts when its time equals its alarm's. A broken VMM carries the alarm's time to the
+ * destination, but arms no timer for it there, or arms it by the source's clock. A guest that
  * sleeps until an alarm sleeps on.
  *
  * The test sets the alarm to a second in or after the action. When the RTC tells a later second,
@@ -79,8 +79,7 @@ static u64 seconds_ahead(void)
 }
 
 TEST(rtc_alarm_due, .on = EACH_CPU, .needs = RTC,
-     .about =
-	     "the RTC's alarm interrupts when the RTC has reached its time, in an action or after it")
+     .about = "the RTC's alarm interrupts when its time has come, during an action or after it")
 {
 	u8 hour = cmos_read(RTC_ALARM_HOUR), minute = cmos_read(RTC_ALARM_MINUTE),
 	   second = cmos_read(RTC_ALARM_SECOND);
@@ -93,7 +92,9 @@ TEST(rtc_alarm_due, .on = EACH_CPU, .needs = RTC,
 	alarm = (now + ahead) % SECONDS_PER_DAY;
 	start_alarm(alarm % 60);
 	migrate_quiet();
-	/* One was seen in a lab, once, and nobody knows why. It has no alarm to be late with. */
+	/*
+	 * An RTC that stood still was seen once, in a lab; the cause is unknown. No alarm was due.
+	 */
 	if (wait_in_full(is_over(alarm, &now), PATIENCE_MS + ahead * 1000))
 		report(wait_until(READ_ONCE(this_cpu(alarms)), PATIENCE_MS),
 		       "CPU %d: the RTC is at second %lu of the day, and its alarm at %lu has interrupted %u times",

@@ -3,28 +3,30 @@
  * timers: the timers of a PC that a hypervisor emulates, across a live migration and every other
  * action of the host.
  *
- * Specification: for each timer its own, at the head of the file that tests it. What is common: a
- * timer owes the guest an interrupt when its time is over. If that happens while the host holds the
- * guest (the downtime), the guest must get the interrupt as soon as it runs again. It must not wait
- * for another whole time or period.
+ * Specification: the head of each file names that of its timer. All timers have this in common:
+ * when a timer's time is over, the guest must get an interrupt. If that happens while the host
+ * holds the guest (the downtime), the guest must get the interrupt as soon as it runs again. It
+ * must not wait for another whole time or period.
  *
- * A broken hypervisor arms the timer at the destination with its whole time, although a part of it
- * or all has passed; or it loses the expiration in the downtime, and a periodic timer is silent for
- * a period too long, or for ever; or it makes up for the periods of a long pause one by one, and
+ * A broken hypervisor arms the timer at the destination with its whole time, although some or all
+ * of it has passed. Or it loses the expiration in the downtime, and a periodic timer is silent for
+ * a period too long, or for ever. Or it makes up for the periods of a long pause one by one, and
  * the guest does nothing but handle interrupts.
  *
- * How the tests see it: a part of the time passes, and then the guest asks for an action. The
- * interrupt is owed when the timer's time is over, or when the action is, whichever is later. From
- * then on the tests add up how long this CPU runs without it. What the host takes from the CPU does
- * not count: no single gap between two looks counts for more than a small part of the limit. The
- * limit is a quarter of the timer's time. That time is at least twice as long as the last action,
- * and twenty times what an interrupt that no action disturbs is late by (but two seconds are
- * enough), as far as the timer can be armed for so long. So nothing depends on how fast the host
- * is: a hypervisor that begins anew is late by three eighths of the time at least, and a good one
- * by next to nothing. The tests fail only if the interrupt is late in each of three attempts.
+ * How the tests see it: the guest lets a part of the time pass, and then asks for an action. The
+ * interrupt is due when the timer's time is over or when the action ends, whichever is later. From
+ * then on the tests add up how long this CPU runs without the interrupt. Time that the host takes
+ * from the CPU does not count: no single gap between two looks counts for more than a small part of
+ * the limit.
+ *
+ * The limit is a quarter of the timer's time. That time is about twice as long as the last action
+ * or longer. It is also twenty times the lateness of an interrupt that no action disturbs, but five
+ * seconds are enough. Some timers cannot be armed for so long. So nothing depends on how fast the
+ * host is: a hypervisor that begins anew is late by at least three eighths of the time, and a good
+ * one by next to nothing. The tests fail only if the interrupt is late in each of three attempts.
  *
  * They see a periodic timer that fires too often, but not a single interrupt that is early:
- * selftest, svm_time and vmx_time look for that. With QEMU, one-shot APIC timers are
+ * selftest, svm_time and vmx_time look for that. With QEMU, one-shot APIC timers are early
  * (docs/findings.md, "QEMU 7.2: a one-shot APIC timer fires right after a migration"). They cannot
  * tell KVM, which runs a timer, from the VMM that restores it.
  *
@@ -167,7 +169,7 @@ void be_acted_on(void)
 
 #define SHORT_NS   (2 * NS_PER_MS)
 #define SHORT_RUNS 3
-/* If none has come after so long a time, the test itself will find out. */
+/* usual_lateness() waits no longer. If no interrupt comes at all, the test itself finds out. */
 #define MUCH_LATER (1000 * SHORT_NS)
 
 static u64 fit(const struct timer_kind *timer, u64 ns)
@@ -192,10 +194,11 @@ u64 usual_lateness(const struct timer_kind *timer)
 /* ---- the test of all timers ---- */
 
 /*
- * What is left of the timer's time when the guest asks for an action, by how long the last one
- * took. The downtime comes late in a migration, and no two migrations take equally long. With the
- * smaller part left the timer is due in the downtime, or a little before or after it. With the
- * larger one it is sure to be armed when it is saved. CPUs and rounds take turns.
+ * How much of the timer's time is left when the guest asks for an action, in percent of the time
+ * that the last action took. The downtime comes late in a migration, and no two migrations take
+ * equally long. With the smaller part left, the timer is due in the downtime, or a little before or
+ * after it. With the larger part, it is sure to be armed when it is saved. CPUs and rounds
+ * alternate between the two.
  */
 #define LEAST_LEFT_PERCENT 95
 #define MOST_LEFT_PERCENT  300
@@ -211,8 +214,8 @@ static u64 wanted_left(void)
 }
 
 /*
- * What a timer counts was measured by the time source, on a host that may have been busy. So the
- * two may disagree by this part of the time.
+ * The time source measured the timer's frequency on a host that may have been busy. So the two may
+ * disagree by this part of the time.
  */
 #define DISAGREEMENT(ns) ((ns) / 8)
 
@@ -220,7 +223,7 @@ struct attempt {
 	u64 ns, most;
 	u64 owed, acted;
 	bool came;
-	bool last; /* of the attempts: so wait until it comes, and tell how late it was */
+	bool last; /* the last attempt: wait longer, to tell how late the interrupt was */
 	u64 asked; /* the question for the host's time before the timer was armed; 0: no answer */
 	u64 until; /* when the timer was stopped */
 	u32 fired, most_times;
@@ -276,7 +279,9 @@ static void attempt_downtime(struct attempt *attempt, bool periodic, bool phase_
 	attempt->most_times = most_times(attempt, &host);
 }
 
-/* Whether the interrupt came in time. Keeps what is to be told, as the next attempt counts from 0.
+/*
+ * Returns whether the interrupt came in time. Keeps the figures, since the next attempt resets
+ * them.
  */
 static bool try_downtime(struct attempt *attempt, bool periodic, bool phase_may_begin_anew)
 {
@@ -327,7 +332,8 @@ void check_due_in_downtime(const struct timer_kind *timer, bool periodic, bool p
 		wanted = MAX(wanted, 2 * wanted_left());
 		attempt.ns = fit(timer, wanted);
 		attempt.most = MAX(attempt.ns / 4, 4 * usual);
-		/* A VMM that has just restored a guest may be busy for longer than a short period.
+		/*
+		 * A VMM that has just restored a guest may be busy for longer than a short period.
 		 */
 		if (attempt.ns < wanted)
 			attempt.most = MAX(attempt.most, 10 * usual + action_ns());

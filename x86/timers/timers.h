@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the program timers share: how an interrupt that a timer owes the guest is
- * awaited, and how its lateness is measured. See also the head of timers.c. Everything is about the
+ * What the files of the program timers share: how they wait for an interrupt that a timer owes the
+ * guest, and how they measure its lateness. See also the head of timers.c. Everything is about the
  * CPU that calls.
  */
 #ifndef TIMERS_H
@@ -48,7 +48,7 @@ bool rtc_read(u64 *seconds);
 
 /* devices.c has an HPET's registers mapped once its feature was looked for. */
 DECLARE_FEATURE(HPET);
-/* Has the main counter count. */
+/* Starts the main counter. */
 void hpet_count(void);
 /* The main counter, in ns. */
 u64 hpet_now(void);
@@ -92,7 +92,7 @@ void look_now_and_then(void);
  */
 bool await_due(u64 ns, u32 times, u64 most);
 
-/* How long the last action took, by the time source; 0 if there was none. In ns. */
+/* How long the last action took, in ns by the time source; 0 if there was none. */
 u64 action_ns(void);
 /* How late the timer is at worst if there is no action. */
 u64 usual_lateness(const struct timer_kind *timer);

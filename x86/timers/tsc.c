@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * timers: the TSC, by which a TSC deadline, kvmclock and Hyper-V's reference time all go (Intel SDM
+ * timers: the TSC, on which a TSC deadline, kvmclock and Hyper-V's reference time depend (Intel SDM
  * volume 3, "Time-Stamp Counter"; KVM API, "KVM_SET_TSC_KHZ"). A part of the program timers: see
  * timers.c.
  *
- * Some losses in an action hide, since nothing goes wrong at once: the TSCs of two CPUs are no
- * longer in step, and programs that compare times of two CPUs go wrong now and then; or the TSC
- * goes at another rate. An action does not change the host. So what was true before must be true
- * after it.
+ * Some losses in an action are not noticed at once: the TSCs of two CPUs are no longer in step, and
+ * programs that compare times of two CPUs go wrong now and then; or the TSC goes at another rate.
+ * An action does not change the host. So what was true before must be true after it.
  *
- * A VMM restores one vCPU's TSC after the other. KVM takes two for synchronized if they are less
- * than a second apart, by the time that has passed (kvm_synchronize_tsc()), so a very slow VMM may
- * lose the step. A broken hypervisor loses it each time. So the tests fail only if they have seen
- * it lost after each of four actions.
+ * A VMM restores one vCPU's TSC after the other. KVM takes two TSCs for synchronized if they are
+ * less than a second apart, by the time that has passed (kvm_synchronize_tsc()), so a very slow VMM
+ * may leave them out of step. A broken hypervisor does so each time. So tscs_in_step fails only if
+ * the TSCs are out of step after each of four actions.
  *
  * A host whose kernel does not trust its TSC promises nothing, and the tests are skipped.
  */
@@ -39,7 +38,7 @@
 struct turns {
 	bool others_turn, over;
 	u64 others;
-	/* How much an earlier reading is more than a later one, at most: the other's, and ours. */
+	/* By how much a reading exceeds a later one at most: the other CPU's, and this CPU's. */
 	u64 ahead, behind;
 	u64 rounds;
 };
@@ -105,7 +104,7 @@ TEST(tscs_in_step, .needs = ALL_OF(SMP, TSC_IS_AHEAD),
 	struct turns turns;
 	int cpu = out_of_step(&turns);
 
-	/* An earlier action of this boot may have lost it already. */
+	/* An earlier action of this boot may have put the TSCs out of step already. */
 	were_in_step |= cpu < 0;
 	if (!were_in_step) {
 		report_skip("CPU %d's TSC is out of step by %lu ticks before any action", cpu,
@@ -123,7 +122,7 @@ TEST(tscs_in_step, .needs = ALL_OF(SMP, TSC_IS_AHEAD),
 	       cpu < 0 ? cpu_count() - 1 : cpu, turns.ahead, turns.behind, turns.rounds);
 }
 
-/* ---- forth, and not too far ---- */
+/* ---- never back, and no further than the host's clock ---- */
 
 /*
  * A broken VMM or KVM leaves a CPU with the TSC of the new VM, which is far back, or adds the time

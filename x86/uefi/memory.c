@@ -6,9 +6,10 @@
  *
  * A broken hypervisor puts a page of the guest's where one of the firmware's belongs, when it
  * migrates, saves or restores RAM, or it loses such a page. The guest itself would notice only when
- * it next calls the firmware. The tests sum all of this memory up, and look for it elsewhere. They
- * cannot tell a page that was lost from one that somebody has written to. Reserved memory is left
- * out: devices and SMM may change it at any time.
+ * it next calls the firmware. The tests compare checksums of all this memory, and look in it for a
+ * pattern that the guest has written to pages of its own. They cannot tell a page that was lost
+ * from one that somebody has written to. Reserved memory is left out: devices and SMM may change it
+ * at any time.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -17,7 +18,7 @@
 #include "vm.h"
 #include "words.h"
 
-/* Of the guest's own memory, written before the action. 1 MiB. */
+/* 1 MiB of the guest's own memory, written before the action. */
 #define OWN_ORDER   8
 #define OWN_PATTERN 0x6f776e206d656d21ul
 
@@ -65,7 +66,8 @@ static bool overlap(const struct efi_memory *memory, u64 start, u64 end)
 }
 
 TEST(map_has_room, .needs = UEFI,
-     .about = "the firmware's memory map has no overlaps, and its own memory is not the guest's")
+     .about =
+	     "the entries of UEFI's memory map do not overlap, and no entry of the firmware's own has the guest's image")
 {
 	u64 image_start = (u64)_text, image_end = ALIGN((u64)_end, PAGE_SIZE);
 	int overlaps = 0, taken = 0;
@@ -82,12 +84,12 @@ TEST(map_has_room, .needs = UEFI,
 	}
 	report(efi_memory_count > 0, "%d descriptors", efi_memory_count);
 	report(!overlaps, "%d descriptors overlap", overlaps);
-	report(!taken, "%d descriptors of the firmware's own have the guest's image", taken);
+	report(!taken, "%d descriptors of the firmware's own overlap the guest's image", taken);
 }
 
 TEST(firmware_memory_kept, .needs = UEFI,
      .about =
-	     "an action changes no byte of what the firmware keeps, and puts nothing of the guest's there")
+	     "an action changes no byte of the memory that UEFI firmware keeps, and puts none of the guest's pages there")
 {
 	static u64 sums[MOST_EFI_MEMORY];
 	u64 *own = alloc_pages_dirty(OWN_ORDER);

@@ -27,7 +27,7 @@
 #define MOST_STORES	 50
 #define FIRST_GENERATION 100
 #define SECOND_NS	 1000000000l
-/* What a second's clock and the way to the host and back can differ by. */
+/* How far a clock of whole seconds may be off, with the time that a question to the host takes. */
 #define CLOCK_SLACK_S 2
 
 /* Made for this program. */
@@ -55,7 +55,7 @@ static bool set(u32 generation)
 	struct data data = data_of(generation);
 	efi_status status = efi_runtime()->set_variable(name, &vendor, KEPT, sizeof(data), &data);
 
-	/* OVMF without SMM cleans its store up at its next start only. */
+	/* OVMF without SMM cleans up its store only at its next start. */
 	if (status == EFI_OUT_OF_RESOURCES) {
 		report_skip("the firmware has no room for another variable");
 		return false;
@@ -86,13 +86,13 @@ static void delete_it(void)
 	struct data data;
 	u64 size = sizeof(data);
 
-	report_if_failed(status == EFI_SUCCESS, "SetVariable() of nothing says 0x%lx", status);
+	report_if_failed(status == EFI_SUCCESS, "SetVariable() without data returns 0x%lx", status);
 	status = efi_runtime()->get_variable(name, &vendor, NULL, &size, &data);
 	report(status == EFI_NOT_FOUND, "a variable that was deleted is not found (0x%lx)", status);
 }
 
 TEST(services_are_there, .needs = UEFI,
-     .about = "the table of runtime services has its signature before and after an action")
+     .about = "the table of UEFI's runtime services has its signature before and after an action")
 {
 	const struct efi_runtime_services *services = efi_runtime();
 
@@ -119,7 +119,7 @@ static bool get_time(s64 *seconds)
 	struct efi_time time = { 0 };
 	efi_status status = efi_runtime()->get_time(&time, NULL);
 
-	if (!report_if_failed(status == EFI_SUCCESS, "GetTime() says 0x%lx", status) ||
+	if (!report_if_failed(status == EFI_SUCCESS, "GetTime() returns 0x%lx", status) ||
 	    !report_if_failed(time.month >= 1 && time.month <= 12 && time.day >= 1 &&
 				      time.day <= 31 && time.hour < 24 && time.minute < 60 &&
 				      time.second < 60,
@@ -150,7 +150,7 @@ static bool read_both(struct reading *reading)
 }
 
 TEST(time_goes_on, .needs = ALL_OF(UEFI, HOST_ANSWERS),
-     .about = "GetTime() goes on with the host's clock over an action")
+     .about = "UEFI's GetTime() goes on with the host's clock over an action")
 {
 	struct reading first, second;
 	s64 passed, least, most;
@@ -171,7 +171,8 @@ TEST(time_goes_on, .needs = ALL_OF(UEFI, HOST_ANSWERS),
 }
 
 TEST(variable_kept, .needs = UEFI,
-     .about = "a variable that was stored before an action is read after it, changed and deleted")
+     .about =
+	     "a UEFI variable that was stored before an action is read after it, changed and deleted")
 {
 	if (!set(1))
 		return;
@@ -184,7 +185,7 @@ TEST(variable_kept, .needs = UEFI,
 }
 
 TEST(variable_stored_on_the_way, .needs = UEFI,
-     .about = "variables are stored and read while the guest is migrated again and again")
+     .about = "UEFI variables are stored and read while the guest is migrated again and again")
 {
 	u32 wrong = 0, stores = 0;
 	struct deadline deadline;

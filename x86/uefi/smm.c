@@ -7,8 +7,8 @@
  *
  * A broken VMM loses the lock or the mapping when it restores the chipset, so that the guest reads
  * the firmware's secrets or writes its code. The test reads and writes there, and tries to turn
- * the lock off. A write that comes through to SMM unseen is not noticed here, but by what SMM does
- * next.
+ * the lock off. The test does not see a write that reaches SMRAM but cannot be read back. What SMM
+ * does next would show it.
  */
 #include "libcflat.h"
 #include "cmos.h"
@@ -103,7 +103,7 @@ static void check_global(const u16 *name, const char *what, u8 wanted)
 }
 
 TEST(secure_boot_is_on, .needs = SMRAM_LOCKED,
-     .about = "the firmware says before and after an action that Secure Boot is on, with a key")
+     .about = "UEFI firmware says before and after an action that Secure Boot is on, with a key")
 {
 	static const u16 secure[] = { 'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0 };
 	static const u16 setup[] = { 'S', 'e', 't', 'u', 'p', 'M', 'o', 'd', 'e', 0 };

@@ -102,7 +102,7 @@ static void sleep_by_preemption_timer(void (*code)(void), const void *rip, u32 b
 
 TEST(preemption_timer_hlt, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_HLT),
      .about =
-	     "an L2 entered in HLT state survives a migration asleep, until the preemption timer exits in time")
+	     "an L2 entered in HLT state stays asleep through a migration, until the preemption timer makes it exit in time")
 {
 	sleep_by_preemption_timer(run_and_call, run_and_call, GUEST_ACTIVITY_HLT,
 				  GUEST_ACTIVITY_HLT);
@@ -110,7 +110,7 @@ TEST(preemption_timer_hlt, .on = EACH_CPU, .needs = ALL_OF(VMX_PREEMPTION_TIMER,
 
 TEST(preemption_timer_halted, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
      .about =
-	     "an L2 that has executed HLT survives a migration asleep, until the preemption timer exits in time")
+	     "an L2 that has executed HLT stays asleep through a migration, until the preemption timer makes it exit in time")
 {
 	sleep_by_preemption_timer(halt_forever, behind_hlt, GUEST_ACTIVITY_ACTIVE,
 				  GUEST_ACTIVITY_HLT);
@@ -119,7 +119,7 @@ TEST(preemption_timer_halted, .on = EACH_CPU, .needs = VMX_PREEMPTION_TIMER,
 TEST(preemption_timer_shutdown, .on = EACH_CPU,
      .needs = ALL_OF(VMX_PREEMPTION_TIMER, VMX_ACTIVITY_SHUTDOWN),
      .about =
-	     "an L2 entered in shutdown state survives a migration so, until the preemption timer exits in time")
+	     "an L2 entered in shutdown state stays in it through a migration, until the preemption timer makes it exit in time")
 {
 	sleep_by_preemption_timer(run_and_call, run_and_call, GUEST_ACTIVITY_SHUTDOWN,
 				  GUEST_ACTIVITY_SHUTDOWN);
@@ -198,14 +198,14 @@ static void sleep_by_apic_timer(bool taken)
 }
 
 TEST(apic_timer_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
-     .about = "a halted L2 survives a migration asleep, until L1's APIC timer makes it exit, once")
+     .about = "a halted L2 sleeps through a migration, until L1's APIC timer makes it exit, once")
 {
 	sleep_by_apic_timer(false);
 }
 
 TEST(apic_timer_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
      .about =
-	     "a halted L2 survives a migration asleep, until it takes the APIC timer's interrupt, once")
+	     "a halted L2 sleeps through a migration, until it takes the APIC timer's interrupt, once")
 {
 	sleep_by_apic_timer(true);
 }

@@ -18,8 +18,8 @@
  * again until the migration is over. In tests with two CPUs, the other CPU asks for the migration,
  * wakes L2, and makes sure that the test ends.
  *
- * A wake-up that is late is no failure before the deadline. The tests see an unwanted wake-up only
- * by an exit, an instruction of L2 or its activity state.
+ * A late wake-up is a failure only if it misses the deadline. The tests see an unwanted wake-up
+ * only by an exit, an instruction of L2 or its activity state.
  *
  * break=WHAT on the command line spoils a test on purpose:
  *

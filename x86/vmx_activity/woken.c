@@ -82,21 +82,19 @@ static void wake_by_event(void (*send)(int cpu), u8 vector)
 }
 
 TEST(intr_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about =
-	     "a halted L2 survives a migration asleep, until another CPU's IPI makes it exit, once")
+     .about = "a halted L2 sleeps through a migration, until another CPU's IPI makes it exit, once")
 {
 	wake_by_exit(PIN_BASED_EXT_INTR_MASK, EXIT_REASON_EXTERNAL_INTERRUPT, send_low, LOW_VECTOR);
 }
 
 TEST(intr_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "a halted L2 survives a migration asleep, until it takes another CPU's IPI, once")
+     .about = "a halted L2 sleeps through a migration, until it takes another CPU's IPI, once")
 {
 	wake_by_event(send_low, LOW_VECTOR);
 }
 
 TEST(nmi_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about =
-	     "a halted L2 survives a migration asleep, until another CPU's NMI makes it exit, once")
+     .about = "a halted L2 sleeps through a migration, until another CPU's NMI makes it exit, once")
 {
 	wake_by_exit(PIN_BASED_NMI_EXITING, EXIT_REASON_EXCEPTION_NMI, apic_send_nmi, NMI_VECTOR);
 }
@@ -119,14 +117,14 @@ TEST(nmi_exits_halted, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
 }
 
 TEST(nmi_taken, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
-     .about = "a halted L2 survives a migration asleep, until it takes another CPU's NMI, once")
+     .about = "a halted L2 sleeps through a migration, until it takes another CPU's NMI, once")
 {
 	wake_by_event(apic_send_nmi, NMI_VECTOR);
 }
 
 TEST(init_exits_halted, .on = EACH_CPU, .needs = ALL_OF(VMX, SMP),
      .about =
-	     "a halted L2 survives a migration asleep, until another CPU's INIT makes it exit, once")
+	     "a halted L2 sleeps through a migration, until another CPU's INIT makes it exit, once")
 {
 	wake_by_exit(0, EXIT_REASON_INIT_SIGNAL, send_init, 0);
 }
@@ -159,21 +157,21 @@ static void wait_for_sipi(void (*disturb)(int cpu), u8 vector, bool timer)
 
 TEST(wait_for_sipi, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, SMP),
      .about =
-	     "an L2 in wait-for-SIPI survives a migration so, until the SIPI exits with its vector")
+	     "an L2 in wait-for-SIPI state stays in it through a migration, until a SIPI makes it exit with the SIPI's vector")
 {
 	wait_for_sipi(NULL, 0, false);
 }
 
 TEST(wait_for_sipi_intr, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, SMP),
      .about =
-	     "in wait-for-SIPI, after a migration, an interrupt does not exit; L1 gets it after the SIPI")
+	     "an interrupt does not make an L2 in wait-for-SIPI state exit after a migration; L1 gets it after the SIPI")
 {
 	wait_for_sipi(send_low, LOW_VECTOR, false);
 }
 
 TEST(wait_for_sipi_nmi, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, SMP),
      .about =
-	     "in wait-for-SIPI, after a migration, an NMI does not exit; L1 gets it after the SIPI")
+	     "an NMI does not make an L2 in wait-for-SIPI state exit after a migration; L1 gets it after the SIPI")
 {
 	wait_for_sipi(apic_send_nmi, NMI_VECTOR, false);
 }
@@ -181,7 +179,8 @@ TEST(wait_for_sipi_nmi, .on = EACH_CPU, .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, 
 /* 26.5.1: the timer causes no VM exit if it reaches zero in the wait-for-SIPI state. */
 TEST(wait_for_sipi_timer, .on = EACH_CPU,
      .needs = ALL_OF(VMX_ACTIVITY_WAIT_SIPI, VMX_PREEMPTION_TIMER, SMP),
-     .about = "in wait-for-SIPI, across a migration, the preemption timer does not exit")
+     .about =
+	     "the preemption timer does not make an L2 in wait-for-SIPI state exit, across a migration")
 {
 	wait_for_sipi(NULL, 0, true);
 }

@@ -102,13 +102,14 @@ static void check_changed(bool ept)
 
 TEST(apic_access_page_changed, .on = EACH_CPU, .needs = VMX_APIC_ACCESSES,
      .about =
-	     "L1 makes another page the APIC-access page, before or after a migration: only that one exits")
+	     "only accesses to the current APIC-access page exit, which L1 changes before and after a migration")
 {
 	check_changed(false);
 }
 
 TEST(apic_access_page_changed_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_APIC_ACCESSES, VMX_EPT),
-     .about = "L1 changes the APIC-access page under EPT, before or after a migration")
+     .about =
+	     "under EPT, only accesses to the current APIC-access page exit, which L1 changes before and after a migration")
 {
 	check_changed(true);
 }

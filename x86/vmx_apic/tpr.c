@@ -32,7 +32,7 @@ static const struct step cr8_steps[] = {
 
 TEST(tpr_shadow, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
      .about =
-	     "TPR shadow: L2's CR8 is VTPR, which survives a migration without exits and apart from L1's TPR")
+	     "with the TPR shadow, L2's CR8 is VTPR, which survives a migration without exits and apart from L1's TPR")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW, 0);
 
@@ -73,7 +73,7 @@ static void write_cr8_through_move(void *unused)
  * hypervisor does not notice that, and does not send the page again.
  */
 TEST(tpr_shadow_meanwhile, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "TPR shadow: what L2 writes to CR8 during a migration is in VTPR after it")
+     .about = "with the TPR shadow, what L2 writes to CR8 during a migration is in VTPR after it")
 {
 	struct l2 *l2 = new_l2(write_cr8_through_move, NULL, false, 0);
 
@@ -113,7 +113,8 @@ static const struct step threshold_steps[] = {
 };
 
 TEST(tpr_threshold, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "TPR threshold: MOV to CR8 causes an exit only if it takes VTPR below the threshold")
+     .about =
+	     "with the TPR shadow, MOV to CR8 causes an exit only if it takes VTPR below the TPR threshold")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW, 0);
 
@@ -123,7 +124,7 @@ TEST(tpr_threshold, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 
 /* Without virtualized APIC accesses a VM entry fails if VTPR is below the threshold (27.2.1.1). */
 TEST(tpr_threshold_refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
-     .about = "TPR threshold: a VM entry with VTPR below it fails after a migration")
+     .about = "a VM entry with VTPR below the TPR threshold fails after a migration")
 {
 	struct l2 *l2 = new_l2(call_in_l2, NULL, false, 0);
 	u64 reason;
@@ -147,7 +148,7 @@ TEST(tpr_threshold_refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 /* With virtualized APIC accesses the VM entry succeeds, and L2 exits at once (27.7.7). */
 TEST(tpr_threshold_at_entry, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_APIC_ACCESSES),
      .about =
-	     "TPR threshold: with VTPR below it L2 exits before its first instruction, also after a migration")
+	     "with VTPR below the TPR threshold L2 exits before its first instruction, also after a migration")
 {
 	struct l2 *l2 = new_l2(call_in_l2, NULL, false, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
 

@@ -31,7 +31,8 @@ static const struct step x2apic_steps[] = {
 };
 
 TEST(x2apic_tpr, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX_X2APIC_MODE),
-     .about = "virtualized x2APIC mode: MSR 808h is VTPR, and only the TPR threshold makes it exit")
+     .about =
+	     "in virtualized x2APIC mode, MSR 808h is VTPR, and WRMSR of it exits only by the TPR threshold")
 {
 	struct l2 *l2 = new_l2_for_steps(false, CPU_BASED_TPR_SHADOW,
 					 SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE);

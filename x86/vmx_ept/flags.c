@@ -34,7 +34,8 @@ TEST(used_bits_guest_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 }
 
 TEST(used_during_move_ept, .on = EACH_CPU, .needs = VMX_EPT_AD,
-     .about = "accessed and dirty flags that are set during a migration, in EPT and in L2's tables")
+     .about =
+	     "accessed and dirty flags that are set in EPT and in L2's tables during a migration survive it")
 {
 	make_with(true, false);
 	used_during_migration_story(true);

@@ -76,19 +76,20 @@ static void string_story(void (*code)(void *at), bool walk, u64 bits, u64 error)
 
 TEST(string_out, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "OUTS from a page that EPT does not map: the violation says why and where, across a migration")
+	     "OUTS from a page that EPT does not map causes a violation that says why and where, across a migration")
 {
 	string_story(write_string, false, 0, READS | FINAL);
 }
 
 TEST(string_out_walk, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "OUTS with L2's page table not mapped by EPT: the violation says why and where")
+     .about =
+	     "OUTS through a page table of L2 that EPT does not map causes a violation that says why and where")
 {
 	string_story(write_string, true, 0, READS | WALK);
 }
 
 TEST(string_in, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "INS to a page that EPT makes read-only: the violation says why and where")
+     .about = "INS to a page that EPT makes read-only causes a violation that says why and where")
 {
 	string_story(read_string, false, READ_ONLY,
 		     WRITES | ALSO_READS | READABLE | EXECUTABLE | FINAL);

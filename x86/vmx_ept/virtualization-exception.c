@@ -67,7 +67,7 @@ static bool exits(struct world *w, int i, u64 entry, const char *what)
 
 TEST(virtualization_exception, .on = EACH_CPU, .needs = VMX_EPT_VIOLATION_VE,
      .about =
-	     "#VE comes to L2 in place of an EPT violation, once, also if L2 is migrated in its handler")
+	     "#VE comes to L2 in place of an EPT violation, once, even if L2 is migrated in its handler")
 {
 	handler before = handle_exception(VE_VECTOR, on_virtualization_exception);
 	struct convertible *c = &this_cpu(convertible);

@@ -64,20 +64,20 @@ static const struct stop violations[] = {
 
 TEST(ept_violation, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "EPT violations say why and where, also after a migration; once repaired, the access is done once")
+	     "EPT violations report why and where, also after a migration; when L1 has repaired the entry, the access is done once")
 {
 	stop_at_all(violations, ARRAY_SIZE(violations), false);
 }
 
 TEST(ept_violation_warm, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "EPT violations at pages that L2 has used before L1 took them away, across a migration")
+	     "EPT violations at pages that L2 has used before report why and where, across a migration")
 {
 	stop_at_all(violations, ARRAY_SIZE(violations), true);
 }
 
 TEST(ept_execute_only, .on = EACH_CPU, .needs = VMX_EPT_EXECUTE_ONLY,
-     .about = "EPT violations at pages that may only be executed, across a migration")
+     .about = "EPT violations at execute-only pages report why and where, across a migration")
 {
 	static const struct stop execute_only[] = {
 		{ VIOLATION("read, execute-only", READ, EPT_PAGE & ~0x3ul, READS | EXECUTABLE,
@@ -144,13 +144,15 @@ static const struct stop misconfigurations[] = {
 };
 
 TEST(ept_misconfig, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "EPT misconfigurations say where, also after a migration; once repaired, L2 goes on")
+     .about =
+	     "EPT misconfigurations report where, also after a migration; when L1 has repaired the entry, L2 goes on")
 {
 	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), false);
 }
 
 TEST(ept_misconfig_warm, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "EPT misconfigurations at pages that L2 has used before L1 spoiled their entries")
+     .about =
+	     "EPT misconfigurations at pages that L2 has used before report where, across a migration")
 {
 	stop_at_all(misconfigurations, ARRAY_SIZE(misconfigurations), true);
 }
@@ -187,7 +189,8 @@ static bool maps_itself(struct world *w, int i, const char *when)
 }
 
 TEST(ept_from_inside, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "an EPT entry that L2 writes itself counts at once, before and after migrations")
+     .about =
+	     "an EPT entry that L2 writes itself takes effect at once, before and after migrations")
 {
 	struct world *w = world_new(true);
 	bool good = maps_itself(w, 1, "before the migration");

@@ -84,7 +84,7 @@ TEST(nmi_window_moved_in_l2, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
  */
 TEST(nmi_window_moved_in_second, .on = EACH_CPU, .needs = VMX_VIRTUAL_NMIS,
      .about =
-	     "an NMI window survives a migration in the handler's second run, when all its pages are mapped")
+	     "an NMI window survives a migration in the second run of L2's NMI handler, when all its pages are mapped")
 {
 	move_in_nmi_handler(true);
 }

@@ -190,21 +190,21 @@ TEST(fault_in_delivery_int1, .on = EACH_CPU, .needs = VMX,
 
 TEST(gate_without_page, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "an event whose gate meets an EPT violation is in IDT vectoring, and can be injected again")
+	     "an event whose delivery meets an EPT violation at its gate is in IDT vectoring, and can be injected again")
 {
 	stop_deliveries(&no_gates, injections, ARRAY_SIZE(injections));
 }
 
 TEST(gate_without_page_int1, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "INT1 whose gate meets an EPT violation is in IDT vectoring, and can be injected again")
+	     "INT1 whose delivery meets an EPT violation at its gate is in IDT vectoring, and can be injected again")
 {
 	stop_deliveries(&no_gates, int1, ARRAY_SIZE(int1));
 }
 
 TEST(stack_without_page, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "an event whose stack meets an EPT violation is in IDT vectoring, and can be injected again")
+	     "an event whose delivery meets an EPT violation at the stack is in IDT vectoring, and can be injected again")
 {
 	stop_deliveries(&no_stack, injections, ARRAY_SIZE(injections));
 }

@@ -215,7 +215,7 @@ static void move_in_handler(const struct injection *row)
 
 #define MOVE_IN_HANDLER(id, row, what)                                                             \
 	TEST(moved_in_handler_##id, .on = EACH_CPU, .needs = VMX,                                  \
-	     .about = what " that L1 injects comes once, also if L2 is migrated in its handler")   \
+	     .about = what " that L1 injects comes once, even if L2 is migrated in its handler")   \
 	{                                                                                          \
 		move_in_handler(&injections[row]);                                                 \
 	}

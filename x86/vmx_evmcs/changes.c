@@ -11,7 +11,7 @@
 
 TEST(changed_before_move, .on = EACH_CPU, .needs = HV_EVMCS,
      .about =
-	     "what L1 changes in an active enlightened VMCS before a migration holds at the next entry")
+	     "what L1 changes in an active enlightened VMCS before a migration takes effect at the next entry")
 {
 	struct story *story = begin_story();
 
@@ -28,7 +28,7 @@ TEST(changed_before_move, .on = EACH_CPU, .needs = HV_EVMCS,
 
 TEST(changed_after_move, .on = EACH_CPU, .needs = HV_EVMCS,
      .about =
-	     "what L1 changes in an active enlightened VMCS after a migration holds at the next entry")
+	     "what L1 changes in an active enlightened VMCS after a migration takes effect at the next entry")
 {
 	struct story *story = begin_story();
 
@@ -55,7 +55,7 @@ TEST(moved_before_first_entry, .on = EACH_CPU, .needs = HV_EVMCS,
 
 TEST(moved_in_l2, .on = EACH_CPU, .needs = HV_EVMCS,
      .about =
-	     "an L2 on an enlightened VMCS goes on after a migration in L2, and L1's next changes hold")
+	     "an L2 on an enlightened VMCS goes on after a migration in L2, and L1's next changes take effect")
 {
 	struct story *story = begin_story();
 

@@ -49,7 +49,7 @@ static u64 new_ept(struct l2 *l2, u64 *page, u64 *shown)
 
 TEST(ept_pointer, .on = EACH_CPU, .needs = ALL_OF(HV_EVMCS, VMX_EPT),
      .about =
-	     "another EPT pointer holds from the next entry on, and survives migrations in L1 and in L2")
+	     "another EPT pointer in an enlightened VMCS takes effect at the next entry, and survives migrations in L1 and in L2")
 {
 	u64 *page[2] = { alloc_page(), alloc_page() }, eptp[2];
 	struct reading reading = { .page = page[0] };

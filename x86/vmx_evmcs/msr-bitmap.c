@@ -77,13 +77,15 @@ static void msr_bitmap_across_moves(bool enlightened)
 }
 
 TEST(msr_bitmap, .on = EACH_CPU, .needs = HV_EVMCS,
-     .about = "changes to the MSR bitmap hold at the next entry, across migrations in L1 and in L2")
+     .about =
+	     "with an enlightened VMCS, changes to the MSR bitmap take effect at the next entry, across migrations in L1 and in L2")
 {
 	msr_bitmap_across_moves(false);
 }
 
 TEST(enlightened_msr_bitmap, .on = EACH_CPU, .needs = HV_EVMCS_MSR_BITMAP,
-     .about = "changes to an enlightened MSR bitmap, told by the clean bit, hold across migrations")
+     .about =
+	     "changes to an enlightened MSR bitmap, announced by the clean bit, take effect across migrations")
 {
 	msr_bitmap_across_moves(true);
 }

@@ -8,8 +8,8 @@
  * and only then may the hypervisor write to it. At an entry the hypervisor need not read again
  * those parts whose clean bits L1 has left set. The VP assist page names the enlightened VMCS at
  * each entry. So three things must hold. A page that was never entered does not change at all. In
- * an active page, nothing that L1 relies on changes. And what L1 changes, when it also clears the
- * clean bit, holds at the next entry, whether the migration came before the change or after it.
+ * an active page, nothing that L1 relies on changes. And what L1 changes before or after the
+ * migration, when it also clears the clean bit, takes effect at the next entry.
  *
  * In a migration the hypervisor has the contents twice: in L1's memory, and in a copy of its own,
  * which it saves. A broken one takes the older of the two. It forgets that the VMCS is an

@@ -100,7 +100,7 @@ static bool every_other_msr(int place, int first)
 
 TEST(msrs, .on = EACH_CPU, .needs = VMX_MSR_BITMAPS,
      .about =
-	     "RDMSR and WRMSR exit by L1's bitmap, and all without a bitmap, before and after migrations")
+	     "RDMSR and WRMSR exit by L1's bitmap, and always without a bitmap, before and after migrations")
 {
 	struct l2 *l2 = begin(msrs, ARRAY_SIZE(msrs));
 

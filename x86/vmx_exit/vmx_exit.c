@@ -27,8 +27,8 @@
  *
  * break=WHAT on the command line spoils a test on purpose:
  *
- * lost         after a test's first migration L1 clears controls for HLT, I/O, #UD and one MSR
- * gained       after it L1 sets those for PAUSE, RDTSC and #DE, which the test does not expect
+ * lost         after a test's first migration L1 clears controls for HLT, I/O, #UD, #PF and one MSR
+ * gained       after it L1 sets those for PAUSE, RDTSC, #DE and #PF, unknown to the test
  * information  after it the test expects another qualification and instruction length
  * entry        the VMCS has nothing wrong for which an entry should be refused
  */
@@ -378,7 +378,7 @@ bool check_information(const struct l2 *l2, const struct row *row, const char *w
 /* A broken hypervisor mixes up two controls, or goes on with those from before the migration. */
 TEST(instructions_changed, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "execution controls that L1 changes before or after a migration count at the next entry")
+	     "execution controls that L1 changes before or after a migration take effect at the next entry")
 {
 	struct l2 *l2 = begin_instructions();
 

@@ -221,15 +221,13 @@ TEST(new_vpid_cr3, .on = EACH_CPU, .needs = VMX_VPID,
 }
 
 TEST(invlpg_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about =
-	     "L2 under EPT sees changes that it makes to its tables before a migration after its INVLPG")
+     .about = "L2 under EPT changes its tables, is migrated, executes INVLPG and sees the change")
 {
 	own_invlpg_story(true);
 }
 
 TEST(invlpg_vpid, .on = EACH_CPU, .needs = VMX_VPID,
-     .about =
-	     "L2 with a VPID sees changes that it makes to its tables before a migration after its INVLPG")
+     .about = "L2 with a VPID changes its tables, is migrated, executes INVLPG and sees the change")
 {
 	make_with(false, true);
 	own_invlpg_story(false);

@@ -89,21 +89,22 @@ TEST(several_vpids_cr3, .on = EACH_CPU, .needs = VMX_VPID,
 }
 
 TEST(one_vpid_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
-     .about = "L2s with different EPTs share a VPID that is never flushed, across a migration")
+     .about =
+	     "L2s with different EPTs that share a VPID, never flushed, each see their own pages across a migration")
 {
 	shared_tag_story(true);
 }
 
 TEST(one_vpid_cr3, .on = EACH_CPU, .needs = VMX_VPID,
      .about =
-	     "L2s with different CR3s share a VPID that is flushed before each entry, across a migration")
+	     "L2s with different CR3s that share a VPID, flushed before each entry, each see their own pages across a migration")
 {
 	shared_tag_story(false);
 }
 
 TEST(ept_pointer_changes, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "an EPT_POINTER that L1 changes between entries, also right before a migration, counts at once")
+	     "an EPT_POINTER that L1 changes between entries, also right before a migration, takes effect at once")
 {
 	other_tables_story(true);
 }
@@ -139,14 +140,15 @@ static void changes_behind_move(bool nested)
 }
 
 TEST(ept_pointer_after_move, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "an EPT_POINTER that L1 writes right after a migration counts at the next entry")
+     .about =
+	     "an EPT_POINTER that L1 writes right after a migration takes effect at the next entry")
 {
 	changes_behind_move(true);
 }
 
 TEST(ept_pointer_after_move_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_VPID),
      .about =
-	     "with a VPID, an EPT_POINTER that L1 writes right after a migration counts at the next entry")
+	     "with a VPID, an EPT_POINTER that L1 writes right after a migration takes effect at the next entry")
 {
 	make_with(false, true);
 	changes_behind_move(true);
@@ -154,7 +156,7 @@ TEST(ept_pointer_after_move_vpid, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_V
 }
 
 TEST(cr3_after_move, .on = EACH_CPU, .needs = VMX,
-     .about = "a GUEST_CR3 that L1 writes right after a migration counts at the next entry")
+     .about = "a GUEST_CR3 that L1 writes right after a migration takes effect at the next entry")
 {
 	changes_behind_move(false);
 }
@@ -235,21 +237,21 @@ TEST(faults_in_turn_ept, .on = EACH_CPU, .needs = VMX_EPT,
 
 TEST(repaired_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "#PF of L2 under EPT exits with the right error and address, across a migration in L1")
+	     "a #PF of L2 under EPT exits with the right error code and address, across a migration in L1")
 {
 	repaired_story(true);
 }
 
 TEST(repaired_cr3, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "#PF of L2 without EPT exits with the right error and address, across a migration in L1")
+	     "a #PF of L2 without EPT exits with the right error code and address, across a migration in L1")
 {
 	repaired_story(false);
 }
 
 TEST(passed_on_ept, .on = EACH_CPU, .needs = VMX_EPT,
      .about =
-	     "#PF that exits and that L1 injects comes to L2 under EPT once, with the CR2 that L1 has set")
+	     "a #PF of L2 under EPT that exits, and that L1 then injects, comes to L2 once, with the CR2 that L1 has set")
 {
 	passed_on_story(true);
 }
@@ -297,14 +299,14 @@ TEST(long_ept, .on = EACH_CPU, .needs = ALL_OF(VMX_EPT, VMX_LOAD_EFER),
 /* ======== writes during a migration ======== */
 
 TEST(writes_ept, .on = EACH_CPU, .needs = VMX_EPT,
-     .about = "every word that L2 writes through EPT pages of 4 KiB during a migration arrives")
+     .about = "every word that L2 writes through EPT pages of 4 KiB during a migration survives it")
 {
 	writes_story(true, SMALL_PAGES);
 }
 
 TEST(writes_ept_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
      .about =
-	     "every word that L2 writes during a migration arrives, if EPT has accessed and dirty flags")
+	     "every word that L2 writes during a migration survives it, if EPT has accessed and dirty flags")
 {
 	make_with(true, false);
 	writes_story(true, SMALL_PAGES);
@@ -312,19 +314,21 @@ TEST(writes_ept_flags, .on = EACH_CPU, .needs = VMX_EPT_AD,
 }
 
 TEST(writes_ept_2mib, .on = EACH_CPU, .needs = VMX_EPT_2MB_PAGE,
-     .about = "every word that L2 writes through an EPT page of 2 MiB during a migration arrives")
+     .about =
+	     "every word that L2 writes through an EPT page of 2 MiB during a migration survives it")
 {
 	writes_story(true, LARGE_PAGES);
 }
 
 TEST(writes_ept_1gib, .on = EACH_CPU, .needs = VMX_EPT_1GB_PAGE,
-     .about = "every word that L2 writes through an EPT page of 1 GiB during a migration arrives")
+     .about =
+	     "every word that L2 writes through an EPT page of 1 GiB during a migration survives it")
 {
 	writes_story(true, HUGE_PAGES);
 }
 
 TEST(crowd_ept, .needs = ALL_OF(VMX_EPT, SMP),
-     .about = "every word that L2s on all CPUs write through EPTs during a migration arrives")
+     .about = "every word that L2s on all CPUs write through EPTs during a migration survives it")
 {
 	crowd_story(true);
 }

@@ -225,7 +225,7 @@ TEST(areas_full, .on = EACH_CPU, .needs = VMX,
 
 TEST(areas_changed, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "MSR areas that L1 replaces and shortens before and after a migration count as they are then")
+	     "MSR areas that L1 replaces and resizes before and after a migration are used as L1 changed them last")
 {
 	static const unsigned counts[][AREA_KINDS] = {
 		{ 30, 40, 50 }, { 7, 50, 4 }, { 90, 3, 60 }, { 5, 6, 7 }
@@ -287,7 +287,7 @@ static void check_not_loaded(struct l2 *l2, const struct areas *areas, unsigned 
 
 TEST(areas_refused, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "a VM entry fails at the MSR-area entry that L1 made wrong before a migration, and loads L1's MSRs")
+	     "a VM entry fails at the MSR-area entry that L1 made wrong before a migration, and L1's MSRs are loaded")
 {
 	unsigned most = most_entries(), count[AREA_KINDS] = { most, 6, 6 };
 	unsigned places[UNLOADABLE] = { 0, 1, most / 2, most - 2, most - 1 };

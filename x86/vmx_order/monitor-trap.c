@@ -67,7 +67,7 @@ static bool expect_trap(struct l2 *l2, const void *boundary, const char *when)
 
 TEST(trap_exits, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
      .about =
-	     "monitor trap flag: an exit after each instruction, across migrations around an access to a port")
+	     "with the monitor trap flag L2 exits after each instruction, across migrations around an access to a port")
 {
 	struct l2 *l2 = new_target();
 
@@ -86,7 +86,7 @@ TEST(trap_exits, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
 /* If a VM entry injects an event, the exit comes before the handler's first instruction. */
 TEST(trap_behind_exception, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
      .about =
-	     "monitor trap flag: after an exception injected before a migration, the exit is where its handler begins")
+	     "with the monitor trap flag L2 exits where its handler begins, after an exception injected before a migration")
 {
 	struct l2 *l2 = new_target();
 
@@ -116,14 +116,15 @@ static void inject_trap(bool set)
 }
 
 TEST(trap_injected, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
-     .about = "monitor trap flag: a pending exit injected before a migration comes before L2 runs")
+     .about =
+	     "with the monitor trap flag set, a pending MTF exit injected before a migration comes before L2 runs")
 {
 	inject_trap(true);
 }
 
 TEST(trap_injected_alone, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
      .about =
-	     "a pending monitor-trap exit injected before a migration comes without the flag as well")
+	     "a pending MTF exit injected before a migration comes even if the monitor trap flag is not set")
 {
 	inject_trap(false);
 }
@@ -155,7 +156,7 @@ static void one_step(void *data)
 
 TEST(trap_moved_anywhere, .on = EACH_CPU, .needs = VMX_MONITOR_TRAP_FLAG,
      .about =
-	     "monitor trap flag: an exit after each instruction that L2 executes during a migration")
+	     "with the monitor trap flag L2 exits after each instruction that it executes during a migration")
 {
 	struct steps steps = { .l2 = new_target() };
 

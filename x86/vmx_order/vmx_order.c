@@ -108,7 +108,7 @@ TEST(pending_step, .on = EACH_CPU, .needs = VMX,
  */
 TEST(pending_breakpoint, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "a pending breakpoint survives a migration and comes before L2 runs; one instruction later after MOV SS")
+	     "a pending breakpoint survives a migration and comes before L2 runs; after MOV SS it comes one instruction later")
 {
 	struct l2 *free = new_target(), *blocked = new_target();
 	struct l2 *both[] = { free, blocked };
@@ -150,7 +150,7 @@ static void step_and_call(void *data)
 /* A broken hypervisor loses a #DB that was recognized but not delivered when L2 exits. */
 TEST(pending_at_exit, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "a step that MOV SS holds back is in the VMCS after an exit, and comes once after a migration")
+	     "a single-step #DB that MOV SS holds back is in the VMCS after an exit, and comes once after a migration")
 {
 	struct l2 *l2 = event_l2_new(step_and_call, NULL);
 
@@ -195,7 +195,7 @@ FEATURE(L2_BREAKPOINTS, "a CPU whose breakpoints work")
 /* A broken hypervisor loses TF or a #DB that is due, or gives two for one instruction. */
 TEST(step_exits, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "single steps: an intercepted #DB exits after each instruction, across a migration in L1")
+	     "when L2 single-steps, an intercepted #DB exits after each instruction, across a migration in L1")
 {
 	struct l2 *l2 = event_l2_new(in_steps, NULL);
 
@@ -220,14 +220,15 @@ TEST(step_exits, .on = EACH_CPU, .needs = VMX,
 }
 
 TEST(step_moved_in_handler, .on = EACH_CPU, .needs = VMX,
-     .about = "single steps: L2 gets #DB after each instruction, across a migration in its handler")
+     .about =
+	     "when L2 single-steps, it gets #DB after each instruction, across a migration in its handler")
 {
 	step_in_l2(MIGRATED_IN_HANDLER);
 }
 
 TEST(step_moved_anywhere, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "single steps: L2 gets #DB after each instruction that it executes during a migration")
+	     "when L2 single-steps, it gets #DB after each instruction that it executes during a migration")
 {
 	step_in_l2(MIGRATED_ANYWHERE);
 }

@@ -324,5 +324,3 @@ void expect_sweep(struct l2 *l2, struct shadow *which, u64 seed, bool move, cons
 	if (run_sweep(l2, seed, move, when))
 		check_sweep(which, when);
 }
-
-/* ======== tests ======== */

@@ -62,7 +62,7 @@ static void enter_with_event(void)
  */
 TEST(moved_in_entry, .on = EACH_CPU, .needs = VMX,
      .about =
-	     "an event that a VM entry injects comes once, also if the migration hits the entry itself")
+	     "an event that a VM entry injects comes once, even if the migration hits the entry itself")
 {
 	struct vmx_msr_entry *area = alloc_pages(1);
 	struct long_entries *mine = &this_cpu(long_entries);

@@ -107,7 +107,7 @@ TEST(apic_timer_exits, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
 
 TEST(apic_timer_in_l2, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
      .about =
-	     "L1's APIC timer that runs during a migration in L2 comes to L2, once, if it should not exit")
+	     "L1's APIC timer that runs during a migration in L2 interrupts L2, once, if it does not make L2 exit")
 {
 	struct ticks *ticks = begin_tick(false);
 
@@ -122,7 +122,7 @@ TEST(apic_timer_in_l2, .on = EACH_CPU, .needs = ALL_OF(VMX, TSC_DEADLINE),
  */
 TEST(apic_timer_acknowledged, .on = EACH_CPU, .needs = ALL_OF(VMX_ACK_INTR_ON_EXIT, TSC_DEADLINE),
      .about =
-	     "L1's APIC timer that an exit acknowledges is in service, vector in the VMCS, across migrations")
+	     "an interrupt of L1's APIC timer that an exit acknowledges is in service, with its vector in the VMCS, across migrations")
 {
 	struct ticks *ticks = begin_tick(true);
 	u64 expected = INTR_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | TIMER_VECTOR, information;

@@ -237,7 +237,7 @@ static u64 longest_pause(const struct host_time *before)
 
 TEST(preemption_timer_saved, .on = EACH_CPU, .needs = VMX_SAVE_PREEMPTION_TIMER,
      .about =
-	     "an exit saves what is left of the preemption timer if asked to, and the migration counts")
+	     "an exit saves what is left of the preemption timer if L1 asks for it, and the time of a migration in L2 counts")
 {
 	struct alarm alarm;
 	struct host_time host_before;

@@ -11,8 +11,8 @@
  * to L2.
  *
  * The tests compare what L2 reads, less the offset, with L1's TSC before the entry and after the
- * exit. This is exact for the offset, and says nothing about the rate of the TSC. An event that is
- * late is no failure before the deadline, which the library's time source measures. The stack that
+ * exit. This is exact for the offset, and says nothing about the rate of the TSC. A late event is a
+ * failure only if it misses its deadline, which the library's time source measures. The stack that
  * an interrupt comes on tells whether it came to L1 or to L2.
  *
  * x86/nested/time*.c has the tests that SVM has as well.

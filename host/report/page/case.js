@@ -72,7 +72,7 @@ function failedTests(story) {
 	return story.tests.filter(test => test[3] === 'fail' && !isToldAsFailure(story, test)).map(test =>
 		make('li', {}, make('strong', {}, test[0]), ` on CPU ${test[1]}`,
 			story.tests.some(other => other[2] > 1) ? `, round ${test[2]}` : null,
-			make('br'), make('span', {class: 'reason'}, test[8] || 'no reason is told'),
+			make('br'), make('span', {class: 'reason'}, test[8] || 'no reason given'),
 			test.length > 9 ? make('details', {}, make('summary', {}, count(test.length - 9, 'further check')),
 				make('ul', {}, test.slice(9).map(text => make('li', {class: 'reason'}, text)))) : null));
 }

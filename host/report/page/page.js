@@ -10,7 +10,7 @@ function make(name, attributes, ...children) {
 	return fill(document.createElement(name), attributes, children);
 }
 
-// The same of SVG.
+// The same for SVG.
 function draw(name, attributes, ...children) {
 	return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
@@ -72,7 +72,7 @@ const cases = dataOf('summaries');
 			entry.was = before.get(key(entry));
 }
 
-// Those of the run itself.
+// The cases of the run itself.
 const current = cases.filter(entry => !entry.before);
 
 function isRed(verdict) {

@@ -119,8 +119,8 @@ function rate(pages) {
 	return `${pages >= 10 ? Math.round(pages) : pages.toFixed(1)} pages/s`;
 }
 
-// For how long the guest stood still is known between two bounds. Where the VMM does not tell when
-// that began, it was towards the end of the action.
+// The time for which the guest stood still is known between two bounds. If the VMM does not tell
+// when that began, it is drawn at the end of the action.
 function gapOf(action) {
 	const [at, took, least, most] = action;
 	const stopped = action[10];

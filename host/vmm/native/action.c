@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What can be done to the guest of a ferry-vmm: requests of the control protocol
- * (docs/native-vmm.md). The console's bytes of the time before a reply are in its pipe when the
- * reply comes.
+ * (docs/native-vmm.md). When a reply comes, all that the guest wrote before it is already in the
+ * console's pipe.
  */
 #include "vmm/native/native.h"
 
@@ -109,8 +109,8 @@ static void on_cycled(void *data, GHashTable *values, const char *problem)
 }
 
 /*
- * The guest stands still, and all of it is in the file. If it is to go on here, too, that is in a
- * new VM, like the one that is made from the file.
+ * The guest stands still, and all of it is in the file. If the guest goes on here, too, it does so
+ * in a new VM, just as the copy in the file does.
  */
 static void on_saved(void *data, GHashTable *values, const char *problem)
 {

@@ -65,7 +65,7 @@ static void handle_reply(struct native_channel *channel, const struct native_lin
 	if (!pending || pending->number != line->number) {
 		line_channel_break(channel->lines,
 				   "ferry-vmm answers request %" G_GUINT64_FORMAT
-				   ", which waits for none",
+				   ", which waits for no answer",
 				   line->number);
 		return;
 	}

@@ -166,14 +166,14 @@ static void native_free(struct vm *vm)
 
 /* ---- the program ---- */
 
-/* $FERRY_VMM, or the one that was built with this runner. */
+/* The one that the user names, or the one that was built with this runner. */
 static gboolean find_programs(struct vmm_programs *programs, const struct settings *wanted,
 			      GError **error)
 {
-	const char *named = wanted->ferry_vmm ? wanted->ferry_vmm : g_getenv("FERRY_VMM");
+	const char *named = wanted->ferry_vmm;
 	g_autofree char *built = build_path("ferry-vmm");
 
-	/* With a slash, so that it is not looked for in $PATH. */
+	/* The path has a slash, so it is not looked for in $PATH. */
 	programs->binary =
 		named ? g_find_program_in_path(named) : g_canonicalize_filename(built, NULL);
 	if (programs->binary && g_file_test(programs->binary, G_FILE_TEST_IS_EXECUTABLE))

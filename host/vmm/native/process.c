@@ -11,9 +11,9 @@
 #include "vmm/native/native.h"
 #include "vmm/native/words.h"
 
-/* What ferry-vmm ends with when a restore did not bring back what was saved. */
+/* ferry-vmm's exit status when what it restored differs from what was saved. */
 #define STATUS_DIFFERENCE 4
-/* And when the machine was to have what this KVM, or ferry-vmm, has not. */
+/* Its exit status when this KVM, or ferry-vmm, lacks something that the machine is to have. */
 #define STATUS_UNABLE 8
 
 /* ---- the start ---- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * See words.h. unittests.cfg describes a program's machine in QEMU's words (QEMU's manual page).
- * Those of `-cpu` that name features are ferry-vmm's words, too.
+ * ferry-vmm has the same words for CPU features as `-cpu`.
  */
 #include <string.h>
 
@@ -50,7 +50,7 @@ static gboolean is_one_of(const char *word, const char *const *words)
 
 /* ---- what may follow an option ---- */
 
-/* A model stands for all that KVM offers; KVM's own answer to KVM_GET_SUPPORTED_CPUID. */
+/* Each of these models stands for all that KVM offers: its answer to KVM_GET_SUPPORTED_CPUID. */
 static void take_cpu(struct translation *translation, const char *value)
 {
 	static const char *const models[] = { "max", "host", "qemu64", NULL };
@@ -109,7 +109,7 @@ static void take_machine(struct translation *translation, const char *value)
 	}
 }
 
-/* What each guest has without asking. */
+/* Every guest has these devices anyway. */
 static void take_device(struct translation *translation, const char *value)
 {
 	static const char *const devices[] = { "hyperv-testdev", "pc-testdev", NULL };
@@ -188,7 +188,7 @@ GPtrArray *native_translate(const struct vm_machine *machine, char **problem)
 	g_autofree char *memory = g_strdup_printf("%u", machine->memory_mib);
 	g_autofree char *cpus = g_strdup_printf("%u", machine->smp);
 
-	/* Of an option that comes twice, the last counts. */
+	/* If an option comes twice, the last one counts. */
 	add(&translation, "--memory", memory);
 	add(&translation, "--cpus", cpus);
 	if (machine->type)
@@ -221,7 +221,7 @@ char *native_lacks(const struct vm_machine *machine)
 	return problem;
 }
 
-/* What the plan has it do by itself. */
+/* Adds the options for what the VMM does by itself under this plan. */
 static void add_habit(GPtrArray *arguments, const struct vm_machine *machine)
 {
 	static const struct {

@@ -6,9 +6,9 @@
 #include "vmm/vmm.h"
 
 /*
- * The options for the machine that MACHINE describes, of char *. NULL if ferry-vmm has not got what
- * one of the words stands for; then PROBLEM says which, "the native VMM has no -device edu". The
- * caller frees both.
+ * The options for the machine that MACHINE describes, of char *. NULL if ferry-vmm lacks what one
+ * of the words stands for; then PROBLEM says which, "the native VMM has no -device edu". The caller
+ * frees both.
  */
 GPtrArray *native_translate(const struct vm_machine *machine, char **problem);
 

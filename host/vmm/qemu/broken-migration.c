@@ -77,7 +77,7 @@ static void on_status(void *data, JsonNode *value, const char *problem)
 		finish(migration);
 	} else if (migration->options.how == BREAK_BY_DEATH &&
 		   (g_str_equal(status, "paused") || g_str_equal(status, "postmigrate"))) {
-		/* QEMU had stopped the guest to send it, and leaves it to us to let it go on. */
+		/* QEMU had stopped the guest to send it, and does not start it again by itself. */
 		qmp_execute(qemu->qmp, "cont", NULL, on_continued, qemu);
 	} else {
 		qemu_action_fail(&migration->base,

@@ -16,7 +16,7 @@
 
 /*
  * Each end of a FIFO waits in open(2) until the other one is opened, which may never happen. So the
- * runner has the FIFO open, too, until bytes flow.
+ * runner keeps the FIFO open, too, until bytes flow.
  */
 gboolean qemu_channel_make(struct qemu *qemu, GError **error)
 {

@@ -99,13 +99,13 @@ static void add_accelerator(GPtrArray *arguments, const struct vm_machine *machi
 		add(arguments, accel);
 }
 
-/* Under UEFI these have one vCPU, as x86/efi/run starts them. */
+/* Under UEFI kvm-unit-tests' guests have one vCPU, as x86/efi/run starts them. */
 static gboolean is_uefi_kvm_unit_test(const struct vm_machine *machine)
 {
 	return machine->kvm_unit_test && machine->firmware != FIRMWARE_USUAL;
 }
 
-/* A program's own -m, and --memory, are for a guest alone, without UEFI firmware. */
+/* A program's own -m, and --memory, do not count the memory that UEFI firmware needs. */
 static gboolean needs_more_memory(const struct vm_machine *machine)
 {
 	const char *named = argument(machine->arguments, "-m");
@@ -223,7 +223,7 @@ static void add_further(GPtrArray *arguments, const struct vm_machine *machine)
 	}
 	for (char **word = machine->arguments; word && *word; word++)
 		add(arguments, *word);
-	/* Of an option that comes twice, the last counts. */
+	/* If an option comes twice, the last one counts. */
 	if (needs_more_memory(machine)) {
 		add(arguments, "-m");
 		add(arguments, LEAST_UEFI_MEMORY);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A QEMU looks for firmware beside itself ("-L" in its manual page). One that somebody built may
- * have none there: it was copied without its data folder, or its sources lack the file. Then the
- * distribution's copy is used.
+ * A QEMU looks for firmware beside itself ("-L" in its manual page). A QEMU that somebody built may
+ * have none there: it was copied without its data folder, or its sources lack the file. Then Ferry
+ * uses the distribution's copy.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ char **qemu_choose_firmware_folders(const char *help, const char *const *distrib
 	return folders;
 }
 
-/* An installed QEMU finds its data. To ask it would take a while in a lab. */
+/* An installed QEMU finds its data, so it is not asked, which would take a while in a lab. */
 static gboolean is_installed(const char *binary)
 {
 	g_autofree char *path = g_find_program_in_path(binary);

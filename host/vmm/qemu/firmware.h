@@ -12,9 +12,9 @@
 #define FIRMWARE "qboot.rom"
 
 /*
- * The folders that BINARY, a path or a name in PATH, has to be given with -L, in this order, ended
- * by NULL. None if BINARY finds by itself what Ferry's guests need, or does not say where it looks;
- * otherwise its own folders and then the distribution's. Asks BINARY once. The result stays.
+ * The folders to give BINARY, a path or a name in PATH, with -L, ended by NULL. There are none if
+ * BINARY by itself finds what Ferry's guests need, or does not say where it looks. Otherwise they
+ * are its own folders and then the distribution's. Asks BINARY once, and keeps the result.
  */
 const char *const *qemu_firmware_folders(const char *binary);
 

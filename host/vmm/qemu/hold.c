@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Live migrations that are held in flight until their options show themselves.
+ * Keeps live migrations in flight until their options have shown an effect.
  *
  * XBZRLE and auto-converge do something only if QEMU passes over memory several times, and the copy
  * of a small guest is complete before that. QEMU ends a migration when what is left takes no longer
@@ -19,7 +19,7 @@
 #define HELD_AGAIN_BANDWIDTH (64 << 10)
 #define HELD_PASS_MS	     500
 #define HELD_QUESTION_MS     100
-/* A migration whose options have not shown themselves is let go after this time. */
+/* A migration is let go after this time, even if its options have shown no effect. */
 #define LONGEST_HOLD_MS 8000
 
 #define HELD_OPTIONS (OPTION_XBZRLE | OPTION_AUTO_CONVERGE)

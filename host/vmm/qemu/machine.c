@@ -40,7 +40,7 @@ static char **machine_types(const char *binary, GError **error)
 	return result;
 }
 
-/* "pc-q35-7.2" is newer than "pc-q35-6.10" is newer than "pc-q35-6.9". */
+/* "pc-q35-7.2" is newer than "pc-q35-6.10", which is newer than "pc-q35-6.9". */
 static gboolean newer(const char *version, const char *than)
 {
 	while (*version && *than) {

@@ -12,7 +12,10 @@
 char *qemu_newest_common_machine(const char *kind, const char *binary, const char *other,
 				 GError **error);
 
-/* This is choose_machine_types() of struct vmm. */
+/*
+ * Fills in TYPES: WANTED, which both QEMUs must have, or if it is NULL the newest types that both
+ * have. Without OTHER and WANTED nothing is filled in. FALSE and ERROR on failure.
+ */
 gboolean qemu_choose_machine_types(struct machine_types *types, const char *wanted,
 				   const char *binary, const char *other, GError **error);
 

@@ -313,8 +313,8 @@ void qemu_migration_pass(struct qemu *qemu, gint64 pass, gint64 microseconds)
 }
 
 /*
- * With multifd QEMU 11.1 sends whole pages of zeros in the post-copy phase, and a mark for each
- * without. Nearly all of a guest's memory is zero.
+ * In the post-copy phase QEMU 11.1 sends zero pages in full with multifd, and only a mark for each
+ * without it. Nearly all of a guest's memory is zero.
  */
 #define MULTIFD_IS_LONGER 256
 

@@ -22,7 +22,7 @@ struct qemu_postcopy {
 	gboolean cut_in_flight; /* the last cut came before all memory was sent */
 };
 
-/* A migration that is held in flight until its options show themselves: hold.c. */
+/* hold.c keeps a migration in flight until its options have shown an effect. */
 struct qemu_hold {
 	guint timer; /* 0: it is not held */
 	gboolean slowed;
@@ -33,13 +33,13 @@ struct qemu_hold {
 /* A source that is killed when it has sent all: kill-source.c. */
 struct qemu_source_death {
 	gboolean wanted, asked_figures, killed;
-	struct action_stats last; /* what the source told before */
+	struct action_stats last; /* the last figures that the source told */
 };
 
 struct qemu_migration {
 	struct qemu_action base;
-	unsigned questions;	/* how often the figures were not final */
-	gboolean asked_source;	/* whether it lives, since the destination does not */
+	unsigned questions;	/* how often query-migrate's figures were not final */
+	gboolean asked_source;	/* asked whether it lives, since the destination has ended */
 	gboolean making_images; /* of memory; the guest goes on after that */
 	gboolean goes_on;	/* the guest was told to go on */
 	struct qemu_postcopy postcopy;

@@ -15,12 +15,12 @@
  */
 #define OLDEST_MAJOR 6
 /*
- * Since 11 QEMU refuses "fd:" for files. "file:" is there since 8.2, and was tried with 10 and
- * later.
+ * QEMU 11 and later refuse "fd:" for files. QEMU 8.2 and later have "file:", but Ferry was tried
+ * with it only on 10 and later.
  */
 #define FIRST_TO_OPEN_FILES 10
 
-/* Since 9.0 a background snapshot leaves a guest stopped that Ferry has stopped for it (save.c). */
+/* Since 9.0 a guest that Ferry has stopped for a background snapshot stays stopped (save.c). */
 #define FIRST_TO_LEAVE_STOPPED 9
 
 void qemu_break(struct qemu *qemu, const char *problem)
@@ -90,7 +90,7 @@ static void on_greeted(void *data, const char *version, int major, int minor)
 	if (major >= FIRST_TO_LEAVE_STOPPED && qemu->uses & VMM_CAN_SAVE_RUNNING)
 		qemu->listener->unable(
 			qemu->owner, &qemu->vm,
-			"since QEMU 9.0 a guest that was stopped stays so during a background snapshot");
+			"since QEMU 9.0 a guest that was stopped stays stopped during a background snapshot");
 	if (qemu->incoming) {
 		qemu_channel_await_guest(qemu);
 	} else if (qemu->restores) {

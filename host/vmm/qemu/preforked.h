@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starts a program by forking a process in which it is linked already. QEMU needs some fifty
- * libraries. Looking up its symbols in them takes milliseconds on hardware, and half a second in a
- * lab whose CPU is interpreted, for each migration.
+ * Starts a program by forking a process in which it is already linked to its libraries. QEMU needs
+ * some fifty libraries. Looking up its symbols in them takes milliseconds on hardware, and half a
+ * second in a lab whose CPU is interpreted, for each migration.
  *
  * A library that is preloaded into the program (lab/preforked.c) stops it when everything is
  * linked, before any of the program's own code has run. It then answers requests: for each it makes

@@ -119,7 +119,7 @@ void qemu_quit(struct vm *vm)
 
 /*
  * The device isa-debug-exit ends QEMU with twice the guest's status plus 1. QEMU's own failures end
- * it with 1, too, as a guest's 0 does, but they leave words on stderr.
+ * it with 1, as a guest's status 0 does, but they leave words on stderr.
  */
 static void note_guest_status(struct vm_exit *exit)
 {

@@ -128,14 +128,13 @@ static void qemu_give_to(struct vm *vm, void *owner)
 static gboolean find_programs(struct vmm_programs *programs, const struct settings *wanted,
 			      GError **error)
 {
-	const char *usual = g_getenv("QEMU");
-	const char *name = wanted->qemu ? wanted->qemu : usual ? usual : DEFAULT_PROGRAM;
+	const char *name = wanted->qemu ? wanted->qemu : DEFAULT_PROGRAM;
 
 	programs->binary = g_find_program_in_path(name);
 	if (!programs->binary) {
 		g_set_error(
 			error, FERRY_ERROR, 0,
-			"there is no program '%s'; install QEMU (scripts/packages) or name it with --qemu",
+			"there is no program '%s'; install QEMU (scripts/packages) or name it with --qemu or $QEMU",
 			name);
 		return FALSE;
 	}

@@ -40,7 +40,7 @@ struct qemu {
 	/* channel.c, and where the guest comes from */
 	char *incoming; /* path of a socket, FIFO or file, or NULL */
 	gboolean restores;
-	gboolean opens_files; /* it wants the path of a file, and no descriptor (save.c) */
+	gboolean opens_files; /* it takes the path of a file, not a descriptor (save.c) */
 	char *port;	      /* the TCP port where it listens; NULL if it does not, or not yet */
 	int fifo; /* its guest comes through it; 0 if there is none, or once bytes flow */
 	gboolean told_incoming; /* it was told to read its guest from a file */
@@ -88,7 +88,7 @@ void qemu_become_ready(struct qemu *qemu);
 
 /* An event came that an action may wait for, or QEMU has ended. */
 void qemu_action_progress(struct qemu *qemu);
-/* A QEMU that is freed in the middle of an action takes the action with it; nobody is told. */
+/* QEMU is freed. If it is in the middle of an action, frees the action and tells nobody. */
 void qemu_action_forget(struct qemu *qemu);
 /* The machine was reset, and not by the guest. */
 void qemu_reset_done(struct qemu *qemu);

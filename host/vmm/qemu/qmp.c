@@ -88,7 +88,7 @@ static void handle_reply(struct qmp *qmp, JsonObject *message)
 	g_autofree char *problem = NULL;
 
 	if (!pending) {
-		line_channel_break(qmp->lines, "a QMP answer to nothing that was asked");
+		line_channel_break(qmp->lines, "a QMP answer that no command waits for");
 		return;
 	}
 	if (!value) {

@@ -86,8 +86,8 @@ static void on_reboot_allowed(void *data, JsonNode *value, const char *problem)
 }
 
 /*
- * QEMU runs with --no-reboot, so it would end instead of resetting the machine. It looks at that
- * when it is asked for the reset, and not when it carries the reset out
+ * QEMU runs with --no-reboot, so it would end instead of resetting the machine. It looks at this
+ * option when it is asked for the reset, and not when it carries the reset out
  * (qemu_system_reset_request()), so a reboot is forbidden again at once.
  */
 void qemu_reset(struct vm *vm, action_done_function done, void *data)

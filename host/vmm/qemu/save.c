@@ -10,8 +10,8 @@
  * its devices. Then it write-protects the memory and lets the guest go on, and saves each page
  * before the guest may write to it. The file holds the guest as it was when it was stopped. Ferry
  * stops it before that and reads its console, so it knows what the guest had written until then.
- * QEMU lets it go on all the same (bg_migration_vm_start_bh()). Since QEMU 9.0 it does not, and the
- * plan is skipped (monitor.c).
+ * Before 9.0 QEMU lets it go on all the same (bg_migration_vm_start_bh()). Since 9.0 it does not,
+ * so the plan is skipped (monitor.c).
  */
 #include <string.h>
 #include <sys/wait.h>

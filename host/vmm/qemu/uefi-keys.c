@@ -10,7 +10,7 @@
 #include "util/text.h"
 #include "vmm/qemu/uefi-keys.h"
 
-/* As in memory: the first three fields of a GUID are little-endian. */
+/* A GUID as it is in memory: its first three fields are little-endian. */
 #define GUID(a, b, c, ...)                                                                         \
 	{                                                                                          \
 		(a) & 0xff, (a) >> 8 & 0xff, (a) >> 16 & 0xff, (a) >> 24, (b)&0xff, (b) >> 8,      \
@@ -29,7 +29,7 @@ static const struct guid image_security = { GUID(0xd719b2cbu, 0x3d3a, 0x4596, 0x
 						 0xd0, 0x0e, 0x67, 0x65, 0x6f) };
 static const struct guid x509_certificate = { GUID(0xa5c059a1u, 0x94e4, 0x4aa7, 0x87, 0xb5, 0xab,
 						   0x15, 0x5c, 0x2b, 0xf0, 0x72) };
-/* Ours, for the owner of a signature. */
+/* Ferry's own: the owner of a signature. */
 static const struct guid ferry = { GUID(0x7a0f4c52u, 0x91d3, 0x4be6, 0x8a, 0x27, 0x5f, 0x1c, 0xe4,
 					0x90, 0x36, 0xbd) };
 
@@ -120,7 +120,9 @@ static void append_key(GByteArray *to, const char *name, const struct guid *vend
 		g_byte_array_append(to, &erased, 1);
 }
 
-/* Where the first variable of the empty store BYTES is to be, and in *ROOM how much fits; 0: none.
+/*
+ * The offset of the first variable in the empty store BYTES; *ROOM gets how many bytes fit. 0 if
+ * BYTES is no empty store.
  */
 static gsize find_place(const guint8 *bytes, gsize size, gsize *room)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Finds UEFI firmware by the descriptors that distributions install for it: QEMU's
- * docs/interop/firmware.json. A descriptor is a JSON file. Those of a folder count in the order of
- * their names, and one in an earlier folder hides a later one of the same name.
+ * docs/interop/firmware.json. A descriptor is a JSON file. They are tried in the order of their
+ * names, and one in an earlier folder hides one of the same name in a later folder.
  */
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static gboolean is_for_our_machine(JsonObject *descriptor)
 	return FALSE;
 }
 
-/* Firmware that has keys already is never wanted: what starts our guests is signed with our own. */
+/* Firmware that already has keys is never wanted: our guests are signed with our own key. */
 static gboolean is_wanted(JsonObject *descriptor, enum firmware firmware)
 {
 	JsonArray *features = array_of(descriptor, "features");
@@ -171,7 +171,7 @@ struct uefi_build *uefi_find_in(const char *const *folders, enum firmware firmwa
 	return NULL;
 }
 
-/* Where variables with CONTENTS are kept: as often as not they are there from an earlier run. */
+/* The path of a file with CONTENTS in the user's cache, which may be there from an earlier run. */
 static char *keep_variables(GBytes *contents, GError **error)
 {
 	g_autofree char *sum = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, contents);
@@ -267,8 +267,8 @@ static G_GNUC_PRINTF(3, 4) void add(GPtrArray *arguments, const char *option, co
 
 /*
  * Each QEMU has the variables in a layer of its own over the template, which it deletes when it
- * ends. A destination has no need of the source's: flash is migrated as memory, and then written to
- * the layer. So two QEMUs never share a file that one of them may write.
+ * ends. A destination does not need the source's layer: flash is migrated as memory, and then
+ * written to the layer. So two QEMUs never share a file that one of them may write.
  */
 void uefi_add_arguments(GPtrArray *arguments, const struct uefi_build *build)
 {
@@ -292,7 +292,7 @@ static char *doubled(const char *text)
 	return g_strjoinv(",,", parts);
 }
 
-/* Not virtio-blk, which some guests look for. */
+/* The disk is not virtio-blk, since some guests look for such a device. */
 void uefi_add_disk(GPtrArray *arguments, const char *file, const char *command_line)
 {
 	g_autofree char *path = doubled(file), *words = doubled(command_line);

@@ -5,7 +5,7 @@
 
 #include "suite/firmware.h"
 
-/* One of an installed OVMF's builds. */
+/* One build of an installed OVMF. */
 struct uefi_build {
 	char *code, *code_format;	    /* the firmware itself, which is never written */
 	char *variables, *variables_format; /* a template of its variables */
@@ -14,8 +14,8 @@ struct uefi_build {
 
 /*
  * The OVMF that the distribution's descriptors name first for q35, without Secure Boot or with it.
- * Then its variables are a file in the user's cache, with the key that this build's guests are
- * signed with. The answer stays. NULL and ERROR if there is none.
+ * With Secure Boot its variables are a file in the user's cache, with the key that this build's
+ * guests are signed with. It is never freed. NULL and ERROR if there is none.
  */
 const struct uefi_build *uefi_find(enum firmware firmware, GError **error);
 

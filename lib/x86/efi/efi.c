@@ -60,7 +60,7 @@ bool efi_memory_is_free(u32 type)
 	       type == EFI_CONVENTIONAL;
 }
 
-/* 7.2.3 promises no order, and OVMF does sort. What is adjacent and free becomes one region. */
+/* 7.2.3 promises no order, but OVMF sorts the map. Adjacent free memory becomes one region. */
 static void add_free_memory(void)
 {
 	u64 start = 0, end = 0;

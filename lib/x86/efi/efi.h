@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * UEFI firmware, for a guest that it has started: its memory map and what it has left behind (UEFI
+ * For a guest that UEFI firmware has started: the firmware's memory map and tables (UEFI
  * Specification 2.10). A guest that a multiboot loader has started has none of this.
  */
 #ifndef X86_EFI_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's way in from UEFI. The loader comes here after ExitBootServices(), in 64-bit mode, on
- * the firmware's page tables (UEFI Specification 2.10, 2.3.4). This code goes back to 32-bit mode
- * without paging, where a multiboot loader would have left the CPU, and on to the usual start. So
- * no bit of CR4 and EFER, nor paging with five levels, is left from the firmware.
+ * The guest's entry point for UEFI. The loader jumps here after ExitBootServices(), in 64-bit mode,
+ * on the firmware's page tables (UEFI Specification 2.10, 2.3.4). This code goes back to 32-bit
+ * mode without paging, as a multiboot loader leaves the CPU, and jumps to the usual entry point. So
+ * nothing is left of the firmware's CR4, EFER and five-level paging.
  */
 #include "handover.h"
 #include "../boot.h"

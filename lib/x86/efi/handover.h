@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the UEFI loader (loader/loader.c) and the guest say to each other. The two are compiled
- * apart, with other types, so this file uses plain C ones.
+ * The interface between the UEFI loader (loader/loader.c) and the guest. They are compiled
+ * separately, with different types, so this file uses plain C types.
  */
 #ifndef X86_EFI_HANDOVER_H
 #define X86_EFI_HANDOVER_H
@@ -10,7 +10,7 @@
 #define GUEST_HEADER_MAGIC  0x4946457972726566
 #define GUEST_HEADER_OFFSET 16
 
-/* In place of a multiboot loader's magic: the struct handover of this file follows. */
+/* In place of a multiboot loader's magic: the boot information is a struct handover. */
 #define HANDOVER_MAGIC 0x45464921
 
 #define MOST_COMMAND_LINE 4096

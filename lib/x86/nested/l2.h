@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * This file has what is the same for nested guests (L2) on AMD's SVM and Intel's VMX. A program
+ * This file has what nested guests (L2) on AMD's SVM and Intel's VMX have in common. A program
  * includes svm.h or vmx.h, and is linked with the library of that kind. That library defines struct
- * l2 and the functions declared here. What only one kind has is called svm_... or vmx_...
+ * l2 and the functions declared here. Functions that only one kind has begin with svm_ or vmx_.
  *
  * An L2 belongs to the CPU that made it, and all these functions are for that CPU.
  */
@@ -17,7 +17,7 @@
 
 /*
  * The registers of L2 that an entry does not load from the VMCB or VMCS. RAX is not here: see
- * l2_rax(). l2-entry.h knows the order.
+ * l2_rax(). l2-entry.h relies on the order.
  */
 struct l2_registers {
 	u64 rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Reads a file of QEMU's fw_cfg device by its two ports: QEMU's docs/specs/fw_cfg.rst. Firmware
- * gives no command line to what it starts from a disk, so QEMU has it here.
+ * passes no command line to an application that it starts from a disk, so QEMU has it here.
  */
 #include <efi.h>
 #include <efilib.h>

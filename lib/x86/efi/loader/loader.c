@@ -4,8 +4,8 @@
  * image is the one that a multiboot loader would start, so it has to be where it was linked. The
  * loader copies it there, leaves boot services (UEFI Specification 2.10, 7.4.6), and jumps.
  *
- * Whatever goes wrong ends the guest with status 127, as ABORT does (docs/protocol.md): firmware
- * would otherwise wait at its menu.
+ * Any error ends the guest with status 127, as ABORT does (docs/protocol.md): firmware would
+ * otherwise wait at its menu.
  */
 #include <efi.h>
 #include <efilib.h>
@@ -39,7 +39,7 @@ static void check(EFI_STATUS status, const CHAR16 *what)
 		give_up(what, status);
 }
 
-/* Reserves memory at an address that the guest cannot do without. */
+/* Reserves memory that the guest needs at this very address. */
 static void claim(UINT64 start, UINT64 end, const CHAR16 *what)
 {
 	EFI_PHYSICAL_ADDRESS address = start;
@@ -98,7 +98,7 @@ static void copy_guest(const struct guest_header *header)
 	ZeroMem((void *)(header->start + size), header->end - header->start - size);
 }
 
-/* A map that is too large, or of another version, is an error of the first trial. */
+/* Fails if the map is too large or its descriptors are too small. */
 static EFI_STATUS read_memory_map(struct handover *handover, UINTN *key)
 {
 	static char buffer[MOST_EFI_MEMORY * 64];
@@ -117,7 +117,7 @@ static EFI_STATUS read_memory_map(struct handover *handover, UINTN *key)
 	return EFI_SUCCESS;
 }
 
-/* A timer event may change the map between the two calls, and then both are made again. */
+/* A timer event may change the map between the two calls. Then both are made again. */
 static void leave_boot_services(EFI_HANDLE image, struct handover *handover)
 {
 	EFI_STATUS status = EFI_SUCCESS;

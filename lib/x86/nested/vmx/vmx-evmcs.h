@@ -48,8 +48,8 @@ DECLARE_FEATURE(HV_EVMCS_MSR_BITMAP);
 
 /*
  * The members of the page in order: FIELD(type, field of the VMCS, its clean bit), or OTHER(type,
- * name) for what is no field. A field that can change and has no clean bit of its own has all of
- * them here.
+ * name) for what is no field. ALL is for fields that L1 can change and that have no clean bit of
+ * their own.
  */
 #define HV_EVMCS_LAYOUT(FIELD, OTHER)                                                              \
 	OTHER(u32, version_number)                                                                 \

@@ -53,7 +53,10 @@ enum vmx_result vmxoff(void)
 	bool was_in_vmx = this_cpu(in_vmx);
 	enum vmx_result result;
 
-	/* Before VMXOFF: an INIT that waits for it resets the CPU before the next instruction. */
+	/*
+	 * Set it before VMXOFF: an INIT that is pending until then resets the CPU right after
+	 * VMXOFF.
+	 */
 	WRITE_ONCE(this_cpu(in_vmx), false);
 	result = VMX_INSTRUCTION("vmxoff", );
 	if (result != VM_SUCCEED)

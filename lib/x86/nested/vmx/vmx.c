@@ -82,7 +82,7 @@ void l2_set_tsc_offset(struct l2 *l2, u64 offset)
 	vmx_set(l2, TSC_OFFSET, offset);
 }
 
-/* Carries out RDMSR and WRMSR. Those of MSRs outside the bit map's ranges always exit (26.1.3). */
+/* Carries out RDMSR and WRMSR, which always exit for MSRs outside the bit map's ranges (26.1.3). */
 static bool pass_msr(struct l2 *l2)
 {
 	u32 index = l2->registers.rcx;

@@ -34,7 +34,7 @@
 #include "vm.h"
 #include "nested/vmx/vmx-defs.h"
 
-/* The registers that vmx-entry.S loads and saves. It knows the order. */
+/* The registers that vmx-entry.S loads and saves. It relies on the order. */
 struct vmx_registers {
 	struct l2_registers l2;
 	u64 rax;
