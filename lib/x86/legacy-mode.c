@@ -120,6 +120,11 @@ static u64 descriptor(u32 base, u32 limit, u64 type, u64 bits)
 	       (u64)(base & 0xff000000) << 32 | type << 40 | bits;
 }
 
+static bool is_vm86(const struct legacy_mode *mode)
+{
+	return !(mode->kind & LEGACY_IS_RING0);
+}
+
 /* Where paging has another linear address for the data. */
 #define ALIAS 0xc0000000u
 
@@ -152,7 +157,9 @@ static void fill_tables(const struct legacy_mode *mode)
 			      (u64)(gate & 0xffff0000) << 32;
 	*pointer = (struct descriptor_table_ptr){ LEGACY_TSS_SEL + 7, LEGACY_GDT };
 	pointer = (void *)LEGACY_IDTR;
-	*pointer = (struct descriptor_table_ptr){ LEGACY_WAY_OUT * 8 + 7, LEGACY_IDT };
+	/* An IDT that has no entry makes each fault a reset of the machine. */
+	*pointer = (struct descriptor_table_ptr){ is_vm86(mode) ? LEGACY_WAY_OUT * 8 + 7 : 0,
+						  LEGACY_IDT };
 }
 
 /* ---- page tables ---- */
@@ -285,7 +292,6 @@ static void check_selectors(const struct legacy_mode *mode)
 {
 	static const char *const names[] = { "CS", "DS", "ES", "FS", "GS", "SS" };
 	bool is_16bit = mode->entry == legacy_entry16;
-	bool is_vm86 = !(mode->kind & LEGACY_IS_RING0);
 	const u32 in_protected[] = {
 		is_16bit ? LEGACY_CODE16_SEL : LEGACY_CODE32_SEL,
 		LEGACY_DS_SEL,
@@ -298,8 +304,8 @@ static void check_selectors(const struct legacy_mode *mode)
 		LEGACY_CODE >> 4,
 		LEGACY_DATA >> 4,
 		(LEGACY_DATA + 0x100) >> 4,
-		is_vm86 ? (LEGACY_DATA + 0x200) >> 4 : LEGACY_FS_SEL,
-		is_vm86 ? (LEGACY_DATA + 0x300) >> 4 : LEGACY_GS_SEL,
+		is_vm86(mode) ? (LEGACY_DATA + 0x200) >> 4 : LEGACY_FS_SEL,
+		is_vm86(mode) ? (LEGACY_DATA + 0x300) >> 4 : LEGACY_GS_SEL,
 		(LEGACY_DATA + 0x400) >> 4,
 	};
 

@@ -29,6 +29,7 @@ legacy_switch:
 	push	%r15
 	mov	%rsp, LEGACY_RSP
 	lgdt	LEGACY_GDTR
+	lidt	LEGACY_IDTR
 	pushq	$LEGACY_FLAT_CODE
 	pushq	$AT(leave_long_mode)
 	lretq
@@ -201,7 +202,6 @@ body_real:
 
 	.code32
 legacy_entry_vm86:
-	lidt	LEGACY_IDTR
 	mov	$LEGACY_TSS_SEL, %eax
 	ltr	%ax
 	mov	$LEGACY_STACK, %esp

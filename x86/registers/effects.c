@@ -408,18 +408,13 @@ static void clear_ldt(void)
 	lldt(0);
 }
 
+/* The limit of the segment, or 0 if there is none. A table that is somewhere else may fault. */
 static u64 use_ldt(void)
 {
 	u32 limit = 0;
+	int vector = asm_safe_out1("lsl %1, %0", "+r"(limit), "r"(SEL_IN_LDT));
 
-	asm volatile("lsl	%1, %0\n"
-		     "jz	1f\n"
-		     "xor	%0, %0\n"
-		     "1:\n"
-		     : "+&r"(limit)
-		     : "r"(SEL_IN_LDT)
-		     : "cc");
-	return limit;
+	return limit | vector_or_0(vector) << 32;
 }
 
 /* ---- breakpoints ---- */
@@ -441,13 +436,21 @@ static void count_hit(struct ex_regs *regs)
 	regs->rflags |= X86_EFLAGS_RF;
 }
 
+/*
+ * Where QEMU's TCG emulates the CPU, VMRUN loads DR7 without the breakpoints. Which ones stop the
+ * CPU depends on who has written DR7 there before.
+ */
+static bool has_breakpoints(void)
+{
+	return !is_tcg();
+}
+
 static void set_breakpoints(void)
 {
 	this_cpu(old_dr7) = read_dr7();
 	write_dr0((u64)effects_breakpoint);
 	write_dr1((u64)page + 0x700);
-	/* Data breakpoints may end an emulated CPU (docs/findings.md, "Emulated CPUs"). */
-	write_dr7(this_cpu(old_dr7) | DR7_G0 | (is_tcg() ? 0 : DR7_G1 | DR7_WRITES_8B));
+	write_dr7(this_cpu(old_dr7) | DR7_G0 | DR7_G1 | DR7_WRITES_8B);
 }
 
 static void clear_breakpoints(void)
@@ -498,6 +501,8 @@ static u64 input_string(void)
 }
 
 static const struct effect effects[] = {
+	/* This comes first, since the others write control registers. */
+	{ "CR3, for INS,", NULL, set_mask, input_string, clear_mask },
 	{ "CR0.WP", NULL, clear_wp, write_read_only, set_wp },
 	{ "CR0.TS", NULL, set_ts, use_x87, clear_ts },
 	{ "CR4.DE", NULL, set_de, read_dr4, clear_de },
@@ -511,8 +516,8 @@ static const struct effect effects[] = {
 	{ "KERNEL_GS_BASE", NULL, set_kernel_gs, use_swapgs, clear_kernel_gs },
 	{ "TSC_AUX", has_rdtscp, set_aux, use_rdtscp, clear_aux },
 	{ "LDTR", NULL, set_ldt, use_ldt, clear_ldt },
-	{ "DR0, DR1 and DR7", NULL, set_breakpoints, meet_breakpoints, clear_breakpoints },
-	{ "CR3, for INS,", NULL, set_mask, input_string, clear_mask },
+	{ "DR0, DR1 and DR7", has_breakpoints, set_breakpoints, meet_breakpoints,
+	  clear_breakpoints },
 };
 
 #define EFFECTS ARRAY_SIZE(effects)
