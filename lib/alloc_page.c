@@ -216,3 +216,13 @@ void page_alloc_init(void)
 		zone->carved = zone->base += pages;
 	}
 }
+
+void page_alloc_from_top(void)
+{
+	for (int low = 0, high = zone_count - 1; low < high; low++, high--) {
+		struct zone zone = zones[low];
+
+		zones[low] = zones[high];
+		zones[high] = zone;
+	}
+}

@@ -26,5 +26,7 @@ u64 allocated_pages(void);
 
 /* For the library: takes all RAM that memory.h lists. */
 void page_alloc_init(void);
+/* For the library, before other CPUs run: from now on the last region of RAM is used first. */
+void page_alloc_from_top(void);
 
 #endif

@@ -236,6 +236,11 @@ FEATURE(X2APIC, "a CPU with x2APIC")
 	return this_cpu_has(X86_FEATURE_X2APIC);
 }
 
+FEATURE(WHOLE_CPU, "a CPU that executes rare instructions")
+{
+	return this_cpu_has(X86_FEATURE_RDTSCP);
+}
+
 FEATURE(TSC_DEADLINE, "a CPU with the TSC-deadline timer")
 {
 	return this_cpu_has(X86_FEATURE_TSC_DEADLINE_TIMER);

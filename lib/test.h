@@ -90,6 +90,11 @@ DECLARE_FEATURE(HOST_ANSWERS);
 /* The CPU has this feature. */
 DECLARE_FEATURE(X2APIC);
 DECLARE_FEATURE(TSC_DEADLINE);
+/*
+ * The hypervisor does not emulate all instructions. A software KVM was seen that does, and that
+ * ends or resets the guest at rare ones, such as SYSCALL, and in old modes. It has no RDTSCP.
+ */
+DECLARE_FEATURE(WHOLE_CPU);
 
 /* For the beginning of a test: skips the test if there are fewer than `n` CPUs. */
 #define require_cpus(n)                                                                            \

@@ -2,6 +2,7 @@
 /* Page tables. See vm.h. */
 #include "vm.h"
 #include "alloc_page.h"
+#include "argument.h"
 #include "boot.h"
 #include "memory.h"
 #include "processor.h"
@@ -243,4 +244,6 @@ void paging_init(void)
 			map_range(phys_to_virt(region.start), region.start,
 				  region.end - region.start, PAGE_DATA);
 	}
+	if (argument("memory") && !strcmp(argument("memory"), "high"))
+		page_alloc_from_top();
 }

@@ -91,6 +91,22 @@ static void test_tsc(void)
 	g_assert_false(may("tsc", "value", 50, -50ull));
 }
 
+static void test_nmi(void)
+{
+	const guint32 lint0 = 0x350, nmi = 0x400, masked = 0x10400, external = 0x700;
+
+	begin();
+	g_assert_false(may("events", "nmi.pending", 0, 1));
+	memcpy(old_values.lapic.regs + lint0, &nmi, sizeof(nmi));
+	g_assert_true(may("events", "nmi.pending", 0, 1));
+	g_assert_true(may("events", "nmi.pending", 1, 2));
+	g_assert_false(may("events", "nmi.pending", 1, 0));
+	memcpy(old_values.lapic.regs + lint0, &masked, sizeof(masked));
+	g_assert_false(may("events", "nmi.pending", 0, 1));
+	memcpy(old_values.lapic.regs + lint0, &external, sizeof(external));
+	g_assert_false(may("events", "nmi.pending", 0, 1));
+}
+
 static void test_clock(void)
 {
 	begin();
@@ -179,6 +195,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/vmm-rules/without-rule", test_without_rule);
 	g_test_add_func("/vmm-rules/tsc", test_tsc);
+	g_test_add_func("/vmm-rules/nmi", test_nmi);
 	g_test_add_func("/vmm-rules/clock", test_clock);
 	g_test_add_func("/vmm-rules/realtime", test_realtime);
 	g_test_add_func("/vmm-rules/lapic", test_lapic);

@@ -145,6 +145,18 @@ static bool timer_has_fired(const struct comparison *comparison, uint64_t old, u
 	return !(lvt & LVT_MASKED) && new == (old | 1u << vector % 32) && new != old;
 }
 
+#define LVT_LINT0     0x350
+#define DELIVERY_MODE 0x700
+#define DELIVERY_NMI  0x400
+
+/* KVM's PIT sends NMIs to each vCPU whose LINT0 asks for them, and it goes on meanwhile. */
+static bool lint0_brings_nmis(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	uint32_t lvt = lapic(state_find(comparison->before, "lapic", comparison->cpu), LVT_LINT0);
+
+	return !(lvt & LVT_MASKED) && (lvt & DELIVERY_MODE) == DELIVERY_NMI && new > old;
+}
+
 #define TPR	   0x80
 #define ISR	   0x100 /* eight registers, 16 bytes apart */
 #define CLASS_MASK 0xf0
@@ -225,6 +237,8 @@ static const struct rule rules[] = {
 	{ "lapic", "IRR*", timer_has_fired, "only the timer's vector may be requested meanwhile" },
 	{ "lapic", "PPR", follows_from_tpr_and_isr,
 	  "it may only change to what follows from TPR and ISR" },
+	{ "events", "nmi.pending", lint0_brings_nmis,
+	  "an NMI may only come if LINT0 brings the PIT's interrupts as NMIs" },
 	{ "sregs", "cs.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
 	{ "sregs", "ds.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
 	{ "sregs", "es.type", accessed_bit_is_set, "KVM for Intel may only set the accessed bit" },
