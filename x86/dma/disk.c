@@ -145,6 +145,7 @@ void write_all(void)
 	for (int i = 0; i < lane_count; i++) {
 		tell_host(&lanes[i], 0);
 		make_for_all_chunks(&lanes[i], VIRTIO_BLK_T_OUT, generation);
+		flush(&lanes[i]);
 	}
 }
 
