@@ -25,6 +25,9 @@
 /* Bits of a page table's entry that the CPU's page walker sets. */
 #define USED_BITS (PT_ACCESSED_MASK | PT_DIRTY_MASK)
 
+/* kvmclock or KVM's steal time, whose pages KVM writes. */
+DECLARE_FEATURE(KVM_PAGES);
+
 struct area;
 
 /* How a test's pages are written. A "page" may be less than a page, or lie across two. */
