@@ -31,7 +31,7 @@ static PER_CPU(struct row, this_row);
 
 static void add_reading(struct row *row, u64 tsc)
 {
-	if (row->readings++ && !in_order(row->last, tsc)) {
+	if (row->readings++ && !tsc_in_order(row->last, tsc)) {
 		row->back++;
 		if (row->last - tsc > row->worst) {
 			row->worst = row->last - tsc;
@@ -123,7 +123,7 @@ static void return_balls(void *data)
 
 static void note_late(struct table_tennis *game, u64 first, u64 second)
 {
-	if (in_order(first, second))
+	if (tsc_in_order(first, second))
 		return;
 	game->late++;
 	game->worst = MAX(game->worst, first - second);

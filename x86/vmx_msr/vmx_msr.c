@@ -37,12 +37,6 @@
 
 #define HERE 1
 
-/* Counters wrap, so only their distance tells which one is later. */
-static bool in_order(u64 first, u64 second)
-{
-	return (s64)(second - first) >= 0;
-}
-
 static void call_in_l2(void *data)
 {
 	for (;;)
@@ -346,7 +340,7 @@ static void check_tsc(struct l2 *l2, const struct vmx_msr_entry *entry, u64 offs
 	after = rdtsc_ordered();
 	stored = entry->value - (broken("tsc") ? 1ul << 40 : 0);
 	inside = last_tsc_of_l2 - offset;
-	report(l2_is_call(l2, HERE) && in_order(inside, stored) && in_order(stored, after),
+	report(l2_is_call(l2, HERE) && tsc_in_order(inside, stored) && tsc_in_order(stored, after),
 	       "%s: L2 read 0x%lx (less the offset), the exit stored 0x%lx, L1 read 0x%lx: expected in this order; exit %s",
 	       when, inside, stored, after, l2_exit_name(l2->exit_reason));
 	if (l2_is_call(l2, HERE))
