@@ -81,12 +81,6 @@ TEST(step_moved_in_l2, .on = EACH_CPU, .needs = SVM,
 
 /* ======== many ======== */
 
-static void call_forever(void *data)
-{
-	for (;;)
-		l2_call(1);
-}
-
 enum kind {
 	INJECT_INTERRUPT,
 	INJECT_NMI,
@@ -186,7 +180,7 @@ TEST(many_events, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "many events of all kinds come to L2 or L1 once each, whenever the machine is migrated")
 {
-	struct l2 *l2 = event_l2_new(call_forever, NULL);
+	struct l2 *l2 = event_l2_new(l2_call_forever, (void *)1);
 	u32 rounds = scaled_count(3000, 10 * KINDS), round;
 
 	svm_set_intercept(l2, INTERCEPT_INTR);

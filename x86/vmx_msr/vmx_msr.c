@@ -37,12 +37,6 @@
 
 #define HERE 1
 
-static void call_in_l2(void *data)
-{
-	for (;;)
-		l2_call(HERE);
-}
-
 /* ======== MSR areas ======== */
 
 /* MSRs that L1 and L2 share, and on which no code here depends. */
@@ -292,7 +286,7 @@ TEST(areas_refused, .on = EACH_CPU, .needs = VMX,
 	for (unsigned i = 0; i < UNLOADABLE; i++) {
 		struct vmx_msr_entry *entry;
 
-		l2s[i] = l2_new(call_in_l2, NULL);
+		l2s[i] = l2_new(l2_call_forever, (void *)HERE);
 		areas[i] = new_areas(l2s[i], count, i);
 		entry = &areas[i].entries[ENTRY_LOAD][places[i]];
 		good[i] = *entry;
