@@ -239,6 +239,20 @@ void hv_synic_forget(void);
 void hv_sint_unmask(int sint, u8 vector, u64 flags);
 void hv_sint_mask(int sint);
 
+/* This CPU's message slot of a SINT, and whether another message waits for it. */
+static inline struct hv_message *hv_slot(int sint)
+{
+	return &this_cpu(hv_synic).messages->slot[sint];
+}
+
+static inline bool hv_is_pending(int sint)
+{
+	return READ_ONCE(hv_slot(sint)->header.message_flags) & HV_MESSAGE_FLAG_PENDING;
+}
+
+/* How many of this CPU's slots hold a message. */
+int hv_messages_waiting(void);
+
 /*
  * Takes the message out of this CPU's slot, like the handler, but writes no EOM. Returns whether
  * another message is pending, so that an EOM must follow.

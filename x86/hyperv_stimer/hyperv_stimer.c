@@ -180,7 +180,7 @@ const char *state_of(int index, char *text, size_t size)
 {
 	const struct timer *timer = &this_cpu(timers[index]);
 	int sint = HV_STIMER_SINT_OF(timer->config);
-	const struct hv_message_header *slot = &this_cpu(hv_synic).messages->slot[sint].header;
+	const struct hv_message_header *slot = &hv_slot(sint)->header;
 
 	snprintf(
 		text, size,

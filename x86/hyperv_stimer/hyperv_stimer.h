@@ -129,7 +129,5 @@ void stop_and_check(int index, bool acted, const char *what);
 bool check_register(int index, const char *what, u64 is, u64 should);
 /* After a one-shot has fired: "it is automatically marked as disabled". */
 void check_disabled_after(int index);
-/* Whether no SINT's message slot holds a message. */
-bool all_slots_empty(void);
 
 #endif

@@ -35,8 +35,4 @@ void linger(void);
 bool raise(int sint, u8 vector, u32 count);
 bool report_raise(int sint, u8 vector, u32 count, const char *what);
 
-/* This CPU's message slot of a SINT, and how many of its slots hold a message. */
-struct hv_message *slot_of(int sint);
-int messages_waiting(void);
-
 #endif

@@ -387,7 +387,7 @@ static bool is_requested(int sint)
 static void leave_it_there(void *data)
 {
 	struct mailbox *box = data;
-	const struct hv_message *slot = &this_cpu(hv_synic).messages->slot[box->sint];
+	const struct hv_message *slot = hv_slot(box->sint);
 
 	box->requested = wait_until(is_requested(box->sint), PATIENCE_MS) &&
 			 hv_wait_ref_count(this_cpu(shots[1]).count + in_units(3));
