@@ -300,6 +300,19 @@ static inline void hv_stimer_set_count(int timer, u64 count)
 	wrmsr(HV_X64_MSR_STIMER0_COUNT + 2 * timer, count);
 }
 
+/* The configuration of a timer in direct mode, with the vector HV_DIRECT_VECTOR(timer). */
+static inline u64 hv_direct_config(int timer)
+{
+	return HV_STIMER_DIRECT_MODE | HV_STIMER_APIC_VECTOR(HV_DIRECT_VECTOR(timer));
+}
+
+/* The timer that has fired, by its message, or by its vector in direct mode. Not checked. */
+static inline u32 hv_fired_timer(const struct hv_arrival *arrival)
+{
+	return arrival->sint == HV_NO_SINT ? arrival->vector - (u32)HV_DIRECT_VECTOR(0)
+					   : arrival->message.timer.timer_index;
+}
+
 /* Disables the timer, and sets its count to 0. */
 void hv_stimer_stop(int timer);
 

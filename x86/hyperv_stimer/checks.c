@@ -197,8 +197,3 @@ void stop_and_check(int index, bool acted, const char *what)
 			 index, smp_id(), fired(index) - before);
 	check_timer(index, MIN((u32)PERIODS, before), most, acted, what);
 }
-
-u64 direct_config(int index)
-{
-	return HV_STIMER_DIRECT_MODE | HV_STIMER_APIC_VECTOR(HV_DIRECT_VECTOR(index));
-}

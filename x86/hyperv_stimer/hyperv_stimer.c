@@ -121,8 +121,7 @@ static void note_direct(struct timer *timer, const struct firing *now)
 void note_firing(const struct hv_arrival *arrival)
 {
 	bool direct = arrival->sint == HV_NO_SINT;
-	u32 index = direct ? arrival->vector - (u32)HV_DIRECT_VECTOR(0)
-			   : arrival->message.timer.timer_index;
+	u32 index = hv_fired_timer(arrival);
 	struct timer *timer;
 	struct firing now = {
 		.expiration = direct ? 0 : arrival->message.timer.expiration_time,

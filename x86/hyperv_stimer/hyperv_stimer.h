@@ -95,8 +95,6 @@ bool host_acted(void);
 /* Arms a timer that is disabled. note_arming() only notes what the caller arms it with. */
 void arm(int index, u64 config, u64 count);
 void note_arming(int index, u64 config, u64 count);
-/* The configuration of a timer in direct mode. */
-u64 direct_config(int index);
 
 /* N units, which are longer on a slow host. */
 u64 in_units(u64 n);
