@@ -88,9 +88,6 @@ u64 hv_unit(void)
 	return unit;
 }
 
-/* On a host of full speed a wait may last this much longer than it should. */
-#define PATIENCE_MS 5000
-
 bool hv_wait_ref_count(u64 until)
 {
 	u64 now = hv_ref_count();

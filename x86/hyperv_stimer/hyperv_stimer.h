@@ -16,9 +16,6 @@
 #define TIMERS	      ALL_OF(HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
 #define DIRECT_TIMERS ALL_OF(HV_SYNIC, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
 
-/* How late anything may be at full host speed. */
-#define PATIENCE_MS 5000
-
 /* The SINT for a timer where any SINT but 0 will do. */
 #define SINT_OF(timer) (2 + (timer))
 #define LAST_SINT      (HV_SYNIC_SINT_COUNT - 1)

@@ -13,9 +13,6 @@
 #define TESTDEV ALL_OF(HV_SYNIC, HV_TIME_REF_COUNT, HV_VP_INDEX, HV_TESTDEV)
 #define TALK	ALL_OF(HV_SYNIC, HV_HYPERCALL, HV_VP_INDEX, HV_TESTDEV)
 
-/* How long anything may take, at full speed. */
-#define PATIENCE_MS 5000
-
 /* The VP index of the CPU that runs the test, for the device. */
 extern u8 vp_index;
 

@@ -19,8 +19,6 @@
 #include "vm.h"
 #include "x86/kvmclock/kvmclock.h"
 
-#define PATIENCE_MS 5000
-
 /* How old the thread of a vCPU at the destination may be at full host speed. */
 #define MOST_AGE_NS (60 * NS_PER_SECOND)
 

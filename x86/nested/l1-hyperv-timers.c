@@ -43,9 +43,6 @@
 #define TIMERS	      ALL_OF(L2_TSC_OFFSET, HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
 #define DIRECT_TIMERS ALL_OF(L2_TSC_OFFSET, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
 
-/* How long anything may take at full host speed. */
-#define PATIENCE_MS 5000
-
 #define SINT_OF(timer) (2 + (timer))
 
 /* How a timer was armed, and how it fired. */

@@ -14,9 +14,6 @@
 #include "processor.h"
 #include "smp.h"
 
-/* How long anything may take at full host speed. */
-#define PATIENCE_MS 5000
-
 /* ---- in a loop ---- */
 
 /* The readings of the TSC by L1 and L2 of a CPU, one after the other; L2's less the offset. */

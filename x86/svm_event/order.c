@@ -153,8 +153,8 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 			"round %u, kind %u, vector 0x%x, error code 0x%lx, rip 0x%lx: %s; L1 got %u events before STGI",
 			round, kind, vector, code, rip, what_came(l2), l1_count());
 	stgi();
-	if (exitcode != SVM_EXIT_VMMCALL && !(wait_until(l1_count(), EVENT_PATIENCE_MS) &&
-					      l1_count() == 1 && l1_first() == vector)) {
+	if (exitcode != SVM_EXIT_VMMCALL &&
+	    !(wait_until(l1_count(), PATIENCE_MS) && l1_count() == 1 && l1_first() == vector)) {
 		report_fail("round %u, kind %u, vector 0x%x: L1 got %u events, the first 0x%x",
 			    round, kind, vector, l1_count(), l1_first());
 		good = false;
