@@ -69,10 +69,9 @@ u64 *words_of(const struct area *area, u64 page)
 	return (u64 *)(area->memory + page * PAGE_SIZE);
 }
 
-/* The order is a permutation, since the multiplier is odd and `pages` is a power of two. */
 u64 page_at(const struct area *area, u64 position)
 {
-	return (position * area->multiplier + area->seed) & (area->pages - 1);
+	return shuffled(position, area->multiplier, area->seed, area->pages);
 }
 
 /* ---- what is wrong ---- */
@@ -180,13 +179,6 @@ static void run_action(bool break_it)
 }
 
 /* ---- a test ---- */
-
-u64 power_of_two_below(u64 n)
-{
-	while (n & (n - 1))
-		n &= n - 1;
-	return n;
-}
 
 u64 ram_pages(void)
 {

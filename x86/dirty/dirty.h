@@ -118,7 +118,6 @@ void run(const struct kind *kind);
 void run_with(const struct kind *kind, u64 pages);
 /* Allocates area->memory, which the caller frees with free_pages(). */
 void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages);
-u64 power_of_two_below(u64 n);
 /* All RAM that programs may use. */
 u64 ram_pages(void);
 

@@ -95,13 +95,6 @@ void free_lane(struct lane *lane)
 	free_page(lane->statuses);
 }
 
-static u64 power_of_two_below(u64 n)
-{
-	while (n & (n - 1))
-		n &= n - 1;
-	return n;
-}
-
 bool open_disk(const struct kind *kind)
 {
 	pcidevaddr_t pci = virtio_find(VIRTIO_ID_BLOCK);
