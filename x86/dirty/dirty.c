@@ -189,15 +189,6 @@ u64 ram_pages(void)
 	return pages;
 }
 
-static unsigned order_of(u64 pages)
-{
-	unsigned order = 0;
-
-	while (1ul << order < pages)
-		order++;
-	return order;
-}
-
 static void set_up(void *data)
 {
 	struct area *area = data;
@@ -225,7 +216,7 @@ void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages)
 	*area = (struct area){
 		.kind = kind,
 		.cpu = cpu,
-		.memory = alloc_pages_dirty(MAX(order_of(pages), kind->order)),
+		.memory = alloc_pages_dirty(MAX(page_order(pages * PAGE_SIZE), kind->order)),
 		.pages = pages,
 		.multiplier = seed | 1,
 		.seed = seed >> 32,

@@ -65,8 +65,6 @@ void let_host_compare(void)
 
 static void new_lane(struct lane *lane, const struct kind *kind, int index, u64 chunks)
 {
-	unsigned order = 0;
-
 	*lane = (struct lane){ .kind = kind,
 			       .cpu = index,
 			       .chunks = chunks,
@@ -76,9 +74,7 @@ static void new_lane(struct lane *lane, const struct kind *kind, int index, u64 
 	virtqueue_open(&disk, &lane->queue, index, QUEUE_SIZE, index, BLK_VECTOR + index);
 	assert(kind->requests * DESCRIPTORS_A_CHAIN <= lane->queue.size);
 	assert(2 * kind->requests <= chunks);
-	while (1u << order < kind->requests)
-		order++;
-	lane->buffers = alloc_pages(order);
+	lane->buffers = alloc_pages(page_order(kind->requests * PAGE_SIZE));
 	lane->headers = alloc_page();
 	lane->statuses = alloc_page();
 	for (unsigned i = 0; i < kind->requests; i++) {

@@ -74,15 +74,6 @@ static u64 area_value(enum area_kind kind, unsigned i, unsigned seed)
 	return kind == EXIT_STORE ? UNTOUCHED : NOWHERE((seed * AREA_KINDS + kind) * 0x10000 + i);
 }
 
-static unsigned area_order(unsigned count)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE << order < (count + SPARE) * sizeof(struct vmx_msr_entry))
-		order++;
-	return order;
-}
-
 /*
  * The entries have the MSRs in turn, so that the last entry of each MSR counts. The spare entries
  * must not count.
@@ -92,7 +83,8 @@ static struct areas new_areas(struct l2 *l2, const unsigned *count, unsigned see
 	struct areas areas;
 
 	for (enum area_kind kind = ENTRY_LOAD; kind < AREA_KINDS; kind++) {
-		struct vmx_msr_entry *entries = alloc_pages(area_order(count[kind]));
+		struct vmx_msr_entry *entries =
+			alloc_pages(page_order((count[kind] + SPARE) * sizeof(*entries)));
 
 		for (unsigned i = 0; i < count[kind] + SPARE; i++)
 			entries[i] = (struct vmx_msr_entry){ .index = area_msrs[i % AREA_MSRS],
