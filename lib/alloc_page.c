@@ -159,6 +159,15 @@ void *alloc_pages_dirty(unsigned order)
 	return block;
 }
 
+unsigned page_order(size_t size)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
+
 void *alloc_pages(unsigned order)
 {
 	return memset(alloc_pages_dirty(order), 0, PAGE_SIZE << order);

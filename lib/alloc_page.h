@@ -11,6 +11,9 @@
 
 #define MOST_PAGE_ORDER 18 /* 1 GiB */
 
+/* The order of the smallest block that has room for so many bytes. */
+unsigned page_order(size_t size);
+
 /* 2^order pages, zeroed, contiguous and aligned to their size. */
 void *alloc_pages(unsigned order);
 void *alloc_page(void);

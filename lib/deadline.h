@@ -75,6 +75,9 @@ bool deadline_passed(struct deadline *deadline);
 
 void deadline_missed(u64 milliseconds, const char *what, ...) __printf(2, 3) __noreturn;
 
+/* How late anything may be on a host of full speed, so that a test calls it lost. */
+#define PATIENCE_MS 5000
+
 /* How long the library itself waits at most. */
 #define LIBRARY_DEADLINE_MS 10000
 #define ANSWER_DEADLINE_MS  600000

@@ -17,4 +17,21 @@ static inline u64 scramble(u64 x)
 	return x ^ x >> 31;
 }
 
+/*
+ * What comes at POSITION in an order of the numbers below COUNT, which is a power of two. The order
+ * looks random. Each number comes once, since MULTIPLIER is odd; then the order begins again.
+ */
+static inline u64 shuffled(u64 position, u64 multiplier, u64 seed, u64 count)
+{
+	return (position * multiplier + seed) & (count - 1);
+}
+
+/* The largest power of two that is not above N. N is not 0. */
+static inline u64 power_of_two_below(u64 n)
+{
+	while (n & (n - 1))
+		n &= n - 1;
+	return n;
+}
+
 #endif

@@ -88,9 +88,6 @@ u64 hv_unit(void)
 	return unit;
 }
 
-/* On a host of full speed a wait may last this much longer than it should. */
-#define PATIENCE_MS 5000
-
 bool hv_wait_ref_count(u64 until)
 {
 	u64 now = hv_ref_count();
@@ -158,13 +155,13 @@ static bool is_unmasked_at(const struct hv_synic *synic, int sint, u8 vector)
 
 bool hv_take_message(int sint, struct hv_message *message)
 {
-	struct hv_message *slot = &this_cpu(hv_synic).messages->slot[sint];
+	struct hv_message *slot = hv_slot(sint);
 
 	*message = *(volatile struct hv_message *)slot;
 	WRITE_ONCE(slot->header.message_type, HVMSG_NONE);
 	/* TLFS, HV_MESSAGE: "The flag should be tested after the message slot has been emptied." */
 	mb();
-	return READ_ONCE(slot->header.message_flags) & HV_MESSAGE_FLAG_PENDING;
+	return hv_is_pending(sint);
 }
 
 static void tell(struct hv_synic *synic, const struct hv_arrival *arrival)
@@ -302,6 +299,21 @@ void hv_sint_mask(int sint)
 	this_cpu(hv_synic).sint[sint] = HV_SYNIC_SINT_MASKED;
 }
 
+static int messages_on(int cpu)
+{
+	const struct hv_message_page *page = cpu_ptr(hv_synic, cpu)->messages;
+	int count = 0;
+
+	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++)
+		count += READ_ONCE(page->slot[sint].header.message_type) != HVMSG_NONE;
+	return count;
+}
+
+int hv_messages_waiting(void)
+{
+	return messages_on(smp_id());
+}
+
 u32 hv_synic_elsewhere(void)
 {
 	u32 found = 0;
@@ -312,10 +324,7 @@ u32 hv_synic_elsewhere(void)
 
 		if (cpu == smp_id() || !synic->messages)
 			continue;
-		found += READ_ONCE(synic->interrupts);
-		for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++)
-			found += READ_ONCE(synic->messages->slot[sint].header.message_type) !=
-				 HVMSG_NONE;
+		found += READ_ONCE(synic->interrupts) + messages_on(cpu);
 	}
 	return found;
 }

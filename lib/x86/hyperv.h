@@ -239,6 +239,20 @@ void hv_synic_forget(void);
 void hv_sint_unmask(int sint, u8 vector, u64 flags);
 void hv_sint_mask(int sint);
 
+/* This CPU's message slot of a SINT, and whether another message waits for it. */
+static inline struct hv_message *hv_slot(int sint)
+{
+	return &this_cpu(hv_synic).messages->slot[sint];
+}
+
+static inline bool hv_is_pending(int sint)
+{
+	return READ_ONCE(hv_slot(sint)->header.message_flags) & HV_MESSAGE_FLAG_PENDING;
+}
+
+/* How many of this CPU's slots hold a message. */
+int hv_messages_waiting(void);
+
 /*
  * Takes the message out of this CPU's slot, like the handler, but writes no EOM. Returns whether
  * another message is pending, so that an EOM must follow.
@@ -284,6 +298,19 @@ static inline u64 hv_stimer_count(int timer)
 static inline void hv_stimer_set_count(int timer, u64 count)
 {
 	wrmsr(HV_X64_MSR_STIMER0_COUNT + 2 * timer, count);
+}
+
+/* The configuration of a timer in direct mode, with the vector HV_DIRECT_VECTOR(timer). */
+static inline u64 hv_direct_config(int timer)
+{
+	return HV_STIMER_DIRECT_MODE | HV_STIMER_APIC_VECTOR(HV_DIRECT_VECTOR(timer));
+}
+
+/* The timer that has fired, by its message, or by its vector in direct mode. Not checked. */
+static inline u32 hv_fired_timer(const struct hv_arrival *arrival)
+{
+	return arrival->sint == HV_NO_SINT ? arrival->vector - (u32)HV_DIRECT_VECTOR(0)
+					   : arrival->message.timer.timer_index;
 }
 
 /* Disables the timer, and sets its count to 0. */

@@ -44,6 +44,11 @@ bool kvm_para_can_call(void)
 	return catch_exception(call_nothing, NULL) == NO_EXCEPTION;
 }
 
+FEATURE(STEAL_TIME, "KVM's steal time (CPUID 0x40000001 EAX bit 5)")
+{
+	return kvm_para_has_feature(KVM_FEATURE_STEAL_TIME);
+}
+
 FEATURE(ASYNC_PF, "KVM's asynchronous page faults")
 {
 	return kvm_para_has_feature(KVM_FEATURE_ASYNC_PF) &&

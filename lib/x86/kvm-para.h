@@ -23,6 +23,19 @@
 
 bool kvm_para_has_feature(int bit);
 
+/* The steal time (msr.rst, MSR_KVM_STEAL_TIME), which KVM writes when it loads the vCPU. */
+struct kvm_steal_time {
+	u64 steal;   /* ns */
+	u32 version; /* odd while KVM writes */
+	u32 flags;
+	u8 preempted; /* KVM_VCPU_PREEMPTED, for other CPUs to see */
+	u8 u8_pad[3];
+	u32 pad[11];
+};
+#define KVM_VCPU_PREEMPTED BIT(0)
+
+DECLARE_FEATURE(STEAL_TIME);
+
 /*
  * Asynchronous page faults (msr.rst, MSR_KVM_ASYNC_PF_EN). A #PF whose CR2 is a token says that a
  * page is not present. An interrupt with the same token says that the page is ready.

@@ -272,6 +272,12 @@ static inline u64 rdtscp(u32 *aux)
 	return (u64)high << 32 | low;
 }
 
+/* Whether two of the TSC's readings are in order. It wraps, so only the difference counts. */
+static inline bool tsc_in_order(u64 first, u64 second)
+{
+	return (s64)(second - first) >= 0;
+}
+
 static inline u64 read_rflags(void)
 {
 	u64 flags;

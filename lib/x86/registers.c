@@ -90,12 +90,11 @@ static unsigned registers_in(const struct register_row *row)
 struct held_registers *registers_new(const struct register_group *group)
 {
 	struct held_registers *held;
-	unsigned count = 0, order = 0;
+	unsigned count = 0, order;
 
 	for (const struct register_row *row = group->rows; row->name; row++)
 		count += registers_in(row);
-	while (PAGE_SIZE << order < sizeof(*held) + count * sizeof(held->registers[0]))
-		order++;
+	order = page_order(sizeof(*held) + count * sizeof(held->registers[0]));
 	held = alloc_pages(order);
 	held->group = group;
 	held->order = order;

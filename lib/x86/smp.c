@@ -337,13 +337,8 @@ static void find_cpus(void)
 
 static void allocate_percpu(u32 cpu)
 {
-	size_t size = percpu_end - percpu_start;
-	unsigned order = 0;
-	char *area;
+	char *area = alloc_pages(page_order(percpu_end - percpu_start));
 
-	while (PAGE_SIZE << order < size)
-		order++;
-	area = alloc_pages(order);
 	percpu_offsets[cpu] = area - percpu_start;
 	*cpu_ptr(percpu_offset, cpu) = percpu_offsets[cpu];
 	*cpu_ptr(cpu_number, cpu) = cpu;

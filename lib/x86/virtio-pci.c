@@ -248,11 +248,8 @@ static void lay_out(struct virtqueue *queue)
 	size_t used_at = ALIGN(driver_part, (size_t)LEGACY_ALIGN);
 	size_t device_part =
 		sizeof(struct virtq_used) + sizeof(struct virtq_used_elem) * queue->size + 2;
-	unsigned order = 0;
 
-	while (PAGE_SIZE << order < used_at + device_part)
-		order++;
-	queue->memory = alloc_pages(order);
+	queue->memory = alloc_pages(page_order(used_at + device_part));
 	queue->desc = queue->memory;
 	queue->avail = (void *)(queue->desc + queue->size);
 	queue->used = (void *)((u8 *)queue->memory + used_at);

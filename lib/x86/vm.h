@@ -37,6 +37,9 @@ typedef u64 pgd_t;
 #define VMALLOC_START 0xffffc90000000000ul
 #define VMALLOC_END   0xffffd90000000000ul
 
+/* No page is ever mapped there. */
+#define NEVER_MAPPED (VMALLOC_END + (1ul << 30))
+
 /* RAM is identity mapped. */
 static inline void *phys_to_virt(phys_addr_t address)
 {

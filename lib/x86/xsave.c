@@ -45,11 +45,7 @@ u32 xsave_size(void)
 
 void *xsave_alloc(void)
 {
-	unsigned order = 0;
-
-	while (PAGE_SIZE << order < xsave_size())
-		order++;
-	return alloc_pages(order);
+	return alloc_pages(page_order(xsave_size()));
 }
 
 void xsave_free(void *area)

@@ -69,10 +69,9 @@ u64 *words_of(const struct area *area, u64 page)
 	return (u64 *)(area->memory + page * PAGE_SIZE);
 }
 
-/* The order is a permutation, since the multiplier is odd and `pages` is a power of two. */
 u64 page_at(const struct area *area, u64 position)
 {
-	return (position * area->multiplier + area->seed) & (area->pages - 1);
+	return shuffled(position, area->multiplier, area->seed, area->pages);
 }
 
 /* ---- what is wrong ---- */
@@ -181,13 +180,6 @@ static void run_action(bool break_it)
 
 /* ---- a test ---- */
 
-u64 power_of_two_below(u64 n)
-{
-	while (n & (n - 1))
-		n &= n - 1;
-	return n;
-}
-
 u64 ram_pages(void)
 {
 	u64 pages = 0;
@@ -195,15 +187,6 @@ u64 ram_pages(void)
 	for (int i = 0; i < memory_regions; i++)
 		pages += (memory_region[i].end - memory_region[i].start) >> PAGE_SHIFT;
 	return pages;
-}
-
-static unsigned order_of(u64 pages)
-{
-	unsigned order = 0;
-
-	while (1ul << order < pages)
-		order++;
-	return order;
 }
 
 static void set_up(void *data)
@@ -233,7 +216,7 @@ void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages)
 	*area = (struct area){
 		.kind = kind,
 		.cpu = cpu,
-		.memory = alloc_pages_dirty(MAX(order_of(pages), kind->order)),
+		.memory = alloc_pages_dirty(MAX(page_order(pages * PAGE_SIZE), kind->order)),
 		.pages = pages,
 		.multiplier = seed | 1,
 		.seed = seed >> 32,

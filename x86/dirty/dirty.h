@@ -25,6 +25,9 @@
 /* Bits of a page table's entry that the CPU's page walker sets. */
 #define USED_BITS (PT_ACCESSED_MASK | PT_DIRTY_MASK)
 
+/* kvmclock or KVM's steal time, whose pages KVM writes. */
+DECLARE_FEATURE(KVM_PAGES);
+
 struct area;
 
 /* How a test's pages are written. A "page" may be less than a page, or lie across two. */
@@ -115,7 +118,6 @@ void run(const struct kind *kind);
 void run_with(const struct kind *kind, u64 pages);
 /* Allocates area->memory, which the caller frees with free_pages(). */
 void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages);
-u64 power_of_two_below(u64 n);
 /* All RAM that programs may use. */
 u64 ram_pages(void);
 

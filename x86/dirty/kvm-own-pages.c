@@ -16,11 +16,11 @@
  * that is followed by one that is not lost.
  */
 #include "alloc_page.h"
+#include "kvm-para.h"
 #include "processor.h"
 #include "pvclock.h"
 #include "smp.h"
 #include "x86/dirty/dirty.h"
-#include "x86/dirty/kvm-pages.h"
 
 enum own_page { STEAL_PAGE, CLOCK_PAGE, WALL_PAGE, OWN_PAGES };
 
@@ -135,13 +135,13 @@ static void set_up_own(void *unused)
 	struct own *own = &owns[smp_id()];
 
 	*own = (struct own){ .pages = alloc_pages(OWN_PAGES_ORDER) };
-	if (kvm_has_steal_time())
+	if (feature_STEAL_TIME.present())
 		wrmsr(MSR_KVM_STEAL_TIME, (u64)own_page(own, STEAL_PAGE) | KVM_MSR_ENABLED);
 }
 
 static void clean_up_own(void *unused)
 {
-	if (kvm_has_steal_time())
+	if (feature_STEAL_TIME.present())
 		wrmsr(MSR_KVM_STEAL_TIME, 0);
 	if (feature_KVMCLOCK.present()) {
 		pvclock_disable(pvclock_best_msrs());

@@ -3,11 +3,11 @@
  * dirty: pages that KVM writes for kvmclock and the steal time
  * (Documentation/virt/kvm/x86/msr.rst). A part of the program dirty: see dirty.c.
  */
+#include "kvm-para.h"
 #include "processor.h"
 #include "pvclock.h"
 #include "words.h"
 #include "x86/dirty/dirty.h"
-#include "x86/dirty/kvm-pages.h"
 
 #define STEAL_WORDS (sizeof(struct kvm_steal_time) / sizeof(u64))
 #define CLOCK_WORDS (sizeof(struct pvclock_vcpu_time_info) / sizeof(u64))
@@ -19,14 +19,9 @@
 /* KVM writes the steal time when it loads the vCPU, and the clock when it is registered. */
 #define HYPERVISOR_MS 2000
 
-bool kvm_has_steal_time(void)
-{
-	return kvm_para_has_feature(KVM_FEATURE_STEAL_TIME);
-}
-
 FEATURE(KVM_PAGES, "kvmclock or KVM's steal time")
 {
-	return feature_KVMCLOCK.present() || kvm_has_steal_time();
+	return feature_KVMCLOCK.present() || feature_STEAL_TIME.present();
 }
 
 static struct pvclock_vcpu_time_info *clock_in(const struct area *area)
@@ -43,7 +38,7 @@ static void set_up_kvm_pages(struct area *area)
 {
 	if (feature_KVMCLOCK.present())
 		pvclock_register(pvclock_best_msrs(), clock_in(area));
-	if (kvm_has_steal_time())
+	if (feature_STEAL_TIME.present())
 		wrmsr(MSR_KVM_STEAL_TIME, (u64)steal_in(area) | KVM_MSR_ENABLED);
 }
 
@@ -51,7 +46,7 @@ static void clean_up_kvm_pages(struct area *area)
 {
 	if (feature_KVMCLOCK.present())
 		pvclock_disable(pvclock_best_msrs());
-	if (kvm_has_steal_time())
+	if (feature_STEAL_TIME.present())
 		wrmsr(MSR_KVM_STEAL_TIME, 0);
 }
 
@@ -131,7 +126,7 @@ static void check_kvm_pages(struct area *area)
 {
 	if (feature_KVMCLOCK.present())
 		check_clock(area);
-	if (kvm_has_steal_time())
+	if (feature_STEAL_TIME.present())
 		check_steal(area);
 }
 

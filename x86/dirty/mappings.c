@@ -48,8 +48,7 @@ static u64 *viewed_words(const struct area *area, u64 page)
 	return (u64 *)(area->view + (area->pages - 1 - page) * PAGE_SIZE);
 }
 
-#define WORDS_APART	 63
-#define LARGE_PAGE_ORDER 9
+#define WORDS_APART 63
 
 static void write_through_either(struct area *area, u64 page, u64 generation)
 {

@@ -5,6 +5,7 @@
  */
 #include "alloc_page.h"
 #include "console.h"
+#include "random.h"
 #include "words.h"
 #include "x86/dirty/dirty.h"
 

@@ -65,8 +65,6 @@ void let_host_compare(void)
 
 static void new_lane(struct lane *lane, const struct kind *kind, int index, u64 chunks)
 {
-	unsigned order = 0;
-
 	*lane = (struct lane){ .kind = kind,
 			       .cpu = index,
 			       .chunks = chunks,
@@ -76,9 +74,7 @@ static void new_lane(struct lane *lane, const struct kind *kind, int index, u64 
 	virtqueue_open(&disk, &lane->queue, index, QUEUE_SIZE, index, BLK_VECTOR + index);
 	assert(kind->requests * DESCRIPTORS_A_CHAIN <= lane->queue.size);
 	assert(2 * kind->requests <= chunks);
-	while (1u << order < kind->requests)
-		order++;
-	lane->buffers = alloc_pages(order);
+	lane->buffers = alloc_pages(page_order(kind->requests * PAGE_SIZE));
 	lane->headers = alloc_page();
 	lane->statuses = alloc_page();
 	for (unsigned i = 0; i < kind->requests; i++) {
@@ -93,13 +89,6 @@ void free_lane(struct lane *lane)
 	free_pages(lane->buffers);
 	free_page(lane->headers);
 	free_page(lane->statuses);
-}
-
-static u64 power_of_two_below(u64 n)
-{
-	while (n & (n - 1))
-		n &= n - 1;
-	return n;
 }
 
 bool open_disk(const struct kind *kind)
@@ -145,6 +134,7 @@ void write_all(void)
 	for (int i = 0; i < lane_count; i++) {
 		tell_host(&lanes[i], 0);
 		make_for_all_chunks(&lanes[i], VIRTIO_BLK_T_OUT, generation);
+		flush(&lanes[i]);
 	}
 }
 

@@ -20,9 +20,10 @@
  * Each buffer is filled with a poison of its own before a device gets it. The driver of each queue
  * keeps notes of what every sector has to hold. Requests are in flight during the whole action.
  * After it all of them have to be returned, each with its status, its length and its whole buffer,
- * and the indices of driver and device have to agree. Then the whole disk is read and flushed. The
- * guest tells the host what the disk has to hold, and the host compares the image. If interrupts
- * are used, nobody looks at a ring before one has come, so that a lost interrupt stops its queue.
+ * and the indices of driver and device have to agree. Then the whole disk is read, and in the end
+ * written once more and flushed. The guest tells the host what the disk has to hold, and the host
+ * compares the image. If interrupts are used, nobody looks at a ring before one has come, so that a
+ * lost interrupt stops its queue.
  *
  * What the tests cannot tell apart: a device that did not log its write, and a stream that did not
  * carry it; a request that was not carried out, and one whose return was lost, unless ring and

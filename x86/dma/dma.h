@@ -126,15 +126,14 @@ void close_disk(void);
 /* Frees the buffers of a lane. */
 void free_lane(struct lane *lane);
 
-/* Writes all chunks, with a generation that none of them ever had; reads and checks them all. */
+/* Writes all chunks, with a generation that none of them ever had, and flushes them. */
 void write_all(void);
+/* Reads and checks all chunks. */
 void check_all(void);
 /* Waits until no request is in flight, compares the rings, and then checks all chunks. */
 void settle_and_check(void);
 
-/*
- * Makes the host compare the image. All chunks of a lane must hold one generation and be flushed.
- */
+/* Makes the host compare the image with what write_all() has written. No write may lie between. */
 void let_host_compare(void);
 
 /* How many complaints there were in all lanes. */

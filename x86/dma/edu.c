@@ -9,8 +9,6 @@
 #include "words.h"
 #include "x86/dma/dma.h"
 
-#define EDU_VECTOR 0x69
-
 /* QEMU, docs/specs/edu */
 #define EDU_VENDOR	  0x1234
 #define EDU_DEVICE	  0x11e8

@@ -2,6 +2,7 @@
 /* dma: many requests, and waiting for them. A part of the program dma: see dma.c. */
 #include "ioapic.h"
 #include "processor.h"
+#include "random.h"
 #include "smp.h"
 #include "vm.h"
 #include "x86/dma/dma.h"
@@ -16,8 +17,7 @@ static atomic_t stop;
 
 static u64 chunk_at(const struct lane *lane, u64 position)
 {
-	return lane->first_chunk +
-	       ((position * lane->multiplier + lane->seed) & (lane->chunks - 1));
+	return lane->first_chunk + shuffled(position, lane->multiplier, lane->seed, lane->chunks);
 }
 
 /*

@@ -14,8 +14,6 @@ FEATURE(VIRTIO_RNG, "a virtio-rng device")
 	return virtio_find(VIRTIO_ID_RNG) != PCIDEVADDR_INVALID;
 }
 
-#define RNG_VECTOR 0x68
-
 #define RNG_BUFFERS  8
 #define LEAST_LENGTH 64
 #define MOST_LENGTH  512

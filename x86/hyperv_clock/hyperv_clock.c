@@ -26,7 +26,7 @@
  * has what they share, and the tests of order.
  */
 #include "alloc_page.h"
-#include "atomic.h"
+#include "clock-order.h"
 #include "processor.h"
 #include "smp.h"
 #include "vm.h"
@@ -83,62 +83,45 @@ TEST(ref_count, .on = EACH_CPU, .needs = CLOCK,
 /* ---- order ---- */
 
 /* Reads of one clock, or of two that should be the same. */
-struct order {
+struct reads {
 	clock_function clocks[2];
 	s64 slack;
-	u64 last;
-	atomic64_t reads, back;
-	s64 worst;
-	int worst_cpu;
+	struct clock_order order;
 };
-
-static void read_in_order(struct order *order, clock_function clock)
-{
-	u64 last = READ_ONCE(order->last), seen, time;
-	s64 back;
-
-	time = clock();
-	atomic64_inc(&order->reads);
-	back = last - time;
-	if (back > order->slack) {
-		atomic64_inc(&order->back);
-		if (back > order->worst) {
-			order->worst = back;
-			order->worst_cpu = smp_id();
-		}
-	}
-	while ((seen = READ_ONCE(order->last)) < time && cmpxchg(&order->last, seen, time) != seen)
-		;
-}
 
 static void read_many(void *data)
 {
-	struct order *order = data;
+	struct reads *reads = data;
 
-	for (u64 n = scaled_count(READS, FEWEST_READS); n; n--)
-		read_in_order(order, order->clocks[n % 2]);
+	for (u64 n = scaled_count(READS, FEWEST_READS); n; n--) {
+		u64 last = READ_ONCE(reads->order.last);
+
+		clock_order_add(&reads->order, last, reads->clocks[n % 2](), reads->slack);
+	}
 }
 
-static void check_order(const struct order *order, const char *what)
+static void check_order(const struct reads *reads, const char *what)
 {
+	const struct clock_order *order = &reads->order;
+
 	report(!atomic64_read(&order->back),
 	       "%s: time went back %ld times in %ld reads, at most by %ld ticks, on CPU %d (%ld are allowed)",
 	       what, atomic64_read(&order->back), atomic64_read(&order->reads), order->worst,
-	       order->worst_cpu, order->slack);
+	       order->worst_cpu, reads->slack);
 }
 
 /* Reads the two clocks in turn, on all CPUs at once or on this one alone. */
 static void check_monotonic(clock_function one, clock_function other, bool all, const char *what)
 {
-	static struct order order;
+	static struct reads reads;
 
-	order = (struct order){ .clocks = { one, other },
+	reads = (struct reads){ .clocks = { one, other },
 				.slack = one == other ? 0 : AGREEMENT_TICKS };
 	if (all)
-		on_cpus(read_many, &order);
+		on_cpus(read_many, &reads);
 	else
-		read_many(&order);
-	check_order(&order, what);
+		read_many(&reads);
+	check_order(&reads, what);
 }
 
 /*

@@ -9,8 +9,6 @@
 #define CLOCK	 ALL_OF(HV_TIME_REF_COUNT)
 #define TSC_PAGE ALL_OF(HV_TIME_REF_COUNT, HV_REFERENCE_TSC)
 
-#define PATIENCE_MS 5000
-
 /*
  * The counter and the page are two computations of one clock in whole ticks, and a hypervisor may
  * round twice. A stale page is off by the length of a pause, which is at least a millisecond.

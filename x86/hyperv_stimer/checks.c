@@ -197,18 +197,3 @@ void stop_and_check(int index, bool acted, const char *what)
 			 index, smp_id(), fired(index) - before);
 	check_timer(index, MIN((u32)PERIODS, before), most, acted, what);
 }
-
-u64 direct_config(int index)
-{
-	return HV_STIMER_DIRECT_MODE | HV_STIMER_APIC_VECTOR(HV_DIRECT_VECTOR(index));
-}
-
-bool all_slots_empty(void)
-{
-	const struct hv_message_page *page = this_cpu(hv_synic).messages;
-	bool empty = true;
-
-	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++)
-		empty &= READ_ONCE(page->slot[sint].header.message_type) == HVMSG_NONE;
-	return empty;
-}

@@ -45,7 +45,7 @@ static void start_message(u64 ns, bool periodic)
 
 static void start_direct(u64 ns, bool periodic)
 {
-	start(direct_config(INDEX), ns, periodic);
+	start(hv_direct_config(INDEX), ns, periodic);
 }
 
 static void stop(void)

@@ -185,12 +185,12 @@ TEST(direct, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 {
 	begin();
 	for (int i = 0; i < 2; i++) {
-		arm(i, direct_config(i), from_now(in_units(6 - 2 * i)));
-		report(hv_stimer_config(i) == (direct_config(i) | HV_STIMER_ENABLE) || fired(i),
+		arm(i, hv_direct_config(i), from_now(in_units(6 - 2 * i)));
+		report(hv_stimer_config(i) == (hv_direct_config(i) | HV_STIMER_ENABLE) || fired(i),
 		       "direct one-shot is enabled: CONFIG 0x%lx", hv_stimer_config(i));
 	}
 	for (int i = 2; i < HV_SYNIC_STIMER_COUNT; i++)
-		arm(i, direct_config(i) | HV_STIMER_PERIODIC, in_units(2 + i));
+		arm(i, hv_direct_config(i) | HV_STIMER_PERIODIC, in_units(2 + i));
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
 		wait_fired(i, i < 2 ? 1 : PERIODS);
 	linger(2);
@@ -205,7 +205,7 @@ TEST(direct, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 			check_timer(i, PERIODS, AS_TIME_ALLOWS, true, "direct periodic");
 		hv_stimer_stop(i);
 	}
-	report(all_slots_empty(), "no messages of timers in direct mode");
+	report(!hv_messages_waiting(), "no messages of timers in direct mode");
 	end();
 }
 

@@ -60,5 +60,5 @@ TEST(direct_halt_lasts, .needs = ALL_OF(HV_SYNIC, HV_STIMER_DIRECT, HV_TIME_REF_
      .about =
 	     "a Hyper-V timer in direct mode that expires does not wake a CPU that has halted with interrupts off, but interrupts it after an NMI")
 {
-	expire_in_halt(direct_config(INDEX));
+	expire_in_halt(hv_direct_config(INDEX));
 }

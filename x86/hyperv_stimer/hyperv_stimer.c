@@ -121,8 +121,7 @@ static void note_direct(struct timer *timer, const struct firing *now)
 void note_firing(const struct hv_arrival *arrival)
 {
 	bool direct = arrival->sint == HV_NO_SINT;
-	u32 index = direct ? arrival->vector - (u32)HV_DIRECT_VECTOR(0)
-			   : arrival->message.timer.timer_index;
+	u32 index = hv_fired_timer(arrival);
 	struct timer *timer;
 	struct firing now = {
 		.expiration = direct ? 0 : arrival->message.timer.expiration_time,
@@ -180,7 +179,7 @@ const char *state_of(int index, char *text, size_t size)
 {
 	const struct timer *timer = &this_cpu(timers[index]);
 	int sint = HV_STIMER_SINT_OF(timer->config);
-	const struct hv_message_header *slot = &this_cpu(hv_synic).messages->slot[sint].header;
+	const struct hv_message_header *slot = &hv_slot(sint)->header;
 
 	snprintf(
 		text, size,

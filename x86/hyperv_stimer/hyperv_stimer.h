@@ -16,9 +16,6 @@
 #define TIMERS	      ALL_OF(HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
 #define DIRECT_TIMERS ALL_OF(HV_SYNIC, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
 
-/* How late anything may be at full host speed. */
-#define PATIENCE_MS 5000
-
 /* The SINT for a timer where any SINT but 0 will do. */
 #define SINT_OF(timer) (2 + (timer))
 #define LAST_SINT      (HV_SYNIC_SINT_COUNT - 1)
@@ -95,8 +92,6 @@ bool host_acted(void);
 /* Arms a timer that is disabled. note_arming() only notes what the caller arms it with. */
 void arm(int index, u64 config, u64 count);
 void note_arming(int index, u64 config, u64 count);
-/* The configuration of a timer in direct mode. */
-u64 direct_config(int index);
 
 /* N units, which are longer on a slow host. */
 u64 in_units(u64 n);
@@ -129,7 +124,5 @@ void stop_and_check(int index, bool acted, const char *what);
 bool check_register(int index, const char *what, u64 is, u64 should);
 /* After a one-shot has fired: "it is automatically marked as disabled". */
 void check_disabled_after(int index);
-/* Whether no SINT's message slot holds a message. */
-bool all_slots_empty(void);
 
 #endif

@@ -14,7 +14,7 @@
 static bool occupy_slot(int first, int sint, u64 flags)
 {
 	struct hv_synic *synic = &this_cpu(hv_synic);
-	struct hv_message *slot = &synic->messages->slot[sint];
+	struct hv_message *slot = hv_slot(sint);
 	u32 interrupts;
 
 	hv_sint_unmask(sint, HV_SINT_VECTOR(sint), flags);
@@ -32,22 +32,17 @@ static bool occupy_slot(int first, int sint, u64 flags)
 		smp_id(), sint, first, slot->header.message_type, slot->timer.timer_index);
 }
 
-static bool is_pending(int sint)
-{
-	return READ_ONCE(this_cpu(hv_synic).messages->slot[sint].header.message_flags) &
-	       HV_MESSAGE_FLAG_PENDING;
-}
-
 /* The slot must still have the first message, and the second must wait without an interrupt. */
 static void check_waiting(int first, int second, int sint, u32 interrupts, const char *when)
 {
-	const struct hv_message *slot = &this_cpu(hv_synic).messages->slot[sint];
+	const struct hv_message *slot = hv_slot(sint);
 	char text[300];
 
-	report(is_pending(sint),
+	report(hv_is_pending(sint),
 	       "%s: MessagePending is set in SINT %d's slot, where timer %d's message is in the way of timer %d's: flags 0x%x%s%s",
-	       when, sint, first, second, slot->header.message_flags, is_pending(sint) ? "" : "; ",
-	       is_pending(sint) ? "" : state_of(second, text, sizeof(text)));
+	       when, sint, first, second, slot->header.message_flags,
+	       hv_is_pending(sint) ? "" : "; ",
+	       hv_is_pending(sint) ? "" : state_of(second, text, sizeof(text)));
 	report(slot->header.message_type == HVMSG_TIMER_EXPIRED &&
 		       slot->timer.timer_index == (u32)first &&
 		       slot->timer.expiration_time == this_cpu(timers[first]).count,
@@ -93,7 +88,7 @@ static void check_busy(u64 flags)
 		interrupts = READ_ONCE(this_cpu(hv_synic).interrupts);
 		arm(1, HV_STIMER_SINT(sint), from_now(in_units(2)));
 		hv_wait_ref_count(this_cpu(timers[1]).count);
-		wait_until(is_pending(sint), PATIENCE_MS);
+		wait_until(hv_is_pending(sint), PATIENCE_MS);
 		check_waiting(0, 1, sint, interrupts, "busy");
 		check_eom_brings(0, 1, sint);
 	}
@@ -163,11 +158,11 @@ TEST(masked_sint, .on = EACH_CPU, .needs = TIMERS,
      .about =
 	     "a Hyper-V timer's message for a masked SINT comes without an interrupt, and only once")
 {
-	struct hv_message *slot = &this_cpu(hv_synic).messages->slot[8], message;
+	struct hv_message *slot, message;
 	bool came;
 
 	begin();
-	slot = &this_cpu(hv_synic).messages->slot[8];
+	slot = hv_slot(8);
 	hv_sint_mask(8);
 	arm(0, HV_STIMER_SINT(8), from_now(in_units(2)));
 	came = wait_until(READ_ONCE(slot->header.message_type) != HVMSG_NONE, PATIENCE_MS);
@@ -236,7 +231,7 @@ TEST(scontrol_off, .on = EACH_CPU, .needs = TIMERS,
 	arm(0, HV_STIMER_SINT(SINT_OF(0)), from_now(in_units(2)));
 	hv_wait_ref_count(this_cpu(timers[0]).count);
 	linger(4);
-	hv_report_strict(!fired(0) && all_slots_empty(),
+	hv_report_strict(!fired(0) && !hv_messages_waiting(),
 			 "SCONTROL 0x%lx, and timer %d fired %u times", rdmsr(HV_X64_MSR_SCONTROL),
 			 0, fired(0));
 	hv_stimer_stop(0);
@@ -266,7 +261,7 @@ TEST(busy_slot_across_move, .on = EACH_CPU, .needs = TIMERS,
 		interrupts = READ_ONCE(this_cpu(hv_synic).interrupts);
 		arm(3, HV_STIMER_SINT(sint), from_now(in_units(2)));
 		hv_wait_ref_count(this_cpu(timers[3]).count);
-		wait_until(is_pending(sint), PATIENCE_MS);
+		wait_until(hv_is_pending(sint), PATIENCE_MS);
 		check_waiting(2, 3, sint, interrupts, "before the action");
 		migrate_quiet();
 		linger(3);

@@ -160,7 +160,7 @@ TEST(periodic_across_move, .on = EACH_CPU, .needs = TIMERS,
 TEST(direct_periodic_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about = "a periodic Hyper-V timer in direct mode goes on after an action, and is not early")
 {
-	periodic_across_move(direct_config, "direct periodic across an action");
+	periodic_across_move(hv_direct_config, "direct periodic across an action");
 }
 
 TEST(direct_oneshot_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
@@ -169,7 +169,7 @@ TEST(direct_oneshot_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 {
 	begin();
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
-		arm(i, direct_config(i), from_now(in_units(3) + action_ticks * (i + 7) / 10));
+		arm(i, hv_direct_config(i), from_now(in_units(3) + action_ticks * (i + 7) / 10));
 	migrate_timed();
 	for (int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
 		wait_fired(i, 1);
@@ -178,7 +178,7 @@ TEST(direct_oneshot_across_move, .on = EACH_CPU, .needs = DIRECT_TIMERS,
 		check_once(i, "direct across an action");
 		check_disabled_after(i);
 	}
-	report(all_slots_empty(), "no messages of timers in direct mode");
+	report(!hv_messages_waiting(), "no messages of timers in direct mode");
 	end();
 }
 
@@ -308,7 +308,7 @@ static void make_registers(struct timer_registers *values, u64 base)
 			values->count[i] -= base;
 	}
 	if (HV_STIMER_DIRECT[0]->present())
-		values->config[3] |= direct_config(3);
+		values->config[3] |= hv_direct_config(3);
 }
 
 static PER_CPU(struct timer_registers, written);

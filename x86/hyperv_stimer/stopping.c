@@ -68,8 +68,8 @@ TEST(stopped, .on = EACH_CPU, .needs = TIMERS,
 	check_stops(HV_STIMER_SINT(SINT_OF(0)), "one-shot");
 	check_stops(HV_STIMER_SINT(SINT_OF(0)) | HV_STIMER_PERIODIC, "periodic");
 	if (HV_STIMER_DIRECT[0]->present()) {
-		check_stops(direct_config(0), "direct one-shot");
-		check_stops(direct_config(0) | HV_STIMER_PERIODIC, "direct periodic");
+		check_stops(hv_direct_config(0), "direct one-shot");
+		check_stops(hv_direct_config(0) | HV_STIMER_PERIODIC, "direct periodic");
 	}
 	end();
 }

@@ -53,7 +53,7 @@ static bool signal_and_check(int sint, u8 connection)
 	linger();
 	if (on_vector(HV_SINT_VECTOR(sint)) != 1 || synic->interrupts != 1)
 		problem = "not one interrupt";
-	else if (flags_set(smp_id()) != 1 || flags_elsewhere() || messages_waiting())
+	else if (flags_set(smp_id()) != 1 || flags_elsewhere() || hv_messages_waiting())
 		problem = "not one flag alone";
 	else if (!test_and_clear_flag(sint, connection))
 		problem = "not the connection's flag";

@@ -69,17 +69,3 @@ bool report_raise(int sint, u8 vector, u32 count, const char *what)
 		what, sint, smp_id(), rdmsr(HV_X64_MSR_SINT0 + sint), count, vector,
 		on_vector(vector), this_cpu(hv_synic).interrupts, hv_synic_elsewhere());
 }
-
-struct hv_message *slot_of(int sint)
-{
-	return &this_cpu(hv_synic).messages->slot[sint];
-}
-
-int messages_waiting(void)
-{
-	int count = 0;
-
-	for (int sint = 0; sint < HV_SYNIC_SINT_COUNT; sint++)
-		count += READ_ONCE(slot_of(sint)->header.message_type) != HVMSG_NONE;
-	return count;
-}

@@ -13,9 +13,6 @@
 #define TESTDEV ALL_OF(HV_SYNIC, HV_TIME_REF_COUNT, HV_VP_INDEX, HV_TESTDEV)
 #define TALK	ALL_OF(HV_SYNIC, HV_HYPERCALL, HV_VP_INDEX, HV_TESTDEV)
 
-/* How long anything may take, at full speed. */
-#define PATIENCE_MS 5000
-
 /* The VP index of the CPU that runs the test, for the device. */
 extern u8 vp_index;
 
@@ -34,9 +31,5 @@ void linger(void);
  */
 bool raise(int sint, u8 vector, u32 count);
 bool report_raise(int sint, u8 vector, u32 count, const char *what);
-
-/* This CPU's message slot of a SINT, and how many of its slots hold a message. */
-struct hv_message *slot_of(int sint);
-int messages_waiting(void);
 
 #endif

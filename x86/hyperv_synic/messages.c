@@ -101,12 +101,12 @@ static bool post_and_check(int sint, size_t size, u8 seed)
 	linger();
 	return report_if_failed(
 		       READ_ONCE(synic->arrivals) == 1 && synic->interrupts == 1 &&
-			       synic->arrival[0].sint == sint && !messages_waiting() &&
+			       synic->arrival[0].sint == sint && !hv_messages_waiting() &&
 			       !hv_synic_elsewhere(),
 		       "SINT %d of CPU %d: %u messages, the first for SINT %d, %u interrupts, %d more messages in slots, %u on other CPUs",
 		       sint, smp_id(), synic->arrivals,
 		       synic->arrivals ? synic->arrival[0].sint : HV_NO_SINT, synic->interrupts,
-		       messages_waiting(), hv_synic_elsewhere()) &&
+		       hv_messages_waiting(), hv_synic_elsewhere()) &&
 	       check_message(sint, &synic->arrival[0].message, size, seed);
 }
 
@@ -131,11 +131,6 @@ TEST(messages, .on = EACH_CPU, .needs = TALK,
 	device_end();
 }
 
-static bool is_pending(int sint)
-{
-	return READ_ONCE(slot_of(sint)->header.message_flags) & HV_MESSAGE_FLAG_PENDING;
-}
-
 static void check_busy(u64 flags)
 {
 	struct hv_synic *synic = &this_cpu(hv_synic);
@@ -153,15 +148,15 @@ static void check_busy(u64 flags)
 	wait_until(READ_ONCE(synic->interrupts), PATIENCE_MS);
 	linger();
 	interrupts = synic->interrupts;
-	report(status == HV_STATUS_SUCCESS && interrupts == 1 && !is_pending(sint),
+	report(status == HV_STATUS_SUCCESS && interrupts == 1 && !hv_is_pending(sint),
 	       "the first message: status %u, %u interrupts, flags 0x%x", status, interrupts,
-	       slot_of(sint)->header.message_flags);
+	       hv_slot(sint)->header.message_flags);
 
 	status = post(32, 'b');
 	report(status == HV_STATUS_SUCCESS, "the second, while the slot is busy: status %u",
 	       status);
-	report(wait_until(is_pending(sint), PATIENCE_MS), "MessagePending gets set: flags 0x%x",
-	       slot_of(sint)->header.message_flags);
+	report(wait_until(hv_is_pending(sint), PATIENCE_MS), "MessagePending gets set: flags 0x%x",
+	       hv_slot(sint)->header.message_flags);
 	linger();
 	report(READ_ONCE(synic->interrupts) == interrupts, "no interrupt for it: %u",
 	       synic->interrupts - interrupts);
@@ -176,7 +171,7 @@ static void check_busy(u64 flags)
 	hv_take_message(sint, &message);
 	check_message(sint, &message, 16, 'a');
 	hv_eom();
-	report(wait_until(READ_ONCE(slot_of(sint)->header.message_type) != HVMSG_NONE, PATIENCE_MS),
+	report(wait_until(READ_ONCE(hv_slot(sint)->header.message_type) != HVMSG_NONE, PATIENCE_MS),
 	       "EOM brings the second");
 	wait_until(READ_ONCE(synic->interrupts) != interrupts, PATIENCE_MS);
 	linger();
@@ -184,9 +179,9 @@ static void check_busy(u64 flags)
 	check_message(sint, &message, 32, 'b');
 	hv_eom();
 	linger();
-	report(!messages_waiting() && READ_ONCE(synic->interrupts) == interrupts + 1,
+	report(!hv_messages_waiting() && READ_ONCE(synic->interrupts) == interrupts + 1,
 	       "with one interrupt (%u), and nothing after it (%d)", synic->interrupts - interrupts,
-	       messages_waiting());
+	       hv_messages_waiting());
 	hv_testdev_message_destroy(CONNECTION);
 	hv_hypercall_stop();
 	device_end();

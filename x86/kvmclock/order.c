@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kvmclock: time never goes back. A part of the program kvmclock: see kvmclock.c. */
-#include "atomic.h"
+#include "clock-order.h"
 #include "processor.h"
 #include "smp.h"
 #include "x86/kvmclock/kvmclock.h"
@@ -10,10 +10,7 @@
 
 /* What all readers have seen together. */
 struct order {
-	u64 last; /* the latest time that any of them has read */
-	atomic64_t reads, back;
-	s64 worst;
-	int worst_cpu;
+	struct clock_order clock;
 	u8 flags; /* those that were set at every read */
 };
 
@@ -22,36 +19,28 @@ static void order_begin(struct order *order)
 	*order = (struct order){ .flags = 0xff };
 }
 
-/* Reads the time after it has read order->last: rdtsc_ordered() waits for earlier loads. */
+/* Reads the time after it has read `last`: rdtsc_ordered() waits for earlier loads. */
 static void read_in_order(void *data)
 {
 	struct order *order = data;
-	u64 last = READ_ONCE(order->last), seen, time;
+	u64 last = READ_ONCE(order->clock.last), time;
 	u8 flags;
 
 	time = pvclock_read_flags(this_cpu(this_clock).page, &flags);
-	atomic64_inc(&order->reads);
 	if (order->flags & ~flags)
 		__atomic_and_fetch(&order->flags, flags, __ATOMIC_SEQ_CST);
-	if (time < last) {
-		atomic64_inc(&order->back);
-		if ((s64)(last - time) > order->worst) {
-			order->worst = last - time;
-			order->worst_cpu = smp_id();
-		}
-	}
-	while ((seen = READ_ONCE(order->last)) < time && cmpxchg(&order->last, seen, time) != seen)
-		;
+	clock_order_add(&order->clock, last, time, 0);
 }
 
 static void check_order(const struct order *order, const char *who)
 {
+	const struct clock_order *clock = &order->clock;
 	s64 slack = order->flags & PVCLOCK_TSC_STABLE_BIT ? 0 : UNSTABLE_SLACK_NS;
 
-	report(order->worst <= slack,
+	report(clock->worst <= slack,
 	       "%s: time went back %ld times in %ld reads, at most by %ld ns, on CPU %d (%s, so %ld ns are allowed)",
-	       who, atomic64_read(&order->back), atomic64_read(&order->reads), order->worst,
-	       order->worst_cpu, slack ? "not always stable" : "stable all the time", slack);
+	       who, atomic64_read(&clock->back), atomic64_read(&clock->reads), clock->worst,
+	       clock->worst_cpu, slack ? "not always stable" : "stable all the time", slack);
 }
 
 #define REPEAT_PROBES 32

@@ -13,29 +13,11 @@
  * They cannot tell whether the steal time is right, since nothing in the guest can measure it.
  */
 #include "alloc_page.h"
+#include "kvm-para.h"
 #include "processor.h"
 #include "smp.h"
 #include "vm.h"
 #include "x86/kvmclock/kvmclock.h"
-
-/* In kvm_steal_time.preempted (uapi asm/kvm_para.h). */
-#define KVM_VCPU_PREEMPTED BIT(0)
-
-struct kvm_steal_time {
-	u64 steal;   /* ns */
-	u32 version; /* odd while KVM writes */
-	u32 flags;
-	u8 preempted;
-	u8 u8_pad[3];
-	u32 pad[11];
-};
-
-FEATURE(STEAL_TIME, "KVM's steal time (CPUID 0x40000001 EAX bit 5)")
-{
-	return kvm_para_has_feature(KVM_FEATURE_STEAL_TIME);
-}
-
-#define PATIENCE_MS 5000
 
 /* How old the thread of a vCPU at the destination may be at full host speed. */
 #define MOST_AGE_NS (60 * NS_PER_SECOND)

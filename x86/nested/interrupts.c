@@ -24,7 +24,7 @@ volatile bool seen;
 
 void await_seen(void)
 {
-	wait_until(seen, EVENT_PATIENCE_MS);
+	wait_until(seen, PATIENCE_MS);
 }
 
 /* ======== from another CPU ======== */
@@ -40,7 +40,7 @@ static void migrate_then_send(void *data)
 {
 	struct sender *sender = data;
 
-	wait_until(sender->running, EVENT_PATIENCE_MS);
+	wait_until(sender->running, PATIENCE_MS);
 	migrate_quiet();
 	sender->sent = 1;
 	if (!broken("lost"))
@@ -121,7 +121,7 @@ static void on_nmi_in_l2(struct ex_regs *regs)
 static void nmi_to_self_twice(void *data)
 {
 	apic_send_nmi(smp_id());
-	wait_until(nmi.ended >= 2, EVENT_PATIENCE_MS);
+	wait_until(nmi.ended >= 2, PATIENCE_MS);
 	delay_us(EVENT_SILENCE_US);
 	l2_call(1);
 }

@@ -43,9 +43,6 @@
 #define TIMERS	      ALL_OF(L2_TSC_OFFSET, HV_SYNIC, HV_STIMER, HV_TIME_REF_COUNT)
 #define DIRECT_TIMERS ALL_OF(L2_TSC_OFFSET, HV_STIMER, HV_STIMER_DIRECT, HV_TIME_REF_COUNT)
 
-/* How long anything may take at full host speed. */
-#define PATIENCE_MS 5000
-
 #define SINT_OF(timer) (2 + (timer))
 
 /* How a timer was armed, and how it fired. */
@@ -95,8 +92,7 @@ static bool is_right(const struct shot *shot, u64 expiration, u64 seen)
 static void note_firing(const struct hv_arrival *arrival)
 {
 	bool direct = arrival->sint == HV_NO_SINT;
-	u32 index = direct ? arrival->vector - (u32)HV_DIRECT_VECTOR(0)
-			   : arrival->message.timer.timer_index;
+	u32 index = hv_fired_timer(arrival);
 	u64 expiration = direct ? 0 : arrival->message.timer.expiration_time;
 	struct shot *shot;
 
@@ -167,11 +163,6 @@ static void arm(int timer, u64 config, u64 count)
 static u64 message_config(int timer)
 {
 	return HV_STIMER_SINT(SINT_OF(timer));
-}
-
-static u64 direct_config(int timer)
-{
-	return HV_STIMER_DIRECT_MODE | HV_STIMER_APIC_VECTOR(HV_DIRECT_VECTOR(timer));
 }
 
 /* ---- in L2 ---- */
@@ -332,14 +323,14 @@ TEST(direct_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
 	     "L1's Hyper-V one-shot timers in direct mode make L2 exit once, not early, across a migration")
 {
-	timers_in_flight(direct_config, false, true);
+	timers_in_flight(hv_direct_config, false, true);
 }
 
 TEST(direct_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
 	     "L1's Hyper-V one-shot timers in direct mode, not intercepted, interrupt L2 once, not early, across a migration")
 {
-	timers_in_flight(direct_config, false, false);
+	timers_in_flight(hv_direct_config, false, false);
 }
 
 TEST(periodic_intercepted, .on = EACH_CPU, .needs = TIMERS,
@@ -360,14 +351,14 @@ TEST(direct_periodic_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
 	     "L1's Hyper-V periodic timers in direct mode go on after a migration in L2, and make L2 exit once for each period, not early")
 {
-	timers_in_flight(direct_config, true, true);
+	timers_in_flight(hv_direct_config, true, true);
 }
 
 TEST(direct_periodic_not_intercepted, .on = EACH_CPU, .needs = DIRECT_TIMERS,
      .about =
 	     "L1's Hyper-V periodic timers in direct mode, not intercepted, go on after a migration in L2, and interrupt L2 once for each period, not early")
 {
-	timers_in_flight(direct_config, true, false);
+	timers_in_flight(hv_direct_config, true, false);
 }
 
 /* ---- a message that waits for L1 ---- */
@@ -387,7 +378,7 @@ static bool is_requested(int sint)
 static void leave_it_there(void *data)
 {
 	struct mailbox *box = data;
-	const struct hv_message *slot = &this_cpu(hv_synic).messages->slot[box->sint];
+	const struct hv_message *slot = hv_slot(box->sint);
 
 	box->requested = wait_until(is_requested(box->sint), PATIENCE_MS) &&
 			 hv_wait_ref_count(this_cpu(shots[1]).count + in_units(3));

@@ -6,6 +6,7 @@
  * After the migration, a broken hypervisor reports another error code or address, does half of the
  * access, or does it twice.
  */
+#include "cpuid.h"
 #include "x86/nested/memory-world.h"
 
 #define RET	     0xc3
@@ -131,4 +132,9 @@ void stop_at_all(const struct stop *ways, int count, bool warm)
 	}
 	report(good, "%d L2s stopped at nested page faults, which said why and where, and went on",
 	       count);
+}
+
+FEATURE(RESERVED_ADDRESS_BITS, "physical addresses of fewer than 52 bits")
+{
+	return (cpuid(0x80000008).a & 0xff) < 52;
 }

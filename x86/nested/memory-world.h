@@ -151,6 +151,9 @@ struct stop {
  */
 void stop_at_all(const struct stop *ways, int count, bool warm);
 
+/* An entry's bit 51 is reserved. */
+DECLARE_FEATURE(RESERVED_ADDRESS_BITS);
+
 /* ======== what is different ======== */
 
 struct mode;

@@ -92,34 +92,29 @@ static void check_clock_row(const char *when)
 	       when, clock->readings, clock->back, clock->leaps, clock->worst, DECOY_AHEAD_NS);
 }
 
-/* The clock before and after a reading of the host's time, from L1. */
-struct clock_reading {
+/* This CPU's clock before and after a reading of the host's time, from L1. */
+struct bracket {
 	u64 before, after;
 	bool answered;
 	struct host_time host;
 };
 
-static struct clock_reading clock_and_host(void)
+static struct bracket clock_and_host(void)
 {
-	struct clock_reading reading = { .before = read_clock(0) };
-	char answer[256];
-	u64 question = host_ask("time", answer, sizeof(answer));
+	struct bracket bracket = { .before = read_clock(0) };
+	u64 question = host_time(&bracket.host);
 
-	reading.after = read_clock(0);
-	reading.answered = question;
-	if (!question)
-		return reading;
-	reading.host.monotonic = answer_number(answer, "monotonic");
-	reading.host.moves = answer_number(answer, "moves");
-	reading.host.pause_max = answer_number(answer, "pause_max");
+	bracket.after = read_clock(0);
+	bracket.answered = question;
 	/* With this mark, the runner checks the clock on its own. */
-	mark("clock", "clock=kvmclock cpu=%d before=%lu after=%lu answer=%lu", smp_id(),
-	     reading.before, reading.after, question);
-	return reading;
+	if (question)
+		mark("clock", "clock=kvmclock cpu=%d before=%lu after=%lu answer=%lu", smp_id(),
+		     bracket.before, bracket.after, question);
+	return bracket;
 }
 
 /* While the host stopped the guest, the clock may have stood still or have gone on. */
-static void check_with_host(const struct clock_reading *from, const struct clock_reading *to)
+static void check_with_host(const struct bracket *from, const struct bracket *to)
 {
 	s64 host = to->host.monotonic - from->host.monotonic;
 	s64 pause = to->host.pause_max - from->host.pause_max;
@@ -162,7 +157,7 @@ static void page_moved(bool had_one)
 	struct stay stay = { .offset = smp_id() % 2 ? BEHIND : AHEAD };
 	struct l2 *l2 = l2_new(be_migrated_with_clock, &story);
 	struct clock *clock = &this_cpu(this_clock);
-	struct clock_reading from, to;
+	struct bracket from, to;
 	u64 value, wrote = (u64) new | KVM_MSR_ENABLED;
 	u32 version;
 	bool came;
@@ -256,7 +251,7 @@ TEST(clock_never_back, .on = EACH_CPU, .needs = ALL_OF(L2_TSC_OFFSET, KVMCLOCK),
 	struct stay stay = { .offset = BEHIND };
 	bool move = false;
 	struct l2 *l2 = l2_new(read_clock_and_exit, &move);
-	struct clock_reading from, to;
+	struct bracket from, to;
 
 	begin_clock(page, stay.offset);
 	from = clock_and_host();

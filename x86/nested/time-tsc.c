@@ -14,9 +14,6 @@
 #include "processor.h"
 #include "smp.h"
 
-/* How long anything may take at full host speed. */
-#define PATIENCE_MS 5000
-
 /* ---- in a loop ---- */
 
 /* The readings of the TSC by L1 and L2 of a CPU, one after the other; L2's less the offset. */
@@ -31,7 +28,7 @@ static PER_CPU(struct row, this_row);
 
 static void add_reading(struct row *row, u64 tsc)
 {
-	if (row->readings++ && !in_order(row->last, tsc)) {
+	if (row->readings++ && !tsc_in_order(row->last, tsc)) {
 		row->back++;
 		if (row->last - tsc > row->worst) {
 			row->worst = row->last - tsc;
@@ -123,7 +120,7 @@ static void return_balls(void *data)
 
 static void note_late(struct table_tennis *game, u64 first, u64 second)
 {
-	if (in_order(first, second))
+	if (tsc_in_order(first, second))
 		return;
 	game->late++;
 	game->worst = MAX(game->worst, first - second);

@@ -49,11 +49,6 @@ u64 last_migration_ns(void)
 
 /* ======== the offset ======== */
 
-bool in_order(u64 first, u64 second)
-{
-	return (s64)(second - first) >= 0;
-}
-
 /* L1 asks for this, since CPUID in L2 may exit. */
 static bool has_rdtscp;
 
@@ -81,9 +76,9 @@ void look_twice(void *data)
 
 static bool is_as_offset(const struct stay *stay, const struct look *look)
 {
-	return in_order(stay->before, look->rdtsc - stay->offset) &&
-	       in_order(look->rdtsc, look->rdtscp) &&
-	       in_order(look->rdtscp - stay->offset, stay->after);
+	return tsc_in_order(stay->before, look->rdtsc - stay->offset) &&
+	       tsc_in_order(look->rdtsc, look->rdtscp) &&
+	       tsc_in_order(look->rdtscp - stay->offset, stay->after);
 }
 
 bool check_look(const struct stay *stay, const struct look *look, const char *when)
@@ -116,7 +111,7 @@ void check_stay(const struct stay *stay, const char *when)
 	if (stay->move)
 		good &= check_look(stay, &stay->last, "after the migration in L2");
 	good &= report_if_failed(
-		in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
+		tsc_in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
 		"%s: L1's own TSC has nothing of the offset: 0x%lx, then 0x%lx (offset 0x%lx)",
 		when, stay->before, stay->after, stay->offset);
 	if (good)
@@ -193,13 +188,13 @@ static void look_at_msr_twice(void *data)
 static void check_msr(const struct stay *stay, const struct msr_look *look, const char *when)
 {
 	u64 first = look->before - stay->offset, last = look->after - stay->offset;
-	bool good = in_order(look->before, look->msr) && in_order(look->msr, look->after);
+	bool good = tsc_in_order(look->before, look->msr) && tsc_in_order(look->msr, look->after);
 
 	/* QEMU's TCG without KVM does not know the MSR, and reads 0. */
 	report_xfail(!good && !look->msr && hypervisor_leaf("TCGTCGTCGTCG"), good,
 		     "%s: RDTSC 0x%lx, MSR 0x10 0x%lx, RDTSC 0x%lx", when, look->before, look->msr,
 		     look->after);
-	report(in_order(stay->before, first) && in_order(last, stay->after),
+	report(tsc_in_order(stay->before, first) && tsc_in_order(last, stay->after),
 	       "%s: L1 read 0x%lx, then L2 0x%lx and 0x%lx (less the offset 0x%lx), then L1 0x%lx",
 	       when, stay->before, first, last, stay->offset, stay->after);
 }

@@ -47,11 +47,6 @@ u64 last_migration_ns(void);
 
 /* ---- L2's TSC (time.c) ---- */
 
-/*
- * Whether a counter's readings are in order. Counters wrap around, so only the difference counts.
- */
-bool in_order(u64 first, u64 second);
-
 struct look {
 	u64 rdtsc, rdtscp;
 };

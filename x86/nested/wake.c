@@ -16,7 +16,7 @@ static void migrate_then_wake(void *data)
 {
 	struct waker *waker = data;
 
-	if (!wait_in_full(waker->sleeping, EVENT_PATIENCE_MS))
+	if (!wait_in_full(waker->sleeping, PATIENCE_MS))
 		return;
 	delay_us(EVENT_SILENCE_US);
 	if (broken("early") && waker->send)
@@ -30,11 +30,11 @@ static void migrate_then_wake(void *data)
 	waker->early = waker->exits;
 	if (waker->send && !waker->exits)
 		waker->send(waker->cpu);
-	if (wait_until(waker->exits, EVENT_PATIENCE_MS))
+	if (wait_until(waker->exits, PATIENCE_MS))
 		return;
 	waker->rescued = 1;
 	apic_send_ipi(waker->cpu, HIGH_VECTOR);
-	if (!wait_until(waker->exits, EVENT_PATIENCE_MS))
+	if (!wait_until(waker->exits, PATIENCE_MS))
 		apic_send_nmi(waker->cpu);
 }
 

@@ -10,9 +10,6 @@
 #include "processor.h"
 #include "x86/svm_event/svm_event.h"
 
-/* No page is ever mapped there. */
-#define NOWHERE (VMALLOC_END + (1ul << 30))
-
 static bool check_exitintinfo(const struct l2 *l2, u64 event)
 {
 	u64 is = l2->vmcb->control.exitintinfo;
@@ -44,11 +41,11 @@ static void fault_in_delivery(u64 event)
 
 	l2->vmcb->control.nrip = rip;
 	svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
-	save->idtr.base = NOWHERE;
+	save->idtr.base = NEVER_MAPPED;
 	inject(l2, event);
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "delivered where there is no IDT");
 	check_exitintinfo(l2, event);
-	check_gate_fault(l2, NOWHERE + vector * sizeof(idt_entry_t));
+	check_gate_fault(l2, NEVER_MAPPED + vector * sizeof(idt_entry_t));
 	check_rip(l2, (void *)rip, "not delivered");
 	migrate_quiet();
 	save->idtr.base = (u64)event_l2_idt();
@@ -99,10 +96,10 @@ TEST(fault_delivering_int_n, .on = EACH_CPU, .needs = SVM,
 	struct vmcb_save_area *save = &l2->vmcb->save;
 
 	svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
-	save->idtr.base = NOWHERE;
+	save->idtr.base = NEVER_MAPPED;
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "INT where there is no IDT");
 	check_exitintinfo(l2, SVM_EVTINJ_TYPE_SOFT | LOW_VECTOR);
-	check_gate_fault(l2, NOWHERE + LOW_VECTOR * sizeof(idt_entry_t));
+	check_gate_fault(l2, NEVER_MAPPED + LOW_VECTOR * sizeof(idt_entry_t));
 	check_rip(l2, at_int, "at INT");
 	migrate_quiet();
 	save->idtr.base = (u64)event_l2_idt();
@@ -123,7 +120,7 @@ TEST(fault_delivering_virq, .on = EACH_CPU, .needs = SVM,
 
 	l2_start(l2, count_run, &(u32){ 0 });
 	svm_set_intercept(l2, INTERCEPT_EXCEPTION + PF_VECTOR);
-	save->idtr.base = NOWHERE;
+	save->idtr.base = NEVER_MAPPED;
 	request_interrupt(l2, LOW_VECTOR);
 	expect_exit(l2, SVM_EXIT_EXCP_BASE + PF_VECTOR, "taken where there is no IDT");
 	check_exitintinfo(l2, SVM_EVTINJ_TYPE_INTR | LOW_VECTOR);

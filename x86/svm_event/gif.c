@@ -96,7 +96,7 @@ TEST(gif_holds_timer, .on = EACH_CPU, .needs = SVM,
 	clgi();
 	apic_start_timer(apic_timer_hz() / 100);
 	migrate_quiet();
-	report(wait_until(vector_is_pending(TIMER_VECTOR), EVENT_PATIENCE_MS),
+	report(wait_until(vector_is_pending(TIMER_VECTOR), PATIENCE_MS),
 	       "the timer expires while GIF is clear");
 	report(!l1_count(), "nothing comes before STGI (%u)", l1_count());
 	stgi();

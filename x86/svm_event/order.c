@@ -81,12 +81,6 @@ TEST(step_moved_in_l2, .on = EACH_CPU, .needs = SVM,
 
 /* ======== many ======== */
 
-static void call_forever(void *data)
-{
-	for (;;)
-		l2_call(1);
-}
-
 enum kind {
 	INJECT_INTERRUPT,
 	INJECT_NMI,
@@ -159,8 +153,8 @@ static bool one_event(struct l2 *l2, enum kind kind, u32 round)
 			"round %u, kind %u, vector 0x%x, error code 0x%lx, rip 0x%lx: %s; L1 got %u events before STGI",
 			round, kind, vector, code, rip, what_came(l2), l1_count());
 	stgi();
-	if (exitcode != SVM_EXIT_VMMCALL && !(wait_until(l1_count(), EVENT_PATIENCE_MS) &&
-					      l1_count() == 1 && l1_first() == vector)) {
+	if (exitcode != SVM_EXIT_VMMCALL &&
+	    !(wait_until(l1_count(), PATIENCE_MS) && l1_count() == 1 && l1_first() == vector)) {
 		report_fail("round %u, kind %u, vector 0x%x: L1 got %u events, the first 0x%x",
 			    round, kind, vector, l1_count(), l1_first());
 		good = false;
@@ -186,7 +180,7 @@ TEST(many_events, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "many events of all kinds come to L2 or L1 once each, whenever the machine is migrated")
 {
-	struct l2 *l2 = event_l2_new(call_forever, NULL);
+	struct l2 *l2 = event_l2_new(l2_call_forever, (void *)1);
 	u32 rounds = scaled_count(3000, 10 * KINDS), round;
 
 	svm_set_intercept(l2, INTERCEPT_INTR);

@@ -9,11 +9,6 @@
 
 /* ======== nested page faults ======== */
 
-FEATURE(RESERVED_ADDRESS_BITS, "physical addresses of fewer than 52 bits")
-{
-	return (cpuid(0x80000008).a & 0xff) < 52;
-}
-
 FEATURE(TELLS_RESERVED, "a CPU that sets P with RSV in error codes, which QEMU's TCG does not")
 {
 	return !hypervisor_leaf("TCGTCGTCGTCG");

@@ -44,8 +44,8 @@ static void check_scaled_look(const struct stay *stay, const struct look *look, 
 	u64 low = scale_tsc(stay->before, ratio) + stay->offset;
 	u64 high = scale_tsc(stay->after, ratio) + stay->offset;
 
-	report(in_order(low, look->rdtsc) && in_order(look->rdtsc, look->rdtscp) &&
-		       in_order(look->rdtscp, high),
+	report(tsc_in_order(low, look->rdtsc) && tsc_in_order(look->rdtsc, look->rdtscp) &&
+		       tsc_in_order(look->rdtscp, high),
 	       "%s: ratio 0x%lx, offset 0x%lx: L1 read 0x%lx (0x%lx for L2), then L2 0x%lx and 0x%lx, then L1 0x%lx (0x%lx for L2)",
 	       when, ratio, stay->offset, stay->before, low, look->rdtsc, look->rdtscp, stay->after,
 	       high);
@@ -73,7 +73,8 @@ static void run_at_ratio(struct l2 *l2, struct stay *stay, u64 ratio, const char
 		check_scaled_look(stay, &stay->first, ratio, when);
 		if (stay->move)
 			check_scaled_look(stay, &stay->last, ratio, "after the migration in L2");
-		report(in_order(stay->before, stay->after) && stay->after - stay->before < FAR_AWAY,
+		report(tsc_in_order(stay->before, stay->after) &&
+			       stay->after - stay->before < FAR_AWAY,
 		       "%s: L1's own TSC is not scaled: 0x%lx, then 0x%lx", when, stay->before,
 		       stay->after);
 	}

@@ -8,9 +8,6 @@
 #include "percpu.h"
 #include "x86/nested/time.h"
 
-/* How late anything may be at full host speed. */
-#define PATIENCE_MS 5000
-
 /* How long a test waits for an interrupt that must not come again. */
 #define LINGER_US 2000
 

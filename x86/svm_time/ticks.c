@@ -207,7 +207,7 @@ void check_first(const struct arming *arming)
 		/* A migration arms the deadline anew, while the guest stands still. */
 		u64 earliest = arming->earliest - mul_div(tsc_hz(), paused, NS_PER_SECOND);
 
-		report(in_order(earliest, ticks->first_tsc),
+		report(tsc_in_order(earliest, ticks->first_tsc),
 		       "it did not come before its deadline: L1's TSC 0x%lx, armed for 0x%lx (0x%lx if the host stopped the guest and migrated it)",
 		       ticks->first_tsc, arming->deadline, earliest);
 		return;

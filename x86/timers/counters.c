@@ -74,7 +74,6 @@ TEST(hpet_counter_across_move, .needs = ALL_OF(HOST_ANSWERS, HPET),
 
 #define RTC_UPDATING BIT(7) /* in register A */
 #define RTC_24_HOURS BIT(1)
-#define PATIENCE_MS  3000
 
 static u64 number(u8 value, u8 format)
 {

@@ -19,8 +19,7 @@
 #include "smp.h"
 #include "x86/timers/timers.h"
 
-#define PERIOD_NS   (4 * NS_PER_MS)
-#define PATIENCE_MS 2000
+#define PERIOD_NS (4 * NS_PER_MS)
 
 static void check_goes_on(const char *what)
 {

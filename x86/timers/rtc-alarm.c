@@ -21,8 +21,6 @@
 #define DONT_CARE  0xff
 #define ALARM_FLAG BIT(5) /* in C, and in B what enables the interrupt */
 
-#define PATIENCE_MS 5000
-
 static PER_CPU(u32, alarms);
 
 /* The read of register C lowers the line. */

@@ -32,7 +32,6 @@
 
 #define FEWEST_ROUNDS 20
 #define ROUNDS	      500
-#define PATIENCE_MS   5000
 
 /* Two CPUs read their TSCs in turns. */
 struct turns {

@@ -154,7 +154,7 @@ static void nap_by_apic_timer(void *data)
 	good &= (late || rip == naps->rip) && !l1_count();
 	if (!naps->taken) {
 		irq_enable();
-		good &= wait_until(l1_count() == 1, EVENT_PATIENCE_MS);
+		good &= wait_until(l1_count() == 1, PATIENCE_MS);
 		irq_disable();
 	}
 	if (late && good)

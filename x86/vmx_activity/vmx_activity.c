@@ -79,7 +79,7 @@ static void forbid_sleep(struct l2 *l2)
 {
 	vmx_set_controls(l2, PIN_BASED_VM_EXEC_CONTROL, PIN_BASED_VMX_PREEMPTION_TIMER);
 	vmx_set(l2, VMX_PREEMPTION_TIMER_VALUE,
-		cycles_of_ms(EVENT_PATIENCE_MS) >>
+		cycles_of_ms(PATIENCE_MS) >>
 			VMX_MISC_PREEMPTION_TIMER_RATE(rdmsr(MSR_IA32_VMX_MISC)));
 }
 

@@ -52,12 +52,12 @@ static void change(struct l2 *l2, const struct wrong *wrong)
 TEST(refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
      .about = "a VM entry with wrong APIC controls, set before a migration, fails after it")
 {
-	struct l2 *first = new_l2(call_in_l2, NULL, false, 0), *l2s[WRONGS] = { NULL };
+	struct l2 *first = new_l2(l2_call_forever, (void *)HERE, false, 0), *l2s[WRONGS] = { NULL };
 
 	for (unsigned i = 0; i < WRONGS; i++) {
 		if (!is_possible(&wrongs[i]))
 			continue;
-		l2s[i] = l2_new(call_in_l2, NULL);
+		l2s[i] = l2_new(l2_call_forever, (void *)HERE);
 		vmx_set(l2s[i], VIRTUAL_APIC_PAGE_ADDR, virt_to_phys(virtual_apic));
 		vmx_set(l2s[i], APIC_ACCESS_ADDR, virt_to_phys(access_page));
 		vmx_set(l2s[i], TPR_THRESHOLD, 0);

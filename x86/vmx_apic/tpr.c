@@ -126,7 +126,7 @@ TEST(tpr_threshold, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
 TEST(tpr_threshold_refused, .on = EACH_CPU, .needs = VMX_TPR_SHADOW,
      .about = "a VM entry with VTPR below the TPR threshold fails after a migration")
 {
-	struct l2 *l2 = new_l2(call_in_l2, NULL, false, 0);
+	struct l2 *l2 = new_l2(l2_call_forever, (void *)HERE, false, 0);
 	u64 reason;
 
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
@@ -150,7 +150,8 @@ TEST(tpr_threshold_at_entry, .on = EACH_CPU, .needs = ALL_OF(VMX_TPR_SHADOW, VMX
      .about =
 	     "with VTPR below the TPR threshold L2 exits before its first instruction, also after a migration")
 {
-	struct l2 *l2 = new_l2(call_in_l2, NULL, false, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
+	struct l2 *l2 = new_l2(l2_call_forever, (void *)HERE, false,
+			       SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES);
 
 	vmx_set_controls(l2, CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_TPR_SHADOW);
 	for (int moved = 0; moved < 2; moved++) {

@@ -311,12 +311,6 @@ void check_steps(struct l2 *l2, const struct step *steps, unsigned count, unsign
 	}
 }
 
-void call_in_l2(void *data)
-{
-	for (;;)
-		l2_call(HERE);
-}
-
 void check_own_cr8(void)
 {
 	report(read_cr8() == OWN_CR8 && apic_get_tpr() == OWN_CR8 << 4,

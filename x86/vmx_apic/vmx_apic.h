@@ -71,9 +71,6 @@ struct l2 *new_l2_for_steps(bool ept, u32 primary, u32 secondary);
 void check_steps(struct l2 *l2, const struct step *steps, unsigned count, unsigned middle,
 		 u64 threshold, u32 priority);
 
-/* L2's code that makes the call HERE again and again. */
-void call_in_l2(void *data);
-
 /* With break=vtpr this changes CR8. */
 void spoil_cr8(void);
 

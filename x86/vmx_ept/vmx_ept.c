@@ -30,11 +30,6 @@
 #include "processor.h"
 #include "x86/vmx_ept/vmx_ept.h"
 
-FEATURE(RESERVED_ADDRESS_BITS, "physical addresses of fewer than 52 bits")
-{
-	return (cpuid(0x80000008).a & 0xff) < 52;
-}
-
 /* The access, the rights of the entry, and whether a walk of L2's tables makes the access. */
 #define VIOLATION(text, access, entry, rights, which)                                              \
 	.name = text, .deed = access, .kind = NESTED_FAULT, .bits = entry,                         \

@@ -8,9 +8,6 @@
 #include "processor.h"
 #include "x86/vmx_event/vmx_event.h"
 
-/* An address at which nothing is ever mapped. */
-#define NOWHERE (VMALLOC_END + (1ul << 30))
-
 /* The exit should report this event, whose delivery it has stopped. */
 static void check_vectoring(const struct l2 *l2, const struct injection *row, u64 rip)
 {
@@ -49,7 +46,7 @@ struct obstacle {
 static void hide_idt(struct l2 *l2)
 {
 	vmx_intercept_exception(l2, PF_VECTOR, true);
-	vmx_set(l2, GUEST_IDTR_BASE, NOWHERE);
+	vmx_set(l2, GUEST_IDTR_BASE, NEVER_MAPPED);
 }
 
 static void check_page_fault(const struct l2 *l2, const struct injection *row)
@@ -57,8 +54,8 @@ static void check_page_fault(const struct l2 *l2, const struct injection *row)
 	check_field(l2, VM_EXIT_INTR_INFO, INTR_INFO_DEFINED,
 		    HARD_WITH_CODE(PF_VECTOR) | INTR_INFO_VALID_MASK, "the fault");
 	check_field(l2, VM_EXIT_INTR_ERROR_CODE, ~0ul, 0, "the fault");
-	check_field(l2, EXIT_QUALIFICATION, ~0ul, NOWHERE + vector_of(row) * sizeof(idt_entry_t),
-		    "the gate");
+	check_field(l2, EXIT_QUALIFICATION, ~0ul,
+		    NEVER_MAPPED + vector_of(row) * sizeof(idt_entry_t), "the gate");
 }
 
 static void show_idt(struct l2 *l2)

@@ -100,7 +100,7 @@ static u64 return_address(const struct injection *row)
 	return (u64)injection_point + (has_length(row) ? row->length : 0);
 }
 
-#define CR2_VALUE 0x123456789000
+#define CR2_VALUE 0x123456789000ul
 
 void check_delivery(struct l2 *l2, const struct injection *row)
 {
@@ -113,8 +113,8 @@ void check_delivery(struct l2 *l2, const struct injection *row)
 		report_if_failed(last_event_frame()->rsp == rsp,
 				 "rsp on the stack is 0x%lx, was 0x%lx", last_event_frame()->rsp,
 				 rsp);
-	report_if_failed(read_cr2() == CR2_VALUE, "CR2 is 0x%lx, was set to 0x%x", read_cr2(),
-			 (u32)CR2_VALUE);
+	report_if_failed(read_cr2() == CR2_VALUE, "CR2 is 0x%lx, was set to 0x%lx", read_cr2(),
+			 CR2_VALUE);
 	report_if_failed(!(vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK),
 			 "VM_ENTRY_INTR_INFO_FIELD is still valid: 0x%lx",
 			 vmx_get(l2, VM_ENTRY_INTR_INFO_FIELD));

@@ -39,9 +39,6 @@
 #include "processor.h"
 #include "x86/vmx_exit/vmx_exit.h"
 
-/* How late anything may be, at full speed. */
-#define PATIENCE_MS 5000
-
 #define TURN_END 77
 
 /* ======== rows ======== */

@@ -37,18 +37,6 @@
 
 #define HERE 1
 
-/* Counters wrap, so only their distance tells which one is later. */
-static bool in_order(u64 first, u64 second)
-{
-	return (s64)(second - first) >= 0;
-}
-
-static void call_in_l2(void *data)
-{
-	for (;;)
-		l2_call(HERE);
-}
-
 /* ======== MSR areas ======== */
 
 /* MSRs that L1 and L2 share, and on which no code here depends. */
@@ -86,15 +74,6 @@ static u64 area_value(enum area_kind kind, unsigned i, unsigned seed)
 	return kind == EXIT_STORE ? UNTOUCHED : NOWHERE((seed * AREA_KINDS + kind) * 0x10000 + i);
 }
 
-static unsigned area_order(unsigned count)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE << order < (count + SPARE) * sizeof(struct vmx_msr_entry))
-		order++;
-	return order;
-}
-
 /*
  * The entries have the MSRs in turn, so that the last entry of each MSR counts. The spare entries
  * must not count.
@@ -104,7 +83,8 @@ static struct areas new_areas(struct l2 *l2, const unsigned *count, unsigned see
 	struct areas areas;
 
 	for (enum area_kind kind = ENTRY_LOAD; kind < AREA_KINDS; kind++) {
-		struct vmx_msr_entry *entries = alloc_pages(area_order(count[kind]));
+		struct vmx_msr_entry *entries =
+			alloc_pages(page_order((count[kind] + SPARE) * sizeof(*entries)));
 
 		for (unsigned i = 0; i < count[kind] + SPARE; i++)
 			entries[i] = (struct vmx_msr_entry){ .index = area_msrs[i % AREA_MSRS],
@@ -298,7 +278,7 @@ TEST(areas_refused, .on = EACH_CPU, .needs = VMX,
 	for (unsigned i = 0; i < UNLOADABLE; i++) {
 		struct vmx_msr_entry *entry;
 
-		l2s[i] = l2_new(call_in_l2, NULL);
+		l2s[i] = l2_new(l2_call_forever, (void *)HERE);
 		areas[i] = new_areas(l2s[i], count, i);
 		entry = &areas[i].entries[ENTRY_LOAD][places[i]];
 		good[i] = *entry;
@@ -346,7 +326,7 @@ static void check_tsc(struct l2 *l2, const struct vmx_msr_entry *entry, u64 offs
 	after = rdtsc_ordered();
 	stored = entry->value - (broken("tsc") ? 1ul << 40 : 0);
 	inside = last_tsc_of_l2 - offset;
-	report(l2_is_call(l2, HERE) && in_order(inside, stored) && in_order(stored, after),
+	report(l2_is_call(l2, HERE) && tsc_in_order(inside, stored) && tsc_in_order(stored, after),
 	       "%s: L2 read 0x%lx (less the offset), the exit stored 0x%lx, L1 read 0x%lx: expected in this order; exit %s",
 	       when, inside, stored, after, l2_exit_name(l2->exit_reason));
 	if (l2_is_call(l2, HERE))

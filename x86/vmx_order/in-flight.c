@@ -10,12 +10,6 @@
 #include "processor.h"
 #include "nested/vmx/vmx-event.h"
 
-static void call_forever(void *data)
-{
-	for (;;)
-		l2_call(1);
-}
-
 struct kind {
 	u32 event, error_code, length;
 };
@@ -73,7 +67,7 @@ static void move_during_events(const struct kind *kinds, u32 count, bool ept)
 {
 	struct rounds rounds = { .kinds = kinds, .count = count };
 
-	rounds.l2 = event_l2_new(call_forever, NULL);
+	rounds.l2 = event_l2_new(l2_call_forever, (void *)1);
 	if (ept)
 		vmx_use_ept(rounds.l2);
 	expect_call(rounds.l2, 1, "the first call");

@@ -72,24 +72,18 @@ static void check_refused(struct l2 *l2, enum wrong wrong)
 	       l2_exit_text(l2), ENTRY_FAIL_VMCS_LINK_PTR);
 }
 
-static void call_in_l2(void *data)
-{
-	for (;;)
-		l2_call(HERE);
-}
-
 TEST(refused, .on = EACH_CPU, .needs = VMX_SHADOW_VMCS,
      .about =
 	     "a VM entry with a wrong link pointer or bitmap, set before a migration, fails after it")
 {
-	struct l2 *l2 = new_l2(call_in_l2, NULL), *l2s[WRONGS];
+	struct l2 *l2 = new_l2(l2_call_forever, (void *)HERE), *l2s[WRONGS];
 	struct vmcs *linked[WRONGS];
 
 	for (enum wrong wrong = 0; wrong < WRONGS; wrong++) {
 		struct shadow of_its_own = { .vmcs = linked[wrong] = shadow_alloc() };
 
 		vmclear(virt_to_phys(linked[wrong]));
-		l2s[wrong] = shadowed_l2(call_in_l2, NULL, &of_its_own);
+		l2s[wrong] = shadowed_l2(l2_call_forever, (void *)HERE, &of_its_own);
 		vmx_clear(l2s[wrong]);
 		if (!broken("refused"))
 			make_wrong(l2s[wrong], linked[wrong], wrong);

@@ -35,12 +35,6 @@ static void count_event(isr_regs_t *regs)
 	mine->events += l2_owns_stack(mine->l2, regs->rsp);
 }
 
-static void call_forever(void *data)
-{
-	for (;;)
-		l2_call(1);
-}
-
 static void enter_with_event(void)
 {
 	struct long_entries *mine = &this_cpu(long_entries);
@@ -70,7 +64,7 @@ TEST(moved_in_entry, .on = EACH_CPU, .needs = VMX,
 	_Static_assert(LONG_AREA * sizeof(*area) == 2 * PAGE_SIZE, "the area is two pages");
 	for (int i = 0; i < LONG_AREA; i++)
 		area[i] = (struct vmx_msr_entry){ .index = MSR_LSTAR, .value = rdmsr(MSR_LSTAR) };
-	*mine = (struct long_entries){ .l2 = l2_new(call_forever, NULL) };
+	*mine = (struct long_entries){ .l2 = l2_new(l2_call_forever, (void *)1) };
 	vmx_set(mine->l2, VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(area));
 	vmx_set(mine->l2, VM_ENTRY_MSR_LOAD_COUNT, LONG_AREA);
 	handle_irq_any(LONG_VECTOR, count_event);

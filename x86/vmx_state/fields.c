@@ -93,14 +93,15 @@ TEST(fields, .on = EACH_CPU, .needs = VMX,
 {
 	struct vmcs *vmcs[2] = { vmcs_alloc(), vmcs_alloc() };
 	struct field_values *before[2];
-	unsigned kept = 0;
+	unsigned filled, kept = 0;
 
 	vmx_enable();
 	for (int i = 1; i >= 0; i--) {
 		before[i] = calloc(1, sizeof(*before[i]));
 		check_result("VMCLEAR", vmclear(virt_to_phys(vmcs[i])), VM_SUCCEED);
 		check_result("VMPTRLD", vmptrld(virt_to_phys(vmcs[i])), VM_SUCCEED);
-		report(fill_fields(i), "%u fields were filled", fill_fields(i));
+		filled = fill_fields(i);
+		report(filled, "%u fields were filled", filled);
 		read_fields(before[i]);
 	}
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)

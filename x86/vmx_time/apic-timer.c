@@ -84,7 +84,7 @@ static void end_tick(struct ticks *ticks, u32 in_l1, u32 in_l2)
 	report(ticks->in_time && ticks->in_l1 == in_l1 && ticks->in_l2 == in_l2,
 	       "the timer interrupted L1 %u times and L2 %u times, expected %u and %u",
 	       ticks->in_l1, ticks->in_l2, in_l1, in_l2);
-	report(in_order(ticks->due, ticks->arrived),
+	report(tsc_in_order(ticks->due, ticks->arrived),
 	       "the timer came at TSC 0x%lx, expected not before 0x%lx", ticks->arrived,
 	       ticks->due);
 	apic_cleanup_timer();

@@ -6,7 +6,4 @@
 #include "nested/vmx/vmx.h"
 #include "x86/nested/time.h"
 
-/* How late anything may be, at full speed. */
-#define PATIENCE_MS 5000
-
 #endif

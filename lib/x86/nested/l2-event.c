@@ -112,7 +112,7 @@ bool check_l1(const char *when, const u8 *vectors, u32 count)
 	u64 flags;
 
 	if (count)
-		wait_until(l1_count() >= count, EVENT_PATIENCE_MS);
+		wait_until(l1_count() >= count, PATIENCE_MS);
 	flags = irq_save();
 	good = log->count == count && !memcmp(log->vector, vectors, count);
 	report(good, "%s: L1 got %s%s%s (%u events)", when,
@@ -131,7 +131,7 @@ bool vector_is_pending(u8 vector)
 void pend(u8 vector)
 {
 	apic_send_self_ipi(vector);
-	wait_for(vector_is_pending(vector), EVENT_PATIENCE_MS,
+	wait_for(vector_is_pending(vector), PATIENCE_MS,
 		 "vector 0x%x to be pending in the local APIC", vector);
 }
 

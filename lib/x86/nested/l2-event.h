@@ -26,9 +26,8 @@
 
 #define VECTOR_CLASS(vector) ((vector) >> 4)
 
-/* How long an expected event may take, and for how long nothing else may come at the end. */
-#define EVENT_PATIENCE_MS 5000
-#define EVENT_SILENCE_US  200
+/* For how long nothing else may come at the end. */
+#define EVENT_SILENCE_US 200
 
 /* ---- beginning and end ---- */
 

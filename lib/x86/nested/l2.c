@@ -23,6 +23,12 @@ bool l2_is_call(const struct l2 *l2, u64 number)
 	return l2_is_any_call(l2) && l2_rax(l2) == number;
 }
 
+void l2_call_forever(void *number)
+{
+	for (;;)
+		l2_call((u64)number);
+}
+
 /* ---- the stack ---- */
 
 void l2_new_stack(struct l2 *l2)

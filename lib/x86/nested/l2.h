@@ -97,6 +97,8 @@ void l2_intercept_port(struct l2 *l2, u16 port, bool on);
 
 /* For code in L2: VMMCALL or VMCALL with RAX = `number`, which must not be L2_RETURNED. */
 void l2_call(u64 number);
+/* Code for L2: makes this call again and again. */
+void l2_call_forever(void *number);
 
 /* Whether a stack pointer is L2's. An event whose frame has such an RSP came to L2. */
 bool l2_owns_stack(const struct l2 *l2, u64 rsp);

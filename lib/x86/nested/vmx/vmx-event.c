@@ -55,7 +55,7 @@ void event_end(void)
 {
 	end_service();
 	apic_send_self_ipi(LOW_VECTOR);
-	report_if_failed(wait_until(l1_count(), EVENT_PATIENCE_MS),
+	report_if_failed(wait_until(l1_count(), PATIENCE_MS),
 			 "an interrupt that L1 sends itself after all this does not come");
 	l1_forget();
 }
