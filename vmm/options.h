@@ -20,7 +20,6 @@ struct options {
 	struct cycle_options cycle;
 	enum carry_how carry;
 	unsigned forget_dirty; /* leave out one dirty page in this many; 0: none */
-	bool coverage;	       /* tell at the end what was met at cycles */
 	int control;	       /* file descriptor of the runner's socket, or -1 */
 	const char *save;      /* by hand: the file to save the guest in; or NULL */
 	const char *restore;   /* the file of a saved guest to restore; or NULL */
