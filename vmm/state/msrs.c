@@ -40,24 +40,13 @@ static bool has(const struct list *list, uint32_t index)
 	return false;
 }
 
-static bool can_be_read(int fd, uint32_t index)
-{
-	struct kvm_msrs *msr = allocate(sizeof(*msr) + sizeof(msr->entries[0]));
-	bool can;
-
-	msr->nmsrs = 1;
-	msr->entries[0].index = index;
-	can = kvm_try(fd, KVM_GET_MSRS, msr) == 1;
-	free(msr);
-	return can;
-}
-
 /* Leaves out the TSC, which the piece "tsc" has. */
 static void add_if_there(int fd, uint32_t index)
 {
 	struct list *list = msr_is_feature(index) ? &features : &others;
+	uint64_t value;
 
-	if (index == MSR_IA32_TSC || has(list, index) || !can_be_read(fd, index))
+	if (index == MSR_IA32_TSC || has(list, index) || !kvm_try_msr(fd, index, &value))
 		return;
 	if (list->count == list->room) {
 		list->room = list->room * 2 + 64;
