@@ -13,9 +13,8 @@
 #include "fields.h"
 #include "host-time.h"
 #include "message.h"
+#include "msrs.h"
 #include "pieces.h"
-
-#define MSR_IA32_TSC 0x10
 
 #define MOST_ERROR_NS 2000
 #define MOST_TRIES    10

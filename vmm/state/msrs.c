@@ -18,7 +18,6 @@
 #include "vcpu.h"
 
 #define HYPERV_INTERFACE	  0x31237648 /* "Hv#1" */
-#define HV_X64_MSR_VP_RUNTIME	  0x40000010
 #define HV_MSR_SYNIC_AVAILABLE	  (1u << 2)
 #define HV_MSR_SYNTIMER_AVAILABLE (1u << 3)
 #define HV_INTERFACE_THERE	  (1u << 31) /* a reserved bit of EAX, which we use */
