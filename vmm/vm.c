@@ -15,8 +15,6 @@
 /* How many VMs may be closing at a time. Each holds the guest's page tables until it is closed. */
 #define MOST_CLOSES 8
 
-#define IOAPIC_PINS 24
-
 #define MCG_CAP_BANKS 0xffull
 #define BANKS	      10
 

@@ -9,14 +9,14 @@
 #include <string.h>
 
 #include "device.h"
+#include "layout.h"
 #include "machine.h"
 #include "message.h"
 #include "routes.h"
 
-#define IOAPIC_PINS 24
-#define PIC_PINS    8
-#define IRQ_OF_PIT  0
-#define PIN_OF_PIT  2
+#define PIC_PINS   8
+#define IRQ_OF_PIT 0
+#define PIN_OF_PIT 2
 
 static struct {
 	struct sint_route {
