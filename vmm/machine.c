@@ -75,7 +75,7 @@ void machine_boot(struct machine *machine)
 	struct entry entry;
 
 	entry = image_load(&machine->image, options->command_line, &machine->memory);
-	acpi_write(&machine->memory, machine->vm->shape.cpus);
+	acpi_write(&machine->memory, &machine->vm->shape);
 	enter_protected_mode(machine->vm, &entry);
 	devices_reset(machine);
 }
