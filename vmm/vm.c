@@ -202,13 +202,3 @@ void vm_close_aside(struct vm *vm)
 	if (error)
 		close_and_post(vm);
 }
-
-void vm_wait_for_closes(void)
-{
-	pthread_once(&closes_once, closes_init);
-	for (int i = 0; i < MOST_CLOSES; i++)
-		while (sem_wait(&closes_left) < 0)
-			;
-	for (int i = 0; i < MOST_CLOSES; i++)
-		sem_post(&closes_left);
-}
