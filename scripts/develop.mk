@@ -33,7 +33,7 @@ help:
 	@echo "$$help_text"
 
 c_files = $(sort $(wildcard $(foreach folder,docs/reports host host/* host/*/* lab lib lib/* lib/*/* lib/*/*/* \
-	tests tests/* x86 x86/*,$(folder)/*.[ch])))
+	tests tests/* vmm vmm/* x86 x86/*,$(folder)/*.[ch])))
 scripts = $(sort configure run_tests.sh .ci/run $(shell grep -lE '^#!/bin/sh|shellcheck shell=(ba)?sh' \
 	$(filter-out %.c %.h %.mk,$(wildcard lab/* scripts/* scripts/completion/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
 
@@ -56,6 +56,7 @@ CPPCHECK := cppcheck -q -j2 --std=c11 --enable=warning,performance,portability -
 lint-c:
 	$(say) CPPCHECK
 	$(quiet)$(CPPCHECK) --library=gtk -Ihost host lab tests docs/reports
+	$(quiet)$(CPPCHECK) -Ivmm vmm
 	$(quiet)$(CPPCHECK) -Ilib -Ilib/x86 lib x86
 
 lint-layers:
@@ -86,6 +87,7 @@ compile_commands.json: FORCE
 	$(say) WRITE $@
 	$(file >$@,[)
 	$(file >>$@,$(foreach file,$(guest_sources),$(call compilation,$(file),$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))))
+	$(file >>$@,$(foreach file,$(vmm_sources),$(call compilation,$(file),$(vmm_command))))
 	$(file >>$@,$(foreach file,$(host_and_test_sources),$(call compilation,$(file),$(CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -DSOURCE_FOLDER='"$(CURDIR)"')))
 	$(file >>$@,{ "directory": "$(CURDIR)", "file": "lab/preforked.c", "command": "$(CC) $(subst $(quote),\$(quote),$(HOST_CPPFLAGS) $(HOST_CFLAGS)) -fPIC -c lab/preforked.c" }])
 

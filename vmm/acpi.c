@@ -187,7 +187,7 @@ static void add_local_apic(struct area *area, unsigned id)
 		append(area, &wide, sizeof(wide));
 }
 
-static uint32_t write_madt(struct area *area, unsigned cpus)
+static uint32_t write_madt(struct area *area, const struct vm_shape *shape)
 {
 	struct io_apic io_apic = {
 		.type = MADT_IO_APIC,
@@ -200,29 +200,32 @@ static uint32_t write_madt(struct area *area, unsigned cpus)
 		.source = IRQ_OF_PIT,
 		.gsi = GSI_OF_PIT,
 	};
+	bool has_chips = shape->irqchip == IRQCHIP_KERNEL;
 	struct madt *madt = append(area,
 				   &(struct madt){
 					   .header = new_header("APIC", sizeof(struct madt)),
 					   .local_apic_address = LOCAL_APIC_ADDRESS,
-					   .flags = MADT_PCAT_COMPAT,
+					   .flags = has_chips ? MADT_PCAT_COMPAT : 0,
 				   },
 				   sizeof(struct madt));
 
-	for (unsigned id = 0; id < cpus; id++)
+	for (unsigned id = 0; id < shape->cpus; id++)
 		add_local_apic(area, id);
-	append(area, &io_apic, sizeof(io_apic));
-	append(area, &pit, sizeof(pit));
+	if (has_chips) {
+		append(area, &io_apic, sizeof(io_apic));
+		append(area, &pit, sizeof(pit));
+	}
 	finish(area, &madt->header);
 	return address_of(area, madt);
 }
 
-void acpi_write(const struct memory *memory, unsigned cpus)
+void acpi_write(const struct memory *memory, const struct vm_shape *shape)
 {
 	struct rsdp *rsdp = memory_to_write(memory, RSDP_ADDRESS, sizeof(*rsdp));
 	struct area area = {
 		.memory = memory_to_write(memory, TABLES_BEGIN, TABLES_END - TABLES_BEGIN),
 	};
-	uint32_t fadt = write_fadt(&area), madt = write_madt(&area, cpus);
+	uint32_t fadt = write_fadt(&area), madt = write_madt(&area, shape);
 	struct rsdt *rsdt = append(&area,
 				   &(struct rsdt){
 					   .header = new_header("RSDT", sizeof(struct rsdt)),

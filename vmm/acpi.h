@@ -7,10 +7,14 @@
 #define VMM_ACPI_H
 
 #include "memory.h"
+#include "vm.h"
 
 #define PM_TIMER_PORT 0x608
 
-/* Writes the tables for CPUS vCPUs, whose APIC ids count from 0, below 1 MiB. */
-void acpi_write(const struct memory *memory, unsigned cpus);
+/*
+ * Writes the tables for a guest of SHAPE below 1 MiB. The APIC ids of its vCPUs count from 0. The
+ * MADT has PICs and IOAPIC only if KVM emulates them.
+ */
+void acpi_write(const struct memory *memory, const struct vm_shape *shape);
 
 #endif

@@ -123,12 +123,8 @@ static const struct {
 	/* Carries out the request, and replies. The vCPUs run or stand still (director.h). */
 	void (*carry_out)(struct machine *machine, struct request *request);
 } requests[] = {
-	{ "pause", action_pause },
-	{ "cycle", action_cycle },
-	{ "reset", action_reset },
-	{ "carry", action_carry },
-	{ "save", action_save },
-	{ "go", action_go },
+	{ "pause", action_pause }, { "cycle", action_cycle }, { "reset", action_reset },
+	{ "carry", action_carry }, { "save", action_save },   { "go", action_go },
 	{ "quit", quit },
 };
 

@@ -40,7 +40,6 @@ void control_ok(const struct request *request, const char *format, ...)
 void control_error(const struct request *request, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The number that REQUEST gives as NAME=NUMBER, or USUAL if there is none. */
-unsigned long control_number(const struct request *request, const char *name,
-			     unsigned long usual);
+unsigned long control_number(const struct request *request, const char *name, unsigned long usual);
 
 #endif

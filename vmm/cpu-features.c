@@ -30,12 +30,10 @@
 
 #define LONGEST_WORD 64
 
-enum reg { EAX, EBX, ECX, EDX };
-
 static const struct feature {
 	const char *name;
 	__u32 function, index;
-	enum reg reg;
+	enum cpuid_reg reg;
 	unsigned bit;
 } features[] = {
 	{ "pclmulqdq", LEAF_FEATURES, 0, ECX, 1 },
@@ -180,6 +178,13 @@ struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, __u32 function, __
 	return NULL;
 }
 
+__u32 *cpuid_reg_of(struct kvm_cpuid_entry2 *entry, enum cpuid_reg reg)
+{
+	__u32 *regs[] = { &entry->eax, &entry->ebx, &entry->ecx, &entry->edx };
+
+	return regs[reg];
+}
+
 const char *next_word(const char **words)
 {
 	static char word[LONGEST_WORD];
@@ -199,13 +204,6 @@ bool is_hyperv_word(const char *word)
 {
 	word += *word == '+' || *word == '-';
 	return !strncmp(word, "hv-", 3) || !strncmp(word, "hv_", 3);
-}
-
-static __u32 *reg_of(struct kvm_cpuid_entry2 *entry, enum reg reg)
-{
-	__u32 *regs[] = { &entry->eax, &entry->ebx, &entry->ecx, &entry->edx };
-
-	return regs[reg];
 }
 
 static void set_vendor(struct kvm_cpuid2 *cpuid, const char *vendor)
@@ -281,7 +279,7 @@ static __u32 *reg_with(struct kvm_cpuid2 *cpuid, const struct feature *feature)
 {
 	struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, feature->function, feature->index);
 
-	return entry ? reg_of(entry, feature->reg) : NULL;
+	return entry ? cpuid_reg_of(entry, feature->reg) : NULL;
 }
 
 static void set_feature(struct cpu *cpu, const struct feature *feature, bool on)

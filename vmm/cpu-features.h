@@ -20,6 +20,11 @@ unsigned features_tsc_khz(const char *words);
 /* The entry of a leaf, or NULL. */
 struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, __u32 function, __u32 index);
 
+enum cpuid_reg { EAX, EBX, ECX, EDX };
+
+/* One register of an entry, to read or to change. */
+__u32 *cpuid_reg_of(struct kvm_cpuid_entry2 *entry, enum cpuid_reg reg);
+
 /*
  * Returns the next of WORDS, or NULL at their end, and moves *WORDS behind it. The word is in a
  * buffer that the next call overwrites.

@@ -41,9 +41,9 @@ void cycle_carry_out(struct machine *machine)
 	struct vm *old = machine->vm;
 
 	/* VMs made in advance have the memory of that time, but --carry replaces it. */
-	machine->vm = machine->options->carry ? vm_create(&machine->kvm, &machine->options->shape,
-							  &machine->memory)
-					      : ahead_take(machine);
+	machine->vm = machine->options->carry
+			      ? vm_create(&machine->kvm, &machine->options->shape, &machine->memory)
+			      : ahead_take(machine);
 	state_restore(machine, state);
 	state_check(machine, state);
 	pause_tell_again(machine);

@@ -73,8 +73,6 @@ unsigned exit_handle(struct machine *machine, unsigned cpu, struct kvm_run *run)
 	case KVM_EXIT_SYSTEM_EVENT:
 		return VCPU_RESET;
 	case KVM_EXIT_INTR:
-	case KVM_EXIT_IRQ_WINDOW_OPEN:
-	case KVM_EXIT_IOAPIC_EOI:
 		return 0;
 	case KVM_EXIT_DIRTY_RING_FULL:
 		return VCPU_RING_FULL;

@@ -32,8 +32,6 @@
 #define SPINLOCK_NEVER_TELLS 0xffffffff
 #define UNKNOWN_LIMIT	     0xffffffff
 
-enum reg { NONE, EAX, EBX, ECX, EDX };
-
 #define WORD(name) (1u << (name))
 
 enum word {
@@ -65,7 +63,7 @@ enum word {
 static const struct {
 	const char *name;
 	uint32_t leaf;
-	enum reg reg;
+	enum cpuid_reg reg;
 	uint32_t bits;
 	uint32_t needs; /* words */
 	uint32_t edx;	/* of the same leaf */
@@ -93,9 +91,9 @@ static const struct {
 	[TLBFLUSH_EXT] = { "tlbflush-ext", LEAF_FEATURES, EDX, 1u << 14, WORD(TLBFLUSH), 0 },
 	[TLBFLUSH_DIRECT] = { "tlbflush-direct", LEAF_NESTED, EAX, 1u << 17, WORD(VAPIC), 0 },
 	/* A register or hypercall that CPUID does not announce is not there. */
-	[ENFORCE_CPUID] = { "enforce-cpuid", 0, NONE, 0, 0, 0 },
+	[ENFORCE_CPUID] = { .name = "enforce-cpuid" },
 	/* All of Hyper-V that KVM has. */
-	[PASSTHROUGH] = { "passthrough", 0, NONE, 0, 0, 0 },
+	[PASSTHROUGH] = { .name = "passthrough" },
 };
 
 /* ---- words ---- */
@@ -172,22 +170,8 @@ static struct kvm_cpuid2 *ask_kvm(const struct kvm *kvm)
 	return cpuid;
 }
 
-static uint32_t *reg_of(struct kvm_cpuid_entry2 *entry, enum reg reg)
-{
-	switch (reg) {
-	case EAX:
-		return &entry->eax;
-	case EBX:
-		return &entry->ebx;
-	case ECX:
-		return &entry->ecx;
-	default:
-		return &entry->edx;
-	}
-}
-
 /* The bits of a leaf's register REG that the words ask for. KVM must have each of them: HAS. */
-static uint32_t wanted_bits(hyperv_words set, uint32_t leaf, enum reg reg, uint32_t has)
+static uint32_t wanted_bits(hyperv_words set, uint32_t leaf, enum cpuid_reg reg, uint32_t has)
 {
 	uint32_t bits = 0;
 
@@ -210,8 +194,9 @@ static void reduce(struct kvm_cpuid_entry2 *entry, hyperv_words set)
 {
 	struct kvm_cpuid_entry2 all = *entry;
 
-	for (enum reg reg = EAX; reg <= EDX; reg++)
-		*reg_of(entry, reg) = wanted_bits(set, entry->function, reg, *reg_of(&all, reg));
+	for (enum cpuid_reg reg = EAX; reg <= EDX; reg++)
+		*cpuid_reg_of(entry, reg) =
+			wanted_bits(set, entry->function, reg, *cpuid_reg_of(&all, reg));
 	switch (entry->function) {
 	case LEAF_FEATURES:
 		entry->eax |= FEATURE_HYPERCALL;
@@ -246,6 +231,7 @@ static void move_kvms_leaves(struct kvm_cpuid2 *cpuid)
 void hyperv_cpuid(const struct kvm *kvm, hyperv_words set, struct kvm_cpuid2 *cpuid)
 {
 	struct kvm_cpuid2 *offered;
+	struct kvm_cpuid_entry2 *vendor;
 	uint32_t last = LEAF_LIMITS;
 
 	if (!set)
@@ -268,16 +254,14 @@ void hyperv_cpuid(const struct kvm *kvm, hyperv_words set, struct kvm_cpuid2 *cp
 			last = LEAF_NESTED;
 		cpuid->entries[cpuid->nent++] = entry;
 	}
-	for (unsigned i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == LEAF_VENDOR) {
-			struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
-
-			/* KVM puts its own name here, but guests look for Hyper-V's. */
-			entry->eax = last;
-			memcpy(&entry->ebx, "Micr", 4);
-			memcpy(&entry->ecx, "osof", 4);
-			memcpy(&entry->edx, "t Hv", 4);
-		}
+	vendor = cpuid_find(cpuid, LEAF_VENDOR, 0);
+	if (vendor) {
+		/* KVM puts its own name here, but guests look for Hyper-V's. */
+		vendor->eax = last;
+		memcpy(&vendor->ebx, "Micr", 4);
+		memcpy(&vendor->ecx, "osof", 4);
+		memcpy(&vendor->edx, "t Hv", 4);
+	}
 	free(offered);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Physical addresses that are no RAM, as on a PC. */
+/* The IOAPIC, and physical addresses that are no RAM, as on a PC. */
 #ifndef VMM_LAYOUT_H
 #define VMM_LAYOUT_H
 
 #define IO_APIC_ADDRESS	   0xfec00000
 #define LOCAL_APIC_ADDRESS 0xfee00000
+#define IOAPIC_PINS	   24
 
 /*
  * KVM without "unrestricted guest" needs three pages for a task state segment and one for an

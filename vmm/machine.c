@@ -8,6 +8,7 @@
 #include "machine.h"
 #include "message.h"
 #include "save.h"
+#include "state/msrs.h"
 
 #define CR0_PE 1
 #define CR0_ET 0x10
@@ -49,7 +50,6 @@ static void enter_protected_mode(struct vm *vm, const struct entry *entry)
 
 #define MSR_IA32_MISC_ENABLE	 0x1a0
 #define MISC_ENABLE_FAST_STRINGS 1
-#define HV_X64_MSR_SCONTROL	 0x40000080
 
 /* Sets MSRs whose values in KVM's new vCPUs differ from a PC's, and QEMU's, after power-on. */
 static void set_msrs(const struct machine *machine, int cpu_fd)
@@ -75,7 +75,7 @@ void machine_boot(struct machine *machine)
 	struct entry entry;
 
 	entry = image_load(&machine->image, options->command_line, &machine->memory);
-	acpi_write(&machine->memory, machine->vm->shape.cpus);
+	acpi_write(&machine->memory, &machine->vm->shape);
 	enter_protected_mode(machine->vm, &entry);
 	devices_reset(machine);
 }

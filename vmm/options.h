@@ -20,11 +20,10 @@ struct options {
 	struct cycle_options cycle;
 	enum carry_how carry;
 	unsigned forget_dirty; /* leave out one dirty page in this many; 0: none */
-	bool coverage;	     /* tell at the end what was met at cycles */
-	int control;	     /* file descriptor of the runner's socket, or -1 */
-	const char *save;    /* by hand: the file to save the guest in; or NULL */
-	const char *restore; /* the file of a saved guest to restore; or NULL */
-	int restore_fd;	     /* the same as an open file, or -1 */
+	int control;	       /* file descriptor of the runner's socket, or -1 */
+	const char *save;      /* by hand: the file to save the guest in; or NULL */
+	const char *restore;   /* the file of a saved guest to restore; or NULL */
+	int restore_fd;	       /* the same as an open file, or -1 */
 };
 
 /* Ends the process after --help, --version, or if the command line is wrong. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See random.h. SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators". */
+/*
+ * See random.h. SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators".
+ */
 #include "random.h"
 
 static uint64_t state;

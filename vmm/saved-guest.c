@@ -19,10 +19,10 @@
 #include "saved-guest.h"
 #include "state/state.h"
 
-#define MAGIC	   "FERRYVMM"
-#define VERSION	   1
-#define BOOT_ID	   "/proc/sys/kernel/random/boot_id"
-#define MIB	   ((uint64_t)1 << 20)
+#define MAGIC	"FERRYVMM"
+#define VERSION 1
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define MIB	((uint64_t)1 << 20)
 
 struct head {
 	char magic[8];

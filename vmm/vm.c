@@ -15,8 +15,6 @@
 /* How many VMs may be closing at a time. Each holds the guest's page tables until it is closed. */
 #define MOST_CLOSES 8
 
-#define IOAPIC_PINS 24
-
 #define MCG_CAP_BANKS 0xffull
 #define BANKS	      10
 
@@ -203,14 +201,4 @@ void vm_close_aside(struct vm *vm)
 	pthread_attr_destroy(&detached);
 	if (error)
 		close_and_post(vm);
-}
-
-void vm_wait_for_closes(void)
-{
-	pthread_once(&closes_once, closes_init);
-	for (int i = 0; i < MOST_CLOSES; i++)
-		while (sem_wait(&closes_left) < 0)
-			;
-	for (int i = 0; i < MOST_CLOSES; i++)
-		sem_post(&closes_left);
 }

@@ -54,7 +54,5 @@ void vm_log_dirty(struct vm *vm, const struct memory *memory);
  * (RCU).
  */
 void vm_close_aside(struct vm *vm);
-/* Waits until all VMs that are being closed are closed. */
-void vm_wait_for_closes(void);
 
 #endif

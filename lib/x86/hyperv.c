@@ -6,6 +6,7 @@
 #include "barrier.h"
 #include "ghost.h"
 #include "isr.h"
+#include "kvm-para.h"
 #include "muldiv.h"
 #include "smp.h"
 #include "vm.h"
@@ -21,7 +22,7 @@ struct cpuid hv_features(void)
 
 static bool is_kvm(void)
 {
-	return hypervisor_leaf("KVMKVMKVM\0\0\0");
+	return hypervisor_leaf(KVM_SIGNATURE);
 }
 
 FEATURE(HV_HOST, "KVM or Hyper-V (CPUID 0x40000000, or 0x40000100)")

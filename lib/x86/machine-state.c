@@ -19,6 +19,7 @@
 #include "pvclock.h"
 #include "smp.h"
 #include "tsc.h"
+#include "xsave.h"
 
 struct msr {
 	const char *name;
@@ -135,18 +136,11 @@ static void tell_msrs(const struct msr *msr)
 		tell_msr(msr->name, msr->index);
 }
 
-/*
- * Shows XCR0 by CPUID leaf 0xd EBX, which is the size of the enabled states, and MXCSR by FXSAVE: a
- * KVM that emulates instructions has no XGETBV and no STMXCSR.
- */
 static void tell_fpu(void)
 {
-	static u32 saved[128] __aligned(16);
-
 	if (this_cpu_has(X86_FEATURE_XSAVE))
-		tell("xsave_size", cpuid(0xd).b);
-	asm volatile("fxsave %0" : "=m"(saved));
-	tell("mxcsr", saved[6]);
+		tell("xsave_size", xsave_enabled_size());
+	tell("mxcsr", read_mxcsr());
 }
 
 static void tell_control(void)

@@ -20,8 +20,7 @@
 #define IO_WINDOW     0xc000ul
 #define IO_END	      0x10000ul
 
-#define FOUR_GIB	    (1ul << 32)
-#define MEMORY_ADDRESS_MASK (~0xfu)
+#define FOUR_GIB (1ul << 32)
 
 /* Intel SDM volume 3, "Message Signalled Interrupts": fixed delivery to one APIC id. */
 #define MSI_ADDRESS	     0xfee00000u
@@ -71,17 +70,6 @@ void pci_enable(pcidevaddr_t device)
 	}
 	pci_config_writew(device, PCI_COMMAND,
 			  command | PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-}
-
-phys_addr_t pci_memory_bar(pcidevaddr_t device, int n)
-{
-	u8 offset = PCI_BASE_ADDRESS_0 + 4 * n;
-	u32 low = pci_config_readl(device, offset);
-	u64 high = 0;
-
-	if ((low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64)
-		high = pci_config_readl(device, offset + 4);
-	return high << 32 | (low & MEMORY_ADDRESS_MASK);
 }
 
 const char *pci_name(pcidevaddr_t device, char text[8])

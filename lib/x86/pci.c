@@ -9,9 +9,7 @@
 #define CONFIG_DATA    0xcfc
 #define CONFIG_ENABLE  0x80000000u
 
-#define FUNCTIONS_PER_BUS   256
-#define IO_ADDRESS_MASK	    (~0x3u)
-#define MEMORY_ADDRESS_MASK (~0xfu)
+#define FUNCTIONS_PER_BUS 256
 
 static struct spinlock lock;
 
@@ -110,6 +108,20 @@ u8 pci_find_cap(pcidevaddr_t device, u8 id)
 	return pci_next_cap(device, id, 0);
 }
 
+static bool is_64bit(u32 low)
+{
+	return (low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
+}
+
+phys_addr_t pci_memory_bar(pcidevaddr_t device, int n)
+{
+	u8 offset = PCI_BASE_ADDRESS_0 + 4 * n;
+	u32 low = pci_config_readl(device, offset);
+	u64 high = is_64bit(low) ? pci_config_readl(device, offset + 4) : 0;
+
+	return high << 32 | (low & PCI_BASE_ADDRESS_MEM_MASK);
+}
+
 /* What a BAR reads as after all ones have been written to it. */
 static u32 probe(pcidevaddr_t device, u8 offset)
 {
@@ -133,17 +145,14 @@ struct pci_bar pci_bar(pcidevaddr_t device, int n)
 	pci_config_writew(device, PCI_COMMAND, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 	kept = probe(device, offset);
 	if (kept && bar.is_io) {
-		bar.address = low & IO_ADDRESS_MASK;
-		bar.size = (u16) - (kept & IO_ADDRESS_MASK);
+		bar.address = low & PCI_BASE_ADDRESS_IO_MASK;
+		bar.size = (u16) - (kept & PCI_BASE_ADDRESS_IO_MASK);
 	} else if (kept) {
-		bar.address = low & MEMORY_ADDRESS_MASK;
-		kept = (kept & MEMORY_ADDRESS_MASK) | 0xffffffff00000000;
-		bar.is_64bit =
-			(low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
-		if (bar.is_64bit) {
-			bar.address |= (u64)pci_config_readl(device, offset + 4) << 32;
+		bar.address = pci_memory_bar(device, n);
+		bar.is_64bit = is_64bit(low);
+		kept = (kept & PCI_BASE_ADDRESS_MEM_MASK) | 0xffffffff00000000;
+		if (bar.is_64bit)
 			kept = (u32)kept | (u64)probe(device, offset + 4) << 32;
-		}
 		bar.size = -kept;
 	}
 	pci_config_writew(device, PCI_COMMAND, command);

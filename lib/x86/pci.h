@@ -30,6 +30,8 @@ typedef u16 pcidevaddr_t;
 #define PCI_BASE_ADDRESS_SPACE_IO      0x1
 #define PCI_BASE_ADDRESS_MEM_TYPE_MASK 0x6
 #define PCI_BASE_ADDRESS_MEM_TYPE_64   0x4
+#define PCI_BASE_ADDRESS_IO_MASK       (~0x3u)
+#define PCI_BASE_ADDRESS_MEM_MASK      (~0xfu)
 #define PCI_SUBSYSTEM_ID	       0x2e
 #define PCI_CAPABILITY_LIST	       0x34
 #define PCI_CAP_LIST_NEXT	       1

@@ -10,6 +10,7 @@
 #include "processor.h"
 #include "report.h"
 #include "smp.h"
+#include "xsave.h"
 
 static const struct {
 	const char *name;
@@ -32,6 +33,8 @@ static const struct {
 	{ "IA32_TSC_ADJUST", MSR_IA32_TSC_ADJUST, 0 },
 };
 
+#define SIZE_OF_X87 (FXSAVE_SIZE + 64)
+
 static const struct {
 	const char *name;
 	u64 value;
@@ -44,8 +47,8 @@ static const struct {
 	{ "DR7", 0x400 },
 	{ "CR8", 0 },
 	{ "MXCSR", 0x1f80 },
-	/* x87 alone: 512 bytes and a header of 64. */
-	{ "XCR0 (size of its states by CPUID)", 576 },
+	/* x87 alone: what FXSAVE stores, and a header of 64 bytes. */
+	{ "XCR0 (size of its states by CPUID)", SIZE_OF_X87 },
 };
 
 struct power_up {
@@ -55,22 +58,19 @@ struct power_up {
 
 static PER_CPU(struct power_up, captured);
 
-/* A KVM that emulates instructions has no STMXCSR and no XGETBV. */
-static u32 read_mxcsr(void)
-{
-	u32 image[128] __aligned(16);
-
-	asm volatile("fxsave %0" : "=m"(image));
-	return image[6];
-}
-
 void power_up_capture(void)
 {
 	struct power_up *here = &this_cpu(captured);
 	const u64 now[] = {
-		read_dr0(), read_dr1(),	  read_dr2(),
-		read_dr3(), read_dr6(),	  read_dr7(),
-		read_cr8(), read_mxcsr(), this_cpu_has(X86_FEATURE_XSAVE) ? cpuid(0xd).b : 576,
+		read_dr0(),
+		read_dr1(),
+		read_dr2(),
+		read_dr3(),
+		read_dr6(),
+		read_dr7(),
+		read_cr8(),
+		read_mxcsr(),
+		this_cpu_has(X86_FEATURE_XSAVE) ? xsave_enabled_size() : SIZE_OF_X87,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)

@@ -51,18 +51,11 @@ const struct pvclock_msrs *pvclock_best_msrs(void)
 	return KVMCLOCK_NEW_MSRS_present() ? &pvclock_new_msrs : &pvclock_old_msrs;
 }
 
-bool pvclock_broken(const char *what)
-{
-	const char *argument_given = argument("break");
-
-	return argument_given && !strcmp(argument_given, what);
-}
-
 void pvclock_register(const struct pvclock_msrs *msrs, struct pvclock_vcpu_time_info *page)
 {
 	u64 address = (u64)page;
 
-	if (pvclock_broken("page"))
+	if (broken("page"))
 		address ^= WRONG_ADDRESS_BIT;
 	wrmsr(msrs->system_time, address | KVM_MSR_ENABLED);
 }
@@ -100,7 +93,7 @@ static int extra_shift(void)
 	static enum { UNKNOWN, RIGHT, BROKEN } reader;
 
 	if (reader == UNKNOWN)
-		reader = pvclock_broken("reader") ? BROKEN : RIGHT;
+		reader = broken("reader") ? BROKEN : RIGHT;
 	return reader == BROKEN;
 }
 

@@ -6,6 +6,11 @@
  * Each CPU gives KVM the physical address of a struct pvclock_vcpu_time_info, its clock page. KVM
  * writes to it a linear function from the CPU's TSC to nanoseconds, and rewrites it when the
  * function changes.
+ *
+ * `break=WHAT` on the command line breaks this reader, to prove that tests notice:
+ *
+ * reader  it adds one to tsc_shift, so that the clock runs at twice its rate
+ * page    it tells KVM an address that is 64 bytes off
  */
 #ifndef X86_PVCLOCK_H
 #define X86_PVCLOCK_H
@@ -85,13 +90,5 @@ u64 pvclock_tsc_hz(const struct pvclock_vcpu_time_info *info);
 struct pvclock_wall_clock pvclock_wall_clock(const struct pvclock_msrs *msrs,
 					     struct pvclock_wall_clock *page);
 void pvclock_disable_wall_clock(const struct pvclock_msrs *msrs);
-
-/*
- * Whether the command line has `break=WHAT`, which breaks this reader to prove that tests notice:
- *
- * reader  it adds one to tsc_shift, so that the clock runs at twice its rate
- * page    it tells KVM an address that is 64 bytes off
- */
-bool pvclock_broken(const char *what);
 
 #endif

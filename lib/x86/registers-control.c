@@ -8,6 +8,7 @@
 #include "desc.h"
 #include "processor.h"
 #include "smp.h"
+#include "xsave.h"
 
 enum which {
 	CR0,
@@ -279,19 +280,16 @@ static u64 make_efer(int cpu, int n, u64 own)
 	return own ^ (ffxsr && cpu & 1 ? EFER_FFXSR : EFER_SCE);
 }
 
-/*
- * Reads XCR0 through CPUID leaf 0xd EBX, the size of the states that it enables, since a KVM that
- * emulates instructions has no XGETBV.
- */
+/* XCR0 shows by the size of the states that it enables: see xsave.h. */
 static bool read_enabled_size(u32 index, u64 *value)
 {
-	*value = cpuid(0xd).b;
+	*value = xsave_enabled_size();
 	return true;
 }
 
 static bool write_enabled_size(u32 index, u64 size)
 {
-	u64 all = cpuid(0xd).a, some = XFEATURE_MASK_FP | XFEATURE_MASK_SSE;
+	u64 all = cpuid(CPUID_XSAVE).a, some = XFEATURE_MASK_FP | XFEATURE_MASK_SSE;
 
 	if (size)
 		some |= all & (XFEATURE_MASK_YMM | XFEATURE_MASK_PKRU);

@@ -132,12 +132,10 @@ static u64 make_sint(int cpu, int n, u64 own)
 	return HV_SYNIC_SINT_MASKED | (noise & HV_SYNIC_SINT_AUTO_EOI) | (0x40 + (noise & 0x1f));
 }
 
-#define SCONTROL_ENABLE BIT(0)
-
 /* KVM sets this bit at reset, unlike the TLFS. */
 static u64 make_scontrol(int cpu, int n, u64 own)
 {
-	return cpu & 1 ? own | SCONTROL_ENABLE : own & ~(u64)SCONTROL_ENABLE;
+	return cpu & 1 ? own | HV_SYNIC_ENABLE : own & ~HV_SYNIC_ENABLE;
 }
 
 /*

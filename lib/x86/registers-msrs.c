@@ -8,6 +8,7 @@
 #include "registers.h"
 #include "processor.h"
 #include "smp.h"
+#include "xsave.h"
 
 #define ADDRESS_BITS 0x7fffffffff00ul
 
@@ -199,7 +200,7 @@ static u64 make_feat_ctl(int cpu, int n, u64 own)
  */
 static u64 make_xss(int cpu, int n, u64 own)
 {
-	struct cpuid leaf = cpuid_indexed(0xd, 1);
+	struct cpuid leaf = cpuid_indexed(CPUID_XSAVE, 1);
 
 	return leaf.c & ~(u64)XFEATURE_MASK_PT & (cpu & 1 ? ~0ul << 12 : ~0ul);
 }

@@ -283,13 +283,19 @@ void smp_forget(int cpu)
 	__atomic_store_n(&call->state, CALL_NONE, __ATOMIC_RELEASE);
 }
 
+/* A SIPI has the number of the page that the CPU begins at. */
+#define SIPI (APIC_DM_STARTUP | APIC_INT_ASSERT | TRAMPOLINE_BASE >> PAGE_SHIFT)
+
+/* Needed before each SIPI, since a program may use this page. */
+static void copy_trampoline(void)
+{
+	memcpy((void *)TRAMPOLINE_BASE, trampoline_start, trampoline_end - trampoline_start);
+}
+
 bool smp_start(int cpu)
 {
-	u32 startup = APIC_DM_STARTUP | APIC_INT_ASSERT | TRAMPOLINE_BASE >> PAGE_SHIFT;
-
-	/* A program may have used this page since the boot. */
-	memcpy((void *)TRAMPOLINE_BASE, trampoline_start, trampoline_end - trampoline_start);
-	apic_icr_write(startup, cpu_apic_id(cpu));
+	copy_trampoline();
+	apic_icr_write(SIPI, cpu_apic_id(cpu));
 	return wait_until(READ_ONCE(*cpu_ptr(online, cpu)), LIBRARY_DEADLINE_MS);
 }
 
@@ -358,16 +364,13 @@ static void name_missing(void)
 
 static void start_aps(void)
 {
-	u32 startup = APIC_DEST_ALLBUT | APIC_DM_STARTUP | APIC_INT_ASSERT |
-		      TRAMPOLINE_BASE >> PAGE_SHIFT;
-
-	memcpy((void *)TRAMPOLINE_BASE, trampoline_start, trampoline_end - trampoline_start);
+	copy_trampoline();
 	apic_icr_write(APIC_DEST_ALLBUT | APIC_DM_INIT | APIC_INT_ASSERT, 0);
 	delay_us(200);
-	apic_icr_write(startup, 0);
+	apic_icr_write(APIC_DEST_ALLBUT | SIPI, 0);
 	delay_us(200);
 	/* A CPU that the first SIPI has woken ignores the second. */
-	apic_icr_write(startup, 0);
+	apic_icr_write(APIC_DEST_ALLBUT | SIPI, 0);
 	if (!wait_in_full(atomic_read(&online_count) == (int)boot_cpus, LIBRARY_DEADLINE_MS))
 		name_missing();
 }

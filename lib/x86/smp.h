@@ -10,7 +10,7 @@
 #include "libcflat.h"
 #include "percpu.h"
 
-int cpu_count(void);
+/* cpu_count() is declared in test.h. */
 int smp_id(void);
 u32 cpu_apic_id(int cpu);
 

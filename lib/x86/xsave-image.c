@@ -4,19 +4,15 @@
 #include "processor.h"
 #include "xsave.h"
 
-#define LEGACY_SIZE	512
-#define XSAVE_HEADER	64
 #define FXSAVE_FCW	0
-#define FXSAVE_MXCSR	24
 #define FXSAVE_ST0	32
 #define FXSAVE_XMM0	160
 #define FXSAVE_RESERVED 416
 /* Valid contents that are not the defaults, with all exceptions masked. */
 #define FCW_PATTERN   0x0b7f
 #define MXCSR_PATTERN 0x1fa0
-/* CPUID leaf 0xd, subleaf 2: EBX is where AVX state begins in the standard form. */
-#define CPUID_XSAVE 0xd
 
+/* Where AVX state begins in the standard form: subleaf 2, EBX. */
 static u32 avx_offset(void)
 {
 	return cpuid_indexed(CPUID_XSAVE, 2).b;
@@ -38,7 +34,7 @@ void xsave_fill_image(u8 *image, u64 mask, u8 seed)
 		for (int i = 0; i < 256; i++)
 			image[avx_offset() + i] = seed + 7 * i;
 	/* XSTATE_BV */
-	*(u64 *)(image + LEGACY_SIZE) = mask;
+	*(u64 *)(image + FXSAVE_SIZE) = mask;
 }
 
 /* The first byte in which two images differ, or -1. */

@@ -5,10 +5,6 @@
 #include "processor.h"
 #include "vm.h"
 
-/* CPUID leaf 0xd, subleaf 0: ECX is the size of an area for all states of the CPU. */
-#define CPUID_XSAVE 0xd
-#define FXSAVE_SIZE 512
-
 FEATURE(XSAVE, "XSAVE")
 {
 	return this_cpu_has(X86_FEATURE_XSAVE);
@@ -38,9 +34,23 @@ u64 xsave_enable(void)
 	return wanted;
 }
 
+/* ECX is the size of an area for all states of the CPU, EBX for those that XCR0 enables. */
 u32 xsave_size(void)
 {
-	return MAX(FXSAVE_SIZE, cpuid_indexed(CPUID_XSAVE, 0).c);
+	return MAX(FXSAVE_SIZE, cpuid(CPUID_XSAVE).c);
+}
+
+u32 xsave_enabled_size(void)
+{
+	return cpuid(CPUID_XSAVE).b;
+}
+
+u32 read_mxcsr(void)
+{
+	u32 image[FXSAVE_SIZE / sizeof(u32)] __aligned(16);
+
+	asm volatile("fxsave %0" : "=m"(image));
+	return image[FXSAVE_MXCSR / sizeof(u32)];
 }
 
 void *xsave_alloc(void)

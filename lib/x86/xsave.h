@@ -9,6 +9,13 @@
 
 #include "libcflat.h"
 
+/* The leaf of CPUID that describes XSAVE. */
+#define CPUID_XSAVE 0xd
+
+/* Where an area holds x87 and SSE state, as FXSAVE stores it, and there MXCSR. In bytes. */
+#define FXSAVE_SIZE  512
+#define FXSAVE_MXCSR 24
+
 /* The CPU has XSAVE; it has XSAVE and AVX. */
 DECLARE_FEATURE(XSAVE);
 DECLARE_FEATURE(AVX);
@@ -29,5 +36,13 @@ void xsave_free(void *area);
 /* `mask` has bits of XCR0. Components that are not set in XCR0 are left alone. */
 void xsave(void *area, u64 mask);
 void xrstor(const void *area, u64 mask);
+
+/*
+ * XCR0 and MXCSR without XGETBV and STMXCSR, which a KVM that emulates instructions does not have.
+ * xsave_enabled_size() returns the size in bytes of an area for those states that XCR0 enables. The
+ * CPU has XSAVE.
+ */
+u32 xsave_enabled_size(void);
+u32 read_mxcsr(void);
 
 #endif

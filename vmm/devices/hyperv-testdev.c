@@ -23,6 +23,7 @@
 #include "machine.h"
 #include "message.h"
 #include "routes.h"
+#include "state/msrs.h"
 
 #define PORT 0x3000
 
@@ -54,9 +55,6 @@ enum status_code {
 	INSUFFICIENT_BUFFERS = 0x13,
 };
 
-#define MSR_SCONTROL	0x40000080
-#define MSR_SIEFP	0x40000082
-#define MSR_SIMP	0x40000083
 #define REGISTER_ENABLE 1
 #define PAGE_BITS	(~0xfffull)
 
@@ -182,7 +180,7 @@ static void *slot_of(struct machine *machine, const struct target *target, uint3
 	uint64_t page = read_msr(machine, target->cpu, msr);
 
 	if (!(page & REGISTER_ENABLE) ||
-	    !(read_msr(machine, target->cpu, MSR_SCONTROL) & REGISTER_ENABLE))
+	    !(read_msr(machine, target->cpu, HV_X64_MSR_SCONTROL) & REGISTER_ENABLE))
 		return NULL;
 	return memory_to_write(&machine->memory, (page & PAGE_BITS) + target->sint * SLOT_BYTES,
 			       SLOT_BYTES);
@@ -190,7 +188,7 @@ static void *slot_of(struct machine *machine, const struct target *target, uint3
 
 static void deliver_message(struct machine *machine, unsigned i)
 {
-	struct slot *slot = slot_of(machine, &testdev.message[i], MSR_SIMP);
+	struct slot *slot = slot_of(machine, &testdev.message[i], HV_X64_MSR_SIMP);
 
 	try_again[i] = false;
 	testdev.staged[i] = NOTHING;
@@ -210,7 +208,7 @@ static void deliver_message(struct machine *machine, unsigned i)
 static void deliver_event(struct machine *machine, unsigned i)
 {
 	const struct target *event = &testdev.event[i];
-	uint8_t *flags = slot_of(machine, event, MSR_SIEFP);
+	uint8_t *flags = slot_of(machine, event, HV_X64_MSR_SIEFP);
 	uint8_t bit = 1u << event->number % 8, before;
 
 	testdev.signaled[i] = 0;

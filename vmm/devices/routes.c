@@ -1,31 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The table that says which interrupt each GSI raises: KVM API documentation 4.52
- * (KVM_SET_GSI_ROUTING). The first GSIs are the pins of PICs and IOAPIC. The GSIs behind them are
- * SINTs of Hyper-V's SynIC. KVM takes only a whole table, so we make a new one after each change,
- * and in each new VM.
+ * (KVM_SET_GSI_ROUTING). The first GSIs are the pins of PICs and IOAPIC, and lead nowhere if KVM
+ * has no such chips (--irqchip split). The GSIs behind them are SINTs of Hyper-V's SynIC. KVM takes
+ * only a whole table, so we make a new one after each change, and in each new VM.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "device.h"
+#include "layout.h"
 #include "machine.h"
 #include "message.h"
 #include "routes.h"
 
-#define IOAPIC_PINS 24
-#define PIC_PINS    8
-#define IRQ_OF_PIT  0
-#define PIN_OF_PIT  2
+#define PIC_PINS   8
+#define IRQ_OF_PIT 0
+#define PIN_OF_PIT 2
 
 static struct {
 	struct sint_route {
 		uint8_t used, cpu, sint;
 	} sint[MOST_SINT_ROUTES];
-	struct msi_route {
-		uint8_t used;
-		uint32_t address, address_high, data;
-	} pin[IOAPIC_PINS];
 } routes;
 
 static struct kvm_irq_routing_entry *add(struct kvm_irq_routing *table, uint32_t gsi, uint32_t type)
@@ -59,21 +55,6 @@ static void add_chips(struct kvm_irq_routing *table)
 	}
 }
 
-static void add_pins(struct kvm_irq_routing *table)
-{
-	for (uint32_t pin = 0; pin < IOAPIC_PINS; pin++) {
-		const struct msi_route *route = &routes.pin[pin];
-		struct kvm_irq_routing_entry *entry;
-
-		if (!route->used)
-			continue;
-		entry = add(table, pin, KVM_IRQ_ROUTING_MSI);
-		entry->u.msi.address_lo = route->address;
-		entry->u.msi.address_hi = route->address_high;
-		entry->u.msi.data = route->data;
-	}
-}
-
 static void commit(struct machine *machine)
 {
 	enum irqchip irqchip = machine->vm->shape.irqchip;
@@ -85,8 +66,6 @@ static void commit(struct machine *machine)
 	table = allocate(sizeof(*table) + most * sizeof(table->entries[0]));
 	if (irqchip == IRQCHIP_KERNEL)
 		add_chips(table);
-	else
-		add_pins(table);
 	for (unsigned i = 0; i < MOST_SINT_ROUTES; i++) {
 		struct kvm_irq_routing_entry *entry;
 
@@ -100,17 +79,12 @@ static void commit(struct machine *machine)
 	free(table);
 }
 
-static void raise_gsi(struct machine *machine, uint32_t gsi, bool level)
-{
-	struct kvm_irq_level line = { .irq = gsi, .level = level };
-
-	KVM_DO(machine->vm->fd, KVM_IRQ_LINE, &line);
-}
-
 void set_irq_line(struct machine *machine, unsigned irq, bool level)
 {
+	struct kvm_irq_level line = { .irq = irq, .level = level };
+
 	if (machine->vm->shape.irqchip == IRQCHIP_KERNEL)
-		raise_gsi(machine, irq, level);
+		KVM_DO(machine->vm->fd, KVM_IRQ_LINE, &line);
 }
 
 uint32_t sint_gsi(unsigned index)

@@ -3,20 +3,18 @@
  * Pieces that are clocks. They go on between save and restore, as KVM's API documentation describes
  * it for migrations. The TSC keeps its offset to the host's TSC (4.79 KVM_VCPU_TSC_CTRL in
  * devices/vcpu.rst). The VM's clock is advanced by the real time that has passed since it was read
- * (4.29, 4.30). If KVM does not support the offset, the TSC's value is restored, and the TSC has
- * stood still meanwhile: clocks_run().
+ * (4.29, 4.30). If KVM does not support the offset (Linux before 5.16), the TSC's value is
+ * restored, and the TSC has stood still meanwhile: control.c tells the runner.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clocks.h"
 #include "fields.h"
 #include "host-time.h"
 #include "message.h"
+#include "msrs.h"
 #include "pieces.h"
-
-#define MSR_IA32_TSC 0x10
 
 #define MOST_ERROR_NS 2000
 #define MOST_TRIES    10
@@ -139,11 +137,4 @@ RESTORES(clock)
 			return;
 		clock.clock -= error;
 	}
-}
-
-bool clocks_run(const struct state *state)
-{
-	const struct state_value *tsc = state_find(state, "tsc", 0);
-
-	return ((const struct state_tsc *)tsc->bytes)->has_offset;
 }

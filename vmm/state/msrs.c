@@ -18,7 +18,6 @@
 #include "vcpu.h"
 
 #define HYPERV_INTERFACE	  0x31237648 /* "Hv#1" */
-#define HV_X64_MSR_VP_RUNTIME	  0x40000010
 #define HV_MSR_SYNIC_AVAILABLE	  (1u << 2)
 #define HV_MSR_SYNTIMER_AVAILABLE (1u << 3)
 #define HV_INTERFACE_THERE	  (1u << 31) /* a reserved bit of EAX, which we use */
@@ -40,24 +39,13 @@ static bool has(const struct list *list, uint32_t index)
 	return false;
 }
 
-static bool can_be_read(int fd, uint32_t index)
-{
-	struct kvm_msrs *msr = allocate(sizeof(*msr) + sizeof(msr->entries[0]));
-	bool can;
-
-	msr->nmsrs = 1;
-	msr->entries[0].index = index;
-	can = kvm_try(fd, KVM_GET_MSRS, msr) == 1;
-	free(msr);
-	return can;
-}
-
 /* Leaves out the TSC, which the piece "tsc" has. */
 static void add_if_there(int fd, uint32_t index)
 {
 	struct list *list = msr_is_feature(index) ? &features : &others;
+	uint64_t value;
 
-	if (index == MSR_IA32_TSC || has(list, index) || !can_be_read(fd, index))
+	if (index == MSR_IA32_TSC || has(list, index) || !kvm_try_msr(fd, index, &value))
 		return;
 	if (list->count == list->room) {
 		list->room = list->room * 2 + 64;

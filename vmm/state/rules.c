@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "fields.h"
+#include "host-time.h"
 #include "rules.h"
 
-#define NS_PER_SECOND 1000000000ull
 /* KVM's clock may be off by this much after it was set: see clocks.c. */
 #define CLOCK_ERROR_NS 10000
 /* KVM knows the TSC's frequency in whole kHz, and NTP slews the host's clocks by up to 500 ppm. */
@@ -18,7 +18,7 @@
 /* True if TICKS, at HZ a second, fit into the time that has passed. */
 static bool passed_at_most(const struct comparison *comparison, uint64_t ticks, uint64_t hz)
 {
-	unsigned __int128 most = (unsigned __int128)comparison->ns * hz / 1000000000;
+	unsigned __int128 most = (unsigned __int128)comparison->ns * hz / NS_PER_SECOND;
 
 	return ticks <= most + most * CLOCK_PPM / 1000000 + 1;
 }
