@@ -81,7 +81,7 @@ static double median(GArray *values)
 static void measure(struct pool *pool, const GPtrArray *items)
 {
 	g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
-	double timescales = 0;
+	g_autoptr(GArray) timescales = g_array_new(FALSE, FALSE, sizeof(double));
 
 	for (guint i = 0; i < items->len; i++) {
 		const struct compared *item = items->pdata[i];
@@ -91,11 +91,12 @@ static void measure(struct pool *pool, const GPtrArray *items)
 			continue;
 		value = ratio(item);
 		g_array_append_val(ratios, value);
-		timescales = log(item->stands[AFTER].timescale / item->stands[BEFORE].timescale);
+		value = log(item->stands[AFTER].timescale / item->stands[BEFORE].timescale);
+		g_array_append_val(timescales, value);
 	}
 	if (ratios->len < LEAST_ITEMS) {
-		/* The runner has measured the host before its cases ran. */
-		pool->speed = MAX(0, timescales);
+		/* The runner has measured the host before its cases ran, each lab by itself. */
+		pool->speed = MAX(0, median(timescales));
 		pool->few = TRUE;
 		return;
 	}
