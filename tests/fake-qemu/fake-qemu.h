@@ -52,7 +52,7 @@ void choose_script(const char *name);
  *	"arrived"		   the guest goes on at the destination
  *	"lost-destination"	   the connection to the destination has ended
  *	"late-pages"		   the guest goes on, and some of its memory has not come yet
- *	"mended"		   the rest of its memory comes, after a cut
+ *	"recovered"		   the rest of its memory comes, after a cut
  *	"mid-save"		   the guest is about to be written to a file
  *	"background"		   the guest is saved, and is about to go on meanwhile
  *	"goes-on"		   the guest goes on while it is saved

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Post-copy migrations whose stream is cut in mid-flight, and mended: `migrate-pause`,
+ * Post-copy migrations whose stream is cut in mid-flight, and recovered: `migrate-pause`,
  * `migrate-recover`, and `migrate` with `resume` (QEMU's qapi/migration.json;
  * docs/devel/migration/postcopy, "Postcopy Recovery"). After the cut both sides say
  * "postcopy-paused". The guest runs at the destination with the memory that is there, and waits
