@@ -5,7 +5,6 @@
  * names, and one in an earlier folder hides one of the same name in a later folder.
  */
 #include <json-glib/json-glib.h>
-#include <string.h>
 
 #include "lib/x86/efi/handover.h"
 #include "util/json-member.h"
@@ -115,11 +114,6 @@ static struct uefi_build *read_descriptor(const char *path, enum firmware firmwa
 	return read_mapping(json_node_get_object(root));
 }
 
-static gint compare_names(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The names of all descriptors, each once, in their order. The caller unrefs the array. */
 static GPtrArray *list_names(const char *const *folders)
 {
@@ -134,7 +128,7 @@ static GPtrArray *list_names(const char *const *folders)
 			    !g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
 				g_ptr_array_add(names, g_strdup(name));
 	}
-	g_ptr_array_sort(names, compare_names);
+	g_ptr_array_sort(names, text_compare);
 	return names;
 }
 
