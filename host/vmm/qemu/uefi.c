@@ -33,22 +33,15 @@ static gboolean has_string(JsonArray *array, const char *wanted)
 	return FALSE;
 }
 
-static JsonArray *array_of(JsonObject *object, const char *name)
-{
-	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-
-	return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-}
-
 static gboolean is_for_our_machine(JsonObject *descriptor)
 {
-	JsonArray *targets = array_of(descriptor, "targets");
+	JsonArray *targets = member_array(descriptor, "targets");
 
 	for (guint i = 0; targets && i < json_array_get_length(targets); i++) {
 		JsonNode *node = json_array_get_element(targets, i);
 		JsonObject *target =
 			JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-		JsonArray *machines = array_of(target, "machines");
+		JsonArray *machines = member_array(target, "machines");
 
 		if (g_strcmp0(member_string(target, "architecture"), ARCHITECTURE))
 			continue;
@@ -65,13 +58,13 @@ static gboolean is_for_our_machine(JsonObject *descriptor)
 /* Firmware that already has keys is never wanted: our guests are signed with our own key. */
 static gboolean is_wanted(JsonObject *descriptor, enum firmware firmware)
 {
-	JsonArray *features = array_of(descriptor, "features");
+	JsonArray *features = member_array(descriptor, "features");
 	gboolean secure =
 		has_string(features, "secure-boot") && has_string(features, "requires-smm");
 	gboolean plain =
 		!has_string(features, "secure-boot") && !has_string(features, "requires-smm");
 
-	return has_string(array_of(descriptor, "interface-types"), "uefi") &&
+	return has_string(member_array(descriptor, "interface-types"), "uefi") &&
 	       is_for_our_machine(descriptor) && !has_string(features, "enrolled-keys") &&
 	       (firmware == FIRMWARE_UEFI_SECURE ? secure : plain);
 }
