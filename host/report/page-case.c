@@ -22,6 +22,8 @@
  *
  * - failures, attempts, and single texts. A time that is not known is -1.
  */
+#include <string.h>
+
 #include "report/command.h"
 #include "report/page-case.h"
 #include "report/story-json.h"

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Turns a result into a JSON object and back. docs/results.md lists the members. */
-#include "util/json-member.h"
+#include <stdlib.h>
+#include <string.h>
+
 #include "report/result-json.h"
 #include "report/story-json.h"
+#include "util/json-member.h"
 #include "util/text.h"
 
 /* Raised when a member changes its meaning or goes; a new one does not raise it. */
