@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "report/compare.h"
+#include "util/median.h"
 
 /* With fewer items than this, a median says nothing of the host. */
 #define LEAST_ITEMS 8
@@ -63,19 +64,6 @@ static gboolean belongs(const struct compared *item, const struct pool *pool)
 static double ratio(const struct compared *item)
 {
 	return log((double)item->stands[AFTER].fastest_ns / item->stands[BEFORE].fastest_ns);
-}
-
-static int compare_doubles(gconstpointer a, gconstpointer b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(GArray *values)
-{
-	g_array_sort(values, compare_doubles);
-	return g_array_index(values, double, values->len / 2);
 }
 
 static void measure(struct pool *pool, const GPtrArray *items)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "run/durations-table.h"
+#include "util/median.h"
 #include "util/text.h"
 
 #define PLANS "plans"
@@ -51,19 +52,6 @@ void durations_table_add(struct durations_table *table, const struct result *res
 		return;
 	add_figure(table, local ? environment->accel : environment->host, key,
 		   result->duration_ns / 1e9);
-}
-
-static gint compare(gconstpointer a, gconstpointer b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
-static double median(GArray *figures)
-{
-	g_array_sort(figures, compare);
-	return g_array_index(figures, double, figures->len / 2);
 }
 
 static void set(struct durations_table *table, const char *group, const char *key, double figure)
