@@ -15,7 +15,7 @@ struct qemu_postcopy {
 	gint64 switched;   /* to post-copy, CLOCK_REALTIME us; 0 if it was not */
 	gint64 runs_there; /* latest time of the guest's arrival, CLOCK_REALTIME us; 0: unknown */
 	guint64 bytes_left;
-	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_MENDING } cut;
+	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_RECOVERING } cut;
 	unsigned cuts_wanted, cuts_made;
 	guint cut_after_ms;
 	guint moment;		/* the timer of the next cut, or 0 */
