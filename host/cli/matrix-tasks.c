@@ -120,10 +120,7 @@ gboolean matrix_is_named(const struct bug *bug, const struct test_case *test_cas
 	g_autofree char *heavy = program_family(test_case->program->name);
 	g_autofree char *as_heavy = g_strconcat(heavy, "/", test_case->plan_name, NULL);
 
-	for (char **pattern = bug->cases; *pattern; pattern++)
-		if (text_glob(*pattern, test_case->name) || text_glob(*pattern, as_heavy))
-			return TRUE;
-	return FALSE;
+	return text_glob_any(bug->cases, test_case->name) || text_glob_any(bug->cases, as_heavy);
 }
 
 static gboolean is_named(struct matrix_tasks *tasks, const struct bug *bug,

@@ -44,6 +44,8 @@ char *text_identifier(const char *text);
 
 /* TRUE if NAME matches PATTERN, a glob with '*' and '?'. */
 gboolean text_glob(const char *pattern, const char *name);
+/* TRUE if NAME matches one of PATTERNS, ended by NULL. */
+gboolean text_glob_any(char **patterns, const char *name);
 
 /* Adds NAME to a list such as "a, b or c", which may be empty. */
 void text_add_choice(GString *list, const char *name, gboolean is_last);
