@@ -289,13 +289,6 @@ static int lock_folder_of(const char *path, GError **error)
 	return -1;
 }
 
-static struct matrix *read_or_new(const char *path, GError **error)
-{
-	if (!g_file_test(path, G_FILE_TEST_EXISTS))
-		return matrix_new();
-	return matrix_read(path, error);
-}
-
 /* Leaves out what no lab can run here. */
 static void drop_skipped(GPtrArray *cases)
 {
@@ -364,7 +357,7 @@ int corpus_matrix(struct corpus *corpus, const GPtrArray *bugs,
 	int status, lock = -1;
 
 	if (!cases || (lock = lock_folder_of(options->path, &error)) < 0 ||
-	    !(measuring.matrix = read_or_new(options->path, &error))) {
+	    !(measuring.matrix = matrix_read_or_new(options->path, &error))) {
 		if (lock >= 0)
 			close(lock);
 		return usage_error("%s", error->message);

@@ -117,11 +117,6 @@ static void tell_superfluous(const GPtrArray *bugs, const GPtrArray *verdicts, c
 	}
 }
 
-static struct matrix *read_matrix(const char *path, GError **error)
-{
-	return g_file_test(path, G_FILE_TEST_EXISTS) ? matrix_read(path, error) : matrix_new();
-}
-
 static gboolean write_page(const GPtrArray *bugs, const GPtrArray *verdicts,
 			   const struct matrix *matrix, const char *path, GError **error)
 {
@@ -144,7 +139,7 @@ int corpus_score(const GPtrArray *bugs, const struct score_options *options)
 
 	if (!verdicts)
 		return usage_error("%s; 'ferry corpus run' writes it", error->message);
-	matrix = read_matrix(options->matrix, &error);
+	matrix = matrix_read_or_new(options->matrix, &error);
 	if (matrix && write_page(bugs, verdicts, matrix, options->output, &error))
 		tell_superfluous(bugs, verdicts, options->verdicts);
 	g_clear_pointer(&matrix, matrix_free);
