@@ -227,6 +227,8 @@ result FAIL ', "kind": "check", "tests": [{"test": "mine", "verdict": "fail", "r
 sees 1 --test 'm*'
 check "--test: the last line names the test that fails" \
 	grep -q '^ferry bisect: bad: .* first: selftest/none#1: mine: the clock went back$' "$dir/out"
+result PASS ', "tests": [{"test": "mine", "verdict": "pass"}, {"test": "mine", "cpu": 1, "verdict": "skip"}]'
+check "--test: a skip on one CPU tells nothing, though another passes" sees 125 --test mine
 result PASS
 acting_bisect >"$dir/both" 2>&1
 check "one file for both outputs keeps all lines" both_kept

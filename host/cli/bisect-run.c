@@ -34,7 +34,11 @@ struct runs {
 	int wait_status;
 };
 
-/* The verdict of the tests that --test names: they alone count. NULL: they did not run. */
+/*
+ * The verdict of the tests that --test names: they alone count. NULL: they did not run. A skip
+ * outweighs a pass, on another CPU or of another test, unlike in reports: the bug may be where
+ * nothing was tested, and a commit that is called good for that makes git blame another one.
+ */
 static const char *named_test(const struct runs *runs, JsonObject *result, char **reason)
 {
 	JsonArray *tests = json_object_has_member(result, "tests")

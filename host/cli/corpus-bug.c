@@ -160,12 +160,7 @@ static struct bug *read_bug(const struct bug_kind *kind, const char *folder, con
 
 static gboolean is_wanted(char **patterns, const char *name)
 {
-	if (!patterns || !*patterns)
-		return TRUE;
-	for (char **pattern = patterns; *pattern; pattern++)
-		if (text_glob(*pattern, name))
-			return TRUE;
-	return FALSE;
+	return !patterns || !*patterns || text_glob_any(patterns, name);
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)

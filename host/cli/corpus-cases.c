@@ -21,10 +21,7 @@
 
 static gboolean is_meant(char **globs, const char *test)
 {
-	for (char **glob = globs; glob && *glob; glob++)
-		if (test && text_glob(*glob, test))
-			return TRUE;
-	return FALSE;
+	return globs && test && text_glob_any(globs, test);
 }
 
 static void note_catch(struct tally *tally, const struct result *result, const char *by,

@@ -4,6 +4,7 @@
 
 #include "cli/corpus-hash.h"
 #include "util/paths.h"
+#include "util/text.h"
 
 #define DIGITS 8
 
@@ -42,11 +43,6 @@ char *hash_of_patch(char **lines)
 	return hash_of_text(text->str);
 }
 
-static int compare_names(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The paths of all files of FOLDER, sorted. The caller unrefs the array. */
 static GPtrArray *files_of(const char *folder)
 {
@@ -58,7 +54,7 @@ static GPtrArray *files_of(const char *folder)
 		g_ptr_array_add(paths, g_build_filename(folder, name, NULL));
 	if (dir)
 		g_dir_close(dir);
-	g_ptr_array_sort(paths, compare_names);
+	g_ptr_array_sort(paths, text_compare);
 	return paths;
 }
 

@@ -65,24 +65,22 @@ static enum matrix_verdict verdict_of(const struct result *result)
 	}
 }
 
-/*
- * Sets the line's test to the first that failed without explanation, and takes the time after it
- * from the line's seconds.
- */
-static void find_first_failure(struct matrix_line *line, const struct result *result)
+void matrix_line_set_end(struct matrix_line *line, const struct result *result)
 {
-	gint64 after = 0;
+	gint64 end_ns = result->duration_ns;
 
+	line->test = NULL;
 	for (guint i = 0; i < result->tests->len; i++) {
 		const struct test_result *test = result->tests->pdata[i];
+		gint64 failed_at_ns =
+			test->failed_at_ns >= 0 ? test->failed_at_ns : result->duration_ns;
 
-		if (line->test)
-			after += test->duration_ns;
-		else if (!g_strcmp0(test->verdict, "fail"))
-			line->test = test->name;
+		if (g_strcmp0(test->verdict, "fail") || (line->test && failed_at_ns >= end_ns))
+			continue;
+		line->test = test->name;
+		end_ns = failed_at_ns;
 	}
-	/* Tests of several CPUs overlap, so this may be more than there was. */
-	line->seconds = MAX(result->duration_ns - after, result->duration_ns / 10) / 1e9;
+	line->seconds = end_ns / 1e9;
 }
 
 static void note_noticed(struct round *round, const struct matrix_line *line)
@@ -117,7 +115,7 @@ static void on_ended(void *data, const struct result *result)
 	/* The lab had died before this case's turn, so nothing is known of it. */
 	if (!g_hash_table_contains(round->started, result->test_case))
 		return;
-	find_first_failure(&line, result);
+	matrix_line_set_end(&line, result);
 	matrix_set(round->measuring->matrix, &line);
 	if (!round->error)
 		matrix_write(round->measuring->matrix, round->measuring->path, &round->error);
@@ -291,13 +289,6 @@ static int lock_folder_of(const char *path, GError **error)
 	return -1;
 }
 
-static struct matrix *read_or_new(const char *path, GError **error)
-{
-	if (!g_file_test(path, G_FILE_TEST_EXISTS))
-		return matrix_new();
-	return matrix_read(path, error);
-}
-
 /* Leaves out what no lab can run here. */
 static void drop_skipped(GPtrArray *cases)
 {
@@ -366,7 +357,7 @@ int corpus_matrix(struct corpus *corpus, const GPtrArray *bugs,
 	int status, lock = -1;
 
 	if (!cases || (lock = lock_folder_of(options->path, &error)) < 0 ||
-	    !(measuring.matrix = read_or_new(options->path, &error))) {
+	    !(measuring.matrix = matrix_read_or_new(options->path, &error))) {
 		if (lock >= 0)
 			close(lock);
 		return usage_error("%s", error->message);

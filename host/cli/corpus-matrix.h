@@ -4,6 +4,7 @@
 #define FERRY_HOST_CORPUS_MATRIX_H
 
 #include "cli/corpus-run.h"
+#include "run/matrix.h"
 
 struct matrix_options {
 	const char *path; /* of the matrix */
@@ -17,6 +18,13 @@ struct matrix_options {
  */
 int corpus_matrix(struct corpus *corpus, const GPtrArray *bugs,
 		  const struct matrix_options *options);
+
+/*
+ * Sets LINE's test to the one of RESULT that was the first to fail without explanation, or to NULL,
+ * and its seconds to the time until that failure, or else until the case's end. The name is
+ * RESULT's.
+ */
+void matrix_line_set_end(struct matrix_line *line, const struct result *result);
 
 struct quick_options {
 	const char *matrix_path, *path;

@@ -230,11 +230,6 @@ static void write_patches(GString *html, const GPtrArray *rows)
 	g_string_append(html, "</tbody></table></div>\n</section>\n");
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The programs that were measured with some patch, by name. */
 static GPtrArray *find_programs(const GPtrArray *rows)
 {
@@ -249,7 +244,7 @@ static GPtrArray *find_programs(const GPtrArray *rows)
 			if (g_hash_table_add(seen, name->data))
 				g_ptr_array_add(programs, name->data);
 	}
-	g_ptr_array_sort(programs, compare_names);
+	g_ptr_array_sort(programs, text_compare);
 	return programs;
 }
 

@@ -56,7 +56,7 @@ static void add_line(struct matrix *matrix, const char *patch, const struct test
 /* Is there a variant NAME_up? It runs the same tests, and takes less time. */
 static gboolean has_light_variant(GPtrArray *cases, const struct test_case *test_case)
 {
-	g_autofree char *light = g_strconcat(test_case->program->name, "_up", NULL);
+	g_autofree char *light = g_strconcat(test_case->program->name, ONE_VCPU, NULL);
 
 	for (guint i = 0; i < cases->len; i++)
 		if (g_str_equal(((struct test_case *)cases->pdata[i])->program->name, light))

@@ -10,14 +10,6 @@
 #include "cli/corpus-score.h"
 #include "util/text.h"
 
-static gboolean matches_any(char **globs, const char *name)
-{
-	for (char **glob = globs; *glob; glob++)
-		if (text_glob(*glob, name))
-			return TRUE;
-	return FALSE;
-}
-
 /* Whether LINE is about the patch as it is now, and about a test that must catch it. */
 static gboolean matrix_counts(const struct matrix *matrix, const struct matrix_line *line,
 			      const struct bug *bug)
@@ -25,7 +17,7 @@ static gboolean matrix_counts(const struct matrix *matrix, const struct matrix_l
 	g_autofree char *hash = g_strconcat(bug->hash, "-", NULL);
 
 	return g_str_equal(line->patch, bug->name) && g_str_has_prefix(line->hash, hash) &&
-	       matrix_catches(matrix, line) && line->test && matches_any(bug->tests, line->test);
+	       matrix_catches(matrix, line) && line->test && text_glob_any(bug->tests, line->test);
 }
 
 /* A case that caught the patch while the matrix was measured, the soonest one; or NULL. */
@@ -125,11 +117,6 @@ static void tell_superfluous(const GPtrArray *bugs, const GPtrArray *verdicts, c
 	}
 }
 
-static struct matrix *read_matrix(const char *path, GError **error)
-{
-	return g_file_test(path, G_FILE_TEST_EXISTS) ? matrix_read(path, error) : matrix_new();
-}
-
 static gboolean write_page(const GPtrArray *bugs, const GPtrArray *verdicts,
 			   const struct matrix *matrix, const char *path, GError **error)
 {
@@ -152,7 +139,7 @@ int corpus_score(const GPtrArray *bugs, const struct score_options *options)
 
 	if (!verdicts)
 		return usage_error("%s; 'ferry corpus run' writes it", error->message);
-	matrix = read_matrix(options->matrix, &error);
+	matrix = matrix_read_or_new(options->matrix, &error);
 	if (matrix && write_page(bugs, verdicts, matrix, options->output, &error))
 		tell_superfluous(bugs, verdicts, options->verdicts);
 	g_clear_pointer(&matrix, matrix_free);

@@ -110,23 +110,17 @@ static gboolean is_reached(const struct bug *bug, const struct test_case *test_c
 /* A program NAME that has a variant with one vCPU, NAME_up. */
 static gboolean is_heavy(struct matrix_tasks *tasks, const struct program *program)
 {
-	g_autofree char *light = g_strconcat(program->name, "_up", NULL);
+	g_autofree char *light = g_strconcat(program->name, ONE_VCPU, NULL);
 
 	return g_hash_table_contains(tasks->program_hashes, light);
 }
 
 gboolean matrix_is_named(const struct bug *bug, const struct test_case *test_case)
 {
-	const char *program = test_case->program->name;
-	g_autofree char *heavy = g_str_has_suffix(program, "_up")
-					 ? g_strndup(program, strlen(program) - strlen("_up"))
-					 : g_strdup(program);
+	g_autofree char *heavy = program_family(test_case->program->name);
 	g_autofree char *as_heavy = g_strconcat(heavy, "/", test_case->plan_name, NULL);
 
-	for (char **pattern = bug->cases; *pattern; pattern++)
-		if (text_glob(*pattern, test_case->name) || text_glob(*pattern, as_heavy))
-			return TRUE;
-	return FALSE;
+	return text_glob_any(bug->cases, test_case->name) || text_glob_any(bug->cases, as_heavy);
 }
 
 static gboolean is_named(struct matrix_tasks *tasks, const struct bug *bug,

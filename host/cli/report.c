@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `ferry report`: shows what happened in a run, by what --json has written of it. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/corpus-bug.h"

@@ -21,17 +21,24 @@ static const GOptionEntry entries[] = {
 	{ 0 },
 };
 
+struct sum {
+	struct counts counts;
+	GString *red; /* lines about red cases */
+};
+
 static void add_up(void *data, const struct result *result)
 {
+	struct sum *sum = data;
 	g_autofree char *place = result_place(result, "local");
 
-	counts_add(data, result);
+	counts_add(&sum->counts, result);
 	if (!verdict_is_red(result->verdict))
 		return;
-	printf("%-5s %s%s: %s\n", verdict_name(result->verdict), result->test_case->name, place,
-	       result->reason ? result->reason : "no reason given");
+	g_string_append_printf(sum->red, "%-5s %s%s: %s\n", verdict_name(result->verdict),
+			       result->test_case->name, place,
+			       result->reason ? result->reason : "no reason given");
 	if (result->logdir)
-		printf("      logs in %s\n", result->logdir);
+		g_string_append_printf(sum->red, "      logs in %s\n", result->logdir);
 }
 
 /* Reads all files. FALSE if one cannot be read, which the user was told. */
@@ -50,15 +57,16 @@ static gboolean read_all(void (*each)(void *data, const struct result *result), 
 
 static int print_sum(void)
 {
-	struct counts counts = { 0 };
+	g_autoptr(GString) red = g_string_new(NULL);
+	struct sum sum = { .red = red };
 	g_autofree char *text = NULL;
 	guint files = g_strv_length(options.files);
 
-	if (!read_all(add_up, &counts))
+	if (!read_all(add_up, &sum))
 		return EXIT_USAGE;
-	text = counts_text(&counts, 0);
-	printf("%u file%s of results\n%s\n", files, files == 1 ? "" : "s", text);
-	return counts_red(&counts) ? EXIT_SOME_FAILED : EXIT_ALL_PASSED;
+	text = counts_text(&sum.counts, 0);
+	printf("%s%u file%s of results\n%s\n", red->str, files, files == 1 ? "" : "s", text);
+	return counts_red(&sum.counts) ? EXIT_SOME_FAILED : EXIT_ALL_PASSED;
 }
 
 /* With other parameters KVM may be much slower, and the table is of KVM as it is. */

@@ -59,14 +59,6 @@ static double boot_seconds(GPtrArray *cases, struct durations *durations, unsign
 	return seconds;
 }
 
-/* The matrix is empty if there is no file. */
-static struct matrix *read_matrix(GError **error)
-{
-	g_autofree char *path = source_path("corpus/matrix");
-
-	return g_file_test(path, G_FILE_TEST_EXISTS) ? matrix_read(path, error) : matrix_new();
-}
-
 gboolean keep_to_budget(GPtrArray *cases, const struct run_options *options,
 			struct durations *durations, GError **error)
 {
@@ -77,13 +69,14 @@ gboolean keep_to_budget(GPtrArray *cases, const struct run_options *options,
 		.expected = expected,
 		.data = durations,
 	};
+	g_autofree char *path = source_path("corpus/matrix");
 	struct budget_outcome outcome;
 	struct matrix *matrix;
 	guint found = cases->len;
 
 	if (!options->budget)
 		return TRUE;
-	matrix = read_matrix(error);
+	matrix = matrix_read_or_new(path, error);
 	if (!matrix)
 		return FALSE;
 	budget.matrix = matrix;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Plan postcopy-recover: a post-copy migration whose stream is cut up to three times, when the
- * guest is at the destination and part of its memory is not. Each time the stream is then mended
- * (recovered). In between the guest runs with the memory that is there. Each side keeps its own
+ * guest is at the destination and part of its memory is not. Each time the migration is then
+ * recovered. In between the guest runs with the memory that is there. Each side keeps its own
  * account of the pages that have come. If the two do not agree afterwards, a page is lost, or a
  * page that the guest has written is overwritten by its old contents. Whatever waits for a page in
  * KVM or QEMU waits much longer than in plan postcopy.

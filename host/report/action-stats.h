@@ -38,7 +38,7 @@ struct action_stats {
 	 */
 	gboolean early;
 	guint64 pages_awaited; /* that the guest needed at the destination before they came */
-	unsigned cuts;	       /* of the stream while memory was left; each was mended */
+	unsigned cuts;	       /* of the stream while memory was left; each was recovered from */
 	unsigned unused; /* of enum vm_option: options that did nothing, as its figures show */
 	/* CLOCK_REALTIME: when a saved guest stood still, and when a restored one went on. */
 	gint64 saved_at, restored_at;

@@ -3,6 +3,8 @@
  * Prints what has changed from one run to another. See compare.h. A test that changed alike under
  * several plans has one line, "svm_state/{none,precopy} flags", which a shell makes into cases.
  */
+#include <string.h>
+
 #include "report/compare.h"
 #include "util/text.h"
 

@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "report/compare.h"
+#include "util/median.h"
 
 /* With fewer items than this, a median says nothing of the host. */
 #define LEAST_ITEMS 8
@@ -65,23 +66,10 @@ static double ratio(const struct compared *item)
 	return log((double)item->stands[AFTER].fastest_ns / item->stands[BEFORE].fastest_ns);
 }
 
-static int compare_doubles(gconstpointer a, gconstpointer b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(GArray *values)
-{
-	g_array_sort(values, compare_doubles);
-	return g_array_index(values, double, values->len / 2);
-}
-
 static void measure(struct pool *pool, const GPtrArray *items)
 {
 	g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
-	double timescales = 0;
+	g_autoptr(GArray) timescales = g_array_new(FALSE, FALSE, sizeof(double));
 
 	for (guint i = 0; i < items->len; i++) {
 		const struct compared *item = items->pdata[i];
@@ -91,11 +79,12 @@ static void measure(struct pool *pool, const GPtrArray *items)
 			continue;
 		value = ratio(item);
 		g_array_append_val(ratios, value);
-		timescales = log(item->stands[AFTER].timescale / item->stands[BEFORE].timescale);
+		value = log(item->stands[AFTER].timescale / item->stands[BEFORE].timescale);
+		g_array_append_val(timescales, value);
 	}
 	if (ratios->len < LEAST_ITEMS) {
-		/* The runner has measured the host before its cases ran. */
-		pool->speed = MAX(0, timescales);
+		/* The runner has measured the host before its cases ran, each lab by itself. */
+		pool->speed = MAX(0, median(timescales));
 		pool->few = TRUE;
 		return;
 	}

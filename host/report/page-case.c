@@ -26,6 +26,8 @@
  * - failures, known (what failed as known-issues.cfg says, of tests and beside them), attempts, and
  * single texts. A time that is not known is -1.
  */
+#include <string.h>
+
 #include "report/command.h"
 #include "report/page-case.h"
 #include "report/story-json.h"

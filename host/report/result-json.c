@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Turns a result into a JSON object and back. docs/results.md lists the members. */
-#include "util/json-member.h"
+#include <stdlib.h>
+#include <string.h>
+
 #include "report/result-json.h"
 #include "report/story-json.h"
+#include "util/json-member.h"
+#include "util/text.h"
 
 /* Raised when a member changes its meaning or goes; a new one does not raise it. */
 #define SCHEMA 1
@@ -21,11 +25,6 @@ static void add_number(JsonBuilder *builder, const char *name, gint64 value)
 	json_builder_add_int_value(builder, value);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* In the order of their names, so that two files are easy to compare. */
 static void add_parameters(JsonBuilder *builder, GHashTable *parameters)
 {
@@ -35,7 +34,7 @@ static void add_parameters(JsonBuilder *builder, GHashTable *parameters)
 	if (!parameters)
 		return;
 	names = (const char **)g_hash_table_get_keys_as_array(parameters, &count);
-	qsort(names, count, sizeof(*names), compare_names);
+	qsort(names, count, sizeof(*names), text_compare);
 	json_builder_set_member_name(builder, "kvm_parameters");
 	json_builder_begin_object(builder);
 	for (guint i = 0; i < count; i++)

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Chooses cases for a given time. See budget.h. */
-#include <string.h>
-
 #include "run/budget.h"
 #include "run/cover.h"
 
 struct item {
 	struct test_case *test_case;
-	char *name;    /* without "#2", as the matrix has it */
-	char *program; /* NAME for NAME and NAME_up, which are the same tests */
-	double cost;   /* seconds of CPUs */
+	char *name;   /* without "#2", as the matrix has it */
+	char *family; /* see program_family() */
+	double cost;  /* seconds of CPUs */
 	gboolean fits_alone, measured, chosen;
 };
 
@@ -24,14 +22,7 @@ struct choice {
 static void item_clear(struct item *item)
 {
 	g_free(item->name);
-	g_free(item->program);
-}
-
-static char *program_of(const struct program *program)
-{
-	gboolean is_variant = g_str_has_suffix(program->name, "_up");
-
-	return g_strndup(program->name, strlen(program->name) - (is_variant ? strlen("_up") : 0));
+	g_free(item->family);
 }
 
 static struct item make_item(struct test_case *test_case, const struct budget *budget)
@@ -42,7 +33,7 @@ static struct item make_item(struct test_case *test_case, const struct budget *b
 	struct item item = {
 		.test_case = test_case,
 		.name = g_strconcat(program->name, "/", test_case->plan_name, NULL),
-		.program = program_of(program),
+		.family = program_family(program->name),
 		/* A lab's machine takes one CPU, whatever runs in it. */
 		.cost = seconds * (local ? MIN(program->smp, budget->slots) : 1),
 		.fits_alone = seconds <= budget->longest,
@@ -65,20 +56,20 @@ static gboolean fits(const struct choice *choice, const struct item *item)
 	       choice->spent + item->cost <= choice->budget->seconds;
 }
 
-static gboolean has_chosen_case(const struct choice *choice, const char *program)
+static gboolean has_chosen_case(const struct choice *choice, const char *family)
 {
 	for (guint i = 0; i < choice->items->len; i++) {
 		const struct item *item = &g_array_index(choice->items, struct item, i);
 
 		if (item->chosen && !item->test_case->skip_reason &&
-		    g_str_equal(item->program, program))
+		    g_str_equal(item->family, family))
 			return TRUE;
 	}
 	return FALSE;
 }
 
-/* The shortest case of the programs that have none yet, or NULL. */
-static struct item *shortest_of_new_program(const struct choice *choice)
+/* The shortest case of the families that have none yet, or NULL. */
+static struct item *shortest_of_new_family(const struct choice *choice)
 {
 	struct item *best = NULL;
 
@@ -86,7 +77,7 @@ static struct item *shortest_of_new_program(const struct choice *choice)
 		struct item *item = &g_array_index(choice->items, struct item, i);
 
 		if (!item->chosen && (!best || item->cost < best->cost) &&
-		    !has_chosen_case(choice, item->program))
+		    !has_chosen_case(choice, item->family))
 			best = item;
 	}
 	return best;
@@ -137,7 +128,7 @@ static void choose_all(struct choice *choice)
 		if (item->test_case->skip_reason)
 			item->chosen = TRUE;
 	}
-	while ((item = shortest_of_new_program(choice)))
+	while ((item = shortest_of_new_family(choice)))
 		choose(choice, item);
 	while ((item = most_worth(choice)))
 		choose(choice, item);

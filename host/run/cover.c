@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a set of cases notices. See cover.h. */
-#include <string.h>
-
 #include "run/cover.h"
+#include "util/text.h"
 
 struct cover {
 	GHashTable *patches_of; /* name of a case -> GPtrArray of the patches that it notices */
 	GHashTable *caught;	/* set of patches */
 	GHashTable *all;	/* set of patches */
 };
-
-static int compare_names(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
 
 struct cover *cover_new(const struct matrix *matrix)
 {
@@ -40,7 +34,7 @@ struct cover *cover_new(const struct matrix *matrix)
 	}
 	g_hash_table_iter_init(&iter, cover->patches_of);
 	while (g_hash_table_iter_next(&iter, NULL, &patches))
-		g_ptr_array_sort(patches, compare_names);
+		g_ptr_array_sort(patches, text_compare);
 	return cover;
 }
 

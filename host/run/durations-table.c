@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "run/durations-table.h"
+#include "util/median.h"
+#include "util/text.h"
 
 #define PLANS "plans"
 #define NONE  "none"
@@ -52,19 +54,6 @@ void durations_table_add(struct durations_table *table, const struct result *res
 		   result->duration_ns / 1e9);
 }
 
-static gint compare(gconstpointer a, gconstpointer b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
-static double median(GArray *figures)
-{
-	g_array_sort(figures, compare);
-	return g_array_index(figures, double, figures->len / 2);
-}
-
 static void set(struct durations_table *table, const char *group, const char *key, double figure)
 {
 	char text[G_ASCII_DTOSTR_BUF_SIZE];
@@ -106,18 +95,13 @@ static void add_factors(struct durations_table *table, const char *group)
 	}
 }
 
-static gint compare_names(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void sort_group(GKeyFile *file, const char *group)
 {
 	gsize count = 0;
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, &count, NULL);
 	g_auto(GStrv) values = g_new0(char *, count + 1);
 
-	qsort(keys, count, sizeof(*keys), compare_names);
+	qsort(keys, count, sizeof(*keys), text_compare);
 	for (gsize i = 0; i < count; i++)
 		values[i] = g_key_file_get_value(file, group, keys[i], NULL);
 	g_key_file_remove_group(file, group, NULL);

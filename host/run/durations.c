@@ -25,9 +25,6 @@
 #define BOOT  "boot"
 #define PLANS "plans"
 
-/* The end of the name of a program that runs with one vCPU as well as with several (suite.c). */
-#define ONE_VCPU "_up"
-
 /*
  * A kind of host. A guest that is emulated twice is slower, so figures from other kinds of hosts
  * are scaled.
@@ -210,7 +207,7 @@ static double base_of_program(struct durations *durations, const char *program, 
 static char *sibling(const char *program)
 {
 	if (g_str_has_suffix(program, ONE_VCPU))
-		return g_strndup(program, strlen(program) - strlen(ONE_VCPU));
+		return program_family(program);
 	return g_strconcat(program, ONE_VCPU, NULL);
 }
 

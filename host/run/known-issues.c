@@ -56,14 +56,6 @@ static gboolean within(const char *version, char **ranges)
 	return FALSE;
 }
 
-static gboolean matches_any(char **globs, const char *name)
-{
-	for (char **glob = globs; *glob; glob++)
-		if (text_glob(*glob, name))
-			return TRUE;
-	return FALSE;
-}
-
 /*
  * Issues of a lab are bugs of its emulated CPU, or of a KVM on that. So they also hold for a lab
  * that has the same emulated CPU. They do not hold for a lab that runs on this machine's own KVM:
@@ -74,17 +66,17 @@ static gboolean is_lab(const struct known_issue *issue, const struct environment
 	const struct lab_kind *kind = lab_kind_find(environment->host);
 
 	if (!environment->cpu_emulated)
-		return matches_any(issue->hosts, "");
-	return matches_any(issue->hosts, environment->host) ||
-	       (kind && kind->emulates_like && matches_any(issue->hosts, kind->emulates_like));
+		return text_glob_any(issue->hosts, "");
+	return text_glob_any(issue->hosts, environment->host) ||
+	       (kind && kind->emulates_like && text_glob_any(issue->hosts, kind->emulates_like));
 }
 
 static gboolean is_host(const struct known_issue *issue, const struct environment *environment)
 {
-	if (!g_strcmp0(environment->accel, "tcg") && matches_any(issue->hosts, "tcg"))
+	if (!g_strcmp0(environment->accel, "tcg") && text_glob_any(issue->hosts, "tcg"))
 		return TRUE;
 	if (g_str_equal(environment->host, "local"))
-		return matches_any(issue->hosts, environment->host);
+		return text_glob_any(issue->hosts, environment->host);
 	return is_lab(issue, environment);
 }
 
@@ -122,7 +114,8 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 	g_autofree char *plain =
 		g_strconcat(program, "/", plan->base ? plan->base->name : "", NULL);
 
-	return (matches_any(issue->case_globs, name) || matches_any(issue->case_globs, plain)) &&
+	return (text_glob_any(issue->case_globs, name) ||
+		text_glob_any(issue->case_globs, plain)) &&
 	       is_host(issue, environment) && within(environment->kernel, issue->kernels) &&
 	       is_qemu(issue, result) && is_emulator(issue, result) &&
 	       (!issue->kvm || kvm_wanted_holds(issue->kvm, environment->kvm_parameters));
@@ -130,7 +123,7 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 
 static gboolean names_test(const struct known_issue *issue, const char *test)
 {
-	return !issue->test_globs || (test && matches_any(issue->test_globs, test));
+	return !issue->test_globs || (test && text_glob_any(issue->test_globs, test));
 }
 
 static gboolean matches(const GRegex *pattern, const char *text)
@@ -327,7 +320,7 @@ static gboolean was_tried(const struct known_issue *issue, const struct result *
 		const struct test_result *test = result->tests->pdata[i];
 
 		if (test->name && g_strcmp0(test->verdict, "skip") &&
-		    matches_any(issue->test_globs, test->name))
+		    text_glob_any(issue->test_globs, test->name))
 			return TRUE;
 	}
 	return FALSE;

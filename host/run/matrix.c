@@ -144,6 +144,11 @@ struct matrix *matrix_read(const char *path, GError **error)
 	return matrix;
 }
 
+struct matrix *matrix_read_or_new(const char *path, GError **error)
+{
+	return g_file_test(path, G_FILE_TEST_EXISTS) ? matrix_read(path, error) : matrix_new();
+}
+
 gboolean matrix_write(const struct matrix *matrix, const char *path, GError **error)
 {
 	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);

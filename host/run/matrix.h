@@ -41,6 +41,8 @@ struct matrix {
 
 /* What is in the file PATH; the caller frees it. NULL and ERROR if a line cannot be read. */
 struct matrix *matrix_read(const char *path, GError **error);
+/* The same, but empty if there is no such file. */
+struct matrix *matrix_read_or_new(const char *path, GError **error);
 struct matrix *matrix_new(void);
 void matrix_free(struct matrix *matrix);
 

@@ -126,19 +126,24 @@ static gboolean take_out_one(const struct choice *choice)
 	return TRUE;
 }
 
-/* Does NAME's program have a case in the set? Its variant with one vCPU, NAME_up, is the same. */
-static gboolean has_program(const struct quick_set *set, const char *name)
+/* The family of the program of the case NAME. The caller frees it. */
+static char *family_of(const char *name)
 {
 	g_autofree char *program = g_strndup(name, strcspn(name, "/"));
 
-	if (g_str_has_suffix(program, "_up"))
-		program[strlen(program) - strlen("_up")] = '\0';
-	for (guint i = 0; i < set->cases->len; i++) {
-		const char *other = g_array_index(set->cases, struct quick_case, i).name;
+	return program_family(program);
+}
 
-		if (g_str_has_prefix(other, program) &&
-		    (g_str_has_prefix(other + strlen(program), "/") ||
-		     g_str_has_prefix(other + strlen(program), "_up/")))
+/* Does a program of the family that NAME's program is of have a case in the set? */
+static gboolean has_program(const struct quick_set *set, const char *name)
+{
+	g_autofree char *family = family_of(name);
+
+	for (guint i = 0; i < set->cases->len; i++) {
+		g_autofree char *other =
+			family_of(g_array_index(set->cases, struct quick_case, i).name);
+
+		if (g_str_equal(other, family))
 			return TRUE;
 	}
 	return FALSE;

@@ -50,7 +50,7 @@ struct schedule {
 	GPtrArray *running; /* of struct running */
 	GPtrArray *labs;    /* of struct lab_running */
 	unsigned machines;  /* lab machines that were started */
-	unsigned replaced;  /* machines in place of one that died */
+	unsigned replaced;  /* machines that died and are, or will be, replaced */
 	unsigned free_slots, slots;
 	struct schedule_outcome outcome;
 	/*
@@ -356,9 +356,14 @@ static void on_lab_result(void *data, struct result *result)
 static gboolean on_lab_left(void *data, const struct test_case *test_case)
 {
 	struct lab_running *running = data;
+	struct schedule *schedule = running->schedule;
 
-	if (running->schedule->replaced == MOST_REPLACED)
-		return FALSE;
+	/* Counted here, since another lab may die before this one has finished. */
+	if (!running->left->len) {
+		if (schedule->replaced == MOST_REPLACED)
+			return FALSE;
+		schedule->replaced++;
+	}
 	/* The cases come in reverse order. */
 	g_ptr_array_insert(running->left, 0, (gpointer)test_case);
 	return TRUE;
@@ -433,7 +438,6 @@ static void replace_lab(struct schedule *schedule, GPtrArray *left)
 				first->host, first->name, more);
 
 	reports_note(schedule->reports, text);
-	schedule->replaced++;
 	start_lab(schedule, left, schedule->machines + 1);
 }
 

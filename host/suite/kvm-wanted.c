@@ -6,11 +6,6 @@
 #include "util/kvm-parameters.h"
 #include "util/text.h"
 
-static int compare_words(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The name in "NAME=VALUE"; the caller frees it. */
 static char *name_of(const char *word)
 {
@@ -55,7 +50,7 @@ char *kvm_wanted_join(char **lists, GError **error)
 	for (char **list = lists; *list; list++)
 		if (!add_words(words, *list, error))
 			return NULL;
-	g_ptr_array_sort(words, compare_words);
+	g_ptr_array_sort(words, text_compare);
 	g_ptr_array_add(words, NULL);
 	return g_strjoinv(",", (char **)words->pdata);
 }
@@ -133,7 +128,7 @@ static const char **names_of(GHashTable *parameters)
 		while (g_hash_table_iter_next(&iterator, &key, NULL))
 			g_ptr_array_add(names, strchr(key, '.') + 1);
 	}
-	g_ptr_array_sort(names, compare_words);
+	g_ptr_array_sort(names, text_compare);
 	g_ptr_array_add(names, NULL);
 	return (const char **)g_ptr_array_free(names, FALSE);
 }

@@ -194,8 +194,15 @@ static char *name_with_count(const struct stanza *stanza, unsigned smp, unsigned
 {
 	if (smp == most)
 		return g_strdup(stanza->name);
-	return smp == 1 ? g_strdup_printf("%s_up", stanza->name)
+	return smp == 1 ? g_strconcat(stanza->name, ONE_VCPU, NULL)
 			: g_strdup_printf("%s_smp%u", stanza->name, smp);
+}
+
+char *program_family(const char *name)
+{
+	gsize length = strlen(name);
+
+	return g_strndup(name, length - (g_str_has_suffix(name, ONE_VCPU) ? strlen(ONE_VCPU) : 0));
 }
 
 static void add_program(struct loader *loader, const struct stanza *stanza, unsigned smp,

@@ -28,6 +28,15 @@ struct program {
 	unsigned line;	    /* where the stanza begins */
 };
 
+/* The end of the name of a program with one vCPU, if its stanza names more counts. */
+#define ONE_VCPU "_up"
+
+/*
+ * "NAME" for the programs NAME and NAME_up, which have the same tests. NAME_smp2 stays as it is.
+ * The caller frees it.
+ */
+char *program_family(const char *name);
+
 struct suite {
 	char *path;		 /* of the unittests.cfg */
 	gboolean kvm_unit_tests; /* another project's suite (--suite) */

@@ -39,11 +39,6 @@ gboolean records_read(const char *path, const char *format, char *(*take)(void *
 	return TRUE;
 }
 
-static int compare_lines(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static gboolean same_group(const char *a, const char *b, const char *ends)
 {
 	gsize length = strcspn(a, ends);
@@ -61,7 +56,7 @@ gboolean records_write(const char *path, const char *head, const GPtrArray *line
 	for (guint i = 0; i < lines->len; i++)
 		g_ptr_array_add(sorted, lines->pdata[i]);
 	/* A space sorts before all that words are made of, so this sorts word by word. */
-	g_ptr_array_sort(sorted, compare_lines);
+	g_ptr_array_sort(sorted, text_compare);
 	for (guint i = 0; i < sorted->len; i++) {
 		const char *line = sorted->pdata[i];
 

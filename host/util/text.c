@@ -136,6 +136,19 @@ gboolean text_glob(const char *pattern, const char *name)
 	return g_pattern_match_simple(pattern, name);
 }
 
+gboolean text_glob_any(char **patterns, const char *name)
+{
+	for (char **pattern = patterns; *pattern; pattern++)
+		if (text_glob(*pattern, name))
+			return TRUE;
+	return FALSE;
+}
+
+int text_compare(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 gboolean text_number(const char *text, gint64 minimum, gint64 maximum, gint64 *number)
 {
 	return g_ascii_string_to_signed(text, 10, minimum, maximum, number, NULL);

@@ -44,9 +44,17 @@ char *text_identifier(const char *text);
 
 /* TRUE if NAME matches PATTERN, a glob with '*' and '?'. */
 gboolean text_glob(const char *pattern, const char *name);
+/* TRUE if NAME matches one of PATTERNS, ended by NULL. */
+gboolean text_glob_any(char **patterns, const char *name);
 
 /* Adds NAME to a list such as "a, b or c", which may be empty. */
 void text_add_choice(GString *list, const char *name, gboolean is_last);
+
+/*
+ * For g_ptr_array_sort() and qsort(): A and B point to two strings, char *, whose bytes decide on
+ * their order.
+ */
+int text_compare(gconstpointer a, gconstpointer b);
 
 /* Sets NUMBER to TEXT. FALSE if TEXT is not a whole number from MINIMUM to MAXIMUM. */
 gboolean text_number(const char *text, gint64 minimum, gint64 maximum, gint64 *number);

@@ -188,7 +188,7 @@ struct migration_options {
 	gboolean kill_source;	/* the source is killed when it has sent all */
 	gboolean postcopy;	/* the guest goes as soon as the stream flows */
 	guint64 late_bandwidth; /* bytes a second, for what is left to send then */
-	unsigned cuts;		/* how often the stream is then cut and mended */
+	unsigned cuts;		/* how often the stream is then cut and recovered */
 	guint cut_after_ms;	/* how long after the guest went, if the stream still flows */
 };
 

@@ -52,7 +52,7 @@ void choose_script(const char *name);
  *	"arrived"		   the guest goes on at the destination
  *	"lost-destination"	   the connection to the destination has ended
  *	"late-pages"		   the guest goes on, and some of its memory has not arrived yet
- *	"mended"		   after a cut and a recovery the rest of its memory comes
+ *	"recovered"		   after a cut and a recovery the rest of its memory comes
  *	"mid-save"		   the guest is about to be written to a file
  *	"background"		   a background snapshot begins, and the guest is about to go on
  *	"goes-on"		   the guest goes on while it is saved

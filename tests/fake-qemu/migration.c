@@ -216,7 +216,7 @@ void go_on_receiving(const char *path)
 	fd = accept_one(listening);
 	migration_event("postcopy-recover");
 	migration_event("postcopy-active");
-	if (!usual("mended"))
+	if (!usual("recovered"))
 		return;
 	migration_event("completed");
 	write_all(fd, "y", 1);

@@ -334,7 +334,7 @@ static const struct script scripts[] = {
 	{ "refuses-pause", ANY, "migrate-pause", refuse, 0, "Not in the mood" },
 	{ "refuses-recover", ANY, "migrate-recover", refuse, 0, "Incoming is busy" },
 	{ "refuses-resume", ANY, "migrate", refuse_resume, 0, "Cannot resume" },
-	{ "dies-when-mended", DESTINATION, "mended", die_by_signal, SIGKILL },
+	{ "dies-when-recovered", DESTINATION, "recovered", die_by_signal, SIGKILL },
 	{ "refuses-cancel", ANY, "migrate_cancel", refuse, 0, "Not now" },
 	{ "completes-when-cancelled", ANY, "migrate_cancel", complete_all_the_same },
 	{ "stops-when-cancelled", ANY, "migrate_cancel", stop_for_good, 0, "paused" },

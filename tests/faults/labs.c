@@ -106,7 +106,7 @@ static const struct fault rows[] = {
 	  LAB(HANG), .kind = "lab-boot" },
 	/* The runner inside sends one line, and then no more. */
 	{ "lab-falls-silent", OUTSIDE " --lab-boot 1 --timeout 1", "", 1, "ERROR",
-	  "^ERROR selftest/none on amd: the amd lab failed: nothing was heard of it for as long as "
+	  "^ERROR selftest/none on amd: the amd lab failed: it was silent for longer than "
 	  "any case may take$",
 	  LAB("echo '{\"event\":\"environment\",\"host\":\"local\",\"timescale\":1}'\n" HANG),
 	  .kind = "lab" },
@@ -134,6 +134,18 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/reset on amd: the amd lab failed: the machine died$",
 	  DYING_LAB("set -- none pause precopy storm; shift $((count - 1)); begin $1; die"),
 	  .cases = 6 },
+	/* Four die while the runner stands still: it hears of all before it replaces one. */
+	{ "labs-die-at-once", "run selftest/none --repeat 40 --host amd --kernel /dev/null -j 4",
+	  "", 1, "ERROR", "\\A(?!(?s:.*a new one runs){4})(?s:.*a new one runs){3}",
+	  DYING_LAB("for word in \"$@\"; do case $word in selftest/*) break;; esac; done\n"
+		    "begin \"${word#selftest/}\"; echo >>@DIR@/begun\n"
+		    "if mkdir @DIR@/first 2>/dev/null; then\n"
+		    "  until [ \"$(wc -l <@DIR@/begun)\" = 4 ]; do sleep 0.05; done\n"
+		    "  kill -STOP $PPID; touch @DIR@/die\n"
+		    "  { sleep 1; kill -CONT $PPID; } >/dev/null 2>&1 &\n"
+		    "fi\n"
+		    "until [ -e @DIR@/die ]; do sleep 0.05; done; die"),
+	  .cases = 40 },
 	{ "lab-hangs-interrupted", OUTSIDE, "", 130, NULL, "^interrupted: 1 of 1 cases",
 	  .act = signal_when_hanging, .signal = SIGTERM, LAB(HANG) },
 	{ "lab-hangs-killed", OUTSIDE, "", 137, NULL, "^the amd lab is booting$",

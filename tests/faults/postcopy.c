@@ -32,7 +32,7 @@ static const struct fault rows[] = {
 	  "^ERROR selftest/postcopy-recover: the source would not go on after the cut: QMP command 'migrate' failed: Cannot resume" },
 	{ "nothing-left-to-cut", "run selftest --plan postcopy-recover", "nothing-late", 1, "ERROR",
 	  "^ERROR selftest/postcopy-recover: the stream was not cut in mid-flight: in 5 attempts no memory was left to send at the cut" },
-	{ "dies-when-mended", "run selftest --plan postcopy-recover", "dies-when-mended", 1,
+	{ "dies-when-recovered", "run selftest --plan postcopy-recover", "dies-when-recovered", 1,
 	  "ERROR",
 	  "^ERROR selftest/postcopy-recover: the destination died in mid-migration \\(killed by signal 9 \\(Killed\\)\\)" },
 };

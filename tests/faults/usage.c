@@ -74,6 +74,9 @@ static const struct fault rows[] = {
 	  "^ferry: no FILE is named; see 'ferry results --help'" },
 	{ "results-not-there", "results /nowhere/json", NULL, 2, NULL,
 	  "^ferry: .*/nowhere/json.*: No such file" },
+	/* Half of the list would look like all of it. */
+	{ "results-half-there", "results @DIR@/new.json /nowhere/json", NULL, 2, NULL,
+	  "\\Aferry: .*/nowhere/json.*: No such file.*\n\\Z", .wrapper = COMPARED },
 	{ "report-none", "report", NULL, 2, NULL,
 	  "^ferry: name one results file, or two; see 'ferry report --help'" },
 	{ "report-two-as-text", "report --text a.json b.json", NULL, 2, NULL,

@@ -7,6 +7,8 @@
 
 /* The argument of --kvm, for results that are added. */
 static const char *parameters;
+/* How slow the host of results that are added is. */
+static double timescale = 1;
 
 /* Adds a result of p/PLAN on HOST. TESTS is "NAME=VERDICT ...", or "". */
 static void add(struct comparison *comparison, enum side side, const char *plan, const char *host,
@@ -19,7 +21,7 @@ static void add(struct comparison *comparison, enum side side, const char *plan,
 	struct environment environment = { .host = (char *)host,
 					   .accel = (char *)"kvm",
 					   .kvm = (char *)parameters,
-					   .timescale = 1 };
+					   .timescale = timescale };
 	struct result *result = result_new(&test_case, &environment);
 	g_auto(GStrv) words = g_strsplit(tests, " ", 0);
 
@@ -210,6 +212,25 @@ static void test_slower(void)
 	g_assert_null(strstr(fast_host, "slower:"));
 }
 
+/* Too few cases to tell how slow the host was: its measured speeds tell, and not one alone. */
+static void test_timescales(void)
+{
+	static const double timescales[] = { 5, 5, 1 };
+	struct comparison *comparison = comparison_new();
+	g_autofree char *text = NULL;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(timescales) * 3; i++) {
+		g_autofree char *plan = g_strdup_printf("plan%zu", i / 3);
+
+		add(comparison, BEFORE, plan, "amd", VERDICT_PASS, "", 10);
+		timescale = timescales[i / 3];
+		add(comparison, AFTER, plan, "amd", VERDICT_PASS, "", 10 * timescale);
+		timescale = 1;
+	}
+	text = told(comparison);
+	g_assert_cmpstr(text, ==, COUNTS("0", "0", "0", "3"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -218,5 +239,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/compare/parameters", test_parameters);
 	g_test_add_func("/compare/plans", test_plans);
 	g_test_add_func("/compare/slower", test_slower);
+	g_test_add_func("/compare/timescales", test_timescales);
 	return g_test_run();
 }

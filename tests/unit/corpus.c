@@ -7,6 +7,7 @@
 
 #include "cli/corpus-area.h"
 #include "cli/corpus-hash.h"
+#include "cli/corpus-matrix.h"
 #include "cli/corpus-page.h"
 #include "cli/corpus-score.h"
 #include "util/paths.h"
@@ -425,6 +426,44 @@ static void test_report_page(void)
 	/* What nothing notices comes first. */
 	g_assert_true(strstr(page, "b_missed") < strstr(page, "a_caught"));
 	matrix_free(matrix);
+
+static void add_test(struct result *result, const char *name, const char *verdict,
+		     gint64 failed_at_ns)
+{
+	struct test_result *test = g_new0(struct test_result, 1);
+
+	test->name = g_strdup(name);
+	test->verdict = g_strdup(verdict);
+	test->failed_at_ns = failed_at_ns;
+	test->duration_ns = G_GINT64_CONSTANT(4000000000);
+	g_ptr_array_add(result->tests, test);
+}
+
+/* A line of the matrix tells which test failed first, and when: not in the order of tests' ends. */
+static void test_matrix_line(void)
+{
+	struct test_case test_case = { .name = (char *)"p/none" };
+	struct environment environment = { 0 };
+	struct result *result = result_new(&test_case, &environment);
+	struct matrix_line line;
+
+	result->duration_ns = G_GINT64_CONSTANT(10000000000);
+	add_test(result, "good", "pass", -1);
+	add_test(result, "known", "xfail", G_GINT64_CONSTANT(1000000000));
+	matrix_line_set_end(&line, result);
+	g_assert_null(line.test);
+	g_assert_cmpfloat(line.seconds, ==, 10);
+	add_test(result, "untimed", "fail", -1);
+	matrix_line_set_end(&line, result);
+	g_assert_cmpstr(line.test, ==, "untimed");
+	g_assert_cmpfloat(line.seconds, ==, 10);
+	add_test(result, "later", "fail", G_GINT64_CONSTANT(3000000000));
+	add_test(result, "first", "fail", G_GINT64_CONSTANT(2000000000));
+	add_test(result, "after", "pass", -1);
+	matrix_line_set_end(&line, result);
+	g_assert_cmpstr(line.test, ==, "first");
+	g_assert_cmpfloat(line.seconds, ==, 2);
+	result_free(result);
 }
 
 int main(int argc, char **argv)
@@ -439,6 +478,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/corpus/verdicts/full-disk", test_full_disk);
 	g_test_add_func("/corpus/verdicts/no-folder", test_no_folder);
 	g_test_add_func("/corpus/hash", test_hash);
+	g_test_add_func("/corpus/matrix-line", test_matrix_line);
 	g_test_add_func("/corpus/score/page", test_page);
 	g_test_add_func("/corpus/score/areas", test_areas);
 	g_test_add_func("/corpus/score/page-is-current", test_page_is_current);

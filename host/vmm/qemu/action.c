@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The life of an action on a running QEMU. See action.h. */
+#include "util/text.h"
 #include "vmm/qemu/action.h"
 
 void *qemu_action_begin(const struct qemu_action_kind *kind, struct qemu *from, struct qemu *to,
@@ -100,6 +101,15 @@ JsonObject *qemu_action_figures(struct qemu_action *action, JsonNode *value, con
 		return json_node_get_object(value);
 	qemu_action_fail(action, "%s", problem ? problem : "query-migrate answers with nonsense");
 	return NULL;
+}
+
+char *qemu_action_failure(JsonNode *value, const char *problem)
+{
+	const char *reason = NULL;
+
+	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
+		reason = member_string(json_node_get_object(value), "error-desc");
+	return text_printable(reason ? reason : "no reason given", -1);
 }
 
 gboolean qemu_action_read_pages(JsonObject *figures, struct action_stats *stats)

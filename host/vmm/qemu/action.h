@@ -67,6 +67,8 @@ void qemu_action_on_reply(void *data, JsonNode *value, const char *problem);
  * and fails ACTION, unless that is NULL.
  */
 JsonObject *qemu_action_figures(struct qemu_action *action, JsonNode *value, const char *problem);
+/* Why a migration has failed, by the reply to query-migrate. The caller frees it. */
+char *qemu_action_failure(JsonNode *value, const char *problem);
 /*
  * Sets in STATS what FIGURES tell of pages. FALSE if FIGURES are nonsense; STATS are then
  * unchanged.

@@ -6,7 +6,6 @@
  */
 #include <sys/wait.h>
 
-#include "util/text.h"
 #include "vmm/qemu/action.h"
 #include "vmm/qemu/capability.h"
 #include "vmm/qemu/channel.h"
@@ -136,15 +135,11 @@ static gboolean on_moment(gpointer data)
 static void on_failure_told(void *data, JsonNode *value, const char *problem)
 {
 	struct broken_migration *migration = broken_migration_of(data);
-	const char *reason = NULL;
-	g_autofree char *printable = NULL;
+	g_autofree char *reason = qemu_action_failure(value, problem);
 
-	if (!migration)
-		return;
-	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
-		reason = member_string(json_node_get_object(value), "error-desc");
-	printable = text_printable(reason ? reason : "no reason given", -1);
-	qemu_action_fail(&migration->base, "QEMU says that the migration failed: %s", printable);
+	if (migration)
+		qemu_action_fail(&migration->base, "QEMU says that the migration failed: %s",
+				 reason);
 }
 
 static void progress(struct qemu_action *action)

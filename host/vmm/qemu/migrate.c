@@ -6,7 +6,6 @@
  */
 #include <sys/wait.h>
 
-#include "util/text.h"
 #include "vmm/qemu/capability.h"
 #include "vmm/qemu/channel.h"
 #include "vmm/qemu/migrate.h"
@@ -100,16 +99,13 @@ static void on_figures(void *data, JsonNode *value, const char *problem)
 static void on_failure_told(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu_migration *migration = qemu_migration_of(data);
-	const char *reason = NULL, *last_words;
-	g_autofree char *printable = NULL;
+	g_autofree char *reason = qemu_action_failure(value, problem);
+	const char *last_words;
 
 	if (!migration)
 		return;
-	if (!problem && JSON_NODE_HOLDS_OBJECT(value))
-		reason = member_string(json_node_get_object(value), "error-desc");
-	printable = text_printable(reason ? reason : "no reason given", -1);
 	last_words = migration->base.to->exit.stderr_end;
-	qemu_action_fail(&migration->base, "QEMU says that the migration failed: %s%s%s", printable,
+	qemu_action_fail(&migration->base, "QEMU says that the migration failed: %s%s%s", reason,
 			 last_words ? "; destination: " : "", last_words ? last_words : "");
 }
 

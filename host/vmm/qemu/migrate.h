@@ -8,14 +8,14 @@
 
 #include "vmm/qemu/action.h"
 
-/* A post-copy migration: postcopy.c, and recover.c, which cuts and mends its stream. */
+/* A post-copy migration: postcopy.c, and recover.c, which cuts its stream and recovers it. */
 struct qemu_postcopy {
 	gboolean wanted;
 	gboolean switch_ordered, asked_arrival;
 	gint64 switched;   /* to post-copy, CLOCK_REALTIME us; 0 if it was not */
 	gint64 runs_there; /* latest time of the guest's arrival, CLOCK_REALTIME us; 0: unknown */
 	guint64 bytes_left;
-	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_MENDING } cut;
+	enum { CUT_NONE, CUT_PLANNED, CUT_ORDERED, CUT_MADE, CUT_RECOVERING } cut;
 	unsigned cuts_wanted, cuts_made;
 	guint cut_after_ms;
 	guint moment;		/* the timer of the next cut, or 0 */
@@ -68,7 +68,7 @@ void qemu_postcopy_note(const struct qemu_migration *migration, JsonObject *ram,
 /* The destination has ended while memory was still to come: ends the migration. */
 void qemu_postcopy_end_without_destination(struct qemu_migration *migration);
 
-/* Something has happened after the switch to post-copy: cuts and mends the stream. */
+/* Something has happened after the switch to post-copy: cuts the stream and recovers it. */
 void qemu_recover_advance(struct qemu_migration *migration);
 
 /* The source has sent all: kills it, and ends the migration when the guest has arrived. */

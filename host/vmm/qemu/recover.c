@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Post-copy migrations whose stream is cut in mid-flight, and mended: `migrate-pause`,
+ * Post-copy migrations whose stream is cut in mid-flight, and recovered: `migrate-pause`,
  * `migrate-recover`, and `migrate` with `resume` (QEMU's qapi/migration.json;
  * docs/devel/migration/postcopy, "Postcopy Recovery"). After the cut both sides say
  * "postcopy-paused". The guest runs at the destination with the memory that is there, and waits
@@ -50,7 +50,7 @@ static void on_listening(void *data, JsonNode *value, const char *problem)
 	}
 	arguments = address_of(to);
 	json_object_set_boolean_member(arguments, "resume", TRUE);
-	migration->postcopy.cut = CUT_MENDING;
+	migration->postcopy.cut = CUT_RECOVERING;
 	qmp_execute(migration->base.from->qmp, "migrate", arguments, on_resumed,
 		    migration->base.from);
 }
@@ -127,7 +127,7 @@ void qemu_recover_advance(struct qemu_migration *migration)
 		return;
 	case CUT_MADE:
 		return;
-	case CUT_MENDING:
+	case CUT_RECOVERING:
 		if (!has_status(from, "postcopy-active") && !has_status(from, "completed"))
 			return;
 		postcopy->cuts_made += postcopy->cut_in_flight;

@@ -19,7 +19,6 @@
 
 #include "vmm/qemu/action.h"
 #include "vmm/qemu/capability.h"
-#include "util/text.h"
 
 /* What QEMU calls the descriptor of the file between `getfd` and `migrate`. */
 #define FD_NAME "snapshot"
@@ -49,19 +48,17 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	struct save *save = save_of(qemu);
 	struct action_stats stats = { 0 };
 	JsonObject *figures;
-	const char *reason;
 
 	if (!save)
 		return;
 	figures = qemu_action_figures(&save->base, value, problem);
 	if (!figures)
 		return;
-	reason = member_string(figures, "error-desc");
 	if (has_status(qemu, "failed")) {
-		g_autofree char *text = text_printable(reason ? reason : "no reason given", -1);
+		g_autofree char *reason = qemu_action_failure(value, problem);
 
 		qemu_action_fail(&save->base, "QEMU could not save the guest to %s: %s", save->path,
-				 text);
+				 reason);
 		return;
 	}
 	if (!qemu_action_read_pages(figures, &stats)) {

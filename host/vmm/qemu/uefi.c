@@ -5,7 +5,6 @@
  * names, and one in an earlier folder hides one of the same name in a later folder.
  */
 #include <json-glib/json-glib.h>
-#include <string.h>
 
 #include "lib/x86/efi/handover.h"
 #include "util/json-member.h"
@@ -34,22 +33,15 @@ static gboolean has_string(JsonArray *array, const char *wanted)
 	return FALSE;
 }
 
-static JsonArray *array_of(JsonObject *object, const char *name)
-{
-	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-
-	return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-}
-
 static gboolean is_for_our_machine(JsonObject *descriptor)
 {
-	JsonArray *targets = array_of(descriptor, "targets");
+	JsonArray *targets = member_array(descriptor, "targets");
 
 	for (guint i = 0; targets && i < json_array_get_length(targets); i++) {
 		JsonNode *node = json_array_get_element(targets, i);
 		JsonObject *target =
 			JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-		JsonArray *machines = array_of(target, "machines");
+		JsonArray *machines = member_array(target, "machines");
 
 		if (g_strcmp0(member_string(target, "architecture"), ARCHITECTURE))
 			continue;
@@ -66,13 +58,13 @@ static gboolean is_for_our_machine(JsonObject *descriptor)
 /* Firmware that already has keys is never wanted: our guests are signed with our own key. */
 static gboolean is_wanted(JsonObject *descriptor, enum firmware firmware)
 {
-	JsonArray *features = array_of(descriptor, "features");
+	JsonArray *features = member_array(descriptor, "features");
 	gboolean secure =
 		has_string(features, "secure-boot") && has_string(features, "requires-smm");
 	gboolean plain =
 		!has_string(features, "secure-boot") && !has_string(features, "requires-smm");
 
-	return has_string(array_of(descriptor, "interface-types"), "uefi") &&
+	return has_string(member_array(descriptor, "interface-types"), "uefi") &&
 	       is_for_our_machine(descriptor) && !has_string(features, "enrolled-keys") &&
 	       (firmware == FIRMWARE_UEFI_SECURE ? secure : plain);
 }
@@ -115,11 +107,6 @@ static struct uefi_build *read_descriptor(const char *path, enum firmware firmwa
 	return read_mapping(json_node_get_object(root));
 }
 
-static gint compare_names(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The names of all descriptors, each once, in their order. The caller unrefs the array. */
 static GPtrArray *list_names(const char *const *folders)
 {
@@ -134,7 +121,7 @@ static GPtrArray *list_names(const char *const *folders)
 			    !g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
 				g_ptr_array_add(names, g_strdup(name));
 	}
-	g_ptr_array_sort(names, compare_names);
+	g_ptr_array_sort(names, text_compare);
 	return names;
 }
 
