@@ -426,6 +426,7 @@ static void test_report_page(void)
 	/* What nothing notices comes first. */
 	g_assert_true(strstr(page, "b_missed") < strstr(page, "a_caught"));
 	matrix_free(matrix);
+}
 
 static void add_test(struct result *result, const char *name, const char *verdict,
 		     gint64 failed_at_ns)
