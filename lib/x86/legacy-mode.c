@@ -12,8 +12,7 @@
 #define ARRIVAL_MS 2000
 
 extern char legacy_start[], legacy_end[], legacy_magic[];
-extern char legacy_entry32[], legacy_entry16[], legacy_entry_real[], legacy_entry_vm86[],
-	legacy_leave_vm86[];
+extern char legacy_entry32[], legacy_entry16[], legacy_entry_real[];
 void legacy_switch(void);
 
 enum paging { UNPAGED, PAGES_32BIT, PAGES_PAE, LONG_MODE };
@@ -22,58 +21,47 @@ struct legacy_mode {
 	const char *name;
 	const char *entry;
 	enum paging paging;
-	u32 kind;
+	bool has_ldt; /* segments may be loaded from the LDT */
 	bool is_real; /* segments are loaded as in real mode */
 };
 
 const struct legacy_mode legacy_protected = {
 	.name = "protected mode without paging",
 	.entry = legacy_entry32,
-	.kind = LEGACY_IS_RING0 | LEGACY_HAS_LDT | LEGACY_HAS_LIMIT,
+	.has_ldt = true,
 };
 const struct legacy_mode legacy_paged = {
 	.name = "protected mode with 32-bit page tables",
 	.entry = legacy_entry32,
 	.paging = PAGES_32BIT,
-	.kind = LEGACY_IS_RING0 | LEGACY_HAS_LDT | LEGACY_HAS_LIMIT,
+	.has_ldt = true,
 };
 const struct legacy_mode legacy_pae = {
 	.name = "protected mode with PAE paging",
 	.entry = legacy_entry32,
 	.paging = PAGES_PAE,
-	.kind = LEGACY_IS_RING0 | LEGACY_HAS_LDT | LEGACY_HAS_LIMIT,
+	.has_ldt = true,
 };
 const struct legacy_mode legacy_code16 = {
 	.name = "16-bit protected mode",
 	.entry = legacy_entry16,
-	.kind = LEGACY_IS_RING0 | LEGACY_HAS_LDT | LEGACY_HAS_LIMIT,
+	.has_ldt = true,
 };
 const struct legacy_mode legacy_real = {
 	.name = "real mode",
 	.entry = legacy_entry_real,
-	.kind = LEGACY_IS_RING0 | LEGACY_HAS_LIMIT,
-	.is_real = true,
-};
-const struct legacy_mode legacy_virtual_8086 = {
-	.name = "virtual-8086 mode",
-	.entry = legacy_entry_vm86,
 	.is_real = true,
 };
 const struct legacy_mode legacy_compatibility = {
 	.name = "compatibility mode in ring 0",
 	.entry = legacy_entry32,
 	.paging = LONG_MODE,
-	.kind = LEGACY_IS_RING0 | LEGACY_HAS_LDT | LEGACY_HAS_LIMIT,
+	.has_ldt = true,
 };
 
 FEATURE(LEGACY_MODES, "memory at 0x10000 that no firmware needs")
 {
 	return !efi_started();
-}
-
-FEATURE(VIRTUAL_8086, "a CPU that can leave virtual-8086 mode")
-{
-	return !is_tcg() && feature_WHOLE_CPU.present();
 }
 
 static volatile u32 *data_at(u32 offset)
@@ -108,8 +96,6 @@ static const struct {
 #define DATA_TYPE   0x93ul
 #define CODE_TYPE   0x9bul
 #define LDT_TYPE    0x82ul
-#define TSS_TYPE    0x89ul
-#define GATE_TYPE   0xeeul /* of an interrupt, which every ring may call */
 #define IS_32BIT    BIT(54)
 #define IS_64BIT    BIT(53)
 #define GRANULARITY BIT(55)
@@ -120,19 +106,13 @@ static u64 descriptor(u32 base, u32 limit, u64 type, u64 bits)
 	       (u64)(base & 0xff000000) << 32 | type << 40 | bits;
 }
 
-static bool is_vm86(const struct legacy_mode *mode)
-{
-	return !(mode->kind & LEGACY_IS_RING0);
-}
-
 /* Where paging has another linear address for the data. */
 #define ALIAS 0xc0000000u
 
 static void fill_tables(const struct legacy_mode *mode)
 {
 	bool has_alias = mode->paging == PAGES_32BIT || mode->paging == PAGES_PAE;
-	u64 *gdt = (u64 *)LEGACY_GDT, *ldt = (u64 *)LEGACY_LDT, *idt = (u64 *)LEGACY_IDT;
-	u32 *tss = (u32 *)LEGACY_TSS, gate = legacy_leave_vm86 - legacy_start + LEGACY_CODE;
+	u64 *gdt = (u64 *)LEGACY_GDT, *ldt = (u64 *)LEGACY_LDT;
 	struct descriptor_table_ptr *pointer = (void *)LEGACY_GDTR;
 
 	gdt[LEGACY_CODE64 / 8] = descriptor(0, 0xfffff, CODE_TYPE, GRANULARITY | IS_64BIT);
@@ -148,18 +128,11 @@ static void fill_tables(const struct legacy_mode *mode)
 	gdt[LEGACY_SS32_SEL / 8] = descriptor(LEGACY_DATA + 0x400, 0xff, DATA_TYPE, IS_32BIT);
 	gdt[LEGACY_SS16_SEL / 8] = descriptor(LEGACY_DATA + 0x400, 0xff, DATA_TYPE, 0);
 	gdt[LEGACY_LDT_SEL / 8] = descriptor(LEGACY_LDT, 0x1f, LDT_TYPE, 0);
-	gdt[LEGACY_TSS_SEL / 8] = descriptor(LEGACY_TSS, 0x67, TSS_TYPE, 0);
 	ldt[LEGACY_ES_SEL / 8] = descriptor(LEGACY_DATA + 0x100, 0xff, DATA_TYPE, IS_32BIT);
-	tss[1] = LEGACY_STACK;
-	tss[2] = LEGACY_DATA32;
-	tss[25] = 0x68 << 16; /* no I/O map */
-	idt[LEGACY_WAY_OUT] = (gate & 0xffff) | LEGACY_FLAT_CODE << 16 | GATE_TYPE << 40 |
-			      (u64)(gate & 0xffff0000) << 32;
-	*pointer = (struct descriptor_table_ptr){ LEGACY_TSS_SEL + 7, LEGACY_GDT };
+	*pointer = (struct descriptor_table_ptr){ LEGACY_LDT_SEL + 15, LEGACY_GDT };
 	pointer = (void *)LEGACY_IDTR;
 	/* An IDT that has no entry makes each fault a reset of the machine. */
-	*pointer = (struct descriptor_table_ptr){ is_vm86(mode) ? LEGACY_WAY_OUT * 8 + 7 : 0,
-						  LEGACY_IDT };
+	*pointer = (struct descriptor_table_ptr){ 0 };
 }
 
 /* ---- page tables ---- */
@@ -205,7 +178,7 @@ static void prepare(const struct legacy_mode *mode)
 	memset((void *)LEGACY_DATA, 0, PAGE_SIZE);
 	for (size_t i = 0; i < ARRAY_SIZE(segments); i++)
 		*data_at(segments[i].at) = segments[i].magic;
-	*data_at(LEGACY_KIND) = mode->kind;
+	*data_at(LEGACY_HAS_LDT) = mode->has_ldt;
 	fill_tables(mode);
 	tables = alloc_pages(2);
 	if (mode->paging == PAGES_32BIT) {
@@ -274,8 +247,6 @@ static void check_registers(const struct legacy_mode *mode)
 	check(mode, "ESP", *data_at(LEGACY_ESP), LEGACY_SP);
 	check(mode, "EFLAGS, of ID, AC, NT, DF, IF and TF,", *data_at(LEGACY_FLAGS) & kept,
 	      LEGACY_BITS_KEPT);
-	if (!(mode->kind & LEGACY_IS_RING0))
-		return;
 	if (mode->paging == LONG_MODE) {
 		check(mode, "CR0", *data_at(LEGACY_CR0), *at(LEGACY_OLD_CR0));
 		check(mode, "CR3", *data_at(LEGACY_CR3), *at(LEGACY_OLD_CR3));
@@ -301,12 +272,8 @@ static void check_selectors(const struct legacy_mode *mode)
 		is_16bit ? LEGACY_SS16_SEL : LEGACY_SS32_SEL,
 	};
 	const u32 in_real[] = {
-		LEGACY_CODE >> 4,
-		LEGACY_DATA >> 4,
-		(LEGACY_DATA + 0x100) >> 4,
-		is_vm86(mode) ? (LEGACY_DATA + 0x200) >> 4 : LEGACY_FS_SEL,
-		is_vm86(mode) ? (LEGACY_DATA + 0x300) >> 4 : LEGACY_GS_SEL,
-		(LEGACY_DATA + 0x400) >> 4,
+		LEGACY_CODE >> 4, LEGACY_DATA >> 4, (LEGACY_DATA + 0x100) >> 4,
+		LEGACY_FS_SEL,	  LEGACY_GS_SEL,    (LEGACY_DATA + 0x400) >> 4,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -319,13 +286,11 @@ static void check_segments(const struct legacy_mode *mode)
 	char what[40];
 
 	for (size_t i = 0; i < ARRAY_SIZE(segments); i++) {
-		if (segments[i].found == LEGACY_FAR && !(mode->kind & LEGACY_HAS_LIMIT))
-			continue;
 		snprintf(what, sizeof(what), "what is read through %s", segments[i].name);
 		check(mode, what, *data_at(segments[i].found), segments[i].magic);
 	}
 	check(mode, "what is read through CS", *data_at(LEGACY_CS), *(const u32 *)legacy_magic);
-	if (!(mode->kind & LEGACY_HAS_LDT))
+	if (!mode->has_ldt)
 		return;
 	check(mode, "LDTR", *data_at(LEGACY_LDTR), LEGACY_LDT_SEL);
 	check(mode, "what is read through ES, loaded from the LDT again,", *data_at(LEGACY_LDT_ES),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A CPU in a mode other than 64-bit mode (Intel SDM volume 3, "System Architecture Overview",
- * "8086 Emulation"; AMD APM volume 2, "Operating Modes"): it runs a loop there until it may leave,
- * and then tells what its registers held. Segments have unusual bases, one is in an LDT, and
- * registers have patterns. Interrupts are off all the time. One CPU at a time.
+ * A CPU in a mode other than 64-bit mode (Intel SDM volume 3, "System Architecture Overview"; AMD
+ * APM volume 2, "Operating Modes"): it runs a loop there until it may leave, and then tells what
+ * its registers held. Segments have unusual bases, one is in an LDT, and registers have patterns.
+ * Interrupts are off all the time. One CPU at a time.
  *
  * The code and its data are at 0x10000, where no firmware that is still needed has anything, unless
  * it is UEFI's. A fault in such a mode ends in a reset of the machine.
@@ -12,35 +12,30 @@
 #define X86_LEGACY_MODE_H
 
 /* The layout of the data, for assembly too. Offsets are from the base of DS. */
-#define LEGACY_CODE   0x10000
-#define LEGACY_DATA   0x11000
-#define LEGACY_TURNS  0x00
-#define LEGACY_LEAVE  0x04
-#define LEGACY_KIND   0x08
-#define LEGACY_ES     0x10
-#define LEGACY_FS     0x14
-#define LEGACY_GS     0x18
-#define LEGACY_SS     0x1c
-#define LEGACY_CS     0x20
-#define LEGACY_FLAGS  0x24
-#define LEGACY_CR0    0x28
-#define LEGACY_CR3    0x2c
-#define LEGACY_CR4    0x30
-#define LEGACY_FAR    0x34
-#define LEGACY_LDT_ES 0x38
-#define LEGACY_LDTR   0x3c
-#define LEGACY_EBX    0x40
-#define LEGACY_ECX    0x44
-#define LEGACY_EDX    0x48
-#define LEGACY_EDI    0x4c
-#define LEGACY_EBP    0x50
-#define LEGACY_ESP    0x54
-#define LEGACY_SELS   0x58 /* CS, DS, ES, FS, GS, SS */
-
-/* What of LEGACY_KIND the code looks at. */
-#define LEGACY_IS_RING0	 1 /* it may read control registers */
-#define LEGACY_HAS_LDT	 2 /* it may load segments from the LDT */
-#define LEGACY_HAS_LIMIT 4 /* FS has a limit of 4 GiB */
+#define LEGACY_CODE    0x10000
+#define LEGACY_DATA    0x11000
+#define LEGACY_TURNS   0x00
+#define LEGACY_LEAVE   0x04
+#define LEGACY_HAS_LDT 0x08 /* 1: segments may be loaded from the LDT */
+#define LEGACY_ES      0x10
+#define LEGACY_FS      0x14
+#define LEGACY_GS      0x18
+#define LEGACY_SS      0x1c
+#define LEGACY_CS      0x20
+#define LEGACY_FLAGS   0x24
+#define LEGACY_CR0     0x28
+#define LEGACY_CR3     0x2c
+#define LEGACY_CR4     0x30
+#define LEGACY_FAR     0x34
+#define LEGACY_LDT_ES  0x38
+#define LEGACY_LDTR    0x3c
+#define LEGACY_EBX     0x40
+#define LEGACY_ECX     0x44
+#define LEGACY_EDX     0x48
+#define LEGACY_EDI     0x4c
+#define LEGACY_EBP     0x50
+#define LEGACY_ESP     0x54
+#define LEGACY_SELS    0x58 /* CS, DS, ES, FS, GS, SS */
 
 /* Physical addresses of what the switch itself needs. */
 #define LEGACY_RSP	 0x11800
@@ -57,8 +52,6 @@
 #define LEGACY_IDTR	 0x11852
 #define LEGACY_GDT	 0x11900
 #define LEGACY_LDT	 0x11a00
-#define LEGACY_TSS	 0x11b00
-#define LEGACY_IDT	 0x11c00
 #define LEGACY_STACK	 0x11ff0
 
 /* Selectors. */
@@ -73,10 +66,7 @@
 #define LEGACY_SS32_SEL	  0x48
 #define LEGACY_SS16_SEL	  0x50
 #define LEGACY_LDT_SEL	  0x60 /* two entries: it is a long one */
-#define LEGACY_TSS_SEL	  0x70
 #define LEGACY_ES_SEL	  0x0c /* in the LDT */
-
-#define LEGACY_WAY_OUT 0x20 /* the vector by which virtual-8086 mode is left */
 
 #define LEGACY_BITS_KEPT 0x240400 /* ID, AC, DF */
 #define LEGACY_FAR_AT	 0x10100
@@ -88,15 +78,10 @@
 
 struct legacy_mode;
 extern const struct legacy_mode legacy_protected, legacy_paged, legacy_pae, legacy_code16,
-	legacy_real, legacy_virtual_8086, legacy_compatibility;
+	legacy_real, legacy_compatibility;
 
 /* Whether the memory at 0x10000 is free. */
 DECLARE_FEATURE(LEGACY_MODES);
-/*
- * The CPU can leave virtual-8086 mode. QEMU's TCG aborts there if a hypervisor has loaded TR for it
- * (docs/labs.md).
- */
-DECLARE_FEATURE(VIRTUAL_8086);
 
 /*
  * Has another CPU run in the mode, and waits until it does. A check: it does. If it fails the guest

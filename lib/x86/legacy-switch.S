@@ -13,8 +13,6 @@
 #define PE	     1
 #define MSR_EFER     0xc0000080
 #define LME	     (1 << 8)
-#define VM_AND_IOPL3 0x23000
-
 	.section .text
 	.code64
 /* legacy_switch(): interrupts are off. Descriptor tables and segments are those of the mode when it
@@ -51,7 +49,7 @@ legacy_back:
 	.section .rodata
 	.balign	16
 	.globl	legacy_start, legacy_end, legacy_magic
-	.globl	legacy_entry32, legacy_entry16, legacy_entry_real, legacy_entry_vm86, legacy_leave_vm86
+	.globl	legacy_entry32, legacy_entry16, legacy_entry_real
 legacy_start:
 	.code32
 leave_long_mode:
@@ -123,28 +121,24 @@ leave_long_mode:
 	movl	%eax, LEGACY_SELS+16(%esi)
 	movl	%ss, %eax
 	movl	%eax, LEGACY_SELS+20(%esi)
-	testl	$LEGACY_IS_RING0, LEGACY_KIND(%esi)
-	jz	2f
 	movl	%cr0, %eax
 	movl	%eax, LEGACY_CR0(%esi)
 	movl	%cr3, %eax
 	movl	%eax, LEGACY_CR3(%esi)
 	movl	%cr4, %eax
 	movl	%eax, LEGACY_CR4(%esi)
-2:	testl	$LEGACY_HAS_LIMIT, LEGACY_KIND(%esi)
-	jz	3f
 	movl	$LEGACY_FAR_AT, %edi
 	movl	%fs:(%edi), %eax
 	movl	%eax, LEGACY_FAR(%esi)
-3:	testl	$LEGACY_HAS_LDT, LEGACY_KIND(%esi)
-	jz	4f
+	testl	$1, LEGACY_HAS_LDT(%esi)
+	jz	2f
 	sldt	%ax
 	movw	%ax, LEGACY_LDTR(%esi)
 	movl	$LEGACY_ES_SEL, %eax
 	movl	%eax, %es
 	movl	%es:(%esi), %eax
 	movl	%eax, LEGACY_LDT_ES(%esi)
-4:
+2:
 	.endm
 
 	.macro	load_segments stack
@@ -201,27 +195,6 @@ body_real:
 	ljmpl	$LEGACY_FLAT_CODE, $AT(back)
 
 	.code32
-legacy_entry_vm86:
-	mov	$LEGACY_TSS_SEL, %eax
-	ltr	%ax
-	mov	$LEGACY_STACK, %esp
-	pushl	$((LEGACY_DATA + 0x300) >> 4)
-	pushl	$((LEGACY_DATA + 0x200) >> 4)
-	pushl	$(LEGACY_DATA >> 4)
-	pushl	$((LEGACY_DATA + 0x100) >> 4)
-	pushl	$((LEGACY_DATA + 0x400) >> 4)
-	pushl	$LEGACY_SP
-	pushl	$(VM_AND_IOPL3 | 2)
-	pushl	$(LEGACY_CODE >> 4)
-	pushl	$IN(body_vm86)
-	iretl
-	.code16
-body_vm86:
-	body
-	int	$LEGACY_WAY_OUT
-
-	.code32
-legacy_leave_vm86:
 back:
 	mov	$LEGACY_DATA32, %eax
 	mov	%eax, %ds

@@ -6,7 +6,7 @@
  * Firmware, boot loaders and old operating systems run in these modes, and a guest is in one of
  * them for as long as it is started. A broken hypervisor takes the page tables for those of another
  * mode, forgets the PDPTEs of PAE paging, a segment's base, limit or size, the LDT, or that the CPU
- * is in real or virtual-8086 mode. Where a segment still has the base and limit that it had in
+ * is in real mode. Where a segment still has the base and limit that it had in
  * protected mode, it computes the base from the selector.
  *
  * A CPU runs a loop in the mode while another one asks for an action. Then it reads through all its
@@ -42,5 +42,4 @@ LEGACY_TEST(paged, WHOLE_CPU, "protected mode with 32-bit page tables")
 LEGACY_TEST(pae, WHOLE_CPU, "protected mode with PAE paging")
 LEGACY_TEST(code16, SMP, "16-bit protected mode")
 LEGACY_TEST(real, SMP, "real mode, with segments of protected mode,")
-LEGACY_TEST(virtual_8086, VIRTUAL_8086, "virtual-8086 mode")
 LEGACY_TEST(compatibility, SMP, "compatibility mode, with segments that have bases,")

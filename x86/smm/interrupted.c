@@ -50,7 +50,6 @@ INTERRUPTED_TEST(paged, SMP, "protected mode with 32-bit page tables")
 INTERRUPTED_TEST(pae, SMP, "protected mode with PAE paging")
 INTERRUPTED_TEST(code16, SMP, "16-bit protected mode")
 INTERRUPTED_TEST(real, SMP, "real mode")
-INTERRUPTED_TEST(virtual_8086, VIRTUAL_8086, "virtual-8086 mode")
 INTERRUPTED_TEST(compatibility, SMP, "compatibility mode")
 
 /* ---- PCIDs ---- */
