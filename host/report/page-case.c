@@ -217,30 +217,6 @@ static void add_clocks(JsonBuilder *builder, const GPtrArray *clocks)
 	json_builder_end_array(builder);
 }
 
-static void add_due(JsonBuilder *builder, const GArray *due)
-{
-	json_builder_set_member_name(builder, "due");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < due->len; i++)
-		json_builder_add_int_value(builder, us(g_array_index(due, gint64, i)));
-	json_builder_end_array(builder);
-}
-
-static void add_firings(JsonBuilder *builder, const GArray *firings)
-{
-	json_builder_set_member_name(builder, "firings");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < firings->len; i++) {
-		const struct timer_firing *firing = &g_array_index(firings, struct timer_firing, i);
-
-		json_builder_begin_array(builder);
-		json_builder_add_int_value(builder, us(firing->at_ns));
-		json_builder_add_int_value(builder, firing->off_ns / 1000);
-		json_builder_end_array(builder);
-	}
-	json_builder_end_array(builder);
-}
-
 static void add_timers(JsonBuilder *builder, const GPtrArray *timers)
 {
 	json_builder_set_member_name(builder, "timers");
@@ -255,8 +231,7 @@ static void add_timers(JsonBuilder *builder, const GPtrArray *timers)
 		add_number(builder, "periodic", timer->is_periodic);
 		add_number(builder, "until", us(timer->until_ns));
 		add_number(builder, "fired", timer->fired);
-		add_due(builder, timer->due);
-		add_firings(builder, timer->firings);
+		story_add_timer_times_json(builder, timer, "due", 1000);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);

@@ -64,25 +64,23 @@ static void add_clocks(JsonBuilder *builder, const GPtrArray *clocks)
 	json_builder_end_array(builder);
 }
 
-static void add_due(JsonBuilder *builder, const GArray *due)
+void story_add_timer_times_json(JsonBuilder *builder, const struct story_timer *timer,
+				const char *due_name, gint64 unit)
 {
-	json_builder_set_member_name(builder, "due_at_ns");
+	json_builder_set_member_name(builder, due_name);
 	json_builder_begin_array(builder);
-	for (guint i = 0; i < due->len; i++)
-		json_builder_add_int_value(builder, g_array_index(due, gint64, i));
+	for (guint i = 0; i < timer->due->len; i++)
+		json_builder_add_int_value(builder, g_array_index(timer->due, gint64, i) / unit);
 	json_builder_end_array(builder);
-}
-
-static void add_firings(JsonBuilder *builder, const GArray *firings)
-{
 	json_builder_set_member_name(builder, "firings");
 	json_builder_begin_array(builder);
-	for (guint i = 0; i < firings->len; i++) {
-		const struct timer_firing *firing = &g_array_index(firings, struct timer_firing, i);
+	for (guint i = 0; i < timer->firings->len; i++) {
+		const struct timer_firing *firing =
+			&g_array_index(timer->firings, struct timer_firing, i);
 
 		json_builder_begin_array(builder);
-		json_builder_add_int_value(builder, firing->at_ns);
-		json_builder_add_int_value(builder, firing->off_ns);
+		json_builder_add_int_value(builder, firing->at_ns / unit);
+		json_builder_add_int_value(builder, firing->off_ns / unit);
 		json_builder_end_array(builder);
 	}
 	json_builder_end_array(builder);
@@ -106,8 +104,7 @@ static void add_timers(JsonBuilder *builder, const GPtrArray *timers)
 			add_number(builder, "periodic", 1);
 		add_number(builder, "until_ns", timer->until_ns);
 		add_number(builder, "fired", timer->fired);
-		add_due(builder, timer->due);
-		add_firings(builder, timer->firings);
+		story_add_timer_times_json(builder, timer, "due_at_ns", 1);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);

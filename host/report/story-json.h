@@ -15,5 +15,10 @@ struct story *story_from_json(JsonObject *object);
 
 /* Adds an array with the four times of POINT, divided by UNIT. */
 void story_add_clock_point_json(JsonBuilder *builder, const struct clock_point *point, gint64 unit);
+/*
+ * Adds when TIMER was due, as the member DUE_NAME, and its `firings`. Times are divided by UNIT.
+ */
+void story_add_timer_times_json(JsonBuilder *builder, const struct story_timer *timer,
+				const char *due_name, gint64 unit);
 
 #endif

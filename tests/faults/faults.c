@@ -353,7 +353,7 @@ static gboolean on_start(gpointer data)
 
 int main(int argc, char **argv)
 {
-	if (argc < 2) {
+	if (argc < 2 || *argv[1] == '-') {
 		fprintf(stderr, "Usage: faults BUILD [PATTERN...]\n");
 		return 2;
 	}
