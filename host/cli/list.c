@@ -171,6 +171,12 @@ static void print_json(GPtrArray *cases)
 	}
 }
 
+/* As for `ferry run`, auto is as good as no host. */
+static const char *list_host(void)
+{
+	return g_strcmp0(options.host, "auto") ? options.host : NULL;
+}
+
 static int list(int argc, char **argv)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -194,7 +200,7 @@ static int list(int argc, char **argv)
 	    !lab_kind_check_host(options.host, &error) ||
 	    !firmware_find(settings.firmware, &firmware, &error) ||
 	    (settings.vmm && !(selection.vmm = vmm_find(settings.vmm, &error))) ||
-	    !(selection.accel = choose_accel(settings.accel, options.host, &error)) ||
+	    !(selection.accel = choose_accel(settings.accel, list_host(), &error)) ||
 	    !(suite = load_suite(&settings, &error)))
 		return usage_error("%s", error->message);
 	if (options.words) {
@@ -208,7 +214,7 @@ static int list(int argc, char **argv)
 		return usage_error("%s", error->message);
 	selection.patterns = patterns;
 	selection.plan_names = plans;
-	selection.host = g_strcmp0(options.host, "auto") ? options.host : NULL;
+	selection.host = list_host();
 	cases = select_cases(suite, &selection, &error);
 	if (!cases)
 		return usage_error("%s", error->message);

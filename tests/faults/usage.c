@@ -63,6 +63,8 @@ static const struct fault rows[] = {
 	  "2 cases: about [0-9]+ (s|min) on 2 CPUs\n" },
 	{ "list-plan", "list --accel tcg --plan none,precopy+tcp selftest", NULL, 0, NULL,
 	  "\\Aselftest/none\nselftest/precopy\\+tcp\n\\Z" },
+	{ "list-host-auto", "list --host auto --accel tcg selftest/none", NULL, 0, NULL,
+	  "\\Aselftest/none\n\\Z" },
 	{ "list-host", "list --host labs selftest", NULL, 2, NULL,
 	  "^ferry: --host is auto, local, lab, .*, not 'labs'" },
 	{ "results", "results @DIR@/a.json @DIR@/b.json", NULL, 1, NULL,
