@@ -13,8 +13,8 @@ struct machine_check;
 struct machine_check *machine_check_new(void);
 
 /*
- * A `machine` line has come. It is compared with the first one of its CPU or device. Returns what is wrong
- * and was not told before, in one line that the caller frees, or NULL.
+ * A `machine` line has come. It is compared with the first one of its CPU or device. Returns what
+ * is wrong and was not told before, in one line that the caller frees, or NULL.
  */
 char *machine_check_line(struct machine_check *check, const struct machine_line *line);
 
