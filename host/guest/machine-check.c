@@ -6,8 +6,8 @@
 #include "util/text.h"
 
 struct machine_check {
-	GHashTable *first; /* value of `cpu` -> key -> value */
-	GHashTable *told;  /* "CPU KEY" of each complaint */
+	GHashTable *first; /* whose registers: "CPU 1", "8254" -> key -> value */
+	GHashTable *told;  /* "CPU 1 KEY" of each complaint */
 };
 
 struct machine_check *machine_check_new(void)
@@ -59,17 +59,28 @@ static GList *all_keys(GHashTable *first, GHashTable *now)
 	return g_list_sort(keys, (GCompareFunc)strcmp);
 }
 
+/* Whose registers these are: "CPU 1", or a device's name. The caller frees it. */
+static char *whose(const struct machine_line *line)
+{
+	const char *device = machine_line_value(line, "device");
+	g_autofree char *cpu = NULL;
+
+	if (device)
+		return text_printable(device, -1);
+	cpu = describe(machine_line_value(line, "cpu"), "?");
+	return g_strconcat("CPU ", cpu, NULL);
+}
+
 char *machine_check_line(struct machine_check *check, const struct machine_line *line)
 {
-	const char *cpu = machine_line_value(line, "cpu");
-	GHashTable *first = g_hash_table_lookup(check->first, cpu ? cpu : "?");
-	g_autofree char *cpu_text = describe(cpu, "?");
+	g_autofree char *owner = whose(line);
+	GHashTable *first = g_hash_table_lookup(check->first, owner);
 	g_autoptr(GList) keys = NULL;
 	GString *text;
 	char *problem = NULL;
 
 	if (!first) {
-		g_hash_table_insert(check->first, g_strdup(cpu ? cpu : "?"),
+		g_hash_table_insert(check->first, g_steal_pointer(&owner),
 				    g_hash_table_ref(line->values));
 		return NULL;
 	}
@@ -78,11 +89,11 @@ char *machine_check_line(struct machine_check *check, const struct machine_line 
 	for (GList *key = keys; key; key = key->next)
 		if (differs(key->data, first, line->values) &&
 		    g_hash_table_add(check->told,
-				     g_strdup_printf("%s %s", cpu_text, (char *)key->data)))
+				     g_strdup_printf("%s %s", owner, (char *)key->data)))
 			add_difference(text, key->data, first, line->values);
 	if (text->len)
-		problem = g_strdup_printf("the machine was not reset: CPU %s: %s (console line %u)",
-					  cpu_text, text->str, line->line);
+		problem = g_strdup_printf("the machine was not reset: %s: %s (console line %u)",
+					  owner, text->str, line->line);
 	g_string_free(text, TRUE);
 	return problem;
 }

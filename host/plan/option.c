@@ -33,6 +33,11 @@ const struct plan_option plan_options[] = {
 	{ "delay", "0 to 50 ms pass before each action, at random", OPTION_DELAY, 0 },
 	{ "norandom", "all VMMs have the guest's memory at the same addresses", OPTION_NO_RANDOM,
 	  0 },
+	{ "diskerror", "the disk refuses a write before the guest is saved", OPTION_DISK_ERROR, 0 },
+	{ "preempt", "pages that the guest waits for have a stream of their own (QEMU 7.1)",
+	  OPTION_PREEMPT, OPTION_MULTIFD },
+	{ "releaseram", "the source gives back the memory that it has sent", OPTION_RELEASE_RAM,
+	  OPTION_HUGE_PAGES | OPTION_MEMFD },
 	{ 0 },
 };
 

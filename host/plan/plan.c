@@ -299,6 +299,15 @@ static gboolean cycles_itself(const struct plan *plan)
 	return plan->habit == HABIT_CYCLE_AT_EXITS || plan->habit == HABIT_CYCLE_AT_RANDOM;
 }
 
+static gboolean met_disk_error(const struct plan_run *run)
+{
+	for (guint i = 0; i < run->actions->len; i++)
+		if (!(g_array_index(run->actions, struct action_stats, i).unused &
+		      OPTION_DISK_ERROR))
+			return TRUE;
+	return FALSE;
+}
+
 char *plan_shortfall(struct plan_run *run)
 {
 	if (!acts(run->plan))
@@ -311,6 +320,10 @@ char *plan_shortfall(struct plan_run *run)
 		return g_strdup_printf(
 			"plan %s never acted on the guest, which %s", run->plan->name,
 			run->plan->continuous ? "ended too soon" : "never asked to be migrated");
+	if (run->plan->options & OPTION_DISK_ERROR && !met_disk_error(run))
+		return g_strdup_printf(
+			"no write to the disk failed in %u actions: the guest wrote nothing meanwhile",
+			run->actions->len);
 	if (plan_wants_more(run) && console_speaks_protocol(guest_console(run->guest)))
 		return g_strdup_printf("plan %s made only %u of %u actions before the guest ended",
 				       run->plan->name, run->actions->len, run->wanted);

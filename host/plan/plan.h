@@ -15,7 +15,8 @@ struct plan_run;
 /* The options (enum vm_option) that each kind of plan takes. */
 #define OPTIONS_OF_A_MACHINE                                                                       \
 	(OPTION_DIRTY_RING | OPTION_HUGE_PAGES | OPTION_MEMFD | OPTION_DELAY | OPTION_NO_RANDOM)
-#define OPTIONS_OF_A_POSTCOPY (OPTIONS_OF_A_MACHINE | OPTION_MULTIFD | OPTION_TCP)
+#define OPTIONS_OF_A_POSTCOPY	  (OPTIONS_OF_A_MACHINE | OPTION_MULTIFD | OPTION_TCP)
+#define OPTIONS_OF_POSTCOPY_ALONE (OPTION_PREEMPT | OPTION_RELEASE_RAM)
 #define OPTIONS_OF_A_BROKEN_MIGRATION                                                              \
 	(OPTIONS_OF_A_POSTCOPY | OPTION_XBZRLE | OPTION_COMPRESS | OPTION_AUTO_CONVERGE |          \
 	 OPTION_EXEC)

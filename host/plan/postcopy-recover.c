@@ -53,6 +53,6 @@ const struct plan plan_postcopy_recover = {
 	.about = "post-copy live migration whose stream is cut in mid-flight, and recovered",
 	.action = "migration",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY | VMM_CAN_RECOVER_POSTCOPY,
-	.takes = OPTIONS_OF_A_POSTCOPY,
+	.takes = OPTIONS_OF_A_POSTCOPY | OPTIONS_OF_POSTCOPY_ALONE,
 	.act = attempt,
 };

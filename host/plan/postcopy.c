@@ -57,6 +57,6 @@ const struct plan plan_postcopy = {
 	.about = "live migration that takes the guest first and its memory afterwards",
 	.action = "migration",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY,
-	.takes = OPTIONS_OF_A_POSTCOPY,
+	.takes = OPTIONS_OF_A_POSTCOPY | OPTIONS_OF_POSTCOPY_ALONE,
 	.act = attempt,
 };

@@ -18,6 +18,6 @@ const struct plan plan_snapshot = {
 	.about =
 		"the guest is saved to a file and restored by another VMM, wherever it asks to be migrated",
 	.capabilities = VMM_CAN_SAVE,
-	.takes = OPTIONS_OF_A_MACHINE,
+	.takes = OPTIONS_OF_A_MACHINE | OPTION_DISK_ERROR,
 	.act = take_snapshot,
 };

@@ -19,6 +19,8 @@
 void child_bind(pid_t runner, int death_signal)
 {
 	setsid();
+	/* A write beyond RLIMIT_FSIZE fails, and does not kill. */
+	signal(SIGXFSZ, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, death_signal);
 	/* It may have died already. */
 	if (getppid() != runner)

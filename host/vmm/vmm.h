@@ -60,9 +60,12 @@ enum vm_option {
 	OPTION_MEMFD = 1 << 6,	       /* the guest's memory is a shared memfd */
 	OPTION_TCP = 1 << 7,	       /* the stream goes over TCP */
 	OPTION_EXEC = 1 << 8,	       /* the stream goes through two processes and a FIFO */
-	OPTION_FILE = 1 << 9,	    /* the stream goes into a file, which the destination reads */
-	OPTION_DELAY = 1 << 10,	    /* the plan waits a little before each action */
-	OPTION_NO_RANDOM = 1 << 11, /* all VMMs have the guest's memory at the same addresses */
+	OPTION_FILE = 1 << 9,	     /* the stream goes into a file, which the destination reads */
+	OPTION_DELAY = 1 << 10,	     /* the plan waits a little before each action */
+	OPTION_NO_RANDOM = 1 << 11,  /* all VMMs have the same things at the same addresses */
+	OPTION_DISK_ERROR = 1 << 12, /* the disk refuses a write before the guest is saved */
+	OPTION_PREEMPT = 1 << 13, /* post-copy: pages that were asked for have their own stream */
+	OPTION_RELEASE_RAM = 1 << 14, /* post-copy: the source gives back what it has sent */
 };
 
 /*

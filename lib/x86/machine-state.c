@@ -256,4 +256,5 @@ void machine_state_tell(void)
 
 	for_each_cpu (cpu)
 		on_cpu(cpu, tell_cpu, NULL);
+	device_state_tell();
 }

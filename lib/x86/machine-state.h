@@ -8,5 +8,7 @@
 
 /* Prints a `machine` line for each CPU: docs/protocol.md, "Machine lines". */
 void machine_state_tell(void);
+/* The same for devices. machine_state_tell() calls it. */
+void device_state_tell(void);
 
 #endif

@@ -150,6 +150,10 @@ static u64 make_stimer_config(int cpu, int n, u64 own)
 	       HV_STIMER_SINT(1 + noise / 8 % 15);
 }
 
+/* The target is virtual processor 1. The interrupt is off: it could come at any migration. */
+#define REENLIGHTENMENT_OFF    (1ul << 32 | 0x80)
+#define REENLIGHTENMENT_VECTOR 0x7f
+
 #define HV(name, index)		  name, index, .there = has_hyperv
 #define HV_WHOLE(name, index)	  name, index, .there = has_hyperv, .whole_vm = true
 #define HV_SYNIC_MSR(name, index) name, index, .there = has_synic
@@ -177,8 +181,10 @@ static const struct register_row hyperv_rows[] = {
 	  .vary = 0xfff, .there = has_stimer },
 	{ "HV_X64_MSR_STIMER%d_CONFIG", HV_X64_MSR_STIMER0_CONFIG, 4, 2, .make = make_stimer_config,
 	  .there = has_stimer },
-	{ HV("HV_X64_MSR_REENLIGHTENMENT_CONTROL", HV_X64_MSR_REENLIGHTENMENT_CONTROL) },
-	{ HV("HV_X64_MSR_TSC_EMULATION_CONTROL", HV_X64_MSR_TSC_EMULATION_CONTROL) },
+	{ HV_WHOLE("HV_X64_MSR_REENLIGHTENMENT_CONTROL", HV_X64_MSR_REENLIGHTENMENT_CONTROL),
+	  .base = REENLIGHTENMENT_OFF, .vary = REENLIGHTENMENT_VECTOR },
+	{ HV_WHOLE("HV_X64_MSR_TSC_EMULATION_CONTROL", HV_X64_MSR_TSC_EMULATION_CONTROL),
+	  .base = 1 },
 	{ HV("HV_X64_MSR_TSC_EMULATION_STATUS", HV_X64_MSR_TSC_EMULATION_CONTROL + 1) },
 	{ HV_WHOLE("HV_X64_MSR_TSC_INVARIANT_CONTROL", 0x40000118), .base = 1 },
 	{ "HV_X64_MSR_VP_RUNTIME", HV_X64_MSR_VP_RUNTIME, .instead = "hyperv_clock" },

@@ -72,6 +72,22 @@ static void test_no_cpu(void)
 	machine_check_free(check);
 }
 
+/* A device has registers of the same names as another one, or as a CPU. */
+static void test_device(void)
+{
+	struct machine_check *check = machine_check_new();
+	g_autofree char *problem = NULL;
+
+	g_assert_null(tell(check, NULL, "device=8254 a=0x1"));
+	g_assert_null(tell(check, NULL, "device=8259A a=0x2"));
+	g_assert_null(tell(check, "0", "a=0x3"));
+	problem = tell(check, NULL, "device=8259A a=0x1");
+	g_assert_cmpstr(problem, ==,
+			"the machine was not reset: 8259A: a is 0x1 and was 0x2 at the first boot "
+			"(console line 7)");
+	machine_check_free(check);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -81,5 +97,6 @@ int main(int argc, char **argv)
 		g_test_add_data_func(path, &rows[i], test_row);
 	}
 	g_test_add_func("/machine-check/no-cpu", test_no_cpu);
+	g_test_add_func("/machine-check/device", test_device);
 	return g_test_run();
 }

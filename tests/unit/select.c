@@ -166,7 +166,7 @@ static void test_patterns(void)
 		{ "alpha", "precopy+",
 		  "error: --plan: plan 'precopy' has no option ''; known: multifd, xbzrle, compress, autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay, norandom" },
 		{ "alpha", "postcopy+nothing-like-it",
-		  "error: --plan: plan 'postcopy' has no option 'nothing-like-it'; known: multifd, dirtyring, hugepages, memfd, tcp, delay, norandom" },
+		  "error: --plan: plan 'postcopy' has no option 'nothing-like-it'; known: multifd, dirtyring, hugepages, memfd, tcp, delay, norandom, preempt, releaseram" },
 		{ "alpha", "none+tcp",
 		  "error: --plan: plan 'none' takes no options, and 'none+tcp' names some" },
 		{ "alpha", "precopy+tcp+exec",

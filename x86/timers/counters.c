@@ -125,8 +125,7 @@ static bool fits(s64 least, s64 most)
  * The RTC of a machine goes on while the machine is off, so it does not stand still in the
  * downtime. QEMU's RTC is set by the host's clock, but may have an offset, which has to stay.
  */
-TEST(rtc_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
-     .about = "the RTC's time of day advances in an action as far as the host's, to the second")
+static void check_date_across_action(void)
 {
 	struct ahead before, after;
 	struct host_time begin, end;
@@ -142,4 +141,38 @@ TEST(rtc_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
 		       fits(after.least - before.most, after.most - before.least + held),
 	       "the RTC was %ld to %ld s ahead of the host's clock, and is %ld to %ld s ahead after an action",
 	       before.least, before.most, after.least, after.most);
+}
+
+TEST(rtc_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
+     .about = "the RTC's time of day advances in an action as far as the host's, to the second")
+{
+	check_date_across_action();
+}
+
+#define RTC_SET	      BIT(7) /* in register B: the time stands still, and can be written */
+#define HOURS_A_DAY   24
+#define HOURS_FORWARD 5
+
+static void put_hours_forward(int hours)
+{
+	u64 flags = irq_save();
+	u8 format = cmos_read(RTC_B), hour;
+
+	cmos_write(RTC_B, format | RTC_SET);
+	hour = (number(cmos_read(RTC_HOURS), format) + hours) % HOURS_A_DAY;
+	cmos_write(RTC_HOURS, format & RTC_BINARY ? hour : hour / 10 << 4 | hour % 10);
+	cmos_write(RTC_B, format);
+	irq_restore(flags);
+}
+
+/*
+ * The RTC of a new VMM tells the host's time. So a VMM that loses what the guest has written tells
+ * a time that looks right, except for the guest's time zone.
+ */
+TEST(rtc_set_date_across_move, .needs = ALL_OF(RTC, HOST_ANSWERS),
+     .about = "an RTC that the guest has set forward by hours keeps that offset in an action")
+{
+	put_hours_forward(HOURS_FORWARD);
+	check_date_across_action();
+	put_hours_forward(HOURS_A_DAY - HOURS_FORWARD);
 }

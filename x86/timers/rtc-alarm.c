@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * timers: the RTC's alarm (Motorola MC146818A data sheet, "Alarm Interrupt" and "Register C"). A
- * part of the program timers: see timers.c.
+ * timers: the RTC's alarm, and its interrupt at each second (Motorola MC146818A data sheet, "Alarm
+ * Interrupt", "Update Cycle" and "Register C"). A part of the program timers: see timers.c.
  *
  * The RTC interrupts when its time equals its alarm's. A broken VMM carries the alarm's time to the
  * destination, but arms no timer for it there, or arms it by the source's clock. A guest that
@@ -18,16 +18,22 @@
 #include "smp.h"
 #include "x86/timers/timers.h"
 
-#define DONT_CARE  0xff
-#define ALARM_FLAG BIT(5) /* in C, and in B what enables the interrupt */
+#define DONT_CARE   0xff
+#define ALARM_FLAG  BIT(5) /* in C, and in B what enables the interrupt */
+#define UPDATE_FLAG BIT(4) /* likewise */
 
 static PER_CPU(u32, alarms);
+static PER_CPU(u32, updates);
 
 /* The read of register C lowers the line. */
 static void on_rtc(isr_regs_t *regs)
 {
-	if (cmos_read(RTC_C) & ALARM_FLAG)
+	u8 flags = cmos_read(RTC_C);
+
+	if (flags & ALARM_FLAG)
 		WRITE_ONCE(this_cpu(alarms), this_cpu(alarms) + 1);
+	if (flags & UPDATE_FLAG)
+		WRITE_ONCE(this_cpu(updates), this_cpu(updates) + 1);
 }
 
 static u8 in_format(u8 number)
@@ -106,4 +112,45 @@ TEST(rtc_alarm_due, .on = EACH_CPU, .needs = RTC,
 	cmos_write(RTC_ALARM_SECOND, second);
 	cmos_write(RTC_ALARM_MINUTE, minute);
 	cmos_write(RTC_ALARM_HOUR, hour);
+}
+
+static void want_updates(bool wanted)
+{
+	u64 flags = irq_save();
+	u8 b = cmos_read(RTC_B) & ~UPDATE_FLAG;
+
+	cmos_read(RTC_C);
+	cmos_write(RTC_B, wanted ? b | UPDATE_FLAG : b);
+	irq_restore(flags);
+}
+
+/*
+ * The same interrupt line, and a timer of its own in most VMMs: a broken one carries the enable bit
+ * and not the timer. It does not see updates that come too often, or at another time.
+ */
+TEST(rtc_updates_go_on, .on = EACH_CPU, .needs = RTC,
+     .about = "the RTC's interrupt at the end of each update comes before and after an action")
+{
+	u64 now = 0, then;
+	u32 before;
+
+	this_cpu(updates) = 0;
+	handle_irq_eoi(TIMER_VECTOR, on_rtc);
+	ioapic_route_edge(ioapic_isa_pin(RTC_IRQ), smp_id(), TIMER_VECTOR);
+	want_updates(true);
+	report_if_failed(wait_until(READ_ONCE(this_cpu(updates)), PATIENCE_MS),
+			 "the RTC did not interrupt before the action");
+	migrate_quiet();
+	before = READ_ONCE(this_cpu(updates));
+	report_if_failed(wait_until(rtc_read(&now), PATIENCE_MS), "the RTC tells the time");
+	then = now;
+	if (wait_in_full(is_over(then, &now), PATIENCE_MS))
+		report(wait_until(READ_ONCE(this_cpu(updates)) != before, PATIENCE_MS),
+		       "CPU %d: the RTC has gone from second %lu to %lu of the day, and interrupted %u times",
+		       smp_id(), then, now, READ_ONCE(this_cpu(updates)) - before);
+	else
+		report_skip("the RTC stands still at second %lu of the day", now);
+	want_updates(false);
+	ioapic_mask(ioapic_isa_pin(RTC_IRQ));
+	unhandle_irq(TIMER_VECTOR);
 }

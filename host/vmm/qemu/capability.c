@@ -39,10 +39,9 @@ static void ask_for_options(struct qemu *qemu, qmp_reply_function reply)
 		unsigned option;
 		const char *name;
 	} capabilities[] = {
-		{ OPTION_MULTIFD, "multifd" },
-		{ OPTION_XBZRLE, "xbzrle" },
-		{ OPTION_COMPRESS, "compress" },
-		{ OPTION_AUTO_CONVERGE, "auto-converge" },
+		{ OPTION_MULTIFD, "multifd" },		{ OPTION_XBZRLE, "xbzrle" },
+		{ OPTION_COMPRESS, "compress" },	{ OPTION_AUTO_CONVERGE, "auto-converge" },
+		{ OPTION_PREEMPT, "postcopy-preempt" }, { OPTION_RELEASE_RAM, "release-ram" },
 	};
 	JsonObject *parameters;
 

@@ -6,6 +6,11 @@
  * with "file:". QEMU writes the file itself. So "completed" means that all of it was written, and
  * QEMU tells when the disk is full.
  *
+ * With OPTION_DISK_ERROR the limit of the size of QEMU's files (RLIMIT_FSIZE, getrlimit(2)) is 0
+ * until QEMU has stopped the guest because a write to the disk was refused (werror=stop), or until
+ * it is clear that the guest writes nothing. QEMU keeps the refused request, saves it, and makes it
+ * again when the restored guest goes on.
+ *
  * The capability background-snapshot lets the guest run meanwhile. QEMU stops the guest and saves
  * its devices. Then it write-protects the memory and lets the guest go on, and saves each page
  * before the guest may write to it. The file holds the guest as it was when it was stopped. Ferry
@@ -13,7 +18,9 @@
  * Before 9.0 QEMU lets it go on all the same (bg_migration_vm_start_bh()). Since 9.0 it does not,
  * so the plan is skipped (monitor.c).
  */
+#define _GNU_SOURCE /* prlimit() */
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +45,8 @@ struct save {
 	int file;	  /* the caller's */
 	gboolean running; /* the guest goes on while it is saved */
 	const char *path; /* what messages call the file */
+	guint error_wait; /* while a write to the disk is to be refused: its deadline; or 0 */
+	gboolean refused; /* QEMU has stopped the guest for it */
 };
 
 static struct save *save_of(const struct qemu *qemu);
@@ -68,6 +77,8 @@ static void on_saved_figures(void *data, JsonNode *value, const char *problem)
 	qemu_action_take_time(&save->base, &stats);
 	stats.saved_at = (save->running ? qemu->resume_time : qemu->stop_time) * NS_PER_US;
 	stats.stopped = qemu->stop_time * NS_PER_US;
+	if (!save->refused)
+		stats.unused = qemu->options & OPTION_DISK_ERROR;
 	stats.early =
 		save->running && qemu->resume_time && qemu->resume_time < qemu->migration_time;
 	if (save->running) {
@@ -95,12 +106,20 @@ static void ask_for_figures(struct qemu_action *action)
 		on_image_written(qemu);
 }
 
+static void end_disk_error(struct save *save, gboolean refused);
+
 static void on_saving(struct qemu_action *action)
 {
 	struct qemu *qemu = action->from;
+	struct save *save = (struct save *)action;
 
 	if (action->finishing)
 		return;
+	if (save->error_wait && qemu->pid) {
+		if (qemu->stop_time)
+			end_disk_error(save, TRUE);
+		return;
+	}
 	if (!qemu->pid && WIFSIGNALED(qemu->exit.wait_status)) {
 		g_autofree char *death = vm_exit_describe(&qemu->exit);
 
@@ -149,8 +168,17 @@ static void on_save_too_late(struct qemu_action *action)
 	too_late(action, "save");
 }
 
+static void release_save(struct qemu_action *action)
+{
+	struct save *save = (struct save *)action;
+
+	if (save->error_wait)
+		g_source_remove(save->error_wait);
+}
+
 static const struct qemu_action_kind save_kind = {
 	.size = sizeof(struct save),
+	.release = release_save,
 	.progress = on_saving,
 	.too_late = on_save_too_late,
 };
@@ -158,6 +186,46 @@ static const struct qemu_action_kind save_kind = {
 static struct save *save_of(const struct qemu *qemu)
 {
 	return qemu_action_of(qemu, &save_kind);
+}
+
+/* ---- a write that is refused ---- */
+
+/* How long a guest may take until it writes to its disk. */
+#define DISK_WRITE_MS 500
+
+static void limit_files(const struct qemu *qemu, rlim_t limit)
+{
+	struct rlimit both;
+
+	if (prlimit(qemu->pid, RLIMIT_FSIZE, NULL, &both) < 0)
+		return;
+	both.rlim_cur = MIN(limit, both.rlim_max);
+	prlimit(qemu->pid, RLIMIT_FSIZE, &both, NULL);
+}
+
+static void end_disk_error(struct save *save, gboolean refused)
+{
+	struct qemu *qemu = save->base.from;
+
+	g_source_remove(save->error_wait);
+	save->error_wait = 0;
+	save->refused = refused;
+	limit_files(qemu, RLIM_INFINITY);
+	/* A guest that is stopped already stays as it is: QEMU's status is still "io-error". */
+	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
+}
+
+static gboolean on_no_write(gpointer data)
+{
+	end_disk_error(data, FALSE);
+	return G_SOURCE_REMOVE;
+}
+
+static void begin_disk_error(struct save *save)
+{
+	save->base.from->stop_time = 0;
+	save->error_wait = g_timeout_add(DISK_WRITE_MS, on_no_write, save);
+	limit_files(save->base.from, 0);
 }
 
 void qemu_save(struct vm *vm, int file, const char *path, gboolean running,
@@ -182,7 +250,10 @@ void qemu_save(struct vm *vm, int file, const char *path, gboolean running,
 	json_object_set_int_member(arguments, "max-bandwidth", UNLIMITED_BANDWIDTH);
 	qmp_execute(qemu->qmp, "migrate-set-parameters", arguments, qemu_action_on_reply, qemu);
 	qemu->resume_time = 0;
-	qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
+	if (qemu->options & OPTION_DISK_ERROR && !running)
+		begin_disk_error(save);
+	else
+		qmp_execute(qemu->qmp, "stop", NULL, on_stopped, qemu);
 }
 
 /* ---- restore ---- */

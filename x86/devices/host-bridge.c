@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * devices: how the host bridge and the LPC bridge map the address space. They decide whether memory
+ * below 1 MiB is RAM (Intel 3 Series Express Chipset data sheet, 5.1.12 "PAM0" and on), where the
+ * window to PCI configuration is (the same, 5.1.17 "PCIEXBAR"), and where the chipset's own
+ * registers are (ICH9 data sheet, 10.1 and 13.1.35 "RCBA"). See devices.c.
+ *
+ * A broken VMM restores the contents of these registers, which test pci_registers checks, but not
+ * their effect: a guest writes to its shadowed firmware and hits the ROM, or PCI configuration
+ * reads all ones. The tests compare what an access does before and after an action. They do not
+ * check it against the data sheet.
+ */
+#include "io.h"
+#include "migrate.h"
+#include "pci.h"
+#include "report.h"
+#include "vm.h"
+#include "x86/devices/devices.h"
+
+#define MCH	      PCI_DEVADDR(0, 0, 0)
+#define MCH_Q35	      0x29c08086
+#define PCIEXBAR      0x60
+#define PCIEXBAR_ON   BIT(0)
+#define PCIEXBAR_BASE 0xf0000000u
+#define LPC	      PCI_DEVADDR(0, 31, 0)
+#define RCBA	      0xf0
+#define RCBA_USUAL    0xfed1c000u
+#define RCBA_ON	      BIT(0)
+#define D31IR	      0x3140 /* how the interrupts of device 31 are routed, four bits each */
+
+FEATURE(Q35, "the host bridge of Intel's Q35 (PCI function 00.0)")
+{
+	return pci_dev_exists(MCH) && pci_config_readl(MCH, PCI_VENDOR_ID) == MCH_Q35;
+}
+
+/* ---- memory between 0xc0000 and 0xcffff ---- */
+
+#define PAM_READ  BIT(0)
+#define PAM_WRITE BIT(1)
+#define PAM_MASK  (PAM_READ | PAM_WRITE)
+#define WORD_AT	  0x1230 /* in each segment */
+
+/* Which bits of which register decide on 16 KiB. */
+static const struct segment {
+	u32 address;
+	u8 reg, shift;
+} segments[] = {
+	{ 0xc0000, 0x91, 0 },
+	{ 0xc4000, 0x91, 4 },
+	{ 0xc8000, 0x92, 0 },
+	{ 0xcc000, 0x92, 4 },
+};
+
+/* What accesses do: what is read, and what RAM holds after a write. */
+struct effect {
+	u64 read, written;
+};
+
+static u8 set_mode(const struct segment *segment, u8 mode)
+{
+	u8 before = pci_config_readb(MCH, segment->reg);
+
+	pci_config_writeb(MCH, segment->reg,
+			  (before & ~(PAM_MASK << segment->shift)) | mode << segment->shift);
+	return before >> segment->shift & PAM_MASK;
+}
+
+static volatile u64 *word_of(const struct segment *segment)
+{
+	return phys_to_virt(segment->address + WORD_AT);
+}
+
+static u64 in_ram(int n)
+{
+	return 0x5aa5c33c00000000 + n;
+}
+
+static u64 written_over(int n)
+{
+	return ~in_ram(n);
+}
+
+/* Puts a number into each segment's RAM. Each segment has another mode then. */
+static void prepare(void)
+{
+	for (size_t n = 0; n < ARRAY_SIZE(segments); n++) {
+		set_mode(&segments[n], PAM_MASK);
+		*word_of(&segments[n]) = in_ram(n);
+		set_mode(&segments[n], n);
+	}
+}
+
+static struct effect look(int n)
+{
+	volatile u64 *word = word_of(&segments[n]);
+	struct effect effect = { .read = *word };
+
+	*word = written_over(n);
+	set_mode(&segments[n], PAM_MASK);
+	effect.written = *word;
+	return effect;
+}
+
+TEST(shadowed_memory, .needs = Q35,
+     .about = "reads and writes below 1 MiB go to RAM or ROM after an action as they did before it")
+{
+	struct effect before[ARRAY_SIZE(segments)], after;
+	u8 modes[ARRAY_SIZE(segments)];
+	u64 words[ARRAY_SIZE(segments)];
+
+	for (size_t n = 0; n < ARRAY_SIZE(segments); n++) {
+		modes[n] = set_mode(&segments[n], PAM_MASK);
+		words[n] = *word_of(&segments[n]);
+	}
+	prepare();
+	for (size_t n = 0; n < ARRAY_SIZE(segments); n++)
+		before[n] = look(n);
+	prepare();
+	migrate_quiet();
+	for (size_t n = 0; n < ARRAY_SIZE(segments); n++) {
+		after = look(n);
+		report(after.read == before[n].read && after.written == before[n].written,
+		       "0x%x in mode %lu: a read gives 0x%lx, and RAM holds 0x%lx after a write; before the action these were 0x%lx and 0x%lx",
+		       segments[n].address, n, after.read, after.written, before[n].read,
+		       before[n].written);
+		*word_of(&segments[n]) = words[n];
+		set_mode(&segments[n], modes[n]);
+	}
+}
+
+/* ---- windows ---- */
+
+TEST(pci_window, .needs = Q35,
+     .about = "an action does not move the memory window to PCI configuration")
+{
+	u32 bar = pci_config_readl(MCH, PCIEXBAR), id = pci_config_readl(MCH, PCI_VENDOR_ID), is;
+	volatile u8 *window = phys_to_virt(bar & PCIEXBAR_BASE);
+
+	if (!(bar & PCIEXBAR_ON) || pci_config_readl(MCH, PCIEXBAR + 4)) {
+		report_skip("firmware has put no window below 4 GiB");
+		return;
+	}
+	is = readl(window + PCI_VENDOR_ID);
+	report_if_failed(is == id, "the window has the id %#x, and port 0xcfc %#x", is, id);
+	migrate_quiet();
+	is = readl(window + PCI_VENDOR_ID);
+	report(is == id, "after the action the window has the id %#x, and port 0xcfc had %#x", is,
+	       id);
+}
+
+TEST(chipset_window, .needs = Q35,
+     .about =
+	     "an action does not move the window to the chipset's registers, nor change one of them")
+{
+	u32 base = pci_config_readl(LPC, RCBA);
+	volatile u8 *registers;
+	u16 own, routes = 0x0123, is;
+
+	pci_config_writel(LPC, RCBA, RCBA_USUAL | RCBA_ON);
+	if (pci_config_readl(LPC, RCBA) != (RCBA_USUAL | RCBA_ON)) {
+		report_skip("the LPC bridge has no such registers");
+		return;
+	}
+	registers = phys_to_virt(RCBA_USUAL);
+	own = readw(registers + D31IR);
+	writew(routes, registers + D31IR);
+	routes = readw(registers + D31IR);
+	migrate_quiet();
+	is = readw(registers + D31IR);
+	report(is == routes, "D31IR was %#x, and is %#x", routes, is);
+	writew(own, registers + D31IR);
+	pci_config_writel(LPC, RCBA, base);
+}
