@@ -8,11 +8,17 @@
  * that its cases need, so a case costs a boot more where its slot has no such machine yet. The
  * cases of one lab are packed together and prefer slots that have it: so a lab has no more machines
  * than it needs, and two labs with the same work get a slot each.
+ *
+ * Expected durations can be wrong by half, so a long share keeps its last quarter for a machine of
+ * its own, which boots in whichever slot is free first.
  */
 #include "run/share.h"
 
 /* The limit is found to within a 2^20th of what one slot alone would take. */
 #define HALVINGS 20
+/* The part of a long share that is held back. It must take this many times as long as a boot. */
+#define PART_HELD_BACK	0.25
+#define BOOTS_HELD_BACK 6
 
 /* The cases of one lab and clock, which one machine can run. */
 struct group {
@@ -115,14 +121,21 @@ static double seconds_with(const struct slot *slot, const struct piece *piece)
 	return slot->seconds + boot + piece->seconds;
 }
 
-static struct share *add_machine(struct slot *slot, const struct piece *piece)
+static struct share *new_share(const char *host, const char *clock)
 {
 	struct share *share = g_new0(struct share, 1);
+
+	share->host = host;
+	share->clock = clock;
+	share->cases = g_ptr_array_new();
+	return share;
+}
+
+static struct share *add_machine(struct slot *slot, const struct piece *piece)
+{
+	struct share *share = new_share(piece->test_case->host, piece->test_case->lab_clock);
 	struct machine machine = { piece->group, share };
 
-	share->host = piece->test_case->host;
-	share->clock = piece->test_case->lab_clock;
-	share->cases = g_ptr_array_new();
 	g_array_append_val(slot->machines, machine);
 	return share;
 }
@@ -211,11 +224,56 @@ static void put_shortest_first(GPtrArray *cases)
 	g_ptr_array_insert(cases, 0, shortest);
 }
 
+/*
+ * Takes the last cases of a long share for a share of their own. Returns NULL if they would take
+ * too little time to be worth a boot.
+ */
+static struct share *hold_back(struct share *share, double boot_seconds,
+			       const struct share_costs *costs)
+{
+	GPtrArray *cases = share->cases;
+	double held = 0;
+	guint kept = cases->len;
+	struct share *rest;
+
+	while (kept > 1) {
+		double seconds = costs->case_seconds(costs->data, cases->pdata[kept - 1]);
+
+		if (held + seconds > share->seconds * PART_HELD_BACK)
+			break;
+		held += seconds;
+		kept--;
+	}
+	if (held < BOOTS_HELD_BACK * boot_seconds || !held)
+		return NULL;
+	rest = new_share(share->host, share->clock);
+	for (guint i = kept; i < cases->len; i++)
+		g_ptr_array_add(rest->cases, cases->pdata[i]);
+	g_ptr_array_set_size(cases, kept);
+	rest->seconds = boot_seconds + held;
+	share->seconds -= held;
+	return rest;
+}
+
 static gint longest_share_first(gconstpointer a, gconstpointer b)
 {
 	const struct share *left = *(struct share *const *)a, *right = *(struct share *const *)b;
 
 	return (left->seconds < right->seconds) - (left->seconds > right->seconds);
+}
+
+/* Adds what a machine has to do, in two shares if that is of use. */
+static void add_shares(GPtrArray *shares, const struct machine *machine, gboolean may_hold_back,
+		       const struct share_costs *costs)
+{
+	struct share *share = machine->share, *rest = NULL;
+
+	put_shortest_first(share->cases);
+	g_ptr_array_add(shares, share);
+	if (may_hold_back)
+		rest = hold_back(share, machine->group->boot_seconds, costs);
+	if (rest)
+		g_ptr_array_add(shares, rest);
 }
 
 GPtrArray *share_out(GPtrArray *cases, unsigned slots, const struct share_costs *costs)
@@ -231,13 +289,9 @@ GPtrArray *share_out(GPtrArray *cases, unsigned slots, const struct share_costs 
 		all[i].machines = g_array_new(FALSE, FALSE, sizeof(struct machine));
 	pack_tightly(&packing);
 	for (unsigned i = 0; i < slots; i++) {
-		for (guint j = 0; j < all[i].machines->len; j++) {
-			struct share *share =
-				g_array_index(all[i].machines, struct machine, j).share;
-
-			put_shortest_first(share->cases);
-			g_ptr_array_add(shares, share);
-		}
+		for (guint j = 0; j < all[i].machines->len; j++)
+			add_shares(shares, &g_array_index(all[i].machines, struct machine, j),
+				   slots > 1, costs);
 		g_array_unref(all[i].machines);
 	}
 	/* The schedule starts one as soon as it has a slot, and long ones are best begun early. */
