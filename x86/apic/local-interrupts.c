@@ -9,8 +9,11 @@
  * between saving and restoring. KVM's PIT is at LINT0 whatever the 8259A masks.
  *
  * A periodic timer that is masked goes on and brings nothing. A broken hypervisor does not start it
- * when it restores it. What a one-shot timer that has expired while it was masked does is not
- * tested: KVM brings its interrupt when it is unmasked.
+ * when it restores it.
+ *
+ * The mask bit inhibits the reception of the interrupt, so a one-shot timer that expires while it is
+ * masked brings nothing, then or later. A broken hypervisor remembers the expiry and delivers it when
+ * the timer is unmasked.
  */
 #include "apic.h"
 #include "deadline.h"
@@ -111,6 +114,24 @@ TEST(masked_periodic, .on = EACH_CPU,
 	unmask_timer(APIC_LVT_TIMER_PERIODIC);
 	report(wait_until(READ_ONCE(this_cpu(arrived)) >= 3, ARRIVAL_MS),
 	       "three interrupts come when it is unmasked");
+	apic_cleanup_timer();
+	unhandle_irq(VECTOR);
+}
+
+TEST(masked_oneshot, .on = EACH_CPU,
+     .about = "a one-shot APIC timer that expires while it is masked never interrupts")
+{
+	this_cpu(arrived) = 0;
+	handle_irq_eoi(VECTOR, count_arrival);
+	apic_setup_timer(VECTOR, APIC_LVT_TIMER_ONESHOT | APIC_LVT_MASKED);
+	apic_start_timer(count_of(PERIOD_MS));
+	migrate_quiet();
+	report_if_failed(wait_until(!apic_read(APIC_TMCCT), ARRIVAL_MS), "the timer expires");
+	unmask_timer(APIC_LVT_TIMER_ONESHOT);
+	delay_us(SILENCE_US);
+	report(!READ_ONCE(this_cpu(arrived)),
+	       "the timer expired while it was masked, and interrupted %u times when it was unmasked",
+	       this_cpu(arrived));
 	apic_cleanup_timer();
 	unhandle_irq(VECTOR);
 }
