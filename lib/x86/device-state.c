@@ -129,13 +129,18 @@ static void tell_hpet(void)
 	end_line("HPET");
 }
 
+#define NO_IOAPIC	     0xffffffff
 #define IOAPIC_PINS(version) (((version) >> 16 & 0xff) + 1)
 
 /* A reset leaves each pin masked, and nothing else in its entry. */
 static void tell_ioapic(void)
 {
+	u32 version = ioapic_read(IOAPIC_VERSION);
+
+	if (version == NO_IOAPIC)
+		return;
 	begin_line();
-	for (unsigned pin = 0; pin < IOAPIC_PINS(ioapic_read(IOAPIC_VERSION)); pin++) {
+	for (unsigned pin = 0; pin < IOAPIC_PINS(version); pin++) {
 		u64 entry = ioapic_read_entry(pin);
 
 		if (entry != IOAPIC_MASKED)

@@ -55,19 +55,19 @@ void smi_in_l2(const struct smi_story *story)
 	end_busy(cpu, &busy);
 }
 
+TEST(after_handler, .needs = ALL_OF(SMP, L2),
+     .about = "an L2 that goes on after an SMI survives an action, and L1 goes on behind its entry")
+{
+	static const struct smi_story story = { .smis = 3, .act_after = true };
+
+	smi_in_l2(&story);
+}
+
 TEST(in_handler, .needs = ALL_OF(SMP, L2),
      .about =
 	     "a CPU whose L2 an SMI has interrupted goes on in the handler after an action, and RSM takes it back to L2")
 {
 	static const struct smi_story story = { .smis = 1, .act_in_handler = true };
-
-	smi_in_l2(&story);
-}
-
-TEST(after_handler, .needs = ALL_OF(SMP, L2),
-     .about = "an L2 that goes on after an SMI survives an action, and L1 goes on behind its entry")
-{
-	static const struct smi_story story = { .smis = 3, .act_after = true };
 
 	smi_in_l2(&story);
 }

@@ -2,6 +2,9 @@
 /*
  * vmx_smm: SMIs that come to a CPU while its L2 runs, on VMX. What holds without EPT is in
  * x86/nested/smm.c, and smm.h there tells what may go wrong.
+ *
+ * A CPU that is lost in an action ends the guest. So the tests whose action is not in the handler
+ * come first.
  */
 #include "migrate.h"
 #include "nested/vmx/vmx.h"
@@ -9,6 +12,15 @@
 #include "smp.h"
 #include "x86/nested/smm.h"
 #include "x86/smm/smm.h"
+
+TEST(after_handler_ept, .needs = ALL_OF(SMP, L2, VMX_EPT),
+     .about =
+	     "an L2 that goes on after an SMI survives an action, and L1 goes on behind its entry (EPT)")
+{
+	static const struct smi_story story = { vmx_use_ept, .smis = 3, .act_after = true };
+
+	smi_in_l2(&story);
+}
 
 TEST(in_handler_ept, .needs = ALL_OF(SMP, L2, VMX_EPT),
      .about =
