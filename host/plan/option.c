@@ -17,6 +17,8 @@
 const struct plan_option plan_options[] = {
 	{ "multifd", "memory goes over several connections", OPTION_MULTIFD,
 	  OPTION_EXEC | OPTION_FILE },
+	{ "zlib", "memory goes over several connections, and zlib compresses it",
+	  OPTION_MULTIFD | OPTION_ZLIB, OPTION_EXEC | OPTION_FILE },
 	{ "xbzrle", "a page that was sent before is sent as a difference", OPTION_XBZRLE, 0 },
 	{ "compress", "pages are compressed (QEMU before 9.1)", OPTION_COMPRESS, 0 },
 	{ "autoconverge", "vCPUs are slowed down until memory can be sent", OPTION_AUTO_CONVERGE,

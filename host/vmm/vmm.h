@@ -66,6 +66,7 @@ enum vm_option {
 	OPTION_DISK_ERROR = 1 << 12, /* the disk refuses a write before the guest is saved */
 	OPTION_PREEMPT = 1 << 13, /* post-copy: pages that were asked for have their own stream */
 	OPTION_RELEASE_RAM = 1 << 14, /* post-copy: the source gives back what it has sent */
+	OPTION_ZLIB = 1 << 15,	      /* what goes over several connections is compressed */
 };
 
 /*

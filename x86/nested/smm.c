@@ -31,8 +31,7 @@ static void check_smi(const struct smi_story *story, int cpu)
 	rounds = READ_ONCE(busy.rounds);
 	if (story->act_in_handler)
 		migrate_quiet();
-	report(runs_in_smm(cpu), "CPU %d is in its SMI handler", cpu);
-	report(READ_ONCE(busy.rounds) == rounds, "L2 does not run yet");
+	check_still_in_smm(cpu, &busy, rounds);
 	leave_smm(cpu);
 	report(goes_on(&busy), "after RSM L2 goes on");
 }

@@ -239,6 +239,19 @@ bool goes_on(const struct busy *busy)
 	return goes_up(&busy->rounds);
 }
 
+void check_still_in_smm(int cpu, const struct busy *busy, u32 rounds)
+{
+	bool runs = runs_in_smm(cpu);
+	bool resumed = READ_ONCE(busy->rounds) != rounds;
+
+	report(runs, "CPU %d is still in its SMI handler", cpu);
+	report(!resumed, "what the SMI has interrupted does not run yet");
+	if (!runs && !resumed)
+		report_abort(
+			"CPU %d is lost: it runs neither its SMI handler nor what the SMI has interrupted",
+			cpu);
+}
+
 void end_busy(int cpu, struct busy *busy)
 {
 	WRITE_ONCE(busy->stop, 1);

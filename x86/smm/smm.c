@@ -63,9 +63,7 @@ static void be_migrated_in_smm(int actions)
 		migrate_quiet();
 	if (broken("left"))
 		leave_smm(cpu);
-	report(runs_in_smm(cpu), "CPU %d is still in its SMI handler (actions: %d)", cpu, actions);
-	report(READ_ONCE(busy.rounds) == rounds,
-	       "the code that the SMI has interrupted does not run yet");
+	check_still_in_smm(cpu, &busy, rounds);
 	check_area(cpu, entries + 1);
 	leave_smm(cpu);
 	report(goes_on(&busy), "after RSM CPU %d goes on with what the SMI has interrupted", cpu);

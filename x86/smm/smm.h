@@ -54,6 +54,12 @@ struct busy {
 void be_busy(void *data);
 /* Whether the CPU that is busy with this goes on. */
 bool goes_on(const struct busy *busy);
+/*
+ * Checks after an action that the CPU is still in its handler, and that what the SMI has
+ * interrupted still has `rounds`. A CPU that runs neither is lost. Then the guest ends, since all
+ * that follows would wait for that CPU.
+ */
+void check_still_in_smm(int cpu, const struct busy *busy, u32 rounds);
 /* Ends be_busy() on `cpu`, and checks the registers. */
 void end_busy(int cpu, struct busy *busy);
 

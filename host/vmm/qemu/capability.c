@@ -53,6 +53,8 @@ static void ask_for_options(struct qemu *qemu, qmp_reply_function reply)
 	parameters = json_object_new();
 	if (qemu->options & OPTION_MULTIFD)
 		json_object_set_int_member(parameters, "multifd-channels", MULTIFD_CHANNELS);
+	if (qemu->options & OPTION_ZLIB)
+		json_object_set_string_member(parameters, "multifd-compression", "zlib");
 	if (qemu->options & OPTION_AUTO_CONVERGE) {
 		json_object_set_int_member(parameters, "throttle-trigger-threshold",
 					   THROTTLE_TRIGGER_PERCENT);
