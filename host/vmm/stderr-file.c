@@ -8,6 +8,9 @@
 #include "util/text.h"
 #include "vmm/stderr-file.h"
 
+/* As glibc's assert() writes it. */
+#define ASSERTION ": Assertion `"
+
 int vm_stderr_open(struct vm_stderr *words, const char *path, GError **error)
 {
 	int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -21,6 +24,25 @@ int vm_stderr_open(struct vm_stderr *words, const char *path, GError **error)
 	return file;
 }
 
+/*
+ * The last line, or the last one that tells of a failed assertion: that is why a VMM ended, and
+ * what follows may be the words of its peer, which writes to the same file. Cuts TEXT after the
+ * line.
+ */
+static char *telling_line(char *text)
+{
+	char *line = g_strrstr(text, ASSERTION);
+	char *end;
+
+	if (line) {
+		end = strchr(line, '\n');
+		if (end)
+			*end = '\0';
+	}
+	line = strrchr(text, '\n');
+	return line ? line + 1 : text;
+}
+
 char *vm_stderr_last_line(const struct vm_stderr *words)
 {
 	g_autofree char *text = NULL;
@@ -30,9 +52,7 @@ char *vm_stderr_last_line(const struct vm_stderr *words)
 	if (!g_file_get_contents(words->path, &text, &length, NULL) ||
 	    (gint64)length <= words->start)
 		return NULL;
-	line = g_strchomp(text + words->start);
-	if (strrchr(line, '\n'))
-		line = strrchr(line, '\n') + 1;
+	line = telling_line(g_strchomp(text + words->start));
 	return *line ? text_printable(line, -1) : NULL;
 }
 

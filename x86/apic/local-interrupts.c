@@ -11,9 +11,9 @@
  * A periodic timer that is masked goes on and brings nothing. A broken hypervisor does not start it
  * when it restores it.
  *
- * The mask bit inhibits the reception of the interrupt, so a one-shot timer that expires while it is
- * masked brings nothing, then or later. A broken hypervisor remembers the expiry and delivers it when
- * the timer is unmasked.
+ * The mask bit inhibits the reception of the interrupt, so a one-shot timer that expires while it
+ * is masked brings nothing, then or later. A broken hypervisor remembers the expiry and delivers it
+ * when the timer is unmasked.
  */
 #include "apic.h"
 #include "deadline.h"
