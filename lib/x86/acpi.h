@@ -26,9 +26,19 @@ const void *acpi_table(const char *signature);
 /* The FADT's fields that a guest needs: 5.2.9. */
 struct acpi_fadt {
 	struct acpi_header header;
-	u8 to_pm_timer[76 - sizeof(struct acpi_header)];
+	u8 to_sci[46 - sizeof(struct acpi_header)];
+	u16 sci_int; /* a global system interrupt */
+	u32 smi_cmd;
+	u8 acpi_enable;
+	u8 to_events[56 - 53];
+	u32 pm1a_evt_blk;
+	u8 to_control[64 - 60];
+	u32 pm1a_cnt_blk;
+	u8 to_pm_timer[76 - 68];
 	u32 pm_tmr_blk;
-	u8 to_length[91 - 80];
+	u8 to_event_length[88 - 80];
+	u8 pm1_evt_len;
+	u8 to_length[91 - 89];
 	u8 pm_tmr_len;
 	u8 to_flags[112 - 92];
 	u32 flags;
