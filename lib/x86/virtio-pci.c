@@ -396,11 +396,22 @@ void virtio_close(struct virtio_device *device)
 
 /* ---- telling the device ---- */
 
+/* Whether the entry that the device waits for is among those since the last look (2.7.10.2). */
+static bool wants_notification(struct virtqueue *queue)
+{
+	u16 before = queue->kicked_idx, now = READ_ONCE(queue->avail->idx);
+
+	if (!virtqueue_has_event_idx(queue))
+		return !(queue->used->flags & VIRTQ_USED_F_NO_NOTIFY);
+	queue->kicked_idx = now;
+	return (u16)(now - *virtqueue_avail_event(queue) - 1) < (u16)(now - before);
+}
+
 void virtqueue_kick(struct virtqueue *queue)
 {
-	/* The index must be written before the flag is read. x86 does not order that by itself. */
+	/* The index must be written before the device's wish is read. x86 does not order that. */
 	smp_mb();
-	if (queue->used->flags & VIRTQ_USED_F_NO_NOTIFY)
+	if (!wants_notification(queue))
 		return;
 	if (queue->device->interface == VIRTIO_LEGACY)
 		outw(queue->index, queue->device->ports + VIRTIO_LEGACY_QUEUE_NOTIFY);

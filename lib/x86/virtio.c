@@ -21,11 +21,24 @@ void virtqueue_add(struct virtqueue *queue, u16 head)
 	virtqueue_publish(queue, queue->avail_idx);
 }
 
+/* Asks to be told of the next element, which may come meanwhile. */
+static bool is_empty(struct virtqueue *queue)
+{
+	if (queue->used->idx != queue->last_used_idx)
+		return false;
+	if (!virtqueue_has_event_idx(queue))
+		return true;
+	*virtqueue_used_event(queue) = queue->last_used_idx;
+	/* The event must be written before the index is read again. */
+	smp_mb();
+	return queue->used->idx == queue->last_used_idx;
+}
+
 bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element)
 {
 	volatile struct virtq_used_elem *at;
 
-	if (queue->used->idx == queue->last_used_idx)
+	if (is_empty(queue))
 		return false;
 	/* The index must be read before the element. */
 	smp_rmb();

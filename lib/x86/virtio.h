@@ -64,6 +64,7 @@ struct virtqueue {
 	volatile void *notify; /* modern: where to write the queue's index */
 	u16 avail_idx;	       /* the next entry of the available ring */
 	u16 last_used_idx;     /* the next used element that the driver has not seen */
+	u16 kicked_idx;	       /* avail_idx at the last look whether the device wants to know */
 	/*
 	 * How many interrupts have come that may be for this queue. INTx does not say for which
 	 * queue.
@@ -131,9 +132,31 @@ void virtqueue_add(struct virtqueue *queue, u16 head);
  */
 void virtqueue_put(struct virtqueue *queue, u16 head);
 void virtqueue_publish(struct virtqueue *queue, u16 idx);
+/*
+ * With VIRTIO_F_EVENT_IDX each side says which entry it wants to be told of (2.7.7, 2.7.10). These
+ * fields follow the rings.
+ */
+static inline bool virtqueue_has_event_idx(const struct virtqueue *queue)
+{
+	return queue->device->features & BIT(VIRTIO_F_EVENT_IDX);
+}
+
+static inline volatile u16 *virtqueue_used_event(const struct virtqueue *queue)
+{
+	return &queue->avail->ring[queue->size];
+}
+
+static inline volatile u16 *virtqueue_avail_event(const struct virtqueue *queue)
+{
+	return (volatile u16 *)&queue->used->ring[queue->size];
+}
+
 /* Notifies the device, unless it has said that it needs no notification. */
 void virtqueue_kick(struct virtqueue *queue);
-/* Gets the next used element. False if there is none. */
+/*
+ * Gets the next used element. False if there is none. Then the device interrupts when there is one,
+ * unless it is polled.
+ */
 bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element);
 /* How many chains the device has not returned yet. */
 static inline u16 virtqueue_pending(const struct virtqueue *queue)

@@ -37,7 +37,9 @@ static void run(const struct kind *kind)
 TEST(blk_modern_polled, .needs = VIRTIO_BLK,
      .about = "no request is lost, doubled or torn by a migration: virtio-blk, modern, polled")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_POLLED, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_POLLED, .requests = 16, .depth = 16
+	};
 
 	run(&kind);
 }
@@ -45,7 +47,9 @@ TEST(blk_modern_polled, .needs = VIRTIO_BLK,
 TEST(blk_modern_intx, .needs = VIRTIO_BLK,
      .about = "no request is lost, doubled or torn by a migration: virtio-blk, modern, INTx")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_INTX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_INTX, .requests = 16, .depth = 16
+	};
 
 	run(&kind);
 }
@@ -53,7 +57,9 @@ TEST(blk_modern_intx, .needs = VIRTIO_BLK,
 TEST(blk_modern_msix, .needs = VIRTIO_BLK,
      .about = "no request is lost, doubled or torn by a migration: virtio-blk, modern, MSI-X")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_MSIX, .requests = 16, .depth = 16
+	};
 
 	run(&kind);
 }
@@ -61,7 +67,9 @@ TEST(blk_modern_msix, .needs = VIRTIO_BLK,
 TEST(blk_legacy_polled, .needs = VIRTIO_BLK,
      .about = "no request is lost, doubled or torn by a migration: virtio-blk, legacy, polled")
 {
-	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_POLLED, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_POLLED, .requests = 16, .depth = 16
+	};
 
 	run(&kind);
 }
@@ -69,7 +77,9 @@ TEST(blk_legacy_polled, .needs = VIRTIO_BLK,
 TEST(blk_legacy_intx, .needs = VIRTIO_BLK,
      .about = "no request is lost, doubled or torn by a migration: virtio-blk, legacy, INTx")
 {
-	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_INTX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_INTX, .requests = 16, .depth = 16
+	};
 
 	run(&kind);
 }
@@ -77,7 +87,39 @@ TEST(blk_legacy_intx, .needs = VIRTIO_BLK,
 TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
      .about = "no request is lost, doubled or torn by a migration: virtio-blk, legacy, MSI-X")
 {
-	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_MSIX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_MSIX, .requests = 16, .depth = 16
+	};
+
+	run(&kind);
+}
+
+/*
+ * Most drivers agree on VIRTIO_F_EVENT_IDX. A broken hypervisor forgets for which entry the other
+ * side waits, so that an interrupt or a notification does not come.
+ */
+TEST(blk_event_idx_intx, .needs = VIRTIO_BLK,
+     .about =
+	     "no interrupt and no notification that is asked for by entry is lost by a migration: virtio-blk, legacy, INTx")
+{
+	static const struct kind kind = { .interface = VIRTIO_LEGACY,
+					  .interrupts = VIRTIO_INTX,
+					  .requests = 16,
+					  .depth = 16,
+					  .event_idx = true };
+
+	run(&kind);
+}
+
+TEST(blk_event_idx_msix, .needs = VIRTIO_BLK,
+     .about =
+	     "no interrupt and no notification that is asked for by entry is lost by a migration: virtio-blk, modern, MSI-X")
+{
+	static const struct kind kind = { .interface = VIRTIO_MODERN,
+					  .interrupts = VIRTIO_MSIX,
+					  .requests = 4,
+					  .depth = 2,
+					  .event_idx = true };
 
 	run(&kind);
 }
@@ -89,7 +131,9 @@ TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
 TEST(blk_one_at_a_time_intx, .needs = VIRTIO_BLK,
      .about = "no interrupt is lost by a migration: virtio-blk, one request at a time, INTx")
 {
-	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_INTX, 2, 1, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_INTX, .requests = 2, .depth = 1
+	};
 
 	run(&kind);
 }
@@ -97,7 +141,9 @@ TEST(blk_one_at_a_time_intx, .needs = VIRTIO_BLK,
 TEST(blk_one_at_a_time_msix, .needs = VIRTIO_BLK,
      .about = "no interrupt is lost by a migration: virtio-blk, one request at a time, MSI-X")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 2, 1, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_MSIX, .requests = 2, .depth = 1
+	};
 
 	run(&kind);
 }
@@ -109,7 +155,11 @@ TEST(blk_one_at_a_time_msix, .needs = VIRTIO_BLK,
 TEST(blk_buffers_untouched, .needs = VIRTIO_BLK,
      .about = "buffers that only a virtio-blk device has touched survive a migration")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_POLLED, 32, 2, true };
+	static const struct kind kind = { .interface = VIRTIO_MODERN,
+					  .interrupts = VIRTIO_POLLED,
+					  .requests = 32,
+					  .depth = 2,
+					  .untouched = true };
 
 	run(&kind);
 }
@@ -190,7 +240,11 @@ TEST(blk_rings_unseen_modern, .needs = VIRTIO_BLK,
      .about =
 	     "a used ring and buffers that no CPU looks at survive a migration: virtio-blk, modern")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_POLLED, 32, 32, true };
+	static const struct kind kind = { .interface = VIRTIO_MODERN,
+					  .interrupts = VIRTIO_POLLED,
+					  .requests = 32,
+					  .depth = 32,
+					  .untouched = true };
 
 	run_unseen(&kind, false);
 }
@@ -199,7 +253,11 @@ TEST(blk_rings_silent_modern, .needs = VIRTIO_BLK,
      .about =
 	     "a used ring that only a slow device writes to, after a single notification, survives a migration: virtio-blk, modern")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_POLLED, 32, 32, true };
+	static const struct kind kind = { .interface = VIRTIO_MODERN,
+					  .interrupts = VIRTIO_POLLED,
+					  .requests = 32,
+					  .depth = 32,
+					  .untouched = true };
 
 	run_unseen(&kind, true);
 }
@@ -208,7 +266,11 @@ TEST(blk_rings_unseen_legacy, .needs = VIRTIO_BLK,
      .about =
 	     "a used ring and buffers that no CPU looks at survive a migration: virtio-blk, legacy")
 {
-	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_POLLED, 32, 32, true };
+	static const struct kind kind = { .interface = VIRTIO_LEGACY,
+					  .interrupts = VIRTIO_POLLED,
+					  .requests = 32,
+					  .depth = 32,
+					  .untouched = true };
 
 	run_unseen(&kind, false);
 }

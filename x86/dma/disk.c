@@ -94,15 +94,21 @@ void free_lane(struct lane *lane)
 bool open_disk(const struct kind *kind)
 {
 	pcidevaddr_t pci = virtio_find(VIRTIO_ID_BLOCK);
-	u64 chunks;
+	u64 wanted = BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_MQ), chunks;
 
+	if (kind->event_idx)
+		wanted |= BIT(VIRTIO_F_EVENT_IDX);
 	if (!virtio_has_interface(pci, kind->interface) ||
 	    !virtio_has_interrupts(pci, kind->interrupts)) {
 		report_skip("the disk does not have this interface, or not these interrupts");
 		return false;
 	}
-	virtio_open(&disk, pci, kind->interface, kind->interrupts,
-		    BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_MQ));
+	virtio_open(&disk, pci, kind->interface, kind->interrupts, wanted);
+	if (kind->event_idx && !(disk.features & BIT(VIRTIO_F_EVENT_IDX))) {
+		virtio_close(&disk);
+		report_skip("the disk does not offer VIRTIO_F_EVENT_IDX");
+		return false;
+	}
 	lane_count = 1;
 	if (disk.features & BIT(VIRTIO_BLK_F_MQ))
 		lane_count = MIN((u64)cpu_count(),

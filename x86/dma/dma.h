@@ -56,6 +56,8 @@ struct kind {
 	unsigned requests, depth;
 	/* A buffer is not looked at before its next use, or before the action is over. */
 	bool untouched;
+	/* Interrupts and notifications are asked for by entry (VIRTIO_F_EVENT_IDX). */
+	bool event_idx;
 };
 
 /* A queue, the CPU that drives it, and its part of the disk. */

@@ -74,7 +74,10 @@ static bool waits_at_apic(void)
 /* During the action the device has returned the requests, and the driver has not been told. */
 static void run_held(const struct hold *hold)
 {
-	const struct kind kind = { VIRTIO_MODERN, hold->interrupts, 8, REQUESTS_PER_HOLD, false };
+	const struct kind kind = { .interface = VIRTIO_MODERN,
+				   .interrupts = hold->interrupts,
+				   .requests = 8,
+				   .depth = REQUESTS_PER_HOLD };
 	struct lane *lane = &lanes[0];
 	struct request *request;
 	int before;

@@ -102,7 +102,9 @@ TEST(blk_reset_modern, .needs = VIRTIO_BLK,
      .about =
 	     "a virtio-blk device that is reset just after an action writes no more and works again: modern")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_MSIX, .requests = 16, .depth = 16
+	};
 
 	run_reset(&kind);
 }
@@ -111,7 +113,9 @@ TEST(blk_reset_legacy, .needs = VIRTIO_BLK,
      .about =
 	     "a virtio-blk device that is reset just after an action writes no more and works again: legacy")
 {
-	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_INTX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_INTX, .requests = 16, .depth = 16
+	};
 
 	run_reset(&kind);
 }

@@ -46,7 +46,9 @@ static void run_set_up(const struct kind *kind)
 TEST(blk_set_up_modern, .needs = VIRTIO_BLK,
      .about = "a virtio-blk device keeps what its driver has set up so far over an action: modern")
 {
-	static const struct kind kind = { VIRTIO_MODERN, VIRTIO_MSIX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_MSIX, .requests = 16, .depth = 16
+	};
 
 	run_set_up(&kind);
 }
@@ -54,7 +56,9 @@ TEST(blk_set_up_modern, .needs = VIRTIO_BLK,
 TEST(blk_set_up_legacy, .needs = VIRTIO_BLK,
      .about = "a virtio-blk device keeps what its driver has set up so far over an action: legacy")
 {
-	static const struct kind kind = { VIRTIO_LEGACY, VIRTIO_MSIX, 16, 16, false };
+	static const struct kind kind = {
+		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_MSIX, .requests = 16, .depth = 16
+	};
 
 	run_set_up(&kind);
 }
