@@ -28,6 +28,13 @@ char **run_again_words(const struct run_options *options)
 	add(words, "--firmware", wanted->firmware);
 	add_number(words, "--memory", wanted->memory_mib, DEFAULT_MEMORY_MIB);
 	add_number(words, "--moves", wanted->moves, DEFAULT_MOVES);
+	add_number(words, "--timeout", wanted->timeout, 0);
+	if (wanted->timescale) {
+		char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+		add(words, "--timescale",
+		    g_ascii_formatd(text, sizeof(text), "%g", wanted->timescale));
+	}
 	add(words, "--suite", wanted->suite);
 	add(words, "--bindir", wanted->bindir);
 	add(words, "--ferry-vmm", wanted->ferry_vmm);
