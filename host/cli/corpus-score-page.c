@@ -57,9 +57,9 @@ static void add_answer(GString *page, const GPtrArray *entries)
 			       counts.missed == 1 ? "is" : "are");
 	if (tried < counts.all)
 		g_string_append_printf(
-			page,
-			" The other %u have no verdict yet; of the %u that have one, %u %% are caught.",
-			counts.all - tried, tried, percent(counts.caught, tried));
+			page, " %u %s no verdict yet; of the %u that have one, %u %% are caught.",
+			counts.all - tried, counts.all - tried == 1 ? "has" : "have", tried,
+			percent(counts.caught, tried));
 	g_string_append(page, "\n");
 }
 

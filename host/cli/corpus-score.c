@@ -126,8 +126,9 @@ static gboolean write_page(const GPtrArray *bugs, const GPtrArray *verdicts,
 
 	if (!g_file_set_contents_full(path, page, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0644, error))
 		return FALSE;
-	printf("%u of %u are caught, %u missed, %u have no verdict; %s is written\n", counts.caught,
-	       counts.all, counts.missed, counts.all - counts.caught - counts.missed, path);
+	printf("%u of %u are caught, %u missed, %u without a verdict; %s is written\n",
+	       counts.caught, counts.all, counts.missed, counts.all - counts.caught - counts.missed,
+	       path);
 	return TRUE;
 }
 

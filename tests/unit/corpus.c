@@ -330,7 +330,7 @@ static void test_page(void)
 
 	has(page,
 	    "**2 of 7 are caught (28 %)**: 2 of 7 KVMs (28 %), 0 of 0 QEMUs (0 %). 2 are missed.");
-	has(page, " The other 3 have no verdict yet; of the 4 that have one, 50 % are caught.\n");
+	has(page, " 3 have no verdict yet; of the 4 that have one, 50 % are caught.\n");
 	has(page, "\n| nested SVM | 7 | 2 | 2 | 3 |\n| all | 7 | 2 | 2 | 3 |\n");
 	has(page, "\n- `svm_known`: c. Missed because it hides.\n");
 	has(page, "\n- `svm_unexplained`: f. Nobody has found out why yet.\n");
