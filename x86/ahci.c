@@ -134,6 +134,7 @@ FEATURE(AHCI, "an AHCI controller with a disk at its port 0")
 /* ---- the port ---- */
 
 static u8 *list, *received;
+static u16 *identity; /* what IDENTIFY DEVICE has brought */
 
 static void stop_port(void)
 {
@@ -155,6 +156,7 @@ static bool start_port(void)
 	}
 	list = alloc_page();
 	received = alloc_page();
+	identity = alloc_page();
 	write_reg(HBA_GHC, GHC_ENABLE);
 	stop_port();
 	write_reg(PORT_CLB, virt_to_phys(list));
@@ -181,6 +183,7 @@ static void end_port(void)
 	write_reg(PORT_FB, 0);
 	free_page(list);
 	free_page(received);
+	free_page(identity);
 }
 
 /* ---- commands ---- */
@@ -248,6 +251,15 @@ static bool carry_out(const struct command *command)
 	return report_if_failed(ended && !(read_reg(PORT_TFD) & TFD_ERROR),
 				"command %#x: PxCI is %#x, PxTFD %#x, PxIS %#x", command->code,
 				read_reg(PORT_CI), read_reg(PORT_TFD), read_reg(PORT_IS));
+}
+
+static void identify(void)
+{
+	const struct command command = { .code = ATA_IDENTIFY,
+					 .buffer = identity,
+					 .bytes = SECTOR_BYTES };
+
+	carry_out(&command);
 }
 
 /* ---- many commands at a time ---- */
@@ -427,16 +439,11 @@ static const struct {
 TEST(port_registers, .needs = AHCI, .about = "the registers of an AHCI port survive an action")
 {
 	u32 before[ARRAY_SIZE(registers)];
-	struct command identify = { .code = ATA_IDENTIFY,
-				    .buffer = alloc_page(),
-				    .bytes = SECTOR_BYTES };
 
-	if (!start_port()) {
-		free_page(identify.buffer);
+	if (!start_port())
 		return;
-	}
 	/* It leaves something in PxIS and PxTFD. */
-	carry_out(&identify);
+	identify();
 	write_reg(PORT_IE, 0x7d40000a);
 	for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
 		before[i] = read_reg(registers[i].reg);
@@ -445,7 +452,6 @@ TEST(port_registers, .needs = AHCI, .about = "the registers of an AHCI port surv
 		report(read_reg(registers[i].reg) == before[i], "%s was %#x, and is %#x",
 		       registers[i].name, before[i], read_reg(registers[i].reg));
 	end_port();
-	free_page(identify.buffer);
 }
 
 static bool set_up_drive(u8 sectors, u8 cache)
@@ -459,28 +465,22 @@ static bool set_up_drive(u8 sectors, u8 cache)
 TEST(drive_settings, .needs = AHCI,
      .about = "a disk's settings survive an action: sectors per block, write cache off")
 {
-	struct command identify = { .code = ATA_IDENTIFY,
-				    .buffer = alloc_page(),
-				    .bytes = SECTOR_BYTES };
-	u16 *words = identify.buffer, multiple, enabled;
+	u16 multiple, enabled;
 
-	if (!start_port()) {
-		free_page(words);
+	if (!start_port())
 		return;
-	}
 	set_up_drive(8, ATA_CACHE_OFF);
-	carry_out(&identify);
-	multiple = words[IDENTIFY_MULTIPLE];
-	enabled = words[IDENTIFY_ENABLED];
-	memset(words, 0, SECTOR_BYTES);
+	identify();
+	multiple = identity[IDENTIFY_MULTIPLE];
+	enabled = identity[IDENTIFY_ENABLED];
+	memset(identity, 0, SECTOR_BYTES);
 	migrate_quiet();
-	carry_out(&identify);
-	report(words[IDENTIFY_MULTIPLE] == multiple && words[IDENTIFY_ENABLED] == enabled,
+	identify();
+	report(identity[IDENTIFY_MULTIPLE] == multiple && identity[IDENTIFY_ENABLED] == enabled,
 	       "words 59 and 85 of IDENTIFY DEVICE were %#x and %#x, and are %#x and %#x", multiple,
-	       enabled, words[IDENTIFY_MULTIPLE], words[IDENTIFY_ENABLED]);
+	       enabled, identity[IDENTIFY_MULTIPLE], identity[IDENTIFY_ENABLED]);
 	set_up_drive(16, ATA_CACHE_ON);
 	end_port();
-	free_page(identify.buffer);
 }
 
 static u32 interrupts;
@@ -493,25 +493,18 @@ static void count_interrupt(isr_regs_t *regs)
 TEST(interrupt_waits, .needs = AHCI,
      .about = "an AHCI port's interrupt that GHC.IE holds back during an action comes after it")
 {
-	struct command identify = { .code = ATA_IDENTIFY,
-				    .buffer = alloc_page(),
-				    .bytes = SECTOR_BYTES };
-
-	if (!start_port()) {
-		free_page(identify.buffer);
+	if (!start_port())
 		return;
-	}
 	handle_irq_eoi(AHCI_VECTOR, count_interrupt);
 	if (!pci_use_msi(pci, 0, AHCI_VECTOR)) {
 		report_skip("the controller has no MSI");
 		end_port();
 		unhandle_irq(AHCI_VECTOR);
-		free_page(identify.buffer);
 		return;
 	}
 	interrupts = 0;
 	write_reg(PORT_IE, IS_ALL);
-	carry_out(&identify);
+	identify();
 	migrate_quiet();
 	report(!READ_ONCE(interrupts) && read_reg(HBA_IS) & 1,
 	       "%u interrupts came that were held back; IS is %#x, PxIS %#x", READ_ONCE(interrupts),
@@ -521,5 +514,4 @@ TEST(interrupt_waits, .needs = AHCI,
 	end_port();
 	pci_no_interrupts(pci);
 	unhandle_irq(AHCI_VECTOR);
-	free_page(identify.buffer);
 }
