@@ -80,6 +80,11 @@ static u64 number(u8 value, u8 format)
 	return format & RTC_BINARY ? value : (value >> 4) * 10u + (value & 0xf);
 }
 
+u8 rtc_in_format(u8 number)
+{
+	return cmos_read(RTC_B) & RTC_BINARY ? number : number / 10 << 4 | number % 10;
+}
+
 bool rtc_read(u64 *seconds)
 {
 	u8 format = cmos_read(RTC_B), second;
@@ -160,7 +165,7 @@ static void put_hours_forward(int hours)
 
 	cmos_write(RTC_B, format | RTC_SET);
 	hour = (number(cmos_read(RTC_HOURS), format) + hours) % HOURS_A_DAY;
-	cmos_write(RTC_HOURS, format & RTC_BINARY ? hour : hour / 10 << 4 | hour % 10);
+	cmos_write(RTC_HOURS, rtc_in_format(hour));
 	cmos_write(RTC_B, format);
 	irq_restore(flags);
 }

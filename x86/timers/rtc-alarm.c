@@ -36,18 +36,13 @@ static void on_rtc(isr_regs_t *regs)
 		WRITE_ONCE(this_cpu(updates), this_cpu(updates) + 1);
 }
 
-static u8 in_format(u8 number)
-{
-	return cmos_read(RTC_B) & RTC_BINARY ? number : number / 10 << 4 | number % 10;
-}
-
 static void start_alarm(u8 second)
 {
 	u64 flags = irq_save();
 
 	cmos_write(RTC_ALARM_HOUR, DONT_CARE);
 	cmos_write(RTC_ALARM_MINUTE, DONT_CARE);
-	cmos_write(RTC_ALARM_SECOND, in_format(second));
+	cmos_write(RTC_ALARM_SECOND, rtc_in_format(second));
 	cmos_read(RTC_C);
 	cmos_write(RTC_B, cmos_read(RTC_B) | ALARM_FLAG);
 	irq_restore(flags);

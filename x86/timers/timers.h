@@ -45,6 +45,8 @@ void rtc_run(u64 ns);
 #define SECONDS_PER_DAY 86400
 /* The seconds of the day by the RTC. Returns false while they change: then try again. */
 bool rtc_read(u64 *seconds);
+/* NUMBER as the RTC holds it: in binary or in BCD. */
+u8 rtc_in_format(u8 number);
 
 /* devices.c has an HPET's registers mapped once its feature was looked for. */
 DECLARE_FEATURE(HPET);
