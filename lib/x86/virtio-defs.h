@@ -8,6 +8,7 @@
 
 #define PCI_VENDOR_ID_VIRTIO 0x1af4
 
+#define VIRTIO_ID_NET	1
 #define VIRTIO_ID_BLOCK 2
 #define VIRTIO_ID_RNG	4
 
@@ -16,13 +17,43 @@
 #define VIRTIO_CONFIG_S_DRIVER_OK   4
 #define VIRTIO_CONFIG_S_FEATURES_OK 8
 
-#define VIRTIO_F_EVENT_IDX 29
-#define VIRTIO_F_VERSION_1 32
+#define VIRTIO_F_EVENT_IDX   29
+#define VIRTIO_F_VERSION_1   32
+#define VIRTIO_F_RING_PACKED 34
 
 #define VIRTQ_DESC_F_NEXT	   1
 #define VIRTQ_DESC_F_WRITE	   2
 #define VIRTQ_AVAIL_F_NO_INTERRUPT 1
 #define VIRTQ_USED_F_NO_NOTIFY	   1
+
+/* 2.8 "Packed Virtqueues": numbers of bits in the flags, and the values of event suppression. */
+#define VIRTQ_DESC_F_AVAIL	 7
+#define VIRTQ_DESC_F_USED	 15
+#define RING_EVENT_FLAGS_ENABLE	 0
+#define RING_EVENT_FLAGS_DISABLE 1
+#define RING_EVENT_FLAGS_DESC	 2
+#define RING_EVENT_WRAP		 15
+
+/* 5.1 "Network Device" */
+#define VIRTIO_NET_F_MAC	      5
+#define VIRTIO_NET_F_MRG_RXBUF	      15
+#define VIRTIO_NET_F_CTRL_VQ	      17
+#define VIRTIO_NET_F_CTRL_RX	      18
+#define VIRTIO_NET_F_CTRL_VLAN	      19
+#define VIRTIO_NET_F_CTRL_RX_EXTRA    20
+#define VIRTIO_NET_F_CTRL_MAC_ADDR    23
+#define VIRTIO_NET_CTRL_RX	      0
+#define VIRTIO_NET_CTRL_RX_PROMISC    0
+#define VIRTIO_NET_CTRL_RX_ALLMULTI   1
+#define VIRTIO_NET_CTRL_RX_ALLUNI     2
+#define VIRTIO_NET_CTRL_RX_NOMULTI    3
+#define VIRTIO_NET_CTRL_RX_NOBCAST    5
+#define VIRTIO_NET_CTRL_MAC	      1
+#define VIRTIO_NET_CTRL_MAC_TABLE_SET 0
+#define VIRTIO_NET_CTRL_MAC_ADDR_SET  1
+#define VIRTIO_NET_CTRL_VLAN	      2
+#define VIRTIO_NET_CTRL_VLAN_ADD      0
+#define VIRTIO_NET_OK		      0
 
 /* 5.2 "Block Device" */
 #define VIRTIO_BLK_F_FLUSH 9
@@ -76,7 +107,9 @@
 #define VIRTIO_LEGACY_DEVICE_STATUS	18
 #define VIRTIO_LEGACY_ISR_STATUS	19
 #define VIRTIO_LEGACY_QUEUE_MSIX_VECTOR 22
-#define VIRTIO_LEGACY_CONFIG		20
-#define VIRTIO_LEGACY_CONFIG_WITH_MSIX	24
+/* The alignment of a legacy ring. The device gets the ring's address divided by this. */
+#define VIRTIO_LEGACY_ALIGN	       4096
+#define VIRTIO_LEGACY_CONFIG	       20
+#define VIRTIO_LEGACY_CONFIG_WITH_MSIX 24
 
 #endif

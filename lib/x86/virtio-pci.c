@@ -3,7 +3,7 @@
  * Virtio over PCI: VIRTIO 1.2, 4.1.3 to 4.1.5. For the legacy interface see 4.1.4.8 and 4.1.5.1.1
  * to 4.1.5.1.3. See virtio.h.
  */
-#include "virtio.h"
+#include "virtqueue.h"
 #include "alloc_page.h"
 #include "barrier.h"
 #include "deadline.h"
@@ -11,9 +11,6 @@
 #include "isr.h"
 #include "smp.h"
 #include "vm.h"
-
-/* The alignment of a legacy ring. The device gets the ring's address divided by this. */
-#define LEGACY_ALIGN 4096
 
 #define ISR_QUEUE 1
 
@@ -25,9 +22,9 @@ static struct virtqueue *queues_by_vector[256];
 
 /* ---- finding ---- */
 
-pcidevaddr_t virtio_find(u16 id)
+pcidevaddr_t virtio_find_next(u16 id, pcidevaddr_t previous)
 {
-	pcidevaddr_t device = PCIDEVADDR_INVALID;
+	pcidevaddr_t device = previous;
 
 	while ((device = pci_next_dev(device)) != PCIDEVADDR_INVALID) {
 		u16 pci_id = pci_config_readw(device, PCI_DEVICE_ID);
@@ -41,6 +38,11 @@ pcidevaddr_t virtio_find(u16 id)
 			break;
 	}
 	return device;
+}
+
+pcidevaddr_t virtio_find(u16 id)
+{
+	return virtio_find_next(id, PCIDEVADDR_INVALID);
 }
 
 /* The offset of the virtio capability of this type, or 0. */
@@ -198,12 +200,14 @@ static void name_device(struct virtio_device *device)
 	static const char *const interrupts[] = { "polled", "INTx", "MSI-X" };
 	char at[8];
 
-	snprintf(device->name, sizeof(device->name), "%s %s (%s, %s)",
+	snprintf(device->name, sizeof(device->name), "%s %s (%s%s, %s)",
 		 device->id == VIRTIO_ID_BLOCK ? "virtio-blk"
 		 : device->id == VIRTIO_ID_RNG ? "virtio-rng"
+		 : device->id == VIRTIO_ID_NET ? "virtio-net"
 					       : "virtio device",
 		 pci_name(device->pci, at),
 		 device->interface == VIRTIO_LEGACY ? "legacy" : "modern",
+		 device->features & BIT(VIRTIO_F_RING_PACKED) ? ", packed" : "",
 		 interrupts[device->interrupts]);
 }
 
@@ -233,26 +237,13 @@ void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
 	wrote();
 	device->features = interface == VIRTIO_LEGACY ? negotiate_legacy(device, features)
 						      : negotiate_modern(device, features);
+	/* Now it is known which rings the device has. */
+	name_device(device);
 }
 
 void virtio_driver_ok(struct virtio_device *device)
 {
 	set_status(device, virtio_status(device) | VIRTIO_CONFIG_S_DRIVER_OK);
-}
-
-/* 2.7.2 "Legacy Interfaces: A Note on Virtqueue Layout". Modern rings have the same layout here. */
-static void lay_out(struct virtqueue *queue)
-{
-	size_t driver_part = sizeof(struct virtq_desc) * queue->size + sizeof(struct virtq_avail) +
-			     2 * queue->size + 2;
-	size_t used_at = ALIGN(driver_part, (size_t)LEGACY_ALIGN);
-	size_t device_part =
-		sizeof(struct virtq_used) + sizeof(struct virtq_used_elem) * queue->size + 2;
-
-	queue->memory = alloc_pages(page_order(used_at + device_part));
-	queue->desc = queue->memory;
-	queue->avail = (void *)(queue->desc + queue->size);
-	queue->used = (void *)((u8 *)queue->memory + used_at);
 }
 
 static void write_address(volatile u8 *at, const volatile void *address)
@@ -279,7 +270,7 @@ static void open_modern(struct virtqueue *queue, u16 size)
 		report_abort("%s has no queue %d", device->name, queue->index);
 	writew(queue->size, common + VIRTIO_COMMON_QUEUE_SIZE);
 	wrote();
-	lay_out(queue);
+	queue->ops->lay_out(queue);
 	write_address(common + VIRTIO_COMMON_QUEUE_DESC, queue->desc);
 	write_address(common + VIRTIO_COMMON_QUEUE_DRIVER, queue->avail);
 	write_address(common + VIRTIO_COMMON_QUEUE_DEVICE, queue->used);
@@ -306,8 +297,9 @@ static void open_legacy(struct virtqueue *queue)
 	queue->size = inw(ports + VIRTIO_LEGACY_QUEUE_SIZE);
 	if (!queue->size)
 		report_abort("%s has no queue %d", device->name, queue->index);
-	lay_out(queue);
-	outl(virt_to_phys(queue->memory) / LEGACY_ALIGN, ports + VIRTIO_LEGACY_QUEUE_ADDRESS);
+	queue->ops->lay_out(queue);
+	outl(virt_to_phys(queue->memory) / VIRTIO_LEGACY_ALIGN,
+	     ports + VIRTIO_LEGACY_QUEUE_ADDRESS);
 	wrote();
 	if (device->interrupts == VIRTIO_MSIX) {
 		outw(queue->index, ports + VIRTIO_LEGACY_QUEUE_MSIX_VECTOR);
@@ -343,9 +335,13 @@ void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int i
 	bool first = true;
 
 	assert(index < VIRTIO_MOST_QUEUES);
-	*queue = (struct virtqueue){
-		.device = device, .index = index, .cpu = cpu, .vector = vector
-	};
+	*queue = (struct virtqueue){ .device = device,
+				     .ops = device->features & BIT(VIRTIO_F_RING_PACKED)
+						    ? &packed_ring
+						    : &split_ring,
+				     .index = index,
+				     .cpu = cpu,
+				     .vector = vector };
 	for (int i = 0; i < VIRTIO_MOST_QUEUES; i++)
 		first &= !device->queues[i];
 	device->queues[index] = queue;
@@ -364,7 +360,7 @@ void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int i
 	else
 		open_modern(queue, size);
 	if (device->interrupts == VIRTIO_POLLED)
-		queue->avail->flags = VIRTQ_AVAIL_F_NO_INTERRUPT;
+		queue->ops->disable_interrupts(queue);
 }
 
 static void forget_vector(void *data)
@@ -396,22 +392,11 @@ void virtio_close(struct virtio_device *device)
 
 /* ---- telling the device ---- */
 
-/* Whether the entry that the device waits for is among those since the last look (2.7.10.2). */
-static bool wants_notification(struct virtqueue *queue)
-{
-	u16 before = queue->kicked_idx, now = READ_ONCE(queue->avail->idx);
-
-	if (!virtqueue_has_event_idx(queue))
-		return !(queue->used->flags & VIRTQ_USED_F_NO_NOTIFY);
-	queue->kicked_idx = now;
-	return (u16)(now - *virtqueue_avail_event(queue) - 1) < (u16)(now - before);
-}
-
 void virtqueue_kick(struct virtqueue *queue)
 {
-	/* The index must be written before the device's wish is read. x86 does not order that. */
+	/* The request must be written before the device's wish is read. x86 does not order that. */
 	smp_mb();
-	if (!wants_notification(queue))
+	if (!queue->ops->wants_notification(queue))
 		return;
 	if (queue->device->interface == VIRTIO_LEGACY)
 		outw(queue->index, queue->device->ports + VIRTIO_LEGACY_QUEUE_NOTIFY);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The driver's side of virtio devices on PCI (VIRTIO 1.2: 2.7 "Split Virtqueues", 3.1 "Device
- * Initialization", 4.1 "Virtio Over PCI Bus", and the legacy interface in the same sections). Names
- * are the specification's.
+ * The driver's side of virtio devices on PCI (VIRTIO 1.2: 2.7 "Split Virtqueues", 2.8 "Packed
+ * Virtqueues", 3.1 "Device Initialization", 4.1 "Virtio Over PCI Bus", and the legacy interface in
+ * the same sections). Names are the specification's.
  *
  * A driver opens a device, opens its queues, and sets DRIVER_OK. virtio_close() undoes all that. No
  * function here waits for a request: the caller looks for used elements.
@@ -13,6 +13,17 @@
 #include "atomic.h"
 #include "pci.h"
 #include "virtio-defs.h"
+
+/* Without VIRTIO_NET_F_MRG_RXBUF a legacy device has no num_buffers. */
+struct virtio_net_hdr {
+	u8 flags;
+	u8 gso_type;
+	u16 hdr_len;
+	u16 gso_size;
+	u16 csum_start;
+	u16 csum_offset;
+	u16 num_buffers;
+};
 
 struct virtio_blk_req {
 	u32 type;
@@ -44,27 +55,74 @@ struct virtq_used {
 	struct virtq_used_elem ring[];
 };
 
+/* 2.8.13 */
+struct virtq_packed_desc {
+	u64 addr;
+	u32 len;
+	u16 id;
+	u16 flags;
+};
+
+/* 2.8.14: where in the ring, and whether at all, one side wants to be told by the other. */
+struct virtq_event {
+	u16 off_wrap;
+	u16 flags;
+};
+
+/* A part of a request: memory that the device reads, or that it writes. */
+struct virtq_part {
+	const volatile void *memory;
+	u32 length;
+	bool device_writes;
+};
+
 enum virtio_interface { VIRTIO_MODERN, VIRTIO_LEGACY };
 enum virtio_interrupts { VIRTIO_POLLED, VIRTIO_INTX, VIRTIO_MSIX };
 
 #define VIRTIO_MOST_QUEUES 4
 
 struct virtio_device;
+struct virtqueue_ops;
+
+/* Where one side is in a packed ring. The wrap counter changes each time that it begins anew. */
+struct virtq_position {
+	u16 at;
+	bool wrap;
+};
 
 struct virtqueue {
 	struct virtio_device *device;
+	const struct virtqueue_ops *ops; /* of a split or a packed ring */
 	int index, cpu;
 	u8 vector;
 	u16 size; /* in descriptors, a power of two */
-	/* The used ring has its own pages, which only the device writes. */
-	struct virtq_desc *desc;
-	struct virtq_avail *avail;
-	volatile struct virtq_used *used;
+	/*
+	 * The descriptor area, the driver area and the device area (2.6), as a split ring and as a
+	 * packed ring. The device area has its own pages, which only the device writes.
+	 */
+	union {
+		struct virtq_desc *desc;
+		volatile struct virtq_packed_desc *ring;
+	};
+	union {
+		struct virtq_avail *avail;
+		volatile struct virtq_event *driver_event;
+	};
+	union {
+		volatile struct virtq_used *used;
+		volatile struct virtq_event *device_event;
+	};
 	void *memory;
 	volatile void *notify; /* modern: where to write the queue's index */
-	u16 avail_idx;	       /* the next entry of the available ring */
-	u16 last_used_idx;     /* the next used element that the driver has not seen */
+	u16 avail_idx;	       /* how many requests were made available: the avail ring's idx */
+	u16 last_used_idx;     /* how many returned requests the driver has seen */
 	u16 kicked_idx;	       /* avail_idx at the last look whether the device wants to know */
+	/* Packed ring: the next descriptor to make available, and the next that is returned. */
+	struct virtq_position next, next_used;
+	u16 put_since_kick; /* descriptors */
+	u16 *chain_lengths; /* of each request that the device has, by id */
+	/* The element that virtqueue_get() has looked at last. */
+	const volatile void *last_element;
 	/*
 	 * How many interrupts have come that may be for this queue. INTx does not say for which
 	 * queue.
@@ -91,6 +149,8 @@ struct virtio_device {
 
 /* The first virtio device with this id, or PCIDEVADDR_INVALID. */
 pcidevaddr_t virtio_find(u16 id);
+/* The next one after `previous`. */
+pcidevaddr_t virtio_find_next(u16 id, pcidevaddr_t previous);
 /* Whether the device has this interface, or this kind of interrupts, on this machine. */
 bool virtio_has_interface(pcidevaddr_t device, enum virtio_interface interface);
 bool virtio_has_interrupts(pcidevaddr_t device, enum virtio_interrupts interrupts);
@@ -124,32 +184,17 @@ u8 virtio_status(const struct virtio_device *device);
 u8 virtio_isr(const struct virtio_device *device);
 u64 virtio_config_read(const struct virtio_device *device, unsigned offset, unsigned size);
 
-/* Makes the chain that begins with descriptor `head` available, without a notification. */
-void virtqueue_add(struct virtqueue *queue, u16 head);
 /*
- * The same in two steps. The device sees the chain after the second. That cannot be undone
- * (2.7.13.3): a device may look at the ring at any time, without a notification.
+ * Makes a request of COUNT parts available, without a notification. A used element names it by its
+ * ID. In a split ring that is the first of its descriptors, and the next COUNT - 1 are its own too.
  */
-void virtqueue_put(struct virtqueue *queue, u16 head);
+void virtqueue_add(struct virtqueue *queue, u16 id, const struct virtq_part *parts, int count);
+/*
+ * The same in two steps, for a split ring. The device sees the request after the second. That
+ * cannot be undone (2.7.13.3): a device may look at the ring at any time, without a notification.
+ */
+void virtqueue_put(struct virtqueue *queue, u16 id, const struct virtq_part *parts, int count);
 void virtqueue_publish(struct virtqueue *queue, u16 idx);
-/*
- * With VIRTIO_F_EVENT_IDX each side says which entry it wants to be told of (2.7.7, 2.7.10). These
- * fields follow the rings.
- */
-static inline bool virtqueue_has_event_idx(const struct virtqueue *queue)
-{
-	return queue->device->features & BIT(VIRTIO_F_EVENT_IDX);
-}
-
-static inline volatile u16 *virtqueue_used_event(const struct virtqueue *queue)
-{
-	return &queue->avail->ring[queue->size];
-}
-
-static inline volatile u16 *virtqueue_avail_event(const struct virtqueue *queue)
-{
-	return (volatile u16 *)&queue->used->ring[queue->size];
-}
 
 /* Notifies the device, unless it has said that it needs no notification. */
 void virtqueue_kick(struct virtqueue *queue);
@@ -158,6 +203,10 @@ void virtqueue_kick(struct virtqueue *queue);
  * unless it is polled.
  */
 bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element);
+/* Whether the device has returned a request that virtqueue_get() has not got yet. */
+bool virtqueue_has_used(const struct virtqueue *queue);
+/* Says where driver and device are in the ring, for a message. */
+const char *virtqueue_describe(const struct virtqueue *queue, char *text, size_t size);
 /* How many chains the device has not returned yet. */
 static inline u16 virtqueue_pending(const struct virtqueue *queue)
 {

@@ -9,6 +9,7 @@
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 #include <stddef.h>
@@ -34,6 +35,12 @@ static void test_virtio(void)
 	g_assert_cmpint(VIRTQ_DESC_F_WRITE, ==, VRING_DESC_F_WRITE);
 	g_assert_cmpint(VIRTQ_AVAIL_F_NO_INTERRUPT, ==, VRING_AVAIL_F_NO_INTERRUPT);
 	g_assert_cmpint(VIRTQ_USED_F_NO_NOTIFY, ==, VRING_USED_F_NO_NOTIFY);
+	g_assert_cmpint(VIRTQ_DESC_F_AVAIL, ==, VRING_PACKED_DESC_F_AVAIL);
+	g_assert_cmpint(VIRTQ_DESC_F_USED, ==, VRING_PACKED_DESC_F_USED);
+	g_assert_cmpint(RING_EVENT_FLAGS_ENABLE, ==, VRING_PACKED_EVENT_FLAG_ENABLE);
+	g_assert_cmpint(RING_EVENT_FLAGS_DISABLE, ==, VRING_PACKED_EVENT_FLAG_DISABLE);
+	g_assert_cmpint(RING_EVENT_FLAGS_DESC, ==, VRING_PACKED_EVENT_FLAG_DESC);
+	g_assert_cmpint(RING_EVENT_WRAP, ==, VRING_PACKED_EVENT_F_WRAP_CTR);
 	g_assert_cmpint(VIRTIO_BLK_CONFIG_CAPACITY, ==,
 			offsetof(struct virtio_blk_config, capacity));
 	g_assert_cmpint(VIRTIO_BLK_CONFIG_NUM_QUEUES, ==,

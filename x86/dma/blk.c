@@ -5,7 +5,7 @@
  */
 #include "x86/dma/dma.h"
 
-static void run(const struct kind *kind)
+void run_blk(const struct kind *kind)
 {
 	u64 made = 0;
 	int interrupts = 0;
@@ -41,7 +41,7 @@ TEST(blk_modern_polled, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_POLLED, .requests = 16, .depth = 16
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 TEST(blk_modern_intx, .needs = VIRTIO_BLK,
@@ -51,7 +51,7 @@ TEST(blk_modern_intx, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_INTX, .requests = 16, .depth = 16
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 TEST(blk_modern_msix, .needs = VIRTIO_BLK,
@@ -61,7 +61,7 @@ TEST(blk_modern_msix, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_MSIX, .requests = 16, .depth = 16
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 TEST(blk_legacy_polled, .needs = VIRTIO_BLK,
@@ -71,7 +71,7 @@ TEST(blk_legacy_polled, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_POLLED, .requests = 16, .depth = 16
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 TEST(blk_legacy_intx, .needs = VIRTIO_BLK,
@@ -81,7 +81,7 @@ TEST(blk_legacy_intx, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_INTX, .requests = 16, .depth = 16
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
@@ -91,7 +91,7 @@ TEST(blk_legacy_msix, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_MSIX, .requests = 16, .depth = 16
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 /*
@@ -108,7 +108,7 @@ TEST(blk_event_idx_intx, .needs = VIRTIO_BLK,
 					  .depth = 16,
 					  .event_idx = true };
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 TEST(blk_event_idx_msix, .needs = VIRTIO_BLK,
@@ -121,7 +121,7 @@ TEST(blk_event_idx_msix, .needs = VIRTIO_BLK,
 					  .depth = 2,
 					  .event_idx = true };
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 /*
@@ -135,7 +135,7 @@ TEST(blk_one_at_a_time_intx, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_LEGACY, .interrupts = VIRTIO_INTX, .requests = 2, .depth = 1
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 TEST(blk_one_at_a_time_msix, .needs = VIRTIO_BLK,
@@ -145,7 +145,7 @@ TEST(blk_one_at_a_time_msix, .needs = VIRTIO_BLK,
 		.interface = VIRTIO_MODERN, .interrupts = VIRTIO_MSIX, .requests = 2, .depth = 1
 	};
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 /*
@@ -161,7 +161,7 @@ TEST(blk_buffers_untouched, .needs = VIRTIO_BLK,
 					  .depth = 2,
 					  .untouched = true };
 
-	run(&kind);
+	run_blk(&kind);
 }
 
 /* ---- rings that no CPU touches ---- */

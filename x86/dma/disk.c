@@ -98,15 +98,17 @@ bool open_disk(const struct kind *kind)
 
 	if (kind->event_idx)
 		wanted |= BIT(VIRTIO_F_EVENT_IDX);
+	if (kind->packed)
+		wanted |= BIT(VIRTIO_F_RING_PACKED);
 	if (!virtio_has_interface(pci, kind->interface) ||
 	    !virtio_has_interrupts(pci, kind->interrupts)) {
 		report_skip("the disk does not have this interface, or not these interrupts");
 		return false;
 	}
 	virtio_open(&disk, pci, kind->interface, kind->interrupts, wanted);
-	if (kind->event_idx && !(disk.features & BIT(VIRTIO_F_EVENT_IDX))) {
+	if (wanted & ~disk.features & (BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED))) {
 		virtio_close(&disk);
-		report_skip("the disk does not offer VIRTIO_F_EVENT_IDX");
+		report_skip("the disk does not offer VIRTIO_F_EVENT_IDX or VIRTIO_F_RING_PACKED");
 		return false;
 	}
 	lane_count = 1;

@@ -2,12 +2,13 @@
 /*
  * dma: memory that devices write, and a disk, while the guest is migrated.
  *
- * Specification: VIRTIO 1.2, 2.7 "Split Virtqueues", 4.1 "Virtio Over PCI Bus", 5.2 "Block
- * Device", 5.4 "Entropy Device"; for interrupts 2.7.7, 4.1.5.3 and 4.1.5.4. A request that a
- * driver has made available is carried out once and returned once. What the device writes for it
- * is in memory as a whole. A later read gives what a returned write has written, and after a
- * flush it is on the disk. If the driver has asked for an interrupt, one comes after the request
- * is returned. All this must hold during a live migration and every other action of the host.
+ * Specification: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues", 4.1 "Virtio Over PCI
+ * Bus", 5.2 "Block Device", 5.4 "Entropy Device"; for interrupts 2.7.7, 4.1.5.3 and 4.1.5.4. A
+ * request that a driver has made available is carried out once and returned once. What the device
+ * writes for it is in memory as a whole. A later read gives what a returned write has written, and
+ * after a flush it is on the disk. If the driver has asked for an interrupt, one comes after the
+ * request is returned. All this must hold during a live migration and every other action of the
+ * host.
  *
  * A broken hypervisor does not log the pages that its devices write, or logs other pages, or lets a
  * device write after it has sent the last pages. It forgets requests that it has taken from a ring
@@ -170,17 +171,14 @@ struct request *next_request(struct lane *lane)
 	return request;
 }
 
-void set_descriptor(struct virtq_desc *desc, const volatile void *memory, u32 length, u16 flags,
-		    u16 next)
-{
-	*desc = (struct virtq_desc){ virt_to_phys((const void *)memory), length, flags, next };
-}
-
 /* Header, data and status have a descriptor each, as the legacy interface requires. */
 void make_available(struct lane *lane, struct request *request, u32 type, u64 chunk, u64 generation)
 {
-	u16 head = descriptor_of(lane, request);
-	struct virtq_desc *desc = &lane->queue.desc[head];
+	const struct virtq_part header = { request->header, sizeof(*request->header), false };
+	const struct virtq_part data = { request->buffer, PAGE_SIZE, type == VIRTIO_BLK_T_IN };
+	const struct virtq_part status = { request->status, 1, true };
+	const bool has_data = type != VIRTIO_BLK_T_FLUSH;
+	const struct virtq_part parts[] = { header, has_data ? data : status, status };
 
 	request->number = ++lane->made;
 	request->type = type;
@@ -197,13 +195,7 @@ void make_available(struct lane *lane, struct request *request, u32 type, u64 ch
 				    chunk * CHUNK_SECTORS + i, generation);
 	else if (type == VIRTIO_BLK_T_IN)
 		fill_words(request->buffer, CHUNK_WORDS, poison(request));
-	set_descriptor(&desc[0], request->header, sizeof(*request->header), VIRTQ_DESC_F_NEXT,
-		       type == VIRTIO_BLK_T_FLUSH ? head + 2 : head + 1);
-	set_descriptor(&desc[1], request->buffer, PAGE_SIZE,
-		       VIRTQ_DESC_F_NEXT | (type == VIRTIO_BLK_T_IN ? VIRTQ_DESC_F_WRITE : 0),
-		       head + 2);
-	set_descriptor(&desc[2], request->status, 1, VIRTQ_DESC_F_WRITE, 0);
-	virtqueue_put(&lane->queue, head);
+	virtqueue_put(&lane->queue, descriptor_of(lane, request), parts, has_data ? 3 : 2);
 	if (!lane->unpublished)
 		virtqueue_publish(&lane->queue, lane->queue.avail_idx);
 }
@@ -220,10 +212,7 @@ static void on_return(struct lane *lane, const struct virtq_used_elem *element)
 			lane, slot < lane->kind->requests ? request : NULL,
 			"used element %u (physical 0x%lx) returns descriptor %u, which the device does not have: a second time, or never given",
 			(u16)(lane->queue.last_used_idx - 1),
-			virt_to_phys((const void *)&lane->queue.used
-					     ->ring[(u16)(lane->queue.last_used_idx - 1) %
-						    lane->queue.size]),
-			element->id);
+			virt_to_phys((const void *)lane->queue.last_element), element->id);
 		return;
 	}
 	request->in_flight = false;

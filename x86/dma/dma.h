@@ -58,6 +58,8 @@ struct kind {
 	bool untouched;
 	/* Interrupts and notifications are asked for by entry (VIRTIO_F_EVENT_IDX). */
 	bool event_idx;
+	/* The rings are packed (VIRTIO_F_RING_PACKED). */
+	bool packed;
 };
 
 /* A queue, the CPU that drives it, and its part of the disk. */
@@ -95,8 +97,6 @@ __printf(3, 4) void complain(struct lane *lane, const struct request *request, c
 
 /* The next request to use, or NULL if the device has to return some first. */
 struct request *next_request(struct lane *lane);
-void set_descriptor(struct virtq_desc *desc, const volatile void *memory, u32 length, u16 flags,
-		    u16 next);
 /* Puts a request into the ring. TYPE is VIRTIO_BLK_T_*. The caller notifies the device. */
 void make_available(struct lane *lane, struct request *request, u32 type, u64 chunk,
 		    u64 generation);
@@ -119,6 +119,9 @@ void compare_rings(struct lane *lane);
 /* Makes one request for each chunk of the lane, in order. A write writes GENERATION. */
 void make_for_all_chunks(struct lane *lane, u32 type, u64 generation);
 void flush(struct lane *lane);
+
+/* Checks that requests in flight during actions are carried out, once each: blk.c. */
+void run_blk(const struct kind *kind);
 
 /* ---- the disk: disk.c ---- */
 

@@ -83,8 +83,7 @@ static void complain_of_missing(struct lane *lane)
 {
 	struct virtqueue *queue = &lane->queue;
 	struct request *request = NULL;
-	u16 used = queue->used->idx;
-	char line[40] = "";
+	char line[40] = "", where[200];
 
 	lane->stuck = true;
 	for (unsigned i = 0; i < lane->kind->requests && !request; i++)
@@ -92,14 +91,11 @@ static void complain_of_missing(struct lane *lane)
 			request = &lane->requests[i];
 	if (lane->kind->interrupts == VIRTIO_INTX)
 		describe_line(line, sizeof(line));
-	complain(
-		lane, request,
-		"not returned%s: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %s; %d interrupts; device status 0x%x",
-		line, queue->avail_idx, used, virt_to_phys((const void *)&queue->used->idx),
-		queue->last_used_idx,
-		used != queue->last_used_idx ? "it was, and no interrupt told so"
-					     : "the device still has it",
-		atomic_read(&queue->interrupts), virtio_status(&disk));
+	complain(lane, request, "not returned%s: %s; %s; %d interrupts; device status 0x%x", line,
+		 virtqueue_describe(queue, where, sizeof(where)),
+		 virtqueue_has_used(queue) ? "it was, and no interrupt told so"
+					   : "the device still has it",
+		 atomic_read(&queue->interrupts), virtio_status(&disk));
 }
 
 void wait_for_returns(struct lane *lane)
@@ -116,7 +112,9 @@ void compare_rings(struct lane *lane)
 
 	if (lane->stuck)
 		return;
-	if (queue->used->idx != queue->avail_idx || queue->avail->idx != queue->avail_idx)
+	/* A packed ring has no indices. */
+	if (!lane->kind->packed &&
+	    (queue->used->idx != queue->avail_idx || queue->avail->idx != queue->avail_idx))
 		complain(
 			lane, NULL,
 			"all was returned, but avail idx is %u (physical 0x%lx) and used idx %u (physical 0x%lx), and both may only be %u",

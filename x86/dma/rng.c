@@ -64,6 +64,7 @@ static void give_buffers(void)
 
 	for (int i = 0; i < RNG_BUFFERS; i++) {
 		struct rng_buffer *buffer = &rng.buffers[i];
+		struct virtq_part part;
 
 		if (buffer->in_flight)
 			continue;
@@ -72,9 +73,8 @@ static void give_buffers(void)
 		buffer->length =
 			LEAST_LENGTH + scramble(buffer->number) % (MOST_LENGTH - LEAST_LENGTH + 1);
 		fill_words(buffer->words, CHUNK_WORDS, rng_poison(buffer));
-		set_descriptor(&rng.queue.desc[i], buffer->words, buffer->length,
-			       VIRTQ_DESC_F_WRITE, 0);
-		virtqueue_add(&rng.queue, i);
+		part = (struct virtq_part){ buffer->words, buffer->length, true };
+		virtqueue_add(&rng.queue, i, &part, 1);
 		given_any = true;
 	}
 	if (given_any)
@@ -150,16 +150,23 @@ static void rng_turn(void)
 	give_buffers();
 }
 
-static void run_rng(enum virtio_interface interface, enum virtio_interrupts interrupts)
+static void run_rng(enum virtio_interface interface, enum virtio_interrupts interrupts,
+		    u64 features)
 {
 	pcidevaddr_t pci = virtio_find(VIRTIO_ID_RNG);
+	char where[200];
 
 	if (!virtio_has_interface(pci, interface) || !virtio_has_interrupts(pci, interrupts)) {
 		report_skip("the device does not have this interface, or not these interrupts");
 		return;
 	}
 	memset(&rng, 0, sizeof(rng));
-	virtio_open(&rng.device, pci, interface, interrupts, 0);
+	virtio_open(&rng.device, pci, interface, interrupts, features);
+	if (features & ~rng.device.features) {
+		virtio_close(&rng.device);
+		report_skip("the device does not offer packed rings");
+		return;
+	}
 	virtqueue_open(&rng.device, &rng.queue, 0, QUEUE_SIZE, 0, RNG_VECTOR);
 	assert(RNG_BUFFERS <= rng.queue.size);
 	for (int i = 0; i < RNG_BUFFERS; i++)
@@ -170,13 +177,11 @@ static void run_rng(enum virtio_interface interface, enum virtio_interrupts inte
 		migrate_quiet_while(rng_turn);
 		rng.spoil = action == 0 && broken("buffer");
 		if (!wait_until((take_filled(), rng.made == rng.returned), RETURN_MS)) {
-			complain_of_rng(
-				NULL,
-				"%lu of %lu buffers were not returned: avail idx %u, used idx %u (physical 0x%lx), of which %u were seen; %d interrupts",
-				rng.made - rng.returned, rng.made, rng.queue.avail_idx,
-				rng.queue.used->idx,
-				virt_to_phys((const void *)&rng.queue.used->idx),
-				rng.queue.last_used_idx, atomic_read(&rng.queue.interrupts));
+			complain_of_rng(NULL,
+					"%lu of %lu buffers were not returned: %s; %d interrupts",
+					rng.made - rng.returned, rng.made,
+					virtqueue_describe(&rng.queue, where, sizeof(where)),
+					atomic_read(&rng.queue.interrupts));
 			break;
 		}
 	}
@@ -195,11 +200,18 @@ static void run_rng(enum virtio_interface interface, enum virtio_interrupts inte
 TEST(rng_modern_msix, .needs = VIRTIO_RNG,
      .about = "no buffer that waits in virtio-rng is lost or torn by a migration: modern, MSI-X")
 {
-	run_rng(VIRTIO_MODERN, VIRTIO_MSIX);
+	run_rng(VIRTIO_MODERN, VIRTIO_MSIX, 0);
 }
 
 TEST(rng_legacy_intx, .needs = VIRTIO_RNG,
      .about = "no buffer that waits in virtio-rng is lost or torn by a migration: legacy, INTx")
 {
-	run_rng(VIRTIO_LEGACY, VIRTIO_INTX);
+	run_rng(VIRTIO_LEGACY, VIRTIO_INTX, 0);
+}
+
+TEST(rng_packed, .needs = VIRTIO_RNG,
+     .about =
+	     "no buffer that waits in virtio-rng is lost or torn by a migration: packed ring, MSI-X")
+{
+	run_rng(VIRTIO_MODERN, VIRTIO_MSIX, BIT(VIRTIO_F_RING_PACKED));
 }

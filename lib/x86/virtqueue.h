@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a ring of each format does, for the files that implement virtio.h. Drivers include virtio.h
+ * alone.
+ */
+#ifndef X86_VIRTQUEUE_H
+#define X86_VIRTQUEUE_H
+
+#include "virtio.h"
+
+struct virtqueue_ops {
+	/* Allocates the areas of a queue whose size is known. virtio_close() frees its memory. */
+	void (*lay_out)(struct virtqueue *queue);
+	void (*put)(struct virtqueue *queue, u16 id, const struct virtq_part *parts, int count);
+	void (*publish)(struct virtqueue *queue, u16 idx);
+	bool (*get)(struct virtqueue *queue, struct virtq_used_elem *element);
+	bool (*has_used)(const struct virtqueue *queue);
+	/* The device need not interrupt. */
+	void (*disable_interrupts)(struct virtqueue *queue);
+	/* Whether the device asks to be notified of what was made available since the last call. */
+	bool (*wants_notification)(struct virtqueue *queue);
+	const char *(*describe)(const struct virtqueue *queue, char *text, size_t size);
+};
+
+extern const struct virtqueue_ops split_ring, packed_ring;
+
+static inline bool virtqueue_has_event_idx(const struct virtqueue *queue)
+{
+	return queue->device->features & BIT(VIRTIO_F_EVENT_IDX);
+}
+
+#endif
