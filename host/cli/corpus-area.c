@@ -62,6 +62,7 @@ static const struct {
 	{ "qemu_postcopy_", SNAPSHOTS },
 	{ "qemu_virtio_", DEVICES },
 	{ "qemu_blk_", DEVICES },
+	{ "qemu_net_", DEVICES },
 	{ "qemu_ahci_", DEVICES },
 	{ "qemu_ide_", DEVICES },
 	{ "qemu_fw_cfg_", OLD },
