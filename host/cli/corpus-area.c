@@ -71,6 +71,7 @@ static const struct {
 	{ "qemu_chipset_", OLD },
 	{ "qemu_shadowed_memory_", OLD },
 	{ "qemu_serial_", OLD },
+	{ "qemu_tco_", OLD },
 	{ "qemu_msr_", REGISTERS },
 	{ "qemu_cr8_", REGISTERS },
 	{ "qemu_debug_", REGISTERS },

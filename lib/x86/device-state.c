@@ -252,6 +252,8 @@ static void tell_pci(void)
 #define GPE0_ENABLE   0x28
 #define SMI_ENABLE    0x30
 #define RESET_CONTROL 0xcf9
+#define TCO1_CONTROL  0x68
+#define TCO_TIMER     0x72
 
 static void tell_power_management(void)
 {
@@ -263,6 +265,8 @@ static void tell_power_management(void)
 		     "device=ICH9 pm1_en=%#x pm1_cnt=%#x gpe0_en=%#x smi_en=%#x rst_cnt=%#x",
 		     inw(base + PM1_ENABLE), inw(base + PM1_CONTROL), inw(base + GPE0_ENABLE),
 		     inl(base + SMI_ENABLE), inb(RESET_CONTROL));
+	machine_line("machine", "device=TCO tco1_cnt=%#x tco_tmr=%#x", inw(base + TCO1_CONTROL),
+		     inw(base + TCO_TIMER));
 }
 
 void device_state_tell(void)

@@ -84,8 +84,6 @@ TEST(pci_registers, .needs = PCI_BUS,
 	report(count, "%d functions were looked at", count);
 }
 
-/* The ICH9's LPC bridge: device 31, function 0. */
-#define LPC	      PCI_DEVADDR(0, 31, 0)
 #define LPC_VENDOR    0x8086
 #define LPC_DEVICE    0x2918
 #define PIRQ_A	      0x60 /* A to D, and E to H from 0x68 */
@@ -105,6 +103,11 @@ FEATURE(ICH9, "the ICH9's LPC bridge (PCI function 1f.0)")
 {
 	return PCI_BUS_present() && pci_config_readw(LPC, PCI_VENDOR_ID) == LPC_VENDOR &&
 	       pci_config_readw(LPC, PCI_DEVICE_ID) == LPC_DEVICE;
+}
+
+u16 pm_base(void)
+{
+	return pci_config_readl(LPC, PM_BASE) & PM_BASE_MASK;
 }
 
 static u8 pirq_register(int pirq)
@@ -134,7 +137,7 @@ TEST(pci_interrupt_routes, .needs = ICH9,
 TEST(power_management, .needs = ICH9,
      .about = "the chipset's power management and reset registers survive an action")
 {
-	u16 base = pci_config_readl(LPC, PM_BASE) & PM_BASE_MASK, pm1, gpe;
+	u16 base = pm_base(), pm1, gpe;
 	static const struct port_register registers[] = {
 		{ "APM_STS", APM_STATUS, 0xff },
 		{ "RST_CNT", RESET_CONTROL, RESET_KIND },

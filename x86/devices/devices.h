@@ -4,6 +4,7 @@
 #define DEVICES_H
 
 #include "libcflat.h"
+#include "pci.h"
 #include "test.h"
 
 /* How long a device may take to answer. */
@@ -27,5 +28,11 @@ bool port_holds(u16 port);
 bool wait_for_port(const char *what, u16 port, u8 bits);
 
 DECLARE_FEATURE(CMOS);
+
+/* The ICH9's LPC bridge: device 31, function 0. */
+DECLARE_FEATURE(ICH9);
+#define LPC PCI_DEVADDR(0, 31, 0)
+/* The base of the ports of power management. 0: firmware has not given it an address. */
+u16 pm_base(void);
 
 #endif

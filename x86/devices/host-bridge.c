@@ -22,7 +22,6 @@
 #define PCIEXBAR      0x60
 #define PCIEXBAR_ON   BIT(0)
 #define PCIEXBAR_BASE 0xf0000000u
-#define LPC	      PCI_DEVADDR(0, 31, 0)
 #define RCBA	      0xf0
 #define RCBA_USUAL    0xfed1c000u
 #define RCBA_ON	      BIT(0)
