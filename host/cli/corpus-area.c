@@ -63,6 +63,7 @@ static const struct {
 	{ "qemu_virtio_", DEVICES },
 	{ "qemu_blk_", DEVICES },
 	{ "qemu_net_", DEVICES },
+	{ "qemu_balloon_", DEVICES },
 	{ "qemu_ahci_", DEVICES },
 	{ "qemu_ide_", DEVICES },
 	{ "qemu_fw_cfg_", OLD },

@@ -8,9 +8,10 @@
 
 #define PCI_VENDOR_ID_VIRTIO 0x1af4
 
-#define VIRTIO_ID_NET	1
-#define VIRTIO_ID_BLOCK 2
-#define VIRTIO_ID_RNG	4
+#define VIRTIO_ID_NET	  1
+#define VIRTIO_ID_BLOCK	  2
+#define VIRTIO_ID_RNG	  4
+#define VIRTIO_ID_BALLOON 5
 
 #define VIRTIO_CONFIG_S_ACKNOWLEDGE 1
 #define VIRTIO_CONFIG_S_DRIVER	    2
@@ -66,6 +67,11 @@
 /* Offsets in the device's configuration. */
 #define VIRTIO_BLK_CONFIG_CAPACITY   0
 #define VIRTIO_BLK_CONFIG_NUM_QUEUES 34
+
+/* 5.5 "Traditional Memory Balloon Device" */
+#define VIRTIO_BALLOON_F_STATS_VQ    1
+#define VIRTIO_BALLOON_S_MEMFREE     4
+#define VIRTIO_BALLOON_CONFIG_ACTUAL 4
 
 /* 4.1.2 "PCI Device Discovery": a transitional device's kind is in its subsystem id. */
 #define VIRTIO_PCI_FIRST_DEVICE	       0x1000

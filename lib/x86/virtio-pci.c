@@ -126,20 +126,32 @@ u8 virtio_isr(const struct virtio_device *device)
 						  : readb(device->isr);
 }
 
+static unsigned legacy_config(const struct virtio_device *device)
+{
+	return device->ports + (device->interrupts == VIRTIO_MSIX ? VIRTIO_LEGACY_CONFIG_WITH_MSIX
+								  : VIRTIO_LEGACY_CONFIG);
+}
+
 u64 virtio_config_read(const struct virtio_device *device, unsigned offset, unsigned size)
 {
-	unsigned start = device->interrupts == VIRTIO_MSIX ? VIRTIO_LEGACY_CONFIG_WITH_MSIX
-							   : VIRTIO_LEGACY_CONFIG;
 	u64 value = 0;
 
 	for (unsigned i = 0; i < size; i++) {
 		u8 byte = device->interface == VIRTIO_LEGACY
-				  ? inb(device->ports + start + offset + i)
+				  ? inb(legacy_config(device) + offset + i)
 				  : readb(device->config + offset + i);
 
 		value |= (u64)byte << 8 * i;
 	}
 	return value;
+}
+
+void virtio_config_write(const struct virtio_device *device, unsigned offset, u32 value)
+{
+	if (device->interface == VIRTIO_LEGACY)
+		outl(value, legacy_config(device) + offset);
+	else
+		writel(value, device->config + offset);
 }
 
 void virtio_reset(struct virtio_device *device)
@@ -201,10 +213,11 @@ static void name_device(struct virtio_device *device)
 	char at[8];
 
 	snprintf(device->name, sizeof(device->name), "%s %s (%s%s, %s)",
-		 device->id == VIRTIO_ID_BLOCK ? "virtio-blk"
-		 : device->id == VIRTIO_ID_RNG ? "virtio-rng"
-		 : device->id == VIRTIO_ID_NET ? "virtio-net"
-					       : "virtio device",
+		 device->id == VIRTIO_ID_BLOCK	   ? "virtio-blk"
+		 : device->id == VIRTIO_ID_RNG	   ? "virtio-rng"
+		 : device->id == VIRTIO_ID_NET	   ? "virtio-net"
+		 : device->id == VIRTIO_ID_BALLOON ? "virtio-balloon"
+						   : "virtio device",
 		 pci_name(device->pci, at),
 		 device->interface == VIRTIO_LEGACY ? "legacy" : "modern",
 		 device->features & BIT(VIRTIO_F_RING_PACKED) ? ", packed" : "",

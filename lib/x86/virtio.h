@@ -183,6 +183,7 @@ u8 virtio_status(const struct virtio_device *device);
 /* The ISR status. Reading it clears it, and lowers the line of INTx. */
 u8 virtio_isr(const struct virtio_device *device);
 u64 virtio_config_read(const struct virtio_device *device, unsigned offset, unsigned size);
+void virtio_config_write(const struct virtio_device *device, unsigned offset, u32 value);
 
 /*
  * Makes a request of COUNT parts available, without a notification. A used element names it by its

@@ -6,6 +6,7 @@
 #include <asm/svm.h>
 #include <asm/vmx.h>
 #include <glib.h>
+#include <linux/virtio_balloon.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -43,6 +44,8 @@ static void test_virtio(void)
 	g_assert_cmpint(RING_EVENT_WRAP, ==, VRING_PACKED_EVENT_F_WRAP_CTR);
 	g_assert_cmpint(VIRTIO_BLK_CONFIG_CAPACITY, ==,
 			offsetof(struct virtio_blk_config, capacity));
+	g_assert_cmpint(VIRTIO_BALLOON_CONFIG_ACTUAL, ==,
+			offsetof(struct virtio_balloon_config, actual));
 	g_assert_cmpint(VIRTIO_BLK_CONFIG_NUM_QUEUES, ==,
 			offsetof(struct virtio_blk_config, num_queues));
 
