@@ -32,6 +32,10 @@ DECLARE_FEATURE(CMOS);
 /* The ICH9's LPC bridge: device 31, function 0. */
 DECLARE_FEATURE(ICH9);
 #define LPC PCI_DEVADDR(0, 31, 0)
+/* The base of the chipset's registers in memory, and a usual value for it. */
+#define RCBA	   0xf0
+#define RCBA_USUAL 0xfed1c000u
+#define RCBA_ON	   BIT(0)
 /* The base of the ports of power management. 0: firmware has not given it an address. */
 u16 pm_base(void);
 

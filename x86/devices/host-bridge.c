@@ -22,9 +22,6 @@
 #define PCIEXBAR      0x60
 #define PCIEXBAR_ON   BIT(0)
 #define PCIEXBAR_BASE 0xf0000000u
-#define RCBA	      0xf0
-#define RCBA_USUAL    0xfed1c000u
-#define RCBA_ON	      BIT(0)
 #define D31IR	      0x3140 /* how the interrupts of device 31 are routed, four bits each */
 
 FEATURE(Q35, "the host bridge of Intel's Q35 (PCI function 00.0)")

@@ -4,16 +4,17 @@
  * Registers"). A part of the program devices: see devices.c.
  *
  * The timer counts down each 0.6 seconds. At 0 it sets TIMEOUT and begins anew; the second time it
- * resets the machine, unless the board forbids that, as QEMU's does. A guest's watchdog daemon
- * writes TCO_RLD to begin anew in time.
+ * resets the machine, unless GCS.NO_REBOOT forbids that. A guest's watchdog daemon writes TCO_RLD
+ * to begin anew in time.
  *
  * A broken VMM forgets the timer, so that a guest that hangs after a migration stays so. Or it
  * begins anew or ends at once, and resets a guest that is well. The tests look at the count and at
- * TIMEOUT. They do not let it expire twice.
+ * TIMEOUT, and forbid that it resets the guest.
  */
 #include "deadline.h"
 #include "io.h"
 #include "migrate.h"
+#include "vm.h"
 #include "x86/devices/devices.h"
 
 /* From the base of power management on */
@@ -30,6 +31,10 @@
 #define LONGEST	     0x3fe /* ten minutes */
 #define SHORTEST     2	   /* the timer does not run with less */
 
+/* From the base of the chipset's registers on */
+#define GCS	  0x3410
+#define NO_REBOOT BIT(5)
+
 static u16 base;
 static u16 control_before, timer_before;
 
@@ -45,8 +50,20 @@ static void stop_timer(void)
 	outw(TIMEOUT, base + TCO1_STS);
 }
 
+/* This is GCS's value after a reset, too. */
+static void forbid_reset(void)
+{
+	u32 before = pci_config_readl(LPC, RCBA);
+	volatile u8 *gcs = (volatile u8 *)phys_to_virt(RCBA_USUAL) + GCS;
+
+	pci_config_writel(LPC, RCBA, RCBA_USUAL | RCBA_ON);
+	writel(readl(gcs) | NO_REBOOT, gcs);
+	pci_config_writel(LPC, RCBA, before);
+}
+
 static void begin(void)
 {
+	forbid_reset();
 	control_before = inw(base + TCO1_CNT);
 	timer_before = inw(base + TCO_TMR);
 	stop_timer();

@@ -36,7 +36,7 @@ struct port {
 	struct virtqueue queues[QUEUES];
 	mac_address mac;
 	u32 header_bytes;
-	u8 *buffers; /* BUFFERS of them */
+	u8 *buffers; /* for frames that arrive */
 	u32 buffer_bytes;
 	u8 *command; /* a page for a command of the control queue */
 };
