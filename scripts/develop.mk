@@ -38,7 +38,7 @@ scripts = $(sort configure run_tests.sh .ci/run $(shell grep -lE '^#!/bin/sh|she
 	$(filter-out %.c %.h %.mk,$(wildcard lab/* scripts/* scripts/completion/* corpus/*/* tests/* tests/*/*)) /dev/null 2>/dev/null))
 
 # Each part runs even if an earlier one has failed.
-lint_parts := lint-format lint-shell lint-c lint-layers lint-strings lint-headings
+lint_parts := lint-format lint-shell lint-c lint-layers lint-strings lint-docs
 lint:
 	$(quiet)$(MAKE) --no-print-directory -k $(lint_parts)
 
@@ -68,9 +68,9 @@ lint-strings:
 	$(say) STRINGS
 	$(quiet)scripts/check-strings $(filter-out tests/%,$(c_files))
 
-lint-headings:
-	$(say) HEADINGS
-	$(quiet)scripts/check-headings
+lint-docs:
+	$(say) DOCS
+	$(quiet)scripts/check-docs
 
 tags:
 	ctags -R --exclude=$(build) .
