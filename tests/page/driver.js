@@ -26,6 +26,13 @@ function all(selector) {
 	return [...document.querySelectorAll(selector)];
 }
 
+// Waits until the page has drawn the case's axis. It does so when the browser has laid the page out, which
+// may come late on a busy machine.
+async function drawn() {
+	for (let turn = 0; turn < 100 && !one('#case svg .test'); turn++)
+		await new Promise(done => setTimeout(done, 20));
+}
+
 // Does ACTION, and waits until the address has changed and the page has handled that.
 function moved(action) {
 	return new Promise(done => {
@@ -80,6 +87,7 @@ async function openCase() {
 	check('a cell can be reached by the keyboard', document.activeElement === cell);
 	check('a cell says more than its colour', cell.textContent.includes('fail'), cell.textContent);
 	await moved(() => cell.click());
+	await drawn();
 	check('the case is open', !one('#case').hidden && one('#overview').hidden);
 	check('its name is the heading', one('#case h1').textContent.includes(`${expected.program}/${expected.plan}`));
 	check('a screen reader is taken there', document.activeElement === one('#case'));
