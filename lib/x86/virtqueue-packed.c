@@ -79,38 +79,23 @@ static bool has_used(const struct virtqueue *queue)
 	return avail == used && used == queue->next_used.wrap;
 }
 
-/* Asks to be told of the next used descriptor, which may come meanwhile (2.8.10). */
-static bool is_empty(struct virtqueue *queue)
+static void set_used_event(struct virtqueue *queue)
 {
-	if (has_used(queue))
-		return false;
-	if (!virtqueue_has_event_idx(queue))
-		return true;
 	queue->driver_event->off_wrap = queue->next_used.at | queue->next_used.wrap
 								      << RING_EVENT_WRAP;
-	/* The event must be written before the flags are read again. */
-	smp_mb();
-	return !has_used(queue);
 }
 
 /* The device writes one descriptor for a request, and skips as many as the request had. */
-static bool get(struct virtqueue *queue, struct virtq_used_elem *element)
+static const volatile void *take(struct virtqueue *queue, struct virtq_used_elem *element)
 {
-	volatile struct virtq_packed_desc *at;
+	volatile struct virtq_packed_desc *at = &queue->ring[queue->next_used.at];
 
-	if (is_empty(queue))
-		return false;
-	/* The flags must be read before the rest. */
-	smp_rmb();
-	at = &queue->ring[queue->next_used.at];
 	element->id = at->id;
 	element->len = at->len;
 	/* With an id that was never given, the driver cannot know where the next element is. */
 	if (at->id < queue->size)
 		advance(queue, &queue->next_used, MAX(1, queue->chain_lengths[at->id]));
-	queue->last_used_idx++;
-	queue->last_element = at;
-	return true;
+	return at;
 }
 
 static void disable_interrupts(struct virtqueue *queue)
@@ -153,8 +138,9 @@ const struct virtqueue_ops packed_ring = {
 	.lay_out = lay_out,
 	.put = put,
 	.publish = publish,
-	.get = get,
 	.has_used = has_used,
+	.set_used_event = set_used_event,
+	.take = take,
 	.disable_interrupts = disable_interrupts,
 	.wants_notification = wants_notification,
 	.describe = describe,

@@ -59,33 +59,19 @@ static volatile u16 *avail_event(const struct virtqueue *queue)
 	return (volatile u16 *)&queue->used->ring[queue->size];
 }
 
-/* Asks to be told of the next element, which may come meanwhile. */
-static bool is_empty(struct virtqueue *queue)
+static void set_used_event(struct virtqueue *queue)
 {
-	if (has_used(queue))
-		return false;
-	if (!virtqueue_has_event_idx(queue))
-		return true;
 	*used_event(queue) = queue->last_used_idx;
-	/* The event must be written before the index is read again. */
-	smp_mb();
-	return !has_used(queue);
 }
 
-static bool get(struct virtqueue *queue, struct virtq_used_elem *element)
+static const volatile void *take(struct virtqueue *queue, struct virtq_used_elem *element)
 {
-	volatile struct virtq_used_elem *at;
+	volatile struct virtq_used_elem *at =
+		&queue->used->ring[queue->last_used_idx % queue->size];
 
-	if (is_empty(queue))
-		return false;
-	/* The index must be read before the element. */
-	smp_rmb();
-	at = &queue->used->ring[queue->last_used_idx % queue->size];
 	element->id = at->id;
 	element->len = at->len;
-	queue->last_used_idx++;
-	queue->last_element = at;
-	return true;
+	return at;
 }
 
 static void disable_interrupts(struct virtqueue *queue)
@@ -116,8 +102,9 @@ const struct virtqueue_ops split_ring = {
 	.lay_out = lay_out,
 	.put = put,
 	.publish = publish,
-	.get = get,
 	.has_used = has_used,
+	.set_used_event = set_used_event,
+	.take = take,
 	.disable_interrupts = disable_interrupts,
 	.wants_notification = wants_notification,
 	.describe = describe,

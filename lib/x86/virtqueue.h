@@ -13,8 +13,11 @@ struct virtqueue_ops {
 	void (*lay_out)(struct virtqueue *queue);
 	void (*put)(struct virtqueue *queue, u16 id, const struct virtq_part *parts, int count);
 	void (*publish)(struct virtqueue *queue, u16 idx);
-	bool (*get)(struct virtqueue *queue, struct virtq_used_elem *element);
 	bool (*has_used)(const struct virtqueue *queue);
+	/* Asks to be told of the next used element. Only with VIRTIO_F_EVENT_IDX. */
+	void (*set_used_event)(struct virtqueue *queue);
+	/* Reads the next used element, which is there, and returns where it is. */
+	const volatile void *(*take)(struct virtqueue *queue, struct virtq_used_elem *element);
 	/* The device need not interrupt. */
 	void (*disable_interrupts)(struct virtqueue *queue);
 	/* Whether the device asks to be notified of what was made available since the last call. */
