@@ -48,20 +48,11 @@ static struct virtqueue queues[QUEUES];
 
 static bool open_balloon(enum virtio_interface interface, u64 features)
 {
-	pcidevaddr_t pci = virtio_find(VIRTIO_ID_BALLOON);
 	bool statistics = features & BIT(VIRTIO_BALLOON_F_STATS_VQ);
 
-	if (!virtio_has_interface(pci, interface)) {
-		report_skip("the balloon does not have this interface");
+	if (!virtio_open(&balloon, virtio_find(VIRTIO_ID_BALLOON), interface, VIRTIO_POLLED,
+			 features, 0))
 		return false;
-	}
-	virtio_open(&balloon, pci, interface, VIRTIO_POLLED, features);
-	if (features & ~balloon.features) {
-		virtio_close(&balloon);
-		report_skip("the balloon does not offer features 0x%lx",
-			    features & ~balloon.features);
-		return false;
-	}
 	for (int i = INFLATEQ; i < (statistics ? QUEUES : STATSQ); i++)
 		virtqueue_open(&balloon, &queues[i], i, QUEUE_SIZE, 0, VECTOR + i);
 	virtio_driver_ok(&balloon);

@@ -9,6 +9,7 @@
 #include "deadline.h"
 #include "io.h"
 #include "isr.h"
+#include "report.h"
 #include "smp.h"
 #include "vm.h"
 
@@ -56,14 +57,14 @@ static u8 find_structure(pcidevaddr_t pci, u8 type)
 	return at;
 }
 
-bool virtio_has_interface(pcidevaddr_t pci, enum virtio_interface interface)
+static bool has_interface(pcidevaddr_t pci, enum virtio_interface interface)
 {
 	if (interface == VIRTIO_MODERN)
 		return find_structure(pci, VIRTIO_CAP_COMMON_CFG);
 	return pci_config_readw(pci, PCI_DEVICE_ID) < VIRTIO_PCI_FIRST_MODERN_DEVICE;
 }
 
-bool virtio_has_interrupts(pcidevaddr_t pci, enum virtio_interrupts interrupts)
+static bool has_interrupts(pcidevaddr_t pci, enum virtio_interrupts interrupts)
 {
 	switch (interrupts) {
 	case VIRTIO_MSIX:
@@ -224,11 +225,15 @@ static void name_device(struct virtio_device *device)
 		 interrupts[device->interrupts]);
 }
 
-void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_interface interface,
-		 enum virtio_interrupts interrupts, u64 features)
+bool virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_interface interface,
+		 enum virtio_interrupts interrupts, u64 needed, u64 wanted)
 {
 	u16 id = pci_config_readw(pci, PCI_DEVICE_ID);
 
+	if (!has_interface(pci, interface) || !has_interrupts(pci, interrupts)) {
+		report_skip("the device does not have this interface, or not these interrupts");
+		return false;
+	}
 	*device = (struct virtio_device){ .pci = pci,
 					  .interface = interface,
 					  .interrupts = interrupts };
@@ -248,10 +253,15 @@ void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
 	wrote();
 	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
 	wrote();
-	device->features = interface == VIRTIO_LEGACY ? negotiate_legacy(device, features)
-						      : negotiate_modern(device, features);
+	device->features = interface == VIRTIO_LEGACY ? negotiate_legacy(device, needed | wanted)
+						      : negotiate_modern(device, needed | wanted);
 	/* Now it is known which rings the device has. */
 	name_device(device);
+	if (!(needed & ~device->features))
+		return true;
+	report_skip("%s does not offer features 0x%lx", device->name, needed & ~device->features);
+	virtio_close(device);
+	return false;
 }
 
 void virtio_driver_ok(struct virtio_device *device)

@@ -151,16 +151,15 @@ struct virtio_device {
 pcidevaddr_t virtio_find(u16 id);
 /* The next one after `previous`. */
 pcidevaddr_t virtio_find_next(u16 id, pcidevaddr_t previous);
-/* Whether the device has this interface, or this kind of interrupts, on this machine. */
-bool virtio_has_interface(pcidevaddr_t device, enum virtio_interface interface);
-bool virtio_has_interrupts(pcidevaddr_t device, enum virtio_interrupts interrupts);
 
 /*
- * Resets the device, and initializes it up to FEATURES_OK with those of `features` (bits) that it
- * offers. VIRTIO_F_VERSION_1 is added for the modern interface. Aborts if the device refuses.
+ * Resets the device, and initializes it up to FEATURES_OK with the features (bits) that the test
+ * needs, and with those of `wanted` that the device offers. VIRTIO_F_VERSION_1 is added for the
+ * modern interface. If there is no device, or it lacks the interface, the interrupts or a feature
+ * that the test needs, reports a skip and returns false. Aborts if the device refuses.
  */
-void virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_interface interface,
-		 enum virtio_interrupts interrupts, u64 features);
+bool virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_interface interface,
+		 enum virtio_interrupts interrupts, u64 needed, u64 wanted);
 /*
  * Sets queue `index` up. Its interrupts come to `cpu` with `vector`; with INTx, all queues share
  * the interrupts of the queue that was opened first. The queue has at most `size` descriptors, but

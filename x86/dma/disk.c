@@ -94,23 +94,14 @@ void free_lane(struct lane *lane)
 bool open_disk(const struct kind *kind)
 {
 	pcidevaddr_t pci = virtio_find(VIRTIO_ID_BLOCK);
-	u64 wanted = BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_MQ), chunks;
+	u64 needed = 0, wanted = BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_MQ), chunks;
 
 	if (kind->event_idx)
-		wanted |= BIT(VIRTIO_F_EVENT_IDX);
+		needed |= BIT(VIRTIO_F_EVENT_IDX);
 	if (kind->packed)
-		wanted |= BIT(VIRTIO_F_RING_PACKED);
-	if (!virtio_has_interface(pci, kind->interface) ||
-	    !virtio_has_interrupts(pci, kind->interrupts)) {
-		report_skip("the disk does not have this interface, or not these interrupts");
+		needed |= BIT(VIRTIO_F_RING_PACKED);
+	if (!virtio_open(&disk, pci, kind->interface, kind->interrupts, needed, wanted))
 		return false;
-	}
-	virtio_open(&disk, pci, kind->interface, kind->interrupts, wanted);
-	if (wanted & ~disk.features & (BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED))) {
-		virtio_close(&disk);
-		report_skip("the disk does not offer VIRTIO_F_EVENT_IDX or VIRTIO_F_RING_PACKED");
-		return false;
-	}
 	lane_count = 1;
 	if (disk.features & BIT(VIRTIO_BLK_F_MQ))
 		lane_count = MIN((u64)cpu_count(),

@@ -153,20 +153,12 @@ static void rng_turn(void)
 static void run_rng(enum virtio_interface interface, enum virtio_interrupts interrupts,
 		    u64 features)
 {
-	pcidevaddr_t pci = virtio_find(VIRTIO_ID_RNG);
 	char where[200];
 
-	if (!virtio_has_interface(pci, interface) || !virtio_has_interrupts(pci, interrupts)) {
-		report_skip("the device does not have this interface, or not these interrupts");
-		return;
-	}
 	memset(&rng, 0, sizeof(rng));
-	virtio_open(&rng.device, pci, interface, interrupts, features);
-	if (features & ~rng.device.features) {
-		virtio_close(&rng.device);
-		report_skip("the device does not offer packed rings");
+	if (!virtio_open(&rng.device, virtio_find(VIRTIO_ID_RNG), interface, interrupts, features,
+			 0))
 		return;
-	}
 	virtqueue_open(&rng.device, &rng.queue, 0, QUEUE_SIZE, 0, RNG_VECTOR);
 	assert(RNG_BUFFERS <= rng.queue.size);
 	for (int i = 0; i < RNG_BUFFERS; i++)

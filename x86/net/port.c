@@ -47,13 +47,14 @@ unsigned sum_of_wrong(void)
 	return wrong;
 }
 
-static void open_port(struct port *port, pcidevaddr_t pci, enum virtio_interface interface,
+static bool open_port(struct port *port, pcidevaddr_t pci, enum virtio_interface interface,
 		      enum virtio_interrupts interrupts, u64 features)
 {
 	struct virtio_device *device = &port->device;
 
 	memset(port, 0, sizeof(*port));
-	virtio_open(device, pci, interface, interrupts, features | BIT(VIRTIO_NET_F_MAC));
+	if (!virtio_open(device, pci, interface, interrupts, features, BIT(VIRTIO_NET_F_MAC)))
+		return false;
 	/* 5.1.6.1 "Legacy Interface": num_buffers is there only if buffers are merged. */
 	port->header_bytes =
 		interface == VIRTIO_LEGACY && !(device->features & BIT(VIRTIO_NET_F_MRG_RXBUF))
@@ -61,6 +62,7 @@ static void open_port(struct port *port, pcidevaddr_t pci, enum virtio_interface
 			: sizeof(struct virtio_net_hdr);
 	for (int i = 0; i < MAC_BYTES; i++)
 		port->mac[i] = virtio_config_read(device, i, 1);
+	return true;
 }
 
 bool open_ports(const struct kind *kind)
@@ -69,19 +71,12 @@ bool open_ports(const struct kind *kind)
 	pcidevaddr_t second = virtio_find_next(VIRTIO_ID_NET, first);
 
 	wrong = 0;
-	if (!virtio_has_interface(second, kind->interface) ||
-	    !virtio_has_interrupts(second, kind->interrupts)) {
-		report_skip("the device does not have this interface, or not these interrupts");
+	if (!open_port(&sender, first, kind->interface, VIRTIO_POLLED, 0))
+		return false;
+	if (!open_port(&receiver, second, kind->interface, kind->interrupts, kind->features)) {
+		virtio_close(&sender.device);
 		return false;
 	}
-	open_port(&receiver, second, kind->interface, kind->interrupts, kind->features);
-	if (kind->features & ~receiver.device.features) {
-		virtio_close(&receiver.device);
-		report_skip("the device does not offer features 0x%lx",
-			    kind->features & ~receiver.device.features);
-		return false;
-	}
-	open_port(&sender, first, kind->interface, VIRTIO_POLLED, 0);
 	for (int i = RECEIVEQ; i < QUEUES; i++)
 		if (i != CONTROLQ || kind->features & BIT(VIRTIO_NET_F_CTRL_VQ))
 			virtqueue_open(&receiver.device, &receiver.queues[i], i, QUEUE_SIZE, 0,
