@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs the cases of `ferry bisect` by a `ferry run` of its own, reads its results as they come, and
- * ends it as soon as the answer is certain. See bisect-steps.h.
+ * Runs the cases of `ferry bisect` by starting `ferry run`. Reads the results of that process as
+ * they come, and ends it as soon as the answer is certain. See bisect-steps.h.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "util/paths.h"
 #include "util/text.h"
 
-/* What a case says of the commit, from the best to the worst. */
+/* What the result of a case says about the commit, from the best to the worst. */
 enum word {
 	WORD_GOOD,
 	WORD_UNCLEAR,
@@ -27,17 +27,18 @@ struct runs {
 	const struct bisect_options *options;
 	struct bisect_seen *seen;
 	GMainLoop *loop;
-	guint cases; /* of each run; 0: not known yet */
-	/* For each run: how many cases have ended, and the worst word. */
+	guint cases; /* how many each run has */
+	/* For each run: how many of its cases have ended, and the worst of their words. */
 	guint *ended;
 	enum word *worst;
 	int wait_status;
 };
 
 /*
- * The verdict of the tests that --test names: they alone count. NULL: they did not run. A skip
- * outweighs a pass, on another CPU or of another test, unlike in reports: the bug may be where
- * nothing was tested, and a commit that is called good for that makes git blame another one.
+ * The verdict of the tests that --test names, which alone decide. NULL: none of them ran. Several
+ * tests may have that name, and a test may run on each CPU. A failure outweighs a skip, and a skip
+ * outweighs a pass. In reports a pass outweighs a skip, but here the bug may be where a test was
+ * skipped. If such a commit were called good, git would blame another one.
  */
 static const char *named_test(const struct runs *runs, JsonObject *result, char **reason)
 {
@@ -76,13 +77,16 @@ static enum word word_of_test(const struct runs *runs, JsonObject *result, char 
 	return WORD_GOOD;
 }
 
-/* The kernel or the VMM was no use, so no case tells anything: see --boot-failure. */
+/* The kernel did not boot or died, or the VMM did not start. See the option --boot-failure. */
 static gboolean is_boot_failure(enum failure_kind kind)
 {
 	return kind == KIND_LAB_BOOT || kind == KIND_LAB || kind == KIND_VMM_START;
 }
 
-/* If the VMM or a migration fails, the bug is there or in the kernel below. */
+/*
+ * What a case says that ended in an error. If the VMM or a migration failed, the commit is bad: the
+ * bug is in the VMM or in the kernel.
+ */
 static enum word word_of_error(const struct runs *runs, enum failure_kind kind)
 {
 	if (is_boot_failure(kind))
@@ -142,7 +146,10 @@ static void count_run(struct runs *runs, enum word word)
 		g_main_loop_quit(runs->loop);
 }
 
-/* Run number NUMBER has one result more. The run fails as soon as one of its cases does. */
+/*
+ * Adds the result of one case to the run with index NUMBER. A run is bad as soon as one of its
+ * cases is. Otherwise its verdict is known when all of its cases have ended.
+ */
 static void add_word(struct runs *runs, guint number, enum word word)
 {
 	gboolean was_bad = runs->worst[number] == WORD_BAD;
@@ -153,7 +160,7 @@ static void add_word(struct runs *runs, guint number, enum word word)
 		count_run(runs, runs->worst[number]);
 }
 
-/* "svm_state/none#3" is of the third run, which has index 2. */
+/* The case "svm_state/none#3" belongs to the third run, which has index 2. */
 static guint run_number(const struct runs *runs, const char *name)
 {
 	const char *mark = strrchr(name, '#');
@@ -188,7 +195,7 @@ static void on_line(void *data, const char *line)
 	g_autoptr(JsonParser) parser = json_parser_new();
 
 	if (*line != '{') {
-		/* Passes on what `ferry run` tells people. Our own line comes at the end. */
+		/* `ferry run` tells people this, so pass it on. Our own line comes last. */
 		printf("%s\n", line);
 		fflush(stdout);
 		return;
@@ -208,8 +215,9 @@ static void on_ended(void *data, int wait_status)
 }
 
 /*
- * `ferry run` has told why it ran nothing. A QEMU may lack the machine type that was asked for, and
- * the QEMU of another commit may have it. Another commit of Linux cannot help.
+ * Notes that `ferry run` refused to run anything. It has told the user why. For a QEMU tree, git
+ * may try another commit: this commit may lack the machine type that the user wants. For a Linux
+ * tree, git must stop, since no other commit can help.
  */
 static void note_refusal(struct runs *runs)
 {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of needs. A new need takes a function that asks this machine, a row, and its name in
- * the `offers` of the labs that meet it (lab/kinds.c).
+ * The table of what a case may need of its host. See needs.h. To add a need, write a function that
+ * asks this machine, add a row to the table, and add the need's name to the `offers` of the labs
+ * that meet it (lab/kinds.c).
  */
 #include "suite/needs.h"
 #include "util/kvm.h"
 
-/* MAX_CPUS of QEMU's q35 machine under TCG. */
+/* The ids of a local APIC that QEMU 7.2 emulates are 0 to 254: x86_cpus_init() in hw/i386/x86.c. */
 #define MOST_TCG_VCPUS 255
 
 unsigned most_vcpus(const char *accel)
@@ -37,7 +38,7 @@ static const char *missing_hyperv(const char *accel)
 	return NULL;
 }
 
-/* TCG emulates SVM, too, with bugs in QEMU 7.2. Whoever asks for --accel tcg gets it. */
+/* TCG emulates SVM, too, though QEMU 7.2 does so with bugs. So --accel tcg never lacks it. */
 static const char *missing_svm(const char *accel)
 {
 	if (!missing_kvm(accel) && !kvm_offers_svm())
@@ -81,14 +82,14 @@ static const char *missing_clock_tsc(const char *accel)
 {
 	if (missing_kvm(accel) || clock_is_tsc())
 		return missing_kvm(accel);
-	return "needs a host whose kernel trusts its TSC (its clocksource is not tsc; a lab's is, with --lab-clock tsc)";
+	return "needs a host whose clocksource is tsc, and this host has another one (a lab has it with --lab-clock tsc)";
 }
 
 static const char *missing_clock_not_tsc(const char *accel)
 {
 	if (missing_kvm(accel) || !clock_is_tsc())
 		return missing_kvm(accel);
-	return "needs a host whose kernel does not trust its TSC (its clocksource is tsc; a lab's is not, with --lab-clock hpet)";
+	return "needs a host whose clocksource is not tsc, and this host's is (a lab has another one with --lab-clock hpet)";
 }
 
 static const char *nothing_missing(const char *accel)
@@ -99,14 +100,14 @@ static const char *nothing_missing(const char *accel)
 static const struct need {
 	const char *name;
 	const char *(*missing)(const char *accel);
-	const char *lab_clock; /* that a lab must have for it; NULL: any */
+	const char *lab_clock; /* the clock that a lab must have for it; NULL: any will do */
 } needs[] = {
 	{ .name = "kvm", .missing = missing_kvm },
 	{ .name = "kvmclock", .missing = missing_kvmclock },
 	{ .name = "hyperv", .missing = missing_hyperv },
 	{ .name = "svm", .missing = missing_svm },
 	{ .name = "vmx", .missing = missing_vmx },
-	/* --firmware decides about this need, and not the host (placement.c). */
+	/* Whether this need is met depends on --firmware, not on the host (placement.c). */
 	{ .name = NEEDS_UEFI, .missing = nothing_missing },
 	{ .name = "smm", .missing = missing_smm },
 	{ .name = "tsc_scaling", .missing = missing_tsc_scaling },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Members of JSON objects. See json-member.h. */
+/* Reads members of JSON objects, and checks their types. See json-member.h. */
 #include "util/json-member.h"
 
 static JsonNode *member(JsonObject *object, const char *name)

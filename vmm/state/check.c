@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See check.h, and state_check() in state.h. */
+/*
+ * Compares the state of a restored guest with the state that was saved, and prints the differences.
+ * See check.h, and state_check() in state.h.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +14,7 @@
 #include "message.h"
 #include "rules.h"
 
-/* At most so many differences are printed; all are counted. */
+/* At most this many differences are printed, but all are counted. */
 #define MOST_LINES 16
 
 static const char *whose(int cpu)
@@ -47,7 +50,7 @@ static void tell(struct comparison *comparison, const char *field, const char *o
 		message("%s", text);
 }
 
-/* The last line is all that the runner gets, so it has the first difference. */
+/* The runner reports only the last line. So that line has the first difference. */
 static void __attribute__((noreturn)) fail(const struct comparison *comparison)
 {
 	unsigned others = comparison->differences - 1;
@@ -82,13 +85,13 @@ static uint64_t number(const uint8_t *bytes, uint32_t size)
 	return value;
 }
 
-/* The high half, then the low half. */
+/* Prints 16 bytes as one number, with the high half first. */
 static void print_long(char *text, size_t room, const uint8_t *bytes)
 {
 	snprintf(text, room, "0x%016" PRIx64 "%016" PRIx64, number(bytes + 8, 8), number(bytes, 8));
 }
 
-/* SIZE is at most 16. */
+/* SIZE is 1 to 8, or 16. */
 static void compare_bytes(struct comparison *comparison, const char *name, uint32_t offset,
 			  uint32_t size)
 {
@@ -107,7 +110,7 @@ static void compare_bytes(struct comparison *comparison, const char *name, uint3
 	tell(comparison, name, was, is, NULL);
 }
 
-/* The field that has the byte at OFFSET, and which of its elements. */
+/* The field that contains the byte at OFFSET, and in ELEMENT which of its elements; or NULL. */
 static const struct field *field_at(const struct field *fields, uint32_t offset, uint32_t *element)
 {
 	for (const struct field *field = fields; field && field->name; field++) {
@@ -157,7 +160,7 @@ static void compare_value(struct comparison *comparison)
 
 	if (old->size == new->size && !memcmp(old->bytes, new->bytes, old->size))
 		return;
-	/* A piece that is never restored is no state of the guest. */
+	/* A piece that is never restored, such as "time", is not the guest's state. */
 	if (!piece->restore && !piece->set)
 		return;
 	if (piece->compare) {
@@ -187,7 +190,10 @@ void state_check(struct machine *machine, const struct state *state)
 		comparison.old = &state->values[i];
 		comparison.piece = comparison.old->piece;
 		comparison.cpu = comparison.old->cpu;
-		/* Both were saved in the same order, unless one comes from another process. */
+		/*
+		 * Two states of one process have the same values in the same order. In a state from
+		 * another process the value may be elsewhere.
+		 */
 		comparison.new = i < now->count && now->values[i].piece == comparison.piece &&
 						 now->values[i].cpu == comparison.cpu
 					 ? &now->values[i]

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * devices: the two 8259A interrupt controllers (Intel 8259A data sheet; ICH9 data sheet, 5.8) and
- * LVT0 in ExtINT mode, by which they interrupt CPU 0. See devices.c.
+ * the local APIC's LVT0 in ExtINT mode, by which they interrupt CPU 0. See devices.c.
  *
- * They are KVM's, or the VMM's with kernel-irqchip=split. A broken hypervisor loses an interrupt
- * that waits at a controller, delivers one that waits behind another, or forgets which one is in
- * service, so that its EOI ends nothing. The clock (MC146818) is the source: it raises its line,
- * and keeps it high until its register C is read, so a lost interrupt is not repeated.
+ * KVM emulates the controllers, or the VMM does with kernel-irqchip=split. A broken hypervisor
+ * loses an interrupt that is pending at a controller. Or it delivers one that must wait until a
+ * handler has sent EOI. Or it forgets which interrupt is in service, so that the EOI ends nothing.
+ *
+ * The interrupts come from the clock (MC146818). It raises its line, and keeps it high until its
+ * register C is read. The controllers look for edges, so a lost interrupt does not come again.
  */
 #include "apic.h"
 #include "cmos.h"
@@ -21,22 +23,22 @@
 
 #define MASTER	  0x20
 #define SLAVE	  0xa0
-#define PIC_IMR	  1 /* from the controller's port */
+#define PIC_IMR	  1 /* the port of the IMR, counted from the controller's first port */
 #define ELCR1	  0x4d0
 #define ELCR2	  0x4d1
 #define ICW1_ICW4 0x11
 #define ICW4_8086 0x01
 #define ICW4_AEOI 0x02
-#define CASCADE	  2
-#define READ_IRR  0x0a /* OCW3: what the controller's port reads from now on */
-#define READ_ISR  0x0b
-#define POLL	  0x0c /* OCW3: the next read takes the interrupt and tells which it is */
-#define POLLED	  0x80 /* in what it reads: there was one */
-#define EOI	  0x20 /* OCW2, not specific */
+#define CASCADE	  2    /* the slave is at this input of the master */
+#define READ_IRR  0x0a /* OCW3: from now on, reads of the controller's port return the IRR */
+#define READ_ISR  0x0b /* OCW3: they return the ISR */
+#define POLL	  0x0c /* OCW3: the next read accepts an interrupt and returns its number */
+#define POLLED	  0x80 /* set in what that read returns if there was an interrupt */
+#define EOI	  0x20 /* OCW2: non-specific EOI */
 
 #define MASTER_BASE 0x60
 #define SLAVE_BASE  0x68
-#define CLOCK_IRQ   0 /* of the slave: IRQ 8 */
+#define CLOCK_IRQ   0 /* the clock is at this input of the slave: IRQ 8 */
 
 #define EXTINT_MODE 0x700
 
@@ -51,7 +53,7 @@ static u8 pic_read(u16 port, u8 which)
 	return inb(port);
 }
 
-/* All inputs are masked afterwards. */
+/* Sends ICW1 to ICW4 to both controllers, and then masks all of their inputs. */
 static void pic_initialise(u8 icw4)
 {
 	outb(ICW1_ICW4, MASTER);
@@ -77,7 +79,7 @@ TEST(pic_registers, .needs = PIC,
 	u8 elcr1 = inb(ELCR1), elcr2 = inb(ELCR2);
 
 	pic_initialise(ICW4_8086);
-	/* LVT0 is masked, so nothing comes of it. */
+	/* Some inputs are unmasked now. But LVT0 is masked, so no interrupt reaches the CPU. */
 	outb(0xb6, MASTER + PIC_IMR);
 	outb(0x9d, SLAVE + PIC_IMR);
 	outb(elcr1 ^ 0x28, ELCR1);
@@ -89,6 +91,7 @@ TEST(pic_registers, .needs = PIC,
 }
 
 static u32 arrived, spurious;
+/* An interrupt has come, and end_of_interrupt() was not called since. */
 static bool in_service;
 
 static void take(isr_regs_t *regs)
@@ -104,10 +107,10 @@ static void take_spurious(isr_regs_t *regs)
 	WRITE_ONCE(spurious, spurious + 1);
 }
 
-/* Of the MC146818. */
+/* Fields of the MC146818's registers A and B. */
 #define RTC_RATE       0x0f /* in A */
 #define RTC_1024_HZ    6
-#define RTC_INTERRUPTS 0x70 /* in B */
+#define RTC_INTERRUPTS 0x70 /* in B: the bits that enable interrupts */
 
 static bool waits_at(u16 port, u8 bit)
 {
@@ -137,7 +140,7 @@ static bool raise(void)
 static void check_in_service(const char *when)
 {
 	report(in_service_at(SLAVE, BIT(CLOCK_IRQ)) && in_service_at(MASTER, BIT(CASCADE)),
-	       "%s: in service are %#x at the master, %#x at the slave", when,
+	       "%s: the ISR of the master is %#x, that of the slave %#x", when,
 	       pic_read(MASTER, READ_ISR), pic_read(SLAVE, READ_ISR));
 }
 
@@ -150,14 +153,14 @@ static void check_arrived(u32 count, const char *when)
 	report(came == count, "%s: %u interrupts have come, %u expected", when, came, count);
 }
 
-/* Interrupts are off when it begins. */
+/* The caller has turned interrupts off. They are on afterwards. */
 static void move_with_interrupts_off(void)
 {
 	if (raise()) {
 		migrate_quiet();
 		report(waits_at(SLAVE, BIT(CLOCK_IRQ)) && waits_at(MASTER, BIT(CASCADE)),
 		       "an interrupt waits at both controllers after the action");
-		report(!arrived, "it waits for STI");
+		report(!arrived, "it does not come before STI");
 	}
 	irq_enable();
 	check_arrived(1, "after STI");
@@ -171,7 +174,7 @@ static void move_in_service(void)
 	migrate_quiet();
 	check_in_service("after the action");
 	report(waits_at(SLAVE, BIT(CLOCK_IRQ)) && READ_ONCE(arrived) == 1,
-	       "the next interrupt waits behind the one in service: %u have come",
+	       "the next interrupt waits for the EOI of the one in service: %u have come",
 	       READ_ONCE(arrived));
 	end_of_interrupt();
 	check_arrived(2, "after EOI");
@@ -194,7 +197,10 @@ struct clock_registers {
 	u8 a, b;
 };
 
-/* Makes the clock raise its line 1024 times a second, or once if nobody reads its register C. */
+/*
+ * Makes the clock raise its line 1024 times a second. While nobody reads register C, the line stays
+ * high. Returns what stop_clock() restores.
+ */
 static struct clock_registers start_clock(void)
 {
 	struct clock_registers before = { cmos_read(RTC_A), cmos_read(RTC_B) };
@@ -211,7 +217,7 @@ static void stop_clock(const struct clock_registers *before)
 	cmos_read(RTC_C);
 }
 
-/* Lets the clock interrupt this CPU. Interrupts are off afterwards. */
+/* Starts the clock, and lets it interrupt this CPU. Returns with interrupts off. */
 static struct clock_registers begin_interrupts(u8 icw4)
 {
 	arrived = spurious = 0;
@@ -234,7 +240,7 @@ static void end_interrupts(const struct clock_registers *before)
 	stop_clock(before);
 	end_of_interrupt();
 	apic_write(APIC_LVT0, APIC_LVT_MASKED);
-	/* An edge that was latched meanwhile must not be there for the next test. */
+	/* This drops an edge that was latched meanwhile: the next test must not see it. */
 	pic_initialise(ICW4_8086);
 	irq_enable();
 	unhandle_irq(SLAVE_BASE + CLOCK_IRQ);
@@ -256,8 +262,7 @@ TEST(pic_interrupts, .needs = ALL_OF(PIC, CMOS),
 	end_interrupts(&before);
 }
 
-/* If the mode is lost, the first interrupt after the action stays in service, and no other comes.
- */
+/* If the mode is lost, the next interrupt stays in service, and blocks the one after it. */
 TEST(pic_automatic_eoi, .needs = ALL_OF(PIC, CMOS),
      .about = "8259A controllers in automatic EOI mode are still in it after an action")
 {
@@ -276,8 +281,9 @@ TEST(pic_automatic_eoi, .needs = ALL_OF(PIC, CMOS),
 }
 
 /*
- * In these tests LVT0 is masked, so what the controllers ask for does not interrupt the CPU. A
- * broken hypervisor forgets what it was told to do with the next byte, or in which mode it is.
+ * In the tests below LVT0 is masked, so the controllers cannot interrupt the CPU. A broken
+ * hypervisor forgets which initialisation byte a controller expects next, or what the next read of
+ * its port must return.
  */
 
 TEST(pic_half_initialised, .needs = PIC,
@@ -292,7 +298,8 @@ TEST(pic_half_initialised, .needs = PIC,
 	outb(CASCADE, SLAVE + PIC_IMR);
 	outb(ICW4_8086, SLAVE + PIC_IMR);
 	mask = inb(SLAVE + PIC_IMR);
-	report(!mask, "the initialisation left the mask at %#x, and it took no byte for it", mask);
+	report(!mask, "the controller took no initialisation byte for a mask: the mask is %#x",
+	       mask);
 	pic_initialise(ICW4_8086);
 }
 
@@ -308,19 +315,22 @@ TEST(pic_read_selected, .needs = ALL_OF(PIC, CMOS),
 		outb(READ_ISR, SLAVE);
 		migrate_quiet();
 		read = inb(SLAVE);
-		report(!read, "nothing is in service: %#x", read);
+		report(!read, "port 0xa0 reads the ISR, where nothing is in service: %#x", read);
 		outb(READ_IRR, SLAVE);
 		migrate_quiet();
 		read = inb(SLAVE);
-		report(read & BIT(CLOCK_IRQ), "the clock's interrupt waits: %#x", read);
+		report(read & BIT(CLOCK_IRQ),
+		       "port 0xa0 reads the IRR, where the clock's bit is set: %#x", read);
 	}
 	stop_clock(&before);
 	pic_initialise(ICW4_8086);
 }
 
 /*
- * KVM does not set the in-service bit of a polled interrupt, so the test does not look at it. KVM
- * 6.1 does not answer whether there was an interrupt; this is a known issue.
+ * A poll reads the number of the interrupt, with bit 7 set if there is one. KVM 6.1 does not set
+ * bit 7, and 6.12 does; this is a known issue. The data sheet also demands that a poll sets the
+ * interrupt's in-service bit. No KVM that was tried does so, and the test does not look at that
+ * bit.
  */
 TEST(pic_polled, .needs = ALL_OF(PIC, CMOS),
      .about = "a poll command that the 8259A got before an action is answered after it")

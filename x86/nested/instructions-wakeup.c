@@ -1,29 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How HLT and MWAIT are woken where they are executed as a row. See instructions.h.
+ * Wakes the CPU from HLT and MWAIT, where a test executes them as one of its rows. The interrupt
+ * that wakes it is pending before the instruction, and the shadow of STI holds it back until then
+ * (Intel SDM volume 2, STI; AMD APM volume 3, STI). See instructions.h.
  *
- * On the command line: with break=asleep, the interrupt is not sent.
+ * break=asleep on the command line spoils the test on purpose: the interrupt is not sent.
  */
 #include "apic.h"
 #include "isr.h"
 #include "processor.h"
 #include "x86/nested/instructions.h"
 
-/* Counts for the APIC's timer: how long a CPU may take to wake by itself, and a short time. */
+/*
+ * Initial counts of the APIC's timer. With rescue_count it wakes a CPU that the interrupt did not
+ * wake. With soon_count it stands in for an interrupt that came too early.
+ */
 static u32 rescue_count, soon_count;
-static bool raised; /* by the row that is being executed */
+static bool raised; /* the row that is being executed has called raise_wakeup() */
 
 #define STI_LENGTH 1
 
-/* After an interrupt that came too early, the timer wakes the CPU within this time. */
+/* After an interrupt that came too early, the timer wakes the CPU in this time. */
 #define SOON_MS 10
 
 /*
- * If the interrupt comes before HLT is executed, nothing is left to wake the CPU. So this goes back
- * to STI, the instruction before HLT, and lets the timer be the interrupt. This happens on QEMU's
- * TCG if KVM gets an interrupt between STI and HLT, since TCG's VMRUN does not load
- * INTERRUPT_SHADOW. (Sending the interrupt once more is not enough: in the `amd` lab it was then
- * lost, and only the timer woke L2.)
+ * If the interrupt comes before HLT is executed, nothing is left to wake the CPU. So this function
+ * makes the CPU go back to STI, the instruction before HLT, and starts the timer, which wakes the
+ * CPU instead. Returns false if the interrupt did not come too early.
+ *
+ * This happens on QEMU's TCG. An interrupt of the host makes the guest exit to KVM between STI and
+ * HLT. KVM enters the guest again, but TCG's VMRUN does not load INTERRUPT_SHADOW, so the shadow of
+ * STI is lost (docs/findings.md, "Emulated CPUs"). It is not enough to send the interrupt once
+ * more: in the amd lab that one was lost, and only the timer woke L2.
  */
 static bool came_early(isr_regs_t *regs, const struct row *row, struct outcome *outcome)
 {
@@ -45,6 +53,10 @@ static void note_wakeup(isr_regs_t *regs)
 		came_early(regs, row, outcome);
 }
 
+/*
+ * The timer's interrupt. It is a rescue only if no interrupt came too early. If one did, the timer
+ * is what should wake the CPU.
+ */
 static void note_rescue(isr_regs_t *regs)
 {
 	const struct row *row;
@@ -54,7 +66,7 @@ static void note_rescue(isr_regs_t *regs)
 		outcome->rescued = true;
 }
 
-/* In L2 too, writing to the local APIC causes no exit to L1. */
+/* L2 calls this, too. In xAPIC mode its writes to the local APIC do not exit to L1. */
 void raise_wakeup(void)
 {
 	irq_disable();
@@ -98,12 +110,13 @@ bool check_wakeup(const struct row *row, const struct outcome *outcome, const ch
 		when, row->name);
 
 	if (outcome->early && is_tcg())
-		report_info("%s: %s: the interrupt came before it %u times, through STI's shadow",
-			    when, row->name, outcome->early);
+		report_info(
+			"%s: %s: the interrupt came %u times before the instruction, in the shadow of STI",
+			when, row->name, outcome->early);
 	else
 		good &= report_if_failed(
 			!outcome->early,
-			"%s: %s: the interrupt came before it %u times, through STI's shadow", when,
-			row->name, outcome->early);
+			"%s: %s: the interrupt came %u times before the instruction, in the shadow of STI",
+			when, row->name, outcome->early);
 	return good;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Changes to the EPT pointer of an enlightened VMCS (TLFS "Nested Virtualization": "Clean
- * Fields").
+ * Changes to the EPT pointer of an enlightened VMCS (TLFS "Nested Virtualization": "Clean Fields";
+ * Intel SDM volume 3, 25.6.11, for the EPT pointer).
  *
- * A broken hypervisor goes on with the EPT from before the change or from before the migration.
+ * A broken hypervisor lets L2 go on with the EPT that L1 had set before the change. Or it restores
+ * an older EPT pointer in the migration.
  */
 #include "libcflat.h"
 #include "alloc_page.h"
@@ -11,8 +12,8 @@
 
 struct reading {
 	u64 *page;
-	bool move;
-	u64 seen;
+	bool move; /* L2 asks to be migrated before it reads */
+	u64 seen;  /* what L2 has read from the page */
 };
 
 static void read_page(void *data)
@@ -36,7 +37,7 @@ static void check_reading(struct l2 *l2, struct reading *reading, u64 expected, 
 	l2_skip_call(l2);
 }
 
-/* Gives L2 another EPT, in which PAGE leads to SHOWN. */
+/* Gives L2 a new EPT, in which the address of PAGE leads to the page SHOWN. Returns EPT_POINTER. */
 static u64 new_ept(struct l2 *l2, u64 *page, u64 *shown)
 {
 	pteval_t *entry;
@@ -62,15 +63,15 @@ TEST(ept_pointer, .on = EACH_CPU, .needs = ALL_OF(HV_EVMCS, VMX_EPT),
 	first = l2->ept;
 	eptp[1] = new_ept(l2, page[0], broken("field") ? page[0] : page[1]);
 	vmx_set(l2, EPT_POINTER, eptp[0]);
-	check_reading(l2, &reading, *page[0], "the first");
+	check_reading(l2, &reading, *page[0], "the first EPT");
 	vmx_set(l2, EPT_POINTER, eptp[1]);
 	migrate_quiet();
-	check_reading(l2, &reading, *page[1], "the second, after a migration in L1");
+	check_reading(l2, &reading, *page[1], "the second EPT, after a migration in L1");
 	reading.move = true;
-	check_reading(l2, &reading, *page[1], "the second, after a migration in L2");
+	check_reading(l2, &reading, *page[1], "the second EPT, after a migration in L2");
 	reading.move = false;
 	vmx_set(l2, EPT_POINTER, eptp[0]);
-	check_reading(l2, &reading, *page[0], "the first again");
+	check_reading(l2, &reading, *page[0], "the first EPT again");
 	l2_free(l2);
 	l2_free_page_tables(first, 4);
 	free_page(page[0]);

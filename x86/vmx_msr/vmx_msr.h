@@ -5,7 +5,7 @@
 
 #include "nested/vmx/vmx.h"
 
-/* Canonical addresses, for MSRs that hold one. Nothing is there. */
+/* A value for MSRs that hold an address: canonical, not mapped, and another one for each N. */
 #define NOWHERE(n) (0xffffa50000000000ul + (u64)(n)*0x1000)
 
 #endif

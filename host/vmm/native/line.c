@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Takes lines of the control protocol apart. See channel.h. */
+/*
+ * Parses lines of the control protocol, by which the runner and ferry-vmm talk
+ * (docs/native-vmm.md). See channel.h.
+ */
 #include <string.h>
 
 #include "util/text.h"
@@ -60,7 +63,7 @@ gboolean native_line_read(struct native_line *line, const char *text)
 	*line = (struct native_line){
 		.values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
 	};
-	/* A value in double quotes may have spaces in it, as in a shell. */
+	/* As in a shell, a value in double quotes may contain spaces. */
 	if (g_utf8_validate(text, -1, NULL) && g_shell_parse_argv(text, NULL, &words, NULL) &&
 	    read_words(line, words))
 		return TRUE;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The QEMU VMM: one process for each VM, with its console on stdin and stdout (vmm/console.h) and
- * its monitor on an inherited socket (monitor.c, qmp.c).
+ * The VMM "qemu": each VM is a QEMU process. The guest's console is on QEMU's stdin and stdout
+ * (vmm/console.h). QEMU's monitor is on a socket that QEMU inherits (monitor.c, qmp.c). This file
+ * starts and frees a VM, and has the table of what the runner may ask of it (vmm/vmm.h).
  */
 #include <errno.h>
 #include <sys/socket.h>

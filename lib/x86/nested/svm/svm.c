@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Makes and enters an L2 on SVM, and reads and writes its state. See svm.h. */
+/*
+ * Makes an L2 on SVM, enters it, and reads and writes its state (AMD APM volume 2, chapter 15). See
+ * svm.h.
+ */
 #include "nested/svm/svm.h"
 #include "alloc_page.h"
 #include "memory.h"
@@ -15,12 +18,15 @@
 void svm_vmrun(phys_addr_t vmcb, struct l2_registers *registers, phys_addr_t own);
 extern char svm_l2_begin[];
 
-/* VMRUN saves L1's state in host_save; svm-entry.S saves with VMSAVE in own_vmcb. */
+/*
+ * VMRUN saves most of L1's state in host_save. It does not save FS, GS, TR, LDTR and the MSRs of
+ * SYSCALL, SYSENTER and SWAPGS. svm-entry.S saves these in own_vmcb with VMSAVE.
+ */
 static PER_CPU(void *, host_save);
 static PER_CPU(struct vmcb *, own_vmcb);
 static PER_CPU(u32, last_asid);
 
-/* ---- what there is ---- */
+/* ---- features ---- */
 
 u32 svm_features(void)
 {
@@ -32,7 +38,7 @@ u32 svm_asids(void)
 	return cpuid(0x8000000a).b;
 }
 
-/* Every SVM has the features that l2.h declares. */
+/* Every CPU with SVM has the features that l2.h declares. */
 #define SVM_TEXT "SVM (CPUID Fn8000_0001_ECX bit 2, and VM_CR.SVMDIS clear)"
 #define L2_FEATURE(id)                                                                             \
 	FEATURE(id, SVM_TEXT)                                                                      \
@@ -88,7 +94,7 @@ void svm_disable(void)
 
 /* ---- making an L2 ---- */
 
-/* The segment that this selector loads from this library's GDT. */
+/* What this selector loads from the library's GDT (desc.c): base 0, limit 4 GiB. */
 static struct vmcb_segment flat_segment(u16 selector, bool code)
 {
 	return (struct vmcb_segment){
@@ -153,7 +159,7 @@ struct l2 *l2_new(void (*code)(void *data), void *data)
 	control->iopm_base_pa = virt_to_phys(l2->iopm);
 	control->msrpm_base_pa = virt_to_phys(l2->msrpm);
 	control->guest_asid = next_asid();
-	/* The TLB may hold another L2's translations of this ASID. */
+	/* The TLB may still hold the translations of another L2 that had this ASID. */
 	control->tlb_control = TLB_CONTROL_FLUSH_ALL_ASID;
 	svm_set_intercept(l2, INTERCEPT_VMRUN);
 	svm_set_intercept(l2, INTERCEPT_VMMCALL);
@@ -193,7 +199,7 @@ pteval_t *svm_npt_entry(struct l2 *l2, phys_addr_t address)
 	return get_pte(l2->npt, (void *)address);
 }
 
-/* ---- running it ---- */
+/* ---- running an L2 ---- */
 
 u64 svm_enter_gif_clear(struct l2 *l2)
 {
@@ -259,7 +265,7 @@ void l2_set_tsc_offset(struct l2 *l2, u64 offset)
 	l2->vmcb->control.tsc_offset = offset;
 }
 
-/* L2's accesses to MSRs are not intercepted, so there is nothing to carry out. */
+/* On SVM, L2's RDMSR and WRMSR exit only if L1 wants them to. So there is nothing to carry out. */
 u64 l2_enter_with_msrs(struct l2 *l2)
 {
 	return l2_enter(l2);
