@@ -153,10 +153,9 @@ void compare_fields(struct comparison *comparison, const char *prefix, const str
 
 /* ---- a whole state ---- */
 
-static void compare_value(struct comparison *comparison)
+static void compare_value(struct comparison *comparison, const struct piece *piece)
 {
 	const struct state_value *old = comparison->old, *new = comparison->new;
-	const struct piece *piece = piece_find(old->piece);
 
 	if (old->size == new->size && !memcmp(old->bytes, new->bytes, old->size))
 		return;
@@ -199,7 +198,7 @@ void state_check(struct machine *machine, const struct state *state)
 					 ? &now->values[i]
 					 : state_find(now, comparison.piece, comparison.cpu);
 		if (comparison.new)
-			compare_value(&comparison);
+			compare_value(&comparison, piece_of(comparison.new, machine->vm));
 		else
 			tell(&comparison, "all of it", "there", "missing", NULL);
 	}

@@ -45,8 +45,10 @@ struct piece {
 
 /* All pieces in the order of restoring, ended by one without a name. */
 extern const struct piece pieces[];
-/* The piece with this name, or NULL. The names of all devices give the row "device". */
+/* The first piece with this name, or NULL. The names of all devices give the row "device". */
 const struct piece *piece_find(const char *name);
+/* Of the pieces with VALUE's name, the one that VM has; NULL if it has none of them. */
+const struct piece *piece_of(const struct state_value *value, const struct vm *vm);
 /* Adds to STATE what machine->vm has of PIECE. */
 void piece_save(struct machine *machine, const struct piece *piece, int cpu, struct state *state);
 /*

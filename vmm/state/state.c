@@ -153,19 +153,19 @@ static bool is_of_piece(const struct state_value *value, const struct piece *pie
 	       (!value->piece[length] || value->piece[length] == ':');
 }
 
+const struct piece *piece_of(const struct state_value *value, const struct vm *vm)
+{
+	for (const struct piece *piece = pieces; piece->name; piece++)
+		if (is_of_piece(value, piece) && is_there(piece, vm))
+			return piece;
+	return NULL;
+}
+
 const char *state_lacks(const struct machine *machine, const struct state *state)
 {
-	for (unsigned i = 0; i < state->count; i++) {
-		const char *name = state->values[i].piece;
-		bool there = false;
-
-		/* Two pieces may have the same name, of which only one is there. */
-		for (const struct piece *piece = pieces; piece->name; piece++)
-			there |= is_of_piece(&state->values[i], piece) &&
-				 is_there(piece, machine->vm);
-		if (!there)
-			return name;
-	}
+	for (unsigned i = 0; i < state->count; i++)
+		if (!piece_of(&state->values[i], machine->vm))
+			return state->values[i].piece;
 	return NULL;
 }
 
