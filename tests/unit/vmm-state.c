@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * vmm/state/: a restored state is compared with the saved one. KVM and the table of pieces are
- * fake. This KVM is older than Linux 5.14: it has KVM_GET_SREGS, and no KVM_GET_SREGS2.
+ * vmm/state/: a restored state is compared with the saved one, and --forget leaves out a part. KVM
+ * and the table of pieces are fake. This KVM is older than Linux 5.14: it has KVM_GET_SREGS, and no
+ * KVM_GET_SREGS2.
  */
 #include <glib.h>
 #include <setjmp.h>
@@ -145,10 +146,40 @@ static void test_old_sregs(void)
 	state_free(state);
 }
 
+/* ---- --forget ---- */
+
+/* What ferry-vmm says when it restores STATE; "" if it goes on. */
+static const char *restored(const struct state *state)
+{
+	last_words[0] = '\0';
+	if (!setjmp(end))
+		state_restore(&machine, state);
+	return last_words;
+}
+
+static void test_forget(void)
+{
+	struct state *state;
+
+	sregs.cr2 = sregs.interrupt_bitmap[1] = 1;
+	state = state_save(&machine);
+	sregs.cr2 = sregs.interrupt_bitmap[1] = 2;
+	g_assert_cmpstr(state_forget("sregs.cr2,sregs.nosuch"), ==, "sregs.nosuch");
+	g_assert_null(state_forget("sregs.interrupt_bitmap"));
+	g_assert_cmpstr(restored(state), ==, "");
+	g_assert_cmpuint(sregs.cr2, ==, 2);
+	g_assert_cmpuint(sregs.interrupt_bitmap[1], ==, 2);
+	/* Only KVM_GET_SREGS2 has it. */
+	g_assert_null(state_forget("sregs.pdptr"));
+	g_assert_cmpstr(restored(state), ==, "--forget sregs.pdptr: this KVM does not have it");
+	state_free(state);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/vmm-state/same", test_same);
 	g_test_add_func("/vmm-state/old-sregs", test_old_sregs);
+	g_test_add_func("/vmm-state/forget", test_forget);
 	return g_test_run();
 }

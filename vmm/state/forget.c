@@ -10,8 +10,8 @@
 #define MOST_FORGOTTEN 64
 
 static struct {
-	const char *piece;	   /* NULL for an MSR */
-	const struct field *field; /* NULL for the whole piece */
+	const char *piece; /* NULL for an MSR */
+	const char *field; /* NULL for the whole piece */
 	uint32_t msr;
 } forgotten[MOST_FORGOTTEN];
 static unsigned forgotten_count;
@@ -40,6 +40,14 @@ static bool forgets_fields(const char *piece)
 	return false;
 }
 
+static const struct field *find_field(const struct piece *piece, const char *name)
+{
+	for (const struct field *field = piece->fields; field && field->name; field++)
+		if (!strcmp(field->name, name))
+			return field;
+	return NULL;
+}
+
 struct state_value *forget_apply(struct machine *machine, const struct piece *piece,
 				 const struct state_value *value)
 {
@@ -55,12 +63,16 @@ struct state_value *forget_apply(struct machine *machine, const struct piece *pi
 	memcpy(copy->bytes, value->bytes, value->size);
 	piece_save(machine, piece, value->cpu, fresh);
 	for (unsigned i = 0; i < forgotten_count; i++) {
-		const struct field *field = forgotten[i].field;
-		size_t length = field ? (size_t)field->size * (field->count ? field->count : 1) : 0;
+		const struct field *field;
 
-		if (field && !strcmp(forgotten[i].piece, piece->name))
-			memcpy(copy->bytes + field->offset, fresh->values[0].bytes + field->offset,
-			       length);
+		if (!forgotten[i].field || strcmp(forgotten[i].piece, piece->name) != 0)
+			continue;
+		field = find_field(piece, forgotten[i].field);
+		if (!field)
+			die(STATUS_SETUP, "--forget %s.%s: this KVM does not have it", piece->name,
+			    forgotten[i].field);
+		memcpy(copy->bytes + field->offset, fresh->values[0].bytes + field->offset,
+		       (size_t)field->size * (field->count ? field->count : 1));
 	}
 	state_free(fresh);
 	return copy;
@@ -83,12 +95,13 @@ static bool is_device(const char *name)
 	return false;
 }
 
-static const struct field *find_field(const struct piece *piece, const char *name)
+/* Two pieces may have the same name and different fields. */
+static bool has_field(const char *name, const char *field)
 {
-	for (const struct field *field = piece->fields; field && field->name; field++)
-		if (!strcmp(field->name, name))
-			return field;
-	return NULL;
+	for (const struct piece *piece = pieces; piece->name; piece++)
+		if (!strcmp(piece->name, name) && find_field(piece, field))
+			return true;
+	return false;
 }
 
 static bool parse_item(const char *item)
@@ -115,9 +128,9 @@ static bool parse_item(const char *item)
 	if (!piece || (strchr(name, ':') && !is_device(strchr(name, ':') + 1)))
 		return false;
 	if (dot) {
-		forgotten[forgotten_count].field = find_field(piece, dot + 1);
-		if (!forgotten[forgotten_count].field)
+		if (!has_field(name, dot + 1))
 			return false;
+		forgotten[forgotten_count].field = dot + 1;
 	}
 	forgotten_count++;
 	return true;
