@@ -91,6 +91,7 @@ const struct piece pieces[] = {
 		.size = sizeof(struct kvm_sregs),
 		.fields = sregs_fields,
 	},
+	{ .name = "xcrs", .is_there = not_there, .size = sizeof(struct kvm_xcrs) },
 	{ 0 },
 };
 
@@ -146,6 +147,21 @@ static void test_old_sregs(void)
 	state_free(state);
 }
 
+static void test_pieces(void)
+{
+	struct state *more = state_save(&machine), *less = state_save(&machine);
+
+	state_add(more, "xcrs", 0, sizeof(struct kvm_xcrs));
+	g_assert_cmpstr(state_lacks(&machine, more), ==, "xcrs");
+	g_assert_cmpstr(found(more), ==,
+			"vCPU 0: 'xcrs' was saved, and is missing after the restore");
+	/* A reset restores a state without some pieces, which keep their values. */
+	free(less->values[--less->count].bytes);
+	g_assert_cmpstr(found(less), ==, "");
+	state_free(more);
+	state_free(less);
+}
+
 /* ---- --forget ---- */
 
 /* What ferry-vmm says when it restores STATE; "" if it goes on. */
@@ -180,6 +196,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/vmm-state/same", test_same);
 	g_test_add_func("/vmm-state/old-sregs", test_old_sregs);
+	g_test_add_func("/vmm-state/pieces", test_pieces);
 	g_test_add_func("/vmm-state/forget", test_forget);
 	return g_test_run();
 }

@@ -4,6 +4,7 @@
  * See check.h, and state_check() in state.h.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,27 +28,36 @@ static const char *whose(int cpu)
 	return text;
 }
 
-static void tell(struct comparison *comparison, const char *field, const char *old, const char *new,
-		 const char *rule)
+static void __attribute__((format(printf, 2, 3)))
+note(struct comparison *comparison, const char *format, ...)
 {
 	char text[LONGEST_DIFFERENCE];
+	va_list arguments;
 
 	if (comparison->differences++ >= MOST_LINES)
 		return;
-	if (rule)
-		snprintf(text, sizeof(text),
-			 "%s: %s.%s was %s when the guest was saved, and is %s %" PRIu64
-			 " ns later, after the restore; %s",
-			 whose(comparison->cpu), comparison->piece, field, old, new, comparison->ns,
-			 rule);
-	else
-		snprintf(text, sizeof(text),
-			 "%s: %s.%s was %s when the guest was saved, and is %s after the restore",
-			 whose(comparison->cpu), comparison->piece, field, old, new);
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
 	if (comparison->differences == 1)
 		memcpy(comparison->first, text, sizeof(text));
 	else
 		message("%s", text);
+}
+
+static void tell(struct comparison *comparison, const char *field, const char *old, const char *new,
+		 const char *rule)
+{
+	if (rule)
+		note(comparison,
+		     "%s: %s.%s was %s when the guest was saved, and is %s %" PRIu64
+		     " ns later, after the restore; %s",
+		     whose(comparison->cpu), comparison->piece, field, old, new, comparison->ns,
+		     rule);
+	else
+		note(comparison,
+		     "%s: %s.%s was %s when the guest was saved, and is %s after the restore",
+		     whose(comparison->cpu), comparison->piece, field, old, new);
 }
 
 /* The runner reports only the last line. So that line has the first difference. */
@@ -200,7 +210,8 @@ void state_check(struct machine *machine, const struct state *state)
 		if (comparison.new)
 			compare_value(&comparison, piece_of(comparison.new, machine->vm));
 		else
-			tell(&comparison, "all of it", "there", "missing", NULL);
+			note(&comparison, "%s: '%s' was saved, and is missing after the restore",
+			     whose(comparison.cpu), comparison.piece);
 	}
 	state_free(now);
 	if (comparison.differences)

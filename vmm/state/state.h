@@ -41,7 +41,8 @@ const char *state_lacks(const struct machine *machine, const struct state *state
 void state_restore(struct machine *machine, const struct state *state);
 /*
  * Reads everything again and compares it with STATE, which was just restored. If there are
- * differences that no rule explains (rules.c), prints up to 16 of them, and ends the process.
+ * differences that no rule explains (rules.c), prints up to 16 of them, and ends the process. A
+ * piece that STATE does not have is not compared: a reset keeps some on purpose (reset.c).
  */
 void state_check(struct machine *machine, const struct state *state);
 void state_free(struct state *state);
