@@ -12,6 +12,7 @@
 
 #include "device.h"
 #include "message.h"
+#include "state/check.h"
 #include "state/fields.h"
 
 /* ---- what the files under test need of the rest of ferry-vmm ---- */
@@ -162,6 +163,35 @@ static void test_pieces(void)
 	state_free(less);
 }
 
+static void test_long(void)
+{
+	static const struct {
+		struct field field[2];
+		const char *told;
+	} rows[] = {
+		{ { { "eight", 0, 8, 0 } },
+		  "VM: x.eight was 0x706050403020100 when the guest was saved, and is 0x70605040302ff00 after the restore" },
+		{ { { "nine", 0, 9, 0 } },
+		  "VM: x.nine was 0x080706050403020100 when the guest was saved, and is 0x08070605040302ff00 after the restore" },
+		{ { { "sixteen", 0, 16, 0 } },
+		  "VM: x.sixteen was 0x0f0e0d0c0b0a09080706050403020100 when the guest was saved, and is 0x0f0e0d0c0b0a0908070605040302ff00 after the restore" },
+	};
+	uint8_t before[16], after[16];
+	struct state_value old = { .bytes = before }, new = { .bytes = after };
+
+	for (unsigned i = 0; i < sizeof(before); i++)
+		before[i] = after[i] = i;
+	after[1] = 0xff;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct comparison comparison = {
+			.old = &old, .new = &new, .piece = "x", .cpu = STATE_WHOLE_VM
+		};
+
+		compare_fields(&comparison, "", rows[i].field, 0, rows[i].field->size);
+		g_assert_cmpstr(comparison.first, ==, rows[i].told);
+	}
+}
+
 /* ---- --forget ---- */
 
 /* What ferry-vmm says when it restores STATE; "" if it goes on. */
@@ -197,6 +227,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm-state/same", test_same);
 	g_test_add_func("/vmm-state/old-sregs", test_old_sregs);
 	g_test_add_func("/vmm-state/pieces", test_pieces);
+	g_test_add_func("/vmm-state/long", test_long);
 	g_test_add_func("/vmm-state/forget", test_forget);
 	return g_test_run();
 }

@@ -95,13 +95,14 @@ static uint64_t number(const uint8_t *bytes, uint32_t size)
 	return value;
 }
 
-/* Prints 16 bytes as one number, with the high half first. */
-static void print_long(char *text, size_t room, const uint8_t *bytes)
+/* Prints SIZE bytes, 9 to 16, as one number, with the high half first. */
+static void print_long(char *text, size_t room, const uint8_t *bytes, uint32_t size)
 {
-	snprintf(text, room, "0x%016" PRIx64 "%016" PRIx64, number(bytes + 8, 8), number(bytes, 8));
+	snprintf(text, room, "0x%0*" PRIx64 "%016" PRIx64, (int)(size - 8) * 2,
+		 number(bytes + 8, size - 8), number(bytes, 8));
 }
 
-/* SIZE is 1 to 8, or 16. */
+/* SIZE is 1 to 16. */
 static void compare_bytes(struct comparison *comparison, const char *name, uint32_t offset,
 			  uint32_t size)
 {
@@ -115,8 +116,8 @@ static void compare_bytes(struct comparison *comparison, const char *name, uint3
 		differs(comparison, name, number(old, size), number(new, size));
 		return;
 	}
-	print_long(was, sizeof(was), old);
-	print_long(is, sizeof(is), new);
+	print_long(was, sizeof(was), old, size);
+	print_long(is, sizeof(is), new, size);
 	tell(comparison, name, was, is, NULL);
 }
 

@@ -13,7 +13,7 @@ struct comparison;
 /* A named part of a value, for messages and rules. */
 struct field {
 	const char *name;
-	uint16_t offset, size; /* in bytes; at most 8 if a rule is to explain it */
+	uint16_t offset, size; /* in bytes; SIZE is at most 16, and 8 if a rule is to explain it */
 	uint16_t count;	       /* 0 for one; more are called NAME[0], NAME[1], ... */
 };
 
