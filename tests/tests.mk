@@ -48,10 +48,11 @@ $(unit_programs): $(tests_build)/unit-%: $(tests_build)/objects/unit/%.o $(host_
 	$(quiet)$(CC) -o $@ $^ $(HOST_LIBRARY_LIBS)
 
 # These tests link some files of ferry-vmm, and use its headers.
+$(tests_build)/unit-native: $(build)/vmm/quote.o
 $(tests_build)/unit-vmm-acpi: $(build)/vmm/acpi.o
 $(tests_build)/unit-vmm-rules: $(build)/vmm/state/rules.o
 $(tests_build)/unit-vmm-state: $(addprefix $(build)/vmm/state/,state.o check.o rules.o fields.o forget.o)
-$(addprefix $(tests_build)/objects/unit/,vmm-acpi.o vmm-rules.o vmm-state.o): TESTS_CFLAGS += $(VMM_CPPFLAGS)
+$(addprefix $(tests_build)/objects/unit/,native.o vmm-acpi.o vmm-rules.o vmm-state.o): TESTS_CFLAGS += $(VMM_CPPFLAGS)
 
 $(tests_build)/ferry.o: $(build)/host/cli/main.o tests/tests.mk
 	@mkdir -p $(@D)

@@ -18,6 +18,7 @@
 #include "coverage.h"
 #include "machine.h"
 #include "message.h"
+#include "quote.h"
 #include "save.h"
 
 #define PROTOCOL     1
@@ -58,14 +59,6 @@ void control_say(const char *format, ...)
 	va_end(arguments);
 }
 
-/* Replaces quotes and newlines, since TEXT is written between quotes. */
-static void quote(char *text)
-{
-	for (; *text; text++)
-		if (*text == '"' || *text == '\n')
-			*text = '\'';
-}
-
 void control_ok(const struct request *request, const char *format, ...)
 {
 	char words[LONGEST_LINE / 2];
@@ -79,24 +72,23 @@ void control_ok(const struct request *request, const char *format, ...)
 
 void control_error(const struct request *request, const char *format, ...)
 {
-	char text[LONGEST_LINE / 2];
+	char text[LONGEST_LINE / 2], quoted[LONGEST_LINE / 2];
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	quote(text);
-	control_say("error %s text=\"%s\"", request->number, text);
+	quote(quoted, sizeof(quoted), text);
+	control_say("error %s text=\"%s\"", request->number, quoted);
 }
 
 /* The process is about to end. Any thread may call this. */
 static void tell_death(const char *text)
 {
-	char copy[LONGEST_LINE / 2];
+	char quoted[LONGEST_LINE / 2];
 
-	snprintf(copy, sizeof(copy), "%s", text);
-	quote(copy);
-	control_say("failed text=\"%s\"", copy);
+	quote(quoted, sizeof(quoted), text);
+	control_say("failed text=\"%s\"", quoted);
 }
 
 /* ---- what is asked ---- */

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* host/vmm/native/: lines of the control protocol, and QEMU's options translated for ferry-vmm. */
+/*
+ * host/vmm/native/: lines of the control protocol, with texts that vmm/quote.c has quoted; and
+ * QEMU's options translated for ferry-vmm.
+ */
+#include "quote.h"
 #include "vmm/native/channel.h"
 #include "vmm/native/words.h"
 
@@ -60,6 +64,50 @@ static void test_lines(void)
 
 		g_test_message("%s", rows[i].line);
 		g_assert_cmpstr(words, ==, rows[i].told);
+	}
+}
+
+/* What the runner reads of TEXT, which ferry-vmm has quoted into ROOM bytes; NULL: nonsense. */
+static char *read_quoted(const char *text, gsize room)
+{
+	g_autofree char *quoted = g_malloc(room);
+	g_autofree char *whole = NULL;
+	struct native_line line;
+	char *read;
+
+	quote(quoted, room, text);
+	whole = g_strdup_printf("failed text=\"%s\"", quoted);
+	if (!native_line_read(&line, whole))
+		return NULL;
+	read = g_strdup(g_hash_table_lookup(line.values, "text"));
+	native_line_clear(&line);
+	return read;
+}
+
+static void test_quotes(void)
+{
+	static const struct {
+		const char *text;
+		gsize room;
+		const char *read;
+	} rows[] = {
+		{ "", 1, "" },
+		{ "it's gone", 100, "it's gone" },
+		{ "no \"guest\"", 100, "no \"guest\"" },
+		{ "\\ at both ends\\", 100, "\\ at both ends\\" },
+		{ "\\\" \\\\ \\$x \\`x`", 100, "\\\" \\\\ \\$x \\`x`" },
+		{ "two\nlines", 100, "two lines" },
+		{ "four", 5, "four" },
+		{ "fours", 5, "four" },
+		{ "abc\"", 6, "abc\"" },
+		{ "abc\"", 5, "abc" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *read = read_quoted(rows[i].text, rows[i].room);
+
+		g_test_message("%s", rows[i].text);
+		g_assert_cmpstr(read, ==, rows[i].read);
 	}
 }
 
@@ -147,6 +195,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/native/lines", test_lines);
+	g_test_add_func("/native/quotes", test_quotes);
 	g_test_add_func("/native/numbers", test_numbers);
 	g_test_add_func("/native/words", test_words);
 	return g_test_run();
