@@ -33,5 +33,8 @@ gint64 member_number(JsonObject *object, const char *name)
 {
 	JsonNode *node = member(object, name);
 
-	return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_int(node) : -1;
+	/* A string would read as 0. */
+	return node && JSON_NODE_HOLDS_VALUE(node) && !member_string(object, name)
+		       ? json_node_get_int(node)
+		       : -1;
 }

@@ -13,7 +13,10 @@ JsonObject *member_object(JsonObject *object, const char *name);
 JsonArray *member_array(JsonObject *object, const char *name);
 const char *member_string(JsonObject *object, const char *name);
 
-/* -1 if there is no such member, or it is no value. */
+/*
+ * A number without its fraction, or 1 for true and 0 for false. -1 if there is no such member, or
+ * it is of another type.
+ */
 gint64 member_number(JsonObject *object, const char *name);
 
 #endif
