@@ -275,6 +275,12 @@ static JsonObject *element(JsonArray *array, guint index)
 	return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
+/* 0 if there is no such number. */
+static gint64 read_count(JsonObject *object, const char *name)
+{
+	return MAX(0, member_number(object, name));
+}
+
 static void read_texts(JsonObject *object, const char *name, GPtrArray **texts)
 {
 	JsonArray *array = member_array(object, name);
@@ -310,13 +316,13 @@ static void read_test(struct result *result, JsonObject *object)
 	test->reason = g_strdup(member_string(object, "reason"));
 	test->issue = g_strdup(member_string(object, "issue"));
 	test->sometimes = member_number(object, "sometimes") > 0;
-	test->cpu = member_number(object, "cpu");
-	test->round = member_number(object, "round");
-	test->checks = member_number(object, "checks");
+	test->cpu = read_count(object, "cpu");
+	test->round = read_count(object, "round");
+	test->checks = read_count(object, "checks");
 	test->unfinished = member_number(object, "unfinished") > 0;
 	test->at_ns = member_number(object, "at_ns");
 	test->failed_at_ns = member_number(object, "failed_at_ns");
-	test->duration_ns = member_number(object, "duration_ns");
+	test->duration_ns = read_count(object, "duration_ns");
 	read_texts(object, "further_reasons", &test->further);
 	g_ptr_array_add(result->tests, test);
 }
@@ -356,16 +362,16 @@ static void read_action(struct result *result, JsonObject *object)
 	struct action_stats action = {
 		.plan = g_intern_string(member_string(object, "plan")),
 		.action = g_intern_string(member_string(object, "action")),
-		.started = member_number(object, "started_ns"),
+		.started = read_count(object, "started_ns"),
 		.at_ns = member_number(object, "at_ns"),
-		.total_ns = member_number(object, "total_ns"),
-		.pause_min_ns = member_number(object, "pause_min_ns"),
-		.pause_max_ns = member_number(object, "pause_max_ns"),
-		.bytes = member_number(object, "bytes"),
-		.passes = member_number(object, "passes"),
-		.pages_sent = member_number(object, "pages_sent"),
-		.pages_in_ram = member_number(object, "pages_in_ram"),
-		.cuts = MAX(0, member_number(object, "cuts")),
+		.total_ns = read_count(object, "total_ns"),
+		.pause_min_ns = read_count(object, "pause_min_ns"),
+		.pause_max_ns = read_count(object, "pause_max_ns"),
+		.bytes = read_count(object, "bytes"),
+		.passes = read_count(object, "passes"),
+		.pages_sent = read_count(object, "pages_sent"),
+		.pages_in_ram = read_count(object, "pages_in_ram"),
+		.cuts = read_count(object, "cuts"),
 	};
 
 	action.stopped = read_moment(&action, member_number(object, "stopped_at_ns"));
@@ -417,10 +423,10 @@ struct result *result_from_json(JsonObject *object, const struct test_case *test
 	result->vmm_version = g_strdup(member_string(object, "vmm_version"));
 	result->other_vmm_version = g_strdup(member_string(object, "other_vmm_version"));
 	result->logdir = g_strdup(member_string(object, "logs"));
-	result->started = MAX(0, member_number(object, "started_ns"));
-	result->duration_ns = member_number(object, "duration_ns");
-	result->checks = member_number(object, "checks");
-	result->skipped_checks = member_number(object, "checks_skipped");
+	result->started = read_count(object, "started_ns");
+	result->duration_ns = read_count(object, "duration_ns");
+	result->checks = read_count(object, "checks");
+	result->skipped_checks = read_count(object, "checks_skipped");
 	read_array(result, object, "failures", read_failure);
 	read_array(result, object, "tests", read_test);
 	read_array(result, object, "marks", read_mark);
@@ -473,12 +479,12 @@ struct environment *environment_from_json(JsonObject *object)
 	environment->emulator = g_strdup(member_string(object, "emulator"));
 	if (parameters)
 		environment->kvm_parameters = read_parameters(parameters);
-	environment->run_started = MAX(0, member_number(object, "run_started_ns"));
+	environment->run_started = read_count(object, "run_started_ns");
 	environment->ferry = g_strdup(member_string(object, "ferry"));
 	environment->options = read_options(object);
 	environment->shard = g_strdup(member_string(object, "shard"));
-	environment->run_cases = MAX(0, member_number(object, "run_cases"));
-	environment->seed = member_number(object, "run_seed");
+	environment->run_cases = read_count(object, "run_cases");
+	environment->seed = read_count(object, "run_seed");
 	environment->cpu_emulated = member_number(object, "cpu_emulated") > 0;
 	environment->emulator_version = g_strdup(member_string(object, "emulator_version"));
 	environment->timescale =

@@ -21,7 +21,7 @@ static void gather(void *data, const struct result *result)
 }
 
 /* Reads a file with TEXT. Returns its results, then the error. */
-static char *read_text(const char *text)
+static char *read_text(const char *text, void (*each)(void *data, const struct result *result))
 {
 	g_autofree char *path = NULL;
 	g_autoptr(GError) error = NULL;
@@ -30,7 +30,7 @@ static char *read_text(const char *text)
 
 	close(fd);
 	g_assert_true(g_file_set_contents(path, text, -1, NULL));
-	if (!results_file_read(path, gather, told, &error)) {
+	if (!results_file_read(path, each, told, &error)) {
 		g_assert_true(g_str_has_prefix(error->message, path));
 		g_string_append(told, error->message + strlen(path));
 	}
@@ -41,9 +41,11 @@ static char *read_text(const char *text)
 static void test_read(void)
 {
 	g_autofree char *two = read_text(
-		RESULT("a", "none", "PASS", "3") "\n" RESULT("b", "storm", "FAIL", "5") "\n");
-	g_autofree char *torn = read_text(RESULT("a", "none", "FLAKY", "3") "\n{\"case\":\"b");
-	g_autofree char *empty = read_text("");
+		RESULT("a", "none", "PASS", "3") "\n" RESULT("b", "storm", "FAIL", "5") "\n",
+		gather);
+	g_autofree char *torn =
+		read_text(RESULT("a", "none", "FLAKY", "3") "\n{\"case\":\"b", gather);
+	g_autofree char *empty = read_text("", gather);
 
 	g_assert_cmpstr(two, ==, "PASS a/none on amd: why\nFAIL b/storm on amd: why\n");
 	g_assert_cmpstr(torn, ==, "FLAKY a/none on amd: why\n");
@@ -63,13 +65,34 @@ static void test_no_results(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
 		g_autofree char *text =
 			g_strconcat(RESULT("a", "none", "PASS", "3") "\n", lines[i], "\n", NULL);
-		g_autofree char *told = read_text(text);
+		g_autofree char *told = read_text(text, gather);
 
 		g_test_message("%s", lines[i]);
 		g_assert_cmpstr(told, ==,
 				"PASS a/none on amd: why\n:2: this is no result; give files that "
 				"'ferry run --json FILE' wrote");
 	}
+}
+
+static void summarize(void *data, const struct result *result)
+{
+	const struct test_result *test = result->tests->pdata[0];
+	g_autofree char *summary = result_summary(result);
+
+	g_string_append_printf(data, "CPU %u, round %u, %u checks; %s", test->cpu, test->round,
+			       test->checks, summary);
+}
+
+/* Files of an older ferry, or of another program, may lack any number. */
+static void test_no_numbers(void)
+{
+	g_autofree char *told = read_text(
+		"{\"case\":\"a/none\",\"program\":\"a\",\"plan\":\"none\",\"verdict\":\"PASS\",\"host\":\"local\",\"accel\":\"kvm\",\"tests\":[{\"test\":\"t\",\"verdict\":\"pass\"}],\"moves\":[{}]}\n",
+		summarize);
+
+	g_assert_cmpstr(
+		told, ==,
+		"CPU 0, round 0, 0 checks; 1 tests, 0 checks; 1 action, stopped for 0 us to 0 us; 0 us");
 }
 
 static void add(void *data, const struct result *result)
@@ -112,6 +135,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/results-file/read", test_read);
 	g_test_add_func("/results-file/no-results", test_no_results);
+	g_test_add_func("/results-file/no-numbers", test_no_numbers);
 	g_test_add_func("/results-file/table", test_table);
 	return g_test_run();
 }
