@@ -93,7 +93,7 @@ static char *reason_here_for_good(const struct program *program, const struct se
 
 /* ---- this machine ---- */
 
-/* What the local KVM lacks for a case, though a lab may have it. */
+/* What this machine lacks for a case, though a lab may have it. */
 struct lack {
 	char *reason; /* of a skip, one line; NULL: nothing is lacking */
 	char *brief;  /* the same in a few words */
@@ -140,7 +140,7 @@ static struct lack lacking_here(const struct test_case *test_case,
 		if (missing)
 			return lack_of(
 				g_strdup(missing),
-				g_strdup_printf("needs %s, which the local KVM does not offer",
+				g_strdup_printf("needs %s, which the local host does not offer",
 						*need));
 	}
 	if (firmware_of(selection->wanted->firmware) != FIRMWARE_USUAL &&
@@ -182,7 +182,7 @@ static char *why_here(const struct program *program, const struct selection *sel
 		return g_strconcat("--accel ", selection->wanted->accel, NULL);
 	if (!*needs)
 		return g_strdup("it needs no more than the local KVM");
-	return g_strconcat("the local KVM offers ", needs, NULL);
+	return g_strconcat("the local host offers ", needs, NULL);
 }
 
 /* ---- labs ---- */
