@@ -137,7 +137,7 @@ sees() {
 	[ "$status" -eq "$wanted" ]
 }
 
-echo 1..35
+echo 1..37
 bisect --tree "$dir"
 check "a folder that is no tree" stops 'is no Linux tree'
 bisect --tree "$tree" --repeat 2 --bad-if 3
@@ -237,3 +237,18 @@ result PASS
 check "a runner that ends without all results tells nothing" sees 125 --repeat 3
 touch "$dir/results" "$dir/results.refuse"
 check "a runner that refuses its command line stops git" sees 128
+
+# A copy of ferry whose sources have a fake script, which succeeds and names only the commit.
+mkdir -p "$dir/own/build" "$dir/own/lab"
+cp "$ferry" "$dir/own/build"
+ln -s "$(dirname "$ferry")/x86" "$dir/own/build"
+ln -s "$top/unittests.cfg" "$dir/own"
+printf '#!/bin/sh\necho no commit\n' >"$dir/own/lab/bisect-kernel"
+chmod +x "$dir/own/lab/bisect-kernel"
+ferry=$dir/own/build/ferry
+bisect --tree "$tree"
+check "a build that names no kernel stops git" stops 'bisect-kernel has built nothing: it printed no path;'
+# shellcheck disable=SC2016 # the script is to see it
+echo 'kill -s KILL $$' >>"$dir/own/lab/bisect-kernel"
+bisect --tree "$tree"
+check "so does a build that is killed" stops 'killed by signal 9'

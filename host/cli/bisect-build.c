@@ -7,8 +7,9 @@
 #include "lab/script.h"
 #include "util/text.h"
 
-/* The scripts' exit status for a commit that does not build (lab/bisect.sh). */
+/* The scripts' exit statuses (lab/bisect.sh): after both of them the script has said why. */
 #define DOES_NOT_BUILD 1
+#define CANNOT_BUILD   2
 
 /* The commit comes first, and then, if it builds, the path. */
 static void on_line(void *data, const char *line)
@@ -18,6 +19,11 @@ static void on_line(void *data, const char *line)
 
 	g_free(*to);
 	*to = g_strdup(line);
+}
+
+static gboolean ended_with(int wait_status, int status)
+{
+	return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == status;
 }
 
 enum build_outcome bisect_build(const struct bisect_options *options, struct built *built)
@@ -35,8 +41,13 @@ enum build_outcome bisect_build(const struct bisect_options *options, struct bui
 		usage_error("cannot run %s: %s", script_path, error->message);
 		return BUILD_IMPOSSIBLE;
 	}
-	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == DOES_NOT_BUILD)
+	if (ended_with(wait_status, DOES_NOT_BUILD))
 		return BUILD_FAILED;
-	return g_spawn_check_wait_status(wait_status, NULL) && built->path ? BUILD_DONE
-									   : BUILD_IMPOSSIBLE;
+	if (ended_with(wait_status, CANNOT_BUILD))
+		return BUILD_IMPOSSIBLE;
+	if (g_spawn_check_wait_status(wait_status, &error) && built->path)
+		return BUILD_DONE;
+	usage_error("%s has built nothing: %s; its output is in %s/ferry.log", script_path,
+		    error ? error->message : "it printed no path", options->build);
+	return BUILD_IMPOSSIBLE;
 }
