@@ -30,6 +30,7 @@
 #include "test.h"
 #include "vm.h"
 #include "words.h"
+#include "x86/ahci/ahci.h"
 
 #define CLASS_SATA_AHCI 0x010601
 #define AHCI_BAR	5
@@ -43,33 +44,33 @@
 #define GHC_INTERRUPTS BIT(1)
 
 /* 3.3 "Port Registers" of port 0 */
-#define PORT_CLB      0x100
-#define PORT_CLBU     0x104
-#define PORT_FB	      0x108
-#define PORT_FBU      0x10c
-#define PORT_IS	      0x110
-#define PORT_IE	      0x114
-#define PORT_CMD      0x118
-#define PORT_TFD      0x120
-#define PORT_SIG      0x124
-#define PORT_SSTS     0x128
-#define PORT_SCTL     0x12c
-#define PORT_SERR     0x130
-#define PORT_SACT     0x134
-#define PORT_CI	      0x138
-#define CMD_START     BIT(0)
-#define CMD_RECEIVE   BIT(4)
-#define CMD_RECEIVING BIT(14)
-#define CMD_RUNNING   BIT(15)
-#define TFD_ERROR     BIT(0)
-#define IS_ALL	      0xffffffff
-#define SSTS_DET      0x0f
-#define SSTS_PRESENT  0x03
+#define PORT_CLB       0x100
+#define PORT_CLBU      0x104
+#define PORT_FB	       0x108
+#define PORT_FBU       0x10c
+#define PORT_IE	       0x114
+#define PORT_CMD       0x118
+#define PORT_SIG       0x124
+#define PORT_SSTS      0x128
+#define PORT_SCTL      0x12c
+#define PORT_SERR      0x130
+#define PORT_SACT      0x134
+#define CMD_START      BIT(0)
+#define CMD_RECEIVE    BIT(4)
+#define CMD_RECEIVING  BIT(14)
+#define CMD_RUNNING    BIT(15)
+#define IS_ALL	       0xffffffff
+#define NO_SIGNATURE   0xffffffff
+#define SIGNATURE_DISK 0x00000101
+#define SSTS_DET       0x0f
+#define SSTS_PRESENT   0x03
 
 /* 4.2.2 "Command List Structure" and 4.2.3 "Command Table" */
 #define HEADER_WORDS	   8 /* of 32 bits */
 #define HEADER_WRITE	   BIT(6)
 #define HEADER_ONE_PRD	   BIT(16)
+#define HEADER_PACKET	   BIT(5)
+#define PACKET_AT	   0x40
 #define FIS_WORDS	   5
 #define FIS_BYTES	   20
 #define FIS_HOST_TO_DEVICE 0x27
@@ -98,13 +99,11 @@
 #define CHUNK_WORDS   (PAGE_SIZE / sizeof(u64))
 #define SLOTS	      8
 #define CHUNKS_A_SLOT 8
-#define ROUNDS	      2
-#define END_MS	      20000
 
 static volatile u8 *hba;
 static pcidevaddr_t pci = PCIDEVADDR_INVALID;
 
-static u32 read_reg(u32 reg)
+u32 read_reg(u32 reg)
 {
 	return readl(hba + reg);
 }
@@ -114,7 +113,7 @@ static void write_reg(u32 reg, u32 value)
 	writel(value, hba + reg);
 }
 
-FEATURE(AHCI, "an AHCI controller with a disk at its port 0")
+static bool find_drive(void)
 {
 	pcidevaddr_t function = PCIDEVADDR_INVALID;
 
@@ -144,11 +143,31 @@ static void stop_port(void)
 	wait_for(!(read_reg(PORT_CMD) & CMD_RECEIVING), END_MS, "the port to receive no more");
 }
 
-/* A command has not ended. Restarting the port does not help, so the other tests would only wait.
- */
-static bool port_is_dead;
+u32 drive_signature(void)
+{
+	u8 *page;
 
-static bool start_port(void)
+	if (!find_drive())
+		return 0;
+	page = alloc_page();
+	stop_port();
+	write_reg(PORT_FB, virt_to_phys(page));
+	write_reg(PORT_FBU, 0);
+	write_reg(PORT_CMD, read_reg(PORT_CMD) | CMD_RECEIVE);
+	wait_until(read_reg(PORT_SIG) != NO_SIGNATURE, END_MS);
+	stop_port();
+	free_page(page);
+	return read_reg(PORT_SIG);
+}
+
+FEATURE(AHCI, "an AHCI controller with a disk at its port 0")
+{
+	return drive_signature() == SIGNATURE_DISK;
+}
+
+bool port_is_dead;
+
+bool start_port(void)
 {
 	if (port_is_dead) {
 		report_skip("the port has not carried out a command of an earlier test");
@@ -172,7 +191,7 @@ static bool start_port(void)
 	return true;
 }
 
-static void end_port(void)
+void end_port(void)
 {
 	write_reg(PORT_IE, 0);
 	stop_port();
@@ -187,14 +206,6 @@ static void end_port(void)
 }
 
 /* ---- commands ---- */
-
-struct command {
-	u8 code, features, count;
-	u64 lba;
-	void *buffer; /* a page, of which BYTES are used; NULL: no data */
-	u32 bytes;
-	bool write, queued;
-};
 
 static void fill_fis(u8 *fis, const struct command *command, int slot)
 {
@@ -212,7 +223,7 @@ static void fill_fis(u8 *fis, const struct command *command, int slot)
 	fis[12] = command->queued ? slot << 3 : command->count;
 }
 
-static void issue(int slot, const struct command *command)
+void issue(int slot, const struct command *command)
 {
 	u32 *header = (u32 *)list + slot * HEADER_WORDS;
 	u8 *table = list + LIST_TABLES_AT + slot * TABLE_BYTES;
@@ -220,8 +231,10 @@ static void issue(int slot, const struct command *command)
 
 	fill_fis(table, command, slot);
 	memset(header, 0, HEADER_WORDS * sizeof(*header));
+	if (command->packet)
+		memcpy(table + PACKET_AT, command->packet, PACKET_BYTES);
 	header[0] = FIS_WORDS | (command->write ? HEADER_WRITE : 0) |
-		    (command->buffer ? HEADER_ONE_PRD : 0);
+		    (command->packet ? HEADER_PACKET : 0) | (command->buffer ? HEADER_ONE_PRD : 0);
 	header[2] = virt_to_phys(table);
 	if (command->buffer) {
 		prd[0] = virt_to_phys(command->buffer);
@@ -235,9 +248,17 @@ static void issue(int slot, const struct command *command)
 	write_reg(PORT_CI, 1u << slot);
 }
 
-static bool is_over(int slot)
+bool is_over(int slot)
 {
 	return !((read_reg(PORT_CI) | read_reg(PORT_SACT)) >> slot & 1);
+}
+
+bool commands_end(bool (*over)(void))
+{
+	port_is_dead = !wait_until(over(), END_MS);
+	return report_if_failed(
+		!port_is_dead, "commands do not end: PxCI is %#x, PxSACT %#x, PxTFD %#x, PxIS %#x",
+		read_reg(PORT_CI), read_reg(PORT_SACT), read_reg(PORT_TFD), read_reg(PORT_IS));
 }
 
 /* Issues one command, waits for its end, and checks that it had no error. */
@@ -393,12 +414,7 @@ static void work_through_actions(void)
 	for (int round = 0; round < ROUNDS; round++) {
 		turn();
 		migrate_quiet_while(turn);
-		port_is_dead = !wait_until(all_over(), END_MS);
-		if (!report_if_failed(
-			    !port_is_dead,
-			    "commands do not end: PxCI is %#x, PxSACT %#x, PxTFD %#x, PxIS %#x",
-			    read_reg(PORT_CI), read_reg(PORT_SACT), read_reg(PORT_TFD),
-			    read_reg(PORT_IS)))
+		if (!commands_end(all_over))
 			break;
 		if (broken("sector"))
 			slots[0].generations[0] = slots[0].last + 1;
