@@ -171,7 +171,7 @@ emulator_initrds() {
 	/*) set -- "$program" ;;
 	*/*) set -- "$PWD/$program" ;;
 	esac
-	eval "\"\$here/pack-files\" $vmms \"\$@\" $files"
+	eval "\"\$here/pack-files\" $firmware $vmms \"\$@\" $files"
 }
 
 # Bochs dies with this script, even if SIGKILL ends the script.

@@ -44,7 +44,7 @@ boot_rounds=10
 build=${FERRY_BUILD:-$here/../build}
 
 kernel='' modules='' parameters='' clock=tsc accel='' results='' console='' shell='' patience=''
-vmms='' files='' qemu_arguments='' bochs_lines=''
+vmms='' firmware='' files='' qemu_arguments='' bochs_lines=''
 
 quoted() {
 	printf "'"
@@ -57,12 +57,12 @@ quoted() {
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel | --modules | --clock | --kvm | --accel | --results | --memory | --cpus | --console | \
-		--patience | --qemu-arg | --file | --vmm | --bochs-line)
+		--patience | --qemu-arg | --file | --vmm | --firmware | --bochs-line)
 		[ $# -ge 2 ] || fail "$1 needs a value; lab/$lab --help tells more"
 		;;
 	esac
 	case $1 in
-	--file | --vmm | --bochs-line)
+	--file | --vmm | --firmware | --bochs-line)
 		case " $own_options " in
 		*" $1 "*) ;;
 		*) fail "unknown option '$1'; lab/$lab --help lists all" ;;
@@ -83,6 +83,7 @@ while [ $# -gt 0 ]; do
 	--qemu-arg) qemu_arguments="$qemu_arguments$(quoted "$2")" ;;
 	--file) files="$files$(quoted "$2")" ;;
 	--vmm) vmms="$vmms$(quoted "--vmm")$(quoted "$2")" ;;
+	--firmware) firmware="$firmware$(quoted "--firmware")$(quoted "$2")" ;;
 	--bochs-line) bochs_lines="$bochs_lines$2
 " ;;
 	--shell) shell=yes; shift; continue ;;
@@ -224,7 +225,7 @@ write_job() {
 	echo "ports=$emulator_ports"
 	[ -z "$shell" ] || echo "terminal='$(stty size | sed 's/\(.*\) /rows \1 cols /')'"
 	environment=$(quoted XDG_CACHE_HOME=/run/cache)
-	for name in PATH HOME USER LANG LC_ALL TERM; do
+	for name in PATH HOME USER LANG LC_ALL TERM FERRY_OVMF; do
 		eval "value=\${$name-}"
 		[ -z "$value" ] || environment="$environment$(quoted "$name=$value")"
 	done

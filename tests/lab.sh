@@ -182,6 +182,19 @@ disk_is_right() {
 		tail -c +$((512 + 0xe000 + 1)) "$dir/disk" | head -c 100 | grep -aq console=ttyS0
 }
 
+# packs_ovmf KIND NAME: of two OVMFs, the one for this KIND of firmware is packed, and no other
+packs_ovmf() {
+	mkdir -p "$dir/ovmf"
+	for word in plain secure-boot; do
+		echo "{ \"filename\": \"$dir/ovmf/$word.fd\", \"features\": [ \"$word\" ] }" >"$dir/ovmf/$word.json"
+		: >"$dir/ovmf/$word.fd"
+	done
+	archive=$(FERRY_OVMF=$dir/ovmf XDG_CACHE_HOME=$dir/cache "$top/lab/pack-files" --firmware "$1") &&
+		packed=$(busybox cpio -t <"$archive" 2>/dev/null | grep "^root$dir/ovmf/." | sort) &&
+		[ "$packed" = "root$dir/ovmf/$2.fd
+root$dir/ovmf/$2.json" ]
+}
+
 # ends_by_signal LAB ACT FILE ACCEL: SIGTERM ends the lab once FILE is there, and nothing is left
 ends_by_signal() {
 	rm -f "$dir/pid" "$dir/out"
@@ -218,7 +231,7 @@ kernel_is_told() {
 	grep -q "^console=ttyS0.* $1\$" "$dir/arguments"
 }
 
-echo 1..40
+echo 1..42
 
 intel results -- true
 check "intel: the command's status is the lab's" [ "$status" -eq 3 ]
@@ -268,6 +281,8 @@ BOCHS=$dir/bzImage
 intel results -- true
 check "intel: a Bochs that is no program" failed "$died: Bochs: setpriv: failed to execute"
 unset BOCHS
+check "intel: OVMF is packed" packs_ovmf uefi plain
+check "intel: OVMF with Secure Boot is packed" packs_ovmf uefi-secure secure-boot
 intel hang --memory 100 -- true
 check "intel: too little memory" usage_error '--memory must be at least 512'
 check "intel: a signal ends everything" ends_by_signal intel hang out bochs

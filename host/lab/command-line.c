@@ -2,6 +2,7 @@
 /* Makes the command line of a lab. See command-line.h. */
 #include "lab/command-line.h"
 #include "lab/script.h"
+#include "suite/firmware.h"
 #include "util/paths.h"
 
 static void add(GPtrArray *arguments, const char *argument)
@@ -68,8 +69,12 @@ static void add_vmms(GPtrArray *arguments, const GPtrArray *cases)
  * Names the files that the lab needs but cannot see. lab/pack-files knows those of this checkout by
  * itself.
  */
-static void add_files(GPtrArray *arguments, const GPtrArray *cases, char **words)
+static void add_files(GPtrArray *arguments, const GPtrArray *cases, const struct settings *wanted,
+		      char **words)
 {
+	enum firmware firmware = firmware_of(wanted->firmware);
+
+	add_option(arguments, "--firmware", wanted->firmware);
 	for (char **word = words; *word; word++)
 		if (g_str_equal(*word, "--suite") || g_str_equal(*word, "--qemu") ||
 		    g_str_equal(*word, "--qemu-dst") || g_str_equal(*word, "--ferry-vmm") ||
@@ -79,9 +84,10 @@ static void add_files(GPtrArray *arguments, const GPtrArray *cases, char **words
 	add_vmms(arguments, cases);
 	for (guint i = 0; i < cases->len; i++) {
 		const struct test_case *test_case = cases->pdata[i];
+		g_autofree char *image = firmware_image(firmware, test_case->program->file);
 
-		if (g_file_test(test_case->program->file, G_FILE_TEST_EXISTS))
-			add_option(arguments, "--file", test_case->program->file);
+		if (g_file_test(image, G_FILE_TEST_EXISTS))
+			add_option(arguments, "--file", image);
 	}
 }
 
@@ -127,7 +133,7 @@ char **lab_command_line(const struct lab_kind *kind, const struct lab_options *o
 	add_option(arguments, "--accel", emulated ? kind->emulator : "kvm");
 	add_option(arguments, "--results", logdir);
 	if (emulated && !kind->shares_files)
-		add_files(arguments, cases, words);
+		add_files(arguments, cases, wanted, words);
 	add(arguments, "--");
 	add_inner_run(arguments, kind, emulated, words, cases, logdir);
 	g_ptr_array_add(arguments, NULL);

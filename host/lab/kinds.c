@@ -59,7 +59,7 @@ const struct lab_kind lab_kinds[] = {
 		.is_hardware = kvm_offers_vmx,
 		.cpus = 1,
 		.shares_files = FALSE,
-		.no_uefi = "the intel lab has no OVMF among its files",
+		.uefi_note = "UEFI firmware takes minutes to start there",
 		.boot_seconds = 1800,
 		.slowness = 8,
 	},

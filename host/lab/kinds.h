@@ -11,7 +11,7 @@
 /* As a host, this means the first kind that offers what the case needs. */
 #define ANY_LAB "lab"
 
-/* All members have to be set but `no_uefi` and `emulates_like`. */
+/* All members have to be set but `no_uefi`, `uefi_note` and `emulates_like`. */
 struct lab_kind {
 	const char *name; /* of the script below lab/, and the word of --host */
 	/* Needs (suite/needs.h) that the machine can meet. The runner inside checks them again. */
@@ -30,8 +30,10 @@ struct lab_kind {
 	gboolean shares_files;
 	/* Seconds that may pass from the script's start to the first line of the runner inside. */
 	unsigned boot_seconds;
-	const char
-		*no_uefi; /* why it cannot run UEFI firmware where its CPU is emulated, or NULL */
+	/* Why it cannot run UEFI firmware where its CPU is emulated, or NULL. */
+	const char *no_uefi;
+	/* What one has to know if it can, or NULL. */
+	const char *uefi_note;
 	/*
 	 * How many times longer a case takes than on this machine's KVM where the CPU is emulated.
 	 * A rough guess, for cases that have not run there yet.

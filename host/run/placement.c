@@ -187,12 +187,16 @@ static char *why_here(const struct program *program, const struct selection *sel
 
 /* ---- labs ---- */
 
-/* Why LAB cannot run the firmware that the user wants, or NULL. A lab on hardware always can. */
+/* Whether UEFI firmware would run on a CPU that LAB emulates. On hardware it has no problems. */
+static gboolean emulates_uefi(const struct lab_kind *lab, const struct selection *selection)
+{
+	return firmware_of(selection->wanted->firmware) != FIRMWARE_USUAL && !lab->is_hardware();
+}
+
+/* Why LAB cannot run the firmware that the user wants, or NULL. */
 static const char *lab_lacks_firmware(const struct lab_kind *lab, const struct selection *selection)
 {
-	if (firmware_of(selection->wanted->firmware) == FIRMWARE_USUAL || lab->is_hardware())
-		return NULL;
-	return lab->no_uefi;
+	return emulates_uefi(lab, selection) ? lab->no_uefi : NULL;
 }
 
 /* The runner inside a lab checks whatever else the case needs. */
@@ -221,6 +225,10 @@ static void place_in(struct test_case *test_case, const struct lab_kind *lab, ch
 	test_case->host = lab->name;
 	test_case->lab_clock = lab_clock_of(test_case->program, selection);
 	test_case->why = why;
+	if (!emulates_uefi(lab, selection) || !lab->uefi_note)
+		return;
+	test_case->why = g_strdup_printf("%s; %s", why, lab->uefi_note);
+	g_free(why);
 }
 
 /* The user has named a lab, or any. */

@@ -304,6 +304,7 @@ struct placement_row {
 	const char *host, *accel; /* --host and --accel; NULL: not given */
 	const char *told;	  /* "HOST: why", or "skip: the reason" */
 	const char *userfault;	  /* what is wrong with userfaultfd; NULL: nothing */
+	char *firmware;		  /* --firmware; NULL: not given */
 };
 
 /* Without bochs in PATH. The user is told to install it, which is no error. */
@@ -393,6 +394,18 @@ static const struct placement_row with_bochs[] = {
 	{ "alpine/precopy+hugepages", &no_kvm, NULL, NULL,
 	  "skip: no /dev/kvm here; labs have no huge pages" },
 	{ "alpine/precopy+hugepages", &no_kvm, "amd", NULL, "amd: --host amd" },
+
+	/* UEFI firmware. */
+	{ "alpine/none", &no_kvm, NULL, NULL,
+	  "intel: no /dev/kvm here; UEFI firmware takes minutes to start there",
+	  .firmware = "uefi" },
+	{ "alpine/none", &no_kvm, "amd", NULL,
+	  "skip: the amd lab's QEMU ends when OVMF's interrupt handlers write CR8; --accel tcg runs it on QEMU's TCG",
+	  .firmware = "uefi" },
+	{ "alpine/none", &no_kvm, ANY_LAB, NULL,
+	  "intel: --host lab; UEFI firmware takes minutes to start there", .firmware = "uefi" },
+	/* On hardware it has no problems. */
+	{ "vmx/none", &intel_kvm, "intel", NULL, "intel: --host intel", .firmware = "uefi" },
 };
 
 static void check_placement(const struct suite *suite, const struct placement_row *row)
@@ -409,6 +422,7 @@ static void check_placement(const struct suite *suite, const struct placement_ro
 	g_autofree char *told = NULL;
 	const struct test_case *test_case;
 
+	wanted.firmware = row->firmware;
 	kvm_pretend(row->kvm);
 	userfault_pretend(row->userfault);
 	cases = select_cases(suite, &selection, NULL);
@@ -437,7 +451,9 @@ static void test_placement(void)
 	struct folder folder = make_folder(text);
 	struct suite *suite = suite_load(folder.config, folder.path, FALSE, NULL);
 	g_autofree char *bochs = g_build_filename(folder.path, "bochs", NULL);
+	g_autofree char *efi = g_build_filename(folder.path, "alpha.efi", NULL);
 
+	g_assert_true(g_file_set_contents(efi, "", 0, NULL));
 	g_setenv("PATH", folder.path, TRUE);
 	for (gsize i = 0; i < G_N_ELEMENTS(without_bochs); i++)
 		check_placement(suite, &without_bochs[i]);
@@ -446,6 +462,7 @@ static void test_placement(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(with_bochs); i++)
 		check_placement(suite, &with_bochs[i]);
 	g_unlink(bochs);
+	g_unlink(efi);
 	suite_free(suite);
 	drop_folder(&folder);
 }
