@@ -6,6 +6,10 @@
  * clocks, devices that were notified), and the next attempt must find no trace of it.
  *
  * The plans prove that the migration was in mid-flight: some memory had been sent, but not all.
+ *
+ * With the option `late`, and now and then in plan mixed, all memory was sent and the guest was
+ * stopped. The VMM has to take back what it did for that, too, and start the guest again. Then
+ * disks are the guest's again, and its clocks and timers go on as after a pause.
  */
 #include "plan/plan.h"
 
@@ -26,7 +30,7 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 
 	if (problem) {
 		plan_failed(run, problem);
-	} else if (!stats->pages_sent || !stats->bytes_left) {
+	} else if (!stats->pages_sent || (!run->late && !stats->bytes_left)) {
 		if (++run->idle_attempts < MOST_IDLE_ATTEMPTS) {
 			attempt(run);
 			return;
@@ -48,6 +52,7 @@ static void attempt(struct plan_run *run)
 {
 	const struct broken_migration_options options = {
 		.how = run->part->act == begin_and_cancel ? BREAK_BY_CANCEL : BREAK_BY_DEATH,
+		.late = run->late,
 		.bandwidth = BANDWIDTH,
 		.after_ms = g_rand_int_range(run->random, 0, LATEST_MOMENT_MS),
 	};
@@ -55,20 +60,25 @@ static void attempt(struct plan_run *run)
 	guest_break_migration(run->guest, &options, on_done, run);
 }
 
-static void begin_and_cancel(struct plan_run *run)
+static void begin(struct plan_run *run, unsigned attempts)
 {
 	run->idle_attempts = 0;
-	/* `mixed` breaks off enough migrations as it is. */
-	run->attempts =
-		run->plan == &plan_mixed ? 1 : g_rand_int_range(run->random, 1, MOST_CANCELS + 1);
+	run->attempts = attempts;
+	run->late = run->plan == &plan_mixed ? g_rand_boolean(run->choices)
+					     : !!(run->plan->options & OPTION_LATE);
 	attempt(run);
+}
+
+static void begin_and_cancel(struct plan_run *run)
+{
+	/* `mixed` breaks off enough migrations as it is. */
+	begin(run,
+	      run->plan == &plan_mixed ? 1 : g_rand_int_range(run->random, 1, MOST_CANCELS + 1));
 }
 
 static void begin_and_kill(struct plan_run *run)
 {
-	run->idle_attempts = 0;
-	run->attempts = 1;
-	attempt(run);
+	begin(run, 1);
 }
 
 const struct plan plan_cancel = {
@@ -76,7 +86,7 @@ const struct plan plan_cancel = {
 	.action = "broken migration",
 	.about = "live migrations that are cancelled in mid-flight; the guest stays",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
-	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
+	.takes = OPTIONS_OF_A_BROKEN_MIGRATION | OPTION_LATE,
 	.act = begin_and_cancel,
 };
 
@@ -85,6 +95,6 @@ const struct plan plan_dstkill = {
 	.action = "broken migration",
 	.about = "live migrations whose destination is killed in mid-flight; the guest stays",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
-	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
+	.takes = OPTIONS_OF_A_BROKEN_MIGRATION | OPTION_LATE,
 	.act = begin_and_kill,
 };

@@ -40,6 +40,7 @@ const struct plan_option plan_options[] = {
 	  OPTION_PREEMPT, OPTION_MULTIFD },
 	{ "releaseram", "the source gives back the memory that it has sent", OPTION_RELEASE_RAM,
 	  OPTION_HUGE_PAGES | OPTION_MEMFD },
+	{ "late", "a migration is broken off when the guest was stopped for it", OPTION_LATE, 0 },
 	{ 0 },
 };
 

@@ -78,6 +78,7 @@ struct plan_run {
 	guint delay;		 /* the timer before an action, or 0 */
 	unsigned attempts;	 /* at the action in progress */
 	unsigned idle_attempts;	 /* attempts that proved nothing */
+	gboolean late;		 /* they break off after the guest was stopped */
 	GHashTable *treated; /* set of `test`: the tests in which a plan that reboots has acted */
 	guint32 seed;	     /* of the case */
 	GRand *choices;	     /* for a plan's choices in this test, from `seed` and `test` */

@@ -67,6 +67,7 @@ enum vm_option {
 	OPTION_PREEMPT = 1 << 13, /* post-copy: pages that were asked for have their own stream */
 	OPTION_RELEASE_RAM = 1 << 14, /* post-copy: the source gives back what it has sent */
 	OPTION_ZLIB = 1 << 15,	      /* what goes over several connections is compressed */
+	OPTION_LATE = 1 << 16, /* a migration is broken off when the guest was stopped for it */
 };
 
 /*
@@ -199,8 +200,10 @@ struct migration_options {
 /* How a migration is broken off in mid-flight. The guest then stays where it is. */
 struct broken_migration_options {
 	enum { BREAK_BY_CANCEL, BREAK_BY_DEATH } how; /* BREAK_BY_DEATH: of the destination */
-	guint64 bandwidth;			      /* bytes a second */
-	guint after_ms;				      /* since the stream began to flow */
+	/* All memory was sent, and the guest was stopped, so that the rest can be sent. */
+	gboolean late;
+	guint64 bandwidth; /* bytes a second; of no meaning if it is late */
+	guint after_ms;	   /* since the stream began to flow, or since the guest was stopped */
 };
 
 /* PROBLEM is NULL after success, and one line after failure; then STATS is NULL. */

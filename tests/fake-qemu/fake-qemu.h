@@ -121,6 +121,7 @@ void event(const char *name, const char *data);
 extern struct migration {
 	bool postcopy, background; /* capabilities that were set */
 	bool slow;		   /* the bandwidth is so small that it does not end by itself */
+	bool waits_for_leave;	   /* capability pause-before-switchover */
 	bool cuttable;		   /* a post-copy migration does not end before it was cut */
 	bool arrives_stopped;	   /* the guest does not run until `cont` */
 	char *destination;	   /* the path that the guest goes to */

@@ -103,13 +103,18 @@ void send_guest(const char *path)
 	migration.destination = strdup(path);
 	if (!usual("mid-migration") || migration.postcopy)
 		return;
-	if (!migration.slow) {
+	if (!migration.slow && !migration.waits_for_leave) {
 		hand_over_guest(path);
 		return;
 	}
 	migration.slow_stream = connect_to(path);
-	if (migration.slow_stream < 0)
+	if (migration.slow_stream < 0) {
 		migration_event("failed");
+	} else if (migration.waits_for_leave) {
+		event("STOP", "");
+		guest_runs = false;
+		migration_event("pre-switchover");
+	}
 }
 
 void break_off(const char *status)
@@ -117,6 +122,11 @@ void break_off(const char *status)
 	close(migration.slow_stream);
 	migration.slow_stream = -1;
 	migration_event(status);
+	if (!migration.waits_for_leave)
+		return;
+	guest_runs = true;
+	event("RESUME", "");
+	run_guest(NULL);
 }
 
 void start_postcopy(void)
@@ -226,6 +236,8 @@ void go_on_receiving(const char *path)
 void tell_figures(void)
 {
 	say("{\"return\": {\"status\": \"%s\", \"downtime\": 3, \"total-time\": 5, \"error-desc\": \"%s\", \"ram\": {\"page-size\": 4096, \"mbps\": 480.5, \"postcopy-requests\": 7, \"remaining\": 400000, \"transferred\": 300000, \"dirty-sync-count\": 3, \"normal\": 80, \"duplicate\": %d, \"total\": %d}}}",
-	    migration.slow_stream < 0 ? "completed" : "active", migration.failure, PAGES_IN_RAM,
-	    PAGES_IN_RAM * 4096);
+	    migration.slow_stream < 0	? "completed"
+	    : migration.waits_for_leave ? "pre-switchover"
+					: "active",
+	    migration.failure, PAGES_IN_RAM, PAGES_IN_RAM * 4096);
 }

@@ -181,6 +181,8 @@ static void remember_settings(const char *line)
 	migration.cuttable |= strstr(line, "\"oob\"") != NULL;
 	if (strstr(line, "\"postcopy-ram\""))
 		migration.postcopy = strstr(line, "\"state\":true") != NULL;
+	if (strstr(line, "\"pause-before-switchover\""))
+		migration.waits_for_leave = strstr(line, "\"state\":true") != NULL;
 	migration.background |= strstr(line, "\"background-snapshot\"") != NULL;
 	if (strstr(line, "\"max-bandwidth\""))
 		migration.slow = strstr(line, "\"max-bandwidth\":262144") != NULL;

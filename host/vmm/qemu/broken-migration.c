@@ -3,6 +3,10 @@
  * Live migrations of a QEMU that are broken off in mid-flight, so that the guest stays:
  * `migrate_cancel` (QEMU's qapi/migration.json), or the death of the destination. Afterwards the
  * source says "cancelled" or "failed", and the guest must run there.
+ *
+ * A late break comes when QEMU has stopped the guest and waits for leave to send the state of its
+ * devices (capability pause-before-switchover). If the destination dies then, the source gets this
+ * leave and finds that nobody takes the state.
  */
 #include <sys/wait.h>
 
@@ -15,6 +19,7 @@ struct broken_migration {
 	struct broken_migration_options options;
 	guint moment; /* the timer of the break, or 0 */
 	gboolean in_flight, broken;
+	gboolean goes_on;	    /* the source has leave to go on without the destination */
 	struct action_stats flight; /* the migration just before it was broken off */
 };
 
@@ -38,12 +43,17 @@ static const char *way(const struct broken_migration *migration)
 
 static void finish(struct broken_migration *migration)
 {
+	const struct qemu *from = migration->base.from;
 	struct action_stats stats = migration->flight;
 
 	qemu_action_take_time(&migration->base, &stats);
-	/* Most often the guest was never stopped. */
-	if (migration->base.from->stop_time >= migration->base.started)
+	/* A guest whose migration is broken off early is seldom stopped. */
+	if (from->stop_time >= migration->base.started) {
+		stats.stopped = from->stop_time * NS_PER_US;
 		stats.pause_max_ns = stats.total_ns;
+		stats.pause_min_ns = CLAMP((from->resume_time - from->stop_time) * NS_PER_US, 0,
+					   stats.pause_max_ns);
+	}
 	qemu_action_finish(&migration->base, &stats, NULL);
 }
 
@@ -87,10 +97,20 @@ static void on_status(void *data, JsonNode *value, const char *problem)
 
 static void ask_for_status(struct qemu_action *action)
 {
+	const struct broken_migration *migration = (struct broken_migration *)action;
+
+	if (migration->options.late)
+		qemu_want_switchover_pause(action->from, FALSE);
 	qmp_execute(action->from->qmp, "query-status", NULL, on_status, action->from);
 }
 
 /* ---- mid-flight ---- */
+
+/* The state in which the migration is to be broken off. */
+static const char *fatal_state(const struct broken_migration *migration)
+{
+	return migration->options.late ? "pre-switchover" : "active";
+}
 
 static void on_flight_told(void *data, JsonNode *value, const char *problem)
 {
@@ -103,7 +123,7 @@ static void on_flight_told(void *data, JsonNode *value, const char *problem)
 	figures = qemu_action_figures(&migration->base, value, problem);
 	if (!figures)
 		return;
-	if (g_strcmp0(member_string(figures, "status"), "active") ||
+	if (g_strcmp0(member_string(figures, "status"), fatal_state(migration)) ||
 	    !qemu_action_read_pages(figures, &migration->flight)) {
 		qemu_action_fail(&migration->base,
 				 "the migration was not in flight when it was to be broken off");
@@ -130,6 +150,16 @@ static gboolean on_moment(gpointer data)
 	migration->moment = 0;
 	qmp_execute(from->qmp, "query-migrate", NULL, on_flight_told, from);
 	return G_SOURCE_REMOVE;
+}
+
+static void go_on_alone(struct broken_migration *migration)
+{
+	struct qemu *from = migration->base.from;
+	JsonObject *arguments = json_object_new();
+
+	migration->goes_on = TRUE;
+	json_object_set_string_member(arguments, "state", "pre-switchover");
+	qmp_execute(from->qmp, "migrate-continue", arguments, on_reply, from);
 }
 
 static void on_failure_told(void *data, JsonNode *value, const char *problem)
@@ -166,13 +196,17 @@ static void progress(struct qemu_action *action)
 	} else if (!migration->broken && has_status(from, "failed")) {
 		action->finishing = TRUE;
 		qmp_execute(from->qmp, "query-migrate", NULL, on_failure_told, from);
-	} else if (!migration->broken && has_status(from, "active") && !migration->in_flight) {
+	} else if (!migration->broken && has_status(from, fatal_state(migration)) &&
+		   !migration->in_flight) {
 		migration->in_flight = TRUE;
 		migration->moment =
 			g_timeout_add(migration->options.after_ms, on_moment, migration);
 	} else if (migration->broken && has_status(from, end)) {
 		action->finishing = TRUE;
 		qemu_action_settle(action, ask_for_status);
+	} else if (migration->broken && has_status(from, "pre-switchover") && !to->pid &&
+		   !migration->goes_on) {
+		go_on_alone(migration);
 	}
 }
 
@@ -225,7 +259,10 @@ void qemu_break_migration(struct vm *vm, struct vm *to_vm,
 	g_clear_pointer(&from->migration_status, g_free);
 	qemu_action_set_deadline(&migration->base, ACTION_DEADLINE_FACTOR * from->reply_seconds);
 	qemu_want_postcopy(from, FALSE);
-	json_object_set_int_member(arguments, "max-bandwidth", options->bandwidth);
+	if (options->late)
+		qemu_want_switchover_pause(from, TRUE);
+	json_object_set_int_member(arguments, "max-bandwidth",
+				   options->late ? UNLIMITED_BANDWIDTH : options->bandwidth);
 	qmp_execute(from->qmp, "migrate-set-parameters", arguments, on_reply, from);
 	qmp_execute(from->qmp, "migrate", qemu_channel_target(to), on_reply, from);
 }

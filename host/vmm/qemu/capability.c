@@ -95,3 +95,8 @@ void qemu_want_postcopy(struct qemu *qemu, gboolean wanted)
 	if (qemu->postcopy != wanted)
 		set_postcopy(qemu, wanted, qemu_action_on_reply);
 }
+
+void qemu_want_switchover_pause(struct qemu *qemu, gboolean wanted)
+{
+	set_capability(qemu, "pause-before-switchover", wanted, qemu_action_on_reply);
+}

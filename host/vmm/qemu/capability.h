@@ -12,5 +12,10 @@ void qemu_ask_capabilities(struct qemu *qemu);
  * while it is on, and both sides of a migration have to agree.
  */
 void qemu_want_postcopy(struct qemu *qemu, gboolean wanted);
+/*
+ * Says whether migrations from now on stop in the state "pre-switchover", in which the guest has
+ * stopped, and all but the state of its devices is sent.
+ */
+void qemu_want_switchover_pause(struct qemu *qemu, gboolean wanted);
 
 #endif
