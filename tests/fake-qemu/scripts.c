@@ -435,8 +435,8 @@ static const struct script scripts[] = {
 	{ "unclean-machine", ANY, "machine", tell_other_state },
 	{ "clock-agrees", ANY, "start", set_clock, 100 },
 	{ "clock-stands-still", ANY, "start", set_clock, 0 },
-	{ "clock-too-slow", ANY, "start", set_clock, 50 },
-	{ "clock-too-fast", ANY, "start", set_clock, 200 },
+	{ "clock-too-slow", ANY, "start", set_clock, 10 },
+	{ "clock-too-fast", ANY, "start", set_clock, 1000 },
 	{ "clock-leaps-ahead", ANY, "start", let_clock_leap, 5000 },
 	{ "clock-leaps-back", ANY, "start", let_clock_leap, -5000 },
 };

@@ -38,12 +38,16 @@ void qemu_channel_drop(struct qemu *qemu)
 	qemu->fifo = 0;
 }
 
-/* QEMU hands this to a shell. */
+/*
+ * QEMU hands this to a shell. To open one end of a FIFO waits for the other end, and if the runner
+ * has died, for ever. To open both does not wait, and while both are open, neither does one.
+ */
 static char *command_uri(const char *redirection, const char *path)
 {
 	g_autofree char *quoted = g_shell_quote(path);
 
-	return g_strdup_printf("exec:exec cat %s%s", redirection, quoted);
+	return g_strdup_printf("exec:exec 3<>%s && exec cat %s%s 3<&-", quoted, redirection,
+			       quoted);
 }
 
 static JsonObject *uri_arguments(char *uri)
