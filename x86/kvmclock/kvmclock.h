@@ -19,6 +19,12 @@
  */
 #define UNSTABLE_SLACK_NS (100 * NS_PER_MS)
 
+/* By how much a clock with these flags may step back when KVM writes its page anew, in ns. */
+static inline s64 clock_slack(u8 flags)
+{
+	return flags & PVCLOCK_TSC_STABLE_BIT ? 0 : UNSTABLE_SLACK_NS;
+}
+
 /* KVM rewrites all clock pages 100 ms after a vCPU has registered another page. */
 #define UPDATE_DELAY_US 150000
 

@@ -251,9 +251,9 @@ static void start_late(void *unused)
 	note_time(NULL);
 }
 
-static bool is_stable(int cpu)
+static u8 flags_of(int cpu)
 {
-	return cpu_ptr(this_clock, cpu)->page->flags & PVCLOCK_TSC_STABLE_BIT;
+	return cpu_ptr(this_clock, cpu)->page->flags;
 }
 
 /*
@@ -273,14 +273,15 @@ TEST(late_cpu_same_line, .needs = ALL_OF(KVMCLOCK, SMP),
 	before = clock_now();
 	migrate_quiet();
 	after = clock_now();
-	report(after >= before, "CPU 0: time went on: %lu ns, later %lu ns", before, after);
+	report((s64)(after - before) >= -clock_slack(flags_of(0)),
+	       "CPU 0: time went on: %lu ns, later %lu ns", before, after);
 	for_each_cpu (cpu) {
 		if (!cpu)
 			continue;
 		before = clock_now();
 		on_cpu(cpu, start_late, NULL);
 		after = clock_now();
-		slack = is_stable(0) && is_stable(cpu) ? 0 : UNSTABLE_SLACK_NS;
+		slack = clock_slack(flags_of(0) & flags_of(cpu));
 		report((s64)(times[cpu] - before) >= -slack && (s64)(after - times[cpu]) >= -slack,
 		       "CPU %d: enabled late, its time is %lu ns, CPU 0's %lu ns before and %lu ns after (%ld ns allowed)",
 		       cpu, times[cpu], before, after, slack);

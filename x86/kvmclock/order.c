@@ -35,7 +35,7 @@ static void read_in_order(void *data)
 static void check_order(const struct order *order, const char *who)
 {
 	const struct clock_order *clock = &order->clock;
-	s64 slack = order->flags & PVCLOCK_TSC_STABLE_BIT ? 0 : UNSTABLE_SLACK_NS;
+	s64 slack = clock_slack(order->flags);
 
 	report(clock->worst <= slack,
 	       "%s: time went back %ld times in %ld reads, at most by %ld ns, on CPU %d (%s, so %ld ns are allowed)",

@@ -43,7 +43,7 @@ struct hopper {
 	u64 last, count, stops, decoys_written, back, leaps;
 	struct pvclock_vcpu_time_info written;
 	s64 worst;
-	bool stable;
+	u8 flags; /* of all pages that were read, ANDed */
 };
 
 static struct hopper hoppers[MAX_CPUS];
@@ -75,8 +75,8 @@ static void look_at_time(struct cpu_clock *clock, struct hopper *hopper)
 	u64 time = pvclock_read_flags(clock->page, &flags);
 	s64 step = time - hopper->last;
 
-	hopper->stable &= flags & PVCLOCK_TSC_STABLE_BIT;
-	hopper->back += step < (hopper->stable ? 0 : -UNSTABLE_SLACK_NS);
+	hopper->flags &= flags;
+	hopper->back += step < -clock_slack(hopper->flags);
 	hopper->leaps += step > DECOY_AHEAD_NS / 2;
 	if (step < hopper->worst || step > DECOY_AHEAD_NS / 2)
 		hopper->worst = step;
@@ -110,7 +110,7 @@ static void hop_begin(void *unused)
 	struct cpu_clock *clock = my_clock();
 	bool hops = hopper->hops;
 
-	*hopper = (struct hopper){ .hops = hops, .last = clock_now(), .stable = true };
+	*hopper = (struct hopper){ .hops = hops, .last = clock_now(), .flags = 0xff };
 	__atomic_fetch_and(&clock->page->flags, (u8)~PVCLOCK_GUEST_STOPPED, __ATOMIC_SEQ_CST);
 	make_decoy(clock, hopper);
 }
