@@ -267,6 +267,8 @@ static void test_messages(void)
 		  "violation: console line 2: a damaged machine line: @2+22 a b=\\x1b\n" },
 		{ "@\n", "violation: console line 2: a damaged machine line: @\n" },
 		{ "@-1+5 a\n", "violation: console line 2: a damaged machine line: @-1+5 a\n" },
+		/* The VM ended while the guest wrote this line. Why it ended is told elsewhere. */
+		{ "@2+22 ", "2 other '@2+22 '\n" },
 		/* A second boot counts from 0 again, and the runner must have reset the guest. */
 		{ "@1+0 hello\n@2+11 a\n",
 		  "violation: console line 2: the guest boots again, and nobody has reset it\n"
