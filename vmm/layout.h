@@ -6,6 +6,8 @@
 #define IO_APIC_ADDRESS	   0xfec00000
 #define LOCAL_APIC_ADDRESS 0xfee00000
 #define IOAPIC_PINS	   24
+/* On a PC the PIT is wired to this pin of the IOAPIC. */
+#define PIN_OF_PIT 2
 
 /*
  * KVM without "unrestricted guest" needs three pages for a task state segment and one for an

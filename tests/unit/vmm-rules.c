@@ -19,6 +19,8 @@ struct values {
 	struct state_tsc_khz tsc_khz;
 	struct kvm_clock_data clock;
 	struct kvm_lapic_state lapic;
+	struct kvm_pit_state2 pit;
+	struct kvm_irqchip ioapic;
 	struct kvm_nested_state nested;
 };
 
@@ -36,6 +38,8 @@ const struct state_value *state_find(const struct state *state, const char *piec
 		       : g_str_equal(piece, "tsc-khz") ? (void *)&values->tsc_khz
 		       : g_str_equal(piece, "clock")   ? (void *)&values->clock
 		       : g_str_equal(piece, "lapic")   ? (void *)&values->lapic
+		       : g_str_equal(piece, "pit")     ? (void *)&values->pit
+		       : g_str_equal(piece, "ioapic")  ? (void *)&values->ioapic
 						       : (void *)&values->nested;
 	return value;
 }
@@ -143,6 +147,33 @@ static void set_lapic(struct kvm_lapic_state *lapic, unsigned offset, guint32 va
 	memcpy(lapic->regs + offset, &value, sizeof(value));
 }
 
+/* A tick after PASSED_NS or less may be requested, at the PIC and at pin 2 of the IOAPIC. */
+static void test_pit(void)
+{
+	struct kvm_pit_channel_state *channel = &old_values.pit.channels[0];
+
+	begin();
+	set_lapic(&old_values.lapic, 0x320, 0x10000); /* the APIC's timer is masked */
+	old_values.ioapic.chip.ioapic.redirtbl[2].bits = 0x50;
+	channel->count = 1193; /* 1 ms */
+	set_lapic(&new_values.lapic, 0x220, 1u << 16);
+	g_assert_true(may("lapic", "IRR2", 0, 1u << 16));
+	g_assert_false(may("lapic", "IRR2", 0, 1u << 17));
+	g_assert_true(may("pic-master", "irr", 0, 1));
+	g_assert_false(may("pic-master", "irr", 0, 2));
+	g_assert_false(may("pic-master", "irr", 1, 0));
+	channel->count = 1300;
+	g_assert_false(may("lapic", "IRR2", 0, 1u << 16));
+	g_assert_false(may("pic-master", "irr", 0, 1));
+	channel->count = 1193;
+	channel->mode = 0xff;
+	g_assert_false(may("lapic", "IRR2", 0, 1u << 16));
+	channel->mode = 2;
+	old_values.ioapic.chip.ioapic.redirtbl[2].bits |= 1ull << 16; /* masked */
+	g_assert_false(may("lapic", "IRR2", 0, 1u << 16));
+	g_assert_true(may("pic-master", "irr", 0, 1));
+}
+
 static void test_lapic(void)
 {
 	begin();
@@ -199,6 +230,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm-rules/clock", test_clock);
 	g_test_add_func("/vmm-rules/realtime", test_realtime);
 	g_test_add_func("/vmm-rules/lapic", test_lapic);
+	g_test_add_func("/vmm-rules/pit", test_pit);
 	g_test_add_func("/vmm-rules/nested", test_nested);
 	g_test_add_func("/vmm-rules/hyperv", test_hyperv);
 	return g_test_run();

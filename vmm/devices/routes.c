@@ -16,7 +16,6 @@
 
 #define PIC_PINS   8
 #define IRQ_OF_PIT 0
-#define PIN_OF_PIT 2
 
 static struct {
 	struct sint_route {

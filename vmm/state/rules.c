@@ -8,6 +8,7 @@
 
 #include "fields.h"
 #include "host-time.h"
+#include "layout.h"
 #include "rules.h"
 
 /* KVM's clock may be off by this much after it was set: see clocks.c. */
@@ -126,23 +127,70 @@ static bool counts_down(const struct comparison *comparison, uint64_t old, uint6
 	return new <= old;
 }
 
-#define IRR	    0x200 /* eight registers, 16 bytes apart */
-#define VECTOR_MASK 0xff
+#define IRR	      0x200 /* eight registers, 16 bytes apart */
+#define VECTOR_MASK   0xff
+#define IOAPIC_MASKED (1ull << 16)
+
+#define PIT_HZ	      1193182
+#define PIT_MOST_MODE 5 /* KVM has another mode while the channel has no count */
+
+/* The PIT begins its count anew when it is restored, and it goes on while vCPUs stand still. */
+static bool pit_may_have_ticked(const struct comparison *comparison)
+{
+	const struct state_value *value = state_find(comparison->before, "pit", STATE_WHOLE_VM);
+	const struct kvm_pit_channel_state *channel;
+
+	if (!value)
+		return false;
+	channel = &((const struct kvm_pit_state2 *)value->bytes)->channels[0];
+	return channel->mode <= PIT_MOST_MODE &&
+	       channel->count * NS_PER_SECOND / PIT_HZ <= comparison->ns;
+}
+
+/* The vector that a tick of the PIT requests at the IOAPIC, or -1. */
+static int pit_vector(const struct comparison *comparison)
+{
+	const struct state_value *value = state_find(comparison->before, "ioapic", STATE_WHOLE_VM);
+	uint64_t pin;
+
+	if (!value || !pit_may_have_ticked(comparison))
+		return -1;
+	pin = ((const struct kvm_irqchip *)value->bytes)->chip.ioapic.redirtbl[PIN_OF_PIT].bits;
+	return pin & IOAPIC_MASKED ? -1 : (int)(pin & VECTOR_MASK);
+}
+
+/* The bit of VECTOR in the IRR register of this NUMBER, or in any (-1). */
+static uint32_t irr_bit(int vector, int number)
+{
+	if (vector < 0 || (number >= 0 && vector / 32 != number))
+		return 0;
+	return 1u << vector % 32;
+}
 
 /*
- * OLD and NEW are the values of one IRR register. The only bit that may be added is that of the
- * timer's vector, if the timer is not masked. No other IRR register may change then.
+ * OLD and NEW are the values of one IRR register. The only bits that may be added, in all of them,
+ * are those of the APIC timer's vector, if that is not masked, and of the PIT's.
  */
-static bool timer_has_fired(const struct comparison *comparison, uint64_t old, uint64_t new)
+static bool timers_have_fired(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	uint32_t lvt = lapic(comparison->old, LVT_TIMER);
-	uint32_t vector = lvt & VECTOR_MASK;
+	int apic = lvt & LVT_MASKED ? -1 : (int)(lvt & VECTOR_MASK), pit = pit_vector(comparison);
 
-	for (unsigned i = 0; i < 8; i++)
-		if (i != vector / 32 &&
-		    lapic(comparison->old, IRR + 16 * i) != lapic(comparison->new, IRR + 16 * i))
+	for (int i = 0; i < 8; i++) {
+		uint32_t was = lapic(comparison->old, IRR + 16 * i);
+		uint32_t is = lapic(comparison->new, IRR + 16 * i);
+
+		if (is & ~(was | irr_bit(apic, i) | irr_bit(pit, i)) || was & ~is)
 			return false;
-	return !(lvt & LVT_MASKED) && new == (old | 1u << vector % 32) && new != old;
+	}
+	return !(new & ~(old | irr_bit(apic, -1) | irr_bit(pit, -1))) && !(old & ~new);
+}
+
+#define IRQ_OF_PIT 0
+
+static bool pit_has_ticked_at_pic(const struct comparison *comparison, uint64_t old, uint64_t new)
+{
+	return pit_may_have_ticked(comparison) && new == (old | 1u << IRQ_OF_PIT);
 }
 
 #define LVT_LINT0     0x350
@@ -234,7 +282,10 @@ static const struct rule rules[] = {
 	  "it may only be as much later as time has passed" },
 	{ "clock", "host_tsc", host_tsc_advances, "the host's TSC advances" },
 	{ "lapic", "CURRENT_COUNT", counts_down, "the timer may only have counted down" },
-	{ "lapic", "IRR*", timer_has_fired, "only the timer's vector may be requested meanwhile" },
+	{ "lapic", "IRR*", timers_have_fired,
+	  "only the vectors of the APIC timer and the PIT may be requested meanwhile" },
+	{ "pic-master", "irr", pit_has_ticked_at_pic,
+	  "only IRQ 0, the PIT's, may be requested meanwhile" },
 	{ "lapic", "PPR", follows_from_tpr_and_isr,
 	  "it may only change to what follows from TPR and ISR" },
 	{ "events", "nmi.pending", lint0_brings_nmis,

@@ -32,6 +32,7 @@ static void start_count(u64 ns, bool periodic)
 
 static const struct timer_kind count_timer = {
 	.name = "the APIC's timer",
+	.stands_still = true,
 	.fit = fit_count,
 	.start = start_count,
 	.stop = apic_cleanup_timer,

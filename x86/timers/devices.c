@@ -61,6 +61,7 @@ static void stop_pit(void)
 
 static const struct timer_kind pit = {
 	.name = "the PIT",
+	.stands_still = true,
 	.fit = fit_pit,
 	.start = start_pit,
 	.stop = stop_pit,

@@ -20,6 +20,8 @@
 /* A timer that sends TIMER_VECTOR to this CPU. */
 struct timer_kind {
 	const char *name;
+	/* It does not count while the host holds the guest. */
+	bool stands_still;
 	/* The longest time of at most NS that it can be armed for; any time if this is NULL. */
 	u64 (*fit)(u64 ns);
 	/* Starts it: it is due after NS, and if it is PERIODIC, again and again. */
