@@ -7,6 +7,7 @@
 #include "machine.h"
 #include "message.h"
 #include "pause.h"
+#include "revert.h"
 #include "sentence.h"
 #include "state/state.h"
 
@@ -41,15 +42,21 @@ void cycle_carry_out(struct machine *machine)
 	struct vm *old = machine->vm;
 
 	/* VMs made in advance have the memory of that time, but --carry replaces it. */
-	machine->vm = machine->options->carry
-			      ? vm_create(&machine->kvm, &machine->options->shape, &machine->memory)
-			      : ahead_take(machine);
-	state_restore(machine, state);
+	if (machine->options->cycle.when == CYCLE_REVERT) {
+		revert_carry_out(machine, state);
+	} else {
+		machine->vm = machine->options->carry
+				      ? vm_create(&machine->kvm, &machine->options->shape,
+						  &machine->memory)
+				      : ahead_take(machine);
+		state_restore(machine, state);
+	}
 	state_check(machine, state);
 	pause_tell_again(machine);
 	coverage_count(state, machine->vm->shape.cpus);
 	state_free(state);
-	vm_close_aside(old);
+	if (old != machine->vm)
+		vm_close_aside(old);
 
 	if (!first_ns)
 		first_ns = begin;

@@ -15,8 +15,9 @@ struct machine;
 /* When cycles happen by themselves. */
 enum cycle_when {
 	CYCLE_NEVER,
-	CYCLE_EXIT, /* at exits to user space */
-	CYCLE_KICK, /* at random moments, wherever the vCPUs are */
+	CYCLE_EXIT,   /* at exits to user space */
+	CYCLE_KICK,   /* at random moments, wherever the vCPUs are */
+	CYCLE_REVERT, /* at random moments, and back into the same VM (revert.h) */
 };
 
 struct cycle_options {

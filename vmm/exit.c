@@ -60,6 +60,13 @@ refuse(struct machine *machine, unsigned cpu, const struct kvm_run *run)
 	    cpu, registers.rip, run->exit_reason);
 }
 
+bool exit_is_of_guest(const struct kvm_run *run)
+{
+	return run->exit_reason == KVM_EXIT_IO || run->exit_reason == KVM_EXIT_MMIO ||
+	       run->exit_reason == KVM_EXIT_HYPERV || run->exit_reason == KVM_EXIT_SHUTDOWN ||
+	       run->exit_reason == KVM_EXIT_SYSTEM_EVENT;
+}
+
 unsigned exit_handle(struct machine *machine, unsigned cpu, struct kvm_run *run)
 {
 	switch (run->exit_reason) {

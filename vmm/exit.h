@@ -4,6 +4,7 @@
 #define VMM_EXIT_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 
 struct machine;
 
@@ -12,5 +13,7 @@ struct machine;
  * (enum vcpu_event). Ends the process if KVM cannot go on with the guest.
  */
 unsigned exit_handle(struct machine *machine, unsigned cpu, struct kvm_run *run);
+/* Whether the guest has left KVM by what it did. Else KVM cannot go on with it. */
+bool exit_is_of_guest(const struct kvm_run *run);
 
 #endif

@@ -33,7 +33,8 @@ void moment_open(const struct machine *machine)
 	const struct options *options = machine->options;
 
 	/* With a runner, the runner says when the guest is to be migrated. */
-	if (options->cycle.when != CYCLE_KICK && (!options->carry || options->control >= 0))
+	if (options->cycle.when != CYCLE_KICK && options->cycle.when != CYCLE_REVERT &&
+	    (!options->carry || options->control >= 0))
 		return;
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (timer < 0)

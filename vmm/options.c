@@ -31,6 +31,7 @@ static void print_help(void)
 	       "                      (default: all that KVM has, without Hyper-V)\n"
 	       "  --hyperv LIST       more parts of Hyper-V: hv-vpindex,hv-synic\n"
 	       "  --cycle exit|kick   save and restore the guest, at exits or random moments\n"
+	       "  --cycle revert      save it, let it go on, and put it back into its VM\n"
 	       "  --save FILE         when the guest asks to be migrated, save it and end\n"
 	       "  --restore FILE      continue a saved guest\n"
 	       "  --forget NAME,...   leave these out of each restore; 'list' lists the names\n"
@@ -129,7 +130,7 @@ static void forget(const char *list)
 
 static void take(struct options *options, int option, const char *value)
 {
-	static const char *const cycles[] = { "never", "exit", "kick", NULL };
+	static const char *const cycles[] = { "never", "exit", "kick", "revert", NULL };
 	static const char *const carries[] = { "never", "log", "ring", NULL };
 	static const char *const irqchips[] = { "kernel", "split", "off", NULL };
 

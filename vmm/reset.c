@@ -32,14 +32,7 @@ static bool is_in(const char *const *names, const char *name)
 	return false;
 }
 
-static void copy_value(struct state *to, const struct state_value *value)
-{
-	memcpy(state_add(to, value->piece, value->cpu, value->size)->bytes, value->bytes,
-	       value->size);
-}
-
-/* KVM's state of a new VM, after power-on. */
-static struct state *state_after_power_on(struct machine *machine)
+struct state *reset_state(struct machine *machine)
 {
 	struct vm *vm = machine->vm;
 	struct state *all, *state = state_new();
@@ -51,7 +44,7 @@ static struct state *state_after_power_on(struct machine *machine)
 	machine->vm = vm;
 	for (unsigned i = 0; i < all->count; i++)
 		if (!is_in(kept, all->values[i].piece) && !strchr(all->values[i].piece, ':'))
-			copy_value(state, &all->values[i]);
+			state_copy(state, &all->values[i]);
 	state_free(all);
 	return state;
 }
@@ -63,18 +56,23 @@ static void restore_pieces(struct machine *machine, const struct state *state,
 
 	for (unsigned i = 0; i < state->count; i++)
 		if (is_in(names, state->values[i].piece))
-			copy_value(some, &state->values[i]);
+			state_copy(some, &state->values[i]);
 	state_restore(machine, some);
 	state_free(some);
 }
 
-void reset_same_vm(struct machine *machine)
+void reset_vm_to(struct machine *machine, const struct state *state)
 {
-	struct state *state = state_after_power_on(machine);
-
 	restore_pieces(machine, state, first);
 	restore_pieces(machine, state, second);
 	state_restore(machine, state);
+}
+
+void reset_same_vm(struct machine *machine)
+{
+	struct state *state = reset_state(machine);
+
+	reset_vm_to(machine, state);
 	state_check(machine, state);
 	state_free(state);
 	machine_boot(machine);

@@ -7,6 +7,12 @@
 #define VMM_RESET_H
 
 struct machine;
+struct state;
+
+/* KVM's state of a new VM, after power-on. The caller frees it. */
+struct state *reset_state(struct machine *machine);
+/* Puts such a STATE into machine->vm, whose vCPUs may have run. */
+void reset_vm_to(struct machine *machine, const struct state *state);
 
 /* Keeps the VM: ioctls set every piece of KVM's state to its value after power-on. */
 void reset_same_vm(struct machine *machine);

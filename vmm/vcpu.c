@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 
 #include "device.h"
 #include "exit.h"
+#include "host-time.h"
 #include "machine.h"
 #include "message.h"
 #include "vcpu.h"
@@ -113,6 +115,8 @@ int vcpus_end_status(void)
 
 static unsigned handle_exit(struct vcpu *vcpu, struct kvm_run *run)
 {
+	if (vcpu->machine->astray && exit_is_of_guest(run))
+		return VCPU_ASTRAY;
 	return exit_handle(vcpu->machine, vcpu->index, run);
 }
 
@@ -184,7 +188,8 @@ static void run_until_stop(struct vcpu *vcpu, int fd, struct kvm_run *run)
 		run->immediate_exit = 0;
 		if (should_stop())
 			break;
-		devices_before_run(vcpu->machine, vcpu->index);
+		if (!vcpu->machine->astray)
+			devices_before_run(vcpu->machine, vcpu->index);
 		if (ioctl(fd, KVM_RUN, 0) < 0) {
 			/* EAGAIN: a vCPU that waited for SIPI was woken by something else. */
 			if (errno != EINTR && errno != EAGAIN)
@@ -261,6 +266,20 @@ void vcpus_stop(struct machine *machine)
 	while (running)
 		pthread_cond_wait(&one_stood, &lock);
 	pthread_mutex_unlock(&lock);
+}
+
+void vcpus_run_astray(struct machine *machine, uint64_t ns)
+{
+	struct pollfd file = { .fd = event_fd, .events = POLLIN };
+	const struct timespec time = { .tv_sec = ns / NS_PER_SECOND,
+				       .tv_nsec = ns % NS_PER_SECOND };
+
+	machine->astray = true;
+	vcpus_go(machine);
+	ppoll(&file, 1, &time, NULL);
+	vcpus_stop(machine);
+	vcpus_take_events();
+	machine->astray = false;
 }
 
 void vcpu_call(struct machine *machine, unsigned index, void (*function)(void *data), void *data)

@@ -7,6 +7,7 @@
 #define VMM_VCPU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct machine;
 
@@ -16,6 +17,7 @@ enum vcpu_event {
 	VCPU_ENDED = 1 << 1,	 /* the guest has ended: vcpus_end_status() */
 	VCPU_RESET = 1 << 2,	 /* the guest has reset itself */
 	VCPU_RING_FULL = 1 << 3, /* a dirty ring must be collected, and the vCPU stands still */
+	VCPU_ASTRAY = 1 << 4,	 /* in vcpus_run_astray() a vCPU has left for user space */
 };
 
 /* Makes the threads. They wait for vcpus_go(). */
@@ -28,6 +30,12 @@ void vcpus_start(struct machine *machine);
 void vcpus_stop(struct machine *machine);
 /* Lets all vCPUs go on, in the present machine->vm. */
 void vcpus_go(struct machine *machine);
+
+/*
+ * Lets all vCPUs run for NS, or until one leaves for user space, and stops them again. Nothing is
+ * done for what they ask of user space, so afterwards they must be given another state.
+ */
+void vcpus_run_astray(struct machine *machine, uint64_t ns);
 
 /*
  * Calls FUNCTION on the thread of a vCPU that stands still, and returns when it has returned. Some

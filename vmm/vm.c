@@ -48,18 +48,30 @@ unsigned vm_slot(unsigned address_space)
 	return address_space << 16;
 }
 
-static void add_memory(struct vm *vm, const struct memory *memory)
+/* With a SIZE of 0, removes it. */
+static void set_memory(struct vm *vm, const struct memory *memory, uint64_t size)
 {
 	for (unsigned space = 0; space < vm_address_spaces(vm); space++) {
 		struct kvm_userspace_memory_region region = {
 			.slot = vm_slot(space),
 			.flags = vm->shape.slot_flags,
-			.memory_size = memory->size,
+			.memory_size = size,
 			.userspace_addr = (uintptr_t)memory->bytes,
 		};
 
 		KVM_DO(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 	}
+}
+
+static void add_memory(struct vm *vm, const struct memory *memory)
+{
+	set_memory(vm, memory, memory->size);
+}
+
+void vm_remake_memory(struct vm *vm, const struct memory *memory)
+{
+	set_memory(vm, memory, 0);
+	add_memory(vm, memory);
 }
 
 void vm_log_dirty(struct vm *vm, const struct memory *memory)

@@ -49,6 +49,9 @@ unsigned vm_address_spaces(const struct vm *vm);
 unsigned vm_slot(unsigned address_space);
 /* From now on KVM logs which pages of MEMORY, the VM's RAM, are written to. */
 void vm_log_dirty(struct vm *vm, const struct memory *memory);
+/* Makes the memory slots of MEMORY, the VM's RAM, anew. KVM forgets all that it knows of the pages.
+ */
+void vm_remake_memory(struct vm *vm, const struct memory *memory);
 /*
  * Closes VM and frees it. Another thread does it, since closing is mostly waiting for the kernel
  * (RCU).

@@ -28,7 +28,7 @@ static char *answer_time(struct guest *guest, guint64 sequence)
 	gint64 monotonic = clock_ns(CLOCK_MONOTONIC);
 	gint64 longest = guest->pause_max_ns;
 	enum vm_habit habit = guest->config.machine.habit;
-	gboolean cycles = habit == HABIT_CYCLE_AT_EXITS || habit == HABIT_CYCLE_AT_RANDOM;
+	gboolean cycles = habit_is_cycle(habit);
 
 	/* Nobody knows how long the VMM has stopped the clocks by itself: at most all the time. */
 	if (guest->vm->clocks_stop)

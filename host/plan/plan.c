@@ -296,7 +296,7 @@ void plan_figures(struct plan_run *run, GHashTable *values)
 /* The VMM cycles its guest by itself, whether the guest asks for something or not. */
 static gboolean cycles_itself(const struct plan *plan)
 {
-	return plan->habit == HABIT_CYCLE_AT_EXITS || plan->habit == HABIT_CYCLE_AT_RANDOM;
+	return habit_is_cycle(plan->habit);
 }
 
 static gboolean met_disk_error(const struct plan_run *run)

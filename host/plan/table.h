@@ -13,6 +13,7 @@
 	PLAN(pause)                                                                                \
 	PLAN(cycle_exit)                                                                           \
 	PLAN(cycle_kick)                                                                           \
+	PLAN(cycle_revert)                                                                         \
 	PLAN(file)                                                                                 \
 	PLAN(fork)                                                                                 \
 	PLAN(dirtylog)                                                                             \

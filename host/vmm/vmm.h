@@ -42,9 +42,16 @@ enum vm_habit {
 	HABIT_NONE,
 	HABIT_CYCLE_AT_EXITS,  /* VMM_CAN_CYCLE: at each exit to user space */
 	HABIT_CYCLE_AT_RANDOM, /* VMM_CAN_CYCLE: at random moments */
+	HABIT_CYCLE_BY_REVERT, /* VMM_CAN_CYCLE: at random moments, back into the same VM */
 	HABIT_CARRY_BY_LOG,    /* VMM_CAN_CARRY: dirty pages are told in a bitmap */
 	HABIT_CARRY_BY_RING,   /* VMM_CAN_CARRY: ... in rings */
 };
+
+static inline gboolean habit_is_cycle(enum vm_habit habit)
+{
+	return habit == HABIT_CYCLE_AT_EXITS || habit == HABIT_CYCLE_AT_RANDOM ||
+	       habit == HABIT_CYCLE_BY_REVERT;
+}
 
 /*
  * Options for how a machine is made and how its stream is carried. They are the words that may

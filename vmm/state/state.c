@@ -47,6 +47,13 @@ struct state_value *state_add(struct state *state, const char *name, int cpu, ui
 	return value;
 }
 
+void state_copy(struct state *state, const struct state_value *value)
+{
+	struct state_value *copy = state_add(state, value->piece, value->cpu, value->size);
+
+	memcpy(copy->bytes, value->bytes, value->size);
+}
+
 const struct state_value *state_find(const struct state *state, const char *piece, int cpu)
 {
 	for (unsigned i = 0; i < state->count; i++)

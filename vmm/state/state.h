@@ -54,6 +54,8 @@ struct state *state_new(void);
  * is no PIECE of this name.
  */
 struct state_value *state_add(struct state *state, const char *piece, int cpu, uint32_t size);
+/* Adds a copy of VALUE to STATE. */
+void state_copy(struct state *state, const struct state_value *value);
 /* The value of PIECE for CPU (or STATE_WHOLE_VM), or NULL if there is none. */
 const struct state_value *state_find(const struct state *state, const char *piece, int cpu);
 /* Sets VALUE to what MSR INDEX of CPU was. Returns whether it was saved. */

@@ -230,6 +230,7 @@ static void add_habit(GPtrArray *arguments, const struct vm_machine *machine)
 		[HABIT_NONE] = { NULL, NULL },
 		[HABIT_CYCLE_AT_EXITS] = { "--cycle", "exit" },
 		[HABIT_CYCLE_AT_RANDOM] = { "--cycle", "kick" },
+		[HABIT_CYCLE_BY_REVERT] = { "--cycle", "revert" },
 		[HABIT_CARRY_BY_LOG] = { "--carry", "log" },
 		[HABIT_CARRY_BY_RING] = { "--carry", "ring" },
 	};
