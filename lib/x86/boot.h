@@ -10,6 +10,8 @@
 
 /* SIPI sends the APs here: a page below 1 MiB that no firmware needs any more. */
 #define TRAMPOLINE_BASE 0x8000
+/* The rest of the page is free for what such code stores. */
+#define TRAMPOLINE_SIZE 0x800
 
 #define MAX_CPUS 255
 

@@ -34,9 +34,6 @@ static const struct register_row system_call_rows[] = {
 	{ "IA32_SYSENTER_CS", MSR_IA32_SYSENTER_CS, .base = 0x10, .vary = 0xfe0 },
 	{ "IA32_SYSENTER_ESP", MSR_IA32_SYSENTER_ESP, .make = make_sysenter_esp },
 	{ "IA32_SYSENTER_EIP", MSR_IA32_SYSENTER_EIP, .make = make_sysenter_eip },
-	{ "FS.base", MSR_FS_BASE, .base = 0xffff888012345670, .vary = ADDRESS_BITS >> 1 },
-	/* The library's own, which differs between CPUs. */
-	{ .name = "GS.base", .index = MSR_GS_BASE },
 	{ "KERNEL_GS_BASE", MSR_KERNEL_GS_BASE, .base = 0xffff888012345678,
 	  .vary = ADDRESS_BITS >> 1 },
 	{ "TSC_AUX", MSR_TSC_AUX, .base = 0xa5000000, .vary = 0xffffff },
@@ -44,6 +41,15 @@ static const struct register_row system_call_rows[] = {
 };
 const struct register_group system_call_registers = { .name = "system calls",
 						      .rows = system_call_rows };
+
+static const struct register_row segment_base_rows[] = {
+	{ "FS.base", MSR_FS_BASE, .base = 0xffff888012345670, .vary = ADDRESS_BITS >> 1 },
+	/* The library's own, which differs between CPUs. */
+	{ .name = "GS.base", .index = MSR_GS_BASE },
+	{},
+};
+const struct register_group segment_base_registers = { .name = "segment bases",
+						       .rows = segment_base_rows };
 
 /* ---- memory types ---- */
 

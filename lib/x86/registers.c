@@ -252,10 +252,19 @@ void registers_hold(const struct register_group *const *groups)
 /* ---- what the tables have ---- */
 
 const struct register_group *const msr_groups[] = {
-	&system_call_registers, &memory_type_registers, &machine_check_registers,
-	&bank_status_registers, &feature_registers,	&counter_registers,
-	&kvm_registers,		&svm_registers,		&rare_registers,
-	&hyperv_registers,	&time_registers,	NULL,
+	&system_call_registers,
+	&segment_base_registers,
+	&memory_type_registers,
+	&machine_check_registers,
+	&bank_status_registers,
+	&feature_registers,
+	&counter_registers,
+	&kvm_registers,
+	&svm_registers,
+	&rare_registers,
+	&hyperv_registers,
+	&time_registers,
+	NULL,
 };
 
 const struct register_row *find_msr_row(u32 index, int *n)

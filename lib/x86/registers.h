@@ -78,10 +78,11 @@ void registers_hold(const struct register_group *const *groups);
 
 /* ---- the tables ---- */
 
-extern const struct register_group system_call_registers, memory_type_registers,
-	machine_check_registers, bank_status_registers, feature_registers, counter_registers,
-	kvm_registers, svm_registers, rare_registers, control_registers, extended_registers,
-	priority_registers, apic_registers, x2apic_registers, hyperv_registers, time_registers;
+extern const struct register_group system_call_registers, segment_base_registers,
+	memory_type_registers, machine_check_registers, bank_status_registers, feature_registers,
+	counter_registers, kvm_registers, svm_registers, rare_registers, control_registers,
+	extended_registers, priority_registers, apic_registers, x2apic_registers, hyperv_registers,
+	time_registers;
 
 /* All groups that have MSRs, up to NULL. */
 extern const struct register_group *const msr_groups[];

@@ -292,11 +292,17 @@ static void copy_trampoline(void)
 	memcpy((void *)TRAMPOLINE_BASE, trampoline_start, trampoline_end - trampoline_start);
 }
 
-bool smp_start(int cpu)
+bool smp_start_at(int cpu, const char *code, size_t size)
 {
-	copy_trampoline();
+	assert(size <= TRAMPOLINE_SIZE);
+	memcpy((void *)TRAMPOLINE_BASE, code, size);
 	apic_icr_write(SIPI, cpu_apic_id(cpu));
 	return wait_until(READ_ONCE(*cpu_ptr(online, cpu)), LIBRARY_DEADLINE_MS);
+}
+
+bool smp_start(int cpu)
+{
+	return smp_start_at(cpu, trampoline_start, trampoline_end - trampoline_start);
 }
 
 static u32 initial_apic_id(void)

@@ -42,10 +42,14 @@ void on_cpus(void (*function)(void *data), void *data);
  * an INIT. A CPU that has taken it waits for a SIPI. Then call smp_forget(), since the function
  * that on_cpu() runs there never returns. smp_start() sends the SIPI, and returns whether the CPU
  * is idle again, as after the boot. Such a CPU must be started in the end.
+ *
+ * smp_start_at() has the CPU start with other code. This is copied to TRAMPOLINE_BASE, has at most
+ * TRAMPOLINE_SIZE bytes, and goes on at ap_start64 (boot.h) as the library's own code does.
  */
 void smp_send_init(int cpu);
 void smp_forget(int cpu);
 bool smp_start(int cpu);
+bool smp_start_at(int cpu, const char *code, size_t size);
 
 /* For the library. */
 void smp_init(void);

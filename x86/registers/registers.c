@@ -19,10 +19,9 @@
 TEST(msrs, .about = "MSRs that CPUID announces, with unusual values on each CPU, survive an action")
 {
 	static const struct register_group *const groups[] = {
-		&system_call_registers,	  &memory_type_registers,
-		&machine_check_registers, &feature_registers,
-		&counter_registers,	  &kvm_registers,
-		&svm_registers,		  NULL,
+		&system_call_registers,	  &segment_base_registers, &memory_type_registers,
+		&machine_check_registers, &feature_registers,	   &counter_registers,
+		&kvm_registers,		  &svm_registers,	   NULL,
 	};
 
 	registers_hold(groups);

@@ -22,8 +22,8 @@ TEST(l1_registers, .on = EACH_CPU, .needs = L2,
      .about = "L1's MSRs, with unusual values, survive a migration while the CPU is in L2")
 {
 	static const struct register_group *const groups[] = {
-		&system_call_registers, &memory_type_registers, &machine_check_registers,
-		&feature_registers,	&kvm_registers,
+		&system_call_registers,	  &segment_base_registers, &memory_type_registers,
+		&machine_check_registers, &feature_registers,	   &kvm_registers,
 	};
 	struct held_registers *held[ARRAY_SIZE(groups)];
 	struct l2 *l2;
