@@ -6,6 +6,9 @@
  * A broken hypervisor restores L2 running, so that it wakes for nothing; restores L1 as halted, so
  * that L2 never wakes, or L1 wakes instead; or forgets the timer.
  *
+ * Or it restores L2 in an interrupt shadow that has ended before L2 halted, and holds back what
+ * should wake it.
+ *
  * On the command line: with break=awake, L2 does not halt. x86/nested/wake.c has break=early.
  */
 #include "libcflat.h"
@@ -25,10 +28,21 @@ L2_CODE(sti_hlt, (void),
 	"	nop\n");
 extern char at_hlt[], behind_hlt[];
 
+/* Here HLT is not in the shadow of STI. */
+L2_CODE(sti_nop_hlt, (void),
+	"	sti\n"
+	"	nop\n"
+	"at_late_hlt:\n"
+	"	hlt\n"
+	"behind_late_hlt:\n"
+	"	nop\n");
+extern char at_late_hlt[], behind_late_hlt[];
+
 /* An L2 that halts, and what woke it. */
 struct halting {
 	struct waker waker;
 	u32 timer; /* L2 starts the APIC timer with this count; 0: it does not */
+	void (*halt)(void);
 	volatile u32 woken;
 };
 
@@ -36,13 +50,14 @@ static void halt_in_l2(void *data)
 {
 	struct halting *halting = data;
 
-	/* From here to HLT no interrupt gets in, however slow the host is. */
+	/* From here to HLT no interrupt gets in, however slow the host is (but see sti_nop_hlt()).
+	 */
 	irq_disable();
 	if (halting->timer)
 		apic_start_timer(halting->timer);
 	halting->waker.sleeping = 1;
 	if (!broken("awake"))
-		sti_hlt();
+		halting->halt();
 	halting->woken++;
 	l2_call(1);
 }
@@ -56,7 +71,7 @@ static struct l2 *halt_across_migration(struct halting *halting, void (*send)(in
 {
 	struct l2 *l2 = event_l2_new(halt_in_l2, halting);
 
-	*halting = (struct halting){ .waker.send = send, .timer = timer };
+	*halting = (struct halting){ .waker.send = send, .timer = timer, .halt = sti_hlt };
 	if (intercepted)
 		l2_intercept_event(l2, intercepted);
 	wake_after_migration(&halting->waker);
@@ -134,6 +149,51 @@ TEST(halt_nmi_taken, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
 	halt_and_take(apic_send_nmi, NMI_VECTOR);
 }
 
+/*
+ * An interrupt may come between STI and HLT if L2 does not get that far while the guest is
+ * migrated. Then L2 must not halt any more, since nothing would wake it.
+ */
+static bool came_too_early(const struct l2 *l2)
+{
+	struct event_frame *frame = (struct event_frame *)event_frame_of(l2);
+
+	if (event_of(l2) != LOW_VECTOR || frame->rip != (u64)at_late_hlt)
+		return false;
+	frame->rip = (u64)behind_late_hlt;
+	report_skip("the interrupt came before L2 halted");
+	return true;
+}
+
+/*
+ * A hypervisor that takes INTERRUPT_SHADOW from the VMCB as L1 has written it, and not from the
+ * CPU, restores L2 in a shadow. In HLT no instruction ends it, so the interrupt waits for ever.
+ */
+TEST(halt_after_shadow, .on = EACH_CPU, .needs = ALL_OF(SVM, SMP),
+     .about =
+	     "L2 that was entered in an interrupt shadow, and halts later, is woken by an IPI after a migration")
+{
+	struct halting halting = { .waker.send = send_low, .halt = sti_nop_hlt };
+	struct l2 *l2 = event_l2_new(halt_in_l2, &halting);
+
+	l2->vmcb->control.interrupt_shadow |= SVM_INTERRUPT_SHADOW_MASK;
+	wake_after_migration(&halting.waker);
+	clgi();
+	event_enter_gif_clear(l2);
+	halting.waker.exits = 1;
+	stgi();
+	report(!(l2->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW_MASK),
+	       "INTERRUPT_SHADOW is clear in the handler: 0x%lx",
+	       l2->vmcb->control.interrupt_shadow);
+	if (!came_too_early(l2))
+		event_came(l2, LOW_VECTOR, NO_CODE, (u64)behind_late_hlt, "halted");
+	else
+		leave_event(l2);
+	eoi();
+	l1_got_nothing("taken by L2");
+	check_wake(&halting.waker);
+	check_halt_end(l2, &halting);
+}
+
 /* Only L1's timer wakes L2, during the migration or after it. */
 static void halt_with_timer(bool intercepted)
 {
@@ -181,7 +241,7 @@ TEST(halt_intercepted, .on = EACH_CPU, .needs = SVM,
      .about =
 	     "an intercepted HLT exits; after a migration there, L1 skips it and injects an interrupt")
 {
-	struct halting halting = { 0 };
+	struct halting halting = { .halt = sti_hlt };
 	struct l2 *l2 = event_l2_new(halt_in_l2, &halting);
 
 	svm_set_intercept(l2, INTERCEPT_HLT);
