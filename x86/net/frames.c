@@ -160,7 +160,11 @@ static u8 *buffer_at(u32 index)
 	return receiver.buffers + index * receiver.buffer_bytes;
 }
 
-/* A legacy device needs a part of its own for the header, unless buffers are merged. */
+/*
+ * A legacy device needs a part of its own for the header, unless buffers are merged. If they are,
+ * every other buffer has one part only, so that a device which counts buffers in place of
+ * descriptors goes wrong.
+ */
 static void give(u32 index)
 {
 	u8 *memory = buffer_at(index);
@@ -171,7 +175,7 @@ static void give(u32 index)
 	const struct virtq_part whole = { memory, receiver.buffer_bytes, true };
 
 	fill_words((u64 *)memory, receiver.buffer_bytes / sizeof(u64), 0xdead000000000000ul);
-	if (buffers_are_merged())
+	if (buffers_are_merged() && index % 2)
 		virtqueue_add(&receiver.queues[RECEIVEQ], index * PARTS_A_BUFFER, &whole, 1);
 	else
 		virtqueue_add(&receiver.queues[RECEIVEQ], index * PARTS_A_BUFFER, parts,

@@ -139,6 +139,23 @@ TEST(flow_merged_legacy, .needs = TWO_PORTS,
 	run_flow(&kind);
 }
 
+/*
+ * In a packed ring a device returns all buffers of a frame at once. Each used descriptor is as many
+ * descriptors after the one before it as that buffer had. A broken hypervisor counts wrongly, and
+ * the driver sees no frame, or buffers of no frame.
+ */
+TEST(flow_merged_packed, .needs = TWO_PORTS,
+     .about = "frames are spread over several buffers before and after a migration: packed, MSI-X")
+{
+	static const struct kind kind = { .interface = VIRTIO_MODERN,
+					  .interrupts = VIRTIO_MSIX,
+					  .features = BIT(VIRTIO_F_RING_PACKED) |
+						      BIT(VIRTIO_NET_F_MRG_RXBUF),
+					  .buffer_bytes = SMALL_BUFFER };
+
+	run_flow(&kind);
+}
+
 /* ---- filters ---- */
 
 static const mac_address broadcast = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
