@@ -150,6 +150,7 @@ u64 host_time(struct host_time *time)
 		.realtime = answer_number(answer, "realtime"),
 		.monotonic = answer_number(answer, "monotonic"),
 		.moves = answer_number(answer, "moves"),
+		.restores = answer_number(answer, "restores"),
 		.pause_min = answer_number(answer, "pause_min"),
 		.pause_max = answer_number(answer, "pause_max"),
 		.cycles = answer_number(answer, "cycles"),

@@ -12,6 +12,7 @@ struct host_time {
 	u64 realtime;		  /* CLOCK_REALTIME, ns */
 	u64 monotonic;		  /* CLOCK_MONOTONIC, ns */
 	u64 moves;		  /* actions that have ended since the boot */
+	u64 restores;		  /* how often another VM has taken the guest over since then */
 	u64 pause_min, pause_max; /* in ns: bounds of the time for which they stopped the guest */
 	bool cycles;		  /* the VMM also saves and restores the guest by itself */
 };

@@ -35,9 +35,10 @@ static char *answer_time(struct guest *guest, guint64 sequence)
 		longest += monotonic - guest->began;
 	guest->listener->time_told(guest->data, sequence, monotonic, guest->pause_min_ns, longest);
 	return g_strdup_printf("realtime=%" G_GINT64_FORMAT " monotonic=%" G_GINT64_FORMAT
-			       " moves=%" G_GUINT64_FORMAT " pause_min=%" G_GINT64_FORMAT
-			       " pause_max=%" G_GINT64_FORMAT " cycles=%d",
-			       clock_ns(CLOCK_REALTIME), monotonic, guest->actions,
+			       " moves=%" G_GUINT64_FORMAT " restores=%" G_GUINT64_FORMAT
+			       " pause_min=%" G_GINT64_FORMAT " pause_max=%" G_GINT64_FORMAT
+			       " cycles=%d",
+			       clock_ns(CLOCK_REALTIME), monotonic, guest->actions, guest->restores,
 			       guest->pause_min_ns, longest, cycles);
 }
 

@@ -53,6 +53,7 @@ static void on_hello(struct guest *guest, const struct machine_line *line)
 	guest->firmware_since = 0;
 	guest_forget_questions(guest);
 	guest->actions = 0;
+	guest->restores = 0;
 	guest->pause_min_ns = guest->pause_max_ns = 0;
 	guest->listener->machine(guest->data, line);
 	/* If the listener has begun another action, that one does not wait for this boot. */
@@ -272,6 +273,7 @@ void guest_drop_socket(struct guest *guest)
 void guest_adopt(struct guest *guest)
 {
 	guest->vm = g_steal_pointer(&guest->destination);
+	guest->restores++;
 	guest->in_other = guest->config.other_binary && !guest->in_other;
 	guest->destination_ready = FALSE;
 	guest_drop_socket(guest);

@@ -48,6 +48,7 @@ struct guest {
 	/* action.c. The number of actions and their pauses are counted anew in each boot. */
 	struct guest_action *action; /* the action that was ordered, or NULL */
 	guint64 actions;	     /* actions that have succeeded, not counting resets */
+	guint64 restores;	     /* how often the guest has gone on in another VM */
 	gint64 pause_min_ns, pause_max_ns;
 	gint64 began;	/* CLOCK_MONOTONIC, when the guest was started */
 	unsigned boots; /* boots that have said hello */

@@ -106,6 +106,7 @@ static struct guest *split(struct guest *guest, const struct action_stats *stats
 	source->boots = guest->boots;
 	source->began = guest->began;
 	source->actions = guest->actions;
+	source->restores = guest->restores;
 	source->pause_min_ns = guest->pause_min_ns;
 	source->pause_max_ns = guest->pause_max_ns;
 	guest_count_action(source, stats);
