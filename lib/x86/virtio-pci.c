@@ -13,8 +13,6 @@
 #include "smp.h"
 #include "vm.h"
 
-#define ISR_QUEUE 1
-
 #define RESET_MS 10000
 
 /* The user of each vector: a device with INTx, a queue with MSI-X. */
@@ -248,7 +246,7 @@ bool virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
 		find_structures(device);
 	virtio_reset(device);
 	if (interrupts == VIRTIO_MSIX)
-		pci_use_msix(pci);
+		device->msix_entries = pci_use_msix(pci);
 	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	wrote();
 	set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
@@ -338,15 +336,23 @@ static void on_msix(isr_regs_t *regs)
 	atomic_inc(&queues_by_vector[regs->vector]->interrupts);
 }
 
+static void on_config_msix(isr_regs_t *regs)
+{
+	atomic_inc(&devices_by_vector[regs->vector]->config_interrupts);
+}
+
 /* Reading the ISR status lowers the line, so that it is low when EOI is sent. */
 static void on_intx(isr_regs_t *regs)
 {
 	struct virtio_device *device = devices_by_vector[regs->vector];
+	u8 isr = virtio_isr(device);
 
-	if (!(virtio_isr(device) & ISR_QUEUE)) {
+	if (!isr)
 		atomic_inc(&device->spurious);
+	if (isr & VIRTIO_ISR_CONFIG)
+		atomic_inc(&device->config_interrupts);
+	if (!(isr & VIRTIO_ISR_QUEUE))
 		return;
-	}
 	for (int i = 0; i < VIRTIO_MOST_QUEUES; i++)
 		if (device->queues[i])
 			atomic_inc(&device->queues[i]->interrupts);
@@ -386,6 +392,40 @@ void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int i
 		queue->ops->disable_interrupts(queue);
 }
 
+u16 virtio_config_msix_entry(const struct virtio_device *device)
+{
+	return device->interface == VIRTIO_LEGACY
+		       ? inw(device->ports + VIRTIO_LEGACY_CONFIG_MSIX_VECTOR)
+		       : readw(device->common + VIRTIO_COMMON_CONFIG_MSIX_VECTOR);
+}
+
+void virtio_open_config(struct virtio_device *device, int cpu, u8 vector)
+{
+	u16 entry = device->msix_entries - 1;
+
+	if (device->interrupts != VIRTIO_MSIX)
+		return;
+	device->config_open = true;
+	device->config_cpu = cpu;
+	device->config_vector = vector;
+	devices_by_vector[vector] = device;
+	handle_irq_eoi(vector, on_config_msix);
+	pci_set_msix(device->pci, entry, cpu, vector);
+	if (device->interface == VIRTIO_LEGACY)
+		outw(entry, device->ports + VIRTIO_LEGACY_CONFIG_MSIX_VECTOR);
+	else
+		writew(entry, device->common + VIRTIO_COMMON_CONFIG_MSIX_VECTOR);
+	wrote();
+}
+
+static void forget_config(void *data)
+{
+	struct virtio_device *device = data;
+
+	unhandle_irq(device->config_vector);
+	devices_by_vector[device->config_vector] = NULL;
+}
+
 static void forget_vector(void *data)
 {
 	struct virtqueue *queue = data;
@@ -399,6 +439,9 @@ void virtio_close(struct virtio_device *device)
 {
 	virtio_reset(device);
 	pci_no_interrupts(device->pci);
+	if (device->config_open)
+		on_cpu(device->config_cpu, forget_config, device);
+	device->config_open = false;
 	for (int i = 0; i < VIRTIO_MOST_QUEUES; i++) {
 		struct virtqueue *queue = device->queues[i];
 

@@ -145,6 +145,14 @@ struct virtio_device {
 	u32 notify_off_multiplier;
 	/* INTx: how many interrupts came while the ISR status was 0. */
 	atomic_t spurious;
+
+	/* MSI-X: how many entries the table has. */
+	int msix_entries;
+	/* Of virtio_open_config(): where the interrupts come to, and how many have come. */
+	bool config_open;
+	int config_cpu;
+	u8 config_vector;
+	atomic_t config_interrupts;
 };
 
 /* The first virtio device with this id, or PCIDEVADDR_INVALID. */
@@ -167,6 +175,14 @@ bool virtio_open(struct virtio_device *device, pcidevaddr_t pci, enum virtio_int
  */
 void virtqueue_open(struct virtio_device *device, struct virtqueue *queue, int index, u16 size,
 		    int cpu, u8 vector);
+/*
+ * Lets changes of the device's configuration interrupt `cpu` with `vector`. With MSI-X they have
+ * the last entry of the table, and the caller checks whether the device has taken it. With INTx
+ * they have the queues' line, which an open queue has routed.
+ */
+void virtio_open_config(struct virtio_device *device, int cpu, u8 vector);
+/* MSI-X: the entry of the table that the device uses for changes of its configuration. */
+u16 virtio_config_msix_entry(const struct virtio_device *device);
 void virtio_driver_ok(struct virtio_device *device);
 /* Resets the device: writes 0 to the status, and waits until it reads as 0. */
 void virtio_reset(struct virtio_device *device);

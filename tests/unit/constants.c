@@ -48,6 +48,7 @@ static void test_virtio(void)
 			offsetof(struct virtio_balloon_config, actual));
 	g_assert_cmpint(VIRTIO_BLK_CONFIG_NUM_QUEUES, ==,
 			offsetof(struct virtio_blk_config, num_queues));
+	g_assert_cmpint(VIRTIO_NET_CONFIG_STATUS, ==, offsetof(struct virtio_net_config, status));
 
 	g_assert_cmpint(VIRTIO_CAP_CFG_TYPE, ==, VIRTIO_PCI_CAP_CFG_TYPE);
 	g_assert_cmpint(VIRTIO_CAP_BAR, ==, VIRTIO_PCI_CAP_BAR);
@@ -62,6 +63,7 @@ static void test_virtio(void)
 	g_assert_cmpint(VIRTIO_COMMON_DEVICE_FEATURE, ==, VIRTIO_PCI_COMMON_DF);
 	g_assert_cmpint(VIRTIO_COMMON_DRIVER_FEATURE_SELECT, ==, VIRTIO_PCI_COMMON_GFSELECT);
 	g_assert_cmpint(VIRTIO_COMMON_DRIVER_FEATURE, ==, VIRTIO_PCI_COMMON_GF);
+	g_assert_cmpint(VIRTIO_COMMON_CONFIG_MSIX_VECTOR, ==, VIRTIO_PCI_COMMON_MSIX);
 	g_assert_cmpint(VIRTIO_COMMON_DEVICE_STATUS, ==, VIRTIO_PCI_COMMON_STATUS);
 	g_assert_cmpint(VIRTIO_COMMON_QUEUE_SELECT, ==, VIRTIO_PCI_COMMON_Q_SELECT);
 	g_assert_cmpint(VIRTIO_COMMON_QUEUE_SIZE, ==, VIRTIO_PCI_COMMON_Q_SIZE);
@@ -80,6 +82,7 @@ static void test_virtio(void)
 	g_assert_cmpint(VIRTIO_LEGACY_QUEUE_NOTIFY, ==, VIRTIO_PCI_QUEUE_NOTIFY);
 	g_assert_cmpint(VIRTIO_LEGACY_DEVICE_STATUS, ==, VIRTIO_PCI_STATUS);
 	g_assert_cmpint(VIRTIO_LEGACY_ISR_STATUS, ==, VIRTIO_PCI_ISR);
+	g_assert_cmpint(VIRTIO_LEGACY_CONFIG_MSIX_VECTOR, ==, VIRTIO_MSI_CONFIG_VECTOR);
 	g_assert_cmpint(VIRTIO_LEGACY_QUEUE_MSIX_VECTOR, ==, VIRTIO_MSI_QUEUE_VECTOR);
 	g_assert_cmpint(VIRTIO_LEGACY_CONFIG, ==, VIRTIO_PCI_CONFIG_OFF(0));
 	g_assert_cmpint(VIRTIO_LEGACY_CONFIG_WITH_MSIX, ==, VIRTIO_PCI_CONFIG_OFF(1));

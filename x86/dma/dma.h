@@ -31,9 +31,10 @@
 /* Further complaints of a lane say nothing new, so they are only counted. */
 #define MOST_COMPLAINTS 3
 
-#define BLK_VECTOR 0x60
-#define RNG_VECTOR 0x68
-#define EDU_VECTOR 0x69
+#define BLK_VECTOR	  0x60
+#define RNG_VECTOR	  0x68
+#define EDU_VECTOR	  0x69
+#define BLK_CONFIG_VECTOR 0x6a
 
 /* What a status byte holds before the device writes it. */
 #define STATUS_UNTOUCHED 0xff

@@ -5,9 +5,11 @@
  * of the program dma: see dma.c.
  *
  * A broken hypervisor forgets which queue or which half of the features is selected, half of a
- * ring's address, a queue's size or its MSI-X vector. Then the device refuses its features, or uses
- * memory as a ring that is none. The tests ask for an action after each single write to the device,
- * and then use it. A broken device returns no request, or wrong data.
+ * ring's address, a queue's size or its MSI-X vector, or that of the configuration. Then the device
+ * refuses its features, or uses memory as a ring that is none, or does not interrupt when the disk
+ * grows. The tests ask for an action after each single write to the device, and then use it. A
+ * broken device returns no request, or wrong data. The configuration's vector is only read back:
+ * nothing changes the disk's configuration. The program net has a device that uses it.
  */
 #include "io.h"
 #include "migrate.h"
@@ -26,16 +28,29 @@ static void check_features(void)
 	}
 }
 
+/* The device has the last entry of the MSI-X table for its configuration. */
+static void check_config_vector(void)
+{
+	u16 wanted = disk.msix_entries - 1, has = virtio_config_msix_entry(&disk);
+
+	report(has == wanted,
+	       "%s: the MSI-X vector of the configuration is %#x, and was set to %#x", disk.name,
+	       has, wanted);
+}
+
 static void run_set_up(const struct kind *kind)
 {
 	bool open;
 
 	virtio_after_write = migrate_quiet;
 	open = open_disk(kind);
+	if (open)
+		virtio_open_config(&disk, 0, BLK_CONFIG_VECTOR);
 	virtio_after_write = NULL;
 	if (!open)
 		return;
 	check_features();
+	check_config_vector();
 	write_all();
 	settle_and_check();
 	report(!sum_of_wrong(), "%s: set up over many actions, and used: %lu times something wrong",
