@@ -55,7 +55,9 @@ unsigned sum_of_wrong(void);
 /* Opens both ports. False, with a skip, if the receiver cannot be driven like this. */
 bool open_ports(const struct kind *kind);
 void close_ports(void);
-/* Sends a command to the receiver's control queue. Complains if the device does not carry it out.
+/*
+ * Sends a command to the receiver's control queue, with BYTES of DATA or none. Complains if the
+ * device does not carry it out.
  */
 bool command(u8 class, u8 code, const void *data, u32 bytes);
 

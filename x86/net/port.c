@@ -11,6 +11,8 @@
 
 #define QUEUE_SIZE 128
 #define VECTOR	   0x60
+/* After the receiver's queues and the sender's one. */
+#define CONFIG_VECTOR (VECTOR + QUEUES + 1)
 
 /* Where the parts of a command are in its page. */
 #define COMMAND_DATA_AT 64
@@ -83,6 +85,8 @@ bool open_ports(const struct kind *kind)
 				       VECTOR + i);
 	virtqueue_open(&sender.device, &sender.queues[TRANSMITQ], TRANSMITQ, QUEUE_SIZE, 0,
 		       VECTOR + QUEUES);
+	if (kind->features & BIT(VIRTIO_NET_F_GUEST_ANNOUNCE))
+		virtio_open_config(&receiver.device, 0, CONFIG_VECTOR);
 	receiver.command = alloc_page();
 	virtio_driver_ok(&receiver.device);
 	virtio_driver_ok(&sender.device);
@@ -101,9 +105,10 @@ bool command(u8 class, u8 code, const void *data, u32 bytes)
 	struct virtqueue *queue = &receiver.queues[CONTROLQ];
 	u8 *page = receiver.command;
 	volatile u8 *ack = page + COMMAND_ACK_AT;
-	const struct virtq_part parts[] = { { page, 2, false },
-					    { page + COMMAND_DATA_AT, bytes, false },
-					    { ack, 1, true } };
+	const struct virtq_part with_data[] = { { page, 2, false },
+						{ page + COMMAND_DATA_AT, bytes, false },
+						{ ack, 1, true } };
+	const struct virtq_part no_data[] = { with_data[0], with_data[2] };
 	struct virtq_used_elem element;
 	char where[200];
 
@@ -111,7 +116,10 @@ bool command(u8 class, u8 code, const void *data, u32 bytes)
 	page[1] = code;
 	memcpy(page + COMMAND_DATA_AT, data, bytes);
 	*ack = ACK_UNTOUCHED;
-	virtqueue_add(queue, 0, parts, ARRAY_SIZE(parts));
+	if (bytes)
+		virtqueue_add(queue, 0, with_data, ARRAY_SIZE(with_data));
+	else
+		virtqueue_add(queue, 0, no_data, ARRAY_SIZE(no_data));
 	virtqueue_kick(queue);
 	if (!wait_until(virtqueue_get(queue, &element), ARRIVE_MS)) {
 		complain("the control queue does not return command %u of class %u: %s", code,
