@@ -67,6 +67,7 @@ static const struct {
 	{ "qemu_ahci_", DEVICES },
 	{ "qemu_ide_", DEVICES },
 	{ "qemu_fw_cfg_", OLD },
+	{ "qemu_vmgenid_", OLD },
 	{ "qemu_rtc_", OLD },
 	{ "qemu_pm_", OLD },
 	{ "qemu_chipset_", OLD },

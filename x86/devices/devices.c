@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The registers of a PC's old devices across a migration: interrupt controllers (8259A and IOAPIC),
- * timer, clock, keyboard controller, DMA controller, serial port, chipset, and QEMU's fw_cfg. Each
- * file names its data sheet.
+ * timer, clock, keyboard controller, DMA controller, serial port, chipset, QEMU's fw_cfg and its VM
+ * generation ID. Each file names its data sheet.
  *
  * Guests set these devices up when they boot and seldom afterwards. So it goes unnoticed if a
  * broken hypervisor does not save a field, or restores fields in the wrong order: the values are

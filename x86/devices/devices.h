@@ -39,4 +39,12 @@ DECLARE_FEATURE(ICH9);
 /* The base of the ports of power management. 0: firmware has not given it an address. */
 u16 pm_base(void);
 
+/* ---- QEMU's fw_cfg: fw-cfg.c ---- */
+
+/* Gives the item of the file with this name. False if there is none, or no fw_cfg. */
+bool fw_cfg_find(const char *name, u16 *item);
+/* Selects an item. It is read from its first byte on. */
+void fw_cfg_select(u16 item);
+void fw_cfg_read(u8 *to, size_t count);
+
 #endif

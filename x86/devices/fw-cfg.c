@@ -21,15 +21,16 @@
 #define FILES	  0x0019
 
 #define ENTRY_BYTES  64	  /* in FILES, after a count of four bytes */
+#define NAME_AT	     8	  /* in an entry */
 #define ENOUGH_BYTES 2000 /* KVM reads 1024 at once */
 #define MOST_BYTES   2500
 
-static void select_item(u16 item)
+void fw_cfg_select(u16 item)
 {
 	outw(item, SELECTOR);
 }
 
-static void read_bytes(u8 *to, size_t count)
+void fw_cfg_read(u8 *to, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		to[i] = inb(DATA);
@@ -44,8 +45,8 @@ FEATURE(FW_CFG, "QEMU's fw_cfg device (port 0x510)")
 {
 	u8 bytes[4];
 
-	select_item(SIGNATURE);
-	read_bytes(bytes, sizeof(bytes));
+	fw_cfg_select(SIGNATURE);
+	fw_cfg_read(bytes, sizeof(bytes));
 	return !memcmp(bytes, "QEMU", sizeof(bytes));
 }
 
@@ -56,12 +57,12 @@ static u16 longest_file(size_t *size)
 	u16 item = 0;
 
 	*size = 0;
-	select_item(FILES);
-	read_bytes(count, sizeof(count));
+	fw_cfg_select(FILES);
+	fw_cfg_read(count, sizeof(count));
 	for (u8 i = 0; i < count[3]; i++) {
 		size_t bytes;
 
-		read_bytes(entry, sizeof(entry));
+		fw_cfg_read(entry, sizeof(entry));
 		bytes = entry[0] || entry[1] ? MOST_BYTES : entry[2] << 8 | entry[3];
 		if (bytes <= *size)
 			continue;
@@ -69,6 +70,24 @@ static u16 longest_file(size_t *size)
 		item = entry[4] << 8 | entry[5];
 	}
 	return item;
+}
+
+bool fw_cfg_find(const char *name, u16 *item)
+{
+	u8 entry[ENTRY_BYTES], count[4];
+
+	if (!FW_CFG_present())
+		return false;
+	fw_cfg_select(FILES);
+	fw_cfg_read(count, sizeof(count));
+	for (u8 i = 0; i < count[3]; i++) {
+		fw_cfg_read(entry, sizeof(entry));
+		if (strcmp((const char *)entry + NAME_AT, name))
+			continue;
+		*item = entry[4] << 8 | entry[5];
+		return true;
+	}
+	return false;
 }
 
 FEATURE(FW_CFG_FILE, "a file of 2000 bytes in QEMU's fw_cfg device")
@@ -85,10 +104,10 @@ TEST(fw_cfg_half_read, .needs = FW_CFG,
 {
 	u8 bytes[4];
 
-	select_item(SIGNATURE);
-	read_bytes(bytes, 2);
+	fw_cfg_select(SIGNATURE);
+	fw_cfg_read(bytes, 2);
 	migrate_quiet();
-	read_bytes(bytes + 2, 2);
+	fw_cfg_read(bytes + 2, 2);
 	report(!memcmp(bytes, "QEMU", sizeof(bytes)),
 	       "the signature \"QEMU\" reads %#x %#x before the action, and %#x %#x after it",
 	       bytes[0], bytes[1], bytes[2], bytes[3]);
@@ -102,7 +121,7 @@ static u8 wrong_byte;
 
 static void read_file_again(void)
 {
-	select_item(file_item);
+	fw_cfg_select(file_item);
 	read_string(again, file_bytes);
 	turns++;
 	if (!memcmp(again, file, file_bytes))
@@ -119,8 +138,8 @@ TEST(fw_cfg_string_read, .needs = FW_CFG_FILE,
 {
 	turns = wrong_turns = first_wrong = 0;
 	file_item = longest_file(&file_bytes);
-	select_item(file_item);
-	read_bytes(file, file_bytes);
+	fw_cfg_select(file_item);
+	fw_cfg_read(file, file_bytes);
 	migrate_quiet_while(read_file_again);
 	report(!wrong_turns,
 	       "%u of %u reads of %lu bytes are wrong, the last one from byte %lu on: %#x, and was %#x",
