@@ -62,6 +62,7 @@ static const struct {
 	{ "qemu_postcopy_", SNAPSHOTS },
 	{ "qemu_virtio_", DEVICES },
 	{ "qemu_blk_", DEVICES },
+	{ "qemu_disk_", DEVICES },
 	{ "qemu_net_", DEVICES },
 	{ "qemu_balloon_", DEVICES },
 	{ "qemu_ahci_", DEVICES },
