@@ -12,58 +12,30 @@
  */
 #include "io.h"
 #include "migrate.h"
-#include "pci.h"
+#include "pam.h"
 #include "report.h"
 #include "vm.h"
 #include "x86/devices/devices.h"
 
-#define MCH	      PCI_DEVADDR(0, 0, 0)
-#define MCH_Q35	      0x29c08086
 #define PCIEXBAR      0x60
 #define PCIEXBAR_ON   BIT(0)
 #define PCIEXBAR_BASE 0xf0000000u
 #define D31IR	      0x3140 /* how the interrupts of device 31 are routed, four bits each */
 
-FEATURE(Q35, "the host bridge of Intel's Q35 (PCI function 00.0)")
-{
-	return pci_dev_exists(MCH) && pci_config_readl(MCH, PCI_VENDOR_ID) == MCH_Q35;
-}
-
 /* ---- memory between 0xc0000 and 0xcffff ---- */
 
-#define PAM_READ  BIT(0)
-#define PAM_WRITE BIT(1)
-#define PAM_MASK  (PAM_READ | PAM_WRITE)
-#define WORD_AT	  0x1230 /* in each segment */
-
-/* Which bits of which register decide on 16 KiB. */
-static const struct segment {
-	u32 address;
-	u8 reg, shift;
-} segments[] = {
-	{ 0xc0000, 0x91, 0 },
-	{ 0xc4000, 0x91, 4 },
-	{ 0xc8000, 0x92, 0 },
-	{ 0xcc000, 0x92, 4 },
-};
+/* Each has another mode. */
+#define SEGMENTS 4
+#define WORD_AT	 0x1230 /* in each segment */
 
 /* What accesses do: what is read, and what RAM holds after a write. */
 struct effect {
 	u64 read, written;
 };
 
-static u8 set_mode(const struct segment *segment, u8 mode)
+static volatile u64 *word_of(int segment)
 {
-	u8 before = pci_config_readb(MCH, segment->reg);
-
-	pci_config_writeb(MCH, segment->reg,
-			  (before & ~(PAM_MASK << segment->shift)) | mode << segment->shift);
-	return before >> segment->shift & PAM_MASK;
-}
-
-static volatile u64 *word_of(const struct segment *segment)
-{
-	return phys_to_virt(segment->address + WORD_AT);
+	return pam_segment(segment) + WORD_AT;
 }
 
 static u64 in_ram(int n)
@@ -79,20 +51,20 @@ static u64 written_over(int n)
 /* Puts a number into each segment's RAM. Each segment has another mode then. */
 static void prepare(void)
 {
-	for (size_t n = 0; n < ARRAY_SIZE(segments); n++) {
-		set_mode(&segments[n], PAM_MASK);
-		*word_of(&segments[n]) = in_ram(n);
-		set_mode(&segments[n], n);
+	for (int n = 0; n < SEGMENTS; n++) {
+		pam_set_mode(n, PAM_RAM);
+		*word_of(n) = in_ram(n);
+		pam_set_mode(n, n);
 	}
 }
 
 static struct effect look(int n)
 {
-	volatile u64 *word = word_of(&segments[n]);
+	volatile u64 *word = word_of(n);
 	struct effect effect = { .read = *word };
 
 	*word = written_over(n);
-	set_mode(&segments[n], PAM_MASK);
+	pam_set_mode(n, PAM_RAM);
 	effect.written = *word;
 	return effect;
 }
@@ -100,27 +72,27 @@ static struct effect look(int n)
 TEST(shadowed_memory, .needs = Q35,
      .about = "reads and writes below 1 MiB go to RAM or ROM after an action as they did before it")
 {
-	struct effect before[ARRAY_SIZE(segments)], after;
-	u8 modes[ARRAY_SIZE(segments)];
-	u64 words[ARRAY_SIZE(segments)];
+	struct effect before[SEGMENTS], after;
+	u8 modes[SEGMENTS];
+	u64 words[SEGMENTS];
 
-	for (size_t n = 0; n < ARRAY_SIZE(segments); n++) {
-		modes[n] = set_mode(&segments[n], PAM_MASK);
-		words[n] = *word_of(&segments[n]);
+	for (int n = 0; n < SEGMENTS; n++) {
+		modes[n] = pam_set_mode(n, PAM_RAM);
+		words[n] = *word_of(n);
 	}
 	prepare();
-	for (size_t n = 0; n < ARRAY_SIZE(segments); n++)
+	for (int n = 0; n < SEGMENTS; n++)
 		before[n] = look(n);
 	prepare();
 	migrate_quiet();
-	for (size_t n = 0; n < ARRAY_SIZE(segments); n++) {
+	for (int n = 0; n < SEGMENTS; n++) {
 		after = look(n);
 		report(after.read == before[n].read && after.written == before[n].written,
-		       "0x%x in mode %lu: a read gives 0x%lx, and RAM holds 0x%lx after a write; before the action these were 0x%lx and 0x%lx",
-		       segments[n].address, n, after.read, after.written, before[n].read,
-		       before[n].written);
-		*word_of(&segments[n]) = words[n];
-		set_mode(&segments[n], modes[n]);
+		       "0x%x in mode %d: a read gives 0x%lx, and RAM holds 0x%lx after a write; before the action these were 0x%lx and 0x%lx",
+		       (u32)(PAM_START + n * PAM_SEGMENT_SIZE), n, after.read, after.written,
+		       before[n].read, before[n].written);
+		*word_of(n) = words[n];
+		pam_set_mode(n, modes[n]);
 	}
 }
 
