@@ -30,8 +30,9 @@
  * only at a page's first and last word. There the tests do not see a stale word that is written
  * again before anybody looks.
  *
- * On the command line: `pages=N`, how many pages each CPU has in `flood`; `seed=N`; and
- * break=WHAT, which spoils memory on purpose after the first action of each test:
+ * On the command line: `pages=N`, how many pages each CPU has in `flood`; `seed=N`; `memory=bar`,
+ * for areas in a display's frame buffer (bar.c); and break=WHAT, which spoils memory on purpose
+ * after the first action of each test:
  *
  * stale     a page is as it was one generation ago when the writers halt
  * torn      the second half of a page is as it was one generation ago
@@ -216,7 +217,7 @@ void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages)
 	*area = (struct area){
 		.kind = kind,
 		.cpu = cpu,
-		.memory = alloc_pages_dirty(MAX(page_order(pages * PAGE_SIZE), kind->order)),
+		.memory = alloc_area(MAX(page_order(pages * PAGE_SIZE), kind->order)),
 		.pages = pages,
 		.multiplier = seed | 1,
 		.seed = seed >> 32,
@@ -242,7 +243,7 @@ void run_with(const struct kind *kind, u64 pages)
 		generations += area->generation - 1;
 		wrong += atomic_read(&area->wrong);
 		on_cpu(area->cpu, clean_up, area);
-		free_pages(area->memory);
+		free_area(area->memory);
 	}
 	report(!wrong,
 	       "%d actions, %d writers, %lu pages each, %lu generations: %lu times something wrong",

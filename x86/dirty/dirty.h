@@ -110,13 +110,21 @@ bool verify_stamps(struct area *area, u64 page, u64 generation);
 void map_view(struct area *area, u64 bits);
 void unmap_view(struct area *area);
 
+/* ---- where areas are ---- */
+
+/* 2^order pages of RAM, or of a BAR with memory=bar. The caller frees them with free_area(). */
+void *alloc_area(unsigned order);
+void free_area(void *memory);
+/* All memory that areas may be in. */
+u64 area_pages(void);
+
 /* ---- running ---- */
 
 /* Runs a whole test: sets up an area on each CPU, writes during each action, and compares. */
 void run(const struct kind *kind);
 /* Like run(), with this many pages in each area (a power of two). */
 void run_with(const struct kind *kind, u64 pages);
-/* Allocates area->memory, which the caller frees with free_pages(). */
+/* Allocates area->memory, which the caller frees with free_area(). */
 void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages);
 /* All RAM that programs may use. */
 u64 ram_pages(void);

@@ -125,8 +125,8 @@ static u64 flood_pages(void)
 {
 	u64 pages = argument_number("pages", 0);
 
-	/* All areas together take at most a quarter of RAM, in blocks that need alignment. */
-	u64 most = ram_pages() / 4 / MIN(cpu_count(), MOST_WRITERS);
+	/* All areas together take at most a quarter of memory, in blocks that need alignment. */
+	u64 most = area_pages() / 4 / MIN(cpu_count(), MOST_WRITERS);
 
 	return power_of_two_below(pages ? pages
 					: MIN(most, scaled_count(flood.pages, flood.least)));
@@ -312,7 +312,7 @@ TEST(dirty_rate,
 	unchecked = bytes_per_second(write_unchecked, &areas[0]);
 	memset = MAX(bytes_per_second(write_by_stosb, &areas[0]),
 		     bytes_per_second(write_by_stosq, &areas[0]));
-	free_pages(areas[0].memory);
+	free_area(areas[0].memory);
 	mark("dirty_rate",
 	     "pages=%lu bytes_per_second=%lu unchecked_bytes_per_second=%lu memset_bytes_per_second=%lu",
 	     pages, written, unchecked, memset);
