@@ -55,6 +55,7 @@ static const struct {
 	{ "qemu_pit_", TIMERS },
 	{ "qemu_hpet_", TIMERS },
 	{ "qemu_dirty_", MEMORY },
+	{ "qemu_slot_", MEMORY },
 	{ "qemu_bar_", MEMORY },
 	{ "qemu_multifd_", MEMORY },
 	{ "qemu_xbzrle_", MEMORY },

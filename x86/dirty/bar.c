@@ -27,7 +27,12 @@ static bool areas_are_in_bar(void)
 	return argument("memory") && !strcmp(argument("memory"), "bar");
 }
 
-static pcidevaddr_t display(void)
+FEATURE(BAR, "the frame buffer of a display adapter, as the stanza dirty_bar has it")
+{
+	return areas_are_in_bar();
+}
+
+pcidevaddr_t display(void)
 {
 	return pci_find_dev(DISPLAY_VENDOR, DISPLAY_DEVICE);
 }
@@ -46,7 +51,7 @@ static void find_bar(void)
 	map_range(start, bar.address, size, PAGE_DATA);
 }
 
-static u8 *bar_memory(void)
+u8 *bar_memory(void)
 {
 	if (!start)
 		find_bar();
@@ -61,11 +66,11 @@ u64 area_pages(void)
 	return size / PAGE_SIZE;
 }
 
-void *alloc_area(unsigned order)
+void *alloc_area(unsigned order, bool in_ram)
 {
 	u64 bytes = PAGE_SIZE << order, at;
 
-	if (!areas_are_in_bar())
+	if (in_ram || !areas_are_in_bar())
 		return alloc_pages_dirty(order);
 	bar_memory();
 	at = ALIGN(used, bytes);

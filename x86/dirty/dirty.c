@@ -31,8 +31,9 @@
  * again before anybody looks.
  *
  * On the command line: `pages=N`, how many pages each CPU has in `flood`; `seed=N`; `memory=bar`,
- * for areas in a display's frame buffer (bar.c); and break=WHAT, which spoils memory on purpose
- * after the first action of each test:
+ * for areas in a display's frame buffer (bar.c); `slots=own` or `slots=shared`, for the test
+ * `slots` (slots.c); and break=WHAT, which spoils memory on purpose after the first action of each
+ * test:
  *
  * stale     a page is as it was one generation ago when the writers halt
  * torn      the second half of a page is as it was one generation ago
@@ -217,7 +218,7 @@ void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages)
 	*area = (struct area){
 		.kind = kind,
 		.cpu = cpu,
-		.memory = alloc_area(MAX(page_order(pages * PAGE_SIZE), kind->order)),
+		.memory = alloc_area(MAX(page_order(pages * PAGE_SIZE), kind->order), kind->in_ram),
 		.pages = pages,
 		.multiplier = seed | 1,
 		.seed = seed >> 32,
@@ -230,12 +231,13 @@ void new_area(struct area *area, const struct kind *kind, int cpu, u64 pages)
 
 void run_with(const struct kind *kind, u64 pages)
 {
+	int actions = kind->actions ? kind->actions : ACTIONS_PER_TEST;
 	u64 generations = 0, wrong = 0;
 
 	writers = MIN(cpu_count(), MOST_WRITERS);
 	for (int i = 0; i < writers; i++)
 		new_area(&areas[i], kind, i, pages);
-	for (int i = 0; i < ACTIONS_PER_TEST; i++)
+	for (int i = 0; i < actions; i++)
 		run_action(i == 0 && (broken("stale") || broken("torn") || broken("late")));
 	for (int i = 0; i < writers; i++) {
 		struct area *area = &areas[i];
@@ -247,7 +249,7 @@ void run_with(const struct kind *kind, u64 pages)
 	}
 	report(!wrong,
 	       "%d actions, %d writers, %lu pages each, %lu generations: %lu times something wrong",
-	       ACTIONS_PER_TEST, writers, pages, generations, wrong);
+	       actions, writers, pages, generations, wrong);
 }
 
 void run(const struct kind *kind)

@@ -8,6 +8,7 @@
 
 #include "libcflat.h"
 #include "atomic.h"
+#include "pci.h"
 #include "vm.h"
 
 #define MOST_WRITERS 8
@@ -47,6 +48,10 @@ struct kind {
 	bool (*glance)(struct area *area, u64 page, u64 generation);
 	/* The first and the last word are stamps; they are written first and last. */
 	bool stamped;
+	/* The memory is in RAM, whatever `memory=` says. */
+	bool in_ram;
+	/* How many actions the test asks for. 0: two. */
+	int actions;
 	/* Called on the boot CPU while the writer writes. May be NULL. */
 	void (*disturb)(struct area *area);
 	/* Called on the writer's CPU after an action, when its pages are verified. May be NULL. */
@@ -113,10 +118,16 @@ void unmap_view(struct area *area);
 /* ---- where areas are ---- */
 
 /* 2^order pages of RAM, or of a BAR with memory=bar. The caller frees them with free_area(). */
-void *alloc_area(unsigned order);
+void *alloc_area(unsigned order, bool in_ram);
 void free_area(void *memory);
 /* All memory that areas may be in. */
 u64 area_pages(void);
+
+/* memory=bar is on the command line. */
+DECLARE_FEATURE(BAR);
+/* The PCI function with RAM in a BAR, and that RAM, enabled and mapped. */
+pcidevaddr_t display(void);
+u8 *bar_memory(void);
 
 /* ---- running ---- */
 

@@ -5,8 +5,8 @@
  * A PC's memory has holes, so a VMM gives it to KVM in several slots, each with a dirty log of its
  * own. A broken KVM or VMM does not log one of them. All other tests use the large slot that begins
  * at 1 MiB. The stanza dirty_high has them use the one above 4 GiB, and dirty_bar one of a device.
- * A test of a slot whose size is no multiple of the 64 pages that a word of the log stands for is
- * missing: this one has 192.
+ * This slot has 192 pages, a multiple of the 64 that a word of the log stands for. Slots of other
+ * sizes come and go in slots.c.
  */
 #include "efi/efi.h"
 #include "test.h"
