@@ -9,11 +9,6 @@
  */
 #include "plan/plan.h"
 
-static void cycle(struct plan_run *run)
-{
-	guest_cycle(run->guest, 1, plan_action_done, run);
-}
-
 const struct plan plan_cycle_exit = {
 	.name = "cycle@exit",
 	.action = "cycle",
@@ -21,7 +16,7 @@ const struct plan plan_cycle_exit = {
 		"the guest is saved and restored in a new VM at each exit to user space, and compared",
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_EXITS,
-	.act = cycle,
+	.act = plan_cycle,
 	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

@@ -6,18 +6,13 @@
  */
 #include "plan/plan.h"
 
-static void cycle(struct plan_run *run)
-{
-	guest_cycle(run->guest, 1, plan_action_done, run);
-}
-
 const struct plan plan_cycle_kick = {
 	.name = "cycle@kick",
 	.action = "cycle",
 	.about = "the guest is saved and restored in a new VM at random moments, and compared",
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_AT_RANDOM,
-	.act = cycle,
+	.act = plan_cycle,
 	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

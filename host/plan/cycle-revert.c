@@ -8,18 +8,13 @@
  */
 #include "plan/plan.h"
 
-static void cycle(struct plan_run *run)
-{
-	guest_cycle(run->guest, 1, plan_action_done, run);
-}
-
 const struct plan plan_cycle_revert = {
 	.name = "cycle@revert",
 	.action = "cycle",
 	.about = "at random moments the guest is saved, goes on, and is put back into the same VM",
 	.capabilities = VMM_CAN_CYCLE,
 	.habit = HABIT_CYCLE_BY_REVERT,
-	.act = cycle,
+	.act = plan_cycle,
 	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
 };

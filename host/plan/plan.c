@@ -175,6 +175,11 @@ void plan_action_done(void *data, const struct action_stats *stats, const char *
 		plan_acted(data, stats);
 }
 
+void plan_cycle(struct plan_run *run)
+{
+	guest_cycle(run->guest, 1, plan_action_done, run);
+}
+
 gboolean plan_attempt_done(struct plan_run *run, const struct action_stats *stats,
 			   const char *problem, gboolean proven, unsigned most_attempts,
 			   void (*again)(struct plan_run *run))
@@ -293,12 +298,6 @@ void plan_figures(struct plan_run *run, GHashTable *values)
 	run->cycles += cycles ? g_ascii_strtoull(cycles, NULL, 10) : 0;
 }
 
-/* The VMM cycles its guest by itself, whether the guest asks for something or not. */
-static gboolean cycles_itself(const struct plan *plan)
-{
-	return habit_is_cycle(plan->habit);
-}
-
 static gboolean met_disk_error(const struct plan_run *run)
 {
 	for (guint i = 0; i < run->actions->len; i++)
@@ -312,7 +311,7 @@ char *plan_shortfall(struct plan_run *run)
 {
 	if (!acts(run->plan))
 		return NULL;
-	if (cycles_itself(run->plan))
+	if (habit_is_cycle(run->plan->habit))
 		return run->cycles ? NULL
 				   : g_strdup_printf("plan %s never saved and restored the guest",
 						     run->plan->name);

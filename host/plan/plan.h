@@ -153,6 +153,8 @@ void plan_count(struct plan_run *run, const struct action_stats *stats);
  * RUN.
  */
 void plan_action_done(void *data, const struct action_stats *stats, const char *problem);
+/* Cycles the guest once. This is the action of plans whose VMM also cycles it by itself. */
+void plan_cycle(struct plan_run *run);
 
 /*
  * An attempt has ended. PROVEN tells whether it proved what the plan promises. Returns TRUE if the

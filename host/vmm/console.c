@@ -41,6 +41,18 @@ gboolean vm_console_make(struct vm_console *console, int *vmm_input, int *vmm_ou
 	return TRUE;
 }
 
+gboolean vm_console_make_with_control(struct vm_console *console, int *vmm_input, int *vmm_output,
+				      int control[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) < 0)
+		return FALSE;
+	if (vm_console_make(console, vmm_input, vmm_output))
+		return TRUE;
+	close(control[0]);
+	close(control[1]);
+	return FALSE;
+}
+
 void vm_console_close(struct vm_console *console)
 {
 	vm_console_unwatch(console);

@@ -20,6 +20,9 @@ struct vm_console {
  * and returns FALSE on failure.
  */
 gboolean vm_console_make(struct vm_console *console, int *vmm_input, int *vmm_output);
+/* The same, with a pair of sockets for the VMM's control. On failure nothing is left open. */
+gboolean vm_console_make_with_control(struct vm_console *console, int *vmm_input, int *vmm_output,
+				      int control[2]);
 void vm_console_close(struct vm_console *console);
 
 /* From now on output is delivered when it comes. */

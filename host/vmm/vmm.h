@@ -47,6 +47,7 @@ enum vm_habit {
 	HABIT_CARRY_BY_RING,   /* VMM_CAN_CARRY: ... in rings */
 };
 
+/* The VMM cycles its guest by itself, whether the guest asks for something or not. */
 static inline gboolean habit_is_cycle(enum vm_habit habit)
 {
 	return habit == HABIT_CYCLE_AT_EXITS || habit == HABIT_CYCLE_AT_RANDOM ||

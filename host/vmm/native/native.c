@@ -117,17 +117,11 @@ static struct vm *native_start(const struct vm_config *config, const struct vm_l
 	struct vm_console console = { .deliver = deliver, .gather_ms = config->tuning.gather_ms };
 	int control[2], input, output;
 	struct native *native;
-	gboolean has_console, started;
+	gboolean started;
 
-	has_console = vm_console_make(&console, &input, &output);
-	if (!has_console || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) < 0) {
+	if (!vm_console_make_with_control(&console, &input, &output, control)) {
 		g_set_error(error, FERRY_ERROR, 0, "cannot make sockets for ferry-vmm: %s",
 			    g_strerror(errno));
-		if (has_console) {
-			close(input);
-			close(output);
-			vm_console_close(&console);
-		}
 		return NULL;
 	}
 	native = g_new0(struct native, 1);

@@ -59,18 +59,11 @@ static struct vm *qemu_start(const struct vm_config *config, const struct vm_lis
 {
 	struct vm_console console = { .deliver = deliver, .gather_ms = config->tuning.gather_ms };
 	int monitor[2], input, output;
-	gboolean has_console;
 	struct qemu *qemu;
 
-	has_console = vm_console_make(&console, &input, &output);
-	if (!has_console || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor) < 0) {
+	if (!vm_console_make_with_control(&console, &input, &output, monitor)) {
 		g_set_error(error, FERRY_ERROR, 0, "cannot make sockets for QEMU: %s",
 			    g_strerror(errno));
-		if (has_console) {
-			close(input);
-			close(output);
-			vm_console_close(&console);
-		}
 		return NULL;
 	}
 	qemu = g_new0(struct qemu, 1);
