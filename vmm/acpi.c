@@ -17,9 +17,7 @@
 #define MADT_OVERRIDE	  2
 #define MADT_LOCAL_X2APIC 9
 #define MADT_ENABLED	  1
-#define FIRST_X2APIC_ID	  255 /* smaller ids have the older structure */
-#define IRQ_OF_PIT	  0
-#define GSI_OF_PIT	  2
+#define FIRST_X2APIC_ID	  255	    /* smaller ids have the older structure */
 #define FADT_TMR_VAL_EXT  (1u << 8) /* the PM timer has 32 bits */
 #define FADT_WITHOUT_SMI  0
 #define IRQ_OF_SCI	  9
@@ -198,7 +196,7 @@ static uint32_t write_madt(struct area *area, const struct vm_shape *shape)
 		.type = MADT_OVERRIDE,
 		.length = sizeof(pit),
 		.source = IRQ_OF_PIT,
-		.gsi = GSI_OF_PIT,
+		.gsi = PIN_OF_PIT,
 	};
 	bool has_chips = shape->irqchip == IRQCHIP_KERNEL;
 	struct madt *madt = append(area,

@@ -14,6 +14,9 @@
 /* The guest's time between two cycles at polled ports is doubled at most this often. */
 #define MOST_DOUBLINGS 8
 
+/* What a cycle is taken to last before there was one. */
+#define FIRST_CYCLE_NS 1000000
+
 /* The director writes these while all vCPUs stand still. */
 static uint64_t first_ns, last_end_ns, last_took_ns;
 static unsigned polled_in_a_row;
@@ -35,28 +38,31 @@ bool cycle_may_at_poll(const struct machine *machine)
 	return true;
 }
 
+/* VMs made in advance have the memory of that time, but --carry replaces it. */
+static void restore_in_new_vm(struct machine *machine, const struct state *state)
+{
+	struct vm *old = machine->vm;
+
+	machine->vm = machine->options->carry
+			      ? vm_create(&machine->kvm, &machine->options->shape, &machine->memory)
+			      : ahead_take(machine);
+	state_restore(machine, state);
+	vm_close_aside(old);
+}
+
 void cycle_carry_out(struct machine *machine)
 {
 	uint64_t begin = host_ns(CLOCK_MONOTONIC);
 	struct state *state = state_save(machine);
-	struct vm *old = machine->vm;
 
-	/* VMs made in advance have the memory of that time, but --carry replaces it. */
-	if (machine->options->cycle.when == CYCLE_REVERT) {
+	if (machine->options->cycle.when == CYCLE_REVERT)
 		revert_carry_out(machine, state);
-	} else {
-		machine->vm = machine->options->carry
-				      ? vm_create(&machine->kvm, &machine->options->shape,
-						  &machine->memory)
-				      : ahead_take(machine);
-		state_restore(machine, state);
-	}
+	else
+		restore_in_new_vm(machine, state);
 	state_check(machine, state);
 	pause_tell_again(machine);
 	coverage_count(state, machine->vm->shape.cpus);
 	state_free(state);
-	if (old != machine->vm)
-		vm_close_aside(old);
 
 	if (!first_ns)
 		first_ns = begin;
@@ -76,6 +82,13 @@ void cycle_when_due(struct machine *machine)
 	if (machine->options->cycle.when != CYCLE_NEVER)
 		cycle_carry_out(machine);
 	sentence_answer(machine);
+}
+
+uint64_t cycle_mean_ns(const struct machine *machine)
+{
+	const struct cycle_figures *figures = &machine->figures;
+
+	return figures->cycles ? figures->stopped_ns / figures->cycles : FIRST_CYCLE_NS;
 }
 
 void cycle_summary(const struct machine *machine)

@@ -20,6 +20,11 @@ enum cycle_when {
 	CYCLE_REVERT, /* at random moments, and back into the same VM (revert.h) */
 };
 
+static inline bool cycle_is_random(enum cycle_when when)
+{
+	return when == CYCLE_KICK || when == CYCLE_REVERT;
+}
+
 struct cycle_options {
 	enum cycle_when when;
 	uint64_t seed;
@@ -41,6 +46,8 @@ bool cycle_may_at_poll(const struct machine *machine);
 void cycle_carry_out(struct machine *machine);
 /* The same, if the options ask for cycles. Then answers a guest that waits (sentence.h). */
 void cycle_when_due(struct machine *machine);
+/* The mean duration of a cycle, and a guess before the first one. */
+uint64_t cycle_mean_ns(const struct machine *machine);
 /* Prints one line at the end of a guest that was run by hand. */
 void cycle_summary(const struct machine *machine);
 

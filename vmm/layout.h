@@ -6,7 +6,8 @@
 #define IO_APIC_ADDRESS	   0xfec00000
 #define LOCAL_APIC_ADDRESS 0xfee00000
 #define IOAPIC_PINS	   24
-/* On a PC the PIT is wired to this pin of the IOAPIC. */
+/* On a PC the PIT has this IRQ, and is wired to this pin of the IOAPIC. */
+#define IRQ_OF_PIT 0
 #define PIN_OF_PIT 2
 
 /*

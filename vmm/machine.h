@@ -28,9 +28,9 @@ struct machine {
 	struct memory memory;
 	struct vm *vm; /* the guest's present VM; the director changes it while vCPUs are stopped */
 	struct vcpu *vcpus;
-	bool astray; /* what vCPUs do will be undone (revert.h), so user space does nothing for them
-		      */
-	bool held;   /* the guest stands still until the runner says `go` */
+	/* What vCPUs do will be undone (revert.h), so user space does nothing for them. */
+	bool astray;
+	bool held; /* the guest stands still until the runner says `go` */
 	struct cycle_figures figures;
 	struct carry_figures carry_figures;
 };

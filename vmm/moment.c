@@ -15,9 +15,6 @@
 #include "moment.h"
 #include "random.h"
 
-/* For the time before the first cycle. */
-#define FIRST_CYCLE_NS 1000000
-
 /*
  * One moment in FEW comes after a very short time. A new VM has no page tables at first, so the
  * first instructions after a restore fault, which is a state of its own. If all moments were
@@ -33,8 +30,7 @@ void moment_open(const struct machine *machine)
 	const struct options *options = machine->options;
 
 	/* With a runner, the runner says when the guest is to be migrated. */
-	if (options->cycle.when != CYCLE_KICK && options->cycle.when != CYCLE_REVERT &&
-	    (!options->carry || options->control >= 0))
+	if (!cycle_is_random(options->cycle.when) && (!options->carry || options->control >= 0))
 		return;
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (timer < 0)
@@ -46,16 +42,10 @@ int moment_fd(void)
 	return timer;
 }
 
-/* The mean duration of a cycle. */
-static uint64_t cycle_ns(const struct cycle_figures *figures)
-{
-	return figures->cycles ? figures->stopped_ns / figures->cycles : FIRST_CYCLE_NS;
-}
-
 void moment_arm(const struct machine *machine)
 {
 	/* The mean time is half of this. With BUSY 2, guest and cycles have equal shares. */
-	uint64_t most = 2 * (machine->options->cycle.busy - 1) * cycle_ns(&machine->figures);
+	uint64_t most = 2 * (machine->options->cycle.busy - 1) * cycle_mean_ns(machine);
 	uint64_t ns = 1 + (random_below(FEW) ? random_below(most + 1) : random_below(SHORT_NS));
 	struct itimerspec when = {
 		.it_value = { .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND },

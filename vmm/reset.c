@@ -15,8 +15,11 @@
 #include "state/state.h"
 #include "vcpu.h"
 
-/* CPUID does not change, and KVM may refuse to set it for a vCPU that has run. */
-static const char *const kept[] = { "cpuid", "clock", NULL };
+/*
+ * CPUID does not change, and KVM may refuse to set it for a vCPU that has run. Devices are not
+ * KVM's.
+ */
+static const char *const kept[] = { "cpuid", "clock", "device", NULL };
 /* This leaves L2 and VMX operation, on which the meaning of most other state depends. */
 static const char *const first[] = { "nested", NULL };
 /*
@@ -24,48 +27,64 @@ static const char *const first[] = { "nested", NULL };
  */
 static const char *const second[] = { "msrs", "pit", "pic-master", "pic-slave", "ioapic", NULL };
 
+/* "device" stands for all devices: "device:serial" and so on. */
 static bool is_in(const char *const *names, const char *name)
 {
+	size_t length = strcspn(name, ":");
+
 	for (; *names; names++)
-		if (!strcmp(*names, name))
+		if (strlen(*names) == length && !strncmp(*names, name, length))
 			return true;
 	return false;
+}
+
+/* A copy of those values of STATE whose piece is in NAMES, or (WANTED is false) of the others. */
+static struct state *select_pieces(const struct state *state, const char *const *names, bool wanted)
+{
+	struct state *some = state_new();
+
+	for (unsigned i = 0; i < state->count; i++)
+		if (is_in(names, state->values[i].piece) == wanted)
+			state_copy(some, &state->values[i]);
+	return some;
+}
+
+static void restore_pieces(struct machine *machine, const struct state *state,
+			   const char *const *names, bool wanted)
+{
+	struct state *some = select_pieces(state, names, wanted);
+
+	state_restore(machine, some);
+	state_free(some);
 }
 
 struct state *reset_state(struct machine *machine)
 {
 	struct vm *vm = machine->vm;
-	struct state *all, *state = state_new();
+	struct state *all, *state;
 
 	machine->vm = vm_create(&machine->kvm, &machine->options->shape, &machine->memory);
 	machine_power_on_cpus(machine);
 	all = state_save(machine);
 	vm_close_aside(machine->vm);
 	machine->vm = vm;
-	for (unsigned i = 0; i < all->count; i++)
-		if (!is_in(kept, all->values[i].piece) && !strchr(all->values[i].piece, ':'))
-			state_copy(state, &all->values[i]);
+	state = select_pieces(all, kept, false);
 	state_free(all);
 	return state;
 }
 
-static void restore_pieces(struct machine *machine, const struct state *state,
-			   const char *const *names)
-{
-	struct state *some = state_new();
-
-	for (unsigned i = 0; i < state->count; i++)
-		if (is_in(names, state->values[i].piece))
-			state_copy(some, &state->values[i]);
-	state_restore(machine, some);
-	state_free(some);
-}
-
 void reset_vm_to(struct machine *machine, const struct state *state)
 {
-	restore_pieces(machine, state, first);
-	restore_pieces(machine, state, second);
+	restore_pieces(machine, state, first, true);
+	restore_pieces(machine, state, second, true);
 	state_restore(machine, state);
+}
+
+void reset_restore(struct machine *machine, const struct state *state)
+{
+	static const char *const fixed[] = { "cpuid", NULL };
+
+	restore_pieces(machine, state, fixed, false);
 }
 
 void reset_same_vm(struct machine *machine)

@@ -13,6 +13,8 @@ struct state;
 struct state *reset_state(struct machine *machine);
 /* Puts such a STATE into machine->vm, whose vCPUs may have run. */
 void reset_vm_to(struct machine *machine, const struct state *state);
+/* Restores STATE in machine->vm after that. CPUID stays, since KVM may refuse to set it again. */
+void reset_restore(struct machine *machine, const struct state *state);
 
 /* Keeps the VM: ioctls set every piece of KVM's state to its value after power-on. */
 void reset_same_vm(struct machine *machine);

@@ -18,9 +18,6 @@
 #include "state/state.h"
 #include "vcpu.h"
 
-/* For the time before the first cycle. */
-#define FIRST_NS 1000000
-
 /* ---- RAM ---- */
 
 /* A copy of RAM. Pages that the guest has never written to are zero in both. */
@@ -65,25 +62,6 @@ static void keep_memory(const struct memory *memory)
 
 /* ---- all of it ---- */
 
-static uint64_t time_astray(const struct cycle_figures *figures)
-{
-	uint64_t mean = figures->cycles ? figures->stopped_ns / figures->cycles : FIRST_NS;
-
-	return 1 + random_below(mean);
-}
-
-/* CPUID does not change, and KVM may refuse to set it for a vCPU that has run. */
-static void restore_in_same_vm(struct machine *machine, const struct state *state)
-{
-	struct state *rest = state_new();
-
-	for (unsigned i = 0; i < state->count; i++)
-		if (strcmp(state->values[i].piece, "cpuid") != 0)
-			state_copy(rest, &state->values[i]);
-	state_restore(machine, rest);
-	state_free(rest);
-}
-
 void revert_carry_out(struct machine *machine, const struct state *state)
 {
 	static struct state *after_power_on;
@@ -91,10 +69,10 @@ void revert_carry_out(struct machine *machine, const struct state *state)
 	if (!after_power_on)
 		after_power_on = reset_state(machine);
 	keep_memory(&machine->memory);
-	vcpus_run_astray(machine, time_astray(&machine->figures));
+	vcpus_run_astray(machine, 1 + random_below(cycle_mean_ns(machine)));
 	for_each_part(&machine->memory, put_part_back);
 	vm_remake_memory(machine->vm, &machine->memory);
 	/* A restore expects a VM in which nothing has run. QEMU resets it, too. */
 	reset_vm_to(machine, after_power_on);
-	restore_in_same_vm(machine, state);
+	reset_restore(machine, state);
 }

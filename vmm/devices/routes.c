@@ -14,8 +14,7 @@
 #include "message.h"
 #include "routes.h"
 
-#define PIC_PINS   8
-#define IRQ_OF_PIT 0
+#define PIC_PINS 8
 
 static struct {
 	struct sint_route {

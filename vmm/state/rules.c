@@ -186,8 +186,6 @@ static bool timers_have_fired(const struct comparison *comparison, uint64_t old,
 	return !(new & ~(old | irr_bit(apic, -1) | irr_bit(pit, -1))) && !(old & ~new);
 }
 
-#define IRQ_OF_PIT 0
-
 static bool pit_has_ticked_at_pic(const struct comparison *comparison, uint64_t old, uint64_t new)
 {
 	return pit_may_have_ticked(comparison) && new == (old | 1u << IRQ_OF_PIT);
