@@ -406,6 +406,7 @@ void virtio_open_config(struct virtio_device *device, int cpu, u8 vector)
 	if (device->interrupts != VIRTIO_MSIX)
 		return;
 	device->config_open = true;
+	device->config_entry = entry;
 	device->config_cpu = cpu;
 	device->config_vector = vector;
 	devices_by_vector[vector] = device;

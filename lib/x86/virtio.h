@@ -148,8 +148,9 @@ struct virtio_device {
 
 	/* MSI-X: how many entries the table has. */
 	int msix_entries;
-	/* Of virtio_open_config(): where the interrupts come to, and how many have come. */
+	/* Of virtio_open_config(): their entry, where they come to, and how many have come. */
 	bool config_open;
+	u16 config_entry;
 	int config_cpu;
 	u8 config_vector;
 	atomic_t config_interrupts;

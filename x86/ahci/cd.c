@@ -108,10 +108,11 @@ static void read_cd_through_actions(const struct reading *wanted)
 		return;
 	for (int n = 0; n < CD_READS; n++)
 		cd_buffers[n] = alloc_pages(page_order(reading->bytes));
-	for (int round = 0; round < ROUNDS && !port_is_dead; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		cd_turn();
 		migrate_quiet_while(cd_turn);
-		commands_end(cd_reads_over);
+		if (!commands_end(cd_reads_over))
+			break;
 	}
 	report(!(read_reg(PORT_TFD) & TFD_ERROR), "%lu reads; PxTFD is %#x at the end", reads,
 	       read_reg(PORT_TFD));

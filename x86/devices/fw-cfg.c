@@ -50,16 +50,29 @@ FEATURE(FW_CFG, "QEMU's fw_cfg device (port 0x510)")
 	return !memcmp(bytes, "QEMU", sizeof(bytes));
 }
 
+/* Returns how many files there are. Their entries are read next. */
+static u8 begin_files(void)
+{
+	u8 count[4];
+
+	fw_cfg_select(FILES);
+	fw_cfg_read(count, sizeof(count));
+	return count[3];
+}
+
+static u16 item_of(const u8 *entry)
+{
+	return entry[4] << 8 | entry[5];
+}
+
 /* Returns the item of the longest file. SIZE is its length, or MOST_BYTES if that is less. */
 static u16 longest_file(size_t *size)
 {
-	u8 entry[ENTRY_BYTES], count[4];
+	u8 entry[ENTRY_BYTES];
 	u16 item = 0;
 
 	*size = 0;
-	fw_cfg_select(FILES);
-	fw_cfg_read(count, sizeof(count));
-	for (u8 i = 0; i < count[3]; i++) {
+	for (u8 left = begin_files(); left; left--) {
 		size_t bytes;
 
 		fw_cfg_read(entry, sizeof(entry));
@@ -67,25 +80,22 @@ static u16 longest_file(size_t *size)
 		if (bytes <= *size)
 			continue;
 		*size = MIN(bytes, (size_t)MOST_BYTES);
-		item = entry[4] << 8 | entry[5];
+		item = item_of(entry);
 	}
 	return item;
 }
 
 bool fw_cfg_find(const char *name, u16 *item)
 {
-	u8 entry[ENTRY_BYTES], count[4];
+	u8 entry[ENTRY_BYTES];
 
 	if (!FW_CFG_present())
 		return false;
-	fw_cfg_select(FILES);
-	fw_cfg_read(count, sizeof(count));
-	for (u8 i = 0; i < count[3]; i++) {
+	for (u8 left = begin_files(); left; left--) {
 		fw_cfg_read(entry, sizeof(entry));
-		if (strcmp((const char *)entry + NAME_AT, name))
-			continue;
-		*item = entry[4] << 8 | entry[5];
-		return true;
+		*item = item_of(entry);
+		if (!strcmp((const char *)entry + NAME_AT, name))
+			return true;
 	}
 	return false;
 }

@@ -28,10 +28,9 @@ static void check_features(void)
 	}
 }
 
-/* The device has the last entry of the MSI-X table for its configuration. */
 static void check_config_vector(void)
 {
-	u16 wanted = disk.msix_entries - 1, has = virtio_config_msix_entry(&disk);
+	u16 wanted = disk.config_entry, has = virtio_config_msix_entry(&disk);
 
 	report(has == wanted,
 	       "%s: the MSI-X vector of the configuration is %#x, and was set to %#x", disk.name,

@@ -54,7 +54,7 @@ static void acknowledge(void)
 static void check_vector(void)
 {
 	const struct virtio_device *device = &receiver.device;
-	u16 wanted = device->msix_entries - 1;
+	u16 wanted = device->config_entry;
 
 	if (device->interrupts == VIRTIO_MSIX && virtio_config_msix_entry(device) != wanted)
 		complain(

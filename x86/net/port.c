@@ -105,21 +105,19 @@ bool command(u8 class, u8 code, const void *data, u32 bytes)
 	struct virtqueue *queue = &receiver.queues[CONTROLQ];
 	u8 *page = receiver.command;
 	volatile u8 *ack = page + COMMAND_ACK_AT;
-	const struct virtq_part with_data[] = { { page, 2, false },
-						{ page + COMMAND_DATA_AT, bytes, false },
-						{ ack, 1, true } };
-	const struct virtq_part no_data[] = { with_data[0], with_data[2] };
+	struct virtq_part parts[3] = { { page, 2, false } };
 	struct virtq_used_elem element;
 	char where[200];
+	int count = 1;
 
 	page[0] = class;
 	page[1] = code;
 	memcpy(page + COMMAND_DATA_AT, data, bytes);
 	*ack = ACK_UNTOUCHED;
 	if (bytes)
-		virtqueue_add(queue, 0, with_data, ARRAY_SIZE(with_data));
-	else
-		virtqueue_add(queue, 0, no_data, ARRAY_SIZE(no_data));
+		parts[count++] = (struct virtq_part){ page + COMMAND_DATA_AT, bytes, false };
+	parts[count++] = (struct virtq_part){ ack, 1, true };
+	virtqueue_add(queue, 0, parts, count);
 	virtqueue_kick(queue);
 	if (!wait_until(virtqueue_get(queue, &element), ARRIVE_MS)) {
 		complain("the control queue does not return command %u of class %u: %s", code,
