@@ -130,6 +130,15 @@ static int exit_status(const struct checking *checking, gboolean all_caught)
 	return all_caught ? EXIT_ALL_PASSED : EXIT_SOME_FAILED;
 }
 
+static int end_unpatched(const struct checking *checking, int alarms)
+{
+	const struct corpus *corpus = checking->corpus;
+
+	printf("%sno patch was tried, %d false alarms; seed %u\n",
+	       corpus->interrupted ? "interrupted: " : "", alarms, (guint32)corpus->wanted.seed);
+	return exit_status(checking, !alarms);
+}
+
 static int run_all(struct checking *checking)
 {
 	struct corpus *corpus = checking->corpus;
@@ -144,6 +153,8 @@ static int run_all(struct checking *checking)
 			return EXIT_USAGE;
 		alarms += MAX(found, 0);
 	}
+	if (checking->options->unpatched)
+		return end_unpatched(checking, alarms);
 	for (; tried < bugs->len && !corpus->interrupted; tried++)
 		caught += run_bug(checking, bugs->pdata[tried]);
 	/* The last one that was begun has no verdict then. */

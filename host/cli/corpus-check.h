@@ -9,6 +9,7 @@ struct check_options {
 	int passes;	      /* with nothing patched */
 	const char *verdicts; /* the file that keeps what is found (corpus-verdicts.h) */
 	gboolean only_new;    /* leave out patches that were tried as they are now */
+	gboolean unpatched;   /* try no patch, only the passes with nothing patched */
 };
 
 /* What the parts of the command share. */

@@ -24,7 +24,7 @@ static struct {
 	char *logdir, *plans, *cases, *matrix, *output, *verdicts;
 	int moves, passes, jobs, percent, minutes;
 	gint64 seed;
-	gboolean heads, only_new;
+	gboolean heads, only_new, unpatched;
 	char **words;
 } options;
 
@@ -33,6 +33,9 @@ static const GOptionEntry entries[] = {
 	  "run: first run the cases N times with nothing patched (default: 1)", "N" },
 	{ "new", 0, 0, G_OPTION_ARG_NONE, &options.only_new,
 	  "run: only patches that were not tried as they are now", NULL },
+	{ "unpatched", 0, 0, G_OPTION_ARG_NONE, &options.unpatched,
+	  "run: only the passes with nothing patched, in which each failure is a false alarm",
+	  NULL },
 	{ "moves", 0, 0, G_OPTION_ARG_INT, &options.moves,
 	  "How many migrations plan storm makes at least (default: " G_STRINGIFY(DEFAULT_MOVES) ")",
 	  "N" },
@@ -109,6 +112,7 @@ static int run(struct corpus *corpus, GPtrArray *bugs)
 		.passes = options.passes,
 		.verdicts = path,
 		.only_new = options.only_new,
+		.unpatched = options.unpatched,
 	};
 
 	corpus->jobs = 1;
@@ -234,6 +238,8 @@ static const char *wrong_number(void)
 {
 	if (options.moves < 1 || options.passes < 0)
 		return "--moves is 1 or more, --passes 0 or more";
+	if (options.unpatched && !options.passes)
+		return "--unpatched with --passes 0 would run nothing";
 	if (options.jobs < 1 || options.minutes < 1)
 		return "--jobs and --minutes are 1 or more";
 	return options.percent < 1 || options.percent > 100 ? "--percent is 1 to 100" : NULL;

@@ -132,6 +132,8 @@ static const struct fault rows[] = {
 	  "^ferry: .*/verdicts.*: No such file or directory; 'ferry corpus run' writes it$" },
 	{ "score-of-some", "corpus score 'svm_*'", NULL, 2, NULL,
 	  "^ferry: 'ferry corpus score' is about all patches; leave 'svm_\\*' out$" },
+	{ "corpus-runs-nothing", "corpus run --unpatched --passes 0", NULL, 2, NULL,
+	  "^ferry: --unpatched with --passes 0 would run nothing$" },
 	{ "corpus-unknown-command", "corpus matrx", NULL, 2, NULL,
 	  "^ferry: say 'ferry corpus list', 'run', 'matrix', 'quick' or 'score'$" },
 	{ "corpus-unknown-patch", "corpus matrix nothing_like_it", NULL, 2, NULL,
