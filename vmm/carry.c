@@ -179,6 +179,7 @@ static void switch_over(struct machine *machine)
 	memory_free(&machine->memory);
 	machine->memory = carry.memory;
 	machine->vm = vm_create(&machine->kvm, &machine->options->shape, &machine->memory);
+	vcpus_renew_threads(machine);
 	state_restore(machine, state);
 	state_check(machine, state);
 	state_free(state);

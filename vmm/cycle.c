@@ -10,6 +10,7 @@
 #include "revert.h"
 #include "sentence.h"
 #include "state/state.h"
+#include "vcpu.h"
 
 /* The guest's time between two cycles at polled ports is doubled at most this often. */
 #define MOST_DOUBLINGS 8
@@ -46,6 +47,7 @@ static void restore_in_new_vm(struct machine *machine, const struct state *state
 	machine->vm = machine->options->carry
 			      ? vm_create(&machine->kvm, &machine->options->shape, &machine->memory)
 			      : ahead_take(machine);
+	vcpus_renew_threads(machine);
 	state_restore(machine, state);
 	vm_close_aside(old);
 }

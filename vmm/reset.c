@@ -102,6 +102,7 @@ void reset_new_vm(struct machine *machine)
 	struct vm *old = machine->vm;
 
 	machine->vm = vm_create(&machine->kvm, &machine->options->shape, &machine->memory);
+	vcpus_renew_threads(machine);
 	machine_power_on(machine);
 	vm_close_aside(old);
 }

@@ -36,7 +36,7 @@ struct vcpu {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t all_go = PTHREAD_COND_INITIALIZER, one_stood = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t returned = PTHREAD_COND_INITIALIZER;
-static bool stop_wanted = true;
+static bool stop_wanted = true, leave_wanted;
 static unsigned running;
 static unsigned events;
 static int end_status;
@@ -162,19 +162,24 @@ static void do_call_locked(struct vcpu *vcpu)
 	pthread_cond_signal(&returned);
 }
 
-static void wait_to_go(struct vcpu *vcpu)
+/* FALSE if the thread is to end. */
+static bool wait_to_go(struct vcpu *vcpu)
 {
+	bool go;
+
 	pthread_mutex_lock(&lock);
 	running--;
 	pthread_cond_signal(&one_stood);
-	while (stop_wanted) {
+	while (stop_wanted && !leave_wanted) {
 		if (vcpu->function)
 			do_call_locked(vcpu);
 		else
 			pthread_cond_wait(&all_go, &lock);
 	}
-	running++;
+	go = !leave_wanted;
+	running += go;
 	pthread_mutex_unlock(&lock);
+	return go;
 }
 
 /* Runs the vCPU until all vCPUs are to stop. */
@@ -213,18 +218,30 @@ static void *vcpu_main(void *data)
 {
 	struct vcpu *vcpu = data;
 
-	for (;;) {
-		struct vm_cpu *cpu;
+	while (wait_to_go(vcpu)) {
+		struct vm_cpu *cpu = &vcpu->machine->vm->cpu[vcpu->index];
 
-		wait_to_go(vcpu);
-		/* Each cycle makes a new VM. */
-		cpu = &vcpu->machine->vm->cpu[vcpu->index];
 		run_until_stop(vcpu, cpu->fd, cpu->run);
 	}
 	return NULL;
 }
 
 /* ---- the director's side ---- */
+
+static void make_threads(struct machine *machine)
+{
+	unsigned cpus = machine->vm->shape.cpus;
+
+	running = cpus;
+	for (unsigned i = 0; i < cpus; i++) {
+		struct vcpu *vcpu = &machine->vcpus[i];
+		int error = pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
+
+		if (error)
+			die(STATUS_SETUP, "cannot make a thread for vCPU %u: %s", i,
+			    strerror(error));
+	}
+}
 
 void vcpus_start(struct machine *machine)
 {
@@ -236,18 +253,23 @@ void vcpus_start(struct machine *machine)
 		die(STATUS_SETUP, "cannot make an eventfd: %s", strerror(errno));
 	sigaction(SIGNAL_STOP, &action, NULL);
 	machine->vcpus = allocate(cpus * sizeof(machine->vcpus[0]));
-	running = cpus;
-	for (unsigned i = 0; i < cpus; i++) {
-		struct vcpu *vcpu = &machine->vcpus[i];
-		int error;
+	for (unsigned i = 0; i < cpus; i++)
+		machine->vcpus[i] = (struct vcpu){ .machine = machine, .index = i };
+	make_threads(machine);
+}
 
-		vcpu->machine = machine;
-		vcpu->index = i;
-		error = pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
-		if (error)
-			die(STATUS_SETUP, "cannot make a thread for vCPU %u: %s", i,
-			    strerror(error));
-	}
+void vcpus_renew_threads(struct machine *machine)
+{
+	if (!machine->vcpus)
+		return;
+	pthread_mutex_lock(&lock);
+	leave_wanted = true;
+	pthread_cond_broadcast(&all_go);
+	pthread_mutex_unlock(&lock);
+	for (unsigned i = 0; i < machine->vm->shape.cpus; i++)
+		pthread_join(machine->vcpus[i].thread, NULL);
+	leave_wanted = false;
+	make_threads(machine);
 }
 
 void vcpu_kick(struct machine *machine, unsigned index)

@@ -24,6 +24,13 @@ enum vcpu_event {
 void vcpus_start(struct machine *machine);
 
 /*
+ * Replaces the threads of vCPUs that stand still by new ones, for a new machine->vm. KVM adds to a
+ * guest's steal time how long the thread of a new vCPU has ever waited for a CPU, since other VMMs
+ * make a new thread for it.
+ */
+void vcpus_renew_threads(struct machine *machine);
+
+/*
  * Stops all vCPUs. When this returns, none of them is in KVM, and instructions whose access was
  * carried out in user space are complete.
  */
