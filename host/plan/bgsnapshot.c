@@ -36,4 +36,5 @@ const struct plan plan_bgsnapshot = {
 	.capabilities = VMM_CAN_SAVE | VMM_CAN_SAVE_RUNNING,
 	.takes = OPTIONS_OF_A_MACHINE,
 	.act = take_snapshot,
+	.restores = TRUE,
 };

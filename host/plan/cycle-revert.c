@@ -17,4 +17,5 @@ const struct plan plan_cycle_revert = {
 	.act = plan_cycle,
 	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
+	.restores = TRUE,
 };

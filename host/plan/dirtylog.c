@@ -42,4 +42,5 @@ const struct plan plan_dirtylog = {
 	.continuous = TRUE,
 	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
+	.restores = TRUE,
 };

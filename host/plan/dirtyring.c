@@ -11,4 +11,5 @@ const struct plan plan_dirtyring = {
 	.act = plan_carry,
 	.continuous = TRUE,
 	.only_by_name = TRUE,
+	.restores = TRUE,
 };

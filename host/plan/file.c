@@ -20,4 +20,5 @@ const struct plan plan_file = {
 	.act = save_and_restore,
 	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
+	.restores = TRUE,
 };

@@ -23,4 +23,5 @@ const struct plan plan_fork = {
 	.act = save_and_restore_twice,
 	/* It is no default plan until every program has run under it many times. */
 	.only_by_name = TRUE,
+	.restores = TRUE,
 };

@@ -83,6 +83,7 @@ const struct plan plan_mixed = {
 	.wishes = VMM_CAN_MIGRATE_POSTCOPY,
 	.takes = OPTIONS_OF_A_MACHINE,
 	.next = choose,
+	.restores = TRUE,
 };
 
 const struct plan plan_cancel_precopy = {
@@ -94,6 +95,7 @@ const struct plan plan_cancel_precopy = {
 	.next = cancel_then_precopy,
 	/* `mixed` has this order, too, among others. */
 	.only_by_name = TRUE,
+	.restores = TRUE,
 };
 
 const struct plan plan_precopy_pause = {
@@ -105,4 +107,5 @@ const struct plan plan_precopy_pause = {
 	.next = precopy_or_pause,
 	/* `mixed` has this order, too, among others. */
 	.only_by_name = TRUE,
+	.restores = TRUE,
 };

@@ -50,6 +50,8 @@ struct plan {
 	gboolean continuous;
 	/* It runs only where it is named, since it costs much or adds little. */
 	gboolean only_by_name;
+	/* A VMM restores the guest, so it loses what the VMM does not save. */
+	gboolean restores;
 	/*
 	 * The action makes the guest boot again and forget everything. It is carried out once in
 	 * each test, at the test's first request, and the test begins anew. The case fails if the

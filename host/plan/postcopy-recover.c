@@ -55,4 +55,5 @@ const struct plan plan_postcopy_recover = {
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY | VMM_CAN_RECOVER_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY | OPTIONS_OF_POSTCOPY_ALONE,
 	.act = attempt,
+	.restores = TRUE,
 };

@@ -59,4 +59,5 @@ const struct plan plan_postcopy = {
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_MIGRATE_POSTCOPY,
 	.takes = OPTIONS_OF_A_POSTCOPY | OPTIONS_OF_POSTCOPY_ALONE,
 	.act = attempt,
+	.restores = TRUE,
 };

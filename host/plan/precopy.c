@@ -76,4 +76,5 @@ const struct plan plan_precopy = {
 	.capabilities = VMM_CAN_MIGRATE,
 	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
 	.act = plan_migrate,
+	.restores = TRUE,
 };

@@ -20,4 +20,5 @@ const struct plan plan_snapshot = {
 	.capabilities = VMM_CAN_SAVE,
 	.takes = OPTIONS_OF_A_MACHINE | OPTION_DISK_ERROR,
 	.act = take_snapshot,
+	.restores = TRUE,
 };

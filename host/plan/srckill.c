@@ -14,4 +14,5 @@ const struct plan plan_srckill = {
 	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
 	.act = plan_migrate,
 	.kills_source = TRUE,
+	.restores = TRUE,
 };

@@ -14,4 +14,5 @@ const struct plan plan_storm = {
 	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
 	.act = plan_migrate,
 	.continuous = TRUE,
+	.restores = TRUE,
 };

@@ -14,6 +14,7 @@ struct known_issue {
 	char **test_globs;  /* the failed test must match one; NULL: any */
 	GRegex *failure;    /* the whole reason of the failure must match; NULL: any test's */
 	GRegex *then;	    /* likewise, each further check that failed; NULL: `failure` */
+	char **restored;    /* names of VMMs: only plans in which one restores; NULL: any plan */
 	char **hosts;	    /* globs over the names that host_names() lists */
 	char **kernels;	    /* "6.1..6.4": versions of the host's kernel; NULL: any */
 	char **qemus;	    /* versions of QEMU; NULL: any, and any other VMM */

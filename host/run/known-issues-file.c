@@ -5,6 +5,7 @@
 #include "run/known-issues.h"
 #include "suite/kvm-wanted.h"
 #include "util/text.h"
+#include "vmm/vmm.h"
 
 static void known_issue_free(struct known_issue *issue)
 {
@@ -13,6 +14,7 @@ static void known_issue_free(struct known_issue *issue)
 	g_strfreev(issue->test_globs);
 	g_clear_pointer(&issue->failure, g_regex_unref);
 	g_clear_pointer(&issue->then, g_regex_unref);
+	g_strfreev(issue->restored);
 	g_strfreev(issue->hosts);
 	g_strfreev(issue->kernels);
 	g_strfreev(issue->qemus);
@@ -25,9 +27,9 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case",	  "test",   "failure",	"then", "host",
-					     "kernel",	  "qemu",   "emulator", "kvm",	"unlimited",
-					     "sometimes", "reason", "evidence", NULL };
+	static const char *const known[] = { "case",	  "restored",  "test",	 "failure",  "then",
+					     "host",	  "kernel",    "qemu",	 "emulator", "kvm",
+					     "unlimited", "sometimes", "reason", "evidence", NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 
@@ -79,19 +81,34 @@ static gboolean glob_matches_one(const char *glob, const char **names)
 	return FALSE;
 }
 
-/* A host that is not spelt right would make the group match nothing, and nobody would notice. */
-static gboolean check_hosts(char **hosts, const char *path, const char *group, GError **error)
+/* The words of `restored`. */
+static const char **names_of_vmms(void)
 {
-	g_autofree const char **names = host_names();
+	GPtrArray *names = g_ptr_array_new();
 
-	for (char **host = hosts; *host; host++) {
+	for (const struct vmm *const *vmm = vmms; *vmm; vmm++)
+		g_ptr_array_add(names, (gpointer)(*vmm)->name);
+	g_ptr_array_add(names, NULL);
+	return (const char **)g_ptr_array_free(names, FALSE);
+}
+
+/*
+ * A name that is not spelt right would make the group match nothing, and nobody would notice. GLOBS
+ * may be NULL. Frees NAMES.
+ */
+static gboolean check_names(char **globs, const char *what, const char **names, const char *path,
+			    const char *group, GError **error)
+{
+	g_autofree const char **known = names;
+
+	for (char **glob = globs; glob && *glob; glob++) {
 		g_autofree char *suggestion = NULL;
 
-		if (glob_matches_one(*host, names))
+		if (glob_matches_one(*glob, known))
 			continue;
-		suggestion = text_suggest(*host, names);
-		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown host '%s'%s", path, group,
-			    *host, suggestion);
+		suggestion = text_suggest(*glob, known);
+		g_set_error(error, FERRY_ERROR, 0, "%s: [%s]: unknown %s '%s'%s", path, group, what,
+			    *glob, suggestion);
 		return FALSE;
 	}
 	return TRUE;
@@ -140,6 +157,7 @@ static struct known_issue *read_issue(GKeyFile *file, const char *path, const ch
 	issue->failure = read_pattern(file, path, group, "failure", &problem);
 	if (!problem)
 		issue->then = read_pattern(file, path, group, "then", &problem);
+	issue->restored = read_words(file, group, "restored");
 	issue->hosts = read_words(file, group, "host");
 	issue->kernels = read_words(file, group, "kernel");
 	issue->qemus = read_words(file, group, "qemu");
@@ -153,7 +171,9 @@ static struct known_issue *read_issue(GKeyFile *file, const char *path, const ch
 		g_set_error(&problem, FERRY_ERROR, 0, "%s: [%s] has 'then' and no 'failure'", path,
 			    group);
 	if (!problem)
-		check_hosts(issue->hosts, path, group, &problem);
+		check_names(issue->restored, "VMM", names_of_vmms(), path, group, &problem);
+	if (!problem)
+		check_names(issue->hosts, "host", host_names(), path, group, &problem);
 	if (!problem)
 		return issue;
 	g_propagate_error(error, problem);

@@ -103,6 +103,16 @@ static gboolean is_emulator(const struct known_issue *issue, const struct result
 		      issue->emulators);
 }
 
+/* Does the plan make such a VMM restore the guest? */
+static gboolean is_restored(const struct known_issue *issue, const struct result *result)
+{
+	const char *vmm = result->environment->vmm;
+
+	if (!issue->restored)
+		return TRUE;
+	return result->test_case->plan->restores && vmm && text_glob_any(issue->restored, vmm);
+}
+
 /* Is the issue about this case, on this host and with these versions? */
 static gboolean concerns(const struct known_issue *issue, const struct result *result)
 {
@@ -116,8 +126,9 @@ static gboolean concerns(const struct known_issue *issue, const struct result *r
 
 	return (text_glob_any(issue->case_globs, name) ||
 		text_glob_any(issue->case_globs, plain)) &&
-	       is_host(issue, environment) && within(environment->kernel, issue->kernels) &&
-	       is_qemu(issue, result) && is_emulator(issue, result) &&
+	       is_restored(issue, result) && is_host(issue, environment) &&
+	       within(environment->kernel, issue->kernels) && is_qemu(issue, result) &&
+	       is_emulator(issue, result) &&
 	       (!issue->kvm || kvm_wanted_holds(issue->kvm, environment->kvm_parameters));
 }
 

@@ -68,6 +68,14 @@ static const char issues_text[] = "[alpha]\n"
 				  "host = *\n"
 				  "qemu = 7.0..7.2\n"
 				  "reason = QEMU is wrong\n"
+				  "evidence = somewhere\n"
+				  "[lost-by-qemu]\n"
+				  "case = prog/*\n"
+				  "restored = qemu\n"
+				  "test = eta\n"
+				  "host = *\n"
+				  "sometimes = true\n"
+				  "reason = QEMU does not save it\n"
 				  "evidence = somewhere\n";
 
 static const struct row {
@@ -190,6 +198,12 @@ static const struct row {
 	  "zeta:xfail", "", "shadow paging is wrong", .npt = "N" },
 	{ "with-npt", "amd", "6.1.0", "precopy", VERDICT_FAIL, "zeta:fail", "", VERDICT_FAIL,
 	  "zeta:fail", "", "first", .npt = "Y" },
+	{ "restored", "amd", "6.1.0", "precopy", VERDICT_FAIL, "eta:fail", "", VERDICT_XFAIL,
+	  "eta:xfail", "", "QEMU does not save it" },
+	{ "restored-by-another", "amd", "6.1.0", "precopy", VERDICT_FAIL, "eta:fail", "",
+	  VERDICT_FAIL, "eta:fail", "", "first", .vmm = "native" },
+	{ "not-restored", "amd", "6.1.0", "pause", VERDICT_FAIL, "eta:fail", "", VERDICT_FAIL,
+	  "eta:fail", "", "first" },
 	{ "unknown-npt", "amd", "6.1.0", "precopy", VERDICT_FAIL, "zeta:fail", "", VERDICT_FAIL,
 	  "zeta:fail", "", "first" },
 };
@@ -273,6 +287,15 @@ static void test_unknown_host(void)
 	g_assert_nonnull(strstr(error->message, "[x]: unknown host 'amt' (did you mean 'amd'?)"));
 }
 
+static void test_unknown_vmm(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(load("[x]\ncase = *\nrestored = qemo\nhost = *\nreason = r\nevidence = e\n",
+			   &error));
+	g_assert_nonnull(strstr(error->message, "[x]: unknown VMM 'qemo' (did you mean 'qemu'?)"));
+}
+
 static void test_bad_kvm(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -343,7 +366,8 @@ static void test_row(gconstpointer data)
 	g_autofree char *tests = NULL, *failures = NULL;
 	g_autoptr(GPtrArray) issues = load(issues_text, NULL);
 	struct program program = { .name = (char *)"prog" };
-	struct plan plan = { .name = row->plan };
+	const struct plan *real = plan_find(row->plan);
+	struct plan plan = { .name = row->plan, .restores = real && real->restores };
 	struct test_case test_case = { .program = &program, .plan = &plan };
 	g_autoptr(GHashTable) parameters = g_hash_table_new(g_str_hash, g_str_equal);
 	struct environment environment = {
@@ -392,6 +416,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	lab_kind_pretend(&moon);
 	g_test_add_func("/known-issues/unknown-host", test_unknown_host);
+	g_test_add_func("/known-issues/unknown-vmm", test_unknown_vmm);
 	g_test_add_func("/known-issues/bad-kvm", test_bad_kvm);
 	g_test_add_func("/known-issues/then-alone", test_then_alone);
 	g_test_add_func("/known-issues/own-file", test_own_file);
