@@ -91,7 +91,7 @@ const struct plan plan_cancel_precopy = {
 	.action = "migration",
 	.about = "a live migration that is cancelled in mid-flight, and then a whole one",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_BREAK_MIGRATION,
-	.takes = OPTIONS_OF_A_BROKEN_MIGRATION,
+	.takes = OPTIONS_OF_A_BROKEN_MIGRATION | OPTION_PEEK,
 	.next = cancel_then_precopy,
 	/* `mixed` has this order, too, among others. */
 	.only_by_name = TRUE,
@@ -103,7 +103,7 @@ const struct plan plan_precopy_pause = {
 	.action = "action",
 	.about = "a live migration and a pause, by turns",
 	.capabilities = VMM_CAN_MIGRATE | VMM_CAN_PAUSE,
-	.takes = OPTIONS_OF_A_MACHINE,
+	.takes = OPTIONS_OF_A_MACHINE | OPTION_PEEK,
 	.next = precopy_or_pause,
 	/* `mixed` has this order, too, among others. */
 	.only_by_name = TRUE,

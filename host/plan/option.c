@@ -41,6 +41,8 @@ const struct plan_option plan_options[] = {
 	{ "releaseram", "the source gives back the memory that it has sent", OPTION_RELEASE_RAM,
 	  OPTION_HUGE_PAGES | OPTION_MEMFD },
 	{ "late", "a migration is broken off when the guest was stopped for it", OPTION_LATE, 0 },
+	{ "peek", "QEMU reads all registers of the stopped guest before it goes on", OPTION_PEEK,
+	  0 },
 	{ 0 },
 };
 

@@ -21,5 +21,6 @@ const struct plan plan_pause = {
 	.action = "pause",
 	.about = "the VM is stopped and continued, wherever the guest asks to be migrated",
 	.capabilities = VMM_CAN_PAUSE,
+	.takes = OPTION_PEEK,
 	.act = pause_guest,
 };

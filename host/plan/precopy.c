@@ -74,7 +74,7 @@ const struct plan plan_precopy = {
 	.action = "migration",
 	.about = "live migration, wherever the guest asks for it",
 	.capabilities = VMM_CAN_MIGRATE,
-	.takes = OPTIONS_OF_A_WHOLE_MIGRATION,
+	.takes = OPTIONS_OF_A_WHOLE_MIGRATION | OPTION_PEEK,
 	.act = plan_migrate,
 	.restores = TRUE,
 };

@@ -18,7 +18,7 @@ const struct plan plan_snapshot = {
 	.about =
 		"the guest is saved to a file and restored by another VMM, wherever it asks to be migrated",
 	.capabilities = VMM_CAN_SAVE,
-	.takes = OPTIONS_OF_A_MACHINE | OPTION_DISK_ERROR,
+	.takes = OPTIONS_OF_A_MACHINE | OPTION_DISK_ERROR | OPTION_PEEK,
 	.act = take_snapshot,
 	.restores = TRUE,
 };

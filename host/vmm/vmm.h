@@ -76,6 +76,7 @@ enum vm_option {
 	OPTION_RELEASE_RAM = 1 << 14, /* post-copy: the source gives back what it has sent */
 	OPTION_ZLIB = 1 << 15,	      /* what goes over several connections is compressed */
 	OPTION_LATE = 1 << 16, /* a migration is broken off when the guest was stopped for it */
+	OPTION_PEEK = 1 << 17, /* the VMM reads all registers of a stopped guest */
 };
 
 /*

@@ -325,6 +325,7 @@ static const struct script scripts[] = {
 	  "{\"return\": {\"status\": \"completed\", \"downtime\": 1, \"ram\": {\"page-size\": 4096, \"total\": 409600}}}" },
 	{ "refuses-use", ANY, "migrate-set-capabilities", refuse_use, 0,
 	  "Userfaultfd is not to be had" },
+	{ "refuses-peek", ANY, "human-monitor-command", refuse, 0, "Not now" },
 	{ "refuses-postcopy", ANY, "migrate-start-postcopy", refuse, 0, "Too early" },
 	{ "not-early", ANY, "start", send_all_first },
 	{ "nothing-late", ANY, "query-migrate", say_text, 0,

@@ -93,6 +93,17 @@ void qemu_action_on_reply(void *data, JsonNode *value, const char *problem)
 		qemu_action_fail(qemu->action, "%s", problem);
 }
 
+void qemu_peek(struct qemu *qemu)
+{
+	JsonObject *arguments;
+
+	if (!(qemu->options & OPTION_PEEK))
+		return;
+	arguments = json_object_new();
+	json_object_set_string_member(arguments, "command-line", "info registers -a");
+	qmp_execute(qemu->qmp, "human-monitor-command", arguments, qemu_action_on_reply, qemu);
+}
+
 JsonObject *qemu_action_figures(struct qemu_action *action, JsonNode *value, const char *problem)
 {
 	if (!action)

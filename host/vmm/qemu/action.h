@@ -63,6 +63,12 @@ void qemu_action_settle(struct qemu_action *action, void (*settled)(struct qemu_
 void qemu_action_on_reply(void *data, JsonNode *value, const char *problem);
 
 /*
+ * With OPTION_PEEK: QEMU reads the registers of all vCPUs, which are stopped. It then takes its
+ * copy for newer than KVM's, and writes it back when the guest goes on.
+ */
+void qemu_peek(struct qemu *qemu);
+
+/*
  * The figures in a reply to query-migrate; they belong to VALUE. If there are none, returns NULL
  * and fails ACTION, unless that is NULL.
  */

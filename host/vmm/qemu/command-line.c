@@ -276,8 +276,10 @@ gboolean qemu_waits_for_migration(const struct vm_config *config)
 
 gboolean qemu_starts_stopped(const struct vm_config *config)
 {
-	return config->endpoint.incoming && config->endpoint.images &&
-	       ram_images_wanted(config->endpoint.images);
+	if (!config->endpoint.incoming)
+		return FALSE;
+	return config->machine.options & OPTION_PEEK ||
+	       (config->endpoint.images && ram_images_wanted(config->endpoint.images));
 }
 
 GPtrArray *qemu_command_line(const struct vm_config *config)

@@ -140,6 +140,7 @@ static void on_continued(void *data, JsonNode *value, const char *problem)
 
 static void let_go_on(struct qemu *to)
 {
+	qemu_peek(to);
 	qmp_execute(to->qmp, "cont", NULL, on_continued, to);
 }
 
@@ -162,7 +163,7 @@ static void make_images(struct qemu_migration *migration)
 
 	if (!migration->making_images) {
 		migration->making_images = TRUE;
-		if (!ram_images_wanted(from->images))
+		if (!from->images || !ram_images_wanted(from->images))
 			let_go_on(to);
 		else
 			qemu_write_ram(from, ram_images_begin(from->images), on_source_written);

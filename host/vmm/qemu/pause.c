@@ -60,10 +60,12 @@ static void on_stopped(void *data, JsonNode *value, const char *problem)
 
 	if (!pause)
 		return;
-	if (problem)
+	if (problem) {
 		qemu_action_fail(&pause->base, "%s", problem);
-	else
-		pause->timer = g_timeout_add(pause->milliseconds, on_pause_over, pause);
+		return;
+	}
+	qemu_peek(data);
+	pause->timer = g_timeout_add(pause->milliseconds, on_pause_over, pause);
 }
 
 void qemu_pause(struct vm *vm, gint64 microseconds, action_done_function done, void *data)

@@ -279,6 +279,7 @@ static void on_running(void *data, JsonNode *value, const char *problem)
 
 static void go_on(struct qemu *qemu)
 {
+	qemu_peek(qemu);
 	qmp_execute(qemu->qmp, "cont", NULL, on_running, qemu);
 }
 
