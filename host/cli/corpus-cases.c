@@ -227,5 +227,8 @@ gboolean corpus_run_cases(struct corpus *corpus, const struct bug *like, char **
 	if (run(arguments, errors, error))
 		return results_file_read(results, tally_result, tally, error);
 	corpus->interrupted = !*error;
+	/* Of an unbroken build each case that has ended counts. The file may not be there yet. */
+	if (corpus->interrupted && tally->unbroken)
+		results_file_read(results, tally_result, tally, NULL);
 	return FALSE;
 }

@@ -131,10 +131,10 @@ static int run_in_place(struct checking *checking, const struct bug *like, int p
 	if (error)
 		usage_error("%s", error->message);
 	alarms = error || corpus->interrupted ? -1 : (int)(tally.failed + tally.errors);
-	if (alarms >= 0) {
+	if (alarms >= 0)
 		print_unpatched(&tally, like, pass);
-		check_keep(checking, lines);
-	}
+	/* After an interrupt too: each case that has ended counts. */
+	check_keep(checking, lines);
 	tally_clear(&tally);
 	return alarms;
 }
