@@ -200,16 +200,28 @@ static void prepare(const struct legacy_mode *mode)
 	*(u64 *)LEGACY_OLD_EFER = rdmsr(MSR_EFER);
 }
 
-static void run(void *data)
+static void go_there_and_back(void)
 {
 	int cpu = smp_id();
 
-	prepare(data);
 	irq_disable();
 	legacy_switch();
 	load_descriptors(cpu);
 	irq_enable();
 	free_pages(tables);
+}
+
+static void run(void *data)
+{
+	prepare(data);
+	go_there_and_back();
+}
+
+void legacy_mode_visit(const struct legacy_mode *mode)
+{
+	prepare(mode);
+	*data_at(LEGACY_LEAVE) = 1;
+	go_there_and_back();
 }
 
 static bool goes_on(void)

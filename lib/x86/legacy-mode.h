@@ -92,6 +92,12 @@ void legacy_mode_begin(int cpu, const struct legacy_mode *mode);
 volatile u32 *legacy_mode_turns(void);
 /* Has the CPU leave the mode. Checks: it does, and all that it has found there was right. */
 void legacy_mode_end(int cpu, const struct legacy_mode *mode);
+
+/*
+ * Has the calling CPU go to the mode and come back at once. No checks: a CPU that cannot come back
+ * is lost. Interrupts are on afterwards.
+ */
+void legacy_mode_visit(const struct legacy_mode *mode);
 #endif
 
 #endif

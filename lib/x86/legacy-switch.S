@@ -25,6 +25,7 @@ legacy_switch:
 	push	%r13
 	push	%r14
 	push	%r15
+	pushfq
 	mov	%rsp, LEGACY_RSP
 	lgdt	LEGACY_GDTR
 	lidt	LEGACY_IDTR
@@ -38,6 +39,7 @@ legacy_back:
 	lldt	%ax
 	mov	%eax, %fs
 	mov	%eax, %gs
+	popfq
 	pop	%r15
 	pop	%r14
 	pop	%r13
