@@ -1,28 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * async_pf: KVM's asynchronous page faults (Linux Documentation/virt/kvm/x86/msr.rst,
- * MSR_KVM_ASYNC_PF_EN).
- *
- * When a guest touches a page that its host has to fetch first, KVM does not stop the CPU. It
- * injects a #PF with a token in CR2, "page not present", so that the guest can do something else.
- * Later an interrupt with the same token says "page ready". In a post-copy migration this happens
- * for pages that have not come yet, and in a background snapshot for pages that are not saved yet.
- * Whatever else the host does, no token may be lost, since a task of the guest waits for it.
- *
- * A broken hypervisor loses a token or delivers it twice. It delivers "page not present" to a CPU
- * in ring 0 that has not asked for it. Or it lets the CPU go on with old contents of the page. The
- * tests write many pages in turn during the action, and check each one before they write it again.
- * They keep a list of tokens, and none may be open once all pages have come. A guest cannot know
- * whether a page was missing. So if the host has all pages, the tests see only that no token comes.
- *
- * On the command line: break=token forgets the first token, and break=page spoils a page.
+ * Pages that the host may have to fetch first, and the tokens of asynchronous page faults that are
+ * open until it has. See missing-pages.h.
  */
+#include "x86/async_pf/missing-pages.h"
 #include "alloc_page.h"
 #include "apic.h"
 #include "deadline.h"
 #include "exception.h"
 #include "isr.h"
-#include "kvm-para.h"
 #include "migrate.h"
 #include "percpu.h"
 #include "processor.h"
@@ -142,7 +128,7 @@ static void end(void)
 	book->shared = NULL;
 }
 
-/* ---- pages that may be missing ---- */
+/* ---- the pages ---- */
 
 #define ORDER 11 /* 8 MiB */
 #define PAGES BIT(ORDER)
@@ -258,29 +244,31 @@ static void check_book(void)
 			 book->overflows, ASYNC_PF_MOST_TOKENS);
 }
 
-static void write_while_migrated(u64 options)
+static void (*with_open_tokens)(void);
+static u32 told;
+
+static void write_one(void)
 {
+	u32 not_present;
+
+	write_next_page();
+	not_present = READ_ONCE(this_cpu(books).not_present);
+	if (not_present == told || !with_open_tokens)
+		return;
+	told = not_present;
+	with_open_tokens();
+}
+
+u32 write_missing_pages(u64 options, void (*function)(void))
+{
+	with_open_tokens = function;
+	told = 0;
 	begin(options);
 	area_begin();
-	migrate_quiet_while(write_next_page);
+	migrate_quiet_while(write_one);
 	spoil_a_page();
 	check_area();
 	check_book();
 	end();
-}
-
-TEST(every_token_comes_back, .on = EACH_CPU, .needs = ASYNC_PF,
-     .about =
-	     "each page that KVM reports as not present during an action is reported as ready once, and holds what was written last")
-{
-	write_while_migrated(ASYNC_PF_SEND_ALWAYS);
-}
-
-TEST(ring0_is_spared, .on = EACH_CPU, .needs = ASYNC_PF,
-     .about =
-	     "KVM reports no missing page to a CPU in ring 0 that asked for such reports in user mode only")
-{
-	write_while_migrated(0);
-	report(!this_cpu(books).not_present, "%u page faults with a token",
-	       this_cpu(books).not_present);
+	return this_cpu(books).not_present;
 }
