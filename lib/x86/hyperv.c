@@ -20,6 +20,13 @@ struct cpuid hv_features(void)
 	return leaf ? cpuid(leaf + 3) : (struct cpuid){ 0 };
 }
 
+struct cpuid hv_recommendations(void)
+{
+	u32 leaf = hypervisor_leaf(HV_SIGNATURE);
+
+	return leaf ? cpuid(leaf + 4) : (struct cpuid){ 0 };
+}
+
 static bool is_kvm(void)
 {
 	return hypervisor_leaf(KVM_SIGNATURE);
@@ -50,8 +57,26 @@ HV_FEATURE(HV_VP_RUNTIME, "Hyper-V's VP runtime (CPUID 0x40000003 EAX bit 0)", a
 	   HV_MSR_VP_RUNTIME_AVAILABLE)
 HV_FEATURE(HV_HYPERCALL, "Hyper-V's hypercalls (CPUID 0x40000003 EAX bit 5)", a,
 	   HV_MSR_HYPERCALL_AVAILABLE)
+HV_FEATURE(HV_XMM_INPUT, "hypercalls with XMM registers (CPUID 0x40000003 EDX bit 4)", d,
+	   HV_X64_HYPERCALL_XMM_INPUT_AVAILABLE)
+HV_FEATURE(HV_APIC_ACCESS, "Hyper-V's APIC registers (CPUID 0x40000003 EAX bit 4)", a,
+	   HV_MSR_APIC_ACCESS_AVAILABLE)
 HV_FEATURE(HV_FREQUENCIES, "Hyper-V's frequency MSRs (CPUID 0x40000003 EAX bit 11)", a,
 	   HV_ACCESS_FREQUENCY_MSRS)
+
+#define HV_RECOMMENDATION(id, text, bit)                                                           \
+	FEATURE(id, text)                                                                          \
+	{                                                                                          \
+		return hv_recommendations().a & (bit);                                             \
+	}
+
+HV_RECOMMENDATION(HV_REMOTE_TLB_FLUSH, "Hyper-V's TLB flushes (CPUID 0x40000004 EAX bit 2)",
+		  HV_X64_REMOTE_TLB_FLUSH_RECOMMENDED)
+HV_RECOMMENDATION(HV_CLUSTER_IPI, "Hyper-V's IPIs (CPUID 0x40000004 EAX bit 10)",
+		  HV_X64_CLUSTER_IPI_RECOMMENDED)
+HV_RECOMMENDATION(HV_EX_PROCESSOR_MASKS,
+		  "hypercalls with sparse VP sets (CPUID 0x40000004 EAX bit 11)",
+		  HV_X64_EX_PROCESSOR_MASKS_RECOMMENDED)
 
 bool hv_report_strict(bool pass, const char *format, ...)
 {
@@ -361,7 +386,7 @@ void hv_hypercall_stop(void)
 	wrmsr(HV_X64_MSR_GUEST_OS_ID, 0);
 }
 
-static u16 hypercall(u64 control, u64 input, u64 output)
+u64 hv_hypercall(u64 control, u64 input, u64 output)
 {
 	register u64 r8 asm("r8") = output;
 	u64 result;
@@ -370,6 +395,26 @@ static u16 hypercall(u64 control, u64 input, u64 output)
 		     : "=a"(result), "+c"(control), "+d"(input), "+r"(r8)
 		     : [page] "m"(hypercall_page)
 		     : "r9", "r10", "r11", "cc", "memory");
+	return result;
+}
+
+u64 hv_hypercall_xmm(u64 control, const u64 words[HV_HYPERCALL_FAST_WORDS])
+{
+	u64 cr4 = read_cr4(), input = words[0], second = words[1], result;
+	register u64 r8 asm("r8") = second;
+
+	write_cr4(cr4 | X86_CR4_OSFXSR);
+	asm volatile("movdqu 16(%[words]), %%xmm0\n"
+		     "movdqu 32(%[words]), %%xmm1\n"
+		     "movdqu 48(%[words]), %%xmm2\n"
+		     "movdqu 64(%[words]), %%xmm3\n"
+		     "movdqu 80(%[words]), %%xmm4\n"
+		     "movdqu 96(%[words]), %%xmm5\n"
+		     "call *%[page]"
+		     : "=a"(result), "+c"(control), "+d"(input), "+r"(r8)
+		     : [words] "r"(words), [page] "m"(hypercall_page)
+		     : "r9", "r10", "r11", "cc", "memory");
+	write_cr4(cr4);
 	return result;
 }
 
@@ -393,11 +438,11 @@ u16 hv_post_message(u32 connection, u32 type, const void *payload, size_t size)
 		.payload_size = size,
 	};
 	memcpy(input.payload, payload, size);
-	return hypercall(HVCALL_POST_MESSAGE, virt_to_phys(&input), 0);
+	return hv_hypercall(HVCALL_POST_MESSAGE, virt_to_phys(&input), 0);
 }
 
 u16 hv_signal_event(u32 connection, u16 flag)
 {
-	return hypercall(HVCALL_SIGNAL_EVENT | HV_HYPERCALL_FAST_BIT, connection | (u64)flag << 32,
-			 0);
+	return hv_hypercall(HVCALL_SIGNAL_EVENT | HV_HYPERCALL_FAST_BIT,
+			    connection | (u64)flag << 32, 0);
 }

@@ -30,10 +30,17 @@
 #define HV_MSR_REFERENCE_TSC_AVAILABLE	BIT(9)
 #define HV_ACCESS_FREQUENCY_MSRS	BIT(11)
 /* EDX of that leaf. */
-#define HV_STIMER_DIRECT_MODE_AVAILABLE BIT(19)
+#define HV_X64_HYPERCALL_XMM_INPUT_AVAILABLE BIT(4)
+#define HV_STIMER_DIRECT_MODE_AVAILABLE	     BIT(19)
 
-/* The leaf 0x40000003. All registers are 0 without Hyper-V's interface. */
+/* EAX of the leaf of recommendations, 0x40000004. */
+#define HV_X64_REMOTE_TLB_FLUSH_RECOMMENDED   BIT(2)
+#define HV_X64_CLUSTER_IPI_RECOMMENDED	      BIT(10)
+#define HV_X64_EX_PROCESSOR_MASKS_RECOMMENDED BIT(11)
+
+/* The leaves 0x40000003 and 0x40000004. All registers are 0 without Hyper-V's interface. */
 struct cpuid hv_features(void);
+struct cpuid hv_recommendations(void);
 
 /* The hypervisor is KVM or Hyper-V, so that an MSR which it does not have faults. */
 DECLARE_FEATURE(HV_HOST);
@@ -45,6 +52,13 @@ DECLARE_FEATURE(HV_REFERENCE_TSC);
 DECLARE_FEATURE(HV_VP_INDEX);
 DECLARE_FEATURE(HV_VP_RUNTIME);
 DECLARE_FEATURE(HV_HYPERCALL);
+/* Hypercalls that take input in XMM registers, send IPIs, flush TLBs, take sparse VP sets. */
+DECLARE_FEATURE(HV_XMM_INPUT);
+DECLARE_FEATURE(HV_CLUSTER_IPI);
+DECLARE_FEATURE(HV_REMOTE_TLB_FLUSH);
+DECLARE_FEATURE(HV_EX_PROCESSOR_MASKS);
+/* The APIC's registers as MSRs, and the VP assist page. */
+DECLARE_FEATURE(HV_APIC_ACCESS);
 DECLARE_FEATURE(HV_FREQUENCIES);
 
 /*
@@ -65,6 +79,7 @@ bool hv_report_strict(bool pass, const char *format, ...) __printf(2, 3);
 #define HV_X64_MSR_REFERENCE_TSC  0x40000021
 #define HV_X64_MSR_TSC_FREQUENCY  0x40000022
 #define HV_X64_MSR_APIC_FREQUENCY 0x40000023
+#define HV_X64_MSR_EOI		  0x40000070
 #define HV_X64_MSR_VP_ASSIST_PAGE 0x40000073
 #define HV_X64_MSR_SCONTROL	  0x40000080
 #define HV_X64_MSR_SVERSION	  0x40000081
@@ -318,15 +333,30 @@ void hv_stimer_stop(int timer);
 
 /* ---- hypercalls (TLFS "Hypercall Interface") ---- */
 
-#define HV_HYPERCALL_ENABLE   BIT(0)
-#define HV_HYPERCALL_FAST_BIT BIT(16)
-#define HVCALL_POST_MESSAGE   0x005c
-#define HVCALL_SIGNAL_EVENT   0x005d
+#define HV_HYPERCALL_ENABLE BIT(0)
 
-#define HV_STATUS_SUCCESS		0
-#define HV_STATUS_INVALID_PORT_ID	17
-#define HV_STATUS_INVALID_CONNECTION_ID 18
-#define HV_STATUS_INSUFFICIENT_BUFFERS	19
+/* The hypercall input value, and the reps completed in the result value. */
+#define HV_HYPERCALL_FAST_BIT	  BIT(16)
+#define HV_HYPERCALL_VARHEAD(n)	  ((u64)(n) << 17) /* words of the variable header */
+#define HV_HYPERCALL_REP_COUNT(n) ((u64)(n) << 32)
+#define HV_HYPERCALL_REP_START(n) ((u64)(n) << 48)
+#define HV_HYPERCALL_REP_OF(r)	  ((u32)((r) >> 32) & 0xfff)
+
+#define HVCALL_FLUSH_VIRTUAL_ADDRESS_SPACE    0x0002
+#define HVCALL_FLUSH_VIRTUAL_ADDRESS_LIST     0x0003
+#define HVCALL_SEND_IPI			      0x000b
+#define HVCALL_FLUSH_VIRTUAL_ADDRESS_SPACE_EX 0x0013
+#define HVCALL_FLUSH_VIRTUAL_ADDRESS_LIST_EX  0x0014
+#define HVCALL_SEND_IPI_EX		      0x0015
+#define HVCALL_POST_MESSAGE		      0x005c
+#define HVCALL_SIGNAL_EVENT		      0x005d
+
+#define HV_STATUS_SUCCESS		  0
+#define HV_STATUS_INVALID_HYPERCALL_CODE  2
+#define HV_STATUS_INVALID_HYPERCALL_INPUT 3
+#define HV_STATUS_INVALID_PORT_ID	  17
+#define HV_STATUS_INVALID_CONNECTION_ID	  18
+#define HV_STATUS_INSUFFICIENT_BUFFERS	  19
 
 /* An unregistered open source system (bit 63). */
 #define HV_GUEST_OS_ID 0xfe00000000000001ul
@@ -337,7 +367,17 @@ void hv_hypercall_stop(void);
 /* What hv_hypercall_start() writes to HV_X64_MSR_HYPERCALL. */
 u64 hv_hypercall_register(void);
 
-/* Hypercalls. They return HV_STATUS_*. `size` is in bytes, up to the payload's 240. */
+/*
+ * Any hypercall: the input value, the input parameters' physical address or the first word of fast
+ * input, and the output's address or the second word. Returns the result value: HV_STATUS_* in bits
+ * 15:0.
+ */
+u64 hv_hypercall(u64 control, u64 input, u64 output);
+/* A fast hypercall whose words are in RDX, R8 and XMM0 to XMM5. */
+#define HV_HYPERCALL_FAST_WORDS 14
+u64 hv_hypercall_xmm(u64 control, const u64 words[HV_HYPERCALL_FAST_WORDS]);
+
+/* Certain hypercalls. They return HV_STATUS_*. `size` is in bytes, up to the payload's 240. */
 u16 hv_post_message(u32 connection, u32 type, const void *payload, size_t size);
 u16 hv_signal_event(u32 connection, u16 flag);
 
