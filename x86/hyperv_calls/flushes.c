@@ -4,10 +4,10 @@
  * HvCallFlushVirtualAddressList, and their Ex variants). A part of the program hyperv_calls: see
  * hyperv_calls.c.
  *
- * One CPU reads a word through a mapping, again and again. Another changes the mapping to another
- * page, and makes the call. TLFS: "This call guarantees that by the time control returns back to
- * the caller, the observable effects of all flushes on the specified virtual processors have
- * occurred." So all that is read from then on must come from the other page. A hypervisor that
+ * One CPU, the reader, reads a word through a mapping, again and again. Another changes the mapping
+ * to another page, and makes the call. TLFS: "This call guarantees that by the time control returns
+ * back to the caller, the observable effects of all flushes on the specified virtual processors
+ * have occurred." So all that is read from then on must come from the other page. A hypervisor that
  * forgets the CPU leaves it its old translation, until something else flushes it: an exit, on some
  * hosts. So one stale word in many calls is proof, and none is not.
  */
@@ -33,17 +33,23 @@ static struct {
 	u64 *pages[2];
 	pteval_t *entry;
 	u64 mapped; /* which of the pages */
+	/* 0 while the mapping changes, then the page in bit 0 and the number of the change. */
+	u64 must_see;
 	bool stop;
-	u64 rounds, seen;
+	u64 rounds, stale, changes;
 } reader;
 
+/* The reader itself checks each word: its old translation may be gone at its next exit. */
 static void read_on(void *unused)
 {
 	while (!READ_ONCE(reader.stop)) {
-		u64 seen = *reader.word;
+		u64 must_see = READ_ONCE(reader.must_see), seen;
 
-		WRITE_ONCE(reader.seen, seen);
-		smp_wmb();
+		smp_rmb();
+		seen = *reader.word;
+		smp_rmb();
+		if (must_see && seen != (must_see & 1) && READ_ONCE(reader.must_see) == must_see)
+			WRITE_ONCE(reader.stale, reader.stale + 1);
 		WRITE_ONCE(reader.rounds, reader.rounds + 1);
 	}
 }
@@ -60,7 +66,7 @@ static bool begin(void)
 	calls_begin();
 	reader.cpu = other_cpu();
 	reader.word = alloc_vpage();
-	reader.mapped = 0;
+	reader.mapped = reader.must_see = reader.stale = reader.changes = 0;
 	for (u64 i = 0; i < 2; i++) {
 		reader.pages[i] = alloc_page();
 		reader.pages[i][0] = i;
@@ -134,20 +140,23 @@ static const struct way *last_way;
 
 static void change_and_flush(const struct way *way, enum form form)
 {
-	u64 to = !reader.mapped, result;
+	u64 to = !reader.mapped, stale_before = READ_ONCE(reader.stale), result;
 
+	WRITE_ONCE(reader.must_see, 0);
+	mb();
 	WRITE_ONCE(*reader.entry, virt_to_phys(reader.pages[to]) | PAGE_DATA);
 	reader.mapped = to;
 	mb();
 	result = flush(way, form);
+	WRITE_ONCE(reader.must_see, ++reader.changes << 1 | to);
 	calls++;
 	if ((u16)result != HV_STATUS_SUCCESS || HV_HYPERCALL_REP_OF(result) != (u32)way->reps) {
 		failed++;
 		last_result = result;
 		last_way = way;
 	}
-	/* The first word may have been read before the call has returned, but not the second. */
-	if (goes_on(2) && READ_ONCE(reader.seen) != to) {
+	/* The second word is read after the call, and checked. */
+	if (goes_on(3) && READ_ONCE(reader.stale) != stale_before) {
 		stale++;
 		last_way = way;
 	}
