@@ -164,7 +164,7 @@ static void test_patterns(void)
 		{ "alpha", "precopy+xbzrl",
 		  "error: --plan: plan 'precopy' has no option 'xbzrl' (did you mean 'xbzrle'?)" },
 		{ "alpha", "precopy+",
-		  "error: --plan: plan 'precopy' has no option ''; known: multifd, zlib, xbzrle, compress, autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay, norandom" },
+		  "error: --plan: plan 'precopy' has no option ''; known: multifd, zlib, xbzrle, compress, autoconverge, dirtyring, hugepages, memfd, tcp, exec, file, delay, norandom, peek" },
 		{ "alpha", "postcopy+nothing-like-it",
 		  "error: --plan: plan 'postcopy' has no option 'nothing-like-it'; known: multifd, zlib, dirtyring, hugepages, memfd, tcp, delay, norandom, preempt, releaseram" },
 		{ "alpha", "none+tcp",
