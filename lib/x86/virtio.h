@@ -25,6 +25,13 @@ struct virtio_net_hdr {
 	u16 num_buffers;
 };
 
+/* A message of a console device's control queues. A name may follow. */
+struct virtio_console_control {
+	u32 id;
+	u16 event;
+	u16 value;
+};
+
 struct virtio_blk_req {
 	u32 type;
 	u32 reserved;
@@ -79,7 +86,7 @@ struct virtq_part {
 enum virtio_interface { VIRTIO_MODERN, VIRTIO_LEGACY };
 enum virtio_interrupts { VIRTIO_POLLED, VIRTIO_INTX, VIRTIO_MSIX };
 
-#define VIRTIO_MOST_QUEUES 4
+#define VIRTIO_MOST_QUEUES 14
 
 struct virtio_device;
 struct virtqueue_ops;

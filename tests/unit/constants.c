@@ -9,6 +9,7 @@
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_pci.h>
@@ -46,6 +47,14 @@ static void test_virtio(void)
 			offsetof(struct virtio_blk_config, capacity));
 	g_assert_cmpint(VIRTIO_BALLOON_CONFIG_ACTUAL, ==,
 			offsetof(struct virtio_balloon_config, actual));
+	g_assert_cmpint(VIRTIO_CONSOLE_CONFIG_COLS, ==,
+			offsetof(struct virtio_console_config, cols));
+	g_assert_cmpint(VIRTIO_CONSOLE_CONFIG_ROWS, ==,
+			offsetof(struct virtio_console_config, rows));
+	g_assert_cmpint(VIRTIO_CONSOLE_CONFIG_MAX_NR_PORTS, ==,
+			offsetof(struct virtio_console_config, max_nr_ports));
+	g_assert_cmpint(VIRTIO_CONSOLE_CONFIG_EMERG_WR, ==,
+			offsetof(struct virtio_console_config, emerg_wr));
 	g_assert_cmpint(VIRTIO_BLK_CONFIG_NUM_QUEUES, ==,
 			offsetof(struct virtio_blk_config, num_queues));
 	g_assert_cmpint(VIRTIO_NET_CONFIG_STATUS, ==, offsetof(struct virtio_net_config, status));
