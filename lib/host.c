@@ -160,6 +160,14 @@ u64 host_time(struct host_time *time)
 	return question;
 }
 
+u64 host_restores(void)
+{
+	struct host_time time;
+
+	host_time(&time);
+	return time.restores;
+}
+
 void host_boot(struct host_boot *boot)
 {
 	char answer[ANSWER_SIZE];

@@ -24,6 +24,9 @@ struct host_time {
  */
 u64 host_time(struct host_time *time);
 
+/* Asks how often another VM has taken the guest over since the boot; 0 without such a runner. */
+u64 host_restores(void);
+
 #define HOST_TEST_NAME 64
 
 /* Which boot this is: a guest may be reset. */

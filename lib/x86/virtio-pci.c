@@ -13,6 +13,8 @@
 #include "smp.h"
 #include "vm.h"
 
+#define MOST_COMPLAINTS 3
+
 #define RESET_MS 10000
 
 /* The user of each vector: a device with INTx, a queue with MSI-X. */
@@ -102,6 +104,19 @@ static void find_structures(struct virtio_device *device)
 			device->notify_off_multiplier =
 				pci_config_readl(device->pci, at + VIRTIO_CAP_NOTIFY_MULT);
 	}
+}
+
+void virtio_complain(struct virtio_device *device, const char *format, ...)
+{
+	char what[300];
+	va_list arguments;
+
+	if (++device->complaints > MOST_COMPLAINTS)
+		return;
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	report_fail("%s: %s", device->name, what);
 }
 
 u8 virtio_status(const struct virtio_device *device)

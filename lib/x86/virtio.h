@@ -161,6 +161,8 @@ struct virtio_device {
 	int config_cpu;
 	u8 config_vector;
 	atomic_t config_interrupts;
+
+	unsigned complaints; /* since it was opened: virtio_complain() */
 };
 
 /* The first virtio device with this id, or PCIDEVADDR_INVALID. */
@@ -202,6 +204,12 @@ extern void (*virtio_after_write)(void);
 /* Resets the device, and frees its queues and interrupts. */
 void virtio_close(struct virtio_device *device);
 
+/*
+ * Fails the test, and names the device. Further complaints say nothing new, so only the first few
+ * are printed, and all are counted.
+ */
+void virtio_complain(struct virtio_device *device, const char *format, ...) __printf(2, 3);
+
 u8 virtio_status(const struct virtio_device *device);
 /* The ISR status. Reading it clears it, and lowers the line of INTx. */
 u8 virtio_isr(const struct virtio_device *device);
@@ -227,6 +235,11 @@ void virtqueue_kick(struct virtqueue *queue);
  * unless it is polled.
  */
 bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element);
+/*
+ * Whether the driver should look for used elements: always if the device is polled, else only if an
+ * interrupt has come since the last call. SEEN is the caller's count of interrupts, 0 at first.
+ */
+bool virtqueue_may_have_used(const struct virtqueue *queue, int *seen);
 /* Whether the device has returned a request that virtqueue_get() has not got yet. */
 bool virtqueue_has_used(const struct virtqueue *queue);
 /* Says where driver and device are in the ring, for a message. */

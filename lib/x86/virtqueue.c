@@ -32,6 +32,16 @@ static bool is_empty(struct virtqueue *queue)
 	return !queue->ops->has_used(queue);
 }
 
+bool virtqueue_may_have_used(const struct virtqueue *queue, int *seen)
+{
+	int interrupts = atomic_read(&queue->interrupts);
+
+	if (queue->device->interrupts != VIRTIO_POLLED && interrupts == *seen)
+		return false;
+	*seen = interrupts;
+	return true;
+}
+
 bool virtqueue_get(struct virtqueue *queue, struct virtq_used_elem *element)
 {
 	if (is_empty(queue))

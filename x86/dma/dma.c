@@ -239,16 +239,12 @@ static void on_return(struct lane *lane, const struct virtq_used_elem *element)
 void take_returned(struct lane *lane)
 {
 	struct virtq_used_elem element;
-	int interrupts = atomic_read(&lane->queue.interrupts);
 
-	if (lane->kind->interrupts != VIRTIO_POLLED) {
-		if (interrupts == lane->interrupts_seen)
-			return;
-		lane->interrupts_seen = interrupts;
-		if (lane->spoil_interrupt) {
-			lane->spoil_interrupt = false;
-			return;
-		}
+	if (!virtqueue_may_have_used(&lane->queue, &lane->interrupts_seen))
+		return;
+	if (lane->kind->interrupts != VIRTIO_POLLED && lane->spoil_interrupt) {
+		lane->spoil_interrupt = false;
+		return;
 	}
 	while (virtqueue_get(&lane->queue, &element)) {
 		on_return(lane, &element);

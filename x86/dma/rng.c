@@ -121,12 +121,10 @@ static void check_rng_buffer(struct rng_buffer *buffer, u32 filled)
 
 static void take_filled(void)
 {
-	int interrupts = atomic_read(&rng.queue.interrupts);
 	struct virtq_used_elem element;
 
-	if (interrupts == rng.interrupts_seen)
+	if (!virtqueue_may_have_used(&rng.queue, &rng.interrupts_seen))
 		return;
-	rng.interrupts_seen = interrupts;
 	while (virtqueue_get(&rng.queue, &element)) {
 		struct rng_buffer *buffer = &rng.buffers[element.id % RNG_BUFFERS];
 

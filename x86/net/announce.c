@@ -66,19 +66,18 @@ static void check_vector(void)
  */
 static void ask_for_action(void)
 {
-	struct host_time before, after;
 	bool asked_before;
+	u64 before;
 	int seen;
 
 	for (int i = 0; i < MOST_REQUESTS && is_asked() && !sum_of_wrong(); i++)
 		acknowledge();
 	seen = interrupts();
 	asked_before = is_asked();
-	host_time(&before);
+	before = host_restores();
 	migrate_quiet();
-	host_time(&after);
 	check_vector();
-	if (after.restores != before.restores && !wait_until(is_asked(), ARRIVE_MS))
+	if (host_restores() != before && !wait_until(is_asked(), ARRIVE_MS))
 		complain(
 			"another VM has taken the guest over, and the device does not ask its driver to announce it: the status is 0x%x",
 			status());

@@ -248,15 +248,11 @@ static void take_buffer(u32 index, u32 bytes)
 void take_frames(void)
 {
 	struct virtqueue *queue = &receiver.queues[RECEIVEQ];
-	int interrupts = atomic_read(&queue->interrupts);
 	struct virtq_used_elem element;
 	bool any = false;
 
-	if (receiver.device.interrupts != VIRTIO_POLLED) {
-		if (interrupts == net.interrupts_seen)
-			return;
-		net.interrupts_seen = interrupts;
-	}
+	if (!virtqueue_may_have_used(queue, &net.interrupts_seen))
+		return;
 	while (virtqueue_get(queue, &element)) {
 		u32 index = element.id / PARTS_A_BUFFER;
 

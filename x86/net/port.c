@@ -6,9 +6,6 @@
 #include "vm.h"
 #include "x86/net/net.h"
 
-/* Further complaints say nothing new, so they are only counted. */
-#define MOST_COMPLAINTS 3
-
 #define QUEUE_SIZE 128
 #define VECTOR	   0x60
 /* After the receiver's queues and the sender's one. */
@@ -21,32 +18,12 @@
 
 struct port sender, receiver;
 
-static unsigned wrong;
-
 FEATURE(TWO_PORTS, "two virtio-net devices, which the VMM connects")
 {
 	pcidevaddr_t first = virtio_find(VIRTIO_ID_NET);
 
 	return first != PCIDEVADDR_INVALID &&
 	       virtio_find_next(VIRTIO_ID_NET, first) != PCIDEVADDR_INVALID;
-}
-
-void complain(const char *format, ...)
-{
-	char what[300];
-	va_list arguments;
-
-	if (++wrong > MOST_COMPLAINTS)
-		return;
-	va_start(arguments, format);
-	vsnprintf(what, sizeof(what), format, arguments);
-	va_end(arguments);
-	report_fail("%s: %s", receiver.device.name, what);
-}
-
-unsigned sum_of_wrong(void)
-{
-	return wrong;
 }
 
 static bool open_port(struct port *port, pcidevaddr_t pci, enum virtio_interface interface,
@@ -72,7 +49,6 @@ bool open_ports(const struct kind *kind)
 	pcidevaddr_t first = virtio_find(VIRTIO_ID_NET);
 	pcidevaddr_t second = virtio_find_next(VIRTIO_ID_NET, first);
 
-	wrong = 0;
 	if (!open_port(&sender, first, kind->interface, VIRTIO_POLLED, 0))
 		return false;
 	if (!open_port(&receiver, second, kind->interface, kind->interrupts, kind->features)) {

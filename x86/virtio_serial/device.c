@@ -5,13 +5,9 @@
  */
 #include "alloc_page.h"
 #include "deadline.h"
-#include "host.h"
 #include "test.h"
 #include "vm.h"
 #include "x86/virtio_serial/virtio_serial.h"
-
-/* Further complaints say nothing new, so they are only counted. */
-#define MOST_COMPLAINTS 3
 
 #define QUEUE_SIZE 128
 #define VECTOR	   0x60
@@ -21,9 +17,13 @@
 #define MESSAGE_BYTES 64
 #define MESSAGES_AT   2048
 
-struct serial serial;
+const struct kind modern_polled = { VIRTIO_MODERN, VIRTIO_POLLED, BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
+const struct kind modern_msix = { VIRTIO_MODERN, VIRTIO_MSIX, BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
+const struct kind legacy_intx = { VIRTIO_LEGACY, VIRTIO_INTX, BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
+const struct kind packed_msix = { VIRTIO_MODERN, VIRTIO_MSIX,
+				  BIT(VIRTIO_CONSOLE_F_MULTIPORT) | BIT(VIRTIO_F_RING_PACKED) };
 
-static unsigned wrong;
+struct serial serial;
 
 static const char *const names[PORTS] = {
 	[LOOP_PORT] = "ferry.loop",
@@ -35,32 +35,6 @@ static const char *const names[PORTS] = {
 FEATURE(SERIAL, "a virtio-serial device")
 {
 	return virtio_find(VIRTIO_ID_CONSOLE) != PCIDEVADDR_INVALID;
-}
-
-void complain(const char *format, ...)
-{
-	char what[300];
-	va_list arguments;
-
-	if (++wrong > MOST_COMPLAINTS)
-		return;
-	va_start(arguments, format);
-	vsnprintf(what, sizeof(what), format, arguments);
-	va_end(arguments);
-	report_fail("%s: %s", serial.device.name, what);
-}
-
-unsigned sum_of_wrong(void)
-{
-	return wrong;
-}
-
-u64 restores(void)
-{
-	struct host_time time;
-
-	host_time(&time);
-	return time.restores;
 }
 
 bool is_port(u32 id)
@@ -144,15 +118,11 @@ static void note_message(const struct virtio_console_control *message, u32 bytes
 void take_messages(void)
 {
 	struct virtqueue *queue = &serial.queues[CONTROL_RECEIVEQ];
-	int interrupts = atomic_read(&queue->interrupts);
 	struct virtq_used_elem element;
 	bool any = false;
 
-	if (serial.device.interrupts != VIRTIO_POLLED) {
-		if (interrupts == serial.interrupts_seen)
-			return;
-		serial.interrupts_seen = interrupts;
-	}
+	if (!virtqueue_may_have_used(queue, &serial.interrupts_seen))
+		return;
 	while (virtqueue_get(queue, &element)) {
 		if (element.id >= MESSAGES) {
 			complain("the device returns buffer %u for messages, and there are %u",
@@ -247,7 +217,7 @@ void get_port_ready(u32 id)
 void shake_hands(void)
 {
 	add_ports();
-	for (u32 id = 0; id < PORTS && !wrong; id++)
+	for (u32 id = 0; id < PORTS && !sum_of_wrong(); id++)
 		if (is_port(id))
 			get_port_ready(id);
 }
@@ -269,7 +239,6 @@ void check_configuration(void)
 bool open_serial(const struct kind *kind)
 {
 	memset(&serial, 0, sizeof(serial));
-	wrong = 0;
 	if (!virtio_open(&serial.device, virtio_find(VIRTIO_ID_CONSOLE), kind->interface,
 			 kind->interrupts, kind->features, BIT(VIRTIO_CONSOLE_F_EMERG_WRITE)))
 		return false;

@@ -62,7 +62,7 @@ static void wait_for_change(u64 before)
 {
 	const struct virtqueue *queue = &serial.queues[CONTROL_RECEIVEQ];
 
-	if (restores() == before || wait_until(is_open(), ARRIVE_MS))
+	if (host_restores() == before || wait_until(is_open(), ARRIVE_MS))
 		return;
 	if (virtqueue_has_used(queue))
 		complain(
@@ -87,7 +87,7 @@ static void run_ending(const struct kind *kind)
 			close_serial();
 			return;
 		}
-		before = restores();
+		before = host_restores();
 		migrate_quiet();
 		wait_for_change(before);
 		told = is_open();
@@ -115,20 +115,12 @@ TEST(host_opens_msix, .needs = SERIAL,
      .about =
 	     "if a port's host side is open at the destination only, the device tells so: modern, MSI-X")
 {
-	static const struct kind kind = { .interface = VIRTIO_MODERN,
-					  .interrupts = VIRTIO_MSIX,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	run_ending(&kind);
+	run_ending(&modern_msix);
 }
 
 TEST(host_opens_intx, .needs = SERIAL,
      .about =
 	     "if a port's host side is open at the destination only, the device tells so: legacy, INTx")
 {
-	static const struct kind kind = { .interface = VIRTIO_LEGACY,
-					  .interrupts = VIRTIO_INTX,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	run_ending(&kind);
+	run_ending(&legacy_intx);
 }

@@ -42,14 +42,11 @@ static void act(bool added, int ready)
 	check_configuration();
 }
 
-static void run_handshake(enum virtio_interface interface, enum virtio_interrupts interrupts)
+static void run_handshake(const struct kind *kind)
 {
-	const struct kind kind = { .interface = interface,
-				   .interrupts = interrupts,
-				   .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
 	static struct records records;
 
-	if (!open_serial(&kind))
+	if (!open_serial(kind))
 		return;
 	act(false, -1);
 	add_ports();
@@ -80,11 +77,11 @@ static void run_handshake(enum virtio_interface interface, enum virtio_interrupt
 TEST(handshake_modern, .needs = SERIAL,
      .about = "a device tells once which ports it has, with an action at each step: modern, MSI-X")
 {
-	run_handshake(VIRTIO_MODERN, VIRTIO_MSIX);
+	run_handshake(&modern_msix);
 }
 
 TEST(handshake_legacy, .needs = SERIAL,
      .about = "a device tells once which ports it has, with an action at each step: legacy, INTx")
 {
-	run_handshake(VIRTIO_LEGACY, VIRTIO_INTX);
+	run_handshake(&legacy_intx);
 }

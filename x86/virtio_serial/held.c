@@ -92,13 +92,11 @@ static void let_host_stop(void)
 static void take_chains(u32 *returned)
 {
 	struct virtqueue *queue = transmitq(BLOCKING_PORT);
-	int interrupts = atomic_read(&queue->interrupts);
 	struct virtq_used_elem element;
 
 	take_records(&records);
-	if (serial.device.interrupts != VIRTIO_POLLED && interrupts == interrupts_seen)
+	if (!virtqueue_may_have_used(queue, &interrupts_seen))
 		return;
-	interrupts_seen = interrupts;
 	while (virtqueue_get(queue, &element)) {
 		if (*returned >= CHAINS || element.id != id_of(*returned))
 			complain("chain %u comes back, after %u of %u chains", element.id,
@@ -110,7 +108,7 @@ static void take_chains(u32 *returned)
 static void run_action(void)
 {
 	struct virtqueue *queue = transmitq(BLOCKING_PORT);
-	u64 before = restores(), echoed;
+	u64 before = host_restores(), echoed;
 	u32 returned = 0;
 	char where[200];
 
@@ -127,7 +125,7 @@ static void run_action(void)
 	take_chains(&returned);
 	/* A terminal that had stopped earlier has not got the line feed, so the next one gets it.
 	 */
-	if (restores() == before || !echoed)
+	if (host_restores() == before || !echoed)
 		return;
 	if (!wait_until((take_chains(&returned), returned == CHAINS), ARRIVE_MS))
 		complain(
@@ -168,32 +166,19 @@ TEST(held_modern, .needs = SERIAL,
      .about =
 	     "a chain that the host has read in part goes on where it was after a migration: modern, polled")
 {
-	static const struct kind kind = { .interface = VIRTIO_MODERN,
-					  .interrupts = VIRTIO_POLLED,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	run_held(&kind);
+	run_held(&modern_polled);
 }
 
 TEST(held_legacy, .needs = SERIAL,
      .about =
 	     "a chain that the host has read in part goes on where it was after a migration: legacy, INTx")
 {
-	static const struct kind kind = { .interface = VIRTIO_LEGACY,
-					  .interrupts = VIRTIO_INTX,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	run_held(&kind);
+	run_held(&legacy_intx);
 }
 
 TEST(held_packed, .needs = SERIAL,
      .about =
 	     "a chain that the host has read in part goes on where it was after a migration: packed, MSI-X")
 {
-	static const struct kind kind = { .interface = VIRTIO_MODERN,
-					  .interrupts = VIRTIO_MSIX,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) |
-						      BIT(VIRTIO_F_RING_PACKED) };
-
-	run_held(&kind);
+	run_held(&packed_msix);
 }

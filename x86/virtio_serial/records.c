@@ -196,15 +196,11 @@ static void take_byte(struct records *records, char byte)
 void take_records(struct records *records)
 {
 	struct virtqueue *queue = receiveq(records->port);
-	int interrupts = atomic_read(&queue->interrupts);
 	struct virtq_used_elem element;
 	bool any = false;
 
-	if (serial.device.interrupts != VIRTIO_POLLED) {
-		if (interrupts == records->interrupts_seen)
-			return;
-		records->interrupts_seen = interrupts;
-	}
+	if (!virtqueue_may_have_used(queue, &records->interrupts_seen))
+		return;
 	while (virtqueue_get(queue, &element)) {
 		u32 index = element.id / 2;
 

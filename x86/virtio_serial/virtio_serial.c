@@ -40,7 +40,7 @@ static void let_flow(void)
  */
 static void check_losses(u64 before)
 {
-	u64 restored = restores() - before;
+	u64 restored = host_restores() - before;
 
 	if (!restored)
 		wait_until((take_records(&records), records.arrived == records.sent), ARRIVE_MS);
@@ -52,7 +52,7 @@ static void check_losses(u64 before)
 
 static void run_flow(const struct kind *kind)
 {
-	u64 before = restores();
+	u64 before = host_restores();
 
 	if (!open_serial(kind))
 		return;
@@ -81,45 +81,28 @@ TEST(flow_modern_polled, .needs = SERIAL,
      .about =
 	     "what a guest sends to a port and gets from it goes on during a migration: modern, polled")
 {
-	static const struct kind kind = { .interface = VIRTIO_MODERN,
-					  .interrupts = VIRTIO_POLLED,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	run_flow(&kind);
+	run_flow(&modern_polled);
 }
 
 TEST(flow_modern_msix, .needs = SERIAL,
      .about =
 	     "what a guest sends to a port and gets from it goes on during a migration: modern, MSI-X")
 {
-	static const struct kind kind = { .interface = VIRTIO_MODERN,
-					  .interrupts = VIRTIO_MSIX,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	run_flow(&kind);
+	run_flow(&modern_msix);
 }
 
 TEST(flow_legacy_intx, .needs = SERIAL,
      .about =
 	     "what a guest sends to a port and gets from it goes on during a migration: legacy, INTx")
 {
-	static const struct kind kind = { .interface = VIRTIO_LEGACY,
-					  .interrupts = VIRTIO_INTX,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	run_flow(&kind);
+	run_flow(&legacy_intx);
 }
 
 TEST(flow_packed, .needs = SERIAL,
      .about =
 	     "what a guest sends to a port and gets from it goes on during a migration: packed, MSI-X")
 {
-	static const struct kind kind = { .interface = VIRTIO_MODERN,
-					  .interrupts = VIRTIO_MSIX,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) |
-						      BIT(VIRTIO_F_RING_PACKED) };
-
-	run_flow(&kind);
+	run_flow(&packed_msix);
 }
 
 /* ---- a console alone ---- */
@@ -142,7 +125,7 @@ static void write_emergency(void)
  */
 static void run_console(const struct kind *kind)
 {
-	u64 before = restores();
+	u64 before = host_restores();
 
 	if (!open_serial(kind))
 		return;
@@ -208,11 +191,7 @@ TEST(closed_port, .needs = SERIAL,
      .about =
 	     "a port that the guest has closed gets nothing after an action until the guest opens it")
 {
-	static const struct kind kind = { .interface = VIRTIO_MODERN,
-					  .interrupts = VIRTIO_POLLED,
-					  .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) };
-
-	if (!open_serial(&kind))
+	if (!open_serial(&modern_polled))
 		return;
 	shake_hands();
 	tell(CONSOLE_PORT, VIRTIO_CONSOLE_PORT_OPEN, 1);

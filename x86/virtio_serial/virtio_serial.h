@@ -6,6 +6,7 @@
 #ifndef VIRTIO_SERIAL_H
 #define VIRTIO_SERIAL_H
 
+#include "host.h"
 #include "libcflat.h"
 #include "virtio.h"
 
@@ -36,6 +37,9 @@ struct kind {
 	u64 features; /* that the test needs */
 };
 
+/* With VIRTIO_CONSOLE_F_MULTIPORT; the last one with a packed ring, too. */
+extern const struct kind modern_polled, modern_msix, legacy_intx, packed_msix;
+
 /* What the driver knows of a port from the control messages of the device. */
 struct port {
 	u32 adds, consoles, names, opens, closes; /* how often each message has come */
@@ -56,15 +60,14 @@ extern struct serial serial;
 
 DECLARE_FEATURE(SERIAL);
 
+#define complain(...) virtio_complain(&serial.device, __VA_ARGS__)
+
+static inline unsigned sum_of_wrong(void)
+{
+	return serial.device.complaints;
+}
+
 /* ---- the device and its control messages: device.c ---- */
-
-/* Fails the test, the first few times that it is called. */
-__printf(1, 2) void complain(const char *format, ...);
-/* How often something was wrong. */
-unsigned sum_of_wrong(void);
-
-/* How often another VM has taken the guest over. */
-u64 restores(void);
 
 bool is_port(u32 id);
 struct virtqueue *receiveq(u32 port);
