@@ -13,18 +13,21 @@
 
 /* ---- what there is ---- */
 
+static struct cpuid hv_leaf(u32 number)
+{
+	u32 first = hypervisor_leaf(HV_SIGNATURE);
+
+	return first ? cpuid(first + number) : (struct cpuid){ 0 };
+}
+
 struct cpuid hv_features(void)
 {
-	u32 leaf = hypervisor_leaf(HV_SIGNATURE);
-
-	return leaf ? cpuid(leaf + 3) : (struct cpuid){ 0 };
+	return hv_leaf(3);
 }
 
 struct cpuid hv_recommendations(void)
 {
-	u32 leaf = hypervisor_leaf(HV_SIGNATURE);
-
-	return leaf ? cpuid(leaf + 4) : (struct cpuid){ 0 };
+	return hv_leaf(4);
 }
 
 static bool is_kvm(void)
