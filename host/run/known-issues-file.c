@@ -27,9 +27,10 @@ static void known_issue_free(struct known_issue *issue)
 
 static gboolean check_keys(GKeyFile *file, const char *path, const char *group, GError **error)
 {
-	static const char *const known[] = { "case",	  "restored",  "test",	 "failure",  "then",
-					     "host",	  "kernel",    "qemu",	 "emulator", "kvm",
-					     "unlimited", "sometimes", "reason", "evidence", NULL };
+	static const char *const known[] = { "case",	  "restored", "written-back", "test",
+					     "failure",	  "then",     "host",	      "kernel",
+					     "qemu",	  "emulator", "kvm",	      "unlimited",
+					     "sometimes", "reason",   "evidence",     NULL };
 	static const char *const required[] = { "case", "host", "reason", "evidence", NULL };
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 
@@ -158,6 +159,7 @@ static struct known_issue *read_issue(GKeyFile *file, const char *path, const ch
 	if (!problem)
 		issue->then = read_pattern(file, path, group, "then", &problem);
 	issue->restored = read_words(file, group, "restored");
+	issue->written_back = g_key_file_get_boolean(file, group, "written-back", NULL);
 	issue->hosts = read_words(file, group, "host");
 	issue->kernels = read_words(file, group, "kernel");
 	issue->qemus = read_words(file, group, "qemu");

@@ -103,14 +103,20 @@ static gboolean is_emulator(const struct known_issue *issue, const struct result
 		      issue->emulators);
 }
 
-/* Does the plan make such a VMM restore the guest? */
+/*
+ * Does the plan make such a VMM restore the guest, or write back what it has read, which is no more
+ * than it would restore?
+ */
 static gboolean is_restored(const struct known_issue *issue, const struct result *result)
 {
 	const char *vmm = result->environment->vmm;
 
+	const struct plan *plan = result->test_case->plan;
+
 	if (!issue->restored)
 		return TRUE;
-	return result->test_case->plan->restores && vmm && text_glob_any(issue->restored, vmm);
+	return (plan->restores || (issue->written_back && plan->options & OPTION_PEEK)) && vmm &&
+	       text_glob_any(issue->restored, vmm);
 }
 
 /* Is the issue about this case, on this host and with these versions? */

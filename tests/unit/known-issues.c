@@ -72,6 +72,7 @@ static const char issues_text[] = "[alpha]\n"
 				  "[lost-by-qemu]\n"
 				  "case = prog/*\n"
 				  "restored = qemu\n"
+				  "written-back = true\n"
 				  "test = eta\n"
 				  "host = *\n"
 				  "sometimes = true\n"
@@ -202,6 +203,8 @@ static const struct row {
 	  "eta:xfail", "", "QEMU does not save it" },
 	{ "restored-by-another", "amd", "6.1.0", "precopy", VERDICT_FAIL, "eta:fail", "",
 	  VERDICT_FAIL, "eta:fail", "", "first", .vmm = "native" },
+	{ "written-back", "amd", "6.1.0", "pause+peek", VERDICT_FAIL, "eta:fail", "", VERDICT_XFAIL,
+	  "eta:xfail", "", "QEMU does not save it" },
 	{ "not-restored", "amd", "6.1.0", "pause", VERDICT_FAIL, "eta:fail", "", VERDICT_FAIL,
 	  "eta:fail", "", "first" },
 	{ "unknown-npt", "amd", "6.1.0", "precopy", VERDICT_FAIL, "zeta:fail", "", VERDICT_FAIL,
@@ -367,7 +370,9 @@ static void test_row(gconstpointer data)
 	g_autoptr(GPtrArray) issues = load(issues_text, NULL);
 	struct program program = { .name = (char *)"prog" };
 	const struct plan *real = plan_find(row->plan);
-	struct plan plan = { .name = row->plan, .restores = real && real->restores };
+	struct plan plan = { .name = row->plan,
+			     .restores = real && real->restores,
+			     .options = real ? real->options : 0 };
 	struct test_case test_case = { .program = &program, .plan = &plan };
 	g_autoptr(GHashTable) parameters = g_hash_table_new(g_str_hash, g_str_equal);
 	struct environment environment = {
