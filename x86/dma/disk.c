@@ -11,6 +11,7 @@
 #include "x86/dma/dma.h"
 
 struct virtio_device disk;
+const struct disk_type *disk_type;
 struct lane lanes[MOST_LANES];
 int lane_count;
 
@@ -27,11 +28,6 @@ static u64 new_generation(void)
 	for (int i = 0; i < MOST_CHUNKS; i++)
 		highest = MAX(highest, generations[i]);
 	return highest + 1;
-}
-
-FEATURE(VIRTIO_BLK, "a virtio-blk device")
-{
-	return virtio_find(VIRTIO_ID_BLOCK) != PCIDEVADDR_INVALID;
 }
 
 /* ---- what the host is told ---- */
@@ -63,24 +59,37 @@ void let_host_compare(void)
 
 /* ---- the disk ---- */
 
-static void new_lane(struct lane *lane, const struct kind *kind, int index, u64 chunks)
+static void new_lane(struct lane *lane, const struct kind *kind, int index)
 {
 	*lane = (struct lane){ .kind = kind,
 			       .cpu = index,
-			       .chunks = chunks,
-			       .first_chunk = chunks * index,
 			       .seed = scramble(argument_number("seed", 1) * 256 + index) };
 	lane->multiplier = lane->seed | 1;
-	virtqueue_open(&disk, &lane->queue, index, QUEUE_SIZE, index, BLK_VECTOR + index);
+	virtqueue_open(&disk, &lane->queue, disk_type->first_queue + index, QUEUE_SIZE, index,
+		       BLK_VECTOR + index);
 	assert(kind->requests * DESCRIPTORS_A_CHAIN <= lane->queue.size);
-	assert(2 * kind->requests <= chunks);
+	assert(kind->requests * disk_type->header_size <= PAGE_SIZE);
+	assert(kind->requests * disk_type->answer_size <= PAGE_SIZE);
 	lane->buffers = alloc_pages(page_order(kind->requests * PAGE_SIZE));
 	lane->headers = alloc_page();
-	lane->statuses = alloc_page();
+	lane->answers = alloc_page();
 	for (unsigned i = 0; i < kind->requests; i++) {
 		lane->requests[i].buffer = lane->buffers + i * PAGE_SIZE;
-		lane->requests[i].header = (struct virtio_blk_req *)lane->headers + i;
-		lane->requests[i].status = (u8 *)lane->statuses + i;
+		lane->requests[i].header = lane->headers + i * disk_type->header_size;
+		lane->requests[i].answer = lane->answers + i * disk_type->answer_size;
+	}
+}
+
+/* Gives each lane its part of the disk. */
+static void share_disk(const struct kind *kind)
+{
+	u64 chunks = disk_type->count_sectors(&lanes[0]) / CHUNK_SECTORS;
+
+	chunks = power_of_two_below(MIN(chunks, scaled_count(MOST_CHUNKS, 1)) / lane_count);
+	chunks = MAX(chunks, 2ul * kind->requests);
+	for (int i = 0; i < lane_count; i++) {
+		lanes[i].chunks = chunks;
+		lanes[i].first_chunk = chunks * i;
 	}
 }
 
@@ -88,34 +97,29 @@ void free_lane(struct lane *lane)
 {
 	free_pages(lane->buffers);
 	free_page(lane->headers);
-	free_page(lane->statuses);
+	free_page(lane->answers);
 }
 
 bool open_disk(const struct kind *kind)
 {
-	pcidevaddr_t pci = virtio_find(VIRTIO_ID_BLOCK);
-	u64 needed = 0, wanted = BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_MQ), chunks;
+	u64 needed = 0;
 
+	disk_type = kind->disk ?: &blk_disk;
 	if (kind->event_idx)
 		needed |= BIT(VIRTIO_F_EVENT_IDX);
 	if (kind->packed)
 		needed |= BIT(VIRTIO_F_RING_PACKED);
-	if (!virtio_open(&disk, pci, kind->interface, kind->interrupts, needed, wanted))
+	if (!virtio_open(&disk, virtio_find(disk_type->id), kind->interface, kind->interrupts,
+			 needed, disk_type->features))
 		return false;
-	lane_count = 1;
-	if (disk.features & BIT(VIRTIO_BLK_F_MQ))
-		lane_count = MIN((u64)cpu_count(),
-				 virtio_config_read(&disk, VIRTIO_BLK_CONFIG_NUM_QUEUES, 2));
-	lane_count = MIN(lane_count, MOST_LANES);
+	lane_count = MIN(disk_type->count_queues(), MIN(cpu_count(), MOST_LANES));
 	/* Two queues share an INTx, so one's interrupt would hide that the other's was lost. */
 	if (kind->depth == 1 && kind->interrupts == VIRTIO_INTX)
 		lane_count = 1;
-	chunks = virtio_config_read(&disk, VIRTIO_BLK_CONFIG_CAPACITY, 8) / CHUNK_SECTORS;
-	chunks = power_of_two_below(MIN(chunks, scaled_count(MOST_CHUNKS, 1)) / lane_count);
-	chunks = MAX(chunks, 2ul * kind->requests);
 	for (int i = 0; i < lane_count; i++)
-		new_lane(&lanes[i], kind, i, chunks);
+		new_lane(&lanes[i], kind, i);
 	virtio_driver_ok(&disk);
+	share_disk(kind);
 	return true;
 }
 

@@ -171,31 +171,25 @@ struct request *next_request(struct lane *lane)
 	return request;
 }
 
-/* Header, data and status have a descriptor each, as the legacy interface requires. */
+/* Header, data and answer have a descriptor each, as the legacy interface requires. */
 void make_available(struct lane *lane, struct request *request, u32 type, u64 chunk, u64 generation)
 {
-	const struct virtq_part header = { request->header, sizeof(*request->header), false };
-	const struct virtq_part data = { request->buffer, PAGE_SIZE, type == VIRTIO_BLK_T_IN };
-	const struct virtq_part status = { request->status, 1, true };
-	const bool has_data = type != VIRTIO_BLK_T_FLUSH;
-	const struct virtq_part parts[] = { header, has_data ? data : status, status };
+	struct virtq_part parts[DESCRIPTORS_A_CHAIN];
 
 	request->number = ++lane->made;
 	request->type = type;
 	request->chunk = chunk;
 	request->generation = generation;
 	request->in_flight = true;
-	*request->status = STATUS_UNTOUCHED;
-	*request->header = (struct virtio_blk_req){
-		.type = type, .sector = type == VIRTIO_BLK_T_FLUSH ? 0 : chunk * CHUNK_SECTORS
-	};
+	memset((void *)request->answer, ANSWER_UNTOUCHED, disk_type->answer_size);
 	if (type == VIRTIO_BLK_T_OUT)
 		for (unsigned i = 0; i < CHUNK_SECTORS; i++)
 			fill_sector(request->buffer + i * DISK_SECTOR_WORDS,
 				    chunk * CHUNK_SECTORS + i, generation);
 	else if (type == VIRTIO_BLK_T_IN)
 		fill_words(request->buffer, CHUNK_WORDS, poison(request));
-	virtqueue_put(&lane->queue, descriptor_of(lane, request), parts, has_data ? 3 : 2);
+	virtqueue_put(&lane->queue, descriptor_of(lane, request), parts,
+		      disk_type->compose(request, parts));
 	if (!lane->unpublished)
 		virtqueue_publish(&lane->queue, lane->queue.avail_idx);
 }
@@ -204,7 +198,6 @@ static void on_return(struct lane *lane, const struct virtq_used_elem *element)
 {
 	unsigned slot = element->id / DESCRIPTORS_A_CHAIN;
 	struct request *request = &lane->requests[slot];
-	u32 length;
 
 	if (element->id % DESCRIPTORS_A_CHAIN || slot >= lane->kind->requests ||
 	    !request->in_flight) {
@@ -217,14 +210,7 @@ static void on_return(struct lane *lane, const struct virtq_used_elem *element)
 	}
 	request->in_flight = false;
 	lane->returned++;
-	length = request->type == VIRTIO_BLK_T_IN ? PAGE_SIZE + 1 : 1;
-	if (*request->status != VIRTIO_BLK_S_OK)
-		complain(lane, request, "status (physical 0x%lx) held 0x%x%s, may hold only 0",
-			 virt_to_phys((const void *)request->status), *request->status,
-			 *request->status == STATUS_UNTOUCHED ? ", as it did before" : "");
-	else if (element->len != length)
-		complain(lane, request, "the device says that it wrote %u bytes, not %u",
-			 element->len, length);
+	disk_type->check_answer(lane, request, element->len);
 	if (request->type != VIRTIO_BLK_T_IN)
 		return;
 	request->unchecked = true;

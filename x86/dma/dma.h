@@ -36,21 +36,42 @@
 #define EDU_VECTOR	  0x69
 #define BLK_CONFIG_VECTOR 0x6a
 
-/* What a status byte holds before the device writes it. */
-#define STATUS_UNTOUCHED 0xff
+/* What each byte of an answer holds before the device writes it. */
+#define ANSWER_UNTOUCHED 0xff
 
 struct request {
 	u64 number; /* in its lane, counted from 1 */
-	u32 type;   /* VIRTIO_BLK_T_* */
+	u32 type;   /* VIRTIO_BLK_T_*, for a SCSI disk, too */
 	bool in_flight, unchecked;
 	u64 chunk, generation;
 	u64 *buffer;
-	struct virtio_blk_req *header;
-	volatile u8 *status;
+	/* What the device reads before the data, and what it writes as its answer. */
+	void *header;
+	volatile void *answer;
 };
+
+struct lane;
+
+/* A type of disk: where its queues are, and how its requests and its answers look in memory. */
+struct disk_type {
+	u16 id;		 /* VIRTIO_ID_* */
+	u64 features;	 /* what the driver wants of them */
+	int first_queue; /* of those that take requests */
+	unsigned header_size, answer_size;
+	int (*count_queues)(void);
+	/* The disk's size in sectors, when the device is driven: it may be asked for that. */
+	u64 (*count_sectors)(struct lane *lane);
+	/* Fills the header. Returns how many parts the request has. */
+	int (*compose)(struct request *request, struct virtq_part parts[DESCRIPTORS_A_CHAIN]);
+	/* Complains if the answer, or the length that the device says it wrote, is wrong. */
+	void (*check_answer)(struct lane *lane, const struct request *request, u32 length);
+};
+
+extern const struct disk_type blk_disk;
 
 /* How a test makes its requests. */
 struct kind {
+	const struct disk_type *disk; /* blk_disk if it is NULL */
 	enum virtio_interface interface;
 	enum virtio_interrupts interrupts;
 	/* How many buffers there are (a power of two), and how many the device has at most. */
@@ -69,7 +90,7 @@ struct lane {
 	struct virtqueue queue;
 	int cpu;
 	struct request requests[MOST_REQUESTS];
-	void *buffers, *headers, *statuses;
+	void *buffers, *headers, *answers;
 	u64 first_chunk, chunks, multiplier, seed;
 	u64 made, returned; /* requests */
 	int interrupts_seen;
@@ -80,8 +101,9 @@ struct lane {
 	bool spoil_buffer, spoil_return, spoil_interrupt;
 };
 
-/* The disk that is open. Its first `lane_count` lanes are in use. */
+/* The disk that is open, and its type. Its first `lane_count` lanes are in use. */
 extern struct virtio_device disk;
+extern const struct disk_type *disk_type;
 extern struct lane lanes[MOST_LANES];
 extern int lane_count;
 

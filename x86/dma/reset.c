@@ -49,7 +49,7 @@ static void run_reset(const struct kind *kind)
 		old[i] = lanes[i];
 		used_idx[i] = old[i].queue.used->idx;
 		fill_words(old[i].buffers, CHUNK_WORDS * kind->requests, ~0ul);
-		memset(old[i].statuses, STATUS_UNTOUCHED, PAGE_SIZE);
+		memset(old[i].answers, ANSWER_UNTOUCHED, PAGE_SIZE);
 		disk.queues[i] = NULL;
 	}
 	open_disk(kind);
