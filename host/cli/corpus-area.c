@@ -68,6 +68,7 @@ static const struct {
 	{ "qemu_net_", DEVICES },
 	{ "qemu_balloon_", DEVICES },
 	{ "qemu_ahci_", DEVICES },
+	{ "qemu_scsi_", DEVICES },
 	{ "qemu_ide_", DEVICES },
 	{ "qemu_fw_cfg_", OLD },
 	{ "qemu_vmgenid_", OLD },

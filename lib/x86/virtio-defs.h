@@ -13,6 +13,7 @@
 #define VIRTIO_ID_CONSOLE 3
 #define VIRTIO_ID_RNG	  4
 #define VIRTIO_ID_BALLOON 5
+#define VIRTIO_ID_SCSI	  8
 
 #define VIRTIO_CONFIG_S_ACKNOWLEDGE 1
 #define VIRTIO_CONFIG_S_DRIVER	    2
@@ -63,15 +64,17 @@
 #define VIRTIO_NET_OK		      0
 
 /* 5.2 "Block Device" */
-#define VIRTIO_BLK_F_FLUSH 9
-#define VIRTIO_BLK_F_MQ	   12
-#define VIRTIO_BLK_T_IN	   0
-#define VIRTIO_BLK_T_OUT   1
-#define VIRTIO_BLK_T_FLUSH 4
-#define VIRTIO_BLK_S_OK	   0
+#define VIRTIO_BLK_F_FLUSH	9
+#define VIRTIO_BLK_F_CONFIG_WCE 11
+#define VIRTIO_BLK_F_MQ		12
+#define VIRTIO_BLK_T_IN		0
+#define VIRTIO_BLK_T_OUT	1
+#define VIRTIO_BLK_T_FLUSH	4
+#define VIRTIO_BLK_S_OK		0
 
 /* Offsets in the device's configuration. */
 #define VIRTIO_BLK_CONFIG_CAPACITY   0
+#define VIRTIO_BLK_CONFIG_WRITEBACK  32
 #define VIRTIO_BLK_CONFIG_NUM_QUEUES 34
 #define VIRTIO_NET_CONFIG_STATUS     6
 
@@ -94,6 +97,12 @@
 #define VIRTIO_BALLOON_F_STATS_VQ    1
 #define VIRTIO_BALLOON_S_MEMFREE     4
 #define VIRTIO_BALLOON_CONFIG_ACTUAL 4
+
+/* 5.6 "SCSI Host Device" */
+#define VIRTIO_SCSI_CONFIG_NUM_QUEUES	     0
+#define VIRTIO_SCSI_S_OK		     0
+#define VIRTIO_SCSI_T_TMF		     0
+#define VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET 5
 
 /* 4.1.2 "PCI Device Discovery": a transitional device's kind is in its subsystem id. */
 #define VIRTIO_PCI_FIRST_DEVICE	       0x1000

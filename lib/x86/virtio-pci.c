@@ -232,6 +232,7 @@ static void name_device(struct virtio_device *device)
 		 : device->id == VIRTIO_ID_NET	   ? "virtio-net"
 		 : device->id == VIRTIO_ID_BALLOON ? "virtio-balloon"
 		 : device->id == VIRTIO_ID_CONSOLE ? "virtio-serial"
+		 : device->id == VIRTIO_ID_SCSI	   ? "virtio-scsi"
 						   : "virtio device",
 		 pci_name(device->pci, at),
 		 device->interface == VIRTIO_LEGACY ? "legacy" : "modern",

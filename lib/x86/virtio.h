@@ -38,6 +38,32 @@ struct virtio_blk_req {
 	u64 sector;
 };
 
+/* The sizes that a SCSI host device has until a driver sets others. */
+#define VIRTIO_SCSI_CDB_SIZE   32
+#define VIRTIO_SCSI_SENSE_SIZE 96
+
+struct virtio_scsi_cmd_req {
+	u8 lun[8];
+	u64 id;
+	u8 task_attr, prio, crn;
+	u8 cdb[VIRTIO_SCSI_CDB_SIZE];
+} __packed;
+
+struct virtio_scsi_cmd_resp {
+	u32 sense_len;
+	u32 residual;
+	u16 status_qualifier;
+	u8 status, response;
+	u8 sense[VIRTIO_SCSI_SENSE_SIZE];
+} __packed;
+
+/* A task management function, in the control queue. */
+struct virtio_scsi_ctrl_tmf {
+	u32 type, subtype;
+	u8 lun[8];
+	u64 id;
+} __packed;
+
 struct virtq_desc {
 	u64 addr;
 	u32 len;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Compares the guests' constants with the kernel's UAPI headers. The compiler reports a macro that
- * two headers define with different values, so most of the test is done once this file compiles.
+ * Compares the guests' constants with the kernel's UAPI headers, and for SCSI with the C library's.
+ * The compiler reports a macro that two headers define with different values, so most of the test
+ * is done once this file compiles.
  */
 #include <asm/svm.h>
 #include <asm/vmx.h>
@@ -14,11 +15,14 @@
 #include <linux/virtio_net.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
+#include <linux/virtio_scsi.h>
+#include <scsi/scsi.h>
 #include <stddef.h>
 
 /* With this our headers define only macros, so no declaration collides with the kernel's. */
 #define __ASSEMBLER__
 #include "lib/x86/nested/svm/svm-defs.h"
+#include "lib/x86/scsi-defs.h"
 #include "lib/x86/virtio-defs.h"
 #include "lib/x86/nested/vmx/vmx-defs.h"
 
@@ -55,8 +59,11 @@ static void test_virtio(void)
 			offsetof(struct virtio_console_config, max_nr_ports));
 	g_assert_cmpint(VIRTIO_CONSOLE_CONFIG_EMERG_WR, ==,
 			offsetof(struct virtio_console_config, emerg_wr));
+	g_assert_cmpint(VIRTIO_BLK_CONFIG_WRITEBACK, ==, offsetof(struct virtio_blk_config, wce));
 	g_assert_cmpint(VIRTIO_BLK_CONFIG_NUM_QUEUES, ==,
 			offsetof(struct virtio_blk_config, num_queues));
+	g_assert_cmpint(VIRTIO_SCSI_CONFIG_NUM_QUEUES, ==,
+			offsetof(struct virtio_scsi_config, num_queues));
 	g_assert_cmpint(VIRTIO_NET_CONFIG_STATUS, ==, offsetof(struct virtio_net_config, status));
 
 	g_assert_cmpint(VIRTIO_CAP_CFG_TYPE, ==, VIRTIO_PCI_CAP_CFG_TYPE);

@@ -11,6 +11,7 @@
 #include "alloc_page.h"
 #include "deadline.h"
 #include "migrate.h"
+#include "scsi-defs.h"
 #include "words.h"
 #include "x86/ahci/ahci.h"
 
@@ -18,7 +19,6 @@
 #define ATA_PACKET	  0xa0
 #define PACKET_DMA	  BIT(0)  /* in the command's features */
 #define PACKET_BYTE_COUNT 0xf800u /* of each transfer by PIO */
-#define PACKET_READ_10	  0x28
 #define CD_SECTOR_BYTES	  2048
 #define POISON		  0xdead000000000000ul
 
@@ -56,7 +56,7 @@ static void read_cd(int n)
 				   .packet = packet };
 
 	memset(packet, 0, PACKET_BYTES);
-	packet[0] = PACKET_READ_10;
+	packet[0] = READ_10;
 	packet[7] = sectors >> 8;
 	packet[8] = sectors & 0xff;
 	fill_words((u64 *)cd_buffers[n], reading->bytes / sizeof(u64), POISON);

@@ -198,7 +198,7 @@ static void give_all(struct lane *lane)
  * is notified, so that page may be logged all the same. With ALL_AT_ONCE a slow device gets all
  * requests and a single notification, and finishes them when the VMM stops the guest.
  */
-static void run_unseen(const struct kind *kind, bool all_at_once)
+void run_unseen(const struct kind *kind, bool all_at_once)
 {
 	struct lane *lane = &lanes[0];
 	struct request *request;

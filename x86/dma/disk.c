@@ -102,7 +102,7 @@ void free_lane(struct lane *lane)
 
 bool open_disk(const struct kind *kind)
 {
-	u64 needed = 0;
+	u64 needed = kind->needs;
 
 	disk_type = kind->disk ?: &blk_disk;
 	if (kind->event_idx)
@@ -118,6 +118,8 @@ bool open_disk(const struct kind *kind)
 		lane_count = 1;
 	for (int i = 0; i < lane_count; i++)
 		new_lane(&lanes[i], kind, i);
+	if (kind->control)
+		scsi_open_control();
 	virtio_driver_ok(&disk);
 	share_disk(kind);
 	return true;

@@ -3,12 +3,12 @@
  * dma: memory that devices write, and a disk, while the guest is migrated.
  *
  * Specification: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues", 4.1 "Virtio Over PCI
- * Bus", 5.2 "Block Device", 5.4 "Entropy Device"; for interrupts 2.7.7, 4.1.5.3 and 4.1.5.4. A
- * request that a driver has made available is carried out once and returned once. What the device
- * writes for it is in memory as a whole. A later read gives what a returned write has written, and
- * after a flush it is on the disk. If the driver has asked for an interrupt, one comes after the
- * request is returned. All this must hold during a live migration and every other action of the
- * host.
+ * Bus", 5.2 "Block Device", 5.4 "Entropy Device", 5.6 "SCSI Host Device"; for interrupts 2.7.7,
+ * 4.1.5.3 and 4.1.5.4. A request that a driver has made available is carried out once and returned
+ * once. What the device writes for it is in memory as a whole. A later read gives what a returned
+ * write has written, and after a flush it is on the disk. If the driver has asked for an interrupt,
+ * one comes after the request is returned. All this must hold during a live migration and every
+ * other action of the host.
  *
  * A broken hypervisor does not log the pages that its devices write, or logs other pages, or lets a
  * device write after it has sent the last pages. It forgets requests that it has taken from a ring

@@ -31,10 +31,11 @@
 /* Further complaints of a lane say nothing new, so they are only counted. */
 #define MOST_COMPLAINTS 3
 
-#define BLK_VECTOR	  0x60
-#define RNG_VECTOR	  0x68
-#define EDU_VECTOR	  0x69
-#define BLK_CONFIG_VECTOR 0x6a
+#define BLK_VECTOR	    0x60
+#define RNG_VECTOR	    0x68
+#define EDU_VECTOR	    0x69
+#define BLK_CONFIG_VECTOR   0x6a
+#define SCSI_CONTROL_VECTOR 0x6b
 
 /* What each byte of an answer holds before the device writes it. */
 #define ANSWER_UNTOUCHED 0xff
@@ -67,7 +68,7 @@ struct disk_type {
 	void (*check_answer)(struct lane *lane, const struct request *request, u32 length);
 };
 
-extern const struct disk_type blk_disk;
+extern const struct disk_type blk_disk, scsi_disk;
 
 /* How a test makes its requests. */
 struct kind {
@@ -82,6 +83,10 @@ struct kind {
 	bool event_idx;
 	/* The rings are packed (VIRTIO_F_RING_PACKED). */
 	bool packed;
+	/* Of a SCSI disk: the control queue is open, too. */
+	bool control;
+	/* The bits of further features that the test needs. */
+	u64 needs;
 };
 
 /* A queue, the CPU that drives it, and its part of the disk. */
@@ -111,6 +116,7 @@ extern int lane_count;
 extern u64 generations[MOST_CHUNKS];
 
 DECLARE_FEATURE(VIRTIO_BLK);
+DECLARE_FEATURE(VIRTIO_SCSI);
 
 /* ---- requests: dma.c ---- */
 
@@ -143,8 +149,44 @@ void compare_rings(struct lane *lane);
 void make_for_all_chunks(struct lane *lane, u32 type, u64 generation);
 void flush(struct lane *lane);
 
+/* ---- what tests of both types of disk do ---- */
+
 /* Checks that requests in flight during actions are carried out, once each: blk.c. */
 void run_blk(const struct kind *kind);
+/* Checks rings and buffers that only the device touches during an action: blk.c. */
+void run_unseen(const struct kind *kind, bool all_at_once);
+/* Asks for an action after each write that sets the device up: set-up.c. */
+void run_set_up(const struct kind *kind);
+/* Resets the device right after an action, with requests in flight: reset.c. */
+void run_reset(const struct kind *kind);
+
+/* ---- commands of a SCSI disk: scsi-disk.c ---- */
+
+/* What a command has come to. Without an error the sense is 0. */
+struct scsi_answer {
+	u8 response, status; /* VIRTIO_SCSI_S_*, and SAM's status: 0 is GOOD */
+	u8 key, asc, ascq;   /* the sense: its key, and its additional code and qualifier */
+};
+
+/* How much of a CDB the functions below read. Unused bytes are 0. */
+#define CDB_LENGTH 10
+
+/*
+ * Makes the disk carry out one command, and waits for it. No other request of the lane may be in
+ * flight. The data is the buffer of the lane's first request, of which LENGTH bytes are used. If no
+ * answer comes, it complains, and the response is ANSWER_UNTOUCHED.
+ */
+struct scsi_answer scsi_command(struct lane *lane, const u8 *cdb, unsigned length,
+				bool device_writes);
+/* Asks the disk with TEST UNIT READY. If it is not ready, ANSWER says why. */
+bool scsi_is_ready(struct lane *lane, struct scsi_answer *answer);
+/* open_disk() calls it if a kind has `control`. */
+void scsi_open_control(void);
+/*
+ * Makes the disk forget all commands (LOGICAL UNIT RESET), and returns the device's response. The
+ * control queue must be open. The disk has a unit attention then: it refuses its next command.
+ */
+u8 scsi_reset_unit(void);
 
 /* ---- the disk: disk.c ---- */
 

@@ -28,7 +28,7 @@ static void settle_chunk(struct lane *lane, struct request *request, u64 newest,
  * that the device could still write to with a poison. A write that was in flight may have happened
  * or not, but not in part. Then the test uses the device again, with empty rings.
  */
-static void run_reset(const struct kind *kind)
+void run_reset(const struct kind *kind)
 {
 	static u64 before[MOST_CHUNKS], after[MOST_CHUNKS];
 	static struct lane old[MOST_LANES];
@@ -50,7 +50,7 @@ static void run_reset(const struct kind *kind)
 		used_idx[i] = old[i].queue.used->idx;
 		fill_words(old[i].buffers, CHUNK_WORDS * kind->requests, ~0ul);
 		memset(old[i].answers, ANSWER_UNTOUCHED, PAGE_SIZE);
-		disk.queues[i] = NULL;
+		disk.queues[old[i].queue.index] = NULL;
 	}
 	open_disk(kind);
 	for (int i = 0; i < lane_count; i++) {

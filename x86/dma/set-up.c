@@ -37,7 +37,7 @@ static void check_config_vector(void)
 	       has, wanted);
 }
 
-static void run_set_up(const struct kind *kind)
+void run_set_up(const struct kind *kind)
 {
 	bool open;
 
