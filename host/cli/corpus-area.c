@@ -71,6 +71,8 @@ static const struct {
 	{ "qemu_scsi_", DEVICES },
 	{ "qemu_ide_", DEVICES },
 	{ "qemu_fw_cfg_", OLD },
+	{ "qemu_kbd_", OLD },
+	{ "qemu_ps2_", OLD },
 	{ "qemu_vmgenid_", OLD },
 	{ "qemu_rtc_", OLD },
 	{ "qemu_pm_", OLD },

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * devices: the keyboard controller (Intel 8042; IBM PS/2 Hardware Interface Technical Reference,
- * "Keyboard and Auxiliary Device Controller") and the keyboard behind it. See devices.c.
+ * "Keyboard and Auxiliary Device Controller"), and the keyboard and the mouse behind it. See
+ * devices.c.
  *
  * Guest, controller and keyboard exchange commands and answers byte by byte. A broken hypervisor
- * loses a byte that waits to be read, or forgets which byte of a command or an answer is next.
+ * loses a byte that waits to be read, or forgets which byte of a command or an answer is next. It
+ * forgets how a driver has set the mouse up. The tests see other bytes than those that were to
+ * come. They cannot tell what the mouse does with its settings, since nobody moves it.
  */
 #include "io.h"
 #include "migrate.h"
@@ -23,6 +26,7 @@
 #define WRITE_COMMAND_BYTE 0x60
 #define AS_IF_KEYBOARD	   0xd2 /* the next byte is one that the keyboard has sent */
 #define AS_IF_MOUSE	   0xd3
+#define TO_MOUSE	   0xd4 /* the next byte is for the mouse */
 
 /* The command byte: no interrupts, no translation of scan codes, and the mouse is off. */
 #define PLAIN	     0x20
@@ -30,7 +34,18 @@
 #define SYSTEM_FLAG  0x04
 #define TRANSLATE    0x40
 
-/* The keyboard's commands and answers. */
+/* The mouse's commands, and what its status tells. */
+#define SCALE_BY_1     0xe6
+#define SCALE_BY_2     0xe7
+#define SET_RESOLUTION 0xe8
+#define GET_STATUS     0xe9
+#define SET_RATE       0xf3
+#define ENABLE	       0xf4
+#define DISABLE	       0xf5
+#define MOUSE_ENABLED  0x20
+#define MOUSE_SCALES   0x10
+
+/* The keyboard's commands and answers. The mouse has the same ACK. */
 #define SET_LEDS 0xed
 #define ECHO	 0xee
 #define IDENTIFY 0xf2
@@ -185,5 +200,52 @@ TEST(keyboard_command_half_sent, .needs = KEYBOARD,
 	expect("the answer to 'set LEDs'", ACK);
 	send(DATA, 0);
 	expect("the answer to its second byte", ACK);
+	end();
+}
+
+/* Sends the mouse a command, or its parameter. */
+static void tell_mouse(u8 value)
+{
+	send(COMMAND, TO_MOUSE);
+	send(DATA, value);
+	expect("the mouse's answer to a command", ACK);
+}
+
+static void set_mouse(bool enabled, bool scales, u8 resolution, u8 rate)
+{
+	tell_mouse(scales ? SCALE_BY_2 : SCALE_BY_1);
+	tell_mouse(SET_RESOLUTION);
+	tell_mouse(resolution);
+	tell_mouse(SET_RATE);
+	tell_mouse(rate);
+	tell_mouse(enabled ? ENABLE : DISABLE);
+}
+
+static void expect_of_mouse(bool enabled, bool scales, u8 resolution, u8 rate)
+{
+	tell_mouse(GET_STATUS);
+	expect("the mouse's status: enabled 0x20, scaling 0x10",
+	       (enabled ? MOUSE_ENABLED : 0) | (scales ? MOUSE_SCALES : 0));
+	expect("the mouse's resolution", resolution);
+	expect("the mouse's rate", rate);
+}
+
+TEST(mouse_settings, .needs = KEYBOARD,
+     .about =
+	     "a mouse's scaling, resolution, sampling rate, and that it is enabled survive an action")
+{
+	begin();
+	set_command_byte(KEYBOARD_OFF);
+	set_mouse(true, true, 3, 40);
+	migrate_quiet();
+	expect_of_mouse(true, true, 3, 40);
+	set_mouse(false, false, 1, 200);
+	migrate_quiet();
+	expect_of_mouse(false, false, 1, 200);
+	/* A command's first byte. The mouse takes the next one for a rate. */
+	tell_mouse(SET_RATE);
+	migrate_quiet();
+	tell_mouse(60);
+	expect_of_mouse(false, false, 1, 60);
 	end();
 }
