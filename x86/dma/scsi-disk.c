@@ -154,9 +154,8 @@ static u64 count_sectors(struct lane *lane)
 			"%s: the disk's size is not known: response 0x%x, status 0x%x, sense %x/%02x/%02x",
 			disk.name, answer.response, answer.status, answer.key, answer.asc,
 			answer.ascq);
-	assert(get_big_endian(data + 4) == DISK_SECTOR_SIZE);
 	/* The device tells the last block, not how many there are. */
-	return get_big_endian(data) + 1ul;
+	return (get_big_endian(data) + 1ul) * get_big_endian(data + 4) / DISK_SECTOR_SIZE;
 }
 
 static int compose(struct request *request, struct virtq_part parts[DESCRIPTORS_A_CHAIN])
