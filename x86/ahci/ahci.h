@@ -26,6 +26,8 @@ struct command {
 	const u8 *packet; /* of 12 bytes, for a CD drive */
 };
 
+DECLARE_FEATURE(AHCI);
+
 u32 read_reg(u32 reg);
 
 /*
