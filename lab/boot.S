@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The boot sector of the intel lab's disk, so that the lab needs neither a boot loader nor an ISO.
- * Bochs' BIOS loads this sector. It loads the kernel and the initrd by programmed I/O from the first
- * ATA disk (ATA/ATAPI-6, READ SECTORS with 28-bit addresses), and enters the kernel's real-mode code
- * (Linux, Documentation/x86/boot.rst, "Running the kernel").
+ * Bochs' BIOS loads this sector. This code loads the kernel and the initrd by programmed I/O from
+ * the first ATA disk (ATA/ATAPI-6, READ SECTORS with 28-bit addresses), and enters the kernel's
+ * real-mode code (Linux, Documentation/x86/boot.rst, "Running the kernel").
  *
  * lab/bochs.sh writes the disk: the parts come after this sector, each padded to a whole number of
  * blocks, and `parts` below says where in memory each one goes.
  */
 #define ATA_COUNT	0x1f2
 #define ATA_DATA	0x1f0
-#define ATA_STATUS	0x1f7	/* read; written, it is the command register */
+#define ATA_STATUS	0x1f7	/* the status if it is read, the command if it is written */
 #define ATA_BUSY	0x80
 #define ATA_DATA_READY	0x08
 #define ATA_FIRST_LBA	0xe0	/* device 0, LBA */
@@ -22,7 +22,7 @@
 #define A20_ON		0x02
 #define FLAT		8
 
-/* A word below the boot sector's address. The kernel does not use the first 64 KiB. */
+/* Four bytes of memory. The kernel does not use the first 64 KiB, so they survive its reboot. */
 #define BOOTED_BEFORE	0x600
 #define MAGIC		0x79727265
 
@@ -76,7 +76,7 @@ next_block:
 	movb	$BLOCK_SECTORS, %al
 	outb	%al, %dx
 	movl	%ebp, %eax
-	incw	%dx			/* three registers of eight address bits */
+	incw	%dx			/* three registers have eight address bits each */
 	outb	%al, %dx
 	shrl	$8, %eax
 	incw	%dx
@@ -134,7 +134,10 @@ gdt_pointer:
 	.word	15
 	.long	gdt
 
-	/* An entry is an address (4 bytes), blocks (2 bytes) and 0 (2 bytes). 0 blocks end the table. */
+	/*
+	 * Each entry is an address (4 bytes), a count of blocks (2 bytes) and 0 (2 bytes). A count of
+	 * 0 ends the table.
+	 */
 	.org	400
 parts:
 	.org	510

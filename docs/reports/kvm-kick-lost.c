@@ -76,7 +76,7 @@ int main(void)
 	regs.rip = CODE + (guest_not_kicked - guest_code);
 	CALL(without.vcpu, KVM_SET_REGS, &regs);
 	if (halt_ends(&without, "not kicked"))
-		errx(BROKEN, "something else than a kick ends the HLT");
+		errx(BROKEN, "something other than a kick ends the HLT");
 
 	start_and_kick(&vm);
 	if (!halt_ends(&vm, "kicked"))

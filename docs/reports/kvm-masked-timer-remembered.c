@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A one-shot APIC timer that expires while it is masked interrupts when it is unmasked. See
- * kvm-masked-timer-remembered.md. SDM volume 3, "Local Vector Table": the mask bit "inhibits
- * reception of the interrupt".
+ * KVM remembers that a one-shot APIC timer has expired while it was masked. When the guest unmasks
+ * the timer, it gets the interrupt. See kvm-masked-timer-remembered.md. The SDM (volume 3, "Local
+ * Vector Table") says that the mask bit "inhibits reception of the interrupt".
  */
 #include "repro.h"
 
@@ -60,6 +60,7 @@ int main(void)
 		errx(BROKEN, "the masked timer has requested its interrupt");
 	for (int i = 0; i < EXITS_UNMASKED; i++)
 		expect_port(&vm, 0x11);
-	verdict(!is_requested(&vm), "the timer expired while it was masked, and brings nothing",
+	verdict(!is_requested(&vm),
+		"the timer expired while it was masked, and does not interrupt later",
 		"the timer expired while it was masked, and interrupts when it is unmasked");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `ferry run --against FILE`: a run is compared with an earlier one. */
+/* `ferry run --against FILE`: compares a run with an earlier one. */
 #ifndef FERRY_HOST_AGAINST_H
 #define FERRY_HOST_AGAINST_H
 
@@ -10,9 +10,9 @@
 struct against;
 
 /*
- * Reads the results in FILE of those cases that are among CASES. KVM is the parameters that these
- * will run with (--kvm), or NULL. To be called before a report begins that may write to the same
- * FILE. NULL and ERROR if it cannot be read.
+ * Reads the earlier results of CASES from FILE. KVM is the parameters that the cases will run with
+ * (--kvm), or NULL; results with other parameters do not count. Call it before a report begins,
+ * since the report may write to the same FILE. Returns NULL and sets ERROR if FILE cannot be read.
  */
 struct against *against_open(const char *file, const GPtrArray *cases, const char *kvm,
 			     GError **error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `ferry compare`: what changed between two runs, by what --json has written of them. */
+/* `ferry compare`: tells what changed between two runs, from the results that --json wrote. */
 #include <stdio.h>
 
 #include "cli/command.h"

@@ -10,8 +10,8 @@
 #include "run/quick.h"
 
 /*
- * This part of the time on all CPUs is left for cases. The rest goes into the labs' boot, and into
- * the end of the run, when one CPU has nothing left to do.
+ * Cases get this part of the time on all CPUs. The rest is lost while the labs boot, and at the end
+ * of the run, when some CPUs have nothing left to do.
  */
 #define PERCENT_FOR_CASES 80
 
@@ -65,7 +65,8 @@ static gboolean has_light_variant(GPtrArray *cases, const struct test_case *test
 }
 
 /*
- * Adds what a head says of its patch to the matrix in memory, which is never written to the file.
+ * Assumes that each case that the patch's head names notices the patch. Only the matrix in memory
+ * says so, and that is never written to the file.
  */
 static void add_head(struct matrix *matrix, const struct bug *bug, GPtrArray *cases)
 {
@@ -75,7 +76,7 @@ static void add_head(struct matrix *matrix, const struct bug *bug, GPtrArray *ca
 			add_line(matrix, bug->name, cases->pdata[i], MATRIX_FAIL, 0);
 }
 
-/* Returns how many patches were not measured. */
+/* Does so for each patch that was not measured. Returns how many these are. */
 static guint add_heads(struct matrix *matrix, GPtrArray *bugs, GPtrArray *cases)
 {
 	g_autoptr(GPtrArray) unmeasured = g_ptr_array_new();
@@ -96,7 +97,11 @@ static gboolean is_named_by_any(GPtrArray *bugs, const struct test_case *test_ca
 	return FALSE;
 }
 
-/* Every program's shortest case in the matrix is that of plan `none`. */
+/*
+ * The quick set may have only cases with a time on unpatched KVM. So each case that a head names
+ * gets its expected time, if none was measured. Each case of plan `none` does, too: it is the
+ * shortest of its program, so the set can have a case of each program.
+ */
 static void add_expected_times(struct matrix *matrix, GPtrArray *bugs, GPtrArray *cases,
 			       struct corpus *corpus)
 {
@@ -125,8 +130,8 @@ static gboolean fill_up(struct matrix *matrix, GPtrArray *bugs, struct corpus *c
 		return FALSE;
 	unmeasured = add_heads(matrix, bugs, cases);
 	add_expected_times(matrix, bugs, cases, corpus);
-	printf("%u of %u patches were not measured, so what their heads say is taken\n", unmeasured,
-	       bugs->len);
+	printf("%u of %u patches were not measured; the cases in their heads are taken to notice them\n",
+	       unmeasured, bugs->len);
 	return TRUE;
 }
 

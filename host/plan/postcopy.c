@@ -12,11 +12,14 @@
 #include "plan/option.h"
 
 #define MOST_ATTEMPTS 4
-/* Bytes a second: slow enough for the guest to go before all of a small memory was sent. */
+/*
+ * Bytes a second. This is so slow that the guest leaves before all of a small memory was sent. Each
+ * further attempt has half of it.
+ */
 #define BANDWIDTH (1 << 20)
 /*
- * Bytes a second, times 1, 2, 4 or 8. At the slowest the guest waits for most of what it touches.
- * At the fastest it finds most of its memory there.
+ * Bytes a second after the guest has left, times 1, 2, 4 or 8. At the slowest the guest waits for
+ * most of what it touches. At the fastest it finds most of its memory there.
  */
 #define LATE_BANDWIDTH	   (1 << 20)
 #define LATE_BANDWIDTH_LOG 4

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Per-CPU variables. PER_CPU(type, name) defines a variable, which is 0 at first. this_cpu(name) is
- * this CPU's copy, cpu_ptr(name, cpu) points to another CPU's. GS base is the distance from the
- * variable's address as linked to this CPU's copy.
+ * this CPU's copy, and cpu_ptr(name, cpu) points to another CPU's. The linker gives each variable
+ * an address. A CPU's copy is at that address plus the CPU's GS base.
  */
 #ifndef X86_PERCPU_H
 #define X86_PERCPU_H
@@ -13,7 +13,7 @@
 #define PER_CPU(type, name)	    __attribute__((section(".percpu"))) type name
 #define DECLARE_PER_CPU(type, name) extern PER_CPU(type, name)
 
-/* That distance for each CPU. CPU 0 uses the variables as linked. */
+/* The GS base of each CPU. CPU 0's is 0: it uses the variables as linked. */
 extern u64 percpu_offsets[MAX_CPUS];
 
 /* A copy of this CPU's GS base, which C code can read. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SCSI's commands and codes, by their names in the C library's <scsi/scsi.h> where it has one. The
- * project's own tests compare them. Source: SAM-5 (status), SPC-5 (INQUIRY, TEST UNIT READY, MODE
- * SELECT (10), MODE SENSE (10), sense data), MMC-6 (START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL),
- * SBC-4 (the other commands, the caching mode page).
+ * SCSI's commands and codes. Those that the C library's <scsi/scsi.h> has, too, have the same names
+ * here, and tests/unit/constants.c compares them. Source: SAM-5 (status), SPC-5 (INQUIRY, TEST UNIT
+ * READY, MODE SELECT (10), MODE SENSE (10), sense data), MMC-6 (START STOP UNIT, PREVENT ALLOW MEDIUM
+ * REMOVAL), SBC-4 (the other commands, the caching mode page).
  */
 #ifndef X86_SCSI_DEFS_H
 #define X86_SCSI_DEFS_H
@@ -19,7 +19,7 @@
 #define MODE_SELECT_10	     0x55
 #define MODE_SENSE_10	     0x5a
 
-/* SAM-5, 5.3.1 "Status codes". The C library's codes are shifted. */
+/* SAM-5, 5.3.1 "Status codes". The C library's codes are shifted right by one bit. */
 #define SCSI_GOOD	     0x00
 #define SCSI_CHECK_CONDITION 0x02
 
@@ -47,16 +47,16 @@
 #define START_STOP_LOEJ	 0x02
 #define PREVENT_REMOVAL	 0x01
 
-/* The caching mode page. In its byte 2 is whether the write cache is enabled. */
+/* The caching mode page. A bit in its byte 2 (WCE) says whether the write cache is enabled. */
 #define MODE_PAGE_CACHING	 0x08
 #define MODE_PAGE_CACHING_LENGTH 20
 #define CACHING_FLAGS_AT	 2
 #define CACHING_WCE		 0x04
-/* In byte 0 of a page: its number. Another bit says whether the disk can save it. */
+/* Byte 0 of a page has the page's number. Another bit says whether the disk can save the page. */
 #define MODE_PAGE_NUMBER 0x3f
-/* MODE SELECT: the pages have the format that the standard says. */
+/* For MODE SELECT: the pages have the standard's format. */
 #define MODE_SELECT_PF 0x10
-/* MODE SENSE: without block descriptors. */
+/* For MODE SENSE: the disk returns no block descriptors. */
 #define MODE_SENSE_DBD 0x08
 /* The header before the pages. */
 #define MODE_HEADER_10_LENGTH 8

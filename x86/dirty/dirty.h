@@ -46,7 +46,7 @@ struct kind {
 	bool (*verify)(struct area *area, u64 page, u64 generation);
 	/* A quicker verify() for the writer to call before it writes. NULL: verify() itself. */
 	bool (*glance)(struct area *area, u64 page, u64 generation);
-	/* The first and the last word are stamps; they are written first and last. */
+	/* The first and the last word of a page are stamps. They are written first and last. */
 	bool stamped;
 	/* The memory is in RAM, whatever `memory=` says. */
 	bool in_ram;
@@ -117,7 +117,10 @@ void unmap_view(struct area *area);
 
 /* ---- where areas are ---- */
 
-/* 2^order pages of RAM, or of a BAR with memory=bar. The caller frees them with free_area(). */
+/*
+ * 2^order pages of RAM. With memory=bar they are in a BAR, unless IN_RAM is true. The caller frees
+ * them with free_area().
+ */
 void *alloc_area(unsigned order, bool in_ram);
 void free_area(void *memory);
 /* All memory that areas may be in. */
@@ -142,7 +145,7 @@ u64 ram_pages(void);
 
 /* Writes the next page. */
 void step(struct area *area);
-/* Asks for an action. All writers write at least one generation, until the host has answered. */
+/* Asks for an action when each CPU has written a generation. All write until the host answers. */
 void write_and_migrate(void);
 /* Verifies all pages of an area while nobody writes. For on_cpu(). */
 void compare(void *area);

@@ -3,8 +3,8 @@
  * dma: requests of a SCSI disk at a virtio-scsi controller, and their answers (VIRTIO 1.2, 5.6.6
  * "Device Operation"; the commands: SBC-4 and SPC-5). A part of the program dma: see dma.c.
  *
- * A request for data is a READ (10) or a WRITE (10), a flush is a SYNCHRONIZE CACHE (10). The disk
- * is target 0, logical unit 0.
+ * A request for data is a READ (10) or a WRITE (10), and a flush is a SYNCHRONIZE CACHE (10). The
+ * disk is target 0, logical unit 0.
  */
 #include "scsi-defs.h"
 #include "vm.h"
@@ -15,13 +15,13 @@ enum { CONTROL_QUEUE, EVENT_QUEUE, FIRST_REQUEST_QUEUE };
 /* What READ CAPACITY (10) returns. */
 #define CAPACITY_BYTES 8
 
-/* The identifier of a command that is no request of a lane. Those count from 1. */
+/* The identifier of a single command. No request of a lane has it, since these count from 1. */
 #define SINGLE_COMMAND ~0ul
 
-/* How often a disk may answer with a unit attention, until it has no more. */
+/* How many unit attentions a disk may have at first. Each makes it refuse a command. */
 #define MOST_ATTENTIONS 4
 
-/* 5.6.6.1: a target, and a logical unit in SAM's flat format. */
+/* 5.6.6.1: 1, the target, and the logical unit in SAM's flat format. */
 static const u8 unit[8] = { 1, 0, 0x40, 0 };
 
 FEATURE(VIRTIO_SCSI, "a virtio-scsi controller")
@@ -167,7 +167,7 @@ static int compose(struct request *request, struct virtq_part parts[DESCRIPTORS_
 
 	*header = (struct virtio_scsi_cmd_req){ .id = request->number };
 	memcpy(header->lun, unit, sizeof(unit));
-	/* To flush from block 0, and 0 blocks, is to flush all. */
+	/* A flush that begins at block 0 and has 0 blocks flushes the whole disk. */
 	header->cdb[0] = SYNCHRONIZE_CACHE;
 	if (request->type != VIRTIO_BLK_T_FLUSH) {
 		header->cdb[0] = data.device_writes ? READ_10 : WRITE_10;
@@ -183,8 +183,10 @@ static int compose(struct request *request, struct virtq_part parts[DESCRIPTORS_
 	return count;
 }
 
-/* QEMU adds the bytes of a write, which it has read, to the length that it says it wrote. So the
- * length is compared for the others only. */
+/*
+ * The length is how many bytes the device says it wrote to memory. For a WRITE, QEMU wrongly counts
+ * the data in it, which it only read. So the length of a WRITE is not compared.
+ */
 static void check_answer(struct lane *lane, const struct request *request, u32 length)
 {
 	const struct scsi_answer answer = decode(request->answer);

@@ -3,14 +3,15 @@
  * dma: a SCSI disk at a virtio-scsi controller while the guest is migrated (VIRTIO 1.2, 5.6 "SCSI
  * Host Device"; SAM-5, 5.14 "Unit attention condition"). A part of the program dma: see dma.c.
  *
- * Most tests are those of virtio-blk with another disk. A VMM has other code for it: a SCSI request
- * that waits goes to the destination with its command, its data and its place in the controller's
- * queues. A broken VMM loses it, or makes it again in another queue.
+ * Most tests are those of virtio-blk with a SCSI disk in its place. A VMM has code of its own for
+ * SCSI. A SCSI request that waits in the VMM goes to the destination with its command, its data and
+ * the queue that it came from. A broken VMM loses the request, or returns it in another queue.
  *
  * A disk that was reset refuses the next command with a unit attention. By this the driver learns
  * that its settings are gone. A broken VMM forgets the condition. The test resets the disk, asks
- * for an action, and sees a command that succeeds. It cannot tell a condition that was lost from
- * one that was told before, to nobody.
+ * for an action, and sees a command that succeeds. It cannot tell whether the VMM lost the
+ * condition in the action, or cleared it before, when no command had asked. Nor can it tell this
+ * condition from the one that each disk of a new VMM has, because it was powered on.
  */
 #include "scsi-defs.h"
 #include "vm.h"
@@ -117,7 +118,7 @@ TEST(scsi_reset, .needs = VIRTIO_SCSI,
 	run_reset(&kind);
 }
 
-/* A broken hypervisor forgets that the disk has to tell of its reset. */
+/* A broken hypervisor forgets that the disk has to report its reset. */
 TEST(scsi_unit_attention, .needs = VIRTIO_SCSI,
      .about = "a SCSI disk that was reset before an action refuses the first command after it")
 {
@@ -136,17 +137,17 @@ TEST(scsi_unit_attention, .needs = VIRTIO_SCSI,
 		u8 response = scsi_reset_unit();
 
 		report(response == VIRTIO_SCSI_S_OK,
-		       "%s: a LOGICAL UNIT RESET has the response 0x%x, may have only 0", disk.name,
-		       response);
+		       "%s: a LOGICAL UNIT RESET has the response 0x%x, which may only be 0",
+		       disk.name, response);
 		migrate_quiet();
 		ready = scsi_is_ready(&lanes[0], &answer);
 		report(!ready && answer.key == UNIT_ATTENTION && answer.asc == ASC_RESET,
-		       "%s: the first command after a reset and an action has response 0x%x, status 0x%x, sense %x/%02x/%02x, may have only 0, 2, 6/29/xx",
+		       "%s: the first command after a reset and an action has response 0x%x, status 0x%x, sense %x/%02x/%02x, which may only be 0, 2 and 6/29/xx",
 		       disk.name, answer.response, answer.status, answer.key, answer.asc,
 		       answer.ascq);
 		ready = scsi_is_ready(&lanes[0], &answer);
 		report(ready,
-		       "%s: the second command has response 0x%x, status 0x%x, sense %x/%02x/%02x, may have only zeros",
+		       "%s: the second command has response 0x%x, status 0x%x, sense %x/%02x/%02x, which may only be zeros",
 		       disk.name, answer.response, answer.status, answer.key, answer.asc,
 		       answer.ascq);
 	}

@@ -3,10 +3,11 @@
  * dma: a disk's write cache that the driver has turned off or on (VIRTIO 1.2, 5.2.5.2 and 5.2.6.2,
  * "writeback"; SBC-4, 6.5.6 "Caching mode page"). A part of the program dma: see dma.c.
  *
- * Without a write cache a write that is returned is on the disk, so the driver makes no flushes. A
- * broken VMM turns the cache on again in a migration. The driver does not know that, and loses data
- * when the host dies. The tests turn the cache off and on, ask for an action each time, and read
- * the setting back. They cannot tell whether the VMM follows the setting that it shows.
+ * Without a write cache a write that is returned is on the disk, so the driver sends no flushes. A
+ * broken VMM turns the cache on again in a migration. The driver does not know that, and the guest
+ * loses data if the host loses power. The tests turn the cache off and on, ask for an action each
+ * time, and read the setting back. They cannot tell whether the VMM follows the setting that it
+ * shows.
  */
 #include "scsi-defs.h"
 #include "vm.h"
@@ -17,8 +18,10 @@ static const char *on_or_off(bool on)
 	return on ? "on" : "off";
 }
 
-/* SET and GET the setting. What GET returns right after SET must be what it returns after an
- * action. */
+/*
+ * SET writes the setting, and GET reads it back. If GET returns what was SET, it has to return the
+ * same after an action. If it does not, this cache cannot be turned on or off, and the test skips.
+ */
 static void run_write_cache(const struct kind *kind, void (*set)(bool on), bool (*get)(void))
 {
 	if (!open_disk(kind))
@@ -67,7 +70,7 @@ TEST(blk_write_cache, .needs = VIRTIO_BLK,
 #define PAGE_AT	    MODE_HEADER_10_LENGTH
 #define MODE_LENGTH (MODE_HEADER_10_LENGTH + MODE_PAGE_CACHING_LENGTH)
 
-/* Returns the header and the page, in the buffer of the first request. */
+/* Reads the header and the caching mode page into the buffer of the first request. Returns it. */
 static u8 *sense_mode(void)
 {
 	static const u8 cdb[CDB_LENGTH] = { MODE_SENSE_10, MODE_SENSE_DBD,
@@ -79,7 +82,7 @@ static u8 *sense_mode(void)
 	if (answer.response != VIRTIO_SCSI_S_OK || answer.status != SCSI_GOOD)
 		complain(
 			lane, NULL,
-			"MODE SENSE has response 0x%x, status 0x%x, sense %x/%02x/%02x, may have only zeros",
+			"MODE SENSE has response 0x%x, status 0x%x, sense %x/%02x/%02x, which may only be zeros",
 			answer.response, answer.status, answer.key, answer.asc, answer.ascq);
 	return mode;
 }

@@ -7,7 +7,7 @@
  * Linux waits like this for its paravirtual spinlocks, with interrupts off. A CPU that waits looks
  * at the lock once more and halts, and the kick may come in between. So a kick that comes before
  * the HLT has to end it; else the CPU sleeps for ever. A broken hypervisor forgets the kick in an
- * action, or that the CPU is halted.
+ * action, or restores a halted CPU in such a way that no kick wakes it.
  *
  * The tests see a CPU that does not wake, and then kick it once more. They do not see a CPU that
  * wakes without a kick. Each test does the same without an action first. This shows whether a
@@ -33,7 +33,7 @@ enum stage { COMES, READY, MAY_HALT, AWAKE };
 
 static enum stage stage;
 
-/* Interrupts are off, so no other interrupt ends the HLT. */
+/* Interrupts are off, so only a kick ends the HLT. */
 static void halt_once(void *data)
 {
 	u64 flags = irq_save();
@@ -95,7 +95,7 @@ static void check_kick_before_halt(int cpu, bool act)
 }
 
 TEST(kick_before_halt, .needs = ALL_OF(SMP, PV_UNHALT),
-     .about = "a CPU that another one kicked before an action does not stay halted after it")
+     .about = "a kick that a CPU gets before an action ends the HLT that it executes after it")
 {
 	check_kick_before_halt(other_cpu(), false);
 	check_kick_before_halt(other_cpu(), true);

@@ -36,13 +36,16 @@ int vector_of(const struct injection *row);
 /* Sets up the VMCS so that the next entry delivers the event. */
 void inject(struct l2 *l2, const struct injection *row);
 
-/* Code of L2: 16 NOPs, so that an event of any length returns to an instruction, and call 1. */
+/*
+ * Code of L2: 16 NOPs, and then call 1. A software event returns after an instruction, whose length
+ * L1 injects with it. Whatever that length is, the event returns to a NOP.
+ */
 void injection_point(void);
 
 /* An L2 at injection_point, with interrupts on only if the event is an interrupt. */
 struct l2 *new_target(const struct injection *row);
 
-/* Enters L2, which should get the event as it was injected, and then go on where it came. */
+/* Enters L2, which should get the event as it was injected, and then go on to call 1. */
 void check_delivery(struct l2 *l2, const struct injection *row);
 
 /* ---- a handler of L2 that asks for a migration ---- */
@@ -61,7 +64,7 @@ void be_moved_in_handler(struct ex_regs *regs);
 void open_windows(void);
 extern char behind_sti[], behind_popf[], behind_iret[];
 
-/* L2 should exit for REASON at RIP, with nothing that blocks events. */
+/* A check: enters L2, which exits for REASON at RIP, and blocks no events there. */
 void check_window(struct l2 *l2, u64 reason, const void *rip, const char *when);
 
 #endif

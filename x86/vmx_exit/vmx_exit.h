@@ -6,14 +6,17 @@
 #include "x86/nested/instructions.h"
 #include "nested/vmx/vmx.h"
 
-/* Runs the rows in L1, and returns an L2 that can do turns. end() frees it. */
+/*
+ * Enters VMX operation, runs the rows in L1, and returns an L2 for turns (x86/nested/instructions.h
+ * says what rows and turns are). end() frees it.
+ */
 struct l2 *begin(const struct row *table, int count);
 
 /* Exit qualifications of MOV from and to control registers. */
 #define MOV_TO_CR(number, gpr)	 ((number) | CONTROL_REG_MOV_TO | CONTROL_REG_GPR(gpr))
 #define MOV_FROM_CR(number, gpr) ((number) | CONTROL_REG_MOV_FROM | CONTROL_REG_GPR(gpr))
 
-/* L2's code: makes the calls 1, 2, 3 and so on. */
+/* Code of L2: it makes l2_call(1), l2_call(2) and so on, for ever. */
 void calls_in_l2(void *data);
 
 #endif

@@ -15,8 +15,9 @@
 #include "vmm/qemu/channel.h"
 
 /*
- * Each end of a FIFO waits in open(2) until the other one is opened, which may never happen. So the
- * runner keeps the FIFO open, too, until bytes flow.
+ * While a FIFO has no writer, its reader gets an end of file. While it has no reader, its writer
+ * gets SIGPIPE. The two QEMUs do not open it at the same time, so the runner keeps it open, too,
+ * until bytes flow.
  */
 gboolean qemu_channel_make(struct qemu *qemu, GError **error)
 {
@@ -39,8 +40,10 @@ void qemu_channel_drop(struct qemu *qemu)
 }
 
 /*
- * QEMU hands this to a shell. To open one end of a FIFO waits for the other end, and if the runner
- * has died, for ever. To open both does not wait, and while both are open, neither does one.
+ * QEMU hands this to a shell. If the shell opened only one end of the FIFO, it would wait until
+ * somebody opens the other end, and for ever if the runner has died. So it first opens both ends at
+ * once, as descriptor 3, which never waits. While that is open, opening one end does not wait
+ * either.
  */
 static char *command_uri(const char *redirection, const char *path)
 {
@@ -86,7 +89,7 @@ static void tell_incoming(struct qemu *qemu, qmp_reply_function reply)
 	qmp_execute(qemu->qmp, "migrate-incoming", uri_arguments(uri), reply, qemu);
 }
 
-/* The reply of a QEMU that waits for its guest. It holds the addresses where QEMU listens. */
+/* The reply of a destination to query-migrate. It holds the addresses where QEMU listens. */
 static void on_address(void *data, JsonNode *value, const char *problem)
 {
 	struct qemu *qemu = data;
@@ -123,7 +126,10 @@ static void on_incoming_reply(void *data, JsonNode *value, const char *problem)
 void qemu_channel_await_guest(struct qemu *qemu)
 {
 	if (qemu->options & OPTION_FILE)
-		/* There is no file yet. This reply comes after those to earlier commands. */
+		/*
+		 * There is no file yet, so qemu_channel_sent() will tell QEMU about it. QEMU
+		 * replies in order: with this reply, all earlier commands have ended, too.
+		 */
 		qmp_execute(qemu->qmp, "query-status", NULL, on_incoming_reply, qemu);
 	else
 		tell_incoming(qemu, on_incoming_reply);

@@ -125,12 +125,12 @@ DECLARE_FEATURE(VMX_ACTIVITY_WAIT_SIPI);
 bool vmx_may_set(enum vmcs_field field, u32 bits);
 bool vmx_may_clear(enum vmcs_field field, u32 bits);
 
-/* "GUEST_RIP", or "0x681f" if there is no such field. Valid until this CPU's next call. */
+/* "GUEST_RIP", or "0x681f" if there is no such field. The text lasts until this CPU's next call. */
 const char *vmcs_field_name(u32 field);
 /* The encodings of all fields, and for each field a value of its width that differs by seed. */
 extern const u32 vmcs_fields[VMCS_FIELD_COUNT];
 u64 vmcs_field_pattern(u32 field, u64 seed);
-/* "VMLAUNCH_NONCLEAR_VMCS", or "0x63". Valid until this CPU's next call. */
+/* "VMLAUNCH_NONCLEAR_VMCS", or "0x63". The text lasts until this CPU's next call. */
 const char *vm_instruction_error_name(u64 number);
 
 /* ---- VMX operation and single instructions, for tests of these ---- */
@@ -172,7 +172,7 @@ enum vmx_result invept(u64 type, u64 eptp);
 /* `type` is VMX_VPID_EXTENT_*, `vpid` all 64 bits of the descriptor's first half. */
 enum vmx_result invvpid(u64 type, u64 vpid, u64 linear);
 
-/* "VMsucceed", "VMfailValid 4 (VMLAUNCH_NONCLEAR_VMCS)", "#UD". Valid until the next call. */
+/* "VMsucceed", "VMfailValid 4 (VMLAUNCH_NONCLEAR_VMCS)", "#UD". It lasts until the next call. */
 const char *vmx_result_text(enum vmx_result result);
 /*
  * Like vmx_result_text(), but does not name the error or exception: "VMsucceed", "VMfailInvalid",
@@ -197,11 +197,15 @@ void vmx_copy_host_state(struct l2 *l2);
 enum vmx_result vmx_launch(struct l2 *l2);
 enum vmx_result vmx_resume(struct l2 *l2);
 
-/* Read or write a field of L2's VMCS. All three make it the current VMCS; they abort on failure. */
+/*
+ * Read or write a field of L2's VMCS, or only make it the current VMCS. All three make an ordinary
+ * VMCS current. An enlightened VMCS is memory, which the first two access as it is. All abort on
+ * failure.
+ */
 u64 vmx_get(const struct l2 *l2, enum vmcs_field field);
 void vmx_set(struct l2 *l2, enum vmcs_field field, u64 value);
 void vmx_make_current(const struct l2 *l2);
-/* VMCLEAR: the VMCS is in memory and not active, and its launch state is clear. */
+/* Executes VMCLEAR. Then the VMCS is in memory and not active, and its launch state is clear. */
 void vmx_clear(struct l2 *l2);
 
 /* Sets, or clears, bits of a field of controls. Aborts if this CPU does not allow it. */
@@ -222,9 +226,12 @@ struct vmx_msr_entry *vmx_load_msr_at_exit(struct l2 *l2, u32 index, u64 value);
 void vmx_use_ept(struct l2 *l2);
 /* The EPT entry for the 4 KiB page at L2's physical address. Splits a larger page. */
 pteval_t *vmx_ept_entry(struct l2 *l2, phys_addr_t address);
-/* INVEPT for EPT_POINTER, single-context if the CPU has that, else all-context. */
+/* Executes INVEPT for EPT_POINTER, single-context if the CPU has that, else all-context. */
 void vmx_flush_ept(struct l2 *l2);
-/* The EPT entry of a level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB). Makes the tables that lead to it. */
+/*
+ * The EPT entry of a level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB). Makes the tables that lead to it, and
+ * splits a 2 MiB page on the way.
+ */
 pteval_t *vmx_ept_entry_at(struct l2 *l2, phys_addr_t address, int level);
 
 /* Skips the instruction that has exited, and ends blocking by STI or MOV SS. */
