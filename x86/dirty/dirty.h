@@ -16,7 +16,10 @@
 #define PAGE_WORDS (PAGE_SIZE / sizeof(u64))
 #define LAST_WORD  (PAGE_WORDS - 1)
 
-/* A stamp's parts: the page, the CPU, the generation. None comes near these limits. */
+/*
+ * A stamp's parts: the page, the CPU, the generation. Only `pages=N` could exceed the first limit,
+ * and flood_pages() takes no more.
+ */
 #define STAMP_CPU_SHIFT	       16
 #define STAMP_GENERATION_SHIFT 24
 

@@ -128,8 +128,8 @@ static u64 flood_pages(void)
 	/* All areas together take at most a quarter of memory, in blocks that need alignment. */
 	u64 most = area_pages() / 4 / MIN(cpu_count(), MOST_WRITERS);
 
-	return power_of_two_below(pages ? pages
-					: MIN(most, scaled_count(flood.pages, flood.least)));
+	pages = pages ?: MIN(most, scaled_count(flood.pages, flood.least));
+	return power_of_two_below(MIN(pages, 1ul << STAMP_CPU_SHIFT));
 }
 
 /* The plan has to see to it that the migration ends under such a load. */

@@ -154,7 +154,7 @@ static u64 count_sectors(struct lane *lane)
 			"%s: the disk's size is not known: response 0x%x, status 0x%x, sense %x/%02x/%02x",
 			disk.name, answer.response, answer.status, answer.key, answer.asc,
 			answer.ascq);
-	/* The device tells the last block, not how many there are. */
+	/* The disk returns the number of its last block, not how many blocks it has. */
 	return (get_big_endian(data) + 1ul) * get_big_endian(data + 4) / DISK_SECTOR_SIZE;
 }
 

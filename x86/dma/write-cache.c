@@ -28,17 +28,24 @@ static void run_write_cache(const struct kind *kind, void (*set)(bool on), bool 
 		return;
 	for (int action = 0; action < ACTIONS_PER_TEST; action++) {
 		const bool on = action % 2;
+		bool is;
 
 		set(on);
-		if (get() != on) {
+		is = get();
+		/* Not every disk can do this. But one that can do it before an action can do it
+		 * after. */
+		if (is != on && action == 0) {
 			report_skip("%s: its write cache cannot be turned %s", disk.name,
 				    on_or_off(on));
 			break;
 		}
+		report(is == on, "%s: the write cache was turned %s, and is %s", disk.name,
+		       on_or_off(on), on_or_off(is));
 		migrate_quiet();
-		report(get() == on,
+		is = get();
+		report(is == on,
 		       "%s: the write cache was turned %s before an action, and is %s after it",
-		       disk.name, on_or_off(on), on_or_off(get()));
+		       disk.name, on_or_off(on), on_or_off(is));
 	}
 	close_disk();
 }
