@@ -2,8 +2,8 @@
 /*
  * SCSI's commands and codes. Those that the C library's <scsi/scsi.h> has, too, have the same names
  * here, and tests/unit/constants.c compares them. Source: SAM-5 (status), SPC-5 (INQUIRY, TEST UNIT
- * READY, MODE SELECT (10), MODE SENSE (10), sense data), MMC-6 (START STOP UNIT, PREVENT ALLOW MEDIUM
- * REMOVAL), SBC-4 (the other commands, the caching mode page).
+ * READY, MODE SELECT (10), MODE SENSE (10), sense data), MMC-6 (START STOP UNIT, PREVENT ALLOW
+ * MEDIUM REMOVAL), SBC-4 (the other commands, the caching mode page).
  */
 #ifndef X86_SCSI_DEFS_H
 #define X86_SCSI_DEFS_H
