@@ -8,8 +8,8 @@
 
 #include "vmm/vmm.h"
 
-/* A console has four file descriptors, and the VMM's control channel has two. */
-#define NEEDED 6
+/* A console has four file descriptors, and a control channel, if the VMM has one, has two. */
+#define MOST_NEEDED 6
 
 static guint open_files(void)
 {
@@ -32,15 +32,16 @@ static void allow(guint count)
 	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
 }
 
+/* Without a guest's image start() fails in any case, if not before for want of descriptors. */
 static void test_no_files_left(gconstpointer data)
 {
 	const struct vmm *vmm = data;
 	const struct vm_config config = { 0 };
-	guint before = open_files();
+	guint before = open_files(), out_of_files = 0;
 	struct rlimit usual;
 
 	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &usual), ==, 0);
-	for (guint count = 0; count < NEEDED; count++) {
+	for (guint count = 0; count < MOST_NEEDED; count++) {
 		g_autoptr(GError) error = NULL;
 		struct vm *vm;
 
@@ -48,9 +49,14 @@ static void test_no_files_left(gconstpointer data)
 		vm = vmm->start(&config, NULL, NULL, &error);
 		setrlimit(RLIMIT_NOFILE, &usual);
 		g_assert_null(vm);
-		g_assert_nonnull(strstr(error->message, g_strerror(EMFILE)));
+		g_assert_nonnull(error);
 		g_assert_cmpuint(open_files(), ==, before);
+		out_of_files += !!strstr(error->message, g_strerror(EMFILE));
 	}
+	/* These two need all of them. A VMM that opens fewer fails for another reason at some
+	 * limit. */
+	if (g_str_equal(vmm->name, "qemu") || g_str_equal(vmm->name, "native"))
+		g_assert_cmpuint(out_of_files, ==, MOST_NEEDED);
 }
 
 int main(int argc, char **argv)
