@@ -266,9 +266,14 @@ static void attempt_downtime(struct attempt *attempt, bool periodic, bool phase_
 	timer->start(attempt->ns, periodic);
 	attempt->acted = 0;
 	attempt->owed = next_due(attempt, periodic);
-	attempt->came = !periodic || await_due(attempt->owed, 1, attempt->most);
+	/*
+	 * The period before the action says nothing about the action. It only tells when the next
+	 * interrupt is due, and a busy host may be late with it.
+	 */
+	attempt->came = !periodic || await_due(attempt->owed, 1, MAX(attempt->most, MUCH_LATER));
 	if (!attempt->came)
 		return;
+	WRITE_ONCE(this_cpu(watches).late, 0);
 	begin = periodic ? this_cpu(watches).last : 0;
 	while (look() < begin + attempt->ns - left)
 		;
