@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Gives what the kernel reports to the cases that ran meanwhile. See kernel-watch.h. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "run/kernel-watch.h"
+#include "util/foreign-vmm.h"
 #include "util/kmsg.h"
 
 #define PREFIX "the host's kernel said: "
@@ -137,7 +139,20 @@ static char *without_numbers(const char *text)
 	return g_regex_replace_literal(numbers, text, -1, 0, "", 0, NULL);
 }
 
-static void tell(struct watched *watched, const struct kernel_report *report, guint ran,
+/* The report, and what tells a reader how far it concerns a case; the caller frees it. */
+static char *line_about(const struct kernel_report *report, guint ran, gboolean foreign)
+{
+	if (foreign)
+		return g_strdup_printf(
+			PREFIX
+			"%s (in thread %d of a virtual machine that does not belong to this run)",
+			report->text, report->thread);
+	if (ran > 1)
+		return g_strdup_printf(PREFIX "%s (while %u cases ran)", report->text, ran);
+	return g_strconcat(PREFIX, report->text, NULL);
+}
+
+static void tell(struct watched *watched, const struct kernel_report *report, const char *line,
 		 gboolean fails)
 {
 	g_autofree char *same = without_numbers(report->text);
@@ -149,8 +164,7 @@ static void tell(struct watched *watched, const struct kernel_report *report, gu
 	if (watched->reports->len == MOST_REPORTS)
 		return;
 	told = g_new0(struct told, 1);
-	told->text = ran > 1 ? g_strdup_printf(PREFIX "%s (while %u cases ran)", report->text, ran)
-			     : g_strconcat(PREFIX, report->text, NULL);
+	told->text = g_strdup(line);
 	told->same = g_steal_pointer(&same);
 	told->block = g_strdup(report->block);
 	told->fails = fails;
@@ -173,13 +187,15 @@ static void hand_over_all(struct kernel_watch *watch)
 static void on_complete(void *data, const struct kernel_report *report)
 {
 	struct kernel_watch *watch = data;
-	gboolean fails = report->from_kvm && !(report->timed && watch->emulated);
+	gboolean foreign = report->thread && foreign_vmm(report->thread, getpid());
+	gboolean fails = report->from_kvm && !foreign && !(report->timed && watch->emulated);
+	g_autofree char *line = line_about(report, watch->ran_meanwhile, foreign);
 
 	for (guint i = 0; i < watch->watched->len; i++) {
 		struct watched *watched = watch->watched->pdata[i];
 
 		if (watched->concerned)
-			tell(watched, report, watch->ran_meanwhile, fails);
+			tell(watched, report, line, fails);
 		watched->concerned = FALSE;
 	}
 	if (!watch->ran_meanwhile) {

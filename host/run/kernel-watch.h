@@ -2,7 +2,8 @@
 /*
  * What the kernel of this machine reports while cases run on it (util/kernel-report.h) becomes part
  * of their results. A report that comes from KVM fails each case that ran when it began; another
- * one is a warning. In a lab the runner inside does this for the lab's kernel.
+ * one is a warning, and so is a report about a virtual machine of somebody else. In a lab the
+ * runner inside does this for the lab's kernel.
  */
 #ifndef FERRY_HOST_KERNEL_WATCH_H
 #define FERRY_HOST_KERNEL_WATCH_H

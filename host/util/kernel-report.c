@@ -20,7 +20,7 @@ struct kernel_reader {
 	const struct kernel_report_listener *listener;
 	void *data;
 
-	GRegex *late, *wrong, *kvm; /* see below */
+	GRegex *late, *wrong, *kvm, *thread_line; /* see below */
 
 	char *message; /* what was said between "cut here" and the report's first line, or NULL */
 	gboolean cut;  /* "cut here" has come, and no first line yet */
@@ -33,6 +33,7 @@ struct kernel_reader {
 	gboolean traced;	/* it has shown a call trace */
 	gboolean in_interrupt;	/* the trace shows an interrupt... */
 	gboolean was_interrupt; /* ... and then what that has interrupted */
+	gint thread;		/* which the report names; 0: none so far */
 };
 
 /*
@@ -71,6 +72,9 @@ static const char *const in_kvm[] = {
 	"^kvm.* unexpected exit reason",
 	NULL,
 };
+
+/* The line about the CPU (dump_stack_print_info()); Linux 6.11 and later name the user, too. */
+static const char thread_line[] = "^CPU: \\d+ (?:UID: \\d+ )?PID: (\\d+) Comm: ";
 
 /* One pattern that matches all that any of PATTERNS matches. */
 static GRegex *any_of(const char *const *patterns)
@@ -119,6 +123,17 @@ static void look_for_kvm(struct kernel_reader *reader, const char *message)
 		reader->from_kvm = TRUE;
 }
 
+static void look_for_thread(struct kernel_reader *reader, const char *message)
+{
+	g_autoptr(GMatchInfo) match = NULL;
+	g_autofree char *number = NULL;
+
+	if (reader->thread || !g_regex_match(reader->thread_line, message, 0, &match))
+		return;
+	number = g_match_info_fetch(match, 1);
+	reader->thread = g_ascii_strtoll(number, NULL, 10);
+}
+
 static void add(struct kernel_reader *reader, const char *message)
 {
 	g_autofree char *printable = text_printable(message, -1);
@@ -128,6 +143,7 @@ static void add(struct kernel_reader *reader, const char *message)
 	if (!reader->place && g_str_has_prefix(message, "RIP: ") && strchr(message + 5, ':'))
 		reader->place = g_strdup(strchr(message + 5, ':') + 1);
 	look_for_kvm(reader, message);
+	look_for_thread(reader, message);
 	g_string_append_printf(reader->block, "%s%s", reader->block->len ? "\n" : "", printable);
 	reader->lines++;
 }
@@ -138,6 +154,7 @@ static void begin(struct kernel_reader *reader, gboolean timed, const char *mess
 	reader->head = g_strdup(message);
 	reader->timed = timed;
 	reader->lines = 0;
+	reader->thread = 0;
 	reader->from_kvm = reader->traced = reader->in_interrupt = reader->was_interrupt = FALSE;
 	if (reader->message)
 		add(reader, reader->message);
@@ -163,6 +180,8 @@ void kernel_reader_flush(struct kernel_reader *reader)
 
 	if (!reader->block)
 		return;
+	if (reader->traced && !reader->in_interrupt && !reader->was_interrupt)
+		report.thread = reader->thread;
 	placed = strstr(reader->head, " at ") || !reader->place;
 	line = g_strdup_printf("%s%s%s%s%s", reader->head, reader->message ? ": " : "",
 			       reader->message ? reader->message : "", placed ? "" : " in ",
@@ -220,6 +239,7 @@ struct kernel_reader *kernel_reader_new(const struct kernel_report_listener *lis
 	reader->late = any_of(late);
 	reader->wrong = any_of(wrong);
 	reader->kvm = any_of(in_kvm);
+	reader->thread_line = g_regex_new(thread_line, G_REGEX_OPTIMIZE, 0, NULL);
 	return reader;
 }
 
@@ -229,5 +249,6 @@ void kernel_reader_free(struct kernel_reader *reader)
 	g_regex_unref(reader->late);
 	g_regex_unref(reader->wrong);
 	g_regex_unref(reader->kvm);
+	g_regex_unref(reader->thread_line);
 	g_free(reader);
 }

@@ -14,6 +14,11 @@ struct kernel_report {
 	char *block;	   /* all its lines */
 	gboolean from_kvm; /* it happened in KVM's code, or in what KVM had called */
 	gboolean timed;	   /* something took too long: a stall, a lockup, a hung task */
+	/*
+	 * The number of the thread that did it, or 0: not known. An interrupt comes at any moment,
+	 * so the thread that it has interrupted has nothing to do with it.
+	 */
+	gint thread;
 };
 
 struct kernel_report_listener {

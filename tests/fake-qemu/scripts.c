@@ -421,7 +421,8 @@ static const struct script scripts[] = {
 	{ "refuses-use-later", DESTINATION, "migrate-set-capabilities", refuse_use, 0,
 	  "Userfaultfd is not to be had" },
 	{ "kernel-warns", ANY, "begun", let_kernel_speak, 0,
-	  CUT_HERE KVM_WARNING "4,12,12,-;RSP: 0018:ffff8880030b3d60 EFLAGS: 00000286\n"
+	  CUT_HERE KVM_WARNING "4,12,12,-;CPU: 1 UID: 0 PID: 9 Comm: CPU 0/KVM Not tainted 6.12.0\n"
+			       "4,12,12,-;RSP: 0018:ffff8880030b3d60 EFLAGS: 00000286\n"
 			       "4,12,12,-;Call Trace:\n4,13,13,-; kvm_vcpu_ioctl+0x1/0x2 [kvm]\n"
 			       "4,14,14,-;---[ end trace 0000000000000000 ]---\n" },
 	{ "kernel-warns-late", ANY, "bye", let_kernel_speak, 0, CUT_HERE KVM_WARNING },

@@ -7,6 +7,12 @@
 
 #define FIFO .wrapper = "mkfifo @DIR@/kmsg && FERRY_KMSG=@DIR@/kmsg exec \"$@\""
 
+/* A folder in place of /proc, in which thread 9 belongs to a VMM. Its parent is WHOSE. */
+#define VMM_OF(whose)                                                                                                                                                \
+	.wrapper =                                                                                                                                                   \
+		"p=@DIR@/proc; mkdir -p $p/self/ns $p/9 $p/8/fd && echo >$p/9/status 'Name:\tCPU 0/KVM\nTgid:\t8' && echo >$p/8/status \"Name:\tqemu\nPPid:\t" whose \
+		"\" && ln -s 'pid:[4026531836]' $p/self/ns/pid && ln -s anon_inode:kvm-vm $p/8/fd/3 && mkfifo @DIR@/kmsg && FERRY_PROC=$p FERRY_KMSG=@DIR@/kmsg exec \"$@\""
+
 #define WARNING                                                                                    \
 	"the host's kernel said: WARNING: CPU: 1 PID: 9 at arch/x86/kvm/x86\\.c:612 x\\+0x1/0x2 "  \
 	"\\[kvm\\]"
@@ -14,7 +20,7 @@
 
 static const struct fault rows[] = {
 	{ "kernel-warns", "run selftest/none", "kernel-warns", 1, "FAIL",
-	  "^FAIL  selftest/none: " WARNING "$\n +WARNING: .*\n +Call Trace:\n", FIFO },
+	  "^FAIL  selftest/none: " WARNING "$\n +WARNING: .*\n +CPU: .*\n +Call Trace:\n", FIFO },
 	{ "kernel-warns-late", "run selftest/none", "kernel-warns-late", 1, "FAIL",
 	  "^FAIL  selftest/none: " WARNING "$", FIFO },
 	{ "kernel-warns-and-it-fails", "run selftest/none", "failing:kernel-warns", 1, "FAIL",
@@ -27,6 +33,13 @@ static const struct fault rows[] = {
 	{ "kernel-warns-of-others", "run selftest/none", "kernel-warns-of-others", 0, "PASS",
 	  "^PASS  selftest/none .*\n +warning: the host's kernel said: WARNING: CPU: 0 .*dev\\.c:12",
 	  FIFO },
+	/* Another VM on the same host has caused it. */
+	{ "kernel-warns-of-another-vm", "run selftest/none", "kernel-warns", 0, "PASS",
+	  "^PASS  selftest/none .*\n +warning: " WARNING
+	  " \\(in thread 9 of a virtual machine that does not belong to this run\\)",
+	  VMM_OF("1") },
+	{ "kernel-warns-of-our-vm", "run selftest/none", "kernel-warns", 1, "FAIL",
+	  "^FAIL  selftest/none: " WARNING "$", VMM_OF("$$") },
 	{ "kernel-stalls", "run selftest/none", "kernel-stalls", 1, "FAIL",
 	  "^FAIL  selftest/none: the host's kernel said: rcu: INFO: rcu_sched self-detected stall on CPU in vcpu_enter_guest",
 	  FIFO },

@@ -25,7 +25,10 @@
 
 static const struct row {
 	const char *label, *messages;
-	/* "kvm" or "other", " late" if it is timed, ": " and the text; one a line. */
+	/*
+	 * "kvm" or "other", " late" if it is timed, " in " and the number of a thread if it is
+	 * known, ": " and the text; one a line.
+	 */
 	const char *reports;
 } rows[] = {
 	{ "usual",
@@ -47,7 +50,7 @@ static const struct row {
 	  "sched: RT throttling activated\n",
 	  "" },
 	{ "warning", KVM_WARNING,
-	  "kvm: WARNING: CPU: 1 PID: 231 at arch/x86/kvm/svm/nested.c:612 nested_vmcb02_prepare_control+0x2f1/0x420 [kvm_amd]\n" },
+	  "kvm in 231: WARNING: CPU: 1 PID: 231 at arch/x86/kvm/svm/nested.c:612 nested_vmcb02_prepare_control+0x2f1/0x420 [kvm_amd]\n" },
 	{ "newer-warning",
 	  CUT
 	  "WARNING: arch/x86/kvm/x86.c:9123 at kvm_arch_exit+0x1a/0x30 [kvm], CPU#0: rmmod/99\n" END,
@@ -72,6 +75,17 @@ static const struct row {
 	{ "kvm-in-interrupt",
 	  CUT "WARNING: CPU: 0 PID: 7 at kernel/time/hrtimer.c:12 hrtimer_forward+0xba/0x110\n"
 	      "Call Trace:\n <IRQ>\n apic_timer_fn+0x1/0x2 [kvm]\n </IRQ>\n" END,
+	  "kvm: WARNING: CPU: 0 PID: 7 at kernel/time/hrtimer.c:12 hrtimer_forward+0xba/0x110\n" },
+	{ "thread-of-newer-kernel",
+	  CUT
+	  "WARNING: virt/kvm/dirty_ring.c:225 at kvm_dirty_ring_push+0xe2/0xf0, CPU#1: x/22500\n"
+	  "CPU: 1 UID: 0 PID: 22500 Comm: CPU 0/KVM Not tainted 6.18.0 #1\n"
+	  "Call Trace:\n <TASK>\n kvm_vcpu_ioctl+0x1f/0x30\n </TASK>\n" END,
+	  "kvm in 22500: WARNING: virt/kvm/dirty_ring.c:225 at kvm_dirty_ring_push+0xe2/0xf0, CPU#1: x/22500\n" },
+	{ "thread-of-an-interrupt",
+	  CUT "WARNING: CPU: 0 PID: 7 at kernel/time/hrtimer.c:12 hrtimer_forward+0xba/0x110\n"
+	      "CPU: 0 PID: 7 Comm: cc1 Not tainted 6.1.0 #1\n"
+	      "Call Trace:\n <IRQ>\n apic_timer_fn+0x1/0x2 [kvm]\n </IRQ>\n <TASK>\n </TASK>\n" END,
 	  "kvm: WARNING: CPU: 0 PID: 7 at kernel/time/hrtimer.c:12 hrtimer_forward+0xba/0x110\n" },
 	{ "built-in",
 	  "BUG: sleeping function called from invalid context at mm/slab.h:1\n"
@@ -125,7 +139,7 @@ static const struct row {
 	{ "two",
 	  KVM_WARNING "kvm [1]: nothing\n" CUT
 		      "WARNING: CPU: 0 PID: 7 at mm/gup.c:1 gup+0x1/0x2\n" END,
-	  "kvm: WARNING: CPU: 1 PID: 231 at arch/x86/kvm/svm/nested.c:612 nested_vmcb02_prepare_control+0x2f1/0x420 [kvm_amd]\n"
+	  "kvm in 231: WARNING: CPU: 1 PID: 231 at arch/x86/kvm/svm/nested.c:612 nested_vmcb02_prepare_control+0x2f1/0x420 [kvm_amd]\n"
 	  "other: WARNING: CPU: 0 PID: 7 at mm/gup.c:1 gup+0x1/0x2\n" },
 	{ "second-ends-the-first",
 	  "BUG: Bad page state in process x\nCall Trace:\n a+0x1/0x2\n"
@@ -139,8 +153,10 @@ static void on_begun(void *data)
 
 static void on_complete(void *data, const struct kernel_report *report)
 {
-	g_string_append_printf(data, "%s%s: %s\n", report->from_kvm ? "kvm" : "other",
-			       report->timed ? " late" : "", report->text);
+	g_autofree char *thread = report->thread ? g_strdup_printf(" in %d", report->thread) : NULL;
+
+	g_string_append_printf(data, "%s%s%s: %s\n", report->from_kvm ? "kvm" : "other",
+			       report->timed ? " late" : "", thread ?: "", report->text);
 	g_assert_cmpuint(strlen(report->block), >, 0);
 }
 
