@@ -104,12 +104,13 @@ static inline int has_kvm_feature(struct vm *vm, int feature)
 	return 0;
 }
 
-/* PINS is the number of pins of an IOAPIC in user space, or 0 for an IOAPIC in KVM. */
-static inline void vm_create_with_pins(struct vm *vm, unsigned int pins)
+/* A VM without a vCPU. PINS is the number of pins of an IOAPIC in user space, or 0 for one in KVM.
+ */
+static inline void vm_create_empty(struct vm *vm, unsigned int pins, unsigned int memory_flags)
 {
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { pins } };
-	struct kvm_userspace_memory_region region = { .memory_size = MEMORY_SIZE };
-	int run_size;
+	struct kvm_userspace_memory_region region = { .memory_size = MEMORY_SIZE,
+						      .flags = memory_flags };
 
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0)
@@ -125,12 +126,23 @@ static inline void vm_create_with_pins(struct vm *vm, unsigned int pins)
 		err(BROKEN, "mmap");
 	region.userspace_addr = (uintptr_t)vm->memory;
 	CALL(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static inline void vm_add_vcpu(struct vm *vm)
+{
+	int run_size = CALL(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+
 	vm->vcpu = CALL(vm->fd, KVM_CREATE_VCPU, 0);
-	run_size = CALL(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	vm->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
 	if (vm->run == MAP_FAILED)
 		err(BROKEN, "mmap of the vCPU");
 	set_supported_cpuid(vm, KVM_GET_SUPPORTED_CPUID);
+}
+
+static inline void vm_create_with_pins(struct vm *vm, unsigned int pins)
+{
+	vm_create_empty(vm, pins, 0);
+	vm_add_vcpu(vm);
 }
 
 static inline void vm_create(struct vm *vm)

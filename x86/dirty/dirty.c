@@ -32,8 +32,8 @@
  *
  * On the command line: `pages=N`, how many pages each CPU has in `flood`; `seed=N`; `memory=bar`,
  * for areas in a display's frame buffer (bar.c); `slots=own` or `slots=shared`, for the test
- * `slots` (slots.c); and break=WHAT, which spoils memory on purpose after the first action of each
- * test:
+ * `slots` (slots.c); `strings=on`, for the test `emulated_page` (emulated.c); and break=WHAT, which
+ * spoils memory on purpose after the first action of each test:
  *
  * stale     a page is as it was one generation ago when the writers halt
  * torn      the second half of a page is as it was one generation ago

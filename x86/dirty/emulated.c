@@ -16,6 +16,7 @@
 #include "io.h"
 #include "processor.h"
 #include "vmalloc.h"
+#include "words.h"
 #include "x86/dirty/dirty.h"
 
 /* In bytes. The first two bytes belong to the write that crosses the end of the page before. */
@@ -26,6 +27,15 @@
 /* The 8237s' page registers, one for each CPU. */
 static const u16 page_registers[MOST_WRITERS] = { 0x81, 0x82, 0x83, 0x87, 0x89, 0x8a, 0x8b, 0x8f };
 static bool has_page_register[MOST_WRITERS];
+
+static bool keeps_what_is_written(u16 port)
+{
+	outb(0x5a, port);
+	if (inb(port) != 0x5a)
+		return false;
+	outb(0xa5, port);
+	return inb(port) == 0xa5;
+}
 
 static bool by_port(const struct area *area, u64 page)
 {
@@ -46,10 +56,8 @@ static u8 *place(const struct area *area, u64 page, u64 n)
 	       (n < WRITES - 1 ? FIRST_AT + n * APART : PAGE_SIZE - 2);
 }
 
-static void read_port(u16 port, u8 *to)
+static void read_port(u16 port, u8 *to, u64 count)
 {
-	u64 count = sizeof(u32);
-
 	asm volatile("rep insb" : "+D"(to), "+c"(count) : "d"(port) : "memory");
 }
 
@@ -70,7 +78,7 @@ static void write_from_device(struct area *area, u64 page, u64 generation)
 		apic_write(APIC_ICR2, (u32)value << 24);
 	for (u64 n = 0; n < WRITES; n++)
 		if (by_port(area, page))
-			read_port(page_registers[area->cpu], place(area, page, n));
+			read_port(page_registers[area->cpu], place(area, page, n), sizeof(u32));
 		else
 			read_mmio(APIC_ICR2, place(area, page, n));
 }
@@ -99,13 +107,8 @@ static bool verify_from_device(struct area *area, u64 page, u64 generation)
 
 static void set_up_devices(struct area *area)
 {
-	u16 port = page_registers[area->cpu];
-
 	map_view(area, PAGE_DATA | USED_BITS);
-	outb(0x5a, port);
-	has_page_register[area->cpu] = inb(port) == 0x5a;
-	outb(0xa5, port);
-	has_page_register[area->cpu] &= inb(port) == 0xa5;
+	has_page_register[area->cpu] = keeps_what_is_written(page_registers[area->cpu]);
 }
 
 static const struct kind emulated = {
@@ -127,4 +130,96 @@ TEST(emulated, .needs = XAPIC,
 	     "memory that only INS from a port or MOVS from MMIO has written keeps what was written")
 {
 	run(&emulated);
+}
+
+/* ---- one instruction writes a whole page ---- */
+
+/*
+ * KVM writes what REP INS reads upwards in pieces of up to 1024 bytes. Downwards it writes each
+ * byte by itself, as it does with all that MOVS reads from a device.
+ *
+ * The other pages are written by the CPU. They are what a hypervisor forgets if the many writes of
+ * one instruction take the room for the few of others.
+ */
+static bool is_filled_by_port(u64 page)
+{
+	return page & 1;
+}
+
+static u64 wanted_in(const struct area *area, u64 page, u64 generation)
+{
+	return is_filled_by_port(page) ? value_of(area, page, generation) * 0x0101010101010101
+				       : body(area, page, generation);
+}
+
+static void fill_downwards(u16 port, u8 *page)
+{
+	u64 count = PAGE_SIZE;
+	u8 *to = page + PAGE_SIZE - 1;
+
+	asm volatile("std; rep insb; cld" : "+D"(to), "+c"(count) : "d"(port) : "memory");
+}
+
+static void fill_page(struct area *area, u64 page, u64 generation)
+{
+	u16 port = page_registers[area->cpu];
+
+	if (is_filled_by_port(page)) {
+		outb(value_of(area, page, generation), port);
+		fill_downwards(port, (u8 *)words_of(area, page));
+	} else {
+		fill_words(words_of(area, page), PAGE_WORDS, wanted_in(area, page, generation));
+	}
+}
+
+static bool verify_page(struct area *area, u64 page, u64 generation)
+{
+	u64 wanted = wanted_in(area, page, generation);
+	const u64 *unlike = first_unlike(words_of(area, page), PAGE_WORDS, wanted);
+	char text[160];
+
+	if (likely(!unlike))
+		return true;
+	snprintf(text, sizeof(text), "%s wrote 0x%lx in generation %lu, and it is 0x%lx",
+		 is_filled_by_port(page) ? "one rep insb of 4096 bytes" : "the CPU", wanted,
+		 generation, *unlike);
+	complain(area, page, unlike, text);
+	return false;
+}
+
+static const struct kind emulated_page = {
+	.pages = 32,
+	.least = 8,
+	.write = fill_page,
+	.verify = verify_page,
+};
+
+FEATURE(STRINGS, "strings=on on the command line, as the stanza dirty_strings has it")
+{
+	const char *strings = argument("strings");
+
+	return strings && !strcmp(strings, "on");
+}
+
+FEATURE(PAGE_REGISTERS, "the page registers of an 8237 DMA controller")
+{
+	for (int i = 0; i < MOST_WRITERS; i++)
+		if (!keeps_what_is_written(page_registers[i]))
+			return false;
+	return true;
+}
+
+/*
+ * KVM's emulator writes memory 4096 times for such an instruction. KVM puts each of these writes
+ * into a dirty ring. A broken KVM asks only between instructions whether the ring is nearly full
+ * (Documentation/virt/kvm/api.rst, "KVM_CAP_DIRTY_LOG_RING"). Then entries that nobody has read
+ * are overwritten, and the pages in them are lost. Or KVM and the VMM disagree about where the
+ * next entry is, and the guest hangs. Since this harms the guest's other memory, too, the test has
+ * a case of its own.
+ */
+TEST(emulated_page, .needs = ALL_OF(STRINGS, PAGE_REGISTERS),
+     .about =
+	     "pages that one REP INS fills byte by byte, and those beside them, keep what was written")
+{
+	run(&emulated_page);
 }
