@@ -41,6 +41,8 @@ kernel_address=$((0x100000))
 initrd_address=$((0x8000000))
 command_line_offset=$((0xe000))
 entry_offset=8 # in lab/enter-kernel.S
+# The table of parts in lab/boot.S, and the entry that ends it.
+parts_start=400 parts_end=504
 # Bochs asks for a geometry. A sector has 512 bytes.
 heads=16 sectors=63
 
@@ -67,6 +69,8 @@ byte_of() {
 # add_part FILE ADDRESS: appends the file to the disk, padded to whole blocks. lab/boot.S will load it
 # to this address.
 add_part() {
+	[ "$parts_offset" -lt $parts_end ] ||
+		fail "$kernel has more parts than lab/boot.S has room for: $(((parts_end - parts_start) / 8))"
 	blocks=$((($(size_of "$1") + block - 1) / block))
 	cat "$1" >>"$work/disk"
 	disk_size=$((disk_size + blocks * block))
@@ -110,7 +114,7 @@ make_disk() {
 	printf '%s\0' "$1" | patch_file "$work/setup" $command_line_offset
 
 	cat "$build/lab/boot" >"$work/disk"
-	disk_size=512 parts_offset=400
+	disk_size=512 parts_offset=$parts_start
 	add_part "$work/setup" $setup_address
 	add_kernel "$setup_size"
 	add_part "$work/initrd" $initrd_address

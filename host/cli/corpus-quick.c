@@ -157,8 +157,10 @@ int corpus_quick(struct corpus *corpus, GPtrArray *bugs, const struct quick_opti
 	struct quick_set set;
 	int status = EXIT_ALL_PASSED;
 
-	if (!matrix)
+	if (!matrix && !g_file_test(options->matrix_path, G_FILE_TEST_EXISTS))
 		return usage_error("%s; 'ferry corpus matrix' measures", error->message);
+	if (!matrix)
+		return usage_error("%s", error->message);
 	set = quick_choose(matrix, &limits);
 	if (!set.cases->len)
 		status = usage_error("%s: no case was measured on unpatched KVM",

@@ -90,7 +90,7 @@ static const struct fault rows[] = {
 	  "^ferry: .*/matrix: no case was measured on unpatched KVM$",
 	  .prepare = one_sided_matrix },
 	{ "quick-set-bad-line", QUICK, NULL, 2, NULL,
-	  "^ferry: .*/matrix:2: 1 words, and a line is PATCH CASE VERDICT SECONDS HASH TEST",
+	  "^ferry: .*/matrix:2: 1 words, and a line is PATCH CASE VERDICT SECONDS HASH TEST$",
 	  .prepare = broken_matrix },
 	{ "quick-set-no-matrix", QUICK, NULL, 2, NULL,
 	  "^ferry: .*/matrix.*: No such file or directory; 'ferry corpus matrix' measures$" },
