@@ -6,6 +6,7 @@
 #include "pci.h"
 #include "apic.h"
 #include "io.h"
+#include "iommu.h"
 #include "ioapic.h"
 #include "smp.h"
 #include "vm.h"
@@ -138,14 +139,25 @@ int pci_use_msix(pcidevaddr_t device)
 	return entries;
 }
 
+static void message(pcidevaddr_t device, int n, int cpu, u8 vector, u32 *address, u32 *data)
+{
+	if (iommu_enabled()) {
+		iommu_message(device, n, cpu, vector, address, data);
+		return;
+	}
+	*address = MSI_ADDRESS | cpu_apic_id(cpu) << MSI_ADDRESS_ID_SHIFT;
+	*data = vector;
+}
+
 void pci_set_msix(pcidevaddr_t device, int n, int cpu, u8 vector)
 {
 	volatile u8 *entry = msix_entry(device, n);
+	u32 address, data;
 
-	writel(MSI_ADDRESS | cpu_apic_id(cpu) << MSI_ADDRESS_ID_SHIFT,
-	       entry + PCI_MSIX_ENTRY_LOWER_ADDR);
+	message(device, n, cpu, vector, &address, &data);
+	writel(address, entry + PCI_MSIX_ENTRY_LOWER_ADDR);
 	writel(0, entry + PCI_MSIX_ENTRY_UPPER_ADDR);
-	writel(vector, entry + PCI_MSIX_ENTRY_DATA);
+	writel(data, entry + PCI_MSIX_ENTRY_DATA);
 	writel(0, entry + PCI_MSIX_ENTRY_VECTOR_CTRL);
 }
 
@@ -168,19 +180,20 @@ bool pci_msix_pending(pcidevaddr_t device, int entry)
 bool pci_use_msi(pcidevaddr_t device, int cpu, u8 vector)
 {
 	u8 at = pci_find_cap(device, PCI_CAP_ID_MSI);
+	u32 address, data;
 	u16 flags;
 
 	pci_no_interrupts(device);
 	if (!at)
 		return false;
 	flags = pci_config_readw(device, at + PCI_MSI_FLAGS);
-	pci_config_writel(device, at + PCI_MSI_ADDRESS_LO,
-			  MSI_ADDRESS | cpu_apic_id(cpu) << MSI_ADDRESS_ID_SHIFT);
+	message(device, 0, cpu, vector, &address, &data);
+	pci_config_writel(device, at + PCI_MSI_ADDRESS_LO, address);
 	if (flags & PCI_MSI_FLAGS_64BIT)
 		pci_config_writel(device, at + PCI_MSI_ADDRESS_HI, 0);
 	pci_config_writew(device,
 			  at + (flags & PCI_MSI_FLAGS_64BIT ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32),
-			  vector);
+			  data);
 	/* Use one message only. */
 	pci_config_writew(device, at + PCI_MSI_FLAGS,
 			  (flags & ~PCI_MSI_FLAGS_QSIZE) | PCI_MSI_FLAGS_ENABLE);

@@ -8,6 +8,7 @@
 #include "barrier.h"
 #include "deadline.h"
 #include "io.h"
+#include "iommu.h"
 #include "isr.h"
 #include "report.h"
 #include "smp.h"
@@ -195,7 +196,10 @@ static u64 negotiate_modern(struct virtio_device *device, u64 wanted)
 	writel(1, common + VIRTIO_COMMON_DEVICE_FEATURE_SELECT);
 	wrote();
 	offered |= (u64)readl(common + VIRTIO_COMMON_DEVICE_FEATURE) << 32;
-	wanted = (wanted | BIT(VIRTIO_F_VERSION_1)) & offered;
+	wanted = (wanted | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM)) & offered;
+	/* Such a device finds memory as the platform says (6 "Reserved Feature Bits"). */
+	if (wanted & BIT(VIRTIO_F_ACCESS_PLATFORM) && iommu_present())
+		iommu_enable();
 	writel(0, common + VIRTIO_COMMON_DRIVER_FEATURE_SELECT);
 	wrote();
 	writel(wanted, common + VIRTIO_COMMON_DRIVER_FEATURE);
@@ -284,13 +288,23 @@ void virtio_driver_ok(struct virtio_device *device)
 	set_status(device, virtio_status(device) | VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-static void write_address(volatile u8 *at, const volatile void *address)
+u64 virtio_dma_address(const struct virtio_device *device, const volatile void *memory)
 {
-	u64 physical = virt_to_phys((const void *)address);
+	u64 physical = virt_to_phys((const void *)memory);
 
-	writel(physical, at);
+	return device->features & BIT(VIRTIO_F_ACCESS_PLATFORM) && iommu_enabled()
+		       ? physical + IOMMU_OFFSET
+		       : physical;
+}
+
+static void write_address(const struct virtio_device *device, volatile u8 *at,
+			  const volatile void *memory)
+{
+	u64 address = virtio_dma_address(device, memory);
+
+	writel(address, at);
 	wrote();
-	writel(physical >> 32, at + 4);
+	writel(address >> 32, at + 4);
 	wrote();
 }
 
@@ -309,9 +323,9 @@ static void open_modern(struct virtqueue *queue, u16 size)
 	writew(queue->size, common + VIRTIO_COMMON_QUEUE_SIZE);
 	wrote();
 	queue->ops->lay_out(queue);
-	write_address(common + VIRTIO_COMMON_QUEUE_DESC, queue->desc);
-	write_address(common + VIRTIO_COMMON_QUEUE_DRIVER, queue->avail);
-	write_address(common + VIRTIO_COMMON_QUEUE_DEVICE, queue->used);
+	write_address(device, common + VIRTIO_COMMON_QUEUE_DESC, queue->desc);
+	write_address(device, common + VIRTIO_COMMON_QUEUE_DRIVER, queue->avail);
+	write_address(device, common + VIRTIO_COMMON_QUEUE_DEVICE, queue->used);
 	queue->notify = device->notify + readw(common + VIRTIO_COMMON_QUEUE_NOTIFY_OFF) *
 						 device->notify_off_multiplier;
 	if (device->interrupts == VIRTIO_MSIX) {

@@ -220,6 +220,8 @@ void virtio_open_config(struct virtio_device *device, int cpu, u8 vector);
 /* MSI-X: the entry of the table that the device uses for changes of its configuration. */
 u16 virtio_config_msix_entry(const struct virtio_device *device);
 void virtio_driver_ok(struct virtio_device *device);
+/* Where the device finds this memory: at its physical address, or elsewhere through an IOMMU. */
+u64 virtio_dma_address(const struct virtio_device *device, const volatile void *memory);
 /* Resets the device: writes 0 to the status, and waits until it reads as 0. */
 void virtio_reset(struct virtio_device *device);
 /*

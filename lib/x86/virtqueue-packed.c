@@ -50,7 +50,7 @@ static void put(struct virtqueue *queue, u16 id, const struct virtq_part *parts,
 			    (i < count - 1 ? VIRTQ_DESC_F_NEXT : 0) |
 			    BIT(queue->next.wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
 
-		desc->addr = virt_to_phys((const void *)parts[i].memory);
+		desc->addr = virtio_dma_address(queue->device, parts[i].memory);
 		desc->len = parts[i].length;
 		desc->id = id;
 		if (i)

@@ -24,7 +24,7 @@ static void put(struct virtqueue *queue, u16 id, const struct virtq_part *parts,
 {
 	for (int i = 0; i < count; i++)
 		queue->desc[id + i] = (struct virtq_desc){
-			.addr = virt_to_phys((const void *)parts[i].memory),
+			.addr = virtio_dma_address(queue->device, parts[i].memory),
 			.len = parts[i].length,
 			.flags = (parts[i].device_writes ? VIRTQ_DESC_F_WRITE : 0) |
 				 (i < count - 1 ? VIRTQ_DESC_F_NEXT : 0),

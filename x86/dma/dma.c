@@ -43,6 +43,7 @@
  * sector    a sector is written and the driver's notes do not know it
  * twice     the driver looks at an element of the used ring a second time
  * interrupt the driver does not notice an interrupt
+ * iommu     a translation, a record or a register of the IOMMU is changed
  * disk      a sector is written again after the last flush, before the host compares
  */
 #include "disk-sector.h"

@@ -36,6 +36,7 @@
 #define EDU_VECTOR	    0x69
 #define BLK_CONFIG_VECTOR   0x6a
 #define SCSI_CONTROL_VECTOR 0x6b
+#define FAULT_VECTOR	    0x6c
 
 /* What each byte of an answer holds before the device writes it. */
 #define ANSWER_UNTOUCHED 0xff
