@@ -70,6 +70,7 @@ static const struct {
 	{ "qemu_ahci_", DEVICES },
 	{ "qemu_scsi_", DEVICES },
 	{ "qemu_ide_", DEVICES },
+	{ "qemu_iommu_", DEVICES },
 	{ "qemu_fw_cfg_", OLD },
 	{ "qemu_kbd_", OLD },
 	{ "qemu_ps2_", OLD },
