@@ -26,7 +26,9 @@ const void *acpi_table(const char *signature);
 /* The FADT's fields that a guest needs: 5.2.9. */
 struct acpi_fadt {
 	struct acpi_header header;
-	u8 to_sci[46 - sizeof(struct acpi_header)];
+	u32 firmware_ctrl; /* the FACS */
+	u32 dsdt;
+	u8 to_sci[46 - 44];
 	u16 sci_int; /* a global system interrupt */
 	u32 smi_cmd;
 	u8 acpi_enable;
@@ -53,6 +55,19 @@ struct acpi_fadt {
 } __packed;
 
 #define ACPI_FADT_TMR_VAL_EXT BIT(8)
+
+/* The FACS: 5.2.10. */
+struct acpi_facs {
+	char signature[4];
+	u32 length;
+	u32 hardware_signature;
+	u32 firmware_waking_vector; /* where firmware goes after S3, in real mode */
+	u32 global_lock;
+	u32 flags;
+	u64 x_firmware_waking_vector; /* from version 1 on; goes before the other one, if not 0 */
+	u8 version;
+	u8 reserved[31];
+} __packed;
 
 /* The MADT: 5.2.12. */
 struct acpi_madt {

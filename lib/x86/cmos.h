@@ -21,7 +21,9 @@
 #define RTC_B		 11
 #define RTC_C		 12 /* reading it lowers the interrupt's line */
 
+#define RTC_UPDATES  BIT(7) /* in A: the time is about to change */
 #define RTC_PERIODIC BIT(6) /* in B: periodic interrupts */
+#define RTC_ALARM    BIT(5) /* in B: interrupts when the alarm's time comes */
 #define RTC_BINARY   BIT(2) /* in B: numbers are binary, not BCD */
 
 /*
