@@ -26,6 +26,8 @@ void guest_begin_action_when_ready(struct guest *guest)
 
 	if (!action || action->begun || guest->unread_answers || !guest->vm || guest->failed)
 		return;
+	if (guest_awaits_suspend(guest))
+		return;
 	if (action->kind->can_begin && !action->kind->can_begin(guest))
 		return;
 	action->begun = TRUE;

@@ -57,6 +57,11 @@ static char *answer_disk(struct guest *guest, guint64 sequence)
 	return guest->listener->disk_asked(guest->data);
 }
 
+static char *answer_suspend(struct guest *guest, guint64 sequence)
+{
+	return guest_suspend_answer(guest);
+}
+
 /* The guest has room for this many MSRs in one answer, and may ask for more. */
 #define MSRS_IN_ANSWER 32
 #define MSRS_FROM      "msrs-from-"
@@ -88,6 +93,7 @@ static void answer(struct guest *guest, const struct question *question)
 		{ "more", answer_more },
 		{ "boot", answer_boot },
 		{ "disk", answer_disk },
+		{ "suspend", answer_suspend },
 	};
 	g_autofree char *text = NULL, *line = NULL;
 
@@ -104,7 +110,7 @@ static void answer(struct guest *guest, const struct question *question)
 
 void guest_answer_sentence(struct guest *guest)
 {
-	if (!guest->vm)
+	if (!guest->vm || guest_suspend_defers_answer(guest))
 		return;
 	if (console_speaks_protocol(guest->console))
 		guest->unread_answers++;

@@ -52,6 +52,7 @@ static void on_hello(struct guest *guest, const struct machine_line *line)
 	guest->firmware_us += guest_in_firmware_us(guest);
 	guest->firmware_since = 0;
 	guest_forget_questions(guest);
+	guest_suspend_forget(guest);
 	guest->actions = 0;
 	guest->restores = 0;
 	guest->pause_min_ns = guest->pause_max_ns = 0;
@@ -74,6 +75,8 @@ static void on_machine(void *data, const struct machine_line *line)
 	} else if (g_str_equal(line->verb, "hello")) {
 		on_hello(guest, line);
 	} else {
+		if (g_str_equal(line->verb, "mark"))
+			guest_suspend_mark(guest, line);
 		guest->listener->machine(guest->data, line);
 	}
 }
@@ -138,6 +141,15 @@ static void on_stands_still(void *owner, struct vm *vm)
 	struct guest *guest = owner;
 
 	guest->listener->stands_still(guest->data);
+}
+
+static void on_suspended(void *owner, struct vm *vm)
+{
+	struct guest *guest = owner;
+
+	/* A source that is left, or a destination, tells nothing new. */
+	if (vm == guest->vm && !guest->failed)
+		guest_suspended(guest);
 }
 
 static void on_ready(void *owner, struct vm *vm)
@@ -230,6 +242,7 @@ static const struct vm_listener vm_listener = {
 	.version = on_version,
 	.output = on_output,
 	.ready = on_ready,
+	.suspended = on_suspended,
 	.figures = on_figures,
 	.stands_still = on_stands_still,
 	.exited = on_exited,
@@ -372,6 +385,10 @@ const char *guest_waits_for(const struct guest *guest)
 {
 	if (guest->unread_answers)
 		return "the guest has not read the runner's answer";
+	if (guest_awaits_suspend(guest))
+		return "the guest has not suspended its machine";
+	if (guest_is_suspended(guest) && !guest->action)
+		return "the guest has suspended its machine, and does not say that it is awake";
 	return guest->action ? guest->action->kind->waits_for(guest, guest->action) : NULL;
 }
 
@@ -379,13 +396,14 @@ gint64 guest_activity(const struct guest *guest)
 {
 	if (!guest->vm && guest->snapshot_source)
 		return guest_activity(guest->snapshot_source);
-	if (!guest->vm || guest->action || !guest->vmm->activity)
+	if (!guest->vm || guest->action || guest_is_suspended(guest) || !guest->vmm->activity)
 		return -1;
 	return guest->vmm->activity(guest->vm);
 }
 
 void guest_free(struct guest *guest)
 {
+	guest_suspend_forget(guest);
 	if (guest->snapshot_source)
 		guest_free(guest->snapshot_source);
 	if (guest->vm)

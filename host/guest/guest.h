@@ -118,7 +118,13 @@ void guest_go_on(struct guest *source, const struct guest_listener *listener, vo
  */
 void guest_end_snapshot_source(struct guest *guest, gboolean keep);
 
-/* Sends the byte that a guest waits for after a migration sentence. */
+/* Whether the guest has suspended its VM, and has not yet said that it is awake. */
+gboolean guest_is_suspended(const struct guest *guest);
+
+/*
+ * Sends the byte that a guest waits for after a migration sentence. A guest that is suspended gets
+ * it when it is awake.
+ */
 void guest_answer_sentence(struct guest *guest);
 
 const struct console *guest_console(const struct guest *guest);

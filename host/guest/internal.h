@@ -21,6 +21,17 @@ static inline gint64 clock_ns(clockid_t id)
 	return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
 }
 
+/* suspend.c: what a guest's suspend mark has announced. */
+struct suspend {
+	gboolean expected; /* until the guest says that it is awake */
+	gboolean asleep;
+	gboolean answer_due; /* to the request that came with the mark */
+	gboolean woken;	     /* by the VMM, because nothing else had done so */
+	guint wake_ms;	     /* how long after the action the VMM wakes the guest */
+	guint timer;	     /* until then, or 0 */
+	gint64 acted;	     /* CLOCK_MONOTONIC in ns: when the action was over and the guest slept */
+};
+
 struct guest {
 	const struct vmm *vmm;
 	struct guest_config config;
@@ -54,6 +65,8 @@ struct guest {
 	unsigned boots; /* boots that have said hello */
 	/* Monotonic, us: since when UEFI firmware runs, or 0; and how long it ran before that. */
 	gint64 firmware_since, firmware_us;
+
+	struct suspend suspend;
 
 	/* snapshot.c: the guest that was saved while it ran, and goes on in its own VM. */
 	struct guest *snapshot_source;
@@ -93,6 +106,20 @@ void guest_forget_questions(struct guest *guest);
 /* SOURCE gets a copy of the questions that GUEST has asked. */
 void guest_copy_questions(struct guest *source, const struct guest *guest);
 void guest_free_questions(struct guest *guest);
+
+/* ---- suspend.c ---- */
+
+/* LINE is a `mark` line. Handles it if it is about a suspended guest. */
+void guest_suspend_mark(struct guest *guest, const struct machine_line *line);
+/* The VM has been suspended by its guest. */
+void guest_suspended(struct guest *guest);
+/* The guest has said that it will be suspended, and is not yet: no action may begin. */
+gboolean guest_awaits_suspend(const struct guest *guest);
+/* TRUE: the answer to the guest's request is given when the guest is awake. */
+gboolean guest_suspend_defers_answer(struct guest *guest);
+/* The answer to the question `suspend`. The caller frees it. */
+char *guest_suspend_answer(const struct guest *guest);
+void guest_suspend_forget(struct guest *guest);
 
 /* ---- action.c ---- */
 

@@ -30,7 +30,7 @@ static void on_done(void *data, const struct action_stats *stats, const char *pr
 
 	if (problem) {
 		plan_failed(run, problem);
-	} else if (was_live(stats) && !stats->unused) {
+	} else if ((was_live(stats) || guest_is_suspended(run->guest)) && !stats->unused) {
 		plan_acted(run, stats);
 	} else if (stats->unused && run->attempts < MOST_ATTEMPTS_WITH_OPTIONS) {
 		attempt(run, BANDWIDTH_WITH_OPTIONS >> run->attempts);

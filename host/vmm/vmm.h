@@ -181,6 +181,8 @@ struct vm_listener {
 	 * release_output().
 	 */
 	void (*ready)(void *owner, struct vm *vm);
+	/* The guest has suspended its machine (ACPI's S3). */
+	void (*suspended)(void *owner, struct vm *vm);
 	/*
 	 * The guest is about to be saved while it runs, and is stopped for a moment. All that it
 	 * wrote was delivered. The part of its state that is not in the VM (its disk) is to be
@@ -308,6 +310,11 @@ struct vmm {
 	 * the guest go on.
 	 */
 	void (*restore)(struct vm *vm, action_done_function done, void *data);
+	/*
+	 * Wakes a guest that has suspended its machine. A machine that runs is left alone. NULL:
+	 * guests of this VMM cannot suspend it.
+	 */
+	void (*wake)(struct vm *vm);
 	/*
 	 * A number that changes whenever a vCPU has run; -1 if one runs or is about to, or if that
 	 * is not known. May be NULL.

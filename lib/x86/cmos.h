@@ -24,6 +24,7 @@
 #define RTC_UPDATES  BIT(7) /* in A: the time is about to change */
 #define RTC_PERIODIC BIT(6) /* in B: periodic interrupts */
 #define RTC_ALARM    BIT(5) /* in B: interrupts when the alarm's time comes */
+#define RTC_24_HOURS BIT(1) /* in B */
 #define RTC_BINARY   BIT(2) /* in B: numbers are binary, not BCD */
 
 /*

@@ -161,10 +161,23 @@ static void on_event(void *data, const char *name, JsonObject *details, gint64 m
 		if (!g_strcmp0(member_string(details, "reason"), "guest-reset"))
 			qemu->exit.reset = TRUE;
 		return;
+	} else if (g_str_equal(name, "SUSPEND")) {
+		qemu->listener->suspended(qemu->owner, &qemu->vm);
+		return;
 	} else {
 		return;
 	}
 	qemu_action_progress(qemu);
+}
+
+/* QEMU refuses this if the machine is not suspended. Then something else has woken it. */
+static void on_woken(void *data, JsonNode *value, const char *problem)
+{
+}
+
+void qemu_wake(struct vm *vm)
+{
+	qmp_execute(((struct qemu *)vm)->qmp, "system_wakeup", NULL, on_woken, vm);
 }
 
 static void on_qmp_broken(void *data, const char *problem)

@@ -181,6 +181,7 @@ const struct vmm qemu_vmm = {
 	.reset = qemu_reset,
 	.save = qemu_save,
 	.restore = qemu_restore,
+	.wake = qemu_wake,
 	.activity = qemu_activity,
 	.quit = qemu_quit,
 	.kill = qemu_kill,

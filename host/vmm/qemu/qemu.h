@@ -84,6 +84,9 @@ void qemu_break(struct qemu *qemu, const char *problem);
 /* Tells the owner that QEMU can take its guest. */
 void qemu_become_ready(struct qemu *qemu);
 
+/* Wakes a machine that its guest has suspended. */
+void qemu_wake(struct vm *vm);
+
 /* ---- action.c, and a file for each kind of action ---- */
 
 /* An event came that an action may wait for, or QEMU has ended. */
