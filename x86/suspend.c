@@ -124,8 +124,13 @@ static void sleep_until_host_wakes(int round)
 
 	fill_memory(round);
 	sleep = sleep_over_action(SLEEP_MS);
-	if (check_woken(&sleep))
+	if (check_woken(&sleep)) {
+		report(sleep.host_woken,
+		       sleep.host_woken
+			       ? "the guest slept until the host woke it"
+			       : "something woke the guest before the host did, and nothing was enabled to");
 		check_status(PM1_WAK_STS, PM1_RTC_STS);
+	}
 	check_memory(round);
 }
 
@@ -242,5 +247,8 @@ TEST(masked_alarm, .needs = ALL_OF(S3, CMOS_CLOCK, HOST_ANSWERS),
 	clear_alarm();
 	check_memory(5);
 	if (check_woken(&sleep))
-		report(sleep.host_woken, "the guest slept until the host woke it");
+		report(sleep.host_woken,
+		       sleep.host_woken
+			       ? "the guest slept until the host woke it"
+			       : "something woke the guest before the host did, and nothing was enabled to");
 }

@@ -39,11 +39,13 @@ void guest_suspend_mark(struct guest *guest, const struct machine_line *line)
 {
 	const char *name = machine_line_value(line, "name");
 	const char *wake = machine_line_value(line, "wake");
-	gboolean due = guest->suspend.answer_due;
+	gboolean due = guest->suspend.answer_due, asleep = guest->suspend.asleep;
 
 	if (!g_strcmp0(name, "suspend")) {
 		guest_suspend_forget(guest);
 		guest->suspend.expected = TRUE;
+		/* The VMM may have told of the sleep before the mark was read. */
+		guest->suspend.asleep = asleep;
 		guest->suspend.wake_ms = wake ? g_ascii_strtoull(wake, NULL, 10) : 0;
 	} else if (!g_strcmp0(name, "awake")) {
 		disarm(guest);
@@ -57,8 +59,6 @@ void guest_suspend_mark(struct guest *guest, const struct machine_line *line)
 
 void guest_suspended(struct guest *guest)
 {
-	if (!guest->suspend.expected)
-		return;
 	guest->suspend.asleep = TRUE;
 	arm_if_due(guest);
 	guest_begin_action_when_ready(guest);
