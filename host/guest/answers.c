@@ -89,11 +89,8 @@ static void answer(struct guest *guest, const struct question *question)
 		const char *what;
 		char *(*answer)(struct guest *guest, guint64 sequence);
 	} answers[] = {
-		{ "time", answer_time },
-		{ "more", answer_more },
-		{ "boot", answer_boot },
-		{ "disk", answer_disk },
-		{ "suspend", answer_suspend },
+		{ "time", answer_time }, { "more", answer_more },	{ "boot", answer_boot },
+		{ "disk", answer_disk }, { "suspend", answer_suspend },
 	};
 	g_autofree char *text = NULL, *line = NULL;
 

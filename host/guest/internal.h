@@ -29,7 +29,7 @@ struct suspend {
 	gboolean woken;	     /* by the VMM, because nothing else had done so */
 	guint wake_ms;	     /* how long after the action the VMM wakes the guest */
 	guint timer;	     /* until then, or 0 */
-	gint64 acted;	     /* CLOCK_MONOTONIC in ns: when the action was over and the guest slept */
+	gint64 acted; /* CLOCK_MONOTONIC in ns: when the action was over and the guest slept */
 };
 
 struct guest {
