@@ -72,6 +72,8 @@ struct guest {
 	uint64_t question; /* number of the request that still needs an answer */
 	int64_t before;	   /* its clock before the question */
 	bool failed;
+	/* It suspends the machine with its next request, if SLEEP says so. */
+	enum sleep { AWAKE, SLEEPS, SAYS_IT_SLEEPS, SLEEPS_FOR_EVER } sleep;
 };
 
 extern struct guest guest;
@@ -95,6 +97,8 @@ void reset_guest(bool by_guest);
 void restart_guest(void);
 /* The guest ends, and with it this process. */
 void leave(void);
+/* The command system_wakeup. */
+void wake_guest(void);
 /* The guest asks the runner for WHAT. */
 void ask(const char *what);
 void print(const char *text);

@@ -113,6 +113,15 @@ static void step_migrate(const char *input)
 {
 	clock_mark();
 	print("Now migrate the VM (quiet)\n");
+	if (guest.sleep == SLEEPS || guest.sleep == SLEEPS_FOR_EVER)
+		event("SUSPEND", "");
+}
+
+void wake_guest(void)
+{
+	if (guest.sleep == SLEEPS)
+		machine_line("mark name=awake");
+	guest.sleep = AWAKE;
 }
 
 static void step_answered(const char *input)

@@ -145,6 +145,12 @@ static void system_reset(const char *uri)
 	run_guest(NULL);
 }
 
+static void system_wakeup(const char *uri)
+{
+	wake_guest();
+	accept_command(uri);
+}
+
 /* All other commands are accepted, and do nothing. */
 static const struct command {
 	const char *name;
@@ -163,6 +169,7 @@ static const struct command {
 	{ "cont", cont },
 	{ "quit", quit },
 	{ "system_reset", system_reset },
+	{ "system_wakeup", system_wakeup },
 };
 
 static void obey_command(const char *name, const char *uri)

@@ -223,6 +223,14 @@ static bool let_kernel_speak_and_hang(const struct script *this)
 	return hang(this);
 }
 
+/* The guest will suspend the machine (docs/protocol.md, "Suspend marks"). */
+static bool announce_sleep(const struct script *this)
+{
+	guest.sleep = this->number;
+	machine_line("mark name=suspend wake=100");
+	return true;
+}
+
 static bool set_clock(const struct script *this)
 {
 	clock_percent = this->number;
@@ -432,6 +440,9 @@ static const struct script scripts[] = {
 	{ "kernel-stalls", ANY, "begun", let_kernel_speak, 0,
 	  "3,10,10,-;rcu: INFO: rcu_sched self-detected stall on CPU\n"
 	  "4,11,11,-;RIP: 0010:vcpu_enter_guest+0x1/0x2 [kvm]\n" },
+	{ "sleeps", ANY, "begun", announce_sleep, SLEEPS },
+	{ "says-it-sleeps", ANY, "begun", announce_sleep, SAYS_IT_SLEEPS },
+	{ "sleeps-for-ever", ANY, "begun", announce_sleep, SLEEPS_FOR_EVER },
 	{ "kernel-chats", ANY, "begun", let_kernel_speak, 0,
 	  "4,10,10,-;kvm [9]: vcpu0, guest rIP: 0x401410 ignored wrmsr: 0x8b data 0x0\n" },
 	{ "unclean-machine", ANY, "machine", tell_other_state },

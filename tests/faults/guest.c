@@ -77,6 +77,14 @@ static const struct fault rows[] = {
 	  "^FAIL  selftest/precopy: fake on CPU 0 ran ahead: " },
 	{ "clock-leaps-back", "run selftest/precopy", "clock-leaps-back", 1, "FAIL",
 	  "^FAIL  selftest/precopy: fake on CPU 0 fell behind: " },
+
+	/* A guest that has suspended its machine: the action begins then, and the VMM wakes it. */
+	{ "suspended", "run selftest --plan precopy,snapshot,pause", "sleeps", 0, "PASS",
+	  "3 cases: 3 passed", .cases = 3 },
+	{ "not-suspended", "run selftest/precopy --timeout 3", "says-it-sleeps", 1, "FAIL",
+	  "^FAIL  selftest/precopy: no end within 3 s.*; the guest has not suspended its machine$" },
+	{ "suspended-for-ever", "run selftest/precopy --timeout 3", "sleeps-for-ever", 1, "FAIL",
+	  "^FAIL  selftest/precopy: no end within 3 s.*; the guest has suspended its machine, and does not say that it is awake$" },
 };
 
 const struct fault_table guest_faults = { rows, G_N_ELEMENTS(rows) };
